@@ -1,0 +1,62 @@
+"""Every error dnsd raises on purpose.
+
+    DnsdError
+    ├── ConfigError      the configuration cannot be used (all problems at once)
+    ├── ZoneError        a zone cannot be loaded (carries its findings)
+    ├── ImageError       an image file is damaged, foreign, or too large to build
+    ├── ListenError      an address cannot be bound
+    ├── StateError       the state directory cannot be used
+    └── AdminError       a running node refused or failed a request
+        └── NotRunning   no node answers on the admin socket
+
+Each message is one sentence for the operator: what is wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnsd.zone.findings import Finding
+
+
+class DnsdError(Exception):
+    """The root of every error dnsd raises on purpose; ``str()`` is fit to print."""
+
+
+class ConfigError(DnsdError):
+    """The configuration cannot be used; ``problems`` holds one sentence for each fault."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class ZoneError(DnsdError):
+    """A zone cannot be loaded; ``findings`` says where and why."""
+
+    def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+
+class ImageError(DnsdError):
+    """An image file is damaged, made by another version, or a zone is too large for one."""
+
+
+class ListenError(DnsdError):
+    """An address cannot be bound."""
+
+
+class StateError(DnsdError):
+    """The state directory cannot be used."""
+
+
+class AdminError(DnsdError):
+    """A running node refused or failed a request."""
+
+
+class NotRunning(AdminError):
+    """No node answers on the admin socket."""

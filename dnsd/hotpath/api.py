@@ -1,0 +1,69 @@
+"""The seam between sockets and data: one function, from packet to packet.
+
+Owned by neither twin: ``_python`` (readable) and ``_native`` (Cython) both implement
+:class:`HotPath` and must agree byte for byte on every input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from dnsd.image.store import Image
+
+
+class Transport(IntEnum):
+    """What a query came over; it decides size limits and which options apply."""
+
+    UDP = 0
+    TCP = 1
+
+
+class Client(NamedTuple):
+    """Who asks: the transport and the textual source address, as the socket gives it."""
+
+    transport: Transport
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What of the configuration shapes an answer.
+
+    ``None`` hides the item: a hidden CH name is refused, a hidden NSID is not sent.
+    ``udp_payload`` is the largest UDP response in octets (RFC 9715). ``cookie_secrets`` are
+    16 octets each, the first one is used to make cookies, all of them to check (RFC 9018).
+    ``tcp_idle`` in seconds is announced to clients that ask with edns-tcp-keepalive (RFC 7828).
+    """
+
+    nsid: bytes | None = None
+    server_id: bytes | None = None
+    version: bytes | None = None
+    udp_payload: int = 1232
+    cookie_secrets: tuple[bytes, ...] = ()
+    tcp_idle: float = 10.0
+
+
+class HotPath(Protocol):
+    """Answers packets from images. Not thread-safe: one per worker."""
+
+    def answer(self, packet: bytes, now: float, client: Client) -> bytes | None:
+        """Return the response to ``packet``, or None when none must be sent.
+
+        ``now`` is POSIX time in seconds. Never raises, whatever the bytes: a fault of
+        dnsd's own becomes SERVFAIL and a counter.
+        """
+        ...
+
+    def put_zone(self, apex: bytes, image: Image | None) -> None:
+        """Serve ``image`` for ``apex`` (lower-case wire name) from the next packet on.
+
+        None means the zone is ours but not loaded: SERVFAIL with EDE 14.
+        """
+        ...
+
+    def drop_zone(self, apex: bytes) -> None:
+        """Stop being authoritative for ``apex``."""
+        ...

@@ -1,0 +1,32 @@
+"""What a check has to say about a file: one finding, one line, one fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a finding is: an error keeps the zone from being served, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One fault in one place.
+
+    ``line`` counts from 1; 0 means the file as a whole. ``code`` is a stable
+    kebab-case word that tools may match (``"missing-glue"``).
+    """
+
+    file: str
+    line: int
+    severity: Severity
+    message: str
+    code: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.severity}: {self.message} [{self.code}]"

@@ -1,0 +1,48 @@
+"""Zone data as the rest of dnsd sees it: names and rdata in wire format, nothing of a file.
+
+An owner is its uncompressed wire form *in lower case* (RFC 4343: ASCII letters only);
+``RRset.owner`` keeps the spelling of the zone file. Rdata is uncompressed wire form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RRset:
+    """All records of one owner and type (RFC 2181 §5); class is always IN.
+
+    ``rdatas`` holds no duplicates and keeps the order of the zone file. ``line`` is where
+    its first record stands in ``file`` (for findings of later checks).
+    """
+
+    owner: bytes
+    rtype: int
+    ttl: int
+    rdatas: tuple[bytes, ...]
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(slots=True)
+class Zone:
+    """One loaded zone: ``nodes[owner in lower case][type] -> RRset``.
+
+    RRSIGs are kept apart: ``signatures[owner in lower case][type covered] -> RRset`` of type
+    RRSIG. ``apex`` is lower case. Out-of-zone data never gets here; occluded data does.
+    """
+
+    apex: bytes
+    nodes: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
+    signatures: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
+
+    @property
+    def serial(self) -> int:
+        """The SOA's serial number (RFC 1035 §3.3.13)."""
+        return int.from_bytes(self.soa.rdatas[0][-20:-16], "big")
+
+    @property
+    def soa(self) -> RRset:
+        """The apex SOA; every loaded zone has exactly one."""
+        return self.nodes[self.apex][6]
