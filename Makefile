@@ -1,0 +1,46 @@
+# make setup   make .venv with dnsd and all that development needs (quick when it is there)
+# make run     serve the example zones on 127.0.0.1:5300
+# make lint    ruff, mypy, import-linter
+# make test    lint, then every test; as root it installs the peers the tests compare with
+# make clean   remove all that was made
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := setup
+
+BIN := .venv/bin
+STAMP := .venv/.set-up
+NATIVE := $(wildcard dnsd/hotpath/_native.pyx)
+
+.PHONY: setup run lint test peers clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml setup.py tools/venv $(NATIVE)
+	tools/venv
+	touch $@
+
+run: setup
+	echo "Try: dig @127.0.0.1 -p 5300 www.example.com A    (Ctrl-C stops the server)"
+	exec $(BIN)/dnsd serve
+
+lint: setup
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint peers
+	$(BIN)/pytest -n 2 -q $(TESTS)
+
+peers:
+	tools/peers
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .import_linter_cache
+	find dnsd tests bench -name __pycache__ -prune -exec rm -rf {} +
+	find dnsd \( -name '*.so' -o -name '_native.c' \) -delete
+
+.SILENT: setup run lint test peers clean
