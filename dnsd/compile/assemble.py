@@ -1,0 +1,202 @@
+"""Puts blocks, entries, hash table and denial chain together into the octets of an image."""
+
+from __future__ import annotations
+
+import zlib
+from struct import pack
+from typing import TYPE_CHECKING
+
+from dnsd.compile.answers import Answers
+from dnsd.compile.denial import NoDenial, Nsec3Chain, chain_of
+from dnsd.compile.writer import Sections, encode
+from dnsd.errors import ImageError
+from dnsd.image import layout
+from dnsd.image.store import checksum
+from dnsd.wire import name as names
+from dnsd.zone.structure import Structure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dnsd.compile.writer import Item
+    from dnsd.zone.records import RRset, Zone
+
+_BEYOND = b"\x01*"
+"""Put before a name, it stands for all names below: one block serves many query names."""
+_LARGEST = layout.ALIGN << 32
+
+
+class Assembler:
+    """Builds the image of one zone."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._structure = Structure(zone)
+        self._denial = chain_of(zone, self._structure)
+        self._out = bytearray(layout.HEADER.size)
+        self._blocks: dict[bytes, int] = {}
+        self._pieces: dict[tuple[int, int, bool], int] = {}
+        self._plain = Answers(zone, self._structure, NoDenial(), {}, self._piece)
+        self._signed = self._plain
+        if zone.signatures:
+            self._signed = Answers(
+                zone, self._structure, self._denial, zone.signatures, self._piece
+            )
+
+    def image(self, meta: bytes) -> bytearray:
+        """Return the whole image; ImageError when the zone is too large for one."""
+        nodata = self._pair(names.ROOT, self._plain.nodata(), self._signed.nodata())
+        nxdomain = self._pair(names.ROOT, self._plain.nxdomain(), self._signed.nxdomain())
+        entries = self._entries()
+        table, mask = self._table(entries)
+        denial = self._denial_index()
+        salt = self._salt()
+        header = layout.HEADER.pack(
+            layout.MAGIC,
+            layout.VERSION,
+            0,
+            0,
+            self._zone.serial,
+            self._denial.kind,
+            table,
+            mask,
+            len(entries),
+            entries[self._zone.apex],
+            *nodata,
+            *nxdomain,
+            denial,
+            len(self._denial.keys),
+            self._add(meta),
+            len(meta),
+            self._denial.iterations if isinstance(self._denial, Nsec3Chain) else 0,
+            len(salt),
+            max(names.count(name) for name in entries),
+            self._add(salt),
+            names.count(self._zone.apex),
+            len(self._zone.apex),
+        )
+        return self._finish(header)
+
+    def _finish(self, header: bytes) -> bytearray:
+        out = self._out
+        out[: len(header)] = header
+        at = len(layout.MAGIC)
+        out[at + 8 : at + 16] = len(out).to_bytes(8, "little")
+        out[at + 4 : at + 8] = checksum(out).to_bytes(4, "little")
+        return out
+
+    def _add(self, octets: bytes) -> int:
+        """Append ``octets`` at the next aligned place and return its ref."""
+        out = self._out
+        out += bytes(-len(out) % layout.ALIGN)
+        if len(out) >= _LARGEST:
+            raise ImageError(f"the zone {names.to_text(self._zone.apex)} is too large (32 GiB)")
+        ref = len(out) // layout.ALIGN
+        out += octets
+        return ref
+
+    def _block(self, base: bytes, sections: Sections) -> int:
+        block = encode(base, sections)
+        ref = self._blocks.get(block)
+        if ref is None:
+            ref = self._blocks[block] = self._add(block)
+        return ref
+
+    def _piece(self, item: Item) -> int:
+        key = id(item.rrset), item.ttl, item.signatures is None
+        ref = self._pieces.get(key)
+        if ref is None:
+            sections = Sections(authority=[item], flags=0)
+            ref = self._pieces[key] = self._block(_BEYOND + self._zone.apex, sections)
+        return ref
+
+    def _pair(self, base: bytes, plain: Sections, signed: Sections) -> tuple[int, int]:
+        return self._block(base, plain), self._block(base, signed)
+
+    # -- entries --------------------------------------------------------------------------
+
+    def _entries(self) -> dict[bytes, int]:
+        """Add an entry for every name; return their refs by name."""
+        refs: dict[bytes, int] = {}
+        # wildcards first: the names above them hold their refs
+        for name in sorted(self._structure.names, key=names.is_wildcard, reverse=True):
+            refs[name] = self._add(self._entry(name, refs))
+        return refs
+
+    def _entry(self, name: bytes, refs: dict[bytes, int]) -> bytes:
+        types = self._plain.types(name)
+        plain = [self._answer(self._plain, name, rtype) for rtype in types]
+        signed = plain
+        if self._signed is not self._plain:
+            signed = [self._answer(self._signed, name, rtype) for rtype in types]
+        cut, dname = name in self._structure.cuts, name in self._structure.dnames
+        wildcard = names.wildcard_of(name)
+        head = layout.ENTRY.pack(
+            len(name),
+            layout.CUT * cut | layout.DNAME * dname,
+            len(types),
+            refs.get(wildcard, 0),
+            self._default(self._plain, name),
+            self._default(self._signed, name),
+            self._proof(self._denial.match(name)),
+            0 if cut or wildcard in refs else self._proof(self._denial.cover(wildcard)),
+        )
+        padded = [*types, 0] if len(types) & 1 else types
+        return b"".join(
+            (
+                head,
+                pack(f"<{len(padded)}H", *padded),
+                pack(f"<{len(plain)}I", *plain),
+                pack(f"<{len(signed)}I", *signed),
+                name,
+            )
+        )
+
+    def _answer(self, answers: Answers, name: bytes, rtype: int) -> int:
+        sections = answers.answer(name, rtype)
+        return self._block(name, sections) if sections else self._zone_nodata(answers)
+
+    def _default(self, answers: Answers, name: bytes) -> int:
+        sections = answers.default(name)
+        if sections is None:
+            return 0
+        base = _BEYOND + name if name in self._structure.cuts else name
+        return self._block(base, sections)
+
+    def _zone_nodata(self, answers: Answers) -> int:
+        return self._block(names.ROOT, answers.nodata())
+
+    def _proof(self, record: RRset | None) -> int:
+        if record is None or self._signed is self._plain:
+            return 0
+        return self._signed.proof_piece(record)
+
+    # -- indexes --------------------------------------------------------------------------
+
+    def _table(self, entries: dict[bytes, int]) -> tuple[int, int]:
+        """Add the hash table; return its ref and its mask."""
+        size = 1 << (2 * len(entries) - 1).bit_length()
+        slots: list[tuple[int, int]] = [(0, 0)] * size
+        for name, ref in entries.items():
+            digest = zlib.crc32(name)
+            place = digest & (size - 1)
+            while slots[place][1]:
+                place = (place + 1) & (size - 1)
+            slots[place] = digest, ref
+        return self._add(b"".join(layout.SLOT_HASH.pack(*slot) for slot in slots)), size - 1
+
+    def _denial_index(self) -> int:
+        pieces = [self._proof(record) for record in self._denial.records]
+        if isinstance(self._denial, Nsec3Chain):
+            hashes = b"".join(self._denial.keys)
+            return self._add(hashes + pack(f"<{len(pieces)}I", *pieces))
+        keys = [self._add(layout.KEY_LENGTH.pack(len(key)) + key) for key in self._denial.keys]
+        return self._add(pack(f"<{2 * len(keys)}I", *_interleave(keys, pieces)))
+
+    def _salt(self) -> bytes:
+        return self._denial.salt if isinstance(self._denial, Nsec3Chain) else b""
+
+
+def _interleave(keys: Iterable[int], pieces: Iterable[int]) -> Iterable[int]:
+    for pair in zip(keys, pieces, strict=True):
+        yield from pair

@@ -1,0 +1,235 @@
+"""The readable twin of the hot path: parse, find, copy, move pointers, add OPT.
+
+Knows packets and images; nothing of sockets or files. Every packet is counted here.
+"""
+
+from __future__ import annotations
+
+import logging
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from dnsd.hotpath import blocks, chaos, compose
+from dnsd.hotpath.api import Transport
+from dnsd.hotpath.body import Body
+from dnsd.image import layout, reader
+from dnsd.metrics.counters import INDEX, QTYPES, RCODES
+from dnsd.wire import cookie, opt, query
+from dnsd.wire.name import lower
+from dnsd.wire.query import Malformed, Query
+from dnsd.wire.rdata import AXFR, DS, IXFR, MAILA, MAILB, OPT, SOA, TKEY, TSIG
+
+if TYPE_CHECKING:
+    from dnsd.hotpath.api import Client, Settings
+    from dnsd.image.store import Image
+    from dnsd.metrics.counters import Counters
+
+_log = logging.getLogger("dnsd.hotpath")
+
+_IN, _CH = 1, 3
+_META = frozenset((0, OPT, TKEY, TSIG, MAILB, MAILA))
+_HEADER = query.HEADER
+_COUNTS = Struct(">5H")
+_SMALLEST_UDP = 512
+_LARGEST_TCP = 65535
+
+_QUERIES = (INDEX["queries_udp"], INDEX["queries_tcp"])
+_RESPONSES = (INDEX["responses_udp"], INDEX["responses_tcp"])
+_RCODE = INDEX["rcode_0"]
+_QTYPE = {number: INDEX[f"qtype_{number}"] for number in QTYPES}
+_QTYPE_OTHER = INDEX["qtype_other"]
+_TRUNCATED = INDEX["truncated"]
+_EDNS, _DNSSEC_OK = INDEX["edns"], INDEX["dnssec_ok"]
+
+
+class PythonHotPath:
+    """See :class:`dnsd.hotpath.api.HotPath`."""
+
+    def __init__(self, settings: Settings, counters: Counters) -> None:
+        self._settings = settings
+        self._count = counters
+        self._zones: dict[bytes, Image | None] = {}
+        self._longest = 0
+
+    def put_zone(self, apex: bytes, image: Image | None) -> None:
+        self._zones[apex] = image
+        self._longest = max(self._longest, len(apex))
+
+    def drop_zone(self, apex: bytes) -> None:
+        self._zones.pop(apex, None)
+        self._longest = max(map(len, self._zones), default=0)
+
+    def answer(self, packet: bytes, now: float, client: Client) -> bytes | None:
+        count = self._count
+        count[_QUERIES[client[0]]] += 1
+        if len(packet) < _HEADER.size:
+            count[INDEX["drop_short"]] += 1
+            return None
+        if packet[2] & 0x80:
+            count[INDEX["drop_response"]] += 1
+            return None
+        asked = query.begin(packet)
+        try:
+            body, options = self._answer(packet, asked, client)
+        except Malformed as malformed:
+            count[INDEX[malformed.counter]] += 1
+            body, options = Body(malformed.rcode), b""
+        except Exception:
+            count[INDEX["internal_error"]] += 1
+            _log.exception("no answer for the packet %s", packet.hex())
+            body, options = Body(query.SERVFAIL), b""
+        if asked.edns is not None:
+            options += self._options(asked.edns, now, client)
+        response = self._message(asked, body, options, client[0])
+        count[_RESPONSES[client[0]]] += 1
+        count[_RCODE + min(body.rcode, RCODES - 1)] += 1
+        return response
+
+    # -- what to answer -------------------------------------------------------------------
+
+    def _answer(self, packet: bytes, asked: Query, client: Client) -> tuple[Body, bytes]:
+        """Return the response's body and the EDNS options that belong to it."""
+        if asked.opcode != query.QUERY:
+            raise self._other_opcode(packet, asked)
+        query.parse(packet, asked)
+        edns = asked.edns
+        count = self._count
+        if edns is not None:
+            count[_EDNS] += 1
+            if edns.version:
+                raise Malformed(query.BADVERS, "odd_edns_version")
+            if edns.bad_cookie:
+                raise Malformed(query.FORMERR, "odd_cookie")
+            count[_DNSSEC_OK] += edns.flags >> 15
+        if asked.tsig:
+            raise Malformed(query.NOTAUTH, "odd_tsig_key")
+        if not asked.question:
+            return Body(query.NOERROR), b""
+        count[_QTYPE.get(asked.qtype, _QTYPE_OTHER)] += 1
+        if asked.qclass == _CH:
+            return self._chaos(asked), b""
+        if asked.qclass != _IN:
+            raise Malformed(query.REFUSED, "odd_class")
+        if asked.qtype in _META:
+            raise Malformed(query.FORMERR, "odd_meta_type")
+        if asked.qtype in (AXFR, IXFR):
+            return self._transfer(asked, client), b""
+        return self._lookup(asked)
+
+    def _other_opcode(self, packet: bytes, asked: Query) -> Malformed:
+        if asked.opcode == query.NOTIFY:
+            query.parse_question(packet, asked)
+            return Malformed(query.REFUSED, "odd_notify")
+        if asked.opcode == query.UPDATE:
+            query.parse_question(packet, asked)
+            return Malformed(query.REFUSED, "odd_update")
+        return Malformed(query.NOTIMP, "odd_opcode")
+
+    def _chaos(self, asked: Query) -> Body:
+        octets = chaos.answer(lower(asked.qname), asked.qtype, self._settings)
+        if octets is None:
+            raise Malformed(query.REFUSED, "odd_class")
+        self._count[INDEX["chaos"]] += 1
+        return Body(query.NOERROR, query.AA, octets, 1)
+
+    def _transfer(self, asked: Query, client: Client) -> Body:
+        """Refuse to transfer; IXFR over UDP gets the current SOA (RFC 1995 §2)."""
+        self._count[INDEX["odd_transfer"]] += 1
+        if client[0] == Transport.TCP:
+            return Body(query.REFUSED)
+        if asked.qtype == AXFR:
+            return Body(query.NOTIMP)
+        image = self._zones.get(lower(asked.qname))
+        if image is None:
+            return Body(query.REFUSED)
+        at = reader.block_for(image, image.apex_entry, SOA, 0)
+        return blocks.static(image, at, len(asked.qname))
+
+    def _lookup(self, asked: Query) -> tuple[Body, bytes]:
+        name = lower(asked.qname)
+        apex, image = self._zone_of(name, asked)
+        if image is None:
+            counter = "not_authoritative" if apex is None else "not_ready"
+            self._count[INDEX[counter]] += 1
+            if apex is None:
+                return Body(query.REFUSED), opt.extended_error(opt.NOT_AUTHORITATIVE)
+            return Body(query.SERVFAIL), opt.extended_error(opt.NOT_READY)
+        signed = int(asked.edns is not None and asked.edns.flags >= opt.DO)
+        place, at = blocks.locate(image, name, asked.offsets, asked.qtype, signed)
+        if not at:
+            return compose.answer(image, asked.qname, asked.qtype, signed), b""
+        pieces = blocks.pieces_for(image, at, place, name, asked.offsets)
+        if pieces and reader.block(image, at).flags & layout.COMPOSE:
+            return compose.answer(image, asked.qname, asked.qtype, signed), b""
+        return blocks.with_pieces(image, at, len(name), pieces), b""
+
+    def _zone_of(self, name: bytes, asked: Query) -> tuple[bytes | None, Image | None]:
+        """Return the apex of the deepest zone of ours that holds ``name``, and its image."""
+        zones = self._zones
+        found: bytes | None = None
+        for at in (*asked.offsets, len(name) - 1):
+            if len(name) - at > self._longest:
+                continue
+            apex = name[at:]
+            if apex in zones:
+                found = found or apex
+                if apex != name or asked.qtype != DS:
+                    return apex, zones[apex]
+                # DS stands on the parent's side of the cut (RFC 4035 §3.1.4.1), if that is ours
+        return found, zones[found] if found else None
+
+    # -- the message ----------------------------------------------------------------------
+
+    def _options(self, edns: opt.Edns, now: float, client: Client) -> bytes:
+        """Return the options that every response to ``edns`` carries."""
+        settings = self._settings
+        options = b""
+        if edns.nsid and settings.nsid is not None:
+            options += opt.option(opt.NSID, settings.nsid)
+        if edns.keepalive and client[0] == Transport.TCP:
+            idle = min(int(settings.tcp_idle * 10), 0xFFFF)
+            options += opt.option(opt.KEEPALIVE, idle.to_bytes(2, "big"))
+        if edns.cookie is not None and settings.cookie_secrets and not edns.bad_cookie:
+            options += opt.option(opt.COOKIE, self._cookie(edns.cookie, now, client[1]))
+        return options
+
+    def _cookie(self, sent: bytes, now: float, address: str) -> bytes:
+        secrets = self._settings.cookie_secrets
+        if cookie.is_valid(sent, address, now, secrets):
+            self._count[INDEX["cookies_valid"]] += 1
+            if cookie.is_fresh(sent, now):
+                return sent
+        return cookie.make(sent[: cookie.CLIENT_SIZE], address, now, secrets[0])
+
+    def _message(self, asked: Query, body: Body, options: bytes, transport: int) -> bytes:
+        edns = asked.edns
+        udp_payload = self._settings.udp_payload
+        record = b""
+        limit = _LARGEST_TCP if transport == Transport.TCP else _SMALLEST_UDP
+        if edns is not None:
+            record = opt.record(udp_payload, body.rcode, edns.flags, options)
+            if transport == Transport.UDP:
+                limit = max(_SMALLEST_UDP, min(edns.payload, udp_payload))
+        flags = (
+            query.QR
+            | asked.opcode << 11
+            | body.flags
+            | asked.flags & (query.RD | query.CD)
+            | body.rcode & 0xF
+        )
+        octets, arcount = body.octets, body.arcount
+        ancount, nscount = body.ancount, body.nscount
+        room = limit - _HEADER.size - len(asked.question) - len(record)
+        if len(octets) > room:
+            for end, count in reversed(body.optional):
+                if end <= room:
+                    octets, arcount = octets[:end], count
+                    break
+            else:
+                self._count[_TRUNCATED] += 1
+                flags |= query.TC
+                octets, ancount, nscount, arcount = b"", 0, 0, 0
+        header = asked.ident + _COUNTS.pack(
+            flags, bool(asked.question), ancount, nscount, arcount + bool(record)
+        )
+        return header + asked.question + octets + record

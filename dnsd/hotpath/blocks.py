@@ -1,0 +1,83 @@
+"""From a place in an image to a response's body: blocks, pieces and proofs put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.hotpath.body import Body
+from dnsd.image import layout, reader
+from dnsd.wire.query import AA
+
+if TYPE_CHECKING:
+    from dnsd.image.store import Image
+
+
+def static(image: Image, at: int, qname_length: int) -> Body:
+    """Return the body of the block at ``at`` alone, without the pieces it asks for."""
+    return with_pieces(image, at, qname_length, [])
+
+
+def with_pieces(image: Image, at: int, qname_length: int, pieces: list[int]) -> Body:
+    """Return the body of the block at ``at`` for a query name of ``qname_length`` octets.
+
+    ``pieces`` (offsets; 0 and repetitions are skipped) go where its authority section ends.
+    """
+    head = reader.block(image, at)
+    ends = reader.optional_ends(image, at, head) if head.optional else []
+    length, arcount = ends[-1] if ends else (head.length, head.arcount)
+    octets = reader.body(image, at, head, length)
+    inserted, records = b"", 0
+    for piece in dict.fromkeys(pieces):
+        if piece:
+            part = reader.block(image, piece)
+            move = reader.Move(qname_length - part.base, head.split + len(inserted))
+            inserted += reader.moved(
+                image, piece, part, reader.body(image, piece, part, part.length), move
+            )
+            records += part.nscount
+    if head.pointers:
+        move = reader.Move(qname_length - head.base, 0, len(inserted))
+        octets = reader.moved(image, at, head, octets, move)
+    optional: list[tuple[int, int]] = []
+    if ends:
+        optional = [
+            (end + len(inserted), count) for end, count in ((head.length, head.arcount), *ends)
+        ]
+    if inserted:
+        octets = octets[: head.split] + inserted + octets[head.split :]
+    return Body(
+        head.rcode,
+        AA if head.flags & layout.AUTHORITATIVE else 0,
+        octets,
+        head.ancount,
+        head.nscount + records,
+        arcount,
+        optional,
+    )
+
+
+def pieces_for(
+    image: Image, at: int, place: reader.Place, name: bytes, offsets: list[int]
+) -> list[int]:
+    """Return the pieces that the block at ``at`` needs for the lower-case query ``name``."""
+    head = reader.block(image, at)
+    wanted = head.proof_expanded if place.expanded else head.proof
+    pieces = reader.piece_refs(image, at, head) if head.pieces else []
+    if wanted:
+        pieces += reader.proofs(image, place, name, offsets, wanted)
+    return pieces
+
+
+def locate(
+    image: Image, name: bytes, offsets: list[int], qtype: int, signed: int
+) -> tuple[reader.Place, int]:
+    """Return where the search for ``name`` ends and the block for it; 0 below a DNAME."""
+    place = reader.search(image, name, offsets)
+    if place.entry:
+        return place, reader.block_for(image, place.entry, qtype, signed)
+    flags = reader.flags_of(image, place.encloser)
+    if flags & layout.CUT:
+        # below a cut even DS is the child's: qtype 0 picks the referral
+        place = place._replace(entry=place.encloser)
+        return place, reader.block_for(image, place.entry, 0, signed)
+    return place, 0 if flags & layout.DNAME else image.nxdomain[signed]

@@ -1,0 +1,81 @@
+"""The layout of an image: the finished answers of one zone in one file.
+
+Written by ``dnsd.compile``, read by both hot paths. Integers are little-endian; a *ref* is a
+32-bit file offset divided by 8 (so an image may have 32 GiB), and ref 0 means "none".
+
+    header          fixed size, see HEADER; the checksum covers everything after itself
+    blocks          see BLOCK: a response after its question, or a piece of an authority section
+    entries         one for each name a query can match (authoritative names, cuts, empty
+                    non-terminals): ENTRY, types, plain refs, do refs, name
+    table           open-addressing hash table over the entries: (crc32 of the name, entry ref)
+    denial          NSEC: (key ref, piece ref) in canonical order, keys are a 16-bit length and
+                    the octets of ``wire.name.canonical_key``;
+                    NSEC3: all 20-octet hashes in order, then all piece refs
+    meta            JSON for control; the hot path never looks at it
+
+Names below a cut or a DNAME have no entry: their closest encloser *is* the cut or the DNAME.
+All ancestors of an entry down from the apex have entries too, so the closest encloser of
+any name can be found by bisection over its labels.
+
+**Blocks move.** A compression pointer in a block was computed for a query name of ``base``
+octets. For a query name of another length, or when the block's records begin further into
+the message, every listed pointer p is moved (``delta`` = len(query name) − base):
+
+    p == 0xC00C (the query name itself)      stays
+    target below 12 + base + 4               += delta           (a suffix of the query name)
+    target in the body before ``split``      += delta + bytes in front of this body
+    target in the body from ``split`` on     += that + bytes of pieces inserted at ``split``
+
+**Pieces** are blocks that hold only authority records (an SOA, an NSEC with its RRSIG). They
+are inserted at ``split``, where the authority section of the block ends.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+MAGIC = b"DNSDimg\n"
+VERSION = 1
+ALIGN = 8
+
+HEADER = Struct("<8sII QII II II 2I 2I II II HBB IBB14x")
+"""magic, version, checksum | size, serial, denial | table, table mask | names, apex entry |
+nodata plain, do | nxdomain plain, do | denial index, denial count | meta, meta length |
+NSEC3 iterations, salt length, labels of the deepest name | salt, labels of the apex,
+octets of the apex."""
+CHECKSUM_END = 16
+"""The checksum is the CRC-32 of everything from here on."""
+
+NO_DENIAL, NSEC_CHAIN, NSEC3_CHAIN = range(3)
+
+ENTRY = Struct("<BBH 5I")
+"""name length, flags, types | wildcard entry, default plain, default do, match, wild.
+
+``default`` answers types not listed (0: the zone's NODATA); ``match`` is the piece that
+proves this name exists or, for its types, does not (NSEC, NSEC3); ``wild`` the piece that
+proves that ``*.name`` does not exist. The first type listed answers ANY (RFC 8482)."""
+CUT, DNAME = 1, 2
+
+BLOCK = Struct("<6H 6BH I")
+"""base, ancount, nscount, arcount, length, split | pieces, optional, rcode, flags, proof,
+proof when expanded | pointers | slot. Then: piece refs, optional (end, arcount), pointers,
+body. ``length`` and ``arcount`` are of the mandatory part; each ``optional`` says where the
+body may end instead, and with how many additional records. ``slot`` is 0 for a static block."""
+AUTHORITATIVE = 1
+COMPOSE = 2
+"""Block flag: too long for a piece behind it to keep its pointers; compose it record by record."""
+
+MATCH, COVER, WILD, ENCLOSER = 1, 2, 4, 8
+"""Proofs to add: the entry's ``match``; the record covering the query name (NSEC) or the next
+closer name (NSEC3); the encloser's ``wild``; the encloser's ``match``."""
+
+OPTIONAL = Struct("<HH")
+SLOT_HASH = Struct("<II")
+KEY_LENGTH = Struct("<H")
+HASH_SIZE = 20
+"""Octets of an NSEC3 hash (SHA-1, RFC 5155 §11)."""
+
+POINTER_LIMIT = 0x3FFF - 256
+"""Offsets up to here may be pointed to, whatever the length of the query name."""
+COMPOSE_FROM = 8192
+"""A block this long gets no pieces behind it (their pointers might pass 0x3FFF)."""

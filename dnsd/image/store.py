@@ -1,0 +1,130 @@
+"""Image files: saved whole or not at all, opened only when they hold together.
+
+Knows the file and its header; what the parts mean is the hot path's business.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zlib
+from typing import TYPE_CHECKING
+
+from dnsd.errors import ImageError
+from dnsd.image import layout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    Buffer = bytes | bytearray | mmap.mmap
+
+
+def save(path: Path, image: bytes | bytearray) -> None:
+    """Write ``image`` to ``path``: complete and on disk, or not there at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(image)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ImageError(f"cannot write the image {path}: {error.strerror}") from error
+
+
+def checksum(image: Buffer) -> int:
+    """Return the CRC-32 that belongs into the header of ``image``."""
+    with memoryview(image) as view:
+        return zlib.crc32(view[layout.CHECKSUM_END :])
+
+
+def verify(path: Path) -> None:
+    """Read all of ``path`` and raise ImageError unless header and checksum fit."""
+    image = Image.open(path)
+    try:
+        if checksum(image.buffer) != image.checksum:
+            raise ImageError(f"the image {path} is damaged (its checksum does not fit)")
+    finally:
+        image.close()
+
+
+class Image:
+    """One zone's finished answers, mapped into memory and immutable.
+
+    The attributes are the header's fields (see :mod:`dnsd.image.layout`), refs turned into
+    byte offsets. ImageError when the buffer is no image or not whole.
+    """
+
+    def __init__(self, buffer: Buffer, name: str = "<memory>") -> None:
+        self.buffer = buffer
+        if len(buffer) < layout.HEADER.size or buffer[: len(layout.MAGIC)] != layout.MAGIC:
+            raise ImageError(f"{name} is not an image")
+        (
+            _,
+            version,
+            self.checksum,
+            size,
+            self.serial,
+            self.denial,
+            table,
+            self.mask,
+            self.names,
+            apex,
+            *defaults,
+            denial_index,
+            self.denial_count,
+            meta,
+            meta_length,
+            self.iterations,
+            salt_length,
+            self.depth,
+            salt,
+            self.apex_labels,
+            apex_length,
+        ) = layout.HEADER.unpack_from(buffer)
+        if version != layout.VERSION:
+            raise ImageError(f"{name} has layout version {version}, not {layout.VERSION}")
+        self.table = table * layout.ALIGN
+        self.apex_entry = apex * layout.ALIGN
+        self.nodata = (defaults[0] * layout.ALIGN, defaults[1] * layout.ALIGN)
+        self.nxdomain = (defaults[2] * layout.ALIGN, defaults[3] * layout.ALIGN)
+        self.denial_index = denial_index * layout.ALIGN
+        meta_at, salt_at = meta * layout.ALIGN, salt * layout.ALIGN
+        ends = (
+            self.table + (self.mask + 1) * layout.SLOT_HASH.size,
+            self.apex_entry + layout.ENTRY.size,
+            *self.nodata,
+            *self.nxdomain,
+            self.denial_index,
+            meta_at + meta_length,
+            salt_at + salt_length,
+        )
+        if size != len(buffer) or max(ends) > size:
+            raise ImageError(f"{name} is not whole ({len(buffer)} of {size} octets)")
+        self.meta = bytes(buffer[meta_at : meta_at + meta_length])
+        self.salt = bytes(buffer[salt_at : salt_at + salt_length])
+        self.apex = self.entry_name(self.apex_entry)
+        if len(self.apex) != apex_length:
+            raise ImageError(f"{name} is damaged (its apex does not fit)")
+
+    @classmethod
+    def open(cls, path: Path) -> Image:
+        """Map the image file at ``path``; its checksum is not read (see :func:`verify`)."""
+        try:
+            with path.open("rb") as file:
+                buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise ImageError(f"cannot map the image {path}: {error}") from error
+        return cls(buffer, str(path))
+
+    def close(self) -> None:
+        """Unmap the file; the image must not be used afterwards."""
+        if isinstance(self.buffer, mmap.mmap):
+            self.buffer.close()
+
+    def entry_name(self, entry: int) -> bytes:
+        """Return the lower-case name of the entry at offset ``entry``."""
+        length, _, types = layout.ENTRY.unpack_from(self.buffer, entry)[:3]
+        at = entry + layout.ENTRY.size + 8 * types + 2 * (types + (types & 1))
+        return bytes(self.buffer[at : at + length])

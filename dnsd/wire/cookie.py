@@ -1,0 +1,83 @@
+"""Server cookies that a whole anycast fleet understands (RFC 7873, RFC 9018).
+
+A server cookie is: version 1, three zero octets, a 32-bit time stamp, and 8 octets of
+SipHash-2-4 over the client cookie, those 8 octets, and the client's address.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from struct import Struct
+
+CLIENT_SIZE = 8
+_SERVER_SIZE = 16
+_HEAD = Struct(">B3xI")
+_WORDS = Struct("<QQ")
+_M = (1 << 64) - 1
+
+LIFETIME = 3600
+"""Seconds a server cookie is good for (RFC 9018 §4.3)."""
+AHEAD = 300
+"""Seconds a time stamp may be in the future: clocks of a fleet differ (RFC 9018 §4.3)."""
+RENEW = 1800
+"""Age in seconds from which a fresh cookie is given out (RFC 9018 §4.3)."""
+
+
+def is_valid(cookie: bytes, address: str, now: float, secrets: tuple[bytes, ...]) -> bool:
+    """Tell whether ``cookie`` holds a server part made with one of ``secrets``, in time."""
+    if len(cookie) != CLIENT_SIZE + _SERVER_SIZE or cookie[8] != 1:
+        return False
+    # serial number arithmetic (RFC 1982), as RFC 9018 §4.3 asks
+    age = (int(now) - int.from_bytes(cookie[12:16], "big") + (1 << 31)) % (1 << 32) - (1 << 31)
+    if not -AHEAD <= age <= LIFETIME:
+        return False
+    return any(cookie[16:] == _digest(cookie[:16], address, secret) for secret in secrets)
+
+
+def is_fresh(cookie: bytes, now: float) -> bool:
+    """Tell whether a valid ``cookie`` is young enough to be returned as it is."""
+    return int(now) - int.from_bytes(cookie[12:16], "big") <= RENEW
+
+
+def make(client: bytes, address: str, now: float, secret: bytes) -> bytes:
+    """Return client cookie and a new server cookie for ``address``, 24 octets."""
+    head = client + _HEAD.pack(1, int(now) & 0xFFFFFFFF)
+    return head + _digest(head, address, secret)
+
+
+def _digest(head: bytes, address: str, secret: bytes) -> bytes:
+    packed = ip_address(address.partition("%")[0]).packed
+    return siphash24(secret, head + packed)
+
+
+def siphash24(key: bytes, message: bytes) -> bytes:
+    """Return the 8 octets of SipHash-2-4 of ``message`` under a key of 16 octets."""
+    k0, k1 = _WORDS.unpack(key)
+    state = (
+        k0 ^ 0x736F6D6570736575,
+        k1 ^ 0x646F72616E646F6D,
+        k0 ^ 0x6C7967656E657261,
+        k1 ^ 0x7465646279746573,
+    )
+    padded = message + bytes(-(len(message) + 1) % 8) + bytes((len(message) & 0xFF,))
+    for at in range(0, len(padded), 8):
+        word = int.from_bytes(padded[at : at + 8], "little")
+        v0, v1, v2, v3 = _rounds(2, state[0], state[1], state[2], state[3] ^ word)
+        state = v0 ^ word, v1, v2, v3
+    v0, v1, v2, v3 = _rounds(4, state[0], state[1], state[2] ^ 0xFF, state[3])
+    return (v0 ^ v1 ^ v2 ^ v3).to_bytes(8, "little")
+
+
+def _rounds(number: int, v0: int, v1: int, v2: int, v3: int) -> tuple[int, int, int, int]:
+    for _ in range(number):
+        v0 = v0 + v1 & _M
+        v1 = (v1 << 13 & _M | v1 >> 51) ^ v0
+        v0 = v0 << 32 & _M | v0 >> 32
+        v2 = v2 + v3 & _M
+        v3 = (v3 << 16 & _M | v3 >> 48) ^ v2
+        v0 = v0 + v3 & _M
+        v3 = (v3 << 21 & _M | v3 >> 43) ^ v0
+        v2 = v2 + v1 & _M
+        v1 = (v1 << 17 & _M | v1 >> 47) ^ v2
+        v2 = v2 << 32 & _M | v2 >> 32
+    return v0, v1, v2, v3

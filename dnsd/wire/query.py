@@ -1,0 +1,150 @@
+"""Parses a query packet, bounded in work whatever the octets (RFC 1035 §4, 6891, 9619).
+
+Says what was asked or which rule was broken; what to answer is the hot path's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from struct import Struct
+
+from dnsd.wire.opt import Edns, parse_edns
+from dnsd.wire.rdata import IXFR, OPT, TSIG
+
+HEADER = Struct(">6H")
+QUESTION = Struct(">HH")
+_RECORD = Struct(">HHIH")
+
+QR, AA, TC, RD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0010
+_OPCODE = 0x7800
+QUERY, NOTIFY, UPDATE = 0, 4, 5
+
+NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, NOTAUTH = 0, 1, 2, 3, 4, 5, 6, 9
+BADVERS = 16
+
+_MAX_ADDITIONAL = 2
+_POINTER = 0xC0
+
+
+class Malformed(Exception):
+    """The packet broke a rule: answer with ``rcode`` and count ``counter``."""
+
+    def __init__(self, rcode: int, counter: str) -> None:
+        super().__init__(rcode, counter)
+        self.rcode = rcode
+        self.counter = counter
+
+
+@dataclass(slots=True)
+class Query:
+    """A parsed query; filled in as far as parsing got when :class:`Malformed` is raised.
+
+    ``offsets`` are where the labels of ``qname`` begin in it, the root label left out;
+    ``question`` are the octets of the question section as asked, empty until it was parsed.
+    """
+
+    ident: bytes
+    flags: int
+    opcode: int = QUERY
+    question: bytes = b""
+    qname: bytes = b"\x00"
+    offsets: list[int] = field(default_factory=list)
+    qtype: int = 0
+    qclass: int = 0
+    edns: Edns | None = None
+    tsig: bytes = b""
+    """The owner name of a TSIG record, as far as it is needed to refuse it (RFC 8945 §5.2)."""
+
+
+def begin(packet: bytes) -> Query:
+    """Return the query of ``packet`` with only the header read; at least 12 octets are there."""
+    flags = packet[2] << 8 | packet[3]
+    return Query(packet[:2], flags, (flags & _OPCODE) >> 11)
+
+
+def parse(packet: bytes, query: Query) -> None:
+    """Fill in ``query`` from a packet with opcode QUERY; raise Malformed where a rule is broken."""
+    _, _, qdcount, ancount, nscount, arcount = HEADER.unpack_from(packet)
+    if qdcount > 1:
+        raise Malformed(FORMERR, "odd_many_questions")
+    at = _parse_question(packet, query) if qdcount else HEADER.size
+    if ancount or nscount > (query.qtype == IXFR) or arcount > _MAX_ADDITIONAL:
+        raise Malformed(FORMERR, "odd_records")
+    if nscount:
+        at, _ = _skip_record(packet, at)
+    for left in range(arcount, 0, -1):
+        at = _parse_additional(packet, at, query, left)
+    if not qdcount and (query.edns is None or query.edns.cookie is None):
+        raise Malformed(FORMERR, "odd_no_question")
+
+
+def parse_question(packet: bytes, query: Query) -> None:
+    """Fill in only the question, if there is exactly one and it is whole; never raises."""
+    if packet[4:6] == b"\x00\x01":
+        try:
+            _parse_question(packet, query)
+        except Malformed:
+            query.question = b""
+
+
+def _parse_question(packet: bytes, query: Query) -> int:
+    at = HEADER.size
+    offsets = query.offsets
+    try:
+        while length := packet[at]:
+            offsets.append(at - HEADER.size)
+            at += 1 + length
+            if length > 63 or at > HEADER.size + 254:
+                raise Malformed(FORMERR, "odd_bad_name")
+        query.qtype, query.qclass = QUESTION.unpack_from(packet, at + 1)
+    except (IndexError, ValueError, OSError) as error:
+        raise Malformed(FORMERR, "odd_bad_name") from error
+    query.qname = packet[HEADER.size : at + 1]
+    query.question = packet[HEADER.size : at + 5]
+    return at + 5
+
+
+def _parse_additional(packet: bytes, at: int, query: Query, left: int) -> int:
+    """Parse the additional record at ``at``, of which ``left`` are left; return its end."""
+    if packet[at : at + 3] == b"\x00\x00\x29":
+        if query.edns is not None:
+            raise Malformed(FORMERR, "odd_edns")
+        end, _ = _skip_record(packet, at)
+        query.edns = parse_edns(packet, at + 3, end)
+        if query.edns is None:
+            raise Malformed(FORMERR, "odd_edns")
+        return end
+    end, rtype = _skip_record(packet, at)
+    if rtype == OPT:
+        raise Malformed(FORMERR, "odd_edns")
+    if rtype == TSIG:
+        if left != 1:
+            raise Malformed(FORMERR, "odd_tsig_place")
+        query.tsig = packet[at : _skip_name(packet, at)]
+    return end
+
+
+def _skip_record(packet: bytes, at: int) -> tuple[int, int]:
+    """Return the end of the record at ``at`` and its type."""
+    at = _skip_name(packet, at)
+    if at + _RECORD.size > len(packet):
+        raise Malformed(FORMERR, "odd_records")
+    rtype, _, _, length = _RECORD.unpack_from(packet, at)
+    at += _RECORD.size + length
+    if at > len(packet):
+        raise Malformed(FORMERR, "odd_edns" if rtype == OPT else "odd_records")
+    return at, rtype
+
+
+def _skip_name(packet: bytes, at: int) -> int:
+    start = at
+    while at < len(packet) and at - start <= 255:
+        length = packet[at]
+        if length == 0:
+            return at + 1
+        if length >= _POINTER:
+            return at + 2
+        if length > 63:
+            break
+        at += 1 + length
+    raise Malformed(FORMERR, "odd_records")

@@ -1,0 +1,122 @@
+"""Resource records to octets and back, compressed (RFC 1035 §4.1.3, §4.1.4)."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import NamedTuple
+
+from dnsd.wire import name as names
+from dnsd.wire.rdata import COMPRESSIBLE, split_names
+
+_FIXED = Struct(">HHIH")
+_POINTER = 0xC000
+_IN = 1
+_QNAME_AT = 12
+
+QNAME = b""
+"""Stands for the owner that is the query name itself, whatever it will be."""
+
+
+class Record(NamedTuple):
+    """One record; ``rdata`` is uncompressed, ``owner`` spelled as it came."""
+
+    owner: bytes
+    rtype: int
+    ttl: int
+    rdata: bytes
+
+
+class Writer:
+    """Writes records behind the question of a message; offsets count from the header.
+
+    ``octets`` is what follows the question. ``pointers`` are the places in it that hold a
+    compression pointer to anything but the query name. Nothing beyond ``limit`` is pointed to.
+    """
+
+    def __init__(self, qname: bytes, limit: int = 0x3FFF) -> None:
+        self.octets = bytearray()
+        self.pointers: list[int] = []
+        self._start = _QNAME_AT + len(qname) + 4
+        self._limit = limit
+        self._places: dict[bytes, int] = {}
+        at = _QNAME_AT
+        for name in names.ancestors(names.lower(qname))[:-1]:
+            self._places[name] = at
+            at += 1 + name[0]
+
+    def forget(self, name: bytes) -> None:
+        """Point to ``name`` no more (the query name, when it stands for many)."""
+        self._places.pop(names.lower(name), None)
+
+    def add(self, owner: bytes, rtype: int, ttl: int, rdata: bytes) -> None:
+        """Append a record of class IN; ``owner`` may be ``QNAME``."""
+        octets = self.octets
+        if owner == QNAME:
+            octets += b"\xc0\x0c"
+        else:
+            self._name(owner)
+        octets += _FIXED.pack(rtype, _IN, ttl, 0)
+        begin = len(octets)
+        before, inside, after = split_names(rtype, rdata)
+        octets += before
+        for name in inside:
+            self._name(name)
+        octets += after
+        octets[begin - 2 : begin] = (len(octets) - begin).to_bytes(2, "big")
+
+    def _name(self, name: bytes) -> None:
+        octets = self.octets
+        folded = names.lower(name)
+        at = 0
+        while length := name[at]:
+            place = self._places.get(folded[at:])
+            if place is not None:
+                if place != _QNAME_AT:
+                    self.pointers.append(len(octets))
+                octets += (_POINTER | place).to_bytes(2, "big")
+                return
+            here = self._start + len(octets)
+            if here <= self._limit:
+                self._places[folded[at:]] = here
+            octets += name[at : at + 1 + length]
+            at += 1 + length
+        octets.append(0)
+
+
+def read(message: bytes, at: int, count: int) -> tuple[list[Record], int]:
+    """Read ``count`` records of our own making from offset ``at``; return them and their end."""
+    found = []
+    for _ in range(count):
+        owner, at = _read_name(message, at)
+        rtype, _, ttl, length = _FIXED.unpack_from(message, at)
+        at += _FIXED.size
+        found.append(Record(owner, rtype, ttl, _read_rdata(message, at, rtype, length)))
+        at += length
+    return found, at
+
+
+def _read_rdata(message: bytes, at: int, rtype: int, length: int) -> bytes:
+    if rtype not in COMPRESSIBLE:
+        return message[at : at + length]
+    skipped, count = COMPRESSIBLE[rtype]
+    end = at + length
+    parts = [message[at : at + skipped]]
+    at += skipped
+    for _ in range(count):
+        name, at = _read_name(message, at)
+        parts.append(name)
+    return b"".join(parts) + message[at:end]
+
+
+def _read_name(message: bytes, at: int) -> tuple[bytes, int]:
+    """Return the uncompressed name at ``at`` and where the record goes on."""
+    parts = []
+    end = 0
+    while length := message[at]:
+        if length >= 0xC0:
+            end = end or at + 2
+            at = (length & 0x3F) << 8 | message[at + 1]
+            continue
+        parts.append(message[at : at + 1 + length])
+        at += 1 + length
+    return b"".join(parts) + names.ROOT, end or at + 1
