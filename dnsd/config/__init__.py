@@ -1,0 +1,181 @@
+"""The configuration: TOML → frozen structs, or every problem at once.
+
+    load(path)               the Config in a file
+    default()                without a file: the example zones on 127.0.0.1:5300 and [::1]:5300
+    resolve(path, options)   what a command gets: a file or the defaults, and its own options
+    zone_files(config)       which zones there are, and where (lists the directory)
+    cookie_secrets(config)   the secrets in ``cookie_secret_file``
+    examine(path)            as load and zone_files, but returns the problems (``dnsd check``)
+
+All of them but ``examine`` raise ConfigError. Knows nothing of DNS but names as text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.config import cookies, origins, paths, reader, zones
+from dnsd.config.endpoint import Endpoint
+from dnsd.config.kinds import parse_endpoints
+from dnsd.config.model import Config, Limits, Server, ZoneFile, Zones
+from dnsd.config.problems import Problem
+from dnsd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "Config",
+    "Endpoint",
+    "Limits",
+    "Options",
+    "Problem",
+    "Server",
+    "ZoneFile",
+    "Zones",
+    "cookie_secrets",
+    "default",
+    "examine",
+    "load",
+    "parse_zone_option",
+    "resolve",
+    "zone_files",
+]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the command line says over the file; texts as they were typed.
+
+    Relative paths begin at the working directory. It can be sent as JSON, so that a reload reads the file again and applies it again.
+    """
+
+    listen: tuple[str, ...] = ()
+    zones: str | None = None
+    zone: tuple[str, ...] = ()
+    workers: int | None = None
+
+
+def load(path: Path) -> Config:
+    """Return the configuration in the file ``path``."""
+    config, problems = reader.read(path)
+    if config is None:
+        raise _error(problems)
+    return config
+
+
+def default() -> Config:
+    """Return what is served without a configuration: the example zones, on loopback."""
+    directory = paths.example_zones()
+    if directory is None:
+        raise ConfigError(["the example zones are not installed: name your own with --zones DIR"])
+    return msgspec.structs.replace(_bare(), zones=Zones(directory=directory))
+
+
+def resolve(path: Path | None, options: Options) -> Config:
+    """Return the configuration of a command: the file's, or the default, with its options.
+
+    ``listen``, ``zones`` and ``workers`` replace what the file says, each ``zone`` is added
+    to it. Without a file, zones that are named take the place of the examples.
+    """
+    if path is not None:
+        config = load(path)
+    else:
+        config = _bare() if options.zones or options.zone else default()
+    problems: list[str] = []
+    config = _with_zones(_with_server(config, options, problems), options, problems)
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def parse_zone_option(text: str) -> ZoneFile:
+    """Return the zone of an option ``--zone ORIGIN=FILE``; ValueError is a sentence."""
+    name, equals, file = text.partition("=")
+    if not (name and equals and file):
+        raise ValueError(f"{text!r} is not ORIGIN=FILE, as in example.com=zones/example.com.zone")
+    return ZoneFile(name=origins.normal(name), file=Path(file))
+
+
+def zone_files(config: Config) -> dict[str, Path]:
+    """Return the file of each zone by its name (absolute, lower case)."""
+    found, problems = zones.find(config)
+    if problems:
+        raise _error(problems)
+    return found
+
+
+def cookie_secrets(config: Config) -> tuple[bytes, ...]:
+    """Return the cookie secrets (RFC 9018), none if there is no file of them."""
+    secrets, problems = _cookie_secrets(config)
+    if problems:
+        raise _error(problems)
+    return secrets
+
+
+def examine(path: Path | None) -> tuple[Config | None, dict[str, Path], tuple[Problem, ...]]:
+    """Return the configuration (the default if ``path`` is None), its zones, every problem."""
+    if path is None:
+        config: Config | None = default()
+        problems: tuple[Problem, ...] = ()
+    else:
+        config, problems = reader.read(path)
+    if config is None:
+        return None, {}, problems
+    found, more = zones.find(config)
+    return config, found, (*problems, *more, *_cookie_secrets(config)[1])
+
+
+def _error(problems: Sequence[Problem]) -> ConfigError:
+    return ConfigError([str(problem) for problem in problems])
+
+
+def _bare() -> Config:
+    """Return a configuration of nothing but defaults."""
+    try:
+        return Config()
+    except ValueError as error:
+        raise ConfigError([str(error)]) from error
+
+
+def _cookie_secrets(config: Config) -> tuple[tuple[bytes, ...], tuple[Problem, ...]]:
+    file = config.server.cookie_secret_file
+    if file is None:
+        return (), ()
+    try:
+        return cookies.read_secrets(file), ()
+    except ValueError as error:
+        key = "[server] cookie_secret_file"
+        return (), (Problem(str(config.path or ""), 0, key, str(error)),)
+
+
+def _with_server(config: Config, options: Options, problems: list[str]) -> Config:
+    changes: dict[str, object] = {}
+    if options.listen:
+        try:
+            changes["listen"] = parse_endpoints(list(options.listen))
+        except ValueError as error:
+            problems.extend(f"--listen: {fault}" for fault in str(error).splitlines())
+    if options.workers is not None:
+        kind = reader.kinds_of(Server)["workers"]
+        try:
+            changes["workers"] = kind.read(options.workers, Path())
+        except ValueError as error:
+            problems.append(f"--workers: {error}")
+    server = msgspec.structs.replace(config.server, **changes)
+    return msgspec.structs.replace(config, server=server)
+
+
+def _with_zones(config: Config, options: Options, problems: list[str]) -> Config:
+    listed = list(config.zone)
+    for text in options.zone:
+        try:
+            listed.append(parse_zone_option(text))
+        except ValueError as error:
+            problems.append(f"--zone: {error}")
+    replaced = config.zones
+    if options.zones is not None:
+        replaced = msgspec.structs.replace(replaced, directory=Path(options.zones))
+    return msgspec.structs.replace(config, zones=replaced, zone=tuple(listed))

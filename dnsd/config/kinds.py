@@ -1,0 +1,203 @@
+"""Kinds of values that a setting can have: each reads one TOML value or says why it can't.
+
+A kind stands in the annotation of a field in :mod:`dnsd.config.model`. It knows its bounds
+and their reason, but neither the key nor the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from dnsd.config import origins, paths
+from dnsd.config.endpoint import Endpoint
+from dnsd.config.units import format_duration, format_size, parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_TOML_NAMES = {bool: "true or false", int: "a number", float: "a number", str: "a string"}
+_TOML_NAMES |= {list: "a list", dict: "a table"}
+
+
+@runtime_checkable
+class Kind(Protocol):
+    """What reads a value."""
+
+    def read(self, value: object, base: Path) -> Any:
+        """Return the setting for the TOML ``value``; ``base`` is where relative paths begin.
+
+        ValueError is a sentence (or several lines of them) without the key.
+        """
+        ...
+
+
+def name_of(value: object) -> str:
+    """Return what ``value`` is in TOML's words."""
+    return _TOML_NAMES.get(type(value), "a date or time")
+
+
+def _wanted(what: str, value: object) -> ValueError:
+    return ValueError(f"must be {what}, not {name_of(value)}")
+
+
+def _bounded(value: float, low: float, high: float, show: Callable[[Any], str], why: str) -> None:
+    if not low <= value <= high:
+        raise ValueError(
+            f"{show(value)} is out of bounds: from {show(low)} to {show(high)}, because {why}"
+        )
+
+
+@dataclass(frozen=True)
+class Count:
+    """A whole number from ``low`` to ``high``."""
+
+    low: int
+    high: int
+    why: str
+
+    def read(self, value: object, _base: Path) -> int:
+        """Return the number."""
+        if type(value) is not int:
+            raise _wanted("a whole number", value)
+        _bounded(value, self.low, self.high, str, self.why)
+        return value
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A duration from ``low`` to ``high`` (texts with units), held in seconds."""
+
+    low: str
+    high: str
+    why: str
+
+    def read(self, value: object, _base: Path) -> float:
+        """Return the seconds."""
+        if type(value) in (int, float):
+            raise ValueError(f'must be a duration with its unit, such as "{value}s"')
+        if not isinstance(value, str):
+            raise _wanted('a duration, such as "1s"', value)
+        seconds = parse_duration(value)
+        low, high = parse_duration(self.low), parse_duration(self.high)
+        _bounded(seconds, low, high, format_duration, self.why)
+        return seconds
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size from ``low`` to ``high`` (texts with units), held in octets."""
+
+    low: str
+    high: str
+    why: str
+
+    def read(self, value: object, _base: Path) -> int:
+        """Return the octets."""
+        if type(value) is int:
+            octets = value
+        elif isinstance(value, str):
+            octets = parse_size(value)
+        else:
+            raise _wanted('a size, such as "4MiB"', value)
+        _bounded(octets, parse_size(self.low), parse_size(self.high), format_size, self.why)
+        return octets
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string of at most ``longest`` octets in UTF-8; an empty one means None."""
+
+    longest: int
+    why: str
+
+    def read(self, value: object, _base: Path) -> str | None:
+        """Return the string."""
+        if not isinstance(value, str):
+            raise _wanted("a string", value)
+        size = len(value.encode())
+        if size > self.longest:
+            raise ValueError(f"has {size} octets; {self.longest} are allowed, because {self.why}")
+        return value or None
+
+
+@dataclass(frozen=True)
+class FilePath:
+    """A path; a relative one begins at the directory of the configuration file."""
+
+    def read(self, value: object, base: Path) -> Path:
+        """Return the path."""
+        if not isinstance(value, str):
+            raise _wanted("a path in a string", value)
+        if not value or "\x00" in value:
+            raise ValueError("must be a path, not an empty string or one with a NUL")
+        return base / value
+
+
+@dataclass(frozen=True)
+class SocketPath:
+    """The path of a unix socket: a path that the kernel limits."""
+
+    def read(self, value: object, base: Path) -> Path:
+        """Return the path."""
+        return check_socket_path(FilePath().read(value, base))
+
+
+def check_socket_path(path: Path) -> Path:
+    """Return ``path`` unless it is too long for a unix socket (ValueError)."""
+    size = len(str(path).encode())
+    if size > paths.MAX_SOCKET_PATH:
+        raise ValueError(
+            f"{path} has {size} octets; the path of a unix socket may have {paths.MAX_SOCKET_PATH}"
+        )
+    return path
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The name of a zone."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name, absolute and in lower case."""
+        if not isinstance(value, str):
+            raise _wanted("a zone's name in a string", value)
+        return origins.normal(value)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """A list of addresses to listen on, or one of them as a string."""
+
+    def read(self, value: object, _base: Path) -> tuple[Endpoint, ...]:
+        """Return the endpoints in their order."""
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list):
+            raise _wanted("a list of ADDRESS:PORT", value)
+        if not items:
+            raise ValueError('needs an address at least, such as "127.0.0.1:53"')
+        return parse_endpoints(items)
+
+
+def parse_endpoints(items: list[Any]) -> tuple[Endpoint, ...]:
+    """Return the endpoints that ``items`` name; ValueError tells every fault, a line each."""
+    found: list[Endpoint] = []
+    faults: list[str] = []
+    for item in items:
+        try:
+            endpoint = _endpoint(item)
+        except ValueError as error:
+            faults.append(str(error))
+            continue
+        if endpoint in found:
+            faults.append(f"{str(endpoint)!r} is listed twice")
+        found.append(endpoint)
+    if faults:
+        raise ValueError("\n".join(faults))
+    return tuple(found)
+
+
+def _endpoint(item: object) -> Endpoint:
+    if not isinstance(item, str):
+        raise _wanted("a list of ADDRESS:PORT in strings", item)
+    return Endpoint.parse(item)

@@ -1,0 +1,137 @@
+"""The configuration as frozen values: one struct for each table, one field for each key.
+
+A field's annotation says how its TOML value is read and within which bounds
+(:mod:`dnsd.config.kinds`); what it means is told in deploy/dnsd.example.toml, which a
+test holds to the fields here. Fields without a kind are not keys: the reader fills them.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+import dnsd
+from dnsd.config import paths
+from dnsd.config.endpoint import Endpoint
+from dnsd.config.kinds import (
+    Count,
+    Duration,
+    Endpoints,
+    FilePath,
+    Origin,
+    Size,
+    SocketPath,
+    Text,
+    check_socket_path,
+)
+
+_CHARACTER_STRING = "a TXT record holds it in one character-string"
+
+DEFAULT_LISTEN = (Endpoint("127.0.0.1", 5300), Endpoint("::1", 5300))
+"""Needs no privileges and is seen by nobody else."""
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[server]``: sockets, processes, identity and what limits clients."""
+
+    listen: Annotated[tuple[Endpoint, ...], Endpoints()] = DEFAULT_LISTEN
+    workers: Annotated[
+        int, Count(0, 256, "each worker is a process, and 0 means one for each core")
+    ] = 0
+    state_directory: Annotated[Path, FilePath()] = msgspec.field(
+        default_factory=paths.state_directory
+    )
+    admin_socket: Annotated[Path, SocketPath()] = Path()
+    """Where control listens; when it is not given, ``admin.sock`` in the state directory."""
+
+    nsid: Annotated[str | None, Text(128, "it goes into every answer that asks for it")] = None
+    server_id: Annotated[str | None, Text(255, _CHARACTER_STRING)] = msgspec.field(
+        default_factory=socket.gethostname
+    )
+    version: Annotated[str | None, Text(255, _CHARACTER_STRING)] = f"dnsd {dnsd.__version__}"
+
+    udp_payload: Annotated[
+        int, Count(512, 4096, "every client takes 512 octets, and larger packets are fragmented")
+    ] = 1232
+    udp_receive_buffer: Annotated[
+        int, Size("64KiB", "1GiB", "less loses bursts, more only makes answers late")
+    ] = 4 << 20
+
+    tcp_connections: Annotated[int, Count(1, 1_000_000, "each one needs a file descriptor")] = 1000
+    tcp_per_source: Annotated[int, Count(1, 1_000_000, "each one needs a file descriptor")] = 32
+    tcp_idle: Annotated[
+        float, Duration("100ms", "1h", "clients reuse connections, and idle ones cost memory")
+    ] = 10.0
+    tcp_message: Annotated[
+        float, Duration("10ms", "1m", "a slow client must not hold a connection")
+    ] = 2.0
+    tcp_stall: Annotated[
+        float, Duration("10ms", "1m", "a client that does not read must not hold memory")
+    ] = 1.0
+    tcp_unsent: Annotated[
+        int, Size("65537B", "16MiB", "one response of the largest size must fit")
+    ] = 128 << 10
+
+    cookie_secret_file: Annotated[Path | None, FilePath()] = None
+
+    heartbeat: Annotated[
+        float, Duration("10ms", "10s", "the heartbeat must show a stuck worker, yet cost nothing")
+    ] = 0.05
+    heartbeat_miss: Annotated[
+        int, Count(2, 1000, "one late heartbeat is no sign, and a dead worker loses queries")
+    ] = 20
+
+    def __post_init__(self) -> None:
+        """Put the admin socket into the state directory unless it has a place."""
+        if self.admin_socket == Path():
+            msgspec.structs.force_setattr(
+                self, "admin_socket", check_socket_path(self.state_directory / "admin.sock")
+            )
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[zones.limits]``: what a zone file may ask for; the fields of dnsd.zone.limits.Limits."""
+
+    include_depth: Annotated[int, Count(0, 64, "each level is a file kept open")] = 8
+    generate_steps: Annotated[int, Count(0, 16_777_216, "one line must not fill the memory")] = (
+        65_536
+    )
+    records_per_rrset: Annotated[
+        int, Count(1, 65_535, "a message counts its records with 16 bits")
+    ] = 2_000
+    records_per_name: Annotated[
+        int, Count(1, 1_000_000, "a name with more is a mistake or an attack")
+    ] = 10_000
+
+
+class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[zones]``: where zone files are, and how closely they are watched."""
+
+    directory: Annotated[Path | None, FilePath()] = None
+    poll: Annotated[float, Duration("50ms", "1h", "every look costs a stat of every file")] = 0.5
+    settle: Annotated[
+        float, Duration("0s", "1m", "a file still being written must not be read")
+    ] = 0.2
+    limits: Limits = Limits()
+
+
+class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[zone]]``: one zone whose file is not in the directory, or is named differently."""
+
+    name: Annotated[str, Origin()]
+    file: Annotated[Path, FilePath()]
+    line: int = 0
+    """Where in the configuration file it stands; 0 for a command-line option."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole configuration."""
+
+    server: Server = msgspec.field(default_factory=Server)
+    zones: Zones = msgspec.field(default_factory=Zones)
+    zone: tuple[ZoneFile, ...] = ()
+    path: Path | None = None
+    """The file it was read from; None for one made of defaults and options."""

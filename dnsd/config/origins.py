@@ -1,0 +1,89 @@
+r"""Names of zones as people write them, made comparable: absolute, lower case, one spelling.
+
+Knows only the text of names (RFC 1035 §5.1: labels, dots, ``\X``, ``\DDD``). The wire form
+is :mod:`dnsd.wire.name`'s, which lies above the configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_LABEL = 63
+MAX_NAME = 255
+
+SUFFIX = ".zone"
+ROOT_STEMS = ("@", "root")
+"""Files ``@.zone`` and ``root.zone`` hold the root zone, whose name no file can have."""
+
+_TOKEN = re.compile(r"\\(\d{3})|\\(\D)|([^\\])", re.ASCII | re.DOTALL)
+_SPECIAL = frozenset(b'"().;\\@$')
+
+
+def normal(text: str) -> str:
+    """Return the zone name ``text`` absolute, in lower case and with canonical escapes.
+
+    ValueError is a sentence that says what is wrong with it.
+    """
+    if text == ".":
+        return "."
+    if not text.isascii():
+        raise ValueError(f"{text!r} is not ASCII: write it as {_a_labels(text)}")
+    if any(char <= " " or char == "\x7f" for char in text):
+        raise ValueError(f"{text!r} has a blank or a control character: write it as \\DDD")
+    labels = _labels(text)
+    if not all(labels):
+        raise ValueError(f"{text!r} has an empty label: two dots in a row, or nothing at all")
+    longest = max(map(len, labels))
+    if longest > MAX_LABEL:
+        raise ValueError(f"{text!r} has a label of {longest} octets; {MAX_LABEL} are allowed")
+    size = sum(map(len, labels)) + len(labels) + 1
+    if size > MAX_NAME:
+        raise ValueError(f"{text!r} has {size} octets; a name may have {MAX_NAME}")
+    return "".join(_show(label) + "." for label in labels)
+
+
+def from_file_name(path: Path) -> str:
+    """Return the name of the zone in a file ``NAME.zone``, from its name alone.
+
+    ValueError when the file is not named after a zone.
+    """
+    stem = path.name.removesuffix(SUFFIX)
+    if stem == path.name or not stem:
+        raise ValueError(f"{path.name!r} does not tell its zone: it is not named NAME{SUFFIX}")
+    return "." if stem in ROOT_STEMS else normal(stem)
+
+
+def _labels(text: str) -> list[bytes]:
+    labels, current, at = [], bytearray(), 0
+    while at < len(text):
+        token = _TOKEN.match(text, at)
+        if not token or int(token[1] or 0) > 255:
+            raise ValueError(f"{text!r} has a backslash that no character or \\DDD follows")
+        at = token.end()
+        if token[3] == ".":
+            labels.append(bytes(current))
+            current.clear()
+        else:
+            current.append(int(token[1]) if token[1] else ord(token[2] or token[3]))
+    if current or not labels:
+        labels.append(bytes(current))
+    return labels
+
+
+def _show(label: bytes) -> str:
+    return "".join(
+        f"\\{c:c}" if c in _SPECIAL else chr(c) if 0x21 <= c <= 0x7E else f"\\{c:03d}"
+        for c in label.lower()
+    )
+
+
+def _a_labels(text: str) -> str:
+    """Return ``text`` as the DNS holds it (IDNA), or an example when it can't be had."""
+    try:
+        return text.encode("idna").decode()
+    except UnicodeError:
+        return "A-labels, such as xn--bcher-kva.example"

@@ -1,0 +1,35 @@
+"""Where things are when nobody says so: the state directory and the example zones."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+MAX_SOCKET_PATH = 107
+"""Octets that the path of a unix socket may have (``sun_path`` without its final zero)."""
+
+
+def state_directory() -> Path:
+    """Return the default state directory.
+
+    ``$STATE_DIRECTORY`` (systemd sets it; the first, if there are several), else
+    ``/var/lib/dnsd`` for root, else ``dnsd`` under ``$XDG_STATE_HOME`` or ``~/.local/state``.
+    """
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    if os.geteuid() == 0:
+        return Path("/var/lib/dnsd")
+    if home := os.environ.get("XDG_STATE_HOME"):
+        return Path(home, "dnsd")
+    return Path.home() / ".local/state/dnsd"
+
+
+def example_zones() -> Path | None:
+    """Return the directory of the example zones, if they are here.
+
+    They lie inside an installed package, and beside it in a checkout.
+    """
+    places = (_PACKAGE / "_zones", _PACKAGE.parent / "zones")
+    return next((place for place in places if place.is_dir()), None)
