@@ -1,0 +1,97 @@
+"""The command line: ``python -m bench peers``, ``python -m bench show FILE``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import report, results, rounds
+from bench.load import Load
+from bench.peers import PEERS
+from bench.zonegen import Mix, ZonePlan
+
+console = Console(stderr=False, width=120)
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """Group of all measurements."""
+
+
+@main.command()
+@click.option("--names", default=100_000, show_default=True, help="Host names in the zone.")
+@click.option("--rounds", "count", default=3, show_default=True, help="Starts of each server.")
+@click.option("--seconds", default=4.0, show_default=True, help="Length of one load.")
+@click.option("--rate", default=0, help="Queries a second at most (0: as fast as answered).")
+@click.option("--queries", default=500_000, show_default=True, help="Different queries asked.")
+@click.option("--edns/--plain", default=True, show_default=True, help="Queries with EDNS.")
+@click.option(
+    "--mix",
+    "mixes",
+    type=click.Choice([str(mix) for mix in Mix]),
+    multiple=True,
+    default=[str(mix) for mix in Mix],
+)
+@click.option(
+    "--peer", "names_", type=click.Choice(list(PEERS)), multiple=True, default=list(PEERS)
+)
+@click.option("--reference", default="dnsd", show_default=True, help="What ratios refer to.")
+@click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
+def peers(
+    names: int,
+    count: int,
+    seconds: float,
+    rate: int,
+    queries: int,
+    edns: bool,
+    mixes: tuple[str, ...],
+    names_: tuple[str, ...],
+    reference: str,
+    output: Path | None,
+) -> None:
+    """Measure dnsd beside other servers, each alone on one core, over loopback."""
+    server_core, load_core = _cores()
+    plan = rounds.Plan(
+        zone=ZonePlan(names),
+        mixes=[Mix(mix) for mix in mixes],
+        load=Load(seconds, rate, edns),
+        rounds=count,
+        queries=queries,
+        server_core=server_core,
+        load_core=load_core,
+    )
+    chosen = [PEERS[name] for name in names_]
+    found = rounds.run(plan, chosen, reference, say=lambda line: click.echo(line, err=True))
+    path = output or results.DIRECTORY / time.strftime("peers-%Y%m%dT%H%M%S.json")
+    results.save(found, path)
+    path.with_suffix(".md").write_text(report.markdown(found))
+    report.show(found, console)
+    click.echo(f"written to {path} and {path.with_suffix('.md').name}")
+    if found.skipped or not found.samples:
+        raise SystemExit(1)
+
+
+def _cores() -> tuple[int, int]:
+    """Return the core for the server and the one for the load."""
+    if shutil.which("dnsperf") is None:
+        raise click.ClickException("dnsperf asks the queries and is not installed")
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise click.ClickException("two cores are needed: one for the server, one for the load")
+    return cores[0], cores[1]
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+def show(path: Path) -> None:
+    """Print the tables of an earlier run."""
+    report.show(results.load(path), console)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""The servers that are measured: how each is configured and started, and nothing else.
+
+Each is set up the same way: the one zone, one thread or worker, 127.0.0.1 only, no logging of
+queries, no rate limiting, everything else as its authors ship it.
+"""
+
+from __future__ import annotations
+
+from bench.peers import dnsd, floor, knot, named, nsd, pdns
+from bench.peers.base import Peer, Unavailable
+
+PEERS: dict[str, Peer] = {
+    peer.name: peer for peer in (dnsd.PEER, nsd.PEER, knot.PEER, named.PEER, pdns.PEER, floor.PEER)
+}
+"""Every server that can be measured, by name, in the order of the tables."""
+
+__all__ = ["PEERS", "Peer", "Unavailable"]

@@ -1,0 +1,70 @@
+"""What the measurement needs to know of a server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class Unavailable(Exception):
+    """A server cannot be measured on this machine; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Where a server is to work: an empty directory, the zone file, a port of 127.0.0.1."""
+
+    directory: Path
+    origin: str
+    zone: Path
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to start a server in the foreground: its command and additions to the environment."""
+
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server: its name, how to learn its version, and how to prepare a start.
+
+    ``prepare`` writes configuration files into the directory of the setup. ``answers`` is
+    False for the floor, which only echoes: its answers are not checked. ``note`` says in a
+    report what a reader has to know of the configuration.
+    """
+
+    name: str
+    version: Callable[[], str]
+    prepare: Callable[[Setup], Start]
+    note: str
+    answers: bool = True
+
+
+def program(name: str) -> str:
+    """Return the path of a server program; daemons often stand outside a user's PATH."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if path is None:
+        raise Unavailable(f"{name} is not installed")
+    return path
+
+
+def version_of(command: list[str], pattern: str) -> str:
+    """Run ``command`` and return what the group of ``pattern`` matches in its output."""
+    command = [program(command[0]), *command[1:]]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL
+    )
+    match = re.search(pattern, done.stdout + done.stderr)
+    return match[1] if match else "unknown"
