@@ -219,6 +219,8 @@ class PythonHotPath:
         )
         octets, arcount = body.octets, body.arcount
         ancount, nscount = body.ancount, body.nscount
+        additional = bool(record) + bool(asked.tsig)
+        record += asked.tsig
         room = limit - _HEADER.size - len(asked.question) - len(record)
         if len(octets) > room:
             for end, count in reversed(body.optional):
@@ -230,6 +232,6 @@ class PythonHotPath:
                 flags |= query.TC
                 octets, ancount, nscount, arcount = b"", 0, 0, 0
         header = asked.ident + _COUNTS.pack(
-            flags, bool(asked.question), ancount, nscount, arcount + bool(record)
+            flags, bool(asked.question), ancount, nscount, arcount + additional
         )
         return header + asked.question + octets + record

@@ -24,6 +24,10 @@ BADVERS = 16
 
 _MAX_ADDITIONAL = 2
 _POINTER = 0xC0
+_ANY = 255
+_TSIG_TIMES = 6 + 2
+"""Octets of a TSIG's time signed and fudge (RFC 8945 §4.2)."""
+_BADKEY = b"\x00\x11"
 
 
 class Malformed(Exception):
@@ -53,7 +57,7 @@ class Query:
     qclass: int = 0
     edns: Edns | None = None
     tsig: bytes = b""
-    """The owner name of a TSIG record, as far as it is needed to refuse it (RFC 8945 §5.2)."""
+    """The TSIG record that refuses the one in the query: BADKEY, unsigned (RFC 8945 §5.2.1)."""
 
 
 def begin(packet: bytes) -> Query:
@@ -120,8 +124,26 @@ def _parse_additional(packet: bytes, at: int, query: Query, left: int) -> int:
     if rtype == TSIG:
         if left != 1:
             raise Malformed(FORMERR, "odd_tsig_place")
-        query.tsig = packet[at : _skip_name(packet, at)]
+        query.tsig = _refused_tsig(packet, at, end)
     return end
+
+
+def _refused_tsig(packet: bytes, at: int, end: int) -> bytes:
+    """Return what answers the TSIG record from ``at`` to ``end``: no key of ours has its name."""
+    owner_end = _skip_name(packet, at)
+    rdata = owner_end + _RECORD.size
+    algorithm_end = _skip_name(packet, rdata)
+    owner, algorithm = packet[at:owner_end], packet[rdata:algorithm_end]
+    mac = algorithm_end + _TSIG_TIMES
+    if owner[-1] or algorithm[-1] or mac + 2 > end:  # compressed, or cut short
+        raise Malformed(FORMERR, "odd_tsig_place")
+    mac_size = int.from_bytes(packet[mac : mac + 2], "big")
+    # original ID, error and the length of other data follow the MAC
+    if mac + 2 + mac_size + 6 > end:
+        raise Malformed(FORMERR, "odd_tsig_place")
+    times = packet[algorithm_end:mac]
+    rdata_out = algorithm + times + b"\x00\x00" + packet[:2] + _BADKEY + b"\x00\x00"
+    return owner + _RECORD.pack(TSIG, _ANY, 0, len(rdata_out)) + rdata_out
 
 
 def _skip_record(packet: bytes, at: int) -> tuple[int, int]:
