@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from struct import Struct
+from struct import error as StructError  # noqa: N812  an exception class, whatever its case
 
 from dnsd.wire.opt import Edns, parse_edns
 from dnsd.wire.rdata import IXFR, OPT, TSIG
@@ -101,7 +102,7 @@ def _parse_question(packet: bytes, query: Query) -> int:
             if length > 63 or at > HEADER.size + 254:
                 raise Malformed(FORMERR, "odd_bad_name")
         query.qtype, query.qclass = QUESTION.unpack_from(packet, at + 1)
-    except (IndexError, ValueError, OSError) as error:
+    except (IndexError, StructError) as error:
         raise Malformed(FORMERR, "odd_bad_name") from error
     query.qname = packet[HEADER.size : at + 1]
     query.question = packet[HEADER.size : at + 5]
