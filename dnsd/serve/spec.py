@@ -1,0 +1,60 @@
+"""What the master tells a worker: one line of JSON on its standard input.
+
+Nothing of it stands in argv or environ, where other users could read the cookie secrets.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+# msgspec looks the types up when it decodes.
+from dnsd.hotpath.api import Settings
+
+
+class TcpLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What TCP clients may take, of this node as a whole (RFC 7766 §6.2, RFC 9210 §4).
+
+    ``per_source`` counts the connections of an IPv4 address or an IPv6 /64. ``message``
+    and ``stall`` in seconds: how long a message may take to become whole once it has
+    begun, and how long a client may read nothing. ``unsent`` in octets: answers that may
+    wait for a client before no more of its queries are taken. The idle time is
+    ``Settings.tcp_idle``, because clients are told of it.
+    """
+
+    connections: int = 1000
+    per_source: int = 32
+    message: float = 2.0
+    stall: float = 1.0
+    unsent: int = 128 << 10
+
+
+class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that worker ``index`` of ``workers`` needs to know.
+
+    ``state_fd`` is the inherited descriptor of the state vector. The journal lies in
+    ``journal_directory`` and the image files in ``images`` below it. ``listen`` holds
+    (address, port) pairs; those in ``floating`` are bound even while the machine does not
+    have the address, because it comes and goes. ``heartbeat`` in seconds,
+    ``udp_receive_buffer`` in octets.
+    """
+
+    index: int
+    workers: int
+    state_fd: int
+    journal_directory: str
+    listen: tuple[tuple[str, int], ...]
+    floating: tuple[str, ...] = ()
+    settings: Settings
+    tcp: TcpLimits = TcpLimits()
+    heartbeat: float = 0.05
+    udp_receive_buffer: int = 4 << 20
+
+
+def encode(spec: WorkerSpec) -> bytes:
+    """Return the line that :func:`decode` reads, with its newline."""
+    return msgspec.json.encode(spec) + b"\n"
+
+
+def decode(line: bytes) -> WorkerSpec:
+    """Return the spec that ``line`` holds; msgspec.DecodeError when it holds none."""
+    return msgspec.json.decode(line, type=WorkerSpec)
