@@ -49,7 +49,8 @@ __all__ = [
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the command line says over the file; texts as they were typed.
 
-    Relative paths begin at the working directory. It can be sent as JSON, so that a reload reads the file again and applies it again.
+    Relative paths begin at the working directory. It can be sent as JSON, so that a reload
+    reads the file again and applies it again.
     """
 
     listen: tuple[str, ...] = ()

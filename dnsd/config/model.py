@@ -28,6 +28,7 @@ from dnsd.config.kinds import (
     check_socket_path,
 )
 
+_LOOP = "a zone file must not keep the loader from ending"
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
 
 DEFAULT_LISTEN = (Endpoint("127.0.0.1", 5300), Endpoint("::1", 5300))
@@ -95,16 +96,27 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[zones.limits]``: what a zone file may ask for; the fields of dnsd.zone.limits.Limits."""
 
-    include_depth: Annotated[int, Count(0, 64, "each level is a file kept open")] = 8
-    generate_steps: Annotated[int, Count(0, 16_777_216, "one line must not fill the memory")] = (
-        65_536
+    file_octets: Annotated[int, Size("64KiB", "64GiB", "a file is read into memory whole")] = (
+        1 << 30
     )
+    entry_octets: Annotated[
+        int, Size("4KiB", "16MiB", "the largest rdata is 65535 octets, each up to 4 in text")
+    ] = 1 << 20
+    include_depth: Annotated[int, Count(0, 64, "each level is a file kept in memory")] = 8
+    include_files: Annotated[int, Count(0, 100_000, _LOOP)] = 1000
+    generate_steps: Annotated[int, Count(0, 16_777_216, _LOOP)] = 65_536
+    generate_records: Annotated[int, Count(0, 100_000_000, _LOOP)] = 1_000_000
+    records: Annotated[int, Count(1, 100_000_000, "all of them are held in memory")] = 10_000_000
     records_per_rrset: Annotated[
         int, Count(1, 65_535, "a message counts its records with 16 bits")
-    ] = 2_000
+    ] = 4096
     records_per_name: Annotated[
         int, Count(1, 1_000_000, "a name with more is a mistake or an attack")
-    ] = 10_000
+    ] = 8192
+    nsec3_iterations: Annotated[
+        int, Count(0, 2500, "each query for a name that does not exist costs so many SHA-1")
+    ] = 500
+    findings: Annotated[int, Count(1, 1_000_000, "all of them are held in memory")] = 1000
 
 
 class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,91 @@
+"""The command line: a group of commands, each loaded only when it is called.
+
+Knows the names of the commands, how errors end them, and nothing of what they do. Exit
+status: 0 done, 1 not done (one sentence on standard error says why), 2 wrong usage, 3 no
+node is running.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import IO, Any
+
+import click
+
+import dnsd
+from dnsd.errors import DnsdError, NotRunning
+
+COMMANDS = {
+    "serve": "Serve zones until told to stop.",
+    "check": "Check zone files and the configuration.",
+    "explain": "Show an answer, and why it is that one.",
+    "status": "Show what a running node serves and counts.",
+    "reload": "Make a running node read its zones again, and wait for it.",
+    "version": "Show the version, the hot path, Python, and libraries.",
+}
+"""Commands in the order of ``--help``; each is the object of its name in its own module."""
+
+EXIT_FAILED = 1
+EXIT_NOT_RUNNING = 3
+
+
+class Failure(click.ClickException):
+    """A DnsdError on its way to standard error."""
+
+    exit_code = EXIT_FAILED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print each sentence with the name of the program before it."""
+        for sentence in self.message.splitlines():
+            click.echo(f"dnsd: {sentence}", file=file, err=file is None)
+
+
+class NotRunningFailure(Failure):
+    """A command that needs a running node found none."""
+
+    exit_code = EXIT_NOT_RUNNING
+
+
+class Commands(click.Group):
+    """A group that knows its commands' names and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names, in the order of a day's work."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command ``cmd_name``."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"dnsd.cli.{cmd_name}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([*COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what dnsd raises on purpose becomes a sentence and an exit status."""
+        try:
+            return super().invoke(ctx)
+        except NotRunning as error:
+            raise NotRunningFailure(str(error)) from error
+        except DnsdError as error:
+            raise Failure(str(error)) from error
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(dnsd.__version__, prog_name="dnsd", message="%(prog)s %(version)s")
+def main() -> None:
+    """Serve DNS zones with authority, and see why every answer is what it is.
+
+    Zones are ordinary zone files, named after the zone (example.com.zone). To try it:
+    "dnsd serve" serves the example zones on 127.0.0.1:5300; ask them with
+    "dig @127.0.0.1 -p 5300 www.example.com".
+
+    Exit status: 0 done, 1 not done (a sentence on standard error says why), 2 wrong usage,
+    3 no node is running.
+    """
