@@ -1,0 +1,189 @@
+"""The journal: which image each zone is served from, written by control, read by the workers.
+
+A file ``journal.<epoch>`` of one JSON object a line, in the order they are to be applied:
+
+    {"zone": "<apex, lower-case wire, hex>", "image": "<file name in images/>"}
+    {"zone": "<apex>", "image": null}      ours, but not loaded
+    {"drop": "<apex>"}                     not ours any more
+
+It is append-only, so a reader needs no lock: whatever follows the last newline is still
+being written. A new epoch is a new file that holds everything there is; an old file is never
+touched again. Which epoch is current, and when there is something to read, the state
+vector says. Knows names of files, not what is in an image.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+PREFIX = "journal."
+IMAGES = "images"
+"""The directory of the image files, beside the journal."""
+
+
+class Put(NamedTuple):
+    """Serve the zone ``apex`` from the file ``image``; None: it is ours but not loaded."""
+
+    apex: bytes
+    image: str | None
+
+
+class Drop(NamedTuple):
+    """Stop serving the zone ``apex``."""
+
+    apex: bytes
+
+
+Entry = Put | Drop
+
+
+def journal_path(directory: Path, epoch: int) -> Path:
+    """Return the file of ``epoch``."""
+    return directory / f"{PREFIX}{epoch}"
+
+
+def apply(state: dict[bytes, str | None], entries: Iterable[Entry]) -> None:
+    """Change ``state`` (images by apex) as ``entries`` say."""
+    for entry in entries:
+        if isinstance(entry, Put):
+            state[entry.apex] = entry.image
+        else:
+            state.pop(entry.apex, None)
+
+
+def difference(old: Mapping[bytes, str | None], new: Mapping[bytes, str | None]) -> list[Entry]:
+    """Return the entries that turn the state ``old`` into ``new``."""
+    puts = [Put(apex, image) for apex, image in new.items() if old.get(apex, "") != image]
+    return [*puts, *(Drop(apex) for apex in old if apex not in new)]
+
+
+def encode(entries: Iterable[Entry]) -> bytes:
+    """Return the lines of ``entries``."""
+    return b"".join(json.dumps(_plain(entry)).encode() + b"\n" for entry in entries)
+
+
+def decode(line: bytes) -> Entry:
+    """Return the entry in ``line``; ValueError if it is none."""
+    match json.loads(line):
+        case {"zone": str(apex), "image": str() | None as image}:
+            return Put(bytes.fromhex(apex), image)
+        case {"drop": str(apex)}:
+            return Drop(bytes.fromhex(apex))
+    raise ValueError(f"{line!r} is no journal entry")
+
+
+def _plain(entry: Entry) -> dict[str, str | None]:
+    if isinstance(entry, Put):
+        return {"zone": entry.apex.hex(), "image": entry.image}
+    return {"drop": entry.apex.hex()}
+
+
+class JournalWriter:
+    """Writes the journal of one epoch; whatever it raises is a StateError."""
+
+    def __init__(self, directory: Path, epoch: int, state: Mapping[bytes, str | None]) -> None:
+        self.path = journal_path(directory, epoch)
+        self.epoch = epoch
+        self.lines = len(state)
+        data = encode(Put(apex, image) for apex, image in state.items())
+        try:
+            # Under another name until it is whole: a reader of this epoch sees all or nothing.
+            temporary = self.path.with_name(f".{self.path.name}.tmp")
+            temporary.write_bytes(data)
+            temporary.replace(self.path)
+            self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._failure(error) from error
+        self._size = len(data)
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Add ``entries``: all of them, or none."""
+        data = encode(entries)
+        try:
+            at = 0
+            while at < len(data):
+                at += os.write(self._fd, data[at:])
+        except OSError as error:
+            # Half a line (disk full) must not become the beginning of the next one.
+            os.ftruncate(self._fd, self._size)
+            raise self._failure(error) from error
+        self._size += len(data)
+        self.lines += data.count(b"\n")
+
+    def close(self) -> None:
+        """Close the file; it stays."""
+        os.close(self._fd)
+
+    def _failure(self, error: OSError) -> StateError:
+        return StateError(f"cannot write the journal {self.path}: {error.strerror}")
+
+
+class JournalReader:
+    """Follows the journal from epoch to epoch.
+
+    ``state`` is what has been read so far: the image of each zone by apex.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._epoch = 0
+        self._offset = 0
+        self._file: int | None = None
+        self.state: dict[bytes, str | None] = {}
+
+    def entries(self, epoch: int) -> list[Entry]:
+        """Return what has changed since the last call, the journal of ``epoch`` being current.
+
+        At most one entry for each zone, the last one. After a change of the epoch these are the
+        differences between the two: zones that are in both with the same image have no entry,
+        zones that are not in the new one are dropped. Nothing, if the file of ``epoch`` is not
+        there (then a newer epoch is). StateError if a line is no entry.
+        """
+        before = dict(self.state)
+        if self._file is None or epoch != self._epoch:
+            if not self._open(epoch):
+                return []
+            self.state = {}
+        apply(self.state, self._lines())
+        return difference(before, self.state)
+
+    def close(self) -> None:
+        """Close the file; the next call of ``entries`` begins anew."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self, epoch: int) -> bool:
+        try:
+            file = os.open(journal_path(self._directory, epoch), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        self.close()
+        self._file, self._epoch, self._offset = file, epoch, 0
+        return True
+
+    def _lines(self) -> list[Entry]:
+        """Read as far as the last newline."""
+        data = b"".join(self._chunks())
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        try:
+            return [decode(line) for line in whole.splitlines()]
+        except ValueError as error:
+            path = journal_path(self._directory, self._epoch)
+            raise StateError(f"the journal {path} is damaged: {error}") from error
+
+    def _chunks(self) -> Iterable[bytes]:
+        assert self._file is not None
+        at = self._offset
+        while chunk := os.pread(self._file, 1 << 20, at):
+            yield chunk
+            at += len(chunk)
