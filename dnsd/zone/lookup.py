@@ -297,7 +297,7 @@ class _Search:
             return None
         self.answer.add([_synthesized(name, target, dname.ttl)])
         self._note(StepKind.LINK, name, f"DNAME at {owner} makes a CNAME to {target}")
-        return target
+        return None if self.qtype == CNAME else target
 
     def _may_link(self, name: Name) -> bool:
         """Count a link of the chain; say no when there have been enough."""

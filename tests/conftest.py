@@ -1,0 +1,48 @@
+"""What all tests share: the programs they need, the hot path they run on, hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import hypothesis
+import pytest
+
+from dnsd import hotpath
+
+CI = os.environ.get("CI", "") not in {"", "0", "false"}
+"""In CI nothing may be missing, so nothing is skipped."""
+
+SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Where servers stand that an ordinary user's PATH leaves out."""
+
+needs = pytest.mark.needs
+"""``@needs("nsd", "knotd")``: skip where a program is missing; in CI that is a failure."""
+
+# Both are derandomized: a failure is a fault in the commit that shows it, on every machine.
+# For a search: `pytest --hypothesis-profile=search tests/parity`.
+hypothesis.settings.register_profile("dev", derandomize=True, deadline=None, max_examples=30)
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile("ci" if CI else "dev")
+
+os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), SYSTEM))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*programs): the programs that a test starts")
+
+
+def pytest_report_header() -> str:
+    return f"dnsd hot path: {hotpath.implementation()}"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    wanted = [program for mark in item.iter_markers("needs") for program in mark.args]
+    missing = [program for program in wanted if shutil.which(program) is None]
+    if not missing:
+        return
+    sentence = f"not installed: {', '.join(missing)}"
+    if CI:
+        pytest.fail(f"{sentence}, and in CI nothing may be missing")
+    pytest.skip(sentence)

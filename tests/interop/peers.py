@@ -1,0 +1,181 @@
+"""Other people's servers on the same zones: NSD, Knot and BIND as peers, Unbound as validator.
+
+Each runs in the foreground in a directory of its own on a free loopback port, and is ended by
+its process. Whoever starts one waits until it answers, so no test sleeps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Self
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+START_SECONDS = 20.0
+"""How long a peer may take until it answers from every zone (the root zone takes Knot 1 s)."""
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Return a port that nobody uses, neither for UDP nor for TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream:
+            stream.bind((HOST, 0))
+            port: int = stream.getsockname()[1]
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+                with contextlib.suppress(OSError):
+                    datagram.bind((HOST, port))
+                    return port
+
+
+class Peer(ABC):
+    """A server that is started on entering and ended on leaving."""
+
+    def __init__(self, directory: Path, zones: Mapping[str, Path]) -> None:
+        self.directory = directory
+        self.zones = zones
+        self.port = free_port()
+        self.log = directory / "log"
+
+    @abstractmethod
+    def configure(self) -> list[str]:
+        """Write the configuration files; return the command that stays in the foreground."""
+
+    def __enter__(self) -> Self:
+        self.directory.mkdir(parents=True)
+        command = self.configure()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            self._wait()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait(self) -> None:
+        """Wait until each zone answers; a peer that ends or does not answer shows its log."""
+        deadline = time.monotonic() + START_SECONDS
+        for zone in self.zones:
+            while not self._answers(zone):
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"{self} does not serve {zone}:\n{self.log.read_text()}")
+                time.sleep(0.02)
+
+    def _answers(self, zone: str) -> bool:
+        query = dns.message.make_query(zone, "SOA")
+        try:
+            response = dns.query.udp(query, HOST, timeout=0.3, port=self.port)
+        except (OSError, dns.exception.DNSException):
+            return False
+        return bool(response.answer) and response.rcode() == dns.rcode.NOERROR
+
+    def __str__(self) -> str:
+        return type(self).__name__.lower()
+
+
+class Nsd(Peer):
+    """NSD of NLnet Labs."""
+
+    def configure(self) -> list[str]:
+        lines = [
+            "server:",
+            f"  ip-address: {HOST}@{self.port}",
+            "  server-count: 1",
+            '  username: ""',
+            '  database: ""',
+            f'  zonesdir: "{self.directory}"',
+            f'  xfrdir: "{self.directory}"',
+            f'  xfrdfile: "{self.directory}/xfrd.state"',
+            f'  zonelistfile: "{self.directory}/zone.list"',
+            f'  pidfile: "{self.directory}/pid"',
+            "  refuse-any: no",
+            "  confine-to-zone: yes",
+            "  rrl-ratelimit: 0",
+            "remote-control:",
+            "  control-enable: no",
+        ]
+        for zone, path in self.zones.items():
+            lines += ["zone:", f'  name: "{zone}"', f'  zonefile: "{path}"']
+        config = self.directory / "nsd.conf"
+        config.write_text("\n".join([*lines, ""]))
+        return ["nsd", "-d", "-c", str(config)]
+
+
+class Knot(Peer):
+    """Knot DNS of CZ.NIC."""
+
+    def configure(self) -> list[str]:
+        lines = [
+            "server:",
+            f"  listen: {HOST}@{self.port}",
+            f'  rundir: "{self.directory}"',
+            "  udp-workers: 1",
+            "  tcp-workers: 1",
+            "  background-workers: 1",
+            "database:",
+            f'  storage: "{self.directory}"',
+            "log:",
+            "  - target: stderr",
+            "    any: warning",
+            "zone:",
+        ]
+        for zone, path in self.zones.items():
+            lines += [
+                f'  - domain: "{zone}"',
+                f'    file: "{path}"',
+                "    semantic-checks: off",
+                "    zonefile-sync: -1",
+                "    journal-content: none",
+            ]
+        config = self.directory / "knot.conf"
+        config.write_text("\n".join([*lines, ""]))
+        return ["knotd", "-c", str(config)]
+
+
+class Bind(Peer):
+    """BIND of ISC: the tie-breaker where NSD and Knot differ."""
+
+    def configure(self) -> list[str]:
+        lines = [
+            "options {",
+            f'  directory "{self.directory}"; pid-file none; session-keyfile none;',
+            f"  listen-on port {self.port} {{ {HOST}; }}; listen-on-v6 {{ none; }};",
+            "  recursion no; notify no; dnssec-validation no; empty-zones-enable no;",
+            "  minimal-responses yes; check-integrity no; tcp-listen-queue 16;",
+            "};",
+            "controls { };",
+        ]
+        for zone, path in self.zones.items():
+            lines.append(
+                f'zone "{zone}" {{ type master; file "{path}"; check-names ignore; '
+                "check-mx ignore; check-srv-cname ignore; check-mx-cname ignore; };"
+            )
+        config = self.directory / "named.conf"
+        config.write_text("\n".join([*lines, ""]))
+        return ["named", "-g", "-n", "1", "-c", str(config)]
