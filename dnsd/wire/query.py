@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from struct import error as StructError  # noqa: N812  an exception class, whatever its case
 
+from dnsd.wire.name import MAX_LABEL, MAX_NAME
 from dnsd.wire.opt import Edns, parse_edns
 from dnsd.wire.rdata import IXFR, OPT, TSIG
 
@@ -99,7 +100,7 @@ def _parse_question(packet: bytes, query: Query) -> int:
         while length := packet[at]:
             offsets.append(at - HEADER.size)
             at += 1 + length
-            if length > 63 or at > HEADER.size + 254:
+            if length > MAX_LABEL or at >= HEADER.size + MAX_NAME:
                 raise Malformed(FORMERR, "odd_bad_name")
         query.qtype, query.qclass = QUESTION.unpack_from(packet, at + 1)
     except (IndexError, StructError) as error:
@@ -131,20 +132,26 @@ def _parse_additional(packet: bytes, at: int, query: Query, left: int) -> int:
 
 def _refused_tsig(packet: bytes, at: int, end: int) -> bytes:
     """Return what answers the TSIG record from ``at`` to ``end``: no key of ours has its name."""
-    owner_end = _skip_name(packet, at)
-    rdata = owner_end + _RECORD.size
-    algorithm_end = _skip_name(packet, rdata)
-    owner, algorithm = packet[at:owner_end], packet[rdata:algorithm_end]
-    mac = algorithm_end + _TSIG_TIMES
-    if owner[-1] or algorithm[-1] or mac + 2 > end:  # compressed, or cut short
-        raise Malformed(FORMERR, "odd_tsig_place")
+    owner = _whole_name(packet, at)
+    algorithm = _whole_name(packet, at + len(owner) + _RECORD.size)
+    times = at + len(owner) + _RECORD.size + len(algorithm)
+    mac = times + _TSIG_TIMES
     mac_size = int.from_bytes(packet[mac : mac + 2], "big")
     # original ID, error and the length of other data follow the MAC
     if mac + 2 + mac_size + 6 > end:
         raise Malformed(FORMERR, "odd_tsig_place")
-    times = packet[algorithm_end:mac]
-    rdata_out = algorithm + times + b"\x00\x00" + packet[:2] + _BADKEY + b"\x00\x00"
+    rdata_out = algorithm + packet[times:mac] + b"\x00\x00" + packet[:2] + _BADKEY + b"\x00\x00"
     return owner + _RECORD.pack(TSIG, _ANY, 0, len(rdata_out)) + rdata_out
+
+
+def _whole_name(packet: bytes, at: int) -> bytes:
+    """Return the name at ``at``; one that is compressed cannot be echoed."""
+    end = at
+    while end < len(packet) and (length := packet[end]) and length <= MAX_LABEL:
+        end += 1 + length
+    if packet[end : end + 1] != b"\x00" or end >= at + MAX_NAME:
+        raise Malformed(FORMERR, "odd_tsig_place")
+    return packet[at : end + 1]
 
 
 def _skip_record(packet: bytes, at: int) -> tuple[int, int]:
@@ -160,14 +167,14 @@ def _skip_record(packet: bytes, at: int) -> tuple[int, int]:
 
 
 def _skip_name(packet: bytes, at: int) -> int:
-    start = at
-    while at < len(packet) and at - start <= 255:
+    limit = min(len(packet), at + MAX_NAME)
+    while at < limit:
         length = packet[at]
         if length == 0:
             return at + 1
         if length >= _POINTER:
             return at + 2
-        if length > 63:
+        if length > MAX_LABEL:
             break
         at += 1 + length
     raise Malformed(FORMERR, "odd_records")
