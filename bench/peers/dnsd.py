@@ -11,14 +11,11 @@ COMMAND = [sys.executable, "-c", "from dnsd.cli import main; main()"]
 
 
 def _version() -> str:
-    """Return version and hot path, as ``dnsd version`` names them."""
-    version = version_of([*COMMAND, "version"], r"dnsd\s+(\S+)")
-    return f"{version} ({hot_path()})"
-
-
-def hot_path() -> str:
-    """Return the name of the hot-path implementation in use."""
-    return version_of([*COMMAND, "version"], r"hot[- ]?path\W+(\w+)")
+    """Return the version and the hot path, as ``dnsd version`` names them."""
+    command = [*COMMAND, "version"]
+    version = version_of(command, r"dnsd (\S+)")
+    hot_path = version_of(command, r"hot path: +(\w+)")
+    return f"{version} ({hot_path})"
 
 
 def _prepare(setup: Setup) -> Start:
