@@ -1,27 +1,22 @@
 """What the answer path has to know of rdata: type numbers, and the names inside.
 
 Rdata is uncompressed wire form. Of all types only those of RFC 1035 may have their names
-compressed (RFC 3597 §4), and only a few ask for additional data.
+compressed (RFC 3597 §4), and only a few ask for additional data. MB, MG and their kind are
+left as they are: nobody knows them any more, so their rdata may be any octets (RFC 3597 §5).
 """
 
 from __future__ import annotations
 
-A, NS, MD, MF, CNAME, SOA, MB, MG, MR = 1, 2, 3, 4, 5, 6, 7, 8, 9
-PTR, HINFO, MINFO, MX, TXT, AAAA, SRV, DNAME, OPT, DS = 12, 13, 14, 15, 16, 28, 33, 39, 41, 43
+A, NS, CNAME, SOA = 1, 2, 5, 6
+PTR, HINFO, MX, TXT, AAAA, SRV, DNAME, OPT, DS = 12, 13, 15, 16, 28, 33, 39, 41, 43
 RRSIG, NSEC, DNSKEY, NSEC3, NSEC3PARAM, SVCB, HTTPS = 46, 47, 48, 50, 51, 64, 65
 TKEY, TSIG, IXFR, AXFR, MAILB, MAILA, ANY = 249, 250, 251, 252, 253, 254, 255
 
 COMPRESSIBLE: dict[int, tuple[int, int]] = {
     NS: (0, 1),
-    MD: (0, 1),
-    MF: (0, 1),
     CNAME: (0, 1),
     SOA: (0, 2),
-    MB: (0, 1),
-    MG: (0, 1),
-    MR: (0, 1),
     PTR: (0, 1),
-    MINFO: (0, 2),
     MX: (2, 1),
 }
 """Types whose names may be compressed: (octets before the first name, how many names)."""
