@@ -36,7 +36,9 @@ class Structure:
         }
         self.occluded: set[bytes] = set()
         if stops:
-            self.occluded = {n for n in zone.nodes if n != zone.apex and self._is_below(n, stops)}
+            # hashed owners are not below a DNAME at the apex: they are no part of the tree
+            below = zone.nodes.keys() - self.hashed - {zone.apex}
+            self.occluded = {name for name in below if self._is_below(name, stops)}
         self.cuts = {n for n in stops - self.occluded if NS in zone.nodes[n] and n != zone.apex}
         self.dnames = {n for n in stops - self.occluded - self.cuts if DNAME in zone.nodes[n]}
         owners = zone.nodes.keys() - self.occluded - self.hashed
