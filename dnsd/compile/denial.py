@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from dnsd.zone.structure import Structure
 
 
+_SHA1_NO_FLAGS = b"\x01\x00"
+"""How the NSEC3PARAM of a chain that can be used begins."""
+
+
 class Denial(Protocol):
     """A chain of denial records. All names are in lower case; an unprovable step is left out."""
 
@@ -158,7 +162,9 @@ class Nsec3Chain:
     def nodata(self, name: bytes) -> list[RRset | None]:
         # under opt-out an insecure cut, or an empty non-terminal above one, has no record
         match = self.match(name)
-        return [match] if match else self._closest_encloser(name, names.parent(name))
+        if match or name == self.apex:
+            return [match]
+        return self._closest_encloser(name, names.parent(name))
 
     def nxdomain(self, name: bytes, encloser: bytes) -> list[RRset | None]:
         proof = self._closest_encloser(name, encloser)
@@ -195,8 +201,10 @@ def chain_of(zone: Zone, structure: Structure) -> Denial:
     if NSEC in apex:
         return NsecChain(zone, structure)
     for parameters in apex[NSEC3PARAM].rdatas if NSEC3PARAM in apex else ():
+        if parameters[:2] != _SHA1_NO_FLAGS:
+            continue  # RFC 5155 §4.1.2, §8.1
         owners = _nsec3_owners(zone, parameters)
-        if parameters[0] == 1 and owners:
+        if owners:
             return Nsec3Chain(zone, parameters, owners)
     return NoDenial()
 
