@@ -27,16 +27,20 @@ def is_valid(cookie: bytes, address: str, now: float, secrets: tuple[bytes, ...]
     """Tell whether ``cookie`` holds a server part made with one of ``secrets``, in time."""
     if len(cookie) != CLIENT_SIZE + _SERVER_SIZE or cookie[8] != 1:
         return False
-    # serial number arithmetic (RFC 1982), as RFC 9018 §4.3 asks
-    age = (int(now) - int.from_bytes(cookie[12:16], "big") + (1 << 31)) % (1 << 32) - (1 << 31)
-    if not -AHEAD <= age <= LIFETIME:
+    if not -AHEAD <= _age(cookie, now) <= LIFETIME:
         return False
     return any(cookie[16:] == _digest(cookie[:16], address, secret) for secret in secrets)
 
 
 def is_fresh(cookie: bytes, now: float) -> bool:
     """Tell whether a valid ``cookie`` is young enough to be returned as it is."""
-    return int(now) - int.from_bytes(cookie[12:16], "big") <= RENEW
+    return _age(cookie, now) <= RENEW
+
+
+def _age(cookie: bytes, now: float) -> int:
+    """Return the seconds since ``cookie`` was made, in serial arithmetic (RFC 1982, RFC 9018)."""
+    made = int.from_bytes(cookie[12:16], "big")
+    return (int(now) - made + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 def make(client: bytes, address: str, now: float, secret: bytes) -> bytes:
