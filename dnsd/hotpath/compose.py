@@ -61,6 +61,8 @@ def answer(image: Image, qname: bytes, qtype: int, signed: int) -> Body:
         if following is None:
             out.rcode = YXDOMAIN
             break
+        if qtype == CNAME:
+            break  # the one just made is the answer
         name = following
     return _body(out, qname)
 
