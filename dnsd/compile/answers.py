@@ -101,21 +101,28 @@ class Answers:
         """Return the types that ``name`` answers in its own way; the first one answers ANY."""
         if name in self._structure.cuts:
             return [rr.DS]
-        own = self._types_at(name)
+        own = self.types_at(name)
         if rr.CNAME not in own:
             return own
         end = self._chain(Sections(), name, _NOTHING_ASKED)
         if end.kind is Kind.CUT:
             return [*own, rr.DS]
-        at_end = self._types_at(end.source) if end.source else []
+        at_end = self.types_at(end.source) if end.source else []
         return [*own, *(rtype for rtype in at_end if rtype not in own)]
+
+    def types_at(self, name: bytes) -> list[int]:
+        """Return the types of the records that stand at ``name``, in the same order."""
+        own = list(self._zone.nodes.get(name, ()))
+        if name in self._zone.signatures:
+            own.append(rr.RRSIG)
+        return sorted(own, key=_any_preference)
 
     def answer(self, name: bytes, rtype: int) -> Sections | None:
         """Return the answer for one of the ``types``; None when it is the zone's NODATA."""
         if name in self._structure.cuts and rtype not in self._zone.nodes[name]:
             return self._unproved_nodata(name)
         sections = Sections(proof_expanded=self._expansion(name))
-        if rtype in self._types_at(name):
+        if rtype in self.types_at(name):
             self._add_found(sections, name, self._owner(name), rtype)
         else:
             self._chain(sections, name, rtype)
@@ -153,12 +160,6 @@ class Answers:
 
     def _owner(self, name: bytes) -> bytes:
         return QNAME if names.is_wildcard(name) else name
-
-    def _types_at(self, name: bytes) -> list[int]:
-        own = list(self._zone.nodes.get(name, ()))
-        if name in self._zone.signatures:
-            own.append(rr.RRSIG)
-        return sorted(own, key=_any_preference)
 
     def _rrset(self, name: bytes, rtype: int) -> RRset:
         if rtype != rr.RRSIG:
@@ -291,7 +292,7 @@ class Answers:
             return True
         if place.kind not in (Kind.EXACT, Kind.WILDCARD):
             return False
-        return rr.CNAME in self._zone.nodes.get(place.source, {}) and rtype not in self._types_at(
+        return rr.CNAME in self._zone.nodes.get(place.source, {}) and rtype not in self.types_at(
             place.source
         )
 
@@ -324,7 +325,7 @@ class Answers:
             self._deny(sections, self._denial.nxdomain(folded, place.encloser))
         elif place.kind is Kind.CUT and not (rtype == rr.DS and folded == place.source):
             self._refer(sections, place.source)
-        elif rtype in self._types_at(place.source):
+        elif rtype in self.types_at(place.source):
             self._add_found(sections, place.source, name, rtype)
             if place.kind is Kind.WILDCARD:
                 self._prove(sections, self._denial.expanded(folded, place.encloser))

@@ -36,6 +36,8 @@ class Assembler:
         self._out = bytearray(layout.HEADER.size)
         self._blocks: dict[bytes, int] = {}
         self._pieces: dict[tuple[int, int, bool], int] = {}
+        self._lengths: dict[int, int] = {}
+        self._longest_proof = 0
         self._plain = Answers(zone, self._structure, NoDenial(), {}, self._piece)
         self._signed = self._plain
         if zone.signatures:
@@ -45,11 +47,13 @@ class Assembler:
 
     def image(self, meta: bytes) -> bytearray:
         """Return the whole image; ImageError when the zone is too large for one."""
+        proofs = [self._proof(record) for record in self._denial.records]
+        self._longest_proof = max((self._lengths[ref] for ref in proofs if ref), default=0)
         nodata = self._pair(names.ROOT, self._plain.nodata(), self._signed.nodata())
         nxdomain = self._pair(names.ROOT, self._plain.nxdomain(), self._signed.nxdomain())
         entries = self._entries()
         table, mask = self._table(entries)
-        denial = self._denial_index()
+        denial = self._denial_index(proofs)
         salt = self._salt()
         header = layout.HEADER.pack(
             layout.MAGIC,
@@ -96,11 +100,17 @@ class Assembler:
         return ref
 
     def _block(self, base: bytes, sections: Sections) -> int:
-        block = encode(base, sections)
+        block = encode(base, sections, self._room(sections))
         ref = self._blocks.get(block)
         if ref is None:
             ref = self._blocks[block] = self._add(block)
         return ref
+
+    def _room(self, sections: Sections) -> int:
+        """Return how many octets of pieces may come behind ``sections``."""
+        listed = sum(self._lengths[piece] for piece in sections.pieces)
+        proofs = max(sections.proof.bit_count(), sections.proof_expanded.bit_count())
+        return listed + proofs * self._longest_proof
 
     def _piece(self, item: Item) -> int:
         key = id(item.rrset), item.ttl, item.signatures is None
@@ -108,6 +118,8 @@ class Assembler:
         if ref is None:
             sections = Sections(authority=[item], flags=0)
             ref = self._pieces[key] = self._block(_BEYOND + self._zone.apex, sections)
+            head = layout.BLOCK.unpack_from(self._out, ref * layout.ALIGN)
+            self._lengths[ref] = head[4]
         return ref
 
     def _pair(self, base: bytes, plain: Sections, signed: Sections) -> tuple[int, int]:
@@ -118,37 +130,54 @@ class Assembler:
     def _entries(self) -> dict[bytes, int]:
         """Add an entry for every name; return their refs by name."""
         refs: dict[bytes, int] = {}
-        # wildcards first: the names above them hold their refs
-        for name in sorted(self._structure.names, key=names.is_wildcard, reverse=True):
-            refs[name] = self._add(self._entry(name, refs))
+        sources: dict[bytes, int] = {}
+        # the longest first: a wildcard comes before the name above it, which holds its ref
+        for name in sorted(sorted(self._structure.names), key=len, reverse=True):
+            refs[name] = self._entry(name, sources)
+            if names.is_wildcard(name):
+                cut = name in self._structure.cuts
+                sources[name] = self._cut_source(name) if cut else refs[name]
         return refs
 
-    def _entry(self, name: bytes, refs: dict[bytes, int]) -> bytes:
-        types = self._plain.types(name)
+    def _entry(self, name: bytes, sources: dict[bytes, int]) -> int:
+        cut, dname = name in self._structure.cuts, name in self._structure.dnames
+        wildcard = names.wildcard_of(name)
+        return self._add_entry(
+            name,
+            layout.CUT * cut | layout.DNAME * dname,
+            self._plain.types(name),
+            (
+                sources.get(wildcard, 0),
+                self._default(self._plain, name),
+                self._default(self._signed, name),
+                self._proof(self._denial.match(name)),
+                0 if cut or wildcard in sources else self._proof(self._denial.cover(wildcard)),
+            ),
+        )
+
+    def _cut_source(self, name: bytes) -> int:
+        """Add what the wildcard ``name``, itself a cut, gives to the names that it stands for.
+
+        RFC 4592 §4.2 leaves that open; here its NS are data like others, as with NSD.
+        """
+        types = self._plain.types_at(name)
+        return self._add_entry(name, 0, types, (0, 0, 0, self._proof(self._denial.match(name)), 0))
+
+    def _add_entry(self, name: bytes, flags: int, types: list[int], refs: tuple[int, ...]) -> int:
         plain = [self._answer(self._plain, name, rtype) for rtype in types]
         signed = plain
         if self._signed is not self._plain:
             signed = [self._answer(self._signed, name, rtype) for rtype in types]
-        cut, dname = name in self._structure.cuts, name in self._structure.dnames
-        wildcard = names.wildcard_of(name)
-        head = layout.ENTRY.pack(
-            len(name),
-            layout.CUT * cut | layout.DNAME * dname,
-            len(types),
-            refs.get(wildcard, 0),
-            self._default(self._plain, name),
-            self._default(self._signed, name),
-            self._proof(self._denial.match(name)),
-            0 if cut or wildcard in refs else self._proof(self._denial.cover(wildcard)),
-        )
         padded = [*types, 0] if len(types) & 1 else types
-        return b"".join(
-            (
-                head,
-                pack(f"<{len(padded)}H", *padded),
-                pack(f"<{len(plain)}I", *plain),
-                pack(f"<{len(signed)}I", *signed),
-                name,
+        return self._add(
+            b"".join(
+                (
+                    layout.ENTRY.pack(len(name), flags, len(types), *refs),
+                    pack(f"<{len(padded)}H", *padded),
+                    pack(f"<{len(plain)}I", *plain),
+                    pack(f"<{len(signed)}I", *signed),
+                    name,
+                )
             )
         )
 
@@ -185,8 +214,8 @@ class Assembler:
             slots[place] = digest, ref
         return self._add(b"".join(layout.SLOT_HASH.pack(*slot) for slot in slots)), size - 1
 
-    def _denial_index(self) -> int:
-        pieces = [self._proof(record) for record in self._denial.records]
+    def _denial_index(self, pieces: list[int]) -> int:
+        """Add the chain's index; ``pieces`` are the refs of its records."""
         if isinstance(self._denial, Nsec3Chain):
             hashes = b"".join(self._denial.keys)
             return self._add(hashes + pack(f"<{len(pieces)}I", *pieces))

@@ -56,13 +56,16 @@ class Sections:
     proof_expanded: int = 0
 
 
-def encode(base: bytes, sections: Sections) -> bytes:
+def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
     """Return the block for ``sections``, its pointers computed for the query name ``base``.
+
+    Up to ``room`` octets of pieces will come behind the authority section: all pointers, those
+    of the pieces too, must still reach their targets then.
 
     When ``base`` begins with a ``*`` label it stands for any longer name below the rest: the
     whole of it is then no target for pointers. ImageError when the mandatory part is too long.
     """
-    body = _Body(base)
+    body = _Body(base, layout.POINTER_LIMIT - room)
     ancount = body.add_all(sections.answer)
     nscount = body.add_all(sections.authority)
     split = len(body.octets)
@@ -72,7 +75,7 @@ def encode(base: bytes, sections: Sections) -> bytes:
         raise ImageError(f"an answer for {names.to_text(base)} would be too long for any message")
     optional = body.add_optional(sections.optional, arcount)
     flags = sections.flags
-    if (sections.proof_expanded or sections.pieces) and split > layout.COMPOSE_FROM:
+    if room and HEADER_AND_QUESTION + len(base) + split + room > layout.POINTER_LIMIT:
         flags |= layout.COMPOSE
     moves = body.moves or sections.pieces or sections.proof_expanded or sections.proof
     pointers = body.pointers if moves else []
@@ -105,8 +108,8 @@ def encode(base: bytes, sections: Sections) -> bytes:
 class _Body:
     """The records of a block in the making."""
 
-    def __init__(self, base: bytes) -> None:
-        self._out = Writer(base, layout.POINTER_LIMIT)
+    def __init__(self, base: bytes, limit: int) -> None:
+        self._out = Writer(base, limit)
         # a block whose base stands for many names will be moved, one of an exact name won't
         self.moves = names.is_wildcard(base)
         if self.moves:

@@ -77,5 +77,3 @@ HASH_SIZE = 20
 
 POINTER_LIMIT = 0x3FFF - 256
 """Offsets up to here may be pointed to, whatever the length of the query name."""
-COMPOSE_FROM = 8192
-"""A block this long gets no pieces behind it (their pointers might pass 0x3FFF)."""
