@@ -51,9 +51,9 @@ def answer(image: Image, qname: bytes, qtype: int, signed: int) -> Body:
         offsets = _offsets(lower)
         place, at = blocks.locate(image, lower, offsets, qtype, signed)
         if at:
-            pieces = blocks.pieces_for(image, at, place, lower, offsets)
-            _add_body(out, name, blocks.static(image, at, len(name)))
-            _add_pieces(out, image, name, pieces)
+            if _add_body(out, name, blocks.static(image, at, len(name))):
+                pieces = blocks.pieces_for(image, at, place, lower, offsets)
+                _add_pieces(out, image, name, pieces)
             break
         if out.links() == MAX_LINKS:
             break
@@ -92,24 +92,26 @@ def _substitute(
     return target
 
 
-def _add_body(out: _Answer, name: bytes, body: Body) -> None:
+def _add_body(out: _Answer, name: bytes, body: Body) -> bool:
+    """Add the records of ``body``; say no when there would be too many links in all.
+
+    Then the chain ends where it is: how the rest of it would have ended is not said.
+    """
     answer, authority, glue, optional = _read(name, body)
     links = out.links()
     for record in answer:
-        if record.rtype == CNAME:
-            links += 1
-            if links > MAX_LINKS:
-                return
+        links += record.rtype == CNAME and record not in out.answer
+        if links > MAX_LINKS:
+            return False
         out.answer[record] = None
     out.authority.update(dict.fromkeys(authority))
     out.glue.update(dict.fromkeys(glue))
     out.optional += optional
     out.rcode = body.rcode
+    return True
 
 
 def _add_pieces(out: _Answer, image: Image, name: bytes, pieces: list[int]) -> None:
-    if out.links() > MAX_LINKS:
-        return
     for piece in dict.fromkeys(pieces):
         if piece:
             _, authority, _, _ = _read(name, blocks.static(image, piece, len(name)))
