@@ -7,6 +7,9 @@ unsigned integer with exactly one writer, so nobody needs a lock:
     control slot   generation, journal epoch, control heartbeat (ns), ready flag
     worker slot    pid, heartbeat (ns), generation served, loop lag (ns), open TCP, counters…
 
+After the slots, each worker has ``SOURCES`` cells of 16 bits in which it counts its TCP
+connections by source, so that a client's limit holds for the node and not for each worker.
+
 ``generation`` goes up by one each time control has published to the journal; a worker that
 has applied all of it writes the same number into its own slot.
 """
@@ -27,6 +30,12 @@ SLOT = 4096
 
 _HEAD = 16
 """Cells before the counters in a worker's slot."""
+
+SOURCES = 4096
+"""Cells for connections by source; more than connections, so that few sources share one."""
+
+_KEY = 16
+"""Octets of the secret at the end of slot 0."""
 
 assert (_HEAD + counters.SIZE) * 8 <= SLOT
 
@@ -49,15 +58,21 @@ class StateVector:
     def __init__(self, fd: int, workers: int) -> None:
         self.fd = fd
         self.workers = workers
-        self._map = mmap.mmap(fd, SLOT * (1 + workers))
+        self._map = mmap.mmap(fd, _size(workers))
         self._cells = memoryview(self._map).cast("Q")
 
     @classmethod
     def create(cls, workers: int) -> StateVector:
         """Make a zeroed vector for ``workers`` workers in a new memfd."""
         fd = os.memfd_create("dnsd-state", os.MFD_CLOEXEC)
-        os.ftruncate(fd, SLOT * (1 + workers))
+        os.ftruncate(fd, _size(workers))
+        os.pwrite(fd, os.urandom(_KEY), SLOT - _KEY)
         return cls(fd, workers)
+
+    @property
+    def key(self) -> bytes:
+        """A secret that all workers share; made with the vector."""
+        return self._map[SLOT - _KEY : SLOT]
 
     @property
     def control(self) -> memoryview:
@@ -72,3 +87,12 @@ class StateVector:
     def counters(self, index: int) -> Counters:
         """The counters of worker ``index``."""
         return self.worker(index)[_HEAD : _HEAD + counters.SIZE]
+
+    def sources(self, index: int) -> memoryview:
+        """The 16-bit cells in which worker ``index`` counts connections by source."""
+        start = SLOT * (1 + self.workers) + SOURCES * 2 * index
+        return memoryview(self._map)[start : start + SOURCES * 2].cast("H")
+
+
+def _size(workers: int) -> int:
+    return SLOT * (1 + workers) + SOURCES * 2 * workers

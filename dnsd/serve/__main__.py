@@ -1,0 +1,47 @@
+"""``python -m dnsd.serve``: a worker, started by the master and of no use without it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+import msgspec
+
+from dnsd.errors import DnsdError
+from dnsd.serve import log, spec
+from dnsd.serve.worker import Worker
+
+
+def main() -> int:
+    """Read the spec, serve, and return the exit status."""
+    # The terminal's Ctrl-C and the operator's SIGHUP reach the whole process group; what
+    # they mean for workers is for the master to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        worker_spec = spec.decode(_first_line())
+    except msgspec.DecodeError as error:
+        sys.stderr.write(f"dnsd worker: the master sends no usable specification: {error}\n")
+        return 1
+    log.configure(worker_spec.index)
+    try:
+        worker = Worker(worker_spec)
+    except DnsdError as error:
+        logging.getLogger(__name__).error("%s", error)
+        return 1
+    worker.run()
+    return 0
+
+
+def _first_line() -> bytes:
+    """Read standard input up to a newline, or to its end when the master is gone."""
+    line = b""
+    while not line.endswith(b"\n") and (chunk := os.read(0, 65536)):
+        line += chunk
+    return line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""How many TCP connections the node has, in all and from each source.
+
+The workers count in the state vector, each in cells of its own, and a limit is held
+against the sum: a client's 32 connections are 32 whichever workers the kernel gives them
+to. Sources share a cell when their hashes collide; the hash is keyed, so that nobody can
+choose to collide with somebody else's resolver.
+"""
+
+from __future__ import annotations
+
+import socket
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from dnsd.image.state import SOURCES, WorkerCells
+
+if TYPE_CHECKING:
+    from dnsd.image.state import StateVector
+    from dnsd.serve.spec import TcpLimits
+
+
+class Quota:
+    """The connections of one worker, counted where the others can see them."""
+
+    def __init__(self, state: StateVector, index: int, limits: TcpLimits) -> None:
+        self._limits = limits
+        self._key = state.key
+        self._heads = [state.worker(worker) for worker in range(state.workers)]
+        self._tables = [state.sources(worker) for worker in range(state.workers)]
+        self._head = self._heads[index]
+        self._table = self._tables[index]
+        self._forget_predecessor()
+
+    def _forget_predecessor(self) -> None:
+        self._head[WorkerCells.TCP_OPEN] = 0
+        self._table[:] = memoryview(bytes(SOURCES * 2)).cast("H")
+
+    @property
+    def is_full(self) -> bool:
+        """The node has as many connections as it may have."""
+        return self._total() >= self._limits.connections
+
+    def _total(self) -> int:
+        return sum(head[WorkerCells.TCP_OPEN] for head in self._heads)
+
+    def is_source_full(self, source: int) -> bool:
+        """``source`` (see :meth:`source`) has as many connections as it may have."""
+        return sum(table[source] for table in self._tables) >= self._limits.per_source
+
+    def source(self, address: str) -> int:
+        """Return the cell of the IPv4 address, or of the IPv6 address's /64."""
+        if ":" in address:
+            network = socket.inet_pton(socket.AF_INET6, address)[:8]
+        else:
+            network = socket.inet_pton(socket.AF_INET, address)
+        return int.from_bytes(blake2b(network, digest_size=8, key=self._key).digest()) % SOURCES
+
+    def add(self, source: int) -> None:
+        """Count a connection of ``source``."""
+        self._head[WorkerCells.TCP_OPEN] += 1
+        self._table[source] += 1
+
+    def remove(self, source: int) -> None:
+        """Count a connection of ``source`` no more."""
+        self._head[WorkerCells.TCP_OPEN] -= 1
+        self._table[source] -= 1

@@ -1,0 +1,153 @@
+"""Sockets as a worker needs them: bound, shared among the workers, and asked how they are.
+
+Knows Linux's socket options and why each is set; nothing of DNS or of the event loop.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from struct import Struct
+from typing import NamedTuple
+
+from dnsd.errors import ListenError
+
+# Linux options that Python has no name for.
+IP_PKTINFO = 8
+_IP_MTU_DISCOVER = 10
+_IP_FREEBIND = 15
+_IPV6_MTU_DISCOVER = 23
+_PMTUDISC_OMIT = 5
+_SO_RCVBUFFORCE = 33
+_SO_MEMINFO = 55
+
+_MEMINFO = Struct("9I")
+_MEMINFO_DROPS = 8
+
+_LINGER_RESET = Struct("ii").pack(1, 0)
+
+BACKLOG = 1024
+"""Connections the kernel may hold ready for accept(); net.core.somaxconn may lower it."""
+
+_HINTS = {
+    errno.EACCES: "; a port below 1024 needs root or CAP_NET_BIND_SERVICE",
+    errno.EADDRINUSE: "; stop the server that has it, or choose another port",
+    errno.EADDRNOTAVAIL: "; give the address to an interface, or choose one of this machine",
+}
+
+
+class Place(NamedTuple):
+    """Where to listen. A floating address is bound even while the machine lacks it."""
+
+    address: str
+    port: int
+    floating: bool = False
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if self.family == socket.AF_INET6 else self.address
+        return f"{host}:{self.port}"
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """AF_INET or AF_INET6."""
+        return socket.AF_INET6 if ":" in self.address else socket.AF_INET
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it stands for every address of the machine."""
+        return not any(socket.inet_pton(self.family, self.address))
+
+
+def open_udp(place: Place, receive_buffer: int) -> socket.socket:
+    """Return a non-blocking UDP socket at ``place``; ListenError if it cannot be had."""
+    sock = _open(place, socket.SOCK_DGRAM)
+    ask_receive_buffer(sock, receive_buffer)
+    _ignore_path_mtu(sock)
+    if place.is_wildcard:
+        _ask_for_destination(sock)
+    return _bind(sock, place, "UDP")
+
+
+def open_tcp(place: Place, idle: float, unsent: int) -> socket.socket:
+    """Return a non-blocking listener at ``place``; accepted sockets inherit its options.
+
+    A peer that acknowledges nothing for ``idle`` seconds is given up, even after close();
+    at most ``unsent`` octets that the network does not take yet wait in the kernel.
+    """
+    sock = _open(place, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(idle * 1000)))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent)
+    sock = _bind(sock, place, "TCP")
+    sock.listen(BACKLOG)
+    return sock
+
+
+def _open(place: Place, kind: socket.SocketKind) -> socket.socket:
+    sock = socket.socket(place.family, kind)
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if place.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if place.floating:
+        # Works for both families, and unlike the sysctl for this socket alone.
+        sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+    return sock
+
+
+def _bind(sock: socket.socket, place: Place, protocol: str) -> socket.socket:
+    try:
+        sock.bind((place.address, place.port))
+    except OSError as error:
+        sock.close()
+        hint = _HINTS.get(error.errno or 0, "")
+        reason = (error.strerror or str(error)).lower()
+        raise ListenError(f"cannot listen on {place} ({protocol}): {reason}{hint}") from error
+    return sock
+
+
+def _ask_for_destination(sock: socket.socket) -> None:
+    """Have each datagram come with the address it was sent to."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+
+
+def _ignore_path_mtu(sock: socket.socket) -> None:
+    """Send datagrams without DF and whatever path MTU the kernel has been told of.
+
+    Anybody can send an ICMP "fragmentation needed" and so have the kernel cut responses
+    into pieces, which can then be forged (RFC 9715, appendix C; as NSD and Knot do).
+    """
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_OMIT)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_OMIT)
+
+
+def ask_receive_buffer(sock: socket.socket, octets: int) -> None:
+    """Ask for a receive buffer of ``octets``, past the system's limit if that is allowed."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, octets)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
+
+
+def receive_buffer(sock: socket.socket) -> int:
+    """Return how large the receive buffer is, in octets as they are asked for."""
+    # The kernel doubles what it grants, for its own bookkeeping.
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+
+
+def receive_drops(sock: socket.socket) -> int:
+    """Return how many datagrams the kernel has dropped at ``sock``, modulo 2**32."""
+    octets = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+    return int(_MEMINFO.unpack(octets)[_MEMINFO_DROPS])
+
+
+def reset(sock: socket.socket) -> None:
+    """Close a TCP socket with a reset: nothing of it stays in the kernel."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+    sock.close()

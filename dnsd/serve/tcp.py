@@ -1,0 +1,246 @@
+"""Queries over TCP (RFC 7766, RFC 9210): connections, and the limits that protect them.
+
+The sockets are watched by an epoll of their own, and the event loop watches that one
+descriptor. Streams of the loop's would answer as fast, but this way a turn of TCP is one
+call with a bound on it, however many connections are busy, so UDP is never kept waiting;
+the kernel goes round the connections, so none of them starves; and what waits unsent, a
+half-closed peer and a reset are plain facts of a socket instead of a transport's opinion.
+There is no timer for a connection either: :meth:`TcpServer.sweep` looks at all of them.
+
+A client that does not read is not asked for more: while answers wait, no query of its is
+taken, so a fast pipeline on a slow path is slowed down and loses nothing. When it reads
+nothing at all for ``TcpLimits.stall`` seconds it is reset.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from dnsd.hotpath.api import Client, Transport
+from dnsd.metrics.counters import INDEX
+from dnsd.serve import sockets
+from dnsd.serve.connection import BadLength, Connection
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from dnsd.hotpath.api import HotPath
+    from dnsd.metrics.counters import Counters
+    from dnsd.serve.quota import Quota
+    from dnsd.serve.spec import TcpLimits
+
+EVENTS = 8
+"""Sockets served in one turn; with ``MESSAGES`` it bounds a turn to about one of UDP's."""
+
+MESSAGES = 8
+"""Messages of one connection answered in one turn."""
+
+ACCEPTS = 16
+"""Connections accepted at one listener in one turn."""
+
+ACCEPT_PAUSE = 0.1
+"""Seconds without accept() when the system has no descriptor or memory for a connection."""
+
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+_ACCEPTED = INDEX["tcp_accepted"]
+_REFUSED = INDEX["tcp_refused_source"]
+_EVICTED = INDEX["tcp_evicted"]
+_IDLE = INDEX["tcp_closed_idle"]
+_SLOW = INDEX["tcp_closed_slow_message"]
+_BAD_LENGTH = INDEX["tcp_closed_bad_length"]
+_UNREAD = INDEX["tcp_reset_unread"]
+
+
+class TcpServer:
+    """The TCP side of a worker; ``clock`` gives seconds that never go back."""
+
+    def __init__(
+        self,
+        hotpath: HotPath,
+        counters: Counters,
+        quota: Quota,
+        limits: TcpLimits,
+        idle: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._answer = hotpath.answer
+        self._counters = counters
+        self._quota = quota
+        self._limits = limits
+        self._idle = idle
+        self._clock = clock
+        self._epoll = select.epoll()
+        self._listeners: dict[int, socket.socket] = {}
+        # By descriptor; the one whose peer has done nothing for longest comes first.
+        self._connections: OrderedDict[int, Connection] = OrderedDict()
+        self._paused_until: float | None = None
+        self._finishing = False
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when :meth:`on_readable` has something to do."""
+        return self._epoll.fileno()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def listen(self, listener: socket.socket) -> None:
+        """Accept connections at ``listener``, a non-blocking socket that listens."""
+        self._listeners[listener.fileno()] = listener
+        self._epoll.register(listener, select.EPOLLIN)
+
+    def on_readable(self) -> None:
+        """Do one turn: serve some of the sockets that are ready."""
+        for fd, _events in self._epoll.poll(0, EVENTS):
+            connection = self._connections.get(fd)
+            if connection is not None:
+                self._serve(connection)
+            elif fd in self._listeners:
+                self._accept(self._listeners[fd])
+
+    # -- connections ----------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket) -> bool:
+        """Accept what is waiting, within bounds; False when nothing more can be had now."""
+        for _ in range(ACCEPTS):
+            try:
+                sock, address = listener.accept()
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                if error.errno in _EXHAUSTED and not self._make_room(error):
+                    return False
+                # Else that client has gone already: accept(2), "Error handling".
+                continue
+            self._admit(sock, address[0])
+        return True
+
+    def _make_room(self, error: OSError) -> bool:
+        """Free a descriptor for the connection that found none; False: try it later."""
+        if error.errno == errno.EMFILE and self._evict():
+            return True
+        for listener in self._listeners:
+            self._epoll.modify(listener, 0)
+        self._paused_until = self._clock() + ACCEPT_PAUSE
+        return False
+
+    def _admit(self, sock: socket.socket, address: str) -> None:
+        source = self._quota.source(address)
+        if self._quota.is_source_full(source):
+            self._counters[_REFUSED] += 1
+            sockets.reset(sock)
+            return
+        if self._quota.is_full:
+            self._evict()
+        sock.setblocking(False)
+        connection = Connection(sock, Client(Transport.TCP, address), source, self._clock())
+        self._connections[connection.fd] = connection
+        self._epoll.register(connection.fd, connection.events)
+        self._quota.add(source)
+        self._counters[_ACCEPTED] += 1
+
+    def _evict(self) -> bool:
+        """Close the connection that has been idle longest; False if there is none."""
+        if not self._connections:
+            return False
+        self._close(next(iter(self._connections.values())), _EVICTED)
+        return True
+
+    def _serve(self, connection: Connection) -> None:
+        """Send what waits, then read and answer."""
+        now = self._clock()
+        try:
+            connection.send(now)
+            if not connection.unsent:
+                self._answer_messages(connection, now)
+        except BadLength:
+            self._counters[_BAD_LENGTH] += 1
+        except OSError:
+            self._close(connection)
+            return
+        if connection.moved == now:
+            self._connections.move_to_end(connection.fd)
+        if connection.is_done or (self._finishing and connection.is_quiet):
+            self._close(connection)
+        elif connection.wants() != connection.events:
+            connection.events = connection.wants()
+            self._epoll.modify(connection.fd, connection.events)
+
+    def _answer_messages(self, connection: Connection, now: float) -> None:
+        """Answer up to ``MESSAGES`` of the connection's messages, in their order."""
+        posix_time = time.time()
+        connection.receive()
+        try:
+            for _ in range(MESSAGES):
+                message = connection.take(now)
+                if message is None:
+                    break
+                response = self._answer(message, posix_time, connection.client)
+                if response is not None:
+                    connection.put(response)
+                if len(connection.unsent) >= self._limits.unsent:
+                    break
+        finally:
+            connection.send(now)
+
+    def _close(self, connection: Connection, reason: int | None = None) -> None:
+        del self._connections[connection.fd]
+        self._quota.remove(connection.source)
+        if reason is not None:
+            self._counters[reason] += 1
+        if reason == _UNREAD:
+            sockets.reset(connection.sock)
+        else:
+            connection.sock.close()
+
+    # -- time -----------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Close the connections whose time is up; to be called every 100 ms or so."""
+        now = self._clock()
+        for connection in list(self._connections.values()):
+            if self._overdue(connection, now) is not None:
+                # What it has sent may be waiting in the kernel, and we be the slow ones.
+                self._serve(connection)
+                reason = self._overdue(connection, now)
+                if reason is not None and connection.fd in self._connections:
+                    self._close(connection, reason)
+        if self._paused_until is not None and now >= self._paused_until:
+            self._paused_until = None
+            for listener in self._listeners:
+                self._epoll.modify(listener, select.EPOLLIN)
+
+    def _overdue(self, connection: Connection, now: float) -> int | None:
+        """Return the counter of the limit that ``connection`` has passed, if any."""
+        if connection.unsent:
+            return _UNREAD if now - connection.moved > self._limits.stall else None
+        if connection.begun is not None:
+            return _SLOW if now - connection.begun > self._limits.message else None
+        return _IDLE if now - connection.moved > self._idle else None
+
+    # -- the end --------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Accept what is waiting, then nothing more; close connections as they are answered."""
+        self._finishing = True
+        for listener in self._listeners.values():
+            for _ in range(sockets.BACKLOG // ACCEPTS):
+                if not self._accept(listener):
+                    break
+            listener.close()
+        self._listeners.clear()
+        for connection in list(self._connections.values()):
+            self._serve(connection)
+
+    def close(self) -> None:
+        """Close everything at once."""
+        for connection in list(self._connections.values()):
+            self._close(connection)
+        for listener in self._listeners.values():
+            listener.close()
+        self._epoll.close()

@@ -1,0 +1,138 @@
+"""Queries over UDP: drain the socket, answer, send, and never wait.
+
+Knows datagrams and addresses; what is in a datagram is the hot path's business. A native
+hot path replaces :meth:`UdpSocket.on_readable` with a drain of its own; counting what the
+kernel dropped and closing stay.
+"""
+
+from __future__ import annotations
+
+import socket
+from struct import Struct
+from time import time
+from typing import TYPE_CHECKING
+
+from dnsd.hotpath.api import Client, Transport
+from dnsd.metrics.counters import INDEX
+from dnsd.serve import sockets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dnsd.hotpath.api import HotPath
+    from dnsd.metrics.counters import Counters
+
+BATCH = 64
+"""Datagrams answered in one turn of the loop; then TCP and timers get theirs."""
+
+_LARGEST = 65535
+"""Octets of the largest datagram; asking for fewer is not faster."""
+
+_LAST_TURNS = 512
+"""Turns that a socket gets before it closes: more than its queue, less than a flood."""
+
+_UDP = Transport.UDP
+_BLOCKED = INDEX["drop_send_blocked"]
+_ERROR = INDEX["drop_send_error"]
+_QUEUE = INDEX["drop_receive_queue"]
+
+_Ancillary = list[tuple[int, int, bytes]]
+
+_IN_PKTINFO = Struct("=I4s4s")
+_IN6_PKTINFO = Struct("=16sI")
+_ANCILLARY = socket.CMSG_SPACE(_IN6_PKTINFO.size)
+_KNOWN_DESTINATIONS = 256
+
+
+class UdpSocket:
+    """A socket bound to one address: answers leave from there by themselves."""
+
+    def __init__(self, sock: socket.socket, hotpath: HotPath, counters: Counters) -> None:
+        self.sock = sock
+        self._answer: Callable[[bytes, float, Client], bytes | None] = hotpath.answer
+        self._counters = counters
+        self._drops = sockets.receive_drops(sock)
+
+    def on_readable(self) -> bool:
+        """Answer up to ``BATCH`` datagrams; False when no more were waiting."""
+        receive, send, answer = self.sock.recvfrom, self.sock.sendto, self._answer
+        now = time()
+        for _ in range(BATCH):
+            try:
+                packet, source = receive(_LARGEST)
+            except OSError:
+                return False
+            response = answer(packet, now, Client(_UDP, source[0]))
+            if response is not None:
+                try:
+                    send(response, source)
+                except OSError as error:
+                    self._not_sent(error)
+        return True
+
+    def _not_sent(self, error: OSError) -> None:
+        """Count a response that the kernel did not take; it is never tried again."""
+        self._counters[_BLOCKED if isinstance(error, BlockingIOError) else _ERROR] += 1
+
+    def count_drops(self) -> None:
+        """Count what the kernel has dropped since the last time, for want of room."""
+        drops = sockets.receive_drops(self.sock)
+        self._counters[_QUEUE] += (drops - self._drops) & 0xFFFFFFFF
+        self._drops = drops
+
+    def close(self) -> None:
+        """Answer what is waiting, then close."""
+        for _ in range(_LAST_TURNS):
+            if not self.on_readable():
+                break
+        self.count_drops()
+        self.sock.close()
+
+
+class WildcardUdpSocket(UdpSocket):
+    """A socket bound to all addresses: each answer leaves from the address that was asked."""
+
+    def __init__(self, sock: socket.socket, hotpath: HotPath, counters: Counters) -> None:
+        super().__init__(sock, hotpath, counters)
+        self._origins: dict[bytes, _Ancillary] = {}
+
+    def on_readable(self) -> bool:
+        """Do as :meth:`UdpSocket.on_readable` does, with the destination as the source."""
+        receive, send, answer = self.sock.recvmsg, self.sock.sendmsg, self._answer
+        origins = self._origins
+        now = time()
+        for _ in range(BATCH):
+            try:
+                packet, ancillary, _flags, source = receive(_LARGEST, _ANCILLARY)
+            except OSError:
+                return False
+            response = answer(packet, now, Client(_UDP, source[0]))
+            if response is not None:
+                try:
+                    info = ancillary[0][2]
+                    send((response,), origins.get(info) or self._origin(ancillary), 0, source)
+                except OSError as error:
+                    self._not_sent(error)
+        return True
+
+    def _origin(self, ancillary: _Ancillary) -> _Ancillary:
+        """Return what makes a response leave from the address that ``ancillary`` tells."""
+        if len(self._origins) >= _KNOWN_DESTINATIONS:
+            self._origins.clear()
+        level, kind, info = ancillary[0]
+        # Interface 0: the routing table decides where the response leaves, not the query.
+        if level == socket.IPPROTO_IP:
+            destination = _IN_PKTINFO.unpack(info)[2]
+            origin = _IN_PKTINFO.pack(0, destination, bytes(4))
+        else:
+            origin = _IN6_PKTINFO.pack(_IN6_PKTINFO.unpack(info)[0], 0)
+        self._origins[info] = [(level, kind, origin)]
+        return self._origins[info]
+
+
+def listen(
+    place: sockets.Place, receive_buffer: int, hotpath: HotPath, counters: Counters
+) -> UdpSocket:
+    """Return a socket at ``place`` that answers from ``hotpath``; ListenError if none."""
+    kind = WildcardUdpSocket if place.is_wildcard else UdpSocket
+    return kind(sockets.open_udp(place, receive_buffer), hotpath, counters)

@@ -1,0 +1,199 @@
+"""One worker: its sockets and what it serves, turned by one event loop.
+
+Knows how the parts of a worker are put together, and when it begins and ends. It waits for
+nobody: control may be gone, and it answers from what was published last.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+
+from dnsd import hotpath
+from dnsd.image.state import StateVector, WorkerCells
+from dnsd.metrics.counters import INDEX
+from dnsd.serve import sockets, udp
+from dnsd.serve.follow import Follower
+from dnsd.serve.quota import Quota
+from dnsd.serve.sockets import Place
+from dnsd.serve.tcp import TcpServer
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from dnsd.serve.spec import WorkerSpec
+    from dnsd.serve.udp import UdpSocket
+
+SWEEP = 0.1
+"""Seconds between two looks at the TCP connections: how late a limit may take effect."""
+
+FINISH = 1.0
+"""Seconds that TCP connections get, after SIGTERM, to be answered."""
+
+_OTHER_FILES = 64
+"""Descriptors besides connections: listeners, loop, state vector, an image being mapped."""
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """A worker that has bound its sockets and serves when :meth:`run` is called."""
+
+    def __init__(self, spec: WorkerSpec) -> None:
+        self._spec = spec
+        state = StateVector(spec.state_fd, spec.workers)
+        self._head = state.worker(spec.index)
+        self._counters = state.counters(spec.index)
+        self._loop: AbstractEventLoop = uvloop.new_event_loop()
+        self._hotpath = hotpath.make(spec.settings, self._counters)
+        self._tcp = TcpServer(
+            self._hotpath,
+            self._counters,
+            Quota(state, spec.index, spec.tcp),
+            spec.tcp,
+            spec.settings.tcp_idle,
+        )
+        self._udp = self._listen()
+        self._follower = Follower(
+            Path(spec.journal_directory),
+            state.control,
+            self._head,
+            self._hotpath,
+            self._loop.call_soon,
+            self._serve,
+        )
+        self._serving = False
+        self._finishing = False
+        self._due = 0
+
+    def _listen(self) -> list[UdpSocket]:
+        """Bind every socket; ListenError at the first that cannot be had."""
+        spec = self._spec
+        udp_sockets = []
+        for address, port in spec.listen:
+            place = Place(address, port, address in spec.floating)
+            udp_sockets.append(
+                udp.listen(place, spec.udp_receive_buffer, self._hotpath, self._counters)
+            )
+            self._tcp.listen(sockets.open_tcp(place, spec.settings.tcp_idle, spec.tcp.unsent))
+        return udp_sockets
+
+    def run(self) -> None:
+        """Serve until SIGTERM, or until the master is gone."""
+        self._head[WorkerCells.PID] = os.getpid()
+        self._head[WorkerCells.GENERATION] = 0
+        self._head[WorkerCells.LISTENING] = 1
+        self._warn()
+        loop = self._loop
+        loop.set_exception_handler(self._on_fault)
+        loop.add_reader(0, self._on_master)
+        loop.add_signal_handler(signal.SIGTERM, self._finish)
+        self._due = time.monotonic_ns()
+        self._beat()
+        self._sweep()
+        # What is there now stays: no collection needs to look at it again.
+        gc.collect()
+        gc.freeze()
+        loop.run_forever()
+        loop.close()
+
+    def _warn(self) -> None:
+        """Say what the system does not give; it is the same for all workers, so one says it."""
+        spec = self._spec
+        allowed = _raise_descriptor_limit()
+        if spec.index != 0:
+            return
+        if allowed < spec.tcp.connections + _OTHER_FILES:
+            _log.warning(
+                "%d TCP connections may be open, but only %d file descriptors: "
+                "raise the limit (LimitNOFILE= or ulimit -n) or lower tcp_connections",
+                spec.tcp.connections,
+                allowed,
+            )
+        granted = min((sockets.receive_buffer(each.sock) for each in self._udp), default=0)
+        if granted < spec.udp_receive_buffer:
+            _log.warning(
+                "the receive buffer of UDP sockets is %d octets, not the %d asked for: "
+                "raise net.core.rmem_max or lower udp_receive_buffer",
+                granted,
+                spec.udp_receive_buffer,
+            )
+
+    def _serve(self) -> None:
+        """Begin to read the sockets.
+
+        Not earlier than the zones are in place: another worker's successor must not refuse
+        the queries that come to it before. They wait in the socket for these milliseconds.
+        """
+        if self._serving or self._finishing:
+            return
+        self._serving = True
+        for each in self._udp:
+            self._loop.add_reader(each.sock, each.on_readable)
+        self._loop.add_reader(self._tcp, self._on_tcp)
+
+    def _on_tcp(self) -> None:
+        self._tcp.on_readable()
+        self._stop_when_finished()
+
+    # -- time -----------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        """Show that the loop turns and how late it is; look at what is to be looked at."""
+        now = time.monotonic_ns()
+        self._head[WorkerCells.HEARTBEAT] = now
+        self._head[WorkerCells.LAG] = max(0, now - self._due)
+        self._due = now + round(self._spec.heartbeat * 1e9)
+        self._loop.call_later(self._spec.heartbeat, self._beat)
+        if not self._finishing:
+            for each in self._udp:
+                each.count_drops()
+            self._follower.beat()
+
+    def _sweep(self) -> None:
+        self._loop.call_later(SWEEP, self._sweep)
+        self._tcp.sweep()
+        self._stop_when_finished()
+
+    # -- the end --------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Answer what has come, take nothing more, and stop when the last is answered."""
+        if self._finishing:
+            return
+        self._finishing = True
+        if self._serving:
+            for each in self._udp:
+                self._loop.remove_reader(each.sock)
+                each.close()
+            self._tcp.finish()
+        self._loop.call_later(FINISH, self._loop.stop)
+        self._stop_when_finished()
+
+    def _stop_when_finished(self) -> None:
+        if self._finishing and not self._tcp:
+            self._loop.stop()
+
+    def _on_master(self) -> None:
+        """Go at once when the master has: a successor brings its own workers."""
+        if not os.read(0, 4096):
+            os._exit(0)
+
+    def _on_fault(self, _loop: AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._counters[INDEX["internal_error"]] += 1
+        _log.error("%s", context["message"], exc_info=context.get("exception"))
+
+
+def _raise_descriptor_limit() -> int:
+    """Raise the limit of open files as far as this process may; return what it is then."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
