@@ -1,0 +1,1 @@
+"""Zone files: scanned, loaded, checked; records and findings as values."""

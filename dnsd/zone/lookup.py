@@ -314,16 +314,20 @@ class _Search:
         servers = self.view.node(cut)[NS, NONE]
         self._note(StepKind.CUT, cut, "what is at and below it is another zone's")
         self.authority.add([servers])
-        if self.do:
-            secure = self.view.rrset(cut, DS)
-            if secure is not None:
-                self.authority.add(self._signed(secure))
-            else:
-                self._prove(self.denial.no_data(cut))
+        if self.do and self.view.signed:
+            self._say_whether_signed(cut)
         addresses = list(wanted_next(self.view, servers))
         self._add(rrset for rrset in addresses if rrset.owner.is_subdomain(cut))
         self.mandatory = len(self.additional.rrsets)
         self._add(addresses)
+
+    def _say_whether_signed(self, cut: Name) -> None:
+        """RFC 4035 §3.1.4: the DS RRset, or the proof that there is none."""
+        secure = self.view.rrset(cut, DS)
+        if secure is None:
+            self._prove(self.denial.no_data(cut))
+        else:
+            self.authority.add(self._signed(secure))
 
     def _no_name(self, name: Name, encloser: Name) -> None:
         """RFC 8020 and RFC 2308 §2.1."""

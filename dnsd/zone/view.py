@@ -17,7 +17,7 @@ import dns.rdataset
 import dns.rrset
 import dns.zone
 from dns.rdataclass import IN
-from dns.rdatatype import DNAME, NS, NSEC3, RRSIG, RdataType
+from dns.rdatatype import DNAME, NS, NSEC3, RRSIG, SOA, RdataType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +65,11 @@ class View:
         self.apex = apex
         self.nodes = {owner: node for owner, node in nodes.items() if owner.is_subdomain(apex)}
         self.existing = frozenset(self._existing())
+
+    @property
+    def signed(self) -> bool:
+        """Tell whether the zone has signatures: its SOA's stands for all."""
+        return self.rrset(self.apex, RRSIG, SOA) is not None
 
     def node(self, name: Name) -> Node:
         """Return the RRsets of ``name``; empty for a name that owns nothing."""

@@ -31,13 +31,12 @@ HOST = "127.0.0.1"
 def free_port() -> int:
     """Return a port that nobody uses, neither for UDP nor for TCP."""
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream:
-            stream.bind((HOST, 0))
-            port: int = stream.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-                with contextlib.suppress(OSError):
-                    datagram.bind((HOST, port))
-                    return port
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind((HOST, 0))
+            port: int = tcp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                udp.bind((HOST, port))
+                return port
 
 
 class Peer(ABC):

@@ -1,0 +1,133 @@
+"""Answers of the hot path and of the oracle in one form, to be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import dns.flags
+import dns.message
+from dns.rdatatype import RdataType
+
+from dnsd import compile as compiler
+from dnsd import hotpath
+from dnsd.hotpath import Client, HotPath, Settings, Transport
+from dnsd.image.store import Image
+from dnsd.metrics import counters
+from dnsd.zone import view
+from dnsd.zone.lookup import Question, lookup
+from tests.records import records_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dns.rrset import RRset as MessageRRset
+
+    from dnsd.metrics.counters import Counters
+    from dnsd.zone.lookup import Answer
+    from dnsd.zone.view import RRset, View
+    from tests.model import Model
+    from tests.strategies import Query
+
+NOW = 1_750_000_000.0
+UDP = Client(Transport.UDP, "192.0.2.1")
+TCP = Client(Transport.TCP, "192.0.2.1")
+
+Entry = tuple[str, RdataType, RdataType, int, frozenset[bytes]]
+"""Owner in lower case, type, type covered, TTL, canonical rdatas."""
+
+Section = frozenset[Entry]
+
+
+class Sections(NamedTuple):
+    """An answer without order."""
+
+    rcode: int
+    aa: bool
+    answer: Section
+    authority: Section
+    additional: Section
+
+
+class Served(NamedTuple):
+    """One zone, compiled and viewed."""
+
+    path: HotPath
+    counters: Counters
+    view: View
+
+    def ask(self, query: Query, client: Client = TCP, payload: int | None = 65535) -> bytes:
+        """Put ``query`` to the hot path; ``payload`` None means without EDNS."""
+        response = self.path.answer(packet(query, payload), NOW, client)
+        assert response is not None
+        return response
+
+    def expect(self, query: Query) -> Answer:
+        """What the oracle says."""
+        return lookup(self.view, Question(query.name, query.rtype, query.do))
+
+
+def serve(model: Model, settings: Settings | None = None) -> Served:
+    """Compile ``model`` and put it before a new hot path."""
+    cells = counters.fresh()
+    path = hotpath.make(settings or Settings(), cells)
+    zone = model.zone()
+    data = records_of(zone)
+    path.put_zone(data.apex, Image(compiler.build(data)))
+    return Served(path, cells, view.from_dnspython(zone))
+
+
+def packet(query: Query, payload: int | None) -> bytes:
+    """Return ``query`` in wire format; ID 0x1A2B, RD off."""
+    message = dns.message.make_query(query.name, query.rtype, use_edns=False, id=0x1A2B)
+    message.flags = 0
+    if payload is not None:
+        message.use_edns(0, dns.flags.DO if query.do else 0, payload)
+    return message.to_wire()
+
+
+def of_answer(answer: Answer) -> Sections:
+    return Sections(
+        answer.rcode,
+        answer.aa,
+        planned(answer.answer),
+        planned(answer.authority),
+        planned(answer.additional),
+    )
+
+
+def of_message(message: dns.message.Message) -> Sections:
+    return Sections(
+        message.rcode(),
+        bool(message.flags & dns.flags.AA),
+        received(message.answer),
+        received(message.authority),
+        received(message.additional),
+    )
+
+
+def received(rrsets: Iterable[MessageRRset]) -> Section:
+    entries = [
+        (
+            str(rrset.name.canonicalize()),
+            rrset.rdtype,
+            rrset.covers,
+            rrset.ttl,
+            frozenset(rdata.to_digestable() for rdata in rrset),
+        )
+        for rrset in rrsets
+    ]
+    assert len(entries) == len(set(entries)), "an RRset stands twice in a section"
+    return frozenset(entries)
+
+
+def planned(rrsets: Iterable[RRset]) -> Section:
+    return frozenset(
+        (
+            str(rrset.owner.canonicalize()),
+            rrset.rtype,
+            rrset.covers,
+            rrset.ttl,
+            frozenset(rdata.to_digestable() for rdata in rrset.rdatas),
+        )
+        for rrset in rrsets
+    )
