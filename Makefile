@@ -11,7 +11,7 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 STAMP := .venv/.set-up
-NATIVE := $(wildcard dnsd/hotpath/_native.pyx)
+NATIVE := $(wildcard dnsd/hotpath/_native.pyx dnsd/hotpath/native/*.pxi)
 
 .PHONY: setup run lint test peers clean
 

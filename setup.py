@@ -13,7 +13,7 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 ZONES = Path("zones")
-NATIVE = Path("dnsd/hotpath/_native.pyx")
+HOTPATH = Path("dnsd/hotpath")
 
 
 class BuildWithZones(build_py):
@@ -28,14 +28,17 @@ class BuildWithZones(build_py):
 
 def extensions() -> list[Extension]:
     """Return the native hot path; without a compiler dnsd is installed without it."""
-    if not NATIVE.exists():
+    source = HOTPATH / "_native.pyx"
+    if not source.exists():
         return []
-    return [Extension("dnsd.hotpath._native", [str(NATIVE)], optional=True)]
+    parts = [str(part) for part in sorted(HOTPATH.glob("native/*.pxi"))]
+    return [Extension("dnsd.hotpath._native", [str(source)], depends=parts, optional=True)]
 
 
 setup(
     packages=find_packages(include=["dnsd", "dnsd.*"]),
     package_data={"dnsd": ["py.typed"]},
+    exclude_package_data={"": ["*.pyx", "*.pxi", "*.c"]},
     ext_modules=extensions(),
     cmdclass={"build_py": BuildWithZones},
 )
