@@ -70,7 +70,10 @@ MATCH, COVER, WILD, ENCLOSER = 1, 2, 4, 8
 closer name (NSEC3); the encloser's ``wild``; the encloser's ``match``."""
 
 OPTIONAL = Struct("<HH")
+REF = Struct("<I")
 SLOT_HASH = Struct("<II")
+NSEC_REFS = Struct("<II")
+"""Of one record of an NSEC chain: its key, its piece."""
 KEY_LENGTH = Struct("<H")
 HASH_SIZE = 20
 """Octets of an NSEC3 hash (SHA-1, RFC 5155 §11)."""

@@ -23,10 +23,9 @@ _ENTRY = layout.ENTRY.unpack_from
 _BLOCK = layout.BLOCK.unpack_from
 _SLOT = layout.SLOT_HASH.unpack_from
 _OPTIONAL = layout.OPTIONAL.unpack_from
-_REF = Struct("<I").unpack_from
-_PAIR = Struct("<2I").unpack_from
+_REF = layout.REF.unpack_from
+_PAIR = layout.NSEC_REFS.unpack_from
 
-QNAME_POINTER = 0xC00C
 _TO_QNAME = 12
 
 
@@ -45,7 +44,7 @@ class Place(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block's header, and where its parts begin."""
+    """A block's header (see :data:`layout.BLOCK`)."""
 
     base: int
     ancount: int
@@ -73,10 +72,10 @@ def find(image: Image, name: bytes) -> int:
     digest = crc32(name)
     mask, buffer, table = image.mask, image.buffer, image.table
     place = digest & mask
-    while True:
+    for _ in range(mask):
         found, ref = _SLOT(buffer, table + place * 8)
         if not ref:
-            return 0
+            break
         if found == digest:
             entry: int = ref * 8
             types = buffer[entry + 2] | buffer[entry + 3] << 8
@@ -84,6 +83,7 @@ def find(image: Image, name: bytes) -> int:
             if buffer[entry] == len(name) and buffer[at : at + len(name)] == name:
                 return entry
         place = place + 1 & mask
+    return 0
 
 
 def search(image: Image, name: bytes, offsets: list[int]) -> Place:

@@ -5,6 +5,7 @@ Knows the file and its header; what the parts mean is the hot path's business.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import zlib
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.errors import ImageError
 from dnsd.image import layout
+from dnsd.wire import name as names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +31,8 @@ def save(path: Path, image: bytes | bytearray) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise ImageError(f"cannot write the image {path}: {error.strerror}") from error
 
 
@@ -91,22 +94,36 @@ class Image:
         self.nxdomain = (defaults[2] * layout.ALIGN, defaults[3] * layout.ALIGN)
         self.denial_index = denial_index * layout.ALIGN
         meta_at, salt_at = meta * layout.ALIGN, salt * layout.ALIGN
-        ends = (
-            self.table + (self.mask + 1) * layout.SLOT_HASH.size,
-            self.apex_entry + layout.ENTRY.size,
-            *self.nodata,
-            *self.nxdomain,
-            self.denial_index,
-            meta_at + meta_length,
-            salt_at + salt_length,
-        )
-        if size != len(buffer) or max(ends) > size:
+        if size != len(buffer):
             raise ImageError(f"{name} is not whole ({len(buffer)} of {size} octets)")
+        ends = meta_at + meta_length, salt_at + salt_length
+        if not self._holds_together() or max(*ends, *self._ends()) > size:
+            raise ImageError(f"{name} is damaged (its header does not hold together)")
         self.meta = bytes(buffer[meta_at : meta_at + meta_length])
         self.salt = bytes(buffer[salt_at : salt_at + salt_length])
         self.apex = self.entry_name(self.apex_entry)
         if len(self.apex) != apex_length:
             raise ImageError(f"{name} is damaged (its apex does not fit)")
+
+    def _ends(self) -> tuple[int, ...]:
+        """Return where the parts that every query may need end."""
+        proof = (0, layout.NSEC_REFS.size, layout.HASH_SIZE + layout.REF.size)[self.denial]
+        return (
+            self.table + (self.mask + 1) * layout.SLOT_HASH.size,
+            self.apex_entry + layout.ENTRY.size,
+            *(default + layout.BLOCK.size for default in (*self.nodata, *self.nxdomain)),
+            self.denial_index + self.denial_count * proof,
+        )
+
+    def _holds_together(self) -> bool:
+        """Tell whether the header's fields fit each other; searches end then, come what may."""
+        return (
+            self.names <= self.mask
+            and self.mask & (self.mask + 1) == 0
+            and self.apex_labels <= self.depth <= names.MAX_LABELS
+            and self.denial in (layout.NO_DENIAL, layout.NSEC_CHAIN, layout.NSEC3_CHAIN)
+            and (self.denial == layout.NO_DENIAL) == (self.denial_count == 0)
+        )
 
     @classmethod
     def open(cls, path: Path) -> Image:
@@ -116,7 +133,11 @@ class Image:
                 buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise ImageError(f"cannot map the image {path}: {error}") from error
-        return cls(buffer, str(path))
+        try:
+            return cls(buffer, str(path))
+        except ImageError:
+            buffer.close()
+            raise
 
     def close(self) -> None:
         """Unmap the file; the image must not be used afterwards."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 ROOT = b"\x00"
 MAX_NAME = 255
 """Octets of the longest name (RFC 1035 §2.3.4)."""
+MAX_LABELS = 127
+"""Labels of the longest name: one octet each, and its length."""
 MAX_LABEL = 63
 """Octets of the longest label (RFC 1035 §2.3.4)."""
 
