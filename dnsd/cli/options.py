@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -24,11 +25,14 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 def _zones(
     _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
-) -> tuple[config.ZoneFile, ...]:
+) -> tuple[str, ...]:
+    """Refuse what :func:`dnsd.config.parse_zone_option` would, but keep the texts."""
     try:
-        return tuple(config.parse_zone_option(value) for value in values)
+        for value in values:
+            config.parse_zone_option(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+    return values
 
 
 zone_option = click.option(
@@ -39,4 +43,20 @@ zone_option = click.option(
     metavar="ORIGIN=FILE",
     help="A zone and its file, such as example.com=new/example.com.zone; may be repeated.",
 )
-"""``--zone ORIGIN=FILE``…, passed as ``zones: tuple[ZoneFile, ...]``."""
+"""``--zone ORIGIN=FILE``…, passed as ``zones: tuple[str, ...]``, texts as Options wants."""
+
+
+def short(path: Path) -> Path:
+    """Return ``path`` as people write it: from the working directory, if it lies below."""
+    relative = Path(os.path.relpath(path))
+    if relative.parts[:1] == ("..",) or not _same(relative, path):
+        return path
+    return relative
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Tell whether both are one file, which only the file system knows (``..``, links)."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

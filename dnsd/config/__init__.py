@@ -40,6 +40,7 @@ __all__ = [
     "default",
     "examine",
     "load",
+    "origin_of",
     "parse_zone_option",
     "resolve",
     "zone_files",
@@ -98,6 +99,11 @@ def parse_zone_option(text: str) -> ZoneFile:
     if not (name and equals and file):
         raise ValueError(f"{text!r} is not ORIGIN=FILE, as in example.com=zones/example.com.zone")
     return ZoneFile(name=origins.normal(name), file=Path(file))
+
+
+def origin_of(file: Path) -> str:
+    """Return the zone that a file ``NAME.zone`` holds; ValueError is a sentence."""
+    return origins.from_file_name(file)
 
 
 def zone_files(config: Config) -> dict[str, Path]:

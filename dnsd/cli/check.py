@@ -1,0 +1,163 @@
+"""``dnsd check``: every finding about zone files and the configuration, for people and programs.
+
+Knows what was asked for and how findings are shown; what is a finding is decided by
+:mod:`dnsd.config` and :mod:`dnsd.zone.load`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from dnsd import config
+from dnsd.cli.options import config_option, json_option, short, zone_option
+from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.limits import Limits
+from dnsd.zone.load import load_text, load_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dnsd.zone.load import LoadResult
+
+STDIN = "-"
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneReport:
+    """What is said of one zone; ``serial`` is None when the zone can't be served."""
+
+    origin: str
+    file: str
+    records: int
+    serial: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a whole check has found."""
+
+    zones: tuple[ZoneReport, ...]
+    findings: tuple[Finding, ...]
+
+    def count(self, severity: Severity) -> int:
+        """Return how many findings are of ``severity``."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+
+@click.command()
+@config_option
+@json_option
+@zone_option
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.pass_context
+def check(
+    ctx: click.Context,
+    config_file: Path | None,
+    as_json: bool,
+    zones: tuple[str, ...],
+    files: tuple[Path, ...],
+) -> None:
+    """Check zone files and the configuration; nothing is served or changed.
+
+    A FILE is named after its zone (example.com.zone); for another name, or for "-", which is
+    standard input, say which zone it is: --zone example.com=FILE. With --config the
+    configuration and all of its zones are checked. With nothing at all, the example zones.
+
+    Each finding is a line "FILE:LINE: error|warning: message [code]". A zone with an error
+    would not be served; one with warnings is. Exit status: 0 without errors, 1 with errors.
+    """
+    report = _check(config_file, zones, files)
+    click.echo(_as_json(report) if as_json else _as_text(report))
+    ctx.exit(1 if report.count(Severity.ERROR) else 0)
+
+
+def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, ...]) -> Report:
+    findings: list[Finding] = []
+    wanted: list[tuple[str, Path]] = []
+    limits = Limits()
+    if config_file is not None or not (zones or files):
+        limits = _from_config(config_file, wanted, findings)
+    wanted += [(zone.name, zone.file) for zone in map(config.parse_zone_option, zones)]
+    wanted += _from_names(files, findings)
+    reports = []
+    for origin, file in wanted:
+        result = _load(origin, file, limits)
+        findings += result.findings
+        serial = result.zone.serial if result.zone else None
+        reports.append(ZoneReport(origin, str(file), result.records, serial))
+    return Report(tuple(reports), tuple(findings))
+
+
+def _from_config(
+    config_file: Path | None, wanted: list[tuple[str, Path]], findings: list[Finding]
+) -> Limits:
+    """Add the zones and problems of the configuration; return its limits."""
+    found, zones, problems = config.examine(config_file)
+    for problem in problems:
+        file, line = problem.file or str(config_file), problem.line
+        findings.append(Finding(file, line, Severity.ERROR, problem.sentence, "config"))
+    wanted += [(origin, short(path)) for origin, path in zones.items()]
+    return Limits(**msgspec.structs.asdict(found.zones.limits)) if found else Limits()
+
+
+def _from_names(files: Iterable[Path], findings: list[Finding]) -> list[tuple[str, Path]]:
+    """Return the zones of files that are named after them."""
+    found = []
+    for file in files:
+        try:
+            if str(file) == STDIN:
+                raise ValueError("standard input does not tell its zone")
+            found.append((config.origin_of(file), file))
+        except ValueError as error:
+            message = f"{error}: say which one it is with --zone ORIGIN={file}"
+            findings.append(Finding(str(file), 0, Severity.ERROR, message, "no-origin"))
+    return found
+
+
+def _load(origin: str, file: Path, limits: Limits) -> LoadResult:
+    if str(file) == STDIN:
+        return load_text(origin, sys.stdin.buffer.read(), limits=limits)
+    return load_zone(origin, file, limits)
+
+
+def _as_json(report: Report) -> str:
+    data: dict[str, Any] = {
+        "zones": [asdict(zone) for zone in report.zones],
+        "findings": [asdict(finding) for finding in report.findings],
+        "errors": report.count(Severity.ERROR),
+        "warnings": report.count(Severity.WARNING),
+    }
+    return json.dumps(data, indent=2)
+
+
+def _as_text(report: Report) -> str:
+    return "\n".join([*map(_show, report.findings), _summary(report)])
+
+
+def _show(finding: Finding) -> str:
+    """Return the line of ``finding``; the severity has a colour where there are colours."""
+    word = click.style(str(finding.severity), fg=_COLOURS[finding.severity], bold=True)
+    return str(finding).replace(f": {finding.severity}: ", f": {word}: ", 1)
+
+
+def _summary(report: Report) -> str:
+    counts = [
+        _plural(number, str(severity))
+        for severity in Severity
+        if (number := report.count(severity))
+    ]
+    what = _plural(len(report.zones), "zone")
+    records = _plural(sum(zone.records for zone in report.zones), "record")
+    return f"{' and '.join(counts) or 'no findings'} in {what} with {records}"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

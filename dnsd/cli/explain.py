@@ -1,0 +1,99 @@
+"""``dnsd explain``: an answer, and why it is that one.
+
+The answer comes from the road that every query takes: zone file, image, hot path. The reasons
+come from the plain algorithm in :mod:`dnsd.zone.lookup`; should the two disagree, that is said.
+Only zones that the name could be in are loaded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import dns.exception
+import dns.name
+import dns.rdatatype
+import msgspec
+
+from dnsd import compile as compiler
+from dnsd import config, hotpath
+from dnsd.cli import explanation
+from dnsd.cli.explanation import Source
+from dnsd.cli.options import config_option, short, zone_option
+from dnsd.image.store import Image
+from dnsd.metrics import counters
+from dnsd.wire import name as names
+from dnsd.zone.limits import Limits
+from dnsd.zone.load import load_zone
+from dnsd.zone.lookup import Question
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NO_DATA_TYPES = frozenset(("AXFR", "IXFR", "MAILA", "MAILB", "OPT", "TKEY", "TSIG", "TYPE0"))
+
+
+def _name(_ctx: click.Context, _param: click.Parameter, value: str) -> dns.name.Name:
+    try:
+        return dns.name.from_text(value)
+    except (dns.exception.DNSException, UnicodeError) as error:
+        raise click.BadParameter(f"{value!r} is not a domain name: {error}") from error
+
+
+def _rtype(_ctx: click.Context, _param: click.Parameter, value: str) -> dns.rdatatype.RdataType:
+    try:
+        rtype = dns.rdatatype.from_text(value)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise click.BadParameter(
+            f"{value!r} is not a type: write one such as A, MX, HTTPS, TYPE65280, or ANY"
+        ) from error
+    if dns.rdatatype.to_text(rtype) in _NO_DATA_TYPES:
+        raise click.BadParameter(f"{value} asks for no data, so there is nothing to explain")
+    return rtype
+
+
+@click.command()
+@click.argument("name", callback=_name)
+@click.argument("rtype", metavar="[TYPE]", default="A", callback=_rtype)
+@click.option("--do", is_flag=True, help="Ask for DNSSEC records (EDNS DO), as dig +dnssec.")
+@zone_option
+@config_option
+def explain(
+    name: dns.name.Name,
+    rtype: dns.rdatatype.RdataType,
+    do: bool,
+    zones: tuple[str, ...],
+    config_file: Path | None,
+) -> None:
+    """Show the answer to NAME and TYPE (A if it is left out), and why it is that one.
+
+    No server is asked: the zones are read and compiled as "dnsd serve" would do it, from
+    --zone, from --config, or else the example zones.
+
+    \b
+    Answer   the response over TCP, in the manner of dig
+    Why      zone, closest encloser, zone cut, wildcard, aliases, proofs
+    Sizes    what doesn't fit into UDP: what is left out, or truncation (TC)
+    """
+    given = config.resolve(config_file, config.Options(zone=zones))
+    settings = hotpath.Settings(udp_payload=given.server.udp_payload)
+    question = Question(name, rtype, do)
+    sources = _load(name, given)
+    path = hotpath.make(settings, counters.fresh())
+    for apex, source in sources.items():
+        zone = source.result.zone
+        path.put_zone(apex, Image(compiler.build(zone)) if zone else None)
+    explanation.show(path, question, sources, settings.udp_payload)
+
+
+def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, Source]:
+    """Load the zones that could hold ``name``, by apex (lower-case wire form)."""
+    limits = Limits(**msgspec.structs.asdict(given.zones.limits))
+    wanted = names.lower(names.from_text(name.to_text()))
+    found = {}
+    for origin, file in config.zone_files(given).items():
+        apex = names.from_text(origin)
+        if names.is_subdomain(wanted, apex):
+            shown = short(file)
+            found[apex] = Source(origin, shown, load_zone(origin, shown, limits))
+    return found

@@ -1,0 +1,188 @@
+"""What ``dnsd explain`` prints: the answer, why it is that one, and what its size does to it.
+
+Knows words and layout. Works without colours: the layout carries the meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import dns.name
+import dns.rcode
+import dns.rdatatype
+from rich.console import Console
+from rich.text import Text
+
+from dnsd.cli import ask, dig
+from dnsd.zone import view
+from dnsd.zone.findings import Severity
+from dnsd.zone.lookup import Answer, StepKind, lookup, zone_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dns.rdatatype import RdataType
+
+    from dnsd.cli.ask import Response
+    from dnsd.hotpath import HotPath
+    from dnsd.zone.load import LoadResult
+    from dnsd.zone.lookup import Question, Step
+
+_LABEL_COLUMNS = 18
+_ERRORS_SHOWN = 5
+_SENTENCES = frozenset((StepKind.WILDCARD, StepKind.DATA, StepKind.NO_DATA, StepKind.NO_NAME))
+"""Steps whose text makes a sentence with the name before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A zone that could hold the name: its origin, its file, and what loading it gave."""
+
+    origin: str
+    file: Path
+    result: LoadResult
+
+
+class Reason(NamedTuple):
+    """One line of an explanation: what it is about, and a sentence."""
+
+    label: str
+    text: str
+
+
+def show(path: HotPath, question: Question, sources: dict[bytes, Source], udp_payload: int) -> None:
+    """Print the explanation to standard output."""
+    console = Console(highlight=False, soft_wrap=True)
+    whole = ask.over_tcp(path, question)
+    _print_answer(console, whole)
+    _print_reasons(console, "Why", why(question, sources, whole))
+    _print_reasons(console, "Sizes", sizes(path, question, whole, udp_payload))
+
+
+def _print_answer(console: Console, response: Response) -> None:
+    for line in dig.lines(response):
+        console.print(Text(line, style="dim" if line.startswith(";") else ""))
+
+
+def _print_reasons(console: Console, title: str, reasons: Iterator[Reason]) -> None:
+    console.print()
+    console.print(Text(title, style="bold"))
+    for label, group in groupby(reasons, key=lambda reason: reason.label):
+        for number, reason in enumerate(group):
+            shown = f"  {label if number == 0 else '':<{_LABEL_COLUMNS}} "
+            console.print(Text.assemble((shown, "cyan"), reason.text))
+
+
+def why(question: Question, sources: dict[bytes, Source], whole: Response) -> Iterator[Reason]:
+    """Return the reasons for the answer ``whole``."""
+    apexes = {dns.name.from_wire(apex, 0)[0]: source for apex, source in sources.items()}
+    apex = zone_for(apexes, question)
+    if apex is None:
+        yield Reason("zone", f"none here holds {question.name}, so the question is refused")
+        return
+    source = apexes[apex]
+    if source.result.zone is None:
+        yield from _not_loaded(source)
+        return
+    seen = view.from_records(source.result.zone)
+    answer = lookup(seen, question)
+    yield Reason("zone", f"{source.origin}, serial {source.result.zone.serial}, from {source.file}")
+    if apex != max(apexes, key=lambda name: len(name.labels)):
+        yield Reason("", "the zone above the cut: DS is the one type that stands there")
+    yield from _steps(question, seen, answer)
+    yield from _additional(answer)
+    yield from _remarks(question, seen, answer)
+    if _outline(whole) != _outline_of(answer):
+        yield Reason("DISAGREEMENT", "RFC 1034's plain algorithm gives another answer than the one")
+        yield Reason("DISAGREEMENT", "above: this is a fault of dnsd, please report it")
+
+
+def _not_loaded(source: Source) -> Iterator[Reason]:
+    yield Reason("zone", f"{source.origin} is ours, but {source.file} cannot be served:")
+    errors = [f for f in source.result.findings if f.severity is Severity.ERROR]
+    yield from (Reason("", str(error)) for error in errors[:_ERRORS_SHOWN])
+    if len(errors) > _ERRORS_SHOWN:
+        yield Reason("", f'and {len(errors) - _ERRORS_SHOWN} more: "dnsd check" shows all')
+
+
+def _steps(question: Question, seen: view.View, answer: Answer) -> Iterator[Reason]:
+    """Return the way to the answer: neither the zone nor the additional data, told apart."""
+    hashed = seen.rrset(seen.apex, dns.rdatatype.NSEC3PARAM) is not None
+    labels = {StepKind.LINK: "alias", StepKind.PROOF: "NSEC3 proof" if hashed else "NSEC proof"}
+    for step in answer.trace:
+        if step.kind not in {StepKind.ZONE, StepKind.ADDITIONAL}:
+            separator = " " if step.kind in _SENTENCES else ": "
+            label = labels.get(step.kind, str(step.kind))
+            text = step.text
+            if step.kind is StepKind.NO_DATA:
+                text = _no_data(question, seen, step)
+            yield Reason(label, f"{step.name}{separator}{text}")
+
+
+def _no_data(question: Question, seen: view.View, step: Step) -> str:
+    if seen.node(step.name):
+        return f"exists, but has no {dns.rdatatype.to_text(question.rtype)}"
+    return "is an empty non-terminal: it exists because names below it do, and owns nothing"
+
+
+def _additional(answer: Answer) -> Iterator[Reason]:
+    for number, rrset in enumerate(answer.additional):
+        label = "glue, must fit" if number < answer.mandatory else "additional"
+        yield Reason(label, _type_text(rrset.owner, rrset.rtype, rrset.covers))
+
+
+def _remarks(question: Question, seen: view.View, answer: Answer) -> Iterator[Reason]:
+    """Return what is worth knowing and not part of the algorithm."""
+    kinds = {step.kind for step in answer.trace}
+    negative = kinds & {StepKind.NO_DATA, StepKind.NO_NAME}
+    soas = [rrset for rrset in answer.authority if rrset.rtype == dns.rdatatype.SOA]
+    if negative and soas:
+        yield Reason("cached for", f"{soas[0].ttl} s: the less of the SOA's TTL and its minimum")
+    if question.rtype == dns.rdatatype.ANY and not negative:
+        yield Reason("ANY", "is answered with one RRset of the name (RFC 8482)")
+    signed = seen.rrset(seen.apex, dns.rdatatype.DNSKEY) is not None
+    if question.do and not signed:
+        yield Reason("signatures", "the zone is not signed")
+    elif not question.do and signed:
+        yield Reason("signatures", "the zone is signed; --do shows signatures and proofs")
+
+
+def sizes(path: HotPath, question: Question, whole: Response, udp_payload: int) -> Iterator[Reason]:
+    """Return what clients get that take less than TCP carries, from large to small."""
+    yield Reason("TCP", f"{whole.size} octets")
+    wanted = {udp_payload, min(ask.EDNS_SIZE, udp_payload), ask.PLAIN_SIZE}
+    for size in sorted(wanted, reverse=True):
+        response = ask.over_udp(path, question, size)
+        yield Reason(f"UDP, at most {size}", _size(response, whole))
+
+
+def _size(response: Response, whole: Response) -> str:
+    edns = "" if response.message.edns >= 0 else ", without EDNS"
+    if response.truncated:
+        return f"truncated{edns}: the client is told (TC) to ask again over TCP"
+    missing = response.lacks(whole)
+    if not missing:
+        return f"{response.size} octets{edns}, nothing is left out"
+    shown = ", ".join(_type_text(rrset.name, rrset.rdtype, rrset.covers) for rrset in missing)
+    return f"{response.size} octets{edns}, left out: {shown}"
+
+
+def _type_text(owner: dns.name.Name, rtype: RdataType, covers: RdataType) -> str:
+    of = f" of {dns.rdatatype.to_text(covers)}" if covers else ""
+    return f"{owner} {dns.rdatatype.to_text(rtype)}{of}"
+
+
+def _outline(response: Response) -> tuple[object, ...]:
+    """Return what the two roads must agree on: rcode, AA, and which RRsets in which section."""
+    message = response.message
+    sections = (message.answer, message.authority, message.additional)
+    keys = ({(r.name, r.rdtype, r.covers) for r in section} for section in sections)
+    return (message.rcode(), bool(message.flags & dns.flags.AA), *keys)
+
+
+def _outline_of(answer: Answer) -> tuple[object, ...]:
+    sections = (answer.answer, answer.authority, answer.additional)
+    return (answer.rcode, answer.aa, *({rrset.key for rrset in section} for section in sections))
