@@ -56,9 +56,13 @@ def _pointed_at(rrset: RRset, rdata: Rdata) -> Iterator[tuple[Name, tuple[RdataT
 
 
 def _service(rrset: RRset, rdata: SVCBBase) -> tuple[Name, tuple[RdataType, ...]]:
-    """RFC 9460 §4.1: an alias (priority 0) leads to more SVCB; "." is the owner (§2.5.2)."""
+    """RFC 9460 §4.1: an alias (priority 0) leads to more SVCB; "." is the owner (§2.5.2).
+
+    A wildcard's "." stays ".": the owner is whatever was asked for, and nobody goes to the
+    wildcard itself.
+    """
     if rdata.priority == 0:
         return rdata.target, (rrset.rtype, *_ADDRESSES)
-    if rdata.target == dns.name.root:
+    if rdata.target == dns.name.root and not rrset.owner.is_wild():
         return rrset.owner, _ADDRESSES
     return rdata.target, _ADDRESSES
