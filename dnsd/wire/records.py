@@ -114,8 +114,11 @@ def _read_name(message: bytes, at: int) -> tuple[bytes, int]:
     end = 0
     while length := message[at]:
         if length >= 0xC0:
+            target = (length & 0x3F) << 8 | message[at + 1]
+            if target >= at:
+                raise ValueError("a compression pointer must point back")
             end = end or at + 2
-            at = (length & 0x3F) << 8 | message[at + 1]
+            at = target
             continue
         parts.append(message[at : at + 1 + length])
         at += 1 + length
