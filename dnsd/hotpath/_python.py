@@ -195,9 +195,10 @@ class PythonHotPath:
 
     def _cookie(self, sent: bytes, now: float, address: str) -> bytes:
         secrets = self._settings.cookie_secrets
-        if cookie.is_valid(sent, address, now, secrets):
+        made_with = cookie.made_with(sent, address, now, secrets)
+        if made_with is not None:
             self._count[INDEX["cookies_valid"]] += 1
-            if cookie.is_fresh(sent, now):
+            if made_with == 0 and cookie.is_fresh(sent, now):
                 return sent
         return cookie.make(sent[: cookie.CLIENT_SIZE], address, now, secrets[0])
 

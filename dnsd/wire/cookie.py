@@ -23,13 +23,16 @@ RENEW = 1800
 """Age in seconds from which a fresh cookie is given out (RFC 9018 §4.3)."""
 
 
-def is_valid(cookie: bytes, address: str, now: float, secrets: tuple[bytes, ...]) -> bool:
-    """Tell whether ``cookie`` holds a server part made with one of ``secrets``, in time."""
+def made_with(cookie: bytes, address: str, now: float, secrets: tuple[bytes, ...]) -> int | None:
+    """Return which of ``secrets`` the server part of ``cookie`` was made with; None: not valid."""
     if len(cookie) != CLIENT_SIZE + _SERVER_SIZE or cookie[8] != 1:
-        return False
+        return None
     if not -AHEAD <= _age(cookie, now) <= LIFETIME:
-        return False
-    return any(cookie[16:] == _digest(cookie[:16], address, secret) for secret in secrets)
+        return None
+    for index, secret in enumerate(secrets):
+        if cookie[16:] == _digest(cookie[:16], address, secret):
+            return index
+    return None
 
 
 def is_fresh(cookie: bytes, now: float) -> bool:
