@@ -1,0 +1,229 @@
+"""Checks of a zone signed elsewhere: signatures, and the chains that prove what is not there.
+
+Signatures are not verified, only looked at: this server holds no keys and cannot mend them.
+"""
+
+from __future__ import annotations
+
+from base64 import b32hexencode
+from dataclasses import dataclass, field
+from struct import unpack_from
+from typing import TYPE_CHECKING
+
+from dnsd.wire.name import canonical_key, labels, lower, to_text
+from dnsd.wire.rdata import DNSKEY, DS, NSEC, NSEC3, NSEC3PARAM, name_end
+from dnsd.zone.faults import called, error_at, warning_at
+from dnsd.zone.rdatatext import type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnsd.zone.findings import Finding
+    from dnsd.zone.limits import Limits
+    from dnsd.zone.records import RRset, Zone
+    from dnsd.zone.structure import Structure
+
+_SHA1 = 1
+_INSECURE_ITERATIONS = 100
+"""Above this, validators treat the zone as unsigned (RFC 9276 §3.2)."""
+
+
+@dataclass(slots=True)
+class _Many:
+    """A fault that one cause gives to many RRsets: reported once, with their number."""
+
+    rrsets: list[RRset] = field(default_factory=list)
+
+    def warn(self, code: str, message: str) -> Iterator[Finding]:
+        """Report the fault where the first RRset stands, if there is any."""
+        if self.rrsets:
+            first, more = self.rrsets[0], len(self.rrsets) - 1
+            others = f" (and {more} more)" if more else ""
+            yield warning_at(first, code, message.format(called(first) + others))
+
+
+def check_signed(
+    zone: Zone, structure: Structure, now: float | None, limits: Limits
+) -> Iterator[Finding]:
+    """Check signatures, NSEC and NSEC3 of ``zone``, if it has any."""
+    yield from _check_ds(zone, structure)
+    yield from _check_signatures(zone, now)
+    yield from _check_parameters(zone, limits)
+    if DNSKEY in zone.nodes.get(zone.apex, {}):
+        yield from _check_unsigned(zone, structure)
+        yield from _check_denial(zone, structure)
+
+
+def _check_ds(zone: Zone, structure: Structure) -> Iterator[Finding]:
+    for owner, types in zone.nodes.items():
+        if DS in types and owner not in structure.cuts and owner not in structure.occluded:
+            yield warning_at(
+                types[DS],
+                "ds-without-ns",
+                f"{to_text(types[DS].owner)} has DS records but is not delegated: "
+                "DS stands beside NS, in the zone above",
+            )
+
+
+def _check_signatures(zone: Zone, now: float | None) -> Iterator[Finding]:
+    expired, early, foreign = _Many(), _Many(), _Many()
+    for owner, covered in zone.signatures.items():
+        types = zone.nodes.get(owner, {})
+        for rtype, signatures in covered.items():
+            signed = types.get(rtype)
+            if signed is None:
+                yield warning_at(
+                    signatures,
+                    "rrsig-without-rrset",
+                    f"{to_text(signatures.owner)} has signatures for {type_name(rtype)} records "
+                    "that it does not have: sign the zone again",
+                )
+                continue
+            if now is not None:
+                _judge_times(signed, signatures, now, expired, early)
+            if not any(_signer(rdata) == zone.apex for rdata in signatures.rdatas):
+                foreign.rrsets.append(signed)
+    yield from expired.warn(
+        "rrsig-expired", "the signatures of {} are expired: sign the zone again"
+    )
+    yield from early.warn(
+        "rrsig-not-yet-valid",
+        "the signatures of {} are not valid yet: check the clock here and where it was signed",
+    )
+    yield from foreign.warn(
+        "rrsig-signer", "the signatures of {} are not by this zone's keys: sign the zone again"
+    )
+
+
+def _judge_times(
+    signed: RRset, signatures: RRset, now: float, expired: _Many, early: _Many
+) -> None:
+    """Note ``signed`` when none of its signatures is valid now (RFC 4034 §3.1.5: RFC 1982)."""
+    ages = [_ages(rdata, int(now)) for rdata in signatures.rdatas]
+    if any(left >= 0 and since >= 0 for left, since in ages):
+        return
+    (expired if any(left < 0 for left, _ in ages) else early).rrsets.append(signed)
+
+
+def _ages(rdata: bytes, now: int) -> tuple[int, int]:
+    """Return the seconds until the signature expires, and since it became valid."""
+    expiration, inception = unpack_from(">II", rdata, 8)
+    return _serial_difference(expiration, now), _serial_difference(now, inception)
+
+
+def _serial_difference(one: int, other: int) -> int:
+    return (one - other + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def _signer(rdata: bytes) -> bytes:
+    return lower(rdata[18 : name_end(rdata, 18)])
+
+
+def _check_parameters(zone: Zone, limits: Limits) -> Iterator[Finding]:
+    """Check that the NSEC3 of the zone can be computed at all, and at what cost."""
+    told: set[tuple[int, int]] = set()
+    for types in zone.nodes.values():
+        for rtype in types.keys() & {NSEC3, NSEC3PARAM}:
+            rrset = types[rtype]
+            for rdata in rrset.rdatas:
+                algorithm, _, iterations = unpack_from(">BBH", rdata)
+                if (algorithm, iterations) not in told:
+                    told.add((algorithm, iterations))
+                    yield from _check_parameter(rrset, algorithm, iterations, limits)
+
+
+def _check_parameter(
+    rrset: RRset, algorithm: int, iterations: int, limits: Limits
+) -> Iterator[Finding]:
+    if algorithm != _SHA1:
+        yield error_at(
+            rrset,
+            "nsec3-algorithm",
+            f"{called(rrset)} uses the unknown hash algorithm {algorithm}: "
+            "sign the zone with algorithm 1 (SHA-1), or with NSEC",
+        )
+    if iterations > limits.nsec3_iterations:
+        yield error_at(
+            rrset,
+            "nsec3-iterations",
+            f"{called(rrset)} asks for {iterations} iterations, more than the limit of "
+            f"{limits.nsec3_iterations}: sign the zone with 0 (RFC 9276)",
+        )
+    elif iterations > _INSECURE_ITERATIONS:
+        yield warning_at(
+            rrset,
+            "nsec3-iterations",
+            f"{called(rrset)} asks for {iterations} iterations, so that resolvers treat the zone "
+            "as unsigned: sign it with 0 (RFC 9276)",
+        )
+
+
+def _check_unsigned(zone: Zone, structure: Structure) -> Iterator[Finding]:
+    unsigned = _Many()
+    for owner, types in zone.nodes.items():
+        if owner in structure.occluded:
+            continue
+        must = types.keys() & {DS, NSEC} if owner in structure.cuts else types.keys()
+        covered = zone.signatures.get(owner, {})
+        unsigned.rrsets += [types[rtype] for rtype in must if rtype not in covered]
+    yield from unsigned.warn(
+        "rrset-unsigned", "the zone is signed but {} is not: sign the zone again"
+    )
+
+
+def _check_denial(zone: Zone, structure: Structure) -> Iterator[Finding]:
+    apex = zone.nodes[zone.apex]
+    chain = [owner for owner, types in zone.nodes.items() if NSEC3 in types]
+    parameters = apex.get(NSEC3PARAM)
+    if NSEC in apex:
+        yield from _check_nsec(zone, structure)
+    elif not chain:
+        yield warning_at(
+            parameters or apex[DNSKEY],
+            "denial-missing",
+            "the zone is signed but has neither an NSEC nor an NSEC3 chain, so that resolvers "
+            "reject its negative answers: sign the zone again",
+        )
+    if chain:
+        yield from _check_nsec3(zone, chain, parameters)
+
+
+def _check_nsec(zone: Zone, structure: Structure) -> Iterator[Finding]:
+    owners = [o for o in zone.nodes if o not in structure.occluded and o not in structure.hashed]
+    missing = _Many(
+        [next(iter(zone.nodes[o].values())) for o in owners if NSEC not in zone.nodes[o]]
+    )
+    yield from missing.warn("nsec-chain", "the name of {} has no NSEC record: sign the zone again")
+    chain = sorted((o for o in owners if NSEC in zone.nodes[o]), key=canonical_key)
+    broken = _Many()
+    for owner, after in zip(chain, [*chain[1:], chain[0]], strict=True):
+        rdata = zone.nodes[owner][NSEC].rdatas[0]
+        if lower(rdata[: name_end(rdata, 0)]) != after:
+            broken.rrsets.append(zone.nodes[owner][NSEC])
+    yield from broken.warn("nsec-chain", "{} does not lead to the next name: sign the zone again")
+
+
+def _check_nsec3(zone: Zone, chain: list[bytes], parameters: RRset | None) -> Iterator[Finding]:
+    known = {_parameters(rdata) for rdata in parameters.rdatas} if parameters else set()
+    hashes = {labels(owner)[0] for owner in chain}
+    broken, stray = _Many(), _Many()
+    for owner in chain:
+        rrset = zone.nodes[owner][NSEC3]
+        for rdata in rrset.rdatas:
+            at = 5 + rdata[4]
+            following = b32hexencode(rdata[at + 1 : at + 1 + rdata[at]]).lower()
+            if following not in hashes:
+                broken.rrsets.append(rrset)
+            if _parameters(rdata) in known:
+                continue
+            stray.rrsets.append(rrset)
+    yield from broken.warn("nsec3-chain", "{} does not lead to another NSEC3: sign the zone again")
+    if len(stray.rrsets) == len(chain):
+        yield from stray.warn(
+            "nsec3-chain", "no NSEC3PARAM at the apex has the parameters of {}: sign the zone again"
+        )
+
+
+def _parameters(rdata: bytes) -> tuple[int, bytes]:
+    """Return algorithm, and iterations with salt, of NSEC3 or NSEC3PARAM rdata."""
+    return rdata[0], rdata[2 : 5 + rdata[4]]

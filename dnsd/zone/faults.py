@@ -1,0 +1,27 @@
+"""Findings about an RRset, with the place where it begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.wire.name import to_text
+from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.rdatatext import type_name
+
+if TYPE_CHECKING:
+    from dnsd.zone.records import RRset
+
+
+def error_at(rrset: RRset, code: str, message: str) -> Finding:
+    """Return an error about ``rrset``."""
+    return Finding(rrset.file, rrset.line, Severity.ERROR, message, code)
+
+
+def warning_at(rrset: RRset, code: str, message: str) -> Finding:
+    """Return a warning about ``rrset``."""
+    return Finding(rrset.file, rrset.line, Severity.WARNING, message, code)
+
+
+def called(rrset: RRset) -> str:
+    """Return owner and type of ``rrset`` for a message."""
+    return f"{to_text(rrset.owner)} {type_name(rrset.rtype)}"

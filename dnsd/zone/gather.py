@@ -1,0 +1,174 @@
+"""Makes RRsets of single records, and says what does not fit together within one RRset.
+
+Knows records in wire form and where they stand; nothing of text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dnsd.wire.name import to_text
+from dnsd.wire.rdata import CNAME, COMPRESSIBLE, DNAME, RRSIG, SOA, SRV, name_end
+from dnsd.zone.rdatatext import type_name
+from dnsd.zone.records import RRset, Zone
+
+if TYPE_CHECKING:
+    from dnsd.zone.limits import Limits
+    from dnsd.zone.report import Report
+
+_SINGLETONS = frozenset((SOA, CNAME, DNAME))
+_RP, _AFSDB, _RT, _PX, _KX = 17, 18, 21, 26, 36
+_NAMES = COMPRESSIBLE | {
+    SRV: (6, 1),
+    DNAME: (0, 1),
+    _RP: (0, 2),
+    _AFSDB: (2, 1),
+    _RT: (2, 1),
+    _PX: (2, 2),
+    _KX: (2, 1),
+}
+"""Where the names are whose case does not count when records are compared (RFC 4034 §6.2)."""
+
+
+@dataclass(slots=True)
+class _Growing:
+    """An RRset with more than one record: rdata without case → rdata as written."""
+
+    first: RRset
+    ttl: int
+    rdatas: dict[bytes, bytes]
+    mixed: tuple[str, int] | None = None
+    full: bool = False
+
+
+@dataclass(slots=True)
+class Gatherer:
+    """Collects the records of one zone; all of them must be in it."""
+
+    zone: Zone
+    limits: Limits
+    report: Report
+    file: str = ""
+    """The file that is being read."""
+    records: int = 0
+    _growing: dict[tuple[int, bytes, int], _Growing] = field(default_factory=dict)
+
+    def add(self, owner: bytes, key: bytes, rtype: int, ttl: int, rdata: bytes, line: int) -> None:
+        """Add the record on ``line`` of :attr:`file`; ``key`` is ``owner`` in lower case."""
+        self.records += 1
+        kind = rtype
+        table = self.zone.nodes
+        if rtype == RRSIG:
+            kind = int.from_bytes(rdata[:2], "big")
+            table = self.zone.signatures
+        types = table.get(key)
+        if types is None:
+            table[key] = {kind: RRset(owner, rtype, ttl, (rdata,), self.file, line)}
+        elif kind not in types:
+            types[kind] = RRset(owner, rtype, ttl, (rdata,), self.file, line)
+        else:
+            self._grow(types[kind], kind, RRset(owner, rtype, ttl, (rdata,), self.file, line))
+
+    def _grow(self, first: RRset, kind: int, record: RRset) -> None:
+        """Add ``record`` to an RRset that exists already."""
+        key = (first.rtype, first.owner.lower(), kind)
+        growing = self._growing.get(key)
+        if growing is None:
+            known = first.rdatas[0]
+            growing = _Growing(first, first.ttl, {canonical(first.rtype, known): known})
+            self._growing[key] = growing
+        rdata = record.rdatas[0]
+        form = canonical(record.rtype, rdata)
+        if form in growing.rdatas:
+            self._duplicate(growing, record)
+        elif record.rtype in _SINGLETONS:
+            self._second(first, record)
+        elif len(growing.rdatas) >= self.limits.records_per_rrset:
+            self._overfull(growing, record)
+        else:
+            growing.rdatas[form] = rdata
+        if record.ttl != growing.ttl and growing.mixed is None:
+            growing.mixed = (record.file, record.line)
+        growing.ttl = min(growing.ttl, record.ttl)
+
+    def _duplicate(self, growing: _Growing, record: RRset) -> None:
+        self.records -= 1
+        self.report.warn(
+            record.file,
+            record.line,
+            "duplicate-record",
+            f"{_what(record)} record stands here a second time (first on line "
+            f"{growing.first.line} of {growing.first.file}): remove one",
+        )
+
+    def _second(self, first: RRset, record: RRset) -> None:
+        kind = type_name(record.rtype)
+        self.report.error(
+            record.file,
+            record.line,
+            f"multiple-{kind.lower()}",
+            f"{_what(record)} record is the second one, the first is on line {first.line} "
+            f"of {first.file}: a name can have only one {kind}, remove the other",
+        )
+
+    def _overfull(self, growing: _Growing, record: RRset) -> None:
+        if not growing.full:
+            growing.full = True
+            self.report.error(
+                record.file,
+                record.line,
+                "rrset-too-many",
+                f"{_what(record)} record is one more than the limit of "
+                f"{self.limits.records_per_rrset} in an RRset: remove some",
+            )
+
+    def finish(self) -> Zone:
+        """Return the zone with all that was added; nothing can be added afterwards."""
+        for (rtype, owner, kind), growing in self._growing.items():
+            table = self.zone.signatures if rtype == RRSIG else self.zone.nodes
+            rdatas = tuple(growing.rdatas.values())
+            table[owner][kind] = replace(growing.first, ttl=growing.ttl, rdatas=rdatas)
+            if growing.mixed:
+                self._mixed(growing, *growing.mixed)
+        self._growing.clear()
+        self._limit_names()
+        return self.zone
+
+    def _mixed(self, growing: _Growing, file: str, line: int) -> None:
+        self.report.warn(
+            file,
+            line,
+            "mixed-ttl",
+            f"{_what(growing.first)} records have different TTLs: write the same one for all, "
+            f"the lowest, {growing.ttl}, is used (RFC 2181 §5.2)",
+        )
+
+    def _limit_names(self) -> None:
+        limit = self.limits.records_per_name
+        for types in self.zone.nodes.values():
+            number = sum(len(rrset.rdatas) for rrset in types.values())
+            if number > limit:
+                first = next(iter(types.values()))
+                self.report.error(
+                    first.file,
+                    first.line,
+                    "name-too-many",
+                    f"{to_text(first.owner)} has {number} records, more than the limit "
+                    f"of {limit} for a name: remove some",
+                )
+
+
+def canonical(rtype: int, rdata: bytes) -> bytes:
+    """Return ``rdata`` with the names in lower case whose case does not count."""
+    if rtype not in _NAMES:
+        return rdata
+    start, number = _NAMES[rtype]
+    end = start
+    for _ in range(number):
+        end = name_end(rdata, end)
+    return rdata[:start] + rdata[start:end].lower() + rdata[end:]
+
+
+def _what(record: RRset) -> str:
+    return f"the {to_text(record.owner)} {type_name(record.rtype)}"

@@ -1,0 +1,112 @@
+"""Zone files to zones: the whole way from a path, or a text, to records and findings.
+
+Never raises for what stands in a file. A zone with an error in it is no zone at all: the
+findings say what to mend.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dnsd.wire.name import from_text, lower
+from dnsd.wire.rdata import NS, SOA
+from dnsd.zone.check import check_zone
+from dnsd.zone.findings import Severity
+from dnsd.zone.gather import Gatherer
+from dnsd.zone.limits import Limits
+from dnsd.zone.reader import Reader
+from dnsd.zone.records import Zone
+from dnsd.zone.report import Report
+from dnsd.zone.sources import Source, Sources, Unreadable
+from dnsd.zone.structure import Structure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dnsd.zone.findings import Finding
+
+__all__ = ["LoadResult", "Source", "load_text", "load_zone"]
+
+_DEFAULTS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What came of a zone file.
+
+    ``zone`` is None exactly when ``findings`` (by file and line) hold an error. ``sources`` are
+    all files that were read or looked for, the zone file first; ``records`` counts the records
+    of the zone, those of RRSIG too.
+    """
+
+    zone: Zone | None
+    findings: tuple[Finding, ...]
+    sources: tuple[Source, ...]
+    records: int
+
+
+def load_zone(
+    origin: str, path: Path, limits: Limits = _DEFAULTS, now: float | None = None
+) -> LoadResult:
+    """Load the zone ``origin`` from the file ``path``.
+
+    Included files are looked for from the including file's directory, and must be in or below
+    that of ``path``. ``now`` (seconds since 1970) is what signatures are judged by; None is
+    the time of day. ValueError when ``origin`` is no domain name.
+    """
+    loading = _Loading(origin, str(path), limits, path.parent)
+    try:
+        data = loading.sources.open(path)
+    except Unreadable as error:
+        loading.report.error(str(path), 0, error.code, str(error))
+        return loading.failed()
+    return loading.load(data, path, now)
+
+
+def load_text(
+    origin: str,
+    text: str | bytes,
+    name: str = "<stdin>",
+    limits: Limits = _DEFAULTS,
+    now: float | None = None,
+) -> LoadResult:
+    """Load a zone from a text, called ``name`` in findings; it cannot include files."""
+    data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    return _Loading(origin, name, limits, None).load(data, None, now)
+
+
+class _Loading:
+    """One zone being loaded."""
+
+    def __init__(self, origin: str, name: str, limits: Limits, directory: Path | None) -> None:
+        self.report = Report(limits.findings)
+        self.sources = Sources(limits, directory)
+        self._name = name
+        self._limits = limits
+        self._gatherer = Gatherer(Zone(lower(from_text(origin))), limits, self.report)
+
+    def load(self, data: bytes, path: Path | None, now: float | None) -> LoadResult:
+        reader = Reader(self._gatherer, self._limits, self.report, self.sources)
+        reader.read(data, self._name, path)
+        zone = self._gatherer.finish()
+        self._check(zone, reader.broken, time.time() if now is None else now)
+        if self.report.errors:
+            return self.failed()
+        findings = self.report.findings(self._name)
+        return LoadResult(zone, findings, tuple(self.sources.read), self._gatherer.records)
+
+    def _check(self, zone: Zone, broken: set[tuple[bytes, int]], now: float) -> None:
+        """Check the zone as a whole, without blaming it for what was only misread."""
+        torn = self.report.errors > 0
+        missing = {"missing-soa": (zone.apex, SOA), "missing-ns": (zone.apex, NS)}
+        for finding in check_zone(zone, Structure(zone), self._name, now, self._limits):
+            if torn and finding.severity is Severity.WARNING:
+                continue
+            if missing.get(finding.code) not in broken:
+                self.report.add(finding)
+
+    def failed(self) -> LoadResult:
+        findings = self.report.findings(self._name)
+        return LoadResult(None, findings, tuple(self.sources.read), self._gatherer.records)

@@ -1,0 +1,98 @@
+"""Domain names as zone files write them: relative, ``@``, escaped, or internationalised.
+
+A name is completed with an origin; U-labels in UTF-8 become A-labels (IDNA 2003, what
+dnspython does without further packages; the letters on which IDNA 2003 and 2008 differ are
+refused). Text is one character for each octet of the file, as :mod:`dnsd.zone.scan` gives it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import dns.exception
+import dns.name
+
+from dnsd.wire.name import MAX_NAME, from_text
+
+_FINAL_DOT = re.compile(r"(?s)(?:[^\\]|\\.)*\.")
+_LDH = re.compile(rb"[0-9A-Za-z-]{1,63}")
+_DISPUTED = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
+"""Sharp s, final sigma and the joiners: IDNA 2003 and 2008 make different names of them."""
+
+
+class BadName(ValueError):
+    """Text that is not a domain name; ``str()`` says why and what to do."""
+
+
+def parse_name(text: str, origin: bytes) -> bytes:
+    """Return the wire form of ``text``, completed with ``origin`` unless it ends with a dot."""
+    if text == "@":
+        return origin
+    if not text:
+        raise BadName("the name is empty: write @ for the origin, or a dot for the root")
+    ascii_text = text if text.isascii() else _to_ascii(text)
+    try:
+        name = from_text(ascii_text)
+    except ValueError as error:
+        raise BadName(f"the name '{shown(text)}' is wrong: {_why(ascii_text, error)}") from None
+    if _FINAL_DOT.fullmatch(ascii_text):
+        return name
+    if len(name) - 1 + len(origin) > MAX_NAME:
+        raise BadName(
+            f"the name '{shown(text)}' is longer than 255 octets with the origin added: shorten it"
+        )
+    return name[:-1] + origin
+
+
+def shown(text: str) -> str:
+    """Return file text fit for a message: UTF-8 where it is that, nothing unprintable, short."""
+    try:
+        decoded = text.encode("latin-1").decode()
+    except UnicodeError:
+        decoded = text
+    printable = "".join(c if c.isprintable() else f"\\{ord(c):03d}" for c in decoded[:81])
+    return printable if len(decoded) <= 80 else printable[:80] + "..."
+
+
+def _why(text: str, error: ValueError) -> str:
+    if text.startswith(".") or ".." in text:
+        return "it has an empty label; remove the extra dot"
+    return str(error)
+
+
+def _to_ascii(text: str) -> str:
+    """Return ``text`` with its U-labels made A-labels."""
+    try:
+        unicode_text = text.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise BadName(
+            f"the name '{shown(text)}' has octets above 127 that are not UTF-8: "
+            "save the file as UTF-8, or write such octets as \\DDD"
+        ) from None
+    if "\\" in unicode_text:
+        raise BadName(
+            f"the name '{shown(text)}' has both escapes and letters beyond ASCII: "
+            "write it as an A-label (xn--), or escape all octets as \\DDD"
+        )
+    return ".".join(
+        label if label.isascii() else _a_label(label) for label in unicode_text.split(".")
+    )
+
+
+def _a_label(label: str) -> str:
+    if not _DISPUTED.isdisjoint(label):
+        raise BadName(
+            f"the label '{label}' has a letter that IDNA 2003 and 2008 encode differently: "
+            "write it as the A-label you mean (xn--...)"
+        )
+    ascii_part = "".join(c for c in label if c.isascii())
+    try:
+        encoded = dns.name.IDNA_2003_Practical.encode(label)
+    except (dns.exception.DNSException, UnicodeError):
+        encoded = b""
+    if not _LDH.fullmatch(encoded) or not _LDH.fullmatch(ascii_part.encode() or b"-"):
+        raise BadName(
+            f"the label '{shown(label.encode().decode('latin-1'))}' is no internationalised name: "
+            "write it as an A-label (xn--...), or its octets as \\DDD"
+        )
+    return encoded.decode()

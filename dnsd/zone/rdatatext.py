@@ -1,0 +1,183 @@
+"""The slow road: rdata of any type from tokens, by dnspython.
+
+dnspython reads a record's data from a tokenizer; here it gets one that hands out the tokens
+the scanner has already found, and reads names the way :mod:`dnsd.zone.names` does, so that
+there is one understanding of quotes, escapes and origins.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import dns.exception
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+from dns.tokenizer import EOF, IDENTIFIER, QUOTED_STRING, WHITESPACE, Tokenizer
+from dns.tokenizer import Token as DnsToken
+
+from dnsd.wire.name import MAX_LABEL, MAX_NAME, labels
+from dnsd.wire.rdata import COMPRESSIBLE, OPT
+from dnsd.zone.names import BadName, parse_name, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnsd.zone.scan import Token
+
+MAX_RDATA = 0xFFFF
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_META = frozenset((0, OPT, *range(128, 256)))
+"""Types that are not data: reserved, OPT, and the Q and meta range (RFC 6895 §3.1)."""
+
+
+class BadRdata(ValueError):
+    """Data that is not right for its type; ``str()`` says why and what to do."""
+
+
+@lru_cache(maxsize=1024)
+def parse_type(text: str) -> int | None:
+    """Return the number of the type ``text`` (``A``, ``TYPE65280``), None when there is none."""
+    try:
+        return int(dns.rdatatype.from_text(text))
+    except (dns.exception.DNSException, ValueError):
+        return None
+
+
+def type_name(rtype: int) -> str:
+    """Return the mnemonic of a type."""
+    return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rtype))
+
+
+def is_meta(rtype: int) -> bool:
+    """Tell whether a type is one that no zone can hold."""
+    return rtype in _META
+
+
+def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
+    """Return the wire form of the data that ``tokens`` are for type ``rtype``; BadRdata if none."""
+    if not tokens:
+        raise BadRdata(f"the {type_name(rtype)} record has no data{_hint(rtype)}")
+    kind = dns.rdatatype.RdataType.make(rtype)
+    feed = _Feed(tokens, origin)
+    try:
+        parsed = dns.rdata.from_text(dns.rdataclass.IN, kind, feed, dns.name.root, relativize=False)
+        rdata = parsed.to_wire()
+    except Exception as error:
+        # dnspython raises whatever its helpers do: ValueError, binascii.Error, struct.error...
+        if isinstance(error.__cause__, BadName):
+            raise BadRdata(f"in the {type_name(rtype)} record {error.__cause__}") from None
+        raise BadRdata(
+            f"the data of the {type_name(rtype)} record is wrong{_reason(error)}{_hint(rtype)}"
+        ) from None
+    if rdata is None or len(rdata) > MAX_RDATA:
+        raise BadRdata(
+            f"the data of the {type_name(rtype)} record is longer than 65535 octets: shorten it"
+        )
+    if isinstance(parsed, dns.rdata.GenericRdata) and not _is_well_formed(rtype, rdata):
+        raise BadRdata(f"the data of the {type_name(rtype)} record is not made of domain names")
+    return rdata
+
+
+def _is_well_formed(rtype: int, rdata: bytes) -> bool:
+    """Tell whether data dnspython knows nothing about has the names its type promises.
+
+    Answers compress the names of the types of RFC 1035, the long forgotten ones too.
+    """
+    if rtype not in COMPRESSIBLE:
+        return True
+    at, number = COMPRESSIBLE[rtype]
+    for _ in range(number):
+        start, length = at, 1
+        while length:
+            length = rdata[at] if at < len(rdata) else MAX_LABEL + 1
+            at += 1 + length
+            if length > MAX_LABEL or at - start > MAX_NAME:
+                return False
+    return at == len(rdata)
+
+
+class _Token(DnsToken):
+    """A token that remembers its octets: for dnspython those above 127 are escaped."""
+
+    def __init__(self, token: Token) -> None:
+        value = token.text
+        if not value.isascii():
+            value = _NOT_ASCII.sub(lambda c: f"\\{ord(c[0]):03d}", value)
+        super().__init__(QUOTED_STRING if token.quoted else IDENTIFIER, value, "\\" in value)
+        self.text = token.text
+
+
+class _Feed(Tokenizer):
+    """Hands out the tokens of one record."""
+
+    def __init__(self, tokens: Sequence[Token], origin: bytes) -> None:
+        super().__init__("")
+        self._tokens = iter(tokens)
+        self._origin = origin
+        self._next: Token | None = None
+
+    def get(self, want_leading: bool = False, want_comment: bool = False) -> DnsToken:  # noqa: ARG002
+        """Return the next token; white space only when it is asked for and there is some."""
+        ungotten, self.ungotten_token = self.ungotten_token, None
+        if ungotten is not None and not ungotten.is_whitespace():
+            return ungotten
+        token = self._next or next(self._tokens, None)
+        self._next = None
+        if token is None:
+            return DnsToken(EOF)
+        if want_leading and token.spaced:
+            self._next = token
+            return DnsToken(WHITESPACE, " ")
+        return _Token(token)
+
+    def as_name(
+        self,
+        token: DnsToken,
+        origin: dns.name.Name | None = None,  # noqa: ARG002  the same for all names of a record
+        relativize: bool = False,  # noqa: ARG002
+        relativize_to: dns.name.Name | None = None,  # noqa: ARG002
+    ) -> dns.name.Name:
+        """Return the name that ``token`` is, always absolute."""
+        if not token.is_identifier():
+            raise BadName("a name stands in quotes: remove them")
+        text = token.text if isinstance(token, _Token) else str(token.value)
+        return dns.name.Name((*labels(parse_name(text, self._origin)), b""))
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if not text or text == dns.exception.SyntaxError.__doc__:
+        return ""
+    return f": {shown(text.encode('latin-1', 'replace').decode('latin-1'))}"
+
+
+def _hint(rtype: int) -> str:
+    example = _EXAMPLES.get(type_name(rtype))
+    if example:
+        return f" (write for example: {type_name(rtype)} {example})"
+    return r" (any record can be written as \# LENGTH HEX, RFC 3597)"
+
+
+_EXAMPLES = {
+    "A": "192.0.2.1",
+    "AAAA": "2001:db8::1",
+    "CAA": '0 issue "ca.example.net"',
+    "CNAME": "www.example.com.",
+    "DNAME": "example.net.",
+    "DS": "60485 13 2 AND-64-HEX-DIGITS",
+    "HTTPS": '1 . alpn="h2,h3"',
+    "MX": "10 mail.example.com.",
+    "NAPTR": '100 10 "U" "E2U+sip" "!^.*$!sip:info@example.com!" .',
+    "NS": "ns1.example.com.",
+    "PTR": "host.example.com.",
+    "SOA": "ns1.example.com. hostmaster.example.com. 2024010101 7200 3600 1209600 300",
+    "SRV": "10 5 443 www.example.com.",
+    "SSHFP": "4 2 AND-64-HEX-DIGITS",
+    "SVCB": "1 svc.example.com. port=8053",
+    "TLSA": "3 1 1 AND-64-HEX-DIGITS",
+    "TXT": '"text of at most 255 octets" "more text"',
+}

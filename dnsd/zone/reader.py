@@ -1,0 +1,316 @@
+"""Reads a zone file entry by entry: owners, records and directives (RFC 1035 §5.1, RFC 2308 §4).
+
+Plain lines are read here on the fast road, the others go to the scanner. What is wrong becomes
+a finding at its line, and reading goes on after it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnsd.wire.name import count, is_subdomain, lower, to_text
+from dnsd.wire.rdata import SOA
+from dnsd.zone.generate import BadGenerate, expand, parse_range
+from dnsd.zone.header import Wrong, bad_ttl, parse_header, word
+from dnsd.zone.names import BadName, parse_name, shown
+from dnsd.zone.plain import MAKERS, RECORD, PlainNames
+from dnsd.zone.rdatatext import BadRdata, parse_rdata
+from dnsd.zone.scan import Entry, Fault, Scanner, Token, decode
+from dnsd.zone.sources import Sources, Unreadable
+from dnsd.zone.ttl import MAX_TTL, TtlRules, parse_ttl
+
+if TYPE_CHECKING:
+    from dnsd.zone.gather import Gatherer
+    from dnsd.zone.limits import Limits
+    from dnsd.zone.report import Report
+
+_ESCAPE = re.compile(r"\\([0-9]{3}|.)", re.DOTALL)
+
+_USAGE = {
+    "$ORIGIN": "$ORIGIN NAME",
+    "$TTL": "$TTL SECONDS, or with units as in 1h30m",
+    "$INCLUDE": "$INCLUDE FILE, or $INCLUDE FILE ORIGIN",
+    "$GENERATE": "$GENERATE START-STOP OWNER TYPE DATA",
+}
+
+
+@dataclass(slots=True)
+class _File:
+    """A file being read, and what is current in it: origin and owner."""
+
+    name: str
+    scanner: Scanner
+    path: Path | None
+    origin: bytes
+    owner: bytes = b""
+    key: bytes = b""
+    inside: bool = False
+    """Whether there is an owner, and it is in the zone."""
+    lost: bool = False
+    """The last owner could not be read: records that rely on it belong to nobody."""
+    chain: tuple[Path, ...] = ()
+    """The files that include one another down to this one, links resolved."""
+    names: PlainNames = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = PlainNames(self.origin)
+
+    def enter(self, owner: bytes, apex: bytes) -> None:
+        """Make ``owner`` the current one."""
+        key = lower(owner)
+        self.owner = owner
+        self.key = owner if owner == key else key
+        self.inside = is_subdomain(key, apex)
+        self.lost = False
+
+
+class Reader:
+    """Reads one zone's file and all it includes.
+
+    The default TTL lives on over the end of an included file, as in BIND and NSD; the origin
+    and the owner do not.
+    """
+
+    def __init__(
+        self, gatherer: Gatherer, limits: Limits, report: Report, sources: Sources
+    ) -> None:
+        self.broken: set[tuple[bytes, int]] = set()
+        """Owner and type of records whose data could not be read."""
+        self._apex = gatherer.zone.apex
+        self._gatherer = gatherer
+        self._limits = limits
+        self._report = report
+        self._sources = sources
+        self._ttls = TtlRules()
+        self._soa_minimum: int | None = None
+        self._told_minimum = False
+        self._generated = 0
+        self._full = False
+
+    def read(self, data: bytes, name: str, path: Path | None) -> None:
+        """Read the zone file; ``path`` is where it stands, if anywhere."""
+        chain = (path.resolve(),) if path else ()
+        scanner = Scanner(decode(data), self._limits.entry_octets)
+        self._read(_File(name, scanner, path, self._apex, chain=chain))
+
+    def _read(self, file: _File) -> None:
+        self._gatherer.file = file.name
+        scanner = file.scanner
+        while not (self._report.full or self._full):
+            scanner.skip_blank()
+            start = scanner.at
+            self._read_plain(file)
+            if scanner.at != start:
+                continue
+            entry = scanner.next()
+            if entry is None:
+                break
+            if isinstance(entry, Fault):
+                self._report.error(file.name, entry.line, entry.code, entry.message)
+            else:
+                self._read_entry(file, entry)
+
+    def _read_plain(self, file: _File) -> None:
+        """Read lines on the fast road, up to the first that is not plain or not right."""
+        scanner, ttls, add = file.scanner, self._ttls, self._gatherer.add
+        text, at, line = scanner.text, scanner.at, scanner.line
+        for _ in range(self._limits.records - self._gatherer.records):
+            record = RECORD.match(text, at)
+            if record is None:
+                break
+            owner_text, ttl_text, mnemonic, data = record.groups()
+            ttl = ttls.implicit if ttl_text is None else ttls.stated(ttl_text)
+            maker = MAKERS.get(mnemonic)
+            if maker is None or ttl is None:
+                break
+            rtype, make = maker
+            rdata = make(data, file.names)
+            if rdata is None:
+                break
+            if owner_text is not None:
+                owner = file.names.get(owner_text)
+                if owner is None:
+                    break
+                file.enter(owner, self._apex)
+            if not file.inside:
+                break
+            add(file.owner, file.key, rtype, ttl, rdata, line)
+            at = record.end()
+            line += 1
+        scanner.at, scanner.line = at, line
+
+    def _read_entry(self, file: _File, entry: Entry) -> None:
+        first = entry.tokens[0]
+        try:
+            if first.text.startswith("$") and not (entry.blank or first.quoted):
+                self._directive(file, entry)
+            else:
+                self._record(file, entry)
+        except Wrong as wrong:
+            self._report.error(file.name, entry.line, wrong.code, str(wrong))
+        except BadName as error:
+            self._report.error(file.name, entry.line, "bad-name", str(error))
+        except BadGenerate as error:
+            self._report.error(file.name, entry.line, "bad-generate", str(error))
+
+    def _record(self, file: _File, entry: Entry) -> None:
+        tokens = entry.tokens
+        if not entry.blank:
+            file.owner, file.inside, file.lost = b"", False, True
+            file.enter(parse_name(word(tokens[0]), file.origin), self._apex)
+            tokens = tokens[1:]
+        elif file.lost:
+            return
+        elif not file.owner:
+            raise Wrong(
+                "no-owner",
+                "the first record has no owner: write one in the first column, @ for the origin",
+            )
+        ttl, rtype, data = parse_header(tokens, self._ttls)
+        if file.inside:
+            self._add(file, entry.line, rtype, ttl, data)
+        else:
+            self._report.warn(
+                file.name,
+                entry.line,
+                "out-of-zone",
+                f"{to_text(file.owner)} is not in the zone {to_text(self._apex)}: "
+                "the record is ignored, move it to its own zone",
+            )
+
+    def _add(self, file: _File, line: int, rtype: int, ttl: int | None, data: list[Token]) -> None:
+        if self._gatherer.records >= self._limits.records:
+            self._full = True
+            raise Wrong(
+                "too-many-records",
+                f"the zone has more than {self._limits.records} records: reading stops here",
+            )
+        try:
+            rdata = parse_rdata(rtype, data, file.origin)
+        except BadRdata as error:
+            self.broken.add((file.key, rtype))
+            raise Wrong("bad-rdata", str(error)) from None
+        if rtype == SOA:
+            self._note_soa(file, rdata)
+        if ttl is None:
+            ttl = self._ttls.implicit
+        if ttl is None:
+            ttl = self._ttl_of_soa(file, line)
+        self._gatherer.add(file.owner, file.key, rtype, ttl, rdata, line)
+
+    def _note_soa(self, file: _File, rdata: bytes) -> None:
+        if file.key != self._apex:
+            raise Wrong(
+                "soa-not-apex",
+                f"{to_text(file.owner)} has an SOA record, which only the apex of the zone, "
+                f"{to_text(self._apex)}, can have: remove it, or give it a zone of its own",
+            )
+        if self._soa_minimum is None:
+            self._soa_minimum = int.from_bytes(rdata[-4:], "big")
+
+    def _ttl_of_soa(self, file: _File, line: int) -> int:
+        """Return the TTL where none was ever stated: the SOA's MINIMUM."""
+        if self._soa_minimum is None:
+            raise Wrong(
+                "no-ttl", "the record has no TTL and there is no default: put $TTL before it"
+            )
+        ttl = min(self._soa_minimum, MAX_TTL)
+        if not self._told_minimum:
+            self._told_minimum = True
+            self._report.warn(
+                file.name,
+                line,
+                "no-ttl",
+                f"no TTL is stated: {ttl}, the SOA's MINIMUM, is used until one is; "
+                "put $TTL at the top of the file",
+            )
+        return ttl
+
+    def _directive(self, file: _File, entry: Entry) -> None:
+        name = entry.tokens[0].text
+        match name.upper(), entry.tokens[1:]:
+            case "$ORIGIN", [origin]:
+                self._set_origin(file, entry.line, origin)
+            case "$TTL", [ttl]:
+                self._ttls.default = parse_ttl(word(ttl))
+                if self._ttls.default is None:
+                    raise bad_ttl(ttl.text)
+            case "$INCLUDE", [path, *origins] if len(origins) <= 1:
+                self._include(file, path, origins)
+            case "$GENERATE", [steps, owner, _, _, *_]:
+                self._generate(file, entry.line, steps, owner, entry.tokens[3:])
+            case known, _ if known in _USAGE:
+                raise Wrong("bad-directive", f"write {_USAGE[known]}")
+            case _:
+                raise Wrong(
+                    "unknown-directive",
+                    f"'{shown(name)}' is not a directive: "
+                    "there are $ORIGIN, $TTL, $INCLUDE and $GENERATE",
+                )
+
+    def _set_origin(self, file: _File, line: int, token: Token) -> None:
+        file.origin = parse_name(word(token), file.origin)
+        file.names = PlainNames(file.origin)
+        if count(self._apex) > 1 and lower(file.origin).endswith(self._apex[:-1] + self._apex):
+            self._report.warn(
+                file.name,
+                line,
+                "missing-dot",
+                f"the origin becomes {to_text(file.origin)}, which repeats the zone's name: "
+                "write a dot at its end if that was not meant",
+            )
+
+    def _include(self, file: _File, token: Token, origins: list[Token]) -> None:
+        origin = parse_name(word(origins[0]), file.origin) if origins else file.origin
+        path = (file.path or Path()).parent / _file_name(token.text)
+        try:
+            data, real = self._sources.include(path, file.chain)
+        except Unreadable as error:
+            raise Wrong(error.code, str(error)) from None
+        scanner = Scanner(decode(data), self._limits.entry_octets)
+        included = _File(str(path), scanner, path, origin, chain=(*file.chain, real))
+        included.lost = file.lost
+        if file.owner:
+            included.enter(file.owner, self._apex)
+        self._read(included)
+        self._gatherer.file = file.name
+
+    def _generate(
+        self, file: _File, line: int, steps: Token, owner: Token, rest: list[Token]
+    ) -> None:
+        numbers = parse_range(word(steps), self._limits.generate_steps)
+        left = word(owner)
+        _, _, data = parse_header(rest, self._ttls)
+        header = rest[: len(rest) - len(data)]
+        right = _template(data)
+        self._generated += len(numbers)
+        if self._generated > self._limits.generate_records:
+            raise BadGenerate(
+                f"all $GENERATE of the zone make more than {self._limits.generate_records} "
+                "records: use smaller ranges"
+            )
+        for number in numbers:
+            made = Scanner(expand(right, number), self._limits.entry_octets).next()
+            if isinstance(made, Fault):
+                raise BadGenerate(f"$GENERATE makes a record that is wrong: {made.message}")
+            tokens = [Token(expand(left, number)), *header, *(made.tokens if made else ())]
+            self._record(file, Entry(line, False, tokens))
+
+
+def _template(data: list[Token]) -> str:
+    """Return the data of a $GENERATE as one text; a single quoted string is that text."""
+    if len(data) == 1 and data[0].quoted:
+        return data[0].text.replace('\\"', '"')
+    return " ".join(f'"{token.text}"' if token.quoted else token.text for token in data)
+
+
+def _file_name(text: str) -> Path:
+    """Return the path that a token of $INCLUDE is: its octets, escapes undone."""
+    plain = _ESCAPE.sub(
+        lambda found: chr(int(found[1]) & 0xFF) if len(found[1]) == 3 else found[1], text
+    )
+    return Path(os.fsdecode(plain.encode("latin-1")))

@@ -1,0 +1,122 @@
+"""Opens zone files and the files they include, and keeps inclusion inside one directory.
+
+Knows nothing of what is in them. A file is read whole, so what is checked is one state of it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dnsd.zone.limits import Limits
+
+
+class Unreadable(ValueError):
+    """A file cannot be used; ``str()`` says why and what to do, ``code`` is the finding's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as it was when it was read; numbers are all 0 for one that could not be.
+
+    ``path`` is as the operator wrote it (symbolic links not followed), so that a link that is
+    turned to another file shows as a change.
+    """
+
+    path: str
+    mtime_ns: int = 0
+    size: int = 0
+    inode: int = 0
+
+
+class Sources:
+    """The files of one zone, in the order in which they were read.
+
+    ``directory`` is the one that no included file may be outside of; None allows none at all.
+    """
+
+    def __init__(self, limits: Limits, directory: Path | None) -> None:
+        self.read: list[Source] = []
+        self._limits = limits
+        self._directory = directory
+        self._included = 0
+
+    def open(self, path: Path) -> bytes:
+        """Return the octets of the zone file."""
+        # Noted before it is read: a file that is missing now may come.
+        self.read.append(Source(str(path)))
+        data, self.read[-1] = _read(path, self._limits.file_octets)
+        return data
+
+    def include(self, path: Path, chain: tuple[Path, ...]) -> tuple[bytes, Path]:
+        """Return the octets of an included file, and its path with links resolved.
+
+        ``chain`` are the resolved paths of the files that include one another down to here.
+        """
+        if self._directory is None:
+            raise Unreadable(
+                "include-refused",
+                "$INCLUDE needs a zone that is read from a file: check the file itself",
+            )
+        real = _confined(path, self._directory)
+        if real in chain:
+            raise Unreadable(
+                "include-loop", f"'{path}' includes itself: remove this $INCLUDE or the other"
+            )
+        if len(chain) > self._limits.include_depth:
+            raise Unreadable(
+                "include-depth",
+                f"$INCLUDE is nested deeper than {self._limits.include_depth} files: "
+                "include the file higher up",
+            )
+        self._included += 1
+        if self._included > self._limits.include_files:
+            raise Unreadable(
+                "include-files",
+                f"more than {self._limits.include_files} files are included: join some",
+            )
+        return self.open(path), real
+
+
+def _confined(path: Path, directory: Path) -> Path:
+    """Return ``path`` with links resolved; Unreadable when it leads out of ``directory``."""
+    try:
+        real = path.resolve()
+        inside = real.is_relative_to(directory.resolve())
+    except (OSError, ValueError, RuntimeError):
+        raise Unreadable("cannot-read", f"'{path}' cannot be a file: check the name") from None
+    if not inside:
+        raise Unreadable(
+            "include-outside",
+            f"'{path}' lies outside the zone's directory '{directory}': move the file there",
+        )
+    return real
+
+
+def _read(path: Path, limit: int) -> tuple[bytes, Source]:
+    try:
+        # Without O_NONBLOCK a named pipe in place of the file would hang the loader.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            is_file = stat.S_ISREG(status.st_mode)
+            data = file.read(limit + 1) if is_file else b""
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Unreadable(
+            "cannot-read", f"cannot read '{path}': {reason}; check the path and its permissions"
+        ) from None
+    if not is_file:
+        raise Unreadable("cannot-read", f"'{path}' is not a regular file: name a zone file")
+    if len(data) > limit:
+        raise Unreadable("file-too-large", f"'{path}' is larger than {limit} octets: split it")
+    return data, Source(str(path), status.st_mtime_ns, status.st_size, status.st_ino)
