@@ -17,6 +17,8 @@ import msgspec
 
 from dnsd import config
 from dnsd.cli.options import config_option, json_option, short, zone_option
+from dnsd.wire import name as names
+from dnsd.zone import neighbours
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_text, load_zone
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dnsd.zone.load import LoadResult
+    from dnsd.zone.neighbours import Side
+    from dnsd.zone.records import Zone
 
 STDIN = "-"
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -88,12 +92,42 @@ def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, 
     wanted += [(zone.name, zone.file) for zone in map(config.parse_zone_option, zones)]
     wanted += _from_names(files, findings)
     reports = []
+    cuts = _Cuts([origin for origin, _ in wanted])
     for origin, file in wanted:
         result = _load(origin, file, limits)
         findings += result.findings
         serial = result.zone.serial if result.zone else None
         reports.append(ZoneReport(origin, str(file), result.records, serial))
-    return Report(tuple(reports), tuple(findings))
+        if result.zone:
+            cuts.note(result.zone)
+    return Report(tuple(reports), (*findings, *cuts.compare()))
+
+
+class _Cuts:
+    """Remembers what the zones of this check say of the cuts between them."""
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        apexes = {names.lower(names.from_text(origin)) for origin in origins}
+        self._parents = {apex: neighbours.parent_of(apex, apexes) for apex in apexes}
+        self._children: dict[bytes, list[bytes]] = {}
+        for apex, parent in self._parents.items():
+            if parent is not None:
+                self._children.setdefault(parent, []).append(apex)
+        self._sides: dict[tuple[bytes, bytes], Side] = {}
+
+    def note(self, zone: Zone) -> None:
+        """Keep what ``zone`` says of its own apex and of each zone below it."""
+        for cut in (zone.apex, *self._children.get(zone.apex, ())):
+            self._sides[zone.apex, cut] = neighbours.side(zone, cut)
+
+    def compare(self) -> list[Finding]:
+        """Return where two zones contradict each other."""
+        found: list[Finding] = []
+        for apex, parent in self._parents.items():
+            above, own = self._sides.get((parent or b"", apex)), self._sides.get((apex, apex))
+            if above and own:
+                found += neighbours.compare(above, own)
+        return sorted(found)
 
 
 def _from_config(
@@ -117,7 +151,7 @@ def _from_names(files: Iterable[Path], findings: list[Finding]) -> list[tuple[st
                 raise ValueError("standard input does not tell its zone")
             found.append((config.origin_of(file), file))
         except ValueError as error:
-            message = f"{error}: say which one it is with --zone ORIGIN={file}"
+            message = f"{error}; say which one it is with --zone ORIGIN={file}"
             findings.append(Finding(str(file), 0, Severity.ERROR, message, "no-origin"))
     return found
 

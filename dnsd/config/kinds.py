@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_TOML_NAMES = {bool: "true or false", int: "a number", float: "a number", str: "a string"}
-_TOML_NAMES |= {list: "a list", dict: "a table"}
+_TOML_NAMES = {bool: "true or false", int: "a number", str: "a string"}
+_TOML_NAMES |= {float: "a number with a fraction", list: "a list", dict: "a table"}
 
 
 @runtime_checkable

@@ -27,7 +27,10 @@ _TOKEN = re.compile(
 
 
 def lines(text: str) -> dict[KeyPath, int]:
-    """Return the line, from 1, of every table header and of every key at its own line."""
+    """Return the line, from 1, of every table header and of every key at its own line.
+
+    An array of tables as a whole is where its first one is.
+    """
     found: dict[KeyPath, int] = {}
     table: KeyPath = ()
     counts: dict[KeyPath, int] = {}
@@ -35,6 +38,8 @@ def lines(text: str) -> dict[KeyPath, int]:
         if statement.startswith("["):
             table = _header(statement, counts)
             found.setdefault(table, number)
+            if isinstance(table[-1], int):
+                found.setdefault(table[:-1], number)
         else:
             found[(*table, *_keys(statement))] = number
     return found

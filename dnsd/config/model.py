@@ -86,11 +86,17 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 20
 
     def __post_init__(self) -> None:
-        """Put the admin socket into the state directory unless it has a place."""
-        if self.admin_socket == Path():
-            msgspec.structs.force_setattr(
-                self, "admin_socket", check_socket_path(self.state_directory / "admin.sock")
-            )
+        """Put the admin socket into the state directory unless it has a place.
+
+        ValueError is "KEY: SENTENCE".
+        """
+        if self.admin_socket != Path():
+            return
+        try:
+            path = check_socket_path(self.state_directory / "admin.sock")
+        except ValueError as error:
+            raise ValueError(f"state_directory: {error}") from None
+        msgspec.structs.force_setattr(self, "admin_socket", path)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
