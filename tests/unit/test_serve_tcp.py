@@ -1,0 +1,432 @@
+"""TCP over real sockets and a clock that jumps: framing, pipelining, and each limit."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import select
+import socket
+import struct
+import sys
+import termios
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnsd.hotpath.api import Transport
+from dnsd.image.state import StateVector, WorkerCells
+from dnsd.serve import tcp
+from dnsd.serve.spec import TcpLimits
+from tests.serving import Echo, TcpHarness, framed, query, unframed
+
+
+def until_acknowledged(client: socket.socket) -> None:
+    """Wait until what ``client`` has sent lies in the kernel of the server's side."""
+    while int.from_bytes(fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)), sys.byteorder):
+        time.sleep(0)
+
+
+def limits(**changed: float) -> TcpLimits:
+    return TcpLimits(**{"connections": 1000, "per_source": 1000, **changed})  # type: ignore[arg-type]
+
+
+# -- framing --------------------------------------------------------------------------------
+
+
+def test_tcp_answers_and_tells_the_hot_path_who_asks() -> None:
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        tcp_side.asks(client, 1)
+        ((packet, asker),) = tcp_side.hotpath.asked
+        assert packet == query(1)
+        assert asker == (Transport.TCP, "127.0.0.1")
+
+
+def test_tcp_answers_over_ipv6() -> None:
+    with TcpHarness(address="::1") as tcp_side:
+        tcp_side.asks(tcp_side.client(), 1)
+        assert tcp_side.hotpath.asked[0][1] == (Transport.TCP, "::1")
+
+
+def test_tcp_message_may_come_octet_by_octet() -> None:
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        for octet in framed(query(1), query(2)):
+            tcp_side.deliver(client, bytes((octet,)))
+            tcp_side.settle()
+        assert tcp_side.receive(client, 2) == [query(1)[::-1], query(2)[::-1]]
+
+
+def test_tcp_thousand_queries_in_one_write_are_answered_in_order() -> None:
+    queries = [query(number) for number in range(1000)]
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        tcp_side.send(client, framed(*queries))
+        assert tcp_side.receive(client, 1000) == [packet[::-1] for packet in queries]
+
+
+def test_tcp_largest_message_and_answer() -> None:
+    packet = b"\x01".ljust(65535, b"\x02")
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        tcp_side.send(client, framed(packet))
+        assert tcp_side.receive(client, 1) == [packet[::-1]]
+
+
+@given(
+    packets=st.lists(st.binary(min_size=12, max_size=40), max_size=30),
+    cuts=st.lists(st.integers(min_value=1, max_value=50), max_size=60),
+)
+def test_tcp_cuts_in_the_stream_change_nothing(packets: list[bytes], cuts: list[int]) -> None:
+    octets = framed(*packets)
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        for cut in cuts:
+            client.sendall(octets[:cut])
+            octets = octets[cut:]
+            tcp_side.settle()
+        client.sendall(octets)
+        client.shutdown(socket.SHUT_WR)
+        assert unframed(tcp_side.rest(client)) == [packet[::-1] for packet in packets]
+
+
+def test_tcp_what_the_hot_path_leaves_unanswered_is() -> None:
+    with TcpHarness(Echo(silent=[query(2)])) as tcp_side:
+        client = tcp_side.client()
+        client.sendall(framed(query(1), query(2), query(3)))
+        assert tcp_side.receive(client, 2) == [query(1)[::-1], query(3)[::-1]]
+
+
+@pytest.mark.parametrize("length", [0, 1, 11])
+def test_tcp_impossible_length_closes(length: int) -> None:
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        client.sendall(framed(query(1), bytes(length)))
+        assert tcp_side.rest(client) == framed(query(1)[::-1])
+        assert tcp_side.counted() == {"tcp_closed_bad_length": 1}
+
+
+def test_tcp_impossible_length_closes_before_the_message_comes() -> None:
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        client.sendall(b"\x00\x0b")
+        assert tcp_side.rest(client) == b""
+        assert tcp_side.counted() == {"tcp_closed_bad_length": 1}
+
+
+def test_tcp_half_closed_client_gets_its_answers() -> None:
+    queries = [query(number) for number in range(100)]
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        client.sendall(framed(*queries) + b"\x00\x20half a message")
+        client.shutdown(socket.SHUT_WR)
+        assert unframed(tcp_side.rest(client)) == [packet[::-1] for packet in queries]
+        assert tcp_side.counted() == {}
+        assert not tcp_side.server
+
+
+def test_tcp_reset_by_the_client_frees_the_connection() -> None:
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        tcp_side.asks(client, 1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        tcp_side.until(lambda: not tcp_side.server)
+        assert tcp_side.state.worker(0)[WorkerCells.TCP_OPEN] == 0
+
+
+# -- fairness -------------------------------------------------------------------------------
+
+
+def test_tcp_turn_is_bounded() -> None:
+    with TcpHarness() as tcp_side:
+        clients = [tcp_side.client() for _ in range(2 * tcp.EVENTS)]
+        for client in clients:
+            client.sendall(framed(*map(query, range(3 * tcp.MESSAGES))))
+        tcp_side.until(lambda: tcp_side.hotpath.asked)
+        assert len(tcp_side.hotpath.asked) <= tcp.EVENTS * tcp.MESSAGES
+
+
+def test_tcp_busy_connections_do_not_starve_another() -> None:
+    with TcpHarness() as tcp_side:
+        busy = [tcp_side.client() for _ in range(tcp.EVENTS)]
+        for client in busy:
+            client.sendall(framed(*map(query, range(500))))
+        client = tcp_side.client()
+        client.sendall(framed(b"may I ask too?"))
+        tcp_side.until(lambda: any(packet[:3] == b"may" for packet, _ in tcp_side.hotpath.asked))
+        assert len(tcp_side.hotpath.asked) < 500 * len(busy) / 2
+        tcp_side.settle()
+        assert len(tcp_side.hotpath.asked) == 500 * len(busy) + 1
+
+
+# -- time -----------------------------------------------------------------------------------
+
+
+def test_tcp_idle_connection_is_closed() -> None:
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        tcp_side.pass_time(9.9)
+        tcp_side.asks(client, 1)
+        tcp_side.pass_time(9.9)
+        assert tcp_side.has(client)
+        tcp_side.pass_time(0.2)
+        assert tcp_side.rest(client) == b""
+        assert tcp_side.counted() == {"tcp_closed_idle": 1}
+
+
+def test_tcp_message_must_become_whole() -> None:
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        for octet in framed(query(1))[:10]:
+            tcp_side.deliver(client, bytes((octet,)))
+            tcp_side.settle()
+            tcp_side.pass_time(0.199)
+        assert tcp_side.has(client)
+        tcp_side.pass_time(0.02)
+        assert tcp_side.rest(client) == b""
+        assert tcp_side.counted() == {"tcp_closed_slow_message": 1}
+
+
+def test_tcp_each_message_has_its_own_time() -> None:
+    octets = framed(*map(query, range(5)))
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        for at in range(0, len(octets), 9):  # half a message
+            tcp_side.deliver(client, octets[at : at + 9])
+            tcp_side.settle()
+            tcp_side.pass_time(1.5)
+        assert len(tcp_side.receive(client, 5)) == 5
+        assert tcp_side.counted() == {}
+
+
+def test_tcp_server_that_was_late_itself_closes_nobody() -> None:
+    """After a pause of this process, what came in time is in the kernel, unread."""
+    with TcpHarness() as tcp_side:
+        slow, idle = tcp_side.client(), tcp_side.client()
+        tcp_side.deliver(slow, framed(query(1))[:5])
+        tcp_side.settle()
+        tcp_side.deliver(slow, framed(query(1))[5:])
+        tcp_side.deliver(idle, framed(query(2)))
+        tcp_side.pass_time(60)
+        assert tcp_side.receive(slow, 1) == [query(1)[::-1]]
+        assert tcp_side.receive(idle, 1) == [query(2)[::-1]]
+        assert tcp_side.counted() == {}
+
+
+# -- clients that do not read ---------------------------------------------------------------
+
+LARGE = 60_000
+
+
+def unsent(tcp_side: TcpHarness) -> int:
+    """Octets that wait for clients in the server."""
+    return sum(len(each.unsent) for each in tcp_side.server._connections.values())
+
+
+def stalled(tcp_side: TcpHarness) -> socket.socket:
+    """A client that asks, reads nothing, and has filled what the kernel holds for it."""
+    client = tcp_side.client(receive_buffer=4096)
+    tcp_side.send(client, framed(*map(query, range(500))))
+    tcp_side.settle()
+    assert unsent(tcp_side)
+    return client
+
+
+def test_tcp_client_that_does_not_read_is_reset() -> None:
+    with TcpHarness(Echo(LARGE)) as tcp_side:
+        client = stalled(tcp_side)
+        tcp_side.pass_time(0.9)
+        assert tcp_side.server
+        tcp_side.pass_time(0.2)
+        assert not tcp_side.server
+        assert tcp_side.counted() == {"tcp_reset_unread": 1}
+        with pytest.raises(ConnectionResetError):
+            tcp_side.rest(client)
+
+
+def test_tcp_client_that_does_not_read_is_held_at_the_limit() -> None:
+    with TcpHarness(Echo(LARGE), limits(unsent=70_000)) as tcp_side:
+        stalled(tcp_side)
+        assert unsent(tcp_side) < 70_000 + LARGE
+        assert len(tcp_side.hotpath.asked) < 500
+
+
+def test_tcp_client_that_reads_slowly_gets_everything() -> None:
+    with TcpHarness(Echo(LARGE)) as tcp_side:
+        client = stalled(tcp_side)
+        octets = 0
+        while octets < 500 * (LARGE + 2):
+            tcp_side.until(lambda: select.select([client], [], [], 0)[0])
+            octets += len(client.recv(1 << 18))
+            tcp_side.settle()
+            tcp_side.pass_time(0.01)
+        assert tcp_side.counted() == {}
+        tcp_side.asks(client, 1)
+
+
+# -- how many -------------------------------------------------------------------------------
+
+
+def test_tcp_source_has_a_limit() -> None:
+    with TcpHarness(limits=limits(per_source=2)) as tcp_side:
+        first, second = tcp_side.client(), tcp_side.client()
+        third = tcp_side.client()
+        with pytest.raises(ConnectionResetError):
+            third.recv(1)
+        assert tcp_side.counted() == {"tcp_refused_source": 1}
+        tcp_side.asks(first, 1)
+        tcp_side.asks(second, 2)
+        first.close()
+        tcp_side.until(lambda: len(tcp_side.server) == 1)
+        tcp_side.asks(tcp_side.client(), 3)
+        assert tcp_side.count("tcp_accepted") == 3
+
+
+def test_tcp_longest_idle_makes_room() -> None:
+    with TcpHarness(limits=limits(connections=3)) as tcp_side:
+        clients = [tcp_side.client() for _ in range(3)]
+        tcp_side.clock.now += 1
+        tcp_side.asks(clients[0], 1)
+        fourth = tcp_side.client()
+        assert [tcp_side.has(client) for client in clients] == [True, False, True]
+        assert tcp_side.counted() == {"tcp_evicted": 1}
+        tcp_side.asks(fourth, 2)
+        tcp_side.asks(clients[0], 3)
+        assert tcp_side.state.worker(0)[WorkerCells.TCP_OPEN] == 3
+
+
+def test_tcp_octets_that_make_no_message_do_not_keep_a_place() -> None:
+    with TcpHarness(limits=limits(connections=2)) as tcp_side:
+        dripping, asking = tcp_side.client(), tcp_side.client()
+        tcp_side.clock.now += 1
+        tcp_side.asks(asking, 1)
+        tcp_side.clock.now += 1
+        tcp_side.deliver(dripping, b"\x00")
+        tcp_side.settle()
+        tcp_side.client()
+        assert (tcp_side.has(dripping), tcp_side.has(asking)) == (False, True)
+
+
+def test_tcp_limits_hold_for_the_node() -> None:
+    """Two workers on one state vector: a source's limit is one, wherever it is served."""
+    state = StateVector.create(2)
+    with (
+        TcpHarness(limits=limits(per_source=3), state=state) as one,
+        TcpHarness(limits=limits(per_source=3), state=state, index=1) as other,
+    ):
+        first, second, third = one.client(), one.client(), other.client()
+        other.client()
+        assert other.counted() == {"tcp_refused_source": 1}
+        one.client()
+        assert one.counted() == {"tcp_refused_source": 1}
+        assert one.has(first)
+        assert one.has(second)
+        assert other.has(third)
+
+
+def test_tcp_total_holds_for_the_node() -> None:
+    state = StateVector.create(2)
+    with (
+        TcpHarness(limits=limits(connections=2), state=state) as one,
+        TcpHarness(limits=limits(connections=2), state=state, index=1) as other,
+    ):
+        first, second = one.client(), one.client()
+        # Nobody of its own to close: it takes the first, and then one for one.
+        third = other.client()
+        fourth = other.client()
+        assert (other.has(third), other.has(fourth)) == (False, True)
+        assert other.counted() == {"tcp_evicted": 1}
+        assert (one.has(first), one.has(second)) == (True, True)
+        one.client()
+        assert (one.has(first), one.has(second)) == (False, True)
+
+
+# -- descriptors ----------------------------------------------------------------------------
+
+
+class Exhausted(socket.socket):
+    """A listener whose accept() fails as long as ``error`` is set."""
+
+    error = 0
+    failed = 0
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.error:
+            self.failed += 1
+            raise OSError(self.error, "as told")
+        return super().accept()
+
+
+def exhausted(tcp_side: TcpHarness) -> Exhausted:
+    """Another listener of the server's."""
+    listener = Exhausted()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    listener.setblocking(False)
+    tcp_side.server.listen(listener)
+    return listener
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_tcp_waits_with_accept_when_nothing_is_left(error: int) -> None:
+    with TcpHarness() as tcp_side, socket.socket() as client:
+        listener = exhausted(tcp_side)
+        listener.error = error
+        client.connect(listener.getsockname())
+        tcp_side.until(lambda: tcp_side.server._paused_until)
+        assert not select.select([tcp_side.server], [], [], 0)[0], "it would turn for nothing"
+        listener.error = 0
+        tcp_side.pass_time(tcp.ACCEPT_PAUSE / 2)
+        assert not select.select([tcp_side.server], [], [], 0)[0]
+        tcp_side.pass_time(tcp.ACCEPT_PAUSE)
+        tcp_side.until(lambda: tcp_side.server)
+        tcp_side.asks(client, 1)
+        assert tcp_side.counted() == {}
+
+
+def test_tcp_longest_idle_makes_room_for_a_descriptor() -> None:
+    with TcpHarness() as tcp_side, socket.socket() as newcomer:
+        clients = [tcp_side.client() for _ in range(2)]
+        listener = exhausted(tcp_side)
+        listener.error = errno.EMFILE
+        newcomer.connect(listener.getsockname())
+        tcp_side.until(lambda: tcp_side.server._paused_until)
+        assert not any(map(tcp_side.has, clients))
+        assert tcp_side.counted() == {"tcp_evicted": 2}
+
+
+def test_tcp_connection_gone_before_accept_is_nothing() -> None:
+    with TcpHarness() as tcp_side, socket.socket() as client:
+        listener = exhausted(tcp_side)
+        listener.error = errno.ECONNABORTED
+        client.connect(listener.getsockname())
+        tcp_side.until(lambda: listener.failed)
+        listener.error = 0
+        tcp_side.until(lambda: tcp_side.server)
+        tcp_side.asks(client, 1)
+
+
+# -- the end --------------------------------------------------------------------------------
+
+
+def test_tcp_finish_answers_what_has_come_and_closes() -> None:
+    with TcpHarness() as tcp_side, socket.socket() as newcomer, socket.socket() as late:
+        idle, asking, halfway = (tcp_side.client() for _ in range(3))
+        newcomer.connect(tcp_side.address)
+        newcomer.sendall(framed(query(1)))
+        until_acknowledged(newcomer)
+        tcp_side.deliver(asking, framed(*map(query, range(100))))
+        tcp_side.deliver(halfway, framed(query(7))[:5])
+        tcp_side.server.finish()
+        assert tcp_side.rest(idle) == b""
+        assert len(unframed(tcp_side.rest(asking))) == 100
+        assert tcp_side.rest(newcomer) == framed(query(1)[::-1])
+        assert len(tcp_side.server) == 1
+        halfway.sendall(framed(query(7))[5:])
+        assert tcp_side.rest(halfway) == framed(query(7)[::-1])
+        assert not tcp_side.server
+        with pytest.raises(ConnectionRefusedError):
+            late.connect(tcp_side.address)
