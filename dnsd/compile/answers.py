@@ -31,6 +31,8 @@ MAX_LINKS = 16
 NOERROR, NXDOMAIN, YXDOMAIN = 0, 3, 6
 
 _ADDRESSES = (rr.A, rr.AAAA)
+_BESIDE_CNAME = (rr.RRSIG, rr.NSEC)
+"""Types that may stand beside a CNAME: a query for them is never sent on (RFC 4034 §3, §4)."""
 _HAS_ADDITIONAL = frozenset((rr.NS, rr.MX, rr.SRV, rr.SVCB, rr.HTTPS))
 _NOTHING_ASKED = 0
 """A query type that no name has: its answer is what all absent types get."""
@@ -104,6 +106,7 @@ class Answers:
         own = self.types_at(name)
         if rr.CNAME not in own:
             return own
+        own += [rtype for rtype in _BESIDE_CNAME if rtype not in own]
         end = self._chain(Sections(), name, _NOTHING_ASKED)
         if end.kind is Kind.CUT:
             return [*own, rr.DS]
@@ -121,8 +124,11 @@ class Answers:
         """Return the answer for one of the ``types``; None when it is the zone's NODATA."""
         if name in self._structure.cuts and rtype not in self._zone.nodes[name]:
             return self._unproved_nodata(name)
+        own = self.types_at(name)
+        if rtype in _BESIDE_CNAME and rtype not in own:
+            return self._unproved_nodata(name)
         sections = Sections(proof_expanded=self._expansion(name))
-        if rtype in self.types_at(name):
+        if rtype in own:
             self._add_found(sections, name, self._owner(name), rtype)
         else:
             self._chain(sections, name, rtype)
