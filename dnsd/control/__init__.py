@@ -1,0 +1,1 @@
+"""Control: the process that turns zone files into images and tells the workers of them."""

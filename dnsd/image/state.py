@@ -4,7 +4,7 @@ A memfd that the master creates and hands down by number. It is divided into slo
 ``SLOT`` bytes: slot 0 is control's, slot 1 + n belongs to worker n. Every cell is a 64-bit
 unsigned integer with exactly one writer, so nobody needs a lock:
 
-    control slot   generation, journal epoch, control heartbeat (ns), ready flag
+    control slot   generation, journal epoch, control heartbeat (ns), pid, zones, …
     worker slot    pid, heartbeat (ns), generation served, loop lag (ns), open TCP, counters…
 
 After the slots, each worker has ``SOURCES`` cells of 16 bits in which it counts its TCP
@@ -41,9 +41,13 @@ assert (_HEAD + counters.SIZE) * 8 <= SLOT
 
 
 class ControlCells:
-    """Control's cells: what it has published and when it was last alive."""
+    """Control's cells: what it has published and when it was last alive.
 
-    GENERATION, EPOCH, HEARTBEAT, PID = range(4)
+    ZONES and BROKEN count the zones of the generation, and those of them that have no image.
+    RELOADED is the monotonic time (ns) of the last SIGHUP that has been dealt with.
+    """
+
+    GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED = range(7)
 
 
 class WorkerCells:

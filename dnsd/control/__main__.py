@@ -1,0 +1,72 @@
+"""``python -m dnsd.control``: control, started by the master and of no use without it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.control import log, spec
+from dnsd.control.admin import AdminServer
+from dnsd.control.node import Node
+from dnsd.errors import DnsdError
+from dnsd.image.state import StateVector
+
+if TYPE_CHECKING:
+    from dnsd.control.spec import ControlSpec
+
+
+def main() -> int:
+    """Read the spec, work until told to stop, and return the exit status."""
+    try:
+        control_spec = spec.decode(_first_line())
+    except msgspec.DecodeError as error:
+        log.say(f"control: the master sends no usable specification: {error}")
+        return 1
+    try:
+        asyncio.run(_run(control_spec))
+    except* DnsdError as errors:
+        for fault in errors.exceptions:
+            log.say(f"control: {fault}")
+    return 1
+
+
+async def _run(control_spec: ControlSpec) -> None:
+    vector = StateVector(control_spec.state_fd, control_spec.workers)
+    node = Node(control_spec, vector)
+    commands = {"status": node.command_status, "reload": node.command_reload}
+    admin = AdminServer(control_spec.config.server.admin_socket, commands)
+
+    def stop() -> None:
+        # At once: a build that is under way is of no use to anybody.
+        admin.close()
+        os._exit(0)
+
+    def on_master() -> None:
+        if not os.read(0, 4096):
+            stop()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_signal_handler(signal.SIGHUP, node.on_hangup)
+    loop.add_reader(0, on_master)
+    # The master starts this process with SIGHUP blocked, so that none comes too early.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+    await admin.start()
+    await node.run()
+
+
+def _first_line() -> bytes:
+    """Read standard input up to a newline, or to its end when the master is gone."""
+    line = b""
+    while not line.endswith(b"\n") and (chunk := os.read(0, 65536)):
+        line += chunk
+    return line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

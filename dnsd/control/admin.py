@@ -1,0 +1,154 @@
+"""The admin socket: one JSON object a line asks, one a line answers.
+
+    {"command": "reload", "zones": ["example.com"]}
+    {"ok": true, "result": …}   or   {"ok": false, "error": "a sentence"}
+
+Only the owner of the socket's file can connect. Knows the protocol and its limits; what the
+commands do is given to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import traceback
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dnsd.control import log
+from dnsd.errors import AdminError, StateError
+
+if TYPE_CHECKING:
+    from asyncio import StreamReader, StreamWriter
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    Command = Callable[[Mapping[str, Any]], Awaitable[object]]
+
+LONGEST_REQUEST = 1 << 20
+"""Octets of a line: a reload that names ten thousand zones."""
+MOST_CLIENTS = 64
+"""Connections at once; each may wait for a reload."""
+IDLE = 60.0
+"""Seconds that a client may be connected without asking anything."""
+STALL = 10.0
+"""Seconds that a client may take to read what it has asked for."""
+
+_Request = msgspec.json.Decoder(dict[str, Any])
+
+
+class AdminServer:
+    """Listens at ``path`` and runs ``commands`` by name; AdminError is their way to refuse."""
+
+    def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
+        self._path = path
+        self._commands = commands
+        self._server: asyncio.Server | None = None
+        self._clients = 0
+
+    async def start(self) -> None:
+        """Bind and listen; StateError if that cannot be."""
+        sock = bind(self._path)
+        self._server = await asyncio.start_unix_server(
+            self._serve, sock=sock, limit=LONGEST_REQUEST
+        )
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+        with suppress(OSError):
+            self._path.unlink()
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self._clients += 1
+        # drain() then waits until all is sent.
+        writer.transport.set_write_buffer_limits(high=0)
+        try:
+            if self._clients > MOST_CLIENTS:
+                await self._send(writer, _refusal("too many clients: try again later"))
+            else:
+                await self._talk(reader, writer)
+        except (OSError, TimeoutError):
+            pass  # the client is gone, or asleep
+        finally:
+            self._clients -= 1
+            writer.transport.abort()
+
+    async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Answer line after line until the client has no more."""
+        while True:
+            try:
+                async with asyncio.timeout(IDLE):
+                    line = await reader.readline()
+            except ValueError:
+                sentence = f"a request may have {LONGEST_REQUEST} octets"
+                await self._send(writer, _refusal(sentence))
+                return
+            if not line.endswith(b"\n"):
+                return
+            await self._send(writer, await self._answer(line))
+
+    async def _answer(self, line: bytes) -> bytes:
+        try:
+            request = _Request.decode(line)
+        except (msgspec.DecodeError, RecursionError):
+            return _refusal('a request is a JSON object on one line, with a "command"')
+        command = self._commands.get(str(request.get("command")))
+        if command is None:
+            names = ", ".join(sorted(self._commands))
+            return _refusal(f"there is no such command; the commands are {names}")
+        try:
+            return _line({"ok": True, "result": await command(request)})
+        except AdminError as error:
+            return _refusal(str(error))
+        except Exception as error:
+            log.write(traceback.format_exc().rstrip())
+            return _refusal(f"dnsd failed: {type(error).__name__}: {error}")
+
+    async def _send(self, writer: StreamWriter, line: bytes) -> None:
+        writer.write(line)
+        async with asyncio.timeout(STALL):
+            await writer.drain()
+
+
+def _line(value: object) -> bytes:
+    return msgspec.json.encode(value) + b"\n"
+
+
+def _refusal(sentence: str) -> bytes:
+    return _line({"ok": False, "error": sentence})
+
+
+def bind(path: Path) -> socket.socket:
+    """Return a socket bound at ``path``, for its owner only; StateError if that cannot be."""
+    remove_stale(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(str(path))
+        path.chmod(0o600)  # nobody can connect before it listens
+    except OSError as error:
+        sock.close()
+        raise StateError(f"cannot make the admin socket {path}: {error.strerror}") from error
+    return sock
+
+
+def remove_stale(path: Path) -> None:
+    """Remove a socket at ``path`` that nobody listens on; StateError if it is not that."""
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise StateError(f"{path} is no socket: remove it, or set [server] admin_socket to a path")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        try:
+            sock.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StateError(f"cannot use the admin socket {path}: {error.strerror}") from error
+    raise StateError(f"another dnsd answers on {path}: give this one its own [server] admin_socket")

@@ -1,0 +1,111 @@
+"""One zone from file to image: load, compile, save.
+
+Pure work on one zone, to be run in a thread or in a process of its own; knows nothing of
+what is served, and never raises for what is in a zone file.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.control import images, log
+from dnsd.control.stamps import Stamp, Stamps, doubtful, stamp
+from dnsd.errors import ImageError
+from dnsd.zone.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from dnsd.control.images import Job
+    from dnsd.zone.sources import Source
+
+MOST_FINDINGS = 100
+"""Findings kept of one zone: a file of another kind has one for each line."""
+
+
+class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a build.
+
+    ``image`` is a file name in the images directory, None if the zone is broken (``findings``
+    say why). ``sources`` are all files read, the zone file among them.
+    """
+
+    origin: str
+    image: str | None = None
+    findings: tuple[Finding, ...] = ()
+    sources: Stamps = {}
+    serial: int = 0
+    records: int = 0
+    seconds: float = 0.0
+
+
+def build_zone(job: Job) -> BuildResult:
+    """Build the zone of ``job``."""
+    began, began_ns = time.monotonic(), time.time_ns()
+    try:
+        result = _build(job, began_ns)
+    except ImageError as error:
+        result = failed(job, str(error), "image")
+    except Exception as error:
+        log.write(traceback.format_exc().rstrip())
+        sentence = f"dnsd failed on this zone: {type(error).__name__}: {error}"
+        result = failed(job, sentence, "internal")
+    return msgspec.structs.replace(result, seconds=time.monotonic() - began)
+
+
+def _build(job: Job, began_ns: int) -> BuildResult:
+    # dnspython costs 15 MB: only who builds needs it.
+    from dnsd import compile as compiler
+    from dnsd.image import store
+    from dnsd.zone import limits, load
+
+    bounds = limits.Limits(**msgspec.structs.asdict(job.limits))
+    loaded = load.load_zone(job.origin, Path(job.file), bounds)
+    sources = doubtful(_stamps(loaded.sources), began_ns, time.time_ns())
+    result = BuildResult(
+        origin=job.origin,
+        findings=worst(loaded.findings),
+        sources=sources,
+        records=loaded.records,
+    )
+    if loaded.zone is None:
+        return result
+    meta = images.Meta(
+        builder=images.builder(),
+        origin=job.origin,
+        file=job.file,
+        limits=job.limits,
+        sources=sources,
+        serial=loaded.zone.serial,
+        records=loaded.records,
+        findings=result.findings,
+    )
+    name = images.new_name(job.origin)
+    store.save(Path(job.images, name), compiler.build(loaded.zone, images.encode(meta)))
+    return msgspec.structs.replace(result, image=name, serial=meta.serial)
+
+
+def _stamps(sources: tuple[Source, ...]) -> Stamps:
+    """Return the stamps of ``sources``; of a file that could not be read, the one it has now."""
+    return {
+        one.path: Stamp(one.mtime_ns, one.size, one.inode) if one.inode else stamp(one.path)
+        for one in sources
+    }
+
+
+def failed(job: Job, sentence: str, code: str) -> BuildResult:
+    """Return the result of a ``job`` that dnsd could not do; ``sentence`` says why."""
+    finding = Finding(job.file, 0, Severity.ERROR, sentence, code)
+    sources = {job.file: stamp(job.file)}
+    return BuildResult(origin=job.origin, findings=(finding,), sources=sources)
+
+
+def worst(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return at most MOST_FINDINGS of ``findings``, errors before warnings."""
+    if len(findings) <= MOST_FINDINGS:
+        return findings
+    ranked = sorted(findings, key=lambda finding: finding.severity != Severity.ERROR)
+    return tuple(ranked[:MOST_FINDINGS])

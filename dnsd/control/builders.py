@@ -1,0 +1,109 @@
+"""Runs builds beside everything else: small ones in a thread, large ones in processes.
+
+Starting a process costs more than a small zone; a large zone in a thread would slow down all
+else in this process and leave its memory behind. Knows nothing of what is in a zone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.control.build import BuildResult, build_zone, failed
+from dnsd.control.builder import decode_result, encode_job
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import Sequence
+
+    from dnsd.control.images import Job
+
+SMALL = 1 << 20
+"""Octets of zone files up to which a thread builds them: about a second's work."""
+
+LONGEST_LINE = 1 << 24
+"""Octets of a result: a few findings, and the stamps of as many files as a zone may include."""
+
+
+async def build_all(jobs: Sequence[Job]) -> list[BuildResult]:
+    """Build all of ``jobs`` on as many cores as that is worth."""
+    sizes = {job.file: _size(job.file) for job in jobs}
+    if sum(sizes.values()) < SMALL:
+        return [await asyncio.to_thread(build_zone, job) for job in jobs]
+    waiting = sorted(jobs, key=lambda job: sizes[job.file])  # the largest is taken first
+    results: list[BuildResult] = []
+    cores = len(os.sched_getaffinity(0))
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(cores, len(jobs))):
+            group.create_task(_work(waiting, results))
+    return results
+
+
+async def _work(waiting: list[Job], results: list[BuildResult]) -> None:
+    """Have one process build what is waiting; one that dies is replaced."""
+    while waiting:
+        process = await _start()
+        try:
+            while waiting:
+                job = waiting.pop()
+                result = await _ask(process, job)
+                if result is None:
+                    results.append(_lost(job, await _status(process)))
+                    break
+                results.append(result)
+        finally:
+            await _end(process)
+
+
+async def _start() -> Process:
+    command = (sys.executable, "-P", "-m", "dnsd.control.builder")
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, limit=LONGEST_LINE
+    )
+
+
+async def _ask(process: Process, job: Job) -> BuildResult | None:
+    assert process.stdin
+    assert process.stdout
+    try:
+        process.stdin.write(encode_job(job))
+        await process.stdin.drain()
+        line = await process.stdout.readline()
+        return decode_result(line) if line.endswith(b"\n") else None
+    except (OSError, ValueError, msgspec.DecodeError):
+        return None
+
+
+async def _status(process: Process) -> int:
+    """Return how ``process`` ended; if it has not, but talks nonsense, it does now."""
+    with suppress(ProcessLookupError):
+        process.kill()
+    return await process.wait()
+
+
+async def _end(process: Process) -> None:
+    assert process.stdin
+    process.stdin.close()
+    if process.returncode is None:
+        await process.wait()
+
+
+def _lost(job: Job, status: int) -> BuildResult:
+    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
+    hint = " (out of memory?)" if status == -signal.SIGKILL else ""
+    return failed(job, f"the process that built this zone {how}{hint}", "internal")
+
+
+def _size(file: str) -> int:
+    try:
+        return Path(file).stat().st_size
+    except OSError:
+        return 0

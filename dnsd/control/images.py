@@ -1,0 +1,134 @@
+"""The image files in the state directory: their names, and what each was made from.
+
+An image whose sources are unchanged needs no rebuilding; that is decided here, from the
+metadata that a build has put into the image. What is in it besides is ``dnsd.image``'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import re
+import time
+import zlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+import dnsd
+from dnsd.config import Limits
+from dnsd.control.stamps import Stamps, observe
+from dnsd.errors import ImageError
+from dnsd.image import store
+from dnsd.zone.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SUFFIX = ".img"
+BUILDING_CODE = ("zone", "compile", "image", "wire")
+"""The packages that decide what is in an image."""
+
+_UNFIT = re.compile(r"[^a-z0-9._-]")
+_counter = itertools.count()
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone to build: the image goes into the directory ``images``."""
+
+    origin: str
+    file: str
+    limits: Limits
+    images: str
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True):
+    """What an image was made from, kept inside of it as JSON.
+
+    ``findings`` are warnings: an image is only made of a zone without errors.
+    """
+
+    builder: str
+    origin: str
+    file: str
+    limits: Limits
+    sources: Stamps
+    serial: int
+    records: int
+    findings: tuple[Finding, ...]
+
+
+def encode(meta: Meta) -> bytes:
+    """Return ``meta`` as JSON."""
+    return msgspec.json.encode(meta)
+
+
+def stem(origin: str) -> str:
+    """Return how the names of all images of the zone ``origin`` begin."""
+    readable = _UNFIT.sub("_", origin.removesuffix("."))[:80]
+    return f"{readable}-{hashlib.sha256(origin.encode()).hexdigest()[:12]}"
+
+
+def new_name(origin: str) -> str:
+    """Return the name of a file that has never been: a reader can't mistake it for another."""
+    unique = f"{time.time_ns():x}-{os.getpid():x}-{next(_counter):x}"
+    return f"{stem(origin)}.{unique}{SUFFIX}"
+
+
+def by_stem(directory: Path) -> dict[str, list[str]]:
+    """Return the image files in ``directory`` by the zone they may belong to, newest first."""
+    found: dict[str, list[str]] = {}
+    for name in sorted((path.name for path in directory.iterdir()), reverse=True):
+        if name.endswith(SUFFIX) and not name.startswith("."):
+            found.setdefault(name.removesuffix(SUFFIX).rpartition(".")[0], []).append(name)
+    return found
+
+
+@cache
+def builder() -> str:
+    """Return a name for the code that makes images: another dnsd might make another image."""
+    digest = 0
+    package = Path(dnsd.__file__).parent
+    for part in BUILDING_CODE:
+        for path in sorted((package / part).glob("*.*")):
+            status = path.stat()
+            line = f"{path.name} {status.st_size} {status.st_mtime_ns}"
+            digest = zlib.crc32(line.encode(), digest)
+    return f"{dnsd.__version__}+{digest:08x}"
+
+
+def read_meta(path: Path) -> Meta:
+    """Return what the image at ``path`` was made from, or raise ImageError."""
+    image = store.Image.open(path)
+    try:
+        return msgspec.json.decode(image.meta, type=Meta)
+    except msgspec.DecodeError as error:
+        raise ImageError(f"the image {path} does not say what it was made from") from error
+    finally:
+        image.close()
+
+
+def is_current(meta: Meta, job: Job) -> bool:
+    """Return whether ``job`` would give the same image again."""
+    return (
+        meta.builder == builder()
+        and (meta.origin, meta.file, meta.limits) == (job.origin, job.file, job.limits)
+        and observe(meta.sources) == meta.sources
+    )
+
+
+def reusable(names: Iterable[str], job: Job) -> tuple[str, Meta] | None:
+    """Return the first one of the images ``names`` that does for ``job`` and is undamaged."""
+    for name in names:
+        path = Path(job.images, name)
+        try:
+            meta = read_meta(path)
+            if is_current(meta, job):
+                store.verify(path)
+                return name, meta
+        except ImageError:
+            continue
+    return None

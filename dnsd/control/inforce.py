@@ -1,0 +1,56 @@
+"""The configuration in force: read again on a reload, kept for a control that is restarted.
+
+What cannot change while the node runs (``[server]``) stays what the master has read.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+
+from dnsd.config import Config, Options, resolve
+from dnsd.control.spec import decode_config, encode_config
+
+FILE = "in-force.json"
+
+
+class InForce:
+    """Holds the configuration in force: ``config``.
+
+    ``again`` says that this process takes the place of one that has died: then it is not what
+    the master once read, but what was in force then.
+    """
+
+    def __init__(self, config: Config, options: Options) -> None:
+        self.config = config
+        self._options = options
+        self._kept = config.server.state_directory / FILE
+
+    def recover(self) -> None:
+        """Go on with what was in force in an earlier control process of the same master."""
+        with suppress(OSError, msgspec.DecodeError):
+            self.config = decode_config(self._kept.read_bytes())
+
+    def keep(self) -> None:
+        """Write it down for :meth:`recover`; if that cannot be, a restart is a little older."""
+        temporary = self._kept.with_name(f".{FILE}.tmp")
+        with suppress(OSError):
+            temporary.write_bytes(encode_config(self.config))
+            temporary.replace(self._kept)
+
+    def reread(self) -> tuple[str, ...]:
+        """Read the file again; return the keys of ``[server]`` that want a restart.
+
+        ConfigError if it can't be used: then what was in force is in force.
+        """
+        fresh = resolve(self.config.path, self._options)
+        changed = _differing(self.config.server, fresh.server)
+        self.config = msgspec.structs.replace(fresh, server=self.config.server)
+        self.keep()
+        return changed
+
+
+def _differing(old: msgspec.Struct, new: msgspec.Struct) -> tuple[str, ...]:
+    names = (field.name for field in msgspec.structs.fields(old))
+    return tuple(name for name in names if getattr(old, name) != getattr(new, name))

@@ -1,0 +1,201 @@
+"""Control at work: what asks for reloads, who waits for them, and the signs of life.
+
+Reloads run one at a time; those that are asked for meanwhile become one. Nothing here takes
+long: files are read and zones built in threads and processes beside the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from dnsd.config import origins
+from dnsd.control import log, status
+from dnsd.control.builders import build_all
+from dnsd.control.inforce import InForce
+from dnsd.control.publish import Publisher
+from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
+from dnsd.control.report import ReloadReport, log_lines, narrow
+from dnsd.control.stamps import observe
+from dnsd.control.watch import Watch
+from dnsd.errors import AdminError, ConfigError
+from dnsd.image.state import ControlCells
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Iterable, Mapping
+
+    from dnsd.control.reload import Build
+    from dnsd.control.spec import ControlSpec
+    from dnsd.image.state import StateVector
+
+ACKNOWLEDGE_S = 15.0
+"""How long workers may take to apply a generation before a reload is said to have failed.
+
+Ten times what the master waits before it replaces one that is stuck."""
+ACKNOWLEDGE_POLL_S = 0.005
+RETRY_S = 2.0
+"""Pause of the watch after a reload that had problems, not with a zone but in itself."""
+LOOK_SHARE = 20
+"""Looking at files may take a twentieth of the time: ten thousand of them are looked at
+less often."""
+
+
+class Request(NamedTuple):
+    """A reload of what is ``due`` (see :meth:`Reloader.run`), and where to put the result."""
+
+    due: frozenset[str]
+    done: Future[ReloadReport]
+
+
+class Node:
+    """Everything control does, as tasks of one event loop."""
+
+    def __init__(self, spec: ControlSpec, vector: StateVector, build: Build = build_all) -> None:
+        self._spec = spec
+        self._vector = vector
+        self._cells = vector.control
+        self._force = InForce(spec.config, spec.options)
+        if self._cells[ControlCells.EPOCH]:
+            self._force.recover()
+        else:
+            self._force.keep()
+        config = self._force.config
+        self._publisher = Publisher(config.server.state_directory, vector)
+        self._watch = Watch(config.zones.settle)
+        self._reloader = Reloader(config, self._publisher, self._watch, build)
+        self._requests: list[Request] = []
+        self._wake = asyncio.Event()
+        self._problems: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        """Load all zones, publish them, and keep them fresh for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._beat())
+            await self._first_load()
+            group.create_task(self._serve_requests())
+            group.create_task(self._watch_files())
+
+    # -- what others ask for ------------------------------------------------------------------
+
+    def on_hangup(self) -> None:
+        """Reload for a SIGHUP, and let the master know when it is done."""
+        asked = time.monotonic_ns()
+        done = self._ask({CONFIGURATION, EVERYTHING})
+        done.add_done_callback(lambda _: self._set(ControlCells.RELOADED, asked))
+
+    async def command_reload(self, request: Mapping[str, Any]) -> ReloadReport:
+        """Reload the zones named in ``request``, or all of them."""
+        names = request.get("zones") or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise AdminError('"zones" must be a list of names')
+        try:
+            zones = {origins.normal(name) for name in names}
+        except ValueError as error:
+            raise AdminError(str(error)) from error
+        report = await self._ask({CONFIGURATION, *(zones or {EVERYTHING})})
+        return narrow(report, zones) if zones else report
+
+    async def command_status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what ``dnsd status`` shows."""
+        rows = self._reloader.rows.values()
+        found = status.snapshot(self._spec, self._force.config, self._vector, rows)
+        return {**found, "problems": self._problems}
+
+    def _ask(self, due: Iterable[str]) -> Future[ReloadReport]:
+        done: Future[ReloadReport] = asyncio.get_running_loop().create_future()
+        self._requests.append(Request(frozenset(due), done))
+        self._wake.set()
+        return done
+
+    def _set(self, cell: int, value: int) -> None:
+        self._cells[cell] = value
+
+    # -- reloads ------------------------------------------------------------------------------
+
+    async def _first_load(self) -> None:
+        await self._reload(frozenset({DIRECTORY, EVERYTHING}))
+        self._publisher.retire_leftovers()
+
+    async def _serve_requests(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            requests, self._requests = self._requests, []
+            report = await self._reload(frozenset().union(*(one.due for one in requests)))
+            for request in requests:
+                if not request.done.done():  # who asked may have gone
+                    request.done.set_result(report)
+
+    async def _reload(self, due: frozenset[str]) -> ReloadReport:
+        """Do a reload, tell of it, and see it through: whatever happens, there is a report."""
+        try:
+            report = await self._reload_as_configured(due)
+        except ConfigError as error:
+            report = ReloadReport(ok=False, problems=error.problems)
+        except Exception as error:
+            log.write(traceback.format_exc().rstrip())
+            problem = f"dnsd failed to reload: {type(error).__name__}: {error}"
+            report = ReloadReport(ok=False, problems=(problem,))
+        self._problems = report.problems
+        for line in log_lines(report):
+            log.write(line)
+        return report
+
+    async def _reload_as_configured(self, due: frozenset[str]) -> ReloadReport:
+        notices = self._reread() if CONFIGURATION in due else ()
+        report = await self._reloader.run(due)
+        late = await self._late_workers()
+        problems = tuple(
+            f"worker {index} has not taken over the new data within {ACKNOWLEDGE_S:.0f} s"
+            for index in late
+        )
+        return msgspec.structs.replace(
+            report,
+            ok=report.ok and not late,
+            problems=(*report.problems, *problems),
+            notices=notices,
+        )
+
+    def _reread(self) -> tuple[str, ...]:
+        """Read the configuration again; return what to say about it."""
+        changed = self._force.reread()
+        config = self._force.config
+        self._reloader.config = config
+        self._watch.settle = config.zones.settle
+        return tuple(
+            f"[server] {key} has changed: restart dnsd for it to take effect" for key in changed
+        )
+
+    async def _late_workers(self) -> list[int]:
+        """Wait until what is published is served; return the workers that do not get there."""
+        until = time.monotonic() + ACKNOWLEDGE_S
+        generation = self._publisher.generation
+        while (late := self._publisher.behind(generation)) and time.monotonic() < until:
+            await asyncio.sleep(ACKNOWLEDGE_POLL_S)
+        return late
+
+    # -- without being asked ------------------------------------------------------------------
+
+    async def _watch_files(self) -> None:
+        """Reload what has changed on disk."""
+        cost = 0.0
+        while True:
+            await asyncio.sleep(max(self._force.config.zones.poll, LOOK_SHARE * cost))
+            began = time.monotonic()
+            stamps = await asyncio.to_thread(observe, self._watch.paths())
+            cost = time.monotonic() - began
+            due = self._watch.look(time.monotonic(), stamps)
+            if due and (await self._ask(due)).problems:
+                await asyncio.sleep(RETRY_S)
+
+    async def _beat(self) -> None:
+        """Show the master that the loop turns; clear away what no worker needs any more."""
+        while True:
+            self._set(ControlCells.HEARTBEAT, time.monotonic_ns())
+            self._publisher.sweep()
+            await asyncio.sleep(self._spec.config.server.heartbeat)

@@ -1,0 +1,133 @@
+"""Tells the workers which images to serve, and knows when they do.
+
+Owns the journal and control's cells of the state vector; deletes image files and journals
+that nobody needs any more. Knows nothing of zone files.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from dnsd.image.journal import (
+    IMAGES,
+    PREFIX,
+    Entry,
+    JournalReader,
+    JournalWriter,
+    apply,
+)
+from dnsd.image.state import ControlCells, WorkerCells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from dnsd.image.state import StateVector
+
+SLACK = 1000
+"""Journal lines that may be out of date, for each one that is not, before a new epoch."""
+
+
+class Publisher:
+    """Publishes the state of all zones, a generation at a time.
+
+    ``published`` is what the workers have been told: the image of each zone by apex. At first
+    this is what an earlier control process (of the same master) has told them.
+    """
+
+    def __init__(self, directory: Path, vector: StateVector) -> None:
+        self._directory = directory
+        self._vector = vector
+        self._cells = vector.control
+        self._cells[ControlCells.PID] = os.getpid()
+        self.published = self._last_state()
+        self._retired: set[Path] = set()
+        self._retired_by = 0
+        self._writer = self._new_epoch(self.published)
+
+    @property
+    def generation(self) -> int:
+        """The number of the last generation published; 0 before the first."""
+        return self._cells[ControlCells.GENERATION]
+
+    def publish(self, entries: list[Entry]) -> int:
+        """Tell the workers of ``entries`` and return the number of this generation.
+
+        StateError if the state directory cannot be written; nothing has changed then.
+        """
+        state = dict(self.published)
+        apply(state, entries)
+        if self._writer.lines + len(entries) > SLACK + 2 * len(state):
+            self._renew(state)
+        else:
+            self._writer.append(entries)
+        unused = _images(self.published) - _images(state)
+        self.published = state
+        self._cells[ControlCells.ZONES] = len(state)
+        self._cells[ControlCells.BROKEN] = len(state) - len(_images(state))
+        self._cells[ControlCells.GENERATION] += 1
+        self._retire(self._directory / IMAGES / name for name in unused)
+        return self.generation
+
+    def behind(self, generation: int) -> list[int]:
+        """Return the workers that answer without having applied ``generation``."""
+        cells = [self._vector.worker(index) for index in range(self._vector.workers)]
+        return [
+            index
+            for index, worker in enumerate(cells)
+            if worker[WorkerCells.LISTENING] and worker[WorkerCells.GENERATION] < generation
+        ]
+
+    def sweep(self) -> None:
+        """Delete the files that are out of use, once every worker has left them behind.
+
+        A worker that is being started counts: it may be reading the journal of a moment ago.
+        """
+        if not self._retired:
+            return
+        for index in range(self._vector.workers):
+            if self._vector.worker(index)[WorkerCells.GENERATION] < self._retired_by:
+                return
+        for path in self._retired:
+            with suppress(OSError):  # what cannot be deleted costs space, nothing else
+                path.unlink()
+        self._retired.clear()
+
+    def retire_leftovers(self) -> None:
+        """Retire what no journal entry needs: files of earlier runs, and of builds cut short."""
+        images = self._directory / IMAGES
+        needed = _images(self.published)
+        self._retire(path for path in images.iterdir() if path.name not in needed)
+        journals = self._directory.glob(f"*{PREFIX}*")
+        self._retire(path for path in journals if path != self._writer.path)
+
+    def _retire(self, paths: Iterable[Path]) -> None:
+        self._retired.update(paths)
+        self._retired_by = self.generation
+
+    def _last_state(self) -> dict[bytes, str | None]:
+        epoch = self._cells[ControlCells.EPOCH]
+        if not epoch:
+            return {}
+        reader = JournalReader(self._directory)
+        reader.entries(epoch)
+        reader.close()
+        return reader.state
+
+    def _new_epoch(self, state: dict[bytes, str | None]) -> JournalWriter:
+        """Write everything there is into a new file, and make it the current one."""
+        epoch = self._cells[ControlCells.EPOCH] + 1
+        writer = JournalWriter(self._directory, epoch, state)
+        self._cells[ControlCells.EPOCH] = epoch
+        return writer
+
+    def _renew(self, state: dict[bytes, str | None]) -> None:
+        old, self._writer = self._writer, self._new_epoch(state)
+        old.close()
+        self._retire([old.path])
+
+
+def _images(state: dict[bytes, str | None]) -> set[str]:
+    return {image for image in state.values() if image}

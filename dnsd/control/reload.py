@@ -1,0 +1,243 @@
+"""One reload: from what is on disk now to what the workers serve.
+
+The only place where the table of zones changes. Reloads come here one at a time; who asks
+for them, when, and who is waiting is not its business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.config import zone_files
+from dnsd.control import images
+from dnsd.control.build import BuildResult, failed
+from dnsd.control.images import Job
+from dnsd.control.report import GOOD, Outcome, ReloadReport, ZoneReport
+from dnsd.control.stamps import Stamps, doubtful, observe, stamp
+from dnsd.control.table import Plan, Row, Served, apex_of, make_plan
+from dnsd.errors import ConfigError, ImageError, StateError
+from dnsd.image.journal import IMAGES, Drop, Entry, Put
+from dnsd.wire.name import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+    from dnsd.config import Config
+    from dnsd.control.publish import Publisher
+    from dnsd.control.watch import Watch
+
+    Build = Callable[[Sequence[Job]], Awaitable[list[BuildResult]]]
+
+CONFIGURATION, DIRECTORY, EVERYTHING = "configuration", "directory", "everything"
+"""What may be due besides zones. Those are called by their origins, which end with a dot."""
+
+
+class Reloader:
+    """Holds the table of zones (``rows`` by origin) and brings it up to date."""
+
+    def __init__(self, config: Config, publisher: Publisher, watch: Watch, build: Build) -> None:
+        self.config = config
+        self.rows: dict[str, Row] = {}
+        self._publisher = publisher
+        self._watch = watch
+        self._build = build
+        self._images = config.server.state_directory / IMAGES
+        self._wanted: dict[str, Path] = {}
+        self._leftovers = images.by_stem(self._images)
+        self._recover()
+
+    async def run(self, due: Collection[str]) -> ReloadReport:
+        """Load what has changed of what is ``due``, and publish it.
+
+        ``due`` holds origins; with DIRECTORY, zones that have come or gone are due as well,
+        with EVERYTHING all zones are. With CONFIGURATION (which has been read again) or
+        DIRECTORY it is seen anew which zones there are.
+        """
+        began = time.monotonic()
+        problems: tuple[str, ...] = ()
+        if CONFIGURATION in due or DIRECTORY in due:
+            problems = await self._list()
+        plan = await asyncio.to_thread(self._plan, self._scope(due))
+        results = await self._load(plan.load)
+        try:
+            self._publish(plan, results)
+        except StateError as error:
+            problems = (*problems, str(error))
+            plan = replace(plan, drop=())
+            results = [self._unpublished(result, str(error)) for result in results]
+        for result in results:
+            self._note(result, plan.load[result.origin])
+        zones = self._reports(plan, results)
+        good = all(zone.outcome in GOOD for zone in zones)
+        return ReloadReport(
+            ok=good and not problems,
+            zones=zones,
+            problems=problems,
+            seconds=time.monotonic() - began,
+        )
+
+    # -- what there is, and what is to be done ------------------------------------------------
+
+    async def _list(self) -> tuple[str, ...]:
+        """See which zones there are; if that cannot be told, they are the ones there were."""
+        began_ns = time.time_ns()
+        directory = self.config.zones.directory
+        stamps: Stamps = {str(directory): stamp(str(directory))} if directory else {}
+        problems: tuple[str, ...] = ()
+        try:
+            self._wanted = await asyncio.to_thread(zone_files, self.config)
+        except ConfigError as error:
+            problems = error.problems
+        self._watch.follow(DIRECTORY, doubtful(stamps, began_ns, time.time_ns()))
+        return problems
+
+    def _scope(self, due: Collection[str]) -> set[str]:
+        """Return the zones to look at."""
+        known = self._wanted.keys() | self.rows.keys()
+        if EVERYTHING in due:
+            return known
+        scope = set(due) - {CONFIGURATION, DIRECTORY}
+        if DIRECTORY in due:
+            scope |= {name for name in known if self._wanted.get(name) != self._file(name)}
+        return scope
+
+    def _file(self, origin: str) -> Path | None:
+        row = self.rows.get(origin)
+        return row.file if row else None
+
+    def _plan(self, scope: set[str]) -> Plan:
+        known = scope & self.rows.keys()
+        changed = [origin for origin in known if self._has_changed(self.rows[origin])]
+        return make_plan(self.rows, self._wanted, scope, changed)
+
+    def _has_changed(self, row: Row) -> bool:
+        return row.limits != self.config.zones.limits or observe(row.stamps) != row.stamps
+
+    # -- from files to images -----------------------------------------------------------------
+
+    async def _load(self, files: Mapping[str, Path]) -> list[BuildResult]:
+        limits = self.config.zones.limits
+        jobs = [
+            Job(origin=origin, file=str(file), limits=limits, images=str(self._images))
+            for origin, file in files.items()
+        ]
+        kept = await asyncio.to_thread(self._reuse, jobs)
+        done = {result.origin for result in kept}
+        return [*kept, *await self._build([job for job in jobs if job.origin not in done])]
+
+    def _reuse(self, jobs: list[Job]) -> list[BuildResult]:
+        """Return results from images of an earlier run, as far as they are still right."""
+        leftovers, self._leftovers = self._leftovers, {}
+        if not leftovers:
+            return []
+        found = []
+        for job in jobs:
+            names = leftovers.get(images.stem(job.origin), ())
+            reusable = images.reusable(names, job)
+            if reusable is not None:
+                found.append(_result_of(*reusable))
+        return found
+
+    # -- from images to workers ---------------------------------------------------------------
+
+    def _publish(self, plan: Plan, results: list[BuildResult]) -> None:
+        """Tell the workers; StateError if that cannot be."""
+        entries = [entry for result in results if (entry := self._entry(result))]
+        entries += [Drop(apex_of(origin)) for origin in plan.drop]
+        if entries or not self._publisher.generation:
+            self._publisher.publish(entries)
+        for origin in plan.drop:
+            del self.rows[origin]
+            self._watch.forget(origin)
+
+    def _entry(self, result: BuildResult) -> Entry | None:
+        """Return what to tell the workers; nothing, if a broken zone stays as it was."""
+        apex = apex_of(result.origin)
+        if result.image is None and apex in self._publisher.published:
+            return None
+        return Put(apex, result.image)
+
+    def _unpublished(self, result: BuildResult, problem: str) -> BuildResult:
+        """Make a failure of a ``result`` that no worker will know of."""
+        if result.image is None:
+            return result
+        (self._images / result.image).unlink(missing_ok=True)
+        file = next(iter(result.sources))
+        job = Job(origin=result.origin, file=file, limits=self.config.zones.limits, images="")
+        return msgspec.structs.replace(failed(job, problem, "state"), sources=result.sources)
+
+    def _note(self, result: BuildResult, file: Path) -> None:
+        now = time.time()
+        row = self.rows.get(result.origin)
+        if row is None:
+            row = self.rows[result.origin] = Row(result.origin, file, now)
+        loaded = result.image is not None
+        if loaded or row.loaded:
+            row.since = now
+        if result.image is not None:
+            row.served = Served(result.image, result.serial, result.records)
+        row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
+        row.findings, row.stamps = result.findings, result.sources
+        self._watch.follow(result.origin, result.sources)
+
+    def _reports(self, plan: Plan, results: list[BuildResult]) -> tuple[ZoneReport, ...]:
+        reports = [self._loaded(result) for result in results]
+        reports += [self._unchanged(origin) for origin in plan.unchanged]
+        reports += [ZoneReport(zone=origin, outcome=Outcome.DROPPED) for origin in plan.drop]
+        reports += [ZoneReport(zone=origin, outcome=Outcome.UNKNOWN) for origin in plan.unknown]
+        return tuple(sorted(reports, key=lambda report: report.zone))
+
+    def _loaded(self, result: BuildResult) -> ZoneReport:
+        served = self.rows[result.origin].served
+        return ZoneReport(
+            zone=result.origin,
+            outcome=Outcome.BROKEN if result.image is None else Outcome.LOADED,
+            serial=served.serial if served else None,
+            records=result.records,
+            seconds=result.seconds,
+            findings=result.findings,
+        )
+
+    def _unchanged(self, origin: str) -> ZoneReport:
+        served = self.rows[origin].served
+        assert served, "a zone that is not served is never left as it is"
+        return ZoneReport(
+            zone=origin, outcome=Outcome.UNCHANGED, serial=served.serial, records=served.records
+        )
+
+    # -- after an earlier control process -----------------------------------------------------
+
+    def _recover(self) -> None:
+        """Fill the table with what the workers have been told before this process was."""
+        for apex, image in self._publisher.published.items():
+            origin = to_text(apex)
+            row = self.rows[origin] = Row(origin, self._images, time.time())
+            if image is None:
+                continue
+            try:
+                meta = images.read_meta(self._images / image)
+            except ImageError:
+                row.served = Served(image, 0, 0)
+                continue
+            row.served = Served(image, meta.serial, meta.records)
+            row.limits, row.loaded = meta.limits, meta.builder == images.builder()
+            row.file, row.stamps, row.findings = Path(meta.file), meta.sources, meta.findings
+            self._watch.follow(origin, row.stamps)
+        self._wanted = {origin: row.file for origin, row in self.rows.items()}
+
+
+def _result_of(image: str, meta: images.Meta) -> BuildResult:
+    return BuildResult(
+        origin=meta.origin,
+        image=image,
+        findings=meta.findings,
+        sources=meta.sources,
+        serial=meta.serial,
+        records=meta.records,
+    )

@@ -1,0 +1,118 @@
+"""What a reload came to: values for the admin socket, lines for the log."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+# msgspec looks the types up when it decodes.
+from dnsd.zone.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MOST_ZONES = 20
+"""Zones with a line of their own in the log of one reload."""
+MOST_LINES = 10
+"""Findings of one zone in the log."""
+
+
+class Outcome(StrEnum):
+    """What a reload has done to a zone."""
+
+    LOADED = "loaded"
+    UNCHANGED = "unchanged"
+    BROKEN = "broken"
+    """It could not be loaded; what was served before is served on."""
+    DROPPED = "dropped"
+    UNKNOWN = "unknown"
+    """No such zone, neither before nor now."""
+
+
+GOOD = (Outcome.LOADED, Outcome.UNCHANGED, Outcome.DROPPED)
+
+
+class ZoneReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One zone's part; ``serial`` is what is served now, None if nothing is."""
+
+    zone: str
+    outcome: Outcome
+    serial: int | None = None
+    records: int = 0
+    seconds: float = 0.0
+    findings: tuple[Finding, ...] = ()
+
+
+class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole reload. ``ok``: all the data there is now, is served by every worker.
+
+    ``problems`` are sentences about what is not a zone's fault, ``notices`` what the operator
+    should know of besides.
+    """
+
+    ok: bool
+    zones: tuple[ZoneReport, ...] = ()
+    problems: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many zones had this ``outcome``."""
+        return sum(zone.outcome == outcome for zone in self.zones)
+
+
+def narrow(report: ReloadReport, zones: Iterable[str]) -> ReloadReport:
+    """Return what ``report`` says of ``zones``; it may be of a reload of all of them."""
+    told = {zone.zone: zone for zone in report.zones}
+    unknown = Outcome.UNKNOWN
+    mine = tuple(told.get(name, ZoneReport(zone=name, outcome=unknown)) for name in sorted(zones))
+    if report.problems:
+        return msgspec.structs.replace(report, zones=tuple(one for one in mine if one.zone in told))
+    return msgspec.structs.replace(report, ok=all(one.outcome in GOOD for one in mine), zones=mine)
+
+
+def summary(report: ReloadReport) -> str:
+    """Return one line about all of it."""
+    counts = [f"{report.count(outcome)} {outcome}" for outcome in Outcome if report.count(outcome)]
+    return f"{', '.join(counts) or 'no zones'} in {report.seconds:.2f} s"
+
+
+def log_lines(report: ReloadReport) -> Iterator[str]:
+    """Yield the lines that tell of ``report``; findings stand as compilers write them."""
+    for sentence in (*report.problems, *report.notices):
+        yield f"dnsd: {sentence}"
+    told = [zone for zone in report.zones if zone.outcome != Outcome.UNCHANGED]
+    told.sort(key=lambda zone: zone.outcome != Outcome.BROKEN)
+    for zone in told[:MOST_ZONES]:
+        yield f"dnsd: {zone_line(zone)}"
+        yield from _finding_lines(zone)
+    if len(told) > MOST_ZONES:
+        yield f"dnsd: ... and {len(told) - MOST_ZONES} more zones ({summary(report)})"
+
+
+def zone_line(zone: ZoneReport) -> str:
+    """Return one line about a zone."""
+    match zone.outcome:
+        case Outcome.LOADED:
+            what = f"{zone.records} records in {zone.seconds:.2f} s"
+            return f"zone {zone.zone} loaded: serial {zone.serial}, {what}"
+        case Outcome.BROKEN if zone.serial is None:
+            return f"zone {zone.zone} is broken: it is answered with SERVFAIL"
+        case Outcome.BROKEN:
+            return f"zone {zone.zone} is broken: serial {zone.serial} is served on"
+        case Outcome.UNKNOWN:
+            return f"zone {zone.zone} is not in the configuration"
+        case Outcome.DROPPED:
+            return f"zone {zone.zone} dropped"
+    return f"zone {zone.zone} unchanged: serial {zone.serial}"
+
+
+def _finding_lines(zone: ZoneReport) -> Iterator[str]:
+    """Yield the findings of a zone that is broken; warnings are for ``dnsd check``."""
+    if zone.outcome == Outcome.BROKEN:
+        errors = [one for one in zone.findings if one.severity == Severity.ERROR]
+        yield from map(str, errors[:MOST_LINES])
+        if len(errors) > MOST_LINES:
+            yield f"... and {len(errors) - MOST_LINES} more: `dnsd check` shows all of them"

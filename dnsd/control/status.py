@@ -1,0 +1,73 @@
+"""What ``dnsd status`` is told: one snapshot of the node as plain values.
+
+Reads the state vector and the table of zones; changes nothing. Other programs read it too:
+keys are only ever added.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import dnsd
+from dnsd import hotpath
+from dnsd.image.state import ControlCells, WorkerCells
+from dnsd.metrics import counters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dnsd.config import Config
+    from dnsd.control.spec import ControlSpec
+    from dnsd.control.table import Row
+    from dnsd.image.state import StateVector
+
+
+def snapshot(
+    spec: ControlSpec, config: Config, vector: StateVector, rows: Iterable[Row]
+) -> dict[str, Any]:
+    """Return the status of the node; durations in seconds, ``since`` in POSIX seconds."""
+    now = time.monotonic_ns()
+    control = vector.control
+    workers = range(vector.workers)
+    return {
+        "version": dnsd.__version__,
+        "hot_path": hotpath.implementation(),
+        "pid": spec.master,
+        "uptime": (now - spec.started) / 1e9,
+        "config": str(config.path) if config.path else None,
+        "state_directory": str(config.server.state_directory),
+        "listen": [str(endpoint) for endpoint in config.server.listen],
+        "control": {"pid": control[ControlCells.PID]},
+        "generation": control[ControlCells.GENERATION],
+        "workers": [_worker(index, vector.worker(index), now) for index in workers],
+        "zones": [_zone(row) for row in sorted(rows, key=lambda row: row.origin)],
+        "counters": counters.total([vector.counters(index) for index in workers]),
+    }
+
+
+def _worker(index: int, cells: memoryview, now: int) -> dict[str, Any]:
+    beat = cells[WorkerCells.HEARTBEAT]
+    return {
+        "index": index,
+        "pid": cells[WorkerCells.PID],
+        "listening": bool(cells[WorkerCells.LISTENING]),
+        "heartbeat_age": max(0, now - beat) / 1e9 if beat else None,
+        "lag": cells[WorkerCells.LAG] / 1e9,
+        "generation": cells[WorkerCells.GENERATION],
+        "tcp_open": cells[WorkerCells.TCP_OPEN],
+    }
+
+
+def _zone(row: Row) -> dict[str, Any]:
+    served = row.served
+    return {
+        "zone": row.origin,
+        "file": str(row.file),
+        "state": row.state,
+        "serial": served.serial if served else None,
+        "records": served.records if served else 0,
+        "since": row.since,
+        "error": row.error,
+        "findings": row.findings,
+    }
