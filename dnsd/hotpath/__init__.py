@@ -1,33 +1,60 @@
 """The answer path: picks the twin that answers packets.
 
-``DNSD_HOTPATH=python|native`` forces one; a forced twin that cannot be had is an error.
+``DNSD_HOTPATH=python|native`` forces one; a forced twin that cannot be had is an error. Left
+alone, it is the native one where it was built.
 """
 
 from __future__ import annotations
 
 import os
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dnsd.errors import ConfigError
-from dnsd.hotpath.api import Client, HotPath, Settings, Transport
+from dnsd.hotpath.api import Client, Draining, HotPath, Settings, Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dnsd.metrics.counters import Counters
 
-__all__ = ["Client", "HotPath", "Settings", "Transport", "implementation", "make"]
+__all__ = ["Client", "Draining", "HotPath", "Settings", "Transport", "implementation", "make"]
+
+VARIABLE = "DNSD_HOTPATH"
+
+_TWINS = {
+    "native": ("dnsd.hotpath._native", "NativeHotPath"),
+    "python": ("dnsd.hotpath._python", "PythonHotPath"),
+}
 
 
 def implementation() -> str:
-    """The name of the twin in use: ``"python"`` or ``"native"``."""
-    wanted = os.environ.get("DNSD_HOTPATH", "python")
-    if wanted != "python":
-        raise ConfigError([f"DNSD_HOTPATH={wanted}: this build has only the hot path 'python'"])
-    return wanted
+    """Return the name of the twin in use: ``"python"`` or ``"native"``.
+
+    ConfigError when the environment asks for one that is not there.
+    """
+    return _choose(os.environ.get(VARIABLE, ""))[0]
 
 
 def make(settings: Settings, counters: Counters) -> HotPath:
     """Return a hot path with no zones."""
-    implementation()
-    from dnsd.hotpath._python import PythonHotPath
+    return _choose(os.environ.get(VARIABLE, ""))[1](settings, counters)
 
-    return PythonHotPath(settings, counters)
+
+@cache
+def _choose(wanted: str) -> tuple[str, Callable[[Settings, Counters], HotPath]]:
+    if wanted and wanted not in _TWINS:
+        raise ConfigError([f"{VARIABLE}={wanted}: choose 'python' or 'native', or leave it out"])
+    for name in (wanted,) if wanted else _TWINS:
+        module, attribute = _TWINS[name]
+        try:
+            return name, getattr(import_module(module), attribute)
+        except ImportError as error:
+            problem = error
+    raise ConfigError(
+        [
+            f"{VARIABLE}={wanted}: the {wanted} hot path cannot be had ({problem}); "
+            "install a C compiler and build dnsd again, or leave the variable out"
+        ]
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from dnsd.image.store import Image
@@ -66,4 +66,18 @@ class HotPath(Protocol):
 
     def drop_zone(self, apex: bytes) -> None:
         """Stop being authoritative for ``apex``."""
+        ...
+
+
+@runtime_checkable
+class Draining(Protocol):
+    """A hot path that can empty a UDP socket by itself, without an object for each packet."""
+
+    def drain(self, fd: int) -> bool:
+        """Answer what waits in the non-blocking socket ``fd``; True when more may be waiting.
+
+        Replies leave from the address that was asked where the socket passes it on
+        (IP_PKTINFO, IPV6_RECVPKTINFO). What the kernel doesn't take is counted and dropped.
+        Never raises for what a client or the network does.
+        """
         ...

@@ -1,8 +1,8 @@
 """Queries over UDP: drain the socket, answer, send, and never wait.
 
-Knows datagrams and addresses; what is in a datagram is the hot path's business. A native
-hot path replaces :meth:`UdpSocket.on_readable` with a drain of its own; counting what the
-kernel dropped and closing stay.
+Knows datagrams and addresses; what is in a datagram is the hot path's business. A hot path
+that can drain a socket by itself does so in place of :meth:`UdpSocket.on_readable`; counting
+what the kernel dropped and closing stay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from struct import Struct
 from time import time
 from typing import TYPE_CHECKING
 
-from dnsd.hotpath.api import Client, Transport
+from dnsd.hotpath.api import Client, Draining, Transport
 from dnsd.metrics.counters import INDEX
 from dnsd.serve import sockets
 
@@ -130,9 +130,26 @@ class WildcardUdpSocket(UdpSocket):
         return self._origins[info]
 
 
+class DrainedUdpSocket(UdpSocket):
+    """A socket, wildcard or not, that the hot path drains by itself."""
+
+    def __init__(self, sock: socket.socket, hotpath: Draining, counters: Counters) -> None:
+        self.sock = sock
+        self._counters = counters
+        self._drops = sockets.receive_drops(sock)
+        self._drain = hotpath.drain
+
+    def on_readable(self) -> bool:
+        """Do as :meth:`UdpSocket.on_readable` does, for a few batches of datagrams."""
+        return self._drain(self.sock.fileno())
+
+
 def listen(
     place: sockets.Place, receive_buffer: int, hotpath: HotPath, counters: Counters
 ) -> UdpSocket:
     """Return a socket at ``place`` that answers from ``hotpath``; ListenError if none."""
+    sock = sockets.open_udp(place, receive_buffer)
+    if isinstance(hotpath, Draining):
+        return DrainedUdpSocket(sock, hotpath, counters)
     kind = WildcardUdpSocket if place.is_wildcard else UdpSocket
-    return kind(sockets.open_udp(place, receive_buffer), hotpath, counters)
+    return kind(sock, hotpath, counters)

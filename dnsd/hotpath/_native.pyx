@@ -1,0 +1,262 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False, embedsignature=True
+"""The native twin of the hot path: the same answers, octet for octet, without Python objects.
+
+``drain`` empties a UDP socket: recvmmsg, answer from the images, sendmmsg. What is rare and
+harmless to be slow is declined to the readable twin: names below a DNAME, class CH, TSIG,
+transfers, and answers too long for pieces. Images are bounds-checked at every step; one
+that doesn't hold together is declined too, and the readable twin says SERVFAIL.
+"""
+
+import socket
+import time
+
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+
+from dnsd.hotpath._python import PythonHotPath
+from dnsd.metrics.counters import INDEX, QTYPES, RCODES
+
+include "native/digest.pxi"
+
+cdef int C_queries = INDEX["queries_udp"]
+cdef int C_responses = INDEX["responses_udp"]
+cdef int C_truncated = INDEX["truncated"]
+cdef int C_edns = INDEX["edns"]
+cdef int C_dnssec_ok = INDEX["dnssec_ok"]
+cdef int C_cookies_valid = INDEX["cookies_valid"]
+cdef int C_drop_short = INDEX["drop_short"]
+cdef int C_drop_response = INDEX["drop_response"]
+cdef int C_drop_send_blocked = INDEX["drop_send_blocked"]
+cdef int C_drop_send_error = INDEX["drop_send_error"]
+cdef int C_odd_no_question = INDEX["odd_no_question"]
+cdef int C_odd_many_questions = INDEX["odd_many_questions"]
+cdef int C_odd_bad_name = INDEX["odd_bad_name"]
+cdef int C_odd_records = INDEX["odd_records"]
+cdef int C_odd_opcode = INDEX["odd_opcode"]
+cdef int C_odd_notify = INDEX["odd_notify"]
+cdef int C_odd_update = INDEX["odd_update"]
+cdef int C_odd_class = INDEX["odd_class"]
+cdef int C_odd_edns = INDEX["odd_edns"]
+cdef int C_odd_edns_version = INDEX["odd_edns_version"]
+cdef int C_odd_cookie = INDEX["odd_cookie"]
+cdef int C_odd_meta_type = INDEX["odd_meta_type"]
+cdef int C_not_authoritative = INDEX["not_authoritative"]
+cdef int C_not_ready = INDEX["not_ready"]
+cdef int C_rcode = INDEX["rcode_0"]
+cdef int C_qtype_other = INDEX["qtype_other"]
+cdef int LAST_RCODE = RCODES - 1
+cdef uint8_t _qtype_counter[512]
+
+assert INDEX["queries_tcp"] == C_queries + 1 and INDEX["responses_tcp"] == C_responses + 1
+assert len(INDEX) < 256
+
+include "native/query.pxi"
+include "native/image.pxi"
+include "native/respond.pxi"
+include "native/sockets.pxi"
+
+
+def _init():
+    crc_init()
+    lower_init()
+    for number in range(512):
+        _qtype_counter[number] = INDEX.get(f"qtype_{number}", C_qtype_other)
+
+
+_init()
+
+
+cdef class NativeHotPath:
+    """See :class:`dnsd.hotpath.api.HotPath`."""
+
+    cdef Server server
+    cdef object counters
+    cdef object python
+    cdef dict places        # apex -> index into server.zones
+    cdef dict images        # apex -> (image, memoryview that keeps it mapped)
+    cdef list vacant
+    cdef Batch *batch
+    cdef uint8_t *scratch
+    cdef Py_buffer _counter_buffer
+
+    def __cinit__(self, settings, counters):
+        memset(&self.server, 0, sizeof(Server))
+        PyObject_GetBuffer(counters, &self._counter_buffer, PyBUF_SIMPLE)
+        self.server.count = <uint64_t *>self._counter_buffer.buf
+        self.counters = counters
+        self.python = PythonHotPath(settings, counters)
+        self.places, self.images, self.vacant = {}, {}, []
+        self.server.slots = <int *>calloc(2, sizeof(int))
+        self.server.slot_mask = 1
+        self.scratch = <uint8_t *>malloc(LARGEST)
+        self._configure(settings)
+        self.batch = batch_new(max(1024, settings.udp_payload))
+        if not (self.server.slots and self.scratch and self.batch):
+            raise MemoryError
+
+    cdef _configure(self, settings):
+        cdef bytes nsid = settings.nsid if settings.nsid is not None else b""
+        cdef int i
+        self.server.udp_payload = settings.udp_payload
+        self.server.nsid_length = -1 if settings.nsid is None else min(len(nsid), 255)
+        memcpy(self.server.nsid, PyBytes_AS_STRING(nsid), min(len(nsid), 255))
+        self.server.keepalive = min(int(settings.tcp_idle * 10), 0xFFFF)
+        self.server.n_secrets = min(len(settings.cookie_secrets), MAX_SECRETS)
+        for i in range(self.server.n_secrets):
+            secret = <bytes>settings.cookie_secrets[i]
+            memcpy(self.server.secrets[i], PyBytes_AS_STRING(secret), 16)
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self._counter_buffer)
+        free(self.server.slots)
+        free(self.server.zones)
+        free(self.scratch)
+        batch_free(self.batch)
+
+    def put_zone(self, apex, image):
+        """See :meth:`dnsd.hotpath.api.HotPath.put_zone`."""
+        cdef Zone zone
+        cdef bytes salt
+        memset(&zone, 0, sizeof(Zone))
+        zone.apex_length = len(apex)
+        memcpy(zone.apex, PyBytes_AS_STRING(apex), zone.apex_length)
+        view = None
+        if image is not None:
+            view = memoryview(image.buffer)
+            self._describe(&zone, image, view)
+        self.python.put_zone(apex, image)
+        index = self.places.get(apex)
+        if index is None:
+            index = self._vacant_place()
+            self.places[apex] = index
+            self.server.lengths[zone.apex_length] += 1
+            self.server.zones[<int>index] = zone
+            self._index(index)
+        else:
+            self.server.zones[<int>index] = zone
+        self._release(apex)
+        self.images[apex] = (image, view)
+
+    def drop_zone(self, apex):
+        """See :meth:`dnsd.hotpath.api.HotPath.drop_zone`."""
+        self.python.drop_zone(apex)
+        index = self.places.pop(apex, None)
+        if index is None:
+            return
+        self.vacant.append(index)
+        self.server.lengths[len(apex)] -= 1
+        self._reindex(self.server.slot_mask + 1)
+        self._release(apex)
+
+    cdef _release(self, apex):
+        _, view = self.images.pop(apex, (None, None))
+        if view is not None:
+            view.release()
+
+    cdef _describe(self, Zone *zone, image, view):
+        cdef const uint8_t[::1] octets = view
+        cdef bytes salt = image.salt
+        zone.image = &octets[0]
+        zone.size = octets.shape[0]
+        zone.apex_labels = image.apex_labels
+        zone.depth = image.depth
+        zone.denial = image.denial
+        zone.table = image.table
+        zone.mask = image.mask
+        zone.apex_entry = image.apex_entry
+        zone.nodata[0], zone.nodata[1] = image.nodata
+        zone.nxdomain[0], zone.nxdomain[1] = image.nxdomain
+        zone.denial_index = image.denial_index
+        zone.denial_count = image.denial_count
+        zone.iterations = image.iterations
+        zone.salt_length = len(salt)
+        memcpy(zone.salt, PyBytes_AS_STRING(salt), zone.salt_length)
+
+    cdef _vacant_place(self):
+        if self.vacant:
+            return self.vacant.pop()
+        cdef int count = self.server.n_zones
+        cdef Zone *zones
+        if count % 64 == 0:
+            zones = <Zone *>realloc(self.server.zones, (count + 64) * sizeof(Zone))
+            if zones == NULL:
+                raise MemoryError
+            self.server.zones = zones
+        self.server.n_zones += 1
+        return count
+
+    cdef _index(self, int index):
+        if 2 * len(self.places) > self.server.slot_mask + 1:
+            self._reindex(4 * (self.server.slot_mask + 1))
+        else:
+            slot_put(&self.server, index)
+
+    cdef _reindex(self, int size):
+        cdef int *slots = <int *>calloc(size, sizeof(int))
+        if slots == NULL:
+            raise MemoryError
+        free(self.server.slots)
+        self.server.slots = slots
+        self.server.slot_mask = size - 1
+        for index in self.places.values():
+            slot_put(&self.server, index)
+
+    def answer(self, bytes packet, double now, client):
+        """See :meth:`dnsd.hotpath.api.HotPath.answer`."""
+        cdef Request request
+        cdef int length
+        transport, address = client[0], client[1]
+        request.packet = <const uint8_t *>PyBytes_AS_STRING(packet)
+        request.size = PyBytes_GET_SIZE(packet)
+        request.transport = transport
+        request.now = <uint32_t><int64_t>now
+        cdef bytes packed = _packed(address)
+        request.address = <const uint8_t *>PyBytes_AS_STRING(packed)
+        request.address_length = len(packed)
+        length = respond(&self.server, &request, self.scratch, LARGEST)
+        if length == DECLINED:
+            return self.python.answer(packet, now, client)
+        if length == 0:
+            return None
+        return PyBytes_FromStringAndSize(<char *>self.scratch, length)
+
+    def drain(self, int fd):
+        """See :meth:`dnsd.hotpath.api.Draining.drain`."""
+        cdef int turns, received = 0, i, length
+        cdef uint32_t now = <uint32_t><int64_t>time.time()
+        cdef Batch *batch = self.batch
+        for turns in range(TURNS):
+            received = batch_receive(batch, fd)
+            for i in range(received):
+                length = respond(
+                    &self.server, batch_request(batch, i, now), batch_out(batch, i), batch.room
+                )
+                if length == DECLINED:
+                    length = self._declined(i, now)
+                batch_reply(batch, i, length)
+            batch_send(batch, fd, self.server.count)
+            if received < BATCH:
+                break
+        return received == BATCH
+
+    cdef int _declined(self, int i, uint32_t now) except -1:
+        cdef Request *request = &self.batch.requests[i]
+        packet = PyBytes_FromStringAndSize(<char *>request.packet, request.size)
+        family = socket.AF_INET if request.address_length == 4 else socket.AF_INET6
+        packed = PyBytes_FromStringAndSize(<char *>request.address, request.address_length)
+        client = (0, socket.inet_ntop(family, packed))
+        response = self.python.answer(packet, float(now), client)
+        if response is None:
+            return 0
+        memcpy(batch_out(self.batch, i), PyBytes_AS_STRING(response), len(response))
+        return len(response)
+
+
+cdef bytes _packed(str address):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.inet_pton(family, address.partition("%")[0])

@@ -1,0 +1,206 @@
+# Query packets, bounded in work: the twin of dnsd.wire.query and dnsd.wire.opt.
+
+cdef enum:
+    QR = 0x8000
+    AA = 0x0400
+    TC = 0x0200
+    RD_AND_CD = 0x0110
+    NOERROR = 0
+    FORMERR = 1
+    SERVFAIL = 2
+    NXDOMAIN = 3
+    NOTIMP = 4
+    REFUSED = 5
+    BADVERS = 16
+    DECLINED = -2             # the Python twin answers this packet
+    TYPE_OPT = 41
+    TYPE_DS = 43
+    TYPE_TKEY = 249
+    TYPE_TSIG = 250
+    TYPE_IXFR = 251
+    TYPE_AXFR = 252
+    TYPE_MAILB = 253
+    TYPE_MAILA = 254
+    OPTION_NSID = 3
+    OPTION_COOKIE = 10
+    OPTION_KEEPALIVE = 11
+    OPTION_EDE = 15
+    MAX_OPTIONS = 32
+
+
+cdef struct Name:
+    uint8_t lower[256]        # the whole name, ASCII letters in lower case
+    int length
+    int labels
+    uint8_t offsets[128]
+
+
+cdef struct Query:
+    const uint8_t *packet
+    Py_ssize_t size
+    Name name
+    int question              # octets of the question section as asked; 0: none
+    int qtype
+    int qclass
+    bint has_edns
+    int payload
+    int version
+    int edns_flags
+    bint nsid
+    bint keepalive
+    bint bad_cookie
+    const uint8_t *cookie     # NULL: none
+    int cookie_length
+    int counter               # the counter of what was odd
+
+
+cdef uint8_t _lower[256]
+
+
+cdef void lower_init() noexcept nogil:
+    cdef int c
+    for c in range(256):
+        _lower[c] = c + 32 if 65 <= c <= 90 else c
+
+
+cdef inline int n16(const uint8_t *at) noexcept nogil:
+    return at[0] << 8 | at[1]
+
+
+cdef inline int odd(Query *query, int counter, int rcode) noexcept nogil:
+    query.counter = counter
+    return rcode
+
+
+cdef int parse_question(Query *query) noexcept nogil:
+    """Read the question; return its end, or 0 when it is not well formed."""
+    cdef const uint8_t *packet = query.packet
+    cdef Py_ssize_t size = query.size
+    cdef Name *name = &query.name
+    cdef int at = 12, length, i
+    name.labels = 0
+    while True:
+        if at >= size:
+            return 0
+        length = packet[at]
+        if length == 0:
+            break
+        if length > 63 or at + 1 + length > 12 + 254 or at + 1 + length > size:
+            return 0
+        name.offsets[name.labels] = at - 12
+        name.labels += 1
+        name.lower[at - 12] = length
+        for i in range(1, length + 1):
+            name.lower[at - 12 + i] = _lower[packet[at + i]]
+        at += 1 + length
+    name.lower[at - 12] = 0
+    name.length = at - 11
+    if at + 5 > size:
+        return 0
+    query.qtype = n16(packet + at + 1)
+    query.qclass = n16(packet + at + 3)
+    query.question = at - 7
+    return at + 5
+
+
+cdef int skip_name(const Query *query, int at) noexcept nogil:
+    """Return where the name at ``at`` ends, or 0."""
+    cdef int start = at, length
+    while at < query.size and at - start < 255:
+        length = query.packet[at]
+        if length == 0:
+            return at + 1
+        if length >= 0xC0:
+            return at + 2
+        if length > 63:
+            return 0
+        at += 1 + length
+    return 0
+
+
+cdef int parse_options(Query *query, int at, int end) noexcept nogil:
+    cdef int options = 0, code, length
+    cdef const uint8_t *packet = query.packet
+    while at < end:
+        options += 1
+        if options > MAX_OPTIONS or at + 4 > end:
+            return FAULT
+        code = n16(packet + at)
+        length = n16(packet + at + 2)
+        at += 4
+        if at + length > end:
+            return FAULT
+        if code == OPTION_NSID:
+            query.nsid = True
+        elif code == OPTION_KEEPALIVE:
+            query.keepalive = True
+        elif code == OPTION_COOKIE and query.cookie == NULL:
+            query.cookie = packet + at
+            query.cookie_length = length
+            query.bad_cookie = length != 8 and (length < 16 or length > 40)
+        at += length
+    return 0
+
+
+cdef int parse_additional(Query *query, int at, int *rcode) noexcept nogil:
+    """Read the additional record at ``at``; return its end, 0 (see ``rcode``) or DECLINED."""
+    cdef const uint8_t *packet = query.packet
+    cdef bint is_opt = at + 3 <= query.size and (packet[at] | packet[at + 1]) == 0 and (
+        packet[at + 2] == TYPE_OPT
+    )
+    cdef int fixed, end, rtype
+    if is_opt and query.has_edns:
+        rcode[0] = odd(query, C_odd_edns, FORMERR)
+        return 0
+    fixed = skip_name(query, at)
+    if fixed == 0 or fixed + 10 > query.size:
+        rcode[0] = odd(query, C_odd_records, FORMERR)
+        return 0
+    rtype = n16(packet + fixed)
+    end = fixed + 10 + n16(packet + fixed + 8)
+    if end > query.size:
+        rcode[0] = odd(query, C_odd_edns if rtype == TYPE_OPT else C_odd_records, FORMERR)
+        return 0
+    if is_opt:
+        if parse_options(query, fixed + 10, end) == FAULT:
+            query.nsid = query.keepalive = query.bad_cookie = False
+            query.cookie = NULL
+            rcode[0] = odd(query, C_odd_edns, FORMERR)
+            return 0
+        query.has_edns = True
+        query.payload = n16(packet + fixed + 2)
+        query.version = packet[fixed + 5]
+        query.edns_flags = n16(packet + fixed + 6)
+        return end
+    if rtype == TYPE_OPT:
+        rcode[0] = odd(query, C_odd_edns, FORMERR)
+        return 0
+    if rtype == TYPE_TSIG:
+        return DECLINED
+    return end
+
+
+cdef int parse(Query *query) noexcept nogil:
+    """Read a packet with opcode QUERY; return NOERROR, the rcode it deserves, or DECLINED."""
+    cdef const uint8_t *packet = query.packet
+    cdef int qdcount = n16(packet + 4), arcount = n16(packet + 10)
+    cdef int at = 12, rcode = NOERROR, i
+    if qdcount > 1:
+        return odd(query, C_odd_many_questions, FORMERR)
+    if qdcount:
+        at = parse_question(query)
+        if at == 0:
+            return odd(query, C_odd_bad_name, FORMERR)
+        if query.qtype == TYPE_IXFR or query.qtype == TYPE_AXFR:
+            return DECLINED
+    if n16(packet + 6) or n16(packet + 8) or arcount > 2:
+        return odd(query, C_odd_records, FORMERR)
+    for i in range(arcount):
+        at = parse_additional(query, at, &rcode)
+        if at == DECLINED:
+            return DECLINED
+        if at == 0:
+            return rcode
+    if qdcount == 0 and query.cookie == NULL:
+        return odd(query, C_odd_no_question, FORMERR)
+    return NOERROR

@@ -1,0 +1,387 @@
+# One packet in, one packet out: the twin of dnsd.hotpath._python and dnsd.hotpath.blocks.
+
+cdef enum:
+    MAX_SECRETS = 4
+    LARGEST = 65535
+    SMALLEST_UDP = 512
+    MAX_OPT = 11 + 4 + 255 + 6 + 6 + 28
+    TCP = 1
+
+
+cdef struct Server:
+    uint64_t *count
+    Zone *zones
+    int n_zones
+    int *slots                # hash table: index into zones + 1, 0 is empty
+    uint32_t slot_mask
+    uint32_t lengths[256]     # how many zones have an apex of that many octets
+    int udp_payload
+    int nsid_length           # -1: hidden
+    uint8_t nsid[255]
+    int keepalive             # in units of 100 ms
+    int n_secrets
+    uint8_t secrets[MAX_SECRETS][16]
+
+
+cdef struct Request:
+    const uint8_t *packet
+    Py_ssize_t size
+    int transport             # 0 UDP, 1 TCP
+    uint32_t now
+    const uint8_t *address
+    int address_length
+
+
+cdef struct Body:
+    const Zone *zone
+    Block block
+    int pieces
+    uint64_t piece[MAX_PIECES]
+    int rcode
+    int extended_error        # 0: none
+    bint empty                # no block: only header, question and OPT
+
+
+cdef void slot_put(Server *server, int index) noexcept nogil:
+    cdef Zone *zone = &server.zones[index]
+    cdef uint32_t place = crc32(zone.apex, zone.apex_length) & server.slot_mask
+    while server.slots[place]:
+        place = (place + 1) & server.slot_mask
+    server.slots[place] = index + 1
+
+
+cdef const Zone *zone_at(const Server *server, const uint8_t *apex, int length) noexcept nogil:
+    """The zone with exactly that apex, or NULL."""
+    cdef uint32_t place
+    cdef const Zone *zone
+    if server.lengths[length] == 0:
+        return NULL
+    place = crc32(apex, length) & server.slot_mask
+    while server.slots[place]:
+        zone = &server.zones[server.slots[place] - 1]
+        if zone.apex_length == length and memcmp(zone.apex, apex, length) == 0:
+            return zone
+        place = (place + 1) & server.slot_mask
+    return NULL
+
+
+cdef const Zone *zone_of(const Server *server, const Query *query) noexcept nogil:
+    """The deepest zone that holds the query name; for DS the parent's side of a cut."""
+    cdef const Name *name = &query.name
+    cdef const Zone *zone
+    cdef const Zone *found = NULL
+    cdef int level
+    for level in range(name.labels, -1, -1):
+        zone = zone_at(server, suffix(name, level), suffix_length(name, level))
+        if zone == NULL:
+            continue
+        if level < name.labels or query.qtype != TYPE_DS:
+            return zone
+        found = zone
+    return found
+
+
+cdef int lookup(const Zone *zone, const Query *query, Body *body) noexcept nogil:
+    """Find block and pieces for the query; DECLINED when they must be composed or don't fit."""
+    cdef const Name *name = &query.name
+    cdef int signed_ = query.has_edns and query.edns_flags >> 15
+    cdef int qtype = query.qtype, wanted, i
+    cdef Place place
+    cdef Entry entry
+    cdef uint64_t at
+    if search(zone, name, &place) == FAULT:
+        return DECLINED
+    if place.entry == 0:
+        if read_entry(zone, place.encloser, &entry) == FAULT or entry.flags & CUT == 0:
+            if entry.flags:
+                return DECLINED
+            at = zone.nxdomain[signed_]
+        else:
+            # below a cut even DS is the child's: type 0 picks the referral
+            place.entry = place.encloser
+            at = block_for(zone, &entry, 0, signed_)
+    elif read_entry(zone, place.entry, &entry) == FAULT:
+        return DECLINED
+    else:
+        at = block_for(zone, &entry, qtype, signed_)
+    if read_block(zone, at, &body.block) == FAULT:
+        return DECLINED
+    body.zone = zone
+    body.rcode = body.block.rcode
+    body.pieces = 0
+    for i in range(body.block.n_pieces):
+        body.pieces = add_piece(
+            body.piece, body.pieces, <int64_t>u32(body.block.pieces + 4 * i) * 8
+        )
+        if body.pieces < 0:
+            return DECLINED
+    wanted = body.block.proof_expanded if place.expanded else body.block.proof
+    if wanted:
+        body.pieces = prove(zone, name, &place, wanted, body.piece, body.pieces)
+        if body.pieces < 0:
+            return DECLINED
+    if body.pieces and body.block.flags & COMPOSE:
+        return DECLINED
+    return NOERROR
+
+
+cdef inline void p16(uint8_t *at, int value) noexcept nogil:
+    at[0] = value >> 8 & 0xFF
+    at[1] = value & 0xFF
+
+
+cdef inline void p32(uint8_t *at, uint32_t value) noexcept nogil:
+    p16(at, value >> 16)
+    p16(at + 2, value & 0xFFFF)
+
+
+cdef int write_cookie(Server *server, const Request *request, const Query *query, uint8_t *out) noexcept nogil:
+    """Write client and server cookie (RFC 9018) to ``out``; return their length."""
+    cdef uint8_t message[32]
+    cdef uint64_t digest
+    cdef int32_t age
+    cdef int i
+    cdef const uint8_t *sent = query.cookie
+    memcpy(message + 16, request.address, request.address_length)
+    if query.cookie_length == 24 and sent[8] == 1:
+        age = <int32_t>(request.now - (<uint32_t>n16(sent + 12) << 16 | <uint32_t>n16(sent + 14)))
+        if -300 <= age <= 3600:
+            memcpy(message, sent, 16)
+            for i in range(server.n_secrets):
+                digest = siphash24(server.secrets[i], message, 16 + request.address_length)
+                if memcmp(&digest, sent + 16, 8) == 0:
+                    server.count[C_cookies_valid] += 1
+                    if age <= 1800:
+                        memcpy(out, sent, 24)
+                        return 24
+                    break
+    memcpy(message, sent, 8)
+    memset(message + 8, 0, 4)
+    message[8] = 1
+    p32(message + 12, request.now)
+    digest = siphash24(server.secrets[0], message, 16 + request.address_length)
+    memcpy(out, message, 16)
+    memcpy(out + 16, &digest, 8)
+    return 24
+
+
+cdef int write_opt(
+    Server *server, const Request *request, const Query *query, const Body *body, uint8_t *out
+) noexcept nogil:
+    """Write the response's OPT record, at most MAX_OPT octets; return its length."""
+    cdef int at = 11
+    out[0] = 0
+    p16(out + 1, TYPE_OPT)
+    p16(out + 3, server.udp_payload)
+    out[5] = body.rcode >> 4
+    out[6] = 0
+    p16(out + 7, query.edns_flags & 0x8000)
+    if body.extended_error:
+        p16(out + at, OPTION_EDE)
+        p16(out + at + 2, 2)
+        p16(out + at + 4, body.extended_error)
+        at += 6
+    if query.nsid and server.nsid_length >= 0:
+        p16(out + at, OPTION_NSID)
+        p16(out + at + 2, server.nsid_length)
+        memcpy(out + at + 4, server.nsid, server.nsid_length)
+        at += 4 + server.nsid_length
+    if query.keepalive and request.transport == TCP:
+        p16(out + at, OPTION_KEEPALIVE)
+        p16(out + at + 2, 2)
+        p16(out + at + 4, server.keepalive)
+        at += 6
+    if query.cookie != NULL and server.n_secrets and not query.bad_cookie:
+        p16(out + at, OPTION_COOKIE)
+        p16(out + at + 2, write_cookie(server, request, query, out + at + 4))
+        at += 28
+    p16(out + 9, at - 11)
+    return at
+
+
+cdef void move(const Block *block, uint8_t *out, int end, int gap_at, int gap, int delta, int front) noexcept nogil:
+    """Move the pointers of a body that was copied to ``out`` with ``gap`` octets at ``gap_at``.
+
+    Only pointers before ``end`` (of the body) were copied.
+    """
+    cdef int i, place, target, shift
+    cdef int start = 12 + block.base + 4
+    cdef uint8_t *at
+    for i in range(block.n_pointers):
+        place = u16(block.pointers + 2 * i)
+        if place + 1 >= end:
+            continue
+        at = out + place + (gap if place >= gap_at else 0)
+        target = n16(at) & 0x3FFF
+        shift = delta
+        if target >= start:
+            shift += front
+            if target >= start + block.split:
+                shift += gap
+        p16(at, 0xC000 | (target + shift))
+
+
+cdef int write_body(const Query *query, const Body *body, int room, uint8_t *out, int *arcount, int *nscount) noexcept nogil:
+    """Write what fits in ``room`` octets; return the length, -1 to truncate, DECLINED if broken."""
+    cdef const Block *block = &body.block
+    cdef Block piece
+    cdef int inserted = 0, end = block.length, i, count, longest
+    cdef int qname_length = query.name.length
+    cdef uint8_t *at
+    nscount[0] = block.nscount
+    arcount[0] = block.arcount
+    for i in range(body.pieces):
+        if read_block(body.zone, body.piece[i], &piece) == FAULT:
+            return DECLINED
+        inserted += piece.length
+        nscount[0] += piece.nscount
+    longest = u16(block.optional + 4 * (block.n_optional - 1)) if block.n_optional else end
+    for i in range(block.n_optional - 1, -1, -1):
+        count = u16(block.optional + 4 * i)
+        if count + inserted <= room:
+            if count < block.split or count > longest:
+                return DECLINED
+            end = count
+            arcount[0] = u16(block.optional + 4 * i + 2)
+            break
+    if end + inserted > room:
+        return -1
+    memcpy(out, block.body, block.split)
+    at = out + block.split
+    for i in range(body.pieces):
+        read_block(body.zone, body.piece[i], &piece)
+        memcpy(at, piece.body, piece.length)
+        move(&piece, at, piece.length, 0, 0, qname_length - piece.base, <int>(at - out))
+        at += piece.length
+    memcpy(at, block.body + block.split, end - block.split)
+    if block.n_pointers:
+        move(block, out, end, block.split, inserted, qname_length - block.base, 0)
+    return end + inserted
+
+
+cdef int write_message(Server *server, const Request *request, const Query *query, const Body *body, uint8_t *out, int room) noexcept nogil:
+    """Write the response; return its length or DECLINED (nothing has been counted then)."""
+    cdef uint8_t record[MAX_OPT]
+    cdef int opt_length = 0, limit = LARGEST, at, length = 0
+    cdef int ancount = 0, nscount = 0, arcount = 0
+    cdef int asked = n16(request.packet + 2)
+    cdef int flags = QR | (asked & 0x7800) | (asked & RD_AND_CD) | (body.rcode & 0xF)
+    if query.has_edns:
+        opt_length = write_opt(server, request, query, body, record)
+    if request.transport != TCP:
+        limit = SMALLEST_UDP
+        if query.has_edns:
+            limit = max(SMALLEST_UDP, min(query.payload, server.udp_payload))
+    memcpy(out, request.packet, 2)
+    memcpy(out + 12, request.packet + 12, query.question)
+    at = 12 + query.question
+    if not body.empty:
+        if body.block.flags & AUTHORITATIVE:
+            flags |= AA
+        ancount = body.block.ancount
+        length = write_body(
+            query, body, min(limit, room) - at - opt_length, out + at, &arcount, &nscount
+        )
+        if length == DECLINED:
+            return DECLINED
+    elif limit < at + opt_length:
+        length = -1
+    if length < 0:
+        server.count[C_truncated] += 1
+        flags |= TC
+        length = ancount = nscount = arcount = 0
+    memcpy(out + at + length, record, opt_length)
+    p16(out + 2, flags)
+    p16(out + 4, query.question != 0)
+    p16(out + 6, ancount)
+    p16(out + 8, nscount)
+    p16(out + 10, arcount + (opt_length != 0))
+    return at + length + opt_length
+
+
+cdef int decide(Server *server, const Request *request, Query *query, Body *body) noexcept nogil:
+    """Work out the body; return NOERROR or DECLINED. Odd packets leave their counter in query."""
+    cdef int opcode = request.packet[2] >> 3 & 15
+    cdef const Zone *zone
+    body.empty = True
+    body.extended_error = 0
+    if opcode == 4 or opcode == 5:
+        if n16(request.packet + 4) == 1:
+            parse_question(query)
+        body.rcode = odd(query, C_odd_notify if opcode == 4 else C_odd_update, REFUSED)
+        return NOERROR
+    if opcode:
+        body.rcode = odd(query, C_odd_opcode, NOTIMP)
+        return NOERROR
+    body.rcode = parse(query)
+    if body.rcode:
+        return DECLINED if body.rcode == DECLINED else NOERROR
+    if query.has_edns and query.version:
+        body.rcode = odd(query, C_odd_edns_version, BADVERS)
+    elif query.has_edns and query.bad_cookie:
+        body.rcode = odd(query, C_odd_cookie, FORMERR)
+    elif query.question == 0:
+        body.rcode = NOERROR
+    elif query.qclass == 3:
+        return DECLINED
+    elif query.qclass != 1:
+        body.rcode = odd(query, C_odd_class, REFUSED)
+    elif query.qtype == 0 or query.qtype == TYPE_OPT or TYPE_TKEY <= query.qtype <= TYPE_MAILA:
+        body.rcode = odd(query, C_odd_meta_type, FORMERR)
+    else:
+        zone = zone_of(server, query)
+        if zone == NULL:
+            body.extended_error = 20
+            body.rcode = odd(query, C_not_authoritative, REFUSED)
+        elif zone.image == NULL:
+            body.extended_error = 14
+            body.rcode = odd(query, C_not_ready, SERVFAIL)
+        else:
+            body.empty = False
+            return lookup(zone, query, body)
+    return NOERROR
+
+
+cdef void count_query(Server *server, const Request *request, const Query *query, const Body *body) noexcept nogil:
+    """Count what the readable twin counts for the same packet."""
+    cdef uint64_t *count = server.count
+    cdef bint parsed = query.counter < 0 or query.counter in (
+        C_odd_class, C_odd_meta_type, C_not_authoritative, C_not_ready
+    )
+    count[C_queries + request.transport] += 1
+    count[C_responses + request.transport] += 1
+    count[C_rcode + min(body.rcode, LAST_RCODE)] += 1
+    if query.counter >= 0:
+        count[query.counter] += 1
+    if query.has_edns and (
+        parsed or query.counter == C_odd_edns_version or query.counter == C_odd_cookie
+    ):
+        count[C_edns] += 1
+        if parsed:
+            count[C_dnssec_ok] += query.edns_flags >> 15
+    if parsed and query.question:
+        count[_qtype_counter[query.qtype] if query.qtype < 512 else C_qtype_other] += 1
+
+
+cdef int respond(Server *server, const Request *request, uint8_t *out, int room) noexcept nogil:
+    """Answer one packet into ``out``; return the length, 0 for no answer, or DECLINED."""
+    cdef Query query
+    cdef Body body
+    cdef int length
+    if request.size < 12 or request.packet[2] & 0x80:
+        server.count[C_queries + request.transport] += 1
+        server.count[C_drop_short if request.size < 12 else C_drop_response] += 1
+        return 0
+    query.packet = request.packet
+    query.size = request.size
+    query.question = query.qtype = query.qclass = 0
+    query.payload = query.version = query.edns_flags = 0
+    query.has_edns = query.nsid = query.keepalive = query.bad_cookie = False
+    query.cookie = NULL
+    query.counter = -1
+    if decide(server, request, &query, &body) == DECLINED:
+        return DECLINED
+    length = write_message(server, request, &query, &body, out, room)
+    if length != DECLINED:
+        count_query(server, request, &query, &body)
+    return length
