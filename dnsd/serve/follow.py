@@ -58,6 +58,7 @@ class Follower:
         self._waiting: deque[Entry] = deque()
         self._epoch = 0
         self._generation = 0
+        self._damaged = 0
         self._fault = ""
 
     def beat(self) -> None:
@@ -68,10 +69,17 @@ class Follower:
         epoch = self._control[ControlCells.EPOCH]
         if self._waiting or (epoch, generation) == (self._epoch, self._generation):
             return
+        if epoch == self._damaged:
+            return
         try:
             self._waiting.extend(self._journal.entries(epoch))
-        except (StateError, OSError) as error:
-            self._complain(str(error))
+        except StateError as error:
+            # Its next lines make no sense without the damaged one: only a new epoch helps.
+            self._damaged = epoch
+            self._complain(error)
+            return
+        except OSError as error:
+            self._complain(error)
             return
         if self._control[ControlCells.EPOCH] != epoch:
             # The file may have gone before it was read. What was read of it stays valid.
@@ -80,18 +88,18 @@ class Follower:
         self._epoch, self._generation = epoch, generation
         self._put_some()
 
-    def _complain(self, fault: str) -> None:
-        """Log ``fault`` once, however often it is met."""
-        if fault != self._fault:
-            _log.error("%s; this worker serves what it has", fault)
-        self._fault = fault
+    def _complain(self, error: Exception) -> None:
+        """Log ``error`` once, however often it is met."""
+        if str(error) != self._fault:
+            _log.error("%s; this worker serves what it has", error)
+        self._fault = str(error)
 
     def _put_some(self) -> None:
         """Put zones in place for a while; acknowledge when none waits any more."""
         until = time.monotonic() + SLICE
         while self._waiting:
             self._put(self._waiting.popleft())
-            if time.monotonic() > until:
+            if self._waiting and time.monotonic() > until:
                 self._later(self._put_some)
                 return
         self._close_replaced()

@@ -1,0 +1,249 @@
+"""A worker follows the journal: zones put, kept, dropped, and each generation acknowledged."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dnsd import compile as compiler
+from dnsd.image import journal, store
+from dnsd.image.journal import Drop, JournalWriter, Put
+from dnsd.image.state import ControlCells, StateVector, WorkerCells
+from dnsd.serve import follow
+from dnsd.serve.follow import Follower
+from dnsd.wire import name
+from dnsd.zone.load import load_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dnsd.image.journal import Entry
+    from dnsd.image.store import Image
+
+ONE, TWO = name.from_text("one.example."), name.from_text("two.example.")
+
+
+class Zones:
+    """A hot path that only remembers its zones' serials (None: not loaded)."""
+
+    def __init__(self) -> None:
+        self.serials: dict[bytes, int | None] = {}
+        self.images: list[Image] = []
+
+    def answer(self, packet: bytes, now: float, client: Any) -> bytes | None:
+        raise AssertionError((packet, now, client))
+
+    def put_zone(self, apex: bytes, image: Image | None) -> None:
+        self.serials[apex] = None if image is None else image.serial
+        if image is not None:
+            self.images.append(image)
+
+    def drop_zone(self, apex: bytes) -> None:
+        del self.serials[apex]
+
+
+class Scene:
+    """Control's side of the journal, and a follower that reads it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        (directory / journal.IMAGES).mkdir()
+        self.state = StateVector.create(1)
+        self.head = self.state.worker(0)
+        self.zones = Zones()
+        self.later: list[Callable[[], None]] = []
+        self.current: list[int] = []
+        self.follower = self.another()
+
+    def another(self) -> Follower:
+        return Follower(
+            self.directory,
+            self.state.control,
+            self.head,
+            self.zones,
+            self.later.append,
+            lambda: self.current.append(self.acknowledged),
+        )
+
+    @property
+    def acknowledged(self) -> int:
+        return int(self.head[WorkerCells.GENERATION])
+
+    def image(self, apex: bytes, serial: int) -> str:
+        """Save an image, and return the name of its file."""
+        text = f"@ 300 IN SOA ns host {serial} 2 3 4 5\n@ 300 IN NS ns\nns 300 IN A 192.0.2.1\n"
+        zone = load_text(name.to_text(apex), text).zone
+        assert zone
+        path = self.directory / journal.IMAGES / f"{apex.hex()}-{serial}"
+        store.save(path, compiler.build(zone))
+        return path.name
+
+    def publish(self, *entries: Entry) -> None:
+        self.writer.append(entries)
+        self.state.control[ControlCells.GENERATION] += 1
+
+    def begin(self, state: dict[bytes, str | None]) -> None:
+        """Start control anew: an epoch whose journal begins with ``state``."""
+        epoch = int(self.state.control[ControlCells.EPOCH]) + 1
+        self.writer = JournalWriter(self.directory, epoch, state)
+        self.state.control[ControlCells.EPOCH] = epoch
+        self.state.control[ControlCells.GENERATION] += 1
+
+    def run(self) -> None:
+        """Beat, and do what has been put off."""
+        self.follower.beat()
+        while self.later:
+            self.later.pop(0)()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_follow_nothing_published_is_not_current(scene: Scene) -> None:
+    scene.run()
+    assert (scene.acknowledged, scene.current) == (0, [])
+
+
+def test_follow_put_replace_unload_drop(scene: Scene) -> None:
+    scene.begin({ONE: scene.image(ONE, 1), TWO: None})
+    scene.run()
+    assert scene.zones.serials == {ONE: 1, TWO: None}
+    scene.publish(Put(ONE, scene.image(ONE, 2)), Put(TWO, scene.image(TWO, 7)))
+    scene.run()
+    assert scene.zones.serials == {ONE: 2, TWO: 7}
+    scene.publish(Put(ONE, None), Drop(TWO))
+    scene.run()
+    assert scene.zones.serials == {ONE: None}
+    assert (scene.acknowledged, scene.current) == (3, [1, 2, 3])
+    scene.run()
+    assert scene.current == [1, 2, 3]
+
+
+def test_follow_new_epoch_replaces_the_set(scene: Scene) -> None:
+    kept = scene.image(ONE, 1)
+    scene.begin({ONE: kept, TWO: scene.image(TWO, 1)})
+    scene.run()
+    scene.begin({ONE: kept})
+    scene.run()
+    assert scene.zones.serials == {ONE: 1}
+    assert len(scene.zones.images) == 2, "an image in place is not mapped again"
+    assert scene.acknowledged == 2
+
+
+def test_follow_replaced_images_are_unmapped_when_nobody_uses_them(scene: Scene) -> None:
+    scene.begin({ONE: scene.image(ONE, 1)})
+    scene.run()
+    (first,) = scene.zones.images
+    in_use = memoryview(first.buffer)
+    scene.publish(Put(ONE, scene.image(ONE, 2)))
+    scene.run()
+    assert not first.buffer.closed  # type: ignore[union-attr]
+    in_use.release()
+    scene.publish(Put(TWO, None))
+    scene.run()
+    assert first.buffer.closed  # type: ignore[union-attr]
+    assert not scene.zones.images[1].buffer.closed  # type: ignore[union-attr]
+
+
+def test_follow_image_that_cannot_be_opened(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.begin({ONE: scene.image(ONE, 1)})
+    scene.run()
+    damaged = scene.directory / journal.IMAGES / "damaged"
+    damaged.write_bytes(b"no image")
+    with caplog.at_level(logging.ERROR):
+        scene.publish(Put(ONE, "gone"), Put(TWO, "damaged"))
+        scene.run()
+    assert scene.zones.serials == {ONE: 1, TWO: None}
+    assert scene.acknowledged == 2
+    assert len(caplog.messages) == 2
+    assert str(damaged) in caplog.messages[1]
+    scene.publish(Put(ONE, scene.image(ONE, 3)))
+    scene.run()
+    assert scene.zones.serials == {ONE: 3, TWO: None}
+
+
+def test_follow_image_of_another_zone_is_not_served(scene: Scene) -> None:
+    scene.begin({ONE: scene.image(TWO, 1)})
+    scene.run()
+    assert scene.zones.serials == {ONE: None}
+
+
+def test_follow_damaged_journal_is_said_once_and_nothing_changes(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.begin({ONE: scene.image(ONE, 1)})
+    scene.run()
+    with scene.writer.path.open("ab") as file:
+        file.write(b"nonsense\n")
+    scene.state.control[ControlCells.GENERATION] += 1
+    with caplog.at_level(logging.ERROR):
+        scene.run()
+        scene.publish(Put(ONE, None))
+        scene.run()
+    assert (scene.zones.serials, scene.acknowledged) == ({ONE: 1}, 1)
+    assert len(caplog.messages) == 1
+    scene.begin({ONE: scene.image(ONE, 2)})
+    scene.run()
+    assert (scene.zones.serials, scene.acknowledged) == ({ONE: 2}, 4)
+
+
+def test_follow_epoch_that_ends_while_it_is_read_is_not_acknowledged(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.begin({ONE: scene.image(ONE, 1)})
+    scene.run()
+    scene.publish(Put(ONE, scene.image(ONE, 2)))
+    entries = journal.JournalReader.entries
+
+    def control_restarts(reader: journal.JournalReader, epoch: int) -> list[Entry]:
+        monkeypatch.undo()
+        scene.writer.path.unlink()
+        scene.begin({ONE: scene.image(ONE, 3)})
+        return entries(reader, epoch)
+
+    monkeypatch.setattr(journal.JournalReader, "entries", control_restarts)
+    scene.run()
+    assert scene.acknowledged == 1
+    scene.run()
+    assert (scene.zones.serials, scene.acknowledged) == ({ONE: 3}, 3)
+
+
+def test_follow_many_zones_are_put_in_place_a_few_at_a_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter(range(1000))
+    monkeypatch.setattr(time, "monotonic", lambda: next(times) * follow.SLICE)
+    apexes = [name.from_text(f"zone{number}.example.") for number in range(10)]
+    scene.begin(dict.fromkeys(apexes))
+    scene.follower.beat()
+    turns = 0
+    while scene.later:
+        assert scene.acknowledged == 0
+        assert len(scene.zones.serials) < len(apexes) or turns
+        (again,) = scene.later
+        scene.later.clear()
+        scene.publish(Put(ONE, None))  # more in the meantime changes nothing
+        scene.follower.beat()
+        again()
+        turns += 1
+    assert turns >= 4
+    assert (len(scene.zones.serials), scene.acknowledged) == (len(apexes), 1)
+    scene.run()
+    assert ONE in scene.zones.serials
+    assert scene.acknowledged == turns + 1
+
+
+def test_follow_successor_acknowledges_what_its_predecessor_had(scene: Scene) -> None:
+    scene.begin({ONE: scene.image(ONE, 1)})
+    scene.run()
+    scene.zones.serials.clear()
+    scene.head[WorkerCells.GENERATION] = 0
+    scene.follower = scene.another()
+    scene.run()
+    assert (scene.zones.serials, scene.acknowledged) == ({ONE: 1}, 1)
