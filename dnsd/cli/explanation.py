@@ -144,10 +144,18 @@ def _remarks(question: Question, seen: view.View, answer: Answer) -> Iterator[Re
     if question.rtype == dns.rdatatype.ANY and not negative:
         yield Reason("ANY", "is answered with one RRset of the name (RFC 8482)")
     signed = seen.rrset(seen.apex, dns.rdatatype.DNSKEY) is not None
+    if signed and question.do and StepKind.CUT in kinds:
+        yield _security(answer)
     if question.do and not signed:
         yield Reason("signatures", "the zone is not signed")
-    elif not question.do and signed:
+    elif signed and not question.do:
         yield Reason("signatures", "the zone is signed; --do shows signatures and proofs")
+
+
+def _security(answer: Answer) -> Reason:
+    if any(rrset.rtype == dns.rdatatype.DS for rrset in answer.authority):
+        return Reason("signatures", "the zone below is signed, by the keys that DS names")
+    return Reason("signatures", "the zone below is not signed: that it has no DS is proved")
 
 
 def sizes(path: HotPath, question: Question, whole: Response, udp_payload: int) -> Iterator[Reason]:
