@@ -41,7 +41,7 @@ _DEFAULTS = Limits()
 _SIG, _KEY, _NXT = 24, 25, 30
 _BESIDE_CNAME = frozenset((CNAME, NSEC, _SIG, _KEY, _NXT))
 _GLUE = frozenset((A, AAAA))
-_AT_CUT = _GLUE | {NS, DS, NSEC, NSEC3}
+_AT_CUT = _GLUE | {NS, DS, NSEC, NSEC3, DNAME}
 
 _MAX_MESSAGE = 65535
 _FIXED = 12 + 4 + 11

@@ -49,9 +49,9 @@ def check_signed(
     yield from _check_ds(zone, structure)
     yield from _check_signatures(zone, now)
     yield from _check_parameters(zone, limits)
+    yield from _check_denial(zone, structure)
     if DNSKEY in zone.nodes.get(zone.apex, {}):
         yield from _check_unsigned(zone, structure)
-        yield from _check_denial(zone, structure)
 
 
 def _check_ds(zone: Zone, structure: Structure) -> Iterator[Finding]:
@@ -172,12 +172,12 @@ def _check_unsigned(zone: Zone, structure: Structure) -> Iterator[Finding]:
 
 
 def _check_denial(zone: Zone, structure: Structure) -> Iterator[Finding]:
-    apex = zone.nodes[zone.apex]
+    apex = zone.nodes.get(zone.apex, {})
     chain = [owner for owner, types in zone.nodes.items() if NSEC3 in types]
     parameters = apex.get(NSEC3PARAM)
     if NSEC in apex:
         yield from _check_nsec(zone, structure)
-    elif not chain:
+    elif not chain and (DNSKEY in apex or parameters):
         yield warning_at(
             parameters or apex[DNSKEY],
             "denial-missing",

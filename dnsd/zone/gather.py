@@ -98,8 +98,8 @@ class Gatherer:
             record.file,
             record.line,
             "duplicate-record",
-            f"{_what(record)} record stands here a second time (first on line "
-            f"{growing.first.line} of {growing.first.file}): remove one",
+            f"{_what(record)} record stands here a second time (first "
+            f"{_where(growing.first, record)}): remove one",
         )
 
     def _second(self, first: RRset, record: RRset) -> None:
@@ -108,8 +108,8 @@ class Gatherer:
             record.file,
             record.line,
             f"multiple-{kind.lower()}",
-            f"{_what(record)} record is the second one, the first is on line {first.line} "
-            f"of {first.file}: a name can have only one {kind}, remove the other",
+            f"{_what(record)} record is the second one, the first is {_where(first, record)}: "
+            f"a name can have only one {kind}, remove the other",
         )
 
     def _overfull(self, growing: _Growing, record: RRset) -> None:
@@ -168,6 +168,11 @@ def canonical(rtype: int, rdata: bytes) -> bytes:
     for _ in range(number):
         end = name_end(rdata, end)
     return rdata[:start] + rdata[start:end].lower() + rdata[end:]
+
+
+def _where(first: RRset, record: RRset) -> str:
+    elsewhere = "" if first.file == record.file else f" of {first.file}"
+    return f"on line {first.line}{elsewhere}"
 
 
 def _what(record: RRset) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from dnsd.zone.names import shown
+
 _MAX = (1 << 31) - 1
 _MAX_WIDTH = 127
 _RANGE = re.compile(r"([0-9]{1,10})-([0-9]{1,10})(?:/([0-9]{1,10}))?")
@@ -30,7 +32,7 @@ def parse_range(text: str, limit: int) -> range:
     start, stop, step = (int(n or 1) for n in found.groups()) if found else (1, 0, 1)
     if not (start <= stop <= _MAX and 0 < step <= _MAX):
         raise BadGenerate(
-            f"'{text}' is not a range for $GENERATE: write START-STOP or START-STOP/STEP"
+            f"'{shown(text)}' is not a range for $GENERATE: write START-STOP or START-STOP/STEP"
         )
     numbers = range(start, stop + 1, step)
     if len(numbers) > limit:
@@ -55,7 +57,7 @@ def _replace(template: str, part: re.Match[str], number: int) -> str:
     if text == "$":
         if template.startswith("{", part.end()):
             raise BadGenerate(
-                f"'{template}' has a wrong modifier: write ${{OFFSET,WIDTH,BASE}} "
+                f"'{shown(template)}' has a wrong modifier: write ${{OFFSET,WIDTH,BASE}} "
                 "with a base out of d, o, x, X, n, N"
             )
         return str(number)

@@ -55,11 +55,10 @@ def word(token: Token) -> str:
 
 def bad_ttl(text: str) -> Wrong:
     """Return the fault of a text that is not a TTL."""
-    return Wrong(
-        "bad-ttl",
-        f"'{shown(text)}' is not a TTL: write seconds from 0 to 2147483647, or units as in 1h30m, "
-        "and begin the line with white space if the owner was to be left out",
-    )
+    message = f"'{shown(text)}' is not a TTL: write seconds from 0 to 2147483647, or 1h30m"
+    if not text.isdigit():
+        message += "; begin the line with white space if the owner was to be left out"
+    return Wrong("bad-ttl", message)
 
 
 def _type(text: str) -> int:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dnsd.wire.name import from_text, lower
-from dnsd.wire.rdata import NS, SOA
 from dnsd.zone.check import check_zone
 from dnsd.zone.findings import Severity
 from dnsd.zone.gather import Gatherer
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadResult", "Source", "load_text", "load_zone"]
 
 _DEFAULTS = Limits()
+_ABSENCES = ("missing-soa", "missing-ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +91,22 @@ class _Loading:
         reader = Reader(self._gatherer, self._limits, self.report, self.sources)
         reader.read(data, self._name, path)
         zone = self._gatherer.finish()
-        self._check(zone, reader.broken, time.time() if now is None else now)
+        if reader.complete:
+            self._check(zone, time.time() if now is None else now)
         if self.report.errors:
             return self.failed()
         findings = self.report.findings(self._name)
         return LoadResult(zone, findings, tuple(self.sources.read), self._gatherer.records)
 
-    def _check(self, zone: Zone, broken: set[tuple[bytes, int]], now: float) -> None:
-        """Check the zone as a whole, without blaming it for what was only misread."""
+    def _check(self, zone: Zone, now: float) -> None:
+        """Check the zone as a whole.
+
+        Where records could not be read, nothing is said that they might have set right.
+        """
         torn = self.report.errors > 0
-        missing = {"missing-soa": (zone.apex, SOA), "missing-ns": (zone.apex, NS)}
         for finding in check_zone(zone, Structure(zone), self._name, now, self._limits):
-            if torn and finding.severity is Severity.WARNING:
-                continue
-            if missing.get(finding.code) not in broken:
+            is_conflict = finding.severity is Severity.ERROR and finding.code not in _ABSENCES
+            if is_conflict or not torn:
                 self.report.add(finding)
 
     def failed(self) -> LoadResult:

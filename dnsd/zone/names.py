@@ -14,6 +14,8 @@ import dns.name
 
 from dnsd.wire.name import MAX_NAME, from_text
 
+_MAX_TEXT = 4 * MAX_NAME
+"""Each octet may be written as \\DDD."""
 _FINAL_DOT = re.compile(r"(?s)(?:[^\\]|\\.)*\.")
 _LDH = re.compile(rb"[0-9A-Za-z-]{1,63}")
 _DISPUTED = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
@@ -30,6 +32,8 @@ def parse_name(text: str, origin: bytes) -> bytes:
         return origin
     if not text:
         raise BadName("the name is empty: write @ for the origin, or a dot for the root")
+    if len(text) > _MAX_TEXT:
+        raise BadName(f"the name '{shown(text)}' is longer than 255 octets: shorten it")
     ascii_text = text if text.isascii() else _to_ascii(text)
     try:
         name = from_text(ascii_text)

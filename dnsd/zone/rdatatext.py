@@ -19,8 +19,8 @@ import dns.rdatatype
 from dns.tokenizer import EOF, IDENTIFIER, QUOTED_STRING, WHITESPACE, Tokenizer
 from dns.tokenizer import Token as DnsToken
 
-from dnsd.wire.name import MAX_LABEL, MAX_NAME, labels
-from dnsd.wire.rdata import COMPRESSIBLE, OPT
+from dnsd.wire.name import labels
+from dnsd.wire.rdata import OPT
 from dnsd.zone.names import BadName, parse_name, shown
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from dnsd.zone.scan import Token
 
+_MAX_MNEMONIC = 32
 MAX_RDATA = 0xFFFF
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _META = frozenset((0, OPT, *range(128, 256)))
@@ -38,9 +39,13 @@ class BadRdata(ValueError):
     """Data that is not right for its type; ``str()`` says why and what to do."""
 
 
-@lru_cache(maxsize=1024)
 def parse_type(text: str) -> int | None:
     """Return the number of the type ``text`` (``A``, ``TYPE65280``), None when there is none."""
+    return _parse_type(text) if len(text) <= _MAX_MNEMONIC else None
+
+
+@lru_cache(maxsize=1024)
+def _parse_type(text: str) -> int | None:
     try:
         return int(dns.rdatatype.from_text(text))
     except (dns.exception.DNSException, ValueError):
@@ -64,8 +69,9 @@ def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
     kind = dns.rdatatype.RdataType.make(rtype)
     feed = _Feed(tokens, origin)
     try:
-        parsed = dns.rdata.from_text(dns.rdataclass.IN, kind, feed, dns.name.root, relativize=False)
-        rdata = parsed.to_wire()
+        rdata = dns.rdata.from_text(
+            dns.rdataclass.IN, kind, feed, dns.name.root, relativize=False
+        ).to_wire()
     except Exception as error:
         # dnspython raises whatever its helpers do: ValueError, binascii.Error, struct.error...
         if isinstance(error.__cause__, BadName):
@@ -77,27 +83,7 @@ def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
         raise BadRdata(
             f"the data of the {type_name(rtype)} record is longer than 65535 octets: shorten it"
         )
-    if isinstance(parsed, dns.rdata.GenericRdata) and not _is_well_formed(rtype, rdata):
-        raise BadRdata(f"the data of the {type_name(rtype)} record is not made of domain names")
     return rdata
-
-
-def _is_well_formed(rtype: int, rdata: bytes) -> bool:
-    """Tell whether data dnspython knows nothing about has the names its type promises.
-
-    Answers compress the names of the types of RFC 1035, the long forgotten ones too.
-    """
-    if rtype not in COMPRESSIBLE:
-        return True
-    at, number = COMPRESSIBLE[rtype]
-    for _ in range(number):
-        start, length = at, 1
-        while length:
-            length = rdata[at] if at < len(rdata) else MAX_LABEL + 1
-            at += 1 + length
-            if length > MAX_LABEL or at - start > MAX_NAME:
-                return False
-    return at == len(rdata)
 
 
 class _Token(DnsToken):
@@ -134,6 +120,13 @@ class _Feed(Tokenizer):
             return DnsToken(WHITESPACE, " ")
         return _Token(token)
 
+    def get_eol_as_token(self) -> DnsToken:
+        """Return the end of the record, or say what stands there in its place."""
+        token = self.get()
+        if not token.is_eol_or_eof():
+            raise ValueError(f"'{token.value}' is more than is expected")
+        return token
+
     def as_name(
         self,
         token: DnsToken,
@@ -150,7 +143,7 @@ class _Feed(Tokenizer):
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    if not text or text == dns.exception.SyntaxError.__doc__:
+    if text in _SAYS_NOTHING:
         return ""
     return f": {shown(text.encode('latin-1', 'replace').decode('latin-1'))}"
 
@@ -159,8 +152,15 @@ def _hint(rtype: int) -> str:
     example = _EXAMPLES.get(type_name(rtype))
     if example:
         return f" (write for example: {type_name(rtype)} {example})"
-    return r" (any record can be written as \# LENGTH HEX, RFC 3597)"
+    return r" (it can be written as \# LENGTH HEX, RFC 3597)"
 
+
+_SAYS_NOTHING = (
+    "",
+    dns.exception.SyntaxError.__doc__,
+    # The hint says it better.
+    r"generic rdata does not start with \#",
+)
 
 _EXAMPLES = {
     "A": "192.0.2.1",

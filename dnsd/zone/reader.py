@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from dnsd.zone.limits import Limits
     from dnsd.zone.report import Report
 
+_UTF16 = ("\xff\xfe", "\xfe\xff")
+_MAX_TEMPLATE = 4096
 _ESCAPE = re.compile(r"\\([0-9]{3}|.)", re.DOTALL)
 
 _USAGE = {
@@ -78,8 +80,6 @@ class Reader:
     def __init__(
         self, gatherer: Gatherer, limits: Limits, report: Report, sources: Sources
     ) -> None:
-        self.broken: set[tuple[bytes, int]] = set()
-        """Owner and type of records whose data could not be read."""
         self._apex = gatherer.zone.apex
         self._gatherer = gatherer
         self._limits = limits
@@ -89,7 +89,8 @@ class Reader:
         self._soa_minimum: int | None = None
         self._told_minimum = False
         self._generated = 0
-        self._full = False
+        self.complete = True
+        """Whether all of the text was read."""
 
     def read(self, data: bytes, name: str, path: Path | None) -> None:
         """Read the zone file; ``path`` is where it stands, if anywhere."""
@@ -100,7 +101,11 @@ class Reader:
     def _read(self, file: _File) -> None:
         self._gatherer.file = file.name
         scanner = file.scanner
-        while not (self._report.full or self._full):
+        if scanner.text.startswith(_UTF16):
+            message = "the file is UTF-16: save it as UTF-8"
+            self._report.error(file.name, 1, "not-text", message)
+            self.complete = False
+        while self.complete:
             scanner.skip_blank()
             start = scanner.at
             self._read_plain(file)
@@ -113,6 +118,8 @@ class Reader:
                 self._report.error(file.name, entry.line, entry.code, entry.message)
             else:
                 self._read_entry(file, entry)
+            if self._report.full:
+                self.complete = False
 
     def _read_plain(self, file: _File) -> None:
         """Read lines on the fast road, up to the first that is not plain or not right."""
@@ -159,6 +166,8 @@ class Reader:
 
     def _record(self, file: _File, entry: Entry) -> None:
         tokens = entry.tokens
+        if entry.blank and tokens[0].text.upper() in _USAGE:
+            raise Wrong("bad-directive", "a directive begins in the first column: remove the space")
         if not entry.blank:
             file.owner, file.inside, file.lost = b"", False, True
             file.enter(parse_name(word(tokens[0]), file.origin), self._apex)
@@ -184,7 +193,7 @@ class Reader:
 
     def _add(self, file: _File, line: int, rtype: int, ttl: int | None, data: list[Token]) -> None:
         if self._gatherer.records >= self._limits.records:
-            self._full = True
+            self.complete = False
             raise Wrong(
                 "too-many-records",
                 f"the zone has more than {self._limits.records} records: reading stops here",
@@ -192,7 +201,6 @@ class Reader:
         try:
             rdata = parse_rdata(rtype, data, file.origin)
         except BadRdata as error:
-            self.broken.add((file.key, rtype))
             raise Wrong("bad-rdata", str(error)) from None
         if rtype == SOA:
             self._note_soa(file, rdata)
@@ -287,6 +295,8 @@ class Reader:
         _, _, data = parse_header(rest, self._ttls)
         header = rest[: len(rest) - len(data)]
         right = _template(data)
+        if len(left) + len(right) > _MAX_TEMPLATE:
+            raise BadGenerate(f"the templates of $GENERATE exceed {_MAX_TEMPLATE} octets")
         self._generated += len(numbers)
         if self._generated > self._limits.generate_records:
             raise BadGenerate(

@@ -41,9 +41,9 @@ class Report:
 
     def findings(self, file: str) -> tuple[Finding, ...]:
         """Return all findings by file and line; ``file`` is blamed for there being too many."""
-        found = sorted(self._found)
+        found = list(self._found)
         if self._left_out or self.full:
             severity = Severity.ERROR if self.errors else Severity.WARNING
             message = f"there are more than {self._limit} findings: mend these, then check again"
             found.append(Finding(file, 0, severity, message, "too-many-findings"))
-        return tuple(found)
+        return tuple(sorted(found))

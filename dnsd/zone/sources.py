@@ -52,9 +52,13 @@ class Sources:
 
     def open(self, path: Path) -> bytes:
         """Return the octets of the zone file."""
+        return self._open(path, path)
+
+    def _open(self, path: Path, real: Path) -> bytes:
         # Noted before it is read: a file that is missing now may come.
         self.read.append(Source(str(path)))
-        data, self.read[-1] = _read(path, self._limits.file_octets)
+        data, status = _read(path, real, self._limits.file_octets)
+        self.read[-1] = Source(str(path), status.st_mtime_ns, status.st_size, status.st_ino)
         return data
 
     def include(self, path: Path, chain: tuple[Path, ...]) -> tuple[bytes, Path]:
@@ -84,7 +88,7 @@ class Sources:
                 "include-files",
                 f"more than {self._limits.include_files} files are included: join some",
             )
-        return self.open(path), real
+        return self._open(path, real), real
 
 
 def _confined(path: Path, directory: Path) -> Path:
@@ -102,10 +106,11 @@ def _confined(path: Path, directory: Path) -> Path:
     return real
 
 
-def _read(path: Path, limit: int) -> tuple[bytes, Source]:
+def _read(path: Path, real: Path, limit: int) -> tuple[bytes, os.stat_result]:
+    """Return the octets of ``real``, which is called ``path``, and its status."""
     try:
         # Without O_NONBLOCK a named pipe in place of the file would hang the loader.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             is_file = stat.S_ISREG(status.st_mode)
@@ -119,4 +124,4 @@ def _read(path: Path, limit: int) -> tuple[bytes, Source]:
         raise Unreadable("cannot-read", f"'{path}' is not a regular file: name a zone file")
     if len(data) > limit:
         raise Unreadable("file-too-large", f"'{path}' is larger than {limit} octets: split it")
-    return data, Source(str(path), status.st_mtime_ns, status.st_size, status.st_ino)
+    return data, status

@@ -15,10 +15,13 @@ _WITH_UNITS = re.compile(r"(?:[0-9]{1,10}[smhdw])+", re.IGNORECASE)
 _PART = re.compile(r"([0-9]+)([smhdw])", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,10}")
 _REMEMBERED = 1024
+_MAX_TEXT = 64
 
 
 def parse_ttl(text: str) -> int | None:
     """Return the seconds that ``text`` means, None when it is not a TTL of 0 to MAX_TTL."""
+    if len(text) > _MAX_TEXT:
+        return None
     if _SECONDS.fullmatch(text):
         seconds = int(text)
     elif _WITH_UNITS.fullmatch(text):
