@@ -111,14 +111,14 @@ def _read_rdata(message: bytes, at: int, rtype: int, length: int) -> bytes:
 def _read_name(message: bytes, at: int) -> tuple[bytes, int]:
     """Return the uncompressed name at ``at`` and where the record goes on."""
     parts = []
-    end = 0
+    begin, end = at, 0
     while length := message[at]:
         if length >= 0xC0:
             target = (length & 0x3F) << 8 | message[at + 1]
-            if target >= at:
+            if target >= begin:
                 raise ValueError("a compression pointer must point back")
             end = end or at + 2
-            at = target
+            begin = at = target
             continue
         parts.append(message[at : at + 1 + length])
         at += 1 + length
