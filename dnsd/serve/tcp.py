@@ -107,27 +107,29 @@ class TcpServer:
 
     def _accept(self, listener: socket.socket) -> bool:
         """Accept what is waiting, within bounds; False when nothing more can be had now."""
-        for _ in range(ACCEPTS):
+        for number in range(ACCEPTS):
             try:
                 sock, address = listener.accept()
             except BlockingIOError:
                 return False
             except OSError as error:
-                if error.errno in _EXHAUSTED and not self._make_room(error):
-                    return False
-                # Else that client has gone already: accept(2), "Error handling".
-                continue
+                if error.errno not in _EXHAUSTED:
+                    continue  # that client has gone already: accept(2), "Error handling"
+                # Only the first accept() of a turn is sure to have a client waiting: Linux
+                # looks for a descriptor before it looks for a connection.
+                if number == 0:
+                    self._make_room(error)
+                return False
             self._admit(sock, address[0])
         return True
 
-    def _make_room(self, error: OSError) -> bool:
-        """Free a descriptor for the connection that found none; False: try it later."""
+    def _make_room(self, error: OSError) -> None:
+        """Free a descriptor for the connection that found none, or let it wait a while."""
         if error.errno == errno.EMFILE and self._evict():
-            return True
+            return
         for listener in self._listeners:
             self._epoll.modify(listener, 0)
         self._paused_until = self._clock() + ACCEPT_PAUSE
-        return False
 
     def _admit(self, sock: socket.socket, address: str) -> None:
         source = self._quota.source(address)

@@ -352,11 +352,14 @@ class Exhausted(socket.socket):
 
     error = 0
     failed = 0
+    fails_from = 0
+    accepted = 0
 
     def accept(self) -> tuple[socket.socket, object]:
-        if self.error:
+        if self.error and self.fails_from <= self.accepted:
             self.failed += 1
             raise OSError(self.error, "as told")
+        self.accepted += 1
         return super().accept()
 
 
@@ -393,9 +396,25 @@ def test_tcp_longest_idle_makes_room_for_a_descriptor() -> None:
         listener = exhausted(tcp_side)
         listener.error = errno.EMFILE
         newcomer.connect(listener.getsockname())
-        tcp_side.until(lambda: tcp_side.server._paused_until)
-        assert not any(map(tcp_side.has, clients))
-        assert tcp_side.counted() == {"tcp_evicted": 2}
+        tcp_side.until(lambda: listener.failed)
+        assert [*map(tcp_side.has, clients)] == [False, True]
+        assert tcp_side.counted() == {"tcp_evicted": 1}
+        listener.error = 0
+        tcp_side.until(lambda: len(tcp_side.server) == 2)
+        tcp_side.asks(newcomer, 1)
+
+
+def test_tcp_nobody_makes_room_for_nobody() -> None:
+    """Without a free descriptor, accept() says so even when no connection waits."""
+    with TcpHarness() as tcp_side, socket.socket() as newcomer:
+        client = tcp_side.client()
+        listener = exhausted(tcp_side)
+        listener.error, listener.fails_from = errno.EMFILE, 1
+        newcomer.connect(listener.getsockname())
+        tcp_side.until(lambda: listener.failed)
+        assert tcp_side.has(client)
+        assert len(tcp_side.server) == 2
+        assert tcp_side.server._paused_until is None
 
 
 def test_tcp_connection_gone_before_accept_is_nothing() -> None:

@@ -1,0 +1,421 @@
+"""The worker as a process: its life from the first line of its standard input to its end."""
+
+from __future__ import annotations
+
+import re
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dns.message
+import dns.query
+import dns.rcode
+import msgspec
+import pytest
+
+from dnsd import compile as compiler
+from dnsd.hotpath.api import Settings
+from dnsd.image import journal, store
+from dnsd.image.journal import Drop, JournalWriter, Put
+from dnsd.image.state import ControlCells, StateVector, WorkerCells
+from dnsd.metrics import counters
+from dnsd.serve import spec
+from dnsd.serve.spec import TcpLimits, WorkerSpec
+from dnsd.wire import name
+from dnsd.zone.load import load_text
+from tests.serving import PATIENCE, framed, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dnsd.image.journal import Entry
+
+ROOT = Path(__file__).parents[2]
+ZONE = name.from_text("one.example.")
+OTHER = name.from_text("two.example.")
+
+
+class Node:
+    """A state vector, a journal, and one worker that this test is the master of."""
+
+    def __init__(self, directory: Path, *addresses: str) -> None:
+        self.directory = directory
+        (directory / journal.IMAGES).mkdir()
+        self.state = StateVector.create(1)
+        self.head = self.state.worker(0)
+        self.port = free_port()
+        self.addresses = addresses or ("127.0.0.1",)
+        self.spec = WorkerSpec(
+            index=0,
+            workers=1,
+            state_fd=self.state.fd,
+            journal_directory=str(directory),
+            listen=tuple((address, self.port) for address in self.addresses),
+            settings=Settings(server_id=b"worker-test"),
+            tcp=TcpLimits(connections=100, per_source=100),
+            udp_receive_buffer=1 << 16,
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # -- the master's part --
+
+    def start(self, *how: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, *(how or ("-m", "dnsd.serve"))],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[self.state.fd],
+            cwd=ROOT,
+        )
+        assert self.process.stdin
+        self.process.stdin.write(spec.encode(self.spec))
+        self.process.stdin.flush()
+
+    def begin(self, serial: int = 1) -> None:
+        """Start the worker and have it serve ZONE."""
+        self.publish_epoch({ZONE: self.image(ZONE, serial)})
+        self.start()
+        self.until(lambda: self.head[WorkerCells.GENERATION] == 1)
+
+    def signal(self, number: int) -> None:
+        assert self.process
+        self.process.send_signal(number)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the worker's end; return its status and what it has said."""
+        assert self.process
+        if self.process.stdin and self.process.stdin.closed:
+            self.process.stdin = None
+        _, said = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, said.decode()
+
+    def until(self, happened: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not happened():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def close(self) -> None:
+        if self.process and self.process.returncode is None:
+            self.process.kill()
+            self.end()
+
+    # -- control's part --
+
+    def image(self, apex: bytes, serial: int) -> str:
+        text = f"@ 300 IN SOA ns host {serial} 2 3 4 5\n@ 300 IN NS ns\nns 300 IN A 192.0.2.1\n"
+        zone = load_text(name.to_text(apex), text).zone
+        assert zone
+        path = self.directory / journal.IMAGES / f"{apex.hex()}-{serial}"
+        store.save(path, compiler.build(zone))
+        return path.name
+
+    def publish_epoch(self, state: dict[bytes, str | None]) -> None:
+        self.writer = JournalWriter(self.directory, 1, state)
+        self.state.control[ControlCells.EPOCH] = 1
+        self.state.control[ControlCells.GENERATION] = 1
+
+    def publish(self, *entries: Entry) -> None:
+        """Publish ``entries``, and wait until the worker has applied them."""
+        self.writer.append(entries)
+        generation = self.state.control[ControlCells.GENERATION] + 1
+        self.state.control[ControlCells.GENERATION] = generation
+        self.until(lambda: self.head[WorkerCells.GENERATION] == generation)
+
+    # -- the client's part --
+
+    def serial(self, apex: bytes = ZONE, address: str | None = None) -> int | str:
+        """The serial that is answered for ``apex``, or the response code."""
+        query = dns.message.make_query(name.to_text(apex), "SOA")
+        where = address or self.addresses[0]
+        answer = dns.query.udp(query, where, port=self.port, timeout=PATIENCE)
+        if answer.answer:
+            return int(answer.answer[0][0].serial)
+        return dns.rcode.to_text(answer.rcode())
+
+    def count(self, counter: str) -> int:
+        return int(self.state.counters(0)[counters.INDEX[counter]])
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    node = Node(tmp_path)
+    yield node
+    node.close()
+
+
+def test_worker_answers_over_udp_and_tcp(tmp_path: Path) -> None:
+    node = Node(tmp_path, "127.0.0.1", "::1")
+    try:
+        node.begin(serial=5)
+        assert node.process
+        assert node.head[WorkerCells.LISTENING] == 1
+        assert node.head[WorkerCells.PID] == node.process.pid
+        query = dns.message.make_query("one.example.", "SOA")
+        for address in node.addresses:
+            assert node.serial(address=address) == 5
+            answer = dns.query.tcp(query, address, port=node.port, timeout=PATIENCE)
+            assert answer.answer[0][0].serial == 5
+        assert node.count("queries_udp") == 2
+        assert node.count("responses_tcp") == 2
+        assert node.count("tcp_accepted") == 2
+        node.until(lambda: node.head[WorkerCells.TCP_OPEN] == 0)
+    finally:
+        node.close()
+
+
+def test_worker_answers_on_wildcards_from_the_address_asked(tmp_path: Path) -> None:
+    node = Node(tmp_path, "0.0.0.0", "::")
+    try:
+        node.begin()
+        # dnspython takes no answer from another address.
+        for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3", "::1"):
+            assert node.serial(address=address) == 1
+    finally:
+        node.close()
+
+
+def test_worker_heart_beats_without_queries(node: Node) -> None:
+    node.begin()
+    first = node.head[WorkerCells.HEARTBEAT]
+    node.until(lambda: node.head[WorkerCells.HEARTBEAT] > first)
+    assert first <= time.monotonic_ns()
+    assert node.head[WorkerCells.LAG] < PATIENCE * 10**9
+
+
+def test_worker_follows_what_control_publishes(node: Node) -> None:
+    node.begin(serial=1)
+    assert node.serial(OTHER) == "REFUSED"
+    node.publish(Put(ZONE, node.image(ZONE, 2)), Put(OTHER, None))
+    assert (node.serial(ZONE), node.serial(OTHER)) == (2, "SERVFAIL")
+    node.publish(Put(OTHER, node.image(OTHER, 9)))
+    assert (node.serial(ZONE), node.serial(OTHER)) == (2, 9)
+    node.publish(Drop(ZONE))
+    assert (node.serial(ZONE), node.serial(OTHER)) == ("REFUSED", 9)
+
+
+def test_worker_unmaps_what_it_serves_no_more(node: Node) -> None:
+    node.begin(serial=1)
+    assert node.process
+    maps = Path(f"/proc/{node.process.pid}/maps")
+    first = f"{node.directory}/images/{ZONE.hex()}-1"
+    assert first in maps.read_text()
+    node.publish(Put(ZONE, node.image(ZONE, 2)))
+    assert first not in maps.read_text()
+
+
+def test_worker_says_which_image_it_cannot_open(node: Node) -> None:
+    node.begin(serial=1)
+    (node.directory / journal.IMAGES / "broken").write_bytes(b"broken")
+    node.publish(Put(ZONE, "broken"))
+    assert node.serial() == 1
+    node.signal(signal.SIGTERM)
+    status, said = node.end()
+    assert status == 0
+    assert said == (
+        f"dnsd worker 0: {node.directory}/images/broken is not an image; the zone stays as it was\n"
+    )
+
+
+def test_worker_keeps_queries_until_it_has_its_zones(node: Node) -> None:
+    """A successor must not refuse what its predecessor answered."""
+    node.start()
+    node.until(lambda: node.head[WorkerCells.LISTENING])
+    query = dns.message.make_query("one.example.", "SOA").to_wire()
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.create_connection(("127.0.0.1", node.port), PATIENCE) as tcp,
+    ):
+        udp.settimeout(PATIENCE)
+        udp.sendto(query, ("127.0.0.1", node.port))
+        tcp.sendall(framed(query))
+        beat = node.head[WorkerCells.HEARTBEAT]
+        node.until(lambda: node.head[WorkerCells.HEARTBEAT] > beat)
+        assert not select.select([udp, tcp], [], [], 0)[0]
+        node.publish_epoch({ZONE: node.image(ZONE, 3)})
+        assert dns.message.from_wire(udp.recv(4096)).answer[0][0].serial == 3
+        assert dns.message.from_wire(tcp.recv(4096)[2:]).answer[0][0].serial == 3
+
+
+def test_worker_goes_when_the_master_is_gone(node: Node) -> None:
+    node.begin()
+    assert node.process
+    assert node.process.stdin
+    node.process.stdin.close()
+    assert node.end() == (0, "")
+
+
+def test_worker_is_not_stopped_by_the_terminal(node: Node) -> None:
+    node.begin()
+    node.signal(signal.SIGINT)
+    node.signal(signal.SIGHUP)
+    beat = node.head[WorkerCells.HEARTBEAT]
+    node.until(lambda: node.head[WorkerCells.HEARTBEAT] > beat)
+    assert node.serial() == 1
+    node.signal(signal.SIGTERM)
+    assert node.end() == (0, "")
+
+
+def test_worker_answers_what_has_come_before_it_stops(node: Node) -> None:
+    node.begin()
+    query = dns.message.make_query("one.example.", "SOA").to_wire()
+    assert node.process
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.create_connection(("127.0.0.1", node.port), PATIENCE) as tcp,
+    ):
+        udp.settimeout(PATIENCE)
+        node.until(lambda: node.count("tcp_accepted"))
+        # Stopped, it cannot have answered before it is told to end.
+        node.signal(signal.SIGSTOP)
+        for _ in range(100):
+            udp.sendto(query, ("127.0.0.1", node.port))
+        tcp.sendall(framed(query, query)[:-3])
+        node.signal(signal.SIGTERM)
+        node.signal(signal.SIGCONT)
+        assert len([udp.recv(4096) for _ in range(100)]) == 100
+        assert tcp.recv(2) != b""
+        tcp.sendall(framed(query)[-3:])
+        while tcp.recv(4096):
+            pass
+        assert node.end() == (0, "")
+        assert node.count("responses_tcp") == 2
+
+
+def test_worker_does_not_wait_for_a_client_for_ever(node: Node) -> None:
+    node.begin()
+    with socket.create_connection(("127.0.0.1", node.port), PATIENCE) as tcp:
+        tcp.sendall(b"\x00")
+        node.until(lambda: node.count("tcp_accepted"))
+        node.signal(signal.SIGTERM)
+        assert node.end() == (0, "")
+
+
+def test_worker_survives_without_descriptors(node: Node) -> None:
+    """accept() finds none: the longest idle makes room, and UDP does not notice."""
+    node.begin()
+    assert node.process
+    assert node.serial() == 1, "then it has opened all that it ever opens"
+    pid = node.process.pid
+    used = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    free = [fd for fd in range(len(used) + 4) if fd not in used]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free[3], free[3]))
+    query = dns.message.make_query("one.example.", "SOA").to_wire()
+    clients = []
+    try:
+        for _ in range(10):
+            client = socket.create_connection(("127.0.0.1", node.port), PATIENCE)
+            clients.append(client)
+            client.sendall(framed(query))
+            assert client.recv(4096)
+            assert node.serial() == 1
+        assert node.count("tcp_accepted") == 10
+        assert node.count("tcp_evicted") == 7
+        assert node.head[WorkerCells.TCP_OPEN] == 3
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_worker_cannot_have_a_port_of_another(node: Node) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", node.port))
+        other.listen()
+        node.start()
+        status, said = node.end()
+    assert status == 1
+    assert said == (
+        f"dnsd worker 0: cannot listen on 127.0.0.1:{node.port} (TCP): address already in use; "
+        "stop the server that has it, or choose another port\n"
+    )
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"{}\n"])
+def test_worker_without_a_specification_says_so(line: bytes) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dnsd.serve"],
+        input=line,
+        capture_output=True,
+        cwd=ROOT,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"dnsd worker: the master sends no usable specification: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_worker_loads_nothing_that_it_does_not_need() -> None:
+    """Each of these costs a worker megabytes, and a restart the time to load them."""
+    heavy = ("dns", "pyroute2", "pexpect", "click", "rich")
+    script = (
+        "import sys, dnsd.serve.__main__\n"
+        f"print(sorted({{module.split('.')[0] for module in sys.modules}} & {set(heavy)}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, cwd=ROOT, check=True, text=True
+    )
+    assert run.stdout == "[]\n"
+
+
+def test_worker_tells_of_few_descriptors(node: Node) -> None:
+    node.publish_epoch({})
+    script = (
+        "import resource, runpy\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))\n"
+        "runpy.run_module('dnsd.serve', run_name='__main__')"
+    )
+    node.start("-c", script)
+    node.until(lambda: node.head[WorkerCells.GENERATION])
+    node.signal(signal.SIGTERM)
+    status, said = node.end()
+    assert status == 0
+    assert said == (
+        "dnsd worker 0: 100 TCP connections may be open, but only 80 file descriptors: "
+        "raise the limit (LimitNOFILE= or ulimit -n) or lower tcp_connections\n"
+    )
+
+
+def test_worker_tells_of_a_small_receive_buffer(node: Node) -> None:
+    """More than any system gives: an octet beyond what root may force."""
+    node.spec = msgspec.structs.replace(node.spec, udp_receive_buffer=1 << 30)
+    node.begin()
+    node.signal(signal.SIGTERM)
+    status, said = node.end()
+    assert status == 0
+    assert re.fullmatch(
+        r"dnsd worker 0: the receive buffer of UDP sockets is \d+ octets, not the 1073741824 "
+        r"asked for: raise net\.core\.rmem_max or lower udp_receive_buffer\n",
+        said,
+    )
+
+
+def test_worker_survives_a_fault_of_its_own(node: Node) -> None:
+    """What is raised in a turn costs that packet, one line and one counter."""
+    node.publish_epoch({ZONE: node.image(ZONE, 1)})
+    script = (
+        "import runpy\n"
+        "from dnsd.hotpath._python import PythonHotPath\n"
+        "answer = PythonHotPath.answer\n"
+        "def faulty(self, packet, now, client):\n"
+        "    return 1 / 0 if packet == b'fault' else answer(self, packet, now, client)\n"
+        "PythonHotPath.answer = faulty\n"
+        "runpy.run_module('dnsd.serve', run_name='__main__')"
+    )
+    node.start("-c", script)
+    node.until(lambda: node.head[WorkerCells.GENERATION])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"fault", ("127.0.0.1", node.port))
+    node.until(lambda: node.count("internal_error"))
+    assert node.serial() == 1
+    node.signal(signal.SIGTERM)
+    status, said = node.end()
+    assert status == 0
+    assert "ZeroDivisionError: division by zero, at " in said
+    assert said.count("\n") == 1
