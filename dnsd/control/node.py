@@ -19,7 +19,7 @@ from dnsd.control.builders import build_all
 from dnsd.control.inforce import InForce
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
-from dnsd.control.report import ReloadReport, log_lines, narrow
+from dnsd.control.report import Outcome, ReloadReport, log_lines, narrow
 from dnsd.control.stamps import observe
 from dnsd.control.watch import Watch
 from dnsd.errors import AdminError, ConfigError
@@ -118,7 +118,10 @@ class Node:
     # -- reloads ------------------------------------------------------------------------------
 
     async def _first_load(self) -> None:
-        await self._reload(frozenset({DIRECTORY, EVERYTHING}))
+        report = await self._reload(frozenset({DIRECTORY, EVERYTHING}))
+        # What is as it should be stands in the ready line, as a number.
+        broken = tuple(zone for zone in report.zones if zone.outcome == Outcome.BROKEN)
+        _tell(msgspec.structs.replace(report, zones=broken))
         self._publisher.retire_leftovers()
 
     async def _serve_requests(self) -> None:
@@ -127,12 +130,13 @@ class Node:
             self._wake.clear()
             requests, self._requests = self._requests, []
             report = await self._reload(frozenset().union(*(one.due for one in requests)))
+            _tell(report)
             for request in requests:
                 if not request.done.done():  # who asked may have gone
                     request.done.set_result(report)
 
     async def _reload(self, due: frozenset[str]) -> ReloadReport:
-        """Do a reload, tell of it, and see it through: whatever happens, there is a report."""
+        """Do a reload; whatever happens, there is a report."""
         try:
             report = await self._reload_as_configured(due)
         except ConfigError as error:
@@ -142,8 +146,6 @@ class Node:
             problem = f"dnsd failed to reload: {type(error).__name__}: {error}"
             report = ReloadReport(ok=False, problems=(problem,))
         self._problems = report.problems
-        for line in log_lines(report):
-            log.write(line)
         return report
 
     async def _reload_as_configured(self, due: frozenset[str]) -> ReloadReport:
@@ -199,3 +201,8 @@ class Node:
             self._set(ControlCells.HEARTBEAT, time.monotonic_ns())
             self._publisher.sweep()
             await asyncio.sleep(self._spec.config.server.heartbeat)
+
+
+def _tell(report: ReloadReport) -> None:
+    for line in log_lines(report):
+        log.write(line)

@@ -1,0 +1,61 @@
+"""Asks a running node: the client's side of the admin socket (see dnsd.control.admin)."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+from dnsd import config
+from dnsd.errors import AdminError, ConfigError, NotRunning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ANSWER_S = 10.0
+"""Seconds that a node may take to answer what needs no work."""
+
+
+def socket_path(config_file: Path | None) -> Path:
+    """Return where the node with the configuration ``config_file`` listens."""
+    if config_file is not None:
+        return config.load(config_file).server.admin_socket
+    try:
+        return config.Server().admin_socket
+    except ValueError as error:
+        raise ConfigError([str(error)]) from error
+
+
+def ask(path: Path, command: str, patience: float | None = ANSWER_S, **arguments: Any) -> Any:
+    """Return the node's answer to ``command``.
+
+    NotRunning if no node listens at ``path``, AdminError if it refuses, or takes longer than
+    ``patience`` seconds (None: as long as it takes).
+    """
+    request = json.dumps({"command": command, **arguments}).encode() + b"\n"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(ANSWER_S)
+            sock.connect(str(path))
+            sock.sendall(request)
+            sock.settimeout(patience)
+            line = sock.makefile("rb").readline()
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise NotRunning(f"dnsd is not running: nobody listens on {path}") from error
+    except TimeoutError as error:
+        raise AdminError(f"the node behind {path} does not answer") from error
+    except PermissionError as error:
+        raise AdminError(f"cannot connect to {path}: be the user that dnsd runs as") from error
+    except OSError as error:
+        raise AdminError(f"cannot talk to the node behind {path}: {error.strerror}") from error
+    return _result(line, path)
+
+
+def _result(line: bytes, path: Path) -> Any:
+    try:
+        answer = json.loads(line)
+    except ValueError as error:
+        raise AdminError(f"the node behind {path} ended before it answered") from error
+    if not answer["ok"]:
+        raise AdminError(answer["error"])
+    return answer["result"]

@@ -1,0 +1,43 @@
+"""``dnsd reload``: have a running node read its zones again, and see how it went."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from dnsd.cli.admin import ask, socket_path
+from dnsd.cli.options import config_option, json_option
+from dnsd.control.report import ReloadReport, log_lines, summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@config_option
+@json_option
+@click.argument("names", nargs=-1, metavar="[ZONE]...")
+def reload(config_file: Path | None, as_json: bool, names: tuple[str, ...]) -> None:
+    """Make a running node read its zones again, and wait for it.
+
+    Reads the configuration again, then the zones that have changed (or those named here). Exit
+    status 0 says that every worker serves what is in the files now; otherwise standard error
+    says what keeps it from that, and what was served before is served on.
+    """
+    result = ask(socket_path(config_file), "reload", patience=None, zones=list(names))
+    report = msgspec.convert(result, ReloadReport)
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        _show(report)
+    sys.exit(0 if report.ok else 1)
+
+
+def _show(report: ReloadReport) -> None:
+    for line in log_lines(report):
+        click.echo(line, err=not report.ok)
+    click.echo(f"dnsd: {summary(report)}", err=not report.ok)

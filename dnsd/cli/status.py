@@ -1,0 +1,106 @@
+"""``dnsd status``: what a running node serves, how its processes are, what they counted."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dnsd.cli.admin import ask, socket_path
+from dnsd.cli.options import config_option, json_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.table import Table
+
+_STYLES = {"served": "green", "stale": "yellow", "broken": "red"}
+
+
+@click.command()
+@config_option
+@json_option
+def status(config_file: Path | None, as_json: bool) -> None:
+    """Show what a running node serves and counts."""
+    found = ask(socket_path(config_file), "status")
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for line in _head(found):
+        console.print(line, markup=False)
+    for table in (_workers(found["workers"]), _zones(found["zones"]), _counters(found["counters"])):
+        console.print(table)
+
+
+def _head(found: dict[str, Any]) -> list[str]:
+    ports = ", ".join(found["listen"])
+    up = duration(found["uptime"])
+    return [
+        f"dnsd {found['version']}, hot path {found['hot_path']}, pid {found['pid']}, up {up}",
+        f"listening on {ports}; generation {found['generation']}",
+        *(f"problem: {problem}" for problem in found["problems"]),
+    ]
+
+
+def _workers(workers: list[dict[str, Any]]) -> Table:
+    table = _table("worker", "pid", "heartbeat", "lag", "generation", "tcp")
+    for worker in workers:
+        age = worker["heartbeat_age"]
+        table.add_row(
+            str(worker["index"]),
+            str(worker["pid"] or "-"),
+            "none" if age is None else f"{age * 1000:.0f} ms ago",
+            f"{worker['lag'] * 1000:.1f} ms",
+            str(worker["generation"]),
+            str(worker["tcp_open"]),
+        )
+    return table
+
+
+def _zones(zones: list[dict[str, Any]]) -> Table:
+    from rich.text import Text
+
+    table = _table("zone", "serial", "records", "state", "since", "error")
+    for zone in zones:
+        table.add_row(
+            Text(zone["zone"]),
+            "-" if zone["serial"] is None else str(zone["serial"]),
+            str(zone["records"]),
+            Text(zone["state"], style=_STYLES.get(zone["state"], "")),
+            f"{duration(max(0.0, time.time() - zone['since']))} ago",
+            Text(zone["error"] or ""),
+        )
+    return table
+
+
+def _counters(counters: dict[str, int]) -> Table:
+    table = _table("counter", "total")
+    for name, value in counters.items():
+        if value:
+            table.add_row(name, f"{value:,}")
+    return table
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` as people say it, in the two largest units."""
+    left = int(seconds)
+    parts: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        amount, left = divmod(left, size)
+        if amount or (unit == "s" and not parts):
+            parts.append(f"{amount} {unit}")
+    return " ".join(parts[:2])

@@ -1,0 +1,69 @@
+"""The daemon: checks that the node can be, then runs its master.
+
+The only package that knows of workers and of control; they don't know of each other.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd import config as configuration
+from dnsd import hotpath
+from dnsd.control.admin import remove_stale
+from dnsd.control.log import say
+from dnsd.daemon import children, home, listen, specs
+from dnsd.daemon.master import Master
+from dnsd.daemon.notify import Notifier
+from dnsd.image.state import StateVector
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dnsd.config import Config, Options
+
+
+def run(path: Path | None, options: Options) -> int:
+    """Serve as the configuration at ``path`` and ``options`` say; return the exit status.
+
+    DnsdError, of one kind or another, if the node cannot even start.
+    """
+    started = time.monotonic_ns()
+    # Taken from the environment first: it is not for the children.
+    notifier = Notifier(os.environ)
+    config = configuration.resolve(path, options)
+    zones = configuration.zone_files(config)
+    hotpath.implementation()
+    if path is None and not options.listen:
+        config = _without_absent_addresses(config)
+    home.prepare(config.server.state_directory)
+    home.lock(config.server.state_directory)
+    remove_stale(config.server.admin_socket)
+    listen.probe(config.server.listen)
+    if path is None and not options.zones and not options.zone:
+        _introduce(config, zones)
+    vector = StateVector.create(specs.worker_count(config))
+    control = children.control(specs.control_spec(config, options, vector, started), vector)
+    workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, vector)]
+    return Master(config.server, vector, control, workers, notifier).run()
+
+
+def _without_absent_addresses(config: Config) -> Config:
+    """Leave [::1] out where there is no IPv6: nobody has asked for it."""
+    there = tuple(one for one in config.server.listen if listen.is_local(one))
+    for endpoint in config.server.listen:
+        if endpoint not in there:
+            say(f"not listening on {endpoint}: this machine does not have that address")
+    server = msgspec.structs.replace(config.server, listen=there)
+    return msgspec.structs.replace(config, server=server)
+
+
+def _introduce(config: Config, zones: dict[str, Path]) -> None:
+    """Tell somebody who tries dnsd what they get, and what to do next."""
+    endpoint = config.server.listen[0]
+    name = "www.example.com A" if "example.com." in zones else f"{next(iter(zones), '.')} SOA"
+    say(f"no configuration: serving the example zones in {config.zones.directory}")
+    say(f"try: dig @{endpoint.address} -p {endpoint.port} {name}")

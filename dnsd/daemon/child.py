@@ -1,0 +1,117 @@
+"""One process of the node as the master sees it: started, fed with its spec, watched, ended.
+
+It is executed, never forked off, so it shares nothing with the master but the state vector.
+The pipe to its standard input stays open: when it closes, the master is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dnsd
+from dnsd.daemon.pulse import Backoff, Pulse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Child:
+    """A process running ``module``; ``spec`` is the line that tells it everything.
+
+    ``heartbeat`` returns the process's last sign of life once it is ready, and 0 before;
+    ``reset`` clears what its predecessor has left. While it runs, ``process`` is not None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        spec: bytes,
+        state_fd: int,
+        reset: Callable[[], None],
+        heartbeat: Callable[[], int],
+    ) -> None:
+        self.name = name
+        self.process: subprocess.Popen[bytes] | None = None
+        self.pidfd = -1
+        self.ends = 0
+        self.due = 0.0
+        self._module = module
+        self._spec = spec
+        self._state_fd = state_fd
+        self._reset = reset
+        self._heartbeat = heartbeat
+        self._backoff = Backoff()
+        self._started = 0.0
+        self._unsent = b""
+        self._pulse = Pulse(0, 0)
+
+    def start(self, now: float, pulse: Pulse) -> None:
+        """Start the process; ``pulse`` will tell when it is stuck."""
+        self._reset()
+        self._started, self._pulse = now, pulse
+        # A reload may be asked for before control can take the signal: it waits, blocked.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", self._module],
+                stdin=subprocess.PIPE,
+                pass_fds=(self._state_fd,),
+                env=_environment(),
+                process_group=0,  # Ctrl-C in the terminal is for the master
+                bufsize=0,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self.pidfd = os.pidfd_open(self.process.pid)
+        assert self.process.stdin
+        os.set_blocking(self.process.stdin.fileno(), False)
+        self._unsent = self._spec
+        self.feed()
+
+    def feed(self) -> None:
+        """Send as much of the spec as the process takes."""
+        if self.process is None or not self._unsent:
+            return
+        assert self.process.stdin
+        with suppress(OSError):  # it has died: its pidfd tells
+            sent = self.process.stdin.write(self._unsent)
+            self._unsent = self._unsent[sent or 0 :]
+
+    def is_stuck(self, now: float) -> bool:
+        """Return whether it was ready and has given no sign of life for too long."""
+        beat = self._heartbeat()
+        return bool(self.process and beat and self._pulse.look(now, beat))
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the process a signal, if it runs."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def ended(self, now: float) -> str:
+        """Note that the process has ended; return how, as the rest of a sentence."""
+        assert self.process
+        assert self.process.stdin
+        status = self.process.wait()
+        self.process.stdin.close()
+        os.close(self.pidfd)
+        self.process, self.pidfd = None, -1
+        self.ends += 1
+        self.due = now + self._backoff.pause(now - self._started)
+        self._reset()
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"ended with status {status}"
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which the children find the same dnsd."""
+    here = str(Path(dnsd.__file__).resolve().parent.parent)
+    path = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{path}" if path else here}

@@ -1,0 +1,61 @@
+"""The processes of the node: control and the workers, with their cells of the state vector.
+
+The master is the only one that writes other processes' cells, and only while they are dead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.control import spec as control_specs
+from dnsd.daemon.child import Child
+from dnsd.image.state import ControlCells, WorkerCells
+from dnsd.serve import spec as worker_specs
+
+if TYPE_CHECKING:
+    from dnsd.control.spec import ControlSpec
+    from dnsd.image.state import StateVector
+    from dnsd.serve.spec import WorkerSpec
+
+_WORKER_HEAD = (
+    WorkerCells.PID,
+    WorkerCells.HEARTBEAT,
+    WorkerCells.GENERATION,
+    WorkerCells.LAG,
+    WorkerCells.TCP_OPEN,
+    WorkerCells.LISTENING,
+)
+
+
+def control(spec: ControlSpec, vector: StateVector) -> Child:
+    """Return the process of control."""
+    cells = vector.control
+
+    def reset() -> None:
+        cells[ControlCells.HEARTBEAT] = 0
+
+    def heartbeat() -> int:
+        return int(cells[ControlCells.HEARTBEAT])
+
+    line = control_specs.encode(spec)
+    return Child("control", "dnsd.control", line, vector.fd, reset, heartbeat)
+
+
+def worker(spec: WorkerSpec, vector: StateVector) -> Child:
+    """Return the process of a worker; it is ready when it serves a generation."""
+    cells = vector.worker(spec.index)
+
+    def reset() -> None:
+        for cell in _WORKER_HEAD:
+            cells[cell] = 0
+
+    def heartbeat() -> int:
+        return int(cells[WorkerCells.HEARTBEAT]) if is_serving(cells) else 0
+
+    line = worker_specs.encode(spec)
+    return Child(f"worker {spec.index}", "dnsd.serve", line, vector.fd, reset, heartbeat)
+
+
+def is_serving(cells: memoryview) -> bool:
+    """Return whether the worker with these cells answers from what control has published."""
+    return bool(cells[WorkerCells.LISTENING] and cells[WorkerCells.GENERATION])

@@ -1,0 +1,206 @@
+"""The master: starts the other processes, watches them, replaces them, and ends them.
+
+It holds no zones and speaks no network protocol, so there is little in it that could fail.
+Signal handlers only queue; the loop acts.
+"""
+
+from __future__ import annotations
+
+import selectors
+import signal
+import socket
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from dnsd import hotpath
+from dnsd.control.log import say
+from dnsd.daemon.children import is_serving
+from dnsd.daemon.pulse import Pulse
+from dnsd.image.state import ControlCells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnsd.config import Server
+    from dnsd.daemon.child import Child
+    from dnsd.daemon.notify import Notifier
+    from dnsd.image.state import StateVector
+
+TICK_S = 0.05
+STOP_S = 5.0
+"""How long the others may take to end before they are killed; workers finish TCP in one."""
+CONTROL_PATIENCE = 10
+"""Nobody waits for control as for an answer: it may be silent so many times longer,"""
+CONTROL_SILENCE_S = 10.0
+"""and never less than this."""
+STARTS = 3
+"""A process that ends so often before the node was ready will not get better."""
+START_PATIENCE_S = 30.0
+"""What the service manager is asked for, again and again, while zones are being loaded."""
+
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Master:
+    """Runs ``control`` and ``workers`` until a signal says stop."""
+
+    def __init__(
+        self,
+        server: Server,
+        vector: StateVector,
+        control: Child,
+        workers: list[Child],
+        notifier: Notifier,
+    ) -> None:
+        self._server = server
+        self._vector = vector
+        self._control = control
+        self._workers = workers
+        self._children = [control, *workers]
+        self._notify = notifier
+        self._selector = selectors.DefaultSelector()
+        self._wakeup, self._signals = socket.socketpair()
+        self._ready = False
+        self._stopping = False
+        self._status = 0
+        self._hangup = 0
+        self._next_alive = 0.0
+        self._next_wait = 0.0
+
+    def run(self) -> int:
+        """Serve until told to stop; return the exit status."""
+        self._take_signals()
+        try:
+            while not self._stopping:
+                self._turn()
+        finally:
+            self._stop()
+        return self._status
+
+    def _take_signals(self) -> None:
+        for each in (self._wakeup, self._signals):
+            each.setblocking(False)
+        signal.set_wakeup_fd(self._signals.fileno(), warn_on_full_buffer=False)
+        for number in HANDLED:
+            signal.signal(number, lambda *_: None)  # the number is in the pipe
+        self._selector.register(self._wakeup, selectors.EVENT_READ)
+
+    def _turn(self) -> None:
+        """Start what is due, wait for something to happen, and look after everything."""
+        now = time.monotonic()
+        for child in self._children:
+            if child.process is None and child.due <= now:
+                self._start(child, now)
+            child.feed()
+        for number in self._wait(TICK_S):
+            self._on_signal(number)
+        now = time.monotonic()
+        for child in self._children:
+            if child.is_stuck(now):
+                say(f"{child.name} has given no sign of life for too long: it is killed")
+                child.send(signal.SIGKILL)
+        self._look(now)
+
+    def _wait(self, seconds: float) -> Iterator[signal.Signals]:
+        """Wait for signals, and return them, or for children to end, and note that."""
+        for key, _ in self._selector.select(seconds):
+            if key.data is None:
+                yield from map(signal.Signals, self._wakeup.recv(4096))
+            else:
+                self._on_end(key.data)
+
+    # -- children -----------------------------------------------------------------------------
+
+    def _start(self, child: Child, now: float) -> None:
+        limit = self._server.heartbeat * self._server.heartbeat_miss
+        if child is self._control:
+            limit = max(limit * CONTROL_PATIENCE, CONTROL_SILENCE_S)
+        child.start(now, Pulse(limit, TICK_S))
+        assert child.process
+        self._selector.register(child.pidfd, selectors.EVENT_READ, child)
+        if child.ends:
+            say(f"{child.name} is started again as pid {child.process.pid}")
+        if child is self._control and self._hangup:
+            child.send(signal.SIGHUP)
+
+    def _on_end(self, child: Child) -> None:
+        assert child.process
+        pid = child.process.pid
+        self._selector.unregister(child.pidfd)
+        how = child.ended(time.monotonic())
+        if self._stopping:
+            return
+        say(f"{child.name} (pid {pid}) {how}")
+        if not self._ready and child.ends >= STARTS:
+            say(f"{child.name} ends before it is ready: see what it says above; dnsd stops")
+            self._status, self._stopping = 1, True
+
+    # -- signals ------------------------------------------------------------------------------
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            self._hangup = time.monotonic_ns()
+            self._notify.reloading()
+            self._control.send(signal.SIGHUP)
+        else:
+            self._stopping = True
+
+    def _stop(self) -> None:
+        """End all children: ask them first; a second signal hurries."""
+        self._stopping = True
+        self._notify.stopping()
+        until = time.monotonic() + STOP_S
+        for child in self._children:
+            child.send(signal.SIGTERM)
+        while self._running() and (left := until - time.monotonic()) > 0:
+            if any(number != signal.SIGHUP for number in self._wait(left)):
+                break
+        for child in self._children:
+            child.send(signal.SIGKILL)
+        while self._running():
+            for _ in self._wait(1):
+                pass
+        with suppress(OSError):
+            self._server.admin_socket.unlink()
+
+    def _running(self) -> bool:
+        return any(child.process for child in self._children)
+
+    # -- what is told -------------------------------------------------------------------------
+
+    def _look(self, now: float) -> None:
+        """See how the node is, and tell who wants to know."""
+        serving = sum(map(is_serving, map(self._vector.worker, range(self._vector.workers))))
+        if not self._ready:
+            self._look_for_ready(now, serving)
+        elif self._hangup and self._vector.control[ControlCells.RELOADED] >= self._hangup:
+            self._hangup = 0
+            self._notify.ready()
+        if self._ready:
+            self._notify.status(f"{self._zones()}, {serving} of {len(self._workers)} workers")
+        if self._notify.watchdog and now >= self._next_alive:
+            self._next_alive = now + self._notify.watchdog
+            self._notify.alive()
+
+    def _look_for_ready(self, now: float, serving: int) -> None:
+        if serving == len(self._workers):
+            self._ready = True
+            where = ", ".join(map(str, self._server.listen))
+            workers = f"{serving} worker{'s' if serving > 1 else ''}"
+            say(f"ready on {where} ({workers}, {self._zones()}, {_hot_path()})")
+            self._notify.ready()
+        elif now >= self._next_wait:
+            self._next_wait = now + START_PATIENCE_S / 3
+            self._notify.status("loading zones")
+            self._notify.wait(START_PATIENCE_S)
+
+    def _zones(self) -> str:
+        cells = self._vector.control
+        zones, broken = cells[ControlCells.ZONES], cells[ControlCells.BROKEN]
+        text = f"{zones} zone{'' if zones == 1 else 's'}"
+        return f"{text}, {broken} of them broken" if broken else text
+
+
+def _hot_path() -> str:
+    return f"hot path {hotpath.implementation()}"

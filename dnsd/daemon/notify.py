@@ -1,0 +1,70 @@
+"""Tells the service manager how the node is: sd_notify(3), as far as dnsd needs it.
+
+Without a service manager (no ``$NOTIFY_SOCKET``) it tells nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+
+class Notifier:
+    """Sends assignments to the socket that ``environ`` names, and takes it from there.
+
+    ``watchdog`` is how often, in seconds, the manager wants a sign of life; None: never.
+    """
+
+    def __init__(self, environ: MutableMapping[str, str]) -> None:
+        address = environ.pop("NOTIFY_SOCKET", "")
+        # A name that begins with @ is in the abstract namespace.
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self.watchdog = _watchdog(environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", ""))
+        self._status = ""
+
+    def ready(self) -> None:
+        """The node serves (again)."""
+        self._send("READY=1")
+
+    def reloading(self) -> None:
+        """A reload begins; it ends with :meth:`ready`."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self) -> None:
+        """The node stops."""
+        self._send("STOPPING=1")
+
+    def alive(self) -> None:
+        """The sign of life."""
+        self._send("WATCHDOG=1")
+
+    def wait(self, seconds: float) -> None:
+        """The start takes longer: be patient for so many seconds from now."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+
+    def status(self, text: str) -> None:
+        """Show ``text`` to people; told once while it stays the same."""
+        if text != self._status:
+            self._status = text
+            self._send(f"STATUS={text}")
+
+    def _send(self, text: str) -> None:
+        if not self._address:
+            return
+        # A manager that does not listen must not stop the server.
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.sendto(text.encode(), self._address)
+
+
+def _watchdog(usec: str, pid: str) -> float | None:
+    """Return half the watchdog's time: a sign that comes late must not be the last."""
+    if not usec.isdigit() or int(usec) == 0 or pid not in ("", str(os.getpid())):
+        return None
+    return int(usec) / 2e6

@@ -1,0 +1,50 @@
+"""When is a process silent for too long, and when may a dead one be started again: pure."""
+
+from __future__ import annotations
+
+LONG_LIFE_S = 10.0
+"""A process that has lived so long was well: its end is no part of a series."""
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+
+
+class Pulse:
+    """Measures the silence of another process by its heartbeat.
+
+    What is measured is time in which the watcher itself was awake: after a pause of the whole
+    machine nobody has been silent. ``tick`` is how often it looks, ``limit`` how long a silence
+    may be, in seconds.
+    """
+
+    def __init__(self, limit: float, tick: float) -> None:
+        self._limit = limit
+        self._longest_step = 2 * tick
+        self._beat = 0
+        self._looked = 0.0
+        self.silent = 0.0
+
+    def look(self, now: float, beat: int) -> bool:
+        """Return whether there has been no new ``beat`` for too long, at ``now`` (seconds)."""
+        step = min(now - self._looked, self._longest_step)
+        self._looked = now
+        if beat != self._beat:
+            self._beat = beat
+            self.silent = 0.0
+        else:
+            self.silent += step
+        return self.silent > self._limit
+
+
+class Backoff:
+    """Spaces out the starts of a process that dies again and again."""
+
+    def __init__(self) -> None:
+        self._pause = 0.0
+
+    def pause(self, lived: float) -> float:
+        """Return the seconds to wait, after it has died having lived so many seconds."""
+        if lived >= LONG_LIFE_S:
+            self._pause = 0.0
+        pause = self._pause
+        self._pause = min(max(FIRST_PAUSE_S, 2 * pause), LONGEST_PAUSE_S)
+        return pause

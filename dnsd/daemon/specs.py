@@ -1,0 +1,72 @@
+"""From the configuration to what each process is told."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dnsd.config import cookie_secrets
+from dnsd.control.spec import ControlSpec
+from dnsd.hotpath import Settings
+from dnsd.serve.spec import TcpLimits, WorkerSpec
+
+if TYPE_CHECKING:
+    from dnsd.config import Config, Options
+    from dnsd.image.state import StateVector
+
+
+def worker_count(config: Config) -> int:
+    """Return how many workers there are: as configured, or one for each core."""
+    return config.server.workers or len(os.sched_getaffinity(0))
+
+
+def worker_specs(config: Config, vector: StateVector) -> list[WorkerSpec]:
+    """Return the spec of each worker; ConfigError if the cookie secrets can't be read."""
+    server = config.server
+    settings = Settings(
+        nsid=_octets(server.nsid),
+        server_id=_octets(server.server_id),
+        version=_octets(server.version),
+        udp_payload=server.udp_payload,
+        cookie_secrets=cookie_secrets(config),
+        tcp_idle=server.tcp_idle,
+    )
+    tcp = TcpLimits(
+        connections=server.tcp_connections,
+        per_source=server.tcp_per_source,
+        message=server.tcp_message,
+        stall=server.tcp_stall,
+        unsent=server.tcp_unsent,
+    )
+    return [
+        WorkerSpec(
+            index=index,
+            workers=vector.workers,
+            state_fd=vector.fd,
+            journal_directory=str(server.state_directory),
+            listen=tuple((endpoint.address, endpoint.port) for endpoint in server.listen),
+            settings=settings,
+            tcp=tcp,
+            heartbeat=server.heartbeat,
+            udp_receive_buffer=server.udp_receive_buffer,
+        )
+        for index in range(vector.workers)
+    ]
+
+
+def control_spec(
+    config: Config, options: Options, vector: StateVector, started: int
+) -> ControlSpec:
+    """Return the spec of control; ``started`` is the monotonic time (ns) of the start."""
+    return ControlSpec(
+        state_fd=vector.fd,
+        workers=vector.workers,
+        master=os.getpid(),
+        started=started,
+        config=config,
+        options=options,
+    )
+
+
+def _octets(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
