@@ -401,11 +401,14 @@ def test_worker_survives_a_fault_of_its_own(node: Node) -> None:
     node.publish_epoch({ZONE: node.image(ZONE, 1)})
     script = (
         "import runpy\n"
-        "from dnsd.hotpath._python import PythonHotPath\n"
-        "answer = PythonHotPath.answer\n"
-        "def faulty(self, packet, now, client):\n"
-        "    return 1 / 0 if packet == b'fault' else answer(self, packet, now, client)\n"
-        "PythonHotPath.answer = faulty\n"
+        "from dnsd import hotpath\n"
+        "class Faulty:\n"
+        "    def __init__(self, *arguments):\n"
+        "        self.sound = make(*arguments)\n"
+        "        self.put_zone, self.drop_zone = self.sound.put_zone, self.sound.drop_zone\n"
+        "    def answer(self, packet, now, client):\n"
+        "        return 1 / 0 if packet == b'fault' else self.sound.answer(packet, now, client)\n"
+        "make, hotpath.make = hotpath.make, Faulty\n"
         "runpy.run_module('dnsd.serve', run_name='__main__')"
     )
     node.start("-c", script)
