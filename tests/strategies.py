@@ -101,6 +101,27 @@ def signed(draw: DrawFn, models: SearchStrategy[Model]) -> Model:
 
 
 @st.composite
+def crowded(draw: DrawFn) -> Model:
+    """A zone with more servers and addresses than fit into small packets."""
+    origin = dns.name.from_text("example.")
+    model = Model(origin)
+    model.add(origin, "NS", "ns.other.")
+    cut = below(origin, b"sub")
+    model.add(below(origin, b"sib"), "NS", "ns.other.")
+    for number in range(draw(st.integers(2, 18))):
+        label = str(number).encode() * draw(st.integers(1, 30))
+        place = draw(st.sampled_from((cut, cut, origin, below(origin, b"sib"))))
+        server = below(place, label)
+        model.add(cut, "NS", str(server))
+        model.add(below(origin, b"mail"), "MX", f"{number} {server}")
+        for address in range(draw(st.integers(0, 3))):
+            model.add(server, "A", f"192.0.2.{address}")
+        for address in range(draw(st.integers(0, 3))):
+            model.add(server, "AAAA", f"2001:db8::{address}")
+    return model
+
+
+@st.composite
 def scenes(draw: DrawFn, models: SearchStrategy[Model]) -> Scene:
     """A zone of ``models`` with some questions."""
     model = draw(models)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import dns.message
+import dns.name
+import dns.rdatatype
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.hotpath import Settings
 from tests import wirecheck
+from tests.model import Model
 from tests.parity.sections import TCP, UDP, Served, of_answer, of_message, planned, serve
-from tests.strategies import Query, Scene, models, scenes, signed
+from tests.strategies import Query, Scene, crowded, models, scenes, signed
 
 if TYPE_CHECKING:
     from tests.wirecheck import Message
@@ -20,6 +23,14 @@ OPT = 41
 OPT_SIZE = 11
 
 payloads = st.none() | st.sampled_from((0, 512, 700, 900, 1231, 1232, 1400, 65535))
+
+
+QUESTIONS = tuple(
+    Query(dns.name.from_text(name), dns.rdatatype.from_text(rtype), do)
+    for name, rtype in (("x.sub.example.", "A"), ("mail.example.", "MX"), ("sub.example.", "DS"))
+    for do in (False, True)
+)
+"""What to ask a crowded zone: a referral, targets with addresses, nothing special."""
 
 
 def limit_for(payload: int | None) -> int:
@@ -81,3 +92,13 @@ def test_udp_sizes(scene: Scene, payload: int | None) -> None:
     served = serve(scene.model)
     for query in scene.queries:
         check(served, query._replace(do=query.do and payload is not None), payload)
+
+
+@given(crowded() | signed(crowded()), st.sampled_from(QUESTIONS))
+def test_every_boundary(model: Model, query: Query) -> None:
+    """The last octet that fits and the first that does not, behind each record."""
+    served = serve(model)
+    whole = wirecheck.read(served.ask(query, TCP))
+    sizes = {record.end + OPT_SIZE - less for record in whole.records for less in (0, 1)}
+    for size in sorted(size for size in sizes if limit_for(size) == size):
+        check(served, query, size)
