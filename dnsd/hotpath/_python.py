@@ -70,22 +70,29 @@ class PythonHotPath:
             return None
         asked = query.begin(packet)
         try:
-            body, options = self._answer(packet, asked, client)
-        except Malformed as malformed:
-            count[INDEX[malformed.counter]] += 1
-            body, options = Body(malformed.rcode), b""
+            body, response = self._respond(packet, asked, now, client)
         except Exception:
             count[INDEX["internal_error"]] += 1
             _log.exception("no answer for the packet %s", packet.hex())
-            body, options = Body(query.SERVFAIL), b""
-        if asked.edns is not None:
-            options += self._options(asked.edns, now, client)
-        response = self._message(asked, body, options, client[0])
+            body = Body(query.SERVFAIL)
+            response = self._message(asked, body, b"", client[0])
         count[_RESPONSES[client[0]]] += 1
         count[_RCODE + min(body.rcode, RCODES - 1)] += 1
         return response
 
     # -- what to answer -------------------------------------------------------------------
+
+    def _respond(
+        self, packet: bytes, asked: Query, now: float, client: Client
+    ) -> tuple[Body, bytes]:
+        try:
+            body, options = self._answer(packet, asked, client)
+        except Malformed as malformed:
+            self._count[INDEX[malformed.counter]] += 1
+            body, options = Body(malformed.rcode), b""
+        if asked.edns is not None:
+            options += self._options(asked.edns, now, client)
+        return body, self._message(asked, body, options, client[0])
 
     def _answer(self, packet: bytes, asked: Query, client: Client) -> tuple[Body, bytes]:
         """Return the response's body and the EDNS options that belong to it."""
