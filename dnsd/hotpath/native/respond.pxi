@@ -151,7 +151,7 @@ cdef int write_cookie(Server *server, const Request *request, const Query *query
                 digest = siphash24(server.secrets[i], message, 16 + request.address_length)
                 if memcmp(&digest, sent + 16, 8) == 0:
                     server.count[C_cookies_valid] += 1
-                    if age <= 1800:
+                    if i == 0 and age <= 1800:
                         memcpy(out, sent, 24)
                         return 24
                     break
