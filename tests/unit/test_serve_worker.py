@@ -19,139 +19,29 @@ import dns.rcode
 import msgspec
 import pytest
 
-from dnsd import compile as compiler
-from dnsd.hotpath.api import Settings
-from dnsd.image import journal, store
-from dnsd.image.journal import Drop, JournalWriter, Put
-from dnsd.image.state import ControlCells, StateVector, WorkerCells
-from dnsd.metrics import counters
-from dnsd.serve import spec
-from dnsd.serve.spec import TcpLimits, WorkerSpec
+from dnsd.image import journal
+from dnsd.image.journal import Drop, Put
+from dnsd.image.state import WorkerCells
 from dnsd.wire import name
-from dnsd.zone.load import load_text
-from tests.serving import PATIENCE, framed, free_port
+from tests.serving import PATIENCE, framed
+from tests.worker import ROOT, ZONE, WorkerNode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from dnsd.image.journal import Entry
 
-ROOT = Path(__file__).parents[2]
-ZONE = name.from_text("one.example.")
 OTHER = name.from_text("two.example.")
 
 
-class Node:
-    """A state vector, a journal, and one worker that this test is the master of."""
-
-    def __init__(self, directory: Path, *addresses: str) -> None:
-        self.directory = directory
-        (directory / journal.IMAGES).mkdir()
-        self.state = StateVector.create(1)
-        self.head = self.state.worker(0)
-        self.port = free_port()
-        self.addresses = addresses or ("127.0.0.1",)
-        self.spec = WorkerSpec(
-            index=0,
-            workers=1,
-            state_fd=self.state.fd,
-            journal_directory=str(directory),
-            listen=tuple((address, self.port) for address in self.addresses),
-            settings=Settings(server_id=b"worker-test"),
-            tcp=TcpLimits(connections=100, per_source=100),
-            udp_receive_buffer=1 << 16,
-        )
-        self.process: subprocess.Popen[bytes] | None = None
-
-    # -- the master's part --
-
-    def start(self, *how: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, *(how or ("-m", "dnsd.serve"))],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=[self.state.fd],
-            cwd=ROOT,
-        )
-        assert self.process.stdin
-        self.process.stdin.write(spec.encode(self.spec))
-        self.process.stdin.flush()
-
-    def begin(self, serial: int = 1) -> None:
-        """Start the worker and have it serve ZONE."""
-        self.publish_epoch({ZONE: self.image(ZONE, serial)})
-        self.start()
-        self.until(lambda: self.head[WorkerCells.GENERATION] == 1)
-
-    def signal(self, number: int) -> None:
-        assert self.process
-        self.process.send_signal(number)
-
-    def end(self) -> tuple[int, str]:
-        """Wait for the worker's end; return its status and what it has said."""
-        assert self.process
-        if self.process.stdin and self.process.stdin.closed:
-            self.process.stdin = None
-        _, said = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, said.decode()
-
-    def until(self, happened: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not happened():
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-
-    def close(self) -> None:
-        if self.process and self.process.returncode is None:
-            self.process.kill()
-            self.end()
-
-    # -- control's part --
-
-    def image(self, apex: bytes, serial: int) -> str:
-        text = f"@ 300 IN SOA ns host {serial} 2 3 4 5\n@ 300 IN NS ns\nns 300 IN A 192.0.2.1\n"
-        zone = load_text(name.to_text(apex), text).zone
-        assert zone
-        path = self.directory / journal.IMAGES / f"{apex.hex()}-{serial}"
-        store.save(path, compiler.build(zone))
-        return path.name
-
-    def publish_epoch(self, state: dict[bytes, str | None]) -> None:
-        self.writer = JournalWriter(self.directory, 1, state)
-        self.state.control[ControlCells.EPOCH] = 1
-        self.state.control[ControlCells.GENERATION] = 1
-
-    def publish(self, *entries: Entry) -> None:
-        """Publish ``entries``, and wait until the worker has applied them."""
-        self.writer.append(entries)
-        generation = self.state.control[ControlCells.GENERATION] + 1
-        self.state.control[ControlCells.GENERATION] = generation
-        self.until(lambda: self.head[WorkerCells.GENERATION] == generation)
-
-    # -- the client's part --
-
-    def serial(self, apex: bytes = ZONE, address: str | None = None) -> int | str:
-        """The serial that is answered for ``apex``, or the response code."""
-        query = dns.message.make_query(name.to_text(apex), "SOA")
-        where = address or self.addresses[0]
-        answer = dns.query.udp(query, where, port=self.port, timeout=PATIENCE)
-        if answer.answer:
-            return int(answer.answer[0][0].serial)
-        return dns.rcode.to_text(answer.rcode())
-
-    def count(self, counter: str) -> int:
-        return int(self.state.counters(0)[counters.INDEX[counter]])
-
-
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    node = Node(tmp_path)
+def node(tmp_path: Path) -> Iterator[WorkerNode]:
+    node = WorkerNode(tmp_path)
     yield node
     node.close()
 
 
 def test_worker_answers_over_udp_and_tcp(tmp_path: Path) -> None:
-    node = Node(tmp_path, "127.0.0.1", "::1")
+    node = WorkerNode(tmp_path, "127.0.0.1", "::1")
     try:
         node.begin(serial=5)
         assert node.process
@@ -171,7 +61,7 @@ def test_worker_answers_over_udp_and_tcp(tmp_path: Path) -> None:
 
 
 def test_worker_answers_on_wildcards_from_the_address_asked(tmp_path: Path) -> None:
-    node = Node(tmp_path, "0.0.0.0", "::")
+    node = WorkerNode(tmp_path, "0.0.0.0", "::")
     try:
         node.begin()
         # dnspython takes no answer from another address.
@@ -181,7 +71,7 @@ def test_worker_answers_on_wildcards_from_the_address_asked(tmp_path: Path) -> N
         node.close()
 
 
-def test_worker_heart_beats_without_queries(node: Node) -> None:
+def test_worker_heart_beats_without_queries(node: WorkerNode) -> None:
     node.begin()
     first = node.head[WorkerCells.HEARTBEAT]
     node.until(lambda: node.head[WorkerCells.HEARTBEAT] > first)
@@ -189,7 +79,7 @@ def test_worker_heart_beats_without_queries(node: Node) -> None:
     assert node.head[WorkerCells.LAG] < PATIENCE * 10**9
 
 
-def test_worker_follows_what_control_publishes(node: Node) -> None:
+def test_worker_follows_what_control_publishes(node: WorkerNode) -> None:
     node.begin(serial=1)
     assert node.serial(OTHER) == "REFUSED"
     node.publish(Put(ZONE, node.image(ZONE, 2)), Put(OTHER, None))
@@ -200,7 +90,7 @@ def test_worker_follows_what_control_publishes(node: Node) -> None:
     assert (node.serial(ZONE), node.serial(OTHER)) == ("REFUSED", 9)
 
 
-def test_worker_unmaps_what_it_serves_no_more(node: Node) -> None:
+def test_worker_unmaps_what_it_serves_no_more(node: WorkerNode) -> None:
     node.begin(serial=1)
     assert node.process
     maps = Path(f"/proc/{node.process.pid}/maps")
@@ -210,7 +100,7 @@ def test_worker_unmaps_what_it_serves_no_more(node: Node) -> None:
     assert first not in maps.read_text()
 
 
-def test_worker_says_which_image_it_cannot_open(node: Node) -> None:
+def test_worker_says_which_image_it_cannot_open(node: WorkerNode) -> None:
     node.begin(serial=1)
     (node.directory / journal.IMAGES / "broken").write_bytes(b"broken")
     node.publish(Put(ZONE, "broken"))
@@ -223,7 +113,7 @@ def test_worker_says_which_image_it_cannot_open(node: Node) -> None:
     )
 
 
-def test_worker_keeps_queries_until_it_has_its_zones(node: Node) -> None:
+def test_worker_keeps_queries_until_it_has_its_zones(node: WorkerNode) -> None:
     """A successor must not refuse what its predecessor answered."""
     node.start()
     node.until(lambda: node.head[WorkerCells.LISTENING])
@@ -243,7 +133,7 @@ def test_worker_keeps_queries_until_it_has_its_zones(node: Node) -> None:
         assert dns.message.from_wire(tcp.recv(4096)[2:]).answer[0][0].serial == 3
 
 
-def test_worker_goes_when_the_master_is_gone(node: Node) -> None:
+def test_worker_goes_when_the_master_is_gone(node: WorkerNode) -> None:
     node.begin()
     assert node.process
     assert node.process.stdin
@@ -251,7 +141,7 @@ def test_worker_goes_when_the_master_is_gone(node: Node) -> None:
     assert node.end() == (0, "")
 
 
-def test_worker_is_not_stopped_by_the_terminal(node: Node) -> None:
+def test_worker_is_not_stopped_by_the_terminal(node: WorkerNode) -> None:
     node.begin()
     node.signal(signal.SIGINT)
     node.signal(signal.SIGHUP)
@@ -262,7 +152,7 @@ def test_worker_is_not_stopped_by_the_terminal(node: Node) -> None:
     assert node.end() == (0, "")
 
 
-def test_worker_answers_what_has_come_before_it_stops(node: Node) -> None:
+def test_worker_answers_what_has_come_before_it_stops(node: WorkerNode) -> None:
     node.begin()
     query = dns.message.make_query("one.example.", "SOA").to_wire()
     assert node.process
@@ -288,7 +178,7 @@ def test_worker_answers_what_has_come_before_it_stops(node: Node) -> None:
         assert node.count("responses_tcp") == 2
 
 
-def test_worker_does_not_wait_for_a_client_for_ever(node: Node) -> None:
+def test_worker_does_not_wait_for_a_client_for_ever(node: WorkerNode) -> None:
     node.begin()
     with socket.create_connection(("127.0.0.1", node.port), PATIENCE) as tcp:
         tcp.sendall(b"\x00")
@@ -297,7 +187,7 @@ def test_worker_does_not_wait_for_a_client_for_ever(node: Node) -> None:
         assert node.end() == (0, "")
 
 
-def test_worker_survives_without_descriptors(node: Node) -> None:
+def test_worker_survives_without_descriptors(node: WorkerNode) -> None:
     """accept() finds none: the longest idle makes room, and UDP does not notice."""
     node.begin()
     assert node.process
@@ -323,7 +213,7 @@ def test_worker_survives_without_descriptors(node: Node) -> None:
             client.close()
 
 
-def test_worker_cannot_have_a_port_of_another(node: Node) -> None:
+def test_worker_cannot_have_a_port_of_another(node: WorkerNode) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", node.port))
         other.listen()
@@ -364,7 +254,7 @@ def test_worker_loads_nothing_that_it_does_not_need() -> None:
     assert run.stdout == "[]\n"
 
 
-def test_worker_tells_of_few_descriptors(node: Node) -> None:
+def test_worker_tells_of_few_descriptors(node: WorkerNode) -> None:
     node.publish_epoch({})
     script = (
         "import resource, runpy\n"
@@ -382,7 +272,7 @@ def test_worker_tells_of_few_descriptors(node: Node) -> None:
     )
 
 
-def test_worker_tells_of_a_small_receive_buffer(node: Node) -> None:
+def test_worker_tells_of_a_small_receive_buffer(node: WorkerNode) -> None:
     """More than any system gives: an octet beyond what root may force."""
     node.spec = msgspec.structs.replace(node.spec, udp_receive_buffer=1 << 30)
     node.begin()
@@ -396,7 +286,7 @@ def test_worker_tells_of_a_small_receive_buffer(node: Node) -> None:
     )
 
 
-def test_worker_survives_a_fault_of_its_own(node: Node) -> None:
+def test_worker_survives_a_fault_of_its_own(node: WorkerNode) -> None:
     """What is raised in a turn costs that packet, one line and one counter."""
     node.publish_epoch({ZONE: node.image(ZONE, 1)})
     script = (
