@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import dns.flags
 import dns.message
+import dns.zone
 from dns.rdatatype import RdataType
 
 from dnsd import compile as compiler
@@ -14,12 +15,13 @@ from dnsd.hotpath import Client, HotPath, Settings, Transport
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.zone import view
+from dnsd.zone.load import load_text
 from dnsd.zone.lookup import Question, lookup
-from tests.records import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dns.name import Name
     from dns.rrset import RRset as MessageRRset
 
     from dnsd.metrics.counters import Counters
@@ -61,19 +63,45 @@ class Served(NamedTuple):
         assert response is not None
         return response
 
+    def rdatas(self, rtype: int) -> set[bytes | None]:
+        """All rdatas of a type in the zone, in wire format."""
+        return {
+            rdata.to_wire()
+            for node in self.view.nodes.values()
+            for rrset in node.values()
+            if rrset.rtype == rtype
+            for rdata in rrset.rdatas
+        }
+
     def expect(self, query: Query) -> Answer:
         """What the oracle says."""
         return lookup(self.view, Question(query.name, query.rtype, query.do))
 
 
 def serve(model: Model, settings: Settings | None = None) -> Served:
-    """Compile ``model`` and put it before a new hot path."""
+    """Put ``model`` before a new hot path."""
+    return serve_text(model.origin, model.text(), settings)
+
+
+def serve_text(origin: Name, text: str, settings: Settings | None = None) -> Served:
+    """Load and compile a master file as the server would; let dnspython read it for the oracle."""
     cells = counters.fresh()
     path = hotpath.make(settings or Settings(), cells)
-    zone = model.zone()
-    data = records_of(zone)
-    path.put_zone(data.apex, Image(compiler.build(data)))
-    return Served(path, cells, view.from_dnspython(zone))
+    put(path, origin, text)
+    return Served(path, cells, viewed(origin, text))
+
+
+def put(path: HotPath, origin: Name, text: str) -> None:
+    """Load, compile and serve a zone on ``path``."""
+    loaded = load_text(str(origin), text, now=NOW)
+    assert loaded.zone is not None, "\n".join(map(str, loaded.findings))
+    path.put_zone(loaded.zone.apex, Image(compiler.build(loaded.zone)))
+
+
+def viewed(origin: Name, text: str) -> View:
+    return view.from_dnspython(
+        dns.zone.from_text(text, origin, relativize=False, check_origin=False)
+    )
 
 
 def packet(query: Query, payload: int | None) -> bytes:
