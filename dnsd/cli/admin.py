@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 from dnsd import config
+from dnsd.config.reader import kinds_of
 from dnsd.errors import AdminError, ConfigError, NotRunning
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_PLACES = ("state_directory", "admin_socket")
 
 ANSWER_S = 10.0
 """Seconds that a node may take to answer what needs no work."""
@@ -18,12 +22,35 @@ ANSWER_S = 10.0
 
 def socket_path(config_file: Path | None) -> Path:
     """Return where the node with the configuration ``config_file`` listens."""
-    if config_file is not None:
+    if config_file is None:
+        return _default_path()
+    try:
         return config.load(config_file).server.admin_socket
+    except ConfigError:
+        # A node that runs is not to be out of reach because a key elsewhere is wrong.
+        path = _salvage(config_file)
+        if path is None:
+            raise
+        return path
+
+
+def _default_path() -> Path:
     try:
         return config.Server().admin_socket
     except ValueError as error:
         raise ConfigError([str(error)]) from error
+
+
+def _salvage(config_file: Path) -> Path | None:
+    """Return the admin socket, if the file says so much; None if it doesn't."""
+    try:
+        server = tomllib.loads(config_file.read_text())["server"]
+        kinds = kinds_of(config.Server)
+        base = config_file.parent.absolute()
+        fields = {key: kinds[key].read(server[key], base) for key in _PLACES if key in server}
+        return config.Server(**fields).admin_socket
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def ask(path: Path, command: str, patience: float | None = ANSWER_S, **arguments: Any) -> Any:
