@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dnsd.wire.name import to_text
-from dnsd.wire.rdata import CNAME, COMPRESSIBLE, DNAME, RRSIG, SOA, SRV, name_end
+from dnsd.wire.rdata import CNAME, COMPRESSIBLE, DNAME, NSEC, RRSIG, SOA, SRV, name_end
 from dnsd.zone.rdatatext import type_name
 from dnsd.zone.records import RRset, Zone
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dnsd.zone.limits import Limits
     from dnsd.zone.report import Report
 
-_SINGLETONS = frozenset((SOA, CNAME, DNAME))
+_SINGLETONS = frozenset((SOA, CNAME, DNAME, NSEC))
 _RP, _AFSDB, _RT, _PX, _KX = 17, 18, 21, 26, 36
 _NAMES = COMPRESSIBLE | {
     SRV: (6, 1),

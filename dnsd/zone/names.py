@@ -16,6 +16,7 @@ from dnsd.wire.name import MAX_NAME, from_text
 
 _MAX_TEXT = 4 * MAX_NAME
 """Each octet may be written as \\DDD."""
+_SHOWN = 80
 _FINAL_DOT = re.compile(r"(?s)(?:[^\\]|\\.)*\.")
 _LDH = re.compile(rb"[0-9A-Za-z-]{1,63}")
 _DISPUTED = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
@@ -52,10 +53,14 @@ def shown(text: str) -> str:
     """Return file text fit for a message: UTF-8 where it is that, nothing unprintable, short."""
     try:
         decoded = text.encode("latin-1").decode()
-    except UnicodeError:
+    except UnicodeDecodeError:
         decoded = text
-    printable = "".join(c if c.isprintable() else f"\\{ord(c):03d}" for c in decoded[:81])
-    return printable if len(decoded) <= 80 else printable[:80] + "..."
+    return _printable(decoded)
+
+
+def _printable(text: str) -> str:
+    kept = "".join(c if c.isprintable() else f"\\{ord(c):03d}" for c in text[:_SHOWN])
+    return kept if len(text) <= _SHOWN else kept + "..."
 
 
 def _why(text: str, error: ValueError) -> str:
@@ -86,7 +91,7 @@ def _to_ascii(text: str) -> str:
 def _a_label(label: str) -> str:
     if not _DISPUTED.isdisjoint(label):
         raise BadName(
-            f"the label '{label}' has a letter that IDNA 2003 and 2008 encode differently: "
+            f"IDNA 2003 and 2008 encode a letter of the label '{_printable(label)}' differently: "
             "write it as the A-label you mean (xn--...)"
         )
     ascii_part = "".join(c for c in label if c.isascii())
@@ -96,7 +101,7 @@ def _a_label(label: str) -> str:
         encoded = b""
     if not _LDH.fullmatch(encoded) or not _LDH.fullmatch(ascii_part.encode() or b"-"):
         raise BadName(
-            f"the label '{shown(label.encode().decode('latin-1'))}' is no internationalised name: "
+            f"the label '{_printable(label)}' is no internationalised name: "
             "write it as an A-label (xn--...), or its octets as \\DDD"
         )
     return encoded.decode()

@@ -158,6 +158,7 @@ def _hint(rtype: int) -> str:
 _SAYS_NOTHING = (
     "",
     dns.exception.SyntaxError.__doc__,
+    dns.exception.FormError.__doc__,
     # The hint says it better.
     r"generic rdata does not start with \#",
 )

@@ -6,7 +6,6 @@ a finding at its line, and reading goes on after it.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -323,4 +322,10 @@ def _file_name(text: str) -> Path:
     plain = _ESCAPE.sub(
         lambda found: chr(int(found[1]) & 0xFF) if len(found[1]) == 3 else found[1], text
     )
-    return Path(os.fsdecode(plain.encode("latin-1")))
+    try:
+        name = plain.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        name = ""
+    if not name.isprintable() or not name:
+        raise Wrong("cannot-read", f"'{shown(text)}' is no name of a file: write a path in UTF-8")
+    return Path(name)
