@@ -11,7 +11,7 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 STAMP := .venv/.set-up
-NATIVE := $(wildcard dnsd/hotpath/_native.pyx dnsd/hotpath/native/*.pxi)
+NATIVE := $(wildcard dnsd/*/*.pyx dnsd/*/*.pxd dnsd/*/*/*.pxi)
 
 .PHONY: setup run lint test peers clean
 
@@ -41,6 +41,6 @@ clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf .import_linter_cache
 	find dnsd tests bench -name __pycache__ -prune -exec rm -rf {} +
-	find dnsd \( -name '*.so' -o -name '_native.c' \) -delete
+	find dnsd \( -name '*.so' -o -name '*.c' \) -delete
 
 .SILENT: setup run lint test peers clean

@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: example zones inside the wheel, a hot path that may be native.
+"""What pyproject.toml cannot say: example zones inside the wheel, optional native modules.
 
 In a checkout (and an editable install) the example zones are ``zones/`` beside the package; in
 an installed wheel they are ``dnsd/_zones``.
@@ -13,7 +13,7 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 ZONES = Path("zones")
-HOTPATH = Path("dnsd/hotpath")
+PACKAGE = Path("dnsd")
 
 
 class BuildWithZones(build_py):
@@ -26,19 +26,17 @@ class BuildWithZones(build_py):
             shutil.copytree(ZONES, target, dirs_exist_ok=True)
 
 
-def extensions() -> list[Extension]:
-    """Return the native hot path; without a compiler dnsd is installed without it."""
-    source = HOTPATH / "_native.pyx"
-    if not source.exists():
-        return []
-    parts = [str(part) for part in sorted(HOTPATH.glob("native/*.pxi"))]
-    return [Extension("dnsd.hotpath._native", [str(source)], depends=parts, optional=True)]
+def extension(source: Path) -> Extension:
+    """Return the native module ``source``; without a compiler dnsd is installed without it."""
+    name = ".".join(source.with_suffix("").parts)
+    shared = [*PACKAGE.rglob("*.pxi"), *PACKAGE.rglob("*.pxd")]
+    return Extension(name, [str(source)], depends=sorted(map(str, shared)), optional=True)
 
 
 setup(
     packages=find_packages(include=["dnsd", "dnsd.*"]),
     package_data={"dnsd": ["py.typed"]},
-    exclude_package_data={"": ["*.pyx", "*.pxi", "*.c"]},
-    ext_modules=extensions(),
+    exclude_package_data={"": ["*.pyx", "*.pxi", "*.pxd", "*.c"]},
+    ext_modules=[extension(source) for source in sorted(PACKAGE.rglob("*.pyx"))],
     cmdclass={"build_py": BuildWithZones},
 )

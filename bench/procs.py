@@ -54,7 +54,11 @@ def tree(root: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What is used of /proc/PID/stat: the parent, and user + system time in seconds."""
+    """What is used of /proc/PID/stat.
+
+    The parent, and user + system time in seconds, that of its ended children included: a server
+    may load its zones in a process that ends.
+    """
 
     parent: int
     cpu: float
@@ -63,11 +67,11 @@ class Stat:
 def parse_stat(text: str) -> Stat:
     """Parse a /proc/PID/stat line (the command in it may hold spaces and parentheses)."""
     fields = text.rpartition(")")[2].split()
-    return Stat(parent=int(fields[1]), cpu=(int(fields[11]) + int(fields[12])) * TICK)
+    return Stat(parent=int(fields[1]), cpu=sum(map(int, fields[11:15])) * TICK)
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """Return the user + system time that ``pids`` have used so far."""
+    """Return the user + system time that ``pids`` and their ended children have used so far."""
     total = 0.0
     for pid in pids:
         with contextlib.suppress(OSError):

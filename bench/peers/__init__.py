@@ -9,9 +9,9 @@ from __future__ import annotations
 from bench.peers import dnsd, floor, knot, named, nsd, pdns
 from bench.peers.base import Peer, Unavailable
 
-PEERS: dict[str, Peer] = {
-    peer.name: peer for peer in (dnsd.PEER, nsd.PEER, knot.PEER, named.PEER, pdns.PEER, floor.PEER)
-}
+_ALL = (dnsd.PEER, dnsd.PYTHON, nsd.PEER, knot.PEER, named.PEER, pdns.PEER, floor.PEER)
+
+PEERS: dict[str, Peer] = {peer.name: peer for peer in _ALL}
 """Every server that can be measured, by name, in the order of the tables."""
 
 __all__ = ["PEERS", "Peer", "Unavailable"]

@@ -60,11 +60,16 @@ def program(name: str) -> str:
     return path
 
 
-def version_of(command: list[str], pattern: str) -> str:
-    """Run ``command`` and return what the group of ``pattern`` matches in its output."""
-    command = [program(command[0]), *command[1:]]
+def version_of(start: Start, pattern: str) -> str:
+    """Run ``start`` and return what the group of ``pattern`` matches in its output."""
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=10, check=False, stdin=subprocess.DEVNULL
+        [program(start.command[0]), *start.command[1:]],
+        env=os.environ | start.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
     )
     match = re.search(pattern, done.stdout + done.stderr)
     return match[1] if match else "unknown"

@@ -1,4 +1,4 @@
-"""dnsd itself, started as an operator would start it."""
+"""dnsd itself, started as an operator would start it, with either hot path."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import sys
 from bench.peers.base import Peer, Setup, Start, version_of
 
 COMMAND = [sys.executable, "-c", "from dnsd.cli import main; main()"]
+PATHS = os.pathsep.join(path for path in sys.path if path)
+"""Where this Python finds dnsd: the server starts in a directory of its own."""
 
 
-def _version() -> str:
-    """Return the version and the hot path, as ``dnsd version`` names them."""
-    command = [*COMMAND, "version"]
-    version = version_of(command, r"dnsd (\S+)")
-    hot_path = version_of(command, r"hot path: +(\w+)")
-    return f"{version} ({hot_path})"
+def _peer(name: str, note: str, **environment: str) -> Peer:
+    environment = {"PYTHONPATH": PATHS, **environment}
+
+    def version() -> str:
+        start = Start([*COMMAND, "version"], environment)
+        number, hot_path = version_of(start, r"dnsd (\S+)"), version_of(start, r"hot path: +(\w+)")
+        return f"{number} ({hot_path})"
+
+    def prepare(setup: Setup) -> Start:
+        serve = ["serve", "--zone", f"{setup.origin}={setup.zone}", "--workers", "1"]
+        listen = ["--listen", f"127.0.0.1:{setup.port}"]
+        state = {"STATE_DIRECTORY": str(setup.directory)}
+        return Start([*COMMAND, *serve, *listen], environment | state)
+
+    return Peer(name, version, prepare, note)
 
 
-def _prepare(setup: Setup) -> Start:
-    serve = ["serve", "--zone", f"{setup.origin}={setup.zone}", "--workers", "1"]
-    listen = ["--listen", f"127.0.0.1:{setup.port}"]
-    paths = os.pathsep.join(path for path in sys.path if path)
-    environment = {"STATE_DIRECTORY": str(setup.directory), "PYTHONPATH": paths}
-    return Start([*COMMAND, *serve, *listen], environment)
-
-
-PEER = Peer("dnsd", _version, _prepare, note="one worker, nothing cached from an earlier start")
+PEER = _peer("dnsd", "one worker, nothing cached from an earlier start")
+PYTHON = _peer("dnsd-python", "the same with DNSD_HOTPATH=python", DNSD_HOTPATH="python")

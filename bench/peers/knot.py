@@ -28,7 +28,7 @@ zone:
 
 
 def _version() -> str:
-    return version_of(["knotd", "-V"], r"version (\S+)")
+    return version_of(Start(["knotd", "-V"]), r"version (\S+)")
 
 
 def _prepare(setup: Setup) -> Start:

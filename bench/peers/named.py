@@ -23,7 +23,7 @@ zone "{origin}" {{ type primary; file "{zone}"; }};
 
 
 def _version() -> str:
-    return version_of(["named", "-v"], r"BIND (\S+)")
+    return version_of(Start(["named", "-v"]), r"BIND (\S+)")
 
 
 def _prepare(setup: Setup) -> Start:

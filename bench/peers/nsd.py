@@ -27,7 +27,7 @@ zone:
 
 
 def _version() -> str:
-    return version_of(["nsd", "-v"], r"version (\S+)")
+    return version_of(Start(["nsd", "-v"]), r"version (\S+)")
 
 
 def _prepare(setup: Setup) -> Start:

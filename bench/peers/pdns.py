@@ -28,7 +28,7 @@ zone "{name}" {{ type native; file "{zone}"; }};
 
 
 def _version() -> str:
-    return version_of(["pdns_server", "--version"], r"Server (\S+)")
+    return version_of(Start(["pdns_server", "--version"]), r"Server (\S+)")
 
 
 def _prepare(setup: Setup) -> Start:

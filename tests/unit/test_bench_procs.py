@@ -16,7 +16,7 @@ STAT = "4242 (a) b (c) S 17 4242 1 0 -1 4194560 100 0 0 0 250 50 7 8 20 0 1 0 12
 def test_stat_survives_parentheses_in_the_command() -> None:
     stat = procs.parse_stat(STAT)
     assert stat.parent == 17
-    assert stat.cpu == pytest.approx(300 * procs.TICK)
+    assert stat.cpu == pytest.approx((250 + 50 + 7 + 8) * procs.TICK)
 
 
 def test_kib_field_takes_the_whole_name() -> None:
