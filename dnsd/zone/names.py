@@ -23,6 +23,10 @@ _DISPUTED = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
 """Sharp s, final sigma and the joiners: IDNA 2003 and 2008 make different names of them."""
 
 
+_DOTS = frozenset("\u3002\uff0e\uff61")
+"""What IDNA 2003 takes for dots: here only a dot is one."""
+
+
 class BadName(ValueError):
     """Text that is not a domain name; ``str()`` says why and what to do."""
 
@@ -94,12 +98,13 @@ def _a_label(label: str) -> str:
             f"IDNA 2003 and 2008 encode a letter of the label '{_printable(label)}' differently: "
             "write it as the A-label you mean (xn--...)"
         )
-    ascii_part = "".join(c for c in label if c.isascii())
+    ascii_part = "".join(c for c in label if c.isascii()) or "-"
     try:
         encoded = dns.name.IDNA_2003_Practical.encode(label)
     except (dns.exception.DNSException, UnicodeError):
         encoded = b""
-    if not _LDH.fullmatch(encoded) or not _LDH.fullmatch(ascii_part.encode() or b"-"):
+    is_host = _LDH.fullmatch(ascii_part.encode()) and _DOTS.isdisjoint(label)
+    if not is_host or not _LDH.fullmatch(encoded):
         raise BadName(
             f"the label '{_printable(label)}' is no internationalised name: "
             "write it as an A-label (xn--...), or its octets as \\DDD"

@@ -352,6 +352,12 @@ class TestFiles:
             "check the path and its permissions [cannot-read]"
         ]
 
+    def test_links_in_a_circle(self, zone: Path) -> None:
+        (zone.parent / "loop").symlink_to("loop")
+        zone.write_text(f"{HEAD}$INCLUDE loop\n")
+        (finding,) = load_zone("example.com", zone).findings
+        assert (finding.line, finding.code) == (5, "cannot-read")
+
     def test_files_in_a_circle(self, zone: Path) -> None:
         zone.write_text(f"{HEAD}$INCLUDE one\na TXT x\n")
         (zone.parent / "one").write_text("$INCLUDE two\n")
