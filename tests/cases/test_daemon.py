@@ -262,7 +262,7 @@ def test_a_damaged_image_is_not_trusted() -> None:
         node.start()
         node.wait_ready()
         assert node.serial("example.org") == 7
-        assert path.name not in images(node.state)
+        until(lambda: path.name not in images(node.state))
 
 
 # -- the service manager ----------------------------------------------------------------------

@@ -1,0 +1,176 @@
+"""What workers are told, when they are said to serve it, and what is cleared away after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dnsd.control import publish
+from dnsd.control.publish import Publisher
+from dnsd.errors import StateError
+from dnsd.image.journal import IMAGES, Drop, JournalReader, JournalWriter, Put
+from dnsd.image.state import ControlCells, StateVector, WorkerCells
+
+A, B = b"\x01a\x00", b"\x01b\x00"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / IMAGES).mkdir()
+    return tmp_path
+
+
+def image(home: Path, name: str) -> str:
+    (home / IMAGES / name).write_text(name)
+    return name
+
+
+def images(home: Path) -> set[str]:
+    return {path.name for path in (home / IMAGES).iterdir()}
+
+
+def state_of(home: Path, vector: StateVector) -> dict[bytes, str | None]:
+    reader = JournalReader(home)
+    reader.entries(vector.control[ControlCells.EPOCH])
+    return reader.state
+
+
+def acknowledge(vector: StateVector, *generations: int) -> None:
+    for index, generation in enumerate(generations):
+        cells = vector.worker(index)
+        cells[WorkerCells.LISTENING], cells[WorkerCells.GENERATION] = 1, generation
+
+
+def test_nothing_is_published_at_first(home: Path) -> None:
+    vector = StateVector.create(1)
+    publisher = Publisher(home, vector)
+    assert publisher.generation == 0
+    assert vector.control[ControlCells.EPOCH] == 1
+    assert state_of(home, vector) == {}
+
+
+def test_what_is_published_stands_in_the_journal_before_the_generation_changes(home: Path) -> None:
+    vector = StateVector.create(1)
+    publisher = Publisher(home, vector)
+    assert publisher.publish([Put(A, "1"), Put(B, None)]) == 1
+    assert state_of(home, vector) == publisher.published == {A: "1", B: None}
+    assert vector.control[ControlCells.ZONES] == 2
+    assert vector.control[ControlCells.BROKEN] == 1
+    assert publisher.publish([Drop(A)]) == 2
+    assert state_of(home, vector) == {B: None}
+
+
+def test_an_empty_first_generation_can_be_published(home: Path) -> None:
+    vector = StateVector.create(1)
+    assert Publisher(home, vector).publish([]) == 1
+
+
+def test_only_workers_that_answer_can_be_behind(home: Path) -> None:
+    vector = StateVector.create(3)
+    publisher = Publisher(home, vector)
+    generation = publisher.publish([Put(A, "1")])
+    assert publisher.behind(generation) == []
+    acknowledge(vector, 0, 1)  # and the third is being started
+    assert publisher.behind(generation) == [0]
+    acknowledge(vector, 1, 1)
+    assert publisher.behind(generation) == []
+
+
+def test_an_image_is_deleted_when_the_last_worker_has_left_it(home: Path) -> None:
+    vector = StateVector.create(2)
+    publisher = Publisher(home, vector)
+    publisher.publish([Put(A, image(home, "1")), Put(B, image(home, "b"))])
+    publisher.publish([Put(A, image(home, "2"))])
+    acknowledge(vector, 2, 1)
+    publisher.sweep()
+    assert images(home) == {"1", "2", "b"}
+    acknowledge(vector, 2, 2)
+    publisher.sweep()
+    assert images(home) == {"2", "b"}
+    publisher.publish([Drop(B)])
+    acknowledge(vector, 3, 3)
+    publisher.sweep()
+    assert images(home) == {"2"}
+
+
+def test_a_worker_that_is_being_started_may_still_need_an_image(home: Path) -> None:
+    vector = StateVector.create(2)
+    publisher = Publisher(home, vector)
+    publisher.publish([Put(A, image(home, "1"))])
+    publisher.publish([Put(A, image(home, "2"))])
+    acknowledge(vector, 2)
+    publisher.sweep()
+    assert images(home) == {"1", "2"}
+
+
+def test_an_image_put_back_is_not_deleted(home: Path) -> None:
+    vector = StateVector.create(1)
+    publisher = Publisher(home, vector)
+    publisher.publish([Put(A, image(home, "1"))])
+    publisher.publish([Put(A, image(home, "1")), Put(B, None)])
+    acknowledge(vector, 2)
+    publisher.sweep()
+    assert images(home) == {"1"}
+
+
+def test_leftovers_of_earlier_runs_are_deleted_too(home: Path) -> None:
+    vector = StateVector.create(1)
+    (home / "journal.9").write_text("of an earlier run")
+    (home / ".journal.1.tmp").write_text("cut short")
+    image(home, "stray")
+    image(home, ".half.img.77.tmp")
+    publisher = Publisher(home, vector)
+    publisher.publish([Put(A, image(home, "1"))])
+    publisher.retire_leftovers()
+    publisher.sweep()
+    assert "stray" in images(home)
+    acknowledge(vector, 1)
+    publisher.sweep()
+    assert images(home) == {"1"}
+    assert {path.name for path in home.iterdir()} == {"images", "journal.1"}
+
+
+def test_a_successor_goes_on_with_what_has_been_published(home: Path) -> None:
+    vector = StateVector.create(1)
+    Publisher(home, vector).publish([Put(A, "1"), Put(B, None)])
+    successor = Publisher(home, vector)
+    assert successor.published == {A: "1", B: None}
+    assert successor.generation == 1
+    assert vector.control[ControlCells.EPOCH] == 2
+    assert state_of(home, vector) == {A: "1", B: None}
+    assert successor.publish([Drop(A)]) == 2
+
+
+def test_a_long_journal_is_begun_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "SLACK", 10)
+    vector = StateVector.create(1)
+    publisher = Publisher(home, vector)
+    reader = JournalReader(home)
+    for number in range(50):
+        publisher.publish([Put(A, image(home, str(number)))])
+        reader.entries(vector.control[ControlCells.EPOCH])
+        assert reader.state == {A: str(number)}
+        acknowledge(vector, publisher.generation)
+        publisher.sweep()
+    assert vector.control[ControlCells.EPOCH] > 1
+    (journal,) = home.glob("journal.*")
+    assert journal.read_bytes().count(b"\n") <= 12
+    assert images(home) == {"49"}
+
+
+def test_a_failure_to_publish_changes_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vector = StateVector.create(1)
+    publisher = Publisher(home, vector)
+    publisher.publish([Put(A, "1")])
+
+    def full(*_: object) -> None:
+        raise StateError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JournalWriter, "append", full)
+        with pytest.raises(StateError):
+            publisher.publish([Put(A, "2"), Drop(B)])
+    assert publisher.published == {A: "1"}
+    assert publisher.generation == 1
+    assert publisher.publish([Put(A, "3")]) == 2
