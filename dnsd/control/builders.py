@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.control import spawn
 from dnsd.control.build import BuildResult, build_zone, failed
 from dnsd.control.builder import decode_result, encode_job
 
@@ -63,10 +63,13 @@ async def _work(waiting: list[Job], results: list[BuildResult]) -> None:
 
 
 async def _start() -> Process:
-    command = (sys.executable, "-P", "-m", "dnsd.control.builder")
     pipe = asyncio.subprocess.PIPE
     return await asyncio.create_subprocess_exec(
-        *command, stdin=pipe, stdout=pipe, limit=LONGEST_LINE
+        *spawn.command("dnsd.control.builder"),
+        stdin=pipe,
+        stdout=pipe,
+        env=spawn.environment(),
+        limit=LONGEST_LINE,
     )
 
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import dnsd
+from dnsd.control import spawn
 from dnsd.daemon.pulse import Backoff, Pulse
 
 if TYPE_CHECKING:
@@ -60,10 +58,10 @@ class Child:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", self._module],
+                spawn.command(self._module),
                 stdin=subprocess.PIPE,
                 pass_fds=(self._state_fd,),
-                env=_environment(),
+                env=spawn.environment(),
                 process_group=0,  # Ctrl-C in the terminal is for the master
                 bufsize=0,
             )
@@ -108,10 +106,3 @@ class Child:
         if status < 0:
             return f"was ended by {signal.Signals(-status).name}"
         return f"ended with status {status}"
-
-
-def _environment() -> dict[str, str]:
-    """Return an environment in which the children find the same dnsd."""
-    here = str(Path(dnsd.__file__).resolve().parent.parent)
-    path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{path}" if path else here}

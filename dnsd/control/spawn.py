@@ -1,0 +1,21 @@
+"""How one dnsd process starts another: the same Python, and the same dnsd."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import dnsd
+
+
+def command(module: str) -> list[str]:
+    """Return the command that runs ``module``, wherever the working directory is."""
+    return [sys.executable, "-P", "-m", module]
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which that module is found where this process found dnsd."""
+    here = str(Path(dnsd.__file__).resolve().parent.parent)
+    path = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{path}" if path else here}

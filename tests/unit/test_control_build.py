@@ -1,0 +1,273 @@
+"""From a zone file to an image file, in a thread or in processes; images that are used again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from dnsd import compile as compiler
+from dnsd.config import Limits
+from dnsd.control import builders, images
+from dnsd.control.build import MOST_FINDINGS, BuildResult, build_zone, worst
+from dnsd.control.builder import encode_job
+from dnsd.control.builders import build_all
+from dnsd.control.images import Job
+from dnsd.control.stamps import stamp
+from dnsd.errors import ImageError
+from dnsd.image.store import Image
+from dnsd.zone import load
+from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.records import Zone
+from tests.support import zone
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    (tmp_path / "images").mkdir()
+    return make_job(tmp_path, "example.com.", zone(1, "www A 192.0.2.1"))
+
+
+def make_job(directory: Path, origin: str, text: str) -> Job:
+    file = directory / f"{origin}zone"
+    file.write_text(text)
+    os.utime(file, (1, 1))  # long ago, so that its stamp can be relied on
+    return Job(origin=origin, file=str(file), limits=Limits(), images=str(directory / "images"))
+
+
+def test_a_zone_becomes_an_image_that_says_where_it_comes_from(job: Job) -> None:
+    result = build_zone(job)
+    assert result.image
+    assert (result.origin, result.serial, result.records) == ("example.com.", 1, 4)
+    assert result.sources == {job.file: stamp(job.file)}
+    path = Path(job.images, result.image)
+    image = Image.open(path)
+    assert (image.apex, image.serial) == (b"\x07example\x03com\x00", 1)
+    image.close()
+    meta = images.read_meta(path)
+    assert (meta.origin, meta.file, meta.serial, meta.records) == (
+        "example.com.",
+        job.file,
+        1,
+        4,
+    )
+    assert meta.sources == result.sources
+
+
+def test_a_broken_zone_has_findings_and_no_image(job: Job) -> None:
+    Path(job.file).write_text("@ SOA too few\n")
+    result = build_zone(job)
+    assert result.image is None
+    assert any(finding.severity == Severity.ERROR for finding in result.findings)
+    assert job.file in result.sources
+    assert list(Path(job.images).iterdir()) == []
+
+
+def test_a_file_that_is_missing_is_a_finding_and_watched_for(job: Job) -> None:
+    Path(job.file).unlink()
+    result = build_zone(job)
+    assert result.image is None
+    assert result.findings
+    assert result.sources == {job.file: None}
+
+
+def test_an_included_file_is_a_source_even_before_it_exists(job: Job) -> None:
+    Path(job.file).write_text(zone(1, "$INCLUDE hosts"))
+    included = str(Path(job.file).parent / "hosts")
+    assert build_zone(job).sources.get(included, "not watched") is None
+    Path(included).write_text("www A 192.0.2.1\n")
+    assert build_zone(job).sources[included]
+
+
+def test_what_the_compiler_cannot_do_is_a_finding(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object) -> bytes:
+        raise ImageError("the zone is too large")
+
+    monkeypatch.setattr(compiler, "build", too_large)
+    (finding,) = build_zone(job).findings
+    assert str(finding) == f"{job.file}: error: the zone is too large [image]"
+
+
+def test_a_bug_breaks_one_zone_and_is_told(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def bug(*_: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(load, "load_zone", bug)
+    result = build_zone(job)
+    assert result.image is None
+    assert result.findings[0].code == "internal"
+    assert result.sources == {job.file: stamp(job.file)}
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_of_many_findings_the_errors_are_kept() -> None:
+    warnings = [Finding("f", n, Severity.WARNING, "w", "c") for n in range(500)]
+    error = Finding("f", 501, Severity.ERROR, "e", "c")
+    kept = worst((*warnings, error))
+    assert len(kept) == MOST_FINDINGS
+    assert kept[0] == error
+    assert worst((warnings[0],)) == (warnings[0],)
+
+
+# -- images that are used again ---------------------------------------------------------------
+
+
+def reuse(job: Job) -> str | None:
+    names = images.by_stem(Path(job.images)).get(images.stem(job.origin), ())
+    found = images.reusable(names, job)
+    return found[0] if found else None
+
+
+def test_an_image_of_an_unchanged_zone_is_used_again(job: Job) -> None:
+    result = build_zone(job)
+    assert reuse(job) == result.image
+    newer = build_zone(job)
+    assert newer.image != result.image
+    assert reuse(job) == newer.image
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "text",
+        "time",
+        "gone",
+        "file",
+        "limits",
+        "builder",
+        "damage",
+        "cut",
+        "meta",
+    ],
+)
+def test_an_image_is_not_used_after_any_change(
+    job: Job, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    result = build_zone(job)
+    assert result.image
+    path, file = Path(job.images, result.image), Path(job.file)
+    if change == "text":
+        file.write_text(zone(2))
+    elif change == "time":
+        os.utime(file, (2, 2))
+    elif change == "gone":
+        file.unlink()
+    elif change == "file":
+        other = file.rename(file.with_name("other"))
+        job = Job(origin=job.origin, file=str(other), limits=job.limits, images=job.images)
+    elif change == "limits":
+        limits = Limits(include_depth=1)
+        job = Job(origin=job.origin, file=job.file, limits=limits, images=job.images)
+    elif change == "builder":
+        monkeypatch.setattr(images, "builder", lambda: "another")
+    elif change == "damage":
+        octets = bytearray(path.read_bytes())
+        octets[200] ^= 1
+        path.write_bytes(octets)
+    elif change == "cut":
+        path.write_bytes(path.read_bytes()[:-1])
+    else:
+        path.write_bytes(compiler.build(_zone_of(job), b"no meta"))
+    assert reuse(job) is None
+
+
+def _zone_of(job: Job) -> Zone:
+    loaded = load.load_zone(job.origin, Path(job.file)).zone
+    assert loaded
+    return loaded
+
+
+def test_a_file_changed_as_it_was_read_is_built_again(job: Job) -> None:
+    os.utime(job.file)
+    build_zone(job)
+    assert reuse(job) is None
+
+
+def test_zones_with_like_names_are_not_mixed_up(tmp_path: Path) -> None:
+    origins = ["a.b.", "a_b.", r"a\.b.", "a/b.", ".", "x" * 63 + "." + "y" * 63 + "." + "z" * 63]
+    assert len({images.stem(origin) for origin in origins}) == len(origins)
+    for origin in origins:
+        name = images.new_name(origin)
+        assert "/" not in name
+        assert len(name) < 200
+        assert name != images.new_name(origin)
+        (tmp_path / name).touch()
+        assert images.by_stem(tmp_path)[images.stem(origin)] == [name]
+        (tmp_path / name).unlink()
+
+
+def test_what_is_no_image_is_not_listed(tmp_path: Path) -> None:
+    for name in (".a-1.2.img.77.tmp", "README", "lost+found"):
+        (tmp_path / name).touch()
+    assert images.by_stem(tmp_path) == {}
+
+
+# -- many at once -----------------------------------------------------------------------------
+
+
+def test_small_zones_are_built_without_starting_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builders, "_start", None)
+    results = build_many(tmp_path, 3)
+    assert [result.serial for result in results] == [0, 1, 2]
+
+
+def test_much_is_built_in_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builders, "SMALL", 0)
+    results = build_many(tmp_path, 5)
+    assert sorted(result.serial for result in results) == list(range(5))
+    assert len(list((tmp_path / "images").iterdir())) == 5
+
+
+def build_many(directory: Path, count: int) -> list[BuildResult]:
+    (directory / "images").mkdir()
+    jobs = [make_job(directory, f"z{number}.", zone(number)) for number in range(count)]
+    return asyncio.run(build_all(jobs))
+
+
+def test_a_builder_that_is_killed_costs_one_zone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builders, "SMALL", 0)
+    real = builders._ask
+    killed: list[str] = []
+
+    async def ask(process: asyncio.subprocess.Process, job: Job) -> BuildResult | None:
+        if not killed:
+            killed.append(job.origin)
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        return await real(process, job)
+
+    monkeypatch.setattr(builders, "_ask", ask)
+    results = build_many(tmp_path, 6)
+    assert len(results) == 6
+    (lost,) = [result for result in results if result.image is None]
+    assert [lost.origin] == killed
+    assert "was killed by SIGKILL (out of memory?)" in lost.findings[0].message
+
+
+def test_a_builder_ends_with_its_input(tmp_path: Path) -> None:
+    """Even in the middle of a job: nobody waits for the result."""
+    (tmp_path / "images").mkdir()
+    records = "\n".join(f"h{number} A 192.0.2.1" for number in range(200_000))
+    job = make_job(tmp_path, "large.", zone(1, records))
+
+    async def run() -> int:
+        process = await builders._start()
+        assert process.stdin
+        process.stdin.write(encode_job(job))
+        await process.stdin.drain()
+        process.stdin.close()
+        return await process.wait()
+
+    assert asyncio.run(run()) == 0
+    assert [path for path in (tmp_path / "images").iterdir() if path.suffix == ".img"] == []

@@ -1,0 +1,300 @@
+"""One reload after the other: what is built, what is published, what is said of it.
+
+Zones are built by a fake that does as it is told; files, journal and images are real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from dnsd.config import Config, Limits, Server, ZoneFile, Zones
+from dnsd.control import images
+from dnsd.control.build import BuildResult
+from dnsd.control.images import Job
+from dnsd.control.publish import Publisher
+from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
+from dnsd.control.report import ReloadReport
+from dnsd.control.stamps import observe
+from dnsd.control.table import ZoneState, apex_of
+from dnsd.control.watch import Watch
+from dnsd.errors import StateError
+from dnsd.image.journal import IMAGES
+from dnsd.image.state import StateVector
+from dnsd.zone.findings import Finding, Severity
+
+ALL = {CONFIGURATION, EVERYTHING}
+
+
+class Site:
+    """A directory of zones, and control's view of it; ``built`` are the zones of each build."""
+
+    def __init__(self, directory: Path, **zones: str) -> None:
+        self.ticks = 0
+        self.zones = directory / "zones"
+        self.state = directory / "state"
+        self.zones.mkdir()
+        (self.state / IMAGES).mkdir(parents=True)
+        for name, text in zones.items():
+            self.write(name, text)
+        self.vector = StateVector.create(1)
+        self.built: list[list[str]] = []
+        self.begin()
+
+    def begin(self, **changes: Any) -> None:
+        """Begin as a new control process."""
+        server = Server(state_directory=self.state)
+        config = Config(server=server, zones=Zones(directory=self.zones))
+        self.publisher = Publisher(self.state, self.vector)
+        self.watch = Watch(1.0)
+        self.reloader = Reloader(
+            msgspec.structs.replace(config, **changes), self.publisher, self.watch, self.build
+        )
+
+    def write(self, name: str, text: str) -> None:
+        """Write a zone file: ``"serial"``, or ``"broken"``; its time is long past."""
+        path = self.zones / f"{name}.zone"
+        path.write_text(text)
+        self.ticks += 1
+        os.utime(path, (self.ticks, self.ticks))
+
+    def remove(self, name: str) -> None:
+        (self.zones / f"{name}.zone").unlink()
+
+    async def build(self, jobs: Sequence[Job]) -> list[BuildResult]:
+        self.built.append(sorted(job.origin for job in jobs))
+        return [self.build_one(job) for job in jobs]
+
+    def build_one(self, job: Job) -> BuildResult:
+        sources = observe([job.file])
+        text = Path(job.file).read_text() if Path(job.file).is_file() else "broken"
+        if not text.isdigit():
+            finding = Finding(job.file, 1, Severity.ERROR, text, "fake")
+            return BuildResult(origin=job.origin, findings=(finding,), sources=sources)
+        name = images.new_name(job.origin)
+        Path(job.images, name).write_text(text)
+        return BuildResult(
+            origin=job.origin, image=name, sources=sources, serial=int(text), records=3
+        )
+
+    def run(self, *due: str) -> ReloadReport:
+        self.built.clear()
+        return asyncio.run(self.reloader.run(due or ALL))
+
+    def served(self) -> dict[str, str | None]:
+        """What the images hold that the workers are told to serve."""
+        return {
+            origin: None if image is None else (self.state / IMAGES / image).read_text()
+            for origin in (*self.reloader.rows, "a.", "b.", "c.")
+            if (image := self.publisher.published.get(apex_of(origin), "")) != ""
+        }
+
+
+def outcomes(report: ReloadReport) -> dict[str, str]:
+    return {zone.zone: zone.outcome for zone in report.zones}
+
+
+def test_the_first_reload_loads_everything(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    report = site.run(DIRECTORY, EVERYTHING)
+    assert report.ok
+    assert outcomes(report) == {"a.": "loaded", "b.": "loaded"}
+    assert [zone.serial for zone in report.zones] == [1, 2]
+    assert site.served() == {"a.": "1", "b.": "2"}
+    assert site.publisher.generation == 1
+
+
+def test_no_zones_at_all_are_published_too(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    assert site.run().ok
+    assert site.publisher.generation == 1
+    site.run()
+    assert site.publisher.generation == 1
+
+
+def test_what_has_not_changed_is_not_built_again(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    site.run()
+    report = site.run()
+    assert report.ok
+    assert outcomes(report) == {"a.": "unchanged", "b.": "unchanged"}
+    assert site.built == [[]]
+    assert site.publisher.generation == 1
+    site.write("a", "3")
+    assert outcomes(site.run()) == {"a.": "loaded", "b.": "unchanged"}
+    assert site.built == [["a."]]
+    assert site.served() == {"a.": "3", "b.": "2"}
+
+
+def test_a_broken_zone_leaves_the_old_one_in_place_and_heals(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    site.run()
+    site.write("a", "broken")
+    site.write("b", "3")
+    report = site.run()
+    assert not report.ok
+    broken, loaded = report.zones
+    assert (broken.outcome, broken.serial) == ("broken", 1)
+    assert broken.findings[0].message == "broken"
+    assert (loaded.outcome, loaded.serial) == ("loaded", 3)
+    assert site.served() == {"a.": "1", "b.": "3"}
+    row = site.reloader.rows["a."]
+    assert row.state is ZoneState.STALE
+    assert row.error == f"{site.zones}/a.zone:1: error: broken [fake]"
+    site.write("a", "4")
+    assert site.run().ok
+    assert site.served()["a."] == "4"
+    assert site.reloader.rows["a."].state is ZoneState.SERVED
+    assert site.reloader.rows["a."].error is None
+
+
+def test_a_zone_that_is_broken_at_first_is_ours_but_not_loaded(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="broken", b="2")
+    report = site.run()
+    assert not report.ok
+    assert report.zones[0].serial is None
+    assert site.served() == {"a.": None, "b.": "2"}
+    assert site.reloader.rows["a."].state == ZoneState.BROKEN
+    generation = site.publisher.generation
+    site.run()
+    assert site.built == [["a."]], "a broken zone is tried again: a permission may have changed"
+    assert site.publisher.generation == generation, "but there is nothing new to tell"
+
+
+def test_zones_come_and_go(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    site.run()
+    site.remove("a")
+    site.write("c", "3")
+    report = site.run(DIRECTORY)
+    assert report.ok
+    assert outcomes(report) == {"a.": "dropped", "c.": "loaded"}
+    assert site.served() == {"b.": "2", "c.": "3"}
+    assert site.reloader.rows.keys() == {"b.", "c."}
+    assert str(site.zones / "a.zone") not in site.watch.paths()
+
+
+def test_only_what_is_due_is_touched(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="1")
+    site.run()
+    site.write("a", "2")
+    site.write("b", "2")
+    site.write("c", "2")
+    assert outcomes(site.run("b.")) == {"b.": "loaded"}
+    assert site.served() == {"a.": "1", "b.": "2"}
+    assert outcomes(site.run(CONFIGURATION, "c.", "d.")) == {"c.": "loaded", "d.": "unknown"}
+
+
+def test_a_zone_that_is_due_but_has_not_changed_is_left_alone(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1")
+    site.run()
+    assert outcomes(site.run("a.")) == {"a.": "unchanged"}
+    assert site.built == [[]]
+
+
+def test_a_zone_that_moves_to_another_file_is_loaded_from_there(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1")
+    other = tmp_path / "other"
+    other.write_text("9")
+    site.run()
+    site.remove("a")
+    listed = (ZoneFile(name="a.", file=other),)
+    site.reloader.config = msgspec.structs.replace(site.reloader.config, zone=listed)
+    assert outcomes(site.run()) == {"a.": "loaded"}
+    assert site.served() == {"a.": "9"}
+    assert site.reloader.rows["a."].file == other
+
+
+def test_changed_limits_are_a_reason_to_load(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1")
+    site.run()
+    zones = Zones(directory=site.zones, limits=Limits(include_depth=1))
+    site.reloader.config = msgspec.structs.replace(site.reloader.config, zones=zones)
+    assert outcomes(site.run()) == {"a.": "loaded"}
+    assert outcomes(site.run()) == {"a.": "unchanged"}
+
+
+def test_a_directory_that_cannot_be_listed_drops_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1")
+    site.run()
+    site.zones.rename(tmp_path / "away")
+    report = site.run(DIRECTORY)
+    assert not report.ok
+    assert "cannot list" in report.problems[0]
+    assert site.served() == {"a.": "1"}
+    (tmp_path / "away").rename(site.zones)
+    assert site.run().ok
+
+
+def test_two_files_for_one_zone_are_a_problem_and_change_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1")
+    site.run()
+    (site.zones / "A.zone").write_text("2")
+    report = site.run()
+    assert not report.ok
+    assert "more than one file" in report.problems[0]
+    assert site.served() == {"a.": "1"}
+
+
+def test_what_is_watched_are_the_files_that_were_read(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="broken")
+    site.run()
+    files = {str(site.zones / "a.zone"), str(site.zones / "b.zone")}
+    assert site.watch.paths() == files | {str(site.zones)}
+    seen = observe(site.watch.paths())
+    site.watch.look(0.0, seen)
+    # the directory was changed as it was read, so it is looked at once more
+    assert set(site.watch.look(10.0, seen)) <= {DIRECTORY}
+
+
+def test_a_journal_that_cannot_be_written_keeps_everything_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    site.run()
+    site.write("a", "3")
+    site.remove("b")
+
+    def full(*_: object) -> int:
+        raise StateError("no space is left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.publisher, "publish", full)
+        report = site.run()
+    assert not report.ok
+    assert report.problems == ("no space is left",)
+    assert outcomes(report) == {"a.": "broken"}
+    assert site.served() == {"a.": "1", "b.": "2"}
+    assert len(list((site.state / IMAGES).iterdir())) == 2
+    assert outcomes(site.run()) == {"a.": "loaded", "b.": "dropped"}
+    assert site.served() == {"a.": "3"}
+
+
+def test_a_successor_keeps_what_was_served(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="broken")
+    site.run()
+    site.write("a", "broken")
+    site.begin()
+    # the fake's images say nothing of what they were made from
+    assert site.reloader.rows["a."].state == ZoneState.STALE
+    report = site.run(DIRECTORY, EVERYTHING)
+    assert outcomes(report) == {"a.": "broken", "b.": "broken"}
+    assert site.served() == {"a.": "1", "b.": None}
+    site.write("a", "2")
+    assert outcomes(site.run()) == {"a.": "loaded", "b.": "broken"}
+    assert site.served() == {"a.": "2", "b.": None}
+
+
+def test_a_successor_drops_nothing_because_it_cannot_list(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1")
+    site.run()
+    site.zones.rename(tmp_path / "away")
+    site.begin()
+    assert not site.run(DIRECTORY, EVERYTHING).ok
+    assert site.served() == {"a.": "1"}

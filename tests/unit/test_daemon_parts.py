@@ -1,0 +1,248 @@
+"""The master's parts: silence and pauses, the service manager, addresses, the state directory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from dnsd.config import Config, Endpoint, Server
+from dnsd.daemon import home, listen, specs
+from dnsd.daemon.notify import Notifier
+from dnsd.daemon.pulse import FIRST_PAUSE_S, LONG_LIFE_S, LONGEST_PAUSE_S, Backoff, Pulse
+from dnsd.errors import ConfigError, ListenError, StateError
+from dnsd.image.state import StateVector
+from tests.serving import free_port
+
+# -- pulse ------------------------------------------------------------------------------------
+
+
+def test_a_steady_heartbeat_is_never_silent() -> None:
+    pulse = Pulse(limit=1.0, tick=0.1)
+    assert not any(pulse.look(number * 0.1, number // 5) for number in range(1000))
+
+
+def test_silence_is_noticed_after_the_limit() -> None:
+    pulse = Pulse(limit=1.0, tick=0.1)
+    pulse.look(100.0, 7)
+    looks = [pulse.look(100.0 + number / 10, 7) for number in range(1, 30)]
+    assert 10 <= looks.index(True) <= 11
+    assert pulse.look(103.0, 7)
+    assert not pulse.look(103.1, 8)
+
+
+def test_the_first_look_is_no_silence() -> None:
+    assert not Pulse(limit=1.0, tick=0.1).look(1e9, 5)
+
+
+def test_a_pause_of_the_watcher_is_not_held_against_the_watched() -> None:
+    pulse = Pulse(limit=1.0, tick=0.1)
+    pulse.look(100.0, 7)
+    assert not pulse.look(500.0, 7)
+    assert not pulse.look(500.1, 8)
+
+
+def test_deaths_after_a_long_life_cause_no_pause() -> None:
+    backoff = Backoff()
+    assert [backoff.pause(LONG_LIFE_S) for _ in range(5)] == [0.0] * 5
+
+
+def test_deaths_in_a_row_cause_longer_and_longer_pauses() -> None:
+    backoff = Backoff()
+    pauses = [backoff.pause(0.1) for _ in range(12)]
+    assert pauses[:3] == [0.0, FIRST_PAUSE_S, 2 * FIRST_PAUSE_S]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == LONGEST_PAUSE_S
+    assert backoff.pause(LONG_LIFE_S) == 0.0
+
+
+# -- the service manager ----------------------------------------------------------------------
+
+
+def test_the_manager_hears_and_the_children_do_not_know_of_it() -> None:
+    with TemporaryDirectory() as name, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(f"{name}/notify")
+        environ = {"NOTIFY_SOCKET": f"{name}/notify", "WATCHDOG_USEC": "3000000", "HOME": "/"}
+        notifier = Notifier(environ)
+        assert environ == {"HOME": "/"}
+        assert notifier.watchdog == 1.5
+        notifier.ready()
+        notifier.reloading()
+        notifier.status("well")
+        notifier.status("well")
+        notifier.status("better")
+        notifier.wait(2.5)
+        notifier.alive()
+        notifier.stopping()
+        told = [manager.recv(100).decode() for _ in range(7)]
+    assert told[0] == "READY=1"
+    assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", told[1])
+    assert told[2:4] == ["STATUS=well", "STATUS=better"]
+    assert told[4:] == ["EXTEND_TIMEOUT_USEC=2500000", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_a_socket_without_a_file_is_heard_too() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(f"\0dnsd-test-{os.getpid()}")
+        Notifier({"NOTIFY_SOCKET": f"@dnsd-test-{os.getpid()}"}).ready()
+        assert manager.recv(100) == b"READY=1"
+
+
+@pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": "/nowhere/at/all"}])
+def test_a_manager_that_does_not_listen_is_no_error(environ: dict[str, str]) -> None:
+    Notifier(environ).ready()
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"WATCHDOG_USEC": "0"},
+        {"WATCHDOG_USEC": "soon"},
+        {"WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"},
+    ],
+)
+def test_without_a_watchdog_there_is_none(environ: dict[str, str]) -> None:
+    assert Notifier(environ).watchdog is None
+
+
+def test_a_watchdog_for_this_process_is_for_it() -> None:
+    environ = {"WATCHDOG_USEC": "1000", "WATCHDOG_PID": str(os.getpid())}
+    assert Notifier(environ).watchdog == 0.0005
+
+
+# -- addresses --------------------------------------------------------------------------------
+
+
+def never(_seconds: float) -> None:
+    raise AssertionError("there is nothing to wait for")
+
+
+def test_an_address_that_is_free_is_fine_and_stays_free() -> None:
+    endpoint = Endpoint("127.0.0.1", free_port())
+    listen.probe([endpoint], never)
+    listen.probe([endpoint], never)
+
+
+def test_an_address_that_becomes_free_in_time_is_fine() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        endpoint = Endpoint("127.0.0.1", other.getsockname()[1])
+        listen.probe([endpoint], lambda _seconds: other.close())
+
+
+def test_every_address_that_cannot_be_had_is_told() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        used = Endpoint("127.0.0.1", other.getsockname()[1])
+        waits: list[float] = []
+        with pytest.raises(ListenError) as caught:
+            listen.probe([used, Endpoint("192.0.2.1", used.port)], waits.append)
+    first, second = str(caught.value).splitlines()
+    assert first.startswith(f"cannot listen on {used} (UDP): another program does")
+    assert f"ss -ulnp 'sport = :{used.port}'" in first
+    assert "this machine does not have the address 192.0.2.1" in second
+    assert sum(waits) == pytest.approx(listen.PATIENCE_S, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (errno.EACCES, "ports below 1024 need root or CAP_NET_BIND_SERVICE"),
+        (errno.EADDRNOTAVAIL, "give it to an interface"),
+        (errno.EAFNOSUPPORT, "this machine does not have the address"),
+        (errno.ENOBUFS, "ENOBUFS"),
+    ],
+)
+def test_what_the_system_refuses_becomes_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, number: int, sentence: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(ListenError, match=sentence):
+        listen.probe([Endpoint("::1", 53)], never)
+    elsewhere = number in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    assert listen.is_local(Endpoint("::1", 53)) != elsewhere
+
+
+# -- the state directory ----------------------------------------------------------------------
+
+
+def test_the_state_directory_is_made_private(tmp_path: Path) -> None:
+    directory = tmp_path / "a" / "b"
+    home.prepare(directory)
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert (directory / "images").is_dir()
+    directory.chmod(0o755)
+    home.prepare(directory)
+    assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match=r"cannot use the state directory .*STATE_DIRECTORY"):
+        home.prepare(tmp_path / "file" / "state")
+
+
+def test_the_lock_is_held_once_and_names_its_holder(tmp_path: Path) -> None:
+    handle = home.lock(tmp_path)
+    with pytest.raises(StateError, match=rf"another dnsd \(pid {os.getpid()}\)"):
+        home.lock(tmp_path)
+    os.close(handle)
+    os.close(home.lock(tmp_path))
+
+
+# -- specs ------------------------------------------------------------------------------------
+
+
+def test_workers_are_told_all_of_the_configuration_that_is_theirs() -> None:
+    server = Server(
+        listen=(Endpoint("::1", 53),),
+        state_directory=Path("/state"),
+        nsid="here",
+        server_id=None,
+        version="",
+        udp_payload=1400,
+        udp_receive_buffer=1 << 20,
+        tcp_connections=9,
+        tcp_per_source=8,
+        tcp_idle=7.0,
+        tcp_message=6.0,
+        tcp_stall=5.0,
+        tcp_unsent=100_000,
+        heartbeat=0.25,
+    )
+    vector = StateVector.create(2)
+    one, two = specs.worker_specs(Config(server=server), vector)
+    assert (one.index, two.index, one.workers, one.state_fd) == (0, 1, 2, vector.fd)
+    assert one.listen == (("::1", 53),)
+    assert one.journal_directory == "/state"
+    settings = one.settings
+    assert (settings.nsid, settings.server_id, settings.version) == (b"here", None, b"")
+    assert (settings.udp_payload, settings.tcp_idle, settings.cookie_secrets) == (1400, 7.0, ())
+    assert (one.tcp.connections, one.tcp.per_source, one.tcp.message) == (9, 8, 6.0)
+    assert (one.tcp.stall, one.tcp.unsent) == (5.0, 100_000)
+    assert (one.heartbeat, one.udp_receive_buffer) == (0.25, 1 << 20)
+
+
+def test_cookie_secrets_reach_the_workers_or_stop_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    config = Config(server=Server(cookie_secret_file=file, state_directory=tmp_path))
+    vector = StateVector.create(1)
+    with pytest.raises(ConfigError):
+        specs.worker_specs(config, vector)
+    file.write_text("00112233445566778899aabbccddeeff\n")
+    (spec,) = specs.worker_specs(config, vector)
+    assert spec.settings.cookie_secrets == (bytes.fromhex("00112233445566778899aabbccddeeff"),)
+
+
+def test_there_is_a_worker_for_each_core_unless_told_otherwise() -> None:
+    assert specs.worker_count(Config(server=Server(workers=3))) == 3
+    assert specs.worker_count(Config(server=Server(workers=0))) == len(os.sched_getaffinity(0))
