@@ -12,7 +12,7 @@ import re
 import dns.exception
 import dns.name
 
-from dnsd.wire.name import MAX_NAME, from_text
+from dnsd.wire.name import MAX_NAME, ROOT, from_text, join
 
 _MAX_TEXT = 4 * MAX_NAME
 """Each octet may be written as \\DDD."""
@@ -41,10 +41,15 @@ def parse_name(text: str, origin: bytes) -> bytes:
         raise BadName(f"the name '{shown(text)}' is longer than 255 octets: shorten it")
     ascii_text = text if text.isascii() else _to_ascii(text)
     try:
-        name = from_text(ascii_text)
+        if "\\" in ascii_text:
+            name, is_absolute = from_text(ascii_text), _FINAL_DOT.fullmatch(ascii_text) is not None
+        else:
+            is_absolute = ascii_text.endswith(".")
+            parts = ascii_text.removesuffix(".").encode().split(b".")
+            name = ROOT if ascii_text == "." else join(tuple(parts))
     except ValueError as error:
         raise BadName(f"the name '{shown(text)}' is wrong: {_why(ascii_text, error)}") from None
-    if _FINAL_DOT.fullmatch(ascii_text):
+    if is_absolute:
         return name
     if len(name) - 1 + len(origin) > MAX_NAME:
         raise BadName(

@@ -85,11 +85,11 @@ def _name(text: str, names: PlainNames) -> bytes | None:
 
 
 def _mx(text: str, names: PlainNames) -> bytes | None:
-    preference, *exchange = text.split()
-    if not exchange or not _IS_NAME(exchange[0]) or len(preference) > 5 or int(preference) > 0xFFFF:
+    found = _IS_MX(text)
+    name = names.get(found[2]) if found else None
+    if found is None or name is None or int(found[1]) > 0xFFFF:
         return None
-    name = names.get(exchange[0])
-    return None if name is None else int(preference).to_bytes(2, "big") + name
+    return int(found[1]).to_bytes(2, "big") + name
 
 
 def _txt(text: str, _names: PlainNames) -> bytes | None:
@@ -101,6 +101,7 @@ def _txt(text: str, _names: PlainNames) -> bytes | None:
 
 
 _IS_NAME = re.compile(r"@|[0-9A-Za-z_.*/-]+").fullmatch
+_IS_MX = re.compile(r"([0-9]{1,5})[ \t]+([0-9A-Za-z_.*/-]+)").fullmatch
 
 _MAKERS: dict[str, tuple[int, Callable[[str, PlainNames], bytes | None]]] = {
     "A": (A, _a),

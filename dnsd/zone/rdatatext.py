@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
 
 import dns.exception
@@ -20,7 +21,7 @@ from dns.tokenizer import EOF, IDENTIFIER, QUOTED_STRING, WHITESPACE, Tokenizer
 from dns.tokenizer import Token as DnsToken
 
 from dnsd.wire.name import labels
-from dnsd.wire.rdata import OPT
+from dnsd.wire.rdata import AAAA, CNAME, NS, OPT, PTR, A
 from dnsd.zone.names import BadName, parse_name, shown
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _MAX_MNEMONIC = 32
 MAX_RDATA = 0xFFFF
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_SHORT_NAMES = frozenset((NS, CNAME, PTR))
+_SHORT = _SHORT_NAMES | {A, AAAA}
 _META = frozenset((0, OPT, *range(128, 256)))
 """Types that are not data: reserved, OPT, and the Q and meta range (RFC 6895 §3.1)."""
 
@@ -66,6 +69,30 @@ def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
     """Return the wire form of the data that ``tokens`` are for type ``rtype``; BadRdata if none."""
     if not tokens:
         raise BadRdata(f"the {type_name(rtype)} record has no data{_hint(rtype)}")
+    if rtype in _SHORT and len(tokens) == 1:
+        rdata = _parse_short(rtype, tokens[0], origin)
+        if rdata is not None:
+            return rdata
+    return parse_by_dnspython(rtype, tokens, origin)
+
+
+def _parse_short(rtype: int, token: Token, origin: bytes) -> bytes | None:
+    """Return an address or a name; None leaves it to dnspython, which knows what is wrong.
+
+    They are what $GENERATE makes, and it makes many.
+    """
+    if token.quoted or token.text == r"\#":
+        return None
+    try:
+        if rtype in _SHORT_NAMES:
+            return parse_name(token.text, origin)
+        return inet_pton(AF_INET if rtype == A else AF_INET6, token.text)
+    except (OSError, BadName):
+        return None
+
+
+def parse_by_dnspython(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
+    """Return what dnspython makes of ``tokens``; BadRdata if nothing."""
     kind = dns.rdatatype.RdataType.make(rtype)
     feed = _Feed(tokens, origin)
     try:

@@ -7,9 +7,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from dnsd.wire.name import from_text
+from dnsd.wire.rdata import AAAA, CNAME, NS, PTR, A
 from dnsd.zone.load import load_text
 from dnsd.zone.plain import MAKERS, RECORD, PlainNames
-from dnsd.zone.rdatatext import BadRdata, parse_rdata
+from dnsd.zone.rdatatext import BadRdata, parse_by_dnspython, parse_rdata
 from dnsd.zone.scan import Entry, Scanner
 
 HEAD = "$TTL 3600\n@ SOA ns1 host 1 7200 3600 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n"
@@ -32,7 +33,8 @@ STRING = st.text(st.characters(codec="ascii", exclude_characters="\0\n\r"), max_
 ) | st.sampled_from(['"' + "x" * 255 + '"', "x" * 255, "x" * 256, '"' + "x" * 256 + '"'])
 NUMBER = st.integers(0, 70000).map(str) | st.sampled_from(["007", "65535", "65536"])
 EXCHANGE = st.builds("{}{}{}".format, NUMBER, st.sampled_from([" ", "\t ", ""]), NAME)
-DATA = ADDRESS | NAME | STRING | EXCHANGE
+BARE = ADDRESS | NAME | STRING | EXCHANGE
+DATA = BARE | BARE.map('"{}"'.format)
 
 
 def slow(rtype: int, text: str) -> bytes | None:
@@ -40,7 +42,7 @@ def slow(rtype: int, text: str) -> bytes | None:
     if not isinstance(entry, Entry):
         return None
     try:
-        return parse_rdata(rtype, entry.tokens[1:], ORIGIN)
+        return parse_by_dnspython(rtype, entry.tokens[1:], ORIGIN)
     except BadRdata:
         return None
 
@@ -53,6 +55,7 @@ def slow(rtype: int, text: str) -> bytes | None:
 @example("PTR", "a.example.net.")
 @example("MX", "10 mail")
 @example("TXT", '"a b"')
+@example("MX", '"10 a"')
 def test_rdata_of_the_fast_road_is_that_of_the_slow_one(mnemonic: str, text: str) -> None:
     record = RECORD.fullmatch(f"x {mnemonic} {text}")
     if record is None or record[4] != text:
@@ -60,6 +63,18 @@ def test_rdata_of_the_fast_road_is_that_of_the_slow_one(mnemonic: str, text: str
     rtype, make = MAKERS[mnemonic]
     rdata = make(text, PlainNames(ORIGIN))
     assert rdata is None or rdata == slow(rtype, text)
+
+
+@given(st.sampled_from([A, AAAA, NS, CNAME, PTR]), DATA | st.just("\\#"))
+def test_short_data_is_what_dnspython_makes_of_it(rtype: int, text: str) -> None:
+    entry = Scanner(f"x {text}", 1 << 20).next()
+    assume(isinstance(entry, Entry) and len(entry.tokens) > 1)
+    assert isinstance(entry, Entry)
+    try:
+        rdata = parse_rdata(rtype, entry.tokens[1:], ORIGIN)
+    except BadRdata:
+        rdata = None
+    assert rdata == slow(rtype, text)
 
 
 @pytest.mark.parametrize(
