@@ -91,7 +91,8 @@ def test_make_knows_the_target(command: str) -> None:
         [*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "Nothing to be done" not in done.stdout
+    target = command.removeprefix("make ")
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("dnsd serve")])
