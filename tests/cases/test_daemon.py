@@ -81,6 +81,16 @@ def test_zones_named_on_the_command_line_are_served_without_a_word_about_example
         assert node.serial("example.com") == 1
 
 
+def test_a_configuration_larger_than_a_pipe_reaches_control() -> None:
+    listed = "".join(
+        f'[[zone]]\nname = "z{number}.example"\nfile = "zones/example.org.zone"\n'
+        for number in range(1000)
+    )
+    with start_dnsd(ZONES, tail=listed) as node:
+        assert "1 worker, 1002 zones" in node.lines[-1]
+        assert node.serial("z999.example") == 7
+
+
 # -- what it refuses to start with ------------------------------------------------------------
 
 
