@@ -115,7 +115,7 @@ class Answers:
 
     def types_at(self, name: bytes) -> list[int]:
         """Return the types of the records that stand at ``name``, in the same order."""
-        own = list(self._zone.nodes.get(name, ()))
+        own = list(self._zone.at(name))
         if name in self._zone.signatures:
             own.append(rr.RRSIG)
         return sorted(own, key=_any_preference)
@@ -140,7 +140,7 @@ class Answers:
             sections = Sections(flags=0)
             self._refer(sections, name)
             return sections
-        if rr.CNAME in self._zone.nodes.get(name, {}):
+        if rr.CNAME in self._zone.at(name):
             sections = Sections(proof_expanded=self._expansion(name))
             self._chain(sections, name, _NOTHING_ASKED)
             return sections
@@ -169,7 +169,7 @@ class Answers:
 
     def _rrset(self, name: bytes, rtype: int) -> RRset:
         if rtype != rr.RRSIG:
-            return self._zone.nodes[name][rtype]
+            return self._zone.at(name)[rtype]
         # RFC 8482 in spirit: the signatures of one RRset, not of all of them
         signatures = self._zone.signatures[name]
         return signatures[min(signatures)]
@@ -244,7 +244,7 @@ class Answers:
 
     def _found(self, name: bytes, rtype: int, seen: set[tuple[bytes, int]]) -> list[Item]:
         """Return the RRset as additional data, unless it isn't there or ``seen`` already."""
-        rrset = self._zone.nodes.get(name, {}).get(rtype)
+        rrset = self._zone.at(name).get(rtype)
         if rrset is None or (name, rtype) in seen:
             return []
         occluded = name in self._structure.occluded
@@ -263,7 +263,7 @@ class Answers:
         if not names.is_subdomain(name, self._zone.apex):
             return Place(Kind.OUTSIDE)
         encloser = name
-        while encloser not in known.names and encloser not in known.cuts:
+        while not known.has(encloser):
             encloser = names.parent(encloser)
         if encloser in known.cuts:
             return Place(Kind.CUT, encloser, encloser)
@@ -272,7 +272,7 @@ class Answers:
         if encloser in known.dnames:
             return Place(Kind.DNAME, encloser, encloser)
         wildcard = names.wildcard_of(encloser)
-        if wildcard in known.names:
+        if known.has(wildcard):
             return Place(Kind.WILDCARD, wildcard, encloser)
         return Place(Kind.NXDOMAIN, b"", encloser)
 
@@ -298,9 +298,7 @@ class Answers:
             return True
         if place.kind not in (Kind.EXACT, Kind.WILDCARD):
             return False
-        return rr.CNAME in self._zone.nodes.get(place.source, {}) and rtype not in self.types_at(
-            place.source
-        )
+        return rr.CNAME in self._zone.at(place.source) and rtype not in self.types_at(place.source)
 
     def _add_link(self, sections: Sections, place: Place, owner: bytes) -> bytes | None:
         """Add the CNAME, or DNAME and what it makes, at ``place``; return where it leads."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
+from array import array
 from struct import pack
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from dnsd.compile.answers import Answers
 from dnsd.compile.denial import NoDenial, Nsec3Chain, chain_of
+from dnsd.compile.table import add_names, add_table
 from dnsd.compile.writer import Sections, encode
 from dnsd.errors import ImageError
 from dnsd.image import layout
@@ -38,6 +40,7 @@ class Assembler:
         self._pieces: dict[tuple[int, int, bool], int] = {}
         self._lengths: dict[int, int] = {}
         self._longest_proof = 0
+        self._sources: dict[bytes, int] = {}
         self._plain = Answers(zone, self._structure, NoDenial(), {}, self._piece)
         self._signed = self._plain
         if zone.signatures:
@@ -52,7 +55,12 @@ class Assembler:
         nodata = self._pair(names.ROOT, self._plain.nodata(), self._signed.nodata())
         nxdomain = self._pair(names.ROOT, self._plain.nxdomain(), self._signed.nxdomain())
         entries = self._entries()
-        table, mask = self._table(entries)
+        slots = array("Q", (crc32(name) | ref << 32 for name, ref in entries.items()))
+        deepest = max(names.count(name) for name in entries)
+        if self._zone.bulk is not None:
+            above = {names.parent(name): ref for name, ref in self._sources.items()}
+            deepest = max(deepest, add_names(self._out, self._zone.bulk, above, slots))
+        table, mask = add_table(self._out, slots)
         denial = self._denial_index(proofs)
         salt = self._salt()
         header = layout.HEADER.pack(
@@ -64,7 +72,7 @@ class Assembler:
             self._denial.kind,
             table,
             mask,
-            len(entries),
+            len(slots),
             entries[self._zone.apex],
             *nodata,
             *nxdomain,
@@ -74,7 +82,7 @@ class Assembler:
             len(meta),
             self._denial.iterations if isinstance(self._denial, Nsec3Chain) else 0,
             len(salt),
-            max(names.count(name) for name in entries),
+            deepest,
             self._add(salt),
             names.count(self._zone.apex),
             len(self._zone.apex),
@@ -130,7 +138,7 @@ class Assembler:
     def _entries(self) -> dict[bytes, int]:
         """Add an entry for every name; return their refs by name."""
         refs: dict[bytes, int] = {}
-        sources: dict[bytes, int] = {}
+        sources = self._sources
         # the longest first: a wildcard comes before the name above it, which holds its ref
         for name in sorted(sorted(self._structure.names), key=len, reverse=True):
             refs[name] = self._entry(name, sources)
@@ -201,18 +209,6 @@ class Assembler:
         return self._signed.proof_piece(record)
 
     # -- indexes --------------------------------------------------------------------------
-
-    def _table(self, entries: dict[bytes, int]) -> tuple[int, int]:
-        """Add the hash table; return its ref and its mask."""
-        size = 1 << (2 * len(entries) - 1).bit_length()
-        slots: list[tuple[int, int]] = [(0, 0)] * size
-        for name, ref in entries.items():
-            digest = zlib.crc32(name)
-            place = digest & (size - 1)
-            while slots[place][1]:
-                place = (place + 1) & (size - 1)
-            slots[place] = digest, ref
-        return self._add(b"".join(layout.SLOT_HASH.pack(*slot) for slot in slots)), size - 1
 
     def _denial_index(self, pieces: list[int]) -> int:
         """Add the chain's index; ``pieces`` are the refs of its records."""

@@ -165,7 +165,7 @@ def _check_occluded(zone: Zone, structure: Structure) -> Iterator[Finding]:
     for owner in structure.occluded:
         is_below_cut = structure.cut_above(owner) is not None
         above = "a delegation" if is_below_cut else "a DNAME"
-        for rtype, rrset in zone.nodes[owner].items():
+        for rtype, rrset in zone.at(owner).items():
             if not (is_below_cut and rtype in _GLUE):
                 yield warning_at(
                     rrset,

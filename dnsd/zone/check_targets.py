@@ -53,17 +53,17 @@ class Targets:
 
         None when the zone cannot know: outside of it, at or below a cut, below a DNAME.
         """
-        apex, names = self._zone.apex, self._structure.names
+        apex, known = self._zone.apex, self._structure
         if not is_subdomain(name, apex) or self._structure.cut_above(name):
             return None
-        if name in names:
-            return self._zone.nodes.get(name, {})
+        if known.has(name):
+            return self._zone.at(name)
         encloser = parent(name)
-        while encloser not in names and encloser != apex:
+        while not known.has(encloser) and encloser != apex:
             encloser = parent(encloser)
         if self._is_below_dname(encloser):
             return None
-        return self._zone.nodes.get(wildcard_of(encloser), {})
+        return self._zone.at(wildcard_of(encloser))
 
     def _is_below_dname(self, encloser: bytes) -> bool:
         dnames = self._structure.dnames
@@ -73,7 +73,7 @@ class Targets:
 
     def has_glue(self, name: bytes) -> bool:
         """Tell whether ``name`` has addresses, occluded or not."""
-        types = self._zone.nodes.get(name, {})
+        types = self._zone.at(name)
         return A in types or AAAA in types
 
 

@@ -9,14 +9,27 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dnsd.wire.name import to_text
-from dnsd.wire.rdata import CNAME, COMPRESSIBLE, DNAME, NSEC, RRSIG, SOA, SRV, name_end
+from dnsd.wire.rdata import (
+    CNAME,
+    COMPRESSIBLE,
+    DNAME,
+    DNSKEY,
+    NSEC,
+    NSEC3PARAM,
+    RRSIG,
+    SOA,
+    SRV,
+    name_end,
+)
 from dnsd.zone.rdatatext import type_name
 from dnsd.zone.records import RRset, Zone
 
 if TYPE_CHECKING:
+    from dnsd.zone.bulk import Bulk
     from dnsd.zone.limits import Limits
     from dnsd.zone.report import Report
 
+_SIGNED = frozenset((DNSKEY, NSEC, NSEC3PARAM))
 _SINGLETONS = frozenset((SOA, CNAME, DNAME, NSEC))
 _RP, _AFSDB, _RT, _PX, _KX = 17, 18, 21, 26, 36
 _NAMES = COMPRESSIBLE | {
@@ -56,6 +69,9 @@ class Gatherer:
 
     def add(self, owner: bytes, key: bytes, rtype: int, ttl: int, rdata: bytes, line: int) -> None:
         """Add the record on ``line`` of :attr:`file`; ``key`` is ``owner`` in lower case."""
+        bulk = self.zone.bulk
+        if bulk is not None and key in bulk:
+            self._move_out(bulk, key)
         self.records += 1
         kind = rtype
         table = self.zone.nodes
@@ -69,6 +85,14 @@ class Gatherer:
             types[kind] = RRset(owner, rtype, ttl, (rdata,), self.file, line)
         else:
             self._grow(types[kind], kind, RRset(owner, rtype, ttl, (rdata,), self.file, line))
+
+    def _move_out(self, bulk: Bulk, key: bytes) -> None:
+        """Take ``key`` out of the table: it has, or is about to have, what needs a closer look."""
+        file = self.file
+        for rtype, ttl, rdata, owner, self.file, line in bulk.pop(key):
+            self.records -= 1
+            self.add(owner, key, rtype, ttl, rdata, line)
+        self.file = file
 
     def _grow(self, first: RRset, kind: int, record: RRset) -> None:
         """Add ``record`` to an RRset that exists already."""
@@ -125,6 +149,7 @@ class Gatherer:
 
     def finish(self) -> Zone:
         """Return the zone with all that was added; nothing can be added afterwards."""
+        self._settle_bulk()
         for (rtype, owner, kind), growing in self._growing.items():
             table = self.zone.signatures if rtype == RRSIG else self.zone.nodes
             rdatas = tuple(growing.rdatas.values())
@@ -134,6 +159,15 @@ class Gatherer:
         self._growing.clear()
         self._limit_names()
         return self.zone
+
+    def _settle_bulk(self) -> None:
+        """Leave in the table only what no check and no proof will ask for, if anything."""
+        bulk, apex = self.zone.bulk, self.zone.nodes.get(self.zone.apex, {})
+        if bulk is not None and (self.zone.signatures or apex.keys() & _SIGNED):
+            for name in list(bulk):
+                self._move_out(bulk, name)
+        if not bulk:
+            self.zone.bulk = None
 
     def _mixed(self, growing: _Growing, file: str, line: int) -> None:
         self.report.warn(

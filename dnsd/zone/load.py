@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dnsd.wire.name import from_text, lower
+from dnsd.zone.bulk import table_for
 from dnsd.zone.check import check_zone
 from dnsd.zone.findings import Severity
 from dnsd.zone.gather import Gatherer
@@ -88,6 +89,8 @@ class _Loading:
         self._gatherer = Gatherer(Zone(lower(from_text(origin))), limits, self.report)
 
     def load(self, data: bytes, path: Path | None, now: float | None) -> LoadResult:
+        zone = self._gatherer.zone
+        zone.bulk = table_for(zone.apex, len(data), self._limits)
         reader = Reader(self._gatherer, self._limits, self.report, self.sources)
         reader.read(data, self._name, path)
         zone = self._gatherer.finish()

@@ -58,7 +58,7 @@ def side(zone: Zone, cut: bytes) -> Side:
     found = {(cut, rtype): node[rtype] for rtype in (NS, DS, DNSKEY, SOA) if rtype in node}
     for server in map(lower, node[NS].rdatas if NS in node else ()):
         if is_subdomain(server, cut):
-            addresses = zone.nodes.get(server, {})
+            addresses = zone.at(server)
             found |= {
                 (server, rtype): addresses[rtype] for rtype in (A, AAAA) if rtype in addresses
             }

@@ -23,6 +23,7 @@ from dnsd.zone.sources import Sources, Unreadable
 from dnsd.zone.ttl import MAX_TTL, TtlRules, parse_ttl
 
 if TYPE_CHECKING:
+    from dnsd.zone.bulk import Bulk
     from dnsd.zone.gather import Gatherer
     from dnsd.zone.limits import Limits
     from dnsd.zone.report import Report
@@ -107,7 +108,12 @@ class Reader:
         while self.complete:
             scanner.skip_blank()
             start = scanner.at
-            self._read_plain(file)
+            if self._gatherer.zone.bulk is None:
+                self._read_plain(file, self._limits.records)
+            else:
+                self._read_bulk(file, self._gatherer.zone.bulk)
+                # one line that the table leaves alone, then the table again
+                self._read_plain(file, 1)
             if scanner.at != start:
                 continue
             entry = scanner.next()
@@ -120,11 +126,33 @@ class Reader:
             if self._report.full:
                 self.complete = False
 
-    def _read_plain(self, file: _File) -> None:
-        """Read lines on the fast road, up to the first that is not plain or not right."""
+    def _read_bulk(self, file: _File, bulk: Bulk) -> None:
+        """Read lines into the table, up to the first that it leaves alone."""
+        scanner, ttls = file.scanner, self._ttls
+        implicit = ttls.implicit
+        scanner.at, scanner.line, owner, stated, count = bulk.read(
+            scanner.text,
+            scanner.at,
+            scanner.line,
+            file.origin,
+            file.owner if file.inside else b"",
+            -1 if implicit is None else implicit,
+            ttls.default is None,
+            self._gatherer.zone.nodes,
+            self._limits.records - self._gatherer.records,
+            bulk.file_number(file.name),
+        )
+        self._gatherer.records += count
+        if owner and owner != file.owner:
+            file.enter(owner, self._apex)
+        if stated >= 0:
+            ttls.stated(str(stated))
+
+    def _read_plain(self, file: _File, most: int) -> None:
+        """Read up to ``most`` lines on the fast road, as long as they are plain and right."""
         scanner, ttls, add = file.scanner, self._ttls, self._gatherer.add
         text, at, line = scanner.text, scanner.at, scanner.line
-        for _ in range(self._limits.records - self._gatherer.records):
+        for _ in range(min(most, self._limits.records - self._gatherer.records)):
             record = RECORD.match(text, at)
             if record is None:
                 break

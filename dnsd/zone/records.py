@@ -7,6 +7,10 @@ An owner is its uncompressed wire form *in lower case* (RFC 4343: ASCII letters 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dnsd.zone.bulk import Bulk
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,22 @@ class Zone:
 
     RRSIGs are kept apart: ``signatures[owner in lower case][type covered] -> RRset`` of type
     RRSIG. ``apex`` is lower case. Out-of-zone data never gets here; occluded data does.
+
+    A large zone may keep names that need no thought in ``bulk`` instead of ``nodes``: they have
+    nothing but A, AAAA and TXT records, no signatures, and are neither apex nor wildcard.
     """
 
     apex: bytes
     nodes: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
     signatures: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
+    bulk: Bulk | None = None
+
+    def at(self, name: bytes) -> dict[int, RRset]:
+        """Return the RRsets of ``name`` (lower case) by type; none if it has no records."""
+        types = self.nodes.get(name)
+        if types is None and self.bulk is not None:
+            types = self.bulk.get(name)
+        return types or {}
 
     @property
     def serial(self) -> int:

@@ -12,6 +12,7 @@ from dnsd.wire.name import parent
 from dnsd.wire.rdata import DNAME, NS, NSEC3
 
 if TYPE_CHECKING:
+    from dnsd.zone.bulk import Bulk
     from dnsd.zone.records import Zone
 
 
@@ -22,12 +23,14 @@ class Structure:
     ``dnames``    owners of DNAME that are not occluded (RFC 6672)
     ``occluded``  owners below a cut or a DNAME: never answered from, only glue
     ``ents``      empty non-terminals (RFC 4592 §2.2.2): no data, but names below them
-    ``names``     all names that exist for queries: authoritative owners, cuts, and ENTs
+    ``names``     names that exist for queries: authoritative owners, cuts, and ENTs; those in
+                  the zone's ``bulk`` are left out, :meth:`has` knows them too
     ``hashed``    owners of NSEC3 records that have nothing else: they don't exist for queries
     """
 
     def __init__(self, zone: Zone) -> None:
         self.apex = zone.apex
+        self._bulk = zone.bulk
         self.hashed = {owner for owner, types in zone.nodes.items() if set(types) == {NSEC3}}
         stops = {
             owner
@@ -39,11 +42,19 @@ class Structure:
             # hashed owners are not below a DNAME at the apex: they are no part of the tree
             below = zone.nodes.keys() - self.hashed - {zone.apex}
             self.occluded = {name for name in below if self._is_below(name, stops)}
+            if zone.bulk is not None:
+                self.occluded |= zone.bulk.below(stops)
         self.cuts = {n for n in stops - self.occluded if NS in zone.nodes[n] and n != zone.apex}
         self.dnames = {n for n in stops - self.occluded - self.cuts if DNAME in zone.nodes[n]}
         owners = zone.nodes.keys() - self.occluded - self.hashed
         self.ents = self._empty_non_terminals(owners)
         self.names = owners | self.ents
+
+    def has(self, name: bytes) -> bool:
+        """Tell whether the name exists for queries."""
+        if name in self.names:
+            return True
+        return self._bulk is not None and name in self._bulk and name not in self.occluded
 
     def _is_below(self, name: bytes, stops: set[bytes]) -> bool:
         while name != self.apex:
@@ -54,9 +65,12 @@ class Structure:
 
     def _empty_non_terminals(self, owners: set[bytes]) -> set[bytes]:
         ents: set[bytes] = set()
+        bulk: Bulk | set[bytes] = set()
+        if self._bulk is not None:
+            bulk, ents = self._bulk, self._bulk.empty_above(owners)
         for name in owners - {self.apex}:
             above = parent(name)
-            while above not in owners and above not in ents:
+            while above not in owners and above not in ents and above not in bulk:
                 ents.add(above)
                 above = parent(above)
         return ents

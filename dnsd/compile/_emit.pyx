@@ -1,0 +1,224 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: initializedcheck=False
+"""Entries and blocks of the names in a :class:`dnsd.zone._bulk.Bulk`, without Python objects.
+
+The same octets that ``answers`` and ``writer`` make for names whose data needs no thought:
+no names inside, nothing additional, no signatures. And the hash table of any image.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
+
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
+
+from dnsd.zone._bulk cimport Bulk, Node, Record
+
+from array import array
+from zlib import crc32
+
+from dnsd.image import layout
+
+cdef enum:
+    ALIGN = 8
+    ENTRY_SIZE = 24
+    BLOCK_SIZE = 24
+    MAX_TYPES = 3
+    TYPE_A = 1
+    TYPE_TXT = 16
+    TYPE_AAAA = 28
+
+assert (layout.ALIGN, layout.ENTRY.size, layout.BLOCK.size) == (ALIGN, ENTRY_SIZE, BLOCK_SIZE)
+assert layout.AUTHORITATIVE == 1 and layout.SLOT_HASH.size == 8
+
+cdef uint32_t _crc[256]
+
+
+cdef void _crc_init():
+    cdef uint32_t i, j, value
+    for i in range(256):
+        value = i
+        for j in range(8):
+            value = (value >> 1) ^ (<uint32_t>0xEDB88320U if value & 1 else 0)
+        _crc[i] = value
+
+
+_crc_init()
+
+
+cdef inline uint32_t _crc32(const uint8_t *at, int length) noexcept:
+    cdef uint32_t value = ~<uint32_t>0
+    cdef int i
+    for i in range(length):
+        value = (value >> 8) ^ _crc[(value ^ at[i]) & 0xFF]
+    return ~value
+
+
+cdef class _Output:
+    """A bytearray that grows in large steps; ``size`` is how much of it is used."""
+
+    cdef object octets
+    cdef uint8_t *at
+    cdef uint64_t size, room
+
+    def __cinit__(self, octets):
+        self.octets = octets
+        self.size = self.room = PyByteArray_GET_SIZE(octets)
+        self.at = <uint8_t *>PyByteArray_AS_STRING(octets)
+
+    cdef uint64_t take(self, uint64_t length) except 0:
+        """Return the offset of ``length`` new octets at an aligned place."""
+        cdef uint64_t start = (self.size + ALIGN - 1) // ALIGN * ALIGN
+        if start + length > self.room:
+            self.room = start + length + (self.room >> 2) + 65536
+            PyByteArray_Resize(self.octets, self.room)
+            self.at = <uint8_t *>PyByteArray_AS_STRING(self.octets)
+        memset(self.at + self.size, 0, start - self.size)
+        self.size = start + length
+        return start
+
+    cdef void finish(self):
+        PyByteArray_Resize(self.octets, self.size)
+
+
+cdef inline void _w16(uint8_t *at, uint32_t value) noexcept:
+    at[0], at[1] = value & 0xFF, value >> 8 & 0xFF
+
+
+cdef inline void _n16(uint8_t *at, uint32_t value) noexcept:
+    at[0], at[1] = value >> 8 & 0xFF, value & 0xFF
+
+
+cdef inline void _w32(uint8_t *at, uint32_t value) noexcept:
+    memcpy(at, &value, 4)
+
+
+def emit(octets, Bulk bulk, dict wildcards, slots):
+    """Append an entry with its blocks for every name of ``bulk`` that is not occluded.
+
+    ``wildcards`` maps a name to the ref of the entry of the wildcard below it. Appends
+    (crc32 of the name, ref) pairs to ``slots`` (an array of type Q, ref in the upper half).
+    Returns the most labels that a name has.
+    """
+    cdef _Output out = _Output(octets)
+    cdef uint32_t index, ref, wildcard
+    cdef int labels, deepest = 0
+    cdef Node *node
+    cdef const uint8_t *name
+    cdef uint64_t[::1] pairs = array("Q", bytes(8 * len(bulk)))
+    cdef uint64_t count = 0
+    for index in range(1, bulk.nodes_used):
+        node = &bulk.nodes[index]
+        if node.first == 0 or node.occluded:
+            continue
+        name = bulk.octets + node.name
+        wildcard = 0
+        if wildcards:
+            wildcard = wildcards.get(bulk._name(index), 0)
+        ref = _entry(out, bulk, node, wildcard)
+        pairs[count] = <uint64_t>ref << 32 | _crc32(name, node.length)
+        count += 1
+        labels = 0
+        while name[0]:
+            labels += 1
+            name += 1 + name[0]
+        deepest = max(deepest, labels)
+    out.finish()
+    slots.frombytes(memoryview(pairs)[:count].cast("B"))
+    return deepest
+
+
+cdef uint32_t _entry(_Output out, Bulk bulk, Node *node, uint32_t wildcard) except 0:
+    cdef uint32_t order[MAX_TYPES]
+    cdef uint32_t blocks[MAX_TYPES]
+    cdef int types = 0, i
+    cdef uint64_t at
+    cdef uint8_t *p
+    order[0], order[1], order[2] = TYPE_A, TYPE_AAAA, TYPE_TXT
+    for i in range(MAX_TYPES):
+        at = _block(out, bulk, node, order[i])
+        if at:
+            order[types] = order[i]
+            blocks[types] = <uint32_t>(at // ALIGN)
+            types += 1
+    at = out.take(ENTRY_SIZE + 8 * types + 2 * (types + (types & 1)) + node.length)
+    if at >= <uint64_t>ALIGN << 32:
+        raise OverflowError
+    p = out.at + at
+    memset(p, 0, ENTRY_SIZE + 8)
+    p[0] = node.length
+    _w16(p + 2, types)
+    _w32(p + 4, wildcard)
+    p += ENTRY_SIZE
+    for i in range(types):
+        _w16(p + 2 * i, order[i])
+    if types & 1:
+        _w16(p + 2 * types, 0)
+    p += 2 * (types + (types & 1))
+    for i in range(types):
+        _w32(p + 4 * i, blocks[i])
+        _w32(p + 4 * (types + i), blocks[i])
+    memcpy(p + 8 * types, bulk.octets + node.name, node.length)
+    return <uint32_t>(at // ALIGN)
+
+
+cdef uint64_t _block(_Output out, Bulk bulk, Node *node, uint32_t rtype) except? 0:
+    """Append the block for ``rtype`` and return its offset; 0 when the name has none."""
+    cdef uint32_t at, count = 0, length = 0
+    cdef Record *record
+    cdef uint64_t start
+    cdef uint8_t *p
+    at = node.first
+    while at:
+        record = &bulk.records[at]
+        if record.rtype == rtype:
+            count += 1
+            length += 12 + record.length
+        at = record.next
+    if count == 0:
+        return 0
+    start = out.take(BLOCK_SIZE + length)
+    p = out.at + start
+    memset(p, 0, BLOCK_SIZE)
+    _w16(p + 2, count)
+    _w16(p + 8, length)
+    _w16(p + 10, length)
+    p[15] = 1
+    p += BLOCK_SIZE
+    at = node.first
+    while at:
+        record = &bulk.records[at]
+        if record.rtype == rtype:
+            p[0], p[1] = 0xC0, 0x0C
+            _n16(p + 2, rtype)
+            _n16(p + 4, 1)
+            _n16(p + 6, record.ttl >> 16)
+            _n16(p + 8, record.ttl & 0xFFFF)
+            _n16(p + 10, record.length)
+            memcpy(p + 12, bulk.octets + record.rdata, record.length)
+            p += 12 + record.length
+        at = record.next
+    return start
+
+
+def table(octets, slots):
+    """Append the hash table of ``slots`` (see :func:`emit`); return its ref and its mask."""
+    cdef _Output out = _Output(octets)
+    cdef const uint64_t[::1] pairs = slots
+    cdef uint64_t count = pairs.shape[0], size = 2, i, start
+    cdef uint32_t place, mask
+    cdef uint8_t *p
+    while size < 2 * count:
+        size *= 2
+    mask = size - 1
+    start = out.take(8 * size)
+    p = out.at + start
+    memset(p, 0, 8 * size)
+    for i in range(count):
+        place = <uint32_t>pairs[i] & mask
+        while (<uint32_t *>(p + 8 * <uint64_t>place))[1]:
+            place = (place + 1) & mask
+        # on a little-endian machine: the hash, then the ref
+        memcpy(p + 8 * <uint64_t>place, &pairs[i], 8)
+    out.finish()
+    return start // ALIGN, mask
