@@ -411,6 +411,8 @@ cdef class Bulk:
         cdef uint32_t at = self.nodes[node].first, previous = 0
         cdef int same = 0
         cdef Record *record
+        if memcmp(self.octets + self.nodes[node].owner, now.owner, now.owner_length) != 0:
+            return False  # the same name in another spelling: each RRset keeps its own
         while at:
             record = &self.records[at]
             if record.rtype == now.rtype:
