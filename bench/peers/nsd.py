@@ -15,7 +15,8 @@ server:
     xfrdfile: "{directory}/xfrd.state"
     zonelistfile: "{directory}/zone.list"
     xfrdir: "{directory}"
-    logfile: "{directory}/nsd.log"
+    database: ""
+    logfile: "/dev/stderr"
     rrl-ratelimit: 0
     rrl-whitelist-ratelimit: 0
 remote-control:
