@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dnsd import config
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,6 +33,7 @@ COMMANDS = [
     if line
 ]
 DNSD = [sys.executable, "-c", "from dnsd.cli import main; main()"]
+CONFIGURATIONS = re.findall(r"^```toml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 RUN_S = 120
 
 
@@ -43,7 +46,8 @@ def free_port() -> int:
 
 def environment(state: Path) -> dict[str, str]:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"PATH": programs, "STATE_DIRECTORY": str(state)}
+    given = {key: value for key, value in os.environ.items() if key != "DNSD_CONFIG"}
+    return given | {"PATH": programs, "STATE_DIRECTORY": str(state)}
 
 
 def words(command: str, port: int) -> list[str]:
@@ -97,8 +101,18 @@ def test_make_knows_the_target(command: str) -> None:
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("dnsd serve")])
 def test_it_serves(command: str, tmp_path: Path) -> None:
-    with serving(words(command, free_port()), tmp_path):
+    port = free_port()
+    listen = [] if "--listen" in command else ["--listen", f"127.0.0.1:{port}"]
+    with serving([*words(command, port), *listen], tmp_path):
         pass
+
+
+def test_configurations_are_right(tmp_path: Path) -> None:
+    assert CONFIGURATIONS
+    for number, text in enumerate(CONFIGURATIONS):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(text)
+        assert config.load(path) != config.default()
 
 
 @pytest.mark.needs("dig")
