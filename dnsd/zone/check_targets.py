@@ -112,22 +112,29 @@ def check_targets(zone: Zone, structure: Structure, targets: Targets) -> Iterato
     """Check all names that authoritative records and delegations point to."""
     repeated = zone.apex[:-1] + zone.apex if count(zone.apex) > 1 else None
     seen: set[tuple[int, bytes, bytes]] = set()
+    for rrset, cut in _pointing(zone, structure):
+        for rdata in rrset.rdatas:
+            name = lower(target(rrset.rtype, rdata) or ROOT)
+            # A hundred thousand delegations share a few servers: one look at each will do.
+            if name == ROOT or (rrset.rtype != CNAME and (rrset.rtype, name, cut) in seen):
+                continue
+            seen.add((rrset.rtype, name, cut))
+            mistyped = _mistyped(zone, rrset, name, repeated)
+            if mistyped:
+                yield mistyped
+            else:
+                yield from _check_target(rrset, name, cut, targets)
+
+
+def _pointing(zone: Zone, structure: Structure) -> list[tuple[RRset, bytes]]:
+    """Return the RRsets that point to names, in the order of the file, with their cut or b""."""
+    found = []
     for owner, types in zone.nodes.items():
         if types.keys().isdisjoint(_TARGETED) or owner in structure.occluded:
             continue
         cut = owner if owner in structure.cuts else b""
-        for rtype in (NS,) if cut else types.keys() & _TARGETED:
-            for rdata in types[rtype].rdatas:
-                name = lower(target(rtype, rdata) or ROOT)
-                # A hundred thousand delegations share a few servers: one look at each will do.
-                if name == ROOT or (rtype != CNAME and (rtype, name, cut) in seen):
-                    continue
-                seen.add((rtype, name, cut))
-                mistyped = _mistyped(zone, types[rtype], name, repeated)
-                if mistyped:
-                    yield mistyped
-                else:
-                    yield from _check_target(types[rtype], name, cut, targets)
+        found += [(types[rtype], cut) for rtype in ((NS,) if cut else types.keys() & _TARGETED)]
+    return sorted(found, key=lambda pair: (pair[0].file, pair[0].line))
 
 
 def _mistyped(zone: Zone, rrset: RRset, name: bytes, repeated: bytes | None) -> Finding | None:
