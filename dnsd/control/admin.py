@@ -124,7 +124,7 @@ def _refusal(sentence: str) -> bytes:
 
 def bind(path: Path) -> socket.socket:
     """Return a socket bound at ``path``, for its owner only; StateError if that cannot be."""
-    remove_stale(path)
+    make_way(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(str(path))
@@ -135,10 +135,23 @@ def bind(path: Path) -> socket.socket:
     return sock
 
 
-def remove_stale(path: Path) -> None:
-    """Remove a socket at ``path`` that nobody listens on; StateError if it is not that."""
-    if not path.exists():
-        return
+def make_way(path: Path) -> None:
+    """Make the directory of ``path``, and remove a socket there that nobody listens on.
+
+    StateError if that cannot be, if it is no socket, or if somebody does listen.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        taken = path.exists() and _is_taken(path)
+    except OSError as error:
+        raise StateError(f"cannot make the admin socket {path}: {error.strerror}") from error
+    if taken:
+        raise StateError(
+            f"another dnsd answers on {path}: give this one its own [server] admin_socket"
+        )
+
+
+def _is_taken(path: Path) -> bool:
     if not path.is_socket():
         raise StateError(f"{path} is no socket: remove it, or set [server] admin_socket to a path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
@@ -146,9 +159,5 @@ def remove_stale(path: Path) -> None:
             sock.connect(str(path))
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)
-            return
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise StateError(f"cannot use the admin socket {path}: {error.strerror}") from error
-    raise StateError(f"another dnsd answers on {path}: give this one its own [server] admin_socket")
+            return False
+    return True

@@ -96,7 +96,7 @@ def zone_line(zone: ZoneReport) -> str:
     """Return one line about a zone."""
     match zone.outcome:
         case Outcome.LOADED:
-            what = f"{zone.records} records in {zone.seconds:.2f} s"
+            what = f"{zone.records} records{_warnings(zone)} in {zone.seconds:.2f} s"
             return f"zone {zone.zone} loaded: serial {zone.serial}, {what}"
         case Outcome.BROKEN if zone.serial is None:
             return f"zone {zone.zone} is broken: it is answered with SERVFAIL"
@@ -107,6 +107,11 @@ def zone_line(zone: ZoneReport) -> str:
         case Outcome.DROPPED:
             return f"zone {zone.zone} dropped"
     return f"zone {zone.zone} unchanged: serial {zone.serial}"
+
+
+def _warnings(zone: ZoneReport) -> str:
+    count = sum(one.severity == Severity.WARNING for one in zone.findings)
+    return f", {count} warning{'' if count == 1 else 's'}" if count else ""
 
 
 def _finding_lines(zone: ZoneReport) -> Iterator[str]:

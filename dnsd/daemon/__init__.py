@@ -13,7 +13,7 @@ import msgspec
 
 from dnsd import config as configuration
 from dnsd import hotpath
-from dnsd.control.admin import remove_stale
+from dnsd.control.admin import make_way
 from dnsd.control.log import say
 from dnsd.daemon import children, home, listen, specs
 from dnsd.daemon.master import Master
@@ -41,10 +41,12 @@ def run(path: Path | None, options: Options) -> int:
         config = _without_absent_addresses(config)
     home.prepare(config.server.state_directory)
     home.lock(config.server.state_directory)
-    remove_stale(config.server.admin_socket)
+    make_way(config.server.admin_socket)
     listen.probe(config.server.listen)
     if path is None and not options.zones and not options.zone:
         _introduce(config, zones)
+    if not zones:
+        say("there are no zones yet: every query will be refused")
     vector = StateVector.create(specs.worker_count(config))
     control = children.control(specs.control_spec(config, options, vector, started), vector)
     workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, vector)]

@@ -36,7 +36,7 @@ CONTROL_SILENCE_S = 10.0
 """and never less than this."""
 STARTS = 3
 """A process that ends so often before the node was ready will not get better."""
-START_PATIENCE_S = 30.0
+PATIENCE_S = 30.0
 """What the service manager is asked for, again and again, while zones are being loaded."""
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -173,27 +173,28 @@ class Master:
         """See how the node is, and tell who wants to know."""
         serving = sum(map(is_serving, map(self._vector.worker, range(self._vector.workers))))
         if not self._ready:
-            self._look_for_ready(now, serving)
+            self._look_for_ready(serving)
         elif self._hangup and self._vector.control[ControlCells.RELOADED] >= self._hangup:
             self._hangup = 0
             self._notify.ready()
         if self._ready:
             self._notify.status(f"{self._zones()}, {serving} of {len(self._workers)} workers")
+        if (self._hangup or not self._ready) and now >= self._next_wait:
+            self._next_wait = now + PATIENCE_S / 3
+            self._notify.wait(PATIENCE_S)
         if self._notify.watchdog and now >= self._next_alive:
             self._next_alive = now + self._notify.watchdog
             self._notify.alive()
 
-    def _look_for_ready(self, now: float, serving: int) -> None:
+    def _look_for_ready(self, serving: int) -> None:
         if serving == len(self._workers):
             self._ready = True
             where = ", ".join(map(str, self._server.listen))
             workers = f"{serving} worker{'s' if serving > 1 else ''}"
             say(f"ready on {where} ({workers}, {self._zones()}, {_hot_path()})")
             self._notify.ready()
-        elif now >= self._next_wait:
-            self._next_wait = now + START_PATIENCE_S / 3
+        else:
             self._notify.status("loading zones")
-            self._notify.wait(START_PATIENCE_S)
 
     def _zones(self) -> str:
         cells = self._vector.control

@@ -21,18 +21,24 @@ class Pulse:
         self._longest_step = 2 * tick
         self._beat = 0
         self._looked = 0.0
-        self.silent = 0.0
+        self._silent = 0.0
 
     def look(self, now: float, beat: int) -> bool:
-        """Return whether there has been no new ``beat`` for too long, at ``now`` (seconds)."""
+        """Return whether there has been no new ``beat`` for too long, at ``now`` (seconds).
+
+        It is said once, and again when as much time has gone by.
+        """
         step = min(now - self._looked, self._longest_step)
         self._looked = now
         if beat != self._beat:
             self._beat = beat
-            self.silent = 0.0
+            self._silent = 0.0
         else:
-            self.silent += step
-        return self.silent > self._limit
+            self._silent += step
+        if self._silent <= self._limit:
+            return False
+        self._silent = 0.0
+        return True
 
 
 class Backoff:

@@ -231,6 +231,32 @@ def test_it_starts_again_at_once_after_the_master_was_killed() -> None:
         assert node.serial("example.com") == 1
 
 
+def test_a_storm_of_signals_is_weathered() -> None:
+    with start_dnsd(ZONES) as node:
+        node.write("example.com", zone(2))
+        for _ in range(200):
+            node.process.send_signal(signal.SIGHUP)
+        node.wait_serial("example.com", 2)
+        assert node.admin("reload")["ok"]
+        assert node.stop() == 0
+
+
+def test_noise_on_the_admin_socket_disturbs_nobody() -> None:
+    with start_dnsd(ZONES) as node:
+        path = str(node.state / "admin.sock")
+        noisy = [socket.socket(socket.AF_UNIX) for _ in range(20)]
+        for number, sock in enumerate(noisy):
+            sock.connect(path)
+            sock.sendall(os.urandom(1000) + b"\n" * (number % 3))
+            if number % 2:
+                sock.shutdown(socket.SHUT_WR)
+        assert node.status()["pid"] == node.process.pid
+        assert node.admin("reload")["ok"]
+        assert node.serial("example.com") == 1
+        for sock in noisy:
+            sock.close()
+
+
 # -- the next start ---------------------------------------------------------------------------
 
 

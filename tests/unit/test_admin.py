@@ -15,7 +15,7 @@ import pytest
 
 from dnsd.cli import admin as client
 from dnsd.control import admin
-from dnsd.control.admin import AdminServer, bind, remove_stale
+from dnsd.control.admin import AdminServer, bind, make_way
 from dnsd.errors import AdminError, ConfigError, NotRunning, StateError
 
 PATIENCE = 30
@@ -296,7 +296,7 @@ def test_a_socket_left_by_a_crash_is_replaced(path: Path) -> None:
     with bind(path) as sock:
         sock.listen()
         with pytest.raises(StateError, match="another dnsd answers on"):
-            remove_stale(path)
+            make_way(path)
         assert path.exists()
 
 
@@ -307,9 +307,16 @@ def test_a_file_that_is_no_socket_is_not_removed(path: Path) -> None:
     assert path.read_text() == "precious"
 
 
-def test_a_directory_that_is_not_there_is_a_sentence(path: Path) -> None:
-    with pytest.raises(StateError, match=r"cannot make the admin socket .*: No such file"):
-        bind(path.parent / "absent" / "admin.sock")
+def test_a_directory_that_is_not_there_is_made(path: Path) -> None:
+    inner = path.parent / "run" / "admin.sock"
+    with bind(inner):
+        assert inner.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_that_cannot_be_is_a_sentence(path: Path) -> None:
+    path.write_text("")
+    with pytest.raises(StateError, match=r"cannot make the admin socket .*: File exists"):
+        bind(path / "admin.sock")
 
 
 # -- the client -------------------------------------------------------------------------------

@@ -43,6 +43,12 @@ def test_errors_come_first_and_as_compilers_write_them() -> None:
     ]
 
 
+def test_warnings_are_counted() -> None:
+    warned = ZoneReport(zone="a.", outcome=Outcome.LOADED, serial=1, findings=(WARNING,))
+    (line,) = log_lines(ReloadReport(ok=True, zones=(warned,)))
+    assert line == "dnsd: zone a. loaded: serial 1, 0 records, 1 warning in 0.00 s"
+
+
 def test_a_thousand_zones_are_not_a_thousand_lines() -> None:
     zones = tuple(zone(f"z{number}.", Outcome.LOADED, serial=1) for number in range(1000))
     lines = list(log_lines(ReloadReport(ok=True, zones=zones)))

@@ -32,8 +32,13 @@ def test_silence_is_noticed_after_the_limit() -> None:
     pulse.look(100.0, 7)
     looks = [pulse.look(100.0 + number / 10, 7) for number in range(1, 30)]
     assert 10 <= looks.index(True) <= 11
-    assert pulse.look(103.0, 7)
-    assert not pulse.look(103.1, 8)
+    assert sum(looks) == 2, "it is not said all the time"
+
+
+def test_a_late_heartbeat_ends_the_silence() -> None:
+    pulse = Pulse(limit=1.0, tick=0.1)
+    looks = [pulse.look(100.0 + number / 10, number // 9) for number in range(1000)]
+    assert not any(looks)
 
 
 def test_the_first_look_is_no_silence() -> None:
