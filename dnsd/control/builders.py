@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SMALL = 1 << 20
 """Octets of zone files up to which threads build them: about a second's work."""
 
+PER_ZONE = 1 << 13
+"""Octets of records that cost as much as a zone does however small it is."""
+
 LONGEST_LINE = 1 << 24
 """Octets of a result: a few findings, and the stamps of as many files as a zone may include."""
 
@@ -35,7 +38,7 @@ LONGEST_LINE = 1 << 24
 async def build_all(jobs: Sequence[Job]) -> list[BuildResult]:
     """Build all of ``jobs`` on as many cores as that is worth."""
     sizes = {job.file: _size(job.file) for job in jobs}
-    if sum(sizes.values()) < SMALL:
+    if sum(sizes.values()) + PER_ZONE * len(jobs) < SMALL:
         # Most of the time of a small one goes by waiting for the disk, which several can do.
         return await asyncio.gather(*(asyncio.to_thread(build_zone, job) for job in jobs))
     waiting = sorted(jobs, key=lambda job: sizes[job.file])  # the largest is taken first
