@@ -242,7 +242,7 @@ cdef class Bulk:
         if at != length - apex:
             return True
         # a name that repeats the zone's own name is likely a forgotten dot: for Python to see
-        if apex > 1 and length >= 2 * apex and memcmp(
+        if apex > 1 and length >= 2 * apex - 1 and memcmp(
             name + length - 2 * apex + 1, octets, apex - 1
         ) == 0:
             return True
@@ -343,7 +343,7 @@ cdef class Bulk:
             return 0
         start = at
         if family:
-            while at < size and not is_space(data[at]) and data[at] != 10 and data[at] != 59:
+            while at < size and is_of_address(data[at]):
                 at += 1
             if at - start > 45:
                 return 0
@@ -504,6 +504,10 @@ cdef class Bulk:
 
 cdef inline bint is_space(uint8_t c) noexcept:
     return c == 32 or c == 9
+
+
+cdef inline bint is_of_address(uint8_t c) noexcept:
+    return 46 <= c <= 58 and c != 47 or 97 <= c | 32 <= 102
 
 
 cdef inline Py_ssize_t skip_spaces(const uint8_t *data, Py_ssize_t at, Py_ssize_t size) noexcept:
