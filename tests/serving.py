@@ -72,11 +72,11 @@ def framed(*messages: bytes) -> bytes:
 def unframed(octets: bytes) -> list[bytes]:
     """The messages in ``octets``, which must hold nothing else."""
     messages = []
-    while octets:
-        end = 2 + int.from_bytes(octets[:2], "big")
-        assert len(octets) >= end
-        messages.append(octets[2:end])
-        octets = octets[end:]
+    at = 0
+    while at < len(octets):
+        begin, at = at + 2, at + 2 + int.from_bytes(octets[at : at + 2], "big")
+        assert at <= len(octets)
+        messages.append(octets[begin:at])
     return messages
 
 
@@ -127,7 +127,7 @@ class TcpHarness:
             idle=10.0,
             clock=self.clock,
         )
-        self.listener = sockets.open_tcp(Place(address, 0), 10.0, limits.unsent)
+        self.listener = sockets.open_tcp(Place(address, 0), limits.unsent)
         self.address = self.listener.getsockname()
         self.server.listen(self.listener)
         self._clients: list[socket.socket] = []
@@ -158,6 +158,16 @@ class TcpHarness:
             ready, _, _ = select.select([self.server], [], [], PATIENCE)
             assert ready, "the server has nothing to do, and it has not happened"
             self.server.on_readable()
+
+    def until_readable(self, client: socket.socket) -> None:
+        """Turn the server until ``client`` has something to read."""
+        ready: list[int] = []
+        while client.fileno() not in ready:
+            fds = (self.server.fileno(), client.fileno())
+            ready, _, _ = select.select(fds, [], [], PATIENCE)
+            assert ready, "neither the server nor its client has anything to do"
+            if self.server.fileno() in ready:
+                self.server.on_readable()
 
     def settle(self) -> None:
         """Turn the server as long as it has something to do."""
@@ -214,22 +224,22 @@ class TcpHarness:
 
     def receive(self, client: socket.socket, messages: int) -> list[bytes]:
         """Turn the server until ``client`` has been sent so many messages."""
-        octets = b""
+        octets = bytearray()
         while _whole(octets) < messages:
-            self.until(lambda: select.select([client], [], [], 0)[0])
+            self.until_readable(client)
             chunk = client.recv(1 << 16)
             assert chunk, "the server has closed"
             octets += chunk
-        return unframed(octets)
+        return unframed(bytes(octets))
 
     def rest(self, client: socket.socket) -> bytes:
         """Turn the server until it closes, and return what it sent."""
-        octets = b""
+        octets = bytearray()
         while True:
-            self.until(lambda: select.select([client], [], [], 0)[0])
+            self.until_readable(client)
             chunk = client.recv(1 << 16)
             if not chunk:
-                return octets
+                return bytes(octets)
             octets += chunk
 
     def asks(self, client: socket.socket, number: int) -> None:
@@ -244,7 +254,7 @@ def _octets_received(sock: socket.socket) -> int:
     return int.from_bytes(info[128:136], sys.byteorder)
 
 
-def _whole(octets: bytes) -> int:
+def _whole(octets: bytes | bytearray) -> int:
     """The number of whole messages at the start of ``octets``."""
     number = at = 0
     while len(octets) >= at + 2:

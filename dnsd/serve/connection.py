@@ -8,6 +8,8 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING
 
+from dnsd.serve import sockets
+
 if TYPE_CHECKING:
     import socket
 
@@ -27,12 +29,13 @@ class Connection:
     """A peer, what it has sent and not been answered, and what it has not been sent yet.
 
     ``moved`` is when the peer last did something for itself: connected, finished a message,
-    or took answers. ``begun`` is when the message that is not whole yet began. ``events``
-    is what its epoll watches for.
+    or was seen to take answers. ``begun`` is when the message that is not whole yet began.
+    ``events`` is what its epoll watches for.
     """
 
     __slots__ = (
         "_ended",
+        "_in_kernel",
         "_received",
         "begun",
         "client",
@@ -55,6 +58,7 @@ class Connection:
         self.unsent = bytearray()
         self._received = bytearray()
         self._ended = False
+        self._in_kernel = 0
 
     @property
     def _is_whole(self) -> bool:
@@ -100,7 +104,7 @@ class Connection:
         """Queue ``response``; :meth:`send` sends it."""
         self.unsent += len(response).to_bytes(_PREFIX, "big") + response
 
-    def send(self, now: float) -> None:
+    def send(self) -> None:
         """Send as much as the kernel takes; OSError when the connection is broken."""
         if not self.unsent:
             return
@@ -109,7 +113,16 @@ class Connection:
         except BlockingIOError:
             return
         del self.unsent[:taken]
-        self.moved = now
+
+    def look_for_progress(self, now: float) -> None:
+        """See whether the peer has taken some of what the kernel holds for it.
+
+        A slow peer takes long to make room for more, and yet reads all the time.
+        """
+        before = self._in_kernel
+        self._in_kernel = sockets.unacknowledged(self.sock)
+        if self._in_kernel < before:
+            self.moved = now
 
     @property
     def is_quiet(self) -> bool:

@@ -6,7 +6,10 @@ Knows Linux's socket options and why each is set; nothing of DNS or of the event
 from __future__ import annotations
 
 import errno
+import fcntl
 import socket
+import sys
+import termios
 from struct import Struct
 from typing import NamedTuple
 
@@ -68,16 +71,14 @@ def open_udp(place: Place, receive_buffer: int) -> socket.socket:
     return _bind(sock, place, "UDP")
 
 
-def open_tcp(place: Place, idle: float, unsent: int) -> socket.socket:
+def open_tcp(place: Place, unsent: int) -> socket.socket:
     """Return a non-blocking listener at ``place``; accepted sockets inherit its options.
 
-    A peer that acknowledges nothing for ``idle`` seconds is given up, even after close();
-    at most ``unsent`` octets that the network does not take yet wait in the kernel.
+    At most ``unsent`` octets that the network does not take yet wait in the kernel.
     """
     sock = _open(place, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(idle * 1000)))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent)
     sock = _bind(sock, place, "TCP")
     sock.listen(BACKLOG)
@@ -145,6 +146,11 @@ def receive_drops(sock: socket.socket) -> int:
     """Return how many datagrams the kernel has dropped at ``sock``, modulo 2**32."""
     octets = sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
     return int(_MEMINFO.unpack(octets)[_MEMINFO_DROPS])
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """Return how many octets the kernel holds that the peer of a TCP socket has not got."""
+    return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def reset(sock: socket.socket) -> None:

@@ -157,7 +157,7 @@ class TcpServer:
         """Send what waits, then read and answer."""
         now = self._clock()
         try:
-            connection.send(now)
+            connection.send()
             if not connection.unsent:
                 self._answer_messages(connection, now)
         except BadLength:
@@ -165,13 +165,16 @@ class TcpServer:
         except OSError:
             self._close(connection)
             return
-        if connection.moved == now:
-            self._connections.move_to_end(connection.fd)
+        self._note_activity(connection, now)
         if connection.is_done or (self._finishing and connection.is_quiet):
             self._close(connection)
         elif connection.wants() != connection.events:
             connection.events = connection.wants()
             self._epoll.modify(connection.fd, connection.events)
+
+    def _note_activity(self, connection: Connection, now: float) -> None:
+        if connection.moved == now:
+            self._connections.move_to_end(connection.fd)
 
     def _answer_messages(self, connection: Connection, now: float) -> None:
         """Answer up to ``MESSAGES`` of the connection's messages, in their order."""
@@ -188,7 +191,7 @@ class TcpServer:
                 if len(connection.unsent) >= self._limits.unsent:
                     break
         finally:
-            connection.send(now)
+            connection.send()
 
     def _close(self, connection: Connection, reason: int | None = None) -> None:
         del self._connections[connection.fd]
@@ -206,6 +209,9 @@ class TcpServer:
         """Close the connections whose time is up; to be called every 100 ms or so."""
         now = self._clock()
         for connection in list(self._connections.values()):
+            if connection.unsent:
+                connection.look_for_progress(now)
+                self._note_activity(connection, now)
             if self._overdue(connection, now) is not None:
                 # What it has sent may be waiting in the kernel, and we be the slow ones.
                 self._serve(connection)

@@ -83,7 +83,7 @@ class Worker:
             udp_sockets.append(
                 udp.listen(place, spec.udp_receive_buffer, self._hotpath, self._counters)
             )
-            self._tcp.listen(sockets.open_tcp(place, spec.settings.tcp_idle, spec.tcp.unsent))
+            self._tcp.listen(sockets.open_tcp(place, spec.tcp.unsent))
         return udp_sockets
 
     def run(self) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import select
 import socket
 import struct
-import sys
-import termios
 import time
 
 import pytest
@@ -17,14 +14,14 @@ from hypothesis import strategies as st
 
 from dnsd.hotpath.api import Transport
 from dnsd.image.state import StateVector, WorkerCells
-from dnsd.serve import tcp
+from dnsd.serve import sockets, tcp
 from dnsd.serve.spec import TcpLimits
 from tests.serving import Echo, TcpHarness, framed, query, unframed
 
 
 def until_acknowledged(client: socket.socket) -> None:
     """Wait until what ``client`` has sent lies in the kernel of the server's side."""
-    while int.from_bytes(fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)), sys.byteorder):
+    while sockets.unacknowledged(client):
         time.sleep(0)
 
 
@@ -194,8 +191,8 @@ def test_tcp_each_message_has_its_own_time() -> None:
     octets = framed(*map(query, range(5)))
     with TcpHarness() as tcp_side:
         client = tcp_side.client()
-        for at in range(0, len(octets), 9):  # half a message
-            tcp_side.deliver(client, octets[at : at + 9])
+        for at in range(0, len(octets), 12):  # two thirds of a message
+            tcp_side.deliver(client, octets[at : at + 12])
             tcp_side.settle()
             tcp_side.pass_time(1.5)
         assert len(tcp_side.receive(client, 5)) == 5
@@ -259,12 +256,59 @@ def test_tcp_client_that_reads_slowly_gets_everything() -> None:
         client = stalled(tcp_side)
         octets = 0
         while octets < 500 * (LARGE + 2):
-            tcp_side.until(lambda: select.select([client], [], [], 0)[0])
+            tcp_side.until_readable(client)
             octets += len(client.recv(1 << 18))
             tcp_side.settle()
             tcp_side.pass_time(0.01)
         assert tcp_side.counted() == {}
         tcp_side.asks(client, 1)
+
+
+def test_tcp_client_that_reads_less_than_makes_room_is_not_reset() -> None:
+    with TcpHarness(Echo(LARGE)) as tcp_side:
+        client = stalled(tcp_side)
+        waiting = unsent(tcp_side)
+        for _ in range(10):
+            tcp_side.pass_time(0.9)
+            kernel_before = in_kernel(tcp_side, client)
+            while in_kernel(tcp_side, client) == kernel_before:
+                client.recv(4096)
+        assert unsent(tcp_side) == waiting
+        tcp_side.pass_time(0.9)
+        assert tcp_side.has(client)
+        tcp_side.pass_time(0.9)
+        tcp_side.pass_time(0.9)
+        assert tcp_side.counted() == {"tcp_reset_unread": 1}
+
+
+def in_kernel(tcp_side: TcpHarness, client: socket.socket) -> int:
+    """Octets that the kernel of the server's side holds for ``client``."""
+    served = tcp_side.served(client)
+    assert served
+    return sockets.unacknowledged(served)
+
+
+def test_tcp_client_that_reads_is_not_the_longest_idle() -> None:
+    with TcpHarness(Echo(LARGE), limits(connections=2)) as tcp_side:
+        reading = stalled(tcp_side)
+        tcp_side.clock.now += 0.1
+        asking = tcp_side.client()
+        tcp_side.asks(asking, 1)
+        tcp_side.pass_time(0.1)
+        before = in_kernel(tcp_side, reading)
+        while in_kernel(tcp_side, reading) == before:
+            reading.recv(4096)
+        tcp_side.pass_time(0.1)
+        tcp_side.client()
+        assert (tcp_side.has(reading), tcp_side.has(asking)) == (True, False)
+
+
+def test_tcp_half_closed_client_that_reads_late_gets_its_answers() -> None:
+    with TcpHarness(Echo(LARGE)) as tcp_side:
+        client = stalled(tcp_side)
+        client.shutdown(socket.SHUT_WR)
+        assert len(unframed(tcp_side.rest(client))) == 500
+        assert tcp_side.counted() == {}
 
 
 # -- how many -------------------------------------------------------------------------------
