@@ -1,4 +1,4 @@
-"""Runs builds beside everything else: small ones in threads, large ones in processes.
+"""Runs builds beside everything else: small ones in a thread, large ones in processes.
 
 Starting a process costs more than a small zone; a large zone in a thread would slow down all
 else in this process and leave its memory behind. Knows nothing of what is in a zone.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dnsd.control.images import Job
 
 SMALL = 1 << 20
-"""Octets of zone files up to which threads build them: about a second's work."""
+"""Octets of zone files up to which a thread builds them: about a second's work."""
 
 PER_ZONE = 1 << 13
 """Octets of records that cost as much as a zone does however small it is."""
@@ -39,8 +39,7 @@ async def build_all(jobs: Sequence[Job]) -> list[BuildResult]:
     """Build all of ``jobs`` on as many cores as that is worth."""
     sizes = {job.file: _size(job.file) for job in jobs}
     if sum(sizes.values()) + PER_ZONE * len(jobs) < SMALL:
-        # Most of the time of a small one goes by waiting for the disk, which several can do.
-        return await asyncio.gather(*(asyncio.to_thread(build_zone, job) for job in jobs))
+        return [await asyncio.to_thread(build_zone, job) for job in jobs]
     waiting = sorted(jobs, key=lambda job: sizes[job.file])  # the largest is taken first
     results: list[BuildResult] = []
     cores = len(os.sched_getaffinity(0))
