@@ -39,7 +39,7 @@ class Ask(NamedTuple):
 
 
 Section = frozenset[str]
-"""Records as text, owners in lower case: a section without order."""
+"""Records as text, a section without order; in lower case, as NSD writes names in rdata."""
 
 
 class Normal(NamedTuple):
@@ -74,16 +74,15 @@ def normal(packet: bytes) -> Normal:
 
 def _section(rrsets: Iterable[RRset]) -> Section:
     return frozenset(
-        f"{rrset.name.canonicalize()} {rrset.ttl} {dns.rdatatype.to_text(rrset.rdtype)} "
-        f"{_rdata(rdata)}"
+        f"{rrset.name} {rrset.ttl} {dns.rdatatype.to_text(rrset.rdtype)} {rdata}".lower()
         for rrset in rrsets
         for rdata in rrset
     )
 
 
-def _rdata(rdata: dns.rdata.Rdata) -> str:
-    """Names in rdata may come from a compression target in another spelling."""
-    return str(rdata.to_generic(origin=dns.name.root)).lower()
+def is_truncated(packet: bytes) -> bool:
+    """Tell whether TC is set."""
+    return bool(packet[2] & 0x02)
 
 
 class Udp:

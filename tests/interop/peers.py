@@ -1,4 +1,4 @@
-"""Other people's servers on the same zones: NSD, Knot and BIND as peers, Unbound as validator.
+"""dnsd and other people's servers on the same zones, as processes: NSD, Knot, BIND.
 
 Each runs in the foreground in a directory of its own on a free loopback port, and is ended by
 its process. Whoever starts one waits until it answers, so no test sleeps.
@@ -6,11 +6,12 @@ its process. Whoever starts one waits until it answers, so no test sleeps.
 
 from __future__ import annotations
 
-import contextlib
-import socket
+import os
 import subprocess
+import sys
 import time
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import dns.exception
@@ -18,25 +19,18 @@ import dns.message
 import dns.query
 import dns.rcode
 
+import dnsd
+from tests.serving import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 START_SECONDS = 20.0
 """How long a peer may take until it answers from every zone (the root zone takes Knot 1 s)."""
 
 HOST = "127.0.0.1"
 
-
-def free_port() -> int:
-    """Return a port that nobody uses, neither for UDP nor for TCP."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((HOST, 0))
-            port: int = tcp.getsockname()[1]
-            with contextlib.suppress(OSError):
-                udp.bind((HOST, port))
-                return port
+COMMAND = [sys.executable, "-c", "from dnsd.cli import main; main()"]
 
 
 class Peer(ABC):
@@ -47,6 +41,7 @@ class Peer(ABC):
         self.zones = zones
         self.port = free_port()
         self.log = directory / "log"
+        self.environ = dict(os.environ)
 
     @abstractmethod
     def configure(self) -> list[str]:
@@ -57,7 +52,12 @@ class Peer(ABC):
         command = self.configure()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                cwd=self.directory,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         try:
             self._wait()
@@ -83,7 +83,9 @@ class Peer(ABC):
         for zone in self.zones:
             while not self._answers(zone):
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"{self} does not serve {zone}:\n{self.log.read_text()}")
+                    raise RuntimeError(
+                        f"{self} does not serve {zone}:\n{self.log.read_text()[-2000:]}"
+                    )
                 time.sleep(0.02)
 
     def _answers(self, zone: str) -> bool:
@@ -96,6 +98,18 @@ class Peer(ABC):
 
     def __str__(self) -> str:
         return type(self).__name__.lower()
+
+
+class Dnsd(Peer):
+    """dnsd itself, the whole of it, with one worker."""
+
+    def configure(self) -> list[str]:
+        self.environ["STATE_DIRECTORY"] = str(self.directory / "state")
+        self.environ["PYTHONPATH"] = str(Path(dnsd.__file__).parent.parent)
+        command = [*COMMAND, "serve", "--listen", f"{HOST}:{self.port}", "--workers", "1"]
+        for zone, path in self.zones.items():
+            command += ["--zone", f"{zone}={path}"]
+        return command
 
 
 class Nsd(Peer):
@@ -115,6 +129,7 @@ class Nsd(Peer):
             f'  pidfile: "{self.directory}/pid"',
             "  refuse-any: no",
             "  confine-to-zone: yes",
+            "  minimal-responses: yes",
             "  rrl-ratelimit: 0",
             "remote-control:",
             "  control-enable: no",
