@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Buffer = bytes | bytearray | mmap.mmap
 
 
+MAPPED_FROM = 1 << 14
+"""Octets from which an image is mapped, one copy for all workers, and not read."""
+
+
 def save(path: Path, image: bytes | bytearray) -> None:
     """Write ``image`` to ``path``: complete, or not there at all.
 
@@ -129,16 +133,25 @@ class Image:
 
     @classmethod
     def open(cls, path: Path) -> Image:
-        """Map the image file at ``path``; its checksum is not read (see :func:`verify`)."""
+        """Map the image file at ``path``; its checksum is not read (see :func:`verify`).
+
+        A small one is read instead: each mapping holds a file descriptor, and a node may have
+        ten thousand zones.
+        """
+        buffer: Buffer
         try:
             with path.open("rb") as file:
-                buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                if os.fstat(file.fileno()).st_size < MAPPED_FROM:
+                    buffer = file.read()
+                else:
+                    buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise ImageError(f"cannot map the image {path}: {error}") from error
         try:
             return cls(buffer, str(path))
         except ImageError:
-            buffer.close()
+            if isinstance(buffer, mmap.mmap):
+                buffer.close()
             raise
 
     def close(self) -> None:
