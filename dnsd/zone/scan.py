@@ -16,8 +16,8 @@ _BOM = b"\xef\xbb\xbf"
 
 _TOKEN = re.compile(
     r"""
-      ((?: [^ \t\r\n"();\\\x00]++ | \\[^\r\n\x00] )++)       # 1: a word
-    | "((?: [^"\\\n\x00]++ | \\[^\n\x00] )*+)"               # 2: a quoted string
+      ((?> (?: [^ \t\r\n"();\\\x00]++ | \\[^\r\n\x00] )+ ))  # 1: a word
+    | "((?> (?: [^"\\\n\x00]++ | \\[^\n\x00] )* ))"          # 2: a quoted string
     | ([\n\r])
     | (\()
     | (\))
@@ -28,7 +28,7 @@ _TOKEN = re.compile(
 _WORD, _QUOTED, _NEWLINE, _OPEN, _CLOSE = range(1, 6)
 _VALUES = (_WORD, _QUOTED)
 
-_GAP = re.compile(r"(?:[ \t]*+(?:;[^\r\n]*+)?[\r\n])*+(?:[ \t]*+(?:;[^\r\n]*+)?\Z)?")
+_GAP = re.compile(r"(?>(?:[ \t]*+(?:;[^\r\n]*+)?[\r\n])*)(?:[ \t]*+(?:;[^\r\n]*+)?\Z)?")
 """Blank lines and lines that are only a comment."""
 
 _RECORD_START = re.compile(r"\n(?=[^\s;)])")

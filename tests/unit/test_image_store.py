@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,8 @@ def field(octets: bytes, name: str) -> int:
     return value
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MAPPED_FROM", 0)
     path = tmp_path / "example.image"
     store.save(path, OCTETS)
     store.verify(path)
@@ -99,12 +101,19 @@ def test_save_fails_with_a_sentence(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [directory]
 
 
-def test_what_cannot_be_mapped(tmp_path: Path) -> None:
-    empty = tmp_path / "empty"
-    empty.touch()
-    for path in (tmp_path / "missing", tmp_path, empty):
+def test_what_cannot_be_opened(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing", tmp_path):
         with pytest.raises(ImageError, match="cannot map the image"):
             Image.open(path)
+
+
+def test_small_images_hold_no_descriptor(tmp_path: Path) -> None:
+    path = tmp_path / "example.image"
+    store.save(path, OCTETS)
+    before = len(os.listdir("/proc/self/fd"))
+    images = [Image.open(path) for _ in range(10)]
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert {image.apex for image in images} == {images[0].apex}
 
 
 def test_every_truncation_is_refused() -> None:

@@ -136,7 +136,10 @@ def test_follow_new_epoch_replaces_the_set(scene: Scene) -> None:
     assert scene.acknowledged == 2
 
 
-def test_follow_replaced_images_are_unmapped_when_nobody_uses_them(scene: Scene) -> None:
+def test_follow_replaced_images_are_unmapped_when_nobody_uses_them(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAPPED_FROM", 0)
     scene.begin({ONE: scene.image(ONE, 1)})
     scene.run()
     (first,) = scene.zones.images
