@@ -89,6 +89,12 @@ cdef inline void _n16(uint8_t *at, uint32_t value) noexcept:
     at[0], at[1] = value >> 8 & 0xFF, value & 0xFF
 
 
+cdef inline uint32_t _r32(const uint8_t *at) noexcept:
+    cdef uint32_t value
+    memcpy(&value, at, 4)
+    return value
+
+
 cdef inline void _w32(uint8_t *at, uint32_t value) noexcept:
     memcpy(at, &value, 4)
 
@@ -216,7 +222,7 @@ def table(octets, slots):
     memset(p, 0, 8 * size)
     for i in range(count):
         place = <uint32_t>pairs[i] & mask
-        while (<uint32_t *>(p + 8 * <uint64_t>place))[1]:
+        while _r32(p + 8 * <uint64_t>place + 4):
             place = (place + 1) & mask
         # on a little-endian machine: the hash, then the ref
         memcpy(p + 8 * <uint64_t>place, &pairs[i], 8)

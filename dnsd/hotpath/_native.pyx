@@ -15,7 +15,7 @@ from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from dnsd.hotpath._python import PythonHotPath
@@ -86,7 +86,9 @@ cdef class NativeHotPath:
 
     def __cinit__(self, settings, counters):
         memset(&self.server, 0, sizeof(Server))
-        PyObject_GetBuffer(counters, &self._counter_buffer, PyBUF_SIMPLE)
+        PyObject_GetBuffer(counters, &self._counter_buffer, PyBUF_WRITABLE)
+        if self._counter_buffer.len < <Py_ssize_t>(len(INDEX) * sizeof(uint64_t)):
+            raise ValueError("there are more counters than cells")
         self.server.count = <uint64_t *>self._counter_buffer.buf
         self.counters = counters
         self.python = PythonHotPath(settings, counters)
@@ -108,7 +110,9 @@ cdef class NativeHotPath:
         self.server.keepalive = min(int(settings.tcp_idle * 10), 0xFFFF)
         self.server.n_secrets = min(len(settings.cookie_secrets), MAX_SECRETS)
         for i in range(self.server.n_secrets):
-            secret = <bytes>settings.cookie_secrets[i]
+            secret = <bytes?>settings.cookie_secrets[i]
+            if len(secret) != 16:
+                raise ValueError("a cookie secret has 16 octets")
             memcpy(self.server.secrets[i], PyBytes_AS_STRING(secret), 16)
 
     def __dealloc__(self):
@@ -118,10 +122,12 @@ cdef class NativeHotPath:
         free(self.scratch)
         batch_free(self.batch)
 
-    def put_zone(self, apex, image):
+    def put_zone(self, bytes apex not None, image):
         """See :meth:`dnsd.hotpath.api.HotPath.put_zone`."""
         cdef Zone zone
         cdef bytes salt
+        if not 0 < len(apex) <= 255:
+            raise ValueError("the apex is no name")
         memset(&zone, 0, sizeof(Zone))
         zone.apex_length = len(apex)
         memcpy(zone.apex, PyBytes_AS_STRING(apex), zone.apex_length)
@@ -142,7 +148,7 @@ cdef class NativeHotPath:
         self._release(apex)
         self.images[apex] = (image, view)
 
-    def drop_zone(self, apex):
+    def drop_zone(self, bytes apex not None):
         """See :meth:`dnsd.hotpath.api.HotPath.drop_zone`."""
         self.python.drop_zone(apex)
         index = self.places.pop(apex, None)
@@ -206,7 +212,7 @@ cdef class NativeHotPath:
         for index in self.places.values():
             slot_put(&self.server, index)
 
-    def answer(self, bytes packet, double now, client):
+    def answer(self, bytes packet not None, double now, client):
         """See :meth:`dnsd.hotpath.api.HotPath.answer`."""
         cdef Request request
         cdef int length
@@ -251,7 +257,8 @@ cdef class NativeHotPath:
         packed = PyBytes_FromStringAndSize(<char *>request.address, request.address_length)
         client = (0, socket.inet_ntop(family, packed))
         response = self.python.answer(packet, float(now), client)
-        if response is None:
+        # what a TSIG refused makes longer than asked for still fits behind the room
+        if response is None or len(response) > self.batch.stride:
             return 0
         memcpy(batch_out(self.batch, i), PyBytes_AS_STRING(response), len(response))
         return len(response)

@@ -179,7 +179,7 @@ cdef class Bulk:
         cdef int64_t last = -1, its_ttl
         cdef uint32_t node = 0
         cdef bint changed = False
-        if PyUnicode_KIND(text) != 1 or len(origin) > 255:
+        if PyUnicode_KIND(text) != 1 or len(origin) > 255 or len(owner) > 255:
             return at, line, owner, -1, 0
         data = dnsd_latin1(text)
         now.origin = <const uint8_t *>PyBytes_AS_STRING(origin)

@@ -80,9 +80,10 @@ cdef inline bint within(const Zone *zone, uint64_t at, uint64_t length) noexcept
 
 
 cdef int read_entry(const Zone *zone, uint64_t at, Entry *entry) noexcept nogil:
-    cdef const uint8_t *p = zone.image + at
+    cdef const uint8_t *p
     if not within(zone, at, ENTRY_SIZE):
         return FAULT
+    p = zone.image + at
     entry.at = at
     entry.flags = p[1]
     entry.types = u16(p + 2)
@@ -186,11 +187,12 @@ cdef uint64_t block_for(const Zone *zone, const Entry *entry, int qtype, int sig
 
 
 cdef int read_block(const Zone *zone, uint64_t at, Block *block) noexcept nogil:
-    cdef const uint8_t *p = zone.image + at
+    cdef const uint8_t *p
     cdef uint64_t need
     cdef int longest
     if at == 0 or not within(zone, at, BLOCK_SIZE):
         return FAULT
+    p = zone.image + at
     block.base = u16(p)
     block.ancount = u16(p + 2)
     block.nscount = u16(p + 4)
@@ -212,7 +214,9 @@ cdef int read_block(const Zone *zone, uint64_t at, Block *block) noexcept nogil:
     block.pointers = block.optional + 4 * block.n_optional
     block.body = block.pointers + 2 * block.n_pointers
     longest = u16(block.pointers - 4) if block.n_optional else block.length
-    if not within(zone, at + need, longest) or block.split > block.length:
+    if longest < block.length or block.split > block.length:
+        return FAULT
+    if not within(zone, at + need, longest):
         return FAULT
     return 0
 
