@@ -17,8 +17,8 @@ NATIVE := $(wildcard dnsd/*/*.pyx dnsd/*/*.pxd dnsd/*/*/*.pxi)
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml setup.py tools/venv $(NATIVE)
-	tools/venv
+$(STAMP): pyproject.toml setup.py .ci/venv $(NATIVE)
+	.ci/venv
 	touch $@
 
 run: setup
@@ -35,7 +35,7 @@ test: lint peers
 	$(BIN)/pytest -n 2 -q $(TESTS)
 
 peers:
-	tools/peers
+	.ci/peers
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
