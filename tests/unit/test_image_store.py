@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import os
 from pathlib import Path
 
 import pytest
@@ -110,9 +109,9 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
 def test_small_images_hold_no_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "example.image"
     store.save(path, OCTETS)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     images = [Image.open(path) for _ in range(10)]
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert {image.apex for image in images} == {images[0].apex}
 
 
