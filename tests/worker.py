@@ -124,8 +124,9 @@ class WorkerNode:
         return self.save(zone, f"{apex.hex()}-{serial}")
 
     def save(self, zone: Zone, file_name: str) -> str:
-        """Save the image of ``zone`` as ``file_name``, and return that."""
-        store.save(self.directory / journal.IMAGES / file_name, compiler.build(zone))
+        """Save an image of ``zone`` that is large enough to be mapped; return ``file_name``."""
+        image = compiler.build(zone, meta=bytes(store.MAPPED_FROM))
+        store.save(self.directory / journal.IMAGES / file_name, image)
         return file_name
 
     def publish_epoch(self, state: dict[bytes, str | None]) -> None:

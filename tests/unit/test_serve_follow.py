@@ -74,12 +74,12 @@ class Scene:
         return int(self.head[WorkerCells.GENERATION])
 
     def image(self, apex: bytes, serial: int) -> str:
-        """Save an image, and return the name of its file."""
+        """Save an image that is large enough to be mapped, and return the name of its file."""
         text = f"@ 300 IN SOA ns host {serial} 2 3 4 5\n@ 300 IN NS ns\nns 300 IN A 192.0.2.1\n"
         zone = load_text(name.to_text(apex), text).zone
         assert zone
         path = self.directory / journal.IMAGES / f"{apex.hex()}-{serial}"
-        store.save(path, compiler.build(zone))
+        store.save(path, compiler.build(zone, meta=bytes(store.MAPPED_FROM)))
         return path.name
 
     def publish(self, *entries: Entry) -> None:

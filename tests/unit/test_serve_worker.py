@@ -19,11 +19,14 @@ import dns.rcode
 import msgspec
 import pytest
 
+from dnsd.hotpath.api import Settings
 from dnsd.image import journal
 from dnsd.image.journal import Drop, Put
 from dnsd.image.state import WorkerCells
+from dnsd.serve import sockets
+from dnsd.serve.worker import Worker
 from dnsd.wire import name
-from tests.serving import PATIENCE, framed
+from tests.serving import PATIENCE, framed, unframed
 from tests.worker import ROOT, ZONE, WorkerNode
 
 if TYPE_CHECKING:
@@ -179,6 +182,8 @@ def test_worker_answers_what_has_come_before_it_stops(node: WorkerNode) -> None:
 
 
 def test_worker_does_not_wait_for_a_client_for_ever(node: WorkerNode) -> None:
+    patient = msgspec.structs.replace(node.spec.tcp, message=600.0)
+    node.spec = msgspec.structs.replace(node.spec, tcp=patient)
     node.begin()
     with socket.create_connection(("127.0.0.1", node.port), PATIENCE) as tcp:
         tcp.sendall(b"\x00")
@@ -312,3 +317,86 @@ def test_worker_survives_a_fault_of_its_own(node: WorkerNode) -> None:
     assert status == 0
     assert "ZeroDivisionError: division by zero, at " in said
     assert said.count("\n") == 1
+
+
+def test_worker_closes_idle_connections(node: WorkerNode) -> None:
+    hasty = Settings(tcp_idle=0.1)
+    node.spec = msgspec.structs.replace(node.spec, settings=hasty)
+    node.begin()
+    with socket.create_connection(("127.0.0.1", node.port), PATIENCE) as client:
+        assert client.recv(1) == b""
+    assert node.count("tcp_closed_idle") == 1
+
+
+def test_worker_counts_what_the_kernel_drops(node: WorkerNode) -> None:
+    node.spec = msgspec.structs.replace(node.spec, udp_receive_buffer=2304)
+    node.begin()
+    node.signal(signal.SIGSTOP)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        for _ in range(300):
+            client.sendto(b"short", ("127.0.0.1", node.port))
+    node.signal(signal.SIGCONT)
+    node.until(lambda: node.count("drop_receive_queue") + node.count("drop_short") == 300)
+    assert node.count("drop_receive_queue") > 0
+
+
+# -- inside the worker, where only its own calls say what happens when ---------------------
+
+
+@pytest.fixture
+def worker(node: WorkerNode) -> Iterator[Worker]:
+    """A worker in this process that serves ZONE, and whose loop does not run."""
+    node.publish_epoch({ZONE: node.image(ZONE, 1)})
+    worker = Worker(node.spec)
+    worker._beat()
+    assert node.generation == 1
+    yield worker
+    for each in worker._udp:
+        each.sock.close()
+    worker._tcp.close()
+    worker._loop.close()
+
+
+def test_worker_tells_how_late_its_loop_is(node: WorkerNode, worker: Worker) -> None:
+    worker._due = time.monotonic_ns() - 5 * 10**9
+    worker._beat()
+    assert 5 * 10**9 <= node.head[WorkerCells.LAG] < PATIENCE * 10**9
+    worker._beat()
+    assert node.head[WorkerCells.LAG] == 0, "before its time, and not late"
+
+
+def test_worker_that_is_told_to_finish_answers_what_has_come(
+    node: WorkerNode, worker: Worker
+) -> None:
+    query = dns.message.make_query("one.example.", "SOA").to_wire()
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.create_connection(("127.0.0.1", node.port), PATIENCE) as tcp,
+    ):
+        udp.settimeout(PATIENCE)
+        udp.sendto(query, ("127.0.0.1", node.port))
+        assert select.select([worker._udp[0].sock], [], [], PATIENCE)[0]
+        tcp.sendall(framed(query, query))
+        while sockets.unacknowledged(tcp):
+            time.sleep(0)
+        worker._finish()
+        assert udp.recv(4096)[:2] == query[:2]
+        stream = tcp.makefile("rb")
+        assert len(unframed(stream.read())) == 2
+        stream.close()
+    assert worker._udp[0].sock.fileno() == -1
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", node.port), PATIENCE)
+
+
+def test_worker_without_zones_does_not_refuse_at_the_end(node: WorkerNode) -> None:
+    worker = Worker(node.spec)
+    query = dns.message.make_query("one.example.", "SOA").to_wire()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.sendto(query, ("127.0.0.1", node.port))
+        assert select.select([worker._udp[0].sock], [], [], PATIENCE)[0]
+        worker._finish()
+        worker._udp[0].sock.close()
+        worker._tcp.close()
+        worker._loop.close()
+    assert node.count("queries_udp") == 0
