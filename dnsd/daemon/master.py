@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from dnsd.image.state import StateVector
 
 TICK_S = 0.05
+STARTING_TICK_S = 0.01
+"""How often the master looks before the node is ready: somebody waits for it."""
 STOP_S = 5.0
 """How long the others may take to end before they are killed; workers finish TCP in one."""
 CONTROL_PATIENCE = 10
@@ -93,7 +95,7 @@ class Master:
             if child.process is None and child.due <= now:
                 self._start(child, now)
             child.feed()
-        for number in self._wait(TICK_S):
+        for number in self._wait(TICK_S if self._ready else STARTING_TICK_S):
             self._on_signal(number)
         now = time.monotonic()
         for child in self._children:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 SWEEP = 0.1
 """Seconds between two looks at the TCP connections: how late a limit may take effect."""
 
+EARLY = 0.005
+"""Seconds between two looks for the first zones: until they are there nothing is answered."""
+
 FINISH = 1.0
 """Seconds that TCP connections get, after SIGTERM, to be answered."""
 
@@ -98,6 +101,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, self._finish)
         self._due = time.monotonic_ns()
         self._beat()
+        self._await_zones()
         self._sweep()
         # What is there now stays: no collection needs to look at it again.
         gc.collect()
@@ -156,6 +160,11 @@ class Worker:
         if not self._finishing:
             for each in self._udp:
                 each.count_drops()
+            self._follower.beat()
+
+    def _await_zones(self) -> None:
+        if not (self._serving or self._finishing):
+            self._loop.call_later(EARLY, self._await_zones)
             self._follower.beat()
 
     def _sweep(self) -> None:
