@@ -13,12 +13,12 @@ The later RFCs it follows: 2308 (negative TTL), 4592 (wildcards), 6604 (rcode of
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import dns.name
 import dns.rdata
-from dns.rcode import NOERROR, NXDOMAIN, YXDOMAIN, Rcode
+from dns.rcode import NOERROR, NXDOMAIN, YXDOMAIN
 from dns.rdataclass import IN
 from dns.rdatatype import (
     AAAA,
@@ -32,10 +32,10 @@ from dns.rdatatype import (
     RRSIG,
     SOA,
     A,
-    RdataType,
 )
 
 from dnsd.zone.additional import wanted_next
+from dnsd.zone.answer import Answer, Question, Step, StepKind
 from dnsd.zone.denial import denial_of
 from dnsd.zone.view import NONE, RRset
 
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from dnsd.zone.denial import Proofs
     from dnsd.zone.view import Node, View
 
+__all__ = ["MAX_LINKS", "Answer", "Question", "Step", "StepKind", "lookup", "zone_for"]
+
 MAX_LINKS = 16
 """CNAMEs followed for one question, synthesized ones included; the next one ends the answer."""
 
@@ -58,55 +60,6 @@ _NOT_FOLLOWED = frozenset((CNAME, ANY, NSEC, RRSIG))
 
 _LAST_CHOICE = frozenset((RRSIG, NSEC, NSEC3))
 """Types that answer ANY only where there is nothing else."""
-
-
-class Question(NamedTuple):
-    """What is asked: ``do`` is EDNS's DNSSEC OK bit (RFC 3225)."""
-
-    name: Name
-    rtype: RdataType
-    do: bool = False
-
-
-class StepKind(StrEnum):
-    """What a step of the explanation is about."""
-
-    ZONE = "zone"
-    ENCLOSER = "closest encloser"
-    CUT = "zone cut"
-    WILDCARD = "wildcard"
-    LINK = "link"
-    DATA = "data"
-    NO_DATA = "no data"
-    NO_NAME = "no name"
-    END = "end"
-    PROOF = "proof"
-    ADDITIONAL = "additional"
-
-
-class Step(NamedTuple):
-    """One step of the way to an answer."""
-
-    kind: StepKind
-    name: Name
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes into the response.
-
-    The first ``mandatory`` RRsets of ``additional`` are in-domain glue (RFC 9471): without
-    them the response must be truncated. The others may be left out, the last ones first.
-    """
-
-    rcode: Rcode
-    aa: bool
-    answer: tuple[RRset, ...]
-    authority: tuple[RRset, ...]
-    additional: tuple[RRset, ...]
-    mandatory: int
-    trace: tuple[Step, ...]
 
 
 def lookup(view: View, question: Question) -> Answer:
