@@ -21,7 +21,7 @@ from dnsd.control.builder import decode_result, encode_job
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dnsd.control.images import Job
 
@@ -35,18 +35,39 @@ LONGEST_LINE = 1 << 24
 """Octets of a result: a few findings, and the stamps of as many files as a zone may include."""
 
 
-async def build_all(jobs: Sequence[Job]) -> list[BuildResult]:
-    """Build all of ``jobs`` on as many cores as that is worth."""
+def nobody_counts(_built: int) -> None:
+    """Take no note of how far a build has come."""
+
+
+async def build_all(
+    jobs: Sequence[Job], note: Callable[[int], None] = nobody_counts
+) -> list[BuildResult]:
+    """Build all of ``jobs`` on as many cores as that is worth.
+
+    ``note`` is told, after each one, how many are done.
+    """
     sizes = {job.file: _size(job.file) for job in jobs}
     if sum(sizes.values()) + PER_ZONE * len(jobs) < SMALL:
         return [await asyncio.to_thread(build_zone, job) for job in jobs]
     waiting = sorted(jobs, key=lambda job: sizes[job.file])  # the largest is taken first
-    results: list[BuildResult] = []
+    results = _Noted(note)
     cores = len(os.sched_getaffinity(0))
     async with asyncio.TaskGroup() as group:
         for _ in range(min(cores, len(jobs))):
             group.create_task(_work(waiting, results))
     return results
+
+
+class _Noted(list[BuildResult]):
+    """Results; each time one is added, ``note`` is told how many there are."""
+
+    def __init__(self, note: Callable[[int], None]) -> None:
+        super().__init__()
+        self._note = note
+
+    def append(self, result: BuildResult, /) -> None:
+        super().append(result)
+        self._note(len(self))
 
 
 async def _work(waiting: list[Job], results: list[BuildResult]) -> None:

@@ -27,11 +27,14 @@ from dnsd.image.state import ControlCells
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-    from dnsd.control.reload import Build
+    from dnsd.control.build import BuildResult
+    from dnsd.control.images import Job
     from dnsd.control.spec import ControlSpec
     from dnsd.image.state import StateVector
+
+    NotedBuild = Callable[[Sequence[Job], Callable[[int], None]], Awaitable[list[BuildResult]]]
 
 ACKNOWLEDGE_S = 15.0
 """How long workers may take to apply a generation before a reload is said to have failed.
@@ -55,10 +58,13 @@ class Request(NamedTuple):
 class Node:
     """Everything control does, as tasks of one event loop."""
 
-    def __init__(self, spec: ControlSpec, vector: StateVector, build: Build = build_all) -> None:
+    def __init__(
+        self, spec: ControlSpec, vector: StateVector, build: NotedBuild = build_all
+    ) -> None:
         self._spec = spec
         self._vector = vector
         self._cells = vector.control
+        self._build_all = build
         self._force = InForce(spec.config, spec.options)
         if self._cells[ControlCells.EPOCH]:
             self._force.recover()
@@ -67,7 +73,7 @@ class Node:
         config = self._force.config
         self._publisher = Publisher(config.server.state_directory, vector)
         self._watch = Watch(config.zones.settle)
-        self._reloader = Reloader(config, self._publisher, self._watch, build)
+        self._reloader = Reloader(config, self._publisher, self._watch, self._build)
         self._requests: list[Request] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
@@ -79,6 +85,15 @@ class Node:
             await self._first_load()
             group.create_task(self._serve_requests())
             group.create_task(self._watch_files())
+
+    async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:
+        """Build ``jobs``, and let the master see how far it has come."""
+        self._set(ControlCells.BUILT, 0)
+        self._set(ControlCells.TO_BUILD, len(jobs))
+        try:
+            return await self._build_all(jobs, lambda built: self._set(ControlCells.BUILT, built))
+        finally:
+            self._set(ControlCells.TO_BUILD, 0)
 
     # -- what others ask for ------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import selectors
 import signal
 import socket
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from dnsd import hotpath
 from dnsd.control.log import say
 from dnsd.daemon.children import is_serving
+from dnsd.daemon.progress import ProgressLine
 from dnsd.daemon.pulse import Pulse
 from dnsd.image.state import ControlCells
 
@@ -63,6 +65,7 @@ class Master:
         self._notify = notifier
         self._selector = selectors.DefaultSelector()
         self._wakeup, self._signals = socket.socketpair()
+        self._line = ProgressLine(sys.stderr)
         self._ready = False
         self._stopping = False
         self._status = 0
@@ -191,12 +194,20 @@ class Master:
     def _look_for_ready(self, serving: int) -> None:
         if serving == len(self._workers):
             self._ready = True
+            self._line.clear()
             where = ", ".join(map(str, self._server.listen))
             workers = f"{serving} worker{'s' if serving > 1 else ''}"
             say(f"ready on {where} ({workers}, {self._zones()}, {_hot_path()})")
             self._notify.ready()
         else:
-            self._notify.status("loading zones")
+            text = self._progress()
+            self._notify.status(text)
+            self._line.show(text)
+
+    def _progress(self) -> str:
+        cells = self._vector.control
+        total, built = cells[ControlCells.TO_BUILD], cells[ControlCells.BUILT]
+        return f"loading zones: {built:,} of {total:,}" if total > 1 else "loading zones"
 
     def _zones(self) -> str:
         cells = self._vector.control

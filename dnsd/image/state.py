@@ -44,10 +44,11 @@ class ControlCells:
     """Control's cells: what it has published and when it was last alive.
 
     ZONES and BROKEN count the zones of the generation, and those of them that have no image.
-    RELOADED is the monotonic time (ns) of the last SIGHUP that has been dealt with.
+    RELOADED is the monotonic time (ns) of the last SIGHUP that has been dealt with. TO_BUILD is
+    how many zones are being built, 0 when none are, and BUILT how many of them are done.
     """
 
-    GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED = range(7)
+    GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED, TO_BUILD, BUILT = range(9)
 
 
 class WorkerCells:

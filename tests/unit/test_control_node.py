@@ -68,7 +68,7 @@ class Site:
         path.write_text(text)
         os.utime(path, (1, len(text)))
 
-    async def build(self, jobs: Sequence[Job]) -> list[BuildResult]:
+    async def build(self, jobs: Sequence[Job], _note: Callable[[int], None]) -> list[BuildResult]:
         if jobs:
             self.builds.append(sorted(job.origin for job in jobs))
         await self.gate.wait()

@@ -1,0 +1,29 @@
+"""The line on a terminal that says how far a start has come, and goes away when it is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+_CLEAR = "\r\x1b[K"
+
+
+class ProgressLine:
+    """One line that is written over; nothing at all where ``stream`` is no terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream if stream.isatty() else None
+        self._text = ""
+
+    def show(self, text: str) -> None:
+        """Write ``text`` in place of what was there."""
+        if self._stream is not None and text != self._text:
+            self._text = text
+            self._stream.write(f"{_CLEAR}dnsd: {text}" if text else _CLEAR)
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        self.show("")

@@ -1,0 +1,55 @@
+"""How far a start has come: on a terminal, and in the state vector."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import TYPE_CHECKING
+
+from dnsd.config.model import Limits
+from dnsd.control import builders
+from dnsd.control.images import Job
+from dnsd.daemon.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_line_is_written_over_and_taken_away() -> None:
+    terminal = Terminal()
+    line = ProgressLine(terminal)
+    for text in ("loading zones: 1 of 2", "loading zones: 1 of 2", "loading zones: 2 of 2"):
+        line.show(text)
+    line.clear()
+    line.clear()
+    assert terminal.getvalue() == (
+        "\r\x1b[Kdnsd: loading zones: 1 of 2\r\x1b[Kdnsd: loading zones: 2 of 2\r\x1b[K"
+    )
+
+
+def test_nothing_is_written_to_a_file() -> None:
+    file = io.StringIO()
+    line = ProgressLine(file)
+    line.show("loading zones")
+    line.clear()
+    assert not file.getvalue()
+
+
+def test_builds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builders, "SMALL", 0)
+    jobs = []
+    for name in ("a", "b", "c"):
+        file = tmp_path / f"{name}.zone"
+        file.write_text("$TTL 60\n@ SOA ns h 1 3600 600 864000 60\n@ NS ns\nns A 192.0.2.1\n")
+        jobs.append(Job(origin=f"{name}.", file=str(file), limits=Limits(), images=str(tmp_path)))
+    seen: list[int] = []
+    results = asyncio.run(builders.build_all(jobs, seen.append))
+    assert seen == [1, 2, 3]
+    assert all(result.image for result in results)
