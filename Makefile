@@ -1,7 +1,7 @@
 # make setup   make .venv with dnsd and all that development needs (quick when it is there)
 # make run     serve the example zones on 127.0.0.1:5300
 # make lint    ruff, mypy, import-linter
-# make test    lint, then every test; as root it installs the peers the tests compare with
+# make test    lint, then every test on both hot paths; as root it installs the peers it needs
 # make clean   remove all that was made
 
 SHELL := /bin/bash
@@ -33,6 +33,7 @@ lint: setup
 
 test: lint peers
 	$(BIN)/pytest -n 2 -q $(TESTS)
+	DNSD_HOTPATH=python $(BIN)/pytest -n 2 -q $(TESTS)
 
 peers:
 	.ci/peers
