@@ -1,9 +1,11 @@
-"""The command line: ``python -m bench peers``, ``python -m bench show FILE``."""
+"""The command line: ``python -m bench peers``, ``show FILE``, ``report FILE…``."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
+from bench.lab import Part, Plan
 from bench.load import Load
 from bench.peers import PEERS
 from bench.zonegen import Mix, ZonePlan
@@ -25,11 +28,23 @@ def main() -> None:
 
 @main.command()
 @click.option("--names", default=100_000, show_default=True, help="Host names in the zone.")
+@click.option("--signed-names", default=20_000, show_default=True, help="The same, signed.")
+@click.option("--large", default=1_000_000, show_default=True, help="Records to load.")
 @click.option("--rounds", "count", default=3, show_default=True, help="Starts of each server.")
 @click.option("--seconds", default=4.0, show_default=True, help="Length of one load.")
 @click.option("--rate", default=0, help="Queries a second at most (0: as fast as answered).")
+@click.option("--common-rate", default=20_000, show_default=True, help="For all latencies.")
 @click.option("--queries", default=500_000, show_default=True, help="Different queries asked.")
 @click.option("--edns/--plain", default=True, show_default=True, help="Queries with EDNS.")
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice([str(part) for part in Part]),
+    multiple=True,
+    default=[str(Part.UDP)],
+    show_default=True,
+)
+@click.option("--all", "everything", is_flag=True, help="All parts.")
 @click.option(
     "--mix",
     "mixes",
@@ -40,33 +55,47 @@ def main() -> None:
 @click.option(
     "--peer", "names_", type=click.Choice(list(PEERS)), multiple=True, default=list(PEERS)
 )
+@click.option("--without", type=click.Choice(list(PEERS)), multiple=True, help="No such peer.")
 @click.option("--reference", default="dnsd", show_default=True, help="What ratios refer to.")
 @click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
 def peers(
     names: int,
+    signed_names: int,
+    large: int,
     count: int,
     seconds: float,
     rate: int,
+    common_rate: int,
     queries: int,
     edns: bool,
+    parts: tuple[str, ...],
+    everything: bool,
     mixes: tuple[str, ...],
     names_: tuple[str, ...],
+    without: tuple[str, ...],
     reference: str,
     output: Path | None,
 ) -> None:
     """Measure dnsd beside other servers, each alone on one core, over loopback."""
     server_core, load_core = _cores()
-    plan = rounds.Plan(
+    plan = Plan(
         zone=ZonePlan(names),
+        signed=ZonePlan(signed_names),
+        large=ZonePlan.of_records(large),
+        parts=list(Part) if everything else [Part(part) for part in parts],
         mixes=[Mix(mix) for mix in mixes],
         load=Load(seconds, rate, edns),
         rounds=count,
         queries=queries,
+        rate=common_rate,
         server_core=server_core,
         load_core=load_core,
     )
-    chosen = [PEERS[name] for name in names_]
-    found = rounds.run(plan, chosen, reference, say=lambda line: click.echo(line, err=True))
+    chosen = [PEERS[name] for name in names_ if name not in without]
+    command = "python -m bench " + shlex.join(sys.argv[1:])
+    found = rounds.run(
+        plan, chosen, reference, command, say=lambda line: click.echo(line, err=True)
+    )
     path = output or results.DIRECTORY / time.strftime("peers-%Y%m%dT%H%M%S.json")
     results.save(found, path)
     path.with_suffix(".md").write_text(report.markdown(found))
@@ -91,6 +120,13 @@ def _cores() -> tuple[int, int]:
 def show(path: Path) -> None:
     """Print the tables of an earlier run."""
     report.show(results.load(path), console)
+
+
+@main.command(name="report")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+def report_(paths: tuple[Path, ...]) -> None:
+    """Print earlier runs as one report in Markdown: bench/RESULTS.md is made so."""
+    click.echo(report.markdown(results.merge([results.load(path) for path in paths])), nl=False)
 
 
 if __name__ == "__main__":

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.procs import pinned
+from bench.asker import OUTSTANDING
+from bench.run import LoadError, output_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-OUTSTANDING = 200
-"""Queries in flight: they fit into a default socket buffer, so that none is lost in it."""
 SOCKETS = 8
 TIMEOUT_S = 1
-GRACE_S = 20
-"""Seconds beyond its time limit that dnsperf may need to read its input and stop."""
-
-
-class LoadError(Exception):
-    """dnsperf failed or said something that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How to ask: seconds, and queries a second at most (0: as fast as answers come)."""
+    """How to ask: seconds, and queries a second at most (0: as fast as answers come).
+
+    ``dnssec`` sets the DO bit, ``transport`` is "udp" or "tcp", from so many ``sockets``.
+    """
 
     seconds: float
     rate: int = 0
     edns: bool = True
+    dnssec: bool = False
+    transport: str = "udp"
+    sockets: int = SOCKETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +52,17 @@ def command(load: Load, port: int, queries: Path) -> list[str]:
     """Return dnsperf's command line for ``load``."""
     line = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries)]
     line += ["-l", f"{load.seconds:g}", "-t", str(TIMEOUT_S), "-O", "suppress=timeouts,unexpected"]
-    line += ["-q", str(OUTSTANDING), "-c", str(SOCKETS), "-T", "1"]
+    line += ["-q", str(OUTSTANDING), "-c", str(load.sockets), "-T", "1", "-b", "1024"]
+    line += ["-m", load.transport]
     line += ["-Q", str(load.rate)] if load.rate else []
-    line += ["-e", "-b", "1024"] if load.edns else ["-b", "1024"]
+    line += ["-e"] if load.edns else []
+    line += ["-D"] if load.dnssec else []
     return line
 
 
-def run(load: Load, port: int, queries: Path, core: int) -> Outcome:
-    """Ask the server on ``port`` from ``core``; return when the time is up."""
-    with pinned(core):
-        process = subprocess.Popen(
-            command(load, port, queries),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    try:
-        output, _ = process.communicate(timeout=load.seconds + GRACE_S)
-    except subprocess.TimeoutExpired:
-        raise LoadError(f"dnsperf still ran {GRACE_S} s after its time was up") from None
-    finally:
-        process.kill()
-        process.wait()
-    if process.returncode:
-        raise LoadError(f"dnsperf exited with {process.returncode}: {output.strip()[-500:]}")
-    return parse(output)
+def run(load: Load, port: int, queries: Path, cores: tuple[int, ...]) -> Outcome:
+    """Ask the server on ``port`` from ``cores``; return when the time is up."""
+    return parse(output_of(command(load, port, queries), load.seconds, cores))
 
 
 def parse(output: str) -> Outcome:

@@ -28,10 +28,10 @@ class Memory:
 
 
 @contextlib.contextmanager
-def pinned(core: int) -> Iterator[None]:
-    """Run the body, and everything it starts, on ``core`` only."""
+def pinned(*cores: int) -> Iterator[None]:
+    """Run the body, and everything it starts, on ``cores`` only."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:

@@ -3,165 +3,55 @@
 from __future__ import annotations
 
 import itertools
-import os
-import platform
-import resource
-import subprocess
 import tempfile
-import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import load, procs, verify, zonegen
-from bench.load import Load, LoadError
+from bench import parts, procs, verify
+from bench.asker import OUTSTANDING
+from bench.lab import Found, Lab, Part, Plan
+from bench.machine import machine
 from bench.peers import Unavailable
-from bench.peers.base import Setup
-from bench.results import Report, Sample, Start
-from bench.server import Server, ServerError
+from bench.results import Report
+from bench.run import LoadError
+from bench.server import ServerError
+from bench.signing import DENIALS
+from bench.zonegen import PROOFS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.peers import Peer
-    from bench.zonegen import Mix, ZonePlan
-
-WARM_UP_S = 0.5
-SAMPLE = 50
-"""Answers of each kind that are checked before a server is timed."""
 
 FAILURES = (LoadError, ServerError, verify.NoAnswer, verify.WrongAnswer)
+LARGE_S = 60.0
+"""Seconds a server may take to load the large zone."""
+ON_ONE_START = {Part.UDP, Part.TCP, Part.LATENCY, Part.RELOAD}
+
+if TYPE_CHECKING:
+    Session = Callable[[Lab, Peer, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is measured: the zone, the kinds of load, how long, on which cores."""
-
-    zone: ZonePlan
-    mixes: list[Mix]
-    load: Load
-    rounds: int
-    queries: int
-    server_core: int
-    load_core: int
-
-
-@dataclass(slots=True)
-class Run:
-    """A measurement under way; ``say`` is told of every step."""
-
-    plan: Plan
-    directory: Path
-    say: Callable[[str], None]
-    samples: list[Sample] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def prepare(self) -> None:
-        """Write the zone file and the query files."""
-        self.say(f"writing a zone of {self.plan.zone.records:,} records")
-        self.plan.zone.write(self.directory / "zone")
-        for mix in self.plan.mixes:
-            zonegen.write_queries(
-                self.directory / mix, self.plan.zone.queries(mix, self.plan.queries)
-            )
-
-    def measure(self, peer: Peer, round_: int) -> None:
-        """Measure ``peer`` once; a failure ends its part in the run."""
-        if peer.name in self.skipped:
-            return
-        directory = self.directory / f"{peer.name}.{round_}"
-        directory.mkdir()
-        zone = self.directory / "zone"
-        setup = Setup(directory, zonegen.ORIGIN, zone, verify.free_port())
-        try:
-            with Server(peer, setup, self.plan.server_core) as server:
-                self._measure(server, round_)
-        except FAILURES as error:
-            self.skipped[peer.name] = str(error)
-            self.say(f"{peer.name}: {error}")
-
-    def _measure(self, server: Server, round_: int) -> None:
-        name = server.peer.name
-        loaded = server.wait(self.plan.zone.proof())
-        self.say(f"round {round_}: {name} answered after {loaded.seconds:.2f} s")
-        if server.peer.answers:
-            for mix in self.plan.mixes:
-                verify.check_sample(server.setup.port, self.plan.zone.queries(mix, SAMPLE))
-        for mix in self.plan.mixes:
-            sample = self._load(server, mix, round_)
-            self.samples.append(sample)
-            self.say(
-                f"round {round_}: {name} {mix}: {sample.cpu_us:.2f} µs, {sample.qps:,.0f} q/s,"
-                f" {sample.loss:.2%} lost, others used {sample.foreign:.0%}"
-            )
-        memory = procs.memory(server.pids())
-        self.starts.append(
-            Start(
-                server=name,
-                round=round_,
-                seconds=loaded.seconds,
-                cpu=loaded.cpu,
-                pss_peak=loaded.pss_peak,
-                pss=memory.pss,
-                rss_peak=memory.peak,
-            )
-        )
-
-    def _load(self, server: Server, mix: Mix, round_: int) -> Sample:
-        plan, port, queries = self.plan, server.setup.port, self.directory / mix
-        load.run(Load(WARM_UP_S, plan.load.rate, plan.load.edns), port, queries, plan.load_core)
-        pids = server.pids()
-        before = self._clocks(pids)
-        outcome = load.run(plan.load, port, queries, plan.load_core)
-        wall, cpu, generator, core, both = (
-            after - earlier for after, earlier in zip(self._clocks(pids), before, strict=True)
-        )
-        answers = max(outcome.completed, 1)
-        rcodes = zonegen.RCODES[mix] if server.peer.answers else outcome.rcodes.keys()
-        return Sample(
-            server=server.peer.name,
-            round=round_,
-            mix=mix,
-            qps=outcome.qps,
-            cpu_us=cpu / answers * 1e6,
-            core_us=core / answers * 1e6,
-            latency_us=outcome.latency * 1e6,
-            loss=outcome.lost / max(outcome.sent, 1),
-            wrong=sum(n for rcode, n in outcome.rcodes.items() if rcode not in rcodes),
-            busy=cpu / outcome.seconds,
-            foreign=max(0.0, (both - cpu - generator) / (2 * wall)),
-        )
-
-    def _clocks(self, pids: list[int]) -> tuple[float, ...]:
-        """Seconds so far: wall, the server's, the load generator's, its core's, both cores'."""
-        cores = [self.plan.server_core, self.plan.load_core]
-        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return (
-            time.monotonic(),
-            procs.cpu_seconds(pids),
-            ended.ru_utime + ended.ru_stime,
-            procs.busy_seconds(cores[:1]),
-            procs.busy_seconds(cores),
-        )
-
-
-def run(plan: Plan, peers: list[Peer], reference: str, say: Callable[[str], None]) -> Report:
+def run(
+    plan: Plan, peers: list[Peer], reference: str, command: str, say: Callable[[str], None]
+) -> Report:
     """Measure ``peers`` as ``plan`` says, interleaved round by round."""
     versions, missing = _versions(peers)
     for name, why in missing.items():
         say(f"{name}: {why}")
     present = [peer for peer in peers if peer.name in versions]
+    found = Found(skipped=missing)
     with tempfile.TemporaryDirectory(prefix="dnsd-bench-") as name, procs.pinned(plan.load_core):
-        current = Run(plan, Path(name), say, skipped=missing)
+        lab = Lab(plan, Path(name), say, found)
         Path(name).chmod(0o755)
-        current.prepare()
+        lab.prepare()
         for round_ in range(1, plan.rounds + 1):
             # A different order each time: nobody always comes after the same neighbour.
             start = (round_ - 1) % max(len(present), 1)
             for peer in itertools.chain(present[start:], present[:start]):
-                current.measure(peer, round_)
+                _measure(lab, peer, round_)
     return Report(
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         machine=machine(),
@@ -169,10 +59,94 @@ def run(plan: Plan, peers: list[Peer], reference: str, say: Callable[[str], None
         reference=reference,
         servers=versions,
         notes={peer.name: peer.note for peer in present},
-        skipped=current.skipped,
-        samples=current.samples,
-        starts=current.starts,
+        skipped=found.skipped,
+        samples=found.samples,
+        starts=found.starts,
+        latencies=found.latencies,
+        reloads=found.reloads,
+        command=command,
     )
+
+
+def _measure(lab: Lab, peer: Peer, round_: int) -> None:
+    """Measure ``peer`` once; a failure ends that session's part in the run."""
+    for name, session in _sessions(lab.plan, peer).items():
+        key = peer.name if name == "zone" else f"{peer.name} ({name})"
+        _attempt(lab, key, partial(session, lab, peer, round_))
+
+
+def _attempt(lab: Lab, key: str, action: Callable[[], None]) -> None:
+    """Take one step; when it fails, say why, and leave it out of the rounds that follow."""
+    if key in lab.found.skipped:
+        return
+    try:
+        action()
+    except FAILURES as error:
+        lab.found.skipped[key] = str(error)
+        lab.say(f"{key}: {error}")
+
+
+def _sessions(plan: Plan, peer: Peer) -> dict[str, Session]:
+    """Return what is done with ``peer`` in a round; each session starts it anew."""
+    wanted = set(plan.parts)
+    found: dict[str, Session] = {}
+    if wanted & ON_ONE_START:
+        found["zone"] = _zone
+    if Part.SIGNED in wanted and peer.dnssec:
+        found["signed"] = _signed
+    if Part.WORKERS in wanted and peer.answers:
+        found["workers"] = _workers
+    if Part.LARGE in wanted and peer.answers:
+        found["large"] = _large
+    return found
+
+
+def _zone(lab: Lab, peer: Peer, round_: int) -> None:
+    wanted = set(lab.plan.parts)
+    directory = lab.place(peer, "zone", round_)
+    with lab.start(peer, directory, lab.own_copy(directory)) as server:
+        loaded = server.wait(lab.plan.zone.proof())
+        lab.say(f"round {round_}: {peer.name} answered after {loaded.seconds:.2f} s")
+        if Part.UDP in wanted:
+            parts.queries(lab, server, round_, [m for m in lab.plan.mixes if m not in PROOFS])
+        parts.started(lab, server, round_, "zone", loaded)
+        for part, load in (
+            (Part.TCP, parts.tcp if peer.answers else None),
+            (Part.LATENCY, parts.latency),
+            (Part.RELOAD, parts.reload if peer.reload else None),
+        ):
+            if part in wanted and load:
+                _attempt(lab, f"{peer.name} ({part})", partial(load, lab, server, round_))
+
+
+def _signed(lab: Lab, peer: Peer, round_: int) -> None:
+    for denial in DENIALS:
+        mixes = [mix for mix in lab.plan.mixes if PROOFS.get(mix, ("",))[-1] == denial]
+        if denial == "NSEC":
+            mixes += [mix for mix in lab.plan.mixes if PROOFS.get(mix) == ("RRSIG",)]
+        directory = lab.place(peer, denial, round_)
+        with lab.start(peer, directory, lab.signed[denial], denial=denial) as server:
+            server.wait(lab.plan.signed.proof())
+            parts.queries(lab, server, round_, mixes)
+
+
+def _workers(lab: Lab, peer: Peer, round_: int) -> None:
+    for number in (1, 2):
+        directory = lab.place(peer, f"workers{number}", round_)
+        zone, cores = lab.directory / "zone", lab.plan.both
+        with lab.start(peer, directory, zone, workers=number, cores=cores) as server:
+            server.wait(lab.plan.zone.proof())
+            parts.workers(lab, server, round_)
+
+
+def _large(lab: Lab, peer: Peer, round_: int) -> None:
+    directory = lab.place(peer, "large", round_)
+    for kind in ("cold", "warm"):
+        zone, cores = lab.directory / "large", lab.plan.both
+        with lab.start(peer, directory, zone, workers=2, cores=cores) as server:
+            loaded = server.wait(lab.plan.large.proof(), LARGE_S)
+            parts.started(lab, server, round_, kind, loaded)
+        lab.say(f"round {round_}: {peer.name} {kind}, large zone: {loaded.seconds:.2f} s")
 
 
 def _versions(peers: list[Peer]) -> tuple[dict[str, str], dict[str, str]]:
@@ -186,40 +160,16 @@ def _versions(peers: list[Peer]) -> tuple[dict[str, str], dict[str, str]]:
     return versions, missing
 
 
-def machine() -> dict[str, str]:
-    """Describe the machine: processor, cores, kernel, Python."""
-    models = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "processor": models[0] if models else platform.machine(),
-        "cores": str(os.cpu_count()),
-        "Linux": platform.release(),
-        "Python": platform.python_version(),
-        "source": _source(),
-    }
-
-
-def _source() -> str:
-    """Return which commit of the checkout is measured."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "not a git checkout"
-    return done.stdout.strip()
-
-
 def settings(plan: Plan) -> dict[str, str]:
     """Describe what of ``plan`` shapes the figures."""
     return {
         "names": f"{plan.zone.names:,}",
         "records": f"{plan.zone.records:,}",
+        "names signed": f"{plan.signed.names:,}",
+        "records of the large zone": f"{plan.large.records:,}",
         "rounds": str(plan.rounds),
         "seconds": f"{plan.load.seconds:g}",
         "rate": f"{plan.load.rate:,}/s" if plan.load.rate else "unlimited",
-        "outstanding": str(load.OUTSTANDING),
+        "outstanding": str(OUTSTANDING),
         "EDNS": "yes" if plan.load.edns else "no",
     }

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 START_S = 300.0
 """Seconds a server may take to load the zone."""
-ASK_S = 0.05
-POLL_S = 0.01
+ASK_S = 0.02
+POLL_S = 0.005
+MEMORY_S = 0.1
+"""Seconds between two looks at the memory: each holds a large process up for milliseconds."""
 STOP_S = 10.0
 
 
@@ -42,13 +44,13 @@ class Loaded:
 class Server:
     """A peer's process tree, from start to stop. Use as a context manager."""
 
-    def __init__(self, peer: Peer, setup: Setup, core: int) -> None:
+    def __init__(self, peer: Peer, setup: Setup, cores: tuple[int, ...]) -> None:
         self.peer = peer
         self.setup = setup
         self._log = (setup.directory / "output.log").open("wb")
         start = peer.prepare(setup)
         self._started = time.monotonic()
-        with procs.pinned(core):
+        with procs.pinned(*cores):
             self._process = subprocess.Popen(
                 start.command,
                 env=os.environ | start.environment,
@@ -65,13 +67,15 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def wait(self, query: Query) -> Loaded:
+    def wait(self, query: Query, limit: float = START_S) -> Loaded:
         """Ask ``query`` until the answer is right; return what that cost."""
-        peak = 0
+        peak, looked = 0, 0.0
         while not self._has_zone(query):
-            peak = max(peak, procs.memory(self.pids()).pss)
-            if time.monotonic() - self._started > START_S:
-                raise ServerError(f"{self.peer.name} gave no right answer within {START_S:g} s")
+            if time.monotonic() - looked > MEMORY_S:
+                peak = max(peak, procs.memory(self.pids()).pss)
+                looked = time.monotonic()
+            if time.monotonic() - self._started > limit:
+                raise ServerError(f"{self.peer.name} gave no right answer within {limit:g} s")
             time.sleep(POLL_S)
         seconds = time.monotonic() - self._started
         pids = self.pids()
@@ -87,6 +91,11 @@ class Server:
         except verify.NoAnswer:
             return False
         return not (self.peer.answers and verify.fault_in(response, query))
+
+    @property
+    def pid(self) -> int:
+        """The first process of the server: the one that takes signals."""
+        return self._process.pid
 
     def pids(self) -> list[int]:
         """Return the processes of the server that are alive now."""

@@ -11,12 +11,14 @@ import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import dns.rrset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bench.zonegen import Query
 
+DNSSEC = {dns.rdatatype.RRSIG, dns.rdatatype.NSEC, dns.rdatatype.NSEC3}
 TIMEOUT = 2.0
 """Seconds to wait for one answer: a loaded machine may be slow, a server that is up is not."""
 
@@ -38,13 +40,21 @@ def check_sample(port: int, queries: Iterable[Query]) -> None:
 
 
 def ask(port: int, query: Query, timeout: float = TIMEOUT) -> dns.message.Message:
-    """Ask one query over UDP and return the response, or raise NoAnswer."""
-    request = dns.message.make_query(query.name, query.type, use_edns=0, payload=1232)
+    """Ask one query over UDP and return the response, or raise NoAnswer.
+
+    The socket is connected: when nobody listens the kernel says so at once.
+    """
+    request = dns.message.make_query(
+        query.name, query.type, use_edns=0, payload=1232, want_dnssec=bool(query.expect.proof)
+    )
     request.flags &= ~dns.flags.RD
-    try:
-        return dns.query.udp(request, "127.0.0.1", timeout, port)
-    except (dns.exception.DNSException, OSError) as error:
-        raise NoAnswer(f"{query.name} {query.type}: {type(error).__name__}") from None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connected:
+        connected.setblocking(False)
+        connected.connect(("127.0.0.1", port))
+        try:
+            return dns.query.udp(request, "127.0.0.1", timeout, port, sock=connected)
+        except (dns.exception.DNSException, OSError) as error:
+            raise NoAnswer(f"{query.name} {query.type}: {type(error).__name__}") from None
 
 
 def fault_in(response: dns.message.Message, query: Query) -> str:
@@ -56,14 +66,24 @@ def fault_in(response: dns.message.Message, query: Query) -> str:
     authoritative = bool(response.flags & dns.flags.AA)
     if authoritative != expect.authoritative:
         return f"AA is {authoritative:d}"
-    answers = [rdata.to_text() for rrset in response.answer for rdata in rrset]
+    answer, authority_section = _plain(response.answer), _plain(response.authority)
+    present = {rrset.rdtype for rrset in response.answer + response.authority}
+    missing = [name for name in expect.proof if dns.rdatatype.from_text(name) not in present]
+    if missing:
+        return f"there is no {missing[0]}"
+    answers = [rdata.to_text() for rrset in answer for rdata in rrset]
     wanted = [] if expect.answer is None else [expect.answer]
     if answers != wanted:
         return f"the answer is {answers} instead of {wanted}"
-    authority = [(r.name.to_text(), dns.rdatatype.to_text(r.rdtype)) for r in response.authority]
+    authority = [(r.name.to_text(), dns.rdatatype.to_text(r.rdtype)) for r in authority_section]
     if expect.authority and authority != [expect.authority]:
         return f"the authority section is {authority} instead of {[expect.authority]}"
     return ""
+
+
+def _plain(section: list[dns.rrset.RRset]) -> list[dns.rrset.RRset]:
+    """Return the RRsets of ``section`` that do not belong to DNSSEC."""
+    return [rrset for rrset in section if rrset.rdtype not in DNSSEC]
 
 
 def free_port() -> int:

@@ -7,7 +7,7 @@ The right answers come from the generator's own knowledge of the zone, not from 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ORIGIN = "bench.example."
+SERIAL = 2024010101
 NAMES_PER_CUT = 50
 NAMES_PER_WILDCARD = 100
 
@@ -28,12 +29,19 @@ class Mix(StrEnum):
     WILDCARD = "wildcard"
     REFERRAL = "referral"
     MIXED = "mixed"
+    SIGNED = "exact-signed"
+    NSEC = "nxdomain-nsec"
+    NSEC3 = "nxdomain-nsec3"
 
+
+PROOFS = {Mix.SIGNED: ("RRSIG",), Mix.NSEC: ("RRSIG", "NSEC"), Mix.NSEC3: ("RRSIG", "NSEC3")}
+"""The types that must stand in answers to the kinds of load that set the DO bit."""
 
 MIXED_WEIGHTS = {Mix.EXACT: 70, Mix.NXDOMAIN: 15, Mix.REFERRAL: 10, Mix.WILDCARD: 5}
 """Percent of each kind in the mixed load: most queries of an authoritative server hit."""
 
-RCODES = {mix: {"NXDOMAIN"} if mix is Mix.NXDOMAIN else {"NOERROR"} for mix in Mix}
+DENIALS = {Mix.NXDOMAIN, Mix.NSEC, Mix.NSEC3}
+RCODES = {mix: {"NXDOMAIN"} if mix in DENIALS else {"NOERROR"} for mix in Mix}
 RCODES[Mix.MIXED] = {"NOERROR", "NXDOMAIN"}
 """The rcodes that right answers to each kind of load have."""
 
@@ -44,13 +52,14 @@ class Expectation:
 
     ``answer`` is the address in the answer section or None; ``authority`` the owner and type
     of the RRset that must stand in the authority section, or None when that is the server's
-    choice.
+    choice. ``proof``: the DNSSEC types that must be there; with any, DO is set in the query.
     """
 
     rcode: str
     authoritative: bool
     answer: str | None = None
     authority: tuple[str, str] | None = None
+    proof: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,12 @@ class ZonePlan:
         """How many delegations the zone has; each brings an NS record and a glue address."""
         return max(1, self.names // NAMES_PER_CUT)
 
+    @classmethod
+    def of_records(cls, records: int) -> ZonePlan:
+        """Return the plan of a zone of about so many records."""
+        share = 1 + 2 / NAMES_PER_CUT + 1 / NAMES_PER_WILDCARD
+        return cls(max(1, round(records / share)))
+
     @property
     def wildcards(self) -> int:
         """How many wildcards the zone has."""
@@ -92,7 +107,7 @@ class ZonePlan:
     def _lines(self) -> Iterator[str]:
         yield f"$ORIGIN {ORIGIN}"
         yield "$TTL 3600"
-        yield "@ SOA ns1 hostmaster 2024010101 7200 900 1209600 300"
+        yield f"@ SOA ns1 hostmaster {SERIAL} 7200 900 1209600 300"
         yield "@ NS ns1"
         yield "ns1 A 192.0.2.1"
         order = list(range(self.names))
@@ -116,7 +131,18 @@ class ZonePlan:
         kinds = list(MIXED_WEIGHTS) if mix is Mix.MIXED else [mix]
         weights = list(MIXED_WEIGHTS.values()) if mix is Mix.MIXED else [1]
         for _ in range(count):
-            yield _MAKERS[rng.choices(kinds, weights)[0]](self, rng)
+            kind = rng.choices(kinds, weights)[0]
+            query = _MAKERS[kind](self, rng)
+            proof = PROOFS.get(kind, ())
+            yield replace(query, expect=replace(query.expect, proof=proof)) if proof else query
+
+
+def changed(zone: bytes, times: int) -> bytes:
+    """Return the zone file with one other address and a serial that is ``times`` higher."""
+    line, serial = f"{host(0)} A ".encode(), str(SERIAL).encode()
+    return zone.replace(serial, str(SERIAL + times).encode(), 1).replace(
+        line + address(0).encode(), line + address(times).encode(), 1
+    )
 
 
 def host(index: int) -> str:
@@ -173,4 +199,7 @@ _MAKERS: dict[Mix, Callable[[ZonePlan, random.Random], Query]] = {
     Mix.NXDOMAIN: _nxdomain,
     Mix.WILDCARD: _wildcard,
     Mix.REFERRAL: _referral,
+    Mix.SIGNED: _exact,
+    Mix.NSEC: _nxdomain,
+    Mix.NSEC3: _nxdomain,
 }

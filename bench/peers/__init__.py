@@ -6,10 +6,20 @@ queries, no rate limiting, everything else as its authors ship it.
 
 from __future__ import annotations
 
-from bench.peers import dnsd, floor, knot, named, nsd, pdns
+from bench.peers import dnsd, floor, gdnsd, knot, named, nsd, pdns, yadifa
 from bench.peers.base import Peer, Unavailable
 
-_ALL = (dnsd.PEER, dnsd.PYTHON, nsd.PEER, knot.PEER, named.PEER, pdns.PEER, floor.PEER)
+_ALL = (
+    dnsd.PEER,
+    dnsd.PYTHON,
+    nsd.PEER,
+    knot.PEER,
+    named.PEER,
+    pdns.PEER,
+    gdnsd.PEER,
+    yadifa.PEER,
+    floor.PEER,
+)
 
 PEERS: dict[str, Peer] = {peer.name: peer for peer in _ALL}
 """Every server that can be measured, by name, in the order of the tables."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,12 +21,18 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Where a server is to work: an empty directory, the zone file, a port of 127.0.0.1."""
+    """Where a server is to work: its directory, the zone file, a port of 127.0.0.1.
+
+    ``workers``: processes or threads that answer UDP. ``denial``: "NSEC" or "NSEC3" when the
+    zone is signed, else "".
+    """
 
     directory: Path
     origin: str
     zone: Path
     port: int
+    workers: int = 1
+    denial: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,8 @@ class Peer:
 
     ``prepare`` writes configuration files into the directory of the setup. ``answers`` is
     False for the floor, which only echoes: its answers are not checked. ``note`` says in a
-    report what a reader has to know of the configuration.
+    report what a reader has to know of the configuration. ``dnssec``: it serves signed zones.
+    ``reload``: the signal to its first process upon which it reads the zone file again.
     """
 
     name: str
@@ -50,6 +58,8 @@ class Peer:
     prepare: Callable[[Setup], Start]
     note: str
     answers: bool = True
+    dnssec: bool = True
+    reload: signal.Signals | None = signal.SIGHUP
 
 
 def program(name: str) -> str:

@@ -21,7 +21,7 @@ def _peer(name: str, note: str, **environment: str) -> Peer:
         return f"{number} ({hot_path})"
 
     def prepare(setup: Setup) -> Start:
-        serve = ["serve", "--zone", f"{setup.origin}={setup.zone}", "--workers", "1"]
+        serve = ["serve", "--zone", f"{setup.origin}={setup.zone}", f"--workers={setup.workers}"]
         listen = ["--listen", f"127.0.0.1:{setup.port}"]
         state = {"STATE_DIRECTORY": str(setup.directory)}
         return Start([*COMMAND, *serve, *listen], environment | state)

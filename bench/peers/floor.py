@@ -24,4 +24,12 @@ def _prepare(setup: Setup) -> Start:
     return Start([str(binary), str(setup.port)])
 
 
-PEER = Peer("floor", _version, _prepare, note="echo, no DNS: what the kernel costs", answers=False)
+PEER = Peer(
+    "floor",
+    _version,
+    _prepare,
+    note="echo, no DNS: what the kernel costs",
+    answers=False,
+    dnssec=False,
+    reload=None,
+)

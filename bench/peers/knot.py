@@ -8,7 +8,7 @@ CONFIG = """\
 server:
     listen: 127.0.0.1@{port}
     rundir: "{directory}"
-    udp-workers: 1
+    udp-workers: {workers}
     tcp-workers: 1
     background-workers: 1
 database:
@@ -35,7 +35,11 @@ def _prepare(setup: Setup) -> Start:
     config = setup.directory / "knot.conf"
     config.write_text(
         CONFIG.format(
-            port=setup.port, directory=setup.directory, origin=setup.origin, zone=setup.zone
+            port=setup.port,
+            directory=setup.directory,
+            origin=setup.origin,
+            zone=setup.zone,
+            workers=setup.workers,
         )
     )
     return Start([program("knotd"), "-c", str(config)])

@@ -33,7 +33,7 @@ def _prepare(setup: Setup) -> Start:
             port=setup.port, directory=setup.directory, origin=setup.origin, zone=setup.zone
         )
     )
-    return Start([program("named"), "-f", "-n", "1", "-c", str(config)])
+    return Start([program("named"), "-f", "-n", str(setup.workers), "-c", str(config)])
 
 
 PEER = Peer("named", _version, _prepare, note="-n 1, no recursion")

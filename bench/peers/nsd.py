@@ -6,7 +6,7 @@ from bench.peers.base import Peer, Setup, Start, program, version_of
 
 CONFIG = """\
 server:
-    server-count: 1
+    server-count: {workers}
     reuseport: yes
     ip-address: 127.0.0.1@{port}
     username: ""
@@ -35,7 +35,11 @@ def _prepare(setup: Setup) -> Start:
     config = setup.directory / "nsd.conf"
     config.write_text(
         CONFIG.format(
-            port=setup.port, directory=setup.directory, origin=setup.origin, zone=setup.zone
+            port=setup.port,
+            directory=setup.directory,
+            origin=setup.origin,
+            zone=setup.zone,
+            workers=setup.workers,
         )
     )
     return Start([program("nsd"), "-d", "-c", str(config)])

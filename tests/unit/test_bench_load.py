@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench import load
-from bench.load import Load, LoadError
+from bench.load import Load
+from bench.run import LoadError
 
 OUTPUT = """\
 DNS Performance Testing Tool
