@@ -13,9 +13,12 @@ from dns.flags import AA, TC
 from dns.message import Message
 from dns.rcode import NOERROR, NXDOMAIN, YXDOMAIN
 
+from dnsd.compile.denial import chain_of
 from dnsd.hotpath import HotPath
+from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
 from dnsd.zone.records import Zone
+from dnsd.zone.structure import Structure
 from tests.signing import Nsec3
 from tests.unit.corezones import ask, lines, serve, signed, wire, zone
 
@@ -157,6 +160,30 @@ def test_signed_referrals(path: HotPath, name: str, authority: list[str]) -> Non
     # glue is never signed, our own data is
     signed_additional = {line.split()[0] for line in types(response, 3) if "RRSIG" in line}
     assert signed_additional == ({"www.example."} if name == "a.sub" else set())
+
+
+def test_signatures_over_glue_are_not_served() -> None:
+    """They are the child's (RFC 4035 §2.2); some signers leave them behind."""
+    data = signed("sub NS ns.sub\nns.sub A 192.0.2.1\na A 192.0.2.2")
+    of_a = data.signatures[wire("a.example.")][rr.A]
+    data.signatures[wire("ns.sub.example.")] = {rr.A: of_a}
+    response = ask(serve(data)[0], "sub.example.", "A", do=True)
+    assert types(response, 3) == ["ns.sub.example. A"]
+
+
+def test_no_name_below_what_opt_out_hides() -> None:
+    """RFC 5155 §7.2.1: deep.example. exists and has no record; example. can be proved."""
+    data = signed("a.deep NS ns.other.", nsec3=Nsec3(opt_out=True))
+    chain = chain_of(data, Structure(data))
+    wanted = [
+        chain.match(wire("example.")),
+        chain.cover(wire("deep.example.")),
+        chain.cover(wire("*.example.")),
+    ]
+    response = ask(serve(data)[0], "q.r.deep.example.", "A", do=True)
+    assert response.rcode() == NXDOMAIN
+    owners = {str(rrset.name).lower() for rrset in response.authority if rrset.rdtype == rr.NSEC3}
+    assert owners == {names.to_text(record.owner).lower() for record in wanted if record}
 
 
 def test_opt_out_referral() -> None:

@@ -44,7 +44,6 @@ def test_what_is_read(
     present = {code for code, _ in pairs}
     assert edns.nsid == (opt.NSID in present)
     assert edns.keepalive == (opt.KEEPALIVE in present)
-    # RFC 7873 §5.2: of several cookies the first one counts
     first = next((value for code, value in pairs if code == opt.COOKIE), None)
     assert edns.cookie == first
 
@@ -58,8 +57,18 @@ def test_lengths_of_cookies(length: int) -> None:
 
 
 def test_number_of_options() -> None:
-    assert parse(opt.option(65001, b"") * opt.MAX_OPTIONS) is not None
-    assert parse(opt.option(65001, b"") * (opt.MAX_OPTIONS + 1)) is None
+    assert parse(opt.option(65001, b"") * 32) is not None
+    assert parse(opt.option(65001, b"") * 33) is None
+
+
+def test_the_first_of_two_cookies_counts() -> None:
+    """RFC 7873 §5.2."""
+    edns = parse(opt.option(opt.COOKIE, b"clientco") + opt.option(opt.COOKIE, b"bad"))
+    assert edns is not None
+    assert (edns.cookie, edns.bad_cookie) == (b"clientco", False)
+    edns = parse(opt.option(opt.COOKIE, b"") + opt.option(opt.COOKIE, b"clientco"))
+    assert edns is not None
+    assert (edns.cookie, edns.bad_cookie) == (b"", True)
 
 
 @given(pairs=options.filter(bool), data=st.data())
