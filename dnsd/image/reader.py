@@ -174,8 +174,6 @@ def moved(image: Image, at: int, head: Block, octets: bytes, move: Move) -> byte
     body_start = _TO_QNAME + head.base + 4
     out = bytearray(octets)
     for place in places:
-        if place + 1 >= len(out):
-            continue  # it stood in optional data that was dropped
         target = (out[place] << 8 | out[place + 1]) & 0x3FFF
         shift = move.delta
         if target >= body_start:
