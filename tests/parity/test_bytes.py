@@ -25,6 +25,7 @@ clients = st.sampled_from(
     ]
 )
 
+UPDATE = 5
 NAMES = ("example.", "x.w.example.", "alias.example.", "x.d.example.", "a.sub.example.", "other.")
 OPTIONS = (
     packets.option(3),
@@ -101,7 +102,8 @@ def check_response(packet: bytes, response: bytes, client: Client) -> None:
     assert (message.flags ^ (packet[2] << 8 | packet[3])) & 0x7900 == 0, "opcode and RD copied"
     assert len(response) <= (1232 if client.transport == Transport.UDP else 65535)
     assert message.counts[0] <= 1
-    dns.message.from_wire(response, keyring=False)
+    if message.flags >> 11 & 0xF != UPDATE:  # of those dnspython wants a zone section
+        dns.message.from_wire(response, keyring=False)
 
 
 @given(st.binary(max_size=80) | st.binary(min_size=12, max_size=1300), clients)
