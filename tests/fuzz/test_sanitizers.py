@@ -1,0 +1,58 @@
+"""The native modules under AddressSanitizer and UndefinedBehaviorSanitizer: nothing to report."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import needs
+from tests.fuzz import overlay
+
+COMPILER = ("gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+TESTS = (
+    "tests/fuzz/test_corpus.py",
+    "tests/parity/test_twins.py",
+    "tests/unit/test_serve_udp.py",
+    "tests/unit/test_zone_bulk.py",
+)
+WHERE = "from dnsd.hotpath import _native as a; from dnsd.zone import _bulk as b; \
+from dnsd.compile import _emit as c; print(a.__file__, b.__file__, c.__file__)"
+
+
+@needs("gcc")
+def test_nothing_to_report(tmp_path: Path) -> None:
+    overlay.build(tmp_path, COMPILER)
+    # the tests mean these modules, and they are the ones with sanitizers in them
+    modules = [Path(name) for name in _python(tmp_path, "-c", WHERE).split()]
+    assert all(module.is_relative_to(tmp_path) for module in modules)
+    assert all(b"__asan_report" in module.read_bytes() for module in modules)
+    # -s: a report is lost with the process that captured it
+    report = _python(tmp_path, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", *TESTS)
+    assert "skipped" not in report
+
+
+def _python(copy: Path, *arguments: str) -> str:
+    """Run Python in the copy under the sanitizers and return what it writes."""
+    library = subprocess.run(
+        [COMPILER[0], "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+    )
+    environment = os.environ | {
+        "LD_PRELOAD": library.stdout.strip(),
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python itself leaves things behind
+        "PYTHONMALLOC": "malloc",  # so that each object has an end that is watched
+        "DNSD_HOTPATH": "native",
+        "CI": "",  # a few examples of each property are enough here
+    }
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=copy,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8000:]
+    return done.stdout
