@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dns.message
 import dns.name
 import dns.rdatatype
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnsd.hotpath import Settings
@@ -94,6 +94,7 @@ def test_udp_sizes(scene: Scene, payload: int | None) -> None:
         check(served, query._replace(do=query.do and payload is not None), payload)
 
 
+@settings(max_examples=25)  # each one is some forty sizes
 @given(crowded() | signed(crowded()), st.sampled_from(QUESTIONS))
 def test_every_boundary(model: Model, query: Query) -> None:
     """The last octet that fits and the first that does not, behind each record."""
