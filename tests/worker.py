@@ -98,10 +98,14 @@ class WorkerNode:
     def end(self) -> tuple[int, str]:
         """Wait for the worker's end; return its status and what it has said."""
         assert self.process
-        if self.process.stdin and self.process.stdin.closed:
-            self.process.stdin = None
-        _, said = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, said.decode()
+        assert self.process.stdin
+        assert self.process.stderr
+        # Not communicate(): it closes standard input, which alone would end the worker.
+        status = self.process.wait(PATIENCE)
+        said = self.process.stderr.read().decode()
+        self.process.stdin.close()
+        self.process.stderr.close()
+        return status, said
 
     def until(self, happened: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -20,6 +20,8 @@ def main() -> int:
     # they mean for workers is for the master to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Until it serves there is nothing to finish.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
         worker_spec = spec.decode(_first_line())
     except msgspec.DecodeError as error:

@@ -91,23 +91,25 @@ class Worker:
 
     def run(self) -> None:
         """Serve until SIGTERM, or until the master is gone."""
+        self._loop.set_exception_handler(self._on_fault)
+        self._loop.call_soon(self._start)
+        self._loop.run_forever()
+        self._loop.close()
+
+    def _start(self) -> None:
+        # In the loop, because uvloop loses the signals that come before it runs.
+        self._loop.add_signal_handler(signal.SIGTERM, self._finish)
+        self._loop.add_reader(0, self._on_master)
         self._head[WorkerCells.PID] = os.getpid()
         self._head[WorkerCells.GENERATION] = 0
         self._head[WorkerCells.LISTENING] = 1
         self._warn()
-        loop = self._loop
-        loop.set_exception_handler(self._on_fault)
-        loop.add_reader(0, self._on_master)
-        loop.add_signal_handler(signal.SIGTERM, self._finish)
-        self._due = time.monotonic_ns()
-        self._beat()
-        self._await_zones()
-        self._sweep()
         # What is there now stays: no collection needs to look at it again.
         gc.collect()
         gc.freeze()
-        loop.run_forever()
-        loop.close()
+        self._due = time.monotonic_ns()
+        self._beat()
+        self._sweep()
 
     def _warn(self) -> None:
         """Say what the system does not give; it is the same for all workers, so one says it."""

@@ -181,6 +181,22 @@ def test_worker_answers_what_has_come_before_it_stops(node: WorkerNode) -> None:
         assert node.count("responses_tcp") == 2
 
 
+def test_worker_can_be_ended_while_it_starts(node: WorkerNode) -> None:
+    """Whenever the signal comes, it is not lost."""
+    for number in range(8):
+        node.head[WorkerCells.PID] = 0
+        node.start()
+        if number % 2:
+            node.until(lambda: node.pid)
+        else:
+            time.sleep(number / 50)
+        node.signal(signal.SIGTERM)
+        status, said = node.end()
+        # At the very first it is not dnsd yet that the signal ends.
+        assert status in {0, -signal.SIGTERM}
+        assert said == ""
+
+
 def test_worker_does_not_wait_for_a_client_for_ever(node: WorkerNode) -> None:
     patient = msgspec.structs.replace(node.spec.tcp, message=600.0)
     node.spec = msgspec.structs.replace(node.spec, tcp=patient)
