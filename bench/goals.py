@@ -23,7 +23,7 @@ from bench.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.results import Report
+    from bench.results import Latency, Report
 
 COSTS = (
     "exact",
@@ -40,6 +40,7 @@ OVER_KNOT = 2.0
 COLD_S = 5.0
 WARM_S = 0.2
 LONGER = 2.0
+LEAST_RATE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +167,22 @@ def _scaling(report: Report) -> list[Goal]:
 def _latency(report: Report) -> list[Goal]:
     goals = []
     for name, words in (("half", "at half of saturation"), ("common", "at the same rate")):
-        rows = [row for row in report.latencies if row.load == name]
+        rows = _comparable([row for row in report.latencies if row.load == name], report.reference)
         for field, percent in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9")):
             values = series(rows, lambda r, field=field: float(getattr(r, field)))  # type: ignore[misc]
             column = Column(percent, values, microseconds, LESS)
             goals += _beside_best(report, f"latency {words}, µs: {percent}", column, equal=True)
     return goals
+
+
+def _comparable(rows: list[Latency], reference: str) -> list[Latency]:
+    """Leave out servers that bear so little that they were asked much less than ``reference``."""
+    rates = series(rows, lambda row: row.rate)
+    mine = of_server(rates, reference)
+    least = mine.median * LEAST_RATE if mine else 0.0
+    return [
+        row for row in rows if (found := of_server(rates, row.server)) and found.median >= least
+    ]
 
 
 def _large(report: Report) -> list[Goal]:

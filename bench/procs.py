@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,18 +57,18 @@ def tree(root: int) -> list[int]:
 class Stat:
     """What is used of /proc/PID/stat.
 
-    The parent, and user + system time in seconds, that of its ended children included: a server
-    may load its zones in a process that ends.
+    The parent, and the user + system time of its ended children in seconds: a server may load
+    its zones in a process that ends.
     """
 
     parent: int
-    cpu: float
+    ended: float
 
 
 def parse_stat(text: str) -> Stat:
     """Parse a /proc/PID/stat line (the command in it may hold spaces and parentheses)."""
     fields = text.rpartition(")")[2].split()
-    return Stat(parent=int(fields[1]), cpu=sum(map(int, fields[11:15])) * TICK)
+    return Stat(parent=int(fields[1]), ended=sum(map(int, fields[13:15])) * TICK)
 
 
 def cpu_seconds(pids: list[int]) -> float:
@@ -75,8 +76,17 @@ def cpu_seconds(pids: list[int]) -> float:
     total = 0.0
     for pid in pids:
         with contextlib.suppress(OSError):
-            total += parse_stat(Path(f"/proc/{pid}/stat").read_text()).cpu
+            ended = parse_stat(Path(f"/proc/{pid}/stat").read_text()).ended
+            total += time.clock_gettime(cpu_clock(pid)) + ended
     return total
+
+
+def cpu_clock(pid: int) -> int:
+    """Return the clock of a process's CPU time, as clock_getcpuclockid(3) makes it.
+
+    It counts nanoseconds where /proc counts hundredths of a second.
+    """
+    return ~pid << 3 | 2
 
 
 def memory(pids: list[int]) -> Memory:

@@ -108,7 +108,9 @@ def _zone(lab: Lab, peer: Peer, round_: int) -> None:
         loaded = server.wait(lab.plan.zone.proof())
         lab.say(f"round {round_}: {peer.name} answered after {loaded.seconds:.2f} s")
         if Part.UDP in wanted:
-            parts.queries(lab, server, round_, [m for m in lab.plan.mixes if m not in PROOFS])
+            mixes = [mix for mix in lab.plan.mixes if mix not in PROOFS]
+            asked = partial(parts.queries, lab, server, round_, mixes)
+            _attempt(lab, f"{peer.name} ({Part.UDP})", asked)
         parts.started(lab, server, round_, "zone", loaded)
         for part, load in (
             (Part.TCP, parts.tcp if peer.answers else None),

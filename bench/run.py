@@ -6,12 +6,16 @@ import subprocess
 
 from bench.procs import pinned
 
-GRACE_S = 20
+GRACE_S = 8
 """Seconds beyond its time that a load generator may need to read its input and stop."""
 
 
 class LoadError(Exception):
     """A load generator failed or said something that cannot be read."""
+
+
+class Overdue(LoadError):
+    """A load generator did not stop when its time was up: dnsperf does that now and then."""
 
 
 def output_of(command: list[str], seconds: float, cores: tuple[int, ...]) -> str:
@@ -24,7 +28,7 @@ def output_of(command: list[str], seconds: float, cores: tuple[int, ...]) -> str
     try:
         output, _ = process.communicate(timeout=seconds + GRACE_S)
     except subprocess.TimeoutExpired:
-        raise LoadError(f"{name} still ran {GRACE_S} s after its time was up") from None
+        raise Overdue(f"{name} still ran {GRACE_S} s after its time was up") from None
     finally:
         process.kill()
         process.wait()

@@ -16,7 +16,16 @@ STAT = "4242 (a) b (c) S 17 4242 1 0 -1 4194560 100 0 0 0 250 50 7 8 20 0 1 0 12
 def test_stat_survives_parentheses_in_the_command() -> None:
     stat = procs.parse_stat(STAT)
     assert stat.parent == 17
-    assert stat.cpu == pytest.approx((250 + 50 + 7 + 8) * procs.TICK)
+    assert stat.ended == pytest.approx((7 + 8) * procs.TICK)
+
+
+def test_cpu_time_is_that_of_the_process_and_its_ended_children() -> None:
+    before = procs.cpu_seconds([os.getpid()])
+    subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
+    used = os.times()
+    after = procs.cpu_seconds([os.getpid()])
+    assert after > before
+    assert after == pytest.approx(sum(used[:4]), abs=5 * procs.TICK)
 
 
 def test_kib_field_takes_the_whole_name() -> None:
