@@ -100,7 +100,7 @@ def _add_body(out: _Answer, name: bytes, body: Body) -> bool:
     answer, authority, glue, optional = _read(name, body)
     links = out.links()
     for record in answer:
-        links += record.rtype == CNAME and record not in out.answer
+        links += record.rtype == CNAME
         if links > MAX_LINKS:
             return False
         out.answer[record] = None
@@ -142,10 +142,7 @@ def _body(out: _Answer, qname: bytes) -> Body:
             writer.add(*record)
     arcount = len(out.glue)
     optional = [(len(writer.octets), arcount)]
-    present = out.answer | out.authority | out.glue
     for records in out.optional:
-        if any(record in present for record in records):
-            continue
         for record in records:
             writer.add(*record)
         arcount += len(records)
