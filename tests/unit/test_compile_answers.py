@@ -589,6 +589,22 @@ def test_many_long_pieces(number: int, rtypes: tuple[int, ...], params: Nsec3 | 
                 assert len(rrset) == number
 
 
+@pytest.mark.parametrize("params", [None, Nsec3()])
+def test_a_broken_chain_proves_what_it_can(params: Nsec3 | None) -> None:
+    data = signed("a A 192.0.2.1\n*.w A 192.0.2.1", nsec3=params)
+    for rrsets in data.nodes.values():
+        if rr.NSEC in rrsets and rrsets[rr.NSEC].owner != data.apex:
+            del rrsets[rr.NSEC]
+    for owner, rrsets in list(data.nodes.items()):
+        if rr.NSEC3 in rrsets and len(data.nodes) > 5:
+            del data.nodes[owner]
+    path = serve(data)[0]
+    for name, rtype in (("a", "MX"), ("q", "A"), ("q.w", "A"), ("q.w", "MX"), ("w", "A")):
+        response = ask(path, f"{name}.example.", rtype, do=True)
+        assert response.rcode() == (NXDOMAIN if name == "q" else NOERROR)
+        assert types(response, 2)[:2] == ["example. SOA", "example. RRSIG SOA"] or rtype == "A"
+
+
 # -- the compiler itself ---------------------------------------------------------------------
 
 BUILD = """
