@@ -10,10 +10,14 @@ import fcntl
 import socket
 import sys
 import termios
+from contextlib import contextmanager
 from struct import Struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import ListenError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Linux options that Python has no name for.
 IP_PKTINFO = 8
@@ -35,6 +39,7 @@ BACKLOG = 1024
 _HINTS = {
     errno.EACCES: "; a port below 1024 needs root or CAP_NET_BIND_SERVICE",
     errno.EADDRINUSE: "; stop the server that has it, or choose another port",
+    errno.EAFNOSUPPORT: "; this machine has no such addresses",
     errno.EADDRNOTAVAIL: "; give the address to an interface, or choose one of this machine",
 }
 
@@ -58,7 +63,7 @@ class Place(NamedTuple):
     @property
     def is_wildcard(self) -> bool:
         """Whether it stands for every address of the machine."""
-        return not any(socket.inet_pton(self.family, self.address))
+        return not any(socket.inet_pton(self.family, self.address.partition("%")[0]))
 
 
 def open_udp(place: Place, receive_buffer: int) -> socket.socket:
@@ -68,7 +73,9 @@ def open_udp(place: Place, receive_buffer: int) -> socket.socket:
     _ignore_path_mtu(sock)
     if place.is_wildcard:
         _ask_for_destination(sock)
-    return _bind(sock, place, "UDP")
+    with _claim(sock, place):
+        sock.bind((place.address, place.port))
+    return sock
 
 
 def open_tcp(place: Place, unsent: int) -> socket.socket:
@@ -80,13 +87,17 @@ def open_tcp(place: Place, unsent: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent)
-    sock = _bind(sock, place, "TCP")
-    sock.listen(BACKLOG)
+    with _claim(sock, place):
+        sock.bind((place.address, place.port))
+        sock.listen(BACKLOG)
     return sock
 
 
 def _open(place: Place, kind: socket.SocketKind) -> socket.socket:
-    sock = socket.socket(place.family, kind)
+    try:
+        sock = socket.socket(place.family, kind)
+    except OSError as error:
+        raise _refusal(place, kind, error) from error
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if place.family == socket.AF_INET6:
@@ -97,15 +108,21 @@ def _open(place: Place, kind: socket.SocketKind) -> socket.socket:
     return sock
 
 
-def _bind(sock: socket.socket, place: Place, protocol: str) -> socket.socket:
+@contextmanager
+def _claim(sock: socket.socket, place: Place) -> Iterator[None]:
+    """Close ``sock`` and raise ListenError when the system refuses it ``place``."""
     try:
-        sock.bind((place.address, place.port))
+        yield
     except OSError as error:
         sock.close()
-        hint = _HINTS.get(error.errno or 0, "")
-        reason = (error.strerror or str(error)).lower()
-        raise ListenError(f"cannot listen on {place} ({protocol}): {reason}{hint}") from error
-    return sock
+        raise _refusal(place, sock.type, error) from error
+
+
+def _refusal(place: Place, kind: int, error: OSError) -> ListenError:
+    protocol = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
+    reason = (error.strerror or str(error)).lower()
+    hint = _HINTS.get(error.errno or 0, "")
+    return ListenError(f"cannot listen on {place} ({protocol}): {reason}{hint}")
 
 
 def _ask_for_destination(sock: socket.socket) -> None:

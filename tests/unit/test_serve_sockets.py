@@ -24,6 +24,7 @@ PMTUDISC_OMIT = 5
         ("0.0.0.0", "0.0.0.0:53", True),
         ("2001:db8::1", "[2001:db8::1]:53", False),
         ("::", "[::]:53", True),
+        ("fe80::1%lo", "[fe80::1%lo]:53", False),
         ("0:0:0:0:0:0:0:0", "[0:0:0:0:0:0:0:0]:53", True),
     ],
 )
@@ -83,6 +84,26 @@ def test_sockets_address_of_another_machine_is_a_sentence() -> None:
         "cannot listen on [2001:db8::53]:5300 (TCP): cannot assign requested address; "
         "give the address to an interface, or choose one of this machine"
     )
+
+
+def test_sockets_family_that_the_system_lacks_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def without_ipv6(*_: object) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", without_ipv6)
+    with pytest.raises(ListenError) as caught:
+        sockets.open_udp(Place("::1", 53), 65536)
+    assert str(caught.value) == (
+        "cannot listen on [::1]:53 (UDP): address family not supported by protocol; "
+        "this machine has no such addresses"
+    )
+
+
+def test_sockets_interface_that_is_not_there_is_a_sentence() -> None:
+    with pytest.raises(ListenError, match=r"cannot listen on \[fe80::1%nowhere\]:5300 \(TCP\): "):
+        sockets.open_tcp(Place("fe80::1%nowhere", 5300), 65536)
 
 
 @pytest.mark.parametrize("address", ["192.0.2.153", "2001:db8::53"])
