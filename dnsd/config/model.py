@@ -121,7 +121,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 8192
     nsec3_iterations: Annotated[
         int, Count(0, 2500, "each query for a name that does not exist costs so many SHA-1")
-    ] = 500
+    ] = 150
     findings: Annotated[int, Count(1, 1_000_000, "all of them are held in memory")] = 1000
 
 
