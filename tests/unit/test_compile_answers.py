@@ -173,7 +173,8 @@ def test_signatures_over_glue_are_not_served() -> None:
 
 def test_no_name_below_what_opt_out_hides() -> None:
     """RFC 5155 §7.2.1: deep.example. exists and has no record; example. can be proved."""
-    data = signed("a.deep NS ns.other.", nsec3=Nsec3(opt_out=True))
+    text = "a.deep NS ns.other.\n" + "".join(f"n{n} A 192.0.2.1\n" for n in range(20))
+    data = signed(text, nsec3=Nsec3(opt_out=True))
     chain = chain_of(data, Structure(data))
     wanted = [
         chain.match(wire("example.")),
