@@ -3,7 +3,7 @@
 """The native twin of the hot path: the same answers, octet for octet, without Python objects.
 
 ``drain`` empties a UDP socket: recvmmsg, answer from the images, sendmmsg. What is rare and
-harmless to be slow is declined to the readable twin: names below a DNAME, class CH, TSIG,
+harmless to be slow is declined to the readable twin: names below a DNAME, class CH,
 transfers, and answers too long for pieces. Images are bounds-checked at every step; one
 that doesn't hold together is declined too, and the readable twin says SERVFAIL.
 """
@@ -44,6 +44,8 @@ cdef int C_odd_class = INDEX["odd_class"]
 cdef int C_odd_edns = INDEX["odd_edns"]
 cdef int C_odd_edns_version = INDEX["odd_edns_version"]
 cdef int C_odd_cookie = INDEX["odd_cookie"]
+cdef int C_odd_tsig_key = INDEX["odd_tsig_key"]
+cdef int C_odd_tsig_place = INDEX["odd_tsig_place"]
 cdef int C_odd_meta_type = INDEX["odd_meta_type"]
 cdef int C_not_authoritative = INDEX["not_authoritative"]
 cdef int C_not_ready = INDEX["not_ready"]
@@ -97,7 +99,7 @@ cdef class NativeHotPath:
         self.server.slot_mask = 1
         self.scratch = <uint8_t *>malloc(LARGEST)
         self._configure(settings)
-        self.batch = batch_new(max(1024, settings.udp_payload))
+        self.batch = batch_new(max(SMALLEST_SLOT, settings.udp_payload))
         if not (self.server.slots and self.scratch and self.batch):
             raise MemoryError
 

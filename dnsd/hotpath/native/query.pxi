@@ -11,6 +11,7 @@ cdef enum:
     NXDOMAIN = 3
     NOTIMP = 4
     REFUSED = 5
+    NOTAUTH = 9
     BADVERS = 16
     DECLINED = -2             # the Python twin answers this packet
     TYPE_OPT = 41
@@ -51,6 +52,10 @@ cdef struct Query:
     bint bad_cookie
     const uint8_t *cookie     # NULL: none
     int cookie_length
+    int tsig                  # octets of the TSIG record's owner; 0: none (RFC 8945)
+    const uint8_t *tsig_owner
+    int algorithm             # octets of its algorithm's name; time signed and fudge follow it
+    const uint8_t *tsig_algorithm
     int counter               # the counter of what was odd
 
 
@@ -142,8 +147,35 @@ cdef int parse_options(Query *query, int at, int end) noexcept nogil:
     return 0
 
 
-cdef int parse_additional(Query *query, int at, int *rcode) noexcept nogil:
-    """Read the additional record at ``at``; return its end, 0 (see ``rcode``) or DECLINED."""
+cdef int whole_name(const Query *query, int at) noexcept nogil:
+    """Return the octets of the uncompressed name at ``at``; 0 if it is none."""
+    cdef int end = at
+    while end < query.size and query.packet[end] and query.packet[end] <= 63:
+        end += 1 + query.packet[end]
+    if end >= query.size or query.packet[end] or end >= at + 255:
+        return 0
+    return end + 1 - at
+
+
+cdef int note_tsig(Query *query, int at, int end) noexcept nogil:
+    """Note the TSIG record from ``at`` to ``end``; return NOERROR or the rcode it deserves."""
+    cdef const uint8_t *packet = query.packet
+    cdef int owner = whole_name(query, at)
+    cdef int rdata = at + owner + 10
+    cdef int algorithm = whole_name(query, rdata) if owner else 0
+    cdef int mac = rdata + algorithm + 8
+    # original ID, error and the length of other data follow the MAC
+    if algorithm == 0 or mac + 8 > end or mac + 8 + n16(packet + mac) > end:
+        return odd(query, C_odd_tsig_place, FORMERR)
+    query.tsig = owner
+    query.tsig_owner = packet + at
+    query.algorithm = algorithm
+    query.tsig_algorithm = packet + rdata
+    return NOERROR
+
+
+cdef int parse_additional(Query *query, int at, int left, int *rcode) noexcept nogil:
+    """Read the additional record at ``at``, one of ``left``; return its end, or 0 (see ``rcode``)."""
     cdef const uint8_t *packet = query.packet
     cdef bint is_opt = at + 3 <= query.size and (packet[at] | packet[at + 1]) == 0 and (
         packet[at + 2] == TYPE_OPT
@@ -176,7 +208,11 @@ cdef int parse_additional(Query *query, int at, int *rcode) noexcept nogil:
         rcode[0] = odd(query, C_odd_edns, FORMERR)
         return 0
     if rtype == TYPE_TSIG:
-        return DECLINED
+        if left != 1:
+            rcode[0] = odd(query, C_odd_tsig_place, FORMERR)
+            return 0
+        rcode[0] = note_tsig(query, at, end)
+        return 0 if rcode[0] else end
     return end
 
 
@@ -196,9 +232,7 @@ cdef int parse(Query *query) noexcept nogil:
     if n16(packet + 6) or n16(packet + 8) or arcount > 2:
         return odd(query, C_odd_records, FORMERR)
     for i in range(arcount):
-        at = parse_additional(query, at, &rcode)
-        if at == DECLINED:
-            return DECLINED
+        at = parse_additional(query, at, arcount - i, &rcode)
         if at == 0:
             return rcode
     if qdcount == 0 and query.cookie == NULL:

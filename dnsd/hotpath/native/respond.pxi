@@ -5,6 +5,9 @@ cdef enum:
     LARGEST = 65535
     SMALLEST_UDP = 512
     MAX_OPT = 11 + 4 + 255 + 6 + 6 + 28
+    MAX_TSIG = 255 + 10 + 255 + 16
+    SMALLEST_SLOT = 2048      # header, question, OPT and TSIG always fit
+    BADKEY = 17
     TCP = 1
 
 
@@ -199,6 +202,24 @@ cdef int write_opt(
     return at
 
 
+cdef int write_tsig(const Query *query, uint8_t *out) noexcept nogil:
+    """Write the TSIG record that refuses the query's: BADKEY, unsigned; return its length."""
+    cdef uint8_t *at = out + query.tsig
+    memcpy(out, query.tsig_owner, query.tsig)
+    p16(at, TYPE_TSIG)
+    p16(at + 2, 255)
+    p32(at + 4, 0)
+    p16(at + 8, query.algorithm + 16)
+    at += 10
+    memcpy(at, query.tsig_algorithm, query.algorithm + 8)
+    at += query.algorithm + 8
+    p16(at, 0)
+    memcpy(at + 2, query.packet, 2)
+    p16(at + 4, BADKEY)
+    p16(at + 6, 0)
+    return query.tsig + 10 + query.algorithm + 16
+
+
 cdef void move(const Block *block, uint8_t *out, int end, int gap_at, int gap, int delta, int front) noexcept nogil:
     """Move the pointers of a body that was copied to ``out`` with ``gap`` octets at ``gap_at``.
 
@@ -261,13 +282,16 @@ cdef int write_body(const Query *query, const Body *body, int room, uint8_t *out
 
 cdef int write_message(Server *server, const Request *request, const Query *query, const Body *body, uint8_t *out, int room) noexcept nogil:
     """Write the response; return its length or DECLINED (nothing has been counted then)."""
-    cdef uint8_t record[MAX_OPT]
+    cdef uint8_t record[MAX_OPT + MAX_TSIG]
+    cdef int additional = query.has_edns + (query.tsig != 0)
     cdef int opt_length = 0, limit = LARGEST, at, length = 0
     cdef int ancount = 0, nscount = 0, arcount = 0
     cdef int asked = n16(request.packet + 2)
     cdef int flags = QR | (asked & 0x7800) | (asked & RD_AND_CD) | (body.rcode & 0xF)
     if query.has_edns:
         opt_length = write_opt(server, request, query, body, record)
+    if query.tsig:
+        opt_length += write_tsig(query, record + opt_length)
     if request.transport != TCP:
         limit = SMALLEST_UDP
         if query.has_edns:
@@ -295,7 +319,7 @@ cdef int write_message(Server *server, const Request *request, const Query *quer
     p16(out + 4, query.question != 0)
     p16(out + 6, ancount)
     p16(out + 8, nscount)
-    p16(out + 10, arcount + (opt_length != 0))
+    p16(out + 10, arcount + additional)
     return at + length + opt_length
 
 
@@ -320,6 +344,8 @@ cdef int decide(Server *server, const Request *request, Query *query, Body *body
         body.rcode = odd(query, C_odd_edns_version, BADVERS)
     elif query.has_edns and query.bad_cookie:
         body.rcode = odd(query, C_odd_cookie, FORMERR)
+    elif query.tsig:
+        body.rcode = odd(query, C_odd_tsig_key, NOTAUTH)
     elif query.question == 0:
         body.rcode = NOERROR
     elif query.qclass == 3:
@@ -354,10 +380,11 @@ cdef void count_query(Server *server, const Request *request, const Query *query
     if query.counter >= 0:
         count[query.counter] += 1
     if query.has_edns and (
-        parsed or query.counter == C_odd_edns_version or query.counter == C_odd_cookie
+        parsed
+        or query.counter in (C_odd_edns_version, C_odd_cookie, C_odd_tsig_key)
     ):
         count[C_edns] += 1
-        if parsed:
+        if parsed or query.counter == C_odd_tsig_key:
             count[C_dnssec_ok] += query.edns_flags >> 15
     if parsed and query.question:
         count[_qtype_counter[query.qtype] if query.qtype < 512 else C_qtype_other] += 1
@@ -378,6 +405,7 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
     query.payload = query.version = query.edns_flags = 0
     query.has_edns = query.nsid = query.keepalive = query.bad_cookie = False
     query.cookie = NULL
+    query.tsig = 0
     query.counter = -1
     if decide(server, request, &query, &body) == DECLINED:
         return DECLINED
