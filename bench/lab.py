@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ASKED = 20_000
 """Different queries of the loads that dnsperf does not make."""
+ASKED_LARGE = 100_000
+"""Different queries for the large zone: they touch nearly all pages of it."""
 
 
 class Part(StrEnum):
@@ -98,6 +100,11 @@ class Lab:
         """The file of queries for our own load generators."""
         return self.directory / "messages"
 
+    @property
+    def large_messages(self) -> Path:
+        """The same for the large zone."""
+        return self.directory / "messages.large"
+
     def prepare(self) -> None:
         """Write the zone files and the query files, build the load generators."""
         plan, parts = self.plan, set(self.plan.parts)
@@ -106,7 +113,7 @@ class Lab:
         for mix in plan.mixes:
             queries = plan.zone_of(mix).queries(mix, plan.queries)
             zonegen.write_queries(self.directory / mix, queries)
-        if parts & {Part.TCP, Part.LATENCY, Part.RELOAD, Part.WORKERS}:
+        if parts & {Part.TCP, Part.LATENCY, Part.RELOAD, Part.WORKERS, Part.LARGE}:
             self.askers.build()
             asked = list(plan.zone.queries(Mix.EXACT, ASKED))
             wire.write(self.messages, zonegen.ORIGIN, asked, edns=plan.load.edns)
@@ -116,6 +123,8 @@ class Lab:
         if Part.LARGE in parts:
             self.say(f"writing a zone of {plan.large.records:,} records")
             plan.large.write(self.directory / "large")
+            asked = list(plan.large.queries(Mix.EXACT, ASKED_LARGE))
+            wire.write(self.large_messages, zonegen.ORIGIN, asked, edns=plan.load.edns)
 
     def _sign(self) -> None:
         self.say(f"signing a zone of {self.plan.signed.records:,} records, twice")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,8 +29,8 @@ AT_A_TIME = 16
 """TCP connections at a time of the load that asks once on each: no server refuses as many."""
 RELOAD_S = 20.0
 """Seconds a reload may take under a load."""
-CALM_S = 1.0
-"""Seconds after the first answer until the memory of a server is taken for steady."""
+USED_S = 1.0
+"""Seconds for which the large zone is asked for, all over, before its memory is measured."""
 
 
 def queries(lab: Lab, server: Server, round_: int, mixes: list[Mix]) -> None:
@@ -110,6 +109,12 @@ def workers(lab: Lab, server: Server, round_: int) -> None:
     )
 
 
+def use(lab: Lab, server: Server) -> None:
+    """Ask for names all over the large zone: a mapped page is nobody's until it is touched."""
+    port, messages = server.setup.port, lab.large_messages
+    Askers(lab.directory, lab.plan.both).udp(port, messages, USED_S, 0, OUTSTANDING)
+
+
 def _flood(askers: Askers, server: Server, lab: Lab, seconds: float) -> Outcome:
     return _outcome(askers.udp(server.setup.port, lab.messages, seconds, 0, OUTSTANDING))
 
@@ -167,8 +172,6 @@ def _reload(lab: Lab, server: Server, round_: int, name: str, rate: int) -> Figu
 
 def started(lab: Lab, server: Server, round_: int, kind: str, loaded: Loaded) -> None:
     """Keep what the start cost and what memory the server has now."""
-    if kind != "zone":
-        time.sleep(CALM_S)
     memory = procs.memory(server.pids())
     lab.found.starts.append(
         Start(

@@ -24,7 +24,8 @@ EXPLAINED = (
     " tcp-one-query come from bench/asker, which asks faster.",
     "Workers on both cores: server and load generator share the machine's two cores, so queries"
     " per second do not show what two workers can do; CPU per query does.",
-    "PSS counts a page that processes share once. A warm start is a second start in the same"
+    "PSS counts a page that processes share once; that of the large zone is taken after a second"
+    " of queries all over it. A warm start is a second start in the same"
     " directory.",
 )
 

@@ -147,6 +147,7 @@ def _large(lab: Lab, peer: Peer, round_: int) -> None:
         zone, cores = lab.directory / "large", lab.plan.both
         with lab.start(peer, directory, zone, workers=2, cores=cores) as server:
             loaded = server.wait(lab.plan.large.proof(), LARGE_S)
+            parts.use(lab, server)
             parts.started(lab, server, round_, kind, loaded)
         lab.say(f"round {round_}: {peer.name} {kind}, large zone: {loaded.seconds:.2f} s")
 
