@@ -51,10 +51,11 @@ def ratio(series: Series, server: str, reference: str) -> Spread | None:
     )
 
 
-def best(series: Series, servers: Iterable[str], direction: int) -> str | None:
-    """Return which of ``servers`` has the best median.
+def rival(series: Series, reference: str, servers: Iterable[str], direction: int) -> str | None:
+    """Return which of ``servers`` is the hardest for ``reference`` to beat.
 
-    That is the largest where ``direction`` is 1, the smallest where it is -1.
+    That is judged by the ratios of the rounds in which both were measured; ``direction`` is 1
+    where more is better and -1 where less is.
     """
-    medians = {server: found.median for server in servers if (found := of_server(series, server))}
-    return max(medians, key=lambda server: direction * medians[server], default=None)
+    ratios = {name: found.median for name in servers if (found := ratio(series, name, reference))}
+    return max(ratios, key=lambda name: direction * ratios[name], default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from bench.stats import Series, best, of_server, ratio
+from bench.stats import Series, of_server, ratio, rival
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -100,9 +100,9 @@ def table(report: Report, title: str, columns: list[Column]) -> Table:
 
 
 def best_peer(column: Column, report: Report) -> str | None:
-    """Return which peer the reference has to beat."""
+    """Return which peer the reference has to beat; None when none was measured beside it."""
     peers = [name for name in report.servers if name not in {report.reference, *NOT_PEERS}]
-    return best(column.series, peers, column.better)
+    return rival(column.series, report.reference, peers, column.better)
 
 
 def _cell(column: Column, server: str, reference: str) -> str:
