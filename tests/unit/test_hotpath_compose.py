@@ -25,13 +25,17 @@ def folded(record: Record) -> Record:
 
 
 def sections(qname: bytes, body: Body) -> tuple[int, list[frozenset[Record]]]:
-    """The rcode, and the records of each section; none of them stands there twice."""
+    """The rcode, and the records of each section; none of them stands there twice.
+
+    Links may: when the query name is on a loop that begins at a wildcard, the first of them.
+    """
     message = bytes(12) + qname + bytes(4) + body.octets
     at = 12 + len(qname) + 4
     found = []
     for count in (body.ancount, body.nscount, body.arcount):
         records, at = read(message, at, count)
-        assert len(set(records)) == count
+        once = [record for record in records if record.rtype not in (rr.CNAME, rr.RRSIG, rr.DNAME)]
+        assert len(set(once)) == len(once)
         found.append(frozenset(map(folded, records)))
     assert at == len(message)
     assert all(end <= len(body.octets) for end, _ in body.optional)
