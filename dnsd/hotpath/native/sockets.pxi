@@ -50,6 +50,9 @@ cdef extern from *:
 
 cdef enum:
     BATCH = 64                # datagrams a system call
+    # After more than so many, more are likely to have come meanwhile: looking again costs less
+    # than another turn of the event loop, and after fewer it would be for nothing.
+    FEW = 1
     TURNS = 4                 # system calls a turn of the event loop: TCP must not starve
     RECEIVE = 65535
     # strides that are no multiple of a page, or all packets would fight for the same cache lines
@@ -75,6 +78,7 @@ cdef struct Batch:
     int room                  # octets of one answer
     int stride
     int n_replies
+    int n_used                # message headers that the kernel has written into
 
 
 cdef Batch *batch_new(int room):
@@ -83,6 +87,7 @@ cdef Batch *batch_new(int room):
     if batch == NULL:
         return NULL
     batch.room = room
+    batch.n_used = BATCH
     batch.stride = (room + 63) // 64 * 64 + 192
     batch.received = <uint8_t *>malloc(BATCH * RECEIVE_STRIDE)
     batch.answers = <uint8_t *>malloc(BATCH * batch.stride)
@@ -109,12 +114,13 @@ cdef void batch_free(Batch *batch) noexcept:
 cdef inline int batch_receive(Batch *batch, int fd) noexcept nogil:
     """Receive what is there; return how many datagrams (0 on any error)."""
     cdef int i, received
-    for i in range(BATCH):
+    for i in range(batch.n_used):
         batch.messages[i].msg_hdr.msg_namelen = sizeof(Peer)
         batch.messages[i].msg_hdr.msg_controllen = CONTROL
-    received = recvmmsg(fd, batch.messages, BATCH, MSG_DONTWAIT, NULL)
+    received = max(recvmmsg(fd, batch.messages, BATCH, MSG_DONTWAIT, NULL), 0)
+    batch.n_used = received
     batch.n_replies = 0
-    return max(received, 0)
+    return received
 
 
 cdef inline uint8_t *batch_out(Batch *batch, int i) noexcept nogil:
