@@ -209,7 +209,7 @@ def test_a_zone_broken_from_the_start_is_servfail_and_heals() -> None:
     with make_node({NAME: BROKEN, "example.org": zone(1)}) as node:
         node.start()
         assert "2 zones, 1 of them broken" in node.wait_ready()
-        assert any(f"{node.zones}/example.com.zone:4: error: " in line for line in node.lines)
+        node.wait_line(f"{node.zones}/example.com.zone:4: error: ")
         answer = node.query(f"www.{NAME}", use_edns=0)
         assert answer.rcode() == dns.rcode.SERVFAIL
         (option,) = answer.options
