@@ -3,14 +3,12 @@
     {"command": "reload", "zones": ["example.com"]}
     {"ok": true, "result": …}   or   {"ok": false, "error": "a sentence"}
 
-Only the owner of the socket's file can connect. Knows the protocol and its limits; what the
-commands do is given to it.
+Knows the protocol and its limits; what the commands do is given to it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.control import log
-from dnsd.errors import AdminError, StateError
+from dnsd.control.socketfile import bind
+from dnsd.errors import AdminError
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
@@ -120,44 +119,3 @@ def _line(value: object) -> bytes:
 
 def _refusal(sentence: str) -> bytes:
     return _line({"ok": False, "error": sentence})
-
-
-def bind(path: Path) -> socket.socket:
-    """Return a socket bound at ``path``, for its owner only; StateError if that cannot be."""
-    make_way(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.bind(str(path))
-        path.chmod(0o600)  # nobody can connect before it listens
-    except OSError as error:
-        sock.close()
-        raise StateError(f"cannot make the admin socket {path}: {error.strerror}") from error
-    return sock
-
-
-def make_way(path: Path) -> None:
-    """Make the directory of ``path``, and remove a socket there that nobody listens on.
-
-    StateError if that cannot be, if it is no socket, or if somebody does listen.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        taken = path.exists() and _is_taken(path)
-    except OSError as error:
-        raise StateError(f"cannot make the admin socket {path}: {error.strerror}") from error
-    if taken:
-        raise StateError(
-            f"another dnsd answers on {path}: give this one its own [server] admin_socket"
-        )
-
-
-def _is_taken(path: Path) -> bool:
-    if not path.is_socket():
-        raise StateError(f"{path} is no socket: remove it, or set [server] admin_socket to a path")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        try:
-            sock.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-            return False
-    return True

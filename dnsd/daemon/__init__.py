@@ -13,8 +13,8 @@ import msgspec
 
 from dnsd import config as configuration
 from dnsd import hotpath
-from dnsd.control.admin import make_way
 from dnsd.control.log import say
+from dnsd.control.socketfile import make_way
 from dnsd.daemon import children, home, listen, specs
 from dnsd.daemon.master import Master
 from dnsd.daemon.notify import Notifier

@@ -109,6 +109,7 @@ class Worker:
         gc.freeze()
         self._due = time.monotonic_ns()
         self._beat()
+        self._await_zones()
         self._sweep()
 
     def _warn(self) -> None:
