@@ -6,6 +6,8 @@
     ├── ImageError       an image file is damaged, foreign, or too large to build
     ├── ListenError      an address cannot be bound
     ├── StateError       the state directory cannot be used
+    ├── VipError         a VIP, or the interface that carries it, cannot be had
+    ├── BirdError        BIRD cannot be reached, or refuses
     └── AdminError       a running node refused or failed a request
         └── NotRunning   no node answers on the admin socket
 
@@ -52,6 +54,14 @@ class ListenError(DnsdError):
 
 class StateError(DnsdError):
     """The state directory cannot be used."""
+
+
+class VipError(DnsdError):
+    """A VIP, or the interface that carries it, cannot be had."""
+
+
+class BirdError(DnsdError):
+    """BIRD cannot be reached, is silent, or refuses."""
 
 
 class AdminError(DnsdError):

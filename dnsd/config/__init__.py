@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.config import cookies, origins, paths, reader, zones
+from dnsd.config.anycast import Anycast
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
 from dnsd.config.model import Config, Limits, Server, ZoneFile, Zones
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "Anycast",
     "Config",
     "Endpoint",
     "Limits",

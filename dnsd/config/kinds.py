@@ -38,7 +38,8 @@ def name_of(value: object) -> str:
     return _TOML_NAMES.get(type(value), "a date or time")
 
 
-def _wanted(what: str, value: object) -> ValueError:
+def wanted(what: str, value: object) -> ValueError:
+    """Return the error for a ``value`` that is of another type than ``what``."""
     return ValueError(f"must be {what}, not {name_of(value)}")
 
 
@@ -60,7 +61,7 @@ class Count:
     def read(self, value: object, _base: Path) -> int:
         """Return the number."""
         if type(value) is not int:
-            raise _wanted("a whole number", value)
+            raise wanted("a whole number", value)
         _bounded(value, self.low, self.high, str, self.why)
         return value
 
@@ -78,7 +79,7 @@ class Duration:
         if type(value) in (int, float):
             raise ValueError(f'must be a duration with its unit, such as "{value}s"')
         if not isinstance(value, str):
-            raise _wanted('a duration, such as "1s"', value)
+            raise wanted('a duration, such as "1s"', value)
         seconds = parse_duration(value)
         low, high = parse_duration(self.low), parse_duration(self.high)
         _bounded(seconds, low, high, format_duration, self.why)
@@ -100,7 +101,7 @@ class Size:
         elif isinstance(value, str):
             octets = parse_size(value)
         else:
-            raise _wanted('a size, such as "4MiB"', value)
+            raise wanted('a size, such as "4MiB"', value)
         _bounded(octets, parse_size(self.low), parse_size(self.high), format_size, self.why)
         return octets
 
@@ -115,11 +116,49 @@ class Text:
     def read(self, value: object, _base: Path) -> str | None:
         """Return the string."""
         if not isinstance(value, str):
-            raise _wanted("a string", value)
+            raise wanted("a string", value)
         size = len(value.encode())
         if size > self.longest:
             raise ValueError(f"has {size} octets; {self.longest} are allowed, because {self.why}")
         return value or None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false."""
+
+    def read(self, value: object, _base: Path) -> bool:
+        """Return it."""
+        if not isinstance(value, bool):
+            raise wanted("true or false", value)
+        return value
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the word."""
+        if value not in self.words:
+            listed = " or ".join(f'"{word}"' for word in self.words)
+            shown = f"{value!r}" if isinstance(value, str) else name_of(value)
+            raise ValueError(f"must be {listed}, not {shown}")
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A list of strings."""
+
+    def read(self, value: object, _base: Path) -> tuple[str, ...]:
+        """Return the strings in their order."""
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise wanted("a list of strings", value)
+        return tuple(items)
 
 
 @dataclass(frozen=True)
@@ -129,7 +168,7 @@ class FilePath:
     def read(self, value: object, base: Path) -> Path:
         """Return the path."""
         if not isinstance(value, str):
-            raise _wanted("a path in a string", value)
+            raise wanted("a path in a string", value)
         if not value or "\x00" in value:
             raise ValueError("must be a path, not an empty string or one with a NUL")
         return base / value
@@ -161,7 +200,7 @@ class Origin:
     def read(self, value: object, _base: Path) -> str:
         """Return the name, absolute and in lower case."""
         if not isinstance(value, str):
-            raise _wanted("a zone's name in a string", value)
+            raise wanted("a zone's name in a string", value)
         return origins.normal(value)
 
 
@@ -173,7 +212,7 @@ class Endpoints:
         """Return the endpoints in their order."""
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list):
-            raise _wanted("a list of ADDRESS:PORT", value)
+            raise wanted("a list of ADDRESS:PORT", value)
         if not items:
             raise ValueError('needs an address at least, such as "127.0.0.1:53"')
         return parse_endpoints(items)
@@ -199,5 +238,5 @@ def parse_endpoints(items: list[Any]) -> tuple[Endpoint, ...]:
 
 def _endpoint(item: object) -> Endpoint:
     if not isinstance(item, str):
-        raise _wanted("a list of ADDRESS:PORT in strings", item)
+        raise wanted("a list of ADDRESS:PORT in strings", item)
     return Endpoint.parse(item)

@@ -15,6 +15,7 @@ import msgspec
 
 import dnsd
 from dnsd.config import paths
+from dnsd.config.anycast import Anycast
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import (
     Count,
@@ -151,5 +152,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     server: Server = msgspec.field(default_factory=Server)
     zones: Zones = msgspec.field(default_factory=Zones)
     zone: tuple[ZoneFile, ...] = ()
+    anycast: Anycast = Anycast()
     path: Path | None = None
     """The file it was read from; None for one made of defaults and options."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import msgspec
 
 from dnsd.config import locate
+from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Query
 from dnsd.config.kinds import Kind
 from dnsd.config.model import Config, Limits, Server, ZoneFile, Zones
 from dnsd.config.problems import Problem, show_key
@@ -25,11 +26,22 @@ TABLES: dict[locate.KeyPath, type[msgspec.Struct]] = {
     ("server",): Server,
     ("zones",): Zones,
     ("zones", "limits"): Limits,
+    ("anycast",): Anycast,
+    ("anycast", "check"): Check,
+    ("anycast", "bird"): Bird,
+    ("anycast", "bgp"): Bgp,
 }
 """The tables that stand once, by path."""
 
-TOP = ("server", "zones", "zone")
-"""What may stand at the top: ``zone`` is a list of tables."""
+LISTS: dict[locate.KeyPath, type[msgspec.Struct]] = {
+    ("zone",): ZoneFile,
+    ("anycast", "query"): Query,
+    ("anycast", "neighbor"): Neighbor,
+}
+"""The tables that stand once for each thing they describe, by path."""
+
+TOP = tuple(path[0] for path in (*TABLES, *LISTS) if len(path) == 1)
+"""What may stand at the top."""
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -102,23 +114,27 @@ class _Reader:
                 self.report((key,), _unknown((key,), value))
         server = self.struct(Server, ("server",), data.get("server", {}))
         zones = self.struct(Zones, ("zones",), data.get("zones", {}))
-        zone = self.zone_files(data.get("zone", []))
-        if server is None or zones is None or self.problems:
+        anycast = self.struct(Anycast, ("anycast",), data.get("anycast", {}))
+        zone = self.structs(ZoneFile, ("zone",), data.get("zone", []))
+        if server is None or zones is None or anycast is None or self.problems:
             return None
-        return Config(server=server, zones=zones, zone=zone, path=self.path)
+        return Config(server=server, zones=zones, anycast=anycast, zone=zone, path=self.path)
 
-    def zone_files(self, values: object) -> tuple[ZoneFile, ...]:
-        """Return what the tables ``[[zone]]`` say."""
+    def structs(self, struct: type[_S], path: locate.KeyPath, values: object) -> tuple[_S, ...]:
+        """Return one ``struct`` for each of the tables ``[[path]]``."""
         if not isinstance(values, list):
-            self.report(("zone",), "must be a list of tables: write [[zone]] before each of them")
+            name = ".".join(map(str, path))
+            self.report(path, f"must be a list of tables: write [[{name}]] before each of them")
             return ()
         found = []
         for number, value in enumerate(values, 1):
-            path = ("zone", number)
-            zone = self.struct(ZoneFile, path, value)
-            if zone is not None:
-                line = locate.nearest(self.lines, path)
-                found.append(msgspec.structs.replace(zone, line=line))
+            place = (*path, number)
+            one = self.struct(struct, place, value)
+            if one is not None:
+                if "line" in struct.__struct_fields__:
+                    line = locate.nearest(self.lines, place)
+                    one = msgspec.structs.replace(one, line=line)
+                found.append(one)
         return tuple(found)
 
     def struct(self, struct: type[_S], path: locate.KeyPath, value: object) -> _S | None:
@@ -132,6 +148,8 @@ class _Reader:
             inner = (*path, key)
             if inner in TABLES:
                 fields[key] = self.struct(TABLES[inner], inner, item)
+            elif inner in LISTS:
+                fields[key] = self.structs(LISTS[inner], inner, item)
             elif key in known:
                 self.value(fields, known[key], inner, item)
             else:
@@ -161,20 +179,28 @@ class _Reader:
 def title(path: locate.KeyPath) -> str:
     """Return the header of the table at ``path``."""
     if isinstance(path[-1], int):
-        return f"[[{path[-2]}]]"
+        return f"[[{'.'.join(map(str, path[:-1]))}]]"
     return f"[{'.'.join(map(str, path))}]"
+
+
+_TOP_TITLES = [
+    *(title(path) for path in TABLES if len(path) == 1),
+    *(title((*path, 1)) for path in LISTS if len(path) == 1),
+]
 
 
 def _unknown(path: locate.KeyPath, value: object) -> str:
     """Return what to say of an unknown key: the nearest one, or where it belongs."""
     key, table = str(path[-1]), path[:-1]
-    homes: dict[str, list[str]] = {title(home): [*kinds_of(TABLES[home])] for home in TABLES}
-    homes["[[zone]]"] = [*kinds_of(ZoneFile)]
-    homes["[zones]"].append("limits")
+    homes = {title(path): [*kinds_of(TABLES[path])] for path in TABLES}
+    homes |= {title((*path, 1)): [*kinds_of(LISTS[path])] for path in LISTS}
+    for inner in (*TABLES, *LISTS):
+        if len(inner) > 1:
+            homes[title(inner[:-1])].append(str(inner[-1]))
     for home, keys in homes.items():
         if key in keys and not isinstance(value, dict):
             return f"is unknown here; it belongs into {home}"
-    here = homes[title(table)] if table else ["[server]", "[zones]", "[[zone]]"]
+    here = homes[title(table)] if table else _TOP_TITLES
     if near := _nearest(key, here):
         return f"is unknown; did you mean {near}?"
     for home, keys in homes.items():

@@ -10,13 +10,12 @@ import pytest
 
 from dnsd import config
 from dnsd.config.locate import KeyPath
-from dnsd.config.model import ZoneFile
-from dnsd.config.reader import TABLES, kinds_of, read_text
+from dnsd.config.reader import LISTS, TABLES, kinds_of, read_text
 
 EXAMPLE = Path(__file__).parents[2] / "deploy/dnsd.example.toml"
 TEXT = EXAMPLE.read_text()
 
-_COMMENTED = re.compile(r"^# (?=\w+ = |\[\[)", re.MULTILINE)
+_COMMENTED = re.compile(r"^# (?=\w+ = |\[{1,2}\w)", re.MULTILINE)
 WHOLE = tomllib.loads(_COMMENTED.sub("", TEXT))
 """The example with its commented keys, too."""
 
@@ -49,15 +48,18 @@ def test_it_loads_with_every_commented_key() -> None:
 
 @pytest.mark.parametrize("path", TABLES)
 def test_every_key_stands_in_it(path: KeyPath) -> None:
-    inner = {sub[-1] for sub in TABLES if sub[:-1] == path}
+    inner = {sub[-1] for sub in (*TABLES, *LISTS) if sub[:-1] == path}
     assert table(path, WHOLE).keys() == kinds_of(TABLES[path]).keys() | inner
 
 
-def test_every_key_of_a_zone_stands_in_it() -> None:
-    assert WHOLE["zone"][0].keys() == kinds_of(ZoneFile).keys()
+@pytest.mark.parametrize("path", LISTS)
+def test_every_key_of_a_list_of_tables_stands_in_it(path: KeyPath) -> None:
+    listed = table(path[:-1], WHOLE)[str(path[-1])]
+    assert isinstance(listed, list)
+    assert listed[0].keys() == kinds_of(LISTS[path]).keys()
 
 
-@pytest.mark.parametrize("path", TABLES)
+@pytest.mark.parametrize("path", [path for path in TABLES if path != ("anycast", "bgp")])
 def test_it_shows_the_defaults(path: KeyPath) -> None:
     defaults = TABLES[path]()
     for key, value in table(path, SHOWN).items():

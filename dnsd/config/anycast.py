@@ -1,0 +1,167 @@
+"""``[anycast]`` and the tables below it, as frozen values.
+
+What a key means is told in deploy/dnsd.example.toml. What one key says is checked
+by its kind; what they say together, here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from dnsd.config.endpoint import Endpoint
+from dnsd.config.kinds import (
+    Choice,
+    Count,
+    Duration,
+    FilePath,
+    Flag,
+    Origin,
+    SocketPath,
+    Text,
+    Texts,
+)
+from dnsd.config.netkinds import (
+    InterfaceName,
+    IpAddress,
+    RouterId,
+    Subnets,
+    Symbol,
+    Symbols,
+    Vips,
+)
+
+PORT = 53
+"""Where every VIP is asked."""
+
+LARGEST_AS = 4_294_967_294
+_AS = Count(1, LARGEST_AS, "an AS number has 32 bits (RFC 6996 keeps some for private use)")
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[anycast.check]``: how the node asks itself."""
+
+    interval: Annotated[
+        float, Duration("20ms", "1m", "every check is a query, and a slow one finds out late")
+    ] = 0.2
+    timeout: Annotated[
+        float, Duration("10ms", "1m", "no answer in this time counts as a failed check")
+    ] = 0.5
+    fall: Annotated[int, Count(1, 1000, "one lost packet is no sign")] = 3
+    rise: Annotated[int, Count(1, 1000, "one answer is no sign of health")] = 5
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[anycast.query]]``: a question of the self-check, and what must come back.
+
+    ``expect`` holds rdata in presentation format; empty, any answer of NOERROR will do.
+    """
+
+    name: Annotated[str, Origin()]
+    type: Annotated[str, Text(16, "it is the name of a type, such as A")] = "SOA"
+    expect: Annotated[tuple[str, ...], Texts()] = ()
+
+
+class Bird(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[anycast.bird]``: how BIRD is reached.
+
+    ``sessions`` are the BGP protocols that export the VIPs; empty, they are the neighbors.
+    """
+
+    ctl: Annotated[Path, SocketPath()] = Path("/run/bird/bird.ctl")
+    client: Annotated[str, Text(255, "it is the name of a program")] = "birdcl"
+    protocol: Annotated[str, Symbol()] = "vip"
+    sessions: Annotated[tuple[str, ...], Symbols()] = ()
+    state_file: Annotated[Path, FilePath()] = Path("/etc/bird/dnsd-state.conf")
+    timeout: Annotated[
+        float, Duration("50ms", "1m", "BIRD may be busy, but a stopped one never answers")
+    ] = 2.0
+
+
+class Bgp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[anycast.bgp]``: what ``dnsd bird-config`` needs to know besides."""
+
+    asn: Annotated[int, _AS]
+    router_id: Annotated[str | None, RouterId()] = None
+    password_file: Annotated[Path | None, FilePath()] = None
+    hold_time: Annotated[
+        float, Duration("3s", "10m", "BGP allows no shorter one, and cuts are found by BFD")
+    ] = 9.0
+    bfd_interval: Annotated[
+        float, Duration("10ms", "10s", "less flaps falsely on a small machine")
+    ] = 0.1
+    bfd_multiplier: Annotated[int, Count(2, 255, "one lost packet is no sign")] = 3
+
+
+class Neighbor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[anycast.neighbor]]``: a BGP session from this node (``local``) to a router.
+
+    ``name`` is the protocol's in BIRD. ``local`` and ``address`` are on one link.
+    """
+
+    name: Annotated[str, Symbol()]
+    address: Annotated[str, IpAddress()]
+    local: Annotated[str, IpAddress()]
+    asn: Annotated[int, _AS]
+
+    def __post_init__(self) -> None:
+        """Both ends are of one family; ValueError is "KEY: SENTENCE"."""
+        if (":" in self.address) != (":" in self.local):
+            raise ValueError(f"local: {self.local} and {self.address} must be of one family")
+
+
+class Anycast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[anycast]``: the addresses that are announced while this node answers well."""
+
+    enabled: Annotated[bool, Flag()] = False
+    interface: Annotated[str, InterfaceName()] = "anycast0"
+    vips: Annotated[tuple[str, ...], Vips()] = ()
+    subnets: Annotated[tuple[str, ...], Subnets()] = ()
+    on_unhealthy: Annotated[Literal["drain", "withdraw"], Choice(("drain", "withdraw"))] = "drain"
+    heartbeat_miss: Annotated[
+        float, Duration("50ms", "1m", "shorter ones mistake a busy machine for a dead one")
+    ] = 0.25
+    hold_down: Annotated[
+        float, Duration("0s", "5m", "a node that flaps moves its clients each time")
+    ] = 10.0
+    drain_linger: Annotated[
+        float, Duration("0s", "1h", "a stop waits so long for clients to move")
+    ] = 10.0
+    stop_linger: Annotated[
+        float, Duration("0s", "1m", "queries are on their way for some milliseconds")
+    ] = 0.05
+    stale_after: Annotated[
+        float, Duration("1s", "365d", "a zone that cannot be reloaded has old data")
+    ] = 3600.0
+
+    check: Check = Check()
+    bird: Bird = Bird()
+    bgp: Bgp | None = None
+    query: tuple[Query, ...] = ()
+    neighbor: tuple[Neighbor, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a VIP outside the subnets; ValueError is "KEY: SENTENCE"."""
+        if self.enabled and not self.vips:
+            raise ValueError("vips: anycast is enabled, but there is no address to announce")
+        networks = [ipaddress.ip_network(text) for text in self.subnets]
+        for vip in self.vips:
+            address = ipaddress.ip_address(vip)
+            if not any(address in network for network in networks):
+                listed = ", ".join(self.subnets) or "none are given"
+                raise ValueError(
+                    f"vips: {vip} is in none of the subnets ({listed}), so it is never announced"
+                )
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the node listens for the VIPs; nothing unless anycast is enabled."""
+        return tuple(Endpoint(vip, PORT) for vip in self.vips) if self.enabled else ()
+
+    @property
+    def sessions(self) -> tuple[str, ...]:
+        """The BGP protocols of BIRD that export the VIPs; empty if none are named."""
+        return self.bird.sessions or tuple(one.name for one in self.neighbor)

@@ -1,0 +1,168 @@
+"""Kinds of values about networks: VIPs, subnets, addresses, interfaces, AS numbers.
+
+As in :mod:`dnsd.config.kinds`: each reads one TOML value, or says in a sentence why it can't.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TYPE_CHECKING, TypeVar
+
+from dnsd.config.kinds import wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_T = TypeVar("_T")
+
+LONGEST_INTERFACE = 15
+"""Octets of an interface's name (IFNAMSIZ less its NUL)."""
+_INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Vips:
+    """A list of addresses, each written as /32 or /128 (or plain, which is the same)."""
+
+    def read(self, value: object, _base: Path) -> tuple[str, ...]:
+        """Return the addresses in their order, without the length."""
+        return _each(value, "a list of addresses in strings", _vip)
+
+
+@dataclass(frozen=True)
+class Subnets:
+    """A list of networks."""
+
+    def read(self, value: object, _base: Path) -> tuple[str, ...]:
+        """Return the networks in their order, as ``ADDRESS/LENGTH``."""
+        return _each(value, "a list of networks in strings", _subnet)
+
+
+@dataclass(frozen=True)
+class IpAddress:
+    """One IP address."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return it in its usual form."""
+        if not isinstance(value, str):
+            raise wanted("an IP address in a string", value)
+        return str(_address(value))
+
+
+@dataclass(frozen=True)
+class RouterId:
+    """A router ID: 32 bits in the form of an IPv4 address."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return it in its usual form."""
+        if not isinstance(value, str):
+            raise wanted("a router ID in a string, such as the node's IPv4 address", value)
+        try:
+            return str(IPv4Address(value))
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is not a router ID: it is written as an IPv4 address"
+            ) from None
+
+
+@dataclass(frozen=True)
+class InterfaceName:
+    """The name of a network interface."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name."""
+        if not isinstance(value, str):
+            raise wanted("the name of an interface in a string", value)
+        if len(value) > LONGEST_INTERFACE or not _INTERFACE.fullmatch(value):
+            raise ValueError(
+                f"{value!r} is no name for an interface: 1 to {LONGEST_INTERFACE} letters, "
+                'digits, and "_.-"'
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """A list of names as BIRD knows them."""
+
+    def read(self, value: object, _base: Path) -> tuple[str, ...]:
+        """Return the names in their order."""
+        return _each(value, "a list of names of BIRD's protocols", read_symbol)
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A name as BIRD knows it."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name."""
+        if not isinstance(value, str):
+            raise wanted("the name of a protocol of BIRD in a string", value)
+        return read_symbol(value)
+
+
+def read_symbol(text: str) -> str:
+    """Return ``text`` if it can be a symbol of BIRD's configuration (ValueError)."""
+    if not _SYMBOL.fullmatch(text):
+        raise ValueError(f"{text!r} is no name in BIRD: letters, digits and _, no digit first")
+    return text
+
+
+def _each(value: object, what: str, read: Callable[[str], _T]) -> tuple[_T, ...]:
+    """Read each string of a list; ValueError tells every fault, a line each."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise wanted(what, value)
+    found: list[_T] = []
+    faults: list[str] = []
+    for item in items:
+        try:
+            one = read(item)
+        except ValueError as error:
+            faults.append(str(error))
+            continue
+        if one in found:
+            faults.append(f"{item!r} is listed twice")
+        found.append(one)
+    if faults:
+        raise ValueError("\n".join(faults))
+    return tuple(found)
+
+
+def _vip(text: str) -> str:
+    address, _, length = text.partition("/")
+    vip = _address(address)
+    if length not in ("", str(vip.max_prefixlen)):
+        raise ValueError(
+            f"{text!r} is not one address: only /{vip.max_prefixlen} is ever announced"
+        )
+    if vip.is_multicast or vip.is_loopback or vip.is_unspecified or vip.is_link_local:
+        raise ValueError(f"{text!r} cannot be announced: a VIP is an ordinary unicast address")
+    return str(vip)
+
+
+def _subnet(text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is no network, such as 192.0.2.0/24 or 2001:db8::/48: {error}"
+        ) from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{text!r} is every address there is: name the anycast subnet")
+    return str(network)
+
+
+def _address(text: str) -> Address:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no IP address") from None
