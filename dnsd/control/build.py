@@ -82,9 +82,11 @@ def _build(job: Job, began_ns: int) -> BuildResult:
         serial=loaded.zone.serial,
         records=loaded.records,
         findings=result.findings,
+        boot=images.boot(),
     )
     name = images.new_name(job.origin)
     store.save(Path(job.images, name), compiler.build(loaded.zone, images.encode(meta)))
+    images.seal(Path(job.images, name))
     return msgspec.structs.replace(result, image=name, serial=meta.serial)
 
 

@@ -12,6 +12,7 @@ import os
 import re
 import time
 import zlib
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ import msgspec
 
 import dnsd
 from dnsd.config import Limits
-from dnsd.control.stamps import Stamps, observe
+from dnsd.control.stamps import Stamps, observe, stamp
 from dnsd.errors import ImageError
 from dnsd.image import store
 from dnsd.zone.findings import Finding
@@ -48,7 +49,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """What an image was made from, kept inside of it as JSON.
 
-    ``findings`` are warnings: an image is only made of a zone without errors.
+    ``findings`` are warnings: an image is only made of a zone without errors. ``boot`` is the
+    start of the machine in which it was written.
     """
 
     builder: str
@@ -59,6 +61,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     serial: int
     records: int
     findings: tuple[Finding, ...]
+    boot: str = ""
 
 
 def encode(meta: Meta) -> bytes:
@@ -76,6 +79,31 @@ def new_name(origin: str) -> str:
     """Return the name of a file that has never been: a reader can't mistake it for another."""
     unique = f"{time.time_ns():x}-{os.getpid():x}-{next(_counter):x}"
     return f"{stem(origin)}.{unique}{SUFFIX}"
+
+
+def seal(path: Path) -> None:
+    """Give the image at ``path`` the time in its name: whoever writes to it breaks that."""
+    made = _made(path.name)
+    with suppress(OSError):  # then its checksum will be read
+        os.utime(path, ns=(made, made))
+
+
+def _made(name: str) -> int:
+    """Return when the image file ``name`` was named, in POSIX nanoseconds; 0 if it is not ours."""
+    unique = name.removesuffix(SUFFIX).rpartition(".")[2]
+    try:
+        return int(unique.partition("-")[0], 16)
+    except ValueError:
+        return 0
+
+
+@cache
+def boot() -> str:
+    """Return a name for this start of the machine, empty where there is none to be had."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def by_stem(directory: Path) -> dict[str, list[str]]:
@@ -127,8 +155,20 @@ def reusable(names: Iterable[str], job: Job) -> tuple[str, Meta] | None:
         try:
             meta = read_meta(path)
             if is_current(meta, job):
-                store.verify(path)
+                if not _is_intact(path, meta):
+                    store.verify(path)
                 return name, meta
         except ImageError:
             continue
     return None
+
+
+def _is_intact(path: Path, meta: Meta) -> bool:
+    """Tell whether nothing can have happened to an image since it was saved.
+
+    Only a power cut loses what is not synced; in the same start of the machine there was none.
+    """
+    if not meta.boot or meta.boot != boot():
+        return False
+    status = stamp(str(path))
+    return status is not None and status.mtime_ns == _made(path.name)

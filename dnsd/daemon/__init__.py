@@ -16,8 +16,10 @@ from dnsd import hotpath
 from dnsd.control.log import say
 from dnsd.control.socketfile import make_way
 from dnsd.daemon import children, home, listen, specs
-from dnsd.daemon.master import Master
+from dnsd.daemon.carrier import Carrier
+from dnsd.daemon.master import TICK_S, Master, Route
 from dnsd.daemon.notify import Notifier
+from dnsd.errors import ConfigError
 from dnsd.image.state import StateVector
 
 if TYPE_CHECKING:
@@ -36,21 +38,43 @@ def run(path: Path | None, options: Options) -> int:
     notifier = Notifier(os.environ)
     config = configuration.resolve(path, options)
     zones = configuration.zone_files(config)
-    hotpath.implementation()
+    if hotpath.VARIABLE in os.environ:
+        hotpath.implementation()  # it may not be there; else the ready line looks which it is
     if path is None and not options.listen:
         config = _without_absent_addresses(config)
     home.prepare(config.server.state_directory)
     home.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
-    listen.probe(config.server.listen)
+    listen.probe(config.server.listen, config.anycast.endpoints)
     if path is None and not options.zones and not options.zone:
         _introduce(config, zones)
     if not zones:
         say("there are no zones yet: every query will be refused")
     vector = StateVector.create(specs.worker_count(config))
-    control = children.control(specs.control_spec(config, options, vector, started), vector)
+    route = _route(config, vector)
+    doorbell = route.doorbell if route else None
+    control = specs.control_spec(config, options, vector, started, doorbell)
     workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, vector)]
-    return Master(config.server, vector, control, workers, notifier).run()
+    everybody = children.control(control, vector), workers
+    return Master(config.server, vector, *everybody, notifier, route).run()
+
+
+def _route(config: Config, vector: StateVector) -> Route | None:
+    """Make the interface of the VIPs, if there are any; VipError if that cannot be."""
+    settings = config.anycast
+    if not settings.enabled:
+        return None
+    from dnsd.daemon.tun import Tun
+
+    if settings.heartbeat_miss <= config.server.heartbeat:
+        raise ConfigError(
+            [
+                "[anycast] heartbeat_miss: must be longer than [server] heartbeat, or every "
+                "worker seems dead between two of its heartbeats"
+            ]
+        )
+    carrier = Carrier(Tun(settings.interface), vector, settings.heartbeat_miss, TICK_S)
+    return Route(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
 
 def _without_absent_addresses(config: Config) -> Config:

@@ -18,6 +18,7 @@ from dnsd.control.builders import build_all
 from dnsd.control.images import Job
 from dnsd.control.stamps import stamp
 from dnsd.errors import ImageError
+from dnsd.image import store
 from dnsd.image.store import Image
 from dnsd.zone import load
 from dnsd.zone.findings import Finding, Severity
@@ -176,6 +177,22 @@ def test_an_image_is_not_used_after_any_change(
     else:
         path.write_bytes(compiler.build(_zone_of(job), b"no meta"))
     assert reuse(job) is None
+
+
+@pytest.mark.parametrize(("event", "verified"), [("none", 0), ("boot", 1), ("touch", 1)])
+def test_an_image_is_read_again_only_if_it_may_have_suffered(
+    job: Job, monkeypatch: pytest.MonkeyPatch, event: str, verified: int
+) -> None:
+    result = build_zone(job)
+    assert result.image
+    if event == "boot":
+        monkeypatch.setattr(images, "boot", lambda: "another")
+    elif event == "touch":
+        os.utime(Path(job.images, result.image))
+    read: list[Path] = []
+    monkeypatch.setattr(store, "verify", read.append)
+    assert reuse(job) == result.image
+    assert len(read) == verified
 
 
 def _zone_of(job: Job) -> Zone:
