@@ -13,9 +13,9 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
-from bench.lab import Part, Plan
 from bench.load import Load
 from bench.peers import PEERS
+from bench.stand import Part, Plan
 from bench.zonegen import Mix, ZonePlan
 
 console = Console(stderr=False, width=120)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from bench import parts, procs, verify
 from bench.asker import OUTSTANDING
-from bench.lab import Found, Lab, Part, Plan
 from bench.machine import machine
 from bench.peers import Unavailable
 from bench.results import Report
 from bench.run import LoadError
 from bench.server import ServerError
 from bench.signing import DENIALS
+from bench.stand import Found, Part, Plan, Stand
 from bench.zonegen import PROOFS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ LARGE_S = 60.0
 ON_ONE_START = {Part.UDP, Part.TCP, Part.LATENCY, Part.RELOAD}
 
 if TYPE_CHECKING:
-    Session = Callable[[Lab, Peer, int], None]
+    Session = Callable[[Stand, Peer, int], None]
 
 
 def run(
@@ -44,14 +44,14 @@ def run(
     present = [peer for peer in peers if peer.name in versions]
     found = Found(skipped=missing)
     with tempfile.TemporaryDirectory(prefix="dnsd-bench-") as name, procs.pinned(plan.load_core):
-        lab = Lab(plan, Path(name), say, found)
+        stand = Stand(plan, Path(name), say, found)
         Path(name).chmod(0o755)
-        lab.prepare()
+        stand.prepare()
         for round_ in range(1, plan.rounds + 1):
             # A different order each time: nobody always comes after the same neighbour.
             start = (round_ - 1) % max(len(present), 1)
             for peer in itertools.chain(present[start:], present[:start]):
-                _measure(lab, peer, round_)
+                _measure(stand, peer, round_)
     return Report(
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         machine=machine(),
@@ -68,22 +68,22 @@ def run(
     )
 
 
-def _measure(lab: Lab, peer: Peer, round_: int) -> None:
+def _measure(stand: Stand, peer: Peer, round_: int) -> None:
     """Measure ``peer`` once; a failure ends that session's part in the run."""
-    for name, session in _sessions(lab.plan, peer).items():
+    for name, session in _sessions(stand.plan, peer).items():
         key = peer.name if name == "zone" else f"{peer.name} ({name})"
-        _attempt(lab, key, partial(session, lab, peer, round_))
+        _attempt(stand, key, partial(session, stand, peer, round_))
 
 
-def _attempt(lab: Lab, key: str, action: Callable[[], None]) -> None:
+def _attempt(stand: Stand, key: str, action: Callable[[], None]) -> None:
     """Take one step; when it fails, say why, and leave it out of the rounds that follow."""
-    if key in lab.found.skipped:
+    if key in stand.found.skipped:
         return
     try:
         action()
     except FAILURES as error:
-        lab.found.skipped[key] = str(error)
-        lab.say(f"{key}: {error}")
+        stand.found.skipped[key] = str(error)
+        stand.say(f"{key}: {error}")
 
 
 def _sessions(plan: Plan, peer: Peer) -> dict[str, Session]:
@@ -101,55 +101,55 @@ def _sessions(plan: Plan, peer: Peer) -> dict[str, Session]:
     return found
 
 
-def _zone(lab: Lab, peer: Peer, round_: int) -> None:
-    wanted = set(lab.plan.parts)
-    directory = lab.place(peer, "zone", round_)
-    with lab.start(peer, directory, lab.own_copy(directory)) as server:
-        loaded = server.wait(lab.plan.zone.proof())
-        lab.say(f"round {round_}: {peer.name} answered after {loaded.seconds:.2f} s")
+def _zone(stand: Stand, peer: Peer, round_: int) -> None:
+    wanted = set(stand.plan.parts)
+    directory = stand.place(peer, "zone", round_)
+    with stand.start(peer, directory, stand.own_copy(directory)) as server:
+        loaded = server.wait(stand.plan.zone.proof())
+        stand.say(f"round {round_}: {peer.name} answered after {loaded.seconds:.2f} s")
         if Part.UDP in wanted:
-            mixes = [mix for mix in lab.plan.mixes if mix not in PROOFS]
-            asked = partial(parts.queries, lab, server, round_, mixes)
-            _attempt(lab, f"{peer.name} ({Part.UDP})", asked)
-        parts.started(lab, server, round_, "zone", loaded)
+            mixes = [mix for mix in stand.plan.mixes if mix not in PROOFS]
+            asked = partial(parts.queries, stand, server, round_, mixes)
+            _attempt(stand, f"{peer.name} ({Part.UDP})", asked)
+        parts.started(stand, server, round_, "zone", loaded)
         for part, load in (
             (Part.TCP, parts.tcp if peer.answers else None),
             (Part.LATENCY, parts.latency),
             (Part.RELOAD, parts.reload if peer.reload else None),
         ):
             if part in wanted and load:
-                _attempt(lab, f"{peer.name} ({part})", partial(load, lab, server, round_))
+                _attempt(stand, f"{peer.name} ({part})", partial(load, stand, server, round_))
 
 
-def _signed(lab: Lab, peer: Peer, round_: int) -> None:
+def _signed(stand: Stand, peer: Peer, round_: int) -> None:
     for denial in DENIALS:
-        mixes = [mix for mix in lab.plan.mixes if PROOFS.get(mix, ("",))[-1] == denial]
+        mixes = [mix for mix in stand.plan.mixes if PROOFS.get(mix, ("",))[-1] == denial]
         if denial == "NSEC":
-            mixes += [mix for mix in lab.plan.mixes if PROOFS.get(mix) == ("RRSIG",)]
-        directory = lab.place(peer, denial, round_)
-        with lab.start(peer, directory, lab.signed[denial], denial=denial) as server:
-            server.wait(lab.plan.signed.proof())
-            parts.queries(lab, server, round_, mixes)
+            mixes += [mix for mix in stand.plan.mixes if PROOFS.get(mix) == ("RRSIG",)]
+        directory = stand.place(peer, denial, round_)
+        with stand.start(peer, directory, stand.signed[denial], denial=denial) as server:
+            server.wait(stand.plan.signed.proof())
+            parts.queries(stand, server, round_, mixes)
 
 
-def _workers(lab: Lab, peer: Peer, round_: int) -> None:
+def _workers(stand: Stand, peer: Peer, round_: int) -> None:
     for number in (1, 2):
-        directory = lab.place(peer, f"workers{number}", round_)
-        zone, cores = lab.directory / "zone", lab.plan.both
-        with lab.start(peer, directory, zone, workers=number, cores=cores) as server:
-            server.wait(lab.plan.zone.proof())
-            parts.workers(lab, server, round_)
+        directory = stand.place(peer, f"workers{number}", round_)
+        zone, cores = stand.directory / "zone", stand.plan.both
+        with stand.start(peer, directory, zone, workers=number, cores=cores) as server:
+            server.wait(stand.plan.zone.proof())
+            parts.workers(stand, server, round_)
 
 
-def _large(lab: Lab, peer: Peer, round_: int) -> None:
-    directory = lab.place(peer, "large", round_)
+def _large(stand: Stand, peer: Peer, round_: int) -> None:
+    directory = stand.place(peer, "large", round_)
     for kind in ("cold", "warm"):
-        zone, cores = lab.directory / "large", lab.plan.both
-        with lab.start(peer, directory, zone, workers=2, cores=cores) as server:
-            loaded = server.wait(lab.plan.large.proof(), LARGE_S)
-            parts.use(lab, server)
-            parts.started(lab, server, round_, kind, loaded)
-        lab.say(f"round {round_}: {peer.name} {kind}, large zone: {loaded.seconds:.2f} s")
+        zone, cores = stand.directory / "large", stand.plan.both
+        with stand.start(peer, directory, zone, workers=2, cores=cores) as server:
+            loaded = server.wait(stand.plan.large.proof(), LARGE_S)
+            parts.use(stand, server)
+            parts.started(stand, server, round_, kind, loaded)
+        stand.say(f"round {round_}: {peer.name} {kind}, large zone: {loaded.seconds:.2f} s")
 
 
 def _versions(peers: list[Peer]) -> tuple[dict[str, str], dict[str, str]]:

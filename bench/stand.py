@@ -82,7 +82,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class Lab:
+class Stand:
     """A measurement under way; ``say`` is told of every step."""
 
     plan: Plan
