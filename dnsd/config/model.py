@@ -155,3 +155,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     anycast: Anycast = Anycast()
     path: Path | None = None
     """The file it was read from; None for one made of defaults and options."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be used together; ValueError is "TABLE.KEY: SENTENCE"."""
+        if self.anycast.enabled and self.anycast.heartbeat_miss <= self.server.heartbeat:
+            raise ValueError(
+                "anycast.heartbeat_miss: must be longer than [server] heartbeat, or every worker "
+                "seems dead between two of its heartbeats"
+            )

@@ -118,7 +118,8 @@ class _Reader:
         zone = self.structs(ZoneFile, ("zone",), data.get("zone", []))
         if server is None or zones is None or anycast is None or self.problems:
             return None
-        return Config(server=server, zones=zones, anycast=anycast, zone=zone, path=self.path)
+        fields = {"server": server, "zones": zones, "anycast": anycast, "zone": zone}
+        return self.built(Config, (), {**fields, "path": self.path})
 
     def structs(self, struct: type[_S], path: locate.KeyPath, values: object) -> tuple[_S, ...]:
         """Return one ``struct`` for each of the tables ``[[path]]``."""
@@ -172,7 +173,7 @@ class _Reader:
             return struct(**fields)
         except ValueError as error:
             key, _, message = str(error).partition(": ")
-            self.report((*path, key), message)
+            self.report((*path, *key.split(".")), message)
             return None
 
 

@@ -19,6 +19,7 @@ class ControlSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     ``state_fd`` is the inherited descriptor of the state vector of ``workers`` workers,
     ``master`` the master's pid, ``started`` when it started (monotonic, in nanoseconds).
+    ``doorbell`` is the inherited eventfd that wakes the master; None without anycast.
     """
 
     state_fd: int
@@ -27,6 +28,7 @@ class ControlSpec(msgspec.Struct, frozen=True, kw_only=True):
     started: int
     config: Config
     options: Options
+    doorbell: int | None = None
 
 
 def encode(spec: ControlSpec) -> bytes:

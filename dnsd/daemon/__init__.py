@@ -19,7 +19,6 @@ from dnsd.daemon import children, home, listen, specs
 from dnsd.daemon.carrier import Carrier
 from dnsd.daemon.master import TICK_S, Master, Route
 from dnsd.daemon.notify import Notifier
-from dnsd.errors import ConfigError
 from dnsd.image.state import StateVector
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def run(path: Path | None, options: Options) -> int:
     home.prepare(config.server.state_directory)
     home.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
-    listen.probe(config.server.listen, config.anycast.endpoints)
+    listen.probe(config.server.listen, floating=config.anycast.endpoints)
     if path is None and not options.zones and not options.zone:
         _introduce(config, zones)
     if not zones:
@@ -66,13 +65,6 @@ def _route(config: Config, vector: StateVector) -> Route | None:
         return None
     from dnsd.daemon.tun import Tun
 
-    if settings.heartbeat_miss <= config.server.heartbeat:
-        raise ConfigError(
-            [
-                "[anycast] heartbeat_miss: must be longer than [server] heartbeat, or every "
-                "worker seems dead between two of its heartbeats"
-            ]
-        )
     carrier = Carrier(Tun(settings.interface), vector, settings.heartbeat_miss, TICK_S)
     return Route(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 

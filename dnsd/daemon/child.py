@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Child:
     """A process running ``module``; ``spec`` is the line that tells it everything.
 
+    It inherits the descriptors ``fds`` and no others.
     ``heartbeat`` returns the process's last sign of life once it is ready, and 0 before;
     ``reset`` clears what its predecessor has left. While it runs, ``process`` is not None.
     """
@@ -31,7 +32,7 @@ class Child:
         name: str,
         module: str,
         spec: bytes,
-        state_fd: int,
+        fds: tuple[int, ...],
         reset: Callable[[], None],
         heartbeat: Callable[[], int],
     ) -> None:
@@ -42,7 +43,7 @@ class Child:
         self.due = 0.0
         self._module = module
         self._spec = spec
-        self._state_fd = state_fd
+        self._fds = fds
         self._reset = reset
         self._heartbeat = heartbeat
         self._backoff = Backoff()
@@ -60,7 +61,7 @@ class Child:
             self.process = subprocess.Popen(
                 spawn.command(self._module),
                 stdin=subprocess.PIPE,
-                pass_fds=(self._state_fd,),
+                pass_fds=self._fds,
                 env=spawn.environment(),
                 process_group=0,  # Ctrl-C in the terminal is for the master
                 bufsize=0,

@@ -38,7 +38,8 @@ def control(spec: ControlSpec, vector: StateVector) -> Child:
         return int(cells[ControlCells.HEARTBEAT])
 
     line = control_specs.encode(spec)
-    return Child("control", "dnsd.control", line, vector.fd, reset, heartbeat)
+    fds = (vector.fd,) if spec.doorbell is None else (vector.fd, spec.doorbell)
+    return Child("control", "dnsd.control", line, fds, reset, heartbeat)
 
 
 def worker(spec: WorkerSpec, vector: StateVector) -> Child:
@@ -53,7 +54,7 @@ def worker(spec: WorkerSpec, vector: StateVector) -> Child:
         return int(cells[WorkerCells.HEARTBEAT]) if is_serving(cells) else 0
 
     line = worker_specs.encode(spec)
-    return Child(f"worker {spec.index}", "dnsd.serve", line, vector.fd, reset, heartbeat)
+    return Child(f"worker {spec.index}", "dnsd.serve", line, (vector.fd,), reset, heartbeat)
 
 
 def is_serving(cells: memoryview) -> bool:

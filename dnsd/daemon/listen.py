@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dnsd.errors import ListenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from dnsd.config import Endpoint
 
@@ -22,18 +22,29 @@ PATIENCE_S = 1.0
 """How long an address may still be in use: by workers whose master was killed a moment ago."""
 _PAUSE_S = 0.05
 
+IP_FREEBIND = 15
+"""Linux's; Python has no name for it."""
+
 _KINDS = {socket.SOCK_DGRAM: "UDP", socket.SOCK_STREAM: "TCP"}
 _NO_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
-def probe(endpoints: Iterable[Endpoint], sleep: Callable[[float], None] = time.sleep) -> None:
-    """Raise ListenError, with a sentence for each of ``endpoints`` that cannot be had."""
+def probe(
+    endpoints: Iterable[Endpoint],
+    sleep: Callable[[float], None] = time.sleep,
+    floating: Collection[Endpoint] = (),
+) -> None:
+    """Raise ListenError, with a sentence for each of ``endpoints`` that cannot be had.
+
+    Of those in ``floating`` the machine need not have the address.
+    """
     left = PATIENCE_S
-    faults = _faults(endpoints)
+    endpoints = (*endpoints, *floating)
+    faults = _faults(endpoints, floating)
     while left > 0 and any(number == errno.EADDRINUSE for number, _ in faults):
         sleep(_PAUSE_S)
         left -= _PAUSE_S
-        faults = _faults(endpoints)
+        faults = _faults(endpoints, floating)
     if faults:
         raise ListenError("\n".join(sentence for _, sentence in faults))
 
@@ -43,23 +54,28 @@ def is_local(endpoint: Endpoint) -> bool:
     return _bind(endpoint, socket.SOCK_DGRAM) not in _NO_ADDRESS
 
 
-def _faults(endpoints: Iterable[Endpoint]) -> list[tuple[int, str]]:
+def _faults(endpoints: Iterable[Endpoint], floating: Collection[Endpoint]) -> list[tuple[int, str]]:
     found = []
     for endpoint in endpoints:
         for kind, name in _KINDS.items():
-            number = _bind(endpoint, kind)
+            number = _bind(endpoint, kind, IP_FREEBIND if endpoint in floating else None)
             if number:
                 found.append((number, _sentence(endpoint, name, number)))
                 break
     return found
 
 
-def _bind(endpoint: Endpoint, kind: socket.SocketKind) -> int:
-    """Bind, let go, and return the error number; 0 if it can be had."""
+def _bind(endpoint: Endpoint, kind: socket.SocketKind, option: int | None = None) -> int:
+    """Bind, let go, and return the error number; 0 if it can be had.
+
+    ``option`` is one of IP that is switched on before.
+    """
     try:
         with socket.socket(endpoint.family, kind) as sock:
             if endpoint.family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if option is not None:
+                sock.setsockopt(socket.IPPROTO_IP, option, 1)
             if kind == socket.SOCK_STREAM:
                 # Connections of an earlier dnsd that are being closed don't matter.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,30 +1,31 @@
 """The master: starts the other processes, watches them, replaces them, and ends them.
 
-It holds no zones and speaks no network protocol, so there is little in it that could fail.
-Signal handlers only queue; the loop acts.
+It holds the VIPs' interface, which ends with it. It holds no zones and speaks no network
+protocol, so there is little in it that could fail. Signal handlers only queue; the loop acts.
 """
 
 from __future__ import annotations
 
+import os
 import selectors
 import signal
 import socket
 import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd import hotpath
 from dnsd.control.log import say
 from dnsd.daemon.children import is_serving
 from dnsd.daemon.progress import ProgressLine
 from dnsd.daemon.pulse import Pulse
-from dnsd.image.state import ControlCells
+from dnsd.image.state import ControlCells, MasterCells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from dnsd.config import Server
+    from dnsd.config import Anycast, Server
+    from dnsd.daemon.carrier import Carrier
     from dnsd.daemon.child import Child
     from dnsd.daemon.notify import Notifier
     from dnsd.image.state import StateVector
@@ -40,14 +41,30 @@ CONTROL_SILENCE_S = 10.0
 """and never less than this."""
 STARTS = 3
 """A process that ends so often before the node was ready will not get better."""
+LEAVE_S = 2.0
+"""How much longer than configured leaving the route may take: control may hang."""
 PATIENCE_S = 30.0
 """What the service manager is asked for, again and again, while zones are being loaded."""
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+class Route(NamedTuple):
+    """What the master has to do with anycast: the carrier, and its settings.
+
+    ``doorbell`` is an eventfd that control writes to when it has an order.
+    """
+
+    carrier: Carrier
+    settings: Anycast
+    doorbell: int
+
+
 class Master:
-    """Runs ``control`` and ``workers`` until a signal says stop."""
+    """Runs ``control`` and ``workers`` until a signal says stop.
+
+    ``route`` is None for a node without VIPs.
+    """
 
     def __init__(
         self,
@@ -56,8 +73,10 @@ class Master:
         control: Child,
         workers: list[Child],
         notifier: Notifier,
+        route: Route | None = None,
     ) -> None:
         self._server = server
+        self._route = route
         self._vector = vector
         self._control = control
         self._workers = workers
@@ -72,6 +91,8 @@ class Master:
         self._hangup = 0
         self._next_alive = 0.0
         self._next_wait = 0.0
+        self._leave_until = 0.0
+        self._signalled: list[signal.Signals] = []
 
     def run(self) -> int:
         """Serve until told to stop; return the exit status."""
@@ -89,7 +110,9 @@ class Master:
         signal.set_wakeup_fd(self._signals.fileno(), warn_on_full_buffer=False)
         for number in HANDLED:
             signal.signal(number, lambda *_: None)  # the number is in the pipe
-        self._selector.register(self._wakeup, selectors.EVENT_READ)
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._queue_signals)
+        if self._route:
+            self._selector.register(self._route.doorbell, selectors.EVENT_READ, self._take_the_bell)
 
     def _turn(self) -> None:
         """Start what is due, wait for something to happen, and look after everything."""
@@ -105,15 +128,19 @@ class Master:
             if child.is_stuck(now):
                 say(f"{child.name} has given no sign of life for too long: it is killed")
                 child.send(signal.SIGKILL)
+        if self._route:
+            self._follow(self._route, now)
         self._look(now)
 
-    def _wait(self, seconds: float) -> Iterator[signal.Signals]:
-        """Wait for signals, and return them, or for children to end, and note that."""
+    def _wait(self, seconds: float) -> list[signal.Signals]:
+        """Wait for something to happen, note it, and return the signals that have come."""
+        self._signalled = []
         for key, _ in self._selector.select(seconds):
-            if key.data is None:
-                yield from map(signal.Signals, self._wakeup.recv(4096))
-            else:
-                self._on_end(key.data)
+            key.data()
+        return self._signalled
+
+    def _queue_signals(self) -> None:
+        self._signalled += map(signal.Signals, self._wakeup.recv(4096))
 
     # -- children -----------------------------------------------------------------------------
 
@@ -121,9 +148,12 @@ class Master:
         limit = self._server.heartbeat * self._server.heartbeat_miss
         if child is self._control:
             limit = max(limit * CONTROL_PATIENCE, CONTROL_SILENCE_S)
+        elif self._route:
+            # Its share of the queries is lost until its sockets are closed.
+            limit = min(limit, self._route.settings.heartbeat_miss)
         child.start(now, Pulse(limit, TICK_S))
         assert child.process
-        self._selector.register(child.pidfd, selectors.EVENT_READ, child)
+        self._selector.register(child.pidfd, selectors.EVENT_READ, partial(self._on_end, child))
         if child.ends:
             say(f"{child.name} is started again as pid {child.process.pid}")
         if child is self._control and self._hangup:
@@ -148,13 +178,48 @@ class Master:
             self._hangup = time.monotonic_ns()
             self._notify.reloading()
             self._control.send(signal.SIGHUP)
+        elif self._route and self._route.carrier.up and not self._leave_until:
+            self._leave(self._route.settings)
         else:
             self._stopping = True
+
+    # -- the route ----------------------------------------------------------------------------
+
+    def _take_the_bell(self) -> None:
+        assert self._route
+        os.eventfd_read(self._route.doorbell)
+
+    def _follow(self, route: Route, now: float) -> None:
+        """Do what control orders about the carrier, and what cannot wait for control."""
+        if route.carrier.turn(now):
+            say("no worker is alive: the VIPs are withdrawn")
+        if self._leave_until and (
+            now >= self._leave_until or self._vector.control[ControlCells.STOPPED]
+        ):
+            self._stopping = True
+
+    def _leave(self, settings: Anycast) -> None:
+        """Have control drain and withdraw before anything ends."""
+        self._leave_until = (
+            time.monotonic() + settings.drain_linger + settings.stop_linger + LEAVE_S
+        )
+        self._vector.master[MasterCells.STOPPING] = time.monotonic_ns()
+        self._notify.stopping()
+
+    def _leave_at_once(self, route: Route) -> None:
+        """Withdraw if control has not, and answer for a moment what is on its way."""
+        if route.carrier.up:
+            route.carrier.set(False)
+            until = time.monotonic() + route.settings.stop_linger
+            while (left := until - time.monotonic()) > 0:
+                self._wait(left)
 
     def _stop(self) -> None:
         """End all children: ask them first; a second signal hurries."""
         self._stopping = True
         self._notify.stopping()
+        if self._route:
+            self._leave_at_once(self._route)
         until = time.monotonic() + STOP_S
         for child in self._children:
             child.send(signal.SIGTERM)
@@ -164,8 +229,7 @@ class Master:
         for child in self._children:
             child.send(signal.SIGKILL)
         while self._running():
-            for _ in self._wait(1):
-                pass
+            self._wait(1)
         with suppress(OSError):
             self._server.admin_socket.unlink()
 
@@ -183,8 +247,11 @@ class Master:
             self._hangup = 0
             self._notify.ready()
         if self._ready:
-            self._notify.status(f"{self._zones()}, {serving} of {len(self._workers)} workers")
-        if (self._hangup or not self._ready) and now >= self._next_wait:
+            leaving = "leaving the route; " if self._leave_until else ""
+            workers = f"{serving} of {len(self._workers)} workers"
+            self._notify.status(f"{leaving}{self._zones()}, {workers}")
+        busy = self._hangup or self._leave_until or not self._ready
+        if busy and now >= self._next_wait:
             self._next_wait = now + PATIENCE_S / 3
             self._notify.wait(PATIENCE_S)
         if self._notify.watchdog and now >= self._next_alive:
@@ -195,7 +262,8 @@ class Master:
         if serving == len(self._workers):
             self._ready = True
             self._line.clear()
-            where = ", ".join(map(str, self._server.listen))
+            vips = self._route.settings.endpoints if self._route else ()
+            where = ", ".join(map(str, (*self._server.listen, *vips)))
             workers = f"{serving} worker{'s' if serving > 1 else ''}"
             say(f"ready on {where} ({workers}, {self._zones()}, {_hot_path()})")
             self._notify.ready()

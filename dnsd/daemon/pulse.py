@@ -8,26 +8,21 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 
 
-class Pulse:
+class Silence:
     """Measures the silence of another process by its heartbeat.
 
     What is measured is time in which the watcher itself was awake: after a pause of the whole
-    machine nobody has been silent. ``tick`` is how often it looks, ``limit`` how long a silence
-    may be, in seconds.
+    machine nobody has been silent. ``tick`` is how often it looks, in seconds.
     """
 
-    def __init__(self, limit: float, tick: float) -> None:
-        self._limit = limit
+    def __init__(self, tick: float) -> None:
         self._longest_step = 2 * tick
         self._beat = 0
         self._looked = 0.0
         self._silent = 0.0
 
-    def look(self, now: float, beat: int) -> bool:
-        """Return whether there has been no new ``beat`` for too long, at ``now`` (seconds).
-
-        It is said once, and again when as much time has gone by.
-        """
+    def look(self, now: float, beat: int) -> float:
+        """Return for how long there has been no new ``beat``, at ``now``; in seconds."""
         step = min(now - self._looked, self._longest_step)
         self._looked = now
         if beat != self._beat:
@@ -35,9 +30,28 @@ class Pulse:
             self._silent = 0.0
         else:
             self._silent += step
-        if self._silent <= self._limit:
-            return False
+        return self._silent
+
+    def forget(self) -> None:
+        """Measure from now on."""
         self._silent = 0.0
+
+
+class Pulse:
+    """Tells when a process has been silent for longer than ``limit``, in seconds."""
+
+    def __init__(self, limit: float, tick: float) -> None:
+        self._limit = limit
+        self._silence = Silence(tick)
+
+    def look(self, now: float, beat: int) -> bool:
+        """Return whether there has been no new ``beat`` for too long, at ``now`` (seconds).
+
+        It is said once, and again when as much time has gone by.
+        """
+        if self._silence.look(now, beat) <= self._limit:
+            return False
+        self._silence.forget()
         return True
 
 

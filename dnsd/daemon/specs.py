@@ -23,6 +23,7 @@ def worker_count(config: Config) -> int:
 def worker_specs(config: Config, vector: StateVector) -> list[WorkerSpec]:
     """Return the spec of each worker; ConfigError if the cookie secrets can't be read."""
     server = config.server
+    vips = config.anycast.endpoints
     settings = Settings(
         nsid=_octets(server.nsid),
         server_id=_octets(server.server_id),
@@ -44,7 +45,8 @@ def worker_specs(config: Config, vector: StateVector) -> list[WorkerSpec]:
             workers=vector.workers,
             state_fd=vector.fd,
             journal_directory=str(server.state_directory),
-            listen=tuple((endpoint.address, endpoint.port) for endpoint in server.listen),
+            listen=tuple((one.address, one.port) for one in (*server.listen, *vips)),
+            floating=tuple(one.address for one in vips),
             settings=settings,
             tcp=tcp,
             heartbeat=server.heartbeat,
@@ -55,7 +57,11 @@ def worker_specs(config: Config, vector: StateVector) -> list[WorkerSpec]:
 
 
 def control_spec(
-    config: Config, options: Options, vector: StateVector, started: int
+    config: Config,
+    options: Options,
+    vector: StateVector,
+    started: int,
+    doorbell: int | None = None,
 ) -> ControlSpec:
     """Return the spec of control; ``started`` is the monotonic time (ns) of the start."""
     return ControlSpec(
@@ -65,6 +71,7 @@ def control_spec(
         started=started,
         config=config,
         options=options,
+        doorbell=doorbell,
     )
 
 

@@ -5,6 +5,7 @@ A memfd that the master creates and hands down by number. It is divided into slo
 unsigned integer with exactly one writer, so nobody needs a lock:
 
     control slot   generation, journal epoch, control heartbeat (ns), pid, zones, …
+                   and, behind these, the few cells that the master writes
     worker slot    pid, heartbeat (ns), generation served, loop lag (ns), open TCP, counters…
 
 After the slots, each worker has ``SOURCES`` cells of 16 bits in which it counts its TCP
@@ -34,6 +35,9 @@ _HEAD = 16
 SOURCES = 4096
 """Cells for connections by source; more than connections, so that few sources share one."""
 
+_MASTER = 64
+"""Where the master's cells begin in slot 0: on a cache line of their own."""
+
 _KEY = 16
 """Octets of the secret at the end of slot 0."""
 
@@ -46,9 +50,25 @@ class ControlCells:
     ZONES and BROKEN count the zones of the generation, and those of them that have no image.
     RELOADED is the monotonic time (ns) of the last SIGHUP that has been dealt with. TO_BUILD is
     how many zones are being built, 0 when none are, and BUILT how many of them are done.
+
+    CARRIER is control's order to the master about the VIPs' interface: its number, shifted by
+    one, and in the lowest bit whether there is to be a carrier. STOPPED becomes 1 when a node
+    that is stopping is off the route.
     """
 
     GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED, TO_BUILD, BUILT = range(9)
+    CARRIER, STOPPED = range(9, 11)
+
+
+class MasterCells:
+    """The master's cells, in control's slot.
+
+    CARRIER is 1 while the VIPs' interface has a carrier. SILENCED is the order at which the
+    master has taken it away by itself, because no worker was left: it stays away until the
+    next order. STOPPING is when the master was told to stop (monotonic, ns), 0 before.
+    """
+
+    CARRIER, SILENCED, STOPPING = range(3)
 
 
 class WorkerCells:
@@ -83,6 +103,11 @@ class StateVector:
     def control(self) -> memoryview:
         """The cells of :class:`ControlCells`."""
         return self._cells[: SLOT // 8]
+
+    @property
+    def master(self) -> memoryview:
+        """The cells of :class:`MasterCells`."""
+        return self._cells[_MASTER : SLOT // 8]
 
     def worker(self, index: int) -> memoryview:
         """The cells of :class:`WorkerCells` for worker ``index`` (from 0)."""

@@ -266,3 +266,51 @@ def test_paths_begin_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "dnsd.toml").write_text("[zones]\ndirectory = 'zones'\n")
     monkeypatch.chdir(tmp_path)
     assert config.load(Path("dnsd.toml")).zones.directory == tmp_path / "zones"
+
+
+# -- anycast ----------------------------------------------------------------------------------
+
+_VIP = 'subnets = ["192.0.2.0/24"]\nvips = ["192.0.2.53/32"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            '[anycast]\nsubnets = ["192.0.2.0/24"]\nvips = ["198.51.100.7"]',
+            "3: [anycast] vips: 198.51.100.7 is in none of the subnets (192.0.2.0/24), "
+            "so it is never announced",
+        ),
+        (
+            '[anycast]\nvips = ["192.0.2.0/25"]',
+            "2: [anycast] vips: '192.0.2.0/25' is not one address: only /32 is ever announced",
+        ),
+        (
+            '[anycast]\nsubnets = ["0.0.0.0/0"]',
+            "2: [anycast] subnets: '0.0.0.0/0' is every address there is: name the anycast subnet",
+        ),
+        (
+            "[anycast]\nenabled = true",
+            "1: [anycast] vips: anycast is enabled, but there is no address to announce",
+        ),
+        (
+            f'[anycast]\nenabled = true\n{_VIP}heartbeat_miss = "50ms"',
+            "5: [anycast] heartbeat_miss: must be longer than [server] heartbeat, or every worker "
+            "seems dead between two of its heartbeats",
+        ),
+        (
+            '[anycast]\non_unhealthy = "panic"',
+            '2: [anycast] on_unhealthy: must be "drain" or "withdraw", not \'panic\'',
+        ),
+        (
+            "[anycast]\nenable = true",
+            "2: [anycast] enable: is unknown; did you mean enabled?",
+        ),
+        (
+            '[[anycast.neighbor]]\nname = "r"\nasn = 1\naddress = "192.0.2.1"\nlocal = "::1"',
+            "5: [[anycast.neighbor]] #1 local: ::1 and 192.0.2.1 must be of one family",
+        ),
+    ],
+)
+def test_what_anycast_refuses(text: str, problem: str) -> None:
+    assert problems(text) == [f"{FILE}:{problem}"]

@@ -1,0 +1,46 @@
+"""What the operator has ordered: drain this node, or withdraw it; it outlives the process.
+
+Times are wall-clock seconds, because an order made before a restart of the machine ends when
+it was said to end. Knows no files.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One order; it ends at ``until``, or when it is taken back (None)."""
+
+    since: float
+    until: float | None = None
+    reason: str = ""
+
+    def ended(self, wall: float) -> bool:
+        """Return whether it has ended by itself, at ``wall``."""
+        return self.until is not None and wall >= self.until
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """The orders in force."""
+
+    drain: Order | None = None
+    withdraw: Order | None = None
+
+    def at(self, wall: float) -> Orders:
+        """Return those that have not ended at ``wall``."""
+        return Orders(drain=_left(self.drain, wall), withdraw=_left(self.withdraw, wall))
+
+
+def encode(orders: Orders) -> bytes:
+    """Return ``orders`` as JSON."""
+    return msgspec.json.encode(orders)
+
+
+def decode(data: bytes) -> Orders:
+    """Return the orders in ``data``; msgspec.DecodeError if it holds none."""
+    return msgspec.json.decode(data, type=Orders)
+
+
+def _left(order: Order | None, wall: float) -> Order | None:
+    return None if order is None or order.ended(wall) else order

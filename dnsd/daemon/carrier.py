@@ -1,0 +1,70 @@
+"""The carrier of the VIPs' interface: there while control wants it and a worker is alive.
+
+BIRD announces the VIPs while the interface has a carrier, and the interface ends with the
+master. So the route goes away by itself, without any timer, when the master dies; and without
+control, at once, when there is nobody left who could answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from dnsd.daemon.children import is_serving
+from dnsd.daemon.pulse import Silence
+from dnsd.image.state import ControlCells, MasterCells, WorkerCells
+
+if TYPE_CHECKING:
+    from dnsd.image.state import StateVector
+
+
+class Interface(Protocol):
+    """What carries the VIPs."""
+
+    def carrier(self, up: bool, /) -> None:
+        """Give it a carrier, or take it away."""
+        ...
+
+
+class Carrier:
+    """Follows control's orders about ``interface``.
+
+    ``miss`` is the silence, in seconds, after which a worker is as good as dead, ``tick`` how
+    often this is looked at.
+    """
+
+    def __init__(self, interface: Interface, vector: StateVector, miss: float, tick: float) -> None:
+        self._interface = interface
+        self._vector = vector
+        self._miss = miss
+        self._silences = [Silence(tick) for _ in range(vector.workers)]
+        self._order = 0
+        self.up = False
+
+    def turn(self, now: float) -> bool:
+        """Do what is due at ``now``; return whether the carrier was taken because of silence."""
+        alive = self._any_alive(now)
+        order = self._vector.control[ControlCells.CARRIER]
+        if order != self._order:
+            self._order = order
+            self.set(bool(order & 1))
+        if not self.up or alive:
+            return False
+        self._vector.master[MasterCells.SILENCED] = order
+        self.set(False)
+        return True
+
+    def set(self, up: bool) -> None:
+        """Give the interface its carrier or take it, whatever the orders are."""
+        if up != self.up:
+            self._interface.carrier(up)
+            self.up = up
+            self._vector.master[MasterCells.CARRIER] = up
+
+    def _any_alive(self, now: float) -> bool:
+        """Return whether a worker serves and has shown a sign of life not long ago."""
+        alive = False
+        for index, silence in enumerate(self._silences):
+            cells = self._vector.worker(index)
+            silent = silence.look(now, cells[WorkerCells.HEARTBEAT])
+            alive |= is_serving(cells) and silent <= self._miss
+        return alive
