@@ -1,0 +1,207 @@
+"""Links and addresses of this machine, as values: the one module that knows pyroute2.
+
+Everything blocks, and pyroute2 runs an event loop of its own: to be called in a thread that
+has none. Each call opens its own socket, so no failure outlives it.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from dnsd.errors import VipError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# <linux/if.h>
+_IFF_UP = 0x1
+_IFF_BROADCAST = 0x2
+_IFF_NOARP = 0x80
+_IFF_LOWER_UP = 0x10000
+
+_ARPHRD_ETHER = 1
+_ENSLAVED = ("bridge", "bond", "team")
+"""Links below one of these carry frames for it, and have no addresses of their own."""
+
+# <linux/if_addr.h>
+_NODAD = 0x02
+_DADFAILED = 0x08
+_TENTATIVE = 0x40
+_NOPREFIXROUTE = 0x200
+
+_NOT_THERE = (errno.EADDRNOTAVAIL, errno.ENODEV)
+
+
+class Link(NamedTuple):
+    """An interface. ``kind`` is its driver's ("tun", "veth"), empty for hardware."""
+
+    ifindex: int
+    name: str
+    kind: str
+    up: bool
+    carrier: bool
+    mac: bytes
+    segment: bool  # neighbours are found on it by ARP and neighbour discovery
+
+
+class Address(NamedTuple):
+    """An address of an interface; ``usable`` once it needs no duplicate address detection."""
+
+    ifindex: int
+    text: str
+    length: int
+    usable: bool = True
+
+    @property
+    def alone(self) -> bool:
+        """Whether it stands for itself, with no network around it (/32 or /128)."""
+        return self.length == ipaddress.ip_address(self.text).max_prefixlen
+
+    @property
+    def link_local(self) -> bool:
+        """Whether it is an IPv6 address that the kernel gives each interface."""
+        address = ipaddress.ip_address(self.text)
+        return address.version == 6 and address.is_link_local
+
+    def __str__(self) -> str:
+        return f"{self.text}/{self.length}"
+
+
+def link(name: str) -> Link | None:
+    """Return the interface ``name``, or None if there is none."""
+    with _route() as route:
+        try:
+            return _link(route.link("get", ifname=name)[0])
+        except NetlinkError as error:
+            if error.code == errno.ENODEV:
+                return None
+            raise
+
+
+def links() -> tuple[Link, ...]:
+    """Return every interface of this network namespace."""
+    with _route() as route:
+        return tuple(_link(row) for row in route.get_links())
+
+
+def addresses() -> tuple[Address, ...]:
+    """Return every address of this network namespace."""
+    with _route() as route:
+        return tuple(_address(row) for row in route.get_addr())
+
+
+def name_of(ifindex: int) -> str:
+    """Return the name of the interface with this index, or its number if it has gone."""
+    try:
+        return socket.if_indextoname(ifindex)
+    except OSError:
+        return f"interface {ifindex}"
+
+
+def add(ifindex: int, text: str) -> None:
+    """Give the interface the address ``text`` alone, to be used at once."""
+    family, length, flags = socket.AF_INET, 32, 0
+    if ":" in text:
+        # Nobody else is asked for it, and no route besides the one of the address itself.
+        family, length, flags = socket.AF_INET6, 128, _NODAD | _NOPREFIXROUTE
+    with _route() as route:
+        try:
+            route.addr(
+                "add", index=ifindex, address=text, prefixlen=length, family=family, flags=flags
+            )
+        except NetlinkError as error:
+            if error.code == errno.EEXIST:
+                return
+            raise _not_added(ifindex, text, error) from error
+
+
+def remove(address: Address) -> None:
+    """Take an address from its interface; none is there, so be it."""
+    with _route() as route:
+        try:
+            route.addr("del", index=address.ifindex, address=address.text, prefixlen=address.length)
+        except NetlinkError as error:
+            if error.code not in _NOT_THERE:
+                raise
+
+
+def set_up(ifindex: int) -> None:
+    """Set the interface up."""
+    with _route() as route:
+        route.link("set", index=ifindex, state="up")
+
+
+@contextmanager
+def _route() -> Iterator[Any]:
+    """Open a socket of rtnetlink; what it refuses becomes a VipError."""
+    try:
+        with IPRoute() as route:
+            yield route
+    except NetlinkError as error:
+        if error.code == errno.EPERM:
+            raise VipError(
+                "cannot change links or addresses: that needs root or CAP_NET_ADMIN; "
+                "run dnsd as a service that has it (AmbientCapabilities=CAP_NET_ADMIN)"
+            ) from error
+        raise VipError(f"the kernel refuses a change of links or addresses: {error}") from error
+    except OSError as error:
+        raise VipError(f"cannot talk to the kernel by netlink: {error.strerror}") from error
+
+
+def _not_added(ifindex: int, text: str, error: Exception) -> Exception:
+    name = name_of(ifindex)
+    if getattr(error, "code", 0) == errno.EACCES and ":" in text:
+        return VipError(
+            f"cannot give {name} the VIP {text}: IPv6 is disabled there; set "
+            f"net.ipv6.conf.{name}.disable_ipv6=0 (and default, all), or take it out of "
+            "[anycast] vips"
+        )
+    return error
+
+
+def _link(row: Any) -> Link:
+    flags = row["flags"]
+    info = row.get_attr("IFLA_LINKINFO")
+    slave = _of(info, "IFLA_INFO_SLAVE_KIND")
+    mac = bytes.fromhex((row.get_attr("IFLA_ADDRESS") or "").replace(":", ""))
+    up = bool(flags & _IFF_UP)
+    carrier = bool(flags & _IFF_LOWER_UP) if up else row.get_attr("IFLA_CARRIER") == 1
+    kind = _of(info, "IFLA_INFO_KIND")
+    return Link(
+        ifindex=row["index"],
+        name=row.get_attr("IFLA_IFNAME"),
+        kind=kind,
+        up=up,
+        carrier=carrier,
+        mac=mac,
+        segment=(
+            up
+            and carrier
+            and row["ifi_type"] == _ARPHRD_ETHER
+            and bool(flags & _IFF_BROADCAST)
+            and not flags & _IFF_NOARP
+            and kind != "tun"
+            and slave not in _ENSLAVED
+        ),
+    )
+
+
+def _of(info: Any, name: str) -> str:
+    return "" if info is None else info.get_attr(name) or ""
+
+
+def _address(row: Any) -> Address:
+    text = row.get_attr("IFA_LOCAL") or row.get_attr("IFA_ADDRESS")
+    return Address(
+        ifindex=row["index"],
+        text=str(ipaddress.ip_address(text)),
+        length=row["prefixlen"],
+        usable=not row["flags"] & (_TENTATIVE | _DADFAILED),
+    )

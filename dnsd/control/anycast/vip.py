@@ -1,0 +1,144 @@
+"""The VIPs on their interface: looks whether they stand there, and puts them there.
+
+The interface itself and its carrier belong to the master (:mod:`dnsd.daemon.tun`); here is
+what netlink tells of it and what is to be done. Nothing blocks the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from dnsd.control.anycast import kernel, neighbours, netlink
+from dnsd.errors import VipError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dnsd.control.anycast.netlink import Address, Link
+
+_T = TypeVar("_T")
+
+
+class Survey(NamedTuple):
+    """What there is, as against what there should be.
+
+    ``addresses`` are those of the interface that stand for themselves (/32, /128) and can be
+    used; ``elsewhere`` has the name of another interface for each VIP that one holds.
+    """
+
+    exists: bool
+    up: bool
+    carrier: bool
+    addresses: frozenset[str]
+    elsewhere: dict[str, str]
+
+
+class Vips:
+    """The addresses ``vips`` on ``interface``. ``close`` ends its thread."""
+
+    def __init__(self, interface: str, vips: tuple[str, ...]) -> None:
+        self._interface = interface
+        self._vips = vips
+        # pyroute2 needs a thread without a running loop; one at a time, so nothing races.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netlink")
+
+    async def survey(self) -> Survey:
+        """Return what the kernel says; VipError if it cannot be asked."""
+        return await self._run(self._survey)
+
+    async def establish(self) -> None:
+        """Put the VIPs, and nothing else, on the interface, and set it up; VipError if not.
+
+        What is so already is left alone. IPv6's link-local address is never touched.
+        """
+        await self._run(self._establish)
+
+    async def conflicts(self) -> tuple[str, ...]:
+        """Return a sentence for each VIP that is somebody's ordinary address.
+
+        Takes some 0.3 s, as neighbours are asked; VipError if they cannot be.
+        """
+        links, addresses = await self._run(lambda: (netlink.links(), netlink.addresses()))
+        own = next((link.ifindex for link in links if link.name == self._interface), 0)
+        answers = await asyncio.to_thread(neighbours.ask, links, self._vips)
+        return (
+            *(_elsewhere(address) for address in others(own, addresses, self._vips)),
+            *(str(answer) for answer in answers),
+        )
+
+    async def advice(self) -> tuple[str, ...]:
+        """Return a sentence for each setting of the kernel that does an anycast node harm."""
+        links = await self._run(netlink.links)
+        segments = tuple(link.name for link in links if link.segment)
+        return await asyncio.to_thread(kernel.advice, segments, self._vips)
+
+    def close(self) -> None:
+        """End the thread, once it has done what it does."""
+        self._thread.shutdown()
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _survey(self) -> Survey:
+        return summary(netlink.link(self._interface), netlink.addresses(), self._vips)
+
+    def _establish(self) -> None:
+        link = netlink.link(self._interface)
+        if link is None:
+            raise VipError(
+                f"the interface {self._interface} does not exist: dnsd's master process makes "
+                "it at its start, so somebody has deleted it; restart dnsd"
+            )
+        if link.kind != "tun":
+            raise VipError(
+                f"the interface {self._interface} is not the tun that dnsd makes, so its "
+                "addresses are left alone; change [anycast] interface"
+            )
+        superfluous, missing = plan(link, netlink.addresses(), self._vips)
+        for address in superfluous:
+            netlink.remove(address)
+        for vip in missing:
+            netlink.add(link.ifindex, vip)
+        if not link.up:
+            netlink.set_up(link.ifindex)
+
+
+def summary(link: Link | None, addresses: Iterable[Address], vips: tuple[str, ...]) -> Survey:
+    """Return what ``link`` (None if there is none) and ``addresses`` mean for the VIPs."""
+    addresses = tuple(addresses)
+    ifindex = 0 if link is None else link.ifindex
+    standing = frozenset(one.text for one in addresses if one.ifindex == ifindex and fits(one))
+    elsewhere = {one.text: netlink.name_of(one.ifindex) for one in others(ifindex, addresses, vips)}
+    if link is None:
+        return Survey(False, False, False, frozenset(), elsewhere)
+    return Survey(True, link.up, link.carrier, standing, elsewhere)
+
+
+def plan(
+    link: Link, addresses: Iterable[Address], vips: tuple[str, ...]
+) -> tuple[tuple[Address, ...], tuple[str, ...]]:
+    """Return which addresses are to be taken from ``link``, and which VIPs to be added."""
+    own = [one for one in addresses if one.ifindex == link.ifindex and not one.link_local]
+    right = {one.text for one in own if one.text in vips and fits(one)}
+    superfluous = tuple(one for one in own if one.text not in vips or not fits(one))
+    return superfluous, tuple(vip for vip in vips if vip not in right)
+
+
+def others(ifindex: int, addresses: Iterable[Address], vips: tuple[str, ...]) -> list[Address]:
+    """Return the VIPs that stand on other interfaces than number ``ifindex``."""
+    return [one for one in addresses if one.ifindex != ifindex and one.text in vips]
+
+
+def fits(address: Address) -> bool:
+    """Whether it is such an address as a VIP must be."""
+    return address.alone and address.usable and not address.link_local
+
+
+def _elsewhere(address: Address) -> str:
+    name = netlink.name_of(address.ifindex)
+    return (
+        f"the VIP {address.text} is an ordinary address of {name} on this machine: remove it "
+        f"there (`ip address delete {address} dev {name}`), or take it out of [anycast] vips"
+    )
