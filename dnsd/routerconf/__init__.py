@@ -1,1 +1,29 @@
-"""Configurations of routing daemons, as text: for the node's BIRD and for the site's router."""
+"""Configurations of routing daemons, as text: for the node's BIRD and for the site's router.
+
+    faults(anycast)                  what keeps a node from having one, a sentence each
+    node_bird(anycast, dialect)      the whole bird.conf of a node
+    site_of({name: anycast, ...})    what its nodes' configurations say about a router
+    router_bird(site, dialect)       what the router's bird.conf includes
+
+Both ends let through exactly a node's VIPs, so that neither a mistake nor a broken node can
+take anybody else's traffic. All of them raise ConfigError with a sentence for each fault. Knows
+no files: a password is named by the file it lies in, and never read.
+"""
+
+from __future__ import annotations
+
+from dnsd.routerconf.bird import Dialect
+from dnsd.routerconf.node import faults, node_bird
+from dnsd.routerconf.router import PASSWORDS, router_bird
+from dnsd.routerconf.site import Session, Site, site_of
+
+__all__ = [
+    "PASSWORDS",
+    "Dialect",
+    "Session",
+    "Site",
+    "faults",
+    "node_bird",
+    "router_bird",
+    "site_of",
+]

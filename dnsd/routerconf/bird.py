@@ -1,0 +1,86 @@
+"""What a BIRD on a node and one on a router have in common: sets, sessions, timers.
+
+The timers are short: both ends are neighbours on one link, and every second that one of them
+waits after a restart is a second in which a healthy node gets no queries.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dnsd.config.anycast import Bgp
+
+GRACEFUL_SHUTDOWN = "(65535, 0)"
+"""The community of a route that every other one is preferred to (RFC 8326)."""
+
+CONNECT_DELAY_S = 1
+CONNECT_RETRY_S = 3
+ERROR_WAIT_S = (1, 10)
+"""BIRD's default keeps a neighbour that was gone away for 60 to 300 s."""
+ERROR_FORGET_S = 60
+
+
+class Dialect(StrEnum):
+    """The major version of BIRD that is to read the text."""
+
+    BIRD2 = "2"
+    BIRD3 = "3"
+
+
+def exact_set(name: str, addresses: Iterable[str], bits: int) -> str:
+    """Return the definition of a set of exactly these addresses, each as one prefix."""
+    return f"define {name} = [ {', '.join(f'{address}/{bits}' for address in addresses)} ];"
+
+
+def inside(subnets: Iterable[str], bits: int) -> str:
+    """Return the set of all single addresses in ``subnets``."""
+    return f"[ {', '.join(f'{subnet}{{{bits},{bits}}}' for subnet in subnets)} ]"
+
+
+def session_options(bgp: Bgp, secret: str, dialect: Dialect) -> str:
+    """Return the lines of a BGP protocol that are the same at both ends.
+
+    ``secret`` is the constant that holds the session's password, if it has one.
+    """
+    return _authentication(bgp, secret, dialect) + _timers(bgp)
+
+
+def _authentication(bgp: Bgp, secret: str, dialect: Dialect) -> str:
+    if bgp.password_file is None:
+        return ""
+    kind = "authentication md5;\n" if dialect == Dialect.BIRD3 else ""
+    return f"{kind}password {secret};\n"
+
+
+def _timers(bgp: Bgp) -> str:
+    hold = math.ceil(bgp.hold_time)
+    interval = f"{round(bgp.bfd_interval * 1000)} ms"
+    return textwrap.dedent(f"""\
+        direct;
+        ttl security on;
+        hold time {hold};
+        keepalive time {max(1, hold // 3)};
+        connect delay time {CONNECT_DELAY_S};
+        connect retry time {CONNECT_RETRY_S};
+        error wait time {ERROR_WAIT_S[0]}, {ERROR_WAIT_S[1]};
+        error forget time {ERROR_FORGET_S};
+        # A route must not outlive the session: with it on, queries to a dead node are lost.
+        graceful restart off;
+        long lived graceful restart off;
+        bfd {{
+            min rx interval {interval};
+            min tx interval {interval};
+            multiplier {bgp.bfd_multiplier};
+        }};
+        """)
+
+
+def indented(text: str, depth: int = 1) -> str:
+    """Return ``text`` as it stands inside so many blocks."""
+    return textwrap.indent(text, "    " * depth).rstrip()
