@@ -1,0 +1,227 @@
+"""The announcer: every state, every way between them, and what must hold whatever happens."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnsd.announce.announcer import ON_THE_ROUTE, Announcer, Situation, State, Wanted
+from dnsd.announce.health import Level, Verdict
+from dnsd.announce.orders import Order, Orders, decode, encode
+from dnsd.config import Anycast
+
+CONFIG = Anycast(hold_down=10.0, drain_linger=10.0, stop_linger=0.05)
+
+WELL = Verdict(Level.HEALTHY, ())
+SOFT = Verdict(Level.DEGRADED, ("a zone is stale",))
+HARD = Verdict(Level.FAILED, ("nobody answers",))
+
+ORDER = Order(since=0.0, reason="new disks")
+
+
+class Story:
+    """An announcer and its clock."""
+
+    def __init__(self, config: Anycast = CONFIG, state: State = State.INIT) -> None:
+        self.now = 1000.0
+        self.announcer = Announcer(config, state, self.now)
+        self.seen = Situation(self.now, "", "", WELL, Orders(), stopping=False)
+
+    def then(self, seconds: float = 0.1, **changes: object) -> State:
+        """Let time pass, see something else, and return the state."""
+        self.now += seconds
+        self.seen = self.seen._replace(now=self.now, **changes)  # type: ignore[arg-type]
+        self.wanted = self.announcer.step(self.seen)
+        return self.announcer.state
+
+
+def test_it_announces_only_after_addresses_and_answers_were_seen() -> None:
+    story = Story()
+    assert story.then(obstacle="no address", verdict=None) == State.INIT
+    assert story.announcer.why == ("no address",)
+    assert story.then(obstacle="") == State.STANDBY
+    assert story.wanted == Wanted(carrier=False, drain=False, enabled=True)
+    assert story.then(verdict=HARD) == State.STANDBY
+    assert story.then(verdict=WELL) == State.ANNOUNCED
+    assert story.wanted == Wanted(carrier=True, drain=False, enabled=True)
+
+
+def test_a_soft_fault_drains_and_never_withdraws() -> None:
+    story = Story()
+    story.then()
+    assert story.then(verdict=SOFT) == State.DRAINED
+    assert story.wanted == Wanted(carrier=True, drain=True, enabled=True)
+    assert story.announcer.why == ("a zone is stale",)
+    assert story.then(3600) == State.DRAINED
+    assert story.then(verdict=WELL) == State.ANNOUNCED
+
+
+def test_who_is_merely_degraded_at_the_start_is_announced_drained() -> None:
+    assert Story().then(verdict=SOFT) == State.DRAINED
+
+
+def test_a_hard_fault_withdraws_and_the_hold_down_doubles() -> None:
+    story = Story()
+    story.then()
+    for hold in (10, 20, 40, 80, 160, 300, 300):
+        assert story.then(verdict=HARD) == State.WITHDRAWN
+        assert story.wanted == Wanted(carrier=False, drain=False, enabled=False)
+        assert story.then(verdict=WELL) == State.WITHDRAWN
+        assert story.then(hold - 0.5) == State.WITHDRAWN
+        assert "held down" in story.announcer.why[0]
+        assert story.then(1) == State.ANNOUNCED
+
+
+def test_what_goes_on_failing_does_not_lengthen_its_hold_down() -> None:
+    story = Story()
+    story.then()
+    story.then(verdict=HARD)
+    story.then(3600)
+    assert story.then(verdict=WELL) == State.ANNOUNCED
+
+
+def test_forgiving_ends_a_hold_down() -> None:
+    story = Story()
+    story.then()
+    story.then(verdict=HARD)
+    story.announcer.forgive()
+    assert story.then(verdict=WELL) == State.ANNOUNCED
+
+
+def test_what_the_master_takes_away_stays_away_as_long_as_any_failure() -> None:
+    story = Story()
+    story.then()
+    assert story.then(silenced="no worker") == State.WITHDRAWN
+    assert story.announcer.why == ("no worker",)
+    assert story.then(silenced="") == State.WITHDRAWN
+    assert story.then(10) == State.ANNOUNCED
+
+
+def test_orders_prevail_over_health_and_are_no_failure() -> None:
+    story = Story()
+    story.then()
+    assert story.then(orders=Orders(drain=ORDER)) == State.DRAINED
+    assert story.announcer.why == ("drain was ordered: new disks",)
+    assert story.then(orders=Orders(drain=ORDER, withdraw=ORDER)) == State.WITHDRAWN
+    assert story.then(orders=Orders(drain=ORDER)) == State.DRAINED
+    assert story.then(orders=Orders()) == State.ANNOUNCED
+
+
+def test_a_drained_node_that_fails_is_withdrawn() -> None:
+    story = Story()
+    story.then(orders=Orders(drain=ORDER))
+    assert story.then(verdict=HARD) == State.WITHDRAWN
+    assert story.then(verdict=WELL) == State.WITHDRAWN
+    assert story.then(10) == State.DRAINED
+
+
+def test_a_lost_address_leaves_the_route_without_a_hold_down() -> None:
+    story = Story()
+    story.then()
+    assert story.then(obstacle="the address is gone") == State.INIT
+    assert not story.wanted.carrier
+    assert story.then(obstacle="") == State.ANNOUNCED
+
+
+@pytest.mark.parametrize("state", ON_THE_ROUTE)
+def test_who_takes_over_keeps_what_it_finds_until_it_knows_more(state: State) -> None:
+    story = Story(state=state)
+    assert story.then(verdict=None) == state
+    assert story.wanted.carrier
+    assert story.then(verdict=WELL) == State.ANNOUNCED
+
+
+def test_a_stop_drains_lingers_withdraws_and_lingers() -> None:
+    story = Story()
+    story.then()
+    assert story.then(stopping=True) == State.STOPPING
+    assert story.wanted == Wanted(carrier=True, drain=True, enabled=True)
+    assert story.then(9.9) == State.STOPPING
+    assert story.wanted.carrier
+    assert story.then(0.11) == State.STOPPING
+    assert not story.wanted.carrier
+    assert story.then(0.05) == State.STOPPED
+    assert not story.wanted.carrier
+
+
+def test_who_has_been_drained_for_long_stops_soon() -> None:
+    story = Story()
+    story.then(orders=Orders(drain=ORDER))
+    story.then(60, stopping=True)
+    assert not story.wanted.carrier
+    assert story.then(0.06) == State.STOPPED
+
+
+def test_who_fails_while_stopping_is_withdrawn_at_once() -> None:
+    story = Story()
+    story.then()
+    story.then(stopping=True)
+    story.then(1, verdict=HARD)
+    assert not story.wanted.carrier
+    assert story.then(0.06) == State.STOPPED
+
+
+@pytest.mark.parametrize("changes", [{"obstacle": "x"}, {"orders": Orders(withdraw=ORDER)}])
+def test_who_is_off_the_route_stops_at_once(changes: dict[str, object]) -> None:
+    story = Story()
+    story.then(**changes)  # type: ignore[arg-type]
+    assert story.then(0.0, stopping=True) == State.STOPPED
+
+
+situations = st.builds(
+    Situation,
+    now=st.just(0.0),
+    obstacle=st.sampled_from(["", "", "no address"]),
+    silenced=st.sampled_from(["", "", "", "no worker"]),
+    verdict=st.sampled_from([None, WELL, WELL, SOFT, HARD]),
+    orders=st.builds(
+        Orders, drain=st.sampled_from([None, ORDER]), withdraw=st.sampled_from([None, None, ORDER])
+    ),
+    stopping=st.just(False),
+)
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 400), situations), max_size=40))
+def test_what_must_hold_whatever_is_seen(steps: list[tuple[float, Situation]]) -> None:
+    announcer = Announcer(CONFIG)
+    now = 0.0
+    failed = float("-inf")
+    was_on = False
+    for seconds, seen in steps:
+        now += seconds
+        wanted = announcer.step(seen._replace(now=now))
+        hard = seen.verdict == HARD or seen.silenced
+        if hard and was_on and not seen.obstacle and seen.orders.withdraw is None:
+            failed = now
+        assert wanted.carrier == (announcer.state in ON_THE_ROUTE)
+        if hard or seen.obstacle or seen.orders.withdraw or now < failed + CONFIG.hold_down:
+            assert not wanted.carrier
+        else:
+            # A soft reason alone never takes the route away.
+            unknown = seen.verdict is None and not was_on
+            assert wanted.carrier or unknown or announcer.held(now) > 0
+        if wanted.carrier and (seen.orders.drain or seen.verdict == SOFT) and seen.verdict:
+            assert wanted.drain
+        assert announcer.why or announcer.state == State.ANNOUNCED
+        was_on = wanted.carrier
+
+
+@given(st.lists(situations, max_size=10), st.floats(0, 100))
+def test_a_stop_ends_in_time_whatever_is_seen(before: list[Situation], seconds: float) -> None:
+    announcer = Announcer(CONFIG)
+    for number, seen in enumerate(before):
+        announcer.step(seen._replace(now=float(number)))
+    now = len(before) + seconds
+    for tick in range(110):
+        at = now + tick * 0.1
+        announcer.step(Situation(at, "", "", WELL, Orders(), stopping=True))
+    assert announcer.state == State.STOPPED
+
+
+def test_orders_end_by_themselves_and_outlive_a_restart() -> None:
+    orders = Orders(drain=Order(since=1.0, until=100.0, reason="x"), withdraw=Order(since=2.0))
+    again = decode(encode(orders))
+    assert again == orders
+    assert again.at(99.9) == orders
+    assert again.at(100.0) == Orders(withdraw=Order(since=2.0))

@@ -1,0 +1,117 @@
+"""The carrier: control's orders, and what the master does without control."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from dnsd.daemon.carrier import Carrier
+from dnsd.image.state import ControlCells, MasterCells, StateVector, WorkerCells
+
+TICK = 0.05
+MISS = 0.25
+
+
+class Interface:
+    def __init__(self) -> None:
+        self.said: list[bool] = []
+
+    def carrier(self, up: bool) -> None:
+        self.said.append(up)
+
+
+class Node:
+    """Two workers, control's cells, and a clock."""
+
+    def __init__(self) -> None:
+        self.vector = StateVector.create(2)
+        self.interface = Interface()
+        self.carrier = Carrier(self.interface, self.vector, MISS, TICK)
+        self.now = 100.0
+        self.alive = [True, True]
+        for index in range(2):
+            cells = self.vector.worker(index)
+            cells[WorkerCells.LISTENING] = cells[WorkerCells.GENERATION] = 1
+        self.tick()
+
+    def tick(self, times: int = 1) -> bool:
+        """Let workers beat that are alive, and the master look; return whether it acted."""
+        acted = False
+        for _ in range(times):
+            self.now += TICK
+            for index, alive in enumerate(self.alive):
+                if alive:
+                    self.vector.worker(index)[WorkerCells.HEARTBEAT] = int(self.now * 1e9)
+            acted |= self.carrier.turn(self.now)
+        return acted
+
+    def order(self, number: int, up: int) -> None:
+        self.vector.control[ControlCells.CARRIER] = number << 1 | up
+        self.tick()
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    node = Node()
+    yield node
+    os.close(node.vector.fd)
+
+
+def test_without_an_order_there_is_no_carrier(node: Node) -> None:
+    node.tick(10)
+    assert node.interface.said == []
+
+
+def test_orders_are_followed_and_told(node: Node) -> None:
+    node.order(1, 1)
+    assert node.interface.said == [True]
+    assert node.vector.master[MasterCells.CARRIER] == 1
+    node.order(2, 0)
+    assert node.interface.said == [True, False]
+    assert node.vector.master[MasterCells.CARRIER] == 0
+
+
+def test_one_silent_worker_of_two_is_no_reason(node: Node) -> None:
+    node.order(1, 1)
+    node.alive[0] = False
+    assert not node.tick(100)
+    assert node.carrier.up
+
+
+def test_silence_of_all_takes_it_away_and_only_a_new_order_gives_it_back(node: Node) -> None:
+    node.order(1, 1)
+    node.alive = [False, False]
+    assert not node.tick(5)
+    assert node.tick(2)
+    assert node.interface.said == [True, False]
+    assert node.vector.master[MasterCells.SILENCED] == node.vector.control[ControlCells.CARRIER]
+    node.alive = [True, True]
+    assert not node.tick(10)
+    assert not node.carrier.up
+    node.order(2, 0)
+    node.order(3, 1)
+    assert node.carrier.up
+
+
+def test_the_death_of_all_takes_it_away_at_once(node: Node) -> None:
+    node.order(1, 1)
+    for index in range(2):
+        node.vector.worker(index)[WorkerCells.GENERATION] = 0
+    assert node.tick()
+    assert not node.carrier.up
+
+
+def test_an_order_for_nobody_is_not_followed_for_long(node: Node) -> None:
+    node.alive = [False, False]
+    node.tick(10)
+    node.order(1, 1)
+    assert not node.carrier.up
+
+
+def test_a_pause_of_the_master_itself_is_nobodys_silence(node: Node) -> None:
+    node.order(1, 1)
+    node.now += 60
+    assert not node.carrier.turn(node.now)
+    assert node.carrier.up
