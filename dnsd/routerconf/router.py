@@ -85,16 +85,19 @@ filter {_import(session)} {{
         || bgp_path.len != 1 || bgp_path.first != {asn} || bgp_path.last != {asn}
         || bgp_next_hop != {session.address}
     then {{
-        print "dnsd: refused ", net, " from {session.node}, path (", bgp_path, "), next hop ",
+        print "dnsd: refused ", net, " from {session.node}, ", bgp_path, ", next hop ",
             bgp_next_hop;
         reject;
     }}
     # A node says nothing about its routes but that they are to be avoided (RFC 8326).
-    bgp_community = filter(bgp_community, [{GRACEFUL_SHUTDOWN}]);
-    bgp_ext_community = --empty--;
-    bgp_large_community = ---empty---;
     unset(bgp_med);
-    if {GRACEFUL_SHUTDOWN} ~ bgp_community then bgp_local_pref = 0;
+    unset(bgp_ext_community);
+    unset(bgp_large_community);
+    if {GRACEFUL_SHUTDOWN} ~ bgp_community then {{
+        bgp_community = filter(bgp_community, [{GRACEFUL_SHUTDOWN}]);
+        bgp_local_pref = 0;
+    }}
+    else unset(bgp_community);
     accept;
 }}
 """
