@@ -1,0 +1,212 @@
+"""One city: its files, its programs, and what can be done to it. Knows nothing of the others.
+
+A program's process id is written down beside its log, and believed only when the kernel says
+that the process is in the city's namespace: any later command finds what an earlier one started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from bench import procs
+from bench.lab import files, namespaces, question, stacks, topology
+from bench.lab.errors import LabError
+from bench.lab.ring import Ring
+from bench.lab.topology import SITES, VIPS
+from dnsd import config
+
+if TYPE_CHECKING:
+    import signal
+    from pathlib import Path
+
+    from bench.lab.stacks import Program, Stack
+    from bench.lab.topology import Names, Site
+
+PATIENCE_S = 30.0
+"""How long a program may take to end, or to carry out a command."""
+RATE = 1000
+"""Queries that a client's prober asks in a second."""
+ANSWER_S = 0.25
+"""How long a single query waits for its answer."""
+
+
+class City:
+    """A site of a lab, with its files below ``directory``."""
+
+    def __init__(self, site: Site, names: Names, directory: Path, stack: Stack) -> None:
+        self.site = site
+        self.directory = directory / site.name
+        self.queries = self.directory / "queries"
+        self._stack = stack
+        self._names = names
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def namespace(self, role: str) -> str:
+        """Return the namespace of one of its machines."""
+        return self._names.of(self.site, role)
+
+    # -- setting up ---------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Write the files and set up the inside of its namespaces."""
+        self.directory.mkdir()
+        self._stack.write(self.site, self.directory)
+        self._write_router(config.load(self.directory / "dnsd.toml").anycast)
+        for role in topology.ROLES:
+            extra = self._stack.addresses() if role == "node" else ()
+            namespace = self.namespace(role)
+            namespaces.batch([*topology.inside(self.site, role), *extra], namespace)
+            if settings := topology.SYSCTLS.get(role):
+                namespaces.run(namespace, "sysctl", "-qw", *settings)
+
+    def _write_router(self, anycast: config.Anycast) -> None:
+        passwords = self.directory / "passwords"
+        name = self.site.name
+        passwords.write_text(f'define DNSD_PASSWORD_{name} = "{files.PASSWORD}";\n')
+        (self.directory / "router.conf").write_text(files.router(self.site, anycast, passwords))
+
+    def start_all(self) -> None:
+        """Start the router and the node's programs."""
+        self.start("router")
+        for program in self._stack.programs(self.site, self.directory):
+            self.start(program.name)
+
+    # -- programs -----------------------------------------------------------------------------
+
+    def start(self, name: str) -> None:
+        """Start one of the programs: "router", "prober", or one of the node's."""
+        program, role = self._program(name)
+        child = namespaces.start(
+            self.namespace(role), program.command, self.directory / f"{name}.log"
+        )
+        self._children[name] = child
+        (self.directory / f"{name}.pid").write_text(f"{child.pid}\n")
+
+    def _program(self, name: str) -> tuple[Program, str]:
+        """Return a program and the machine it runs on."""
+        if name == "router":
+            return stacks.bird(name, self.directory / "router"), "router"
+        if name == "prober":
+            return stacks.Program(name, (sys.executable, *self._prober())), "client"
+        for program in self._stack.programs(self.site, self.directory):
+            if program.name == name:
+                return program, "node"
+        raise LabError(f"no program of {self._stack.name} is called {name}")
+
+    def _prober(self) -> tuple[str, ...]:
+        sites = ",".join(site.name for site in SITES)
+        return ("-m", "bench.lab.prober", str(self.queries), str(RATE), ",".join(VIPS), sites)
+
+    def pid(self, name: str) -> int | None:
+        """Return the process id of a program, None if it does not run."""
+        try:
+            pid = int((self.directory / f"{name}.pid").read_text())
+        except (OSError, ValueError):
+            return None
+        _, role = self._program(name)
+        return pid if pid in namespaces.pids(self.namespace(role)) else None
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a program that runs."""
+        pid = self.pid(name)
+        if pid is None:
+            raise LabError(f"{name} does not run in {self.site.city}")
+        os.kill(pid, number)
+
+    def send_to_tree(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a program and to all that it has started."""
+        for pid in procs.tree(self.pid(name) or 0):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def wait_gone(self, name: str) -> None:
+        """Wait until a program has ended."""
+        until = time.monotonic() + PATIENCE_S
+        while self.pid(name) is not None:
+            if time.monotonic() > until:
+                raise LabError(f"{name} in {self.site.city} does not end")
+            time.sleep(0.005)
+        self.reap()
+
+    def reap(self) -> None:
+        """Take note of the programs that have ended, as their parent must."""
+        for name, child in list(self._children.items()):
+            if child.poll() is not None:
+                del self._children[name]
+
+    # -- the node -----------------------------------------------------------------------------
+
+    @property
+    def server(self) -> str:
+        """The name of the program that answers queries."""
+        return self._stack.server
+
+    def dnsd(self, *arguments: str) -> str:
+        """Run a command of dnsd's on the node; LabError with what it said if it fails."""
+        done = subprocess.run(
+            [*stacks.COMMAND, *arguments, "--config", str(self.directory / "dnsd.toml")],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        if done.returncode:
+            raise LabError(f"dnsd {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
+        return done.stdout
+
+    def birdc(self, which: str, *words: str) -> str:
+        """Have BIRD on "node" or "router" do a command and return what it says."""
+        control = self.directory / f"{which}.ctl"
+        done = subprocess.run(
+            ["birdcl", "-s", str(control), *words],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    # -- the network --------------------------------------------------------------------------
+
+    def cut(self) -> None:
+        """Cut the way between router and node, so that neither sees its link go down."""
+        namespaces.batch(["link set dev bridge0 down"], self.namespace("switch"))
+
+    def mend(self) -> None:
+        """Undo :meth:`cut`."""
+        namespaces.batch(["link set dev bridge0 up"], self.namespace("switch"))
+
+    # -- the client ---------------------------------------------------------------------------
+
+    def probe(self) -> None:
+        """Have the client ask from now on, in a file of its own."""
+        Ring.create(self.queries)
+        self.start("prober")
+
+    def answerers(self) -> tuple[str, ...]:
+        """Ask each VIP once, as the client; return who has answered, "" for nobody."""
+        socks = [namespaces.udp_socket(self.namespace("client"), _family(vip)) for vip in VIPS]
+        try:
+            return tuple(_ask(sock, vip) for sock, vip in zip(socks, VIPS, strict=True))
+        finally:
+            for sock in socks:
+                sock.close()
+
+
+def _family(vip: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in vip else socket.AF_INET
+
+
+def _ask(sock: socket.socket, vip: str) -> str:
+    with contextlib.suppress(OSError):
+        sock.sendto(question.query(1), (vip, question.PORT))
+        if select.select([sock], [], [], ANSWER_S)[0]:
+            return question.answerer(sock.recv(512)).decode()
+    return ""

@@ -1,0 +1,83 @@
+"""What a node runs: which programs, in which order, with which files.
+
+``Dnsd`` is what the lab is about. What people use instead is in :mod:`bench.lab.rivals`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from bench.lab import files
+from dnsd import config, routerconf
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.lab.topology import Site
+
+COMMAND = (sys.executable, "-c", "from dnsd.cli import main; main()")
+WORKERS = 2
+
+
+class Program(NamedTuple):
+    """A program of the node: its name in the lab, and its command."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+class Stack(Protocol):
+    """The programs of a node; ``server`` is the name of the one that answers queries."""
+
+    name: str
+    server: str
+
+    def write(self, site: Site, directory: Path) -> None:
+        """Write the files of the node of ``site`` into ``directory``."""
+
+    def addresses(self) -> tuple[str, ...]:
+        """Return the lines for ``ip -batch`` that the node needs besides."""
+
+    def programs(self, site: Site, directory: Path) -> tuple[Program, ...]:
+        """Return what is to be started, in this order."""
+
+
+class Dnsd:
+    """dnsd with its own anycast plane, and BIRD as dnsd wants it."""
+
+    name = "dnsd"
+    server = "dnsd"
+
+    def write(self, site: Site, directory: Path) -> None:
+        """Write what ``dnsd bird-config node`` would, and dnsd's own files."""
+        anycast = write_dnsd(site, directory)
+        rendered = routerconf.node_bird(anycast)
+        (directory / "node.conf").write_text(f"{files.LOG}{rendered}")
+
+    def addresses(self) -> tuple[str, ...]:
+        """Nothing: dnsd makes the interface for the VIPs itself."""
+        return ()
+
+    def programs(self, site: Site, directory: Path) -> tuple[Program, ...]:
+        """BIRD and dnsd; each would wait for the other."""
+        del site
+        serve = (*COMMAND, "serve", "--config", f"{directory}/dnsd.toml")
+        return bird("bird", directory / "node"), Program("dnsd", serve)
+
+
+def write_dnsd(site: Site, directory: Path) -> config.Anycast:
+    """Write dnsd's configuration, zone and passwords; return what it says about anycast."""
+    (directory / "zones").mkdir()
+    (directory / "zones" / f"{files.ZONE}.zone").write_text(files.zone(site))
+    (directory / "password").write_text(f'define DNSD_PASSWORD = "{files.PASSWORD}";\n')
+    (directory / "dnsd-state.conf").write_text("define DNSD_DRAIN = false;\n")
+    path = directory / "dnsd.toml"
+    path.write_text(files.toml(site, directory, WORKERS))
+    return config.load(path).anycast
+
+
+def bird(name: str, files_of: Path) -> Program:
+    """Return the program that runs BIRD; ``files_of``: the path of its files without suffix."""
+    command = ("bird", "-f", "-c", f"{files_of}.conf", "-s", f"{files_of}.ctl")
+    return Program(name, command)
