@@ -1,0 +1,201 @@
+"""What is to be seen of the node besides its answers: workers, zones, overload, the disk.
+
+Reads the state vector, the table of zones and the state directory, and judges none of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+from dnsd.announce.health import Observation, WorkerView
+from dnsd.control.table import ZoneState
+from dnsd.image.state import ControlCells, WorkerCells
+from dnsd.metrics.counters import INDEX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from dnsd.announce.health import CheckResult
+    from dnsd.config.anycast import Anycast
+    from dnsd.control.table import Row
+    from dnsd.image.state import StateVector
+    from dnsd.metrics.counters import Counters
+
+ROWS_S = 1.0
+"""How often zones are looked at, at most: there may be very many, and they change slowly."""
+
+DISK_S = 5.0
+"""How often the state directory is tried, and how long it may take."""
+
+ROOM = 1 << 20
+"""Octets that must be free: less does not hold the images of a few zones."""
+
+_AFTER_OVERLOAD_S = 1.0
+"""Overload lasts so much longer than a time-out: lost queries are noticed only then."""
+
+
+class Observer:
+    """Looks at the node; :meth:`run` tries the disk meanwhile.
+
+    ``rows`` returns the table of zones. Times are monotonic seconds of ``clock``, but the
+    table's, which are POSIX seconds of ``wall``.
+    """
+
+    def __init__(
+        self,
+        config: Anycast,
+        vector: StateVector,
+        directory: Path,
+        rows: Callable[[], Iterable[Row]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        workers = range(vector.workers)
+        self._control = vector.control
+        self._clock = clock
+        self._silences = [
+            _Silence(vector.worker(index), config.heartbeat_miss / 2) for index in workers
+        ]
+        self._overloads = [
+            _Overload(vector.counters(index), config.check.timeout + _AFTER_OVERLOAD_S)
+            for index in workers
+        ]
+        self._staleness = _Staleness(rows, wall)
+        self._disk = Disk(directory)
+
+    def look(self, checks: tuple[CheckResult, ...]) -> Observation:
+        """Return what is to be seen now, together with the results of ``checks``."""
+        now = self._clock()
+        overloads = [overload.look(now) for overload in self._overloads]
+        return Observation(
+            now=now,
+            checks=checks,
+            workers=tuple(silence.look(index, now) for index, silence in enumerate(self._silences)),
+            # Not from the table: a new control process must fill that first.
+            zones=self._control[ControlCells.ZONES],
+            broken=self._control[ControlCells.BROKEN],
+            stale=self._staleness.look(now),
+            disk=self._disk.fault,
+            overloaded=any(overloads),
+        )
+
+    async def run(self) -> None:
+        """Try the state directory for ever."""
+        await self._disk.run()
+
+
+class _Silence:
+    """Measures the silence of one worker.
+
+    Only while somebody looks: of the time between two looks no more than ``longest_step``
+    seconds count. After a pause of the whole machine nobody has been silent.
+    """
+
+    def __init__(self, cells: memoryview, longest_step: float) -> None:
+        self._cells = cells
+        self._longest_step = longest_step
+        self._beat = 0
+        self._looked = 0.0
+        self._silent = 0.0
+
+    def look(self, number: int, now: float) -> WorkerView:
+        """Return how worker ``number`` is at ``now``."""
+        step = min(now - self._looked, self._longest_step)
+        self._looked = now
+        beat = self._cells[WorkerCells.HEARTBEAT]
+        if beat != self._beat:
+            self._beat, self._silent = beat, 0.0
+        else:
+            self._silent += step
+        return WorkerView(
+            number,
+            serving=bool(
+                self._cells[WorkerCells.LISTENING] and self._cells[WorkerCells.GENERATION]
+            ),
+            silent=self._silent,
+            lag=self._cells[WorkerCells.LAG] / 1e9,
+        )
+
+
+class _Overload:
+    """Sees whether one worker answers and yet loses queries for want of room.
+
+    Either of them is seen by a counter that rises, over each transport for itself: a UDP
+    socket that nobody reads overflows too, whatever is answered over TCP meanwhile.
+    """
+
+    PAIRS = (
+        (INDEX["drop_receive_queue"], INDEX["responses_udp"]),
+        (INDEX["tcp_evicted"], INDEX["responses_tcp"]),
+    )
+
+    def __init__(self, counters: Counters, lasts: float) -> None:
+        self._counters = counters
+        self._lasts = lasts
+        self._last = self._read()
+        self._until = float("-inf")
+
+    def look(self, now: float) -> bool:
+        """Return whether it is overloaded at ``now``, or was a moment ago."""
+        last, self._last = self._last, self._read()
+        for was, now_is in zip(last, self._last, strict=True):
+            lost, answered = now_is[0] - was[0], now_is[1] - was[1]
+            if lost > 0 and answered > 0:
+                self._until = now + self._lasts
+        return now < self._until
+
+    def _read(self) -> list[tuple[int, int]]:
+        return [(self._counters[lost], self._counters[done]) for lost, done in self.PAIRS]
+
+
+class _Staleness:
+    """For how long the zone that has been failing longest could not be reloaded."""
+
+    def __init__(self, rows: Callable[[], Iterable[Row]], wall: Callable[[], float]) -> None:
+        self._rows = rows
+        self._wall = wall
+        self._due = float("-inf")
+        self._since: float | None = None
+
+    def look(self, now: float) -> float:
+        """Return the seconds, 0 if all zones are as they are in their files."""
+        if now >= self._due:
+            self._due = now + ROWS_S
+            failing = (row.since for row in self._rows() if row.state == ZoneState.STALE)
+            self._since = min(failing, default=None)
+        return 0.0 if self._since is None else max(0.0, self._wall() - self._since)
+
+
+class Disk:
+    """Tries the state directory; ``fault`` is a sentence, empty while all is well."""
+
+    def __init__(self, directory: Path, period: float = DISK_S) -> None:
+        self.fault = ""
+        self._directory = directory
+        self._period = period
+
+    async def run(self) -> None:
+        """Try it each period; a disk that hangs holds up a thread and nothing else."""
+        while True:
+            attempt = asyncio.ensure_future(asyncio.to_thread(fault_of, self._directory))
+            done, _ = await asyncio.wait((attempt,), timeout=self._period)
+            if not done:
+                self.fault = f"the state directory {self._directory} does not respond"
+            self.fault = await attempt
+            await asyncio.sleep(self._period)
+
+
+def fault_of(directory: Path) -> str:
+    """Return what is wrong with the state directory: a sentence, empty if it can be written."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            os.posix_fallocate(file.fileno(), 0, ROOM)
+    except OSError as error:
+        return f"the state directory {directory} cannot be written: {error.strerror or error}"
+    return ""
