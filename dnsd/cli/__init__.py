@@ -21,9 +21,17 @@ COMMANDS = {
     "explain": "Show an answer, and why it is that one.",
     "status": "Show what a running node serves and counts.",
     "reload": "Make a running node read its zones again, and wait for it.",
+    "anycast": "Show whether the VIPs are announced, to whom, and why.",
+    "drain": "Have clients go elsewhere while this node still answers.",
+    "undrain": "Take a drain back.",
+    "withdraw": "Take the route of this node's VIPs away.",
+    "announce": "Take a withdrawal back.",
     "version": "Show the version, the hot path, Python, and libraries.",
 }
-"""Commands in the order of ``--help``; each is the object of its name in its own module."""
+"""Commands in the order of ``--help``; each is the object of its name (a hyphen becomes an
+underscore) in the module of its name, or in the one that MODULES says."""
+
+MODULES = dict.fromkeys(("drain", "undrain", "withdraw", "announce"), "orders")
 
 EXIT_FAILED = 1
 EXIT_NOT_RUNNING = 3
@@ -57,8 +65,9 @@ class Commands(click.Group):
         """Import the command ``cmd_name``."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"dnsd.cli.{cmd_name}")
-        command = getattr(module, cmd_name)
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"dnsd.cli.{MODULES.get(cmd_name, name)}")
+        command = getattr(module, name)
         assert isinstance(command, click.Command)
         return command
 

@@ -17,6 +17,7 @@ import msgspec
 
 from dnsd import config
 from dnsd.cli.options import config_option, json_option, short, zone_option
+from dnsd.cli.selfquestions import SelfQuestions
 from dnsd.wire import name as names
 from dnsd.zone import neighbours
 from dnsd.zone.findings import Finding, Severity
@@ -86,13 +87,16 @@ def check(
 def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, ...]) -> Report:
     findings: list[Finding] = []
     wanted: list[tuple[str, Path]] = []
-    limits = Limits()
+    given: config.Config | None = None
     if config_file is not None or not (zones or files):
-        limits = _from_config(config_file, wanted, findings)
+        given = _from_config(config_file, wanted, findings)
+    limits = Limits(**msgspec.structs.asdict(given.zones.limits)) if given else Limits()
     wanted += [(zone.name, zone.file) for zone in map(config.parse_zone_option, zones)]
     wanted += _from_names(files, findings)
     reports = []
-    cuts = _Cuts([origin for origin, _ in wanted])
+    origins = [origin for origin, _ in wanted]
+    cuts = _Cuts(origins)
+    asked = SelfQuestions(str(config_file), given.anycast.query if given else (), origins)
     for origin, file in wanted:
         result = _load(origin, file, limits)
         findings += result.findings
@@ -100,7 +104,8 @@ def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, 
         reports.append(ZoneReport(origin, str(file), result.records, serial))
         if result.zone:
             cuts.note(result.zone)
-    return Report(tuple(reports), (*findings, *cuts.compare()))
+            asked.note(result.zone)
+    return Report(tuple(reports), (*findings, *cuts.compare(), *asked.findings))
 
 
 class _Cuts:
@@ -132,14 +137,14 @@ class _Cuts:
 
 def _from_config(
     config_file: Path | None, wanted: list[tuple[str, Path]], findings: list[Finding]
-) -> Limits:
-    """Add the zones and problems of the configuration; return its limits."""
+) -> config.Config | None:
+    """Add the zones and problems of the configuration; return it if it can be used."""
     found, zones, problems = config.examine(config_file)
     for problem in problems:
         file, line = problem.file or str(config_file), problem.line
         findings.append(Finding(file, line, Severity.ERROR, problem.sentence, "config"))
     wanted += [(origin, short(path)) for origin, path in zones.items()]
-    return Limits(**msgspec.structs.asdict(found.zones.limits)) if found else Limits()
+    return found
 
 
 def _from_names(files: Iterable[Path], findings: list[Finding]) -> list[tuple[str, Path]]:

@@ -10,6 +10,7 @@ import click
 
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
+from dnsd.cli.tables import table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +34,8 @@ def status(config_file: Path | None, as_json: bool) -> None:
     console = Console(highlight=False)
     for line in _head(found):
         console.print(line, markup=False)
-    for table in (_workers(found["workers"]), _zones(found["zones"]), _counters(found["counters"])):
-        console.print(table)
+    for part in (_workers(found["workers"]), _zones(found["zones"]), _counters(found["counters"])):
+        console.print(part)
 
 
 def _head(found: dict[str, Any]) -> list[str]:
@@ -48,10 +49,10 @@ def _head(found: dict[str, Any]) -> list[str]:
 
 
 def _workers(workers: list[dict[str, Any]]) -> Table:
-    table = _table("worker", "pid", "heartbeat", "lag", "generation", "tcp")
+    shown = table("worker", "pid", "heartbeat", "lag", "generation", "tcp")
     for worker in workers:
         age = worker["heartbeat_age"]
-        table.add_row(
+        shown.add_row(
             str(worker["index"]),
             str(worker["pid"] or "-"),
             "none" if age is None else f"{age * 1000:.0f} ms ago",
@@ -59,15 +60,15 @@ def _workers(workers: list[dict[str, Any]]) -> Table:
             str(worker["generation"]),
             str(worker["tcp_open"]),
         )
-    return table
+    return shown
 
 
 def _zones(zones: list[dict[str, Any]]) -> Table:
     from rich.text import Text
 
-    table = _table("zone", "serial", "records", "state", "since", "error")
+    shown = table("zone", "serial", "records", "state", "since", "error")
     for zone in zones:
-        table.add_row(
+        shown.add_row(
             Text(zone["zone"]),
             "-" if zone["serial"] is None else str(zone["serial"]),
             str(zone["records"]),
@@ -75,24 +76,15 @@ def _zones(zones: list[dict[str, Any]]) -> Table:
             f"{duration(max(0.0, time.time() - zone['since']))} ago",
             Text(zone["error"] or ""),
         )
-    return table
+    return shown
 
 
 def _counters(counters: dict[str, int]) -> Table:
-    table = _table("counter", "total")
+    shown = table("counter", "total")
     for name, value in counters.items():
         if value:
-            table.add_row(name, f"{value:,}")
-    return table
-
-
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+            shown.add_row(name, f"{value:,}")
+    return shown
 
 
 def duration(seconds: float) -> str:

@@ -63,6 +63,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: Annotated[str, Origin()]
     type: Annotated[str, Text(16, "it is the name of a type, such as A")] = "SOA"
     expect: Annotated[tuple[str, ...], Texts()] = ()
+    line: int = 0
+    """Where in the configuration file it stands."""
 
 
 class Bird(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -203,3 +203,40 @@ def test_parent_and_child_that_do_not() -> None:
         "1 warning in 2 zones with 11 records\n"
     )
     assert result.exit_code == 0
+
+
+# -- the self-check ---------------------------------------------------------------------------
+
+
+def questions(*pairs: str) -> str:
+    return "".join(f"[[anycast.query]]\n{pair}\n" for pair in pairs)
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ('name = "example.com"', ""),
+        ('name = "ns.example.com"\ntype = "A"\nexpect = ["192.0.2.1"]', ""),
+        (
+            'name = "ns.example.com"\ntype = "A"\nexpect = ["192.0.2.99"]',
+            "ns.example.com A is answered with 192.0.2.1, which is not what it expects",
+        ),
+        ('name = "no.example.com"', "no.example.com SOA is answered with NXDOMAIN"),
+        ('name = "example.net"', "example.net SOA is asked for, but no zone here has it"),
+    ],
+)
+def test_a_self_check_that_cannot_be_met_is_a_warning(keys: str, fault: str) -> None:
+    Path("example.com.zone").write_text(GOOD)
+    Path("dnsd.toml").write_text(f'[zones]\ndirectory = "."\n{questions(keys)}')
+    result = check("--config", "dnsd.toml")
+    lines = [line for line in result.stdout.splitlines() if "[self-check]" in line]
+    assert result.exit_code == 0
+    told = f"dnsd.toml:3: warning: [[anycast.query]] {fault}: the node would never be seen as well"
+    assert lines == [f"{told} [self-check]"] * bool(fault)
+
+
+def test_a_self_check_that_nobody_can_ask_is_an_error() -> None:
+    Path("dnsd.toml").write_text(questions('name = "x"\ntype = "A"\nexpect = ["nonsense"]'))
+    result = check("--config", "dnsd.toml")
+    assert result.exit_code == 1
+    assert "dnsd.toml:1: error: [[anycast.query]]" in result.stdout

@@ -1,0 +1,96 @@
+"""``dnsd drain``, ``undrain``, ``withdraw`` and ``announce``: what operators order of a node."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dnsd.cli.admin import ask, socket_path
+from dnsd.cli.anycast import show
+from dnsd.cli.options import config_option, json_option
+from dnsd.config.units import parse_duration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATIENCE_S = 20.0
+"""An order is answered when BIRD has carried it out, or could not for some seconds."""
+
+
+def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+for_option = click.option(
+    "--for",
+    "seconds",
+    callback=_seconds,
+    metavar="TIME",
+    help='How long, such as "1h30m"; without it, until it is taken back.',
+)
+reason_option = click.option(
+    "--reason", default="", metavar="TEXT", help="Why; everybody who looks will see it."
+)
+
+
+@click.group()
+def drain() -> None:
+    """Have clients go elsewhere while this node still answers."""
+
+
+@drain.command("node")
+@config_option
+@json_option
+@for_option
+@reason_option
+def drain_node(config_file: Path | None, as_json: bool, seconds: float | None, reason: str) -> None:
+    """Make routers prefer every other node. It outlives a restart."""
+    _order(config_file, as_json, "drain", {"for": seconds, "reason": reason})
+
+
+@click.group()
+def undrain() -> None:
+    """Take a drain back."""
+
+
+@undrain.command("node")
+@config_option
+@json_option
+def undrain_node(config_file: Path | None, as_json: bool) -> None:
+    """Have this node be preferred as before."""
+    _order(config_file, as_json, "undrain", {})
+
+
+@click.command()
+@config_option
+@json_option
+@for_option
+@reason_option
+def withdraw(config_file: Path | None, as_json: bool, seconds: float | None, reason: str) -> None:
+    """Take the route of this node's VIPs away at once. It outlives a restart."""
+    _order(config_file, as_json, "withdraw", {"for": seconds, "reason": reason})
+
+
+@click.command()
+@config_option
+@json_option
+def announce(config_file: Path | None, as_json: bool) -> None:
+    """Take a withdrawal back, and do not wait for a hold-down to end."""
+    _order(config_file, as_json, "announce", {})
+
+
+def _order(
+    config_file: Path | None, as_json: bool, command: str, arguments: dict[str, Any]
+) -> None:
+    """Order, show what is true then, and fail if it is not what was ordered."""
+    found = ask(socket_path(config_file), command, PATIENCE_S, **arguments)
+    show(found, as_json)
+    if found["problems"]:
+        sys.exit(1)
