@@ -4,6 +4,7 @@
     node_bird(anycast, dialect)      the whole bird.conf of a node
     site_of({name: anycast, ...})    what its nodes' configurations say about a router
     router_bird(site, dialect)       what the router's bird.conf includes
+    router_frr(site)                 the same for FRR
 
 Both ends let through exactly a node's VIPs, so that neither a mistake nor a broken node can
 take anybody else's traffic. All of them raise ConfigError with a sentence for each fault. Knows
@@ -13,6 +14,7 @@ no files: a password is named by the file it lies in, and never read.
 from __future__ import annotations
 
 from dnsd.routerconf.bird import Dialect
+from dnsd.routerconf.frr import router_frr
 from dnsd.routerconf.node import faults, node_bird
 from dnsd.routerconf.router import PASSWORDS, router_bird
 from dnsd.routerconf.site import Session, Site, site_of
@@ -25,5 +27,6 @@ __all__ = [
     "faults",
     "node_bird",
     "router_bird",
+    "router_frr",
     "site_of",
 ]

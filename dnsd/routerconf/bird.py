@@ -1,15 +1,20 @@
-"""What a BIRD on a node and one on a router have in common: sets, sessions, timers.
-
-The timers are short: both ends are neighbours on one link, and every second that one of them
-waits after a restart is a second in which a healthy node gets no queries.
-"""
+"""What a BIRD on a node and one on a router have in common: dialects, sets, sessions."""
 
 from __future__ import annotations
 
-import math
 import textwrap
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from dnsd.routerconf.timers import (
+    CONNECT_DELAY_S,
+    CONNECT_RETRY_S,
+    ERROR_FORGET_S,
+    ERROR_WAIT_S,
+    bfd_interval_ms,
+    hold_time_s,
+    keepalive_time_s,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,12 +23,6 @@ if TYPE_CHECKING:
 
 GRACEFUL_SHUTDOWN = "(65535, 0)"
 """The community of a route that every other one is preferred to (RFC 8326)."""
-
-CONNECT_DELAY_S = 1
-CONNECT_RETRY_S = 3
-ERROR_WAIT_S = (1, 10)
-"""BIRD's default keeps a neighbour that was gone away for 60 to 300 s."""
-ERROR_FORGET_S = 60
 
 
 class Dialect(StrEnum):
@@ -59,13 +58,12 @@ def _authentication(bgp: Bgp, secret: str, dialect: Dialect) -> str:
 
 
 def _timers(bgp: Bgp) -> str:
-    hold = math.ceil(bgp.hold_time)
-    interval = f"{round(bgp.bfd_interval * 1000)} ms"
+    interval = f"{bfd_interval_ms(bgp)} ms"
     return textwrap.dedent(f"""\
         direct;
         ttl security on;
-        hold time {hold};
-        keepalive time {max(1, hold // 3)};
+        hold time {hold_time_s(bgp)};
+        keepalive time {keepalive_time_s(bgp)};
         connect delay time {CONNECT_DELAY_S};
         connect retry time {CONNECT_RETRY_S};
         error wait time {ERROR_WAIT_S[0]}, {ERROR_WAIT_S[1]};

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 PASSWORDS = Path("/etc/bird/dnsd-passwords.conf")
 """Where the router has its nodes' passwords, unless told otherwise."""
 
-ROOM_FOR_REFUSED = 100
-"""Routes that a node may offer in vain before its session is restarted: room to see what they
-are, but none for a full table."""
-
 
 def router_bird(site: Site, dialect: Dialect = Dialect.BIRD2, passwords: Path = PASSWORDS) -> str:
     """Return the part of the router's configuration that is about its nodes."""
@@ -62,7 +58,7 @@ protocol bfd dnsd_bfd {{
 
 
 def _passwords(site: Site, passwords: Path) -> str:
-    protected = [one.node for one in site.sessions if one.bgp.password_file is not None]
+    protected = [one.node for one in site.sessions if one.protected]
     if not protected:
         return ""
     lines = "\n".join(f'#   define {_password(node)} = "...";' for node in dict.fromkeys(protected))
@@ -111,7 +107,7 @@ def _session(session: Session, asn: int, dialect: Dialect) -> str:
             "import keep filtered on;\n"
             f"import filter {_import(session)};\n"
             f"import limit {len(session.vips)} action restart;\n"
-            f"receive limit {len(session.vips) + ROOM_FOR_REFUSED} action restart;"
+            f"receive limit {session.offered} action restart;"
         )
     options = session_options(session.bgp, _password(session.node), dialect)
     return f"""\

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from dnsd.config.anycast import Anycast, Bgp, Neighbor
 
+ROOM_FOR_REFUSED = 100
+"""Routes that a node may offer in vain before its session is restarted: room to see what they
+are, but none for a full table."""
+
 _NOT_IN_A_SYMBOL = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -41,6 +45,16 @@ class Session(NamedTuple):
     def family(self) -> Family:
         """The family it is spoken over, and whose routes it carries."""
         return family_of(self.address)
+
+    @property
+    def offered(self) -> int:
+        """How many routes the node may offer, most of them in vain."""
+        return len(self.vips) + ROOM_FOR_REFUSED
+
+    @property
+    def protected(self) -> bool:
+        """Whether the session has a password."""
+        return self.bgp.password_file is not None
 
 
 class Site(NamedTuple):
