@@ -1,0 +1,185 @@
+"""BIRD, asked and told from the event loop.
+
+All commands go through one client in one thread, one after the other, each call with a time
+of its own. Whatever BIRD does, a call ends in that time, with a value or with a BirdError that
+is one sentence. Knows the commands; how they get to BIRD is :mod:`birdcl`, what comes back
+:mod:`replies`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from dnsd.control.anycast import replies
+from dnsd.control.anycast.birdcl import Client
+from dnsd.control.anycast.replies import Protocol, Reply, Route, Session, Status
+from dnsd.errors import BirdError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from dnsd.config import anycast
+
+    _T = TypeVar("_T")
+
+__all__ = ["Bird", "Protocol", "Route", "Session", "Status"]
+
+TRIES = 3
+"""How often to ask for routes when a reconfiguration breaks off the reply."""
+
+_SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_QUOTABLE = re.compile(r"[A-Za-z0-9_.:-]+")
+
+
+class Bird:
+    """The BIRD behind a control socket; every method may raise BirdError."""
+
+    def __init__(self, config: anycast.Bird) -> None:
+        self._timeout = config.timeout
+        self._ctl = config.ctl
+        self._client = Client(config.client, config.ctl)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bird")
+        self._configuring: Future[None] | None = None
+        """A ``configure`` that has not begun yet, so that it will do for all who want one."""
+        self._closed = False
+
+    async def status(self) -> Status:
+        """Return the version, and since when BIRD runs with its configuration."""
+        return await self._run(
+            lambda deadline: replies.read_status(self._client.ask("show status", deadline))
+        )
+
+    async def protocol(self, name: str) -> Protocol:
+        """Return the protocol ``name``."""
+        return await self._run(lambda deadline: self._protocol(name, deadline))
+
+    async def sessions(self) -> tuple[Session, ...]:
+        """Return the BGP sessions, each with the BFD session beside it."""
+        return await self._run(self._sessions)
+
+    async def exported(self, session: str) -> tuple[Route, ...]:
+        """Return the routes as the neighbor of ``session`` gets them; none if it is down."""
+        return await self._run(lambda deadline: self._exported(session, deadline))
+
+    async def routes_for(self, vip: str) -> tuple[Route, ...]:
+        """Return every route to exactly this address that is in any table."""
+        prefix = f"{vip}/{128 if ':' in vip else 32}"
+        command = f"show route table all {prefix} all"
+        return await self._run(
+            lambda deadline: replies.read_routes(self._routes(command, deadline))
+        )
+
+    async def enable(self, name: str) -> None:
+        """Enable the protocol ``name``, if it is not."""
+        await self._run(lambda deadline: self._switch("enable", name, deadline))
+
+    async def disable(self, name: str) -> None:
+        """Disable the protocol ``name``, if it is not; a ``configure`` enables it again."""
+        await self._run(lambda deadline: self._switch("disable", name, deadline))
+
+    async def configure(self) -> None:
+        """Have BIRD read its configuration again, as it is now, unless it is wrong.
+
+        BIRD may take some time after that to make it true.
+        """
+        waiting = self._configuring
+        if waiting is None or waiting.done():
+            waiting = self._configuring = self._submit(self._configure)
+        await _result(waiting)
+
+    async def close(self) -> None:
+        """End the client; every call fails from now on."""
+        if self._closed:
+            return
+        self._closed = True
+        self._client.interrupt()
+        ended = self._thread.submit(self._client.hang_up)
+        self._thread.shutdown(wait=False)
+        await _result(ended)
+
+    # -- from the loop to the thread ------------------------------------------------------------
+
+    async def _run(self, job: Callable[[float], _T]) -> _T:
+        return await _result(self._submit(job))
+
+    def _submit(self, job: Callable[[float], _T]) -> Future[_T]:
+        """Have the thread do ``job`` by its deadline, which is told to it."""
+        self._refuse_if_closed()
+        return self._thread.submit(self._do, job, time.monotonic() + self._timeout)
+
+    def _do(self, job: Callable[[float], _T], deadline: float) -> _T:
+        self._refuse_if_closed()
+        if time.monotonic() > deadline:
+            raise BirdError(
+                f"BIRD at {self._ctl} could not be asked in time, as it has not answered "
+                "what it was asked before: is it stopped, or overloaded?"
+            )
+        return job(deadline)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise BirdError(f"BIRD at {self._ctl} is not asked any more: dnsd is stopping")
+
+    # -- in the thread ----------------------------------------------------------------------------
+
+    def _protocol(self, name: str, deadline: float) -> Protocol:
+        reply = self._client.ask(f'show protocols "{_symbol(name)}"', deadline)
+        found = replies.read_protocols(reply)
+        if len(found) != 1:
+            raise reply.garbled(f"{len(found)} protocols")
+        return found[0]
+
+    def _sessions(self, deadline: float) -> tuple[Session, ...]:
+        reply = self._client.ask("show protocols all", deadline)
+        bfd: dict[str, str] = {}
+        for protocol in replies.read_protocols(reply):
+            if protocol.kind == "BFD":
+                command = f"show bfd sessions {_quoted(protocol.name)}"
+                bfd |= replies.read_bfd(self._client.ask(command, deadline))
+        return replies.read_sessions(reply, bfd)
+
+    def _exported(self, session: str, deadline: float) -> tuple[Route, ...]:
+        reply = self._routes(f"show route export {_quoted(session)} all", deadline)
+        if reply.refusal is not None and not reply.no_routes:
+            self._protocol(session, deadline)  # an unknown protocol is but a syntax error here
+        return replies.read_routes(reply)
+
+    def _routes(self, command: str, deadline: float) -> Reply:
+        for _ in range(TRIES):
+            reply = self._client.ask(command, deadline)
+            if reply.refusal is None or reply.refusal.code != replies.INTERRUPTED:
+                break
+        return reply
+
+    def _switch(self, verb: str, name: str, deadline: float) -> None:
+        reply = self._client.ask(f'{verb} "{_symbol(name)}"', deadline)
+        reply.expect(replies.ENABLED if verb == "enable" else replies.DISABLED)
+
+    def _configure(self, deadline: float) -> None:
+        # What changes from now on is for the next one.
+        self._configuring = None
+        check = self._client.ask("configure check", deadline)
+        check.expect(replies.CONFIGURATION_OK)
+        self._client.ask("configure", deadline).expect(replies.RECONFIGURED)
+
+
+async def _result(future: Future[_T]) -> _T:
+    """Wait for ``future``; whoever is cancelled leaves it to the others who wait."""
+    return await asyncio.shield(asyncio.wrap_future(future))
+
+
+def _symbol(name: str) -> str:
+    """Return ``name`` if BIRD takes it for itself in a pattern, too."""
+    if not _QUOTABLE.fullmatch(name):
+        raise BirdError(f"{name!r} cannot be the name of a protocol of BIRD")
+    return name
+
+
+def _quoted(name: str) -> str:
+    """Return ``name`` as BIRD's configuration language writes it."""
+    return name if _SYMBOL.fullmatch(name) else f"'{_symbol(name)}'"

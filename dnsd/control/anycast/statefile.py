@@ -1,0 +1,77 @@
+"""The file that BIRD includes to learn whether the node is drained.
+
+It survives a restart of BIRD and a ``configure`` of anybody's, which a command to BIRD
+does not. Knows its content and how to replace it; who tells BIRD is :mod:`bird`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from dnsd.errors import BirdError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODE = 0o644
+"""BIRD reads it as a user of its own, and nothing in it is secret."""
+
+_DRAIN = re.compile(r"^\s*define\s+DNSD_DRAIN\s*=\s*(true|false)\s*;", re.MULTILINE)
+
+
+def write_state(path: Path, drain: bool) -> bool:
+    """Make ``path`` say ``drain``; return whether it said anything else before.
+
+    BIRD sees the old content or the new one, also after a power cut. BirdError if the file
+    cannot be written.
+    """
+    text = _content(drain)
+    if _text(path) == text:
+        return False
+    # A name that begins with a dot is in no `include "*.conf"`.
+    new = path.with_name(f".{path.name}.new")
+    try:
+        _write(new, text)
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink()
+        raise BirdError(
+            f"{path}: cannot be written ({error.strerror}): BIRD is to include it, so its "
+            f"directory must exist and be writable for dnsd; see [anycast.bird] state_file"
+        ) from None
+    return True
+
+
+def read_state(path: Path) -> bool | None:
+    """Return whether ``path`` says that the node is drained; None if it says nothing."""
+    found = _DRAIN.search(_text(path))
+    return found.group(1) == "true" if found else None
+
+
+def _content(drain: bool) -> str:
+    return (
+        "# Written by dnsd, which overwrites it: whether this node is drained.\n"
+        "# BIRD includes it, and reads it again when dnsd tells it to.\n"
+        f"define DNSD_DRAIN = {'true' if drain else 'false'};\n"
+    )
+
+
+def _text(path: Path) -> str:
+    """Return what is in ``path``; "" if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _write(path: Path, text: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, MODE), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), MODE)  # whatever the umask
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
