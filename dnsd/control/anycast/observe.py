@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dnsd.announce.health import Observation, WorkerView
+from dnsd.control.silence import Silence
 from dnsd.control.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.counters import INDEX
@@ -42,8 +43,8 @@ _AFTER_OVERLOAD_S = 1.0
 class Observer:
     """Looks at the node; :meth:`run` tries the disk meanwhile.
 
-    ``rows`` returns the table of zones. Times are monotonic seconds of ``clock``, but the
-    table's, which are POSIX seconds of ``wall``.
+    ``rows`` returns the table of zones. Times are monotonic seconds, but for those of the
+    table, which are POSIX seconds as ``wall`` gives them.
     """
 
     def __init__(
@@ -53,14 +54,12 @@ class Observer:
         directory: Path,
         rows: Callable[[], Iterable[Row]],
         *,
-        clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         workers = range(vector.workers)
         self._control = vector.control
-        self._clock = clock
-        self._silences = [
-            _Silence(vector.worker(index), config.heartbeat_miss / 2) for index in workers
+        self._workers = [
+            _Worker(vector.worker(index), config.heartbeat_miss / 4) for index in workers
         ]
         self._overloads = [
             _Overload(vector.counters(index), config.check.timeout + _AFTER_OVERLOAD_S)
@@ -69,14 +68,13 @@ class Observer:
         self._staleness = _Staleness(rows, wall)
         self._disk = Disk(directory)
 
-    def look(self, checks: tuple[CheckResult, ...]) -> Observation:
-        """Return what is to be seen now, together with the results of ``checks``."""
-        now = self._clock()
+    def look(self, now: float, checks: tuple[CheckResult, ...]) -> Observation:
+        """Return what is to be seen at ``now``, together with the results of ``checks``."""
         overloads = [overload.look(now) for overload in self._overloads]
         return Observation(
             now=now,
             checks=checks,
-            workers=tuple(silence.look(index, now) for index, silence in enumerate(self._silences)),
+            workers=tuple(worker.look(index, now) for index, worker in enumerate(self._workers)),
             # Not from the table: a new control process must fill that first.
             zones=self._control[ControlCells.ZONES],
             broken=self._control[ControlCells.BROKEN],
@@ -90,36 +88,21 @@ class Observer:
         await self._disk.run()
 
 
-class _Silence:
-    """Measures the silence of one worker.
+class _Worker:
+    """Sees how one worker is; the longest pause of the watcher that counts is ``tick``."""
 
-    Only while somebody looks: of the time between two looks no more than ``longest_step``
-    seconds count. After a pause of the whole machine nobody has been silent.
-    """
-
-    def __init__(self, cells: memoryview, longest_step: float) -> None:
+    def __init__(self, cells: memoryview, tick: float) -> None:
         self._cells = cells
-        self._longest_step = longest_step
-        self._beat = 0
-        self._looked = 0.0
-        self._silent = 0.0
+        self._silence = Silence(tick)
 
     def look(self, number: int, now: float) -> WorkerView:
         """Return how worker ``number`` is at ``now``."""
-        step = min(now - self._looked, self._longest_step)
-        self._looked = now
-        beat = self._cells[WorkerCells.HEARTBEAT]
-        if beat != self._beat:
-            self._beat, self._silent = beat, 0.0
-        else:
-            self._silent += step
+        cells = self._cells
         return WorkerView(
             number,
-            serving=bool(
-                self._cells[WorkerCells.LISTENING] and self._cells[WorkerCells.GENERATION]
-            ),
-            silent=self._silent,
-            lag=self._cells[WorkerCells.LAG] / 1e9,
+            serving=bool(cells[WorkerCells.LISTENING] and cells[WorkerCells.GENERATION]),
+            silent=self._silence.look(now, cells[WorkerCells.HEARTBEAT]),
+            lag=cells[WorkerCells.LAG] / 1e9,
         )
 
 
