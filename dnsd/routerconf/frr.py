@@ -39,9 +39,9 @@ def router_frr(site: Site) -> str:
 
 def _head(site: Site) -> list[str]:
     return [
-        '! FRR on the router of a site, written by "dnsd bird-config router --frr". It belongs into',
-        "! frr.conf, in place of what was written before; frr-reload (systemctl reload frr) adds what",
-        "! is new and removes what is gone. The daemons bgpd and bfdd must be on.",
+        '! FRR on the router of a site, written by "dnsd bird-config router --frr". It goes into',
+        "! frr.conf, in place of what was written before; frr-reload (systemctl reload frr) adds",
+        "! what is new and removes what is gone. The daemons bgpd and bfdd must be on.",
         "!",
         "! To spread the queries over all nodes with the same VIP, the router itself needs",
         "! net.ipv4.fib_multipath_hash_policy = 1, net.ipv6.fib_multipath_hash_policy = 1, and",
