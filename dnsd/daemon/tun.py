@@ -214,11 +214,15 @@ def _exists(name: str) -> bool:
 def _holder(name: str) -> str:
     """Return who holds the tun ``name``, as far as this process may see."""
     line = f"iff:\t{name}\n"
+    here = Path("/proc/thread-self/ns/net").readlink()
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
         try:
-            if any(line in entry.read_text() for entry in (process / "fdinfo").iterdir()):
+            # Other network namespaces may have an interface of the same name.
+            if (process / "ns/net").readlink() == here and any(
+                line in entry.read_text() for entry in (process / "fdinfo").iterdir()
+            ):
                 return f"pid {process.name}"
         except OSError:
             continue

@@ -217,10 +217,12 @@ def test_tun_waits_for_a_dying_predecessor(space: Space) -> None:
         assert len(pauses) == 1
 
 
-def test_tun_held_by_another_process_is_refused(space: Space) -> None:
-    with space.python(HOLD) as holder:
+def test_tun_held_by_another_process_is_refused(space: Space, other: Space) -> None:
+    with other.python(HOLD) as stranger, space.python(HOLD) as holder:
         assert holder.stdout
+        assert stranger.stdout
         holder.stdout.readline()
+        stranger.stdout.readline()
         pauses: list[float] = []
         with pytest.raises(VipError, match=rf"another process holds .*\(pid {holder.pid}\)"):
             space(Tun, NAME, pauses.append)
@@ -348,6 +350,13 @@ def test_vip_establish_makes_no_route_but_the_local_ones(space: Space) -> None:
         assert V6 not in shown
 
 
+@pytest.mark.usefixtures("held")
+def test_vip_establish_asks_for_no_duplicate_address_detection(space: Space) -> None:
+    ask(space, Vips.establish)
+    shown = space.run("ip", "-6", "address", "show", "dev", NAME, "scope", "global").stdout
+    assert f"{V6}/128 scope global nodad noprefixroute" in shown
+
+
 def test_vip_establish_leaves_an_ordinary_interface_alone(space: Space) -> None:
     space.ip(f"link add {NAME} type bridge", f"address add 198.51.100.1/24 dev {NAME}")
     with pytest.raises(VipError, match=f"{NAME} is not the tun"):
@@ -440,12 +449,25 @@ def test_vip_conflict_with_another_node_until_it_ignores_arp(space: Space, other
 def test_vip_neighbours_are_asked_only_where_there_are_any(space: Space, other: Space) -> None:
     space.join(other, "up0", "server")
     other.ip(f"address add {V4}/24 dev server")
+    assert link(space, "up0").segment
     space.ip("link set up0 down")
+    assert not link(space, "up0").segment
     assert ask(space, Vips.conflicts) == ()
     space.ip("link add br0 type bridge", "link set br0 up", "link set up0 master br0 up")
     until(lambda: link(space, "br0").carrier, "the bridge forwards")
     (sentence,) = ask(space, Vips.conflicts)
     assert "on br0" in sentence
+    assert [one.name for one in space(netlink.links) if one.segment] == ["br0"]
+
+
+def test_vip_no_conflict_with_a_router_that_answers_arp_for_others(
+    space: Space, other: Space
+) -> None:
+    space.join(other, "up0", "router")
+    other.ip("link add to type bridge", "link set to up", f"route add {V4}/32 dev to")
+    other(Path("/proc/sys/net/ipv4/conf/router/proxy_arp").write_text, "1")
+    other(Path("/proc/sys/net/ipv4/ip_forward").write_text, "1")
+    assert ask(space, Vips.conflicts) == ()
 
 
 # -- advice -----------------------------------------------------------------------------------
