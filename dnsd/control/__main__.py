@@ -12,6 +12,7 @@ import msgspec
 
 from dnsd.control import log, spec
 from dnsd.control.admin import AdminServer
+from dnsd.control.anycast.commands import commands as anycast_commands
 from dnsd.control.node import Node
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
@@ -38,7 +39,11 @@ def main() -> int:
 async def _run(control_spec: ControlSpec) -> None:
     vector = StateVector(control_spec.state_fd, control_spec.workers)
     node = Node(control_spec, vector)
-    commands = {"status": node.command_status, "reload": node.command_reload}
+    commands = {
+        "status": node.command_status,
+        "reload": node.command_reload,
+        **anycast_commands(node.plane),
+    }
     admin = AdminServer(control_spec.config.server.admin_socket, commands)
 
     def stop() -> None:

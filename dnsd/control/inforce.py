@@ -1,6 +1,7 @@
 """The configuration in force: read again on a reload, kept for a control that is restarted.
 
-What cannot change while the node runs (``[server]``) stays what the master has read.
+What cannot change while the node runs (``[server]``, ``[anycast]``) stays what the master has
+read.
 """
 
 from __future__ import annotations
@@ -40,15 +41,20 @@ class InForce:
             temporary.replace(self._kept)
 
     def reread(self) -> tuple[str, ...]:
-        """Read the file again; return the keys of ``[server]`` that want a restart.
+        """Read the file again; return the keys that want a restart, with their tables.
 
         ConfigError if it can't be used: then what was in force is in force.
         """
         fresh = resolve(self.config.path, self._options)
-        changed = _differing(self.config.server, fresh.server)
-        self.config = msgspec.structs.replace(fresh, server=self.config.server)
+        lasting = {"server": self.config.server, "anycast": self.config.anycast}
+        changed = [
+            f"[{table}] {key}"
+            for table, old in lasting.items()
+            for key in _differing(old, getattr(fresh, table))
+        ]
+        self.config = msgspec.structs.replace(fresh, **lasting)
         self.keep()
-        return changed
+        return tuple(changed)
 
 
 def _differing(old: msgspec.Struct, new: msgspec.Struct) -> tuple[str, ...]:

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from dnsd.control.anycast.plane import Plane
     from dnsd.control.build import BuildResult
     from dnsd.control.images import Job
     from dnsd.control.spec import ControlSpec
+    from dnsd.control.table import Row
     from dnsd.image.state import StateVector
 
     NotedBuild = Callable[[Sequence[Job], Callable[[int], None]], Awaitable[list[BuildResult]]]
@@ -77,11 +79,16 @@ class Node:
         self._requests: list[Request] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
+        self.plane: Plane | None = None
+        if spec.doorbell is not None:
+            self.plane = _plane(spec, vector, self._reloader.rows.values)
 
     async def run(self) -> None:
         """Load all zones, publish them, and keep them fresh for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat())
+            if self.plane is not None:
+                group.create_task(self.plane.run())
             await self._first_load()
             group.create_task(self._serve_requests())
             group.create_task(self._watch_files())
@@ -184,9 +191,7 @@ class Node:
         config = self._force.config
         self._reloader.config = config
         self._watch.settle = config.zones.settle
-        return tuple(
-            f"[server] {key} has changed: restart dnsd for it to take effect" for key in changed
-        )
+        return tuple(f"{key} has changed: restart dnsd for it to take effect" for key in changed)
 
     async def _late_workers(self) -> list[int]:
         """Wait until what is published is served; return the workers that do not get there."""
@@ -216,6 +221,14 @@ class Node:
             self._set(ControlCells.HEARTBEAT, time.monotonic_ns())
             self._publisher.sweep()
             await asyncio.sleep(self._spec.config.server.heartbeat)
+
+
+def _plane(spec: ControlSpec, vector: StateVector, rows: Callable[[], Iterable[Row]]) -> Plane:
+    """Return the anycast plane; only a node that has one loads pyroute2 and pexpect."""
+    from dnsd.control.anycast.plane import Plane
+
+    assert spec.doorbell is not None
+    return Plane(spec.config, vector, spec.doorbell, rows)
 
 
 def _tell(report: ReloadReport) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from dnsd.control.silence import Silence
 from dnsd.daemon.children import is_serving
-from dnsd.daemon.pulse import Silence
 from dnsd.image.state import ControlCells, MasterCells, WorkerCells
 
 if TYPE_CHECKING:

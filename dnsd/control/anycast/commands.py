@@ -1,0 +1,148 @@
+"""The admin commands of the anycast plane: what operators ask of it, and order.
+
+Other programs read the answers too: keys are only ever added.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dnsd.announce.orders import Order, Orders
+from dnsd.errors import AdminError, StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dnsd.control.admin import Command
+    from dnsd.control.anycast.plane import Plane, View
+
+SETTLE_S = 6.0
+"""How long an order may take to be carried out before it is answered."""
+
+LONGEST_REASON = 500
+
+
+def commands(plane: Plane | None) -> dict[str, Command]:
+    """Return the commands by name; without a plane they say why there is nothing to do."""
+    if plane is None:
+        return dict.fromkeys(("anycast", "drain", "undrain", "withdraw", "announce"), _refuse)
+    desk = _Desk(plane)
+    return {
+        "anycast": desk.show,
+        "drain": desk.drain,
+        "undrain": desk.undrain,
+        "withdraw": desk.withdraw,
+        "announce": desk.announce,
+    }
+
+
+async def _refuse(_request: Mapping[str, Any]) -> object:
+    raise AdminError(
+        "this node announces nothing: anycast is not enabled in its configuration ([anycast])"
+    )
+
+
+class _Desk:
+    """Takes orders; each answer is what is true after it."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+
+    async def show(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        return report(self._plane, self._plane.view())
+
+    async def drain(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._put(drain=_order(request))
+
+    async def undrain(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._put(drain=None)
+
+    async def withdraw(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._put(withdraw=_order(request))
+
+    async def announce(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        self._plane.forgive()
+        return await self._put(withdraw=None)
+
+    async def _put(self, **changes: Order | None) -> dict[str, Any]:
+        book = self._plane.orders
+        orders = msgspec.structs.replace(book.at(time.time()), **changes)
+        try:
+            book.set(orders)
+        except StateError as error:
+            raise AdminError(str(error)) from error
+        return report(self._plane, await self._plane.settled(SETTLE_S))
+
+
+def _order(request: Mapping[str, Any]) -> Order:
+    """Return the order that ``request`` gives; AdminError if it is none."""
+    seconds, reason = request.get("for"), request.get("reason", "")
+    if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
+        raise AdminError(f'"reason" must be a text of at most {LONGEST_REASON} characters')
+    if seconds is not None and (not isinstance(seconds, int | float) or seconds <= 0):
+        raise AdminError('"for" must be a number of seconds')
+    now = time.time()
+    return Order(since=now, until=None if seconds is None else now + seconds, reason=reason)
+
+
+def report(plane: Plane, view: View) -> dict[str, Any]:
+    """Return ``view`` as plain values; durations in seconds, times as POSIX seconds."""
+    wall, now = time.time(), time.monotonic()
+    orders: Orders = plane.orders.at(wall)
+    return {
+        "state": view.state,
+        "since": wall - (now - view.since),
+        "why": view.why,
+        "held_down": view.held,
+        "health": None if view.verdict is None else view.verdict.level.name.lower(),
+        "reasons": () if view.verdict is None else view.verdict.reasons,
+        "orders": msgspec.to_builtins(orders),
+        "interface": plane.config.interface,
+        "vips": [_vip(vip, view) for vip in plane.config.vips],
+        "bird": _bird(view),
+        "problems": [*filter(None, (view.obstacle, view.bird.error)), *view.bird.problems],
+        "advice": view.advice,
+    }
+
+
+def _vip(vip: str, view: View) -> dict[str, Any]:
+    survey, bird = view.survey, view.bird
+    return {
+        "vip": vip,
+        "wanted": _wanted(view),
+        "address": survey is not None and vip in survey.addresses,
+        "elsewhere": None if survey is None else survey.elsewhere.get(vip),
+        "carrier": view.carrier,
+        "in_bird": bird.protocol or None,
+        "exported_to": [one.name for one in bird.sessions if vip in one.exported],
+        "drained_to": [one.name for one in bird.sessions if vip in one.drained],
+        "others": [protocol for other, protocol in bird.others if other == vip],
+    }
+
+
+def _wanted(view: View) -> str:
+    if not view.wanted.carrier:
+        return "withdrawn"
+    return "drained" if view.wanted.drain else "announced"
+
+
+def _bird(view: View) -> dict[str, Any]:
+    bird = view.bird
+    return {
+        "error": bird.error or None,
+        "version": bird.version or None,
+        "booted": bird.booted or None,
+        "sessions": [
+            {
+                "name": one.name,
+                "established": one.established,
+                "neighbor": one.neighbor,
+                "bfd": one.bfd,
+                "info": one.info,
+            }
+            for one in bird.sessions
+        ],
+    }

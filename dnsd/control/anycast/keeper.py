@@ -1,0 +1,198 @@
+"""Keeps BIRD as it should be: the mark of a drain, the protocol of the VIPs, what is exported.
+
+It compares, repairs and reports; no fault of BIRD's ever gets further than its report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.control.anycast.statefile import write_state
+from dnsd.errors import BirdError
+
+if TYPE_CHECKING:
+    from dnsd.announce.announcer import Wanted
+    from dnsd.config import Anycast
+    from dnsd.control.anycast.bird import Bird, Route, Session
+
+GRACEFUL_SHUTDOWN = (65535, 0)
+"""The community that makes routers prefer every other route (RFC 8326)."""
+
+SETTLE_S = 1.0
+SETTLE_POLL_S = 0.02
+"""How long, and how often, to look whether BIRD has done what a change asks of it."""
+
+
+class SessionView(NamedTuple):
+    """A BGP session: which VIPs its router gets, and which of them marked as drained."""
+
+    name: str
+    established: bool
+    neighbor: str
+    bfd: str | None
+    info: str
+    exported: tuple[str, ...]
+    drained: tuple[str, ...]
+
+
+class BirdView(NamedTuple):
+    """What was seen of BIRD; ``error`` instead of all the rest if it could not be asked.
+
+    ``others`` are routes to the VIPs that do not come from this node: (VIP, protocol).
+    ``wanted`` is what it was compared with, ``problems`` in what it still differs.
+    """
+
+    error: str = ""
+    version: str = ""
+    booted: str = ""
+    protocol: str = ""
+    sessions: tuple[SessionView, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
+    wanted: Wanted | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def well(self) -> bool:
+        """Return whether BIRD does what is wanted of it."""
+        return not self.error and not self.problems
+
+
+class Keeper:
+    """Brings BIRD to what is wanted, and looks whether it is there."""
+
+    def __init__(self, config: Anycast, bird: Bird) -> None:
+        self._config = config
+        self._bird = bird
+        self._pending = False
+        """Whether the state file says something that BIRD has not read yet."""
+
+    async def turn(self, wanted: Wanted) -> BirdView:
+        """Repair what differs from ``wanted``; return what is seen then."""
+        try:
+            changed = await self._repair(wanted)
+            view = await self._look(wanted)
+            if changed:
+                view = await self._settled(wanted, view)
+        except BirdError as error:
+            return BirdView(error=str(error), wanted=wanted)
+        return view
+
+    async def _repair(self, wanted: Wanted) -> bool:
+        """Do what has to be done; return whether there was something to do."""
+        bird, config = self._bird, self._config.bird
+        self._pending |= self.mark(wanted)
+        todo = self._pending
+        if self._pending:
+            await bird.configure()
+            self._pending = False
+        protocol = await bird.protocol(config.protocol)
+        if protocol.disabled and wanted.enabled:
+            await bird.enable(config.protocol)
+        elif not protocol.disabled and not wanted.enabled:
+            await bird.disable(config.protocol)
+        return todo or protocol.disabled == wanted.enabled
+
+    def mark(self, wanted: Wanted) -> bool:
+        """Write the state file; return whether BIRD has to read it again.
+
+        BirdError if it cannot be written.
+        """
+        return write_state(self._config.bird.state_file, wanted.drain)
+
+    async def _settled(self, wanted: Wanted, view: BirdView) -> BirdView:
+        """Look again until BIRD has done it, or has had time enough."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SETTLE_S
+        while not view.well and loop.time() < until:
+            await asyncio.sleep(SETTLE_POLL_S)
+            view = await self._look(wanted)
+        return view
+
+    async def _look(self, wanted: Wanted) -> BirdView:
+        bird, config = self._bird, self._config
+        status = await bird.status()
+        protocol = await bird.protocol(config.bird.protocol)
+        sessions = await self._sessions()
+        others = [
+            (vip, route.protocol)
+            for vip in config.vips
+            for route in await bird.routes_for(vip)
+            if route.protocol != config.bird.protocol
+        ]
+        return BirdView(
+            version=status.version,
+            booted=status.booted,
+            protocol="disabled" if protocol.disabled else protocol.state,
+            sessions=sessions,
+            others=tuple(others),
+            wanted=wanted,
+            problems=tuple(_problems(config.vips, wanted, sessions)),
+        )
+
+    async def _sessions(self) -> tuple[SessionView, ...]:
+        names = self._config.sessions
+        known = {one.name: one for one in await self._bird.sessions()}
+        views = []
+        for name in names or known:
+            session = known.get(name)
+            if session is None:
+                views.append(SessionView(name, False, "", None, "BIRD does not have it", (), ()))
+                continue
+            routes = await self._bird.exported(name) if session.established else ()
+            views.append(_view(session, routes, self._config.vips))
+        return tuple(views)
+
+
+def _view(session: Session, routes: tuple[Route, ...], vips: tuple[str, ...]) -> SessionView:
+    ours = {address: route for route in routes if (address := host(route.prefix)) in vips}
+    marked = (vip for vip, route in ours.items() if GRACEFUL_SHUTDOWN in route.communities)
+    return SessionView(
+        session.name,
+        session.established,
+        session.neighbor,
+        session.bfd,
+        session.info,
+        tuple(ours),
+        tuple(marked),
+    )
+
+
+def host(prefix: str) -> str:
+    """Return the address of a /32 or /128 without its length; "" for any other prefix."""
+    address, _, length = prefix.partition("/")
+    return address if length == ("128" if ":" in address else "32") else ""
+
+
+def _problems(
+    vips: tuple[str, ...], wanted: Wanted, sessions: tuple[SessionView, ...]
+) -> list[str]:
+    """Return in which ways what is exported is not what is wanted, a sentence each."""
+    found = []
+    for one in sessions:
+        if not one.established:
+            state = f": {one.info}" if one.info else ""
+            found.append(f"the BGP session {one.name} is not established{state}")
+            continue
+        for vip in vips:
+            if wanted.carrier and wanted.enabled and vip not in one.exported:
+                if _can_carry(one, vip, sessions):
+                    found.append(f"{vip} is not exported to {one.name}")
+            elif not (wanted.carrier and wanted.enabled) and vip in one.exported:
+                found.append(f"{vip} is still exported to {one.name}")
+            elif vip in one.exported and wanted.drain != (vip in one.drained):
+                how = "without the mark" if wanted.drain else "with the mark"
+                found.append(f"{vip} is exported to {one.name} {how} of a drain")
+    if not sessions:
+        found.append("BIRD has no BGP session")
+    return found
+
+
+def _can_carry(session: SessionView, vip: str, sessions: tuple[SessionView, ...]) -> bool:
+    """Return whether ``session`` is the one to export ``vip``.
+
+    A session is usually for the family of its own addresses; where there is none of a VIP's
+    family, every session is.
+    """
+    families = {":" in one.neighbor for one in sessions}
+    return (":" in vip) not in families or (":" in session.neighbor) == (":" in vip)

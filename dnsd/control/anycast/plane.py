@@ -1,0 +1,286 @@
+"""The anycast plane of a running node: looks, decides, acts, and looks again.
+
+Three loops that never wait for each other: the decisions, from memory and a few times in a
+second's tenth; the addresses, by netlink; BIRD. What is true of the route is the carrier of the
+VIPs' interface, which the master gives and takes at once; BIRD follows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.announce.announcer import Announcer, Situation, State, Wanted
+from dnsd.announce.health import Health
+from dnsd.control import log
+from dnsd.control.anycast.bird import Bird
+from dnsd.control.anycast.keeper import BirdView, Keeper
+from dnsd.control.anycast.observe import Observer
+from dnsd.control.anycast.orderbook import OrderBook
+from dnsd.control.anycast.selfcheck import SelfCheck
+from dnsd.control.anycast.statefile import read_state
+from dnsd.control.anycast.vip import Vips
+from dnsd.errors import VipError
+from dnsd.image.state import ControlCells, MasterCells
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dnsd.announce.health import Verdict
+    from dnsd.config import Config
+    from dnsd.control.anycast.vip import Survey
+    from dnsd.control.table import Row
+    from dnsd.image.state import StateVector
+
+DECIDE_S = 0.05
+"""How often the node decides: as often as workers show that they are alive."""
+LOOK_S = 1.0
+"""How often addresses and BIRD are looked at when nothing has changed."""
+SETTLE_S = 5.0
+"""How long BIRD may take to read the mark of a drain before the node goes on without."""
+
+
+class View(NamedTuple):
+    """What the plane knows; times are monotonic seconds."""
+
+    state: State
+    since: float
+    why: tuple[str, ...]
+    wanted: Wanted
+    carrier: bool
+    held: float
+    verdict: Verdict | None
+    survey: Survey | None
+    obstacle: str
+    advice: tuple[str, ...]
+    bird: BirdView
+
+
+class _Served:
+    """The origins of the zones that are served; worked out once for each generation."""
+
+    def __init__(self, vector: StateVector, rows: Callable[[], Iterable[Row]]) -> None:
+        self._cells = vector.control
+        self._rows = rows
+        self._generation = -1
+        self._origins: frozenset[str] = frozenset()
+
+    def __call__(self) -> frozenset[str]:
+        generation = self._cells[ControlCells.GENERATION]
+        if generation != self._generation:
+            self._generation = generation
+            self._origins = frozenset(row.origin for row in self._rows() if row.served)
+        return self._origins
+
+
+class Plane:
+    """Announces the VIPs of ``config`` while the node answers well.
+
+    ``doorbell`` wakes the master, ``rows`` are the zones and how they are.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        vector: StateVector,
+        doorbell: int,
+        rows: Callable[[], Iterable[Row]],
+    ) -> None:
+        self.config = config.anycast
+        self.orders = OrderBook(config.server.state_directory)
+        self._vector = vector
+        self._doorbell = doorbell
+        self._announcer = Announcer(self.config, self._inherited(), time.monotonic())
+        self._health = Health(self.config)
+        self._selfcheck = SelfCheck(self.config, _Served(vector, rows))
+        directory = config.server.state_directory
+        self._observer = Observer(self.config, vector, directory, rows)
+        self._bird = Bird(self.config.bird)
+        self._keeper = Keeper(self.config, self._bird)
+        self._vips = Vips(self.config.interface, self.config.vips)
+        self._wanted = Wanted(carrier=False, drain=False, enabled=True)
+        self._verdict: Verdict | None = None
+        self._obstacle = "the addresses have not been looked at yet"
+        self._survey: Survey | None = None
+        self._advice: tuple[str, ...] = ()
+        self._bird_view = BirdView(error="BIRD has not been asked yet")
+        self._told_bird = ""
+        self._changed = asyncio.Condition()
+        self._turns = 0
+
+    async def run(self) -> None:
+        """Work for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._selfcheck.run())
+            group.create_task(self._observer.run())
+            group.create_task(self._decide_for_ever())
+            group.create_task(self._keep_addresses())
+            group.create_task(self._keep_bird())
+
+    # -- decisions ----------------------------------------------------------------------------
+
+    async def _decide_for_ever(self) -> None:
+        while True:
+            now = time.monotonic()
+            await self._decide(now)
+            await asyncio.sleep(DECIDE_S)
+
+    async def _decide(self, now: float) -> None:
+        """Decide, and order what follows; the carrier goes at once, and comes when BIRD is set."""
+        before = self._announcer.state
+        verdict = self._health.observe(self._observer.look(now, self._selfcheck.take()))
+        self._verdict = verdict if self._health.settled else None
+        wanted = self._announcer.step(self._situation(now))
+        if self._announcer.state != before:
+            reasons = "; ".join(self._announcer.why) or "the node answers well"
+            log.say(f"anycast: {before} → {self._announcer.state}: {reasons}")
+        if wanted != self._wanted:
+            self._wanted = wanted
+            async with self._changed:
+                self._changed.notify_all()
+        if not wanted.carrier or not wanted.drain or self._is_marked(now):
+            self._order(wanted.carrier)
+        if self._announcer.state == State.STOPPED:
+            self._vector.control[ControlCells.STOPPED] = 1
+            self._ring()
+
+    def _situation(self, now: float) -> Situation:
+        order = self._vector.control[ControlCells.CARRIER]
+        silenced = order and self._vector.master[MasterCells.SILENCED] == order
+        miss = self.config.heartbeat_miss * 1000
+        return Situation(
+            now=now,
+            obstacle=self._obstacle,
+            silenced=f"no worker had shown a sign of life for {miss:.0f} ms" if silenced else "",
+            verdict=self._verdict,
+            orders=self.orders.at(time.time()),
+            stopping=bool(self._vector.master[MasterCells.STOPPING]),
+        )
+
+    def _is_marked(self, now: float) -> bool:
+        """Return whether a drained node may be on the route: BIRD knows, or never will."""
+        seen = self._bird_view
+        if self._ordered() or (seen.wanted is not None and seen.wanted.drain and not seen.error):
+            return True
+        return now - self._announcer.since > SETTLE_S
+
+    def _inherited(self) -> State:
+        """Return the state that a predecessor of this process has left in force."""
+        if not self._ordered() or not self._vector.master[MasterCells.CARRIER]:
+            return State.INIT
+        return State.DRAINED if read_state(self.config.bird.state_file) else State.ANNOUNCED
+
+    def _ordered(self) -> bool:
+        return bool(self._vector.control[ControlCells.CARRIER] & 1)
+
+    def _order(self, carrier: bool) -> None:
+        if carrier != self._ordered():
+            number = (self._vector.control[ControlCells.CARRIER] >> 1) + 1
+            self._vector.control[ControlCells.CARRIER] = number << 1 | carrier
+            self._ring()
+
+    def _ring(self) -> None:
+        os.eventfd_write(self._doorbell, 1)
+
+    # -- addresses ----------------------------------------------------------------------------
+
+    async def _keep_addresses(self) -> None:
+        while True:
+            obstacle = ""
+            try:
+                await self._look_at_addresses()
+            except VipError as error:
+                obstacle = str(error)
+            if obstacle and obstacle != self._obstacle:
+                log.say(f"anycast: {obstacle}")
+            self._obstacle = obstacle
+            await asyncio.sleep(LOOK_S)
+
+    async def _look_at_addresses(self) -> None:
+        """See that the VIPs are on their interface; VipError if they cannot be.
+
+        Whose they are is asked before they are taken, not while they are announced: then
+        a mistake elsewhere is shown, but must not take the node away.
+        """
+        survey = await self._vips.survey()
+        if not survey.up or not survey.addresses.issuperset(self.config.vips):
+            if conflicts := await self._vips.conflicts():
+                raise VipError("; ".join(conflicts))
+            await self._vips.establish()
+            survey = await self._vips.survey()
+            await self._take_advice()
+        self._survey = survey
+
+    async def _take_advice(self) -> None:
+        self._advice = await self._vips.advice()
+        for line in self._advice:
+            log.say(f"anycast: {line}")
+
+    # -- BIRD ---------------------------------------------------------------------------------
+
+    async def _keep_bird(self) -> None:
+        while True:
+            wanted = self._wanted
+            view = await self._keeper.turn(wanted)
+            self._tell_bird(view)
+            async with self._changed:
+                self._bird_view = view
+                self._turns += 1
+                self._changed.notify_all()
+                await self._until_different(wanted)
+
+    async def _until_different(self, wanted: Wanted) -> None:
+        """Wait for something else to be wanted, or for the next look."""
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await self._changed.wait_for(lambda: self._wanted != wanted)
+        except TimeoutError:
+            pass
+
+    def _tell_bird(self, view: BirdView) -> None:
+        """Log what has changed about BIRD."""
+        told = "; ".join((view.error, *view.problems) if view.error else view.problems)
+        if view.booted != self._bird_view.booted and view.booted and self._bird_view.booted:
+            log.say(f"anycast: BIRD was started again ({view.booted})")
+        if told != self._told_bird:
+            self._told_bird = told
+            log.say(f"anycast: {told}" if told else "anycast: BIRD does what is wanted of it")
+
+    # -- what others ask ----------------------------------------------------------------------
+
+    def forgive(self) -> None:
+        """End a hold-down."""
+        self._announcer.forgive()
+
+    async def settled(self, seconds: float) -> View:
+        """Wait until the last decision is carried out, or ``seconds`` are over; return the view."""
+        await self._decide(time.monotonic())
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                await self._changed.wait_for(self._is_settled)
+        except TimeoutError:
+            pass
+        return self.view()
+
+    def _is_settled(self) -> bool:
+        return self._bird_view.wanted == self._wanted and (
+            bool(self._bird_view.error) or self._bird_view.well
+        )
+
+    def view(self) -> View:
+        """Return what the plane knows now."""
+        return View(
+            state=self._announcer.state,
+            since=self._announcer.since,
+            why=self._announcer.why,
+            wanted=self._wanted,
+            carrier=bool(self._vector.master[MasterCells.CARRIER]),
+            held=self._announcer.held(time.monotonic()),
+            verdict=self._verdict,
+            survey=self._survey,
+            obstacle=self._obstacle,
+            advice=self._advice,
+            bird=self._bird_view,
+        )
