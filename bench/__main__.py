@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench peers``, ``show FILE``, ``report FILE…``."""
+"""The command line: ``python -m bench peers``, ``show FILE``, ``report FILE…``, ``lab``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
+from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
 from bench.stand import Part, Plan
@@ -128,6 +129,8 @@ def report_(paths: tuple[Path, ...]) -> None:
     """Print earlier runs as one report in Markdown: bench/RESULTS.md is made so."""
     click.echo(report.markdown(results.merge([results.load(path) for path in paths])), nl=False)
 
+
+main.add_command(lab)
 
 if __name__ == "__main__":
     main()

@@ -20,7 +20,6 @@ from bench.lab import files, namespaces, question, stacks, topology
 from bench.lab.errors import LabError
 from bench.lab.ring import Ring
 from bench.lab.topology import SITES, VIPS
-from dnsd import config
 
 if TYPE_CHECKING:
     import signal
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from bench.lab.stacks import Program, Stack
     from bench.lab.topology import Names, Site
+    from dnsd.config import Anycast
 
 PATIENCE_S = 30.0
 """How long a program may take to end, or to carry out a command."""
@@ -58,7 +58,7 @@ class City:
         """Write the files and set up the inside of its namespaces."""
         self.directory.mkdir()
         self._stack.write(self.site, self.directory)
-        self._write_router(config.load(self.directory / "dnsd.toml").anycast)
+        self._write_router(stacks.load(self.directory))
         for role in topology.ROLES:
             extra = self._stack.addresses() if role == "node" else ()
             namespace = self.namespace(role)
@@ -66,7 +66,7 @@ class City:
             if settings := topology.SYSCTLS.get(role):
                 namespaces.run(namespace, "sysctl", "-qw", *settings)
 
-    def _write_router(self, anycast: config.Anycast) -> None:
+    def _write_router(self, anycast: Anycast) -> None:
         passwords = self.directory / "passwords"
         name = self.site.name
         passwords.write_text(f'define DNSD_PASSWORD_{name} = "{files.PASSWORD}";\n')
@@ -160,6 +160,18 @@ class City:
         if done.returncode:
             raise LabError(f"dnsd {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
         return done.stdout
+
+    def wait_for_commands(self) -> None:
+        """Wait until dnsd, which was started a moment ago, takes commands."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self.dnsd("status")
+            except LabError:
+                if time.monotonic() > until:
+                    raise
+            else:
+                return
 
     def birdc(self, which: str, *words: str) -> str:
         """Have BIRD on "node" or "router" do a command and return what it says."""

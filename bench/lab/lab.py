@@ -99,6 +99,11 @@ class Lab:
             with contextlib.suppress(OSError):
                 HOME.rmdir()
 
+    def rebuild(self) -> None:
+        """Make it anew: what has gone wrong in it must not be taken for what comes next."""
+        self.down()
+        self.up(owned=True)
+
     def exists(self) -> bool:
         """Return whether anything of it is there."""
         return self.directory.exists() or any(map(namespaces.exists, self.names.all()))

@@ -72,9 +72,13 @@ def write_dnsd(site: Site, directory: Path) -> config.Anycast:
     (directory / "zones" / f"{files.ZONE}.zone").write_text(files.zone(site))
     (directory / "password").write_text(f'define DNSD_PASSWORD = "{files.PASSWORD}";\n')
     (directory / "dnsd-state.conf").write_text("define DNSD_DRAIN = false;\n")
-    path = directory / "dnsd.toml"
-    path.write_text(files.toml(site, directory, WORKERS))
-    return config.load(path).anycast
+    (directory / "dnsd.toml").write_text(files.toml(site, directory, WORKERS))
+    return load(directory)
+
+
+def load(directory: Path) -> config.Anycast:
+    """Return what dnsd's configuration in ``directory`` says about anycast."""
+    return config.load(directory / "dnsd.toml").anycast
 
 
 def bird(name: str, files_of: Path) -> Program:

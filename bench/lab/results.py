@@ -1,0 +1,149 @@
+"""What the lab measured, as data, as a table and as the JSON file it is kept in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.table import Table
+
+from bench.stats import spread
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One event, once, as one client saw it.
+
+    ``window_ms`` is from the first lost query until after the last one; ``answered_by`` says
+    who answered in turn.
+    """
+
+    stack: str
+    event: str
+    repeat: int
+    client: str
+    sent: int
+    lost: int
+    window_ms: float
+    answered_by: list[str]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """All of one measurement. ``titles`` and ``allowed`` are by event."""
+
+    created: str
+    command: str
+    machine: dict[str, str]
+    versions: dict[str, str]
+    titles: dict[str, str]
+    allowed: dict[str, int | None]
+    runs: list[Run]
+    failures: list[str]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """An event in figures: lost queries and ms of the client that lost most in each repeat."""
+
+    stack: str
+    event: str
+    repeats: int
+    lost: str
+    window_ms: str
+    most: int
+
+
+def rows(runs: list[Run]) -> list[Row]:
+    """Sum up the repeats of each event with each stack: median (least to most)."""
+    found = []
+    for stack, event in dict.fromkeys((run.stack, run.event) for run in runs):
+        same = [run for run in runs if (run.stack, run.event) == (stack, event)]
+        numbers = sorted({run.repeat for run in same})
+        worst = [
+            max((run for run in same if run.repeat == number), key=lambda run: run.lost)
+            for number in numbers
+        ]
+        found.append(
+            Row(
+                stack,
+                event,
+                len(worst),
+                _figures([run.lost for run in worst]),
+                _figures([run.window_ms for run in worst]),
+                max(run.lost for run in worst),
+            )
+        )
+    return found
+
+
+def _figures(values: list[float] | list[int]) -> str:
+    found = spread(values)
+    if found is None:
+        return ""
+    return f"{found.median:,.0f} ({found.low:,.0f}–{found.high:,.0f})"
+
+
+HEAD = ("stack", "event", "repeats", "lost queries", "ms", "allowed", "kept")
+
+
+def cells(report: Report) -> list[tuple[str, ...]]:
+    """Return the rows of the table, each figure as median (least to most)."""
+    found: list[tuple[str, ...]] = []
+    for row in rows(report.runs):
+        allowed = report.allowed.get(row.event) if row.stack == "dnsd" else None
+        found.append(
+            (
+                row.stack,
+                report.titles[row.event],
+                str(row.repeats),
+                row.lost,
+                row.window_ms,
+                "" if allowed is None else str(allowed),
+                "" if allowed is None else ("yes" if row.most <= allowed else "NO"),
+            )
+        )
+    return found
+
+
+def table(report: Report) -> Table:
+    """Return the report for the terminal."""
+    shown = Table(*HEAD, title="Lost queries of the client that lost most: median (range)")
+    for row in cells(report):
+        shown.add_row(*row)
+    return shown
+
+
+def markdown(report: Report) -> str:
+    """Return the report as Markdown."""
+    lines = [" | ".join(row) for row in (HEAD, ("---",) * len(HEAD), *cells(report))]
+    return "\n".join(
+        [
+            f"# The three cities, measured {report.created}\n",
+            "Each client asks one query a millisecond, IPv4 and IPv6 in turn. Figures are those of"
+            " the client that lost most: median (least–most) of the repeats.\n",
+            *(f"| {line} |" for line in lines),
+            "",
+            *(f"- {failure}" for failure in report.failures),
+            f"- Command: `{report.command}`",
+            f"- Machine: {_pairs(report.machine)}",
+            f"- Versions: {_pairs(report.versions)}",
+            "",
+        ]
+    )
+
+
+def _pairs(items: dict[str, str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in items.items())
+
+
+def save(report: Report, path: Path) -> None:
+    """Write ``report`` as indented JSON, and beside it as Markdown."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    path.with_suffix(".md").write_text(markdown(report))
+
+
+def load(path: Path) -> Report:
+    """Read what :func:`save` wrote."""
+    return msgspec.json.decode(path.read_bytes(), type=Report)
