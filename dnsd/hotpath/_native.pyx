@@ -10,6 +10,7 @@ that doesn't hold together is declined too, and the readable twin says SERVFAIL.
 
 import socket
 
+cimport cython
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -61,6 +62,7 @@ include "native/query.pxi"
 include "native/image.pxi"
 include "native/respond.pxi"
 include "native/sockets.pxi"
+include "native/linger.pxi"
 
 
 def _init():
@@ -73,6 +75,9 @@ def _init():
 _init()
 
 
+# Nothing in it refers back to it; and the collector would clear the memoryview of the counters
+# before the buffer taken from it is released.
+@cython.no_gc
 cdef class NativeHotPath:
     """See :class:`dnsd.hotpath.api.HotPath`."""
 
@@ -235,22 +240,31 @@ cdef class NativeHotPath:
 
     def drain(self, int fd):
         """See :meth:`dnsd.hotpath.api.Draining.drain`."""
-        cdef int turns, received = 0, i, length
-        cdef uint32_t now = <uint32_t>c_time(NULL)
+        cdef int64_t until = monotonic() + TURN
+        cdef int received
+        while True:
+            received = self._exchange(fd, MSG_DONTWAIT)
+            if received <= FEW or monotonic() >= until:
+                return received > FEW
+
+    def lingering(self, int fd, others):
+        """See :meth:`dnsd.hotpath.api.Draining.lingering`."""
+        return _Lingering(self, fd, others)
+
+    cdef int _exchange(self, int fd, int flags) except -1:
+        """Receive a batch and send its answers; return how many datagrams there were."""
         cdef Batch *batch = self.batch
-        for turns in range(TURNS):
-            received = batch_receive(batch, fd)
-            for i in range(received):
-                length = respond(
-                    &self.server, batch_request(batch, i, now), batch_out(batch, i), batch.room
-                )
-                if length == DECLINED:
-                    length = self._declined(i, now)
-                batch_reply(batch, i, length)
-            batch_send(batch, fd, self.server.count)
-            if received <= FEW:
-                break
-        return received > FEW
+        cdef int received = batch_receive(batch, fd, flags), i, length
+        cdef uint32_t now = <uint32_t>c_time(NULL) if received else 0
+        for i in range(received):
+            length = respond(
+                &self.server, batch_request(batch, i, now), batch_out(batch, i), batch.room
+            )
+            if length == DECLINED:
+                length = self._declined(i, now)
+            batch_reply(batch, i, length)
+        batch_send(batch, fd, self.server.count)
+        return received
 
     cdef int _declined(self, int i, uint32_t now) except -1:
         cdef Request *request = &self.batch.requests[i]
@@ -264,6 +278,46 @@ cdef class NativeHotPath:
             return 0
         memcpy(batch_out(self.batch, i), PyBytes_AS_STRING(response), len(response))
         return len(response)
+
+
+cdef class _Lingering:
+    """One socket's turns; see :meth:`dnsd.hotpath.api.Draining.lingering`."""
+
+    cdef NativeHotPath hotpath
+    cdef int fd
+    cdef Pace pace
+
+    def __cinit__(self, NativeHotPath hotpath not None, int fd, others):
+        cdef int other, i
+        memset(&self.pace, 0, sizeof(Pace))
+        self.hotpath = hotpath
+        self.fd = fd
+        self.pace.others = <pollfd *>calloc(len(others) + 1, sizeof(pollfd))
+        if self.pace.others == NULL:
+            raise MemoryError
+        for i, other in enumerate(others):
+            self.pace.others[i].fd = other
+            self.pace.others[i].events = POLLIN
+            self.pace.n_others = i + 1
+
+    def __dealloc__(self):
+        free(self.pace.others)
+
+    def __call__(self):
+        cdef int64_t now = monotonic(), until = now + TURN
+        cdef int flags = MSG_DONTWAIT, received
+        while True:
+            received = self.hotpath._exchange(self.fd, flags)
+            now = pace_note(&self.pace, received, flags != MSG_DONTWAIT)
+            if received == 0 or now >= until:
+                break
+            if pace_may_wait(&self.pace, now):
+                flags = MSG_WAITFORONE
+            elif received <= FEW:
+                break
+            else:
+                flags = MSG_DONTWAIT
+        return received > FEW
 
 
 cdef bytes _packed(str address):

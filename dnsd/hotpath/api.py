@@ -11,6 +11,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from dnsd.image.store import Image
 
 
@@ -79,5 +81,14 @@ class Draining(Protocol):
         Replies leave from the address that was asked where the socket passes it on
         (IP_PKTINFO, IPV6_RECVPKTINFO). What the kernel doesn't take is counted and dropped.
         Never raises for what a client or the network does.
+        """
+        ...
+
+    def lingering(self, fd: int, others: Sequence[int]) -> Callable[[], bool]:
+        """Return a :meth:`drain` of ``fd`` that waits in the kernel for what is about to come.
+
+        It does so while datagrams come quickly and there is nothing to read from ``others``,
+        for about a millisecond. ``fd`` must be blocking, its SO_RCVTIMEO as short as can be:
+        when datagrams cease, that is how much longer the caller waits.
         """
         ...

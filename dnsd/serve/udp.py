@@ -8,6 +8,7 @@ what the kernel dropped and closing stay.
 from __future__ import annotations
 
 import socket
+from functools import partial
 from struct import Struct
 from time import time
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from dnsd.metrics.counters import INDEX
 from dnsd.serve import sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dnsd.hotpath.api import HotPath
     from dnsd.metrics.counters import Counters
@@ -42,6 +43,9 @@ _IN_PKTINFO = Struct("=I4s4s")
 _IN6_PKTINFO = Struct("=16sI")
 _ANCILLARY = socket.CMSG_SPACE(_IN6_PKTINFO.size)
 _KNOWN_DESTINATIONS = 256
+
+_SHORTEST_WAIT = Struct("@ll").pack(0, 1)
+"""A struct timeval; the kernel makes a tick of its clock of it, 1 to 10 ms."""
 
 
 class UdpSocket:
@@ -79,6 +83,13 @@ class UdpSocket:
         drops = sockets.receive_drops(self.sock)
         self._counters[_QUEUE] += (drops - self._drops) & 0xFFFFFFFF
         self._drops = drops
+
+    def linger(self, others: Sequence[int]) -> None:
+        """Allow a turn to wait for more queries, as long as none of ``others`` is readable.
+
+        To be called when the event loop has the socket: it makes sockets non-blocking.
+        Answering in Python, a turn costs so much that waiting elsewhere makes no difference.
+        """
 
     def close(self) -> None:
         """Answer what is waiting, then close."""
@@ -137,11 +148,23 @@ class DrainedUdpSocket(UdpSocket):
         self.sock = sock
         self._counters = counters
         self._drops = sockets.receive_drops(sock)
-        self._drain = hotpath.drain
+        self._hotpath = hotpath
+        self._turn: Callable[[], bool] = partial(hotpath.drain, sock.fileno())
 
     def on_readable(self) -> bool:
         """Do as :meth:`UdpSocket.on_readable` does, for a few batches of datagrams."""
-        return self._drain(self.sock.fileno())
+        return self._turn()
+
+    def linger(self, others: Sequence[int]) -> None:
+        """See :meth:`UdpSocket.linger`."""
+        self.sock.setblocking(True)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _SHORTEST_WAIT)
+        self._turn = self._hotpath.lingering(self.sock.fileno(), others)
+
+    def close(self) -> None:
+        """Answer what is waiting, then close."""
+        self._turn = partial(self._hotpath.drain, self.sock.fileno())
+        super().close()
 
 
 def listen(

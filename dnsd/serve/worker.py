@@ -143,8 +143,10 @@ class Worker:
         if self._serving or self._finishing:
             return
         self._serving = True
+        readable = {self._tcp.fileno(), *(each.sock.fileno() for each in self._udp)}
         for each in self._udp:
             self._loop.add_reader(each.sock, each.on_readable)
+            each.linger(sorted(readable - {each.sock.fileno()}))
         self._loop.add_reader(self._tcp, self._on_tcp)
 
     def _on_tcp(self) -> None:

@@ -46,6 +46,7 @@ cdef extern from *:
     int sendmmsg(int fd, mmsghdr *messages, unsigned int n, int flags) nogil
     void dnsd_reply_from(msghdr *head) nogil
     int MSG_DONTWAIT
+    int MSG_WAITFORONE
     int AF_INET
 
 cdef enum:
@@ -53,7 +54,6 @@ cdef enum:
     # After more than so many, more are likely to have come meanwhile: looking again costs less
     # than another turn of the event loop, and after fewer it would be for nothing.
     FEW = 1
-    TURNS = 4                 # system calls a turn of the event loop: TCP must not starve
     RECEIVE = 65535
     # strides that are no multiple of a page, or all packets would fight for the same cache lines
     RECEIVE_STRIDE = 65536 + 192
@@ -111,13 +111,13 @@ cdef void batch_free(Batch *batch) noexcept:
         free(batch)
 
 
-cdef inline int batch_receive(Batch *batch, int fd) noexcept nogil:
+cdef inline int batch_receive(Batch *batch, int fd, int flags) noexcept nogil:
     """Receive what is there; return how many datagrams (0 on any error)."""
     cdef int i, received
     for i in range(batch.n_used):
         batch.messages[i].msg_hdr.msg_namelen = sizeof(Peer)
         batch.messages[i].msg_hdr.msg_controllen = CONTROL
-    received = max(recvmmsg(fd, batch.messages, BATCH, MSG_DONTWAIT, NULL), 0)
+    received = max(recvmmsg(fd, batch.messages, BATCH, flags, NULL), 0)
     batch.n_used = received
     batch.n_replies = 0
     return received
