@@ -10,7 +10,8 @@ decides for the node, even if only the addresses of one family are silent: that 
 remember, and what is broken on one of them is rarely far from the others.
 
 Overload is no reason. A node that withdraws because too much comes moves what comes to the
-next one. While answers go out and the queues overflow, lost answers count neither way.
+next one. While answers go out and the queues overflow, silence is held against nobody; nor is
+it in the moments that the master needs to replace one worker of several.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.config.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from dnsd.config.anycast import Anycast, Check
 
@@ -29,6 +30,10 @@ LATE_S = 2.0
 """An event loop that is later than this answers nobody: resolvers have asked elsewhere."""
 
 TRANSPORTS = ("udp", "tcp")
+
+REPLACED_S = 3.0
+"""So long a worker that is at fault excuses silence. By default the master kills it after one
+second and starts another; what takes longer is no moment any more."""
 
 _NAMED_WORKERS = 4
 """Workers that one sentence names; more would not be read."""
@@ -116,14 +121,12 @@ class Health:
     def __init__(self, config: Anycast) -> None:
         self._config = config
         wrong = Level.DEGRADED if config.on_unhealthy == "drain" else Level.FAILED
-        self._lanes = {
-            (vip, transport): _Lane(config.check, wrong)
-            for vip in config.vips
-            for transport in TRANSPORTS
-        }
-        self._hard = _Ailment(config.check.rise)
-        self._soft = _Ailment(config.check.rise)
+        lanes = [(vip, transport) for vip in config.vips for transport in TRANSPORTS]
+        self._lanes = {lane: _Lane(config.check, wrong) for lane in lanes}
+        self._hard = _Ailment(Level.FAILED, wrong, config.check.rise, lanes)
+        self._soft = _Ailment(Level.DEGRADED, Level.DEGRADED, config.check.rise, lanes)
         self._level = Level.HEALTHY
+        self._faulty_since: dict[int, float] = {}
 
     @property
     def settled(self) -> bool:
@@ -136,21 +139,31 @@ class Health:
 
     def observe(self, seen: Observation) -> Verdict:
         """Take in what was seen and return how well the node is now."""
+        faults = _worker_faults(seen.workers, self._config.heartbeat_miss)
+        excuse = self._excuse(seen, faults)
         for result in seen.checks:
             if lane := self._lanes.get((result.vip, result.transport)):
-                lane.note(result, seen.overloaded)
-        faults = _worker_faults(seen.workers, self._config.heartbeat_miss)
-        self._hard.look(_hard_reasons(seen, faults), seen.checks, self._lanes)
-        self._soft.look(_soft_reasons(seen, self._config.stale_after), seen.checks, self._lanes)
-        found = [(Level.FAILED, reason) for reason in self._hard.reasons]
-        found += [(Level.DEGRADED, reason) for reason in self._soft.reasons]
+                lane.note(result, excuse)
+        self._hard.look(_hard_reasons(seen, [*faults.values()]), seen.checks)
+        self._soft.look(_soft_reasons(seen, self._config.stale_after), seen.checks)
+        found = [(one.level, reason) for one in (self._hard, self._soft) for reason in one.reasons]
         found += [(lane.level, lane.reason) for lane in self._lanes.values() if lane.level]
         found.sort(key=lambda one: -one[0])
         self._level = max((level for level, _ in found), default=Level.HEALTHY)
         remarks = [lane.remark for lane in self._lanes.values() if lane.remark]
         if len(faults) < len(seen.workers):
-            remarks += faults
+            remarks += faults.values()
         return Verdict(self._level, tuple([reason for _, reason in found] + remarks))
+
+    def _excuse(self, seen: Observation, faults: Mapping[int, str]) -> str:
+        """Return what silence may be put down to, empty if it is the node's own."""
+        since = self._faulty_since
+        self._faulty_since = {number: since.get(number, seen.now) for number in faults}
+        if seen.overloaded:
+            return "overload"
+        if any(seen.now - began < REPLACED_S for began in self._faulty_since.values()):
+            return "a worker that is to be replaced"
+        return ""
 
 
 class _Lane:
@@ -171,7 +184,7 @@ class _Lane:
         self._silent = 0
         self._wrong = 0
         self._excused = 0
-        self._excuse = ""
+        self._remark = ""
 
     @property
     def reason(self) -> str:
@@ -182,14 +195,13 @@ class _Lane:
 
     @property
     def remark(self) -> str:
-        """What is held against nobody, because of overload."""
-        if self._excused < self._fall:
-            return ""
-        return f"{_counted(self._excuse, self._excused)}: put down to overload"
+        """What is held against nobody."""
+        return self._remark if self._excused >= self._fall else ""
 
-    def note(self, result: CheckResult, overloaded: bool) -> None:
+    def note(self, result: CheckResult, excuse: str) -> None:
+        """Count one result; ``excuse`` is what silence may be put down to, if anything."""
         if result.outcome == Outcome.SILENT:
-            self._note_silence(f"{result.vip} {result.detail}", overloaded)
+            self._note_silence(f"{result.vip} {result.detail}", excuse)
             return
         self._answers += 1
         self._silent = self._excused = 0
@@ -201,12 +213,12 @@ class _Lane:
         if self._good >= self._rise:
             self.level, self.decided = Level.HEALTHY, True
 
-    def _note_silence(self, what: str, overloaded: bool) -> None:
+    def _note_silence(self, what: str, excuse: str) -> None:
         self._good = self._answers = 0
-        if overloaded:
+        if excuse:
             self._silent = 0
             self._excused += 1
-            self._excuse = what
+            self._remark = f"{_counted(what, self._excused)}: put down to {excuse}"
             return
         self._excused = 0
         self._silent += 1
@@ -216,10 +228,10 @@ class _Lane:
     def _note_wrong(self, what: str) -> None:
         self._good = 0
         self._wrong += 1
-        # Who was silent is not merely wrong before it has answered as often as a good one must:
-        # it would come back too soon. It must come back, though: all nodes may be wrong.
-        back = self.level < Level.FAILED or self._answers >= self._rise
-        if self._wrong >= self._fall and back:
+        # Who was silent must answer as often as a good one before it is merely wrong, lest it
+        # come back too soon. But come back it must: all nodes may be wrong.
+        back = self._answers >= self._rise
+        if back if self.level == Level.FAILED else self._wrong >= self._fall:
             self._decide(self._if_wrong, _counted(what, self._wrong))
 
     def _decide(self, level: Level, why: str) -> None:
@@ -229,52 +241,57 @@ class _Lane:
 class _Ailment:
     """What ails the node as a whole, for as long as it counts.
 
-    When it is over, it counts until every lane has had enough good results in a row since.
+    When it is over, it counts until every lane has had enough good results in a row since. If
+    it is ``grave`` and the lanes answer, but not well, it is no graver than ``wrong`` answers.
     """
 
-    def __init__(self, rise: int) -> None:
-        self._rise = rise
+    def __init__(
+        self, grave: Level, wrong: Level, rise: int, lanes: Iterable[tuple[str, str]]
+    ) -> None:
+        self._grave, self._wrong, self._rise = grave, wrong, rise
         self._what: tuple[str, ...] = ()
-        self._good: dict[tuple[str, str], int] | None = None
+        self._over = False
+        self._good = dict.fromkeys(lanes, 0)
+        self._answers = self._good.copy()
+
+    @property
+    def level(self) -> Level:
+        """How grave it is, while it has ``reasons``."""
+        answers = self._over and min(self._answers.values()) >= self._rise
+        return self._wrong if answers else self._grave
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What ails it; for what is over, how far the way back is."""
-        if self._good is None:
+        """What ails the node; for what is over, how far the way back is."""
+        if not self._over:
             return self._what
-        least = min(self._good.values(), default=0)
-        return tuple(
-            f"{what}; over, {least} of {self._rise} good answers since" for what in self._what
-        )
+        way = f"over, {min(self._good.values())} of {self._rise} good answers since"
+        return tuple(f"{what}; {way}" for what in self._what)
 
-    def look(
-        self,
-        what: tuple[str, ...],
-        checks: Iterable[CheckResult],
-        lanes: Iterable[tuple[str, str]],
-    ) -> None:
+    def look(self, what: tuple[str, ...], checks: Iterable[CheckResult]) -> None:
         """Take in ``what`` ails the node now (empty if nothing does) and the new results."""
         if what:
-            self._what, self._good = what, None
+            self._what, self._over = what, False
             return
-        if not self._what:
-            return
-        if self._good is None:
-            self._good = dict.fromkeys(lanes, 0)
+        if not self._over:
+            self._over = True
+            self._good = dict.fromkeys(self._good, 0)
+            self._answers = self._good.copy()
         for result in checks:
             lane = result.vip, result.transport
             if lane in self._good:
-                good = result.outcome == Outcome.OK
+                good, answer = result.outcome == Outcome.OK, result.outcome != Outcome.SILENT
                 self._good[lane] = self._good[lane] + 1 if good else 0
-        if min(self._good.values(), default=self._rise) >= self._rise:
-            self._what, self._good = (), None
+                self._answers[lane] = self._answers[lane] + 1 if answer else 0
+        if min(self._good.values()) >= self._rise:
+            self._what = ()
 
 
-def _hard_reasons(seen: Observation, faults: list[str]) -> tuple[str, ...]:
+def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
     """Return why nobody gets an answer, as far as that needs no asking."""
     reasons = []
     if len(faults) == len(seen.workers):
-        named = faults[:_NAMED_WORKERS]
+        named = list(faults[:_NAMED_WORKERS])
         if len(faults) > _NAMED_WORKERS:
             named.append(f"{len(faults) - _NAMED_WORKERS} more")
         reasons.append(f"no worker answers: {', '.join(named)}" if named else "there is no worker")
@@ -296,16 +313,18 @@ def _soft_reasons(seen: Observation, stale_after: float) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _worker_faults(workers: Iterable[WorkerView], miss: float) -> list[str]:
-    """Return a few words for each worker that does not answer."""
-    faults = []
+def _worker_faults(workers: Iterable[WorkerView], miss: float) -> dict[int, str]:
+    """Return a few words for each worker that does not answer, by its number."""
+    faults = {}
     for worker in workers:
         if not worker.serving:
-            faults.append(f"worker {worker.number} does not serve")
+            faults[worker.number] = f"worker {worker.number} does not serve"
         elif worker.silent >= miss:
-            faults.append(f"worker {worker.number} has been silent for {worker.silent:.2g} s")
+            faults[worker.number] = (
+                f"worker {worker.number} has been silent for {worker.silent:.2g} s"
+            )
         elif worker.lag > LATE_S:
-            faults.append(f"worker {worker.number} is {worker.lag:.2g} s late")
+            faults[worker.number] = f"worker {worker.number} is {worker.lag:.2g} s late"
     return faults
 
 

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dnsd.announce.health import Observation, WorkerView
-from dnsd.control.silence import Silence
+from dnsd.control.silence import Silence, Starvation
 from dnsd.control.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.counters import INDEX
@@ -89,11 +89,11 @@ class Observer:
 
 
 class _Worker:
-    """Sees how one worker is; the longest pause of the watcher that counts is ``tick``."""
+    """Sees how one worker is, at least every ``tick`` seconds; longer pauses do not count."""
 
     def __init__(self, cells: memoryview, tick: float) -> None:
         self._cells = cells
-        self._silence = Silence(tick)
+        self._silence = Silence(tick, Starvation(lambda: int(cells[WorkerCells.PID])))
 
     def look(self, number: int, now: float) -> WorkerView:
         """Return how worker ``number`` is at ``now``."""
