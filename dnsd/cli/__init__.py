@@ -26,6 +26,7 @@ COMMANDS = {
     "undrain": "Take a drain back.",
     "withdraw": "Take the route of this node's VIPs away.",
     "announce": "Take a withdrawal back.",
+    "bird-config": "Write the configuration of a node's BIRD, or of a site's router.",
     "version": "Show the version, the hot path, Python, and libraries.",
 }
 """Commands in the order of ``--help``; each is the object of its name (a hyphen becomes an

@@ -101,13 +101,15 @@ class Bgp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Neighbor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[[anycast.neighbor]]``: a BGP session from this node (``local``) to a router.
 
-    ``name`` is the protocol's in BIRD. ``local`` and ``address`` are on one link.
+    ``name`` is the protocol's in BIRD. ``local`` and ``address`` are on one link, and with
+    ``ttl_security`` nobody off that link can speak in the session (RFC 5082).
     """
 
     name: Annotated[str, Symbol()]
     address: Annotated[str, IpAddress()]
     local: Annotated[str, IpAddress()]
     asn: Annotated[int, _AS]
+    ttl_security: Annotated[bool, Flag()] = True
 
     def __post_init__(self) -> None:
         """Both ends are of one family; ValueError is "KEY: SENTENCE"."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.routerconf.timers import (
     CONNECT_DELAY_S,
@@ -25,6 +25,13 @@ GRACEFUL_SHUTDOWN = "(65535, 0)"
 """The community of a route that every other one is preferred to (RFC 8326)."""
 
 
+class Security(NamedTuple):
+    """What keeps others out of a session: the constant with its password, the TTL."""
+
+    password: str | None
+    ttl: bool
+
+
 class Dialect(StrEnum):
     """The major version of BIRD that is to read the text."""
 
@@ -42,26 +49,23 @@ def inside(subnets: Iterable[str], bits: int) -> str:
     return f"[ {', '.join(f'{subnet}{{{bits},{bits}}}' for subnet in subnets)} ]"
 
 
-def session_options(bgp: Bgp, secret: str, dialect: Dialect) -> str:
-    """Return the lines of a BGP protocol that are the same at both ends.
-
-    ``secret`` is the constant that holds the session's password, if it has one.
-    """
-    return _authentication(bgp, secret, dialect) + _timers(bgp)
+def session_options(bgp: Bgp, security: Security, dialect: Dialect) -> str:
+    """Return the lines of a BGP protocol that are the same at both ends."""
+    return _security(security, dialect) + _timers(bgp)
 
 
-def _authentication(bgp: Bgp, secret: str, dialect: Dialect) -> str:
-    if bgp.password_file is None:
-        return ""
-    kind = "authentication md5;\n" if dialect == Dialect.BIRD3 else ""
-    return f"{kind}password {secret};\n"
+def _security(security: Security, dialect: Dialect) -> str:
+    lines = ["direct;", f"ttl security {'on' if security.ttl else 'off'};"]
+    if security.password is not None:
+        if dialect == Dialect.BIRD3:
+            lines.append("authentication md5;")
+        lines.append(f"password {security.password};")
+    return "\n".join(lines) + "\n"
 
 
 def _timers(bgp: Bgp) -> str:
     interval = f"{bfd_interval_ms(bgp)} ms"
     return textwrap.dedent(f"""\
-        direct;
-        ttl security on;
         hold time {hold_time_s(bgp)};
         keepalive time {keepalive_time_s(bgp)};
         connect delay time {CONNECT_DELAY_S};

@@ -1,13 +1,16 @@
 """The part of a site router's frr.conf that is about its nodes; the guards are BIRD's.
 
 FRR reads its configuration from one file and has no include, so a password cannot be kept
-apart: it is told where one belongs, and typed in there.
+apart: it is told where one belongs, and typed in there. FRR takes a session with TTL security
+for a multihop one and speaks BFD accordingly, which BIRD's session on a link does not answer:
+one of them has to go, and a cut must be found by BFD.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dnsd.errors import ConfigError
 from dnsd.routerconf.families import IPV4
 from dnsd.routerconf.timers import (
     CONNECT_RETRY_S,
@@ -26,6 +29,8 @@ _RESTART_MIN = 1
 
 def router_frr(site: Site) -> str:
     """Return the part of the router's configuration that is about its nodes."""
+    if faults := [_too_secure(session) for session in site.sessions if session.ttl_security]:
+        raise ConfigError(faults)
     lines = [*_head(site), *_shared()]
     for session in site.sessions:
         lines += [*_guards(session), "!"]
@@ -35,6 +40,13 @@ def router_frr(site: Site) -> str:
     for session in site.sessions:
         lines += [f" {line}" for line in _address_family(session)]
     return "\n".join([*lines, "exit", ""])
+
+
+def _too_secure(session: Session) -> str:
+    return (
+        f"{session.name}: FRR cannot have TTL security together with BFD: set "
+        f"ttl_security = false at this neighbor of {session.node}"
+    )
 
 
 def _head(site: Site) -> list[str]:
@@ -127,7 +139,6 @@ def _neighbor(session: Session) -> list[str]:
         f"{peer} description dnsd on {session.node}",
         f"{peer} update-source {session.local}",
         f"{peer} enforce-first-as",
-        f"{peer} ttl-security hops 1",
         f"{peer} timers {keepalive_time_s(session.bgp)} {hold_time_s(session.bgp)}",
         f"{peer} timers connect {CONNECT_RETRY_S}",
         f"{peer} graceful-restart-disable",

@@ -8,6 +8,7 @@ from dnsd.errors import ConfigError
 from dnsd.routerconf.bird import (
     GRACEFUL_SHUTDOWN,
     Dialect,
+    Security,
     exact_set,
     indented,
     session_options,
@@ -148,11 +149,13 @@ def _session(neighbor: Neighbor, config: Anycast, dialect: Dialect) -> str:
         if vips
         else "export none;"
     )
+    password = "DNSD_PASSWORD" if bgp.password_file is not None else None
+    security = Security(password, neighbor.ttl_security)
     return f"""\
 protocol bgp {neighbor.name} {{
     local {neighbor.local} as {bgp.asn};
     neighbor {neighbor.address} as {neighbor.asn};
-{indented(session_options(bgp, "DNSD_PASSWORD", dialect))}
+{indented(session_options(bgp, security, dialect))}
     {family.channel} {{
         import none;
 {indented(exported, 2)}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dnsd.routerconf.bird import (
     GRACEFUL_SHUTDOWN,
     Dialect,
+    Security,
     exact_set,
     indented,
     inside,
@@ -109,7 +110,8 @@ def _session(session: Session, asn: int, dialect: Dialect) -> str:
             f"import limit {len(session.vips)} action restart;\n"
             f"receive limit {session.offered} action restart;"
         )
-    options = session_options(session.bgp, _password(session.node), dialect)
+    password = _password(session.node) if session.protected else None
+    options = session_options(session.bgp, Security(password, session.ttl_security), dialect)
     return f"""\
 protocol bgp {session.name} {{
     description "dnsd on {session.node}";

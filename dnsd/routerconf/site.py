@@ -40,6 +40,7 @@ class Session(NamedTuple):
     vips: tuple[str, ...]
     subnets: tuple[str, ...]
     bgp: Bgp
+    ttl_security: bool
 
     @property
     def family(self) -> Family:
@@ -122,6 +123,7 @@ def _session(name: str, node: Anycast, neighbor: Neighbor) -> Session:
         vips=of_family(family, node.vips),
         subnets=of_family(family, node.subnets),
         bgp=node.bgp,
+        ttl_security=neighbor.ttl_security,
     )
 
 
