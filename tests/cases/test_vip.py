@@ -138,6 +138,10 @@ def link(space: Space, name: str = NAME) -> Link:
     return found
 
 
+def link_local(space: Space) -> set[str]:
+    return {one.text for one in space(netlink.addresses) if one.link_local}
+
+
 # -- the interface ----------------------------------------------------------------------------
 
 
@@ -322,13 +326,13 @@ def test_vip_establish_removes_leftovers_and_what_is_wrong(space: Space, held: T
         f"address add {V6}/64 dev {NAME}",
     )
     space(held.carrier, True)
-    local = {one for one in space(netlink.addresses) if one.link_local}
+    local = link_local(space)
     assert local
     assert ask(space, Vips.survey).addresses == {"192.0.2.99"}
     for _ in range(2):
         ask(space, Vips.establish)
         assert standing(space) == {f"{V4}/32", f"{V6}/128"}
-    assert {one for one in space(netlink.addresses) if one.link_local} == local
+    assert link_local(space) == local
     assert ask(space, Vips.survey) == Survey(True, True, True, frozenset(VIPS), {})
 
 

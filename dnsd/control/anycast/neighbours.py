@@ -29,8 +29,10 @@ ROUND_S = 0.15
 """How long an answer may take; on one link it takes less than a millisecond."""
 
 _LARGEST_FRAME = 2048
+_LATE_FRAMES = 1000
 _SO_ATTACH_FILTER = 26
 _GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO, errno.ENOBUFS)
+"""Errors of a link that has vanished, gone down, or is full."""
 
 # Classic BPF: of IPv6 only neighbour advertisements, or queries would fill the buffer.
 _LOAD_OCTET, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x15, 0x06
@@ -70,34 +72,39 @@ def ask(links: Iterable[Link], vips: tuple[str, ...]) -> tuple[Answer, ...]:
     VipError if this process may not ask.
     """
     links = tuple(links)
+    segments = tuple(link for link in links if link.segment)
+    if not segments:
+        return ()
     own = {link.mac for link in links}
+    names = {link.name for link in segments}
     found: set[Answer] = set()
-    with ExitStack() as stack:
-        selector = stack.enter_context(selectors.DefaultSelector())
-        for link in links:
-            for family in _families(vips) if link.segment else ():
-                sock = _listen(link.name, family, stack)
-                if sock is not None:
-                    selector.register(sock, selectors.EVENT_READ, (link, family))
-        if not selector.get_map():
-            return ()
+    with ExitStack() as stack, selectors.DefaultSelector() as selector:
+        # One for all links: the kernel takes 10 ms to close each.
+        sockets = {family: stack.enter_context(_open(family)) for family in _families(vips)}
+        for sock in sockets.values():
+            selector.register(sock, selectors.EVENT_READ, sock)
         for _ in range(ROUNDS):
-            _send(selector, vips)
-            for link, claim in _hear(selector, time.monotonic() + ROUND_S):
-                if claim.address in vips and claim.mac not in own:
-                    found.add(Answer(claim.address, claim.mac, link.name))
+            for link in segments:
+                for vip in vips:
+                    _send(sockets[_family(vip)], link, vip)
+            for name, claim in _hear(selector, time.monotonic() + ROUND_S):
+                if name in names and claim.address in vips and claim.mac not in own:
+                    found.add(Answer(claim.address, claim.mac, name))
     return tuple(sorted(found))
 
 
-def _families(vips: Iterable[str]) -> list[int]:
-    return sorted({discovery.IPV6 if ":" in vip else discovery.ARP for vip in vips})
+def _family(vip: str) -> int:
+    return discovery.IPV6 if ":" in vip else discovery.ARP
 
 
-def _listen(name: str, family: int, stack: ExitStack) -> socket.socket | None:
-    """Return a socket for frames of one kind on one link; None if the link has gone."""
+def _families(vips: Iterable[str]) -> set[int]:
+    return {_family(vip) for vip in vips}
+
+
+def _open(family: int) -> socket.socket:
+    """Return a socket that hears every frame of one kind, on every link."""
     try:
-        # Protocol 0 hears nothing: only when it is bound it does, to what is wanted.
-        sock = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(family))
     except PermissionError as error:
         raise VipError(
             "cannot ask the neighbours whether one has a VIP: that needs root or CAP_NET_RAW; "
@@ -106,12 +113,6 @@ def _listen(name: str, family: int, stack: ExitStack) -> socket.socket | None:
     sock.setblocking(False)
     if family == discovery.IPV6:
         _filter(sock)
-    try:
-        sock.bind((name, family))
-    except OSError as error:
-        if error.errno in _GONE:
-            return None
-        raise
     return sock
 
 
@@ -122,31 +123,33 @@ def _filter(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, header)
 
 
-def _send(selector: selectors.BaseSelector, vips: tuple[str, ...]) -> None:
-    for key in selector.get_map().values():
-        link, family = key.data
-        for vip in vips:
-            if (":" in vip) == (family == discovery.IPV6):
-                try:
-                    key.fileobj.send(discovery.question(link.mac, vip))  # type: ignore[union-attr]
-                except OSError as error:
-                    if error.errno not in _GONE:
-                        raise
+def _send(sock: socket.socket, link: Link, vip: str) -> None:
+    try:
+        sock.sendto(discovery.question(link.mac, vip), (link.name, _family(vip)))
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
 
 
 def _hear(
     selector: selectors.BaseSelector, deadline: float
-) -> Iterator[tuple[Link, discovery.Claim]]:
-    """Yield who claims what on which link, until ``deadline``."""
-    while (left := deadline - time.monotonic()) > 0:
-        for key, _ in selector.select(left):
-            link, _ = key.data
+) -> Iterator[tuple[str, discovery.Claim]]:
+    """Yield on which link (its name) somebody claims what, until ``deadline``."""
+    late = 0
+    # What waits at the deadline is heard as well: it may be this process that was not awake.
+    while late < _LATE_FRAMES:
+        left = deadline - time.monotonic()
+        late += left <= 0
+        ready = selector.select(max(left, 0))
+        if not ready:
+            return
+        for key, _ in ready:
             try:
-                frame = key.fileobj.recv(_LARGEST_FRAME)  # type: ignore[union-attr]
+                frame, (name, *_) = key.data.recvfrom(_LARGEST_FRAME)
             except OSError as error:
                 if error.errno not in (*_GONE, errno.EAGAIN):
                     raise
                 continue
             claim = discovery.claim(frame)
             if claim is not None:
-                yield link, claim
+                yield name, claim
