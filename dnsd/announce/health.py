@@ -183,6 +183,7 @@ class _Lane:
         self._answers = 0
         self._silent = 0
         self._wrong = 0
+        self._bad = ""
         self._excused = 0
         self._remark = ""
 
@@ -203,15 +204,21 @@ class _Lane:
         if result.outcome == Outcome.SILENT:
             self._note_silence(f"{result.vip} {result.detail}", excuse)
             return
-        self._answers += 1
         self._silent = self._excused = 0
+        self._answers += 1
         if result.outcome == Outcome.WRONG:
-            self._note_wrong(f"{result.vip} {result.detail}")
-            return
-        self._wrong = 0
-        self._good += 1
+            self._good = 0
+            self._wrong += 1
+            self._bad = _counted(f"{result.vip} {result.detail}", self._wrong)
+        else:
+            self._wrong = 0
+            self._good += 1
         if self._good >= self._rise:
             self.level, self.decided = Level.HEALTHY, True
+        # Who was silent must answer as often as a good one before it is merely wrong, lest it
+        # come back too soon. But come back it must: all nodes may be wrong.
+        elif self._back() if self.level == Level.FAILED else self._wrong >= self._fall:
+            self._decide(self._if_wrong, self._bad)
 
     def _note_silence(self, what: str, excuse: str) -> None:
         self._good = self._answers = 0
@@ -225,14 +232,9 @@ class _Lane:
         if self._silent >= self._fall:
             self._decide(Level.FAILED, _counted(what, self._silent))
 
-    def _note_wrong(self, what: str) -> None:
-        self._good = 0
-        self._wrong += 1
-        # Who was silent must answer as often as a good one before it is merely wrong, lest it
-        # come back too soon. But come back it must: all nodes may be wrong.
-        back = self._answers >= self._rise
-        if back if self.level == Level.FAILED else self._wrong >= self._fall:
-            self._decide(self._if_wrong, _counted(what, self._wrong))
+    def _back(self) -> bool:
+        """Return whether it has answered often enough to be called silent no more."""
+        return self._answers >= self._rise
 
     def _decide(self, level: Level, why: str) -> None:
         self.level, self._why, self.decided = level, why, True
