@@ -7,9 +7,10 @@ control, at once, when there is nobody left who could answer.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from dnsd.control.silence import Silence
+from dnsd.control.silence import Silence, Starvation
 from dnsd.daemon.children import is_serving
 from dnsd.image.state import ControlCells, MasterCells, WorkerCells
 
@@ -36,7 +37,10 @@ class Carrier:
         self._interface = interface
         self._vector = vector
         self._miss = miss
-        self._silences = [Silence(tick) for _ in range(vector.workers)]
+        self._silences = [
+            Silence(tick, Starvation(partial(_pid, vector.worker(index))))
+            for index in range(vector.workers)
+        ]
         self._order = 0
         self.up = False
 
@@ -68,3 +72,7 @@ class Carrier:
             silent = silence.look(now, cells[WorkerCells.HEARTBEAT])
             alive |= is_serving(cells) and silent <= self._miss
         return alive
+
+
+def _pid(cells: memoryview) -> int:
+    return int(cells[WorkerCells.PID])

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.control import spawn
+from dnsd.control.silence import Starvation
 from dnsd.daemon.pulse import Backoff, Pulse
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class Child:
         self._unsent = b""
         self._pulse = Pulse(0, 0)
 
-    def start(self, now: float, pulse: Pulse) -> None:
-        """Start the process; ``pulse`` will tell when it is stuck."""
+    def start(self, now: float, limit: float, tick: float) -> None:
+        """Start the process; silent for ``limit`` seconds, looked at each ``tick``, it is stuck."""
         self._reset()
-        self._started, self._pulse = now, pulse
+        self._started = now
+        self._pulse = Pulse(limit, tick, Starvation(self._pid))
         # A reload may be asked for before control can take the signal: it waits, blocked.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
@@ -87,6 +89,9 @@ class Child:
         """Return whether it was ready and has given no sign of life for too long."""
         beat = self._heartbeat()
         return bool(self.process and beat and self._pulse.look(now, beat))
+
+    def _pid(self) -> int:
+        return self.process.pid if self.process else 0
 
     def send(self, number: signal.Signals) -> None:
         """Send the process a signal, if it runs."""

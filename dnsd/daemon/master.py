@@ -20,7 +20,6 @@ from dnsd import hotpath
 from dnsd.control.log import say
 from dnsd.daemon.children import is_serving
 from dnsd.daemon.progress import ProgressLine
-from dnsd.daemon.pulse import Pulse
 from dnsd.image.state import ControlCells, MasterCells
 
 if TYPE_CHECKING:
@@ -151,7 +150,7 @@ class Master:
         elif self._route:
             # Its share of the queries is lost until its sockets are closed.
             limit = min(limit, self._route.settings.heartbeat_miss)
-        child.start(now, Pulse(limit, TICK_S))
+        child.start(now, limit, TICK_S)
         assert child.process
         self._selector.register(child.pidfd, selectors.EVENT_READ, partial(self._on_end, child))
         if child.ends:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dnsd.control.silence import Silence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONG_LIFE_S = 10.0
 """A process that has lived so long was well: its end is no part of a series."""
@@ -11,11 +16,16 @@ LONGEST_PAUSE_S = 5.0
 
 
 class Pulse:
-    """Tells when a process has been silent for longer than ``limit``, in seconds."""
+    """Tells when a process has been silent for longer than ``limit``, in seconds.
 
-    def __init__(self, limit: float, tick: float) -> None:
+    ``tick`` and ``starved`` are those of :class:`Silence`.
+    """
+
+    def __init__(
+        self, limit: float, tick: float, starved: Callable[[], bool] = lambda: False
+    ) -> None:
         self._limit = limit
-        self._silence = Silence(tick)
+        self._silence = Silence(tick, starved)
 
     def look(self, now: float, beat: int) -> bool:
         """Return whether there has been no new ``beat`` for too long, at ``now`` (seconds).

@@ -138,11 +138,11 @@ def test_a_stop_drains_lingers_withdraws_and_lingers() -> None:
     assert story.then(stopping=True) == State.STOPPING
     assert story.wanted == Wanted(carrier=True, drain=True, enabled=True)
     assert story.then(9.9) == State.STOPPING
-    assert story.wanted.carrier
+    assert story.wanted == Wanted(carrier=True, drain=True, enabled=True)
     assert story.then(0.11) == State.STOPPING
-    assert not story.wanted.carrier
+    assert story.wanted == Wanted(carrier=False, drain=True, enabled=True)
     assert story.then(0.05) == State.STOPPED
-    assert not story.wanted.carrier
+    assert story.wanted == Wanted(carrier=False, drain=False, enabled=False)
 
 
 def test_who_has_been_drained_for_long_stops_soon() -> None:

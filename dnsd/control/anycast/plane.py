@@ -265,9 +265,7 @@ class Plane:
         return self.view()
 
     def _is_settled(self) -> bool:
-        return self._bird_view.wanted == self._wanted and (
-            bool(self._bird_view.error) or self._bird_view.well
-        )
+        return self._bird_view.wanted == self._wanted
 
     def view(self) -> View:
         """Return what the plane knows now."""
