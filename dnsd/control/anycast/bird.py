@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dnsd.control.anycast import replies
 from dnsd.control.anycast.birdcl import Client
@@ -36,6 +38,17 @@ _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _QUOTABLE = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
+class _Due(NamedTuple):
+    """A ``configure``; until it has begun, it will do for all who want one."""
+
+    begun: threading.Event
+    done: Future[None]
+
+    @property
+    def lies_ahead(self) -> bool:
+        return not self.begun.is_set() and not self.done.done()  # it may end in the queue
+
+
 class Bird:
     """The BIRD behind a control socket; every method may raise BirdError."""
 
@@ -44,8 +57,7 @@ class Bird:
         self._ctl = config.ctl
         self._client = Client(config.client, config.ctl)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bird")
-        self._configuring: Future[None] | None = None
-        """A ``configure`` that has not begun yet, so that it will do for all who want one."""
+        self._configuring: _Due | None = None
         self._closed = False
 
     async def status(self) -> Status:
@@ -87,10 +99,12 @@ class Bird:
 
         BIRD may take some time after that to make it true.
         """
-        waiting = self._configuring
-        if waiting is None or waiting.done():
-            waiting = self._configuring = self._submit(self._configure)
-        await _result(waiting)
+        due = self._configuring
+        if due is None or not due.lies_ahead:
+            begun = threading.Event()
+            due = _Due(begun, self._submit(partial(self._configure, begun)))
+            self._configuring = due
+        await _result(due.done)
 
     async def close(self) -> None:
         """End the client; every call fails from now on."""
@@ -145,9 +159,12 @@ class Bird:
 
     def _exported(self, session: str, deadline: float) -> tuple[Route, ...]:
         reply = self._routes(f"show route export {_quoted(session)} all", deadline)
-        if reply.refusal is not None and not reply.no_routes:
-            self._protocol(session, deadline)  # an unknown protocol is but a syntax error here
-        return replies.read_routes(reply)
+        if reply.refusal is None or reply.no_routes:
+            return replies.read_routes(reply)
+        # What is only a syntax error there may be an unknown protocol, or one that is down.
+        if self._protocol(session, deadline).state == "up":
+            reply.check()
+        return ()
 
     def _routes(self, command: str, deadline: float) -> Reply:
         for _ in range(TRIES):
@@ -160,9 +177,8 @@ class Bird:
         reply = self._client.ask(f'{verb} "{_symbol(name)}"', deadline)
         reply.expect(replies.ENABLED if verb == "enable" else replies.DISABLED)
 
-    def _configure(self, deadline: float) -> None:
-        # What changes from now on is for the next one.
-        self._configuring = None
+    def _configure(self, begun: threading.Event, deadline: float) -> None:
+        begun.set()  # what changes from now on is for the next one
         check = self._client.ask("configure check", deadline)
         check.expect(replies.CONFIGURATION_OK)
         self._client.ask("configure", deadline).expect(replies.RECONFIGURED)

@@ -36,16 +36,22 @@ _VERSION, _PROTOCOL, _DETAIL, _ROUTE, _UPTIME, _ATTRIBUTE, _BFD = (
     1000, 1002, 1006, 1007, 1011, 1012, 1020,
 )  # fmt: skip
 
-_NO_TABLES = "No valid tables"
-"""BIRD's reply, with the code of a syntax error, if no table could have such routes."""
+_NO_TABLES = (
+    "No valid tables",
+    "Requested 'show route export' to protocols which aren't accepting exports at all.",
+)
+"""What BIRD 2 and 3 say, with the code of a syntax error, if no table can have such routes."""
 
 _LONGEST_QUOTE = 200
 """Characters of a reply that a sentence repeats."""
 
-_DESTINATIONS = frozenset({"unicast", "blackhole", "unreachable", "prohibited"})
-_CODED = re.compile(r"(\d{4})[- ](.*)", re.DOTALL)
+_DESTINATIONS = frozenset(
+    {"unicast", "blackhole", "unreachable", "prohibited", "recursive"}
+    | {"unknown", "valid", "invalid"}  # of flow specifications
+)
+_CODED = re.compile(r"([0-9]{4})[- ](.*)", re.DOTALL)
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\S*")
-_COMMUNITIES = re.compile(r"\t(?:BGP\.|bgp_)community:(.*)")
+_COMMUNITIES = re.compile(r"\t(?:BGP\.|bgp_)community:")
 _COMMUNITY = re.compile(r"\((\d{1,5}),\s?(\d{1,5})\)")
 
 
@@ -120,7 +126,7 @@ class Reply(NamedTuple):
         line = self.refusal
         return line is not None and (
             line.code == ROUTE_NOT_FOUND
-            or (line.code == PARSE_ERROR and line.text.strip() == _NO_TABLES)
+            or (line.code == PARSE_ERROR and line.text.strip() in _NO_TABLES)
         )
 
     def check(self) -> None:
@@ -132,9 +138,14 @@ class Reply(NamedTuple):
     def expect(self, codes: Collection[int]) -> None:
         """BirdError unless BIRD says that it has done what one of ``codes`` means."""
         self.check()
-        if not any(line.code in codes for line in self.lines):
-            last = self.lines[-1] if self.lines else Line(0, "nothing")
-            raise self.garbled(f"{last.code:04} {last.text}")
+        if any(line.code in codes for line in self.lines):
+            return
+        if not self.lines:
+            raise self.garbled("")
+        code, text = self.lines[-1]
+        raise BirdError(
+            f"BIRD at {self.bird} was to {self.command}, but says: {plain(text)} (code {code})"
+        )
 
     def garbled(self, text: str) -> BirdError:
         """Return the error for a reply whose meaning is not known."""
@@ -241,9 +252,8 @@ def read_routes(reply: Reply) -> tuple[Route, ...]:
     for code, text in reply.lines:
         if code == _ROUTE:
             routes.extend(_route(reply, text, routes[-1].prefix if routes else ""))
-        if code != _ATTRIBUTE or not text.startswith("\t\t"):
-            named = _COMMUNITIES.match(text) if code == _ATTRIBUTE else None
-            in_communities = named is not None
+        if code != _ATTRIBUTE or not text.startswith("\t\t"):  # else it goes on
+            in_communities = code == _ATTRIBUTE and _COMMUNITIES.match(text) is not None
         if in_communities and routes:
             more = tuple((int(high), int(low)) for high, low in _COMMUNITY.findall(text))
             routes[-1] = routes[-1]._replace(communities=routes[-1].communities + more)
