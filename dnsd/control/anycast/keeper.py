@@ -64,8 +64,11 @@ class Keeper:
     def __init__(self, config: Anycast, bird: Bird) -> None:
         self._config = config
         self._bird = bird
-        self._pending = False
-        """Whether the state file says something that BIRD has not read yet."""
+        self._pending = True
+        """Whether the state file may say something that BIRD has not read yet.
+
+        At the beginning it may: a predecessor could have ended between writing and telling.
+        """
 
     async def turn(self, wanted: Wanted) -> BirdView:
         """Repair what differs from ``wanted``; return what is seen then."""
@@ -74,6 +77,7 @@ class Keeper:
             view = await self._look(wanted)
             if changed:
                 view = await self._settled(wanted, view)
+            self._pending |= _is_marked_wrongly(view, wanted)
         except BirdError as error:
             return BirdView(error=str(error), wanted=wanted)
         return view
@@ -142,6 +146,15 @@ class Keeper:
             routes = await self._bird.exported(name) if session.established else ()
             views.append(_view(session, routes, self._config.vips))
         return tuple(views)
+
+
+def _is_marked_wrongly(view: BirdView, wanted: Wanted) -> bool:
+    """Return whether BIRD seems not to have read what the state file says."""
+    return any(
+        (vip in session.drained) != wanted.drain
+        for session in view.sessions
+        for vip in session.exported
+    )
 
 
 def _view(session: Session, routes: tuple[Route, ...], vips: tuple[str, ...]) -> SessionView:
