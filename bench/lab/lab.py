@@ -32,7 +32,7 @@ HOME = Path("/run/dnsd-lab")
 OWNER = "owner"
 """The file with the process id of whoever takes this lab down itself; without it, nobody does."""
 NEEDED = ("ip", "sysctl", "bird", "birdcl")
-SETTLE_S = 30.0
+SETTLE_S = 60.0
 """How long the routes may take to be as they should."""
 
 
