@@ -80,7 +80,8 @@ def site_of(nodes: Mapping[str, Anycast], neighbors: Collection[str] = ()) -> Si
         chosen = [one for one in node.neighbor if not neighbors or one.name in neighbors]
         problems += _faults_of(name, chosen, neighbors)
         sessions += [_session(name, node, neighbor) for neighbor in chosen]
-        numbers |= {one.asn: f"{name} {one.name}" for one in chosen if one.asn not in numbers}
+        for one in chosen:
+            numbers.setdefault(one.asn, f"{name} {one.name}")
     if len(numbers) > 1:
         listed = ", ".join(f"{asn} ({where})" for asn, where in numbers.items())
         problems.append(f"one router has one AS number, but the nodes say {listed}")
