@@ -166,7 +166,7 @@ class Announcer:
         return Wanted(
             carrier=self.state in ON_THE_ROUTE,
             drain=self.state == State.DRAINED,
-            enabled=self.state not in (State.WITHDRAWN, State.STOPPED),
+            enabled=self.state != State.WITHDRAWN,
         )
 
 

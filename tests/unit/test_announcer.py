@@ -142,7 +142,7 @@ def test_a_stop_drains_lingers_withdraws_and_lingers() -> None:
     assert story.then(0.11) == State.STOPPING
     assert story.wanted == Wanted(carrier=False, drain=True, enabled=True)
     assert story.then(0.05) == State.STOPPED
-    assert story.wanted == Wanted(carrier=False, drain=False, enabled=False)
+    assert story.wanted == Wanted(carrier=False, drain=False, enabled=True)
 
 
 def test_who_has_been_drained_for_long_stops_soon() -> None:
