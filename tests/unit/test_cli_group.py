@@ -13,7 +13,11 @@ import dnsd
 from dnsd import cli
 from dnsd.errors import AdminError, ConfigError, DnsdError, NotRunning
 
-COMMANDS = ["serve", "check", "explain", "status", "reload", "version"]
+COMMANDS = [
+    *("serve", "check", "explain", "status", "reload"),
+    *("anycast", "drain", "undrain", "withdraw", "announce", "bird-config"),
+    "version",
+]
 
 
 def test_help_names_the_commands_in_order() -> None:
