@@ -17,9 +17,6 @@ import msgspec
 from dnsd.control.build import BuildResult, build_zone
 from dnsd.control.images import Job
 
-NICENESS = 10
-"""Answers go before new answers."""
-
 
 def encode_job(job: Job) -> bytes:
     """Return the line for ``job``."""
@@ -33,7 +30,6 @@ def decode_result(line: bytes) -> BuildResult:
 
 def main() -> None:
     """Build until there is no more input."""
-    os.nice(NICENESS)
     jobs: SimpleQueue[Job] = SimpleQueue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
     while True:
