@@ -1,0 +1,302 @@
+"""What is seen of workers, zones, overload and disk, in a state vector that the test writes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from dnsd.announce.health import CheckResult, Observation, Outcome
+from dnsd.config.anycast import Anycast, Check
+from dnsd.control.anycast import observe
+from dnsd.control.anycast.observe import ROWS_S, Disk, Observer, fault_of
+from dnsd.control.table import Row, Served
+from dnsd.image.state import ControlCells, StateVector, WorkerCells
+from dnsd.metrics.counters import INDEX
+
+PATIENCE = 30
+MISS = 0.25
+TIMEOUT = 0.5
+DROPS, UDP = INDEX["drop_receive_queue"], INDEX["responses_udp"]
+
+
+class Site:
+    """Two workers that serve, and the clocks of the machine."""
+
+    def __init__(self, directory: Path = Path("/nowhere")) -> None:
+        self.vector = StateVector.create(2)
+        self.rows: list[Row] = []
+        self.looked_at_rows = 0
+        self.wall = 1e9
+        self.now = 1000.0
+        config = Anycast(heartbeat_miss=MISS, check=Check(timeout=TIMEOUT))
+        self.observer = Observer(config, self.vector, directory, self._rows, wall=lambda: self.wall)
+        for number in range(2):
+            self.set(number, WorkerCells.LISTENING, 1)
+            self.set(number, WorkerCells.GENERATION, 7)
+        self.beat(0, 1)
+        self.look()
+
+    def _rows(self) -> list[Row]:
+        self.looked_at_rows += 1
+        return self.rows
+
+    def set(self, worker: int, cell: int, value: int) -> None:
+        self.vector.worker(worker)[cell] = value
+
+    def beat(self, *workers: int) -> None:
+        for worker in workers:
+            self.vector.worker(worker)[WorkerCells.HEARTBEAT] += 1
+
+    def count(self, worker: int, **counters: int) -> None:
+        for name, value in counters.items():
+            self.vector.counters(worker)[INDEX[name]] += value
+
+    def look(self, after: float = 0.05) -> Observation:
+        self.now += after
+        self.wall += after
+        return self.observer.look(self.now, ())
+
+    def silent(self, worker: int) -> float:
+        return self.look().workers[worker].silent
+
+
+def row(name: str, since: float, *, served: bool = True, loaded: bool = True) -> Row:
+    image = Served(f"{name}.image", 1, 1) if served else None
+    return Row(name, Path(f"{name}.zone"), since, served=image, loaded=loaded)
+
+
+# -- workers ----------------------------------------------------------------------------------
+
+
+def test_checks_and_time_are_passed_on() -> None:
+    site = Site()
+    checks = (CheckResult("192.0.2.53", "udp", "www A", Outcome.OK, "", 0.001),)
+    seen = site.observer.look(1234.5, checks)
+    assert (seen.now, seen.checks) == (1234.5, checks)
+
+
+def test_a_worker_serves_when_it_listens_and_has_zones() -> None:
+    site = Site()
+    site.set(0, WorkerCells.GENERATION, 0)
+    assert [one.serving for one in site.look().workers] == [False, True]
+    site.set(0, WorkerCells.GENERATION, 1)
+    site.set(1, WorkerCells.LISTENING, 0)
+    assert [one.serving for one in site.look().workers] == [True, False]
+    assert [one.number for one in site.look().workers] == [0, 1]
+
+
+def test_a_workers_lag_is_in_seconds() -> None:
+    site = Site()
+    site.set(1, WorkerCells.LAG, 2_500_000_000)
+    assert [one.lag for one in site.look().workers] == [0.0, 2.5]
+
+
+def test_silence_is_the_time_since_the_last_heartbeat() -> None:
+    site = Site()
+    for look in range(1, 11):
+        site.beat(0)
+        seen = site.look()
+        assert seen.workers[0].silent == 0.0
+        assert seen.workers[1].silent == pytest.approx(0.05 * look)
+    site.beat(1)
+    assert site.look().workers[1].silent == 0.0
+
+
+def test_a_pause_of_the_machine_is_nobodys_silence() -> None:
+    site = Site()
+    for worker in site.look(after=3600.0).workers:
+        assert worker.silent < MISS
+    site.beat(0, 1)
+    assert {worker.silent for worker in site.look().workers} == {0.0}
+
+
+def test_silence_is_found_by_a_watcher_that_looks_seldom_too() -> None:
+    site = Site()
+    site.beat(0, 1)
+    site.look(after=1.0)
+    assert site.look(after=1.0).workers[0].silent < MISS
+    assert site.look(after=1.0).workers[0].silent >= MISS
+
+
+# -- zones ------------------------------------------------------------------------------------
+
+
+def test_zones_are_those_that_the_workers_know() -> None:
+    """A new control process has an empty table at first; what is served is served."""
+    site = Site()
+    site.vector.control[ControlCells.ZONES] = 10
+    site.vector.control[ControlCells.BROKEN] = 3
+    seen = site.look()
+    assert (seen.zones, seen.broken) == (10, 3)
+
+
+def test_stale_is_the_zone_that_has_been_failing_longest() -> None:
+    site = Site()
+    assert site.look().stale == 0.0
+    site.rows = [
+        row("good.", site.wall - 900),
+        row("stale.", site.wall - 60, loaded=False),
+        row("staler.", site.wall - 300, loaded=False),
+        row("broken.", site.wall - 600, served=False, loaded=False),
+    ]
+    assert site.look(after=ROWS_S).stale == pytest.approx(300 + ROWS_S)
+    assert site.look(after=0.5).stale == pytest.approx(300.5 + ROWS_S)
+    site.rows = [row("fresh.", site.wall)]
+    assert site.look(after=ROWS_S).stale == 0.0
+
+
+def test_a_clock_that_is_set_back_makes_nothing_negative() -> None:
+    site = Site()
+    site.rows = [row("stale.", site.wall + 3600, loaded=False)]
+    assert site.look(after=ROWS_S).stale == 0.0
+
+
+def test_the_table_is_not_read_at_every_look() -> None:
+    site = Site()
+    before = site.looked_at_rows
+    for _ in range(100):
+        site.look(after=ROWS_S / 10)
+    assert 9 <= site.looked_at_rows - before <= 11
+
+
+# -- overload ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("worker", [0, 1])
+@pytest.mark.parametrize(
+    ("lost", "done"),
+    [("drop_receive_queue", "responses_udp"), ("tcp_evicted", "responses_tcp")],
+)
+def test_overload_is_loss_while_answers_go_out(worker: int, lost: str, done: str) -> None:
+    site = Site()
+    assert not site.look().overloaded
+    site.count(worker, **{lost: 1, done: 1000})
+    assert site.look().overloaded
+
+
+@pytest.mark.parametrize(
+    "counters",
+    [
+        {"drop_receive_queue": 100},
+        {"responses_udp": 100, "responses_tcp": 100},
+        {"drop_receive_queue": 100, "responses_tcp": 100},
+        {"tcp_evicted": 100, "responses_udp": 100},
+    ],
+)
+def test_loss_alone_or_answers_alone_or_of_another_transport_are_none(
+    counters: dict[str, int],
+) -> None:
+    site = Site()
+    site.count(0, **counters)
+    assert not site.look().overloaded
+
+
+def test_loss_of_one_worker_and_answers_of_another_are_none() -> None:
+    site = Site()
+    site.count(0, drop_receive_queue=100)
+    site.count(1, responses_udp=100)
+    assert not site.look().overloaded
+
+
+def test_counters_that_stand_high_from_before_are_none() -> None:
+    vector = StateVector.create(1)
+    vector.counters(0)[DROPS] = vector.counters(0)[UDP] = 1000
+    observer = Observer(Anycast(), vector, Path("/nowhere"), tuple)
+    assert not observer.look(1.0, ()).overloaded
+
+
+def test_overload_lasts_until_what_was_lost_has_been_noticed() -> None:
+    site = Site()
+    site.count(0, drop_receive_queue=1, responses_udp=1)
+    assert site.look().overloaded
+    assert site.look(after=TIMEOUT + 0.5).overloaded
+    assert not site.look(after=1.0).overloaded
+
+
+# -- disk -------------------------------------------------------------------------------------
+
+
+def test_a_directory_that_can_be_written_is_well_and_left_as_it_was(tmp_path: Path) -> None:
+    assert fault_of(tmp_path) == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_is_gone_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    assert fault_of(gone) == (
+        f"the state directory {gone} cannot be written: No such file or directory"
+    )
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_full_disk_is_told(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_fd: int, offset: int, size: int) -> None:
+        assert (offset, size) == (0, observe.ROOM)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    assert fault_of(tmp_path).endswith(f"cannot be written: {os.strerror(number)}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_directory_is_tried_again_and_again(tmp_path: Path) -> None:
+    directory = tmp_path / "state"
+
+    async def run() -> None:
+        disk = Disk(directory, period=0.001)
+        task = asyncio.create_task(disk.run())
+        async with asyncio.timeout(PATIENCE):
+            while "No such file" not in disk.fault:
+                await asyncio.sleep(0.001)
+            directory.mkdir()
+            while disk.fault:
+                await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(run())
+
+
+def test_a_disk_that_hangs_is_told_and_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def hanging(_directory: Path) -> str:
+        assert released.wait(PATIENCE)
+        return ""
+
+    monkeypatch.setattr(observe, "fault_of", hanging)
+
+    async def run() -> None:
+        disk = Disk(tmp_path, period=0.001)
+        task = asyncio.create_task(disk.run())
+        async with asyncio.timeout(PATIENCE):
+            while disk.fault != f"the state directory {tmp_path} does not respond":
+                await asyncio.sleep(0.001)
+            released.set()
+            while disk.fault:
+                await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(run())
+
+
+def test_what_the_disk_lacks_is_observed(tmp_path: Path) -> None:
+    async def run() -> str:
+        site = Site(tmp_path / "gone")
+        task = asyncio.create_task(site.observer.run())
+        async with asyncio.timeout(PATIENCE):
+            while not site.look().disk:
+                await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.wait([task])
+        return site.look().disk
+
+    assert "cannot be written" in asyncio.run(run())
