@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -65,7 +66,7 @@ def _route(config: Config, vector: StateVector) -> Route | None:
         return None
     from dnsd.daemon.tun import Tun
 
-    carrier = Carrier(Tun(settings.interface), vector, settings.heartbeat_miss, TICK_S)
+    carrier = Carrier(partial(Tun, settings.interface), vector, settings.heartbeat_miss, TICK_S)
     return Route(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
 

@@ -7,14 +7,19 @@ control, at once, when there is nobody left who could answer.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from dnsd.control.log import say
 from dnsd.control.silence import Silence, Starvation
 from dnsd.daemon.children import is_serving
+from dnsd.errors import VipError
 from dnsd.image.state import ControlCells, MasterCells, WorkerCells
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dnsd.image.state import StateVector
 
 
@@ -22,19 +27,27 @@ class Interface(Protocol):
     """What carries the VIPs."""
 
     def carrier(self, up: bool, /) -> None:
-        """Give it a carrier, or take it away."""
+        """Give it a carrier, or take it away; VipError if it is gone."""
+        ...
+
+    def close(self) -> None:
+        """Remove it."""
         ...
 
 
 class Carrier:
-    """Follows control's orders about ``interface``.
+    """Follows control's orders about the interface that ``make`` makes.
 
+    It is made anew if somebody deletes it; VipError if it cannot be made at the beginning.
     ``miss`` is the silence, in seconds, after which a worker is as good as dead, ``tick`` how
     often this is looked at.
     """
 
-    def __init__(self, interface: Interface, vector: StateVector, miss: float, tick: float) -> None:
-        self._interface = interface
+    def __init__(
+        self, make: Callable[[], Interface], vector: StateVector, miss: float, tick: float
+    ) -> None:
+        self._make = make
+        self._interface: Interface | None = make()
         self._vector = vector
         self._miss = miss
         self._silences = [
@@ -59,10 +72,27 @@ class Carrier:
 
     def set(self, up: bool) -> None:
         """Give the interface its carrier or take it, whatever the orders are."""
-        if up != self.up:
+        if up == self.up:
+            return
+        try:
+            if self._interface is None:
+                self._interface = self._make()
             self._interface.carrier(up)
-            self.up = up
-            self._vector.master[MasterCells.CARRIER] = up
+        except VipError as error:
+            # It has gone, and the route with it; a new one begins without a carrier.
+            say(f"the interface of the VIPs is lost and will be made again: {error}")
+            self._interface = self._replaced()
+            up = False
+        self.up = up
+        self._vector.master[MasterCells.CARRIER] = up
+
+    def _replaced(self) -> Interface | None:
+        """Return a new interface, None if it cannot be had now."""
+        if self._interface is not None:
+            self._interface.close()
+        with suppress(VipError):
+            return self._make()
+        return None
 
     def _any_alive(self, now: float) -> bool:
         """Return whether a worker serves and has shown a sign of life not long ago."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from dnsd.daemon.carrier import Carrier
+from dnsd.errors import VipError
 from dnsd.image.state import ControlCells, MasterCells, StateVector, WorkerCells
 
 TICK = 0.05
@@ -17,9 +18,15 @@ MISS = 0.25
 class Interface:
     def __init__(self) -> None:
         self.said: list[bool] = []
+        self.deleted = self.closed = False
 
     def carrier(self, up: bool) -> None:
+        if self.deleted:
+            raise VipError("it is gone")
         self.said.append(up)
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class Node:
@@ -28,13 +35,18 @@ class Node:
     def __init__(self) -> None:
         self.vector = StateVector.create(2)
         self.interface = Interface()
-        self.carrier = Carrier(self.interface, self.vector, MISS, TICK)
+        self.carrier = Carrier(self.make, self.vector, MISS, TICK)
         self.now = 100.0
         self.alive = [True, True]
         for index in range(2):
             cells = self.vector.worker(index)
             cells[WorkerCells.LISTENING] = cells[WorkerCells.GENERATION] = 1
         self.tick()
+
+    def make(self) -> Interface:
+        if self.interface.closed:
+            self.interface = Interface()
+        return self.interface
 
     def tick(self, times: int = 1) -> bool:
         """Let workers beat that are alive, and the master look; return whether it acted."""
@@ -115,3 +127,17 @@ def test_a_pause_of_the_master_itself_is_nobodys_silence(node: Node) -> None:
     node.now += 60
     assert not node.carrier.turn(node.now)
     assert node.carrier.up
+
+
+@pytest.mark.parametrize("order", [(2, 0), (2, 1)])
+def test_an_interface_that_somebody_deletes_is_made_again(
+    node: Node, order: tuple[int, int]
+) -> None:
+    node.order(1, 1)
+    lost = node.interface
+    lost.deleted = True
+    node.carrier.set(False)
+    node.order(*order)
+    assert lost.closed
+    assert node.interface is not lost
+    assert node.interface.said == [True] * order[1]

@@ -205,7 +205,7 @@ class Plane:
         a mistake elsewhere is shown, but must not take the node away.
         """
         survey = await self._vips.survey()
-        if not survey.up or not survey.addresses.issuperset(self.config.vips):
+        if not survey.up or survey.addresses != set(self.config.vips):
             if conflicts := await self._vips.conflicts():
                 raise VipError("; ".join(conflicts))
             await self._vips.establish()
