@@ -64,7 +64,7 @@ def _runs(lab: Lab, key: tuple[str, str, int], since: float, until: float) -> li
     for client in lab.cities:
         queries = lab.seen(client, since, until)
         loss = trace.loss(queries)
-        by = trace.answerers(queries)
+        by = trace.courses(queries)
         found.append(Run(*key, client, loss.sent, loss.lost, round(loss.window_ms, 1), by))
     return found
 
@@ -73,7 +73,7 @@ def _sentence(runs: Iterable[Run]) -> str:
     return ", ".join(
         f"{run.client} {run.lost} lost"
         + (f" in {run.window_ms:.0f} ms" if run.lost else "")
-        + (f" ({' → '.join(run.answered_by)})" if len(run.answered_by) > 1 else "")
+        + f" ({' and '.join(run.answered_by)})"
         for run in runs
     )
 

@@ -106,16 +106,18 @@ def _span(span: Span, scale: _Scale, y: int, colours: Mapping[str, str]) -> str:
 
 
 def _events(events: Sequence[Event], scale: _Scale, bottom: int) -> list[str]:
-    parts = []
+    lines, labels = [], []
     for row, event in enumerate(events):
         x, y = scale.x(event.when), TOP + LABEL * row
-        parts.append(
+        lines.append(
             f'<line x1="{x:.1f}" y1="{y + 2}" x2="{x:.1f}" y2="{bottom}" stroke="{INK}"'
             ' stroke-width="0.8" stroke-dasharray="3 2"/>'
         )
         anchor, step = ("end", -4) if x > WIDTH * 0.7 else ("start", 4)
-        parts.append(_text(x + step, y + 8, event.label, anchor=anchor))
-    return parts
+        labels.append(_text(x + step, y + 8, event.label, anchor=anchor))
+    # Labels stand out from the lines that they cross.
+    halo = f'<g paint-order="stroke" stroke="{PAPER}" stroke-width="4">'
+    return [*lines, halo, *labels, "</g>"]
 
 
 def _axis(scale: _Scale, bottom: int) -> list[str]:

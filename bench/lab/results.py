@@ -17,7 +17,7 @@ class Run(msgspec.Struct, frozen=True):
     """One event, once, as one client saw it.
 
     ``window_ms`` is from the first lost query until after the last one; ``answered_by`` says
-    who answered in turn.
+    who answered in turn: more than once where that differs between the VIPs.
     """
 
     stack: str

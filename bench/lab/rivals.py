@@ -198,7 +198,7 @@ def _exabgp(site: Site, interval: int, timeout: int, fall: int) -> str:
         parts.append(
             f"""
 process watch{family} {{
-    run exabgp --run healthcheck --no-syslog --no-ip-setup --withdraw-on-down
+    run /usr/bin/python3 -m exabgp healthcheck --no-syslog --no-ip-setup --withdraw-on-down
         --interval {interval} --fast-interval 1 --timeout {timeout} --fall {fall} --rise {fall}
         --ip {vip}/{bits} --next-hop {node} --cmd "{_ask(vip, timeout)}";
     encoder text;

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from bench.lab import events, hijack, picture, trace
 from bench.lab.errors import LabError
-from bench.lab.topology import BY_NAME, SECOND, SITES
+from bench.lab.topology import SECOND, SITES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,9 @@ def within(queries: list[Query], step: Step) -> list[Query]:
 
 def _cell(queries: list[Query]) -> str:
     found = trace.loss(queries)
-    by = " → ".join(BY_NAME[site].city for site in trace.answerers(queries))
+    by = " and ".join(trace.courses(queries))
+    for site in SITES:
+        by = by.replace(site.name, site.city)
     return f"{by or 'nobody'}, {found.lost} lost"
 
 

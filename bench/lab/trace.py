@@ -81,7 +81,11 @@ def spans(queries: Iterable[Query]) -> list[Span]:
     return found
 
 
-def answerers(queries: Iterable[Query]) -> list[str]:
-    """Return who answered, in the order of their first answer, each change once."""
-    sites = (query.site for query in queries if query.site)
-    return [site for site, _ in itertools.groupby(sites)]
+def courses(queries: Iterable[Query]) -> list[str]:
+    """Return who answered in turn, as "nyc → lon"; more than one where the VIPs differ in that."""
+    sites: dict[int, list[str]] = {}
+    for query in queries:
+        seen = sites.setdefault(query.turn, [])
+        if query.site and query.site not in seen[-1:]:
+            seen.append(query.site)
+    return list(dict.fromkeys(" → ".join(seen) for seen in sites.values()))
