@@ -35,8 +35,8 @@ REPLACED_S = 3.0
 """So long a worker that is at fault excuses silence. By default the master kills it after one
 second and starts another; what takes longer is no moment any more."""
 
-_NAMED_WORKERS = 4
-"""Workers that one sentence names; more would not be read."""
+_NAMED = 4
+"""Workers, or failing checks, that are named; more would not be read."""
 
 
 class Outcome(StrEnum):
@@ -147,10 +147,10 @@ class Health:
         self._hard.look(_hard_reasons(seen, [*faults.values()]), seen.checks)
         self._soft.look(_soft_reasons(seen, self._config.stale_after), seen.checks)
         found = [(one.level, reason) for one in (self._hard, self._soft) for reason in one.reasons]
-        found += [(lane.level, lane.reason) for lane in self._lanes.values() if lane.level]
+        found += _gravest([lane for lane in self._lanes.values() if lane.level])
         found.sort(key=lambda one: -one[0])
         self._level = max((level for level, _ in found), default=Level.HEALTHY)
-        remarks = [lane.remark for lane in self._lanes.values() if lane.remark]
+        remarks = [lane.remark for lane in self._lanes.values() if lane.remark][:_NAMED]
         if len(faults) < len(seen.workers):
             remarks += faults.values()
         return Verdict(self._level, tuple([reason for _, reason in found] + remarks))
@@ -240,6 +240,15 @@ class _Lane:
         self.level, self._why, self.decided = level, why, True
 
 
+def _gravest(lanes: list[_Lane]) -> list[tuple[Level, str]]:
+    """Return the reasons of the lanes that are worst, and how many more there are."""
+    lanes = sorted(lanes, key=lambda lane: -lane.level)
+    found = [(lane.level, lane.reason) for lane in lanes[:_NAMED]]
+    if more := lanes[_NAMED:]:
+        found.append((more[0].level, f"{len(more)} more checks fail"))
+    return found
+
+
 class _Ailment:
     """What ails the node as a whole, for as long as it counts.
 
@@ -293,9 +302,9 @@ def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
     """Return why nobody gets an answer, as far as that needs no asking."""
     reasons = []
     if len(faults) == len(seen.workers):
-        named = list(faults[:_NAMED_WORKERS])
-        if len(faults) > _NAMED_WORKERS:
-            named.append(f"{len(faults) - _NAMED_WORKERS} more")
+        named = list(faults[:_NAMED])
+        if len(faults) > _NAMED:
+            named.append(f"{len(faults) - _NAMED} more")
         reasons.append(f"no worker answers: {', '.join(named)}" if named else "there is no worker")
     if seen.zones <= seen.broken:
         reasons.append("no zone is loaded: dnsd status shows why")

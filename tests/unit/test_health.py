@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,6 +165,18 @@ def test_a_node_that_answers_again_but_wrongly_is_degraded_in_the_end() -> None:
     site = Site.that_is_well(on_unhealthy="withdraw")
     site.levels([SILENT] * FALL)
     assert set(site.levels([WRONG] * 2 * RISE)) == {FAILED}
+
+
+def test_many_failing_checks_are_told_shortly_the_gravest_first() -> None:
+    vips = tuple(f"192.0.2.{number}" for number in range(1, 5))
+    site = Site(Health(msgspec.structs.replace(config(), vips=vips)))
+    lanes = list(product(vips, ("udp", "tcp")))
+    for lane in lanes[:-1]:
+        site.levels([WRONG] * FALL, lane)
+    site.levels([SILENT] * FALL, lanes[-1])
+    assert len(site.verdict.reasons) == 5
+    assert site.verdict.reasons[0].startswith("192.0.2.4 gave no answer")
+    assert site.verdict.reasons[-1] == "4 more checks fail"
 
 
 # -- the beginning ----------------------------------------------------------------------------
