@@ -1,0 +1,9 @@
+"""Which members of an RRset are answered, with which TTL, and what caches still remember: pure.
+
+    member      one member: its state, from results of checks and the operator's orders
+    ttl, pool   members → what is answered, with which TTL, and why
+    ledger      until when caches may hold what was answered; horizon: is a target forgotten?
+    objective   can a recovery time be met; price: what a TTL costs in queries
+
+Nothing here knows what time it is: it is told.
+"""
