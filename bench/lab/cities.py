@@ -83,6 +83,7 @@ class City:
     def start(self, name: str) -> None:
         """Start one of the programs: "router", "prober", or one of the node's."""
         program, role = self._program(name)
+        self._reap(name)
         child = namespaces.start(
             self.namespace(role), program.command, self.directory / f"{name}.log"
         )
@@ -133,13 +134,16 @@ class City:
             if time.monotonic() > until:
                 raise LabError(f"{name} in {self.site.city} does not end")
             time.sleep(0.005)
-        self.reap()
+        self._reap(name)
 
     def reap(self) -> None:
-        """Take note of the programs that have ended, as their parent must."""
-        for name, child in list(self._children.items()):
-            if child.poll() is not None:
-                del self._children[name]
+        """Take note that all programs have ended, as their parent must."""
+        for name in list(self._children):
+            self._reap(name)
+
+    def _reap(self, name: str) -> None:
+        if child := self._children.pop(name, None):
+            child.wait(PATIENCE_S)
 
     # -- the node -----------------------------------------------------------------------------
 

@@ -45,9 +45,9 @@ def repeat(
         for name, event in chosen.items():
             try:
                 since, until = once(lab, event)
-                found = _runs(lab, (stack, name, number), since, until)
                 event.undo(lab)
                 lab.settle()
+                found = _runs(lab, (stack, name, number), since, until)
             except LabError as error:
                 failures.append(f"{stack}, {event.title}, repeat {number}: {error}")
                 say(failures[-1])
