@@ -322,6 +322,32 @@ def test_what_is_over_counts_until_all_lanes_have_risen(
     assert site.one(OK, LANES[-1]) == HEALTHY
 
 
+@pytest.mark.parametrize("bad", [WRONG, SILENT])
+def test_what_is_over_counts_until_results_are_good_in_a_row(bad: Outcome) -> None:
+    site = Site.that_is_well()
+    site.look(disk="it is full")
+    site.look(disk="")
+    for _ in range(5):
+        for outcome in [OK] * (RISE - 1) + [bad]:
+            assert site.all(outcome) == DEGRADED
+
+
+def test_a_failure_that_is_over_counts_until_answers_come_in_a_row() -> None:
+    site = Site.that_is_well()
+    site.look(workers=())
+    site.look(workers=WELL)
+    for _ in range(5):
+        for outcome in [WRONG] * (RISE - 1) + [SILENT]:
+            assert site.all(outcome) == FAILED
+
+
+def test_a_failing_check_stands_before_what_merely_degrades() -> None:
+    site = Site.that_is_well()
+    site.look(disk="it is full")
+    site.levels([SILENT] * FALL)
+    assert [reason.startswith(VIPS[0]) for reason in site.verdict.reasons] == [True, False]
+
+
 def test_a_failure_that_is_over_is_a_softer_one_while_answers_are_wrong() -> None:
     site = Site.that_is_well()
     site.look(workers=())
@@ -343,6 +369,15 @@ def test_overload_excuses_silence_and_says_so() -> None:
     )
     site.look(overloaded=False)
     assert site.levels([SILENT] * FALL) == [HEALTHY, HEALTHY, FAILED], "none of it is held back"
+
+
+def test_silence_that_is_excused_is_no_part_of_a_series() -> None:
+    site = Site.that_is_well()
+    for _ in range(5):
+        assert site.levels([SILENT] * (FALL - 1))[-1] == HEALTHY
+        site.look(result(SILENT), overloaded=True)
+        site.look(overloaded=False)
+    assert site.level == HEALTHY
 
 
 def test_overload_brings_no_node_back() -> None:
