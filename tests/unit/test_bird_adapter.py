@@ -513,6 +513,58 @@ def test_a_client_that_dies_while_it_is_asked_is_told(fake: Fake) -> None:
     assert len(fake.clients) == 2
 
 
+def test_a_bird_that_restarts_while_it_is_asked_is_asked_again(fake: Fake) -> None:
+    fake.script(
+        """
+        def answer(command):
+            if client == 1 and command != "show status":
+                say("Connection closed by server\\n")
+                sys.exit(1)
+            return STATUS if command == "show status" else "0009-vip: disabled\\n"
+        """
+    )
+
+    async def talk(bird: Bird) -> None:
+        await bird.status()
+        await bird.disable("vip")
+
+    run(fake, talk)
+    assert fake.asked == ["show status", 'disable "vip"', 'disable "vip"']
+    assert len(fake.clients) == 2
+
+
+def test_a_bird_that_ends_with_every_command_is_asked_twice_at_most(fake: Fake) -> None:
+    fake.script(
+        """
+        def answer(command):
+            return STATUS if command == "show status" and client == 1 else sys.exit(1)
+        """
+    )
+
+    async def talk(bird: Bird) -> None:
+        await bird.status()
+        assert "has gone away" in await complaint(bird.disable("vip"))
+
+    run(fake, talk)
+    assert len(fake.clients) == 2
+
+
+def test_times_that_waver_are_told_as_they_were(fake: Fake) -> None:
+    fake.script(
+        """
+        times = iter(["35.874", "35.875", "35.873", "41.000", "41.001"])
+        def answer(command):
+            at = next(times)
+            return f"1011-Last reboot on 2026-11-23 23:29:{at}\\n0013 Daemon is up and running\\n"
+        """
+    )
+
+    async def talk(bird: Bird) -> list[str]:
+        return [(await bird.status()).booted[-6:] for _ in range(5)]
+
+    assert run(fake, talk) == ["35.874", "35.874", "35.874", "41.000", "41.000"]
+
+
 @pytest.mark.parametrize(
     "event",
     [

@@ -58,13 +58,13 @@ class Bird:
         self._client = Client(config.client, config.ctl)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bird")
         self._configuring: _Due | None = None
+        self._seen: tuple[Status, Status] | None = None
+        """The status as it was read last, and as it was told."""
         self._closed = False
 
     async def status(self) -> Status:
         """Return the version, and since when BIRD runs with its configuration."""
-        return await self._run(
-            lambda deadline: replies.read_status(self._client.ask("show status", deadline))
-        )
+        return await self._run(self._status)
 
     async def protocol(self, name: str) -> Protocol:
         """Return the protocol ``name``."""
@@ -111,7 +111,7 @@ class Bird:
         if self._closed:
             return
         self._closed = True
-        self._client.interrupt()
+        self._client.give_up()
         ended = self._thread.submit(self._client.hang_up)
         self._thread.shutdown(wait=False)
         await _result(ended)
@@ -140,6 +140,13 @@ class Bird:
             raise BirdError(f"BIRD at {self._ctl} is not asked any more: dnsd is stopping")
 
     # -- in the thread ----------------------------------------------------------------------------
+
+    def _status(self, deadline: float) -> Status:
+        told = read = replies.read_status(self._client.ask("show status", deadline))
+        if self._seen is not None:
+            told = replies.steady(read, *self._seen)
+        self._seen = read, told
+        return told
 
     def _protocol(self, name: str, deadline: float) -> Protocol:
         reply = self._client.ask(f'show protocols "{_symbol(name)}"', deadline)

@@ -51,16 +51,23 @@ class Client:
         self._ctl = str(ctl)
         self._process: subprocess.Popen[bytes] | None = None
         self._terminal: fdspawn | None = None
+        self._is_new = True  # it has answered nothing yet
+        self._gave_up = False
 
     def ask(self, command: str, deadline: float) -> Reply:
         """Return the reply to ``command``, which is there by ``deadline`` (monotonic).
 
         BirdError if BIRD cannot be asked; whether it refuses is for the reply to say.
+        Commands may be given twice: if BIRD was restarted, only its old client notices.
         """
         try:
-            terminal = self._ready(deadline)
-            terminal.sendline(command)
-            text = _until_prompt(terminal, deadline)
+            try:
+                text = self._converse(command, deadline)
+            except pexpect.EOF:
+                if self._is_new:
+                    raise
+                self.hang_up()
+                text = self._converse(command, deadline)
         except pexpect.TIMEOUT:
             self.hang_up()
             raise BirdError(
@@ -81,10 +88,15 @@ class Client:
         except BirdError:
             self.hang_up()
             raise
+        self._is_new = False
         return read_reply(self._ctl, command, text)
 
-    def interrupt(self) -> None:
-        """Make an ``ask`` that is under way end at once; any thread may do so."""
+    def give_up(self) -> None:
+        """Make an ``ask`` that is under way end at once, and start no other client.
+
+        Any thread may do so.
+        """
+        self._gave_up = True
         process = self._process
         if process is not None:
             process.kill()
@@ -101,12 +113,20 @@ class Client:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(REAP_S)
 
+    def _converse(self, command: str, deadline: float) -> str:
+        terminal = self._ready(deadline)
+        terminal.sendline(command)
+        return _until_prompt(terminal, deadline)
+
     def _ready(self, deadline: float) -> fdspawn:
         """Return the terminal of a client that waits for a command."""
         if self._terminal is not None and not _is_quiet(self._terminal):
             self.hang_up()
         if self._terminal is None:
+            if self._gave_up:
+                raise BirdError(f"BIRD at {self._ctl} is not asked any more: dnsd is stopping")
             self._terminal = self._start()
+            self._is_new = True
             self._greet(self._terminal, deadline)
         return self._terminal
 

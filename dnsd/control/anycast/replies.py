@@ -11,6 +11,7 @@ asked tells where, and every fault is a BirdError that says so.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import BirdError
@@ -42,8 +43,11 @@ _NO_TABLES = (
 )
 """What BIRD 2 and 3 say, with the code of a syntax error, if no table can have such routes."""
 
-_LONGEST_QUOTE = 200
-"""Characters of a reply that a sentence repeats."""
+_LONGEST_QUOTE = 500
+"""Characters of a reply that a sentence repeats: the paths of two files, and what is wrong."""
+
+_JITTER_S = 0.005
+"""By how much a time of BIRD's may differ from what it said before and be the same."""
 
 _DESTINATIONS = frozenset(
     {"unicast", "blackhole", "unreachable", "prohibited", "recursive"}
@@ -205,6 +209,20 @@ def read_status(reply: Reply) -> Status:
     )
 
 
+def steady(read: Status, before: Status, told: Status) -> Status:
+    """Return ``read`` with the times that ``told`` has, if they are but what they were.
+
+    BIRD reckons them back from its clock each time, so that they come out a millisecond
+    earlier or later. ``before`` is what was read the last time.
+    """
+    return read._replace(
+        booted=told.booted if _is_near(read.booted, before.booted) else read.booted,
+        reconfigured=told.reconfigured
+        if _is_near(read.reconfigured, before.reconfigured)
+        else read.reconfigured,
+    )
+
+
 def read_protocols(reply: Reply) -> tuple[Protocol, ...]:
     """Read the reply to ``show protocols``, with or without ``all``."""
     reply.check()
@@ -264,6 +282,14 @@ def plain(text: str) -> str:
     """Return ``text`` as one line that is fit to print in a sentence."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _LONGEST_QUOTE else f"{line[:_LONGEST_QUOTE]}…"
+
+
+def _is_near(one: str, other: str) -> bool:
+    try:
+        apart = datetime.fromisoformat(one) - datetime.fromisoformat(other)
+    except (ValueError, TypeError):  # the operator has chosen another format
+        return one == other
+    return abs(apart.total_seconds()) < _JITTER_S
 
 
 def _protocol(reply: Reply, text: str) -> Protocol:
