@@ -3,9 +3,9 @@
 """The native twin of the hot path: the same answers, octet for octet, without Python objects.
 
 ``drain`` empties a UDP socket: recvmmsg, answer from the images, sendmmsg. What is rare and
-harmless to be slow is declined to the readable twin: names below a DNAME, class CH,
-transfers, and answers too long for pieces. Images are bounds-checked at every step; one
-that doesn't hold together is declined too, and the readable twin says SERVFAIL.
+harmless to be slow is declined to the readable twin: class CH, transfers, and composed answers
+of hundreds of records. Images are bounds-checked at every step; one that doesn't hold together
+is declined too, and the readable twin says SERVFAIL.
 """
 
 import socket
@@ -105,7 +105,8 @@ cdef class NativeHotPath:
         self.scratch = <uint8_t *>malloc(LARGEST)
         self._configure(settings)
         self.batch = batch_new(max(SMALLEST_SLOT, settings.udp_payload))
-        if not (self.server.slots and self.scratch and self.batch):
+        self.server.composed = <Composed *>malloc(sizeof(Composed))
+        if not (self.server.slots and self.scratch and self.batch and self.server.composed):
             raise MemoryError
 
     cdef _configure(self, settings):
@@ -127,6 +128,7 @@ cdef class NativeHotPath:
         free(self.server.slots)
         free(self.server.zones)
         free(self.scratch)
+        free(self.server.composed)
         batch_free(self.batch)
 
     def put_zone(self, bytes apex not None, image):

@@ -13,7 +13,9 @@ from tests.fuzz import overlay
 COMPILER = ("gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 TESTS = (
     "tests/fuzz/test_corpus.py",
+    "tests/parity/test_composed.py",
     "tests/parity/test_twins.py",
+    "tests/unit/test_hotpath_lingering.py",
     "tests/unit/test_serve_udp.py",
     "tests/unit/test_zone_bulk.py",
 )

@@ -11,6 +11,9 @@ cdef enum:
     TCP = 1
 
 
+cdef struct Composed
+
+
 cdef struct Server:
     uint64_t *count
     Zone *zones
@@ -24,6 +27,7 @@ cdef struct Server:
     int keepalive             # in units of 100 ms
     int n_secrets
     uint8_t secrets[MAX_SECRETS][16]
+    Composed *composed
 
 
 cdef struct Request:
@@ -43,6 +47,7 @@ cdef struct Body:
     int rcode
     int extended_error        # 0: none
     bint empty                # no block: only header, question and OPT
+    const Composed *composed  # in place of the block; NULL: none
 
 
 cdef void slot_put(Server *server, int index) noexcept nogil:
@@ -82,50 +87,6 @@ cdef const Zone *zone_of(const Server *server, const Query *query) noexcept nogi
             return zone
         found = zone
     return found
-
-
-cdef int lookup(const Zone *zone, const Query *query, Body *body) noexcept nogil:
-    """Find block and pieces for the query; DECLINED when they must be composed or don't fit."""
-    cdef const Name *name = &query.name
-    cdef int signed_ = query.has_edns and query.edns_flags >> 15
-    cdef int qtype = query.qtype, wanted, i
-    cdef Place place
-    cdef Entry entry
-    cdef uint64_t at
-    if search(zone, name, &place) == FAULT:
-        return DECLINED
-    if place.entry == 0:
-        if read_entry(zone, place.encloser, &entry) == FAULT or entry.flags & CUT == 0:
-            if entry.flags:
-                return DECLINED
-            at = zone.nxdomain[signed_]
-        else:
-            # below a cut even DS is the child's: type 0 picks the referral
-            place.entry = place.encloser
-            at = block_for(zone, &entry, 0, signed_)
-    elif read_entry(zone, place.entry, &entry) == FAULT:
-        return DECLINED
-    else:
-        at = block_for(zone, &entry, qtype, signed_)
-    if read_block(zone, at, &body.block) == FAULT:
-        return DECLINED
-    body.zone = zone
-    body.rcode = body.block.rcode
-    body.pieces = 0
-    for i in range(body.block.n_pieces):
-        body.pieces = add_piece(
-            body.piece, body.pieces, <int64_t>u32(body.block.pieces + 4 * i) * 8
-        )
-        if body.pieces < 0:
-            return DECLINED
-    wanted = body.block.proof_expanded if place.expanded else body.block.proof
-    if wanted:
-        body.pieces = prove(zone, name, &place, wanted, body.piece, body.pieces)
-        if body.pieces < 0:
-            return DECLINED
-    if body.pieces and body.block.flags & COMPOSE:
-        return DECLINED
-    return NOERROR
 
 
 cdef inline void p16(uint8_t *at, int value) noexcept nogil:
@@ -242,6 +203,10 @@ cdef void move(const Block *block, uint8_t *out, int end, int gap_at, int gap, i
         p16(at, 0xC000 | (target + shift))
 
 
+include "records.pxi"
+include "lookup.pxi"
+
+
 cdef int write_body(const Query *query, const Body *body, int room, uint8_t *out, int *arcount, int *nscount) noexcept nogil:
     """Write what fits in ``room`` octets; return the length, -1 to truncate, DECLINED if broken."""
     cdef const Block *block = &body.block
@@ -299,7 +264,14 @@ cdef int write_message(Server *server, const Request *request, const Query *quer
     memcpy(out, request.packet, 2)
     memcpy(out + 12, request.packet + 12, query.question)
     at = 12 + query.question
-    if not body.empty:
+    if body.composed != NULL:
+        flags |= AA
+        ancount = body.composed.counts[ANSWER]
+        nscount = body.composed.counts[AUTHORITY]
+        length = write_composed(
+            body.composed, min(limit, room) - at - opt_length, out + at, &arcount
+        )
+    elif not body.empty:
         if body.block.flags & AUTHORITATIVE:
             flags |= AA
         ancount = body.block.ancount
@@ -328,6 +300,7 @@ cdef int decide(Server *server, const Request *request, Query *query, Body *body
     cdef int opcode = request.packet[2] >> 3 & 15
     cdef const Zone *zone
     body.empty = True
+    body.composed = NULL
     body.extended_error = 0
     if opcode == 4 or opcode == 5:
         if n16(request.packet + 4) == 1:
@@ -364,7 +337,7 @@ cdef int decide(Server *server, const Request *request, Query *query, Body *body
             body.rcode = odd(query, C_not_ready, SERVFAIL)
         else:
             body.empty = False
-            return lookup(zone, query, body)
+            return lookup(server, zone, query, body)
     return NOERROR
 
 
