@@ -112,7 +112,11 @@ class Server:
             if self._over:
                 break
             with connection.makefile("rb") as stream:
-                reply = self._respond(stream.read(int.from_bytes(stream.read(2), "big")), source)
+                packet = stream.read(int.from_bytes(stream.read(2), "big"))
+            if not packet:
+                connection.close()  # who has asked is gone
+                continue
+            reply = self._respond(packet, source)
             if reply is not None:
                 with connection, suppress(OSError):
                     connection.sendall(len(reply).to_bytes(2, "big")[:1])
