@@ -9,6 +9,7 @@ choose to collide with somebody else's resolver.
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,15 @@ if TYPE_CHECKING:
     from dnsd.image.state import StateVector
     from dnsd.serve.spec import TcpLimits
 
+KNOWN_ADDRESSES = 1024
+"""Addresses whose cells are remembered: who asks over TCP asks again."""
+
 
 class Quota:
-    """The connections of one worker, counted where the others can see them."""
+    """The connections of one worker, counted where the others can see them.
+
+    ``source(address)`` is the cell of an IPv4 address, or of an IPv6 address's /64.
+    """
 
     def __init__(self, state: StateVector, index: int, limits: TcpLimits) -> None:
         self._limits = limits
@@ -29,6 +36,7 @@ class Quota:
         self._tables = [state.sources(worker) for worker in range(state.workers)]
         self._head = self._heads[index]
         self._table = self._tables[index]
+        self.source = lru_cache(KNOWN_ADDRESSES)(self._source)
         self._forget_predecessor()
 
     def _forget_predecessor(self) -> None:
@@ -38,17 +46,19 @@ class Quota:
     @property
     def is_full(self) -> bool:
         """The node has as many connections as it may have."""
-        return self._total() >= self._limits.connections
-
-    def _total(self) -> int:
-        return sum(head[WorkerCells.TCP_OPEN] for head in self._heads)
+        left = self._limits.connections
+        for head in self._heads:
+            left -= head[WorkerCells.TCP_OPEN]
+        return left <= 0
 
     def is_source_full(self, source: int) -> bool:
-        """``source`` (see :meth:`source`) has as many connections as it may have."""
-        return sum(table[source] for table in self._tables) >= self._limits.per_source
+        """``source`` has as many connections as it may have."""
+        left = self._limits.per_source
+        for table in self._tables:
+            left -= table[source]
+        return left <= 0
 
-    def source(self, address: str) -> int:
-        """Return the cell of the IPv4 address, or of the IPv6 address's /64."""
+    def _source(self, address: str) -> int:
         if ":" in address:
             network = socket.inet_pton(socket.AF_INET6, address)[:8]
         else:
