@@ -18,6 +18,7 @@ import msgspec
 from dnsd import config
 from dnsd.cli.options import config_option, json_option, short, zone_option
 from dnsd.cli.selfquestions import SelfQuestions
+from dnsd.routerconf import faults
 from dnsd.wire import name as names
 from dnsd.zone import neighbours
 from dnsd.zone.findings import Finding, Severity
@@ -143,6 +144,9 @@ def _from_config(
     for problem in problems:
         file, line = problem.file or str(config_file), problem.line
         findings.append(Finding(file, line, Severity.ERROR, problem.sentence, "config"))
+    if found and found.anycast.bgp:
+        for fault in faults(found.anycast):
+            findings.append(Finding(str(config_file), 0, Severity.ERROR, fault, "bird-config"))
     wanted += [(origin, short(path)) for origin, path in zones.items()]
     return found
 

@@ -71,9 +71,10 @@ class Carrier:
         return True
 
     def set(self, up: bool) -> None:
-        """Give the interface its carrier or take it, whatever the orders are."""
-        if up == self.up:
-            return
+        """Give the interface its carrier or take it, whatever the orders are.
+
+        It is done also where it is so already: that is how a lost interface is noticed.
+        """
         try:
             if self._interface is None:
                 self._interface = self._make()

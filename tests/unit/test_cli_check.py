@@ -240,3 +240,10 @@ def test_a_self_check_that_nobody_can_ask_is_an_error() -> None:
     result = check("--config", "dnsd.toml")
     assert result.exit_code == 1
     assert "dnsd.toml:1: error: [[anycast.query]]" in result.stdout
+
+
+def test_what_keeps_a_node_from_a_bird_configuration_is_an_error() -> None:
+    Path("dnsd.toml").write_text("[anycast.bgp]\nasn = 65010\n")
+    result = check("--config", "dnsd.toml")
+    assert result.exit_code == 1
+    assert "[bird-config]" in result.stdout

@@ -102,7 +102,8 @@ class Plane:
         self._vips = Vips(self.config.interface, self.config.vips)
         self._wanted = Wanted(carrier=False, drain=False, enabled=True)
         self._verdict: Verdict | None = None
-        self._obstacle = "the addresses have not been looked at yet"
+        inherited = self._announcer.state != State.INIT
+        self._obstacle = "" if inherited else "the addresses have not been looked at yet"
         self._survey: Survey | None = None
         self._advice: tuple[str, ...] = ()
         self._bird_view = BirdView(error="BIRD has not been asked yet")
@@ -177,9 +178,12 @@ class Plane:
 
     def _order(self, carrier: bool) -> None:
         if carrier != self._ordered():
-            number = (self._vector.control[ControlCells.CARRIER] >> 1) + 1
-            self._vector.control[ControlCells.CARRIER] = number << 1 | carrier
-            self._ring()
+            self._order_anew(carrier)
+
+    def _order_anew(self, carrier: bool) -> None:
+        number = (self._vector.control[ControlCells.CARRIER] >> 1) + 1
+        self._vector.control[ControlCells.CARRIER] = number << 1 | carrier
+        self._ring()
 
     def _ring(self) -> None:
         os.eventfd_write(self._doorbell, 1)
@@ -205,6 +209,8 @@ class Plane:
         a mistake elsewhere is shown, but must not take the node away.
         """
         survey = await self._vips.survey()
+        if not survey.exists:
+            self._order_anew(carrier=False)  # the master makes it again when it does it
         if not survey.up or survey.addresses != set(self.config.vips):
             if conflicts := await self._vips.conflicts():
                 raise VipError("; ".join(conflicts))

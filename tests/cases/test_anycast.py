@@ -1,0 +1,183 @@
+"""A real node with a real BIRD and a router: what the route does in each case."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.anycast_node import ANNOUNCED, DRAINED, INTERFACE, VIPS, ZONE, Site, anycast_site, text
+from tests.conftest import needs
+from tests.support import until
+
+pytestmark = needs("bird", "birdcl", "ip", "dig")
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+COMMANDS = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+    if re.match(r"dnsd (anycast|drain|undrain|withdraw|announce)\b", line)
+]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with anycast_site(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+def announced(site: Site) -> Site:
+    site.start()
+    view = site.wait("announced")
+    assert [vip["exported_to"] for vip in view["vips"]] == [["rtr4"], ["rtr6"]]
+    site.wait_routes(ANNOUNCED)
+    return site
+
+
+def dig(site: Site, vip: str, *options: str) -> str:
+    return site.here.run("dig", "+short", f"@{vip}", f"www.{ZONE}", "A", *options).stdout.strip()
+
+
+def workers(site: Site) -> list[int]:
+    master = site.node.process.pid
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    return [
+        int(pid) for pid in children if b"dnsd.serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+def control(site: Site) -> int:
+    master = site.node.process.pid
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    (pid,) = (
+        int(pid) for pid in children if b"dnsd.control" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    return pid
+
+
+def test_it_announces_answers_obeys_and_leaves(announced: Site) -> None:
+    """The commands of README.md, in their order."""
+    assert [dig(announced, vip, *how) for vip in VIPS for how in ([], ["+tcp"])] == [
+        "192.0.2.80"
+    ] * 4
+    expected = {"drain": DRAINED, "undrain": ANNOUNCED, "withdraw": {}, "announce": ANNOUNCED}
+    done = []
+    for line in COMMANDS:
+        words = shlex.split(line)[1:]
+        ended = announced.command(*words)
+        assert ended.returncode == 0, f"{line}: {ended.stdout}{ended.stderr}"
+        announced.wait_routes(expected.get(words[0], ANNOUNCED))
+        done.append(words[0])
+    assert done == ["anycast", "drain", "undrain", "withdraw", "announce"]
+    assert announced.node.stop() == 0
+    announced.wait_routes({})
+    assert "anycast: announced → stopping" in "\n".join(announced.node.lines)
+    assert announced.here.run("ip", "link", "show", INTERFACE, check=False).returncode != 0
+
+
+def test_a_drain_outlives_a_restart(announced: Site) -> None:
+    assert announced.command("drain", "node", "--reason", "new disks").returncode == 0
+    announced.node.stop()
+    announced.wait_routes({})
+    announced.start()
+    view = announced.wait("drained")
+    assert view["why"] == ["drain was ordered: new disks"]
+    announced.wait_routes(DRAINED)
+
+
+def test_wrong_answers_drain_and_right_ones_bring_it_back(announced: Site) -> None:
+    announced.node.replace(ZONE, text(2, "192.0.2.81"))
+    view = announced.wait("drained")
+    assert "192.0.2.81 in place of 192.0.2.80" in view["why"][0]
+    announced.wait_routes(DRAINED)
+    announced.node.replace(ZONE, text(3))
+    announced.wait("announced")
+    announced.wait_routes(ANNOUNCED)
+
+
+def test_silence_withdraws_holds_down_and_comes_back(announced: Site) -> None:
+    (pid,) = workers(announced)
+    os.kill(pid, signal.SIGSTOP)
+    announced.node.wait_line("no worker is alive: the VIPs are withdrawn")
+    announced.node.wait_line("anycast: announced → withdrawn")
+    announced.wait_routes({})
+    announced.wait("announced")
+    assert workers(announced) != [pid]
+    announced.wait_routes(ANNOUNCED)
+
+
+def test_the_death_of_the_master_withdraws(announced: Site) -> None:
+    announced.node.process.kill()
+    announced.wait_routes({})
+    assert announced.here.run("ip", "link", "show", INTERFACE, check=False).returncode != 0
+
+
+def test_a_new_control_takes_over_without_touching_the_route(announced: Site) -> None:
+    assert announced.command("drain", "node").returncode == 0
+    before = control(announced)
+    os.kill(before, signal.SIGKILL)
+    until(lambda: announced.view() and control(announced) != before, "another control")
+    announced.wait("drained")
+    announced.wait_routes(DRAINED)
+    assert not [line for line in announced.node.lines if "→ withdrawn" in line or "→ init" in line]
+
+
+def test_what_somebody_takes_away_is_put_back(announced: Site) -> None:
+    announced.here.ip(f"addr del {VIPS[0]}/32 dev {INTERFACE}")
+    announced.wait_routes({VIPS[1]: False})
+    announced.wait("announced")
+    announced.wait_routes(ANNOUNCED)
+    announced.here.ip(f"link del {INTERFACE}")
+    announced.node.wait_line("the interface of the VIPs is lost and will be made again")
+    announced.wait("announced")
+    announced.wait_routes(ANNOUNCED)
+    assert dig(announced, VIPS[0]) == "192.0.2.80"
+
+
+def test_a_vip_that_is_somebodys_address_is_not_taken(site: Site) -> None:
+    site.here.ip("link add other0 type bridge", f"addr add {VIPS[0]}/32 dev other0")
+    site.start()
+    site.node.wait_line(f"the VIP {VIPS[0]} is an ordinary address of other0 on this machine")
+    view = site.view()
+    assert view is not None
+    assert view["state"] == "init"
+    assert site.routes() == {}
+    assert site.here.run("dig", "+short", "@127.0.0.1", "-p", "5300", f"www.{ZONE}").stdout
+    site.here.ip("link del other0")
+    site.wait("announced")
+    site.wait_routes(ANNOUNCED)
+
+
+def test_answers_go_on_without_bird(site: Site) -> None:
+    site.end()
+    site.start()
+
+    def announced() -> bool:
+        view = site.view()
+        return bool(view and view["state"] == "announced" and "bird.ctl" in str(view["problems"]))
+
+    until(announced, "it to be announced as far as it can tell")
+    assert dig(site, VIPS[0]) == "192.0.2.80"
+    assert site.command("drain", "node").returncode == 1
+    site.start_bird(site.here, "bird")
+    site.start_bird(site.router, "router")
+    site.wait("drained")
+    site.wait_routes(DRAINED)
+
+
+def test_of_several_workers_one_may_die(tmp_path: Path) -> None:
+    with anycast_site(tmp_path, workers=2) as site:
+        site.start()
+        site.wait("announced")
+        before = workers(site)
+        os.kill(before[0], signal.SIGSTOP)
+        until(lambda: len(now := workers(site)) == 2 and now != before, "another worker")
+        assert not [line for line in site.node.lines if "→ withdrawn" in line]
+        site.wait("announced")
