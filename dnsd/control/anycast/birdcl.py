@@ -209,11 +209,11 @@ def _until_prompt(terminal: fdspawn, deadline: float) -> str:
 
 
 def _is_quiet(terminal: fdspawn) -> bool:
-    """Return whether the client has said nothing since its last prompt, and is there."""
+    """Return whether the client is there, and has said nothing since its prompt."""
     try:
         terminal.read_nonblocking(1, 0)
     except pexpect.TIMEOUT:
-        return not terminal.buffer
+        return True
     except (pexpect.EOF, OSError):
         pass
     return False
