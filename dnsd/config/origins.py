@@ -20,6 +20,8 @@ ROOT_STEMS = ("@", "root")
 """Files ``@.zone`` and ``root.zone`` hold the root zone, whose name no file can have."""
 
 _TOKEN = re.compile(r"\\(\d{3})|\\(\D)|([^\\])", re.ASCII | re.DOTALL)
+_PLAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+", re.ASCII)
+"""Names that are normal already but for their case, as nearly all are."""
 _SPECIAL = frozenset(b'"().;\\@$')
 
 
@@ -32,6 +34,9 @@ def normal(text: str) -> str:
         return "."
     if not text.isascii():
         raise ValueError(f"{text!r} is not ASCII: write it as {_a_labels(text)}")
+    plain = text.lower() if text.endswith(".") else text.lower() + "."
+    if len(plain) < MAX_NAME and _PLAIN.fullmatch(plain):
+        return plain
     if any(char <= " " or char == "\x7f" for char in text):
         raise ValueError(f"{text!r} has a blank or a control character: write it as \\DDD")
     labels = _labels(text)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnsd.config import origins
 from dnsd.config.problems import Problem
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dnsd.config.model import Config
 
 
@@ -45,13 +45,19 @@ def _zone_paths(config: Config, source: str, problems: list[Problem]) -> list[Pa
     if directory is None:
         return []
     try:
-        names = sorted(directory.iterdir())
+        with os.scandir(directory) as entries:
+            names = sorted(entry.name for entry in entries if _is_zone_file(entry))
     except OSError as error:
         message = f"cannot list {directory}: {error.strerror}"
         problems.append(Problem(source, 0, "[zones] directory", message))
         return []
-    return [
-        path
-        for path in names
-        if path.suffix == origins.SUFFIX and not path.name.startswith(".") and not path.is_dir()
-    ]
+    return [directory / name for name in names]
+
+
+def _is_zone_file(entry: os.DirEntry[str]) -> bool:
+    if not entry.name.endswith(origins.SUFFIX) or entry.name.startswith("."):
+        return False
+    # Only a link needs to be looked at: the listing tells the kind of everything else.
+    if entry.is_symlink():
+        return not Path(entry.path).is_dir()
+    return not entry.is_dir(follow_symlinks=False)
