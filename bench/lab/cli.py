@@ -192,7 +192,7 @@ def demo(picture: Path) -> None:
 
 @lab.command(name="measure")
 @click.option("--repeat", "repeats", default=5, show_default=True, help="How often each.")
-@click.option("--only", type=click.Choice(list(events.EVENTS)), multiple=True)
+@click.option("--only", type=click.Choice(list(events.EVENTS | events.COMMON)), multiple=True)
 @click.option("--stack", "stacks", type=click.Choice(["dnsd", *rivals.STACKS]), multiple=True)
 @click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
 @_sentences
@@ -204,12 +204,17 @@ def measure_(
     failures: list[str] = []
     titles: dict[str, str] = {}
     for stack in stacks or ("dnsd", *rivals.STACKS):
-        chosen = events.EVENTS if stack == "dnsd" else events.COMMON
-        chosen = {name: event for name, event in chosen.items() if not only or name in only}
+        known = events.EVENTS if stack == "dnsd" else events.COMMON
+        chosen = {name: event for name, event in known.items() if not only or name in only}
         titles |= {name: event.title for name, event in chosen.items()}
-        made = rivals.STACKS[stack]() if stack != "dnsd" else None
-        with Lab(f"measure-{os.getpid()}", made).running() as found:
-            more, failed = measure.repeat(found, stack, chosen, repeats, _say)
+        try:
+            made = rivals.STACKS[stack]() if stack in rivals.STACKS else None
+            with Lab(f"measure-{os.getpid()}", made).running() as found:
+                more, failed = measure.repeat(found, stack, chosen, repeats, _say)
+        except LabError as error:
+            failures.append(f"{stack} was not measured: {error}")
+            _say(failures[-1])
+        else:
             runs += more
             failures += failed
     report = results.Report(

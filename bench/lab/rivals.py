@@ -76,15 +76,22 @@ class Healthchecker(Nsd):
             node = f'include "{path}";\n{node}'
         node = node.replace('interface "anycast0";', 'interface "lo";')
         (directory / "node.conf").write_text(files.LOG + node)
+        (directory / "checks").mkdir()  # more checks, if it had any
         (directory / "checker.conf").write_text(_checker(directory, *self._times))
 
     def programs(self, site: Site, directory: Path) -> tuple[Program, ...]:
         """NSD, BIRD and the checker."""
-        checker = ("anycast-healthchecker", "-f", f"{directory}/checker.conf", "-d", "/nonexistent")
+        checker = (
+            "anycast-healthchecker",
+            "-f",
+            f"{directory}/checker.conf",
+            "-d",
+            f"{directory}/checks",
+        )
         return (
             *super().programs(site, directory),
             stacks.bird("bird", directory / "node"),
-            Program("checker", checker),
+            Program("checker", ("anycast-healthchecker", *settings)),
         )
 
 
