@@ -161,6 +161,28 @@ def test_the_directory_names_the_zones(directory: Path) -> None:
     }
 
 
+def test_links_in_the_directory_are_what_they_lead_to(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "below").mkdir()
+    (directory / "file.zone").symlink_to(tmp_path / "elsewhere")
+    (directory / "directory.zone").symlink_to(tmp_path / "below")
+    (directory / "nowhere.zone").symlink_to(tmp_path / "gone")
+    (directory / "itself.zone").symlink_to(directory / "itself.zone")
+    found = config.zone_files(config.resolve(None, Options(zones=str(directory))))
+    assert [*found] == ["file.", "itself.", "nowhere."]
+
+
+@pytest.mark.parametrize("last", [61, 62])
+def test_a_name_of_255_octets_is_the_longest(last: int) -> None:
+    name = ".".join(["X" * 63] * 3 + ["Y" * last])
+    option = f"{name}=file"
+    if last == 61:
+        assert config.parse_zone_option(option).name == f"{name.lower()}."
+    else:
+        with pytest.raises(ValueError, match="256 octets; a name may have 255"):
+            config.parse_zone_option(option)
+
+
 def test_root_zone_by_another_name(directory: Path) -> None:
     (directory / "root.zone").touch()
     found = config.zone_files(config.resolve(None, Options(zones=str(directory))))
