@@ -244,6 +244,22 @@ def test_much_is_built_in_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(list((tmp_path / "images").iterdir())) == 5
 
 
+def test_a_builder_is_behind_the_answers_before_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builders, "SMALL", 0)
+    real = builders._ask
+    niceness: list[int] = []
+
+    async def ask(process: asyncio.subprocess.Process, job: Job) -> BuildResult | None:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, process.pid))
+        return await real(process, job)
+
+    monkeypatch.setattr(builders, "_ask", ask)
+    build_many(tmp_path, 1)
+    assert niceness == [builders.NICENESS]
+
+
 def build_many(directory: Path, count: int) -> list[BuildResult]:
     (directory / "images").mkdir()
     jobs = [make_job(directory, f"z{number}.", zone(number)) for number in range(count)]
