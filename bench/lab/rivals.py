@@ -81,13 +81,7 @@ class Healthchecker(Nsd):
 
     def programs(self, site: Site, directory: Path) -> tuple[Program, ...]:
         """NSD, BIRD and the checker."""
-        checker = (
-            "anycast-healthchecker",
-            "-f",
-            f"{directory}/checker.conf",
-            "-d",
-            f"{directory}/checks",
-        )
+        settings = ("-f", f"{directory}/checker.conf", "-d", f"{directory}/checks")
         return (
             *super().programs(site, directory),
             stacks.bird("bird", directory / "node"),
