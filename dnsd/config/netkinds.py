@@ -34,7 +34,7 @@ class Vips:
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
         """Return the addresses in their order, without the length."""
-        return _each(value, "a list of addresses in strings", _vip)
+        return read_each(value, "a list of addresses in strings", _vip)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Subnets:
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
         """Return the networks in their order, as ``ADDRESS/LENGTH``."""
-        return _each(value, "a list of networks in strings", _subnet)
+        return read_each(value, "a list of networks in strings", _subnet)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class IpAddress:
         """Return it in its usual form."""
         if not isinstance(value, str):
             raise wanted("an IP address in a string", value)
-        return str(_address(value))
+        return str(read_address(value))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Symbols:
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
         """Return the names in their order."""
-        return _each(value, "a list of names of BIRD's protocols", read_symbol)
+        return read_each(value, "a list of names of BIRD's protocols", read_symbol)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def read_symbol(text: str) -> str:
     return text
 
 
-def _each(value: object, what: str, read: Callable[[str], _T]) -> tuple[_T, ...]:
+def read_each(value: object, what: str, read: Callable[[str], _T]) -> tuple[_T, ...]:
     """Read each string of a list; ValueError tells every fault, a line each."""
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
@@ -139,7 +139,7 @@ def _each(value: object, what: str, read: Callable[[str], _T]) -> tuple[_T, ...]
 
 def _vip(text: str) -> str:
     address, _, length = text.partition("/")
-    vip = _address(address)
+    vip = read_address(address)
     if length not in ("", str(vip.max_prefixlen)):
         raise ValueError(
             f"{text!r} is not one address: only /{vip.max_prefixlen} is ever announced"
@@ -161,7 +161,8 @@ def _subnet(text: str) -> str:
     return str(network)
 
 
-def _address(text: str) -> Address:
+def read_address(text: str) -> Address:
+    """Return the address that ``text`` is (ValueError)."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:

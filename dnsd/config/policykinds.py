@@ -1,0 +1,245 @@
+"""Kinds of values in the policy of a zone: owners, TTLs, ways to fail back, addresses by member.
+
+As in :mod:`dnsd.config.kinds`: each reads one TOML value, or says in a sentence why it can't.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from dnsd.config import origins
+from dnsd.config.kinds import Count, Duration, Texts, wanted
+from dnsd.config.netkinds import read_address, read_each
+from dnsd.config.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LONGEST_TTL = 2_147_483_647
+"""RFC 2181 §8: a TTL has 31 bits."""
+
+HEAVIEST = 1000
+
+_HOLD = Duration("1s", "7d", "nobody waits longer without looking")
+_STATUS = Count(100, 599, "HTTP has no other status codes")
+_WEIGHT = Count(1, HEAVIEST, "weights count only beside each other")
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+
+class Failback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of a member that has recovered: ``"auto"``, ``"hold:300s"``, ``"manual"``.
+
+    ``seconds`` is how long it is held; 0 unless ``kind`` is ``"hold"``.
+    """
+
+    kind: Literal["auto", "hold", "manual"] = "auto"
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"hold:{format_duration(self.seconds)}" if self.kind == "hold" else self.kind
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The owner of an RRset, as zone files write it: ``@``, relative, or with a final dot."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name in lower case; without a final dot it has yet to be completed."""
+        if not isinstance(value, str):
+            raise wanted("a name in a string", value)
+        if value == "@":
+            return value
+        name = origins.normal(value)
+        return name if is_absolute(value) else name.removesuffix(".")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A domain name; without a final dot it is absolute all the same."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name, absolute and in lower case."""
+        if not isinstance(value, str):
+            raise wanted("a name in a string", value)
+        return origins.normal(value)
+
+
+@dataclass(frozen=True)
+class Ttl:
+    """A TTL: whole seconds, as a number or as a duration."""
+
+    def read(self, value: object, _base: Path) -> int:
+        """Return the seconds."""
+        if type(value) is int:
+            seconds: float = value
+        elif isinstance(value, str):
+            seconds = parse_duration(value)
+        else:
+            raise wanted('a TTL: a number of seconds, or a duration such as "1m"', value)
+        if seconds != int(seconds):
+            raise ValueError(f"{value!r} is no TTL: a TTL has whole seconds")
+        if not 0 <= seconds <= LONGEST_TTL:
+            raise ValueError(f"{value} is out of bounds: a TTL is from 0 to {LONGEST_TTL}")
+        return int(seconds)
+
+
+@dataclass(frozen=True)
+class FailbackKind:
+    """``"auto"``, ``"manual"``, or ``"hold:"`` and a duration."""
+
+    def read(self, value: object, base: Path) -> Failback:
+        """Return what it says."""
+        match value:
+            case "auto":
+                return Failback("auto")
+            case "manual":
+                return Failback("manual")
+            case str() if value.startswith("hold:"):
+                return Failback("hold", _HOLD.read(value.removeprefix("hold:"), base))
+        shown = f"{value!r}" if isinstance(value, str) else None
+        what = '"auto", "manual", or "hold:" and a duration, such as "hold:300s"'
+        raise ValueError(f"must be {what}, not {shown}") if shown else wanted(what, value)
+
+
+@dataclass(frozen=True)
+class Quorum:
+    """How many members: a number, or a fraction of all of them."""
+
+    def read(self, value: object, _base: Path) -> int | float:
+        """Return the number, or the fraction: it is below 1."""
+        if type(value) is int and value >= 1:
+            return value
+        if type(value) is float and 0 < value < 1:
+            return value
+        what = "a number of members from 1, or a fraction of them between 0 and 1, such as 0.5"
+        if type(value) in (int, float):
+            raise ValueError(f"must be {what}, not {value}")
+        raise wanted(what, value)
+
+
+@dataclass(frozen=True)
+class StatusCodes:
+    """HTTP status codes, or one of them."""
+
+    def read(self, value: object, base: Path) -> tuple[int, ...]:
+        """Return the codes in their order."""
+        items = value if isinstance(value, list) else [value]
+        if not items:
+            raise ValueError("needs a status code at least, such as 200")
+        return tuple(_STATUS.read(item, base) for item in items)
+
+
+@dataclass(frozen=True)
+class Regex:
+    """A regular expression; an empty one means None."""
+
+    def read(self, value: object, _base: Path) -> str | None:
+        """Return the expression as it is written."""
+        if not isinstance(value, str):
+            raise wanted("a regular expression in a string", value)
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from None
+        return value or None
+
+
+@dataclass(frozen=True)
+class Token:
+    """Text without blanks that goes into a request; ``first`` is what it must begin with."""
+
+    what: str
+    first: str = ""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the text."""
+        if not isinstance(value, str):
+            raise wanted(f"{self.what} in a string", value)
+        if not value.startswith(self.first):
+            raise ValueError(f"{value!r} is not {self.what}: it begins with {self.first!r}")
+        if not value or _CONTROL.search(value) or not value.isascii():
+            raise ValueError(f"{value!r} is not {self.what}: ASCII without blanks")
+        return value
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program and its arguments."""
+
+    def read(self, value: object, base: Path) -> tuple[str, ...]:
+        """Return both; a program below the directory of the file gets its whole path."""
+        if not isinstance(value, list):
+            raise wanted('a list: the program and its arguments, such as ["/bin/true"]', value)
+        program, *arguments = Texts().read(value, base) or ("",)
+        if not program or any("\x00" in text for text in (program, *arguments)):
+            raise ValueError("needs a program, and no argument can have a NUL")
+        return (str(base / program) if "/" in program else program, *arguments)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """A list of IP addresses."""
+
+    def read(self, value: object, _base: Path) -> tuple[str, ...]:
+        """Return the addresses in their order and usual form."""
+        return read_each(value, "a list of addresses in strings", _address)
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """A list of lists of addresses."""
+
+    def read(self, value: object, base: Path) -> tuple[tuple[str, ...], ...]:
+        """Return the tiers in their order."""
+        if not isinstance(value, list) or not all(isinstance(item, list) for item in value):
+            what = 'a list of tiers, each a list of addresses, such as [["192.0.2.1"]]'
+            raise (
+                wanted(what, value)
+                if not isinstance(value, list)
+                else ValueError(f"must be {what}")
+            )
+        tiers = tuple(Addresses().read(item, base) for item in value)
+        if not all(tiers):
+            raise ValueError("has a tier without an address: leave it out")
+        named = [address for tier in tiers for address in tier]
+        twice = sorted({address for address in named if named.count(address) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} cannot be in two tiers")
+        return tiers
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A table of addresses, each with its weight."""
+
+    def read(self, value: object, base: Path) -> dict[str, int]:
+        """Return the weights by address in its usual form."""
+        if not isinstance(value, dict):
+            raise wanted('a table, such as { "192.0.2.1" = 2 }', value)
+        found: dict[str, int] = {}
+        faults: list[str] = []
+        for text, weight in value.items():
+            try:
+                address = _address(text)
+                if address in found:
+                    faults.append(f"{text!r} is listed twice")
+                found[address] = _WEIGHT.read(weight, base)
+            except ValueError as error:
+                faults.append(f"{text}: {error}" if repr(text) not in str(error) else str(error))
+        if faults:
+            raise ValueError("\n".join(faults))
+        return found
+
+
+def is_absolute(name: str) -> bool:
+    """Tell whether ``name`` ends with a dot that is not escaped."""
+    body = name.removesuffix(".")
+    return body != name and (len(body) - len(body.rstrip("\\"))) % 2 == 0
+
+
+def _address(text: str) -> str:
+    return str(read_address(text))
