@@ -65,7 +65,8 @@ def _runs(lab: Lab, key: tuple[str, str, int], since: float, until: float) -> li
         queries = lab.seen(client, since, until)
         loss = trace.loss(queries)
         by = trace.courses(queries)
-        found.append(Run(*key, client, loss.sent, loss.lost, round(loss.window_ms, 1), by))
+        window, watched = round(loss.window_ms, 1), round((until - since) * 1e3, 1)
+        found.append(Run(*key, client, loss.sent, loss.lost, window, by, watched))
     return found
 
 

@@ -17,7 +17,8 @@ class Run(msgspec.Struct, frozen=True):
     """One event, once, as one client saw it.
 
     ``window_ms`` is from the first lost query until after the last one; ``answered_by`` says
-    who answered in turn: more than once where that differs between the VIPs.
+    who answered in turn: more than once where that differs between the VIPs. It was watched
+    for ``watched_ms``: fewer queries than that were sent where the machine was busy.
     """
 
     stack: str
@@ -28,6 +29,7 @@ class Run(msgspec.Struct, frozen=True):
     lost: int
     window_ms: float
     answered_by: list[str]
+    watched_ms: float
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -84,6 +86,11 @@ def _figures(values: list[float] | list[int]) -> str:
     return f"{found.median:,.0f} ({found.low:,.0f}–{found.high:,.0f})"
 
 
+def _asked(runs: list[Run]) -> float:
+    """Return the share of the milliseconds in which a client has asked."""
+    return sum(run.sent for run in runs) / max(1.0, sum(run.watched_ms for run in runs))
+
+
 HEAD = ("stack", "event", "repeats", "lost queries", "ms", "allowed", "kept")
 
 
@@ -125,6 +132,8 @@ def markdown(report: Report) -> str:
             *(f"| {line} |" for line in lines),
             "",
             *(f"- {failure}" for failure in report.failures),
+            f"- A query was sent in {_asked(report.runs):.1%} of the milliseconds; in the others"
+            " the machine was busy.",
             f"- Command: `{report.command}`",
             f"- Machine: {_pairs(report.machine)}",
             f"- Versions: {_pairs(report.versions)}",
