@@ -291,7 +291,7 @@ def test_what_is_in_force_survives_and_the_server_stays(tmp_path: Path) -> None:
     force = InForce(config, Options(workers=2))
     assert force.reread() == ()
     file.write_text('[server]\nstate_directory = "."\nnsid = "x"\n[zones]\npoll = "2s"\n')
-    assert force.reread() == ("nsid",)
+    assert force.reread() == ("[server] nsid",)
     assert force.config.zones.poll == 2.0
     assert force.config.server == config.server
     file.write_text("bad")
