@@ -8,7 +8,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from dnsd import config
-from dnsd.config.reader import kinds_of
+from dnsd.config.tables import kinds_of
 from dnsd.errors import AdminError, ConfigError, NotRunning
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config import cookies, origins, paths, reader, zones
+from dnsd.config import cookies, origins, paths, reader, tables, zones
 from dnsd.config.anycast import Anycast
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
@@ -168,7 +168,7 @@ def _with_server(config: Config, options: Options, problems: list[str]) -> Confi
         except ValueError as error:
             problems.extend(f"--listen: {fault}" for fault in str(error).splitlines())
     if options.workers is not None:
-        kind = reader.kinds_of(Server)["workers"]
+        kind = tables.kinds_of(Server)["workers"]
         try:
             changes["workers"] = kind.read(options.workers, Path())
         except ValueError as error:

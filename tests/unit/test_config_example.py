@@ -10,7 +10,8 @@ import pytest
 
 from dnsd import config
 from dnsd.config.locate import KeyPath
-from dnsd.config.reader import LISTS, TABLES, kinds_of, read_text
+from dnsd.config.reader import LISTS, TABLES, read_text
+from dnsd.config.tables import kinds_of
 
 EXAMPLE = Path(__file__).parents[2] / "deploy/dnsd.example.toml"
 TEXT = EXAMPLE.read_text()
