@@ -165,17 +165,15 @@ class City:
             raise LabError(f"dnsd {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
         return done.stdout
 
-    def wait_for_commands(self) -> None:
-        """Wait until dnsd, which was started a moment ago, takes commands."""
+    def insist(self, *arguments: str) -> str:
+        """Run a command of dnsd's until it succeeds: a node that has just come up is not ready."""
         until = time.monotonic() + PATIENCE_S
         while True:
             try:
-                self.dnsd("status")
+                return self.dnsd(*arguments)
             except LabError:
                 if time.monotonic() > until:
                     raise
-            else:
-                return
 
     def birdc(self, which: str, *words: str) -> str:
         """Have BIRD on "node" or "router" do a command and return what it says."""

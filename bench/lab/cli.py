@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -19,12 +20,15 @@ from rich.table import Table
 from bench.lab import events, hijack, measure, results, rivals, story
 from bench.lab.errors import LabError
 from bench.lab.lab import Lab, existing
+from bench.lab.stacks import Dnsd
 from bench.lab.topology import SITES, VIPS
 from bench.machine import machine
 from bench.results import DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from bench.lab.cities import City
 
 console = Console(highlight=False, width=140)
 name_option = click.option("--name", default="lab", show_default=True, help="Which lab.")
@@ -84,12 +88,21 @@ def status(name: str) -> None:
 
 
 def _show(found: Lab) -> None:
-    table = Table("city", "router", "node's BIRD", "dnsd", "its client is answered by", "files")
+    table = Table("city", "router", "node's BIRD", "dnsd", "state", "its client is answered by")
     for city in found.cities.values():
         running = (str(city.pid(name) or "-") for name in ("router", "bird", "dnsd"))
         by = " and ".join(dict.fromkeys(answer or "nobody" for answer in city.answerers()))
-        table.add_row(city.site.city, *running, by, str(city.directory))
+        table.add_row(city.site.city, *running, _state(city), by)
     console.print(table)
+    click.echo(f"pids above; files, logs and control sockets are in {found.directory}")
+
+
+def _state(city: City) -> str:
+    try:
+        state: str = json.loads(city.dnsd("anycast", "--json"))["state"]
+    except LabError:
+        return "-"
+    return state
 
 
 @lab.command()
@@ -156,9 +169,8 @@ def restore(site: str, name: str) -> None:
     for program in ("router", "bird", "dnsd"):
         if city.pid(program) is None:
             city.start(program)
-    city.wait_for_commands()
-    city.dnsd("announce")
-    city.dnsd("undrain", "node")
+    for order in (("announce",), ("undrain", "node")):
+        city.insist(*order)
     found.wait({site: site})
 
 
@@ -208,9 +220,9 @@ def measure_(
         chosen = {name: event for name, event in known.items() if not only or name in only}
         titles |= {name: event.title for name, event in chosen.items()}
         try:
-            made = rivals.STACKS[stack]() if stack in rivals.STACKS else None
+            made = rivals.STACKS[stack]() if stack in rivals.STACKS else Dnsd()
             with Lab(f"measure-{os.getpid()}", made).running() as found:
-                more, failed = measure.repeat(found, stack, chosen, repeats, _say)
+                more, failed = measure.repeat(found, made, chosen, repeats, _say)
         except LabError as error:
             failures.append(f"{stack} was not measured: {error}")
             _say(failures[-1])
@@ -233,3 +245,14 @@ def measure_(
     click.echo(f"written to {path} and {path.with_suffix('.md').name}")
     if failures:
         raise SystemExit(1)
+
+
+@lab.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
+def report(paths: tuple[Path, ...], output: Path | None) -> None:
+    """Show earlier measurements, several as one."""
+    found = results.merge([results.load(path) for path in paths])
+    console.print(results.table(found))
+    if output is not None:
+        results.save(found, output)

@@ -38,8 +38,8 @@ class Event(NamedTuple):
     """Something that happens: what it is, how much may be lost by it, and where queries go then.
 
     ``allowed`` is the number of queries of one client that may be lost (about milliseconds),
-    None where there is no bound. ``expected`` is empty where queries need not go elsewhere; then
-    it is watched for ``seconds``.
+    None where there is no bound. ``expected`` says who answers whom as soon as the routes have
+    followed, and still does after ``seconds``; it is empty where that is left open.
     """
 
     title: str
@@ -86,7 +86,7 @@ def start(lab: Lab) -> None:
 
 def announce(lab: Lab) -> None:
     """Take a withdrawal back, by order or after a failure."""
-    lab[VICTIM].dnsd("announce")
+    lab[VICTIM].insist("announce")
 
 
 def drain(lab: Lab) -> None:
@@ -199,7 +199,7 @@ EVENTS = {
     "hang-worker": Event("SIGSTOP of one worker", None, {}, hang_worker, announce, seconds=3),
     "hang-workers": Event("SIGSTOP of all workers", 350, ELSEWHERE, hang_workers, announce),
     "kill-bird": Event("SIGKILL of BIRD", 0, ELSEWHERE, kill_bird, start_bird),
-    "restart-bird": Event("restart of BIRD", 0, AT_HOME, restart_bird, _nothing, seconds=3),
+    "restart-bird": Event("restart of BIRD", 0, {}, restart_bird, _nothing, seconds=3),
     "cut": Event("silent cut, BFD 100 ms × 3", 320, ELSEWHERE, cut, mend),
     "configure": Event(
         "`configure` by someone else while withdrawn", 0, ELSEWHERE, meddle, announce, withdraw, 3

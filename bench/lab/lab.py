@@ -129,6 +129,11 @@ class Lab:
                 raise LabError(f"after {SETTLE_S:.0f} s {'; '.join(found)}: see {self.directory}")
             time.sleep(0.02)
 
+    def check(self, wanted: dict[str, str]) -> None:
+        """Raise LabError unless the clients are answered so now."""
+        if found := self._differences(wanted):
+            raise LabError("; ".join(found))
+
     def _differences(self, wanted: dict[str, str]) -> list[str]:
         found = []
         for client, site in wanted.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import subprocess
 import time
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from bench.lab.events import Event
     from bench.lab.lab import Lab
+    from bench.lab.stacks import Stack
 
 CALM_S = 0.3
 """How long it is watched before anything happens: losses then are somebody else's."""
@@ -31,11 +33,13 @@ def once(lab: Lab, event: Event) -> tuple[float, float]:
     event.happen(lab)
     lab.wait(event.expected)
     time.sleep(event.seconds)
-    return since, time.monotonic()
+    until = time.monotonic()
+    lab.check(event.expected)
+    return since, until
 
 
 def repeat(
-    lab: Lab, stack: str, chosen: dict[str, Event], repeats: int, say: Callable[[str], None]
+    lab: Lab, stack: Stack, chosen: dict[str, Event], repeats: int, say: Callable[[str], None]
 ) -> tuple[list[Run], list[str]]:
     """Have each of ``chosen`` happen ``repeats`` times; return the runs, and what failed."""
     runs: list[Run] = []
@@ -43,19 +47,21 @@ def repeat(
     lab.probe()
     for number in range(1, repeats + 1):
         for name, event in chosen.items():
+            # At any moment between two looks of whatever looks after the server.
+            time.sleep(random.uniform(0, stack.period))
             try:
                 since, until = once(lab, event)
                 event.undo(lab)
                 lab.settle()
-                found = _runs(lab, (stack, name, number), since, until)
+                found = _runs(lab, (stack.name, name, number), since, until)
             except LabError as error:
-                failures.append(f"{stack}, {event.title}, repeat {number}: {error}")
+                failures.append(f"{stack.name}, {event.title}, repeat {number}: {error}")
                 say(failures[-1])
                 lab.rebuild()
                 lab.probe()
                 continue
             runs += found
-            say(f"{number}/{repeats} {stack}, {event.title}: {_sentence(found)}")
+            say(f"{number}/{repeats} {stack.name}, {event.title}: {_sentence(found)}")
     return runs, failures
 
 

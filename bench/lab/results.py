@@ -156,3 +156,23 @@ def save(report: Report, path: Path) -> None:
 def load(path: Path) -> Report:
     """Read what :func:`save` wrote."""
     return msgspec.json.decode(path.read_bytes(), type=Report)
+
+
+def merge(reports: list[Report]) -> Report:
+    """Join measurements of different stacks, or of different events, into one."""
+    first = reports[0]
+    return msgspec.structs.replace(
+        first,
+        created="; ".join(dict.fromkeys(one.created for one in reports)),
+        command=" && ".join(one.command for one in reports),
+        machine=_joined([one.machine for one in reports]),
+        versions=_joined([one.versions for one in reports]),
+        titles={key: title for one in reports for key, title in one.titles.items()},
+        runs=[run for one in reports for run in one.runs],
+        failures=[failure for one in reports for failure in one.failures],
+    )
+
+
+def _joined(items: list[dict[str, str]]) -> dict[str, str]:
+    keys = dict.fromkeys(key for one in items for key in one)
+    return {key: "; ".join(dict.fromkeys(one[key] for one in items if key in one)) for key in keys}

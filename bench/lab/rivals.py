@@ -60,6 +60,7 @@ class Healthchecker(Nsd):
 
     def __init__(self, name: str, interval: float, timeout: float, fall: int) -> None:
         self.name = name
+        self.period = interval
         self._times = (interval, timeout, fall)
         _need("anycast-healthchecker", "pip install it in an environment on PATH")
         _need("nsd", "apt-get install nsd")
@@ -92,8 +93,9 @@ class Healthchecker(Nsd):
 class ExaBgp(Nsd):
     """ExaBGP, which speaks BGP itself, and its ``healthcheck``."""
 
-    def __init__(self, name: str, interval: int, timeout: int, fall: int) -> None:
+    def __init__(self, name: str, interval: float, timeout: float, fall: int) -> None:
         self.name = name
+        self.period = interval
         self._times = (interval, timeout, fall)
         _need("exabgp", "apt-get install exabgp")
         _need("nsd", "apt-get install nsd")
@@ -192,7 +194,7 @@ loglevel = info
 {checks}"""
 
 
-def _exabgp(site: Site, interval: int, timeout: int, fall: int) -> str:
+def _exabgp(site: Site, interval: float, timeout: float, fall: int) -> str:
     parts = []
     ends = zip(VIPS, LENGTHS, lan(site, 1), lan(site, 2), (4, 6), strict=True)
     for vip, bits, router, node, family in ends:

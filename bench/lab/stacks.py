@@ -28,10 +28,15 @@ class Program(NamedTuple):
 
 
 class Stack(Protocol):
-    """The programs of a node; ``server`` is the name of the one that answers queries."""
+    """The programs of a node; ``server`` is the name of the one that answers queries.
+
+    ``period`` is how often (seconds) it looks after the server: what happens between two looks
+    is found out sooner or later by so much.
+    """
 
     name: str
     server: str
+    period: float
 
     def write(self, site: Site, directory: Path) -> None:
         """Write the files of the node of ``site`` into ``directory``."""
@@ -48,6 +53,7 @@ class Dnsd:
 
     name = "dnsd"
     server = "dnsd"
+    period = 0.05
 
     def write(self, site: Site, directory: Path) -> None:
         """Write what ``dnsd bird-config node`` would, and dnsd's own files."""

@@ -148,7 +148,7 @@ def test_dns_goes_on_while_bird_is_stopped(settled: Lab) -> None:
         until(lambda: "problem" in city.dnsd("anycast"), "the node says what is wrong")
         events.kill(settled)
         events.start(settled)
-        city.wait_for_commands()
+        city.insist("status")
     finally:
         city.send("bird", signal.SIGCONT)
     settled.settle()

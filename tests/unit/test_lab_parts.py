@@ -178,3 +178,11 @@ def test_report_survives_its_file(tmp_path: Path) -> None:
     text = path.with_suffix(".md").read_text()
     assert "| dnsd | a cut | 1 | 3 (3–3) |" in text
     assert "sent in 80.0% of the milliseconds" in text
+
+
+def test_reports_of_several_runs_are_one() -> None:
+    one, other = report(run(1, "nyc", 3)), report(run(1, "nyc", 4))
+    merged = results.merge([one, other])
+    assert [found.lost for found in merged.runs] == [3, 4]
+    assert merged.created == "now"
+    assert merged.command == "measure && measure"
