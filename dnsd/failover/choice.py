@@ -1,0 +1,153 @@
+"""Which members are answered, if each stands as it is said to: no time, no counters.
+
+A pool asks it twice: for the answer, and for what the answer would be if one member changed.
+Members are bits, the first one is bit 0; the fallback addresses follow behind them.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from dnsd.config.policy import Pool
+
+
+class Mode(IntEnum):
+    """What a worker does with a query for the pool."""
+
+    ANSWER = 1
+    """The members of the mask."""
+    NODATA = 2
+    SERVFAIL = 3
+    REFUSED = 4
+    ONE = 5
+    """One member of the mask for each query, by weight; all alike if no weight is left."""
+
+
+class Standing(Enum):
+    """What a member is worth."""
+
+    IN = "in"
+    OPEN = "open"
+    """Nobody knows yet: better than nothing."""
+    OUT = "out"
+    REMOVED = "removed"
+    """Taken out by the operator: worse than one that is down."""
+
+
+class Grade(IntEnum):
+    """How good an answer is."""
+
+    GOOD = 0
+    OPEN = 1
+    """Enough members only if those are counted of whom nothing is known."""
+    DOWN = 2
+    """Too few members: the answer that ``all_down`` asks for."""
+
+
+class Answer(NamedTuple):
+    """What is answered; ``why`` is one sentence, empty if everything is as it should be."""
+
+    mask: int
+    mode: Mode
+    grade: Grade
+    why: str
+
+
+class _Tier(NamedTuple):
+    members: tuple[int, ...]
+    need: int
+
+
+_EMPTY = {"nodata": Mode.NODATA, "servfail": Mode.SERVFAIL, "refuse": Mode.REFUSED}
+
+
+class Choice:
+    """Chooses among ``members`` (addresses) as ``policy`` says.
+
+    ``weights`` are those of the members and of the fallback addresses behind them.
+    """
+
+    def __init__(self, policy: Pool, members: Sequence[str]) -> None:
+        self._all_down = policy.all_down
+        self._tiers = _tiers(policy, members)
+        self._mode = Mode.ANSWER if policy.select == "all" else Mode.ONE
+        weighted = policy.weights if policy.select == "weighted" else {}
+        self.weights = (
+            *(weighted.get(address, 1) for address in members),
+            *(1 for _ in policy.fallback),
+        )
+        self._fallback = range(len(members), len(self.weights))
+
+    def answer(self, standings: Sequence[Standing], last_good: int) -> Answer:
+        """Return the answer; ``last_good`` is the mask of the last one that was GOOD, or 0."""
+        enough: Callable[[Standing], bool]
+        for grade, enough in (
+            (Grade.GOOD, lambda one: one is Standing.IN),
+            (Grade.OPEN, lambda one: one in {Standing.IN, Standing.OPEN}),
+        ):
+            for number, tier in enumerate(self._tiers):
+                up = [member for member in tier.members if enough(standings[member])]
+                if len(up) >= tier.need:
+                    return Answer(self._mask(up), self._mode, grade, self._why(number, grade))
+        return self._when_down(standings, last_good)
+
+    def _why(self, number: int, grade: Grade) -> str:
+        if grade == Grade.OPEN:
+            return "members of whom nothing is known yet are answered: the others are too few"
+        return f"tier {number + 1} is answered: too few are up before it" if number else ""
+
+    def _when_down(self, standings: Sequence[Standing], last_good: int) -> Answer:
+        why = f'too few members are up: all_down = "{self._all_down}"'
+        if mode := _EMPTY.get(self._all_down):
+            return Answer(0, mode, Grade.DOWN, why)
+        mask = 0
+        if self._all_down == "fallback":
+            mask = _bits(self._fallback)
+        elif self._all_down == "last_good":
+            mask = last_good & ~_bits(
+                member for member, one in enumerate(standings) if one is Standing.REMOVED
+            )
+        return Answer(mask or self._as_if_up(standings), self._mode, Grade.DOWN, why)
+
+    def _as_if_up(self, standings: Sequence[Standing]) -> int:
+        """Return the mask if all were up but those whom the operator has removed.
+
+        If these are all there are, they are answered nevertheless: an RRset is never empty.
+        """
+        for tier in self._tiers:
+            up = [member for member in tier.members if standings[member] is not Standing.REMOVED]
+            if up:
+                return self._mask(up)
+        return self._mask(self._tiers[0].members)
+
+    def _mask(self, up: Sequence[int]) -> int:
+        """Return the bits of ``up``, without those who weigh nothing unless they are all."""
+        return _bits(member for member in up if self.weights[member]) or _bits(up)
+
+
+def _tiers(policy: Pool, members: Sequence[str]) -> list[_Tier]:
+    """Return the tiers that have members; the first one holds those that no tier names."""
+    number = {address: at for at, address in enumerate(members)}
+    named = [tuple(number[one] for one in tier if one in number) for tier in policy.tiers]
+    known = {member for tier in named for member in tier}
+    rest = tuple(member for member in range(len(members)) if member not in known)
+    return [_Tier(tier, _need(policy.min_up, len(tier))) for tier in _joined(rest, named) if tier]
+
+
+def _joined(rest: tuple[int, ...], named: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    return [rest + named[0], *named[1:]] if named else [rest]
+
+
+def _need(min_up: float, size: int) -> int:
+    """Return how many of ``size`` must be up: ``min_up`` is a number, or a part below 1."""
+    count = ceil(min_up * size - 1e-9) if 0 < min_up < 1 else int(min_up)
+    return max(1, min(count, size))
+
+
+def _bits(members: Iterable[int]) -> int:
+    return sum(1 << member for member in members)

@@ -1,0 +1,154 @@
+"""The drain of a member: out of the answer, and gone only when the last cache has forgotten it.
+
+    LOWERING ──→ WAITING ⇄ SAFE
+
+LOWERING  It is still answered, with a TTL of ``T_DRAIN``, until answers with a longer TTL have
+          expired. That makes the switch sharp and the way back quick; it shortens nothing,
+          so a direct drain leaves it out.
+WAITING   It is answered no more; caches, or clients, still hold it.
+SAFE      Nobody does.
+
+Pure: it is given the time (seconds, monotonic), and what the horizon and the counts of
+connections say.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T_DRAIN = 5
+
+MARGIN_S = 1.0
+"""Workers hear of a lower TTL within milliseconds, and whole seconds are rounded once."""
+
+
+class Phase(StrEnum):
+    """How far a drain has come."""
+
+    LOWERING = "lowering"
+    WAITING = "waiting"
+    SAFE = "safe"
+
+
+class Outlook(NamedTuple):
+    """What is still in the way: until when, if that is known, and in words."""
+
+    reasons: tuple[str, ...]
+    until: float | None = None
+
+
+class Progress(NamedTuple):
+    """Where a drain is: in ``phase`` since ``since``; ``reasons`` are what is missing.
+
+    ``until`` is when that is over at the earliest, None if nobody can say.
+    """
+
+    phase: Phase
+    since: float
+    until: float | None
+    reasons: tuple[str, ...]
+
+
+class StoredDrain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of a drain survives a restart: ``left`` is how long the lowering still had to run.
+
+    What was SAFE is found to be so again, from what is known then.
+    """
+
+    address: str
+    left: float
+    age: float
+    gate: float | None = None
+
+
+class Drain:
+    """One drain. ``switch_at`` is when the member leaves the answer.
+
+    ``gate`` is the rate of new connections at the member (a second) below which it counts as
+    left alone; None: connections don't matter.
+    """
+
+    def __init__(self, now: float, switch_at: float, gate: float | None = None) -> None:
+        self.phase = Phase.LOWERING
+        self.since = now
+        self.switch_at = switch_at
+        self.gate = gate
+        self._outlook = Outlook(("the horizon has not been asked yet",))
+        self.tick(now)
+
+    @property
+    def switched(self) -> bool:
+        """Whether the member has been taken out of the answer."""
+        return self.phase != Phase.LOWERING
+
+    @property
+    def progress(self) -> Progress:
+        """Where it is."""
+        if self.phase == Phase.LOWERING:
+            reason = f"answers with a longer TTL than {T_DRAIN} s are still in caches"
+            return Progress(self.phase, self.since, self.switch_at, (reason,))
+        return Progress(self.phase, self.since, self._outlook.until, self._outlook.reasons)
+
+    def tick(self, now: float) -> None:
+        """Switch, when it is time."""
+        if self.phase == Phase.LOWERING and now >= self.switch_at:
+            self.phase, self.since = Phase.WAITING, now
+
+    def switch(self, now: float) -> None:
+        """Leave out what is left of the lowering."""
+        self.switch_at = min(self.switch_at, now)
+        self.tick(now)
+
+    def judge(self, now: float, horizon: Outlook, connections: float | None = None) -> None:
+        """Find out whether it is SAFE, or still is.
+
+        ``horizon`` is in whose way what is: no reason at all means that no cache holds the
+        member. ``connections`` are new ones a second at the member, None if nobody counts.
+        """
+        self.tick(now)
+        if not self.switched:
+            return
+        self._outlook = Outlook((*horizon.reasons, *self._at_the_gate(connections)), horizon.until)
+        phase = Phase.WAITING if self._outlook.reasons else Phase.SAFE
+        if phase != self.phase:
+            self.phase, self.since = phase, now
+
+    def to_stored(self, address: str, now: float) -> StoredDrain:
+        """Return what is to survive a restart."""
+        left = self.switch_at - now
+        return StoredDrain(address=address, left=left, age=now - self.since, gate=self.gate)
+
+    @classmethod
+    def restored(cls, stored: StoredDrain, ago: float, now: float) -> Drain:
+        """Return the drain that was stored ``ago`` seconds ago."""
+        drain = cls(now, now + stored.left - ago, stored.gate)
+        if stored.left <= 0 or not drain.switched:
+            drain.since = now - ago - stored.age
+        return drain
+
+    def _at_the_gate(self, connections: float | None) -> Sequence[str]:
+        if self.gate is None or (connections is not None and connections < self.gate):
+            return ()
+        if connections is None:
+            return ("nobody counts the new connections at it",)
+        return (f"{connections:.3g} new connections a second, {self.gate:.3g} is the limit",)
+
+
+def lowered(now: float, horizon: float, gate: float | None = None) -> Drain:
+    """Return a drain that lowers the TTL first.
+
+    ``horizon`` is when the last cache forgets what has been answered up to now; where no
+    ledger knows it, that is now + the TTL in the zone file.
+    """
+    return Drain(now, max(now, horizon) + MARGIN_S, gate)
+
+
+def direct(now: float, gate: float | None = None) -> Drain:
+    """Return a drain that switches at once."""
+    return Drain(now, now, gate)

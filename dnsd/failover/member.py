@@ -1,0 +1,288 @@
+"""One member of a pool: what results of checks and the operator's orders have made of it.
+
+    INIT ──→ UP ⇄ SUSPECT ──→ DOWN ⇄ RECOVERING ──→ HELD ──→ UP
+                                     RECOVERING ──────────→ UP     (failback = "auto")
+
+INIT        not enough results yet to say anything.
+UP          healthy.            SUSPECT     UP, but failures are counted: it is checked faster.
+DOWN        out of the answer.  RECOVERING  DOWN, but successes are counted.
+HELD        it has recovered, and waits for the hold time or for the operator.
+
+Over all of them stands the operator's order. Checks go on below it, so that its end finds the
+member as it is. Pure: it is given the time (seconds, monotonic); what is answered is
+:mod:`pool`, for how long is :mod:`ttl`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from dnsd.config.policy import Pool
+
+
+class State(StrEnum):
+    """What the results say."""
+
+    INIT = "init"
+    UP = "up"
+    SUSPECT = "suspect"
+    DOWN = "down"
+    RECOVERING = "recovering"
+    HELD = "held"
+
+
+class Forced(StrEnum):
+    """What the operator says instead."""
+
+    UP = "up"
+    DOWN = "down"
+    DRAIN = "drain"
+
+
+class Order(NamedTuple):
+    """An order of the operator's; it ends at ``until``, or when it is taken back (None)."""
+
+    forced: Forced
+    until: float | None = None
+    reason: str = ""
+
+
+class Seen(NamedTuple):
+    """The result of a check that ended at ``at`` after ``latency`` seconds."""
+
+    at: float
+    ok: bool
+    detail: str
+    latency: float
+
+
+class StoredMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of a member survives a restart.
+
+    No clock survives it, so there are only spans of seconds: ``age`` is for how long it had
+    been in its state, ``left`` how long the order still had to run (None: until taken back).
+    """
+
+    address: str
+    state: State
+    age: float
+    n_fail: int = 0
+    n_ok: int = 0
+    n_stable: int = 0
+    n_before: int = 0
+    forced: Forced | None = None
+    left: float | None = None
+    reason: str = ""
+
+
+SERVED = frozenset({State.UP, State.SUSPECT})
+OUT = frozenset({State.DOWN, State.RECOVERING, State.HELD})
+
+
+class Member:
+    """Counts results; ``state`` and ``since`` say where it stands, ``last`` what was seen last.
+
+    ``n_fail`` counts failures, which need not come in a row; only ``ok`` successes in a row
+    clear it. ``n_ok`` counts successes in a row, ``n_stable`` those since the last failure or
+    change of state. ``n_before`` is what ``n_stable`` was when the failures began.
+
+    While it is ``frozen`` (a sentence: why) nobody is checking: results are not counted, and
+    whatever was known stays.
+    """
+
+    def __init__(self, address: str, policy: Pool, now: float) -> None:
+        self.address = address
+        self.state = State.INIT
+        self.since = now
+        self.n_fail = self.n_ok = self.n_stable = self.n_before = 0
+        self.last: Seen | None = None
+        self.order: Order | None = None
+        self.frozen = ""
+        self._policy = policy
+        self.adopt(policy, now)
+
+    @property
+    def pause(self) -> float:
+        """Seconds from the start of one check to the start of the next."""
+        undecided = self.state == State.SUSPECT or (self.state == State.INIT and self.n_fail)
+        return self._policy.fast_interval if undecided else self._policy.interval
+
+    @property
+    def due(self) -> float | None:
+        """When :meth:`tick` will have something to do, None if never."""
+        until = self.order.until if self.order else None
+        hold = None if self.frozen else self._hold_ends()
+        return min((at for at in (until, hold) if at is not None), default=None)
+
+    # -- what happens to it -------------------------------------------------------------------
+
+    def result(self, now: float, ok: bool, detail: str = "", latency: float = 0.0) -> None:
+        """Count the result of a check."""
+        if self.frozen:
+            return
+        self.last = Seen(now, ok, detail, latency)
+        if ok:
+            self._succeeded(now)
+        else:
+            self._failed(now)
+
+    def tick(self, now: float) -> None:
+        """Let time do what is due: an order ends, a hold time is over."""
+        if self.order and self.order.until is not None and now >= self.order.until:
+            self.order = None
+        if not self.frozen and (over := self._hold_ends()) is not None and now >= over:
+            self._become(State.UP, now)
+
+    def force(self, order: Order | None) -> None:
+        """Obey ``order`` from now on; None: the results decide again."""
+        self.order = order
+
+    def fail_back(self, now: float) -> bool:
+        """End a hold, because the operator says so; return whether there was one."""
+        if self.state != State.HELD:
+            return False
+        self._become(State.UP, now)
+        return True
+
+    def freeze(self, why: str) -> None:
+        """Keep what is known: ``why`` says what has become of the checks."""
+        self.frozen = why
+
+    def thaw(self, now: float) -> None:
+        """Count results again."""
+        if self.frozen and self.state == State.HELD:
+            self.since = now  # nobody knows how well it was in the meantime
+        self.frozen = ""
+
+    def adopt(self, policy: Pool, now: float) -> None:
+        """Go on under another policy; what was seen is not forgotten."""
+        self._policy = policy
+        if policy.check == "none":
+            self.last = None
+            if self.state != State.UP:
+                self._become(State.UP, now)
+        elif self.state == State.SUSPECT and self.n_fail >= policy.down:
+            # Fewer failures are enough now; yet it is for a failure to take it out.
+            self.n_fail = policy.down - 1
+            if not self.n_fail:
+                self._become(State.UP, now)
+
+    def next_possible_change(self, now: float) -> float | None:
+        """Return when it can enter or leave the answer at the earliest.
+
+        None: not before the operator, or the checker, comes back.
+        """
+        policy = self._policy
+        if self.order:
+            return self.order.until
+        if self.frozen or policy.check == "none":
+            return None
+        start = self.last.at - self.last.latency if self.last else now
+        match self.state:
+            case State.INIT:
+                at: float | None = now
+            case State.UP:
+                at = start + policy.interval + (policy.down - 1) * policy.fast_interval
+            case State.SUSPECT:
+                at = start + (policy.down - self.n_fail) * policy.fast_interval
+            case State.HELD:
+                at = self._hold_ends()
+            case _ if policy.failback.kind == "manual":
+                at = None
+            case _:
+                hold = policy.failback.seconds if policy.failback.kind == "hold" else 0.0
+                at = start + (policy.up - self.n_ok) * policy.interval + hold
+        return None if at is None else max(at, now)
+
+    # -- over a restart -----------------------------------------------------------------------
+
+    def to_stored(self, now: float) -> StoredMember:
+        """Return what is to survive a restart."""
+        order = self.order
+        return StoredMember(
+            address=self.address,
+            state=self.state,
+            age=now - self.since,
+            n_fail=self.n_fail,
+            n_ok=self.n_ok,
+            n_stable=self.n_stable,
+            n_before=self.n_before,
+            forced=order.forced if order else None,
+            left=order.until - now if order and order.until is not None else None,
+            reason=order.reason if order else "",
+        )
+
+    def restore_state(self, stored: StoredMember, ago: float, now: float) -> None:
+        """Take over the state that was stored ``ago`` seconds ago."""
+        self.state = stored.state
+        self.since = now - ago - stored.age
+        self.n_fail, self.n_ok = stored.n_fail, stored.n_ok
+        self.n_stable, self.n_before = stored.n_stable, stored.n_before
+        if stored.state == State.HELD and self._policy.failback.kind == "auto":
+            self._become(State.UP, now)
+        self.adopt(self._policy, now)
+
+    def restore_debt(self, stored: StoredMember, now: float) -> None:
+        """Of a state too old to be believed, keep that the operator was to be asked.
+
+        Otherwise a restart that takes long enough would fail back on its own.
+        """
+        if stored.state in OUT and self._policy.failback.kind == "manual":
+            self._become(State.DOWN, now)
+            self.n_fail = self._policy.down
+            self.adopt(self._policy, now)
+
+    def restore_order(self, stored: StoredMember, ago: float, now: float) -> None:
+        """Take over the order that was stored ``ago`` seconds ago, however long that is."""
+        if stored.forced is not None:
+            until = None if stored.left is None else now + stored.left - ago
+            self.order = Order(stored.forced, until, stored.reason)
+
+    # -- counting -----------------------------------------------------------------------------
+
+    def _succeeded(self, now: float) -> None:
+        self.n_stable += 1
+        match self.state:
+            case State.INIT | State.SUSPECT:
+                self.n_ok += 1
+                if not self.n_fail or self.n_ok >= self._policy.ok:
+                    self._become(State.UP, now)
+                elif self.state == State.INIT:
+                    self.state, self.since = State.SUSPECT, now
+            case State.DOWN | State.RECOVERING:
+                self.n_ok += 1
+                if self.n_ok >= self._policy.up:
+                    auto = self._policy.failback.kind == "auto"
+                    self._become(State.UP if auto else State.HELD, now)
+                elif self.state == State.DOWN:
+                    self.state, self.since = State.RECOVERING, now
+
+    def _failed(self, now: float) -> None:
+        if self.state == State.UP:
+            self.n_before = self.n_stable
+        self.n_ok = self.n_stable = 0
+        if self.state in OUT:
+            if self.state != State.DOWN:
+                self.state, self.since = State.DOWN, now
+            self.n_fail = self._policy.down
+            return
+        self.n_fail += 1
+        if self.n_fail >= self._policy.down:
+            self.state, self.since = State.DOWN, now
+        elif self.state == State.UP:
+            self.state, self.since = State.SUSPECT, now
+
+    def _become(self, state: State, now: float) -> None:
+        """Begin ``state`` with nothing counted."""
+        self.state, self.since = state, now
+        self.n_fail = self.n_ok = self.n_stable = self.n_before = 0
+
+    def _hold_ends(self) -> float | None:
+        failback = self._policy.failback
+        if self.state != State.HELD or failback.kind == "manual":
+            return None
+        return self.since + (failback.seconds if failback.kind == "hold" else 0.0)

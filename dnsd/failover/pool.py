@@ -1,0 +1,328 @@
+"""A pool: its members, and what is answered now, with which TTL, and why.
+
+Knows the policy, results, orders and drains; neither names nor workers. Pure: it is given the
+time (seconds, monotonic). Members are bits, in the order in which they were given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.failover import ttl
+from dnsd.failover.choice import Choice, Grade, Mode, Standing
+from dnsd.failover.drain import T_DRAIN, Drain
+from dnsd.failover.member import SERVED, Forced, Member, State
+from dnsd.failover.stored import StoredPool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnsd.config.policy import Pool
+    from dnsd.failover.choice import Answer
+    from dnsd.failover.member import Order
+    from dnsd.failover.stored import Kept
+
+TICK_S = 0.001
+"""How much later than a round second it looks again, so that the second is really over."""
+
+
+class Decision(NamedTuple):
+    """What workers do: ``mode`` with the members of ``mask`` for ``ttl`` seconds; and why."""
+
+    mask: int
+    ttl: int
+    mode: Mode
+    why: tuple[str, ...]
+
+
+class PoolState:
+    """The members of a pool by their address, the drains of them, and what was good last.
+
+    ``ttl_max`` is the TTL of the records in the zone file; there is one member at least.
+    Results and orders go in at any time; whoever gives one asks :meth:`decide` afterwards, and
+    again at :meth:`next_wakeup`.
+    """
+
+    def __init__(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
+        self.members: dict[str, Member] = {}
+        self.drains: dict[str, Drain] = {}
+        self.last_good: tuple[str, ...] = ()
+        self._countdown: tuple[float, int] | None = None
+        self.edit(policy, ttl_max, members, now)
+
+    def edit(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
+        """Go on with what the zone and its policy say now; members that stay keep their state."""
+        self.policy = policy
+        self._terms = ttl.terms(policy, ttl_max)
+        self._choice = Choice(policy, members)
+        known = self.members
+        self.members = {one: known.get(one) or Member(one, policy, now) for one in members}
+        for member in self.members.values():
+            member.adopt(policy, now)
+        self.drains = {one: drain for one, drain in self.drains.items() if one in self.members}
+
+    @property
+    def settled(self) -> bool:
+        """Whether something is known of every member, be it that a check has failed."""
+        return all(one.state != State.INIT or one.last for one in self.members.values())
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """The weights of the members, and of the fallback addresses behind them."""
+        return self._choice.weights
+
+    # -- what happens to it -------------------------------------------------------------------
+
+    def result(
+        self, member: str, now: float, ok: bool, detail: str = "", latency: float = 0.0
+    ) -> None:
+        """Count the result of a check; of a member that is not there any more, forget it."""
+        if member in self.members:
+            self.members[member].result(now, ok, detail, latency)
+
+    def force(self, member: str, order: Order | None) -> None:
+        """Obey ``order``; None: the results decide again."""
+        self.members[member].force(order)
+        self.drains.pop(member, None)
+
+    def drain(self, member: str, order: Order, drain: Drain, now: float) -> None:
+        """Obey ``order`` step by step, as ``drain`` does.
+
+        For a member that is not answered there is nothing to be lowered.
+        """
+        if not self._answer(self._standings()).mask & self._bit(member):
+            drain.switch(now)
+        self.members[member].force(order)
+        self.drains[member] = drain
+
+    def freeze(self, why: str) -> None:
+        """Keep what is known: nobody checks the members, and ``why`` is the reason."""
+        for member in self.members.values():
+            member.freeze(why)
+
+    def thaw(self, now: float) -> None:
+        """Count results again."""
+        for member in self.members.values():
+            member.thaw(now)
+
+    def objection(self, member: str, forced: Forced) -> str:
+        """Return what speaks against forcing ``member``, empty if nothing does."""
+        standings = self._standings()
+        before = self._answer(standings)
+        standings[list(self.members).index(member)] = (
+            Standing.IN if forced == Forced.UP else Standing.REMOVED
+        )
+        after = self._answer(standings)
+        if forced == Forced.UP or after.grade == Grade.GOOD:
+            return ""
+        if after.mask & self._bit(member):
+            return f"{member} would still be answered: there is nothing else to answer"
+        return after.why if after.grade > before.grade else ""
+
+    # -- over a restart -----------------------------------------------------------------------
+
+    def to_stored(self, now: float) -> StoredPool:
+        """Return what is to survive a restart."""
+        return StoredPool(
+            name=self.policy.name,
+            type=self.policy.type,
+            members=tuple(member.to_stored(now) for member in self.members.values()),
+            drains=tuple(drain.to_stored(one, now) for one, drain in self.drains.items()),
+            last_good=self.last_good,
+        )
+
+    def restore(self, kept: Kept, now: float) -> None:
+        """Take over what was stored; members that are not there any more are left out."""
+        stored = kept.pools.get((self.policy.name, self.policy.type))
+        if stored is None:
+            return
+        self.last_good = stored.last_good
+        for one in stored.members:
+            if member := self.members.get(one.address):
+                if kept.fresh:
+                    member.restore_state(one, kept.ago, now)
+                else:
+                    member.restore_debt(one, now)
+                member.restore_order(one, kept.ago, now)
+        for drain in stored.drains:
+            if drain.address in self.members:
+                self.drains[drain.address] = Drain.restored(drain, kept.ago, now)
+
+    # -- deciding -----------------------------------------------------------------------------
+
+    def decide(self, now: float) -> Decision:
+        """Return what is to be answered from ``now`` on."""
+        self._tick(now)
+        standings = self._standings()
+        answer = self._answer(standings)
+        if answer.grade == Grade.GOOD and answer.mask:
+            self.last_good = self._named(answer.mask)
+        seconds, because = self._ttl(standings, answer)
+        seconds, because = self._before_plans(standings, answer, now, (seconds, because))
+        return Decision(answer.mask, seconds, answer.mode, self._why(answer, because))
+
+    def next_wakeup(self, now: float) -> float | None:
+        """Return when to decide again although nothing was seen; None: no need to."""
+        times = [drain.switch_at for drain in self.drains.values() if not drain.switched]
+        times += [at for member in self.members.values() if (at := member.due) is not None]
+        if self._countdown is not None:
+            times.append(self._next_second(now, *self._countdown))
+        return max(now, min(times)) if times else None
+
+    def answered(self, member: str, decision: Decision) -> bool:
+        """Return whether ``decision`` still sends clients to ``member``."""
+        return bool(decision.mask & self._bit(member))
+
+    def _tick(self, now: float) -> None:
+        for drain in self.drains.values():
+            drain.tick(now)
+        for member in self.members.values():
+            member.tick(now)
+            if member.order is None:
+                self.drains.pop(member.address, None)
+
+    def _standings(self) -> list[Standing]:
+        return [self._standing(member) for member in self.members.values()]
+
+    def _standing(self, member: Member) -> Standing:
+        match member.order.forced if member.order else None:
+            case Forced.UP:
+                return Standing.IN
+            case Forced.DOWN:
+                return Standing.REMOVED
+            case Forced.DRAIN:
+                return _natural(member) if self._switch_of(member) is not None else Standing.REMOVED
+        return _natural(member)
+
+    def _switch_of(self, member: Member) -> float | None:
+        """Return when ``member`` will leave the answer, if a drain has it still there."""
+        drain = self.drains.get(member.address)
+        return None if drain is None or drain.switched else drain.switch_at
+
+    def _bit(self, member: str) -> int:
+        return 1 << list(self.members).index(member)
+
+    def _answer(self, standings: Sequence[Standing]) -> Answer:
+        good = sum(1 << at for at, one in enumerate(self.members) if one in self.last_good)
+        return self._choice.answer(standings, good)
+
+    def _named(self, mask: int) -> tuple[str, ...]:
+        return tuple(one for at, one in enumerate(self.members) if mask >> at & 1)
+
+    # -- for how long -------------------------------------------------------------------------
+
+    def _ttl(self, standings: Sequence[Standing], answer: Answer) -> tuple[int, str]:
+        """Return the TTL, and the reason for it, as far as members decide."""
+        if answer.grade == Grade.DOWN:
+            return ttl.all_down(self._terms), "it may be wrong"
+        least, because = self._terms.longest, "no member is about to change it"
+        for at, member in enumerate(self.members.values()):
+            seconds = ttl.member_ttl(self._terms, member)
+            if seconds < least and self._matters(at, member, standings, answer):
+                least, because = seconds, f"{member.address} is {told(member, self.policy)}"
+            if least > T_DRAIN and self._switch_of(member) is not None:
+                least, because = T_DRAIN, f"{member.address} is about to leave"
+        return least, because
+
+    def _matters(
+        self, at: int, member: Member, standings: Sequence[Standing], answer: Answer
+    ) -> bool:
+        """Return whether the next change of ``member`` would change what is answered."""
+        return any(
+            self._differs([*standings[:at], other, *standings[at + 1 :]], answer)
+            for other in self._next_standings(member)
+        )
+
+    def _differs(self, standings: Sequence[Standing], answer: Answer) -> bool:
+        other = self._answer(standings)
+        return (other.mask, other.mode) != (answer.mask, answer.mode)
+
+    def _next_standings(self, member: Member) -> tuple[Standing, ...]:
+        """Return what its next results, as many as it takes, could make of ``member``."""
+        if (member.order and self._switch_of(member) is None) or self.policy.check == "none":
+            return ()
+        match _natural(member):
+            case Standing.IN:
+                return (Standing.OUT,)
+            case Standing.OPEN:
+                return (Standing.IN, Standing.OUT)
+        return (Standing.IN,)
+
+    def _before_plans(
+        self, standings: Sequence[Standing], answer: Answer, now: float, found: tuple[int, str]
+    ) -> tuple[int, str]:
+        """Return the TTL that was ``found``, or one that ends before a change that is planned."""
+        self._countdown = None
+        if (planned := self._planned(standings, answer)) is None:
+            return found
+        self._countdown = (planned, found[0])
+        seconds = ttl.planned(self._terms, found[0], planned - now)
+        return (seconds, "it is planned to change") if seconds < found[0] else found
+
+    def _planned(self, standings: Sequence[Standing], answer: Answer) -> float | None:
+        """Return when the answer will change although no check sees anything new."""
+        later = list(standings)
+        plans = []
+        for at, member in enumerate(self.members.values()):
+            until = member.order.until if member.order else None
+            if until is not None:
+                plans.append((until, at, _natural(member)))
+            if (switch := self._switch_of(member)) is not None and (
+                until is None or switch < until
+            ):
+                plans.append((switch, at, Standing.REMOVED))
+        plans.sort(key=lambda plan: plan[0])
+        for number, (when, at, standing) in enumerate(plans):
+            later[at] = standing
+            more = number + 1 < len(plans) and plans[number + 1][0] == when
+            if not more and self._differs(later, answer):
+                return when
+        return None
+
+    def _next_second(self, now: float, planned: float, seconds: int) -> float:
+        """Return when the TTL, once ``seconds``, has to be one less: a change is ``planned``."""
+        left = planned - now
+        if left <= 1:
+            return planned
+        return now + (left - seconds if left >= seconds else left % 1) + TICK_S
+
+    # -- in words -----------------------------------------------------------------------------
+
+    def _why(self, answer: Answer, because: str) -> tuple[str, ...]:
+        reasons = [answer.why] if answer.why else []
+        for member in self.members.values():
+            if member.order or member.frozen or member.state != State.UP:
+                reasons.append(f"{member.address} is {told(member, self.policy)}")
+        return (*reasons, f"TTL: {because}")
+
+
+def told(member: Member, policy: Pool) -> str:
+    """Return what is to be said of ``member``, as the rest of a sentence."""
+    if order := member.order:
+        reason = f" ({order.reason})" if order.reason else ""
+        what = "drained" if order.forced == Forced.DRAIN else f"forced {order.forced}"
+        return f"{what}{reason}; its checks say {_state(member, policy)}"
+    if member.frozen:
+        return f"{_state(member, policy)}, as far as is known: {member.frozen}"
+    return _state(member, policy)
+
+
+def _state(member: Member, policy: Pool) -> str:
+    match member.state:
+        case State.INIT:
+            count = f" ({member.n_fail} of {policy.down} failures)" if member.n_fail else ""
+            return f"not known yet{count}"
+        case State.SUSPECT:
+            return f"suspect ({member.n_fail} of {policy.down} failures)"
+        case State.RECOVERING:
+            return f"recovering ({member.n_ok} of {policy.up} successes)"
+        case State.HELD if policy.failback.kind == "manual":
+            return "held until the operator lets it come back"
+    return str(member.state)
+
+
+def _natural(member: Member) -> Standing:
+    """Return what the results say."""
+    if member.state == State.INIT:
+        return Standing.OPEN
+    return Standing.IN if member.state in SERVED else Standing.OUT

@@ -1,0 +1,97 @@
+"""What of the pools survives a restart, as bytes: versioned, with a checksum.
+
+    dnsd-failover VERSION CRC-32\\n
+    {"wall": …, "pools": […]}
+
+Whatever cannot be read is ignored, and the reason is told: the checks find out anew. What is
+read may still be too old to be believed: states are, after a minute; orders and drains never
+are. Knows neither files nor what a state means. ``wall`` is the time of day, the one clock
+that two processes share.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from dnsd.failover.drain import StoredDrain
+from dnsd.failover.member import StoredMember
+
+VERSION = 1
+BELIEVED_S = 60.0
+"""States are older than that only if nobody has been looking for so long."""
+
+_MAGIC = "dnsd-failover"
+
+
+class StoredPool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One pool: ``members`` in any order, and who was answered when all was well."""
+
+    name: str
+    type: str
+    members: tuple[StoredMember, ...]
+    drains: tuple[StoredDrain, ...] = ()
+    last_good: tuple[str, ...] = ()
+
+
+class Kept(NamedTuple):
+    """What was found: pools by name and type, stored ``ago`` seconds ago.
+
+    States count only if it is ``fresh``. ``reason`` is a sentence: why something, or all of it,
+    is ignored; empty if nothing is.
+    """
+
+    pools: dict[tuple[str, str], StoredPool]
+    ago: float
+    fresh: bool
+    reason: str
+
+
+class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    wall: float
+    pools: tuple[StoredPool, ...]
+
+
+def encode(pools: tuple[StoredPool, ...], wall: float) -> bytes:
+    """Return ``pools`` as they are at ``wall``."""
+    body = msgspec.json.encode(_Content(wall=wall, pools=pools))
+    return f"{_MAGIC} {VERSION} {crc32(body):08x}\n".encode() + body
+
+
+def decode(data: bytes, wall: float) -> Kept:
+    """Return what was stored in ``data``, seen at ``wall``."""
+    try:
+        content = _read(data)
+    except ValueError as error:
+        return Kept({}, 0.0, fresh=False, reason=str(error))
+    pools = {(pool.name, pool.type): pool for pool in content.pools}
+    ago = wall - content.wall
+    if ago < 0:
+        reason = "the clock was set back since the states were stored: the checks begin anew"
+        return Kept(pools, 0.0, fresh=False, reason=reason)
+    if ago > BELIEVED_S:
+        reason = f"the stored states are {ago:.0f} s old: the checks begin anew"
+        return Kept(pools, ago, fresh=False, reason=reason)
+    return Kept(pools, ago, fresh=True, reason="")
+
+
+def _read(data: bytes) -> _Content:
+    """Return the content of ``data``; ValueError is a sentence."""
+    head, _, body = data.partition(b"\n")
+    match head.decode("ascii", "replace").split(" "):
+        case [magic, version, checksum] if magic == _MAGIC:
+            if version != str(VERSION):
+                raise ValueError(f"the states were stored by another version ({version[:20]})")
+            if checksum != f"{crc32(body):08x}":
+                raise ValueError("the stored states are damaged: their checksum does not fit")
+            return _content(body)
+    raise ValueError("what is stored are no states of pools")
+
+
+def _content(body: bytes) -> _Content:
+    try:
+        return msgspec.json.decode(body, type=_Content)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"the stored states make no sense: {error}") from error
