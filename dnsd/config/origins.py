@@ -62,6 +62,30 @@ def from_file_name(path: Path) -> str:
     return "." if stem in ROOT_STEMS else normal(stem)
 
 
+def complete(name: str, origin: str) -> str:
+    """Return the owner ``name`` of a zone file absolute and normal: ``@``, relative, or so.
+
+    ValueError is a sentence that says what is wrong with it.
+    """
+    if name == "@":
+        return origin
+    if is_absolute(name):
+        return normal(name)
+    return normal(f"{name}.{origin.removeprefix('.')}")
+
+
+def is_absolute(name: str) -> bool:
+    """Tell whether ``name`` ends with a dot that is not escaped."""
+    body = name.removesuffix(".")
+    return body != name and (len(body) - len(body.rstrip("\\"))) % 2 == 0
+
+
+def is_within(name: str, origin: str) -> bool:
+    """Tell whether ``name`` is ``origin`` or below it; both are normal."""
+    above = _labels(origin)
+    return origin == "." or _labels(name)[-len(above) :] == above
+
+
 def _labels(text: str) -> list[bytes]:
     labels, current, at = [], bytearray(), 0
     while at < len(text):

@@ -2,7 +2,7 @@
 
 What a key means is told in deploy/policy.example.toml, which a test holds to the fields here.
 What one key says is checked by its kind; what they say together, in
-:mod:`dnsd.config.policyfile`; what they say of the zone, where both are known.
+:mod:`dnsd.config.policyrules`; what they say of the zone, where both are known.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from dnsd.config.kinds import Choice, Count, Duration, Flag, Text
+from dnsd.config.kinds import Choice, Count, Duration, Flag
 from dnsd.config.netkinds import IpAddress
 from dnsd.config.policykinds import (
     Addresses,
@@ -26,10 +26,11 @@ from dnsd.config.policykinds import (
     Tiers,
     Token,
     Ttl,
+    TypeName,
     Weights,
 )
 
-__all__ = ["MOST_MEMBERS", "Failback", "Policy", "Pool"]
+__all__ = ["MOST_MEMBERS", "Failback", "Policy", "Pool", "Rules"]
 
 MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
@@ -40,11 +41,8 @@ ALL_DOWN = ("all", "last_good", "fallback", "nodata", "servfail", "refuse")
 _RESULTS = "one result is a sign at best, and so many never come"
 
 
-class Pool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[pool]]``: one RRset, how its members are checked, and what is answered then."""
-
-    name: Annotated[str, Owner()]
-    """The owner: absolute, in lower case."""
+class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[defaults]``: every key of a pool but its name."""
 
     type: Annotated[Literal["A", "AAAA"], Choice(("A", "AAAA"))]
     check: Annotated[Literal["tcp", "http", "https", "dns", "command", "none"], Choice(CHECKS)]
@@ -66,7 +64,7 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         float | None, Duration("1m", "365d", "certificates live for days or months")
     ] = None
     query: Annotated[str | None, Name()] = None
-    query_type: Annotated[str, Text(16, "it is the name of a type, such as A")] = "SOA"
+    query_type: Annotated[str, TypeName()] = "SOA"
     command: Annotated[tuple[str, ...], Command()] = ()
     source: Annotated[str | None, IpAddress()] = None
 
@@ -91,7 +89,7 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     fallback: Annotated[tuple[str, ...], Addresses()] = ()
     min_up: Annotated[int | float, Quorum()] = 1
     tiers: Annotated[tuple[tuple[str, ...], ...], Tiers()] = ()
-    """Members that are not named in any are the first tier."""
+    """Members that none of them names belong to the first one."""
 
     select: Annotated[Literal["all", "weighted", "one"], Choice(("all", "weighted", "one"))] = "all"
     weights: Annotated[dict[str, int], Weights()] = {}
@@ -101,6 +99,13 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         float | None, Duration("1s", "7d", "caches count whole seconds, and none forgets later")
     ] = None
     rto_mode: Annotated[Literal["refuse", "warn"], Choice(("refuse", "warn"))] = "refuse"
+
+
+class Pool(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[pool]]``: one RRset, how its members are checked, and what is answered then."""
+
+    name: Annotated[str, Owner()]
+    """The owner: absolute, in lower case."""
 
     line: int = 0
     """Where in the policy file it begins."""

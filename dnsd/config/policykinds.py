@@ -26,7 +26,8 @@ HEAVIEST = 1000
 
 _HOLD = Duration("1s", "7d", "nobody waits longer without looking")
 _STATUS = Count(100, 599, "HTTP has no other status codes")
-_WEIGHT = Count(1, HEAVIEST, "weights count only beside each other")
+_WEIGHT = Count(0, HEAVIEST, "weights count only beside each other")
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,15}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -54,7 +55,7 @@ class Owner:
         if value == "@":
             return value
         name = origins.normal(value)
-        return name if is_absolute(value) else name.removesuffix(".")
+        return name if origins.is_absolute(value) else name.removesuffix(".")
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,19 @@ class Token:
 
 
 @dataclass(frozen=True)
+class TypeName:
+    """The name of a type of records."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name in upper case; whether there is such a type is seen later."""
+        if not isinstance(value, str):
+            raise wanted("the name of a type in a string", value)
+        if not _TYPE.fullmatch(value):
+            raise ValueError(f"{value!r} is not the name of a type, such as A")
+        return value.upper()
+
+
+@dataclass(frozen=True)
 class Command:
     """A program and its arguments."""
 
@@ -203,8 +217,8 @@ class Tiers:
                 else ValueError(f"must be {what}")
             )
         tiers = tuple(Addresses().read(item, base) for item in value)
-        if not all(tiers):
-            raise ValueError("has a tier without an address: leave it out")
+        if not all(tiers[1:]):
+            raise ValueError("only the first tier may be empty: it has what the others don't name")
         named = [address for tier in tiers for address in tier]
         twice = sorted({address for address in named if named.count(address) > 1})
         if twice:
@@ -235,11 +249,7 @@ class Weights:
         return found
 
 
-def is_absolute(name: str) -> bool:
-    """Tell whether ``name`` ends with a dot that is not escaped."""
-    body = name.removesuffix(".")
-    return body != name and (len(body) - len(body.rstrip("\\"))) % 2 == 0
-
-
 def _address(text: str) -> str:
+    if "%" in text:
+        raise ValueError(f"{text!r} has a zone index, which no record can have")
     return str(read_address(text))

@@ -1,0 +1,122 @@
+"""The policy of a zone: a TOML file beside the zone file, read like the configuration.
+
+    [defaults]    what holds for every pool that says nothing else
+    [[pool]]      an RRset that follows the health of what its records point to
+
+Knows the policy and the zone's name; what the zone has is not looked at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dnsd.config import locate, origins, policyrules
+from dnsd.config.policy import Policy, Pool, Rules
+from dnsd.config.problems import Problem
+from dnsd.config.tables import Reader, Schema, parse, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+SUFFIX = ".toml"
+
+SCHEMA = Schema({("defaults",): Rules}, {("pool",): Pool})
+
+
+def path_for(zone_file: Path) -> Path:
+    """Return where the policy of the zone in ``zone_file`` is: NAME.toml beside NAME.zone.
+
+    Beside a file of another name, it is that name with .toml added.
+    """
+    return zone_file.with_name(zone_file.name.removesuffix(origins.SUFFIX) + SUFFIX)
+
+
+def load_policy(zone_file: Path, origin: str) -> tuple[Policy | None, tuple[Problem, ...]]:
+    """Return the policy beside ``zone_file``, or every problem; neither if there is none."""
+    path = path_for(zone_file)
+    if path == zone_file or not path.exists():
+        return None, ()
+    text = text_of(path, "the policy")
+    return (None, (text,)) if isinstance(text, Problem) else read_policy(text, path, origin)
+
+
+def read_policy(text: str, path: Path, origin: str) -> tuple[Policy | None, tuple[Problem, ...]]:
+    """Return the policy in ``text``, or None and every problem.
+
+    ``path`` is for messages and relative paths, ``origin`` is the zone (absolute, lower case).
+    """
+    data = parse(text, path)
+    if isinstance(data, Problem):
+        return None, (data,)
+    reader = _PolicyReader(SCHEMA, path, text)
+    policy = reader.policy(data, origin)
+    return (None if reader.problems else policy), reader.sorted()
+
+
+def strays(directory: Path, zone_files: Collection[Path]) -> list[Path]:
+    """Return the files in ``directory`` that look like policies, but of no zone there."""
+    known = {path_for(zone) for zone in zone_files}
+    try:
+        found = sorted(path for path in directory.glob(f"*{SUFFIX}") if path not in known)
+    except OSError:
+        return []
+    return [path for path in found if not path.name.startswith(".") and path.is_file()]
+
+
+class _PolicyReader(Reader):
+    """Puts ``[defaults]`` below every pool."""
+
+    def policy(self, data: dict[str, Any], origin: str) -> Policy:
+        """Return the policy, as far as it has no problem."""
+        defaults = self.fields(Rules, ("defaults",), data.get("defaults", {})) or {}
+        # With a fault there nobody knows what the pools would have said together with it.
+        is_sound = not self.problems
+        self.top(data)
+        taken: dict[tuple[str, str], Pool] = {}
+        for place, value in self.each(("pool",), data.get("pool", [])):
+            own = self._own(place, value, defaults, origin)
+            if own is None or not is_sound:
+                continue
+            lines = self._lines(place, defaults, own)
+            pool = Pool(**(defaults | own), line=self._line(place), lines=lines)
+            for key, message in policyrules.faults(pool, own):
+                self.report((*place, key), message)
+            first = taken.setdefault((pool.name, pool.type), pool)
+            if first is not pool:
+                message = f"{pool.name} {pool.type} has a policy already, in line {first.line}"
+                self.report((*place, "name"), message)
+        return Policy(origin=origin, pools=tuple(taken.values()), file=str(self.path))
+
+    def _own(
+        self, place: locate.KeyPath, value: object, defaults: dict[str, Any], origin: str
+    ) -> dict[str, Any] | None:
+        """Return what the pool at ``place`` says itself, None after a problem."""
+        before = len(self.problems)
+        own = self.fields(Pool, place, value)
+        if own is None:
+            return None
+        self.require(Pool, place, defaults | own)
+        if own.get("name") is not None:
+            own["name"] = self._owner(place, own["name"], origin)
+        return own if len(self.problems) == before else None
+
+    def _owner(self, place: locate.KeyPath, name: str, origin: str) -> str | None:
+        try:
+            owner = origins.complete(name, origin)
+        except ValueError as error:
+            self.report((*place, "name"), str(error))
+            return None
+        if not origins.is_within(owner, origin):
+            message = f"{owner} is not in the zone {origin}: its policy stands beside its own zone"
+            self.report((*place, "name"), message)
+        return owner
+
+    def _line(self, path: locate.KeyPath) -> int:
+        return locate.nearest(self.lines, path)
+
+    def _lines(
+        self, place: locate.KeyPath, defaults: Collection[str], own: Collection[str]
+    ) -> dict[str, int]:
+        found = {key: self._line(("defaults", key)) for key in defaults}
+        return found | {key: self._line((*place, key)) for key in own}
