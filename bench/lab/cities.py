@@ -33,6 +33,8 @@ PATIENCE_S = 30.0
 """How long a program may take to end, or to carry out a command."""
 RATE = 1000
 """Queries that a client's prober asks in a second."""
+LAST_LINES = 5
+"""How much of a log is shown."""
 ANSWER_S = 0.25
 """How long a single query waits for its answer."""
 
@@ -126,6 +128,19 @@ class City:
         for pid in procs.tree(self.pid(name) or 0):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def casualties(self) -> list[str]:
+        """Return a sentence for each program that has ended without being told to."""
+        return [
+            f"{name} in {self.site.city} has ended: {self.last_lines(name)}"
+            for name, child in self._children.items()
+            if child.poll() is not None
+        ]
+
+    def last_lines(self, name: str) -> str:
+        """Return the end of a program's log."""
+        lines = (self.directory / f"{name}.log").read_text().splitlines()
+        return "\n".join(lines[-LAST_LINES:])
 
     def wait_gone(self, name: str) -> None:
         """Wait until a program has ended."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.lab.topology import SECOND, SITES
@@ -188,6 +187,26 @@ def drained(lab: Lab) -> None:
     lab.wait(ELSEWHERE)
 
 
+def kill_server(lab: Lab) -> None:
+    """SIGKILL all processes of the server."""
+    city = lab[VICTIM]
+    city.send_to_tree(city.server, signal.SIGKILL)
+    city.wait_gone(city.server)
+
+
+def hang_server(lab: Lab) -> None:
+    """SIGSTOP all processes of the server."""
+    lab[VICTIM].send_to_tree(lab[VICTIM].server, signal.SIGSTOP)
+
+
+def replace_server(lab: Lab) -> None:
+    """Make an end of what is left of the server, and start it again."""
+    city = lab[VICTIM]
+    if city.pid(city.server) is not None:
+        kill_server(lab)
+    city.start(city.server)
+
+
 EVENTS = {
     "planned-stop": Event("planned stop (SIGTERM)", 0, ELSEWHERE, stop, start),
     "start": Event("start after it", 0, AT_HOME, start, _nothing, stopped),
@@ -198,6 +217,14 @@ EVENTS = {
     "kill-workers": Event("SIGKILL of all workers", None, {}, kill_workers, announce, seconds=3),
     "hang-worker": Event("SIGSTOP of one worker", None, {}, hang_worker, announce, seconds=3),
     "hang-workers": Event("SIGSTOP of all workers", 350, ELSEWHERE, hang_workers, announce),
+    "hang-all": Event(
+        "SIGSTOP of all of dnsd, without a watchdog",
+        None,
+        {},
+        hang_server,
+        replace_server,
+        seconds=5,
+    ),
     "kill-bird": Event("SIGKILL of BIRD", 0, ELSEWHERE, kill_bird, start_bird),
     "restart-bird": Event("restart of BIRD", 0, {}, restart_bird, _nothing, seconds=3),
     "cut": Event("silent cut, BFD 100 ms × 3", 320, ELSEWHERE, cut, mend),
@@ -211,29 +238,6 @@ EVENTS = {
         "SIGKILL and start of the router's BIRD", None, {}, crash_router, _nothing, seconds=5
     ),
 }
-
-
-# -- servers that know nothing of routes ------------------------------------------------------
-
-
-def kill_server(lab: Lab) -> None:
-    """SIGKILL all processes of the server."""
-    lab[VICTIM].send_to_tree(lab[VICTIM].server, signal.SIGKILL)
-
-
-def hang_server(lab: Lab) -> None:
-    """SIGSTOP all processes of the server."""
-    lab[VICTIM].send_to_tree(lab[VICTIM].server, signal.SIGSTOP)
-
-
-def replace_server(lab: Lab) -> None:
-    """Make an end of what is left of the server, and start it again."""
-    city = lab[VICTIM]
-    if city.pid(city.server) is not None:
-        kill_server(lab)
-        city.wait_gone(city.server)
-    time.sleep(0.1)
-    city.start(city.server)
 
 
 COMMON = {

@@ -34,6 +34,7 @@ OWNER = "owner"
 NEEDED = ("ip", "sysctl", "bird", "birdcl")
 SETTLE_S = 60.0
 """How long the routes may take to be as they should."""
+PAUSE_S = 0.02
 
 
 class Lab:
@@ -122,12 +123,17 @@ class Lab:
         self.wait({site.name: site.name for site in SITES})
 
     def wait(self, wanted: dict[str, str]) -> None:
-        """Wait until the clients are answered so: the client's city → the city that answers."""
+        """Wait until the clients are answered so: the client's city → the city that answers.
+
+        LabError when a program ends meanwhile, or when it takes too long.
+        """
         until = time.monotonic() + SETTLE_S
         while found := self._differences(wanted):
-            if time.monotonic() > until:
-                raise LabError(f"after {SETTLE_S:.0f} s {'; '.join(found)}: see {self.directory}")
-            time.sleep(0.02)
+            fallen = [text for city in self.cities.values() for text in city.casualties()]
+            if fallen or time.monotonic() > until:
+                said = [self.cities[name].last_lines(self.cities[name].server) for name in wanted]
+                raise LabError("\n".join([*found, *(fallen or said)]))
+            time.sleep(PAUSE_S)
 
     def check(self, wanted: dict[str, str]) -> None:
         """Raise LabError unless the clients are answered so now."""
