@@ -53,8 +53,7 @@ class Play:
         self._step("London's link is cut silently", lambda lab: lab["lon"].cut(), {"lon": "nyc"})
         self._step("the link is mended", lambda lab: lab["lon"].mend(), events.AT_HOME)
         self._step("New York's node has routes that are not its own", self._by_mistake)
-        self._step("New York's node announces them on purpose", self._on_purpose)
-        lab.settle()
+        self._step("it announces them on purpose", self._on_purpose, events.AT_HOME)
         self._step("New York is stopped for maintenance", events.stop, events.ELSEWHERE)
         self._step("New York is back", events.start, events.AT_HOME)
 
