@@ -1,7 +1,7 @@
-"""``dnsd check``: every finding about zone files and the configuration, for people and programs.
+"""``dnsd check``: every finding about zones, their policies and the configuration.
 
-Knows what was asked for and how findings are shown; what is a finding is decided by
-:mod:`dnsd.config` and :mod:`dnsd.zone.load`.
+Knows what was asked for and how findings are shown, to people and programs; what is a finding
+is decided by :mod:`dnsd.config`, :mod:`dnsd.zone.load` and :mod:`dnsd.control.policycheck`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import msgspec
 from dnsd import config
 from dnsd.cli.options import config_option, json_option, short, zone_option
 from dnsd.cli.selfquestions import SelfQuestions
+from dnsd.config import origins, policyfile
+from dnsd.control.policycheck import check_file
 from dnsd.routerconf import faults
 from dnsd.wire import name as names
 from dnsd.zone import neighbours
@@ -26,7 +28,7 @@ from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_text, load_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from dnsd.zone.load import LoadResult
     from dnsd.zone.neighbours import Side
@@ -38,12 +40,18 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 @dataclass(frozen=True, slots=True)
 class ZoneReport:
-    """What is said of one zone; ``serial`` is None when the zone can't be served."""
+    """What is said of one zone.
+
+    ``serial`` is None when the zone can't be served, ``policy`` the file beside it, if there is
+    one; ``pools`` counts what it has if it can be used.
+    """
 
     origin: str
     file: str
     records: int
     serial: int | None
+    policy: str | None = None
+    pools: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +79,17 @@ def check(
     zones: tuple[str, ...],
     files: tuple[Path, ...],
 ) -> None:
-    """Check zone files and the configuration; nothing is served or changed.
+    """Check zone files, their policies and the configuration; nothing is served or changed.
 
     A FILE is named after its zone (example.com.zone); for another name, or for "-", which is
     standard input, say which zone it is: --zone example.com=FILE. With --config the
     configuration and all of its zones are checked. With nothing at all, the example zones.
 
+    A zone is checked with the policy beside it (example.com.toml), which may be the FILE, too.
+
     Each finding is a line "FILE:LINE: error|warning: message [code]". A zone with an error
-    would not be served; one with warnings is. Exit status: 0 without errors, 1 with errors.
+    would not be served, nor a policy with one used; with warnings they are. Exit status: 0
+    without errors, 1 with errors.
     """
     report = _check(config_file, zones, files)
     click.echo(_as_json(report) if as_json else _as_text(report))
@@ -95,25 +106,36 @@ def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, 
     wanted += [(zone.name, zone.file) for zone in map(config.parse_zone_option, zones)]
     wanted += _from_names(files, findings)
     reports = []
-    origins = [origin for origin, _ in wanted]
-    cuts = _Cuts(origins)
-    asked = SelfQuestions(str(config_file), given.anycast.query if given else (), origins)
+    named = [origin for origin, _ in wanted]
+    cuts = _Cuts(named)
+    asked = SelfQuestions(str(config_file), given.anycast.query if given else (), named)
     for origin, file in wanted:
         result = _load(origin, file, limits)
-        findings += result.findings
-        serial = result.zone.serial if result.zone else None
-        reports.append(ZoneReport(origin, str(file), result.records, serial))
+        reports.append(_report(origin, file, result, findings))
         if result.zone:
             cuts.note(result.zone)
             asked.note(result.zone)
     return Report(tuple(reports), (*findings, *cuts.compare(), *asked.findings))
 
 
+def _report(origin: str, file: Path, result: LoadResult, findings: list[Finding]) -> ZoneReport:
+    """Add what is found about a zone and its policy; return what is said of both."""
+    serial = result.zone.serial if result.zone else None
+    findings += result.findings
+    if str(file) == STDIN:
+        return ZoneReport(origin, STDIN, result.records, serial)
+    policy, found = check_file(origin, file, result.zone)
+    findings += found
+    there = str(policyfile.path_for(file)) if policy or found else None
+    pools = len(policy.pools) if policy else 0
+    return ZoneReport(origin, str(file), result.records, serial, there, pools)
+
+
 class _Cuts:
     """Remembers what the zones of this check say of the cuts between them."""
 
-    def __init__(self, origins: Iterable[str]) -> None:
-        apexes = {names.lower(names.from_text(origin)) for origin in origins}
+    def __init__(self, zones: Iterable[str]) -> None:
+        apexes = {names.lower(names.from_text(zone)) for zone in zones}
         self._parents = {apex: neighbours.parent_of(apex, apexes) for apex in apexes}
         self._children: dict[bytes, list[bytes]] = {}
         for apex, parent in self._parents.items():
@@ -147,8 +169,22 @@ def _from_config(
     if found and found.anycast.bgp:
         for fault in faults(found.anycast):
             findings.append(Finding(str(config_file), 0, Severity.ERROR, fault, "bird-config"))
+    if found and found.zones.directory:
+        findings += _strays(found, zones.values())
     wanted += [(origin, short(path)) for origin, path in zones.items()]
     return found
+
+
+def _strays(found: config.Config, files: Collection[Path]) -> Iterator[Finding]:
+    """Return a warning for each policy in the directory of zones that no zone there has."""
+    directory = found.zones.directory
+    for path in policyfile.strays(directory, files) if directory else ():
+        if found.path is None or not path.samefile(found.path):
+            message = (
+                "is the policy of no zone: it is named as its zone file is, such as "
+                "example.com.toml beside example.com.zone"
+            )
+            yield Finding(str(short(path)), 0, Severity.WARNING, message, "policy-stray")
 
 
 def _from_names(files: Iterable[Path], findings: list[Finding]) -> list[tuple[str, Path]]:
@@ -158,11 +194,20 @@ def _from_names(files: Iterable[Path], findings: list[Finding]) -> list[tuple[st
         try:
             if str(file) == STDIN:
                 raise ValueError("standard input does not tell its zone")
-            found.append((config.origin_of(file), file))
+            zone_file = _zone_file(file)
+            found.append((config.origin_of(zone_file), zone_file))
         except ValueError as error:
             message = f"{error}; say which one it is with --zone ORIGIN={file}"
             findings.append(Finding(str(file), 0, Severity.ERROR, message, "no-origin"))
     return found
+
+
+def _zone_file(file: Path) -> Path:
+    """Return the zone file that ``file`` is, or whose policy it is."""
+    if file.suffix == policyfile.SUFFIX:
+        beside = file.with_suffix(origins.SUFFIX)
+        return beside if beside.exists() else file
+    return file
 
 
 def _load(origin: str, file: Path, limits: Limits) -> LoadResult:
@@ -199,7 +244,9 @@ def _summary(report: Report) -> str:
     ]
     what = _plural(len(report.zones), "zone")
     records = _plural(sum(zone.records for zone in report.zones), "record")
-    return f"{' and '.join(counts) or 'no findings'} in {what} with {records}"
+    pools = sum(zone.pools for zone in report.zones)
+    held = f"{records} and {_plural(pools, 'pool')}" if pools else records
+    return f"{' and '.join(counts) or 'no findings'} in {what} with {held}"
 
 
 def _plural(number: int, noun: str) -> str:

@@ -8,6 +8,7 @@ Knows the policy and the zone's name; what the zone has is not looked at.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config import locate, origins, policyrules
@@ -33,9 +34,12 @@ def path_for(zone_file: Path) -> Path:
 
 
 def load_policy(zone_file: Path, origin: str) -> tuple[Policy | None, tuple[Problem, ...]]:
-    """Return the policy beside ``zone_file``, or every problem; neither if there is none."""
+    """Return the policy beside ``zone_file``, or every problem; neither if there is none.
+
+    A link that leads nowhere is a problem: without its policy a zone would be answered otherwise.
+    """
     path = path_for(zone_file)
-    if path == zone_file or not path.exists():
+    if not os.path.lexists(path):
         return None, ()
     text = text_of(path, "the policy")
     return (None, (text,)) if isinstance(text, Problem) else read_policy(text, path, origin)

@@ -115,9 +115,10 @@ def test_json() -> None:
     Path("bad").write_text(GOOD + BAD_LINE)
     result = check("--json", "--zone", "example.org=bad", "example.com.zone")
     found = json.loads(result.stdout)
+    none = {"policy": None, "pools": 0}
     assert found["zones"] == [
-        {"origin": "example.org.", "file": "bad", "records": 4, "serial": None},
-        {"origin": "example.com.", "file": "example.com.zone", "records": 4, "serial": 1},
+        {"origin": "example.org.", "file": "bad", "records": 4, "serial": None, **none},
+        {"origin": "example.com.", "file": "example.com.zone", "records": 4, "serial": 1, **none},
     ]
     (finding,) = found["findings"]
     assert finding.keys() == {"file", "line", "severity", "message", "code"}

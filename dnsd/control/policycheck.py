@@ -1,0 +1,240 @@
+"""A policy against its zone: whether dnsd can do for each pool what its policy says.
+
+Knows both as they were loaded; what a policy says by itself is checked when it is read
+(:mod:`dnsd.config.policyfile`). An error keeps a policy from being used, a warning does not.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.config.policy import MOST_MEMBERS
+from dnsd.config.policyfile import load_policy
+from dnsd.wire.name import ancestors, from_text, lower, to_text, wildcard_of
+from dnsd.wire.rdata import AAAA, CNAME, DNAME, DNSKEY, NS, A
+from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.rdatatext import is_meta, parse_type
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from dnsd.config.policy import Policy, Pool
+    from dnsd.zone.records import RRset, Zone
+
+TYPES = {"A": A, "AAAA": AAAA}
+
+_NAMED = 4
+"""Addresses that a sentence names; more would not be read."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with a pool: the ``key`` it is about ("" is the pool), and a sentence."""
+
+    key: str
+    code: str
+    message: str
+    severity: Severity = Severity.ERROR
+
+
+def check_file(
+    origin: str, zone_file: Path, zone: Zone | None
+) -> tuple[Policy | None, list[Finding]]:
+    """Return the policy beside ``zone_file`` and every finding about it.
+
+    Without a ``zone`` (it could not be loaded) only the policy itself is checked.
+    """
+    policy, problems = load_policy(zone_file, origin)
+    found = [
+        Finding(problem.file, problem.line, Severity.ERROR, problem.sentence, "policy")
+        for problem in problems
+    ]
+    if policy is not None and zone is not None:
+        found += check_policy(policy, zone)
+    return policy, found
+
+
+def check_policy(policy: Policy, zone: Zone) -> list[Finding]:
+    """Return what is wrong with ``policy`` as the policy of ``zone``."""
+    return sorted(
+        Finding(policy.file, pool.at(fault.key), fault.severity, _told(pool, fault), fault.code)
+        for pool in policy.pools
+        for fault in _faults(pool, zone)
+    )
+
+
+def members_of(rrset: RRset) -> tuple[str, ...]:
+    """Return the addresses of ``rrset`` in canonical order (RFC 4034 §6.3): the bits of a mask."""
+    return tuple(str(ip_address(rdata)) for rdata in sorted(rrset.rdatas))
+
+
+def rrset_of(pool: Pool, zone: Zone) -> RRset | None:
+    """Return the RRset of ``zone`` that is the pool, if there is one."""
+    return zone.at(from_text(pool.name)).get(TYPES[pool.type])
+
+
+def _told(pool: Pool, fault: Fault) -> str:
+    key = f" {fault.key}:" if fault.key else ""
+    return f"{pool.name} {pool.type}:{key} {fault.message}"
+
+
+def _faults(pool: Pool, zone: Zone) -> Iterator[Fault]:
+    if pool.check == "dns" and ((number := parse_type(pool.query_type)) is None or is_meta(number)):
+        yield Fault("query_type", "pool-check", f"{pool.query_type} is no type of records")
+    if fault := _out_of_reach(pool, zone) or _missing(pool, zone):
+        yield fault
+        return
+    rrset = rrset_of(pool, zone)
+    if rrset is None:
+        return
+    members = members_of(rrset)
+    yield from _signed(zone)
+    yield from _members(pool, members)
+    yield from _named(pool, members)
+    yield from _times(pool, rrset)
+    yield from _effects(pool, members, zone)
+
+
+def _out_of_reach(pool: Pool, zone: Zone) -> Fault | None:
+    """Return why queries for the pool get another answer than its records."""
+    owner = from_text(pool.name)
+    above = ancestors(owner)
+    for name in reversed(above[: above.index(zone.apex)]):
+        types = zone.at(name)
+        if NS in types:
+            return Fault(
+                "name",
+                "pool-glue",
+                f"the zone delegates {to_text(name)}, so addresses there are only glue: "
+                "put the pool into the policy of that zone",
+            )
+    for name in above[1 : above.index(zone.apex) + 1]:
+        if DNAME in zone.at(name):
+            return Fault(
+                "name",
+                "pool-occluded",
+                f"{to_text(name)} has a DNAME, so what is below it is never answered: "
+                "give the pool the name that it leads to",
+            )
+    return None
+
+
+def _missing(pool: Pool, zone: Zone) -> Fault | None:
+    owner = from_text(pool.name)
+    types = zone.at(owner)
+    if TYPES[pool.type] in types:
+        return None
+    if CNAME in types:
+        target = to_text(types[CNAME].rdatas[0])
+        message = f"is an alias of {target}, which has the addresses: give the pool that name"
+        return Fault("name", "pool-alias", message)
+    return Fault("name", "pool-missing", f"has no {pool.type} records{_hint(owner, zone)}")
+
+
+def _hint(owner: bytes, zone: Zone) -> str:
+    """Return what may have been meant by an ``owner`` that has no such records."""
+    if owner.endswith(zone.apex[:-1] + zone.apex):
+        return ": write a dot at the end of its name, or leave out the zone's"
+    if zone.at(owner):
+        return " in the zone"
+    for name in ancestors(owner)[1:]:
+        if zone.at(wildcard := wildcard_of(name)):
+            return f" of its own: if {to_text(wildcard)} is meant, give the pool that name"
+        if zone.at(name) or name == zone.apex:
+            break
+    return " in the zone: no such name is there"
+
+
+def _signed(zone: Zone) -> Iterator[Fault]:
+    if zone.signatures or DNSKEY in zone.nodes[zone.apex]:
+        yield Fault(
+            "",
+            "pool-signed",
+            "the zone is signed, and an answer with fewer records needs a signature of its own, "
+            "which dnsd cannot make yet: take the pool out, or serve the zone unsigned",
+        )
+
+
+def _members(pool: Pool, members: tuple[str, ...]) -> Iterator[Fault]:
+    total = len(members) + len(pool.fallback)
+    if total > MOST_MEMBERS:
+        beside = f" and {len(pool.fallback)} fallback addresses" if pool.fallback else ""
+        yield Fault(
+            "",
+            "pool-too-large",
+            f"has {len(members)} records{beside}; a pool may have {MOST_MEMBERS} in all",
+        )
+    first = _first_tier(pool, members)
+    if pool.min_up > first:
+        where = "the first tier has" if pool.tiers else "there are"
+        yield Fault("min_up", "pool-min-up", f"{pool.min_up} can never be up: {where} only {first}")
+
+
+def _first_tier(pool: Pool, members: tuple[str, ...]) -> int:
+    """Return how many members are tried first: those that no later tier names."""
+    later = {address for tier in pool.tiers[1:] for address in tier}
+    return sum(member not in later for member in members)
+
+
+def _named(pool: Pool, members: Collection[str]) -> Iterator[Fault]:
+    """Find addresses that are no members where members are named, and the other way round."""
+    named = {
+        "tiers": [address for tier in pool.tiers for address in tier],
+        "weights": list(pool.weights),
+    }
+    for key, addresses in named.items():
+        if unknown := [address for address in addresses if address not in members]:
+            yield Fault(
+                key,
+                "pool-address",
+                f"{_listed(unknown)} {_is(unknown)} not among its records "
+                f"({_listed(sorted(members))})",
+            )
+    if twice := [address for address in pool.fallback if address in members]:
+        yield Fault(
+            "fallback",
+            "pool-address",
+            f"{_listed(twice)} {_is(twice)} among its records: "
+            "a fallback is what is answered instead of them",
+        )
+
+
+def _times(pool: Pool, rrset: RRset) -> Iterator[Fault]:
+    if pool.ttl_min > rrset.ttl:
+        yield Fault(
+            "ttl_min",
+            "pool-ttl",
+            f"{pool.ttl_min} is above the TTL of its records, {rrset.ttl}, "
+            f"which is the longest one ({rrset.file}:{rrset.line})",
+        )
+
+
+def _effects(pool: Pool, members: Collection[str], zone: Zone) -> Iterator[Fault]:
+    """Find what will not have the effect that one expects of a pool."""
+    if len(members) == 1 and pool.all_down in {"all", "last_good"}:
+        yield Fault(
+            "",
+            "pool-single",
+            f'has one record, so with all_down = "{pool.all_down}" its answer never changes: '
+            "add a record, or fallback addresses",
+            Severity.WARNING,
+        )
+    if from_text(pool.name) in map(lower, zone.nodes[zone.apex][NS].rdatas):
+        yield Fault(
+            "name",
+            "pool-name-server",
+            "is a name server of the zone: the addresses of it in the parent zone (glue) "
+            "will not follow",
+            Severity.WARNING,
+        )
+
+
+def _listed(addresses: Collection[str]) -> str:
+    shown = list(addresses)[:_NAMED]
+    more = [f"{len(addresses) - _NAMED} more"] if len(addresses) > _NAMED else []
+    return ", ".join([*shown, *more])
+
+
+def _is(addresses: Collection[str]) -> str:
+    return "is" if len(addresses) == 1 else "are"
