@@ -150,7 +150,7 @@ class Site:
         def there() -> dict[str, Any] | None:
             view = self.view()
             seen[:] = [view]
-            return view if view and view["state"] == state and not view["problems"] else None
+            return view if view and view["state"] == state and _is_done(view) else None
 
         try:
             found: dict[str, Any] = until(there, state)
@@ -183,6 +183,12 @@ class Site:
             until(lambda: self.routes() == wanted, f"routes {wanted}")
         except AssertionError:
             raise AssertionError(f"{self.routes()}, not {wanted}\n{self.log()}") from None
+
+
+def _is_done(view: dict[str, Any]) -> bool:
+    """Return whether BIRD exports what ``view`` says is wanted."""
+    exported = all(vip["exported_to"] for vip in view["vips"])
+    return not view["problems"] and exported == (view["state"] in {"announced", "drained"})
 
 
 ANNOUNCED = dict.fromkeys(VIPS, False)
