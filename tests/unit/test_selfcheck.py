@@ -19,8 +19,9 @@ import pytest
 
 from dnsd.announce.health import CheckResult, Outcome
 from dnsd.config.anycast import Anycast, Check, Query
-from dnsd.control.anycast import selfcheck
-from dnsd.control.anycast.selfcheck import MOST_IN_FLIGHT, STEPS, SelfCheck, within
+from dnsd.control import exchange
+from dnsd.control.anycast.selfcheck import MOST_IN_FLIGHT, SelfCheck
+from dnsd.control.exchange import STEPS, Peer, within
 from dnsd.errors import ConfigError
 
 PATIENCE = 30
@@ -280,7 +281,7 @@ def test_another_node_is_never_asked() -> None:
 
 def test_other_faults_of_the_network_are_silence_and_are_told() -> None:
     with serving(right) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selfcheck, "_socket", refusing(errno.EPERM))
+        patch.setattr(exchange, "open_socket", refusing(errno.EPERM))
         found = ask(SelfCheck(config(WWW), nothing, port=server.port))
     assert details(found, Outcome.SILENT) == {
         f"could not be asked over {how} for www.example.com A: Operation not permitted"
@@ -291,20 +292,20 @@ def test_other_faults_of_the_network_are_silence_and_are_told() -> None:
 def test_what_this_process_lacks_is_no_result() -> None:
     with serving(right) as server, pytest.MonkeyPatch.context() as patch:
         check = SelfCheck(config(WWW), nothing, port=server.port)
-        real, want = selfcheck._socket, iter([errno.EMFILE, errno.ENOBUFS] * 2)
+        real, want = exchange.open_socket, iter([errno.EMFILE, errno.ENOBUFS] * 2)
 
-        def lacking(vip: str, kind: socket.SocketKind) -> socket.socket:
+        def lacking(peer: Peer, kind: socket.SocketKind) -> socket.socket:
             number = next(want, None)
-            return refusing(number)(vip, kind) if number else real(vip, kind)
+            return refusing(number)(peer, kind) if number else real(peer, kind)
 
-        patch.setattr(selfcheck, "_socket", lacking)
+        patch.setattr(exchange, "open_socket", lacking)
         found = ask(check)
     assert next(want, None) is None
     assert details(found, Outcome.OK) == {""}
 
 
-def refusing(number: int) -> Callable[[str, socket.SocketKind], socket.socket]:
-    def refuse(_vip: str, _kind: socket.SocketKind) -> socket.socket:
+def refusing(number: int) -> Callable[[Peer, socket.SocketKind], socket.socket]:
+    def refuse(_peer: Peer, _kind: socket.SocketKind) -> socket.socket:
         raise OSError(number, "Operation not permitted")
 
     return refuse
@@ -385,20 +386,20 @@ def test_a_stalled_loop_makes_nobody_silent() -> None:
 def test_an_exchange_of_many_steps_survives_a_stall_at_each_of_them() -> None:
     limit = 0.05
 
-    async def exchange() -> bytes:
+    async def asking() -> bytes:
         for _ in range(STEPS):
             time.sleep(limit)
             await asyncio.sleep(0)
         return b"answer"
 
-    assert asyncio.run(within(limit, exchange())) == b"answer"
+    assert asyncio.run(within(limit, asking())) == b"answer"
 
 
 def test_a_loop_that_is_always_late_waits_for_an_end_all_the_same() -> None:
     limit = 0.01
     ended = []
 
-    async def exchange() -> bytes:
+    async def asking() -> bytes:
         try:
             while True:
                 time.sleep(limit)
@@ -407,7 +408,7 @@ def test_a_loop_that_is_always_late_waits_for_an_end_all_the_same() -> None:
             ended.append(True)
 
     async def run() -> bytes | OSError | None:
-        found = await within(limit, exchange())
+        found = await within(limit, asking())
         await asyncio.sleep(0)
         assert ended, "cancelled at once, not at the end of the loop"
         return found
@@ -418,7 +419,7 @@ def test_a_loop_that_is_always_late_waits_for_an_end_all_the_same() -> None:
 def test_an_exchange_that_takes_too_long_is_ended() -> None:
     ended = []
 
-    async def exchange() -> bytes:
+    async def asking() -> bytes:
         try:
             await asyncio.get_running_loop().create_future()
             return b"answer"
@@ -426,7 +427,7 @@ def test_an_exchange_that_takes_too_long_is_ended() -> None:
             ended.append(True)
 
     async def run() -> bytes | OSError | None:
-        found = await within(SOON, exchange())
+        found = await within(SOON, asking())
         await asyncio.sleep(0)
         assert ended, "cancelled at once, not at the end of the loop"
         return found

@@ -39,13 +39,15 @@ class Question:
     """A question and the rdata that must come back, in canonical form (RFC 4034 §6.2).
 
     Without ``expect`` any answer of NOERROR will do. ``zone`` is the origin of the served zone
-    for whose sake it is asked, None for one that was configured.
+    for whose sake it is asked, None for one that was configured. Unless it is of ``authority``,
+    recursion is desired, and the answer need not have the AA flag.
     """
 
     name: dns.name.Name
     rdtype: dns.rdatatype.RdataType
     expect: frozenset[bytes] = frozenset()
     zone: str | None = None
+    authority: bool = True
 
     def __str__(self) -> str:
         name = self.name.to_text(omit_final_dot=self.name != dns.name.root)
@@ -53,7 +55,10 @@ class Question:
 
     def query(self) -> dns.message.Message:
         """Return a query for it with an ID of its own."""
-        return dns.message.make_query(self.name, self.rdtype, use_edns=0, payload=PAYLOAD, flags=0)
+        flags = dns.flags.Flag(0) if self.authority else dns.flags.RD
+        return dns.message.make_query(
+            self.name, self.rdtype, use_edns=0, payload=PAYLOAD, flags=flags
+        )
 
     def fault(self, query: dns.message.Message, wire: bytes) -> str:
         """Return what is wrong with the response ``wire``, after "answered with" or so.
@@ -69,7 +74,7 @@ class Question:
             return "with a response to another question"
         if response.rcode() != dns.rcode.NOERROR:
             return f"with {dns.rcode.to_text(response.rcode())}"
-        if not response.flags & dns.flags.AA:
+        if self.authority and not response.flags & dns.flags.AA:
             return "without authority (no AA flag)"
         if not self.expect or response.flags & dns.flags.TC:
             return ""
@@ -99,7 +104,7 @@ def read(queries: Iterable[Query]) -> tuple[Question, ...]:
     found = []
     for query in queries:
         try:
-            found.append(_read(query))
+            found.append(question_of(query))
         except ValueError as error:
             problems.append(f"anycast.query {query.name}: {error}")
     if problems:
@@ -143,8 +148,8 @@ class Turn:
         return question.zone is None or question.zone in self._served()
 
 
-def _read(query: Query) -> Question:
-    """Return one question; ValueError is a sentence."""
+def question_of(query: Query) -> Question:
+    """Return what ``query`` asks; ValueError is a sentence."""
     try:
         rdtype = dns.rdatatype.from_text(query.type)
     except (dns.exception.DNSException, ValueError):
