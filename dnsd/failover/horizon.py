@@ -1,0 +1,327 @@
+"""Has the last cache forgotten it? Reports of several nodes in, SAFE, WAIT or UNKNOWN out.
+
+It may be asked about a target address ("who may still come to 192.0.2.10?"), or about a name
+and type ("who may still have another answer than the one that is given now?").
+
+Nobody's clock is compared with another's: a report holds remaining seconds, and they are added
+to the asker's own clock at the time the report came in, which is never too early. Bounds of
+several nodes, and of several reports, are joined by max. Silence is never SAFE.
+
+This is the protocol's bound: for caches that keep to TTLs, and a second figure for those that
+keep everything at least ``floor`` seconds. It does not cover clients that pin an address for as
+long as they run, nor caches that serve stale data because no authoritative server answers them
+(RFC 8767). Pure: it is told the time.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from dnsd.config.units import format_duration
+from dnsd.failover.ledger import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, Report, Use
+from dnsd.failover.version import Kind, Question, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MARGIN_S = 5.0
+"""Added to every bound: an answer is on its way before a cache has it."""
+
+FLOOR_S = 60.0
+"""How long some resolvers keep even what has a shorter TTL."""
+
+FRESH_S = 10.0
+"""An older report says nothing of what its node gives out now."""
+
+_NAMED = 4
+"""Versions that are named in one sentence."""
+
+
+class Safety(StrEnum):
+    """Whether the caches have forgotten."""
+
+    SAFE = "safe"
+    WAIT = "wait"
+    UNKNOWN = "unknown"
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A report, and when it was asked for and came in, by the asker's clock."""
+
+    report: Report
+    asked: float
+    received: float
+
+
+class Secondary(msgspec.Struct, frozen=True):
+    """A server that is no dnsd and transfers ``zone``; ``wanted`` is the serial of the change.
+
+    ``serial`` is what it has, None if it did not say; ``since`` is when it was first seen with
+    the wanted one or a later one, by the asker's clock.
+    """
+
+    name: str
+    zone: str
+    wanted: int
+    serial: int | None
+    since: float = 0.0
+
+
+class Tail(msgspec.Struct, frozen=True):
+    """The tail gate: new connections at the target each second, None if nobody has counted."""
+
+    rate: float | None
+    limit: float
+
+
+class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known when the question is put; times by the asker's clock.
+
+    ``nodes`` are those that must have reported, to something asked at ``since`` (the switch) or
+    later. ``fenced`` are nodes that surely have given no answer after a time. ``ttl`` is the
+    largest TTL that was in use, for when no report tells it.
+    """
+
+    question: Question
+    nodes: tuple[str, ...]
+    heard: tuple[Heard, ...]
+    since: float
+    fenced: tuple[tuple[str, float], ...] = ()
+    ttl: int | None = None
+    secondaries: tuple[Secondary, ...] = ()
+    tail: Tail | None = None
+    floor: float = FLOOR_S
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What caches may hold of one node, and until when; ``version`` is None if nobody knows what.
+
+    ``floored`` is the time for caches that keep everything at least ``floor`` seconds.
+    """
+
+    node: str
+    version: Version | None
+    until: float
+    floored: float
+    use: Use = Use.IDLE
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The answer, with all reasons.
+
+    ``until`` is when it becomes SAFE (or has become), as far as that is known: None if no end
+    is in sight, or if it never was given out. ``floored`` is the same for caches with a floor.
+    """
+
+    safety: Safety
+    until: float | None
+    floored: float | None
+    reasons: tuple[str, ...]
+    held: tuple[Held, ...]
+
+
+def judge(inquiry: Inquiry, now: float) -> Verdict:
+    """Return whether the caches have forgotten what ``inquiry`` asks about."""
+    found = _Findings(inquiry, now)
+    for node in sorted({*inquiry.nodes, *found.accounts, *dict(inquiry.fenced)}):
+        found.look_at(node)
+    found.look_for_given_out()
+    found.look_at_secondaries()
+    found.look_at_tail()
+    return found.verdict()
+
+
+class _Account(NamedTuple):
+    """One node: its latest report, and the bounds of all its reports by the asker's clock."""
+
+    latest: Heard
+    bounds: dict[Version, Bound]
+
+    def uses(self, use: Use) -> frozenset[Version]:
+        lines = self.latest.report.lines
+        return frozenset(
+            line.version
+            for line in lines
+            if line.use == use and line.version.kind != Kind.EVERYTHING
+        )
+
+
+class _Findings:
+    """Collects what speaks against SAFE: what is unknown, what has no end, what has one."""
+
+    def __init__(self, inquiry: Inquiry, now: float) -> None:
+        self.accounts = _accounts(inquiry)
+        self._inquiry = inquiry
+        self._now = now
+        self._floor = min(inquiry.floor, LONGEST_FLOOR_S)
+        self._fenced = dict(inquiry.fenced)
+        self._unknown: list[str] = []
+        self._endless: list[str] = []
+        self._remarks: list[str] = []
+        self._held: list[Held] = []
+        told = [bound.ttl for one in self.accounts.values() for bound in one.bounds.values()]
+        self._ttl = max([*told, inquiry.ttl or 0])
+        self._current = self._given_by_all()
+
+    def look_at(self, node: str) -> None:
+        """Look whether one node has spoken, and what caches may hold of it."""
+        account = self.accounts.get(node)
+        if account is not None:
+            self._hold(node, account)
+        if node in self._fenced:
+            self._look_at_fenced(node, self._fenced[node], account)
+        elif account is None:
+            self._unknown.append(f"node {node} has not reported")
+        elif account.latest.asked < self._inquiry.since:
+            self._unknown.append(f"node {node} has not reported since the switch")
+        elif (silent := self._now - account.latest.asked) > FRESH_S:
+            self._unknown.append(f"node {node} has been silent for {_spell(silent)}")
+
+    def look_for_given_out(self) -> None:
+        """See whether it can still be given out; and whether anybody knows it at all."""
+        alive = {node: one for node, one in self.accounts.items() if node not in self._fenced}
+        if self._inquiry.question.target:
+            for node, account in sorted(alive.items()):
+                if served := account.uses(Use.SERVED):
+                    self._endless.append(f"node {node} gives it out now: {_named(served)}")
+                elif possible := account.uses(Use.POSSIBLE):
+                    self._endless.append(
+                        f"node {node} may give it out again by itself, unless it is drained or "
+                        f"forced down: {_named(possible)}"
+                    )
+        elif len({account.uses(Use.SERVED) for account in alive.values()}) > 1:
+            given = [
+                f"{node} {_named(one.uses(Use.SERVED))}" for node, one in sorted(alive.items())
+            ]
+            self._endless.append(f"the nodes give different answers: {'; '.join(given)}")
+        if alive and not any(account.bounds for account in alive.values()):
+            self._look_how_far_back(alive.values())
+
+    def look_at_secondaries(self) -> None:
+        """See whether every secondary has the change; what it gave out before may be held."""
+        for one in self._inquiry.secondaries:
+            where = f"secondary {one.name} of {one.zone}"
+            if one.serial is None:
+                self._unknown.append(f"{where} has not told its serial")
+            elif _is_before(one.serial, one.wanted):
+                self._endless.append(f"{where} still has serial {one.serial}, not {one.wanted}")
+            elif self._ttl == 0:
+                self._unknown.append(f"nobody knows the largest TTL that {where} gave: state it")
+            else:
+                self._hold_all(one.name, one.since)
+
+    def look_at_tail(self) -> None:
+        """See whether new connections still come to the target."""
+        tail = self._inquiry.tail
+        if tail is None:
+            return
+        if tail.rate is None:
+            self._unknown.append("nobody has counted the connections at the target")
+        elif tail.rate >= tail.limit:
+            self._endless.append(
+                f"{tail.rate:g} new connections come each second, the limit is {tail.limit:g}"
+            )
+
+    def verdict(self) -> Verdict:
+        """Return what all of it comes to."""
+        until = max((one.until for one in self._held), default=NEVER) + MARGIN_S
+        floored = max((one.floored for one in self._held), default=NEVER) + MARGIN_S
+        left = until - self._now
+        waits = [f"caches may hold it for {_spell(left)} more"] if left > 0 else []
+        safety = Safety.SAFE
+        if self._endless or waits:
+            safety = Safety.WAIT
+        if self._unknown:
+            safety = Safety.UNKNOWN
+        ends = until > NEVER and not self._endless and not self._unknown
+        return Verdict(
+            safety,
+            until if ends else None,
+            floored if ends else None,
+            (*self._unknown, *self._endless, *waits, *self._remarks),
+            tuple(sorted(self._held, key=lambda one: (-one.until, one.node))),
+        )
+
+    # -- nodes --------------------------------------------------------------------------------
+
+    def _given_by_all(self) -> frozenset[Version]:
+        """Return the answers to a name that every node gives now: nobody waits for their end."""
+        alive = [one for node, one in self.accounts.items() if node not in self._fenced]
+        if self._inquiry.question.target or not alive:
+            return frozenset()
+        return frozenset.intersection(*(one.uses(Use.SERVED) for one in alive))
+
+    def _hold(self, node: str, account: _Account) -> None:
+        uses = {line.version: line.use for line in account.latest.report.lines}
+        for version, bound in account.bounds.items():
+            if version not in self._current and bound.last > NEVER:
+                floored = max(bound.until, bound.last + self._floor)
+                use = uses.get(version, Use.IDLE)
+                self._held.append(Held(node, version, bound.until, floored, use))
+
+    def _look_at_fenced(self, node: str, at: float, account: _Account | None) -> None:
+        """Close the account of a node that is said to have stopped."""
+        if at > self._now:
+            self._unknown.append(f"node {node} is to be fenced, but is not yet")
+        elif account is not None and account.latest.asked > at:
+            self._unknown.append(f"node {node} is said to be fenced, but has reported since")
+        elif self._ttl == 0:
+            self._unknown.append(f"nobody knows the largest TTL that node {node} gave: state it")
+        else:
+            self._hold_all(node, at)
+
+    def _hold_all(self, node: str, last: float) -> None:
+        """Note that ``node`` may have given out anything until ``last``."""
+        until = last + self._ttl
+        self._held.append(Held(node, None, until, max(until, last + self._floor)))
+
+    def _look_how_far_back(self, accounts: Iterable[_Account]) -> None:
+        """Judge that nobody has ever given it out, by how long that is known."""
+        kept = min(account.latest.report.kept for account in accounts)
+        question = self._inquiry.question
+        if kept >= WEEK_S:
+            self._remarks.append(f"no node has given out {question} in the last {_spell(kept)}")
+        else:
+            self._unknown.append(
+                f"no node knows {question}: it is mistyped, or was last given out before the nodes "
+                f"began to keep accounts, {_spell(kept)} ago"
+            )
+
+
+def _accounts(inquiry: Inquiry) -> dict[str, _Account]:
+    """Return the account of each node that was heard of, as far as the question concerns it."""
+    found: dict[str, _Account] = {}
+    for heard in sorted(inquiry.heard, key=lambda one: (one.asked, one.received)):
+        node = heard.report.node
+        bounds = found[node].bounds if node in found else {}
+        lines = [one for one in heard.report.lines if inquiry.question.concerns(one.version)]
+        for line in lines:
+            bounds[line.version] = bounds.get(line.version, Bound()).join(
+                Bound(
+                    heard.received + line.left,
+                    NEVER if line.ago is None else heard.received - line.ago,
+                    line.ttl,
+                )
+            )
+        report = msgspec.structs.replace(heard.report, lines=tuple(lines))
+        found[node] = _Account(msgspec.structs.replace(heard, report=report), bounds)
+    return found
+
+
+def _is_before(serial: int, wanted: int) -> bool:
+    """Return whether ``serial`` is older, or not to be compared (RFC 1982 §3.2)."""
+    return (serial - wanted) % (1 << 32) >= 1 << 31
+
+
+def _named(versions: Iterable[Version]) -> str:
+    every = [str(version) for version in sorted(versions)]
+    more = [f"{len(every) - _NAMED} more"] if len(every) > _NAMED else []
+    return ", ".join(every[:_NAMED] + more) or "nothing"
+
+
+def _spell(seconds: float) -> str:
+    return format_duration(ceil(seconds))

@@ -1,0 +1,209 @@
+"""Can a recovery time objective be met? The terms, the worst case, and what would meet it.
+
+The worst case is that of a client whose cache was filled at the worst moment, from the failure
+of a member until the last cache that keeps to TTLs has forgotten it. A TTL that follows health
+hides the time of detection; it cannot recall answers that were given out at Tmax before.
+
+Not in it: a check that hangs longer than its timeout (one second more for each), clients that
+pin an address, resolvers with a TTL floor. Knows plain numbers only; times in seconds.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import NamedTuple
+
+from dnsd.config.units import format_duration
+from dnsd.failover.price import Forecast, Live, forecast
+
+FLIP_S = 0.01
+"""From the decision until the last worker answers accordingly."""
+
+_INTERVALS = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0)
+_FAST_INTERVALS = (0.5, 1.0, 2.0, 5.0)
+_DOWNS = (1, 2, 3, 5)
+_ROUNDING = 1e-9
+
+
+class Timing(NamedTuple):
+    """How a member is checked: I, o, I_fast, N; ``delays``: quorum and flip."""
+
+    interval: float
+    timeout: float
+    fast_interval: float
+    down: int
+    delays: float = FLIP_S
+
+    @property
+    def gap(self) -> float:
+        """Seconds between two checks of a suspect: g."""
+        return max(self.fast_interval, self.timeout)
+
+    @property
+    def first(self) -> float:
+        """Seconds until the first failure is seen: I + o."""
+        return self.interval + self.timeout
+
+    @property
+    def confirming(self) -> float:
+        """Seconds until the others are: (N−1)g."""
+        return (self.down - 1) * self.gap
+
+    @property
+    def detection(self) -> float:
+        """Seconds until a failed member is DOWN: D."""
+        return self.first + self.confirming
+
+
+def fixed_worst(timing: Timing, ttl: float) -> float:
+    """Return the worst case with a TTL that never changes: D + T + d."""
+    return timing.detection + ttl + timing.delays
+
+
+def worst(timing: Timing, ttl_max: float, ttl_min: float) -> float:
+    """Return dnsd's worst case: I + o + max(Tmax, (N−1)g + min(Tmin, Tmax)) + delays."""
+    last = timing.confirming + min(ttl_min, ttl_max)
+    return timing.first + max(ttl_max, last) + timing.delays
+
+
+def largest_ttl(timing: Timing, ttl_min: int, objective: float) -> int | None:
+    """Return the largest Tmax that keeps the worst case within ``objective``; None if none does."""
+    room = objective - timing.delays - timing.first + _ROUNDING
+    if timing.confirming + ttl_min > room:
+        # Not even Tmin can be kept: no TTL may be larger than what confirming leaves.
+        room -= timing.confirming
+    return floor(room) if room >= 1 else None
+
+
+class Alternative(NamedTuple):
+    """A way to meet the objective: how to check, with which Tmax, and what it costs.
+
+    ``checks`` and ``queries`` are per second: checks of one member, and queries as far as the
+    present rate is known.
+    """
+
+    timing: Timing
+    ttl_max: int
+    worst: float
+    checks: float
+    queries: Forecast | None
+
+
+class Assessment(NamedTuple):
+    """What a pool can promise; ``largest`` and ``alternatives`` are for when it must do better."""
+
+    timing: Timing
+    ttl_max: int
+    ttl_min: int
+    objective: float | None
+    fixed: float
+    worst: float
+    largest: int | None
+    alternatives: tuple[Alternative, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether the worst case is within the objective, or there is none."""
+        return self.objective is None or self.worst <= self.objective + _ROUNDING
+
+    def sentence(self) -> str:
+        """Return the verdict with its terms, and what would help."""
+        by = self.timing
+        last = by.confirming + min(self.ttl_min, self.ttl_max)
+        terms = (
+            f"interval {_spell(by.interval)} + timeout {_spell(by.timeout)} + "
+            f"the larger of the TTL {_spell(self.ttl_max)} and {_spell(last)} "
+            f"({by.down - 1} confirming checks, then the smallest TTL) + {_spell(by.delays)}"
+        )
+        worst_case = f"the worst case is {_spell(self.worst)} ({terms})"
+        if self.objective is None:
+            return f"{worst_case}; no objective is set"
+        if self.met:
+            return f"{worst_case}, within the objective of {_spell(self.objective)}"
+        return f"{worst_case}, over the objective of {_spell(self.objective)}: {self._remedy()}"
+
+    def _remedy(self) -> str:
+        ways = []
+        if self.largest is not None:
+            ways.append(f"a TTL of at most {self.largest}")
+        for one in self.alternatives:
+            if one.timing != self.timing:
+                ways.append(
+                    f"interval {_spell(one.timing.interval)}, down {one.timing.down}, "
+                    f"fast_interval {_spell(one.timing.fast_interval)} with a TTL of at most "
+                    f"{one.ttl_max}"
+                )
+                break
+        if not ways:
+            return "no TTL can meet it with this timeout; shorten the timeout"
+        return f"it needs {', or '.join(ways)}"
+
+
+def assess(
+    timing: Timing,
+    ttl_max: int,
+    ttl_min: int,
+    objective: float | None = None,
+    live: Live | None = None,
+) -> Assessment:
+    """Return what a pool can promise, and the ways to keep its objective with their prices."""
+    largest = None if objective is None else largest_ttl(timing, ttl_min, objective)
+    return Assessment(
+        timing,
+        ttl_max,
+        ttl_min,
+        objective,
+        fixed_worst(timing, ttl_max),
+        worst(timing, ttl_max, ttl_min),
+        largest,
+        () if objective is None else alternatives(timing, ttl_max, ttl_min, objective, live),
+    )
+
+
+def alternatives(
+    timing: Timing, ttl_max: int, ttl_min: int, objective: float, live: Live | None = None
+) -> tuple[Alternative, ...]:
+    """Return the ways to meet ``objective`` with this timeout, of which none is plainly better.
+
+    Better is a larger TTL (up to the present one: fewer queries), fewer checks, and more
+    failures before a member is taken out (fewer false alarms). The largest TTLs come first.
+    """
+    found = []
+    for by in _timings(timing):
+        largest = largest_ttl(by, ttl_min, objective)
+        if largest is not None:
+            ttl = min(largest, ttl_max)
+            price = None if live is None else forecast(live, ttl)
+            reached = worst(by, ttl, ttl_min)
+            found.append(Alternative(by, ttl, reached, 1 / by.interval, price))
+    best = [one for one in found if not any(_beats(other, one) for other in found)]
+    return tuple(sorted(best, key=lambda one: (-one.ttl_max, one.checks, -one.timing.down)))
+
+
+def _timings(present: Timing) -> list[Timing]:
+    """Return ways to check with the present timeout; the present one is among them."""
+    # An interval below the timeout would let checks of one member overlap.
+    intervals = sorted({present.interval, *(i for i in _INTERVALS if i >= present.timeout)})
+    fasts = sorted({present.fast_interval, *_FAST_INTERVALS})
+    downs = sorted({present.down, *_DOWNS})
+    return [
+        present._replace(interval=interval, fast_interval=fast, down=down)
+        for interval in intervals
+        for fast in fasts
+        if fast <= interval
+        for down in downs
+    ]
+
+
+def _beats(one: Alternative, other: Alternative) -> bool:
+    """Return whether ``one`` is at least as good in all respects, and better in one."""
+    mine, its = _merits(one), _merits(other)
+    return mine != its and all(a >= b for a, b in zip(mine, its, strict=True))
+
+
+def _merits(one: Alternative) -> tuple[float, ...]:
+    return one.ttl_max, one.timing.interval, one.timing.down, one.timing.fast_interval
+
+
+def _spell(seconds: float) -> str:
+    return format_duration(seconds)

@@ -1,0 +1,78 @@
+"""What a TTL costs in queries: how often caches must ask again, and how many are stale.
+
+For caches whose clients ask at random times (a Poisson process). Rates are per second, times
+in seconds. Knows neither zones nor policies.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SATURATED = 0.95
+"""When caches ask this near to as often as the TTL lets them, their rate says no more how often
+they are asked themselves."""
+
+
+def miss_rate(demand: float, ttl: float, prefetch: float = 0.0) -> float:
+    """Return how often a cache with ``demand`` asks the authoritative servers.
+
+    ``prefetch`` is the last fraction of the TTL in which a query makes it ask beforehand.
+    """
+    return demand / (1 + demand * (1 - prefetch) * ttl)
+
+
+def demand_of(rate: float, ttl: float) -> float | None:
+    """Return the demand at a cache that asks at ``rate``; None if that cannot be told."""
+    if rate * ttl >= SATURATED:
+        return None
+    return rate / (1 - rate * ttl)
+
+
+def stale_share(demand: float, ttl: float, since: float) -> float:
+    """Return the share of caches that hold the old answer ``since`` seconds after a switch."""
+    if since >= ttl:
+        return 0.0
+    return demand * ttl / (1 + demand * ttl) * (1 - since / ttl)
+
+
+class Forecast(NamedTuple):
+    """Queries per second at another TTL.
+
+    ``least`` and ``most`` hold whatever the caches are like; ``likely`` if all are alike, None
+    if the number of caches is unknown or they ask as often as they can.
+    """
+
+    least: float
+    likely: float | None
+    most: float
+
+
+class Live(NamedTuple):
+    """What is measured: queries per second, at which TTL, from how many caches (if known)."""
+
+    rate: float
+    ttl: float
+    caches: int | None = None
+
+
+def forecast(live: Live, ttl: float) -> Forecast:
+    """Return the queries per second that are to be expected with ``ttl``.
+
+    A cache with much demand asks once each TTL, one with little asks for each of its queries;
+    every mixture lies between them.
+    """
+    saturated = live.rate * live.ttl / ttl if ttl else None
+    if saturated is None:
+        return Forecast(live.rate, _likely(live, ttl), float("inf"))
+    least, most = sorted((live.rate, saturated))
+    if live.caches:
+        # No more than one query from each cache in each TTL.
+        most = max(least, min(most, live.caches / ttl))
+    return Forecast(least, _likely(live, ttl), most)
+
+
+def _likely(live: Live, ttl: float) -> float | None:
+    if not live.caches:
+        return None
+    demand = demand_of(live.rate / live.caches, live.ttl)
+    return None if demand is None else live.caches * miss_rate(demand, ttl)

@@ -1,0 +1,176 @@
+"""What a cache can hold: one content of an RRset, a negative answer, or anything of a zone.
+
+A version is a hash of owner, type and sorted rdata. It also says to which addresses it leads,
+so that "who may still come to 192.0.2.10?" can be asked over all names. Knows neither times
+nor who gave it out.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import blake2b
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from dnsd.wire import name as names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ANY = "*"
+"""In the place of a type: all of them."""
+
+_DIGEST_OCTETS = 8
+_IPV4_HINT, _IPV6_HINT = 4, 6
+
+
+class Kind(StrEnum):
+    """What a version is a version of."""
+
+    RRSET = "rrset"
+    NOTHING = "nothing"
+    """The answer that there is no such name, or no such type."""
+    EVERYTHING = "everything"
+    """Whatever a zone may have contained: for what nobody can tell any more."""
+
+
+class Version(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+    """One thing that caches may hold; names are absolute, lower-case presentation form.
+
+    ``digest`` is of the rdata, and ``targets`` are the addresses it leads to, sorted. ``end``
+    is for NOTHING: the next name that exists, as in an NSEC record; everything from ``owner``
+    up to there is denied.
+    """
+
+    kind: Kind
+    owner: str
+    type: str = ANY
+    digest: str = ""
+    targets: tuple[str, ...] = ()
+    end: str = ""
+
+    def __str__(self) -> str:
+        """Return how an operator calls it."""
+        if self.kind == Kind.EVERYTHING:
+            return f"anything of {self.owner}"
+        what = self.owner if self.type == ANY else f"{self.owner} {self.type}"
+        if self.kind == Kind.NOTHING:
+            return f"that there is no {what}" if not self.end else f"what is not in {self.owner}"
+        return f"{what} → {', '.join(self.targets)}" if self.targets else f"{what} #{self.digest}"
+
+
+def rrset(owner: str, rtype: str, rdatas: Iterable[bytes]) -> Version:
+    """Return the version of an RRset with ``rdatas`` (uncompressed wire form, any order)."""
+    owner = canonical_name(owner)
+    data = sorted(set(rdatas))
+    digest = blake2b(f"{owner} {rtype}".encode(), digest_size=_DIGEST_OCTETS)
+    for rdata in data:
+        digest.update(len(rdata).to_bytes(2) + rdata)
+    targets = sorted({target for rdata in data for target in _targets(rtype, rdata)})
+    return Version(Kind.RRSET, owner, rtype, digest.hexdigest(), tuple(targets))
+
+
+def nothing(owner: str, rtype: str) -> Version:
+    """Return the negative answer (NODATA) for exactly this name and type."""
+    return Version(Kind.NOTHING, canonical_name(owner), rtype)
+
+
+def gap(owner: str, end: str) -> Version:
+    """Return the negative answers between two names, as an NSEC record denies them.
+
+    If both are the apex, everything that is not in the zone; so it is for NSEC3 and for zones
+    that are not signed.
+    """
+    return Version(Kind.NOTHING, canonical_name(owner), ANY, end=canonical_name(end))
+
+
+def everything(apex: str) -> Version:
+    """Return whatever the zone ``apex`` may have contained; for ``.`` whatever there was at all."""
+    return Version(Kind.EVERYTHING, canonical_name(apex))
+
+
+class Question(NamedTuple):
+    """What an operator asks about: either a target address, or a name and its type."""
+
+    target: str = ""
+    name: str = ""
+    type: str = ""
+
+    def __str__(self) -> str:
+        """Return the question as it was written."""
+        return self.target or f"{self.name} {self.type}"
+
+    def concerns(self, version: Version) -> bool:
+        """Return whether a cache that holds ``version`` matters for this question."""
+        if self.target:
+            return version.kind == Kind.EVERYTHING or self.target in version.targets
+        name = names.from_text(self.name)
+        owner = names.from_text(version.owner)
+        if version.kind == Kind.EVERYTHING:
+            return names.is_subdomain(name, owner)
+        if version.kind == Kind.NOTHING and version.end:
+            return _denied(name, owner, names.from_text(version.end))
+        if version.type == "DNAME":
+            return name != owner and names.is_subdomain(name, owner)
+        return name == owner and version.type in (self.type, "CNAME")
+
+
+def about_target(text: str) -> Question:
+    """Return the question about the address ``text``; ValueError is a sentence."""
+    try:
+        return Question(target=str(ip_address(text)))
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no address: write one such as 192.0.2.10 or 2001:db8::10, or a name and "
+            "a type such as www.example.com A"
+        ) from None
+
+
+def about_name(name: str, rtype: str) -> Question:
+    """Return the question about the answers to ``name`` and ``rtype``; ValueError if no name."""
+    return Question(name=canonical_name(name), type=rtype.upper())
+
+
+def canonical_name(text: str) -> str:
+    """Return the one way to write the absolute name ``text``; ValueError if it is none."""
+    return names.to_text(names.lower(names.from_text(text)))
+
+
+def _denied(name: bytes, owner: bytes, end: bytes) -> bool:
+    """Return whether an NSEC record from ``owner`` to ``end`` says something about ``name``.
+
+    At its owner it denies types. The last record of a zone leads back to the apex.
+    """
+    at, first, last = (names.canonical_key(one) for one in (name, owner, end))
+    if last > first:
+        return first <= at < last
+    return at >= first and names.is_subdomain(name, end)
+
+
+def _targets(rtype: str, rdata: bytes) -> list[str]:
+    """Return the addresses that a record leads to."""
+    if rtype == "A":
+        return [str(IPv4Address(rdata))]
+    if rtype == "AAAA":
+        return [str(IPv6Address(rdata))]
+    return _hints(rdata) if rtype in ("HTTPS", "SVCB") else []
+
+
+def _hints(rdata: bytes) -> list[str]:
+    """Return the address hints of an SVCB or HTTPS record (RFC 9460 §2.2, §7.3)."""
+    at = 2  # the priority
+    while rdata[at]:
+        at += 1 + rdata[at]
+    at += 1
+    found: list[str] = []
+    while at < len(rdata):
+        key, length = int.from_bytes(rdata[at : at + 2]), int.from_bytes(rdata[at + 2 : at + 4])
+        value = rdata[at + 4 : at + 4 + length]
+        if key == _IPV4_HINT:
+            found += [str(IPv4Address(value[i : i + 4])) for i in range(0, length, 4)]
+        elif key == _IPV6_HINT:
+            found += [str(IPv6Address(value[i : i + 16])) for i in range(0, length, 16)]
+        at += 4 + length
+    return found
