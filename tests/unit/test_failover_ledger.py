@@ -188,18 +188,18 @@ def test_a_closed_node_has_only_what_was_noted() -> None:
 
 def test_what_is_declared_must_be_on_disk_first() -> None:
     ledger = Ledger("a", 0.0)
-    steps = [
-        (lambda: ledger.offer(WWW, 60, Use.IDLE, 0.0), 1),
-        (lambda: ledger.offer(WWW, 60, Use.SERVED, 0.0), 1),
-        (lambda: ledger.offer(WWW, 30, Use.SERVED, 0.0), 1),
-        (lambda: ledger.offer(WWW, 60, Use.SERVED, 0.0), 2),
-        (lambda: ledger.serve(BOTH, 60), 3),
-        (lambda: ledger.retire(BOTH, 1.0), 3),
-        (lambda: ledger.serve(BOTH, 60), 4),
-    ]
-    for step, revision in steps:
-        step()
+    for ttl, use, revision in (
+        (60, Use.IDLE, 1),
+        (60, Use.SERVED, 1),
+        (30, Use.SERVED, 1),
+        (60, Use.SERVED, 2),
+    ):
+        ledger.offer(WWW, ttl, use, 0.0)
         assert ledger.revision == revision
+    for revision in (3, 4):
+        ledger.serve(BOTH, 60)
+        assert ledger.revision == revision
+        ledger.retire(BOTH, 1.0)
 
 
 def test_an_account_is_handed_over_as_remaining_seconds() -> None:

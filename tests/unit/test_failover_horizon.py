@@ -1,0 +1,370 @@
+"""The horizon: never SAFE while a cache holds it, and every reason why it is not."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnsd.failover.horizon import (
+    FRESH_S,
+    MARGIN_S,
+    Heard,
+    Inquiry,
+    Safety,
+    Secondary,
+    Tail,
+    Verdict,
+    judge,
+)
+from dnsd.failover.ledger import WEEK_S, Ledger, Report, Use, restore
+from dnsd.failover.version import Version, about_name, about_target, everything, gap, rrset
+
+OLD, NEW = "192.0.2.10", "192.0.2.11"
+TARGET = about_target(OLD)
+NAME = about_name("www.example.com", "A")
+
+
+def www(*addresses: str) -> Version:
+    packed = [ipaddress.ip_address(address).packed for address in addresses]
+    return rrset("www.example.com.", "A", packed)
+
+
+WWW_OLD, WWW_NEW = www(OLD), www(NEW)
+
+
+class Node:
+    """A ledger by a clock of its own, which is ``offset`` ahead of the asker's."""
+
+    def __init__(self, name: str, offset: float = 0.0) -> None:
+        self.offset = offset
+        self.ledger = Ledger(name, offset - 2 * WEEK_S)
+
+    def give(self, at: float, version: Version = WWW_OLD, ttl: int = 60) -> None:
+        self.ledger.offer(version, 300, Use.SERVED, at + self.offset)
+        self.ledger.note(version, at + self.offset, ttl)
+
+    def use(self, at: float, version: Version, use: Use, ttl: int = 300) -> None:
+        self.ledger.offer(version, ttl, use, at + self.offset)
+
+    def heard(self, at: float) -> Heard:
+        """Ask at ``at``; what crosses the wire is JSON."""
+        data = msgspec.json.encode(self.ledger.report(at + self.offset))
+        return Heard(msgspec.json.decode(data, type=Report), asked=at, received=at)
+
+
+def drained(name: str = "a", offset: float = 0.0) -> Node:
+    """Return a node that gave it out at 0 with TTL 60, and stopped at 10."""
+    node = Node(name, offset)
+    node.give(0.0)
+    node.use(10.0, WWW_OLD, Use.IDLE)
+    return node
+
+
+def ask(*heard: Heard, now: float, **more: object) -> Verdict:
+    known: dict[str, object] = {"question": TARGET, "nodes": ("a",), "since": 10.0, **more}
+    return judge(Inquiry(heard=heard, **known), now)  # type: ignore[arg-type]
+
+
+def test_it_is_safe_when_the_last_cache_has_forgotten() -> None:
+    node = drained(offset=3600.0)
+    found = ask(node.heard(20.0), now=20.0)
+    assert found.safety == Safety.WAIT
+    assert found.until == 60.0 + MARGIN_S
+    assert found.floored == 10.0 + 60.0 + MARGIN_S
+    assert found.reasons == ("caches may hold it for 45s more",)
+    assert [(one.node, one.version) for one in found.held] == [("a", WWW_OLD)]
+    assert ask(node.heard(64.9), now=64.9).safety == Safety.WAIT
+    found = ask(node.heard(65.0), now=65.0)
+    assert (found.safety, found.until, found.reasons) == (Safety.SAFE, 65.0, ())
+    assert ask(node.heard(500.0), now=500.0).until == 65.0
+
+
+def test_the_latest_of_several_nodes_counts() -> None:
+    late = drained("b", offset=-3600.0)
+    late.ledger.note(WWW_OLD, 8.0 - 3600.0, 300)
+    found = ask(drained().heard(20.0), late.heard(20.0), now=20.0, nodes=("a", "b"))
+    assert found.until == 308.0 + MARGIN_S
+    assert [one.node for one in found.held] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "now", "why"),
+    [
+        (None, 500.0, "node a has not reported"),
+        (9.0, 15.0, "node a has not reported since the switch"),
+        (500.0, 501.0 + FRESH_S, "node a has been silent for 11s"),
+    ],
+)
+def test_silence_is_never_safe(asked: float | None, now: float, why: str) -> None:
+    heard = [] if asked is None else [drained().heard(asked)]
+    found = ask(*heard, now=now)
+    assert (found.safety, found.until, found.reasons[0]) == (Safety.UNKNOWN, None, why)
+
+
+def test_what_is_given_out_has_no_end() -> None:
+    node = drained()
+    node.use(20.0, WWW_OLD, Use.SERVED)
+    found = ask(node.heard(500.0), now=500.0)
+    assert (found.safety, found.until) == (Safety.WAIT, None)
+    assert found.reasons[0] == f"node a gives it out now: {WWW_OLD}"
+    node.use(501.0, WWW_OLD, Use.POSSIBLE)
+    found = ask(node.heard(900.0), now=900.0)
+    assert (found.safety, found.until) == (Safety.WAIT, None)
+    assert "may give it out again by itself, unless it is drained" in found.reasons[0]
+    node.use(901.0, WWW_OLD, Use.IDLE)
+    assert ask(node.heard(1300.0), now=1300.0).safety == Safety.SAFE
+
+
+def test_the_tail_gate() -> None:
+    heard = drained().heard(100.0)
+    assert ask(heard, now=100.0, tail=Tail(0.0, 0.1)).safety == Safety.SAFE
+    found = ask(heard, now=100.0, tail=Tail(3.0, 0.1))
+    assert (found.safety, found.until) == (Safety.WAIT, None)
+    assert found.reasons == ("3 new connections come each second, the limit is 0.1",)
+    assert ask(heard, now=100.0, tail=Tail(None, 0.1)).safety == Safety.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("serial", "safety"),
+    [(None, Safety.UNKNOWN), (6, Safety.WAIT), (7, Safety.SAFE), (2**31 + 8, Safety.WAIT)],
+)
+def test_every_secondary_must_have_the_change(serial: int | None, safety: Safety) -> None:
+    second = Secondary("ns2", "example.com.", 7, serial, since=20.0)
+    heard = drained().heard(400.0)
+    assert ask(heard, now=400.0, secondaries=(second,)).safety == safety
+
+
+def test_what_a_secondary_gave_out_before_it_had_the_change_is_waited_for() -> None:
+    second = Secondary("ns2", "example.com.", 7, 7, since=50.0)
+    found = ask(drained().heard(100.0), now=100.0, secondaries=(second,))
+    assert (found.safety, found.until) == (Safety.WAIT, 350.0 + MARGIN_S)
+
+
+def test_fencing_closes_the_account_of_a_dead_node() -> None:
+    alive, dead = drained("a").heard(100.0), drained("b")
+    both = {"nodes": ("a", "b"), "now": 100.0}
+    assert ask(alive, **both).safety == Safety.UNKNOWN  # type: ignore[arg-type]
+    found = ask(alive, fenced=(("b", 40.0),), **both)  # type: ignore[arg-type]
+    assert (found.safety, found.until) == (Safety.WAIT, 340.0 + MARGIN_S)
+    later = drained("a").heard(345.0)
+    found = ask(later, dead.heard(30.0), now=345.0, fenced=(("b", 40.0),), nodes=("a", "b"))
+    assert found.safety == Safety.SAFE
+
+
+def test_fencing_is_not_believed_against_better_knowledge() -> None:
+    heard = drained().heard(900.0)
+    found = ask(heard, now=900.0, fenced=(("a", 40.0),))
+    assert found.reasons == ("node a is said to be fenced, but has reported since",)
+    found = ask(heard, now=900.0, fenced=(("a", 901.0),))
+    assert found.safety == Safety.UNKNOWN
+    found = ask(now=900.0, fenced=(("a", 40.0),))
+    assert found.reasons == ("nobody knows the largest TTL that node a gave: state it",)
+    found = ask(now=900.0, fenced=(("a", 40.0),), ttl=300)
+    assert (found.safety, found.until) == (Safety.SAFE, 340.0 + MARGIN_S)
+
+
+def test_what_nobody_knows_is_safe_only_if_accounts_go_back_far_enough() -> None:
+    node = Node("a")
+    found = ask(node.heard(20.0), now=20.0)
+    assert (found.safety, found.until) == (Safety.SAFE, None)
+    assert found.reasons == ("no node has given out 192.0.2.10 in the last 14d20s",)
+    node.ledger = Ledger("a", 0.0)
+    found = ask(node.heard(20.0), now=20.0)
+    assert found.safety == Safety.UNKNOWN
+    assert "it is mistyped, or" in found.reasons[0]
+
+
+def test_a_name_waits_for_other_answers_than_the_present_one() -> None:
+    nodes = [Node("a", 50.0), Node("b", -50.0)]
+    for node in nodes:
+        node.give(0.0)
+        node.use(10.0, WWW_OLD, Use.IDLE)
+        node.give(10.0, WWW_NEW, ttl=300)
+    both = {"question": NAME, "nodes": ("a", "b")}
+    found = ask(*(node.heard(20.0) for node in nodes), now=20.0, **both)
+    assert (found.safety, found.until) == (Safety.WAIT, 65.0)
+    assert {one.version for one in found.held} == {WWW_OLD}
+    assert ask(*(node.heard(65.0) for node in nodes), now=65.0, **both).safety == Safety.SAFE
+    nodes[1].use(70.0, WWW_NEW, Use.IDLE)
+    nodes[1].give(70.0)
+    found = ask(*(node.heard(900.0) for node in nodes), now=900.0, **both)
+    assert (found.safety, found.until) == (Safety.WAIT, None)
+    assert found.reasons[0].startswith("the nodes give different answers: a www.example.com. A → ")
+
+
+def test_a_new_name_is_visible_when_its_absence_is_forgotten() -> None:
+    node = Node("a")
+    node.ledger.note(gap("example.com.", "example.com."), 10.0, 300)
+    found = ask(node.heard(20.0), now=20.0, question=NAME)
+    assert (found.safety, found.until) == (Safety.WAIT, 310.0 + MARGIN_S)
+
+
+def test_whatever_a_zone_contained_may_lead_anywhere() -> None:
+    node = drained()
+    node.ledger.serve(everything("example.com."), 3600)
+    assert ask(node.heard(100.0), now=100.0).safety == Safety.SAFE
+    node.ledger = restore(node.ledger.dump(100.0), 200.0)
+    found = ask(node.heard(300.0), now=300.0)
+    assert (found.safety, found.until) == (Safety.WAIT, 3800.0 + MARGIN_S)
+
+
+@given(st.permutations(range(4)), st.lists(st.integers(0, 3), max_size=4))
+def test_neither_order_nor_repetition_of_reports_matters(
+    order: list[int], again: list[int]
+) -> None:
+    first, second = drained("a", 7.0), drained("b", -7.0)
+    second.give(5.0, ttl=200)
+    heard = [first.heard(12.0), second.heard(13.0)]
+    second.use(15.0, WWW_OLD, Use.IDLE)
+    heard += [first.heard(20.0), second.heard(20.0)]
+    shuffled = [heard[number] for number in (*order, *again)]
+    expected = ask(*heard, now=21.0, nodes=("a", "b"))
+    assert expected.until is not None
+    assert ask(*shuffled, now=21.0, nodes=("a", "b")) == expected
+
+
+# -- a world of caches ------------------------------------------------------------------------
+
+TTL_MAX = 40
+FLOOR = 60.0
+
+
+class Kept(NamedTuple):
+    """What one cache holds of the target: until when by the protocol, and with a floor."""
+
+    until: float
+    floored: float
+
+
+class World:
+    """Nodes that flip, crash and stop; caches that ask whichever node they reach."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.now = 0.0
+        names = "abc"[: self.chance.randint(1, 3)]
+        self.nodes = {name: Node(name, self._offset()) for name in names}
+        self.disk: dict[str, bytes] = {}
+        self.down_until: dict[str, float] = {}
+        self.kept: list[Kept] = []
+        self.served = dict.fromkeys(names, Use.IDLE)
+        self.written = dict.fromkeys(names, -1)
+        for name in names:
+            self._flip(name)
+
+    def run(self, events: int) -> list[Safety]:
+        said = []
+        for _ in range(events):
+            self._pass(self.chance.expovariate(1.0))
+            roll = self.chance.random()
+            name = self.chance.choice(sorted(self.nodes))
+            if roll < 0.62:
+                self._query(name)
+            elif roll < 0.70:
+                self._flip(name)
+            elif roll < 0.72:
+                self._end(name)
+            elif roll < 0.76:  # a quiet time, in which caches forget
+                for one in self.nodes:
+                    self._set(one, Use.IDLE)
+                self._pass(self.chance.uniform(0, 2 * FLOOR))
+            else:
+                said.append(self._judge())
+        return said
+
+    def _offset(self) -> float:
+        return self.chance.uniform(-3600, 3600)
+
+    def _pass(self, seconds: float) -> None:
+        self.now += seconds
+        for name, at in list(self.down_until.items()):
+            if at <= self.now:
+                del self.down_until[name]
+                node = self.nodes[name]
+                node.offset = self._offset()
+                node.ledger = restore(self.disk[name], at + node.offset)
+                self.written[name] = -1
+                self._set(name, Use.IDLE)
+        for name in self.nodes:
+            if name not in self.down_until and self.chance.random() < 0.3:
+                self._save(name)
+
+    def _save(self, name: str) -> None:
+        node = self.nodes[name]
+        self.disk[name] = node.ledger.dump(self.now + node.offset)
+        self.written[name] = node.ledger.revision
+
+    def _set(self, name: str, use: Use) -> None:
+        if name in self.down_until:
+            return
+        node = self.nodes[name]
+        node.use(self.now, WWW_OLD, use, TTL_MAX)
+        self.served[name] = use
+        if self.written[name] < node.ledger.revision:
+            self._save(name)
+
+    def _flip(self, name: str) -> None:
+        self._set(name, self.chance.choice(list(Use)))
+
+    def _end(self, name: str) -> None:
+        """Stop a node: one time in three properly, otherwise by a crash."""
+        if name in self.down_until:
+            return
+        if self.chance.random() < 0.33:
+            self.nodes[name].ledger.close(self.now + self.nodes[name].offset)
+            self._save(name)
+        self.served[name] = Use.IDLE
+        self.down_until[name] = self.now + self.chance.uniform(0, 100)
+
+    def _query(self, name: str) -> None:
+        if self.served[name] != Use.SERVED:
+            return
+        ttl, node = self.chance.randint(0, TTL_MAX), self.nodes[name]
+        node.ledger.note(WWW_OLD, self.now + node.offset, ttl)
+        arrives = self.now + self.chance.uniform(0, 4)
+        floor = self.chance.uniform(0, FLOOR)
+        self.kept.append(Kept(arrives + ttl, arrives + max(ttl, floor)))
+
+    def _judge(self) -> Safety:
+        heard = []
+        asked = self.now
+        for name, node in sorted(self.nodes.items()):
+            if name not in self.down_until and self.chance.random() < 0.97:
+                one = node.heard(self.now)
+                heard.append(msgspec.structs.replace(one, received=self.now + 0.2))
+        fenced = tuple((name, self.now) for name in self.down_until if self.chance.random() < 0.5)
+        self.now += self.chance.uniform(0.2, 2)
+        inquiry = Inquiry(
+            question=TARGET,
+            nodes=tuple(sorted(self.nodes)),
+            heard=tuple(heard),
+            since=asked,
+            fenced=fenced,
+            floor=FLOOR,
+        )
+        found = judge(inquiry, self.now)
+        if found.safety == Safety.SAFE:
+            assert not [one for one in self.kept if one.until > self.now]
+            if found.floored is None or found.floored <= self.now:
+                assert not [one for one in self.kept if one.floored > self.now]
+        if found.until is not None:
+            assert found.floored is not None
+            assert all(one.until <= found.until for one in self.kept)
+            assert all(one.floored <= found.floored for one in self.kept)
+        return found.safety
+
+
+@given(st.integers(0, 2**32))
+def test_it_is_never_safe_while_any_cache_holds_it(seed: int) -> None:
+    World(seed).run(200)
+
+
+def test_the_world_has_seen_every_verdict() -> None:
+    said = [one for seed in range(5) for one in World(seed).run(400)]
+    assert min(said.count(safety) for safety in Safety) > 20
