@@ -252,7 +252,7 @@ class Ledger:
         """Note the last moment at which a version that was served until now was given out."""
         declared = self._declared.get(version)
         if declared is not None and declared.use == Use.SERVED:
-            self._raise(version, Bound(last=now, ttl=declared.ttl))
+            self._raise(version, Bound(now, now, declared.ttl))
 
     def _raise(self, version: Version, bound: Bound) -> None:
         self._bounds[version] = self.bound(version).join(bound)
