@@ -8,8 +8,7 @@ LOWERING  It is still answered, with a TTL of ``T_DRAIN``, until answers with a 
 WAITING   It is answered no more; caches, or clients, still hold it.
 SAFE      Nobody does.
 
-Pure: it is given the time (seconds, monotonic), and what the horizon and the counts of
-connections say.
+Pure: it is given the time (seconds, monotonic), and what :mod:`horizon` says.
 """
 
 from __future__ import annotations
@@ -19,8 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from dnsd.failover.horizon import Safety
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from dnsd.failover.horizon import Verdict
 
 T_DRAIN = 5
 
@@ -36,17 +37,10 @@ class Phase(StrEnum):
     SAFE = "safe"
 
 
-class Outlook(NamedTuple):
-    """What is still in the way: until when, if that is known, and in words."""
-
-    reasons: tuple[str, ...]
-    until: float | None = None
-
-
 class Progress(NamedTuple):
-    """Where a drain is: in ``phase`` since ``since``; ``reasons`` are what is missing.
+    """Where a drain is: in ``phase`` since ``since``; ``reasons`` say what is missing.
 
-    ``until`` is when that is over at the earliest, None if nobody can say.
+    ``until`` is when the next phase begins, or began; None if nobody can say.
     """
 
     phase: Phase
@@ -70,8 +64,8 @@ class StoredDrain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Drain:
     """One drain. ``switch_at`` is when the member leaves the answer.
 
-    ``gate`` is the rate of new connections at the member (a second) below which it counts as
-    left alone; None: connections don't matter.
+    ``gate`` is the limit that the horizon is to be asked with, of new connections a second;
+    None: connections don't matter.
     """
 
     def __init__(self, now: float, switch_at: float, gate: float | None = None) -> None:
@@ -79,7 +73,7 @@ class Drain:
         self.since = now
         self.switch_at = switch_at
         self.gate = gate
-        self._outlook = Outlook(("the horizon has not been asked yet",))
+        self._verdict: Verdict | None = None
         self.tick(now)
 
     @property
@@ -93,7 +87,10 @@ class Drain:
         if self.phase == Phase.LOWERING:
             reason = f"answers with a longer TTL than {T_DRAIN} s are still in caches"
             return Progress(self.phase, self.since, self.switch_at, (reason,))
-        return Progress(self.phase, self.since, self._outlook.until, self._outlook.reasons)
+        if self._verdict is None:
+            reason = "the horizon has not been asked yet"
+            return Progress(self.phase, self.since, None, (reason,))
+        return Progress(self.phase, self.since, self._verdict.until, self._verdict.reasons)
 
     def tick(self, now: float) -> None:
         """Switch, when it is time."""
@@ -105,17 +102,13 @@ class Drain:
         self.switch_at = min(self.switch_at, now)
         self.tick(now)
 
-    def judge(self, now: float, horizon: Outlook, connections: float | None = None) -> None:
-        """Find out whether it is SAFE, or still is.
-
-        ``horizon`` is in whose way what is: no reason at all means that no cache holds the
-        member. ``connections`` are new ones a second at the member, None if nobody counts.
-        """
+    def judge(self, now: float, verdict: Verdict) -> None:
+        """Take in what the horizon says of the member, with the tail gate if there is one."""
         self.tick(now)
         if not self.switched:
             return
-        self._outlook = Outlook((*horizon.reasons, *self._at_the_gate(connections)), horizon.until)
-        phase = Phase.WAITING if self._outlook.reasons else Phase.SAFE
+        self._verdict = verdict
+        phase = Phase.SAFE if verdict.safety == Safety.SAFE else Phase.WAITING
         if phase != self.phase:
             self.phase, self.since = phase, now
 
@@ -131,13 +124,6 @@ class Drain:
         if stored.left <= 0 or not drain.switched:
             drain.since = now - ago - stored.age
         return drain
-
-    def _at_the_gate(self, connections: float | None) -> Sequence[str]:
-        if self.gate is None or (connections is not None and connections < self.gate):
-            return ()
-        if connections is None:
-            return ("nobody counts the new connections at it",)
-        return (f"{connections:.3g} new connections a second, {self.gate:.3g} is the limit",)
 
 
 def lowered(now: float, horizon: float, gate: float | None = None) -> Drain:

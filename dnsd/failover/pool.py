@@ -312,6 +312,8 @@ def _state(member: Member, policy: Pool) -> str:
         case State.INIT:
             count = f" ({member.n_fail} of {policy.down} failures)" if member.n_fail else ""
             return f"not known yet{count}"
+        case State.UP:
+            return f"up ({member.n_stable} successes)"
         case State.SUSPECT:
             return f"suspect ({member.n_fail} of {policy.down} failures)"
         case State.RECOVERING:

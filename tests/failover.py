@@ -1,0 +1,248 @@
+"""A world for pools: services that die, a checker that finds out, caches, on a clock that jumps.
+
+Nothing here sleeps. The checker keeps to the intervals as the real one does at its slowest: the
+next check begins a pause after the last one began, but never before that has ended.
+"""
+
+from __future__ import annotations
+
+import heapq
+from itertools import count
+
+import msgspec
+
+from dnsd.config.policy import Pool
+from dnsd.failover import drain, stored
+from dnsd.failover.horizon import Safety, Verdict
+from dnsd.failover.member import Forced, Order
+from dnsd.failover.pool import Decision, PoolState
+
+ADDRESSES = tuple(f"192.0.2.{number}" for number in range(1, 10))
+
+LATENCY_S = 0.1
+"""How long a service takes to answer, or to refuse."""
+
+PLAIN = Pool(name="www.example.com.", type="A", check="tcp", port=80)
+
+
+def pool(**changes: object) -> Pool:
+    """Return a policy that is usual but for ``changes``."""
+    return msgspec.structs.replace(PLAIN, **changes)
+
+
+class World:
+    """One pool and all around it, from ``now`` = 0 on.
+
+    ``held`` says until when a cache may hold each address, of those that were answered.
+    ``history`` has each decision that differs from the one before, with its time.
+    """
+
+    def __init__(self, policy: Pool, members: tuple[str, ...], ttl: int = 300) -> None:
+        self.now = 0.0
+        self.policy, self.ttl = policy, ttl
+        self.state = PoolState(policy, ttl, members, 0.0)
+        self.services = dict.fromkeys(members, "lives")
+        self.held: dict[str, float] = {}
+        self.history: list[tuple[float, Decision]] = []
+        self.checking = True
+        self._events: list[tuple[float, int, str, str]] = []
+        self._number = count()
+        self._began: dict[str, float] = {}
+        for member in members:
+            self._plan(0.0, "check", member)
+        self.decide()
+
+    @property
+    def decision(self) -> Decision:
+        return self.history[-1][1]
+
+    def answered(self) -> list[str]:
+        """Return the members that are answered now."""
+        return [one for one in self.state.members if self.state.answered(one, self.decision)]
+
+    def run(self, until: float) -> None:
+        """Let everything happen that happens before ``until``, and then it is ``until``."""
+        while True:
+            wakeup = self.state.next_wakeup(self.now)
+            due = min(self._events[0][0] if self._events else until, wakeup or until)
+            if due >= until:
+                break
+            self._wait(due)
+            while self._events and self._events[0][0] <= self.now:
+                _, _, what, member = heapq.heappop(self._events)
+                self._happen(what, member)
+            self.decide()
+        self._wait(until)
+
+    def decide(self) -> None:
+        found = self.state.decide(self.now)
+        if not self.history or found[:3] != self.decision[:3]:
+            self.history.append((self.now, found))
+
+    def edit(self, members: tuple[str, ...], **changes: object) -> None:
+        """Load the zone again."""
+        self.policy = msgspec.structs.replace(self.policy, **changes)
+        for member in members:
+            if member not in self.services:
+                self.services[member] = "lives"
+                self._plan(self.now, "check", member)
+        self.state.edit(self.policy, self.ttl, members, self.now)
+        self.decide()
+
+    def restart(self, pause: float) -> stored.Kept:
+        """End dnsd, with its checks; ``pause`` seconds later another one begins."""
+        data = stored.encode((self.state.to_stored(self.now),), 1e9 + self.now)
+        members = tuple(self.state.members)
+        self._wait(self.now + pause)
+        kept = stored.decode(data, 1e9 + self.now)
+        self.state = PoolState(self.policy, self.ttl, members, self.now)
+        self.state.restore(kept, self.now)
+        self._events.clear()
+        for member in members:
+            self._plan(self.now, "check", member)
+        self.decide()
+        return kept
+
+    def drain(self, member: str, order: Order, *, directly: bool = False) -> None:
+        horizon = self.held.get(member, self.now)
+        begun = drain.direct(self.now) if directly else drain.lowered(self.now, horizon)
+        self.state.drain(member, order, begun, self.now)
+        self.decide()
+
+    def judge(self) -> None:
+        """Ask the caches about each member that is drained."""
+        for member, one in self.state.drains.items():
+            until = self.held.get(member, 0.0)
+            free = until <= self.now and member not in self.answered()
+            one.judge(self.now, Verdict(Safety.SAFE if free else Safety.WAIT, until, until, (), ()))
+
+    def _wait(self, until: float) -> None:
+        """Answer queries until then."""
+        self.now = until
+        for member in self.answered():
+            self.held[member] = max(self.held.get(member, 0.0), until + self.decision.ttl)
+
+    def _plan(self, when: float, what: str, member: str) -> None:
+        heapq.heappush(self._events, (when, next(self._number), what, member))
+
+    def _happen(self, what: str, member: str) -> None:
+        if member not in self.state.members:
+            del self.services[member]
+        elif not self.checking:
+            self._plan(self.now + 1.0, "check", member)
+        elif what == "check":
+            # What a service does is decided when it is asked: who dies later has answered.
+            service = self.services[member]
+            quick = min(LATENCY_S, self.policy.timeout)
+            took = self.policy.timeout if service == "hangs" else quick
+            self._plan(self.now + took, "ok" if service == "lives" else "failed", member)
+            self._began[member] = self.now
+        else:
+            began = self._began[member]
+            self.state.result(member, self.now, what == "ok", latency=self.now - began)
+            pause = self.state.members[member].pause
+            self._plan(max(self.now, began + pause), "check", member)
+
+
+class Story:
+    """A text of what happens and what is answered, which is lived through and told again.
+
+    Lines with ``>`` are what happens; all others are found out. Members are letters.
+
+        0:00.0   a b       5  a is not known yet
+        5:00.0   > a dies
+    """
+
+    def __init__(self, text: str, members: str = "ab", ttl: int = 300, **changes: object) -> None:
+        self.script = [line.split(maxsplit=2) for line in text.splitlines() if "> " in line]
+        self.world = World(pool(**changes), tuple(map(_address, members)), ttl)
+        self._told: list[str] = []
+        self._seen = 0
+        self._phases: dict[str, str] = {}
+
+    def told(self, end: str) -> str:
+        """Live until ``end`` and return the story."""
+        for time, _, what in self.script:
+            self._live(_seconds(time))
+            self._tell(f"> {what}")
+            self._act(what)
+        self._live(_seconds(end))
+        return "".join(f"{line}\n" for line in self._told)
+
+    def _live(self, until: float) -> None:
+        while self.world.now < until:
+            self.world.run(min(until, float(int(self.world.now * 10 + 1.000001)) / 10))
+            self.world.judge()
+            self._listen()
+
+    def _listen(self) -> None:
+        """Tell what is new."""
+        for when, found in self.world.history[self._seen :]:
+            names = [
+                _letter(one)
+                for at, one in enumerate(self.world.state.members)
+                if found.mask >> at & 1
+            ]
+            extra = found.mask >> len(self.world.state.members)
+            answer = " ".join([*names, *(["fallback"] if extra else [])]) or found.mode.name
+            because = found.why[-1].removeprefix("TTL: ")
+            for address in ADDRESSES:
+                because = because.replace(address, _letter(address))
+            self._tell(f"{answer:8} {found.ttl:3}  {because}", when)
+        self._seen = len(self.world.history)
+        for address, one in self.world.state.drains.items():
+            if self._phases.get(address) != one.phase:
+                self._phases[address] = one.phase
+                self._tell(f"the drain of {_letter(address)}: {one.phase}", one.since)
+
+    def _tell(self, what: str, when: float | None = None) -> None:
+        at = self.world.now if when is None else when
+        self._told.append(f"{int(at + 1e-6) // 60}:{(at + 1e-6) % 60:04.1f}".ljust(9) + what)
+
+    def _act(self, what: str) -> None:
+        world, state = self.world, self.world.state
+        match what.split():
+            case [member, ("dies" | "hangs" | "lives") as how]:
+                world.services[_address(member)] = how
+            case ["the", "checker", "dies"]:
+                world.checking = False
+                state.freeze("the checker has been silent")
+            case ["the", "checker", "lives"]:
+                world.checking = True
+                state.thaw(world.now)
+            case ["force", member, how, *span]:
+                until = world.now + _seconds(span[1]) if span else None
+                state.force(_address(member), Order(Forced(how), until, "by hand"))
+            case ["free", member]:
+                state.force(_address(member), None)
+            case ["fail", "back", member]:
+                assert state.members[_address(member)].fail_back(world.now)
+            case ["drain", member, *directly]:
+                world.drain(_address(member), Order(Forced.DRAIN), directly=bool(directly))
+            case ["the", "zone", "has", *members]:
+                world.edit(tuple(map(_address, members)))
+            case ["dnsd", "is", "away", "for", span]:
+                world.restart(_seconds(span))
+            case _:
+                raise AssertionError(f"nobody knows how to do {what!r}")
+        world.decide()
+        self._listen()
+
+
+def retold(text: str, end: str, members: str = "ab", ttl: int = 300, **changes: object) -> None:
+    """Assert that ``text`` is what happens, down to the tenth of a second."""
+    expected = "".join(f"{line.strip()}\n" for line in text.splitlines() if line.strip())
+    assert Story(text, members, ttl, **changes).told(end) == expected
+
+
+def _address(letter: str) -> str:
+    return ADDRESSES["abcdefghi".index(letter)]
+
+
+def _letter(address: str) -> str:
+    return "abcdefghi"[ADDRESSES.index(address)]
+
+
+def _seconds(text: str) -> float:
+    minutes, seconds = text.split(":")
+    return 60 * int(minutes) + float(seconds)

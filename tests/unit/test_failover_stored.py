@@ -1,0 +1,126 @@
+"""What survives a restart: read again as it was, ignored if damaged, not believed if old."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnsd.config.policy import Failback
+from dnsd.failover import drain
+from dnsd.failover.member import Forced, Order, State
+from dnsd.failover.pool import PoolState
+from dnsd.failover.stored import StoredPool, decode, encode
+from tests.failover import ADDRESSES, pool
+
+A, B, C = ADDRESSES[:3]
+MANUAL = pool(failback=Failback("manual"))
+
+
+def a_pool() -> PoolState:
+    """Return a pool at 100 s: A is suspect and drained, B is down, C is up and forced."""
+    state = PoolState(MANUAL, 300, (A, B, C), 0.0)
+    for member, results in ((A, "+++-"), (B, "+---"), (C, "++++++")):
+        for now, one in enumerate(results):
+            state.result(member, float(now), one == "+")
+    state.decide(100.0)
+    state.force(C, Order(Forced.UP, until=150.0, reason="it is well"))
+    state.drain(A, Order(Forced.DRAIN), drain.lowered(100.0, 140.0), 100.0)
+    return state
+
+
+STORED = encode((a_pool().to_stored(100.0),), wall=1e9)
+
+
+def restored(ago: float, members: tuple[str, ...] = (A, B, C), now: float = 7.0) -> PoolState:
+    state = PoolState(MANUAL, 300, members, now)
+    state.restore(decode(STORED, 1e9 + ago), now)
+    return state
+
+
+def test_what_is_young_is_taken_over() -> None:
+    kept = decode(STORED, 1e9 + 60)
+    assert (kept.fresh, kept.reason, kept.ago) == (True, "", 60.0)
+    again = restored(10.0)
+    assert again.settled
+    assert [one.state for one in again.members.values()] == [State.SUSPECT, State.DOWN, State.UP]
+    assert again.members[A].n_before == 2
+    assert again.members[C].order == Order(Forced.UP, 47.0, "it is well")
+    assert again.drains[A].switch_at == 38.0
+    assert again.last_good == (A, C)
+    assert again.decide(7.0)[:3] == a_pool().decide(110.0)[:3]
+
+
+def test_of_what_is_old_only_what_the_operator_wants_is_left() -> None:
+    kept = decode(STORED, 1e9 + 61)
+    assert not kept.fresh
+    assert kept.reason == "the stored states are 61 s old: the checks begin anew"
+    again = restored(61.0)
+    assert [one.state for one in again.members.values()] == [State.INIT, State.DOWN, State.INIT]
+    assert again.last_good == (A, C)
+    again.decide(7.0)
+    assert again.members[C].order is None  # it has ended in the meantime
+    assert again.drains[A].switched
+
+
+def test_a_clock_that_was_set_back_says_nothing() -> None:
+    kept = decode(STORED, 1e9 - 3600)
+    assert (kept.fresh, kept.ago) == (False, 0.0)
+    assert "clock was set back" in kept.reason
+
+
+def test_members_that_are_gone_are_left_out_and_new_ones_begin() -> None:
+    new = ADDRESSES[5]
+    again = restored(10.0, (C, new))
+    assert {one.address: one.state for one in again.members.values()} == {
+        C: State.UP,
+        new: State.INIT,
+    }
+    assert not again.drains
+    assert again.decide(7.0).mask == 1
+
+
+def test_other_pools_are_not_its_own() -> None:
+    other = PoolState(pool(type="AAAA"), 300, (A,), 0.0)
+    other.restore(decode(STORED, 1e9), 0.0)
+    assert other.members[A].state == State.INIT
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "no states"),
+        (b"\xff\xfe\n{}", "no states"),
+        (b"dnsd-failover 1\n{}", "no states"),
+        (STORED.replace(b"failover 1 ", b"failover 2 "), "another version (2)"),
+        (STORED[:-1], "damaged"),
+        (STORED.replace(b"suspect", b"SUSPECT"), "damaged"),
+        (b"dnsd-failover 1 a3a6bf43\n{}", "make no sense"),
+    ],
+)
+def test_what_cannot_be_read_is_ignored_with_a_reason(data: bytes, reason: str) -> None:
+    kept = decode(data, 1e9)
+    assert not kept.pools
+    assert not kept.fresh
+    assert reason in kept.reason
+
+
+@given(st.integers(0, len(STORED) - 1), st.integers(1, 255))
+def test_one_byte_that_is_wrong_is_found(at: int, wrong: int) -> None:
+    data = bytearray(STORED)
+    data[at] ^= wrong
+    assert not decode(bytes(data), 1e9).pools
+
+
+@given(st.binary(max_size=60))
+def test_nothing_that_is_read_raises(data: bytes) -> None:
+    assert decode(data, 1e9).reason
+
+
+def test_what_is_encoded_is_decoded() -> None:
+    one = a_pool().to_stored(100.0)
+    two = StoredPool(name="x.", type="AAAA", members=())
+    assert decode(encode((one, two), 5.0), 6.0).pools == {
+        ("www.example.com.", "A"): one,
+        ("x.", "AAAA"): two,
+    }
