@@ -11,6 +11,7 @@ import click
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
 from dnsd.cli.status import duration
+from dnsd.errors import DnsdError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +46,7 @@ def show(found: dict[str, Any], as_json: bool) -> None:
 
 
 def _watch(path: Path, as_json: bool) -> None:
+    """Show it again and again, also over a restart of the node: that is worth watching."""
     if as_json:
         while True:
             show(ask(path, "anycast"), as_json)
@@ -54,7 +56,16 @@ def _watch(path: Path, as_json: bool) -> None:
     with Live(picture(ask(path, "anycast")), auto_refresh=False) as live:
         while True:
             time.sleep(WATCH_S)
-            live.update(picture(ask(path, "anycast")), refresh=True)
+            live.update(_picture_now(path), refresh=True)
+
+
+def _picture_now(path: Path) -> RenderableType:
+    from rich.text import Text
+
+    try:
+        return picture(ask(path, "anycast"))
+    except DnsdError as error:
+        return Text(str(error), style="red")
 
 
 def picture(found: dict[str, Any]) -> RenderableType:
@@ -100,16 +111,17 @@ def _vips(found: dict[str, Any]) -> RenderableType:
     from dnsd.cli.tables import table
 
     shown = table("VIP", "wanted", "address", "carrier", "in BIRD", "exported to", "others")
+    nobody = "unknown" if found["bird"]["error"] else "nobody"
     for vip in found["vips"]:
         where = found["interface"] if vip["address"] else "no"
         shown.add_row(
-            vip["vip"],
+            Text(vip["vip"]),
             Text(vip["wanted"], style=_STYLES.get(vip["wanted"], "")),
-            f"{where}, and on {vip['elsewhere']}" if vip["elsewhere"] else where,
+            Text(f"{where}, and on {vip['elsewhere']}" if vip["elsewhere"] else where),
             "yes" if vip["carrier"] else "no",
             vip["in_bird"] or "unknown",
-            ", ".join(map(_marked(vip), vip["exported_to"])) or "nobody",
-            ", ".join(vip["others"]) or "-",
+            Text(", ".join(map(_marked(vip), vip["exported_to"])) or nobody),
+            Text(", ".join(vip["others"]) or "-"),
         )
     return shown
 
@@ -119,10 +131,14 @@ def _marked(vip: dict[str, Any]) -> Any:
 
 
 def _sessions(sessions: list[dict[str, Any]]) -> RenderableType:
+    from rich.text import Text
+
     from dnsd.cli.tables import table
 
     shown = table("session", "router", "BGP", "BFD", "info")
     for one in sessions:
         state = "established" if one["established"] else "down"
-        shown.add_row(one["name"], one["neighbor"], state, one["bfd"] or "-", one["info"])
+        # As Text: in what BIRD says, brackets are brackets.
+        cells = one["name"], one["neighbor"], state, one["bfd"] or "-", one["info"]
+        shown.add_row(*map(Text, cells))
     return shown

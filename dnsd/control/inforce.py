@@ -11,6 +11,7 @@ from contextlib import suppress
 import msgspec
 
 from dnsd.config import Config, Options, resolve
+from dnsd.config.anycast import Query
 from dnsd.control.spec import decode_config, encode_config
 
 FILE = "in-force.json"
@@ -30,7 +31,7 @@ class InForce:
 
     def recover(self) -> None:
         """Go on with what was in force in an earlier control process of the same master."""
-        with suppress(OSError, msgspec.DecodeError):
+        with suppress(OSError, ValueError):
             self.config = decode_config(self._kept.read_bytes())
 
     def keep(self) -> None:
@@ -59,4 +60,13 @@ class InForce:
 
 def _differing(old: msgspec.Struct, new: msgspec.Struct) -> tuple[str, ...]:
     names = (field.name for field in msgspec.structs.fields(old))
-    return tuple(name for name in names if getattr(old, name) != getattr(new, name))
+    return tuple(
+        name for name in names if _placeless(getattr(old, name)) != _placeless(getattr(new, name))
+    )
+
+
+def _placeless(value: object) -> object:
+    """Return ``value`` without the lines where it stands in the file."""
+    if isinstance(value, tuple):
+        return tuple(map(_placeless, value))
+    return msgspec.structs.replace(value, line=0) if isinstance(value, Query) else value

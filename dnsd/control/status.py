@@ -37,7 +37,7 @@ def snapshot(
         "uptime": (now - spec.started) / 1e9,
         "config": str(config.path) if config.path else None,
         "state_directory": str(config.server.state_directory),
-        "listen": [str(endpoint) for endpoint in config.server.listen],
+        "listen": [str(one) for one in (*config.server.listen, *config.anycast.endpoints)],
         "control": {"pid": control[ControlCells.PID]},
         "generation": control[ControlCells.GENERATION],
         "workers": [_worker(index, vector.worker(index), now) for index in workers],

@@ -55,6 +55,7 @@ class Carrier:
             for index in range(vector.workers)
         ]
         self._order = 0
+        self._lost = ""
         self.up = False
 
     def turn(self, now: float) -> bool:
@@ -63,7 +64,9 @@ class Carrier:
         order = self._vector.control[ControlCells.CARRIER]
         if order != self._order:
             self._order = order
-            self.set(bool(order & 1))
+            self.set(bool(order & 1) and alive)
+            if order & 1 and not alive:
+                self._vector.master[MasterCells.SILENCED] = order
         if not self.up or alive:
             return False
         self._vector.master[MasterCells.SILENCED] = order
@@ -79,19 +82,27 @@ class Carrier:
             if self._interface is None:
                 self._interface = self._make()
             self._interface.carrier(up)
-        except VipError as error:
-            # It has gone, and the route with it; a new one begins without a carrier.
-            say(f"the interface of the VIPs is lost and will be made again: {error}")
+            self._lost = ""
+        except (VipError, OSError) as error:
+            # It has gone, and the route with it; a new one begins without a carrier, until
+            # control has seen to its addresses.
+            self._tell_loss(str(error))
             self._interface = self._replaced()
             up = False
         self.up = up
         self._vector.master[MasterCells.CARRIER] = up
 
+    def _tell_loss(self, why: str) -> None:
+        """Say it once: control tries again every second."""
+        if why != self._lost:
+            self._lost = why
+            say(f"the interface of the VIPs is lost and will be made again: {why}")
+
     def _replaced(self) -> Interface | None:
         """Return a new interface, None if it cannot be had now."""
         if self._interface is not None:
             self._interface.close()
-        with suppress(VipError):
+        with suppress(VipError, OSError):
             return self._make()
         return None
 

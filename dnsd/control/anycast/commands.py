@@ -5,13 +5,14 @@ Other programs read the answers too: keys are only ever added.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from dnsd.announce.orders import Order, Orders
-from dnsd.errors import AdminError, StateError
+from dnsd.errors import AdminError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 SETTLE_S = 6.0
 """How long an order may take to be carried out before it is answered."""
+
+WRITE_S = 5.0
+"""How long a disk may take, after that, to write it down."""
 
 LONGEST_REASON = 500
 
@@ -69,21 +73,20 @@ class _Desk:
 
     async def _put(self, **changes: Order | None) -> dict[str, Any]:
         book = self._plane.orders
-        orders = msgspec.structs.replace(book.at(time.time()), **changes)
-        try:
-            book.set(orders)
-        except StateError as error:
-            raise AdminError(str(error)) from error
-        return report(self._plane, await self._plane.settled(SETTLE_S))
+        book.put(msgspec.structs.replace(book.at(time.time()), **changes))
+        writing = asyncio.ensure_future(book.write())
+        view = await self._plane.settled(SETTLE_S)
+        await asyncio.wait((writing,), timeout=WRITE_S)
+        return report(self._plane, view)
 
 
 def _order(request: Mapping[str, Any]) -> Order:
     """Return the order that ``request`` gives; AdminError if it is none."""
     seconds, reason = request.get("for"), request.get("reason", "")
-    if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
-        raise AdminError(f'"reason" must be a text of at most {LONGEST_REASON} characters')
+    if not isinstance(reason, str) or len(reason) > LONGEST_REASON or not reason.isprintable():
+        raise AdminError(f'"reason" must be one line of at most {LONGEST_REASON} characters')
     if seconds is not None and (not isinstance(seconds, int | float) or seconds <= 0):
-        raise AdminError('"for" must be a number of seconds')
+        raise AdminError('"for" must be a number of seconds, more than 0')
     now = time.time()
     return Order(since=now, until=None if seconds is None else now + seconds, reason=reason)
 
@@ -92,6 +95,7 @@ def report(plane: Plane, view: View) -> dict[str, Any]:
     """Return ``view`` as plain values; durations in seconds, times as POSIX seconds."""
     wall, now = time.time(), time.monotonic()
     orders: Orders = plane.orders.at(wall)
+    troubles = (view.obstacle, view.blind, plane.orders.fault, view.bird.error)
     return {
         "state": view.state,
         "since": wall - (now - view.since),
@@ -103,7 +107,7 @@ def report(plane: Plane, view: View) -> dict[str, Any]:
         "interface": plane.config.interface,
         "vips": [_vip(vip, view) for vip in plane.config.vips],
         "bird": _bird(view),
-        "problems": [*filter(None, (view.obstacle, view.bird.error)), *view.bird.problems],
+        "problems": [*dict.fromkeys(filter(None, troubles)), *view.bird.problems],
         "advice": view.advice,
     }
 

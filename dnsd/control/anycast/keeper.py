@@ -23,6 +23,19 @@ SETTLE_S = 1.0
 SETTLE_POLL_S = 0.02
 """How long, and how often, to look whether BIRD has done what a change asks of it."""
 
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 10.0
+"""Between two attempts to have BIRD read the mark: a filter of somebody's may never heed it."""
+
+TOLD = 4
+"""Problems that one line of the log names; `dnsd anycast` shows all of them."""
+
+_PHASES = frozenset(
+    {"Idle", "Connect", "Active", "Passive", "OpenSent", "OpenConfirm", "Close", "Down"}
+    | {"start", "stop", "down", "flush"}
+)
+"""What a session that is down goes through again and again, every few seconds."""
+
 
 class SessionView(NamedTuple):
     """A BGP session: which VIPs its router gets, and which of them marked as drained."""
@@ -40,7 +53,8 @@ class BirdView(NamedTuple):
     """What was seen of BIRD; ``error`` instead of all the rest if it could not be asked.
 
     ``others`` are routes to the VIPs that do not come from this node: (VIP, protocol).
-    ``wanted`` is what it was compared with, ``problems`` in what it still differs.
+    ``wanted`` is what it was compared with, ``marked`` whether BIRD has read the mark that is
+    wanted, ``problems`` in what it still differs.
     """
 
     error: str = ""
@@ -50,6 +64,7 @@ class BirdView(NamedTuple):
     sessions: tuple[SessionView, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
     wanted: Wanted | None = None
+    marked: bool = False
     problems: tuple[str, ...] = ()
 
     @property
@@ -69,6 +84,9 @@ class Keeper:
 
         At the beginning it may: a predecessor could have ended between writing and telling.
         """
+        self._refusal = ""
+        self._pause = 0.0
+        self._next_try = float("-inf")
 
     async def turn(self, wanted: Wanted) -> BirdView:
         """Repair what differs from ``wanted``; return what is seen then."""
@@ -77,32 +95,47 @@ class Keeper:
             view = await self._look(wanted)
             if changed:
                 view = await self._settled(wanted, view)
-            self._pending |= _is_marked_wrongly(view, wanted)
         except BirdError as error:
+            self._next_try = float("-inf")  # it has not heard of the last one
             return BirdView(error=str(error), wanted=wanted)
-        return view
+        if _is_marked_wrongly(view, wanted):
+            self._pending = True
+        elif not self._pending:
+            self._pause = 0.0
+        refusal = (self._refusal,) if self._refusal else ()
+        return view._replace(marked=not self._pending, problems=(*refusal, *view.problems))
 
     async def _repair(self, wanted: Wanted) -> bool:
         """Do what has to be done; return whether there was something to do."""
-        bird, config = self._bird, self._config.bird
-        self._pending |= self.mark(wanted)
-        todo = self._pending
-        if self._pending:
-            await bird.configure()
-            self._pending = False
-        protocol = await bird.protocol(config.protocol)
+        bird, name = self._bird, self._config.bird.protocol
+        marking = await self._mark(wanted)
+        protocol = await bird.protocol(name)
         if protocol.disabled and wanted.enabled:
-            await bird.enable(config.protocol)
+            await bird.enable(name)
         elif not protocol.disabled and not wanted.enabled:
-            await bird.disable(config.protocol)
-        return todo or protocol.disabled == wanted.enabled
+            await bird.disable(name)
+        return marking or protocol.disabled == wanted.enabled
 
-    def mark(self, wanted: Wanted) -> bool:
-        """Write the state file; return whether BIRD has to read it again.
+    async def _mark(self, wanted: Wanted) -> bool:
+        """Write the state file, and have BIRD read it; return whether BIRD was told to.
 
-        BirdError if it cannot be written.
+        What keeps it from that must not keep the protocol from being switched.
         """
-        return write_state(self._config.bird.state_file, wanted.drain)
+        now = asyncio.get_running_loop().time()
+        try:
+            # In a thread: a disk may take its time.
+            if await asyncio.to_thread(write_state, self._config.bird.state_file, wanted.drain):
+                self._pending, self._pause, self._next_try = True, 0.0, now
+            if not self._pending or now < self._next_try:
+                return False
+            self._pause = min(max(FIRST_PAUSE_S, 2 * self._pause), LONGEST_PAUSE_S)
+            self._next_try = now + self._pause
+            await self._bird.configure()
+        except BirdError as error:
+            self._pending, self._refusal = True, str(error)
+            return False
+        self._pending, self._refusal = False, ""
+        return True
 
     async def _settled(self, wanted: Wanted, view: BirdView) -> BirdView:
         """Look again until BIRD has done it, or has had time enough."""
@@ -184,8 +217,8 @@ def _problems(
     found = []
     for one in sessions:
         if not one.established:
-            state = f": {one.info}" if one.info else ""
-            found.append(f"the BGP session {one.name} is not established{state}")
+            cause = f": {why}" if (why := cause_of(one.info)) else ""
+            found.append(f"the BGP session {one.name} is not established{cause}")
             continue
         for vip in vips:
             if wanted.carrier and wanted.enabled and vip not in one.exported:
@@ -205,7 +238,21 @@ def _can_carry(session: SessionView, vip: str, sessions: tuple[SessionView, ...]
     """Return whether ``session`` is the one to export ``vip``.
 
     A session is usually for the family of its own addresses; where there is none of a VIP's
-    family, every session is.
+    family, every session is. One whose neighbor is not known may be of any.
     """
-    families = {":" in one.neighbor for one in sessions}
-    return (":" in vip) not in families or (":" in session.neighbor) == (":" in vip)
+    if (":" in session.neighbor) == (":" in vip):
+        return True
+    return all(one.neighbor and (":" in one.neighbor) != (":" in vip) for one in sessions)
+
+
+def cause_of(info: str) -> str:
+    """Return why a session is down, without the phase of its attempts; "" if nothing says it."""
+    phase, _, cause = info.partition(", ")
+    return cause if phase in _PHASES else info
+
+
+def shortened(problems: tuple[str, ...]) -> tuple[str, ...]:
+    """Return as many ``problems`` as fit into a line, and how many more there are."""
+    if len(problems) <= TOLD:
+        return problems
+    return (*problems[:TOLD], f"{len(problems) - TOLD} problems more: `dnsd anycast` shows them")

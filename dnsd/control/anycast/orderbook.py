@@ -1,16 +1,14 @@
-"""The operator's orders on disk: drain and withdraw, kept over restarts."""
+"""The operator's orders: drain and withdraw, in force at once, and on disk over restarts."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from dnsd.announce import orders
 from dnsd.announce.orders import Orders
 from dnsd.control import log
-from dnsd.errors import StateError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,36 +17,61 @@ FILE = "orders.json"
 
 
 class OrderBook:
-    """Holds the orders in force (:meth:`at`), and writes each change down."""
+    """Holds the orders in force (:meth:`at`, :meth:`put`), and writes them down.
+
+    ``fault`` is why the last one is not written down; empty, it is.
+    """
 
     def __init__(self, directory: Path) -> None:
+        self.fault = ""
         self._path = directory / FILE
         self._orders = self._read()
+        self._writing = asyncio.Lock()
 
     def at(self, wall: float) -> Orders:
         """Return the orders in force at ``wall`` (POSIX seconds)."""
         return self._orders.at(wall)
 
-    def set(self, changed: Orders) -> None:
-        """Put ``changed`` in force; StateError if it cannot be written down, and is not."""
-        temporary = self._path.with_name(f".{FILE}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(orders.encode(changed))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
-        except OSError as error:
-            raise StateError(
-                f"cannot write down the order in {self._path}: {error.strerror}"
-            ) from error
+    def put(self, changed: Orders) -> None:
+        """Put ``changed`` in force: a broken disk must not keep a node from being withdrawn."""
         self._orders = changed
+        self.fault = f"the orders are in force, but not written down in {self._path} yet"
+
+    async def write(self) -> None:
+        """Write down what is in force."""
+        async with self._writing:
+            written = self._orders
+            try:
+                await asyncio.to_thread(self._write, orders.encode(written))
+            except OSError as error:
+                self.fault = (
+                    f"the orders cannot be written down in {self._path} ({error.strerror}): they "
+                    "are in force, but a restart forgets them; see to the disk, and order again"
+                )
+            else:
+                if written is self._orders:
+                    self.fault = ""
+
+    def _write(self, data: bytes) -> None:
+        temporary = self._path.with_name(f".{FILE}.tmp")
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+        # Only then a power cut cannot bring back what was ordered before.
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
     def _read(self) -> Orders:
         try:
             return orders.decode(self._path.read_bytes())
         except FileNotFoundError:
             return Orders()
-        except (OSError, msgspec.DecodeError) as error:
-            log.say(f"orders of the operator are lost: {self._path} cannot be read: {error}")
+        except (OSError, ValueError) as error:
+            self.fault = f"orders of the operator are lost: {self._path} cannot be read: {error}"
+            log.say(self.fault)
             return Orders()

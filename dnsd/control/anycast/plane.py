@@ -3,6 +3,8 @@
 Three loops that never wait for each other: the decisions, from memory and a few times in a
 second's tenth; the addresses, by netlink; BIRD. What is true of the route is the carrier of the
 VIPs' interface, which the master gives and takes at once; BIRD follows it.
+
+Whatever fails in one of them is told, and tried again: it ends neither control nor another loop.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.announce.announcer import Announcer, Situation, State, Wanted
 from dnsd.announce.health import Health
 from dnsd.control import log
 from dnsd.control.anycast.bird import Bird
-from dnsd.control.anycast.keeper import BirdView, Keeper
+from dnsd.control.anycast.keeper import BirdView, Keeper, shortened
 from dnsd.control.anycast.observe import Observer
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.selfcheck import SelfCheck
@@ -26,7 +29,7 @@ from dnsd.errors import VipError
 from dnsd.image.state import ControlCells, MasterCells
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from dnsd.announce.health import Verdict
     from dnsd.config import Config
@@ -38,12 +41,17 @@ DECIDE_S = 0.05
 """How often the node decides: as often as workers show that they are alive."""
 LOOK_S = 1.0
 """How often addresses and BIRD are looked at when nothing has changed."""
+ADVICE_S = 10.0
+"""How often the kernel's settings are looked at: they change seldom."""
 SETTLE_S = 5.0
 """How long BIRD may take to read the mark of a drain before the node goes on without."""
 
 
 class View(NamedTuple):
-    """What the plane knows; times are monotonic seconds."""
+    """What the plane knows; times are monotonic seconds.
+
+    ``obstacle`` is why the addresses cannot be had, ``blind`` why they could not be looked at.
+    """
 
     state: State
     since: float
@@ -54,6 +62,7 @@ class View(NamedTuple):
     verdict: Verdict | None
     survey: Survey | None
     obstacle: str
+    blind: str
     advice: tuple[str, ...]
     bird: BirdView
 
@@ -104,21 +113,46 @@ class Plane:
         self._verdict: Verdict | None = None
         inherited = self._announcer.state != State.INIT
         self._obstacle = "" if inherited else "the addresses have not been looked at yet"
+        self._blind = ""
         self._survey: Survey | None = None
+        self._order_seen = 0
         self._advice: tuple[str, ...] = ()
+        self._advice_due = float("-inf")
         self._bird_view = BirdView(error="BIRD has not been asked yet")
         self._told_bird = ""
         self._changed = asyncio.Condition()
-        self._turns = 0
+        self._faults: set[str] = set()
 
     async def run(self) -> None:
         """Work for ever."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._selfcheck.run())
-            group.create_task(self._observer.run())
-            group.create_task(self._decide_for_ever())
-            group.create_task(self._keep_addresses())
-            group.create_task(self._keep_bird())
+            for work in (
+                self._selfcheck.run,
+                self._observer.run,
+                self._decide_for_ever,
+                self._keep_addresses,
+                self._keep_bird,
+            ):
+                group.create_task(self._go_on(work))
+
+    async def _go_on(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work`` for ever; a fault of dnsd's own must not end control, nor other work."""
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                self._tell_fault(error)
+            await asyncio.sleep(LOOK_S)
+
+    def _tell_fault(self, error: Exception) -> str:
+        """Log a fault of dnsd's own, the first time; return it as a sentence."""
+        sentence = f"dnsd failed: {type(error).__name__}: {error}"
+        kind = traceback.format_tb(error.__traceback__)[-1] + type(error).__name__
+        if kind not in self._faults:
+            self._faults.add(kind)
+            log.write("".join(traceback.format_exception(error)).rstrip())
+            log.say(f"anycast: {sentence}; it is tried again, and not told again")
+        return sentence
 
     # -- decisions ----------------------------------------------------------------------------
 
@@ -137,19 +171,20 @@ class Plane:
         if self._announcer.state != before:
             reasons = "; ".join(self._announcer.why) or "the node answers well"
             log.say(f"anycast: {before} → {self._announcer.state}: {reasons}")
-        if wanted != self._wanted:
-            self._wanted = wanted
-            async with self._changed:
-                self._changed.notify_all()
+        changed = wanted != self._wanted
+        self._wanted = wanted
+        # Before anything is waited for: meanwhile something else may have been decided.
         if not wanted.carrier or not wanted.drain or self._is_marked(now):
             self._order(wanted.carrier)
         if self._announcer.state == State.STOPPED:
             self._vector.control[ControlCells.STOPPED] = 1
             self._ring()
+        if changed:
+            async with self._changed:
+                self._changed.notify_all()
 
     def _situation(self, now: float) -> Situation:
-        order = self._vector.control[ControlCells.CARRIER]
-        silenced = order and self._vector.master[MasterCells.SILENCED] == order
+        silenced = self._is_silenced()
         miss = self.config.heartbeat_miss * 1000
         return Situation(
             now=now,
@@ -163,7 +198,7 @@ class Plane:
     def _is_marked(self, now: float) -> bool:
         """Return whether a drained node may be on the route: BIRD knows, or never will."""
         seen = self._bird_view
-        if self._ordered() or (seen.wanted is not None and seen.wanted.drain and not seen.error):
+        if self._ordered() or (seen.marked and seen.wanted is not None and seen.wanted.drain):
             return True
         return now - self._announcer.since > SETTLE_S
 
@@ -172,6 +207,11 @@ class Plane:
         if not self._ordered() or not self._vector.master[MasterCells.CARRIER]:
             return State.INIT
         return State.DRAINED if read_state(self.config.bird.state_file) else State.ANNOUNCED
+
+    def _is_silenced(self) -> bool:
+        """Return whether the master has taken the carrier away in spite of the order."""
+        order = self._vector.control[ControlCells.CARRIER]
+        return bool(order and self._vector.master[MasterCells.SILENCED] == order)
 
     def _ordered(self) -> bool:
         return bool(self._vector.control[ControlCells.CARRIER] & 1)
@@ -192,48 +232,99 @@ class Plane:
 
     async def _keep_addresses(self) -> None:
         while True:
-            obstacle = ""
-            try:
-                await self._look_at_addresses()
-            except VipError as error:
-                obstacle = str(error)
+            obstacle = await self._look_at_addresses()
             if obstacle and obstacle != self._obstacle:
                 log.say(f"anycast: {obstacle}")
             self._obstacle = obstacle
+            await self._take_advice()
             await asyncio.sleep(LOOK_S)
 
-    async def _look_at_addresses(self) -> None:
-        """See that the VIPs are on their interface; VipError if they cannot be.
+    async def _look_at_addresses(self) -> str:
+        """See that the VIPs are on their interface; return why they cannot be, if they cannot.
 
-        Whose they are is asked before they are taken, not while they are announced: then
+        That the kernel does not tell is no reason to give up a route that is announced.
+        """
+        try:
+            survey = await self._vips.survey()
+        except Exception as error:
+            before, self._blind = self._blind, self._sentence(error)
+            if self._ordered():
+                if not before:
+                    log.say(f"anycast: {self._blind}")
+                return self._obstacle
+            return self._blind
+        self._blind = ""
+        self._survey = survey
+        try:
+            await self._repair(survey)
+        except Exception as error:
+            return self._sentence(error)
+        return ""
+
+    def _sentence(self, error: Exception) -> str:
+        return str(error) if isinstance(error, VipError) else self._tell_fault(error)
+
+    async def _repair(self, survey: Survey) -> None:
+        """Put right what ``survey`` shows to be wrong; VipError if it cannot be.
+
+        Whose the VIPs are is asked before they are taken, not while they are announced: then
         a mistake elsewhere is shown, but must not take the node away.
         """
-        survey = await self._vips.survey()
         if not survey.exists:
             self._order_anew(carrier=False)  # the master makes it again when it does it
+            raise VipError(
+                f"the interface {self.config.interface} is gone: somebody has deleted it; "
+                "dnsd makes it again"
+            )
         if not survey.up or survey.addresses != set(self.config.vips):
             if conflicts := await self._vips.conflicts():
                 raise VipError("; ".join(conflicts))
             await self._vips.establish()
-            survey = await self._vips.survey()
-            await self._take_advice()
-        self._survey = survey
+            survey = self._survey = await self._vips.survey()
+        self._see_to_carrier(survey)
+
+    def _see_to_carrier(self, survey: Survey) -> None:
+        """Give an order again that has been in force since the last look, and is not true.
+
+        An interface that the master has had to make again has no carrier, and anybody who may
+        can give or take it.
+        """
+        order = self._vector.control[ControlCells.CARRIER]
+        lasting = order == self._order_seen and not self._is_silenced()
+        if lasting and survey.carrier != self._ordered():
+            there = "a" if survey.carrier else "no"
+            log.say(
+                f"anycast: {self.config.interface} has {there} carrier against what was ordered"
+            )
+            self._order_anew(self._ordered())
+        self._order_seen = self._vector.control[ControlCells.CARRIER]
 
     async def _take_advice(self) -> None:
-        self._advice = await self._vips.advice()
+        """Look at the kernel's settings; advice is told once while it stays the same."""
+        now = time.monotonic()
+        if self._survey is None or now < self._advice_due:
+            return
+        self._advice_due = now + ADVICE_S
+        try:
+            before, self._advice = self._advice, await self._vips.advice()
+        except VipError:
+            return  # what cannot be seen now, may be next time
         for line in self._advice:
-            log.say(f"anycast: {line}")
+            if line not in before:
+                log.say(f"anycast: {line}")
 
     # -- BIRD ---------------------------------------------------------------------------------
 
     async def _keep_bird(self) -> None:
         while True:
             wanted = self._wanted
-            view = await self._keeper.turn(wanted)
+            try:
+                view = await self._keeper.turn(wanted)
+            except Exception as error:
+                view = BirdView(error=self._tell_fault(error), wanted=wanted)
             self._tell_bird(view)
             async with self._changed:
                 self._bird_view = view
-                self._turns += 1
                 self._changed.notify_all()
                 await self._until_different(wanted)
 
@@ -247,7 +338,7 @@ class Plane:
 
     def _tell_bird(self, view: BirdView) -> None:
         """Log what has changed about BIRD."""
-        told = "; ".join((view.error, *view.problems) if view.error else view.problems)
+        told = view.error or "; ".join(shortened(view.problems))
         if view.booted != self._bird_view.booted and view.booted and self._bird_view.booted:
             log.say(f"anycast: BIRD was started again ({view.booted})")
         if told != self._told_bird:
@@ -285,6 +376,7 @@ class Plane:
             verdict=self._verdict,
             survey=self._survey,
             obstacle=self._obstacle,
+            blind=self._blind,
             advice=self._advice,
             bird=self._bird_view,
         )

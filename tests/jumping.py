@@ -1,0 +1,73 @@
+"""An event loop whose clock jumps to what is waited for, and whose threads are done at once.
+
+A story of minutes is played in milliseconds, and always in the same order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+
+class _Selector(selectors.SelectSelector):
+    now = 1000.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready; if nothing is, it is later at once."""
+        self.now += timeout or 0.0
+        return super().select(None if timeout is None else 0)
+
+
+class _Inline(ThreadPoolExecutor):
+    def submit(self, work: Callable[..., Any], /, *args: Any, **keys: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args, **keys))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+class Jumping(asyncio.SelectorEventLoop):
+    """The loop; ``now`` may be set forward."""
+
+    def __init__(self) -> None:
+        self._clock = _Selector()
+        super().__init__(self._clock)
+        self.set_default_executor(_Inline(1))
+
+    @property
+    def now(self) -> float:
+        return self._clock.now
+
+    def time(self) -> float:
+        """Return what the clock says."""
+        return self._clock.now
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass in which nothing is done."""
+        self._clock.now += seconds
+
+
+def play(story: Callable[[Jumping], Coroutine[Any, Any, None]]) -> None:
+    """Run ``story`` to its end."""
+    loop = Jumping()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("time.monotonic", loop.time)
+            loop.run_until_complete(story(loop))
+            loop.run_until_complete(_end_others())
+    finally:
+        loop.close()
+
+
+async def _end_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
