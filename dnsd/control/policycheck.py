@@ -189,7 +189,7 @@ def _named(pool: Pool, members: Collection[str]) -> Iterator[Fault]:
                 key,
                 "pool-address",
                 f"{_listed(unknown)} {_is(unknown)} not among its records "
-                f"({_listed(sorted(members))})",
+                f"({_listed(members)})",
             )
     if twice := [address for address in pool.fallback if address in members]:
         yield Fault(
