@@ -6,7 +6,7 @@ Knows messages and records; how they travel and what a wrong one means is not it
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import dns.exception
@@ -52,6 +52,10 @@ class Question:
     def __str__(self) -> str:
         name = self.name.to_text(omit_final_dot=self.name != dns.name.root)
         return f"{name} {dns.rdatatype.to_text(self.rdtype)}"
+
+    def of_service(self) -> Question:
+        """Return it as any client asks it: the server may have the answer from others."""
+        return replace(self, authority=False)
 
     def query(self) -> dns.message.Message:
         """Return a query for it with an ID of its own."""

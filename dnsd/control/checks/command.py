@@ -1,0 +1,128 @@
+"""Does a program of the operator's say that the service is well? Exit status 0 does.
+
+It is started without a shell, in a session and a process group of its own; the group is killed
+when the program has ended or its time is over, so that no children of it stay. Nothing is known
+of the service: a program that cannot be started says nothing about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dnsd.control.checks.result import (
+    LONGEST_DETAIL,
+    Blind,
+    Fault,
+    Result,
+    Stage,
+    judged,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ADDRESS = "{address}"
+"""What is replaced in arguments by the address of the member."""
+
+_KEPT = 4 * LONGEST_DETAIL
+"""Octets that are kept of what the program writes; UTF-8 has up to 4 for a character."""
+_PIPE = 65536
+
+
+@dataclass(frozen=True)
+class CommandCheck:
+    """The program ``command[0]`` with the other parts as arguments."""
+
+    command: tuple[str, ...]
+    timeout: float
+
+    async def run(self, address: str) -> Result:
+        """Run it and wait for its end."""
+        program, *arguments = self.command
+        line = [program, *(text.replace(ADDRESS, address) for text in arguments)]
+
+        async def asking() -> None:
+            status, output = await _run(line)
+            if status:
+                how = f"signal {-status}" if status < 0 else f"status {status}"
+                said = shown(output.decode("utf-8", "replace"))
+                raise Fault(f"failed {program}: {how}" + (f", {said}" if said else ""))
+
+        return await judged(self.timeout, Stage(f"failed {program}: it did not end"), asking)
+
+
+async def _run(line: list[str]) -> tuple[int, bytes]:
+    """Return the exit status (negative: the signal) and the first octets of the output."""
+    loop = asyncio.get_running_loop()
+    ours, theirs = os.pipe()
+    os.set_blocking(ours, False)
+    output = bytearray()
+    ended = asyncio.Event()
+    try:
+        try:
+            process = _start(line, theirs)
+        finally:
+            os.close(theirs)
+        pidfd = os.pidfd_open(process.pid)
+        try:
+            loop.add_reader(ours, _drain, ours, output, loop.remove_reader)
+            loop.add_reader(pidfd, ended.set)
+            await ended.wait()
+            _drain(ours, output, loop.remove_reader)
+        finally:
+            _end(process, pidfd)
+    finally:
+        loop.remove_reader(ours)
+        os.close(ours)
+    return process.returncode, bytes(output)
+
+
+def _start(line: list[str], output: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            line,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Blind(f"{line[0]} cannot be started: {error.strerror or error}") from error
+
+
+def _end(process: subprocess.Popen[bytes], pidfd: int) -> None:
+    """Kill the group, then reap its leader: until then nobody else can get the number.
+
+    One that even this does not end at once (it waits for a disk) is reaped when it has ended.
+    """
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    loop = asyncio.get_running_loop()
+
+    def reap() -> None:
+        if process.poll() is not None:
+            loop.remove_reader(pidfd)
+            os.close(pidfd)
+
+    loop.add_reader(pidfd, reap)
+    reap()
+
+
+def _drain(pipe: int, output: bytearray, remove: Callable[[int], object]) -> None:
+    """Take what is in ``pipe``, so that the program can write on; keep only its beginning."""
+    try:
+        more = os.read(pipe, _PIPE)
+    except BlockingIOError:
+        return
+    if not more:
+        remove(pipe)
+    output += more[: _KEPT - len(output)]

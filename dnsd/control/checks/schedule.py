@@ -1,0 +1,187 @@
+"""When is which target checked? Pure: it is given the time (monotonic seconds) and chance.
+
+Knows targets by their keys, and groups of them that may have only so many checks under way.
+
+- A target is never checked twice at once, and the next check begins at most an interval after
+  the last one began, unless that has not ended: jitter only ever shortens an interval, because
+  the time to detect a failure is promised on it.
+- New targets have their first check spread over a second, or over more if they are many, but
+  not over more than their interval; the second one breaks up what began together.
+- Checks begin at a bounded rate: what has become due at once (after a pause of the machine,
+  or when every target is suspect) does not begin at once.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterable, Iterator
+
+JITTER = 0.1
+"""Part of the interval by which it may be shorter."""
+
+FIRST_ROUND_S = 1.0
+"""Over how long the first checks are spread, if there are few."""
+
+FIRST_RATE = 100.0
+"""First checks in a second, if there are many and their intervals allow it."""
+
+SECOND = 0.3
+"""Part of the interval after which the second check may begin: those of one start drift apart."""
+
+LEAST_RATE = 100.0
+"""Checks that may begin in a second, whatever is asked for."""
+
+HEADROOM = 2.0
+"""How much faster than they are asked for checks may begin, so that a queue gets shorter."""
+
+BURST = 10
+"""Checks that may begin at once."""
+
+K = TypeVar("K")
+
+
+class Group(NamedTuple):
+    """Targets of which only ``most`` are checked at once; groups of one ``name`` are one."""
+
+    name: str
+    most: int
+
+
+@dataclass(eq=False, slots=True)
+class Entry(Generic[K]):
+    """A target: ``due`` is when its next check is to begin, ``began`` when the last one did."""
+
+    key: K
+    interval: float
+    groups: tuple[Group, ...]
+    due: float
+    began: float | None = None
+    running: bool = False
+    gone: bool = False
+    version: int = field(default=0)
+
+
+class Schedule(Generic[K]):
+    """Says which checks begin; whoever begins one calls :meth:`ended` afterwards."""
+
+    def __init__(self, chance: random.Random, now: float) -> None:
+        self._chance = chance
+        self._entries: dict[K, Entry[K]] = {}
+        self._heap: list[tuple[float, int, int, Entry[K]]] = []
+        self._pushed = 0
+        self._queue: dict[Entry[K], float] = {}
+        self._under_way: Counter[str] = Counter()
+        self._allowance = float(BURST)
+        self._counted = now
+        self._out_of_allowance = False
+        self._asked = 0.0
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._entries
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(tuple(self._entries))
+
+    # -- targets that come and go ---------------------------------------------------------------
+
+    def add(self, targets: Iterable[tuple[K, float, tuple[Group, ...]]], now: float) -> None:
+        """Take up new targets, each a key, an interval and groups, all of them together."""
+        new = list(targets)
+        self._chance.shuffle(new)
+        whole = max(FIRST_ROUND_S, len(new) / FIRST_RATE)
+        for number, (key, interval, groups) in enumerate(new):
+            part = (number + self._chance.random()) / len(new)
+            entry = Entry(key, interval, groups, now + part * min(whole, interval))
+            self._entries[key] = entry
+            self._asked += 1 / interval
+            self._push(entry)
+
+    def remove(self, key: K) -> None:
+        """Forget a target; its check that is under way counts until it ends."""
+        entry = self._entries.pop(key)
+        entry.gone = True
+        self._asked -= 1 / entry.interval
+        self._queue.pop(entry, None)
+
+    def pace(self, key: K, interval: float, now: float) -> None:
+        """Check a target each ``interval`` from now on, counted from its last check."""
+        entry = self._entries[key]
+        if entry.interval == interval:
+            return
+        self._asked += 1 / interval - 1 / entry.interval
+        entry.interval = interval
+        if entry.began is not None and entry not in self._queue:
+            entry.due = max(now, self._after(entry, entry.began))
+            if not entry.running:
+                self._push(entry)
+
+    # -- checks that begin and end --------------------------------------------------------------
+
+    def due(self, now: float) -> list[Entry[K]]:
+        """Return those whose check begins now; those that must wait are first in the next turn."""
+        while self._heap and self._heap[0][0] <= now:
+            due, _, version, entry = heapq.heappop(self._heap)
+            if not entry.gone and entry.version == version:
+                self._queue[entry] = due
+        self._earn(now)
+        started = []
+        self._out_of_allowance = False
+        for entry in list(self._queue):
+            if any(self._under_way[name] >= most for name, most in entry.groups):
+                continue
+            if self._allowance < 1:
+                self._out_of_allowance = True
+                break
+            self._allowance -= 1
+            self._begin(entry, now)
+            started.append(entry)
+        return started
+
+    def ended(self, entry: Entry[K], now: float) -> None:
+        """Note that the check of ``entry`` is over."""
+        self._under_way.subtract(name for name, _ in entry.groups)
+        entry.running = False
+        if not entry.gone:
+            entry.due = max(now, entry.due)
+            self._push(entry)
+
+    def next(self, now: float) -> float | None:
+        """Return when to ask again; None: when something has ended or been added."""
+        times = [self._heap[0][0]] if self._heap else []
+        if self._out_of_allowance:
+            times.append(now + max(0.0, 1 - self._allowance) / self._rate())
+        return max(now, min(times)) if times else None
+
+    def behind(self, now: float) -> float:
+        """Return for how long the check has waited that waits for the longest, in seconds."""
+        return max((now - due for due in self._queue.values()), default=0.0)
+
+    def _begin(self, entry: Entry[K], now: float) -> None:
+        del self._queue[entry]
+        first = entry.began is None
+        entry.began, entry.running = now, True
+        entry.due = self._after(entry, now)
+        if first:
+            entry.due = now + entry.interval * self._chance.uniform(SECOND, 1)
+        self._under_way.update(name for name, _ in entry.groups)
+
+    def _after(self, entry: Entry[K], began: float) -> float:
+        return began + entry.interval * self._chance.uniform(1 - JITTER, 1)
+
+    def _push(self, entry: Entry[K]) -> None:
+        entry.version += 1
+        self._pushed += 1
+        heapq.heappush(self._heap, (entry.due, self._pushed, entry.version, entry))
+
+    def _rate(self) -> float:
+        return max(LEAST_RATE, HEADROOM * self._asked)
+
+    def _earn(self, now: float) -> None:
+        self._allowance = min(BURST, self._allowance + (now - self._counted) * self._rate())
+        self._counted = now

@@ -1,0 +1,43 @@
+"""Does a service take connections? Nothing is sent, and the connection is closed at once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+
+from dnsd.control.checks.result import Result, Stage, judged, unreachable
+from dnsd.control.exchange import Peer, open_socket
+
+
+@dataclass(frozen=True)
+class TcpCheck:
+    """A connection to ``port``."""
+
+    port: int
+    timeout: float
+    source: str | None = None
+
+    async def run(self, address: str) -> Result:
+        """Connect."""
+        peer = Peer(address, self.port, self.source)
+
+        async def asking() -> None:
+            (await connected(peer)).close()
+
+        stage = Stage(f"did not take a connection on TCP port {self.port}")
+        return await judged(self.timeout, stage, asking)
+
+
+async def connected(peer: Peer) -> socket.socket:
+    """Return a socket that is connected to ``peer``; Fault or Blind if it cannot be."""
+    try:
+        sock = open_socket(peer, socket.SOCK_STREAM)
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (peer.address, peer.port))
+        except BaseException:
+            sock.close()
+            raise
+    except OSError as error:
+        raise unreachable(error, peer, "TCP") from error
+    return sock
