@@ -9,12 +9,15 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.config.anycast import Query
 from dnsd.config.policy import MOST_MEMBERS
 from dnsd.config.policyfile import load_policy
+from dnsd.control.anycast.questions import question_of
+from dnsd.failover import objective
+from dnsd.failover.objective import Timing
 from dnsd.wire.name import ancestors, from_text, lower, to_text, wildcard_of
 from dnsd.wire.rdata import AAAA, CNAME, DNAME, DNSKEY, NS, A
 from dnsd.zone.findings import Finding, Severity
-from dnsd.zone.rdatatext import is_meta, parse_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -80,8 +83,8 @@ def _told(pool: Pool, fault: Fault) -> str:
 
 
 def _faults(pool: Pool, zone: Zone) -> Iterator[Fault]:
-    if pool.check == "dns" and ((number := parse_type(pool.query_type)) is None or is_meta(number)):
-        yield Fault("query_type", "pool-check", f"{pool.query_type} is no type of records")
+    if pool.check == "dns":
+        yield from _query(pool)
     if fault := _out_of_reach(pool, zone) or _missing(pool, zone):
         yield fault
         return
@@ -93,7 +96,15 @@ def _faults(pool: Pool, zone: Zone) -> Iterator[Fault]:
     yield from _members(pool, members)
     yield from _named(pool, members)
     yield from _times(pool, rrset)
+    yield from _objective(pool, rrset)
     yield from _effects(pool, members, zone)
+
+
+def _query(pool: Pool) -> Iterator[Fault]:
+    try:
+        question_of(Query(name=pool.query or pool.name, type=pool.query_type))
+    except ValueError as error:
+        yield Fault("query_type", "pool-check", str(error))
 
 
 def _out_of_reach(pool: Pool, zone: Zone) -> Fault | None:
@@ -188,8 +199,7 @@ def _named(pool: Pool, members: Collection[str]) -> Iterator[Fault]:
             yield Fault(
                 key,
                 "pool-address",
-                f"{_listed(unknown)} {_is(unknown)} not among its records "
-                f"({_listed(members)})",
+                f"{_listed(unknown)} {_is(unknown)} not among its records ({_listed(members)})",
             )
     if twice := [address for address in pool.fallback if address in members]:
         yield Fault(
@@ -208,6 +218,27 @@ def _times(pool: Pool, rrset: RRset) -> Iterator[Fault]:
             f"{pool.ttl_min} is above the TTL of its records, {rrset.ttl}, "
             f"which is the longest one ({rrset.file}:{rrset.line})",
         )
+
+
+def _objective(pool: Pool, rrset: RRset) -> Iterator[Fault]:
+    if pool.rto is None:
+        return
+    severity = Severity.ERROR if pool.rto_mode == "refuse" else Severity.WARNING
+    if pool.check == "none":
+        message = 'with check = "none" nobody sees a failure: give the pool a check'
+        yield Fault("rto", "pool-rto", message, severity)
+        return
+    timing = timing_of(pool)
+    # What would help is not worked out, at some expense, for those who need no help.
+    if objective.worst(timing, rrset.ttl, pool.ttl_min) > pool.rto:
+        found = objective.assess(timing, rrset.ttl, pool.ttl_min, pool.rto)
+        if not found.met:
+            yield Fault("rto", "pool-rto", found.sentence(), severity)
+
+
+def timing_of(pool: Pool) -> Timing:
+    """Return how the members of ``pool`` are checked."""
+    return Timing(pool.interval, pool.timeout, pool.fast_interval, pool.down)
 
 
 def _effects(pool: Pool, members: Collection[str], zone: Zone) -> Iterator[Fault]:
