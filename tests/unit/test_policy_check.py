@@ -212,7 +212,8 @@ def test_what_is_allowed(policy: str) -> None:
             pool("www", 'check = "dns"', 'query = "x"', 'query_type = "AXFR"'),
             6,
             "pool-check",
-            'www.example.com. A: query_type: type "AXFR" cannot be asked for: name one type of records',
+            'www.example.com. A: query_type: type "AXFR" cannot be asked for: '
+            "name one type of records",
         ),
     ],
 )
