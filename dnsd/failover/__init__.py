@@ -2,7 +2,7 @@
 
     member      one member: its state, from results of checks and the operator's orders
     ttl, pool   members → what is answered, with which TTL, and why
-    ledger      until when caches may hold what was answered; horizon: is a target forgotten?
+    version     what a cache can hold; ledger: until when it may; horizon: is a target forgotten?
     objective   can a recovery time be met; price: what a TTL costs in queries
 
 Nothing here knows what time it is: it is told.
