@@ -60,8 +60,10 @@ def play(story: Callable[[Jumping], Coroutine[Any, Any, None]]) -> None:
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("time.monotonic", loop.time)
-            loop.run_until_complete(story(loop))
-            loop.run_until_complete(_end_others())
+            try:
+                loop.run_until_complete(story(loop))
+            finally:
+                loop.run_until_complete(_end_others())
     finally:
         loop.close()
 

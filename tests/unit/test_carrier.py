@@ -139,3 +139,36 @@ def test_an_interface_that_somebody_deletes_is_made_again(node: Node, up: int) -
     assert lost.closed
     assert node.interface is not lost
     assert node.interface.said == [bool(up)]
+
+
+def test_an_order_while_nobody_is_alive_gives_no_carrier_for_a_moment_even(node: Node) -> None:
+    node.alive = [False, False]
+    node.tick(10)
+    node.order(1, 1)
+    assert True not in node.interface.said
+    assert node.vector.master[MasterCells.SILENCED] == node.vector.control[ControlCells.CARRIER]
+    node.alive = [True, True]
+    node.order(2, 0)
+    node.order(3, 1)
+    assert node.carrier.up
+
+
+def test_an_interface_that_cannot_be_had_ends_nothing_and_is_told_once(
+    node: Node, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> Interface:
+        raise OSError(24, "Too many open files")
+
+    node.order(1, 1)
+    made = node.interface
+    monkeypatch.setattr(made, "carrier", lambda _up: refuse())
+    monkeypatch.setattr(node.carrier, "_make", refuse)
+    for number in range(2, 10):
+        node.order(number, number % 2)
+    assert made.closed
+    assert not node.carrier.up
+    assert capfd.readouterr().err.count("will be made again") == 1
+    monkeypatch.setattr(node.carrier, "_make", node.make)
+    node.order(10, 0)
+    node.order(11, 1)
+    assert node.carrier.up

@@ -1,0 +1,149 @@
+"""How ``dnsd anycast`` and the orders show what they are told."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dnsd.cli import anycast as anycast_module
+from dnsd.cli import main
+from dnsd.cli import orders as orders_module
+from dnsd.errors import NotRunning
+
+V4, V6 = "192.0.2.53", "2001:db8:53::53"
+
+
+def found(**changes: Any) -> dict[str, Any]:
+    vips = [
+        {
+            "vip": vip,
+            "wanted": "drained",
+            "address": vip == V4,
+            "elsewhere": None if vip == V4 else "eth0",
+            "carrier": vip == V4,
+            "in_bird": "up",
+            "exported_to": [session],
+            "drained_to": [session] if vip == V4 else [],
+            "others": [] if vip == V4 else ["rtr6"],
+        }
+        for vip, session in ((V4, "rtr4"), (V6, "rtr6"))
+    ]
+    session = {
+        "name": "rtr4",
+        "established": False,
+        "neighbor": "198.51.100.1",
+        "bfd": None,
+        "info": "Idle, Error: [red]x[/red]",
+    }
+    return {
+        "state": "drained",
+        "since": time.time() - 3700,
+        "why": ["drain was ordered: [new] disks"],
+        "held_down": 0.0,
+        "orders": {
+            "drain": {"since": time.time() - 60, "until": time.time() + 600, "reason": "disks"},
+            "withdraw": None,
+        },
+        "interface": "anycast0",
+        "vips": vips,
+        "bird": {"error": None, "version": "2.0.12", "booted": "noon", "sessions": [session]},
+        "problems": [],
+        "advice": ["set ip_forward=0"],
+        **changes,
+    }
+
+
+def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *words: str) -> tuple[Result, list[Any]]:
+    asked: list[Any] = []
+
+    def ask(_path: Path, command: str, *_: object, **arguments: Any) -> Any:
+        asked.append((command, arguments))
+        return answer
+
+    for module in (anycast_module, orders_module):
+        monkeypatch.setattr(module, "ask", ask)
+    return CliRunner().invoke(main, words, env={"COLUMNS": "200"}), asked
+
+
+def lines(result: Result) -> list[str]:
+    return [" ".join(line.split()) for line in result.output.splitlines()]
+
+
+def test_it_is_readable_and_brackets_are_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = run(monkeypatch, found(), "anycast")
+    assert result.exit_code == 0
+    shown = lines(result)
+    assert shown[0] == "drained for 1 h 1 min: drain was ordered: [new] disks"
+    assert shown[1].startswith("drain ordered 1 min ago, ends in ")
+    assert shown[1].endswith(": disks")
+    assert shown[2] == "BIRD 2.0.12, started noon"
+    assert f"{V4} drained anycast0 yes up rtr4 (drained) -" in shown
+    assert f"{V6} drained no, and on eth0 no up rtr6 rtr6" in shown
+    assert "rtr4 198.51.100.1 down - Idle, Error: [red]x[/red]" in shown
+    assert shown[-1] == "advice: set ip_forward=0"
+
+
+def test_what_bird_does_not_tell_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = found(problems=["BIRD cannot be reached"], held_down=7.4)
+    answer["bird"] = {"error": "BIRD cannot be reached", "version": None, "sessions": []}
+    for vip in answer["vips"]:
+        vip.update(in_bird=None, exported_to=[], drained_to=[])
+    shown = lines(run(monkeypatch, answer, "anycast")[0])
+    assert "held down for 7 s more" in shown
+    assert f"{V4} drained anycast0 yes unknown unknown -" in shown
+    assert "problem: BIRD cannot be reached" in shown
+    answer["bird"]["error"] = None
+    assert f"{V4} drained anycast0 yes unknown nobody -" in lines(
+        run(monkeypatch, answer, "anycast")[0]
+    )
+
+
+def test_as_json_it_is_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = found()
+    assert json.loads(run(monkeypatch, answer, "anycast", "--json")[0].output) == answer
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["drain", "node"], ("drain", {"for": None, "reason": ""})),
+        (
+            ["drain", "node", "--for", "1h30m", "--reason", "disks"],
+            ("drain", {"for": 5400.0, "reason": "disks"}),
+        ),
+        (["undrain", "node"], ("undrain", {})),
+        (["withdraw", "--for", "5s"], ("withdraw", {"for": 5.0, "reason": ""})),
+        (["announce"], ("announce", {})),
+    ],
+)
+def test_orders(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object) -> None:
+    result, said = run(monkeypatch, found(), *words)
+    assert (result.exit_code, said) == (0, [asked])
+    result, _ = run(monkeypatch, found(problems=["BIRD is down"]), *words)
+    assert result.exit_code == 1
+
+
+def test_a_time_that_is_none_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, asked = run(monkeypatch, found(), "withdraw", "--for", "soon")
+    assert result.exit_code == 2
+    assert asked == []
+
+
+def test_watching_goes_on_over_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Any] = [found(), NotRunning("dnsd is not running"), found(), KeyboardInterrupt()]
+
+    def ask(*_: object) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(anycast_module, "ask", ask)
+    monkeypatch.setattr(anycast_module, "WATCH_S", 0)
+    CliRunner().invoke(main, ["anycast", "--watch"])
+    assert answers == []

@@ -1,0 +1,56 @@
+"""The configuration in force: which changes want a restart, and what a successor finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dnsd.config import Options, resolve
+from dnsd.control.inforce import FILE, InForce
+
+TEXT = """\
+[server]
+state_directory = "state"
+[zones]
+directory = "zones"
+[anycast]
+enabled = true
+vips = ["192.0.2.53/32"]
+subnets = ["192.0.2.0/24"]
+[[anycast.query]]
+name = "www.example.com"
+type = "A"
+"""
+
+
+def begin(directory: Path) -> InForce:
+    (directory / "zones").mkdir()
+    (directory / "state").mkdir()
+    file = directory / "dnsd.toml"
+    file.write_text(TEXT)
+    return InForce(resolve(file, Options()), Options())
+
+
+def test_a_question_that_only_stands_elsewhere_is_no_change(tmp_path: Path) -> None:
+    force = begin(tmp_path)
+    file = tmp_path / "dnsd.toml"
+    file.write_text(f"# a new line\n{TEXT}")
+    assert force.reread() == ()
+    file.write_text(TEXT.replace("www", "ftp"))
+    assert force.reread() == ("[anycast] query",)
+
+
+def test_what_cannot_change_stays(tmp_path: Path) -> None:
+    force = begin(tmp_path)
+    before = force.config.anycast
+    (tmp_path / "dnsd.toml").write_text(TEXT.replace("0.2.53", "0.2.54"))
+    assert force.reread() == ("[anycast] vips",)
+    assert force.config.anycast == before
+
+
+def test_a_successor_goes_on_without_what_is_no_configuration(tmp_path: Path) -> None:
+    force = begin(tmp_path)
+    before = force.config
+    for rubbish in (b"", b"[]", b'{"path":"\xff"}'):
+        (tmp_path / "state" / FILE).write_bytes(rubbish)
+        force.recover()
+        assert force.config == before

@@ -1,0 +1,441 @@
+"""The anycast plane: what it orders of the master, and what must not end it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from dnsd.announce.announcer import State, Wanted
+from dnsd.announce.health import TRANSPORTS, CheckResult, Observation, Outcome, WorkerView
+from dnsd.announce.orders import Order, Orders
+from dnsd.config import Anycast, Config, Server
+from dnsd.config.anycast import Bird, Check
+from dnsd.control.anycast import plane as module
+from dnsd.control.anycast.commands import commands
+from dnsd.control.anycast.keeper import BirdView
+from dnsd.control.anycast.plane import LOOK_S, SETTLE_S, Plane
+from dnsd.control.anycast.statefile import write_state
+from dnsd.control.anycast.vip import Survey
+from dnsd.errors import AdminError, VipError
+from dnsd.image.state import ControlCells, MasterCells, StateVector
+from tests import jumping
+from tests.jumping import Jumping
+
+VIP = "192.0.2.53"
+
+
+class World:
+    """All that the plane looks at: the interface, BIRD, the node itself, and the master."""
+
+    def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
+        self.vector = StateVector.create(1)
+        self.doorbell = os.eventfd(0, os.EFD_NONBLOCK)
+        self.log: list[str] = []
+        self.exists, self.up, self.carrier = True, False, False
+        self.addresses: frozenset[str] = frozenset()
+        self.claims: tuple[str, ...] = ()
+        self.advised: tuple[str, ...] = ("ip_forward is 1",)
+        self.outcome = Outcome.OK
+        self.survey_fault: Exception | None = None
+        self.bird_fault: Exception | None = None
+        self.check_fault: Exception | None = None
+        self.bird = BirdView(version="2.0.12", booted="noon", marked=True)
+        self.master_follows = True
+        self.orders_seen: list[int] = []
+        directory.joinpath("state").mkdir()
+        self.state_file = directory / "dnsd-state.conf"
+        self.config = Config(
+            server=Server(state_directory=directory / "state"),
+            anycast=Anycast(
+                enabled=True,
+                vips=(VIP,),
+                subnets=("192.0.2.0/24",),
+                check=Check(interval=0.05, fall=3, rise=3),
+                bird=Bird(state_file=self.state_file),
+                drain_linger=1.0,
+            ),
+        )
+        for name in ("Vips", "Keeper", "SelfCheck", "Observer"):
+            patch.setattr(module, name, lambda *_: self)
+        patch.setattr("dnsd.control.log.write", self.log.append)
+
+    def begin(self) -> Plane:
+        """Return the plane of a new control process."""
+        return Plane(self.config, self.vector, self.doorbell, tuple)
+
+    # -- interface ----------------------------------------------------------------------------
+
+    async def survey(self) -> Survey:
+        if self.survey_fault:
+            raise self.survey_fault
+        return Survey(self.exists, self.up, self.carrier, self.addresses, {})
+
+    async def conflicts(self) -> tuple[str, ...]:
+        return self.claims
+
+    async def establish(self) -> None:
+        self.up, self.addresses = True, frozenset({VIP})
+
+    async def advice(self) -> tuple[str, ...]:
+        return self.advised
+
+    # -- BIRD, the node -----------------------------------------------------------------------
+
+    async def turn(self, wanted: Wanted) -> BirdView:
+        if self.bird_fault:
+            raise self.bird_fault
+        return self.bird._replace(wanted=wanted)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            if self.check_fault:
+                raise self.check_fault
+
+    def take(self) -> tuple[CheckResult, ...]:
+        return tuple(CheckResult(VIP, how, "a. SOA", self.outcome, "x", 0) for how in TRANSPORTS)
+
+    def look(self, now: float, checks: tuple[CheckResult, ...]) -> Observation:
+        return Observation(now, checks, (WorkerView(0, True, 0, 0),), 1, 0, 0, "", False)
+
+    # -- the master ---------------------------------------------------------------------------
+
+    async def follow(self) -> None:
+        while True:
+            order = self.vector.control[ControlCells.CARRIER]
+            if order not in self.orders_seen[-1:] and self.master_follows:
+                self.orders_seen.append(order)
+                if not self.exists:  # made again
+                    self.exists, self.up, self.addresses = True, False, frozenset()
+                    order = 0
+                self.carrier = bool(order & 1)
+                self.vector.master[MasterCells.CARRIER] = self.carrier
+            await asyncio.sleep(0.001)
+
+    def silence(self) -> None:
+        """Take the carrier away, as the master does when no worker is left."""
+        self.vector.master[MasterCells.SILENCED] = self.vector.control[ControlCells.CARRIER]
+        self.vector.master[MasterCells.CARRIER] = self.carrier = False
+
+    def told(self, text: str) -> int:
+        return sum(text in line for line in self.log)
+
+
+Story = Callable[[World, Plane], Awaitable[None]]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+def play(world: World, story: Story) -> None:
+    async def run(_loop: Jumping) -> None:
+        plane = world.begin()
+        tasks = [asyncio.ensure_future(plane.run()), asyncio.ensure_future(world.follow())]
+        await story(world, plane)
+        assert not any(task.done() for task in tasks)
+
+    try:
+        jumping.play(run)
+    finally:
+        os.close(world.vector.fd)
+        os.close(world.doorbell)
+
+
+async def until(plane: Plane, state: State, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while plane.view().state != state:
+        assert time.monotonic() < end, (plane.view().state, plane.view().why)
+        await asyncio.sleep(0.01)
+
+
+async def announced(world: World, plane: Plane) -> None:
+    await until(plane, State.ANNOUNCED)
+    await asyncio.sleep(0.05)
+    assert world.carrier
+
+
+def test_addresses_answers_carrier(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        view = plane.view()
+        assert world.addresses == {VIP}
+        assert view.survey is not None
+        assert view.survey.addresses == {VIP}
+        assert (view.obstacle, view.blind, view.carrier) == ("", "", True)
+        assert view.advice == ("ip_forward is 1",)
+
+    play(world, story)
+
+
+def test_silence_of_all_workers_withdraws_and_it_comes_back(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        world.silence()
+        await until(plane, State.WITHDRAWN)
+        await asyncio.sleep(LOOK_S * 3)
+        assert not world.carrier
+        assert plane.view().held > 0
+        await announced(world, plane)
+
+    play(world, story)
+
+
+def test_wrong_answers_drain(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        world.outcome = Outcome.WRONG
+        await until(plane, State.DRAINED)
+        assert world.carrier
+
+    play(world, story)
+
+
+def test_a_drained_node_waits_for_the_mark_but_not_for_ever(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        world.bird = world.bird._replace(marked=False)
+        plane.orders.put(Orders(drain=Order(since=0.0)))
+        await until(plane, State.DRAINED)
+        await asyncio.sleep(SETTLE_S - 0.5)
+        assert not world.carrier
+        await asyncio.sleep(1)
+        assert world.carrier
+
+    play(world, story)
+
+
+def test_a_stop_drains_withdraws_and_says_so(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        world.vector.master[MasterCells.STOPPING] = 1
+        await until(plane, State.STOPPING)
+        assert plane.view().wanted == Wanted(carrier=True, drain=True, enabled=True)
+        await until(plane, State.STOPPED)
+        assert world.vector.control[ControlCells.STOPPED] == 1
+        await asyncio.sleep(0.05)
+        assert not world.carrier
+
+    play(world, story)
+
+
+@pytest.mark.parametrize("drained", [False, True])
+def test_a_new_control_changes_nothing(world: World, drained: bool) -> None:
+    order = 5 << 1 | 1
+    world.vector.control[ControlCells.CARRIER] = order
+    world.vector.master[MasterCells.CARRIER] = 1
+    world.up, world.carrier, world.addresses = True, True, frozenset({VIP})
+    write_state(world.state_file, drained)
+    world.outcome = Outcome.WRONG if drained else Outcome.OK
+
+    async def story(world: World, plane: Plane) -> None:
+        for _ in range(100):
+            assert plane.view().state == (State.DRAINED if drained else State.ANNOUNCED)
+            await asyncio.sleep(0.05)
+        assert world.orders_seen == [order]
+        assert world.told("→") == 0
+
+    play(world, story)
+
+
+def test_a_deleted_interface_is_made_again(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        world.exists = world.carrier = False
+        world.addresses = frozenset()
+        await until(plane, State.INIT)
+        assert "is gone" in plane.view().obstacle
+        await announced(world, plane)
+        assert world.addresses == {VIP}
+
+    play(world, story)
+
+
+def test_one_that_was_made_again_without_anybody_seeing_it_gets_its_carrier(world: World) -> None:
+    """It was deleted a moment before the order; the master's new one has no carrier."""
+
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        world.up, world.carrier, world.addresses = False, False, frozenset()
+        world.vector.master[MasterCells.CARRIER] = 0
+        await asyncio.sleep(LOOK_S * 3)
+        assert world.carrier
+        assert world.told("has no carrier against what was ordered") == 1
+
+    play(world, story)
+
+
+def test_a_carrier_that_nobody_ordered_is_taken_away(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        plane.orders.put(Orders(withdraw=Order(since=0.0)))
+        await until(plane, State.WITHDRAWN)
+        await asyncio.sleep(LOOK_S * 2)
+        world.carrier = True
+        await asyncio.sleep(LOOK_S * 2)
+        assert not world.carrier
+        assert plane.view().state == State.WITHDRAWN
+
+    play(world, story)
+
+
+def test_a_kernel_that_does_not_tell_is_no_reason_to_withdraw(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        for fault in (VipError("no netlink"), ValueError("a bug")):
+            world.survey_fault = fault
+            await asyncio.sleep(LOOK_S * 5)
+            assert plane.view().state == State.ANNOUNCED
+            assert str(fault) in plane.view().blind
+        assert world.told("anycast: no netlink") == 1
+        world.survey_fault = None
+        await asyncio.sleep(LOOK_S * 2)
+        assert plane.view().blind == ""
+
+    play(world, story)
+
+
+def test_but_who_cannot_look_does_not_begin(world: World) -> None:
+    world.survey_fault = VipError("no netlink")
+
+    async def story(world: World, plane: Plane) -> None:
+        await asyncio.sleep(LOOK_S * 5)
+        assert plane.view().state == State.INIT
+        assert world.told("anycast: no netlink") == 1
+        world.survey_fault = None
+        await announced(world, plane)
+
+    play(world, story)
+
+
+def test_a_vip_that_is_somebodys_is_not_taken(world: World) -> None:
+    world.claims = (f"the VIP {VIP} is somebody's",)
+
+    async def story(world: World, plane: Plane) -> None:
+        await asyncio.sleep(LOOK_S * 5)
+        assert plane.view().state == State.INIT
+        assert world.addresses == frozenset()
+        assert world.told("is somebody's") == 1
+        world.claims = ()
+        await announced(world, plane)
+
+    play(world, story)
+
+
+def test_faults_of_its_own_end_nothing_and_are_told_once(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        world.bird_fault = IndexError("a reply")
+        world.check_fault = OSError("a socket")
+        await asyncio.sleep(LOOK_S * 30)
+        assert plane.view().state == State.ANNOUNCED
+        assert "IndexError: a reply" in plane.view().bird.error
+        assert world.told("IndexError: a reply; it is tried again") == 1
+        assert world.told("OSError: a socket; it is tried again") <= 2  # selfcheck, observer
+        world.bird_fault = world.check_fault = None
+        await asyncio.sleep(LOOK_S * 3)
+        assert plane.view().bird.error == ""
+        assert world.told("BIRD does what is wanted of it") == 1
+
+    play(world, story)
+
+
+def test_advice_is_looked_at_again_and_told_once(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await asyncio.sleep(60)
+        assert world.told("ip_forward is 1") == 1
+        world.advised = ()
+        await asyncio.sleep(15)
+        assert plane.view().advice == ()
+
+    play(world, story)
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+def test_orders_are_carried_out_answered_and_outlive_control(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        desk = commands(plane)
+        found = await desk["drain"]({"for": 60, "reason": "new disks"})
+        assert isinstance(found, dict)
+        assert (found["state"], found["problems"]) == ("drained", [])
+        assert found["orders"]["drain"]["reason"] == "new disks"
+        assert world.begin().orders.at(time.time()).drain is not None
+        assert world.begin().orders.at(time.time() + 61).drain is None
+        await desk["undrain"]({})
+        assert plane.view().state == State.ANNOUNCED
+        await desk["withdraw"]({})
+        assert plane.view().state == State.WITHDRAWN
+        found = await desk["announce"]({})
+        assert isinstance(found, dict)
+        assert found["vips"][0]["wanted"] == "announced"
+
+    play(world, story)
+
+
+def test_a_broken_disk_does_not_keep_a_node_from_being_withdrawn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        monkeypatch.setattr(os, "fsync", refuse)
+        found = await commands(plane)["withdraw"]({})
+        assert isinstance(found, dict)
+        assert found["state"] == "withdrawn"
+        assert "Input/output error" in found["problems"][0]
+        await asyncio.sleep(0.05)
+        assert not world.carrier
+        monkeypatch.undo()
+
+    play(world, story)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"for": 0},
+        {"for": -1},
+        {"for": "1h"},
+        {"reason": 1},
+        {"reason": "a\nb"},
+        {"reason": "x" * 501},
+    ],
+)
+def test_what_is_no_order_is_refused(world: World, request_: dict[str, object]) -> None:
+    async def story(_world: World, plane: Plane) -> None:
+        with pytest.raises(AdminError):
+            await commands(plane)["drain"](request_)
+
+    play(world, story)
+
+
+def test_without_a_plane_every_command_says_why() -> None:
+    for command in commands(None).values():
+        with pytest.raises(AdminError, match="anycast is not enabled"):
+            asyncio.run(_call(command))
+
+
+async def _call(command: Callable[[dict[str, object]], Awaitable[object]]) -> object:
+    return await command({})
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b'{"drain":{"since":0,"reason":"\xff"}}', b"\xff"])
+def test_orders_that_cannot_be_read_are_reported(world: World, text: bytes) -> None:
+    (world.config.server.state_directory / "orders.json").write_bytes(text)
+
+    async def story(world: World, plane: Plane) -> None:
+        assert world.told("orders of the operator are lost") == 1
+        found = await commands(plane)["anycast"]({})
+        assert isinstance(found, dict)
+        assert "are lost" in str(found["problems"])
+
+    play(world, story)
