@@ -106,7 +106,7 @@ class World:
     def drain(self, member: str, order: Order, *, directly: bool = False) -> None:
         horizon = self.held.get(member, self.now)
         begun = drain.direct(self.now) if directly else drain.lowered(self.now, horizon)
-        self.state.drain(member, order, begun, self.now)
+        self.state.drain(member, order, begun)
         self.decide()
 
     def judge(self) -> None:
@@ -147,13 +147,15 @@ class World:
 class Story:
     """A text of what happens and what is answered, which is lived through and told again.
 
-    Lines with ``>`` are what happens; all others are found out. Members are letters.
+    Lines with ``>`` are what happens; all others are found out. Members are letters. The story
+    begins at the time of its first line, with a world that is older.
 
         0:00.0   a b       5  a is not known yet
         5:00.0   > a dies
     """
 
     def __init__(self, text: str, members: str = "ab", ttl: int = 300, **changes: object) -> None:
+        self._begins = _seconds(text.split(maxsplit=1)[0])
         self.script = [line.split(maxsplit=2) for line in text.splitlines() if "> " in line]
         self.world = World(pool(**changes), tuple(map(_address, members)), ttl)
         self._told: list[str] = []
@@ -193,10 +195,12 @@ class Story:
         for address, one in self.world.state.drains.items():
             if self._phases.get(address) != one.phase:
                 self._phases[address] = one.phase
-                self._tell(f"the drain of {_letter(address)}: {one.phase}", one.since)
+                self._tell(f"the drain of {_letter(address)}: {one.phase}")
 
     def _tell(self, what: str, when: float | None = None) -> None:
         at = self.world.now if when is None else when
+        if at + 1e-6 < self._begins:
+            return
         self._told.append(f"{int(at + 1e-6) // 60}:{(at + 1e-6) % 60:04.1f}".ljust(9) + what)
 
     def _act(self, what: str) -> None:
@@ -206,7 +210,7 @@ class Story:
                 world.services[_address(member)] = how
             case ["the", "checker", "dies"]:
                 world.checking = False
-                state.freeze("the checker has been silent")
+                state.freeze("nobody checks")
             case ["the", "checker", "lives"]:
                 world.checking = True
                 state.thaw(world.now)

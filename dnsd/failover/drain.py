@@ -121,7 +121,9 @@ class Drain:
     def restored(cls, stored: StoredDrain, ago: float, now: float) -> Drain:
         """Return the drain that was stored ``ago`` seconds ago."""
         drain = cls(now, now + stored.left - ago, stored.gate)
-        if stored.left <= 0 or not drain.switched:
+        if stored.left <= 0:
+            drain.since = drain.switch_at
+        elif not drain.switched:
             drain.since = now - ago - stored.age
         return drain
 

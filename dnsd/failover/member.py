@@ -153,9 +153,14 @@ class Member:
         self.frozen = why
 
     def thaw(self, now: float) -> None:
-        """Count results again."""
-        if self.frozen and self.state == State.HELD:
-            self.since = now  # nobody knows how well it was in the meantime
+        """Count results again.
+
+        Nobody knows how well it was in the meantime: it is to show anew that it is stable.
+        """
+        if self.frozen:
+            self.n_stable = self.n_before = 0
+            if self.state == State.HELD:
+                self.since = now
         self.frozen = ""
 
     def adopt(self, policy: Pool, now: float) -> None:

@@ -85,13 +85,8 @@ class PoolState:
         self.members[member].force(order)
         self.drains.pop(member, None)
 
-    def drain(self, member: str, order: Order, drain: Drain, now: float) -> None:
-        """Obey ``order`` step by step, as ``drain`` does.
-
-        For a member that is not answered there is nothing to be lowered.
-        """
-        if not self._answer(self._standings()).mask & self._bit(member):
-            drain.switch(now)
+    def drain(self, member: str, order: Order, drain: Drain) -> None:
+        """Obey ``order`` step by step, as ``drain`` does."""
         self.members[member].force(order)
         self.drains[member] = drain
 
@@ -155,6 +150,9 @@ class PoolState:
         self._tick(now)
         standings = self._standings()
         answer = self._answer(standings)
+        if self._leave_early(answer, now):
+            standings = self._standings()
+            answer = self._answer(standings)
         if answer.grade == Grade.GOOD and answer.mask:
             self.last_good = self._named(answer.mask)
         seconds, because = self._ttl(standings, answer)
@@ -180,6 +178,20 @@ class PoolState:
             member.tick(now)
             if member.order is None:
                 self.drains.pop(member.address, None)
+
+    def _leave_early(self, answer: Answer, now: float) -> bool:
+        """Switch drains of members that are not answered anyway; return whether there were any.
+
+        Nothing of them is to be lowered, and they are not to come back in between.
+        """
+        early = [
+            drain
+            for one, drain in self.drains.items()
+            if not drain.switched and not answer.mask & self._bit(one)
+        ]
+        for drain in early:
+            drain.switch(now)
+        return bool(early)
 
     def _standings(self) -> list[Standing]:
         return [self._standing(member) for member in self.members.values()]
@@ -214,7 +226,7 @@ class PoolState:
     def _ttl(self, standings: Sequence[Standing], answer: Answer) -> tuple[int, str]:
         """Return the TTL, and the reason for it, as far as members decide."""
         if answer.grade == Grade.DOWN:
-            return ttl.all_down(self._terms), "it may be wrong"
+            return ttl.all_down(self._terms), "too few members are up"
         least, because = self._terms.longest, "no member is about to change it"
         for at, member in enumerate(self.members.values()):
             seconds = ttl.member_ttl(self._terms, member)
@@ -313,7 +325,7 @@ def _state(member: Member, policy: Pool) -> str:
             count = f" ({member.n_fail} of {policy.down} failures)" if member.n_fail else ""
             return f"not known yet{count}"
         case State.UP:
-            return f"up ({member.n_stable} successes)"
+            return f"up ({member.n_stable} success{'' if member.n_stable == 1 else 'es'})"
         case State.SUSPECT:
             return f"suspect ({member.n_fail} of {policy.down} failures)"
         case State.RECOVERING:

@@ -25,7 +25,7 @@ def a_pool() -> PoolState:
             state.result(member, float(now), one == "+")
     state.decide(100.0)
     state.force(C, Order(Forced.UP, until=150.0, reason="it is well"))
-    state.drain(A, Order(Forced.DRAIN), drain.lowered(100.0, 140.0), 100.0)
+    state.drain(A, Order(Forced.DRAIN), drain.lowered(100.0, 140.0))
     return state
 
 
