@@ -53,6 +53,7 @@ def test_who_is_up_is_answered(standings: str, mask: int, grade: Grade) -> None:
         ("+--", 0.34, Grade.DOWN),
         ("+++++++---", 0.7, Grade.GOOD),
         ("++++++----", 0.7, Grade.DOWN),
+        ("+++++++" + 18 * "-", 0.28, Grade.GOOD),  # 0.28 * 25 is a little more than 7
         ("+-", 0.01, Grade.GOOD),
         ("++", 5, Grade.GOOD),
         ("+-", 5, Grade.DOWN),

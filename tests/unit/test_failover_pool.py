@@ -103,6 +103,18 @@ def test_what_was_good_last_outlives_the_members_that_were_not() -> None:
     assert state.decide(101.0)[:2] == (0b011, 5)
 
 
+def test_an_answer_for_want_of_a_better_one_was_not_good() -> None:
+    state = pool_of("+++", "---", all_down="last_good")
+    state.decide(100.0)
+    for _ in range(3):
+        state.result(A, 101.0, ok=False)
+    assert state.decide(101.0).mask == 0b01
+    state.force(A, DOWN)
+    assert state.decide(102.0).mask == 0b10
+    state.force(A, None)
+    assert state.decide(103.0).mask == 0b01
+
+
 def test_without_checks_only_orders_change_anything() -> None:
     state = pool_of("", "", check="none")
     assert state.settled
@@ -196,6 +208,13 @@ def test_orders_that_end_together_are_one_plan() -> None:
     assert state.decide(103.5)[:3] == (0b011, 150, Mode.ANSWER)
 
 
+def test_the_first_of_several_plans_counts() -> None:
+    state = pool_of(STABLE, STABLE, STABLE)
+    state.force(A, Order(Forced.DOWN, until=190.0))
+    state.force(B, Order(Forced.DOWN, until=150.0))
+    assert state.decide(100.0)[:2] == (0b100, 50)
+
+
 def test_what_speaks_against_an_order() -> None:
     state = pool_of(STABLE, STABLE)
     assert state.objection(A, Forced.DRAIN) == ""
@@ -252,6 +271,12 @@ def test_a_drain_ends_with_its_order() -> None:
     assert state.decide(118.0)[:2] == (0b11, 5)  # nothing will have changed at 120
     assert state.decide(120.0)[:2] == (0b11, 300)
     assert not state.drains
+
+
+def test_an_order_that_ends_before_the_switch_leaves_nothing_planned() -> None:
+    state = pool_of(STABLE, STABLE)
+    state.drain(A, Order(Forced.DRAIN, until=140.0), drain.lowered(100.0, horizon=140.0))
+    assert state.decide(139.0)[:2] == (0b11, 5)
 
 
 # -- edits ------------------------------------------------------------------------------------
