@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from dnsd.config.units import format_duration
 from dnsd.control.checks.certificate import not_after
 from dnsd.control.checks.httpread import MOST_BODY, read_body, read_head
-from dnsd.control.checks.result import Fault, Result, Stage, judged, shown, unreachable
+from dnsd.control.checks.result import Blind, Fault, Result, Stage, judged, shown, unreachable
 from dnsd.control.checks.tcp import connected
 from dnsd.control.exchange import Peer
 
@@ -59,13 +59,15 @@ class HttpCheck:
         return await judged(self.timeout, stage, functools.partial(self._ask, peer, stage))
 
     async def _ask(self, peer: Peer, stage: Stage) -> None:
+        if self.tls:
+            self._check_name(self.tls)
         sock = await connected(peer)
         try:
             if self.tls:
                 stage.waits_for = "did not finish the TLS handshake"
                 reader, writer = await asyncio.open_connection(
                     sock=sock,
-                    ssl=_context(self.tls.verify, int(time.time()) // _DAY_S),
+                    ssl=_context(self.tls.verify, _today()),
                     server_hostname=self.tls.name,
                     ssl_handshake_timeout=_longer(self.timeout),
                 )
@@ -75,8 +77,6 @@ class HttpCheck:
             raise Fault(_refused(error)) from error
         except OSError as error:
             raise unreachable(error, peer, "TCP") from error
-        except ValueError as error:  # a name that can't be sent
-            raise Fault(f"cannot be asked for {self.host}: {error}") from error
         try:
             if self.tls:
                 _check_expiry(self.tls, writer)
@@ -87,6 +87,14 @@ class HttpCheck:
             raise unreachable(error, peer, "TCP") from error
         finally:
             writer.transport.abort()
+
+    def _check_name(self, tls: Tls) -> None:
+        """Find out now whether the name can be sent: later, asyncio would leave a socket open."""
+        context = _context(tls.verify, _today())
+        try:
+            context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=tls.name)
+        except ValueError as error:
+            raise Blind(f"it cannot be asked for {tls.name} over TLS: {error}") from error
 
     async def _exchange(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stage: Stage
@@ -118,6 +126,10 @@ def _context(verify: bool, _day: int) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _today() -> int:
+    return int(time.time()) // _DAY_S
 
 
 def _longer(timeout: float) -> float:

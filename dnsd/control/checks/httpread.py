@@ -12,7 +12,7 @@ from typing import NamedTuple
 from dnsd.control.checks.result import Fault
 
 MOST_HEAD = 65536
-"""Octets of a status line and its fields; it is the limit of asyncio's streams, too."""
+"""Octets of a status line and its fields; a line is bounded by asyncio's streams, too."""
 
 MOST_BODY = 65536
 """Octets of a body that are read: what is expected must come that early."""
@@ -20,7 +20,6 @@ MOST_BODY = 65536
 MOST_INTERIM = 8
 """Responses of status 1xx before the real one."""
 
-_LONGEST_CHUNK_LINE = 4096
 _STATUS_LINE = re.compile(rb"HTTP/1\.\d ([1-9]\d\d)(?: [^\r\n]*)?\r?\n")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*\r?\n")
 _LENGTH = re.compile(rb"\d{1,18}")
@@ -42,12 +41,12 @@ async def read_head(reader: asyncio.StreamReader) -> Head:
     """Return the head of the first response that is not an interim one."""
     left = MOST_HEAD
     for _ in range(MOST_INTERIM + 1):
-        line = await _line(reader, left)
+        line = await _head_line(reader, left)
         if not (match := _STATUS_LINE.fullmatch(line)):
             raise Fault(_GARBAGE)
         left -= len(line)
         chunked, length = False, None
-        while (line := await _line(reader, left)) not in {b"\r\n", b"\n"}:
+        while (line := await _head_line(reader, left)) not in {b"\r\n", b"\n"}:
             left -= len(line)
             if not (field := _FIELD.fullmatch(line)):
                 raise Fault(_GARBAGE)
@@ -80,7 +79,7 @@ async def read_body(reader: asyncio.StreamReader, head: Head) -> bytes:
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
     body = b""
     while len(body) < MOST_BODY:
-        match = _CHUNK.fullmatch(await _line(reader, _LONGEST_CHUNK_LINE))
+        match = _CHUNK.fullmatch(await _line(reader))
         if not match:
             raise Fault(_GARBAGE)
         size = int(match[1], 16)
@@ -88,23 +87,28 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
             break
         wanted = min(size, MOST_BODY - len(body))
         body += await _exactly(reader, wanted)
-        if wanted == size and await _line(reader, 2) not in {b"\r\n", b"\n"}:
+        if wanted == size and await _line(reader) not in {b"\r\n", b"\n"}:
             raise Fault(_GARBAGE)
     return body
 
 
-async def _line(reader: asyncio.StreamReader, most: int) -> bytes:
+async def _head_line(reader: asyncio.StreamReader, most: int) -> bytes:
+    line = await _line(reader)
+    if not line or len(line) > most:
+        raise Fault(f"sent a head of more than {MOST_HEAD} octets")
+    return line
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """Return a line with its end; empty if it is longer than the stream's limit."""
     try:
-        line = await reader.readuntil(b"\n")
+        return await reader.readuntil(b"\n")
     except asyncio.LimitOverrunError:
-        line = b""
+        return b""
     except asyncio.IncompleteReadError as error:
         if not error.partial:
             raise Fault("closed the connection in place of an answer") from error
         raise Fault(_SHORT) from error
-    if not line or len(line) > most:
-        raise Fault(f"sent a head of more than {MOST_HEAD} octets")
-    return line
 
 
 async def _exactly(reader: asyncio.StreamReader, size: int) -> bytes:

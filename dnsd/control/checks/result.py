@@ -76,9 +76,7 @@ def unreachable(error: OSError, peer: Peer, how: str) -> Fault:
     """Return the fault that ``error`` shows; Blind if it is this node's own."""
     if error.errno in _OWN_FAULTS:
         if error.errno == errno.EADDRNOTAVAIL and peer.source is not None:
-            raise Blind(
-                f"{peer.source}, from where it is to be checked, is no address of this node"
-            )
+            raise Blind(f"the source of its checks, {peer.source}, is no address of this node")
         raise Blind(f"it cannot be checked: {error.strerror or error}")
     if isinstance(error, ConnectionRefusedError):
         return Fault(f"has nobody who listens on {how} port {peer.port}")

@@ -43,6 +43,9 @@ HEADROOM = 2.0
 BURST = 10
 """Checks that may begin at once."""
 
+_ROUNDING = 1e-6
+"""Of an allowance: what is missing by rounding would never be earned."""
+
 K = TypeVar("K")
 
 
@@ -135,7 +138,7 @@ class Schedule(Generic[K]):
         for entry in list(self._queue):
             if any(self._under_way[name] >= most for name, most in entry.groups):
                 continue
-            if self._allowance < 1:
+            if self._allowance < 1 - _ROUNDING:
                 self._out_of_allowance = True
                 break
             self._allowance -= 1

@@ -1,0 +1,335 @@
+"""The runner: real time, but in small pieces, and checks that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from dnsd.config.policy import Pool
+from dnsd.control.checks import runner as module
+from dnsd.control.checks.command import CommandCheck
+from dnsd.control.checks.dns import DnsCheck
+from dnsd.control.checks.http import HttpCheck, Tls
+from dnsd.control.checks.result import Blind, Result
+from dnsd.control.checks.runner import MOST_COMMANDS, MOST_FOR_ADDRESS, Runner
+from dnsd.control.checks.targets import Target, target_of
+from dnsd.control.checks.tcp import TcpCheck
+
+PATIENCE = 30
+OK = Result(ok=True, detail="", latency=0.001)
+BAD = Result(ok=False, detail="is ill", latency=0.001)
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A check that does what ``does`` says."""
+
+    name: str
+    does: Callable[[], Awaitable[Result]] = field(compare=False)
+    timeout: float = 0.05
+
+    async def run(self, address: str) -> Result:  # noqa: ARG002
+        return await self.does()
+
+
+def target(does: Callable[[], Awaitable[Result]], name: str = "t", **more: float) -> Target:
+    values = {"timeout": 0.05, "interval": 0.05, "fast": 0.01, **more}
+    check = Scripted(name, does, values["timeout"])
+    return Target("192.0.2.1", check, values["interval"], values["fast"])
+
+
+async def well() -> Result:
+    return OK
+
+
+async def ill() -> Result:
+    return BAD
+
+
+class Told:
+    """What a runner has told."""
+
+    def __init__(self) -> None:
+        self.results: list[tuple[Target, Result, float, float]] = []
+        self.unseen: list[tuple[Target, str]] = []
+
+    def see(self, one: Target, result: Result, began: float, ended: float) -> None:
+        self.results.append((one, result, began, ended))
+
+    def miss(self, one: Target, why: str) -> None:
+        self.unseen.append((one, why))
+
+    def of(self, one: Target) -> list[Result]:
+        return [result for known, result, _, _ in self.results if known == one]
+
+
+def running(*targets: Target, until: Callable[[Told, Runner], bool]) -> tuple[Told, Runner]:
+    """Run the checks of ``targets`` until what was told is enough."""
+
+    async def run() -> tuple[Told, Runner]:
+        told = Told()
+        runner = Runner(told.see, told.miss, chance=random.Random(1))
+        runner.assign(targets)
+        task = asyncio.create_task(runner.run())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not until(told, runner) and not task.done():
+                    await asyncio.sleep(0.005)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
+        return told, runner
+
+    return asyncio.run(run())
+
+
+def test_results_are_told_with_their_times() -> None:
+    good, bad = target(well, "good"), target(ill, "bad")
+    told, _ = running(
+        good, bad, until=lambda told, _: min(len(told.of(good)), len(told.of(bad))) >= 3
+    )
+    assert set(told.of(good)) == {OK}
+    assert set(told.of(bad)) == {BAD}
+    assert all(began <= ended for _, _, began, ended in told.results)
+    assert told.unseen == []
+
+
+def test_a_check_that_does_not_end_is_one_failure_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "GRACE_S", 0.05)
+    release: list[bool] = []
+
+    async def stuck() -> Result:
+        while not release:
+            try:
+                await asyncio.sleep(0.02)
+            except asyncio.CancelledError:
+                continue  # as no check should
+        return OK
+
+    bad, good = target(stuck, "stuck"), target(well, "good")
+
+    def enough(told: Told, runner: Runner) -> bool:
+        if len(told.unseen) >= 2 and len(told.of(good)) >= 5:
+            assert runner.stuck == {bad} or release
+            release.append(True)
+        return bool(release) and OK in told.of(bad)
+
+    told, runner = running(bad, good, until=enough)
+    before = told.of(bad)[: told.of(bad).index(OK)]
+    assert [result.detail for result in before] == ["had a check that did not end"]
+    assert set(told.unseen) == {(bad, "its last check has not ended yet")}
+    assert runner.stuck == frozenset()
+
+
+def test_what_cannot_be_checked_is_no_result() -> None:
+    async def blind() -> Result:
+        raise Blind("it has no eyes")
+
+    async def wrong() -> Result:
+        raise KeyError("x")
+
+    one, two, good = target(blind, "blind"), target(wrong, "wrong"), target(well, "good")
+    told, _ = running(
+        one, two, good, until=lambda told, _: len(told.unseen) >= 4 and len(told.of(good)) >= 2
+    )
+    assert {known for known, *_ in told.results} == {good}
+    assert set(told.unseen) == {
+        (one, "it has no eyes"),
+        (two, "its check failed: KeyError: 'x'"),
+    }
+
+
+def test_a_failure_while_this_process_slept_does_not_count() -> None:
+    """The server has given up on us, as it may: we were silent for longer than it must wait."""
+    asked = []
+
+    async def stalled() -> Result:
+        asked.append(True)
+        if len(asked) == 2:
+            time.sleep(0.5)
+            return BAD
+        return OK
+
+    one = target(stalled)
+    told, _ = running(one, until=lambda told, _: len(told.of(one)) >= 3)
+    assert set(told.of(one)) == {OK}
+    assert told.unseen == [(one, "this process was too busy to check it")]
+
+
+def test_a_suspect_is_checked_in_its_fast_interval() -> None:
+    one = target(well, interval=1000.0, fast=0.01)
+
+    async def run() -> list[float]:
+        told = Told()
+        runner = Runner(told.see, told.miss)
+        runner.assign([one])
+        task = asyncio.create_task(runner.run())
+        async with asyncio.timeout(PATIENCE):
+            while not told.results:
+                await asyncio.sleep(0.005)
+            runner.hurry(one)
+            while len(told.results) < 6:
+                await asyncio.sleep(0.005)
+            runner.relax(one)
+            await asyncio.sleep(0.03)
+            number = len(told.results)
+            await asyncio.sleep(0.1)
+        assert len(told.results) == number
+        task.cancel()
+        await asyncio.wait([task])
+        return [began for _, _, began, _ in told.results]
+
+    assert len(asyncio.run(run())) >= 6
+
+
+def test_targets_come_and_go() -> None:
+    stays, goes, new = target(well, "stays"), target(well, "goes"), target(well, "new")
+
+    async def run() -> None:
+        told = Told()
+        runner = Runner(told.see, told.miss)
+        runner.assign([stays, goes, stays])
+        task = asyncio.create_task(runner.run())
+        async with asyncio.timeout(PATIENCE):
+            while not told.of(stays) or not told.of(goes):
+                await asyncio.sleep(0.005)
+            runner.assign([stays, new])
+            runner.hurry(goes)  # too late, and no harm
+            number = len(told.of(goes))
+            while len(told.of(stays)) < 5 or not told.of(new):
+                await asyncio.sleep(0.005)
+            assert len(told.of(goes)) == number
+            runner.assign([])
+            await asyncio.sleep(0.02)
+            number = len(told.results)
+            await asyncio.sleep(0.1)
+        assert len(told.results) == number
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(run())
+
+
+def test_a_result_of_a_target_that_is_gone_is_not_told() -> None:
+    async def run() -> None:
+        told = Told()
+        began, go = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> Result:
+            began.set()
+            await go.wait()
+            return OK
+
+        runner = Runner(told.see, told.miss)
+        runner.assign([target(slow, timeout=PATIENCE)])
+        task = asyncio.create_task(runner.run())
+        async with asyncio.timeout(PATIENCE):
+            await began.wait()
+            runner.assign([])
+            go.set()
+            await asyncio.sleep(0.05)
+        assert told.results == []
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(run())
+
+
+def test_one_address_is_not_asked_too_much_at_once() -> None:
+    now: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    async def count() -> Result:
+        now["all"] += 1
+        most["all"] = max(most["all"], now["all"])
+        await asyncio.sleep(0.02)
+        now["all"] -= 1
+        return OK
+
+    many = [target(count, f"t{at}", timeout=PATIENCE) for at in range(4 * MOST_FOR_ADDRESS)]
+    told, runner = running(
+        *many, until=lambda told, _: len({one for one, *_ in told.results}) == len(many)
+    )
+    assert most["all"] == MOST_FOR_ADDRESS
+    assert runner.behind >= 0
+    assert {result for _, result, _, _ in told.results} == {OK}
+
+
+def test_programs_have_a_limit_of_their_own() -> None:
+    command = Target("192.0.2.1", CommandCheck(("/bin/true",), 1.0), 1.0, 1.0)
+    assert ("command", MOST_COMMANDS) in module._groups(command)
+    assert len(module._groups(target(well))) == 2
+
+
+def test_what_the_caller_raises_ends_it() -> None:
+    def raising(*_: object) -> None:
+        raise RuntimeError("no memory of it")
+
+    async def run() -> None:
+        runner = Runner(raising, raising)
+        runner.assign([target(well)])
+        async with asyncio.timeout(PATIENCE):
+            await runner.run()
+
+    with pytest.raises(ExceptionGroup, match="TaskGroup") as found:
+        asyncio.run(run())
+    assert found.value.subgroup(RuntimeError)
+
+
+# -- what a policy wants ------------------------------------------------------------------------
+
+
+def pool(**keys: object) -> Pool:
+    return Pool(**{"name": "www.example.com.", "type": "A", "check": "tcp", "port": 80, **keys})  # type: ignore[arg-type]
+
+
+def test_pools_share_a_check_that_is_the_same() -> None:
+    first = target_of(pool(), "192.0.2.1")
+    other = target_of(pool(name="ftp.example.com.", down=5), "192.0.2.1")
+    assert first == other
+    assert len({first, other}) == 1
+    for change in ({"port": 81}, {"interval": 5.0}, {"timeout": 1.0}, {"source": "192.0.2.9"}):
+        assert target_of(pool(**change), "192.0.2.1") != first
+    assert target_of(pool(), "192.0.2.2") != first
+
+
+def test_what_a_policy_says_is_checked() -> None:
+    def check(**keys: object) -> object:
+        found = target_of(pool(port=None, **keys), "192.0.2.1")
+        assert found is not None
+        return found.check
+
+    assert target_of(pool(check="none"), "192.0.2.1") is None
+    assert target_of(pool(), "192.0.2.1") == Target("192.0.2.1", TcpCheck(80, 2.0), 10.0, 1.0)
+    assert check(check="http") == HttpCheck(80, "/", "www.example.com", 2.0)
+    assert check(check="https", tls_expiry=60.0) == HttpCheck(
+        443, "/", "www.example.com", 2.0, tls=Tls("www.example.com", True, 60.0)
+    )
+    secure = check(check="https", host="app.example.com:8443", tls_verify=False)
+    assert isinstance(secure, HttpCheck)
+    assert (secure.host, secure.tls) == ("app.example.com:8443", Tls("app.example.com", False))
+    assert check(check="command", command=("/bin/x",)) == CommandCheck(("/bin/x",), 2.0)
+    asked = check(check="dns", query="example.com.")
+    assert isinstance(asked, DnsCheck)
+    assert (str(asked.question), asked.port, asked.question.authority) == (
+        "example.com SOA",
+        53,
+        False,
+    )
+
+
+def test_the_host_of_another_port_names_it() -> None:
+    found = target_of(pool(check="http", port=8080), "192.0.2.1")
+    assert found is not None
+    assert isinstance(found.check, HttpCheck)
+    assert found.check.host == "www.example.com:8080"
