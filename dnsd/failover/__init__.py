@@ -1,7 +1,8 @@
 """Which members of an RRset are answered, with which TTL, and what caches still remember: pure.
 
     member      one member: its state, from results of checks and the operator's orders
-    ttl, pool   members → what is answered, with which TTL, and why
+    ttl, pool   members → what is answered, with which TTL, and why; choice: which of them
+    drain       how a member leaves step by step; stored: what survives a restart
     version     what a cache can hold; ledger: until when it may; horizon: is a target forgotten?
     objective   can a recovery time be met; price: what a TTL costs in queries
 
