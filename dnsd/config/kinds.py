@@ -7,7 +7,7 @@ and their reason, but neither the key nor the file.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from dnsd.config import origins, paths
 from dnsd.config.endpoint import Endpoint
@@ -16,6 +16,8 @@ from dnsd.config.units import format_duration, format_size, parse_duration, pars
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+_T = TypeVar("_T")
 
 _TOML_NAMES = {bool: "true or false", int: "a number", str: "a string"}
 _TOML_NAMES |= {float: "a number with a fraction", list: "a list", dict: "a table"}
@@ -220,17 +222,22 @@ class Endpoints:
 
 def parse_endpoints(items: list[Any]) -> tuple[Endpoint, ...]:
     """Return the endpoints that ``items`` name; ValueError tells every fault, a line each."""
-    found: list[Endpoint] = []
+    return read_items(items, _endpoint)
+
+
+def read_items(items: list[Any], read: Callable[[Any], _T]) -> tuple[_T, ...]:
+    """Return what ``read`` makes of each item; ValueError tells every fault, a line each."""
+    found: list[_T] = []
     faults: list[str] = []
     for item in items:
         try:
-            endpoint = _endpoint(item)
+            one = read(item)
         except ValueError as error:
             faults.append(str(error))
             continue
-        if endpoint in found:
-            faults.append(f"{str(endpoint)!r} is listed twice")
-        found.append(endpoint)
+        if one in found:
+            faults.append(f"{str(one)!r} is listed twice")
+        found.append(one)
     if faults:
         raise ValueError("\n".join(faults))
     return tuple(found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, TypeVar
 
-from dnsd.config.kinds import wanted
+from dnsd.config.kinds import read_items, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,20 +121,7 @@ def read_each(value: object, what: str, read: Callable[[str], _T]) -> tuple[_T, 
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise wanted(what, value)
-    found: list[_T] = []
-    faults: list[str] = []
-    for item in items:
-        try:
-            one = read(item)
-        except ValueError as error:
-            faults.append(str(error))
-            continue
-        if one in found:
-            faults.append(f"{item!r} is listed twice")
-        found.append(one)
-    if faults:
-        raise ValueError("\n".join(faults))
-    return tuple(found)
+    return read_items(items, read)
 
 
 def _vip(text: str) -> str:
