@@ -41,11 +41,25 @@ class Item:
     signatures: RRset | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A pool at the end of an answer: ``ref`` is that of its POOL, ``longest`` what it may need.
+
+    ``owner`` is as in :class:`Item`.
+    """
+
+    owner: bytes
+    rtype: int
+    ref: int
+    longest: int
+
+
 @dataclass(slots=True)
 class Sections:
-    """What a block is to say."""
+    """What a block is to say; ``pool`` follows the ``answer``, and then there is nothing else."""
 
     answer: list[Item] = field(default_factory=list)
+    pool: Chosen | None = None
     authority: list[Item] = field(default_factory=list)
     glue: list[Item] = field(default_factory=list)
     optional: list[Item] = field(default_factory=list)
@@ -65,10 +79,14 @@ def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
     When ``base`` begins with a ``*`` label it stands for any longer name below the rest: the
     whole of it is then no target for pointers. ImageError when the mandatory part is too long.
     """
+    if sections.pool:
+        room += sections.pool.longest
     body = _Body(base, layout.POINTER_LIMIT - room)
     ancount = body.add_all(sections.answer)
     nscount = body.add_all(sections.authority)
     split = len(body.octets)
+    if sections.pool:
+        body.add_template(sections.pool)
     arcount = body.add_all(sections.glue)
     length = len(body.octets)
     if length > MAX_BODY:
@@ -95,7 +113,7 @@ def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
                 sections.proof,
                 sections.proof_expanded,
                 len(pointers),
-                0,
+                sections.pool.ref if sections.pool else 0,
             ),
             b"".join(piece.to_bytes(4, "little") for piece in sections.pieces),
             b"".join(layout.OPTIONAL.pack(*end) for end in optional),
@@ -139,6 +157,13 @@ class _Body:
             ends.append((fits, arcount))
         del self.octets[fits:]
         return ends
+
+    def add_template(self, pool: Chosen) -> None:
+        """Add the beginning of each record of ``pool``."""
+        begin = len(self.octets)
+        self._out.add(pool.owner, pool.rtype, 0, b"")
+        del self.octets[begin + layout.TEMPLATE :]
+        assert self.octets[begin] >= 0xC0, "a pool's owner stands before it already"
 
     def add(self, item: Item) -> int:
         """Add the records of ``item`` and return how many they are."""
