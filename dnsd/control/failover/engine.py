@@ -100,8 +100,7 @@ class Engine:
 
     def release(self, cell: int, count: int) -> None:
         """Read out cells that nobody answers from any more."""
-        for pool in self.table.release(cell, count, time.monotonic()):
-            self._remember(pool)
+        self._follow(self.table.release(cell, count, time.monotonic()), [])
 
     def _follow(self, here: Sequence[LivePool], gone: Sequence[LivePool]) -> None:
         self.checking.follow(here, gone)

@@ -82,6 +82,7 @@ class LivePool:
         self.decision = Decision(0, 0, Mode.ANSWER, ())
         self._trust_until: float | None = None
         self._answered: object = None
+        self._settled = False
         self._told: dict[str, tuple[State, Order | None]] = {}
 
     @property
@@ -110,9 +111,14 @@ class LivePool:
         """Write decisions there, too."""
         self.placements.append(placement)
 
-    def displace(self, placement: Placement) -> None:
-        """Write there no more."""
+    def displace(self, placement: Placement, now: float) -> None:
+        """Write there no more.
+
+        If it was the latest, its image has not been published after all.
+        """
         self.placements = [one for one in self.placements if one is not placement]
+        if self.placements and self.placements[-1].meta is not self.meta:
+            self.edit(self.placements[-1].meta, now)
 
     def inherit(self, until: float) -> None:
         """Trust what an earlier process has left in the cells until something is known.
@@ -168,12 +174,14 @@ class LivePool:
     def _tell_answer(self, now: float) -> bool:
         answered = (self.decision.mode, self.answered)
         before, self._answered = self._answered, answered
-        if answered == before:
-            return False
-        self.since = now
-        if before is not None:
+        if answered != before:
+            self.since = now
+        # At a start it changes with each first check: what comes of them is told.
+        was_settled, self._settled = self._settled, self._settled or self.state.settled
+        begins_ill = self._settled and len(self.decision.why) > 1
+        if answered != before if was_settled else begins_ill:
             self.say(f"answers {self.spelled()} for {self.decision.ttl} s: {self._reasons()}")
-        return True
+        return answered != before
 
     def spelled(self) -> str:
         """Return what is answered, in words."""

@@ -69,7 +69,7 @@ class Table:
                 placement.cells.sweep(now)
                 placement.cells.clear()
                 if pool := self.pools.get(key):
-                    pool.displace(placement)
+                    pool.displace(placement, now)
                     released.append(pool)
         return released
 
