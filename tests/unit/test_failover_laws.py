@@ -7,6 +7,7 @@ import math
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -14,7 +15,6 @@ from hypothesis import given
 
 from dnsd.config.policy import Failback
 from dnsd.control.cells import Range
-from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.live import named
 from dnsd.control.pools import PoolMeta
 from dnsd.failover.member import Forced, Order
@@ -168,7 +168,7 @@ def meta_of(members: list[str], like: PoolMeta) -> PoolMeta:
 
 @given(POLICIES, st.lists(EVENTS, max_size=30))
 def test_workers_read_what_is_decided(
-    policy: dict[str, object], events: list[tuple[object, ...]]
+    policy: dict[str, Any], events: list[tuple[object, ...]]
 ) -> None:
     async def story(_loop: Jumping) -> None:
         life = Life(world, meta(ALL, ttl=60, **policy))
