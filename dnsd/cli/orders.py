@@ -21,7 +21,7 @@ PATIENCE_S = 20.0
 
 @click.group()
 def drain() -> None:
-    """Have clients go elsewhere: from this node, or from a member of pools."""
+    """Have clients leave this node, or a member of pools."""
 
 
 drain.add_command(drain_member)
