@@ -65,6 +65,11 @@ def fresh(count: int) -> Cells:
     )
 
 
+def several(cells: Cells) -> Cells:
+    """The same words, with notes of another worker's."""
+    return Cells(cells.words, memoryview(bytearray(cells.notes.nbytes)).cast("I"))
+
+
 class Decided:
     """Cells of ``pools``, and where each of them is."""
 

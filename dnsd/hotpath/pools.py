@@ -10,6 +10,7 @@ from math import ceil
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.errors import ImageError
 from dnsd.image import layout
 from dnsd.image.pools import SLOTS, Mode, Word, decode
 from dnsd.wire.rdata import RRSIG
@@ -78,15 +79,23 @@ def choose(image: Image, pool: Pool, asked: Asked) -> Word:
     word = decode(cells.words[pool.cell]) if cells else Word(0, 0, Mode.UNSET)
     if word.mode == Mode.UNSET:
         return Word((1 << pool.natural) - 1, pool.ttl, Mode.ANSWER)
-    note = word.slot
     if word.mode == Mode.ONE:
         member = _one(image, pool, word.mask, ident)
-        note, word = SLOTS + member, word._replace(mask=1 << member)
-    if cells and word.mode in (Mode.ANSWER, Mode.ONE, Mode.NODATA):
-        until = ceil(time.monotonic()) + word.ttl
-        cell = pool.cell + note
-        cells.notes[cell] = max(cells.notes[cell], until)
+        word = word._replace(mask=1 << member)
+        _note(cells, pool.cell + SLOTS + member, word.ttl)
+    elif word.mode in (Mode.ANSWER, Mode.NODATA):
+        if word.slot >= SLOTS:
+            raise ImageError(f"there is no slot {word.slot} for notes")
+        word = word._replace(mask=word.mask & (1 << pool.members) - 1)
+        _note(cells, pool.cell + word.slot, word.ttl)
     return word
+
+
+def _note(cells: Cells | None, cell: int, ttl: int) -> None:
+    """Note until when caches may hold the answer."""
+    if cells:
+        until = ceil(time.monotonic()) + ttl
+        cells.notes[cell] = max(cells.notes[cell], until)
 
 
 def _one(image: Image, pool: Pool, mask: int, ident: int) -> int:

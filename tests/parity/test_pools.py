@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import dns.message
 import dns.rdatatype
+import pytest
 from dns.name import Name
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -14,14 +15,16 @@ from hypothesis.strategies import DrawFn
 
 from dnsd import compile as compiler
 from dnsd import hotpath
-from dnsd.hotpath import Settings
-from dnsd.image.pools import SLOTS, Mode, Word
+from dnsd.hotpath import Client, Settings, Transport
+from dnsd.hotpath._python import PythonHotPath
+from dnsd.image.pools import SLOTS, Mode, Word, encode
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.zone.lookup import Question, lookup
+from dnsd.zone.records import Zone
 from tests import pools
 from tests.model import Model, Record
-from tests.parity.sections import NOW, Section, Served, of_answer, of_message, viewed
+from tests.parity.sections import NOW, Section, Served, of_answer, of_message, packet, viewed
 from tests.pools import Decided, Key
 from tests.strategies import Scene, models, scenes, signed
 
@@ -129,6 +132,61 @@ def agree(story: Story) -> None:
         left = decided.left(pools.key(*one), edit.slot)
         assert left <= edit.ttl + 1
     assert not served.counters[counters.INDEX["internal_error"]]
+
+
+fallbacks = st.lists(st.sampled_from((1, 2, 3)), unique=True, max_size=2)
+
+
+@st.composite
+def chosen_pools(draw: DrawFn, zone: Zone, keys: list[Key]) -> list[compiler.Pool]:
+    """Pools with weights, and fallback addresses that they answer with."""
+    found = []
+    for one in keys:
+        size = len(zone.nodes[one.owner][one.rtype].rdatas[0])
+        fallback = tuple(bytes(size - 1) + bytes((n,)) for n in draw(fallbacks))
+        members = len(zone.nodes[one.owner][one.rtype].rdatas) + len(fallback)
+        weights = tuple(draw(st.integers(0, 3)) for _ in range(members))
+        found.append(pools.pool(zone, one, fallback=fallback, weights=weights))
+    return found
+
+
+word_bits = st.builds(
+    lambda mask, ttl, mode, slot: encode(Word(mask, ttl, mode, slot)),
+    st.integers(0, 7) | st.integers(0, 2**32 - 1),
+    st.integers(0, 2**24 - 1),
+    st.sampled_from(Mode),
+    st.integers(0, SLOTS - 1),
+)
+
+
+@given(stories(scenes(models() | signed(models()))), st.data())
+def test_both_twins_choose_the_same(story: Story, data: st.DataObject) -> None:
+    native = pytest.importorskip("dnsd.hotpath._native", reason="built without a C compiler")
+    model = story.scene.model
+    zone = pools.load(model.origin, model.text(), NOW)
+    chosen = data.draw(chosen_pools(zone, [pools.key(*one) for one in story.edits]))
+    decided = Decided(chosen)
+    for first in decided.first.values():
+        decided.cells.words[first] = data.draw(word_bits | st.integers(0, 2**64 - 1))
+    image = compiler.build(zone, pools=chosen)
+    octet = data.draw(st.none() | st.tuples(st.integers(0), st.integers(0, 255)))
+    if octet:  # damaged: no access may go astray
+        image[104 + octet[0] % (len(image) - 104)] = octet[1]
+    counts = counters.fresh(), counters.fresh()
+    cells = decided.cells, pools.several(decided.cells)
+    settings = Settings(udp_payload=data.draw(st.sampled_from((512, 1232))))
+    paths = PythonHotPath(settings, counts[0]), native.NativeHotPath(settings, counts[1])
+    for path, its_cells in zip(paths, cells, strict=True):
+        path.put_zone(zone.apex, Image(image), its_cells)
+    for query in story.scene.queries:
+        octets = data.draw(st.binary(min_size=2, max_size=2)) + packet(query, 1232)[2:]
+        client = Client(data.draw(st.sampled_from(Transport)), "192.0.2.1")
+        plain, fast = (path.answer(octets, NOW, client) for path in paths)
+        assert fast == plain or octet
+    if not octet:
+        assert counts[0].tolist() == counts[1].tolist()
+        for plain_note, fast_note in zip(cells[0].notes, cells[1].notes, strict=True):
+            assert abs(plain_note - fast_note) <= 1
 
 
 @given(stories(scenes(models())))
