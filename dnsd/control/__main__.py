@@ -13,6 +13,7 @@ import msgspec
 from dnsd.control import log, spec
 from dnsd.control.admin import AdminServer
 from dnsd.control.anycast.commands import commands as anycast_commands
+from dnsd.control.failover.commands import commands as failover_commands
 from dnsd.control.node import Node
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
@@ -43,6 +44,7 @@ async def _run(control_spec: ControlSpec) -> None:
         "status": node.command_status,
         "reload": node.command_reload,
         **anycast_commands(node.plane),
+        **failover_commands(node.engine),
     }
     admin = AdminServer(control_spec.config.server.admin_socket, commands)
 

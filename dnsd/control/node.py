@@ -17,6 +17,7 @@ from dnsd.config import origins
 from dnsd.control import log, status
 from dnsd.control.builders import build_all
 from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.report import summary
 from dnsd.control.inforce import InForce
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
@@ -130,7 +131,7 @@ class Node:
         """Return what ``dnsd status`` shows."""
         rows = self._reloader.rows.values()
         found = status.snapshot(self._spec, self._force.config, self._vector, rows)
-        return {**found, "problems": self._problems}
+        return {**found, "pools": summary(self.engine), "problems": self._problems}
 
     def _ask(self, due: Iterable[str]) -> Future[ReloadReport]:
         done: Future[ReloadReport] = asyncio.get_running_loop().create_future()
