@@ -17,6 +17,7 @@ from dnsd.config import origins
 from dnsd.control import log, status
 from dnsd.control.builders import build_all
 from dnsd.control.inforce import InForce
+from dnsd.control.pools import Undecided
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
 from dnsd.control.report import Outcome, ReloadReport, log_lines, narrow
@@ -73,9 +74,10 @@ class Node:
         else:
             self._force.keep()
         config = self._force.config
-        self._publisher = Publisher(config.server.state_directory, vector)
+        self._pools = Undecided()
+        self._publisher = Publisher(config.server.state_directory, vector, self._pools.release)
         self._watch = Watch(config.zones.settle)
-        self._reloader = Reloader(config, self._publisher, self._watch, self._build)
+        self._reloader = Reloader(config, self._publisher, self._watch, self._build, self._pools)
         self._requests: list[Request] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dnsd.config.policy import Policy
+    from dnsd.control.cells import Range
     from dnsd.zone.records import RRset, Zone
 
 TYPES = {"A": rr.A, "AAAA": rr.AAAA}
@@ -55,8 +56,21 @@ class Pools(Protocol):
     def remove(self, origin: str) -> None:
         """The zone ``origin`` is about to be dropped."""
 
-    def release(self, cell: int, count: int) -> None:
+    def release(self, cells: Range) -> None:
         """No worker answers from these cells any more, and somebody else will get them."""
+
+
+class Undecided:
+    """Decides nothing: workers answer all members."""
+
+    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
+        """Leave the cells as they are."""
+
+    def remove(self, origin: str) -> None:
+        """Forget nothing."""
+
+    def release(self, cells: Range) -> None:
+        """Note nothing."""
 
 
 def rrset_of(pool: Pool, zone: Zone) -> RRset | None:
