@@ -7,6 +7,7 @@ long: files are read and zones built in threads and processes beside the event l
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ import msgspec
 from dnsd.config import origins
 from dnsd.control import log, status
 from dnsd.control.builders import build_all
+from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.inforce import InForce
 from dnsd.control.pools import Undecided
 from dnsd.control.publish import Publisher
@@ -24,7 +26,7 @@ from dnsd.control.report import Outcome, ReloadReport, log_lines, narrow
 from dnsd.control.stamps import observe
 from dnsd.control.watch import Watch
 from dnsd.errors import AdminError, ConfigError
-from dnsd.image.state import ControlCells
+from dnsd.image.state import ControlCells, WorkerCells
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -77,7 +79,14 @@ class Node:
         self._pools = Undecided()
         self._publisher = Publisher(config.server.state_directory, vector, self._pools.release)
         self._watch = Watch(config.zones.settle)
-        self._reloader = Reloader(config, self._publisher, self._watch, self._build, self._pools)
+        self._keeper = Keeper(
+            config.server.server_id or socket.gethostname(),
+            config.server.state_directory,
+            self._reached,
+        )
+        self._reloader = Reloader(
+            config, self._publisher, self._watch, self._build, self._pools, self._keeper
+        )
         self._requests: list[Request] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
@@ -94,6 +103,7 @@ class Node:
             await self._first_load()
             group.create_task(self._serve_requests())
             group.create_task(self._watch_files())
+            group.create_task(self._keeper.run())
 
     async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:
         """Build ``jobs``, and let the master see how far it has come."""
@@ -201,7 +211,13 @@ class Node:
         generation = self._publisher.generation
         while (late := self._publisher.behind(generation)) and time.monotonic() < until:
             await asyncio.sleep(ACKNOWLEDGE_POLL_S)
+        self._keeper.settle()
         return late
+
+    def _reached(self) -> int:
+        """Return the generation that every worker has got to, those too that are being started."""
+        workers = (self._vector.worker(index) for index in range(self._vector.workers))
+        return min(worker[WorkerCells.GENERATION] for worker in workers)
 
     # -- without being asked ------------------------------------------------------------------
 

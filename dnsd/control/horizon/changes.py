@@ -15,7 +15,7 @@ from dnsd.failover.version import ANY, Version, everything, nothing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dnsd.control.horizon.contents import Contents, Given, Listing
+    from dnsd.control.horizon.listing import Contents, Given, Listing
 
 _REPLACED = ("CNAME", "DNAME", "NS")
 """Types below or beside which other answers were given before they came."""

@@ -8,6 +8,7 @@ noted when it is given; so are signatures and proofs, which nobody asks about.
 from __future__ import annotations
 
 import os
+from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -81,17 +82,21 @@ def _negative(zone: Zone) -> int:
 
 
 def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[Given]:
-    texts: dict[int, str] = {}
     above = _Texts()
     for owner, types in _visible(zone):
         name = above.text(owner)
         for rtype, rrset in types.items():
             if rtype in _PROOFS or (owner, rtype) in pools:
                 continue
-            text = texts.get(rtype) or texts.setdefault(rtype, dns.rdatatype.to_text(rtype))
+            text = _type_text(rtype)
             rdatas = rrset.rdatas if len(rrset.rdatas) == 1 else sorted(set(rrset.rdatas))
             digest = digest_of(name, text, rdatas)
             yield Given(name, text, digest, targets_of(text, rdatas), rrset.ttl)
+
+
+@cache
+def _type_text(rtype: int) -> str:
+    return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rtype))
 
 
 class _Texts:

@@ -5,11 +5,10 @@ Knows nothing of what is in it.
 
 from __future__ import annotations
 
-import os
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dnsd.control import durable
 from dnsd.errors import StateError
 
 if TYPE_CHECKING:
@@ -44,28 +43,10 @@ class LedgerFile:
             if number <= self._written:
                 return
             try:
-                self._replace(data)
+                durable.replace(self._path, data)
             except OSError as error:
                 raise StateError(
                     f"{self._path}: cannot be written ({error.strerror}); dnsd must write down "
                     "what it is about to answer, or nobody could tell for how long caches hold it"
                 ) from error
             self._written = number
-
-    def _replace(self, data: bytes) -> None:
-        new = self._path.with_name(f".{NAME}.new")
-        try:
-            with new.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
-        except OSError:
-            with suppress(OSError):
-                new.unlink()
-            raise
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)

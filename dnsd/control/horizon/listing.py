@@ -47,6 +47,10 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(everything(apex), digest=self.digest)
 
 
+UNKNOWN = Contents()
+UNREADABLE = Contents(ttl=604_800, negative=604_800)
+"""What is known of a zone whose image cannot be read: no cache should keep anything longer."""
+
 NO_LISTING = msgspec.Raw(b"null")
 
 _decoder = msgspec.json.Decoder(Listing | None)
@@ -54,4 +58,5 @@ _decoder = msgspec.json.Decoder(Listing | None)
 
 def decode(raw: bytes) -> Listing | None:
     """Return the listing in ``raw``, None if the zone has none; ValueError if that is damaged."""
-    return _decoder.decode(raw)
+    found: Listing | None = _decoder.decode(raw)
+    return found
