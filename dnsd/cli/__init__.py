@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": "Show an answer, and why it is that one.",
     "status": "Show what a running node serves and counts.",
     "reload": "Make a running node read its zones again, and wait for it.",
+    "horizon": "Show which answers caches may still hold, and until when.",
     "anycast": "Show whether the VIPs are announced, to whom, and why.",
     "drain": "Have clients go elsewhere while this node still answers.",
     "undrain": "Take a drain back.",

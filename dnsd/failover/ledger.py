@@ -156,6 +156,11 @@ class Ledger:
             if version.owner == owner and version.type == rtype:
                 yield version
 
+    def held(self, now: float) -> tuple[int, float]:
+        """Return how much of it caches may hold, and seconds until they have forgotten all."""
+        left = [bound.until - now for bound in self._bounds.values() if bound.until > now]
+        return len(left), max(left, default=0.0)
+
     def latest(self, question: Question) -> float:
         """Return until when caches may hold what was given out so far and a question concerns."""
         found = (bound for version, bound in self._bounds.items() if question.concerns(version))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dnsd.config.policy import Failback
+from dnsd.control.cells import Range
 from dnsd.control.failover import statefile
 from dnsd.control.failover.checking import RESTART_S
 from dnsd.control.failover.engine import REFRESH_S, WRITE_S, Engine
@@ -160,7 +161,7 @@ def test_members_that_stay_keep_their_state_in_new_cells(world: World) -> None:
         down(world, A)
         assert world.answers(new, 50) == (C,)
         assert world.answers(old) == (A,)  # it has no C
-        engine.release(0, old.cells)
+        engine.release(Range(0, old.cells))
         assert world.word(old).mode == Mode.UNSET
         assert world.answers(new, 50) == (C,)
 
@@ -185,7 +186,7 @@ def test_an_image_that_is_not_published_after_all(world: World) -> None:
         old, new = meta((A, B)), meta((B, C))
         engine.place(ORIGIN, [old], 0)
         engine.place(ORIGIN, [new], 50)
-        engine.release(50, new.cells)
+        engine.release(Range(50, new.cells))
         assert {target.address for target in world.checks[-1].targets} == {A, B}
         await up(world)
         down(world, B)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from dnsd.control.cells import Range
     from dnsd.control.checks.runner import Seen, Unseen
     from dnsd.control.failover.checking import Checks
     from dnsd.control.failover.forgetting import Memory
@@ -98,9 +99,9 @@ class Engine:
         """Decide no more on the pools of a zone."""
         self._follow(*self.table.remove(origin, time.monotonic()))
 
-    def release(self, cell: int, count: int) -> None:
+    def release(self, cells: Range) -> None:
         """Read out cells that nobody answers from any more."""
-        self._follow(self.table.release(cell, count, time.monotonic()), [])
+        self._follow(self.table.release(cells, time.monotonic()), [])
 
     def _follow(self, here: Sequence[LivePool], gone: Sequence[LivePool]) -> None:
         self.checking.follow(here, gone)

@@ -108,8 +108,8 @@ class LivePool:
         self.state.edit(meta.policy, meta.ttl, meta.members, now)
 
     def place(self, placement: Placement) -> None:
-        """Write decisions there, too."""
-        self.placements.append(placement)
+        """Write decisions there, too; it is the latest now."""
+        self.placements = [*(one for one in self.placements if one is not placement), placement]
 
     def displace(self, placement: Placement, now: float) -> None:
         """Write there no more.

@@ -14,6 +14,7 @@ from dnsd.control.failover.words import PoolCells
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from dnsd.control.cells import Range
     from dnsd.control.failover.words import Noted
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.stored import Kept, StoredPool
@@ -50,20 +51,24 @@ class Table:
         return self._edit(origin, self._placements(origin, pools, cell, now), now)
 
     def place(self, origin: str, pools: Sequence[PoolMeta], cell: int, now: float) -> Edit:
-        """Go on with what a zone has now: ``pools``, in cells that no worker uses yet."""
+        """Go on with what a zone has now: ``pools``, in cells that no worker uses yet.
+
+        Or in those that they had before, because what they have now is not published after all.
+        """
         placements = self._placements(origin, pools, cell, now)
         for placement in placements:
-            placement.cells.clear()
+            if placement.first not in self._placed:
+                placement.cells.clear()
         return self._edit(origin, placements, now)
 
     def remove(self, origin: str, now: float) -> Edit:
         """Note that a zone is gone."""
         return self._edit(origin, [], now)
 
-    def release(self, cell: int, count: int, now: float) -> list[LivePool]:
+    def release(self, cells: Range, now: float) -> list[LivePool]:
         """Read out cells for the last time, and wipe them; return the pools that were there."""
         released = []
-        for first in range(cell, cell + count):
+        for first in range(cells.first, cells.first + cells.size):
             if found := self._placed.pop(first, None):
                 key, placement = found
                 placement.cells.sweep(now)
@@ -118,6 +123,8 @@ class Table:
         return [self._placement(_key(origin, meta), meta, cell + meta.cell, now) for meta in pools]
 
     def _placement(self, key: Key, meta: PoolMeta, first: int, now: float) -> Placement:
+        if first in self._placed:
+            return self._placed[first][1]
         place = slice(first, first + meta.cells)
         cells = PoolCells(
             self._words[place],

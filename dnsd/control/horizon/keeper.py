@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.control import log
@@ -273,6 +274,11 @@ class Keeper:
         """Write it down before anything else happens."""
         if self.ready and self._is_new():
             self._file.write(*self._dumped())
+
+    def stop(self) -> None:
+        """Write down what is new: the process is about to end."""
+        with suppress(StateError):
+            self.save_now()
 
     def _is_new(self) -> bool:
         return self._dirty or self.pools.changed or self.ledger.revision != self._on_disk

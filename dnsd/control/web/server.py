@@ -74,7 +74,7 @@ class WebServer:
                     log.say(f"http: cannot listen on {endpoint}: {error.strerror}; trying on")
                 await asyncio.sleep(RETRY_S)
                 continue
-            self.addresses.append(server.server_address[:2])
+            self.addresses.append(server.where)
             thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
             thread.start()
             try:
@@ -102,7 +102,9 @@ class _Listener(HTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = "dnsd", self.server_address[1]
+        host, port = self.server_address[:2]
+        self.where = str(host), port
+        self.server_name, self.server_port = "dnsd", port
 
     def process_request(self, request: object, client_address: object) -> None:
         """Serve a connection in a thread of its own, if there is room."""
@@ -119,7 +121,7 @@ class _Listener(HTTPServer):
         end.daemon = True
         end.start()
         try:
-            self.finish_request(request, client_address)  # type: ignore[arg-type]
+            self.finish_request(request, client_address)
         except OSError:
             pass  # the client is gone, or too slow
         except Exception:
@@ -178,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self) -> None:
         self._send(_sentence(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is served here"))
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815
 
     def _send(self, page: Page) -> None:
         self.send_response(page.status)
@@ -191,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(page.body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing: who asks is no event."""
 
 
