@@ -22,6 +22,8 @@ from dnsd.config.policykinds import (
     Owner,
     Quorum,
     Regex,
+    Scope,
+    ScopeKind,
     StatusCodes,
     Tiers,
     Token,
@@ -30,7 +32,7 @@ from dnsd.config.policykinds import (
     Weights,
 )
 
-__all__ = ["MOST_MEMBERS", "Failback", "Policy", "Pool", "Rules"]
+__all__ = ["MOST_MEMBERS", "Failback", "Policy", "Pool", "Rules", "Scope"]
 
 MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
@@ -83,6 +85,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     ttl_min: Annotated[int, Ttl()] = 5
     failback: Annotated[Failback, FailbackKind()] = Failback()
+    scope: Annotated[Scope, ScopeKind()] = Scope()
     all_down: Annotated[
         Literal["all", "last_good", "fallback", "nodata", "servfail", "refuse"], Choice(ALL_DOWN)
     ] = "all"

@@ -75,7 +75,7 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     beside = str(path_for(Path(job.file)))
     stamps = {beside: stamp(beside)}
     loaded = load.load_zone(job.origin, Path(job.file), bounds)
-    policy, found = check_file(job.origin, Path(job.file), loaded.zone)
+    policy, found = check_file(job.origin, Path(job.file), loaded.zone, job.failover)
     sources = doubtful(_stamps(loaded.sources) | stamps, began_ns, time.time_ns())
     result = BuildResult(
         origin=job.origin,
@@ -98,6 +98,7 @@ def _build(job: Job, began_ns: int) -> BuildResult:
         records=loaded.records,
         findings=result.findings,
         pools=described,
+        failover=job.failover,
         boot=images.boot(),
         contents=contents,
         listing=listing,

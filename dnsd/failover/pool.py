@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.failover import ttl
+from dnsd.failover import quorum, ttl
 from dnsd.failover.choice import Choice, Grade, Mode, Standing
 from dnsd.failover.drain import T_DRAIN, Drain
-from dnsd.failover.member import SERVED, Forced, Member, State
+from dnsd.failover.member import OUT, SERVED, Agreed, Forced, Member, State
 from dnsd.failover.stored import StoredPool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dnsd.config.policy import Pool
     from dnsd.failover.choice import Answer
     from dnsd.failover.member import Order
+    from dnsd.failover.quorum import Agreement, Vote
     from dnsd.failover.stored import Kept
 
 TICK_S = 0.001
@@ -41,18 +42,23 @@ class PoolState:
     ``ttl_max`` is the TTL of the records in the zone file; there is one member at least.
     Results and orders go in at any time; whoever gives one asks :meth:`decide` afterwards, and
     again at :meth:`next_wakeup`.
+
+    Where several nodes decide, ``agreements`` say by address how far they agree on each member.
     """
 
     def __init__(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
         self.members: dict[str, Member] = {}
         self.drains: dict[str, Drain] = {}
         self.last_good: tuple[str, ...] = ()
+        self.agreements: dict[str, Agreement] = {}
+        self._heard: dict[str, Mapping[str, Vote]] = {}
         self._countdown: tuple[float, int] | None = None
+        self.policy = policy
         self.edit(policy, ttl_max, members, now)
 
     def edit(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
         """Go on with what the zone and its policy say now; members that stay keep their state."""
-        self.policy = policy
+        was_local, self.policy = not self.is_shared, policy
         self._terms = ttl.terms(policy, ttl_max)
         self._choice = Choice(policy, members)
         known = self.members
@@ -60,10 +66,18 @@ class PoolState:
         for member in self.members.values():
             member.adopt(policy, now)
         self.drains = {one: drain for one, drain in self.drains.items() if one in self.members}
+        self._share(was_local, now)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several nodes decide how a member is."""
+        return self.policy.scope.kind == "quorum" and self.policy.check != "none"
 
     @property
     def settled(self) -> bool:
         """Whether something is known of every member, be it that a check has failed."""
+        if self.is_shared:
+            return all(one.agreed for one in self.members.values())
         return all(one.state != State.INIT or one.last for one in self.members.values())
 
     @property
@@ -79,6 +93,20 @@ class PoolState:
         """Count the result of a check; of a member that is not there any more, forget it."""
         if member in self.members:
             self.members[member].result(now, ok, detail, latency)
+
+    def hear(self, node: str, votes: Mapping[str, Vote]) -> bool:
+        """Take in what another node says of the members, by address: all that it says now.
+
+        Return whether there is something to decide.
+        """
+        if not self.is_shared:
+            return False
+        votes = {one: vote for one, vote in votes.items() if one in self.members}
+        before, self._heard[node] = self._heard.get(node, {}), votes
+        changed = {one: vote.state for one, vote in before.items()} != {
+            one: vote.state for one, vote in votes.items()
+        }
+        return changed or not all(found.firm for found in self.agreements.values())
 
     def force(self, member: str, order: Order | None) -> None:
         """Obey ``order``; None: the results decide again."""
@@ -159,10 +187,18 @@ class PoolState:
         seconds, because = self._before_plans(standings, answer, now, (seconds, because))
         return Decision(answer.mask, seconds, answer.mode, self._why(answer, because))
 
+    @property
+    def contradicted(self) -> tuple[str, ...]:
+        """The members that enough other nodes see, if this one sees none: it is cut off."""
+        if not self.is_shared:
+            return ()
+        return quorum.sees_nobody(self.members.values(), self.agreements)
+
     def next_wakeup(self, now: float) -> float | None:
         """Return when to decide again although nothing was seen; None: no need to."""
         times = [drain.switch_at for drain in self.drains.values() if not drain.switched]
         times += [at for member in self.members.values() if (at := member.due) is not None]
+        times += [at for one in self.agreements.values() if (at := one.until) is not None]
         if self._countdown is not None:
             times.append(self._next_second(now, *self._countdown))
         return max(now, min(times)) if times else None
@@ -178,6 +214,46 @@ class PoolState:
             member.tick(now)
             if member.order is None:
                 self.drains.pop(member.address, None)
+        self._agree(now)
+
+    # -- several nodes ------------------------------------------------------------------------
+
+    def _share(self, was_local: bool, now: float) -> None:
+        """Begin, or go on, or cease to decide together with other nodes.
+
+        Whoever decided alone before has agreed with itself: nothing changes without the others.
+        """
+        if not self.is_shared:
+            self.agreements, self._heard = {}, {}
+            for member in self.members.values():
+                member.agreed = None
+            return
+        if was_local:
+            for member in self.members.values():
+                if member.state != State.INIT:
+                    member.agreed = Agreed.DOWN if member.state in OUT else Agreed.UP
+        self._agree(now)
+
+    def _agree(self, now: float) -> None:
+        if not self.is_shared:
+            return
+        scope, interval = self.policy.scope, self.policy.interval
+        found = {}
+        for one, member in self.members.items():
+            votes = [votes[one] for votes in self._heard.values() if one in votes]
+            if own := quorum.own_vote(member):
+                votes.append(own)
+            found[one] = quorum.agreement(scope, votes, member.agreed, interval, now)
+            member.agreed = found[one].agreed
+        self.agreements = found
+
+    def _natural(self, member: Member) -> Standing:
+        """Return what the results say, or what is agreed on."""
+        if not self.is_shared:
+            return _seen(member)
+        if member.agreed is None:
+            return Standing.OPEN
+        return Standing.IN if member.agreed == Agreed.UP else Standing.OUT
 
     def _leave_early(self, answer: Answer, now: float) -> bool:
         """Switch drains of members that are not answered anyway; return whether there were any.
@@ -203,8 +279,9 @@ class PoolState:
             case Forced.DOWN:
                 return Standing.REMOVED
             case Forced.DRAIN:
-                return _natural(member) if self._switch_of(member) is not None else Standing.REMOVED
-        return _natural(member)
+                lowering = self._switch_of(member) is not None
+                return self._natural(member) if lowering else Standing.REMOVED
+        return self._natural(member)
 
     def _switch_of(self, member: Member) -> float | None:
         """Return when ``member`` will leave the answer, if a drain has it still there."""
@@ -229,12 +306,18 @@ class PoolState:
             return ttl.all_down(self._terms), "too few members are up"
         least, because = self._terms.longest, "no member is about to change it"
         for at, member in enumerate(self.members.values()):
-            seconds = ttl.member_ttl(self._terms, member)
+            seconds = self._member_ttl(member)
             if seconds < least and self._matters(at, member, standings, answer):
-                least, because = seconds, f"{member.address} is {told(member, self.policy)}"
+                least, because = seconds, f"{member.address} is {self.told(member)}"
             if least > T_DRAIN and self._switch_of(member) is not None:
                 least, because = T_DRAIN, f"{member.address} is about to leave"
         return least, because
+
+    def _member_ttl(self, member: Member) -> int:
+        found = self.agreements.get(member.address)
+        if found is None:
+            return ttl.member_ttl(self._terms, member)
+        return ttl.agreed_ttl(self._terms, member, found)
 
     def _matters(
         self, at: int, member: Member, standings: Sequence[Standing], answer: Answer
@@ -253,7 +336,7 @@ class PoolState:
         """Return what its next results, as many as it takes, could make of ``member``."""
         if (member.order and self._switch_of(member) is None) or self.policy.check == "none":
             return ()
-        match _natural(member):
+        match self._natural(member):
             case Standing.IN:
                 return (Standing.OUT,)
             case Standing.OPEN:
@@ -278,7 +361,7 @@ class PoolState:
         for at, member in enumerate(self.members.values()):
             until = member.order.until if member.order else None
             if until is not None:
-                plans.append((until, at, _natural(member)))
+                plans.append((until, at, self._natural(member)))
             if (switch := self._switch_of(member)) is not None and (
                 until is None or switch < until
             ):
@@ -303,9 +386,17 @@ class PoolState:
     def _why(self, answer: Answer, because: str) -> tuple[str, ...]:
         reasons = [answer.why] if answer.why else []
         for member in self.members.values():
-            if member.order or member.frozen or member.state != State.UP:
-                reasons.append(f"{member.address} is {told(member, self.policy)}")
+            found = self.agreements.get(member.address)
+            odd = found is not None and not (found.firm and found.agreed == Agreed.UP)
+            if member.order or member.frozen or member.state != State.UP or odd:
+                reasons.append(f"{member.address} is {self.told(member)}")
         return (*reasons, f"TTL: {because}")
+
+    def told(self, member: Member) -> str:
+        """Return what is to be said of ``member``, as the rest of a sentence."""
+        found = self.agreements.get(member.address)
+        here = told(member, self.policy)
+        return f"{here}; {found.sentence()}" if found else here
 
 
 def told(member: Member, policy: Pool) -> str:
@@ -336,7 +427,7 @@ def seen_as(member: Member, policy: Pool) -> str:
     return str(member.state)
 
 
-def _natural(member: Member) -> Standing:
+def _seen(member: Member) -> Standing:
     """Return what the results say."""
     if member.state == State.INIT:
         return Standing.OPEN
