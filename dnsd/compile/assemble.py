@@ -139,9 +139,7 @@ class Assembler:
 
     # -- pools ----------------------------------------------------------------------------
 
-    def _add_pools(
-        self, pools: Sequence[Pool], chosen: dict[tuple[bytes, int], Chosen]
-    ) -> int:
+    def _add_pools(self, pools: Sequence[Pool], chosen: dict[tuple[bytes, int], Chosen]) -> int:
         """Add ``pools``, note them in ``chosen``, and return how many cells they have."""
         sizes = [len(pool.weights) for pool in pools]
         first, end = pooled.first_cells(sizes)

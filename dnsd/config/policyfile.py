@@ -1,5 +1,6 @@
 """The policy of a zone: a TOML file beside the zone file, read like the configuration.
 
+    [signing]     the keys that answers of a signed zone are signed with
     [defaults]    what holds for every pool that says nothing else
     [[pool]]      an RRset that follows the health of what its records point to
 
@@ -12,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config import locate, origins, policyrules
-from dnsd.config.policy import Policy, Pool, Rules
+from dnsd.config.policy import Policy, Pool, Rules, Signing
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Reader, Schema, parse, text_of
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".toml"
 
-SCHEMA = Schema({("defaults",): Rules}, {("pool",): Pool})
+SCHEMA = Schema({("signing",): Signing, ("defaults",): Rules}, {("pool",): Pool})
 
 
 def path_for(zone_file: Path) -> Path:
@@ -76,6 +77,7 @@ class _PolicyReader(Reader):
         defaults = self.fields(Rules, ("defaults",), data.get("defaults", {})) or {}
         # With a fault there nobody knows what the pools would have said together with it.
         is_sound = not self.problems
+        signing = self.fields(Signing, ("signing",), data.get("signing", {})) or {}
         self.top(data)
         taken: dict[tuple[str, str], Pool] = {}
         for place, value in self.each(("pool",), data.get("pool", [])):
@@ -90,7 +92,12 @@ class _PolicyReader(Reader):
             if first is not pool:
                 message = f"{pool.name} {pool.type} has a policy already, in line {first.line}"
                 self.report((*place, "name"), message)
-        return Policy(origin=origin, pools=tuple(taken.values()), file=str(self.path))
+        return Policy(
+            origin=origin,
+            pools=tuple(taken.values()),
+            signing=Signing(**signing, line=self._line(("signing", "keys"))),
+            file=str(self.path),
+        )
 
     def _own(
         self, place: locate.KeyPath, value: object, defaults: dict[str, Any], origin: str

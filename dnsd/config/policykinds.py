@@ -195,6 +195,22 @@ class Command:
 
 
 @dataclass(frozen=True)
+class KeyFiles:
+    """A list of keys, each a pair of files ``K*.key`` and ``K*.private``, named with or without."""
+
+    def read(self, value: object, base: Path) -> tuple[str, ...]:
+        """Return the paths without what the two files end in."""
+        what = "a list of the keys' files in strings"
+        return read_each(value, what, lambda text: self._path(text, base))
+
+    def _path(self, text: str, base: Path) -> str:
+        stem = text.removesuffix(".private").removesuffix(".key")
+        if not stem or "\x00" in stem:
+            raise ValueError(f"{text!r} is no file: a key is named Kexample.com.+013+12345")
+        return str(base / stem)
+
+
+@dataclass(frozen=True)
 class Addresses:
     """A list of IP addresses."""
 

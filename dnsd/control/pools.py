@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dnsd.config.policy import Policy
+    from dnsd.control.signing import Signer
     from dnsd.zone.records import RRset, Zone
 
 TYPES = {"A": rr.A, "AAAA": rr.AAAA}
@@ -81,8 +82,8 @@ def describe(policy: Policy, zone: Zone) -> tuple[PoolMeta, ...]:
     )
 
 
-def compiled(pools: Sequence[PoolMeta]) -> Iterator[compiler.Pool]:
-    """Yield ``pools`` for the compiler."""
+def compiled(pools: Sequence[PoolMeta], signer: Signer) -> Iterator[compiler.Pool]:
+    """Yield ``pools`` for the compiler, with what ``signer`` signs for them."""
     for pool in pools:
         policy = pool.policy
         yield compiler.Pool(
@@ -91,4 +92,6 @@ def compiled(pools: Sequence[PoolMeta]) -> Iterator[compiler.Pool]:
             weights=Choice(policy, pool.members).weights,
             ttl=min(policy.ttl_min, pool.ttl),
             fallback=tuple(ip_address(one).packed for one in policy.fallback),
+            signatures=signer.signatures(policy),
+            denial=signer.denial(policy),
         )

@@ -73,9 +73,7 @@ def apply(state: State, entries: Iterable[Entry]) -> None:
 def difference(old: State, new: State) -> list[Entry]:
     """Return the entries that turn the state ``old`` into ``new``."""
     puts = [
-        Put(apex, placed)
-        for apex, placed in new.items()
-        if apex not in old or old[apex] != placed
+        Put(apex, placed) for apex, placed in new.items() if apex not in old or old[apex] != placed
     ]
     return [*puts, *(Drop(apex) for apex in old if apex not in new)]
 
