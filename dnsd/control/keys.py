@@ -123,7 +123,7 @@ def _load(path: str, zone: Zone) -> Key:
 
 def _public(file: str, apex: Name) -> DNSKEY:
     try:
-        rrsets = dns.zonefile.read_rrsets(_text(file), ttl=0)
+        rrsets = dns.zonefile.read_rrsets(_text(file), rdclass=None, default_ttl=0)
     except dns.exception.DNSException as error:
         raise _Unfit(f"{file} is no public key: {error}") from None
     found = [(rrset.name, one) for rrset in rrsets for one in rrset if isinstance(one, DNSKEY)]

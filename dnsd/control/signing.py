@@ -26,6 +26,7 @@ from dns.rdtypes.util import Bitmap
 from dnsd.compile.denial import chain_of
 from dnsd.compile.pools import members_of
 from dnsd.control.keys import load_keys, zone_keys
+from dnsd.control.pools import TYPES
 from dnsd.errors import ImageError
 from dnsd.wire import rdata as rr
 from dnsd.wire.name import from_text, lower
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from dnsd.control.keys import Key
     from dnsd.zone.records import Zone
 
-TYPES = {"A": rr.A, "AAAA": rr.AAAA}
+    Plan = list[tuple[Key, RRSIG]]
 
 
 def signer_of(policy: Policy, zone: Zone) -> Signer:
@@ -106,12 +107,13 @@ class Signer:
         every = (1 << len(rrset.rdatas)) - 1
         if not self.has_keys:
             return {every: own}
+        plan = _plan(self._keys, own)
         found = {}
         for mask in masks(pool, len(rrset.rdatas)):
             chosen = tuple(one for bit, one in enumerate(rdatas) if mask >> bit & 1)
             answer = RRset(rrset.owner, rtype, rrset.ttl, chosen)
             ready = self._valid(answer, own) if mask == every else ()
-            found[mask] = _rrsigs(answer, ready or self._sign(answer, own))
+            found[mask] = _rrsigs(answer, ready or self._sign(answer, plan))
         return found
 
     def denial(self, pool: Pool) -> tuple[RRset, RRset] | None:
@@ -127,27 +129,25 @@ class Signer:
             return None
         rdata = _without(TYPES[pool.type], record)
         denied = RRset(record.owner, record.rtype, record.ttl, (rdata,))
-        return denied, _rrsigs(denied, self._sign(denied, own))
+        return denied, _rrsigs(denied, self._sign(denied, _plan(self._keys, own)))
 
     @cached_property
     def _chain(self) -> Denial:
         return chain_of(self._zone, Structure(self._zone))
 
-    def _sign(self, answer: RRset, own: RRset) -> tuple[bytes, ...]:
-        """Return an RRSIG of each algorithm; ``own`` are those of what ``answer`` is instead of."""
-        covered = [_rrsig(rdata) for rdata in own.rdatas]
-        owner, rdataset = _as_dnspython(answer)
+    def _sign(self, answer: RRset, plan: Plan) -> tuple[bytes, ...]:
+        """Return an RRSIG of ``answer`` for each step of ``plan``."""
+        signed = _as_dnspython(answer)
         return tuple(
             dns.dnssec.sign(
-                (owner, rdataset),
+                signed,
                 key.private,
                 self._apex,
                 key.dnskey,
                 inception=model.inception,
                 expiration=model.expiration,
             ).to_digestable()
-            for key in _chosen(self._keys, covered)
-            for model in [_model(key, covered)]
+            for key, model in plan
         )
 
     def _valid(self, answer: RRset, own: RRset) -> tuple[bytes, ...]:
@@ -168,6 +168,12 @@ class Signer:
                 found[rdata] = rrsig.algorithm
         wanted = {key.dnskey.algorithm for key in self._keys}
         return tuple(found) if wanted <= set(found.values()) else ()
+
+
+def _plan(keys: tuple[Key, ...], own: RRset) -> Plan:
+    """Return who signs instead of the RRSIGs ``own``, and which of these gives the times."""
+    covered = [_rrsig(rdata) for rdata in own.rdatas]
+    return [(key, _model(key, covered)) for key in _chosen(keys, covered)]
 
 
 def _chosen(keys: tuple[Key, ...], covered: list[RRSIG]) -> Iterator[Key]:
