@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from dns.dnssectypes import Algorithm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from dns.dnssec import PrivateKey
@@ -100,14 +101,14 @@ def make_key(
     algorithm: Algorithm = P256, flags: int = ZSK, origin: str = "example.com."
 ) -> ZoneKey:
     """Return a new key."""
-    makers = {
+    makers: dict[Algorithm, Callable[[], PrivateKey]] = {
         Algorithm.ECDSAP256SHA256: lambda: ec.generate_private_key(ec.SECP256R1()),
         Algorithm.ECDSAP384SHA384: lambda: ec.generate_private_key(ec.SECP384R1()),
         Algorithm.ED25519: ed25519.Ed25519PrivateKey.generate,
         Algorithm.ED448: ed448.Ed448PrivateKey.generate,
     }
     make = makers.get(algorithm, lambda: rsa.generate_private_key(65537, 1024))
-    private: PrivateKey = make()
+    private = make()
     dnskey = dns.dnssec.make_dnskey(private.public_key(), algorithm, flags)
     return ZoneKey(origin, dnskey, private)
 
@@ -122,4 +123,4 @@ def signed_text(text: str, *keys: ZoneKey, origin: str = "example.com.") -> str:
         inception=INCEPTION,
         expiration=EXPIRATION,
     )
-    return zone.to_text()
+    return zone.to_text(relativize=False)

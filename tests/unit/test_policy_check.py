@@ -42,7 +42,6 @@ ns.sub   A     192.0.2.31
 old      DNAME new
 x.old    A     192.0.2.40
 """
-SIGNED = "@ DNSKEY 257 3 13 " + "A" * 86 + "==\n"
 
 
 def load(text: str = ZONE, origin: str = ORIGIN) -> Zone:
@@ -258,14 +257,6 @@ def test_an_objective_needs_a_check() -> None:
     (finding,) = findings(pool("www", 'check = "none"', 'rto = "6m"'))
     assert (finding.line, finding.severity, finding.code) == (5, Severity.ERROR, "pool-rto")
     assert finding.message.endswith("nobody sees a failure: give the pool a check")
-
-
-@pytest.mark.parametrize("extra", [SIGNED, "www RRSIG A 13 3 300 20400101000000 20200101000000 1 "
-                                   "example.com. AAAA\n"])  # fmt: skip
-def test_a_signed_zone_cannot_have_pools_yet(extra: str) -> None:
-    (finding,) = findings(pool("www"), ZONE + extra)
-    assert (finding.severity, finding.code, finding.line) == (Severity.ERROR, "pool-signed", 1)
-    assert "which dnsd cannot make yet" in finding.message
 
 
 @pytest.mark.parametrize(("fallbacks", "fits"), [(22, True), (23, False)])
