@@ -25,6 +25,7 @@ MAX_BODY = 65535 - HEADER_AND_QUESTION - names.MAX_NAME - 512
 """Octets of the longest body: a TCP message less header, question and a generous OPT record."""
 
 _MAX_OPTIONAL = 255
+_TTL_AND_LENGTH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +161,8 @@ class _Body:
 
     def add_template(self, pool: Chosen) -> None:
         """Add the beginning of each record of ``pool``."""
-        begin = len(self.octets)
         self._out.add(pool.owner, pool.rtype, 0, b"")
-        del self.octets[begin + layout.TEMPLATE :]
-        assert self.octets[begin] >= 0xC0, "a pool's owner stands before it already"
+        del self.octets[-_TTL_AND_LENGTH:]
 
     def add(self, item: Item) -> int:
         """Add the records of ``item`` and return how many they are."""

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from dnsd.config import locate, origins, policyrules
 from dnsd.config.policy import Policy, Pool, Rules, Signing
+from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Reader, Schema, parse, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 SUFFIX = ".toml"
@@ -57,6 +58,11 @@ def read_policy(text: str, path: Path, origin: str) -> tuple[Policy | None, tupl
     reader = _PolicyReader(SCHEMA, path, text)
     policy = reader.policy(data, origin)
     return (None if reader.problems else policy), reader.sorted()
+
+
+def key_files(keys: Iterable[str]) -> list[str]:
+    """Return the files that ``keys`` (see :class:`dnsd.config.policy.Signing`) are read from."""
+    return [key + end for key in keys for end in (PUBLIC, PRIVATE)]
 
 
 def strays(directory: Path, zone_files: Collection[Path]) -> list[Path]:

@@ -24,6 +24,9 @@ LONGEST_TTL = 2_147_483_647
 
 HEAVIEST = 1000
 
+PUBLIC, PRIVATE = ".key", ".private"
+"""What the files of a key end in."""
+
 _HOLD = Duration("1s", "7d", "nobody waits longer without looking")
 _STATUS = Count(100, 599, "HTTP has no other status codes")
 _WEIGHT = Count(0, HEAVIEST, "weights count only beside each other")
@@ -204,7 +207,7 @@ class KeyFiles:
         return read_each(value, what, lambda text: self._path(text, base))
 
     def _path(self, text: str, base: Path) -> str:
-        stem = text.removesuffix(".private").removesuffix(".key")
+        stem = text.removesuffix(PRIVATE).removesuffix(PUBLIC)
         if not stem or "\x00" in stem:
             raise ValueError(f"{text!r} is no file: a key is named Kexample.com.+013+12345")
         return str(base / stem)

@@ -22,11 +22,12 @@ from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.dnskeybase import Flag
 
+from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.wire import rdata as rr
 from dnsd.zone.findings import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from dns.dnssec import PrivateKey
     from dns.name import Name
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 Fields = dict[str, str]
 """What a private file says, by the words before the colons."""
 
-ENDS = (".key", ".private")
 _PROTOCOL = 3
 _OTHERS = 0o007
 """What those may do with a file who are neither its owner nor of its group."""
@@ -61,11 +61,6 @@ class _Unfit(Exception):
     """A key cannot be used; ``str()`` is the sentence that says why."""
 
 
-def files(paths: Iterable[str]) -> list[str]:
-    """Return the files that the keys ``paths`` are read from."""
-    return [path + end for path in paths for end in ENDS]
-
-
 def load_keys(paths: tuple[str, ...], zone: Zone) -> tuple[tuple[Key, ...], list[KeyFault]]:
     """Return the keys ``paths`` that can sign for ``zone``, and every fault of the others."""
     if not paths:
@@ -81,7 +76,7 @@ def load_keys(paths: tuple[str, ...], zone: Zone) -> tuple[tuple[Key, ...], list
     for path in paths:
         try:
             keys.append(_load(path, zone))
-            faults += _open_to_others(path + ".private")
+            faults += _open_to_others(path + PRIVATE)
         except _Unfit as unfit:
             faults.append(KeyFault("signing-key", str(unfit)))
     if len(keys) == len(paths):
@@ -103,14 +98,14 @@ def _dnskey(rdata: bytes) -> DNSKEY:
 
 
 def _load(path: str, zone: Zone) -> Key:
-    public = _public(path + ".key", dns.name.from_wire(zone.apex, 0)[0])
-    private = _private(path + ".private", public)
+    public = _public(path + PUBLIC, dns.name.from_wire(zone.apex, 0)[0])
+    private = _private(path + PRIVATE, public)
     known = [
         one for one in zone_keys(zone) if (one.algorithm, one.key) == (public.algorithm, public.key)
     ]
     if not known:
         raise _Unfit(
-            f"{path}.key is not among the DNSKEY records of the zone: "
+            f"{path}{PUBLIC} is not among the DNSKEY records of the zone: "
             "sign the zone with it, or name the key that it is signed with"
         )
     if all(one.flags & Flag.REVOKE for one in known):
@@ -153,7 +148,9 @@ def _private(file: str, public: DNSKEY) -> PrivateKey:
     except (ValueError, dns.exception.DNSException) as error:
         raise _Unfit(f"{file} is no key of {algorithm}: {error}") from None
     if made.key != public.key:
-        raise _Unfit(f"{file} does not belong to the public key in {file[:-8]}.key")
+        raise _Unfit(
+            f"{file} does not belong to the public key in {file.removesuffix(PRIVATE)}{PUBLIC}"
+        )
     return private
 
 

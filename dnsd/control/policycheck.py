@@ -43,32 +43,41 @@ class Fault(NamedTuple):
     severity: Severity = Severity.ERROR
 
 
-def check_file(
-    origin: str, zone_file: Path, zone: Zone | None
-) -> tuple[Policy | None, list[Finding]]:
-    """Return the policy beside ``zone_file`` and every finding about it.
+class Checked(NamedTuple):
+    """What came of a policy: ``signer`` signs its answers, None if the zone is not signed.
+
+    Whether it may be used, the ``findings`` say.
+    """
+
+    policy: Policy | None
+    findings: list[Finding]
+    signer: Signer | None = None
+
+
+def check_file(origin: str, zone_file: Path, zone: Zone | None) -> Checked:
+    """Check the policy beside ``zone_file``.
 
     Without a ``zone`` (it could not be loaded) only the policy itself is checked.
     """
     policy, problems = load_policy(zone_file, origin)
+    if policy is not None and zone is not None:
+        return check_policy(policy, zone)
     found = [
         Finding(problem.file, problem.line, Severity.ERROR, problem.sentence, "policy")
         for problem in problems
     ]
-    if policy is not None and zone is not None:
-        found += check_policy(policy, zone)
-    return policy, found
+    return Checked(policy, found)
 
 
-def check_policy(policy: Policy, zone: Zone) -> list[Finding]:
-    """Return what is wrong with ``policy`` as the policy of ``zone``."""
+def check_policy(policy: Policy, zone: Zone) -> Checked:
+    """Check ``policy`` as the policy of ``zone``."""
     signer, found = _signer(policy, zone)
     found += [
         Finding(policy.file, pool.at(fault.key), fault.severity, _told(pool, fault), fault.code)
         for pool in policy.pools
         for fault in _faults(pool, zone, signer)
     ]
-    return sorted(found)
+    return Checked(policy, sorted(found), signer)
 
 
 def _signer(policy: Policy, zone: Zone) -> tuple[Signer | None, list[Finding]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dnsd.config.policy import Policy
+    from dnsd.control.cells import Range
     from dnsd.control.signing import Signer
     from dnsd.zone.records import RRset, Zone
 
@@ -56,8 +57,21 @@ class Pools(Protocol):
     def remove(self, origin: str) -> None:
         """The zone ``origin`` is about to be dropped."""
 
-    def release(self, cell: int, count: int) -> None:
+    def release(self, cells: Range) -> None:
         """No worker answers from these cells any more, and somebody else will get them."""
+
+
+class Undecided:
+    """Decides nothing: workers answer all members."""
+
+    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
+        """Leave the cells as they are."""
+
+    def remove(self, origin: str) -> None:
+        """Forget nothing."""
+
+    def release(self, cells: Range) -> None:
+        """Note nothing."""
 
 
 def rrset_of(pool: Pool, zone: Zone) -> RRset | None:
@@ -82,8 +96,8 @@ def describe(policy: Policy, zone: Zone) -> tuple[PoolMeta, ...]:
     )
 
 
-def compiled(pools: Sequence[PoolMeta], signer: Signer) -> Iterator[compiler.Pool]:
-    """Yield ``pools`` for the compiler, with what ``signer`` signs for them."""
+def compiled(pools: Sequence[PoolMeta], signer: Signer | None) -> Iterator[compiler.Pool]:
+    """Yield ``pools`` for the compiler; None: the zone is not signed."""
     for pool in pools:
         policy = pool.policy
         yield compiler.Pool(
@@ -92,6 +106,6 @@ def compiled(pools: Sequence[PoolMeta], signer: Signer) -> Iterator[compiler.Poo
             weights=Choice(policy, pool.members).weights,
             ttl=min(policy.ttl_min, pool.ttl),
             fallback=tuple(ip_address(one).packed for one in policy.fallback),
-            signatures=signer.signatures(policy),
-            denial=signer.denial(policy),
+            signatures=signer.signatures(policy) if signer else {},
+            denial=signer.denial(policy) if signer else None,
         )

@@ -25,12 +25,10 @@ from dns.rdtypes.util import Bitmap
 
 from dnsd.compile.denial import chain_of
 from dnsd.compile.pools import members_of
-from dnsd.control.keys import load_keys, zone_keys
+from dnsd.control.keys import zone_keys
 from dnsd.control.pools import TYPES
-from dnsd.errors import ImageError
 from dnsd.wire import rdata as rr
 from dnsd.wire.name import from_text, lower
-from dnsd.zone.findings import Severity
 from dnsd.zone.records import RRset
 from dnsd.zone.structure import Structure
 
@@ -42,23 +40,11 @@ if TYPE_CHECKING:
     from dns.rdataset import Rdataset
 
     from dnsd.compile.denial import Denial
-    from dnsd.config.policy import Policy, Pool
+    from dnsd.config.policy import Pool
     from dnsd.control.keys import Key
     from dnsd.zone.records import Zone
 
     Plan = list[tuple[Key, RRSIG]]
-
-
-def signer_of(policy: Policy, zone: Zone) -> Signer:
-    """Return what signs for ``zone`` with the keys of ``policy``.
-
-    ImageError when they cannot be used any more, although they could when they were checked.
-    """
-    keys, faults = load_keys(policy.signing.keys, zone)
-    for fault in faults:
-        if fault.severity is Severity.ERROR:
-            raise ImageError(f"the pools of {policy.origin} cannot be signed: {fault.message}")
-    return Signer(zone, keys)
 
 
 def masks(pool: Pool, members: int) -> Iterator[int]:

@@ -30,8 +30,8 @@ the message, every listed pointer p is moved (``delta`` = len(query name) − ba
 are inserted at ``split``, where the authority section of the block ends.
 
 **Pools.** A block with a ``slot`` ends in an RRset whose records are chosen for each query. Its
-body has the records before it (``ancount`` of them), and then a *template*: the owner, a
-pointer, with type and class. What is chosen takes the template's place. POOL says from what.
+body has the records before it (``ancount`` of them) up to ``split``, and then a *template*:
+owner, type and class. What is chosen takes the template's place. POOL says from what.
 """
 
 from __future__ import annotations
@@ -72,8 +72,6 @@ COMPOSE = 2
 SIGNED = 4
 """Block flag: the signatures of what is chosen from the pool go along."""
 
-TEMPLATE = 6
-"""Octets of a pool's template: a compression pointer, type, class."""
 POOL = Struct("<BB H II I 2I I")
 """members (fallback addresses among them), members of the zone file, octets of an rdata | TTL while
 nobody has decided, first cell (from where the image's begin) | SOA piece of a denial without DO |

@@ -56,6 +56,13 @@ class Word(NamedTuple):
     slot: int = 0
 
 
+class Cells(NamedTuple):
+    """The cells of one image's pools: words of format ``Q``, one worker's notes of format ``I``."""
+
+    words: memoryview
+    notes: memoryview
+
+
 def encode(word: Word) -> int:
     """Return ``word`` as the 64-bit number that workers read."""
     return word.mask | word.ttl << _TTL | word.mode << _MODE | word.slot << _SLOT

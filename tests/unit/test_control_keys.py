@@ -255,15 +255,6 @@ def test_without_cryptography(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-def test_files() -> None:
-    assert module.files(("/a/Kx", "Ky")) == [
-        "/a/Kx.key",
-        "/a/Kx.private",
-        "Ky.key",
-        "Ky.private",
-    ]
-
-
 def test_a_zone_without_keys_of_its_own_has_none() -> None:
     assert module.zone_keys(zone()) == []
     assert [one.flags for one in module.zone_keys(of(KEY))] == [ZSK]

@@ -43,7 +43,7 @@ def test_it_fits_the_example_zone() -> None:
     ]
     zone = load_zone(ORIGIN, config.zone_files(config.default())[ORIGIN]).zone
     assert zone is not None
-    assert check_policy(policy, zone) == []
+    assert check_policy(policy, zone).findings == []
 
 
 def test_its_commented_keys_can_be_used() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from dnsd.config import origins
 from dnsd.config.policy import Failback, Policy, Pool, Signing
-from dnsd.config.policyfile import load_policy, path_for, read_policy, strays
+from dnsd.config.policyfile import key_files, load_policy, path_for, read_policy, strays
 
 FILE = Path("/etc/dnsd/zones/example.com.toml")
 ORIGIN = "example.com."
@@ -168,6 +168,10 @@ def test_names_are_as_in_zone_files(name: str, origin: str, expected: str) -> No
 def test_keys_are_named_without_their_ends(key: str) -> None:
     signing = read(f'[signing]\n\nkeys = ["{key}"]\n').signing
     assert signing == Signing(keys=("/etc/dnsd/zones/Kx.+013+1",), line=3)
+    assert key_files(signing.keys) == [
+        "/etc/dnsd/zones/Kx.+013+1.key",
+        "/etc/dnsd/zones/Kx.+013+1.private",
+    ]
 
 
 def test_defaults_hold_for_what_a_pool_does_not_say() -> None:

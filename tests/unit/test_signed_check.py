@@ -41,7 +41,7 @@ def findings(policy: str, directory: Path, zone: str = ZONE) -> list[Finding]:
     assert found is not None, problems
     loaded = load_text("example.com.", zone, now=NOW).zone
     assert loaded is not None
-    return check_policy(found, loaded)
+    return check_policy(found, loaded).findings
 
 
 def with_key(policy: str, directory: Path) -> str:
