@@ -61,19 +61,6 @@ class Pools(Protocol):
         """No worker answers from these cells any more, and somebody else will get them."""
 
 
-class Undecided:
-    """Decides nothing: workers answer all members."""
-
-    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
-        """Leave the cells as they are."""
-
-    def remove(self, origin: str) -> None:
-        """Forget nothing."""
-
-    def release(self, cells: Range) -> None:
-        """Note nothing."""
-
-
 def rrset_of(pool: Pool, zone: Zone) -> RRset | None:
     """Return the RRset of ``zone`` that is the pool, if there is one."""
     return zone.at(from_text(pool.name)).get(TYPES[pool.type])
