@@ -117,7 +117,9 @@ class World:
         self.vector = StateVector.create(2)
         self.log: list[str] = []
         self.checks: list[FakeChecks] = []
+        self.now = 1000.0
         patch.setattr("dnsd.control.log.write", self.log.append)
+        patch.setattr("os.fsync", lambda _: None)
 
     def engine(self) -> Engine:
         """Return the engine of a new control process."""
@@ -158,7 +160,8 @@ Story = Callable[[World, Engine], Awaitable[None]]
 def play(world: World, story: Story, *, before: Callable[[Engine], None] | None = None) -> None:
     """Run an engine, after ``before``, and the story of it; then stop it as SIGTERM does."""
 
-    async def run(_loop: Jumping) -> None:
+    async def run(loop: Jumping) -> None:
+        loop.forward(world.now - loop.now)
         engine = world.engine()
         if before:
             before(engine)
@@ -168,6 +171,7 @@ def play(world: World, story: Story, *, before: Callable[[Engine], None] | None 
         await story(world, engine)
         assert not task.done()
         engine.stop()
+        world.now = loop.now
 
     jumping.play(run)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dnsd import config
+from dnsd.config.units import parse_duration
 
 config_option = click.option(
     "--config",
@@ -44,6 +45,29 @@ zone_option = click.option(
     help="A zone and its file, such as example.com=new/example.com.zone; may be repeated.",
 )
 """``--zone ORIGIN=FILE``…, passed as ``zones: tuple[str, ...]``, texts as Options wants."""
+
+
+def seconds_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Return the seconds of an option that is a duration."""
+    if value is None:
+        return None
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+for_option = click.option(
+    "--for",
+    "seconds",
+    callback=seconds_of,
+    metavar="TIME",
+    help='How long, such as "1h30m"; without it, until it is taken back.',
+)
+reason_option = click.option(
+    "--reason", default="", metavar="TEXT", help="Why; everybody who looks will see it."
+)
+"""``--for TIME``, passed as ``seconds: float | None``; ``--reason TEXT`` as ``reason: str``."""
 
 
 def short(path: Path) -> Path:

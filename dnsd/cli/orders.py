@@ -9,8 +9,8 @@ import click
 
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.anycast import show
-from dnsd.cli.options import config_option, json_option
-from dnsd.config.units import parse_duration
+from dnsd.cli.drains import drain_member, undrain_member
+from dnsd.cli.options import config_option, for_option, json_option, reason_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,30 +19,12 @@ PATIENCE_S = 20.0
 """An order is answered when BIRD has carried it out, or could not for some seconds."""
 
 
-def _seconds(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
-    if value is None:
-        return None
-    try:
-        return parse_duration(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-for_option = click.option(
-    "--for",
-    "seconds",
-    callback=_seconds,
-    metavar="TIME",
-    help='How long, such as "1h30m"; without it, until it is taken back.',
-)
-reason_option = click.option(
-    "--reason", default="", metavar="TEXT", help="Why; everybody who looks will see it."
-)
-
-
 @click.group()
 def drain() -> None:
-    """Have clients go elsewhere while this node still answers."""
+    """Have clients leave this node, or a member of pools."""
+
+
+drain.add_command(drain_member)
 
 
 @drain.command("node")
@@ -58,6 +40,9 @@ def drain_node(config_file: Path | None, as_json: bool, seconds: float | None, r
 @click.group()
 def undrain() -> None:
     """Take a drain back."""
+
+
+undrain.add_command(undrain_member)
 
 
 @undrain.command("node")

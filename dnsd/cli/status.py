@@ -44,7 +44,18 @@ def _head(found: dict[str, Any]) -> list[str]:
     return [
         f"dnsd {found['version']}, hot path {found['hot_path']}, pid {found['pid']}, up {up}",
         f"listening on {ports}; generation {found['generation']}",
+        *_pools(found.get("pools")),
         *(f"problem: {problem}" for problem in found["problems"]),
+    ]
+
+
+def _pools(pools: dict[str, int] | None) -> list[str]:
+    """Return the line about pools, if there are any, and the node is not older than this."""
+    if not pools or not pools["pools"]:
+        return []
+    return [
+        f"pools: {pools['pools']}, {pools['reduced']} of them reduced, {pools['unseen']} not seen; "
+        "see dnsd failover"
     ]
 
 

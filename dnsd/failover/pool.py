@@ -313,13 +313,14 @@ def told(member: Member, policy: Pool) -> str:
     if order := member.order:
         reason = f" ({order.reason})" if order.reason else ""
         what = "drained" if order.forced == Forced.DRAIN else f"forced {order.forced}"
-        return f"{what}{reason}; its checks say {_state(member, policy)}"
+        return f"{what}{reason}; its checks say {seen_as(member, policy)}"
     if member.frozen:
-        return f"{_state(member, policy)}, as far as is known: {member.frozen}"
-    return _state(member, policy)
+        return f"{seen_as(member, policy)}, as far as is known: {member.frozen}"
+    return seen_as(member, policy)
 
 
-def _state(member: Member, policy: Pool) -> str:
+def seen_as(member: Member, policy: Pool) -> str:
+    """Return what the results say of ``member``, in words."""
     match member.state:
         case State.INIT:
             count = f" ({member.n_fail} of {policy.down} failures)" if member.n_fail else ""

@@ -194,7 +194,7 @@ class Engine:
                 self._decide_in_time,
                 self._keep_state,
                 self._sweep,
-                self._judge_drains,
+                self._judge_for_ever,
             ):
                 group.create_task(self._go_on(work))
 
@@ -247,12 +247,16 @@ class Engine:
             self.table.sweep(time.monotonic())
             await asyncio.sleep(SWEEP_S)
 
-    async def _judge_drains(self) -> None:
+    def judge_drains(self) -> None:
+        """Ask whether the members that are drained, and answered no more, are forgotten."""
+        for pool in tuple(self.table.pools.values()):
+            for address, drain in tuple(pool.state.drains.items()):
+                if drain.switched:
+                    self._judge(pool, address, drain)
+
+    async def _judge_for_ever(self) -> None:
         while True:
-            for pool in tuple(self.table.pools.values()):
-                for address, drain in tuple(pool.state.drains.items()):
-                    if drain.switched:
-                        self._judge(pool, address, drain)
+            self.judge_drains()
             await asyncio.sleep(JUDGE_S)
 
     def _judge(self, pool: LivePool, address: str, drain: Drain) -> None:

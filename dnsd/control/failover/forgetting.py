@@ -51,9 +51,14 @@ class Memory(Protocol):
 
 
 class OwnMemory:
-    """A ledger of this process; that nobody has written it down makes no difference to it."""
+    """A ledger of this process.
+
+    What an earlier one may have answered it does not know: up to the longest TTL after its start
+    each answer that it hears of may be in caches.
+    """
 
     def __init__(self, now: float) -> None:
+        self._began = now
         self._ledger = Ledger(NODE, now)
         self._known: dict[Key, dict[Version, frozenset[str]]] = {}
 
@@ -66,6 +71,8 @@ class OwnMemory:
         """Declare what the pool gives out, and what it may give out again."""
         known = self._known.setdefault(pool.key, {})
         served = dict(_served(pool))
+        for version in served.keys() - known.keys():
+            self._ledger.hold(version, self._began + pool.meta.ttl, self._began, pool.meta.ttl)
         known |= served
         removed = {
             address

@@ -67,6 +67,14 @@ class Placement(NamedTuple):
             self.cells.write(mask, decision.ttl, layout.Mode(decision.mode), now)
 
 
+class _Left(NamedTuple):
+    """What an earlier process had answered."""
+
+    addresses: tuple[str, ...]
+    ttl: int
+    mode: Mode
+
+
 class LivePool:
     """A pool, its :class:`PoolState`, and where it is placed: the latest last.
 
@@ -81,6 +89,7 @@ class LivePool:
         self.since = now
         self.decision = Decision(0, 0, Mode.ANSWER, ())
         self._trust_until: float | None = None
+        self._left = _Left((), 0, Mode.ANSWER)
         self._answered: object = None
         self._settled = False
         self._told: dict[str, tuple[State, Order | None]] = {}
@@ -125,7 +134,11 @@ class LivePool:
 
         That is, until each member has been checked, an order comes, or it is ``until``.
         """
-        self._trust_until = until
+        placement = self.placements[-1]
+        word = placement.cells.word
+        if word.mode != layout.Mode.UNSET:
+            self._trust_until = until
+            self._left = _Left(named(word.mask, placement.addresses), word.ttl, Mode(word.mode))
 
     def force(self, member: str, order: Order | None) -> None:
         """Obey ``order``; None: the results decide again."""
@@ -162,12 +175,13 @@ class LivePool:
         return max(now, min(times)) if times else None
 
     def _inherited(self) -> Decision | None:
-        """Return what workers are told already, if they are."""
-        word = self.placements[-1].cells.word
-        if word.mode == layout.Mode.UNSET:
+        """Return what workers were told already, if anything of it is there still."""
+        members, ttl, mode = self._left
+        mask = sum(1 << at for at, one in enumerate(self.addresses) if one in members)
+        if members and not mask:
             return None
         why = "as before dnsd was restarted, until all members have been checked"
-        return Decision(word.mask, word.ttl, Mode(word.mode), (why,))
+        return Decision(mask, ttl, mode, (why,))
 
     # -- what is told -------------------------------------------------------------------------
 

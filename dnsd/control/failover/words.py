@@ -66,6 +66,7 @@ class PoolCells:
         # Of what an earlier process has bound nobody knows since when it is unused.
         self._left = [now] * SLOTS
         self._late: list[list[_Late]] = [[] for _ in range(SLOTS)]
+        self._swept: list[bytes] | None = None
 
     @property
     def word(self) -> Word:
@@ -85,9 +86,15 @@ class PoolCells:
         self._words[0] = encode(wanted)
 
     def sweep(self, now: float) -> None:
-        """Tell all notes; what a slot stood for before is over then, if it is long enough ago."""
-        for one in self.noted():
-            self._told(one)
+        """Tell all notes, if there are new ones.
+
+        What a slot stood for before is over then, if it is long enough ago.
+        """
+        now_there = [bytes(notes) for notes in self._notes]
+        if now_there != self._swept:
+            self._swept = now_there
+            for one in self.noted():
+                self._told(one)
         self._late = [[one for one in late if now < one.until] for late in self._late]
 
     def noted(self) -> Iterator[Noted]:
@@ -103,6 +110,7 @@ class PoolCells:
         for cells in (self._words, *self._notes):
             for at in range(len(cells)):
                 cells[at] = 0
+        self._swept = None
 
     # -- slots --------------------------------------------------------------------------------
 
@@ -132,6 +140,8 @@ class PoolCells:
         elif before:
             self._late[slot].append(_Late(decode(before), free_at))
         self._words[1 + slot] = bound
+        # What is in its cells counts for another answer, too.
+        self._swept = None
 
     def _noted_in(self, slot: int) -> Iterator[Noted]:
         until = self._latest(slot)

@@ -1,0 +1,152 @@
+"""``dnsd drain member``: a member leaves, step by step, until nobody comes to it any more."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dnsd.cli.admin import ask, socket_path
+from dnsd.cli.failover import force_option, show
+from dnsd.cli.options import config_option, for_option, json_option, reason_option
+from dnsd.errors import AdminError, NotRunning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOOK_S = 0.5
+
+PATIENCE_S = 30.0
+"""How long a node that has been there may be away: it is being restarted."""
+
+_NAMED = 4
+"""Reasons in one line."""
+
+
+@click.command("member")
+@config_option
+@json_option
+@for_option
+@reason_option
+@force_option
+@click.option("--direct", is_flag=True, help="Switch at once, without lowering the TTL first.")
+@click.option(
+    "--wait/--no-wait", default=True, help="Wait until it is safe; without, say how far it is."
+)
+@click.argument("address")
+@click.argument("name", required=False)
+@click.argument("type", required=False)
+def drain_member(
+    config_file: Path | None,
+    as_json: bool,
+    seconds: float | None,
+    reason: str,
+    insist: bool,
+    direct: bool,
+    wait: bool,
+    address: str,
+    **pool: Any,
+) -> None:
+    """Drain ADDRESS in the pool NAME TYPE, or in every pool that has it, until it is SAFE.
+
+    First it is answered with a short TTL, until longer ones have expired; then no more; then
+    caches forget it. Exit status: 0 only when it is safe to power off. It goes on when this
+    command is interrupted, and outlives a restart; the same command shows how far it is.
+    """
+    _check_pool(pool)
+    path = socket_path(config_file)
+    order: dict[str, Any] = {"for": seconds, "reason": reason, "direct": direct, "force": insist}
+    found = ask(path, "drain_member", member=address, **pool, **order)
+    if wait:
+        found = _wait(path, found, as_json, member=address, **pool)
+    if as_json:
+        click.echo(json.dumps(found))
+    elif not wait or not found["safe"]:
+        _tell(found)
+    sys.exit(0 if found["safe"] else 1)
+
+
+@click.command("member")
+@config_option
+@json_option
+@click.argument("address")
+@click.argument("name", required=False)
+@click.argument("type", required=False)
+def undrain_member(config_file: Path | None, as_json: bool, address: str, **pool: Any) -> None:
+    """Take the drain of ADDRESS back, in the pool NAME TYPE or in every one."""
+    _check_pool(pool)
+    show(ask(socket_path(config_file), "undrain_member", member=address, **pool), as_json)
+
+
+def _check_pool(pool: dict[str, Any]) -> None:
+    if pool["name"] and not pool["type"]:
+        raise click.UsageError("a pool is a NAME and a TYPE, such as www.example.com A")
+
+
+def _wait(path: Path, found: dict[str, Any], as_json: bool, **what: Any) -> dict[str, Any]:
+    """Tell each step until it is safe, or until nothing more is to be waited for."""
+    told: list[str] = []
+    while True:
+        lines = _lines(found)
+        if lines != told and not as_json:
+            for line in lines:
+                if line not in told:
+                    click.echo(line)
+            told = lines
+        if found["safe"] or not any(step["phase"] for step in found["steps"]):
+            return found
+        time.sleep(LOOK_S)
+        found = _ask_patiently(path, **what)
+
+
+def _ask_patiently(path: Path, **what: Any) -> dict[str, Any]:
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            answer: dict[str, Any] = ask(path, "drained", **what)
+            return answer
+        except (NotRunning, AdminError):
+            # Also one that has no pools yet: its zones are being loaded.
+            if time.monotonic() > until:
+                raise
+        time.sleep(LOOK_S)
+
+
+def _tell(found: dict[str, Any]) -> None:
+    for line in _lines(found):
+        click.echo(line)
+    for line in found["missing"][:_NAMED]:
+        click.echo(f"missing: {line}")
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    """Return how far it is, in lines that stay the same while nothing changes."""
+    lines = [_step(step) for step in found["steps"]]
+    if found["safe"]:
+        lines.append(f"{found['address']}: SAFE to power off since {_clock(found['since'])}")
+    return lines
+
+
+def _step(step: dict[str, Any]) -> str:
+    what = f"{step['name']} {step['type']}"
+    match step["phase"]:
+        case "lowering":
+            return (
+                f"{what}: lowering its TTL since {_clock(step['since'])}, "
+                f"switches at {_clock(step['until'])}"
+            )
+        case "waiting":
+            until = f", until {_clock(step['until'])}" if step["until"] else ""
+            return (
+                f"{what}: answered no more since {_clock(step['since'])}, caches forget it{until}"
+            )
+        case "safe":
+            return f"{what}: forgotten since {_clock(step['since'])}"
+    return f"{what}: is not drained"
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))

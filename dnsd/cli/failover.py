@@ -1,0 +1,192 @@
+"""``dnsd failover``: what pools are answered with, and why; how members are; orders to them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dnsd.cli.admin import ask, socket_path
+from dnsd.cli.options import config_option, for_option, json_option, reason_option
+from dnsd.cli.status import duration
+from dnsd.errors import DnsdError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+WATCH_S = 0.5
+
+_STYLES = {
+    "up": "green",
+    "suspect": "yellow",
+    "recovering": "yellow",
+    "held": "yellow",
+    "down": "red",
+}
+
+force_option = click.option(
+    "--force", "insist", is_flag=True, help="Even if a pool then has too few members."
+)
+
+
+@click.group(invoke_without_command=True)
+@config_option
+@json_option
+@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@click.pass_context
+def failover(ctx: click.Context, config_file: Path | None, as_json: bool, watch: bool) -> None:
+    """Show each pool: its members, what is answered now, with which TTL, and why."""
+    if ctx.invoked_subcommand is not None:
+        return
+    path = socket_path(config_file)
+    if watch:
+        _watch(path, as_json)
+    else:
+        show(ask(path, "failover"), as_json)
+
+
+@failover.command("force")
+@config_option
+@json_option
+@for_option
+@reason_option
+@force_option
+@click.argument("name")
+@click.argument("type")
+@click.argument("member")
+@click.argument("forced", type=click.Choice(("up", "down", "auto")))
+def force(
+    config_file: Path | None,
+    as_json: bool,
+    seconds: float | None,
+    reason: str,
+    insist: bool,
+    **what: Any,
+) -> None:
+    """Have MEMBER of the pool NAME TYPE count as up or down, whatever its checks say.
+
+    With "auto" its checks decide again. Orders outlive a restart.
+    """
+    arguments: dict[str, Any] = {**what, "for": seconds, "reason": reason, "force": insist}
+    show(ask(socket_path(config_file), "force", **arguments), as_json)
+
+
+@failover.command("failback")
+@config_option
+@json_option
+@click.argument("name")
+@click.argument("type")
+@click.argument("member", required=False)
+def failback(config_file: Path | None, as_json: bool, **what: Any) -> None:
+    """Let MEMBER of the pool NAME TYPE come back that is well again, or all that are held."""
+    show(ask(socket_path(config_file), "failback", **what), as_json)
+
+
+def show(found: dict[str, Any], as_json: bool) -> None:
+    """Print what a node says of its pools."""
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(picture(found))
+
+
+def _watch(path: Path, as_json: bool) -> None:
+    """Show it again and again, also over a restart of the node: that is worth watching."""
+    if as_json:
+        while True:
+            show(ask(path, "failover"), as_json)
+            time.sleep(WATCH_S)
+    from rich.live import Live
+
+    with Live(picture(ask(path, "failover")), auto_refresh=False) as live:
+        while True:
+            time.sleep(WATCH_S)
+            live.update(_picture_now(path), refresh=True)
+
+
+def _picture_now(path: Path) -> RenderableType:
+    from rich.text import Text
+
+    try:
+        return picture(ask(path, "failover"))
+    except DnsdError as error:
+        return Text(str(error), style="red")
+
+
+def picture(found: dict[str, Any]) -> RenderableType:
+    """Return the tables and sentences that show ``found``."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [] if found["pools"] else [Text("no pools")]
+    for pool in found["pools"]:
+        parts += [*_head(pool), _members(pool), Text("")]
+    parts += [
+        Text(f"not seen: {one['address']}: {one['why']}", style="red") for one in found["alarms"]
+    ]
+    parts += [Text(f"problem: {line}", style="red") for line in found["problems"]]
+    return Group(*parts)
+
+
+def _head(pool: dict[str, Any]) -> list[RenderableType]:
+    from rich.text import Text
+
+    for_ = duration(max(0.0, time.time() - pool["since"]))
+    answer = f"{pool['answer']}, TTL {pool['ttl']} of {pool['ttl_max']}"
+    head = Text(f"{pool['name']} {pool['type']}", style="bold")
+    return [head.append(f" → {answer}, for {for_}", style="not bold"), *_why(pool)]
+
+
+def _why(pool: dict[str, Any]) -> list[RenderableType]:
+    from rich.text import Text
+
+    return [Text(f"  {reason}", style="dim") for reason in pool["why"]]
+
+
+def _members(pool: dict[str, Any]) -> RenderableType:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from dnsd.cli.tables import table
+
+    shown = table("member", "answered", "state", "for", "last check", "next change", "order")
+    for one in pool["members"]:
+        style = "red" if one["unseen"] else _STYLES.get(one["state"], "")
+        shown.add_row(
+            one["address"],
+            "yes" if one["answered"] else "no",
+            Text(f"{one['seen_as']}{', not seen' if one['unseen'] else ''}", style=style),
+            duration(max(0.0, time.time() - one["since"])),
+            Text(_last(one["last"], pool["check"])),
+            _change(one["next_change"]),
+            Text(_order(one), style="yellow"),
+        )
+    return Padding(shown, (0, 0, 0, 2))
+
+
+def _last(last: dict[str, Any] | None, check: str) -> str:
+    if last is None:
+        return "-" if check == "none" else "none yet"
+    ago = f"{max(0.0, time.time() - last['at']):.0f} s ago"
+    took = f"{last['latency'] * 1000:.1f} ms"
+    return f"well, {took}, {ago}" if last["ok"] else f"it {last['detail']}, {took}, {ago}"
+
+
+def _change(seconds: float | None) -> str:
+    return "-" if seconds is None else f"in {seconds:.0f} s"
+
+
+def _order(member: dict[str, Any]) -> str:
+    order, drain = member["order"], member["drain"]
+    if order is None:
+        return "-"
+    text = f"drain: {drain['phase']}" if drain else f"forced {order['forced']}"
+    if order["until"] is not None:
+        text += f", ends in {duration(max(0.0, order['until'] - time.time()))}"
+    return f"{text}: {order['reason']}" if order["reason"] else text

@@ -1,0 +1,254 @@
+"""``dnsd rto``: for how long the failure of a member can be felt, and what would shorten it.
+
+Reads zones and policies as they are on disk. Knows how it is shown; the formulas are those of
+:mod:`dnsd.failover.objective` and :mod:`dnsd.failover.price`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+import msgspec
+
+from dnsd import config
+from dnsd.cli.admin import ask, socket_path
+from dnsd.cli.options import config_option, json_option, seconds_of
+from dnsd.config.policyfile import load_policy
+from dnsd.config.units import format_duration
+from dnsd.control.policycheck import timing_of
+from dnsd.control.pools import rrset_of
+from dnsd.errors import ConfigError, DnsdError, ZoneError
+from dnsd.failover.objective import assess
+from dnsd.failover.price import Live, forecast
+from dnsd.zone.limits import Limits
+from dnsd.zone.load import load_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from dnsd.config import Config
+    from dnsd.config.policy import Policy, Pool
+    from dnsd.failover.objective import Alternative, Assessment
+    from dnsd.failover.price import Forecast
+
+LISTEN_S = 1.0
+"""For how long the queries of a running node are counted."""
+
+_COUNTERS = {"A": "qtype_1", "AAAA": "qtype_28"}
+
+
+class Rates(NamedTuple):
+    """Queries per second that pools of a type get at most; ``how`` says how that is known."""
+
+    most: dict[str, float]
+    how: str
+
+
+class Plan(NamedTuple):
+    """What is said of one pool; ``queries`` is what it costs now, None if nobody knows."""
+
+    pool: Pool
+    assessment: Assessment
+    queries: Forecast | None
+
+
+@click.command()
+@config_option
+@json_option
+@click.option(
+    "--objective",
+    callback=seconds_of,
+    metavar="TIME",
+    help='What would meet this objective, such as "60s", instead of that of each policy.',
+)
+@click.option("--qps", type=float, help="Queries per second that each pool gets now.")
+def rto(
+    config_file: Path | None, as_json: bool, objective: float | None, qps: float | None
+) -> None:
+    """Show for each pool how long a failure can be felt, and ways to a shorter time.
+
+    That is the worst case of a client whose cache keeps to TTLs: the time of detection, and the
+    TTL of answers given before. Each way that meets the objective is shown with its price.
+    dnsd does not count queries for each pool: of a node that runs, all queries of the pool's
+    type are taken, which is the most it can be; --qps says better.
+
+    Exit status: 1 if an objective is not met.
+    """
+    rates = _rates(config_file, qps)
+    plans = [_plan(pool, ttl, objective, rates) for pool, ttl in _pools(config_file)]
+    if as_json:
+        click.echo(json.dumps({"pools": [_as_data(plan) for plan in plans], "rates": rates.how}))
+    else:
+        from rich.console import Console
+
+        Console(highlight=False).print(_picture(plans, rates))
+    sys.exit(0 if all(plan.assessment.met for plan in plans) else 1)
+
+
+# -- what there is ----------------------------------------------------------------------------
+
+
+def _pools(config_file: Path | None) -> Iterator[tuple[Pool, int]]:
+    """Yield each pool with the TTL of its records; the errors of dnsd check end it."""
+    found, zones, problems = config.examine(config_file)
+    if found is None or problems:
+        raise ConfigError([str(problem) for problem in problems])
+    for origin, file in zones.items():
+        policy, faults = load_policy(file, origin)
+        if faults:
+            raise ConfigError([str(fault) for fault in faults])
+        if policy is not None:
+            yield from _pools_of(policy, file, found)
+
+
+def _pools_of(policy: Policy, file: Path, found: Config) -> Iterator[tuple[Pool, int]]:
+    limits = Limits(**msgspec.structs.asdict(found.zones.limits))
+    zone = load_zone(policy.origin, file, limits).zone
+    if zone is None:
+        raise ZoneError(f"{file} cannot be loaded: see dnsd check {file}")
+    for pool in policy.pools:
+        rrset = rrset_of(pool, zone)
+        if rrset is None:
+            raise ZoneError(f"{pool.name} {pool.type} is not in {file}: see dnsd check {file}")
+        yield pool, rrset.ttl
+
+
+def _rates(config_file: Path | None, qps: float | None) -> Rates:
+    if qps is not None:
+        return Rates(dict.fromkeys(_COUNTERS, qps), f"at {qps:g} queries a second for each pool")
+    try:
+        path = socket_path(config_file)
+        first, began = ask(path, "status")["counters"], time.monotonic()
+        time.sleep(LISTEN_S)
+        second, seconds = ask(path, "status")["counters"], time.monotonic() - began
+    except DnsdError as error:
+        how = f"prices need the rate of queries: {error}; or say it with --qps"
+        return Rates({}, how)
+    most = {
+        rtype: (second[counter] - first[counter]) / seconds for rtype, counter in _COUNTERS.items()
+    }
+    each = ", ".join(f"{rate:.1f} for {rtype}" for rtype, rate in most.items())
+    how = f"the node gets {each} a second now, for all names: no pool gets more; --qps says better"
+    return Rates({rtype: rate for rtype, rate in most.items() if rate}, how)
+
+
+def _plan(pool: Pool, ttl: int, objective: float | None, rates: Rates) -> Plan:
+    wanted = pool.rto if objective is None else objective
+    rate = rates.most.get(pool.type)
+    live = None if rate is None else Live(rate, ttl)
+    found = assess(timing_of(pool), ttl, pool.ttl_min, wanted, live)
+    return Plan(pool, found, live and forecast(live, ttl))
+
+
+# -- how it is shown --------------------------------------------------------------------------
+
+
+def _as_data(plan: Plan) -> dict[str, Any]:
+    found, pool = plan.assessment, plan.pool
+    return {
+        "name": pool.name,
+        "type": pool.type,
+        "check": pool.check,
+        "ttl_max": found.ttl_max,
+        "ttl_min": found.ttl_min,
+        "detection": found.timing.detection,
+        "worst": found.worst,
+        "fixed": found.fixed,
+        "objective": found.objective,
+        "met": found.met,
+        "largest_ttl": found.largest,
+        "queries": plan.queries and plan.queries._asdict(),
+        "alternatives": [_alternative(one) for one in found.alternatives],
+        "sentence": found.sentence(),
+    }
+
+
+def _alternative(one: Alternative) -> dict[str, Any]:
+    return {
+        "interval": one.timing.interval,
+        "fast_interval": one.timing.fast_interval,
+        "down": one.timing.down,
+        "ttl_max": one.ttl_max,
+        "worst": one.worst,
+        "checks": one.checks,
+        "queries": one.queries and one.queries._asdict(),
+    }
+
+
+def _picture(plans: list[Plan], rates: Rates) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    if not plans:
+        return Text("no pools")
+    parts: list[RenderableType] = [_summary(plans)]
+    for plan in plans:
+        parts += [Text(""), Text(_sentence(plan))]
+        if plan.assessment.alternatives:
+            parts.append(_alternatives(plan))
+    return Group(*parts, Text(""), Text(rates.how, style="dim"))
+
+
+def _sentence(plan: Plan) -> str:
+    what = f"{plan.pool.name} {plan.pool.type}"
+    if plan.pool.check == "none":
+        return f'{what}: with check = "none" nobody sees a failure'
+    return f"{what}: {plan.assessment.sentence()}"
+
+
+def _summary(plans: list[Plan]) -> RenderableType:
+    from rich.text import Text
+
+    from dnsd.cli.tables import table
+
+    shown = table("pool", "detection", "TTL", "worst case", "fixed TTL", "objective", "verdict")
+    for plan in plans:
+        found = plan.assessment
+        verdict, style = ("met", "green") if found.met else ("not met", "red")
+        if found.objective is None:
+            verdict, style = "-", ""
+        shown.add_row(
+            f"{plan.pool.name} {plan.pool.type}",
+            format_duration(found.timing.detection),
+            f"{found.ttl_min} to {found.ttl_max}",
+            format_duration(found.worst),
+            format_duration(found.fixed),
+            "-" if found.objective is None else format_duration(found.objective),
+            Text(verdict, style=style),
+        )
+    return shown
+
+
+def _alternatives(plan: Plan) -> RenderableType:
+    from rich.padding import Padding
+
+    from dnsd.cli.tables import table
+
+    shown = table("interval", "down", "fast", "TTL", "worst case", "checks/s", "queries/s")
+    now = plan.assessment
+    for one in now.alternatives:
+        shown.add_row(
+            format_duration(one.timing.interval),
+            str(one.timing.down),
+            format_duration(one.timing.fast_interval),
+            str(one.ttl_max),
+            format_duration(one.worst),
+            f"{one.checks:.3g}",
+            _price(one.queries),
+        )
+    return Padding(shown, (0, 0, 0, 2))
+
+
+def _price(queries: Forecast | None) -> str:
+    if queries is None:
+        return "-"
+    if queries.least == queries.most:
+        return f"{queries.least:.1f}"
+    return f"{queries.least:.1f} to {queries.most:.1f}"

@@ -1,0 +1,149 @@
+"""What operators are told of pools, as plain values; durations in seconds, times as POSIX seconds.
+
+Other programs read it too: keys are only ever added.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from dnsd.failover.horizon import Safety
+from dnsd.failover.pool import seen_as
+from dnsd.failover.version import about_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dnsd.control.failover.engine import Engine
+    from dnsd.control.failover.live import LivePool
+    from dnsd.failover.drain import Drain
+    from dnsd.failover.member import Member, Order
+
+
+class _Clock:
+    """Monotonic seconds as those of the day."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+        self._offset = time.time() - self.now
+
+    def wall(self, at: float | None) -> float | None:
+        return None if at is None else at + self._offset
+
+
+def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str, Any]:
+    """Return how ``pools`` are, or all of them."""
+    clock = _Clock()
+    shown = engine.table.pools.values() if pools is None else pools
+    alarms = sorted((target.address, why) for target, why in engine.checking.alarms.why.items())
+    return {
+        "pools": [_pool(pool, clock) for pool in sorted(shown, key=lambda pool: pool.key)],
+        "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
+        "problems": [engine.file.fault] if engine.file.fault else [],
+    }
+
+
+def summary(engine: Engine) -> dict[str, int]:
+    """Return how many pools there are, and of how many not all members are answered."""
+    pools = engine.table.pools.values()
+    return {
+        "pools": len(pools),
+        "reduced": sum(not set(pool.meta.members) <= set(pool.answered) for pool in pools),
+        "unseen": sum(any(one.frozen for one in pool.state.members.values()) for pool in pools),
+    }
+
+
+def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool) -> dict[str, Any]:
+    """Return how far the drains of ``address`` in ``pools`` have come.
+
+    Unless the question is about these pools ``alone``, it is safe only if nothing else leads to
+    the address either.
+    """
+    clock = _Clock()
+    drains = [(pool, pool.state.drains.get(address)) for pool in pools]
+    steps = [_step(pool, drain, clock) for pool, drain in drains]
+    missing = [f"{step['name']} {step['type']}: {one}" for step in steps for one in step["reasons"]]
+    since = [drain.since for _, drain in drains if drain]
+    safe = not any(step["phase"] != "safe" for step in steps)
+    if not alone:
+        verdict = engine.memory.judge(about_target(address), min(since, default=0), None, clock.now)
+        missing += [one for one in verdict.reasons if verdict.safety != Safety.SAFE]
+        safe = safe and verdict.safety == Safety.SAFE
+    return {
+        "address": address,
+        "safe": safe,
+        "since": clock.wall(max(since, default=None)) if safe else None,
+        "steps": steps,
+        "missing": [] if safe else missing,
+    }
+
+
+def _pool(pool: LivePool, clock: _Clock) -> dict[str, Any]:
+    policy, decision = pool.meta.policy, pool.decision
+    members = pool.state.members.items()
+    return {
+        "zone": pool.key.origin,
+        "name": pool.key.name,
+        "type": pool.key.type,
+        "check": policy.check,
+        "ttl_max": pool.meta.ttl,
+        "ttl_min": min(policy.ttl_min, pool.meta.ttl),
+        "mode": decision.mode.name.lower(),
+        "answered": pool.answered,
+        "answer": pool.spelled(),
+        "ttl": decision.ttl,
+        "why": decision.why,
+        "since": clock.wall(pool.since),
+        "members": [_member(pool, address, member, clock) for address, member in members],
+    }
+
+
+def _member(pool: LivePool, address: str, member: Member, clock: _Clock) -> dict[str, Any]:
+    policy = pool.meta.policy
+    change = member.next_possible_change(clock.now)
+    drain = pool.state.drains.get(address)
+    last = member.last
+    return {
+        "address": address,
+        "state": member.state,
+        "seen_as": seen_as(member, policy),
+        "since": clock.wall(member.since),
+        "failures": member.n_fail,
+        "successes": member.n_ok,
+        "stable": member.n_stable,
+        "answered": address in pool.answered,
+        "weight": policy.weights.get(address, 1) if policy.select == "weighted" else None,
+        "unseen": member.frozen or None,
+        "next_change": None if change is None else max(0.0, change - clock.now),
+        "last": last
+        and {
+            "ok": last.ok,
+            "detail": last.detail,
+            "latency": last.latency,
+            "at": clock.wall(last.at),
+        },
+        "order": member.order and _order(member.order, clock),
+        "drain": drain and _progress(drain, clock),
+    }
+
+
+def _order(order: Order, clock: _Clock) -> dict[str, Any]:
+    return {"forced": order.forced, "until": clock.wall(order.until), "reason": order.reason}
+
+
+def _progress(drain: Drain, clock: _Clock) -> dict[str, Any]:
+    progress = drain.progress
+    return {
+        "phase": progress.phase,
+        "since": clock.wall(progress.since),
+        "until": clock.wall(progress.until),
+        "reasons": progress.reasons,
+    }
+
+
+def _step(pool: LivePool, drain: Drain | None, clock: _Clock) -> dict[str, Any]:
+    if drain is None:
+        gone = {"phase": None, "since": None, "until": None, "reasons": ("it is not drained",)}
+        return {"name": pool.key.name, "type": pool.key.type, **gone}
+    return {"name": pool.key.name, "type": pool.key.type, **_progress(drain, clock)}

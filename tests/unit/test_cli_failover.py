@@ -1,0 +1,347 @@
+"""How ``dnsd failover``, ``dnsd drain member`` and ``dnsd rto`` show what they are told."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dnsd.cli import drains as drains_module
+from dnsd.cli import failover as failover_module
+from dnsd.cli import main
+from dnsd.cli import rto as rto_module
+from dnsd.errors import AdminError, NotRunning
+
+A, B = "192.0.2.1", "192.0.2.2"
+NOW = 1_800_000_000.0
+
+
+def member(address: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "address": address,
+        "state": "up",
+        "seen_as": "up (7 successes)",
+        "since": NOW - 100,
+        "answered": True,
+        "unseen": None,
+        "next_change": 12.3,
+        "last": {"ok": True, "detail": "", "latency": 0.0012, "at": NOW - 3},
+        "order": None,
+        "drain": None,
+        **changes,
+    }
+
+
+def found(*members: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    pool = {
+        "name": "www.example.com.",
+        "type": "A",
+        "check": "http",
+        "ttl_max": 300,
+        "ttl": 40,
+        "answer": A,
+        "why": [f"{B} is down: [red]", "TTL: none"],
+        "since": NOW - 3700,
+        "members": members,
+        **changes,
+    }
+    return {"pools": [pool], "alarms": [], "problems": []}
+
+
+def progress(*phases: str | None, safe: bool = False) -> dict[str, Any]:
+    at = time.mktime((2026, 1, 1, 12, 3, 20, 0, 0, -1))
+    steps = [
+        {
+            "name": f"{number}.example.com.",
+            "type": "A",
+            "phase": phase,
+            "since": at,
+            "until": at + 5 if phase != "safe" else None,
+            "reasons": ["caches hold it"],
+        }
+        for number, phase in enumerate(phases)
+    ]
+    missing = [] if safe else [f"reason {number}" for number in range(9)]
+    return {"address": A, "safe": safe, "since": at, "steps": steps, "missing": missing}
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str, **answers: Any) -> tuple[Result, list[Any]]:
+    """Run a command; ``answers`` are those of the node, one after the other."""
+    asked: list[Any] = []
+
+    def ask(_path: Path, command: str, *_: object, **arguments: Any) -> Any:
+        asked.append((command, arguments))
+        answer = answers[command]
+        answer = answer.pop(0) if isinstance(answer, list) else answer
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    for module in (failover_module, drains_module, rto_module):
+        monkeypatch.setattr(module, "ask", ask)
+    for module, name in ((failover_module, "WATCH_S"), (drains_module, "LOOK_S")):
+        monkeypatch.setattr(module, name, 0)
+    monkeypatch.setattr(rto_module, "LISTEN_S", 0.001)
+    clock = SimpleNamespace(time=lambda: NOW, sleep=lambda _: None)
+    monkeypatch.setattr(failover_module, "time", clock)
+    return CliRunner().invoke(main, words, env={"COLUMNS": "200"}), asked
+
+
+def lines(result: Result) -> list[str]:
+    return [" ".join(line.split()) for line in result.output.splitlines()]
+
+
+# -- dnsd failover ----------------------------------------------------------------------------
+
+
+def test_pools_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = {"forced": "down", "until": NOW + 61, "reason": "[new] disks"}
+    last = {"ok": False, "detail": "did not answer", "latency": 2.0, "at": NOW}
+    answer = found(
+        member(A),
+        member(B, state="down", seen_as="down", answered=False, last=last, next_change=None),
+        member("192.0.2.3", last=None, order=order, unseen="blind"),
+        member("192.0.2.4", order={**order, "forced": "drain"}, drain={"phase": "waiting"}),
+    )
+    answer["alarms"] = [{"address": A, "why": "blind"}]
+    answer["problems"] = ["the disk is full"]
+    shown = lines(run(monkeypatch, "failover", failover=answer)[0])
+    assert shown[0] == f"www.example.com. A → {A}, TTL 40 of 300, for 1 h 1 min"
+    assert shown[1] == f"{B} is down: [red]"
+    assert f"{A} yes up (7 successes) 1 min 40 s well, 1.2 ms, 3 s ago in 12 s -" in shown
+    assert f"{B} no down 1 min 40 s it did not answer, 2000.0 ms, 0 s ago - -" in shown
+    forced = "forced down, ends in 1 min 1 s: [new] disks"
+    assert f"192.0.2.3 yes up (7 successes), not seen 1 min 40 s none yet in 12 s {forced}" in shown
+    assert any("drain: waiting, ends in" in line for line in shown)
+    assert shown[-2:] == [f"not seen: {A}: blind", "problem: the disk is full"]
+
+
+def test_no_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty: dict[str, Any] = {"pools": [], "alarms": [], "problems": []}
+    assert lines(run(monkeypatch, "failover", failover=empty)[0]) == ["no pools"]
+
+
+def test_as_json_it_is_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = found(member(A))
+    result, _ = run(monkeypatch, "failover", "--json", failover=answer)
+    assert json.loads(result.output) == json.loads(json.dumps(answer))
+
+
+def test_watching_goes_on_over_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Any] = [found(), NotRunning("dnsd is not running"), found(), KeyboardInterrupt()]
+    _, asked = run(monkeypatch, "failover", "--watch", failover=answers)
+    assert len(asked) == 4
+
+
+def test_without_a_node_the_exit_status_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = NotRunning("dnsd is not running")
+    assert run(monkeypatch, "failover", failover=nobody)[0].exit_code == 3
+    assert run(monkeypatch, "drain", "member", A, drain_member=nobody)[0].exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (
+            ["failover", "force", "www", "A", A, "down", "--for", "10m", "--reason", "disks"],
+            (
+                "force",
+                {
+                    "name": "www",
+                    "type": "A",
+                    "member": A,
+                    "forced": "down",
+                    "for": 600.0,
+                    "reason": "disks",
+                    "force": False,
+                },
+            ),
+        ),
+        (
+            ["failover", "failback", "www", "A"],
+            ("failback", {"name": "www", "type": "A", "member": None}),
+        ),
+        (
+            ["failover", "failback", "www", "A", A],
+            ("failback", {"name": "www", "type": "A", "member": A}),
+        ),
+        (
+            ["undrain", "member", A],
+            ("undrain_member", {"member": A, "name": None, "type": None}),
+        ),
+    ],
+)
+def test_orders(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: Any) -> None:
+    result, said = run(monkeypatch, *words, **{asked[0]: found(member(A))})
+    assert (result.exit_code, said) == (0, [asked])
+    assert "www.example.com. A" in result.output
+
+
+def test_an_order_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = AdminError("there is nothing else to answer")
+    result, _ = run(monkeypatch, "failover", "force", "www", "A", A, "down", force=refusal)
+    assert result.exit_code == 1
+    assert "nothing else to answer" in result.stderr
+    result, _ = run(monkeypatch, "failover", "force", "www", "A", A, "sideways")
+    assert result.exit_code == 2
+
+
+# -- dnsd drain member ------------------------------------------------------------------------
+
+
+def test_a_drain_is_followed_until_it_is_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [
+        progress("lowering"),
+        NotRunning("it is being restarted"),
+        progress("waiting"),
+        progress("waiting"),
+        progress("safe", safe=True),
+    ]
+    result, asked = run(
+        monkeypatch,
+        *("drain", "member", A, "www", "A", "--direct", "--force", "--reason", "disks"),
+        drain_member=progress("lowering"),
+        drained=answers,
+    )
+    assert result.exit_code == 0
+    assert lines(result) == [
+        "0.example.com. A: lowering its TTL since 12:03:20, switches at 12:03:25",
+        "0.example.com. A: answered no more since 12:03:20, caches forget it, until 12:03:25",
+        "0.example.com. A: forgotten since 12:03:20",
+        f"{A}: SAFE to power off since 12:03:20",
+    ]
+    pool = {"member": A, "name": "www", "type": "A"}
+    order = {"for": None, "reason": "disks", "direct": True, "force": True}
+    assert asked[0] == ("drain_member", {**pool, **order})
+    assert asked[1:] == [("drained", pool)] * 5
+
+
+def test_a_drain_that_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["drain", "member", A, "--no-wait"]
+    result, _ = run(monkeypatch, *words, drain_member=progress("waiting"))
+    assert result.exit_code == 1
+    assert lines(result)[1:] == [f"missing: reason {number}" for number in range(4)]
+    result, _ = run(monkeypatch, *words, drain_member=progress("safe", safe=True))
+    assert result.exit_code == 0
+    assert f"{A}: SAFE to power off since 12:03:20" in lines(result)
+
+
+def test_a_drain_that_somebody_takes_back_is_not_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, _ = run(
+        monkeypatch,
+        *("drain", "member", A),
+        drain_member=progress("waiting"),
+        drained=[progress(None)],
+    )
+    assert result.exit_code == 1
+    assert "0.example.com. A: is not drained" in lines(result)
+
+
+def test_a_drain_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = progress("safe", safe=True)
+    result, _ = run(
+        monkeypatch,
+        *("drain", "member", A, "--json"),
+        drain_member=progress("waiting"),
+        drained=[answer],
+    )
+    assert (result.exit_code, json.loads(result.output)) == (0, answer)
+
+
+def test_a_name_alone_is_no_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in (["drain", "member", A, "www"], ["undrain", "member", A, "www"]):
+        result, asked = run(monkeypatch, *words)
+        assert (result.exit_code, asked) == (2, [])
+
+
+# -- dnsd rto -----------------------------------------------------------------------------------
+
+ZONE = """$TTL 300
+@ IN SOA ns hostmaster 1 3600 600 86400 60
+@ IN NS ns
+ns IN A 192.0.2.53
+www IN A 192.0.2.80
+www IN A 192.0.2.81
+hand IN A 192.0.2.80
+hand IN A 192.0.2.81
+"""
+
+POLICY = """
+[defaults]
+type = "A"
+[[pool]]
+name = "www"
+check = "http"
+rto = "6m"
+[[pool]]
+name = "hand"
+check = "none"
+"""
+
+IDLE = {"qtype_1": 1000, "qtype_28": 0}
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> str:
+    (tmp_path / "zones").mkdir()
+    (tmp_path / "zones" / "example.com.zone").write_text(ZONE)
+    (tmp_path / "zones" / "example.com.toml").write_text(POLICY)
+    (tmp_path / "zones" / "example.org.zone").write_text(ZONE)
+    config = tmp_path / "dnsd.toml"
+    config.write_text(f'[zones]\ndirectory = "{tmp_path}/zones"\n')
+    return str(config)
+
+
+def rto(monkeypatch: pytest.MonkeyPatch, configured: str, *words: str, **answers: Any) -> Result:
+    return run(monkeypatch, "rto", "--config", configured, *words, **answers)[0]
+
+
+NOBODY = {"status": NotRunning("dnsd is not running")}
+
+
+def test_an_objective_that_is_met(monkeypatch: pytest.MonkeyPatch, configured: str) -> None:
+    result = rto(monkeypatch, configured, **NOBODY)
+    assert result.exit_code == 0
+    shown = lines(result)
+    assert "www.example.com. A 16s 5 to 300 5m12s10ms 5m16s10ms 6m met" in shown
+    assert 'hand.example.com. A: with check = "none" nobody sees a failure' in shown
+    assert shown[-1].startswith("prices need the rate of queries: dnsd is not running")
+
+
+def test_what_would_meet_an_objective(monkeypatch: pytest.MonkeyPatch, configured: str) -> None:
+    result = rto(monkeypatch, configured, "--objective", "60s", "--qps", "200")
+    assert result.exit_code == 1
+    shown = lines(result)
+    assert "10s 5 5s 47 59s10ms 0.1 200.0 to 1276.6" in shown
+    assert "it needs a TTL of at most 47, or" in " ".join(shown)
+    assert shown[-1] == "at 200 queries a second for each pool"
+
+
+def test_the_rate_of_a_node_that_runs(monkeypatch: pytest.MonkeyPatch, configured: str) -> None:
+    busy = {"counters": {"qtype_1": 1100, "qtype_28": 0}}
+    answers = [{"counters": IDLE}, busy]
+    result = rto(monkeypatch, configured, "--json", "--objective", "60s", status=answers)
+    data = json.loads(result.output)
+    assert "no pool gets more" in data["rates"]
+    pool = data["pools"][0]
+    assert (pool["detection"], pool["met"], pool["largest_ttl"]) == (16.0, False, 47)
+    assert pool["queries"]["most"] > 0
+    dearest = max(one["queries"]["most"] for one in pool["alternatives"])
+    assert dearest > pool["queries"]["most"]
+
+
+def test_a_policy_that_is_broken_has_no_plan(
+    monkeypatch: pytest.MonkeyPatch, configured: str, tmp_path: Path
+) -> None:
+    policy = tmp_path / "zones" / "example.com.toml"
+    policy.write_text(POLICY.replace('"hand"', '"nobody"'))
+    result = rto(monkeypatch, configured, **NOBODY)
+    assert (result.exit_code, "see dnsd check" in result.stderr) == (1, True)
+    policy.write_text("[[pool]]\nname = 1\n")
+    result = rto(monkeypatch, configured, **NOBODY)
+    assert (result.exit_code, f"{policy}:2" in result.stderr) == (1, True)

@@ -1,0 +1,285 @@
+"""What operators ask of the failover plane, and order: in force at once, and true afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from dnsd.config.policy import Failback
+from dnsd.control.failover import statefile
+from dnsd.control.failover.commands import commands
+from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.report import summary
+from dnsd.errors import AdminError
+from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, play
+
+OK, BAD = True, False
+WWW = {"name": "WWW.example.com", "type": "a"}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World(tmp_path, monkeypatch)
+    yield world
+    close(world)
+
+
+async def order(engine: Engine, command: str, **request: Any) -> Any:
+    """Return the answer to a command, as it comes over the socket."""
+    answer = await commands(engine)[command](request)
+    return json.loads(msgspec.json.encode(answer))
+
+
+async def refused(engine: Engine, command: str, **request: Any) -> str:
+    with pytest.raises(AdminError) as error:
+        await order(engine, command, **request)
+    return str(error.value)
+
+
+async def well(world: World, rounds: int = 1) -> None:
+    for _ in range(rounds):
+        for target in tuple(world.checks[-1].targets):
+            world.see((target.address, OK))
+        await asyncio.sleep(10)
+
+
+def test_what_is_shown_of_a_pool(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [meta()], 0)
+        await well(world)
+        world.see((A, BAD), (A, BAD))
+        (pool,) = (await order(engine, "failover"))["pools"]
+        assert (pool["name"], pool["type"], pool["ttl_max"]) == ("www.example.com.", "A", 300)
+        assert (pool["answer"], pool["ttl"]) == (f"{A}, {B}", 5)
+        assert pool["why"][0] == f"{A} is suspect (2 of 3 failures)"
+        first, second = pool["members"]
+        assert (first["state"], first["seen_as"]) == ("suspect", "suspect (2 of 3 failures)")
+        assert first["last"]["detail"] == "has nobody who listens on TCP port 80"
+        assert first["last"]["latency"] == 0.1
+        # The last check began a latency before it ended; the next one is an interval later.
+        assert first["next_change"] == pytest.approx(0.9)
+        assert (second["state"], second["answered"]) == ("up", True)
+        assert summary(engine) == {"pools": 1, "reduced": 0, "unseen": 0}
+        world.see((A, BAD))
+        world.checks[-1].miss(B, "the network is unreachable")
+        assert summary(engine) == {"pools": 1, "reduced": 1, "unseen": 1}
+        found = await order(engine, "failover")
+        assert found["alarms"] == [{"address": B, "why": "the network is unreachable"}]
+        assert found["pools"][0]["members"][1]["unseen"] == "the network is unreachable"
+
+    play(world, story)
+
+
+def test_a_member_is_forced(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        engine.place(ORIGIN, [one], 0)
+        await well(world)
+        arguments = {**WWW, "member": A, "for": 60, "reason": "disks"}
+        found = await order(engine, "force", forced="down", **arguments)
+        assert world.answers(one) == (B,)
+        assert found["pools"][0]["members"][0]["order"]["reason"] == "disks"
+        assert b'"reason":"disks"' in (world.directory / statefile.FILE).read_bytes()
+        objection = await refused(engine, "force", forced="down", **WWW, member=B)
+        assert "order it with --force" in objection
+        await order(engine, "force", forced="auto", **WWW, member=A)
+        assert world.answers(one) == (A, B)
+        await order(engine, "force", forced="down", **WWW, member=A)
+        await order(engine, "force", forced="down", **WWW, member=B, force=True)
+        assert world.answers(one) == (A, B)  # all_down = "all", and there is nobody else
+        await order(engine, "force", forced="up", **WWW, member=B)
+        assert world.answers(one) == (B,)
+
+    play(world, story)
+
+
+def test_orders_that_make_no_sense_are_refused(world: World) -> None:
+    async def story(_world: World, engine: Engine) -> None:
+        assert "no zone has a policy" in await refused(engine, "drained", member=A)
+        engine.place(ORIGIN, [meta()], 0)
+        up = {"forced": "up", "member": A}
+        assert "there are www.example.com. A" in await refused(engine, "force", name="x", type="A")
+        assert "which pool" in await refused(engine, "force", name="x")
+        assert "its members are" in await refused(engine, "force", **WWW, **{**up, "member": C})
+        assert "no address" in await refused(engine, "force", **WWW, **{**up, "member": "x"})
+        assert '"forced"' in await refused(engine, "force", **WWW, member=A, forced="sideways")
+        assert '"for"' in await refused(engine, "force", **WWW, **up, **{"for": -1})
+        assert '"reason"' in await refused(engine, "force", **WWW, **up, reason="a\nb")
+        assert "nothing to fail back" in await refused(engine, "failback", **WWW)
+        assert "is not held" in await refused(engine, "failback", **WWW, member=A)
+        assert "is not drained" in await refused(engine, "undrain_member", member=A)
+        assert "member of no pool" in await refused(engine, "drain_member", member=C)
+
+    play(world, story)
+
+
+def test_who_is_held_comes_back_when_the_operator_says_so(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta(failback=Failback("manual"))
+        engine.place(ORIGIN, [one], 0)
+        await well(world)
+        for _ in range(3):
+            world.see((A, BAD))
+        await well(world, 3)
+        assert world.answers(one) == (B,)
+        await order(engine, "failback", **WWW)
+        assert world.answers(one) == (A, B)
+
+    play(world, story)
+
+
+async def checked(world: World, seconds: float) -> None:
+    """Let time pass in which all is well."""
+    for _ in range(int(seconds / 10)):
+        await well(world)
+
+
+def test_a_drain_step_by_step(world: World) -> None:
+    """Lowered until longer answers have expired, then switched; safe when caches forget."""
+
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        engine.place(ORIGIN, [one], 0)
+        await checked(world, 400)
+        assert world.word(one).ttl == 300
+        world.query(one, worker=1)
+        found = await order(engine, "drain_member", member=A, reason="new disks")
+        assert (found["safe"], found["steps"][0]["phase"]) == (False, "lowering")
+        assert world.word(one).ttl == 5
+        await checked(world, 290)
+        world.query(one)
+        assert world.answers(one) == (A, B)
+        await checked(world, 20)
+        found = await order(engine, "drained", member=A)
+        assert found["steps"][0]["phase"] == "waiting" or found["safe"]
+        assert world.answers(one) == (B,)
+        await checked(world, 20)
+        found = await order(engine, "drained", member=A)
+        assert found["safe"]
+        assert found["missing"] == []
+        assert world.told("the drain of 192.0.2.1: waiting → safe") == 1
+        # The same order again says so, too.
+        assert (await order(engine, "drain_member", member=A))["safe"]
+        shown = await order(engine, "failover")
+        assert shown["pools"][0]["members"][0]["drain"]["phase"] == "safe"
+        await order(engine, "undrain_member", member=A)
+        assert world.answers(one) == (A, B)
+        assert not (await order(engine, "drained", member=A))["safe"]
+
+    play(world, story)
+
+
+def test_a_direct_drain_is_not_safe_while_a_cache_may_hold_it(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        engine.place(ORIGIN, [one], 0)
+        await checked(world, 400)
+        world.query(one)
+        found = await order(engine, "drain_member", member=A, direct=True)
+        assert world.answers(one) == (B,)
+        assert found["steps"][0]["phase"] == "waiting"
+        assert any("caches may hold it for 5m" in reason for reason in found["missing"])
+        await checked(world, 300)
+        world.query(one)
+        assert not (await order(engine, "drained", member=A))["safe"]
+        await checked(world, 10)
+        assert (await order(engine, "drained", member=A))["safe"]
+
+    play(world, story)
+
+
+def test_a_node_that_has_just_begun_does_not_know_what_caches_hold(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [meta(ttl=100)], 0)
+        await order(engine, "drain_member", member=A, direct=True)
+        await checked(world, 90)
+        assert not (await order(engine, "drained", member=A))["safe"]
+        await checked(world, 20)
+        assert (await order(engine, "drained", member=A))["safe"]
+
+    play(world, story)
+
+
+def test_a_drain_is_of_every_pool_or_of_one(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one, two, three = metas(
+            {}, {"name": "mail.example.com."}, {"name": "x.example.com.", "members": (B, C)}
+        )
+        engine.place(ORIGIN, [one, two, three], 0)
+        await checked(world, 400)
+        found = await order(engine, "drain_member", **WWW, member=A)
+        assert [step["name"] for step in found["steps"]] == ["www.example.com."]
+        await checked(world, 10)
+        assert (await order(engine, "drained", **WWW, member=A))["safe"]
+        # Elsewhere it is still answered.
+        found = await order(engine, "drained", member=A)
+        assert not found["safe"]
+        assert "mail.example.com. A: it is not drained" in found["missing"]
+        assert any("gives it out now: mail.example.com. A" in one for one in found["missing"])
+        found = await order(engine, "drain_member", member=A)
+        assert [step["name"] for step in found["steps"]] == [
+            "www.example.com.",
+            "mail.example.com.",
+        ]
+        assert [step["phase"] for step in found["steps"]] == ["safe", "lowering"]
+        await checked(world, 20)
+        assert (await order(engine, "drained", member=A))["safe"]
+        assert world.answers(three) == (B, C)
+
+    play(world, story)
+
+
+def test_a_drain_that_would_empty_a_pool_is_refused(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one, two = metas({}, {"name": "one.example.com.", "members": (A,), "all_down": "nodata"})
+        engine.place(ORIGIN, [one, two], 0)
+        await well(world)
+        refusal = await refused(engine, "drain_member", member=A)
+        assert refusal.startswith("one.example.com. A: ")
+        assert world.answers(one) == (A, B)
+        assert (await order(engine, "failover"))["pools"][1]["members"][0]["drain"] is None
+        await order(engine, "drain_member", member=A, direct=True, force=True)
+        assert world.answers(two) == ("NODATA",)
+
+    play(world, story)
+
+
+def test_a_drain_that_has_begun_can_be_hastened(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        engine.place(ORIGIN, [one], 0)
+        await checked(world, 400)
+        world.query(one)
+        await order(engine, "drain_member", member=A)
+        assert world.answers(one) == (A, B)
+        found = await order(engine, "drain_member", member=A, direct=True)
+        assert world.answers(one) == (B,)
+        assert found["steps"][0]["phase"] == "waiting"
+
+    play(world, story)
+
+
+def test_a_drain_goes_on_after_a_restart(world: World) -> None:
+    one = meta()
+
+    async def first(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [one], 0)
+        await checked(world, 400)
+        world.query(one)
+        await order(engine, "drain_member", member=A, direct=True)
+
+    async def second(world: World, engine: Engine) -> None:
+        assert world.answers(one) == (B,)
+        found = await order(engine, "drained", member=A)
+        assert found["steps"][0]["phase"] == "waiting"
+        await checked(world, 320)
+        assert (await order(engine, "drained", member=A))["safe"]
+
+    play(world, first)
+    play(world, second, before=lambda engine: engine.place(ORIGIN, [one], 0))
