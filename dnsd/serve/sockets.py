@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import select
 import socket
 import sys
 import termios
@@ -168,6 +169,13 @@ def receive_drops(sock: socket.socket) -> int:
 def unacknowledged(sock: socket.socket) -> int:
     """Return how many octets the kernel holds that the peer of a TCP socket has not got."""
     return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+
+
+def has_room(sock: socket.socket) -> bool:
+    """Tell whether the kernel would report a TCP socket as one that can be written to."""
+    room = select.poll()
+    room.register(sock, select.POLLOUT)
+    return bool(room.poll(0))
 
 
 def reset(sock: socket.socket) -> None:
