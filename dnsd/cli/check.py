@@ -131,7 +131,8 @@ def _report(
     findings += result.findings
     if str(file) == STDIN:
         return ZoneReport(origin, STDIN, result.records, serial)
-    policy, found = check_file(origin, file, result.zone, given.failover if given else None)
+    failover = given.failover if given else None
+    policy, found, _ = check_file(origin, file, result.zone, failover)
     findings += found
     there = str(policyfile.path_for(file)) if policy or found else None
     pools = len(policy.pools) if policy else 0
