@@ -131,6 +131,10 @@ def picture(found: dict[str, Any]) -> RenderableType:
         Text(f"not seen: {one['address']}: {one['why']}", style="red") for one in found["alarms"]
     ]
     parts += [
+        Text(f"not agreed: {one['address']}: {one['why']}", style="red")
+        for one in found.get("disputes", ())
+    ]
+    parts += [
         Text(f"not heard: {one['url']} {one['fault']}", style="red")
         for one in found.get("peers", ())
         if one["fault"]

@@ -7,6 +7,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -86,7 +87,11 @@ class Site:
     def wait(self, names: str, *members: str) -> None:
         """Wait until these nodes answer just these members."""
         for name in names:
-            until(lambda node=self.nodes[name]: node.addresses(WWW) == {*members}, name)
+            node = self.nodes[name]
+            until(partial(self._answers, node, {*members}), f"{name} answers {members}")
+
+    def _answers(self, node: Node, members: set[str]) -> bool:
+        return node.addresses(WWW) == members
 
     def report(self, name: str) -> Any:
         return self.nodes[name].admin("failover")
@@ -181,7 +186,7 @@ def test_three_nodes_agree() -> None:
         nodes.wait_votes("z", A, x="down", own="up")
         line = z.wait_line(f"{A} is not agreed on: 1 of 3 nodes say up, 1 down, and it takes 2")
         assert "it stays down (" in line
-        assert A in [one["address"] for one in nodes.report("z")["alarms"]]
+        assert A in [one["address"] for one in nodes.report("z")["disputes"]]
         nodes.wait("xz", B)
         (heard, gone) = nodes.report("z")["peers"]
         assert (heard["node"], heard["fault"]) == ("x", None)

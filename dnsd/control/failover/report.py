@@ -41,13 +41,14 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
     shown = engine.table.pools.values() if pools is None else pools
     shown = sorted(shown, key=lambda pool: pool.key)
     alarms = sorted((target.address, why) for target, why in engine.checking.alarms.why.items())
-    alarms += [alarm for pool in shown for alarm in _disputed(pool)]
+    disputes = [found for pool in shown for found in _disputed(pool)]
     return {
         "node": engine.peers.node,
         "peers": [_peer(peer, clock) for peer in engine.peers.peers],
         "cut_off": engine.cut_off() or None,
         "pools": [_pool(pool, clock) for pool in shown],
         "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
+        "disputes": [{"address": address, "why": why} for address, why in disputes],
         "problems": [engine.file.fault] if engine.file.fault else [],
     }
 
