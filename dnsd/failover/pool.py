@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.failover import quorum, ttl
 from dnsd.failover.choice import Choice, Grade, Mode, Standing
+from dnsd.failover.council import Council
 from dnsd.failover.drain import T_DRAIN, Drain
-from dnsd.failover.member import OUT, SERVED, Agreed, Forced, Member, State
+from dnsd.failover.member import SERVED, Agreed, Forced, Member, State
 from dnsd.failover.stored import StoredPool
 
 if TYPE_CHECKING:
@@ -42,23 +43,19 @@ class PoolState:
     ``ttl_max`` is the TTL of the records in the zone file; there is one member at least.
     Results and orders go in at any time; whoever gives one asks :meth:`decide` afterwards, and
     again at :meth:`next_wakeup`.
-
-    Where several nodes decide, ``agreements`` say by address how far they agree on each member.
     """
 
     def __init__(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
         self.members: dict[str, Member] = {}
         self.drains: dict[str, Drain] = {}
         self.last_good: tuple[str, ...] = ()
-        self.agreements: dict[str, Agreement] = {}
-        self._heard: dict[str, Mapping[str, Vote]] = {}
+        self._council = Council(policy)
         self._countdown: tuple[float, int] | None = None
-        self.policy = policy
         self.edit(policy, ttl_max, members, now)
 
     def edit(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
         """Go on with what the zone and its policy say now; members that stay keep their state."""
-        was_local, self.policy = not self.is_shared, policy
+        self.policy = policy
         self._terms = ttl.terms(policy, ttl_max)
         self._choice = Choice(policy, members)
         known = self.members
@@ -66,12 +63,18 @@ class PoolState:
         for member in self.members.values():
             member.adopt(policy, now)
         self.drains = {one: drain for one, drain in self.drains.items() if one in self.members}
-        self._share(was_local, now)
+        self._council.edit(policy, self.members)
+        self._council.agree(self.members, now)
 
     @property
     def is_shared(self) -> bool:
         """Whether several nodes decide how a member is."""
-        return self.policy.scope.kind == "quorum" and self.policy.check != "none"
+        return self._council.is_shared
+
+    @property
+    def agreements(self) -> Mapping[str, Agreement]:
+        """How far nodes agree on each member, by address; empty if this one decides alone."""
+        return self._council.agreements
 
     @property
     def settled(self) -> bool:
@@ -99,14 +102,9 @@ class PoolState:
 
         Return whether there is something to decide.
         """
-        if not self.is_shared:
-            return False
-        votes = {one: vote for one, vote in votes.items() if one in self.members}
-        before, self._heard[node] = self._heard.get(node, {}), votes
-        changed = {one: vote.state for one, vote in before.items()} != {
-            one: vote.state for one, vote in votes.items()
-        }
-        return changed or not all(found.firm for found in self.agreements.values())
+        return self._council.hear(
+            node, {one: vote for one, vote in votes.items() if one in self.members}
+        )
 
     def force(self, member: str, order: Order | None) -> None:
         """Obey ``order``; None: the results decide again."""
@@ -198,7 +196,7 @@ class PoolState:
         """Return when to decide again although nothing was seen; None: no need to."""
         times = [drain.switch_at for drain in self.drains.values() if not drain.switched]
         times += [at for member in self.members.values() if (at := member.due) is not None]
-        times += [at for one in self.agreements.values() if (at := one.until) is not None]
+        times += self._council.wakeups()
         if self._countdown is not None:
             times.append(self._next_second(now, *self._countdown))
         return max(now, min(times)) if times else None
@@ -214,38 +212,7 @@ class PoolState:
             member.tick(now)
             if member.order is None:
                 self.drains.pop(member.address, None)
-        self._agree(now)
-
-    # -- several nodes ------------------------------------------------------------------------
-
-    def _share(self, was_local: bool, now: float) -> None:
-        """Begin, or go on, or cease to decide together with other nodes.
-
-        Whoever decided alone before has agreed with itself: nothing changes without the others.
-        """
-        if not self.is_shared:
-            self.agreements, self._heard = {}, {}
-            for member in self.members.values():
-                member.agreed = None
-            return
-        if was_local:
-            for member in self.members.values():
-                if member.state != State.INIT:
-                    member.agreed = Agreed.DOWN if member.state in OUT else Agreed.UP
-        self._agree(now)
-
-    def _agree(self, now: float) -> None:
-        if not self.is_shared:
-            return
-        scope, interval = self.policy.scope, self.policy.interval
-        found = {}
-        for one, member in self.members.items():
-            votes = [votes[one] for votes in self._heard.values() if one in votes]
-            if own := quorum.own_vote(member):
-                votes.append(own)
-            found[one] = quorum.agreement(scope, votes, member.agreed, interval, now)
-            member.agreed = found[one].agreed
-        self.agreements = found
+        self._council.agree(self.members, now)
 
     def _natural(self, member: Member) -> Standing:
         """Return what the results say, or what is agreed on."""

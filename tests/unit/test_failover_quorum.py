@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 
 from dnsd.config.policy import Scope
-from dnsd.failover import quorum
-from dnsd.failover.member import OUT, SERVED, Agreed, Forced, Order, State
+from dnsd.failover import quorum, ttl
+from dnsd.failover.member import OUT, SERVED, Agreed, Forced, Member, Order, State
 from dnsd.failover.objective import FLIP_S, Timing, worst
 from dnsd.failover.pool import PoolState
 from dnsd.failover.quorum import OWN, Agreement, Ballot, Said, Vote, agreement, heard
@@ -441,6 +441,24 @@ def test_no_cache_holds_it_longer_than_the_objective_says(
     timing = Timing(10.0, 2.0, 1.0, down, FLIP_S + 1.0)
     assert held - dies <= worst(timing, ttl, policy.ttl_min)
     assert not any(nodes[name].answered(A, decisions[name]) for name in nodes)
+
+
+@given(elected, befores, st.lists(st.booleans(), max_size=12))
+def test_a_ttl_stays_within_its_bounds_and_is_short_without_an_agreement(
+    election: tuple[Scope, list[Vote]], before: Agreed | None, results: list[bool]
+) -> None:
+    scope, votes = election
+    policy = pool(scope=scope)
+    by, member = ttl.terms(policy, 300), Member(A, policy, 0.0)
+    for ok in results:
+        member.result(NOW, ok)
+    found = agree(scope, votes, before)
+    seconds = ttl.agreed_ttl(by, member, found)
+    assert by.shortest <= seconds <= by.longest
+    if not found.firm or found.suspected:
+        assert seconds == by.shortest or found.agreed == Agreed.DOWN
+    elif found.agreed == Agreed.UP:
+        assert seconds <= ttl.member_ttl(by, member)
 
 
 # -- what travels -----------------------------------------------------------------------------

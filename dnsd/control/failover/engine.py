@@ -137,9 +137,11 @@ class Engine:
             return "the zones are not loaded yet"
         if time.monotonic() >= self._settle_by:
             return ""
-        if unknown := sum(not pool.state.settled for pool in self.table.pools.values()):
-            pools = "1 pool has" if unknown == 1 else f"{unknown} pools have"
-            return f"{pools} members that have not been checked yet"
+        if unknown := [pool for pool in self.table.pools.values() if not pool.state.settled]:
+            pools = "1 pool has" if len(unknown) == 1 else f"{len(unknown)} pools have"
+            shared = any(pool.state.is_shared for pool in unknown)
+            agreed = ", or that not enough nodes have spoken of" if shared else ""
+            return f"{pools} members that have not been checked yet{agreed}"
         self._settle_by = -math.inf
         return ""
 
@@ -229,7 +231,7 @@ class Engine:
                 self._keep_state,
                 self._sweep,
                 self._judge_for_ever,
-                self._ask_peers,
+                *([self._ask_peers] if self.peers.peers else []),
             ):
                 group.create_task(self._go_on(work))
 
