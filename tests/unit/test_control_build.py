@@ -73,7 +73,7 @@ def test_a_file_that_is_missing_is_a_finding_and_watched_for(job: Job) -> None:
     result = build_zone(job)
     assert result.image is None
     assert result.findings
-    assert result.sources == {job.file: None}
+    assert result.sources == {job.file: None, job.file.removesuffix("zone") + "toml": None}
 
 
 def test_an_included_file_is_a_source_even_before_it_exists(job: Job) -> None:
