@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,6 +152,13 @@ class World:
 
     def told(self, text: str) -> int:
         return sum(text in line for line in self.log)
+
+
+async def place(engine: Engine, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
+    """Place pools, and let their checks begin."""
+    engine.place(origin, pools, cell)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 Story = Callable[[World, Engine], Awaitable[None]]
