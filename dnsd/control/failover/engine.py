@@ -109,8 +109,8 @@ class Engine:
             self._wakeup_of.pop(pool, None)
             self._remember(pool)
         for pool in here:
-            self.settle(pool)
-            self._remember(pool)
+            if not self.settle(pool):
+                self._remember(pool)  # that it is placed elsewhere
         if here or gone:
             self._dirty.set()
 
@@ -137,19 +137,20 @@ class Engine:
 
     # -- deciding -----------------------------------------------------------------------------
 
-    def settle(self, pool: LivePool) -> None:
-        """Decide on ``pool`` now, and again when it is time."""
+    def settle(self, pool: LivePool) -> bool:
+        """Decide on ``pool`` now, and again when it is time; return whether that is news."""
         now = time.monotonic()
         try:
             changed = pool.settle(now)
             wakeup = pool.next_wakeup(now)
         except Exception as error:
             self._tell_fault(error)
-            return
+            return False
         self._wake(pool, wakeup)
         if changed:
             self._remember(pool)
             self._dirty.set()
+        return changed
 
     def settle_all(self) -> None:
         """Decide on all pools."""
