@@ -23,6 +23,7 @@ COMMANDS = {
     "reload": "Make a running node read its zones again, and wait for it.",
     "failover": "Show what pools are answered with, and why; give orders.",
     "rto": "Show how long a failure can be felt, and what would help.",
+    "horizon": "Show which answers caches may still hold, and until when.",
     "anycast": "Show whether the VIPs are announced, to whom, and why.",
     "drain": "Have clients leave this node, or a member of pools.",
     "undrain": "Take a drain back.",

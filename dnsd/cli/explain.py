@@ -2,11 +2,12 @@
 
 The answer comes from the road that every query takes: zone file, image, hot path. The reasons
 come from the plain algorithm in :mod:`dnsd.zone.lookup`; should the two disagree, that is said.
-Only zones that the name could be in are loaded.
+Only zones that the name could be in are loaded. Pools are shown with all their members up.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -20,9 +21,12 @@ from dnsd import config, hotpath
 from dnsd.cli import explanation
 from dnsd.cli.explanation import Source
 from dnsd.cli.options import config_option, short, zone_option
+from dnsd.control import pools
+from dnsd.control.policycheck import check_file
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire import name as names
+from dnsd.zone.findings import Severity
 from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_zone
 from dnsd.zone.lookup import Question
@@ -81,8 +85,7 @@ def explain(
     sources = _load(name, given)
     path = hotpath.make(settings, counters.fresh())
     for apex, source in sources.items():
-        zone = source.result.zone
-        path.put_zone(apex, Image(compiler.build(zone)) if zone else None)
+        _put(path, apex, source)
     explanation.show(path, question, sources, settings.udp_payload)
 
 
@@ -94,6 +97,25 @@ def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, Source]:
     for origin, file in config.zone_files(given).items():
         apex = names.from_text(origin)
         if names.is_subdomain(wanted, apex):
-            shown = short(file)
-            found[apex] = Source(origin, shown, load_zone(origin, shown, limits))
+            found[apex] = _source(origin, short(file), limits)
     return found
+
+
+def _source(origin: str, file: Path, limits: Limits) -> Source:
+    """Load a zone with its policy; one with an error in either is not served."""
+    result = load_zone(origin, file, limits)
+    policy, found = check_file(origin, file, result.zone)
+    if any(finding.severity is Severity.ERROR for finding in found):
+        result = replace(result, zone=None, findings=(*result.findings, *found))
+    described = pools.describe(policy, result.zone) if policy and result.zone else ()
+    return Source(origin, file, result, described)
+
+
+def _put(path: hotpath.HotPath, apex: bytes, source: Source) -> None:
+    """Serve a zone on ``path``."""
+    if source.result.zone is None:
+        path.put_zone(apex, None)
+        return
+    compiled = tuple(pools.compiled(source.pools))
+    image = Image(compiler.build(source.result.zone, pools=compiled))
+    path.put_zone(apex, image, pools.all_well(source.pools))

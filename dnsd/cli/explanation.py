@@ -5,7 +5,7 @@ Knows words and layout. Works without colours: the layout carries the meaning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dns.rdatatype import RdataType
 
     from dnsd.cli.ask import Response
+    from dnsd.control.pools import PoolMeta
     from dnsd.hotpath import HotPath
     from dnsd.zone.load import LoadResult
     from dnsd.zone.lookup import Question, Step
@@ -39,11 +40,18 @@ _SENTENCES = frozenset((StepKind.WILDCARD, StepKind.DATA, StepKind.NO_DATA, Step
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A zone that could hold the name: its origin, its file, and what loading it gave."""
+    """A zone that could hold the name: its origin, its file, what loading it gave, its pools."""
 
     origin: str
     file: Path
     result: LoadResult
+    pools: tuple[PoolMeta, ...] = ()
+
+    def pool(self, owner: dns.name.Name, rtype: int) -> PoolMeta | None:
+        """Return the pool that an RRset is, if it is one."""
+        key = str(owner.canonicalize()), dns.rdatatype.to_text(dns.rdatatype.RdataType(rtype))
+        matching = (one for one in self.pools if (one.policy.name, one.policy.type) == key)
+        return next(matching, None)
 
 
 class Reason(NamedTuple):
@@ -93,6 +101,8 @@ def why(question: Question, sources: dict[bytes, Source], whole: Response) -> It
     if apex != max(apexes, key=lambda name: len(name.labels)):
         yield Reason("", "the zone above the cut: DS is the one type that stands there")
     yield from _steps(question, seen, answer)
+    yield from _pools(source, answer)
+    answer = _without_pools(source, answer)
     yield from _additional(answer)
     yield from _remarks(question, seen, answer)
     if _outline(whole) != _outline_of(answer):
@@ -126,6 +136,34 @@ def _no_data(question: Question, seen: view.View, step: Step) -> str:
     if seen.node(step.name):
         return f"exists, but has no {dns.rdatatype.to_text(question.rtype)}"
     return "is an empty non-terminal: it exists because names below it do, and owns nothing"
+
+
+def _pools(source: Source, answer: Answer) -> Iterator[Reason]:
+    """Return what follows the health of its members."""
+    for rrset in answer.answer:
+        if pool := source.pool(rrset.owner, rrset.rtype):
+            what = _type_text(rrset.owner, rrset.rtype, rrset.covers)
+            yield Reason("pool", f"{what}: {_members(pool)}, all shown as up; a running node")
+            least = min(pool.policy.ttl_min, pool.ttl)
+            yield Reason("pool", f"answers those that are, for {least} to {pool.ttl} s")
+    for rrset in answer.additional:
+        if source.pool(rrset.owner, rrset.rtype):
+            what = _type_text(rrset.owner, rrset.rtype, rrset.covers)
+            yield Reason("pool", f"{what} is left to be asked for: its answer may change")
+
+
+def _members(pool: PoolMeta) -> str:
+    return "1 member" if len(pool.members) == 1 else f"{len(pool.members)} members"
+
+
+def _without_pools(source: Source, answer: Answer) -> Answer:
+    """Return ``answer`` without additional data that is chosen for each query."""
+    left = tuple(
+        rrset
+        for rrset in answer.additional
+        if not source.pool(rrset.owner, rrset.covers or rrset.rtype)
+    )
+    return replace(answer, additional=left)
 
 
 def _additional(answer: Answer) -> Iterator[Reason]:

@@ -146,6 +146,12 @@ class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where in the configuration file it stands; 0 for a command-line option."""
 
 
+class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[http]``: what programs may read of this node: horizon, status, metrics, health."""
+
+    listen: Annotated[tuple[Endpoint, ...], Endpoints()] = ()
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole configuration."""
 
@@ -153,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     zones: Zones = msgspec.field(default_factory=Zones)
     zone: tuple[ZoneFile, ...] = ()
     anycast: Anycast = Anycast()
+    http: Http = Http()
     path: Path | None = None
     """The file it was read from; None for one made of defaults and options."""
 

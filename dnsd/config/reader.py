@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Query
-from dnsd.config.model import Config, Limits, Server, ZoneFile, Zones
+from dnsd.config.model import Config, Http, Limits, Server, ZoneFile, Zones
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Reader, Schema, Structs, parse, text_of
 
@@ -24,6 +24,7 @@ TABLES: Structs = {
     ("anycast", "check"): Check,
     ("anycast", "bird"): Bird,
     ("anycast", "bgp"): Bgp,
+    ("http",): Http,
 }
 """The tables that stand once, by path."""
 
@@ -59,8 +60,9 @@ def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
     server = reader.struct(Server, ("server",), data.get("server", {}))
     zones = reader.struct(Zones, ("zones",), data.get("zones", {}))
     anycast = reader.struct(Anycast, ("anycast",), data.get("anycast", {}))
+    http = reader.struct(Http, ("http",), data.get("http", {}))
     zone = reader.structs(ZoneFile, ("zone",), data.get("zone", []))
-    if server is None or zones is None or anycast is None or reader.problems:
+    fields = {"server": server, "zones": zones, "anycast": anycast, "http": http, "zone": zone}
+    if None in fields.values() or reader.problems:
         return None
-    fields = {"server": server, "zones": zones, "anycast": anycast, "zone": zone}
     return reader.built(Config, (), {**fields, "path": reader.path})

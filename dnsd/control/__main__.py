@@ -14,7 +14,10 @@ from dnsd.control import log, spec
 from dnsd.control.admin import AdminServer
 from dnsd.control.anycast.commands import commands as anycast_commands
 from dnsd.control.failover.commands import commands as failover_commands
+from dnsd.control.horizon.commands import commands as horizon_commands
 from dnsd.control.node import Node
+from dnsd.control.web.pages import pages
+from dnsd.control.web.server import WebServer
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
 
@@ -45,13 +48,18 @@ async def _run(control_spec: ControlSpec) -> None:
         "reload": node.command_reload,
         **anycast_commands(node.plane),
         **failover_commands(node.engine),
+        **horizon_commands(node.horizon),
     }
+    web = WebServer(
+        control_spec.config.http.listen, pages(commands, node.metrics_source(), node.unwell)
+    )
     admin = AdminServer(control_spec.config.server.admin_socket, commands)
 
     def stop() -> None:
         # At once: a build that is under way is of no use to anybody.
         admin.close()
         node.engine.stop()
+        node.keeper.stop()
         os._exit(0)
 
     def on_master() -> None:
@@ -65,7 +73,9 @@ async def _run(control_spec: ControlSpec) -> None:
     # The master starts this process with SIGHUP blocked, so that none comes too early.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     await admin.start()
-    await node.run()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(web.run())
+        group.create_task(node.run())
 
 
 def _first_line() -> bytes:

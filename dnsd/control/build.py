@@ -15,6 +15,7 @@ import msgspec
 
 from dnsd.config.policyfile import path_for
 from dnsd.control import images, log
+from dnsd.control.horizon.listing import Contents
 from dnsd.control.pools import PoolMeta
 from dnsd.control.stamps import Stamp, Stamps, doubtful, stamp
 from dnsd.errors import ImageError
@@ -43,6 +44,7 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     serial: int = 0
     records: int = 0
     pools: tuple[PoolMeta, ...] = ()
+    contents: Contents = Contents()
     seconds: float = 0.0
 
 
@@ -64,6 +66,7 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     # dnspython costs 15 MB: only who builds needs it.
     from dnsd import compile as compiler
     from dnsd.control import pools
+    from dnsd.control.horizon.contents import contents_of
     from dnsd.control.policycheck import check_file
     from dnsd.image import store
     from dnsd.zone import limits, load
@@ -83,6 +86,8 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     if loaded.zone is None or any(one.severity is Severity.ERROR for one in found):
         return result
     described = pools.describe(policy, loaded.zone) if policy else ()
+    compiled = list(pools.compiled(described))
+    contents, listing = contents_of(loaded.zone, {(one.owner, one.rtype) for one in compiled})
     meta = images.Meta(
         builder=images.builder(),
         origin=job.origin,
@@ -94,12 +99,15 @@ def _build(job: Job, began_ns: int) -> BuildResult:
         findings=result.findings,
         pools=described,
         boot=images.boot(),
+        contents=contents,
+        listing=listing,
     )
     name = images.new_name(job.origin)
-    compiled = list(pools.compiled(described))
     store.save(Path(job.images, name), compiler.build(loaded.zone, images.encode(meta), compiled))
     images.seal(Path(job.images, name))
-    return msgspec.structs.replace(result, image=name, serial=meta.serial, pools=described)
+    return msgspec.structs.replace(
+        result, image=name, serial=meta.serial, pools=described, contents=contents
+    )
 
 
 def _stamps(sources: tuple[Source, ...]) -> Stamps:

@@ -21,6 +21,7 @@ import msgspec
 
 import dnsd
 from dnsd.config import Limits
+from dnsd.control.horizon.listing import NO_LISTING, Contents
 from dnsd.control.pools import PoolMeta
 from dnsd.control.stamps import Stamps, observe, stamp
 from dnsd.errors import ImageError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SUFFIX = ".img"
-BUILDING_CODE = ("zone", "compile", "image", "wire", "config", "failover")
+BUILDING_CODE = ("zone", "compile", "image", "wire", "config", "failover", "control/horizon")
 """The packages that decide what is in an image."""
 
 _UNFIT = re.compile(r"[^a-z0-9._-]")
@@ -51,7 +52,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """What an image was made from, kept inside of it as JSON.
 
     ``findings`` are warnings: an image is only made of a zone without errors. ``boot`` is the
-    start of the machine in which it was written.
+    start of the machine in which it was written. ``listing`` is only decoded when it is needed.
     """
 
     builder: str
@@ -64,6 +65,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     pools: tuple[PoolMeta, ...] = ()
     boot: str = ""
+    contents: Contents = Contents()
+    listing: msgspec.Raw = NO_LISTING
 
 
 def encode(meta: Meta) -> bytes:

@@ -1,7 +1,7 @@
 """The configuration in force: read again on a reload, kept for a control that is restarted.
 
-What cannot change while the node runs (``[server]``, ``[anycast]``) stays what the master has
-read.
+What cannot change while the node runs (``[server]``, ``[anycast]``, ``[http]``) stays what the
+master has read.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ class InForce:
         ConfigError if it can't be used: then what was in force is in force.
         """
         fresh = resolve(self.config.path, self._options)
-        lasting = {"server": self.config.server, "anycast": self.config.anycast}
+        lasting = {
+            "server": self.config.server,
+            "anycast": self.config.anycast,
+            "http": self.config.http,
+        }
         changed = [
             f"[{table}] {key}"
             for table, old in lasting.items()

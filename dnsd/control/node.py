@@ -7,6 +7,7 @@ long: files are read and zones built in threads and processes beside the event l
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,14 +19,19 @@ from dnsd.control import log, status
 from dnsd.control.builders import build_all
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.report import summary
+from dnsd.control.horizon.ask import Horizon
+from dnsd.control.horizon.keeper import Keeper
+from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.inforce import InForce
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
 from dnsd.control.report import Outcome, ReloadReport, log_lines, narrow
 from dnsd.control.stamps import observe
 from dnsd.control.watch import Watch
+from dnsd.control.web import health
+from dnsd.control.web.metrics import Source
 from dnsd.errors import AdminError, ConfigError
-from dnsd.image.state import ControlCells
+from dnsd.image.state import ControlCells, WorkerCells
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -75,10 +81,16 @@ class Node:
         else:
             self._force.keep()
         config = self._force.config
-        self.engine = Engine(vector, config.server.state_directory)
+        node = config.server.server_id or socket.gethostname()
+        self.keeper = Keeper(node, config.server.state_directory, self._reached)
+        self.horizon = Horizon(self.keeper, self._sweep)
+        memory = LedgerMemory(self.keeper, self.horizon)
+        self.engine = Engine(vector, config.server.state_directory, memory)
         self._publisher = Publisher(config.server.state_directory, vector, self.engine.release)
         self._watch = Watch(config.zones.settle)
-        self._reloader = Reloader(config, self._publisher, self._watch, self._build, self.engine)
+        self._reloader = Reloader(
+            config, self._publisher, self._watch, self._build, self.engine, self.keeper
+        )
         self._requests: list[Request] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
@@ -97,6 +109,7 @@ class Node:
             self.engine.loaded()
             group.create_task(self._serve_requests())
             group.create_task(self._watch_files())
+            group.create_task(self.keeper.run())
 
     async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:
         """Build ``jobs``, and let the master see how far it has come."""
@@ -132,6 +145,21 @@ class Node:
         rows = self._reloader.rows.values()
         found = status.snapshot(self._spec, self._force.config, self._vector, rows)
         return {**found, "pools": summary(self.engine), "problems": self._problems}
+
+    def metrics_source(self) -> Source:
+        """Return where metrics are read from."""
+        return Source(
+            self._vector,
+            self._spec.started,
+            self._reloader.rows.values,
+            self.engine.table.pools.values,
+            self.keeper.ledger,
+        )
+
+    def unwell(self) -> list[str]:
+        """Return what keeps the node from answering, as sentences."""
+        server = self._spec.config.server
+        return health.problems(self._vector, server.heartbeat * server.heartbeat_miss)
 
     def _ask(self, due: Iterable[str]) -> Future[ReloadReport]:
         done: Future[ReloadReport] = asyncio.get_running_loop().create_future()
@@ -204,7 +232,17 @@ class Node:
         generation = self._publisher.generation
         while (late := self._publisher.behind(generation)) and time.monotonic() < until:
             await asyncio.sleep(ACKNOWLEDGE_POLL_S)
+        self.keeper.settle()
         return late
+
+    def _reached(self) -> int:
+        """Return the generation that every worker has got to, those too that are being started."""
+        workers = (self._vector.worker(index) for index in range(self._vector.workers))
+        return min(worker[WorkerCells.GENERATION] for worker in workers)
+
+    def _sweep(self) -> None:
+        """Read out what workers have answered of pools."""
+        self.engine.table.sweep(time.monotonic())
 
     # -- without being asked ------------------------------------------------------------------
 

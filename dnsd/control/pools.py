@@ -14,7 +14,8 @@ import msgspec
 from dnsd import compile as compiler
 from dnsd.compile.pools import first_cells, members_of
 from dnsd.config.policy import Pool
-from dnsd.failover.choice import Choice
+from dnsd.failover.choice import Choice, Standing
+from dnsd.image.pools import LONGEST_TTL, Cells, Mode, Word, encode
 from dnsd.wire import rdata as rr
 from dnsd.wire.name import from_text
 
@@ -80,6 +81,19 @@ def describe(policy: Policy, zone: Zone) -> tuple[PoolMeta, ...]:
         )
         for (pool, rrset), cell, after in zip(found, first, ends, strict=True)
     )
+
+
+def all_well(pools: Sequence[PoolMeta]) -> Cells:
+    """Return cells in private memory that say: every member is up, and has long been."""
+    count = sum(pool.cells for pool in pools)
+    cells = Cells(
+        memoryview(bytearray(8 * count)).cast("Q"), memoryview(bytearray(4 * count)).cast("I")
+    )
+    for pool in pools:
+        answer = Choice(pool.policy, pool.members).answer([Standing.IN] * len(pool.members), 0)
+        word = Word(answer.mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))
+        cells.words[pool.cell] = encode(word)
+    return cells
 
 
 def compiled(pools: Sequence[PoolMeta]) -> Iterator[compiler.Pool]:

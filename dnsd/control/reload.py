@@ -17,6 +17,9 @@ import msgspec
 from dnsd.config import zone_files
 from dnsd.control import images
 from dnsd.control.build import BuildResult, failed
+from dnsd.control.horizon.keeper import Zone
+from dnsd.control.horizon.listing import UNREADABLE
+from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.images import Job
 from dnsd.control.report import GOOD, Outcome, ReloadReport, ZoneReport
 from dnsd.control.stamps import Stamps, doubtful, observe, stamp
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from dnsd.config import Config
+    from dnsd.control.horizon.keeper import Keeper
     from dnsd.control.pools import PoolMeta, Pools
     from dnsd.control.publish import Publisher
     from dnsd.control.watch import Watch
@@ -43,12 +47,19 @@ class Reloader:
     """Holds the table of zones (``rows`` by origin) and brings it up to date."""
 
     def __init__(
-        self, config: Config, publisher: Publisher, watch: Watch, build: Build, pools: Pools
+        self,
+        config: Config,
+        publisher: Publisher,
+        watch: Watch,
+        build: Build,
+        pools: Pools,
+        keeper: Keeper,
     ) -> None:
         self.config = config
         self.rows: dict[str, Row] = {}
         self._publisher = publisher
         self._pools = pools
+        self._keeper = keeper
         self._watch = watch
         self._build = build
         self._images = config.server.state_directory / IMAGES
@@ -70,6 +81,7 @@ class Reloader:
         plan = await asyncio.to_thread(self._plan, self._scope(due))
         results = await self._load(plan.load)
         try:
+            await self._keeper.declare(_changes(plan, results))
             self._publish(plan, results)
         except StateError as error:
             problems = (*problems, str(error))
@@ -157,7 +169,9 @@ class Reloader:
             entries += [Drop(apex_of(origin)) for origin in plan.drop]
             if entries or not self._publisher.generation:
                 self._publisher.publish(entries)
+            self._keeper.published(self._publisher.generation)
         except StateError:
+            self._keeper.undo()
             for result in results:
                 self._displace(result)
             raise
@@ -219,7 +233,12 @@ class Reloader:
             placed = self._publisher.published[apex_of(result.origin)]
             assert placed is not None, "it has just been published"
             row.served = Served(
-                result.image, result.serial, result.records, result.pools, placed.cell
+                result.image,
+                result.serial,
+                result.records,
+                result.pools,
+                placed.cell,
+                result.contents,
             )
         row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
         row.findings, row.stamps = result.findings, result.sources
@@ -254,6 +273,7 @@ class Reloader:
 
     def _recover(self) -> None:
         """Fill the table with what the workers have been told before this process was."""
+        known: dict[str, Zone] = {}
         for apex, placed in self._publisher.published.items():
             origin = to_text(apex)
             row = self.rows[origin] = Row(origin, self._images, time.time())
@@ -262,9 +282,13 @@ class Reloader:
             try:
                 meta = images.read_meta(self._images / placed.image)
             except ImageError:
-                row.served = Served(placed.image, 0, 0)
+                row.served = Served(placed.image, 0, 0, contents=UNREADABLE)
+                known[origin] = Zone(Shelved(placed.image, UNREADABLE))
                 continue
-            row.served = Served(placed.image, meta.serial, meta.records, meta.pools, placed.cell)
+            row.served = Served(
+                placed.image, meta.serial, meta.records, meta.pools, placed.cell, meta.contents
+            )
+            known[origin] = Zone(Shelved(placed.image, meta.contents), meta.pools)
             if meta.pools:
                 count = sum(pool.cells for pool in meta.pools)
                 self._publisher.claim_cells(placed.image, count)
@@ -272,6 +296,8 @@ class Reloader:
             row.limits, row.loaded = meta.limits, meta.builder == images.builder()
             row.file, row.stamps, row.findings = Path(meta.file), meta.sources, meta.findings
             self._watch.follow(origin, row.stamps)
+        if known:
+            self._keeper.recover(known)
         self._wanted = {origin: row.file for origin, row in self.rows.items()}
 
 
@@ -284,4 +310,15 @@ def _result_of(image: str, meta: images.Meta) -> BuildResult:
         serial=meta.serial,
         records=meta.records,
         pools=meta.pools,
+        contents=meta.contents,
     )
+
+
+def _changes(plan: Plan, results: Sequence[BuildResult]) -> dict[str, Zone | None]:
+    """Return the zones that are about to be served, and those that are no more."""
+    loaded = {
+        result.origin: Zone(Shelved(result.image, result.contents), result.pools)
+        for result in results
+        if result.image is not None
+    }
+    return {**loaded, **dict.fromkeys(plan.drop)}

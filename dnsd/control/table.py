@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from dnsd.control.horizon.listing import UNKNOWN, Contents
 from dnsd.wire.name import from_text, lower
 from dnsd.zone.findings import Finding, Severity
 
@@ -46,6 +47,7 @@ class Served:
     records: int
     pools: tuple[PoolMeta, ...] = ()
     cell: int = 0
+    contents: Contents = UNKNOWN
 
 
 @dataclass(slots=True)

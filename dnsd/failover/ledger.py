@@ -26,7 +26,7 @@ from dnsd.errors import StateError
 from dnsd.failover.version import Kind, Version, everything
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from dnsd.failover.version import Question
 
@@ -150,6 +150,22 @@ class Ledger:
         """Return until when caches may hold it."""
         return self._bounds.get(version, Bound())
 
+    def versions(self, owner: str, rtype: str) -> Iterator[Version]:
+        """Yield what is known of an RRset: of what was given out, and of what can be."""
+        for version in {*self._bounds, *self._declared}:
+            if version.owner == owner and version.type == rtype:
+                yield version
+
+    def held(self, now: float) -> tuple[int, float]:
+        """Return how much of it caches may hold, and seconds until they have forgotten all."""
+        left = [bound.until - now for bound in self._bounds.values() if bound.until > now]
+        return len(left), max(left, default=0.0)
+
+    def latest(self, question: Question) -> float:
+        """Return until when caches may hold what was given out so far and a question concerns."""
+        found = (bound for version, bound in self._bounds.items() if question.concerns(version))
+        return max((bound.until for bound in found), default=NEVER)
+
     # -- what can be given out ----------------------------------------------------------------
 
     def serve(self, version: Version, ttl: int) -> None:
@@ -174,6 +190,10 @@ class Ledger:
         if declared is not None and not declared.noted:
             self.note(version, now, declared.ttl)
 
+    def undeclare(self, version: Version) -> None:
+        """Note that nobody has ever given it out; or that all it stood for has been noted."""
+        self._declared.pop(version, None)
+
     def close(self, now: float) -> None:
         """Note that the node has given out its last answer.
 
@@ -195,6 +215,20 @@ class Ledger:
         for line in report.lines:
             if line.ago is not None:
                 self._raise(line.version, Bound(now + line.left, now - line.ago, line.ttl))
+
+    def resume(self, data: bytes, now: float, unchanged: Collection[Version] = ()) -> None:
+        """Go on with the ledger in ``data``, an earlier dump; StateError if that is damaged.
+
+        Whatever was declared may have been given out up to now, unless the node was closed.
+        ``unchanged`` are declarations of zones that are served on as they were: what stands in
+        them is no matter of the past.
+        """
+        saved = _read(data)
+        self._began = min(self._began, now - saved.past.kept)
+        self.absorb(saved.past, now)
+        for version, ttl in (*saved.zones, *saved.pools):
+            if version not in unchanged:
+                self.note(version, now, ttl)
 
     def report(
         self,
@@ -274,19 +308,18 @@ class Ledger:
 
 
 def restore(data: bytes, now: float, unchanged: Collection[Version] = ()) -> Ledger:
-    """Return the ledger that continues the one in ``data``; StateError if that is damaged.
-
-    Whatever was declared may have been given out up to now, unless the node was closed.
-    ``unchanged`` are declarations of zones that are served on as they were: what stands in
-    them is no matter of the past.
-    """
-    saved = _read(data)
-    ledger = Ledger(saved.past.node, now - saved.past.kept)
-    ledger.absorb(saved.past, now)
-    for version, ttl in (*saved.zones, *saved.pools):
-        if version not in unchanged:
-            ledger.note(version, now, ttl)
+    """Return the ledger that continues the one in ``data`` (see :meth:`Ledger.resume`)."""
+    ledger = Ledger(_read(data).past.node, now)
+    ledger.resume(data, now, unchanged)
     return ledger
+
+
+def declarations(data: bytes) -> dict[Version, int]:
+    """Return what had been declared of zones when ``data`` was written, with the largest TTLs.
+
+    StateError if that is damaged.
+    """
+    return dict(_read(data).zones)
 
 
 def negative_ttl(soa_ttl: int, minimum: int, nsec_ttl: int = 0) -> int:

@@ -106,11 +106,16 @@ class Image:
         ends = meta_at + meta_length, salt_at + salt_length
         if not self._holds_together() or max(*ends, *self._ends()) > size:
             raise ImageError(f"{name} is damaged (its header does not hold together)")
-        self.meta = bytes(buffer[meta_at : meta_at + meta_length])
+        self._meta = slice(meta_at, meta_at + meta_length)
         self.salt = bytes(buffer[salt_at : salt_at + salt_length])
         self.apex = self.entry_name(self.apex_entry)
         if len(self.apex) != apex_length:
             raise ImageError(f"{name} is damaged (its apex does not fit)")
+
+    @property
+    def meta(self) -> bytes:
+        """What whoever made the image has put into it; workers have no use for it."""
+        return bytes(self.buffer[self._meta])
 
     def _ends(self) -> tuple[int, ...]:
         """Return where the parts that every query may need end."""

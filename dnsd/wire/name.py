@@ -7,6 +7,8 @@ case (RFC 4343), which means: of names passed through :func:`lower`.
 
 from __future__ import annotations
 
+import re
+
 ROOT = b"\x00"
 MAX_NAME = 255
 """Octets of the longest name (RFC 1035 §2.3.4)."""
@@ -17,6 +19,8 @@ MAX_LABEL = 63
 
 _LOWER = bytes(c + 32 if 0x41 <= c <= 0x5A else c for c in range(256))
 _ESCAPED = frozenset(b'"().;\\@$')
+_PLAIN = re.compile(rb"[A-Za-z0-9_-]+")
+"""Labels that are written as they are, and nearly all are such."""
 
 
 def lower(name: bytes) -> bytes:
@@ -108,6 +112,8 @@ def to_text(name: bytes) -> str:
 
 
 def _label_text(label: bytes) -> str:
+    if _PLAIN.fullmatch(label):
+        return label.decode("ascii")
     return "".join(
         f"\\{c:c}" if c in _ESCAPED else chr(c) if 0x21 <= c <= 0x7E else f"\\{c:03d}"
         for c in label

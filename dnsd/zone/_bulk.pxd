@@ -39,6 +39,7 @@ cdef struct Line:
 cdef class Bulk:
     cdef readonly bytes apex
     cdef public list files
+    cdef readonly uint32_t longest_ttl
     cdef uint8_t *octets
     cdef uint64_t octets_used, octets_room
     cdef Node *nodes

@@ -435,6 +435,8 @@ cdef class Bulk:
         record.rtype = now.rtype
         record.length = now.rdata_length
         record.ttl = <uint32_t>ttl
+        if record.ttl > self.longest_ttl:
+            self.longest_ttl = record.ttl  # also of what is moved out later
         record.line = <uint32_t>line
         record.file = file
         record.rdata = self._store(now.rdata, now.rdata_length)

@@ -93,7 +93,10 @@ def test_an_admin_socket_of_its_own() -> None:
         ("[zones]\nnsid = 1", "2: [zones] nsid: is unknown here; it belongs into [server]"),
         ("workrs = 1", "1: workrs: is unknown; did you mean workers in [server]?"),
         ("[zones.limit]", "1: [zones] limit: is unknown; did you mean limits?"),
-        ("x = 1", "1: x: is unknown; the tables are [server], [zones], [anycast], [[zone]]"),
+        (
+            "x = 1",
+            "1: x: is unknown; the tables are [server], [zones], [anycast], [http], [[zone]]",
+        ),
         (
             "[zones]\nx = 1",
             "2: [zones] x: is unknown; the keys here are directory, poll, settle, limits",

@@ -18,6 +18,7 @@ from dnsd.config import Config, Limits, Server, ZoneFile, Zones
 from dnsd.control import images
 from dnsd.control.build import BuildResult
 from dnsd.control.cells import Range
+from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.images import Job
 from dnsd.control.pools import PoolMeta
 from dnsd.control.publish import Publisher
@@ -73,12 +74,14 @@ class Site:
         self.pools = Decider()
         self.publisher = Publisher(self.state, self.vector, self.pools.release)
         self.watch = Watch(1.0)
+        self.keeper = Keeper("a", self.state, lambda: self.publisher.generation)
         self.reloader = Reloader(
             msgspec.structs.replace(config, **changes),
             self.publisher,
             self.watch,
             self.build,
             self.pools,
+            self.keeper,
         )
 
     def write(self, name: str, text: str) -> None:

@@ -1,0 +1,272 @@
+"""Asks nodes for their reports and secondaries for their serials, each with a time-out.
+
+Whoever is silent, or cannot be understood, is a fault that is told; it is never left out. Times
+are by the clock of whoever asks: a report says only for how many seconds more.
+"""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from dnsd.cli.admin import ask as ask_admin
+from dnsd.config.endpoint import Endpoint
+from dnsd.config.units import parse_duration
+from dnsd.errors import AdminError, NotRunning
+from dnsd.failover.horizon import Heard, Secondary
+from dnsd.failover.ledger import Report
+from dnsd.failover.version import canonical_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from dnsd.failover.version import Question
+
+ANSWER_S = 5.0
+"""How long a node may take."""
+SERIAL_S = 2.0
+"""How long a secondary may take; it is asked twice."""
+LONGEST_REPORT = 64 << 20
+"""Octets of a report."""
+_AT_ONCE = 32
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Nodes are asked themselves, whatever the environment says of proxies."""
+
+_KEPT = 4
+"""Reports of one node that are kept: the latest ones say all that the others did."""
+
+
+class Node(Protocol):
+    """A node that can be asked; ``name`` is what it is called until it tells its own."""
+
+    name: str
+    optional: bool
+    """Whether it need not be there."""
+
+    def get(self, page: str, arguments: Mapping[str, str]) -> Any:
+        """Return what it answers, as JSON; AdminError if it doesn't."""
+        ...
+
+
+class Local:
+    """The node behind an admin socket. If it is ``optional``, it need not run."""
+
+    name = "here"
+
+    def __init__(self, path: Path, *, optional: bool) -> None:
+        self._path = path
+        self.optional = optional
+
+    def get(self, page: str, arguments: Mapping[str, str]) -> Any:
+        """Ask by the command of the same name."""
+        return ask_admin(self._path, page, ANSWER_S, **arguments)
+
+
+class Remote:
+    """A node at a URL; ValueError if it is none."""
+
+    optional = False
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError(f"{url!r} is no URL of a node: write one as http://192.0.2.1:9153")
+        self.name = url.rstrip("/")
+
+    def get(self, page: str, arguments: Mapping[str, str]) -> Any:
+        """Get a page."""
+        query = f"?{urlencode(arguments)}" if arguments else ""
+        try:
+            with _direct.open(f"{self.name}/{page}{query}", timeout=ANSWER_S) as answer:
+                return msgspec.json.decode(answer.read(LONGEST_REPORT))
+        except urllib.error.HTTPError as error:
+            text = error.read(1000).decode("utf-8", "replace").strip()
+            raise AdminError(f"{self.name} refuses: {text or error.reason}") from error
+        except OSError as error:
+            reason = getattr(error, "reason", None) or error.strerror or error
+            raise AdminError(f"{self.name} cannot be asked: {reason}") from error
+        except msgspec.DecodeError as error:
+            raise AdminError(f"{self.name} answers what is no JSON: {error}") from error
+
+
+class SecondaryServer(msgspec.Struct, frozen=True):
+    """A server that transfers ``zone``."""
+
+    endpoint: Endpoint
+    zone: str
+
+    def serial(self) -> int | None:
+        """Return the serial of the zone that it has; None if it does not say."""
+        import dns.exception
+        import dns.message
+        import dns.query
+        import dns.rdatatype
+
+        query = dns.message.make_query(self.zone, "SOA")
+        for _ in range(2):
+            try:
+                answer = dns.query.udp(query, self.endpoint.address, SERIAL_S, self.endpoint.port)
+            except (OSError, dns.exception.DNSException):
+                continue
+            for rrset in answer.answer:
+                if rrset.rdtype == dns.rdatatype.SOA:
+                    return int(rrset[0].serial)
+        return None
+
+
+class Site:
+    """All that is asked: the ``heard`` reports, and what could not be heard (``faults``)."""
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        fences: Mapping[str, float],
+        secondaries: Sequence[SecondaryServer],
+        now: float,
+    ) -> None:
+        self.began = now
+        self.faults: tuple[str, ...] = ()
+        self.fenced = tuple((name, now - ago) for name, ago in fences.items())
+        self._nodes = list(nodes)
+        self._names: dict[Node, str] = {}
+        self._heard: dict[str, list[Heard]] = {}
+        self._secondaries = secondaries
+        self._wanted: dict[str, int] = {}
+        self._moved: dict[SecondaryServer, float] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The nodes that must have reported."""
+        return tuple(self._names.get(node, node.name) for node in self._nodes)
+
+    @property
+    def heard(self) -> tuple[Heard, ...]:
+        """What they said."""
+        return tuple(one for reports in self._heard.values() for one in reports)
+
+    def ask(self, question: Question | None) -> None:
+        """Ask every node; NotRunning if the one that runs here must run, and does not."""
+        arguments = {} if question is None else _arguments(question)
+        faults: list[str] = []
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            asked = [pool.submit(_report_of, node, arguments) for node in self._nodes]
+        for node, future in zip(tuple(self._nodes), asked, strict=True):
+            try:
+                self._hear(node, future.result())
+            except NotRunning:
+                if node.optional and node not in self._names:
+                    self._nodes.remove(node)  # none runs here: others were named
+                    continue
+                if not node.optional:
+                    raise
+                faults.append("the node that ran here has stopped")
+            except AdminError as error:
+                faults.append(str(error))
+        self.faults = tuple(faults)
+
+    def _hear(self, node: Node, heard: Heard) -> None:
+        name = heard.report.node
+        for other, its_name in self._names.items():
+            if its_name != name or other is node:
+                continue
+            if other.optional:
+                # It was named by its URL, too.
+                self._nodes.remove(other)
+                del self._names[other]
+                break
+            raise AdminError(
+                f"{node.name} and {other.name} both say that they are node {name}: name one "
+                "of them only once, or give each its own [server] server_id"
+            )
+        self._names[node] = name
+        self._heard[name] = [*self._heard.get(name, [])[1 - _KEPT :], heard]
+
+    def secondaries(self) -> tuple[Secondary, ...]:
+        """Ask every secondary; the serial it should have is the one that the nodes serve."""
+        if not self._secondaries:
+            return ()
+        self._wanted = self._serials()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            serials = list(pool.map(SecondaryServer.serial, self._secondaries))
+        return tuple(map(self._secondary, self._secondaries, serials))
+
+    def _secondary(self, server: SecondaryServer, serial: int | None) -> Secondary:
+        wanted = self._wanted.get(server.zone)
+        if wanted is None:
+            raise AdminError(f"no node that was asked serves {server.zone}: nothing to compare")
+        if serial is not None and (serial - wanted) % (1 << 32) < 1 << 31:
+            self._moved.setdefault(server, time.monotonic())
+        since = self._moved.get(server, 0.0)
+        return Secondary(str(server.endpoint), server.zone, wanted, serial, since)
+
+    def _serials(self) -> dict[str, int]:
+        """Return the serials of the nodes that can be asked; the latest one, if they differ."""
+        found: dict[str, int] = {}
+        wanted = {server.zone for server in self._secondaries}
+        for node in self._nodes:
+            try:
+                zones = node.get("status", {})["zones"]
+            except (AdminError, KeyError, TypeError):
+                continue  # that it is silent is told already
+            for zone in zones:
+                serial = zone["serial"]
+                if zone["zone"] in wanted and serial is not None:
+                    before = found.setdefault(zone["zone"], serial)
+                    if 0 < (serial - before) % (1 << 32) < 1 << 31:
+                        found[zone["zone"]] = serial
+        return found
+
+
+def fenced(text: str) -> tuple[str, float]:
+    """Return a node that is dead, and for how many seconds; ValueError is a sentence."""
+    name, equals, when = text.rpartition("=")
+    if not (name and equals):
+        raise ValueError(f"{text!r} is not NODE=TIME, as in fra1=10m")
+    try:
+        return name.rstrip("/"), parse_duration(when)
+    except ValueError:
+        pass
+    try:
+        ago = time.time() - datetime.fromisoformat(when).timestamp()
+    except ValueError:
+        raise ValueError(
+            f'{when!r} is no time: write how long ago it was ("10m"), or 2026-01-31T12:00:00'
+        ) from None
+    return name.rstrip("/"), ago
+
+
+def secondary(text: str) -> SecondaryServer:
+    """Return the secondary that ``text`` names; ValueError is a sentence."""
+    where, slash, zone = text.partition("/")
+    if not (where and slash and zone):
+        raise ValueError(f"{text!r} is not ADDRESS[:PORT]/ZONE, as in 192.0.2.2/example.com")
+    try:
+        endpoint = Endpoint.parse(where)
+    except ValueError:
+        endpoint = Endpoint.parse(f"[{where}]:53" if ":" in where else f"{where}:53")
+    return SecondaryServer(endpoint, canonical_name(zone))
+
+
+def _arguments(question: Question) -> dict[str, str]:
+    if question.target:
+        return {"target": question.target}
+    return {"name": question.name, "type": question.type}
+
+
+def _report_of(node: Node, arguments: Mapping[str, str]) -> Heard:
+    asked = time.monotonic()
+    answer = node.get("horizon", arguments)
+    received = time.monotonic()
+    try:
+        return Heard(msgspec.convert(answer, Report), asked, received)
+    except msgspec.ValidationError as error:
+        raise AdminError(f"{node.name} answers what is no report: {error}") from error

@@ -1,0 +1,286 @@
+"""``dnsd horizon``: which answers caches may still hold, until when, and of which nodes.
+
+Asks nodes and secondaries (:mod:`dnsd.cli.askers`), and shows what :mod:`dnsd.failover.horizon`
+makes of it. Exit status 0: SAFE; 1: WAIT or UNKNOWN; 3: no node runs here.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from dnsd.cli.admin import socket_path
+from dnsd.cli.askers import Local, Node, Remote, SecondaryServer, Site, fenced, secondary
+from dnsd.cli.options import config_option, json_option
+from dnsd.config.units import format_duration, parse_duration
+from dnsd.failover.horizon import FLOOR_S, Inquiry, Safety, Verdict, judge
+from dnsd.failover.ledger import LONGEST_FLOOR_S
+from dnsd.failover.version import Question, about_name, about_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from dnsd.failover.ledger import Report
+
+AGAIN_S = 1.0
+_STYLES = {Safety.SAFE: "green", Safety.WAIT: "yellow", Safety.UNKNOWN: "red"}
+_SHOWN = 20
+"""Versions that are listed of one verdict; with --json there are all of them."""
+
+
+def _read(of: Callable[[str], Any]) -> Callable[..., Any]:
+    """Return a callback for an option whose texts ``of`` reads."""
+
+    def read(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        try:
+            return tuple(map(of, value)) if isinstance(value, tuple) else of(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return read
+
+
+def _floor(text: str) -> float:
+    seconds = parse_duration(text)
+    if seconds > LONGEST_FLOOR_S:
+        raise ValueError(f"at most {format_duration(int(LONGEST_FLOOR_S))}")
+    return seconds
+
+
+@click.command()
+@click.argument("what", metavar="[TARGET | NAME [TYPE]]", nargs=-1)
+@config_option
+@json_option
+@click.option(
+    "--node",
+    "urls",
+    multiple=True,
+    callback=_read(Remote),
+    metavar="URL",
+    help="Another node, by its [http] listen: http://192.0.2.1:9153; may be repeated.",
+)
+@click.option(
+    "--fenced-at",
+    "fences",
+    multiple=True,
+    callback=_read(fenced),
+    metavar="NODE=TIME",
+    help="A node that is dead and has answered nothing since: a name (or its URL) and how long "
+    'ago ("10m"), or the time of day as 2026-01-31T12:00:00.',
+)
+@click.option(
+    "--secondary",
+    "secondaries",
+    multiple=True,
+    callback=_read(secondary),
+    metavar="ADDRESS[:PORT]/ZONE",
+    help="A server that is no dnsd and transfers the zone: its serial must have moved.",
+)
+@click.option(
+    "--floor",
+    default=format_duration(int(FLOOR_S)),
+    callback=_read(_floor),
+    show_default=True,
+    metavar="TIME",
+    help="How long some caches keep even what has a shorter TTL, for the second figure.",
+)
+@click.option(
+    "--ttl",
+    callback=_read(lambda text: int(parse_duration(text)) if text else None),
+    metavar="TIME",
+    help="The largest TTL that was in use, for when no report tells it.",
+)
+@click.option("--wait", is_flag=True, help="Ask again until it is SAFE.")
+def horizon(
+    what: tuple[str, ...],
+    config_file: Path | None,
+    as_json: bool,
+    urls: tuple[Remote, ...],
+    fences: tuple[tuple[str, float], ...],
+    secondaries: tuple[SecondaryServer, ...],
+    floor: float,
+    ttl: int | None,
+    wait: bool,
+) -> None:
+    """Show which answers caches may still hold, until when, and of which nodes.
+
+    \b
+    dnsd horizon 192.0.2.10              who may still come to this address?
+    dnsd horizon www.example.com A       who may still have another answer than that of now?
+    dnsd horizon                         all that pools have given out, and zones before an edit
+
+    SAFE       nobody, unless a client or a cache ignores TTLs
+    WAIT       until when, and why
+    UNKNOWN    a node has not spoken, or something cannot be known (then --ttl may help)
+
+    The node that runs here is asked, and each --node. Exit status: 0 SAFE, 1 WAIT or UNKNOWN,
+    3 no node runs here and no other was named.
+    """
+    question = _question(what)
+    nodes: list[Node] = [Local(socket_path(config_file), optional=bool(urls)), *urls]
+    site = Site(nodes, dict(fences), secondaries, time.monotonic())
+    if question is None:
+        _list(site, as_json)
+        return
+    verdict, now = _asked(site, question, floor, ttl)
+    shown = ""
+    while wait and verdict.safety != Safety.SAFE:
+        if verdict.safety.value != shown and not as_json:
+            shown = verdict.safety.value
+            click.echo(f"{shown.upper()}: {'; '.join(verdict.reasons)}", err=True)
+        time.sleep(AGAIN_S)
+        verdict, now = _asked(site, question, floor, ttl)
+    _show(verdict, now, question, as_json)
+    sys.exit(0 if verdict.safety == Safety.SAFE else 1)
+
+
+def _question(what: tuple[str, ...]) -> Question | None:
+    """Return what is asked: one word is an address, or else a name; None: everything."""
+    try:
+        match what:
+            case ():
+                return None
+            case (one,):
+                try:
+                    return about_target(one)
+                except ValueError:
+                    if one.replace(".", "").isdigit() or ":" in one:
+                        raise
+                    return about_name(one, "A")
+            case (name, rtype):
+                return about_name(name, rtype)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    raise click.UsageError("give an address, or a name and a type")
+
+
+def _asked(site: Site, question: Question, floor: float, ttl: int | None) -> tuple[Verdict, float]:
+    site.ask(question)
+    now = time.monotonic()
+    inquiry = Inquiry(
+        question=question,
+        nodes=site.names,
+        heard=site.heard,
+        since=site.began,
+        fenced=site.fenced,
+        secondaries=site.secondaries(),
+        floor=floor,
+        ttl=ttl,
+    )
+    verdict = judge(inquiry, now)
+    if site.faults:
+        # It is said at the end why a node is silent; that it is makes it UNKNOWN already.
+        reasons = (*verdict.reasons, *site.faults)
+        verdict = msgspec.structs.replace(verdict, reasons=reasons)
+    return verdict, now
+
+
+# -- showing ----------------------------------------------------------------------------------
+
+
+def _show(verdict: Verdict, now: float, question: Question, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_as_json(verdict, now, question)))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    style = _STYLES[verdict.safety]
+    console.print(f"[{style}]{verdict.safety.upper()}[/] {_when(verdict, now)}".rstrip())
+    for reason in verdict.reasons:
+        console.print(f"  {reason}", markup=False)
+    if verdict.held:
+        console.print(_held(verdict, now))
+
+
+def _when(verdict: Verdict, now: float) -> str:
+    """Return since when it is safe, or until when to wait: by the clock of whoever reads it."""
+    if verdict.until is None or verdict.floored is None:
+        return ""
+    first, second = _clock(verdict.until, now), _clock(verdict.floored, now)
+    word = "since" if verdict.safety == Safety.SAFE else "until"
+    more = f", with caches that stretch short TTLs {second}" if second != first else ""
+    return f"{word} {first}{more}"
+
+
+def _clock(at: float, now: float) -> str:
+    moment = time.localtime(time.time() + at - now)
+    return time.strftime("%H:%M:%S" if abs(at - now) < 43_200 else "%F %H:%M:%S", moment)
+
+
+def _held(verdict: Verdict, now: float) -> RenderableType:
+    from rich.text import Text
+
+    from dnsd.cli.tables import table
+
+    shown = table("caches may hold", "of node", "for", "use")
+    for one in verdict.held[:_SHOWN]:
+        what = "anything" if one.version is None else str(one.version)
+        shown.add_row(Text(what), Text(one.node), _left(one.until - now), one.use.name.lower())
+    if (more := len(verdict.held) - _SHOWN) > 0:
+        shown.add_row(f"and {more} more", "", "", "")
+    return shown
+
+
+def _left(seconds: float) -> str:
+    return format_duration(int(seconds) + 1) if seconds > 0 else "no more"
+
+
+def _as_json(verdict: Verdict, now: float, question: Question) -> dict[str, Any]:
+    """Return the verdict with relative seconds only."""
+    return {
+        "question": str(question),
+        "safety": verdict.safety.value,
+        "seconds": None if verdict.until is None else verdict.until - now,
+        "seconds_floored": None if verdict.floored is None else verdict.floored - now,
+        "reasons": verdict.reasons,
+        "held": [
+            {
+                "node": one.node,
+                "version": None if one.version is None else msgspec.to_builtins(one.version),
+                "seconds": one.until - now,
+                "seconds_floored": one.floored - now,
+                "use": one.use.name.lower(),
+            }
+            for one in verdict.held
+        ],
+    }
+
+
+def _list(site: Site, as_json: bool) -> None:
+    """Show all that the nodes say without being asked for something."""
+    site.ask(None)
+    reports = [one.report for one in site.heard]
+    if as_json:
+        found = {"reports": msgspec.to_builtins(reports), "problems": list(site.faults)}
+        click.echo(json.dumps(found))
+    else:
+        from rich.console import Console
+
+        Console(highlight=False).print(_reports(reports))
+        for fault in site.faults:
+            click.echo(fault, err=True)
+    sys.exit(1 if site.faults else 0)
+
+
+def _reports(reports: list[Report]) -> RenderableType:
+    from rich.text import Text
+
+    from dnsd.cli.tables import table
+
+    shown = table("caches may hold", "of node", "for", "last given out", "TTL", "use")
+    lines = [(report.node, line) for report in reports for line in report.lines]
+    for node, line in sorted(lines, key=lambda one: -one[1].left):
+        ago = "never" if line.ago is None else f"{format_duration(int(line.ago))} ago"
+        left = _left(line.left) if line.ago is not None else "-"
+        cells = (str(line.version), node, left, ago, str(line.ttl), line.use.name.lower())
+        shown.add_row(*map(Text, cells))
+    return shown

@@ -1,0 +1,105 @@
+"""Questions to the node's ledger: reports for whoever asks, and this node's own verdict.
+
+Before anything is said, what workers have noted is read: ``sweep`` has it told to the keeper.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from dnsd.errors import AdminError
+from dnsd.failover.horizon import Heard, Inquiry, Safety, Tail, Verdict, judge
+from dnsd.failover.version import about_name, about_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dnsd.control.horizon.keeper import Keeper
+    from dnsd.failover.ledger import Report
+    from dnsd.failover.version import Question
+
+NOT_YET = "the zones are being loaded: ask again in a moment"
+SEARCHING = "the zones are being searched for it"
+
+
+class Horizon:
+    """Answers from ``keeper``; ``sweep`` reads the notes of the workers."""
+
+    def __init__(self, keeper: Keeper, sweep: Callable[[], object]) -> None:
+        self._keeper = keeper
+        self._sweep = sweep
+        self._searches: set[asyncio.Task[None]] = set()
+        self._searched: set[Question] = set()
+
+    async def report(self, question: Question | None = None) -> Report:
+        """Return what this node says; without a question, what was given out of pools and before.
+
+        AdminError until the account of before is known.
+        """
+        if not self._keeper.ready:
+            raise AdminError(NOT_YET)
+        served = None
+        if question is not None:
+            while (served := self._keeper.served.known(question)) is None:
+                await asyncio.to_thread(self._keeper.served.search, question)
+        self._sweep()
+        return self._keeper.ledger.report(self._keeper.clock(), question, served)
+
+    def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
+        """Return whether caches have forgotten what this node switched at ``since``.
+
+        ``gate`` is the limit of new connections a second, if there is one. Never waits: what
+        must be searched first is UNKNOWN until then.
+        """
+        served = self._keeper.served.known(question)
+        if served is None or not self._keeper.ready:
+            reason = SEARCHING if self._keeper.ready else NOT_YET
+            self._search(question)
+            return Verdict(Safety.UNKNOWN, None, None, (reason,), ())
+        self._sweep()
+        ledger = self._keeper.ledger
+        inquiry = Inquiry(
+            question=question,
+            nodes=(ledger.node,),
+            heard=(Heard(ledger.report(now, question, served), now, now),),
+            since=since,
+            tail=None if gate is None else Tail(None, gate),
+        )
+        return judge(inquiry, now)
+
+    def latest(self, name: str, rtype: str) -> float:
+        """Return when caches will have forgotten what was answered so far to a name and type.
+
+        Monotonic seconds; -inf if nothing is known of them.
+        """
+        self._sweep()
+        return self._keeper.ledger.latest(about_name(name, rtype))
+
+    def _search(self, question: Question) -> None:
+        if question not in self._searched:
+            self._searched.add(question)
+            task = asyncio.get_running_loop().create_task(self._searching(question))
+            self._searches.add(task)
+            task.add_done_callback(self._searches.discard)
+
+    async def _searching(self, question: Question) -> None:
+        try:
+            await asyncio.to_thread(self._keeper.served.search, question)
+        finally:
+            self._searched.discard(question)
+
+
+def question_of(target: str, name: str, rtype: str) -> Question | None:
+    """Return the question that somebody puts in three texts, None if all are empty.
+
+    AdminError is a sentence.
+    """
+    try:
+        if target:
+            return about_target(target)
+        if name or rtype:
+            return about_name(name, rtype or "A")
+    except ValueError as error:
+        raise AdminError(f"{name or target!r} cannot be asked about: {error}") from error
+    return None

@@ -1,0 +1,295 @@
+"""Keeps the node's ledger: what is served is declared before it is, and retired when it is not.
+
+A zone is declared as a whole, so that ten thousand of them cost little; what is in one is looked
+up in its image when it is asked for. When a zone has changed, only what differs is noted, once
+every worker answers from the new image. What pools give out is told by who decides on them.
+
+The ledger is written to disk before anything is answered that is not declared there, and within
+a second of every change that a crash would make us forget. That bounds of what is declared
+grow is none: after a crash, all of it is bounded by the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.control import log
+from dnsd.control.horizon.changes import Held, held_after
+from dnsd.control.horizon.ledgerfile import LedgerFile
+from dnsd.control.horizon.poolbook import PoolBook
+from dnsd.control.horizon.served import Served
+from dnsd.control.horizon.shelf import Shelf, Shelved
+from dnsd.errors import ImageError, StateError
+from dnsd.failover.ledger import SAVE_EVERY_S, WEEK_S, Ledger, declarations
+from dnsd.failover.version import Kind, everything
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from dnsd.control.pools import PoolMeta
+    from dnsd.failover.version import Version
+
+FORGET_EVERY_S = 60.0
+
+
+class Zone(NamedTuple):
+    """A zone that is about to be served: what is known of its image."""
+
+    shelved: Shelved
+    pools: tuple[PoolMeta, ...] = ()
+
+
+class _Change(NamedTuple):
+    """A zone that was replaced, and what caches may hold of it from its last answer on.
+
+    ``generation`` is the first one without it; None while it is not published.
+    """
+
+    apex: str
+    old: Zone | None
+    new: Zone | None
+    held: tuple[Held, ...]
+    generation: int | None = None
+
+
+class Keeper:
+    """The ledger of ``node``, in the state directory ``directory``.
+
+    ``reached`` returns the generation that every worker has got to; ``clock`` is monotonic.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        directory: Path,
+        reached: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.ledger = Ledger(node, clock())
+        self.pools = PoolBook(self.ledger)
+        self.zones: dict[str, Zone] = {}
+        self.shelf = Shelf(directory)
+        self.ready = False
+        """Whether the account of before is part of it; until then it says too little."""
+        self.clock = clock
+        self.served = Served(self.shelf)
+        self._file = LedgerFile(directory)
+        self._answered_before = self.shelf.is_used()
+        self._reached = reached
+        self._changes: list[_Change] = []
+        self._dump_number = 0
+        self._on_disk = -1
+        self._dirty = True
+        self._trouble = ""
+        self._forget_at = clock() + FORGET_EVERY_S
+
+    # -- over a restart -----------------------------------------------------------------------
+
+    def recover(self, zones: Mapping[str, Zone]) -> None:
+        """Go on where an earlier process of the same node has ended: workers serve ``zones``."""
+        self._resume(zones)
+        self.served.come({apex: zone.shelved for apex, zone in zones.items()})
+        self._declare_all(zones)
+
+    def _resume(self, zones: Mapping[str, Zone]) -> None:
+        """Go on with what is on disk; ``zones`` is what is about to be served, or still is."""
+        now = self.clock()
+        try:
+            data = self._file.read()
+            if data is not None:
+                self._continue(data, zones, now)
+            elif self._answered_before:
+                raise StateError("the ledger is missing, but the node has answered before")
+        except StateError as error:
+            self.ledger.distrust(now)
+            log.say(
+                f"horizon: {error}: nobody knows what caches hold of this node, so for "
+                f"{WEEK_S / 86400:.0f} days nothing that it is asked about is safe"
+            )
+        self.ready = True
+
+    def _continue(self, data: bytes, zones: Mapping[str, Zone], now: float) -> None:
+        declared = declarations(data)
+        served = {version_of(apex, zone) for apex, zone in zones.items()}
+        images = self.shelf.by_stem() if declared.keys() - served else {}
+        told = {
+            version: held
+            for version in declared
+            if version.kind == Kind.EVERYTHING
+            and version not in served
+            and (held := self._held_since(version, zones, images)) is not None
+        }
+        self.ledger.resume(data, now, unchanged={*served, *told})
+        for held in told.values():
+            self._note(held, now)
+
+    def _held_since(
+        self, version: Version, zones: Mapping[str, Zone], images: Mapping[str, list[str]]
+    ) -> tuple[Held, ...] | None:
+        """Return what caches may hold of a zone that was served before; None if nobody knows."""
+        apex = version.owner
+        old = self.shelf.find(apex, version.digest, images)
+        if old is None or old.listing is None:
+            return None
+        try:
+            zone = zones.get(apex)
+            new = None if zone is None else self.shelf.known(apex, zone.shelved.image)
+        except ImageError:
+            return None
+        return held_after(old, new)
+
+    # -- zones --------------------------------------------------------------------------------
+
+    async def declare(self, zones: Mapping[str, Zone | None]) -> None:
+        """Write down that ``zones`` are about to be served; None: this one no more.
+
+        Zones are called by their apex, and those that are not named go on as they are. Afterwards
+        comes :meth:`published` or :meth:`undo`. StateError if it cannot be written.
+        """
+        coming = {apex: zone for apex, zone in zones.items() if zone is not None}
+        if not self.ready:
+            await asyncio.to_thread(self._resume, coming)
+        self._changes += await asyncio.to_thread(self._compare, zones)
+        shelved = {apex: zone.shelved for apex, zone in coming.items()}
+        await asyncio.to_thread(self.served.come, shelved)
+        self._declare_all(coming)
+        for apex, zone in zones.items():
+            if zone is None:
+                self.zones.pop(apex, None)
+        try:
+            await self.save()
+        except StateError:
+            self.undo()
+            raise
+
+    def _compare(self, zones: Mapping[str, Zone | None]) -> list[_Change]:
+        changes = []
+        for apex, new in zones.items():
+            old = self.zones.get(apex)
+            held = self._difference(apex, old, new) if old is not None else ()
+            changes.append(_Change(apex, old, new, held))
+        return changes
+
+    def _difference(self, apex: str, old: Zone, new: Zone | None) -> tuple[Held, ...]:
+        if new is not None and new.shelved.contents == old.shelved.contents:
+            return ()
+        try:
+            before = self.shelf.known(apex, old.shelved.image)
+            after = None if new is None else self.shelf.known(apex, new.shelved.image)
+        except ImageError:
+            return (Held(everything(apex), old.shelved.contents.ttl),)
+        return held_after(before, after)
+
+    def _declare_all(self, zones: Mapping[str, Zone]) -> None:
+        for apex, zone in zones.items():
+            self.zones[apex] = zone
+            self.ledger.serve(version_of(apex, zone), zone.shelved.contents.ttl)
+            for meta in zone.pools:
+                self.pools.expect(meta, self.clock())
+
+    def undo(self) -> None:
+        """Take the last :meth:`declare` back: it was not published."""
+        for change in reversed(self._changes):
+            if change.generation is not None:
+                break
+            self.served.settle(change.apex, change.old.shelved.image if change.old else "")
+            if change.new is not None:
+                self._undeclare(change.apex, change.new, change.old)
+            if change.old is None:
+                self.zones.pop(change.apex, None)
+            else:
+                self._declare_all({change.apex: change.old})
+        self._changes = [one for one in self._changes if one.generation is not None]
+
+    def published(self, generation: int) -> None:
+        """Note that what was declared last is published with ``generation``."""
+        self._changes = [
+            one if one.generation is not None else one._replace(generation=generation)
+            for one in self._changes
+        ]
+
+    def settle(self) -> None:
+        """Retire what no worker answers from any more."""
+        if not self._changes:
+            return
+        now, reached = self.clock(), self._reached()
+        done = [one for one in self._changes if one.generation and one.generation <= reached]
+        self._changes = [one for one in self._changes if one not in done]
+        for change in done:
+            self._note(change.held, now)
+            zone = self.zones.get(change.apex)
+            self.served.settle(change.apex, zone.shelved.image if zone else "")
+            if change.old is not None:
+                self._undeclare(change.apex, change.old, zone)
+                for meta in change.old.pools:
+                    self.pools.left(meta, change.new.pools if change.new else (), now)
+
+    def _undeclare(self, apex: str, zone: Zone, served: Zone | None) -> None:
+        """Declare ``zone`` no more, unless it is the same as what is ``served``."""
+        version = version_of(apex, zone)
+        if served is None or version != version_of(apex, served):
+            self.ledger.undeclare(version)
+            self._dirty = True
+
+    def _note(self, held: Sequence[Held], now: float) -> None:
+        for one in held:
+            self.ledger.note(one.version, now, one.ttl)
+        self._dirty = self._dirty or bool(held)
+
+    # -- on disk ------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep it up to date for ever."""
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            if self.ready:
+                await self.turn()
+
+    async def turn(self) -> None:
+        """Do what is to be done once a second."""
+        self.settle()
+        if self.clock() >= self._forget_at:
+            self._forget_at = self.clock() + FORGET_EVERY_S
+            self.ledger.forget(self.clock())
+            self._dirty = True
+        try:
+            await self.save()
+        except StateError as error:
+            if str(error) != self._trouble:
+                log.say(f"horizon: {error}")
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+
+    async def save(self) -> None:
+        """Write it down, if it says anything new; StateError if that cannot be."""
+        if self._is_new():
+            await asyncio.to_thread(self._file.write, *self._dumped())
+
+    def save_now(self) -> None:
+        """Write it down before anything else happens."""
+        if self.ready and self._is_new():
+            self._file.write(*self._dumped())
+
+    def stop(self) -> None:
+        """Write down what is new: the process is about to end."""
+        with suppress(StateError):
+            self.save_now()
+
+    def _is_new(self) -> bool:
+        return self._dirty or self.pools.changed or self.ledger.revision != self._on_disk
+
+    def _dumped(self) -> tuple[int, bytes]:
+        self._dump_number += 1
+        self._on_disk = self.ledger.revision
+        self._dirty = self.pools.changed = False
+        return self._dump_number, self.ledger.dump(self.clock())
+
+
+def version_of(apex: str, zone: Zone) -> Version:
+    """Return what stands for all that a zone has."""
+    return zone.shelved.contents.version(apex)

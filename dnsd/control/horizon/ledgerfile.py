@@ -1,0 +1,52 @@
+"""The file of the ledger: replaced whole, on disk when it is said to be.
+
+Knows nothing of what is in it.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from dnsd.control import durable
+from dnsd.errors import StateError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "ledger"
+
+
+class LedgerFile:
+    """The file in the state directory ``directory``; may be written by several threads."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / NAME
+        self._lock = threading.Lock()
+        self._written = 0
+
+    def read(self) -> bytes | None:
+        """Return what is in it, None if there is none; StateError if it cannot be read."""
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(f"{self._path}: cannot be read ({error.strerror})") from error
+
+    def write(self, number: int, data: bytes) -> None:
+        """Write ``data``, unless something with a higher ``number`` stands there already.
+
+        When it returns, a power cut changes nothing any more. StateError if that cannot be.
+        """
+        with self._lock:
+            if number <= self._written:
+                return
+            try:
+                durable.replace(self._path, data)
+            except OSError as error:
+                raise StateError(
+                    f"{self._path}: cannot be written ({error.strerror}); dnsd must write down "
+                    "what it is about to answer, or nobody could tell for how long caches hold it"
+                ) from error
+            self._written = number

@@ -1,0 +1,86 @@
+"""What the failover plane tells the ledger of pools, and what it asks.
+
+The :class:`dnsd.control.failover.forgetting.Memory` of a node: with all of its zones, on disk.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.control import log
+from dnsd.control.horizon.poolbook import CACHED, Given, Key, addresses_of, version_of
+from dnsd.errors import StateError
+from dnsd.failover.member import Forced
+from dnsd.failover.version import canonical_name
+from dnsd.image.pools import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnsd.control.failover import live
+    from dnsd.control.failover.live import LivePool, Placement
+    from dnsd.control.failover.words import Noted
+    from dnsd.control.horizon.ask import Horizon
+    from dnsd.control.horizon.keeper import Keeper
+    from dnsd.control.pools import PoolMeta
+    from dnsd.failover.horizon import Verdict
+    from dnsd.failover.version import Question, Version
+
+
+class LedgerMemory:
+    """Tells ``keeper``, asks ``horizon``."""
+
+    def __init__(self, keeper: Keeper, horizon: Horizon) -> None:
+        self._keeper = keeper
+        self._horizon = horizon
+
+    def noted(self, _key: live.Key, meta: PoolMeta, noted: Noted, now: float) -> None:
+        """Take in what workers have answered."""
+        self._keeper.pools.noted(meta, noted.mask, noted.mode, noted.until, now)
+
+    def decided(self, pool: LivePool, now: float) -> None:
+        """Take in what a pool gives out from now on, and what it may give out again."""
+        key = Key(canonical_name(pool.key.name), pool.key.type)
+        served = frozenset(
+            version for placement in pool.placements for version in _served(placement)
+        )
+        possible = _possible(pool) if pool.placements else frozenset()
+        ttl = max(placement.meta.ttl for placement in pool.placements) if pool.placements else 0
+        if not self._keeper.pools.given(key, Given(served, possible, ttl), now):
+            return
+        try:
+            self._keeper.save_now()
+        except StateError as error:
+            log.say(f"horizon: {error}")
+
+    def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
+        """Return whether caches have forgotten, of what was switched at ``since``."""
+        return self._horizon.judge(question, since, gate, now)
+
+
+def _served(placement: Placement) -> Iterator[Version]:
+    """Yield what workers answer from some cells, as caches keep it."""
+    word, meta = placement.cells.word, placement.meta
+    if word.mode == Mode.UNSET:
+        yield version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
+    elif word.mode == Mode.ONE:
+        for at in range(word.mask.bit_length()):
+            if word.mask >> at & 1:
+                yield version_of(meta, 1 << at, Mode.ONE)
+    elif word.mode in CACHED:
+        yield version_of(meta, word.mask, word.mode)
+
+
+def _possible(pool: LivePool) -> frozenset[str]:
+    """Return the addresses that may be answered without an order, or because one ends."""
+    removed = {address for address in pool.state.members if _is_removed(pool, address)}
+    if len(removed) == len(pool.state.members):
+        removed = set()  # an RRset is never empty
+    return frozenset(addresses_of(pool.meta)) - removed
+
+
+def _is_removed(pool: LivePool, address: str) -> bool:
+    order = pool.state.members[address].order
+    if order is None or order.until is not None or order.forced == Forced.UP:
+        return False
+    return address not in pool.state.drains or pool.state.drains[address].switched

@@ -1,0 +1,164 @@
+"""What pools give out, in the ledger: each answer that is given, and what may be given again.
+
+Beside the answers of now stands, for each pool, *any* answer: all addresses that may come back
+by themselves. It is on disk before the first answer, so that a flip need not wait for the disk.
+Given the time (monotonic seconds).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.failover.ledger import Use
+from dnsd.failover.version import Kind, Version, canonical_name, nothing, rrset
+from dnsd.image.pools import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from dnsd.control.pools import PoolMeta
+    from dnsd.failover.ledger import Ledger
+
+CACHED = (Mode.ANSWER, Mode.ONE, Mode.NODATA)
+"""Modes whose answers caches keep."""
+
+
+class Key(NamedTuple):
+    """An RRset that is a pool."""
+
+    owner: str
+    type: str
+
+
+class Given(NamedTuple):
+    """What a pool gives out now, ``served``, and the addresses that may come back by themselves."""
+
+    served: frozenset[Version]
+    possible: frozenset[str]
+    ttl: int
+
+
+class PoolBook:
+    """The pools in ``ledger``; ``changed`` says that there is something worth writing down."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.changed = False
+        self._ledger = ledger
+        self._declared: dict[Key, dict[Version, Use]] = {}
+        self._possible: dict[Key, frozenset[str]] = {}
+        self._decided: set[Key] = set()
+
+    def expect(self, meta: PoolMeta, now: float) -> None:
+        """Declare that a pool is about to be served, before anybody has decided on it.
+
+        Until then workers answer all its members, and note nothing.
+        """
+        key = key_of(meta)
+        ttl = max(meta.ttl, 1)
+        if key in self._decided:
+            possible = self._possible[key] | (set(addresses_of(meta)) - self._known(key))
+            self._declare(key, {any_of(key, possible): Use.POSSIBLE}, ttl, now)
+            self._possible[key] = frozenset(possible)
+            return
+        self._declare(key, {any_of(key, addresses_of(meta)): Use.POSSIBLE}, ttl, now)
+        unset = version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
+        self._declared[key][unset] = Use.SERVED
+        self._ledger.serve(unset, min(meta.policy.ttl_min, meta.ttl))
+
+    def given(self, key: Key, given: Given, now: float) -> bool:
+        """Take in what a pool gives out.
+
+        Return whether it may now give out what is not declared on disk.
+        """
+        if key not in self._decided:
+            self._decided.add(key)
+            self._end_of_undecided(key, now)
+        before = self._possible.get(key, frozenset())
+        wanted = dict.fromkeys(given.served, Use.SERVED)
+        if given.possible:
+            wanted[any_of(key, given.possible)] = Use.POSSIBLE
+        self._declare(key, wanted, given.ttl, now)
+        for version in self._declared[key].keys() - wanted.keys():
+            self._ledger.retire(version, now)
+            del self._declared[key][version]
+            self.changed = True
+        self._possible[key] = given.possible
+        if not self._declared[key]:
+            self._decided.discard(key)
+            del self._declared[key], self._possible[key]
+        return not given.possible <= before
+
+    def noted(self, meta: PoolMeta, mask: int, mode: Mode, until: float, now: float) -> None:
+        """Take in that caches may hold an answer ``until`` then."""
+        if mode not in CACHED:
+            return
+        version = version_of(meta, mask, mode)
+        if until > self._ledger.bound(version).until:
+            self._ledger.hold(version, until, now, meta.ttl)
+            self.changed |= version not in self._declared.get(key_of(meta), ())
+
+    def left(self, meta: PoolMeta, now_served: Collection[PoolMeta], now: float) -> None:
+        """Note that no worker answers from ``meta`` any more, if nobody decides on the pool."""
+        key = key_of(meta)
+        if key in self._decided:
+            return
+        stay = {version for one in now_served if key_of(one) == key for version in _undecided(one)}
+        declared = self._declared.get(key, {})
+        for version in declared.keys() - stay:
+            self._ledger.retire(version, now)
+            del declared[version]
+            self.changed = True
+
+    def _known(self, key: Key) -> set[str]:
+        """Return the addresses that are given out, or may be, or have been."""
+        return {target for one in self._ledger.versions(*key) for target in one.targets}
+
+    def _end_of_undecided(self, key: Key, now: float) -> None:
+        """Note that from now on each answer is noted."""
+        for version, use in self._declared.get(key, {}).items():
+            if use == Use.SERVED:
+                self._ledger.retire(version, now)
+
+    def _declare(self, key: Key, uses: dict[Version, Use], ttl: int, now: float) -> None:
+        declared = self._declared.setdefault(key, {})
+        for version, use in uses.items():
+            declared[version] = use
+            self._ledger.offer(version, ttl, use, now)
+
+
+def key_of(meta: PoolMeta) -> Key:
+    """Return which RRset a pool is."""
+    return Key(canonical_name(meta.policy.name), meta.policy.type)
+
+
+def addresses_of(meta: PoolMeta) -> tuple[str, ...]:
+    """Return the address of each bit of a mask."""
+    return (*meta.members, *meta.policy.fallback)
+
+
+def any_of(key: Key, addresses: Collection[str]) -> Version:
+    """Return what stands for any answer of a pool with some of ``addresses``."""
+    targets = tuple(sorted(str(ip_address(one)) for one in addresses))
+    return Version(Kind.RRSET, key.owner, key.type, targets=targets)
+
+
+def version_of(meta: PoolMeta, mask: int, mode: Mode) -> Version:
+    """Return what caches hold of the answer of a pool with the members of ``mask``."""
+    key = key_of(meta)
+    if mode == Mode.NODATA:
+        return nothing(key.owner, key.type)
+    chosen = tuple(one for at, one in enumerate(addresses_of(meta)) if mask >> at & 1)
+    return _rrset(key, chosen)
+
+
+@lru_cache(maxsize=4096)
+def _rrset(key: Key, addresses: tuple[str, ...]) -> Version:
+    return rrset(key.owner, key.type, [ip_address(one).packed for one in addresses])
+
+
+def _undecided(meta: PoolMeta) -> tuple[Version, Version]:
+    """Return what is declared of a pool that nobody decides on."""
+    members = (1 << len(meta.members)) - 1
+    return any_of(key_of(meta), addresses_of(meta)), version_of(meta, members, Mode.ANSWER)

@@ -1,0 +1,181 @@
+"""The images on disk, asked for what the zones have.
+
+A zone with a listing is looked up in that. Of one without, the image itself is asked: for a name
+by a query, as a client would; for an address, whether its octets stand in an answer. Takes time,
+so it is for threads.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from dnsd.control import images
+from dnsd.control.horizon import listing
+from dnsd.control.horizon.changes import Known
+from dnsd.errors import ImageError
+from dnsd.failover.version import ANY, Kind, Version, rrset
+from dnsd.image import store
+from dnsd.image.journal import IMAGES
+from dnsd.wire import name as names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from dnsd.control.horizon.listing import Contents
+    from dnsd.failover.version import Question
+
+_RECORD = {4: b"\x00\x01\x00\x01", 16: b"\x00\x1c\x00\x01"}
+"""Type and class of the record that an address of so many octets is the rdata of."""
+_HINT_KEY = {4: 4, 16: 6}
+_MOST_HINTS = 64
+_NOBODY = "127.0.0.1"
+
+
+class Shelved(NamedTuple):
+    """A zone that is served: its image file, and what is known of it."""
+
+    image: str
+    contents: Contents
+
+
+class Shelf:
+    """The images in the state directory ``directory``."""
+
+    def __init__(self, directory: Path) -> None:
+        self._images = directory / IMAGES
+
+    def known(self, apex: str, image: str) -> Known:
+        """Return what stands in ``image``; ImageError if it cannot be read."""
+        meta = images.read_meta(self._images / image)
+        return _known(apex, meta)
+
+    def is_used(self) -> bool:
+        """Return whether there is any image."""
+        return next(self._images.glob(f"*{images.SUFFIX}"), None) is not None
+
+    def by_stem(self) -> dict[str, list[str]]:
+        """Return the images by the zone they may belong to."""
+        return images.by_stem(self._images)
+
+    def find(self, apex: str, digest: str, names: Mapping[str, list[str]]) -> Known | None:
+        """Return the zone with this digest, if an image of it is among ``names`` (by stem)."""
+        for name in names.get(images.stem(apex), ()):
+            with suppress(ImageError):
+                meta = images.read_meta(self._images / name)
+                if meta.contents.digest == digest:
+                    return _known(apex, meta)
+        return None
+
+    def served(self, apex: str, zone: Shelved, question: Question) -> dict[Version, int]:
+        """Return what of a zone the question concerns, with the TTLs."""
+        if not question.target and not _could_hold(apex, question.name):
+            return {}
+        found: dict[Version, int] = {}
+        # An image that is gone is one that has just been replaced: what was in it is noted.
+        with suppress(ImageError):
+            for version, ttl in self._served(apex, zone, question):
+                found[version] = max(ttl, found.get(version, 0))
+        return found
+
+    def _served(
+        self, apex: str, zone: Shelved, question: Question
+    ) -> Iterator[tuple[Version, int]]:
+        image = store.Image.open(self._images / zone.image)
+        try:
+            if zone.contents.listed:
+                yield from _listed(image.meta, question)
+            elif question.target:
+                yield from _leading_to(image, apex, question.target)
+            else:
+                yield from _answered(image, question)
+        finally:
+            image.close()
+
+
+def _known(apex: str, meta: images.Meta) -> Known:
+    pools = frozenset((pool.policy.name, pool.policy.type) for pool in meta.pools)
+    return Known(apex, meta.contents, listing.decode(bytes(meta.listing)), pools)
+
+
+def _could_hold(apex: str, name: str) -> bool:
+    return names.is_subdomain(names.from_text(name), names.from_text(apex))
+
+
+def _listed(meta: bytes, question: Question) -> Iterator[tuple[Version, int]]:
+    if question.target and f'"{question.target}"'.encode() not in meta:
+        return  # nearly always, and it takes no time to see that
+    found = listing.decode(bytes(msgspec.json.decode(meta, type=images.Meta).listing))
+    for one in found or ():
+        if question.target and question.target not in one.targets:
+            continue
+        if question.concerns(version := one.version):
+            yield version, one.ttl
+
+
+def _leading_to(image: store.Image, apex: str, target: str) -> Iterator[tuple[Version, int]]:
+    """Yield a version that stands for all RRsets of a zone without listing that have an address."""
+    address = ip_address(target).packed
+    at = image.buffer.find(address)
+    while at >= 0:
+        ttl = _ttl_of_record(image.buffer, at, address)
+        if ttl is None and _is_hint(image.buffer, at, len(address)):
+            ttl = 0
+        if ttl is not None:
+            yield Version(Kind.RRSET, apex, ANY, targets=(target,)), ttl
+        at = image.buffer.find(address, at + 1)
+
+
+def _ttl_of_record(buffer: store.Buffer, at: int, address: bytes) -> int | None:
+    """Return the TTL of the record whose rdata begins at ``at``, None if there is none."""
+    size = len(address)
+    head = bytes(buffer[max(0, at - 10) : at])
+    if head[:4] != _RECORD[size] or head[8:] != size.to_bytes(2, "big"):
+        return None
+    return int.from_bytes(head[4:8], "big")
+
+
+def _is_hint(buffer: store.Buffer, at: int, size: int) -> bool:
+    """Return whether the octets before ``at`` say that it is an address hint (RFC 9460 §7.3)."""
+    for before in range(_MOST_HINTS):
+        start = at - 4 - before * size
+        if start < 0:
+            return False
+        key = int.from_bytes(buffer[start : start + 2], "big")
+        length = int.from_bytes(buffer[start + 2 : start + 4], "big")
+        if key == _HINT_KEY[size] and length % size == 0 and length >= (before + 1) * size:
+            return True
+    return False
+
+
+def _answered(image: store.Image, question: Question) -> Iterator[tuple[Version, int]]:
+    """Yield what a query for the name gets, as far as it is about that name."""
+    import dns.exception
+    import dns.message
+    import dns.rdatatype
+
+    from dnsd import hotpath
+    from dnsd.metrics import counters
+
+    try:
+        query = dns.message.make_query(question.name, question.type)
+    except (dns.exception.DNSException, ValueError):
+        return  # no type that a zone could have
+    path = hotpath.make(hotpath.Settings(), counters.fresh())
+    path.put_zone(image.apex, image)
+    client = hotpath.Client(hotpath.Transport.TCP, _NOBODY)
+    response = path.answer(query.to_wire(), 0.0, client)
+    path.drop_zone(image.apex)
+    assert response is not None, "a query that dnspython made is always answered"
+    for found in dns.message.from_wire(response).answer:
+        version = rrset(
+            found.name.to_text(),
+            dns.rdatatype.to_text(found.rdtype),
+            [rdata.to_wire() or b"" for rdata in found],
+        )
+        if question.concerns(version):
+            yield version, found.ttl

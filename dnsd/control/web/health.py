@@ -1,0 +1,33 @@
+"""Can this node answer? For load balancers and monitoring, which want one word.
+
+Knows processes and whether there is anything to answer from; what a zone or a pool lacks is
+no reason to send everybody elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from dnsd.image.state import ControlCells, WorkerCells
+
+if TYPE_CHECKING:
+    from dnsd.image.state import StateVector
+
+
+def problems(vector: StateVector, patience: float) -> list[str]:
+    """Return what keeps the node from answering, as sentences.
+
+    ``patience`` is how long (seconds) a worker may give no sign of life.
+    """
+    if not vector.control[ControlCells.GENERATION]:
+        return ["the zones are not loaded yet"]
+    now = time.monotonic_ns()
+    found = []
+    for index in range(vector.workers):
+        cells = vector.worker(index)
+        if not cells[WorkerCells.LISTENING]:
+            found.append(f"worker {index} does not answer")
+        elif (silent := (now - cells[WorkerCells.HEARTBEAT]) / 1e9) > patience:
+            found.append(f"worker {index} has given no sign of life for {silent:.1f} s")
+    return found

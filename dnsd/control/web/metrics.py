@@ -1,0 +1,178 @@
+"""The node's state as metrics: its processes, zones, pools, and what caches may hold.
+
+Reads values that others keep; what each metric means stands in deploy/prometheus/README.md.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import dnsd
+from dnsd import hotpath
+from dnsd.control.table import ZoneState
+from dnsd.failover.member import State
+from dnsd.image.state import ControlCells, WorkerCells
+from dnsd.metrics.prometheus import Family, counted, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from dnsd.control.failover.live import LivePool
+    from dnsd.control.table import Row
+    from dnsd.failover.ledger import Ledger
+    from dnsd.image.state import StateVector
+
+
+class Source(NamedTuple):
+    """Where the values come from; ``started`` is when the node began (monotonic, nanoseconds)."""
+
+    vector: StateVector
+    started: int
+    rows: Callable[[], Iterable[Row]]
+    pools: Callable[[], Iterable[LivePool]]
+    ledger: Ledger
+
+
+def text(source: Source) -> str:
+    """Return all metrics."""
+    return text_of(families(source))
+
+
+def families(source: Source) -> Iterator[Family]:
+    """Yield every metric there is; one that has no samples just now is among them."""
+    vector = source.vector
+    yield from _process(source)
+    yield from counted([vector.counters(index) for index in range(vector.workers)])
+    yield from _workers(vector)
+    yield from _zones(list(source.rows()))
+    yield from _pools(list(source.pools()))
+    yield from _caches(source.ledger)
+
+
+def _one(name: str, text: str, value: float) -> Family:
+    return Family(name, "gauge", text, [({}, value)])
+
+
+def _process(source: Source) -> Iterator[Family]:
+    about = {"version": dnsd.__version__, "hot_path": hotpath.implementation()}
+    yield Family("dnsd_info", "gauge", "What runs here; always 1.", [(about, 1)])
+    up = (time.monotonic_ns() - source.started) / 1e9
+    yield _one("dnsd_uptime_seconds", "Seconds since dnsd was started.", up)
+    generation = source.vector.control[ControlCells.GENERATION]
+    yield _one("dnsd_generation", "Number of the data that is published.", generation)
+
+
+def _workers(vector: StateVector) -> Iterator[Family]:
+    now = time.monotonic_ns()
+    workers = [(str(index), vector.worker(index)) for index in range(vector.workers)]
+
+    def each(name: str, text: str, value: dict[str, float]) -> Family:
+        return Family(name, "gauge", text, [({"worker": one}, of) for one, of in value.items()])
+
+    yield each(
+        "dnsd_worker_listening",
+        "Whether a worker answers.",
+        {one: cells[WorkerCells.LISTENING] for one, cells in workers},
+    )
+    yield each(
+        "dnsd_worker_heartbeat_age_seconds",
+        "Seconds since a worker has last shown that it is alive.",
+        {
+            one: max(0, now - beat) / 1e9
+            for one, cells in workers
+            if (beat := cells[WorkerCells.HEARTBEAT])
+        },
+    )
+    yield each(
+        "dnsd_worker_lag_seconds",
+        "How late a worker's event loop was last.",
+        {one: cells[WorkerCells.LAG] / 1e9 for one, cells in workers},
+    )
+    yield each(
+        "dnsd_worker_generation",
+        "Number of the data that a worker answers from.",
+        {one: cells[WorkerCells.GENERATION] for one, cells in workers},
+    )
+    yield each(
+        "dnsd_worker_tcp_connections",
+        "TCP connections that are open.",
+        {one: cells[WorkerCells.TCP_OPEN] for one, cells in workers},
+    )
+
+
+def _zones(rows: list[Row]) -> Iterator[Family]:
+    states = [row.state for row in rows]
+    yield Family(
+        "dnsd_zones",
+        "gauge",
+        "Zones by what clients get of them.",
+        [({"state": state.value}, states.count(state)) for state in ZoneState],
+    )
+    served = [(row.origin, row.served, row.state) for row in rows if row.served is not None]
+    yield Family(
+        "dnsd_zone_serial",
+        "gauge",
+        "The serial number that a zone is served with.",
+        [({"zone": origin}, of.serial) for origin, of, _ in served],
+    )
+    yield Family(
+        "dnsd_zone_records",
+        "gauge",
+        "Records of a zone.",
+        [({"zone": origin}, of.records) for origin, of, _ in served],
+    )
+    yield Family(
+        "dnsd_zone_stale",
+        "gauge",
+        "Whether a zone's file is broken, and what it had before is served.",
+        [({"zone": origin}, int(state == ZoneState.STALE)) for origin, _, state in served],
+    )
+
+
+def _pools(pools: list[LivePool]) -> Iterator[Family]:
+    labelled = [({"pool": one.key.name, "type": one.key.type}, one) for one in pools]
+    yield Family(
+        "dnsd_pool_ttl_seconds",
+        "gauge",
+        "The TTL that a pool is answered with.",
+        [(labels, pool.decision.ttl) for labels, pool in labelled],
+    )
+    yield Family(
+        "dnsd_pool_answered_members",
+        "gauge",
+        "Addresses that a pool is answered with.",
+        [(labels, len(pool.answered)) for labels, pool in labelled],
+    )
+    yield Family(
+        "dnsd_pool_members",
+        "gauge",
+        "Members of a pool by what their checks say.",
+        [
+            ({**labels, "state": state.value}, [one.state for one in members].count(state))
+            for labels, pool in labelled
+            if (members := pool.state.members.values())
+            for state in State
+        ],
+    )
+    yield Family(
+        "dnsd_pool_ordered_members",
+        "gauge",
+        "Members of a pool that are under an order of an operator's.",
+        [
+            (labels, sum(one.order is not None for one in pool.state.members.values()))
+            for labels, pool in labelled
+        ],
+    )
+
+
+def _caches(ledger: Ledger) -> Iterator[Family]:
+    held, latest = ledger.held(time.monotonic())
+    yield _one(
+        "dnsd_horizon_versions",
+        "Contents of RRsets, once given out, that caches may still hold: of pools and old zones.",
+        held,
+    )
+    yield _one(
+        "dnsd_horizon_latest_seconds", "Seconds until caches have forgotten the last one.", latest
+    )
