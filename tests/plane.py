@@ -20,6 +20,7 @@ from dnsd.image import pools
 from dnsd.image.state import StateVector
 from tests import jumping
 from tests.jumping import Jumping
+from tests.remembering import OwnMemory
 
 if TYPE_CHECKING:
     import pytest
@@ -123,7 +124,7 @@ class World:
 
     def engine(self) -> Engine:
         """Return the engine of a new control process."""
-        return Engine(self.vector, self.directory, make=self._make)
+        return Engine(self.vector, self.directory, OwnMemory(time.monotonic()), self._make)
 
     def _make(self, seen: Seen, unseen: Unseen) -> FakeChecks:
         self.checks.append(FakeChecks(seen, unseen))

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from dnsd.control import log
 from dnsd.control.checks.runner import Runner
 from dnsd.control.failover.checking import Checking
-from dnsd.control.failover.forgetting import OwnMemory
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.table import Table
 from dnsd.failover.version import about_name
@@ -55,21 +54,21 @@ RETRY_S = 1.0
 class Engine:
     """Holds the pools (``table``), has them checked (``checking``), and decides on them.
 
-    ``memory`` knows what caches still hold; without one, what this process has seen must do.
+    ``memory`` knows what caches still hold.
     """
 
     def __init__(
         self,
         vector: StateVector,
         directory: Path,
-        memory: Memory | None = None,
+        memory: Memory,
         make: Callable[[Seen, Unseen], Checks] = Runner,
     ) -> None:
         now = time.monotonic()
         self.file = StateFile(directory)
         self.table = Table(vector, self.file.read(time.time()), now, self._told)
         self.checking = Checking(self.settle, make)
-        self.memory = memory or OwnMemory(now)
+        self.memory = memory
         self._running = False
         self._settle_by: float | None = None
         self._wakeups: list[tuple[float, int, LivePool]] = []
