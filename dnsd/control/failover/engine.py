@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from dnsd.control import log
 from dnsd.control.checks.runner import Runner
 from dnsd.control.failover.checking import Checking
-from dnsd.control.failover.forgetting import OwnMemory
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.table import Table
 from dnsd.failover.version import about_name
@@ -55,21 +54,21 @@ RETRY_S = 1.0
 class Engine:
     """Holds the pools (``table``), has them checked (``checking``), and decides on them.
 
-    ``memory`` knows what caches still hold; without one, what this process has seen must do.
+    ``memory`` knows what caches still hold.
     """
 
     def __init__(
         self,
         vector: StateVector,
         directory: Path,
-        memory: Memory | None = None,
+        memory: Memory,
         make: Callable[[Seen, Unseen], Checks] = Runner,
     ) -> None:
         now = time.monotonic()
         self.file = StateFile(directory)
         self.table = Table(vector, self.file.read(time.time()), now, self._told)
         self.checking = Checking(self.settle, make)
-        self.memory = memory or OwnMemory(now)
+        self.memory = memory
         self._running = False
         self._settle_by: float | None = None
         self._wakeups: list[tuple[float, int, LivePool]] = []
@@ -109,8 +108,8 @@ class Engine:
             self._wakeup_of.pop(pool, None)
             self._remember(pool)
         for pool in here:
-            self.settle(pool)
-            self._remember(pool)
+            if not self.settle(pool):
+                self._remember(pool)  # that it is placed elsewhere
         if here or gone:
             self._dirty.set()
 
@@ -137,19 +136,20 @@ class Engine:
 
     # -- deciding -----------------------------------------------------------------------------
 
-    def settle(self, pool: LivePool) -> None:
-        """Decide on ``pool`` now, and again when it is time."""
+    def settle(self, pool: LivePool) -> bool:
+        """Decide on ``pool`` now, and again when it is time; return whether that is news."""
         now = time.monotonic()
         try:
             changed = pool.settle(now)
             wakeup = pool.next_wakeup(now)
         except Exception as error:
             self._tell_fault(error)
-            return
+            return False
         self._wake(pool, wakeup)
         if changed:
             self._remember(pool)
             self._dirty.set()
+        return changed
 
     def settle_all(self) -> None:
         """Decide on all pools."""
