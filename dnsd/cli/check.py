@@ -124,7 +124,7 @@ def _report(origin: str, file: Path, result: LoadResult, findings: list[Finding]
     findings += result.findings
     if str(file) == STDIN:
         return ZoneReport(origin, STDIN, result.records, serial)
-    policy, found = check_file(origin, file, result.zone)
+    policy, found, _ = check_file(origin, file, result.zone)
     findings += found
     there = str(policyfile.path_for(file)) if policy or found else None
     pools = len(policy.pools) if policy else 0

@@ -104,11 +104,11 @@ def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, Source]:
 def _source(origin: str, file: Path, limits: Limits) -> Source:
     """Load a zone with its policy; one with an error in either is not served."""
     result = load_zone(origin, file, limits)
-    policy, found = check_file(origin, file, result.zone)
+    policy, found, signer = check_file(origin, file, result.zone)
     if any(finding.severity is Severity.ERROR for finding in found):
         result = replace(result, zone=None, findings=(*result.findings, *found))
     described = pools.describe(policy, result.zone) if policy and result.zone else ()
-    return Source(origin, file, result, described)
+    return Source(origin, file, result, described, signer)
 
 
 def _put(path: hotpath.HotPath, apex: bytes, source: Source) -> None:
@@ -116,6 +116,6 @@ def _put(path: hotpath.HotPath, apex: bytes, source: Source) -> None:
     if source.result.zone is None:
         path.put_zone(apex, None)
         return
-    compiled = tuple(pools.compiled(source.pools))
+    compiled = tuple(pools.compiled(source.pools, source.signer))
     image = Image(compiler.build(source.result.zone, pools=compiled))
     path.put_zone(apex, image, pools.all_well(source.pools))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from dnsd.cli.ask import Response
     from dnsd.control.pools import PoolMeta
+    from dnsd.control.signing import Signer
     from dnsd.hotpath import HotPath
     from dnsd.zone.load import LoadResult
     from dnsd.zone.lookup import Question, Step
@@ -40,12 +41,16 @@ _SENTENCES = frozenset((StepKind.WILDCARD, StepKind.DATA, StepKind.NO_DATA, Step
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A zone that could hold the name: its origin, its file, what loading it gave, its pools."""
+    """A zone that could hold the name: its origin, its file, what loading it gave, its pools.
+
+    ``signer`` signs what pools answer, if the zone is signed.
+    """
 
     origin: str
     file: Path
     result: LoadResult
     pools: tuple[PoolMeta, ...] = ()
+    signer: Signer | None = None
 
     def pool(self, owner: dns.name.Name, rtype: int) -> PoolMeta | None:
         """Return the pool that an RRset is, if it is one."""

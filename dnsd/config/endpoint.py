@@ -55,6 +55,14 @@ def _address(text: str, six: str | None, four: str | None) -> str:
         raise ValueError(
             f"{text!r} does not begin with an IP address: write it as in 127.0.0.1:53 or [::1]:53"
         ) from None
+    if (
+        isinstance(address, ipaddress.IPv6Address)
+        and address.is_link_local
+        and not address.scope_id
+    ):
+        raise ValueError(
+            f"{text!r} is a link-local address: name its interface, as in [fe80::1%eth0]:53"
+        )
     if address.is_multicast:
         raise ValueError(f"{text!r} is a multicast address: DNS queries come to unicast ones")
     return str(address)

@@ -18,6 +18,7 @@ from dnsd.config.policykinds import (
     Command,
     Failback,
     FailbackKind,
+    KeyFiles,
     Name,
     Owner,
     Quorum,
@@ -30,7 +31,7 @@ from dnsd.config.policykinds import (
     Weights,
 )
 
-__all__ = ["MOST_MEMBERS", "Failback", "Policy", "Pool", "Rules"]
+__all__ = ["MOST_MEMBERS", "Failback", "Policy", "Pool", "Rules", "Signing"]
 
 MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
@@ -118,10 +119,21 @@ class Pool(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.lines.get(key, self.line)
 
 
+class Signing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[signing]``: what answers are signed with that are not in a signed zone file."""
+
+    keys: Annotated[tuple[str, ...], KeyFiles()] = ()
+    """Paths of pairs of files, without ".key" and ".private"."""
+
+    line: int = 0
+    """Where in the policy file the keys stand."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The pools of the zone ``origin`` (absolute, lower case), no two for one RRset."""
 
     origin: str
     pools: tuple[Pool, ...] = ()
+    signing: Signing = Signing()
     file: str = ""
     """The file it was read from, for messages."""

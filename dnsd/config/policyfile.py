@@ -1,5 +1,6 @@
 """The policy of a zone: a TOML file beside the zone file, read like the configuration.
 
+    [signing]     the keys that answers of a signed zone are signed with
     [defaults]    what holds for every pool that says nothing else
     [[pool]]      an RRset that follows the health of what its records point to
 
@@ -12,17 +13,18 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config import locate, origins, policyrules
-from dnsd.config.policy import Policy, Pool, Rules
+from dnsd.config.policy import Policy, Pool, Rules, Signing
+from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Reader, Schema, parse, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 SUFFIX = ".toml"
 
-SCHEMA = Schema({("defaults",): Rules}, {("pool",): Pool})
+SCHEMA = Schema({("signing",): Signing, ("defaults",): Rules}, {("pool",): Pool})
 
 
 def path_for(zone_file: Path) -> Path:
@@ -58,6 +60,11 @@ def read_policy(text: str, path: Path, origin: str) -> tuple[Policy | None, tupl
     return (None if reader.problems else policy), reader.sorted()
 
 
+def key_files(keys: Iterable[str]) -> list[str]:
+    """Return the files that ``keys`` (see :class:`dnsd.config.policy.Signing`) are read from."""
+    return [key + end for key in keys for end in (PUBLIC, PRIVATE)]
+
+
 def strays(directory: Path, zone_files: Collection[Path]) -> list[Path]:
     """Return the files in ``directory`` that look like policies, but of no zone there."""
     known = {path_for(zone) for zone in zone_files}
@@ -76,6 +83,7 @@ class _PolicyReader(Reader):
         defaults = self.fields(Rules, ("defaults",), data.get("defaults", {})) or {}
         # With a fault there nobody knows what the pools would have said together with it.
         is_sound = not self.problems
+        signing = self.fields(Signing, ("signing",), data.get("signing", {})) or {}
         self.top(data)
         taken: dict[tuple[str, str], Pool] = {}
         for place, value in self.each(("pool",), data.get("pool", [])):
@@ -90,7 +98,12 @@ class _PolicyReader(Reader):
             if first is not pool:
                 message = f"{pool.name} {pool.type} has a policy already, in line {first.line}"
                 self.report((*place, "name"), message)
-        return Policy(origin=origin, pools=tuple(taken.values()), file=str(self.path))
+        return Policy(
+            origin=origin,
+            pools=tuple(taken.values()),
+            signing=Signing(**signing, line=self._line(("signing", "keys"))),
+            file=str(self.path),
+        )
 
     def _own(
         self, place: locate.KeyPath, value: object, defaults: dict[str, Any], origin: str

@@ -24,6 +24,9 @@ LONGEST_TTL = 2_147_483_647
 
 HEAVIEST = 1000
 
+PUBLIC, PRIVATE = ".key", ".private"
+"""What the files of a key end in."""
+
 _HOLD = Duration("1s", "7d", "nobody waits longer without looking")
 _STATUS = Count(100, 599, "HTTP has no other status codes")
 _WEIGHT = Count(0, HEAVIEST, "weights count only beside each other")
@@ -192,6 +195,22 @@ class Command:
         if not program or any("\x00" in text for text in (program, *arguments)):
             raise ValueError("needs a program, and no argument can have a NUL")
         return (str(base / program) if "/" in program else program, *arguments)
+
+
+@dataclass(frozen=True)
+class KeyFiles:
+    """A list of keys, each a pair of files ``K*.key`` and ``K*.private``, named with or without."""
+
+    def read(self, value: object, base: Path) -> tuple[str, ...]:
+        """Return the paths without what the two files end in."""
+        what = "a list of the keys' files in strings"
+        return read_each(value, what, lambda text: self._path(text, base))
+
+    def _path(self, text: str, base: Path) -> str:
+        stem = text.removesuffix(PRIVATE).removesuffix(PUBLIC)
+        if not stem or "\x00" in stem:
+            raise ValueError(f"{text!r} is no file: a key is named Kexample.com.+013+12345")
+        return str(base / stem)
 
 
 @dataclass(frozen=True)

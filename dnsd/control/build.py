@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config.policyfile import path_for
+from dnsd.config.policyfile import key_files, path_for
 from dnsd.control import images, log
 from dnsd.control.horizon.listing import Contents
 from dnsd.control.pools import PoolMeta
-from dnsd.control.stamps import Stamp, Stamps, doubtful, stamp
+from dnsd.control.stamps import Stamp, Stamps, doubtful, observe, stamp
 from dnsd.errors import ImageError
 from dnsd.zone.findings import Finding, Severity
 
@@ -33,8 +33,8 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a build.
 
     ``image`` is a file name in the images directory, None if the zone is broken (``findings``
-    say why). ``sources`` are all files read or looked for, the zone file and its policy among
-    them.
+    say why). ``sources`` are all files read or looked for, the zone file, its policy and the
+    keys among them.
     """
 
     origin: str
@@ -75,7 +75,8 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     beside = str(path_for(Path(job.file)))
     stamps = {beside: stamp(beside)}
     loaded = load.load_zone(job.origin, Path(job.file), bounds)
-    policy, found = check_file(job.origin, Path(job.file), loaded.zone)
+    policy, found, signer = check_file(job.origin, Path(job.file), loaded.zone)
+    stamps |= observe(key_files(policy.signing.keys) if policy else ())
     sources = doubtful(_stamps(loaded.sources) | stamps, began_ns, time.time_ns())
     result = BuildResult(
         origin=job.origin,
@@ -86,7 +87,7 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     if loaded.zone is None or any(one.severity is Severity.ERROR for one in found):
         return result
     described = pools.describe(policy, loaded.zone) if policy else ()
-    compiled = list(pools.compiled(described))
+    compiled = list(pools.compiled(described, signer))
     contents, listing = contents_of(loaded.zone, {(one.owner, one.rtype) for one in compiled})
     meta = images.Meta(
         builder=images.builder(),

@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SUFFIX = ".img"
-BUILDING_CODE = ("zone", "compile", "image", "wire", "config", "failover", "control/horizon")
+BUILDING_CODE = (
+    "zone",
+    "compile",
+    "image",
+    "wire",
+    "config",
+    "failover",
+    "control",
+    "control/horizon",
+)
 """The packages that decide what is in an image."""
 
 _UNFIT = re.compile(r"[^a-z0-9._-]")

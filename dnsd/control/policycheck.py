@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.config.anycast import Query
 from dnsd.config.policy import MOST_MEMBERS
 from dnsd.config.policyfile import load_policy
+from dnsd.control import signedcheck
 from dnsd.control.anycast.questions import question_of
 from dnsd.failover import objective
 from dnsd.failover.objective import Timing
 from dnsd.wire.name import ancestors, from_text, lower, to_text, wildcard_of
-from dnsd.wire.rdata import AAAA, CNAME, DNAME, DNSKEY, NS, A
+from dnsd.wire.rdata import AAAA, CNAME, DNAME, NS, A
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.config.policy import Policy, Pool
+    from dnsd.control.signing import Signer
     from dnsd.zone.records import RRset, Zone
 
 TYPES = {"A": A, "AAAA": AAAA}
@@ -41,30 +43,62 @@ class Fault(NamedTuple):
     severity: Severity = Severity.ERROR
 
 
-def check_file(
-    origin: str, zone_file: Path, zone: Zone | None
-) -> tuple[Policy | None, list[Finding]]:
-    """Return the policy beside ``zone_file`` and every finding about it.
+class Checked(NamedTuple):
+    """What came of a policy: ``signer`` signs its answers, None if the zone is not signed.
+
+    Whether it may be used, the ``findings`` say.
+    """
+
+    policy: Policy | None
+    findings: list[Finding]
+    signer: Signer | None = None
+
+
+def check_file(origin: str, zone_file: Path, zone: Zone | None) -> Checked:
+    """Check the policy beside ``zone_file``.
 
     Without a ``zone`` (it could not be loaded) only the policy itself is checked.
     """
     policy, problems = load_policy(zone_file, origin)
+    if policy is not None and zone is not None:
+        return check_policy(policy, zone)
     found = [
         Finding(problem.file, problem.line, Severity.ERROR, problem.sentence, "policy")
         for problem in problems
     ]
-    if policy is not None and zone is not None:
-        found += check_policy(policy, zone)
-    return policy, found
+    return Checked(policy, found)
 
 
-def check_policy(policy: Policy, zone: Zone) -> list[Finding]:
-    """Return what is wrong with ``policy`` as the policy of ``zone``."""
-    return sorted(
+def check_policy(policy: Policy, zone: Zone) -> Checked:
+    """Check ``policy`` as the policy of ``zone``."""
+    signer, found = _signer(policy, zone)
+    found += [
         Finding(policy.file, pool.at(fault.key), fault.severity, _told(pool, fault), fault.code)
         for pool in policy.pools
-        for fault in _faults(pool, zone)
-    )
+        for fault in _faults(pool, zone, signer)
+    ]
+    return Checked(policy, sorted(found), signer)
+
+
+def _signer(policy: Policy, zone: Zone) -> tuple[Signer | None, list[Finding]]:
+    """Return what signs the answers of a signed zone, and what is wrong with its keys.
+
+    None: nothing can be said about signatures, or nothing has to be.
+    """
+    signing = policy.signing
+    if not signing.keys and not signedcheck.is_signed(zone):
+        return None, []
+    # Only who signs needs cryptography in memory.
+    from dnsd.control.keys import load_keys
+    from dnsd.control.signing import Signer
+
+    keys, faults = load_keys(signing.keys, zone)
+    found = [
+        Finding(policy.file, signing.line, fault.severity, fault.message, fault.code)
+        for fault in faults
+    ]
+    is_sound = all(fault.severity is not Severity.ERROR for fault in faults)
+    return Signer(zone, keys) if is_sound else None, found
 
 
 def members_of(rrset: RRset) -> tuple[str, ...]:
@@ -82,7 +116,7 @@ def _told(pool: Pool, fault: Fault) -> str:
     return f"{pool.name} {pool.type}:{key} {fault.message}"
 
 
-def _faults(pool: Pool, zone: Zone) -> Iterator[Fault]:
+def _faults(pool: Pool, zone: Zone, signer: Signer | None) -> Iterator[Fault]:
     if pool.check == "dns":
         yield from _query(pool)
     if fault := _out_of_reach(pool, zone) or _missing(pool, zone):
@@ -92,7 +126,7 @@ def _faults(pool: Pool, zone: Zone) -> Iterator[Fault]:
     if rrset is None:
         return
     members = members_of(rrset)
-    yield from _signed(zone)
+    yield from _signed(pool, rrset, signer)
     yield from _members(pool, members)
     yield from _named(pool, members)
     yield from _times(pool, rrset)
@@ -157,14 +191,9 @@ def _hint(owner: bytes, zone: Zone) -> str:
     return " in the zone: no such name is there"
 
 
-def _signed(zone: Zone) -> Iterator[Fault]:
-    if zone.signatures or DNSKEY in zone.nodes[zone.apex]:
-        yield Fault(
-            "",
-            "pool-signed",
-            "the zone is signed, and an answer with fewer records needs a signature of its own, "
-            "which dnsd cannot make yet: take the pool out, or serve the zone unsigned",
-        )
+def _signed(pool: Pool, rrset: RRset, signer: Signer | None) -> Iterator[Fault]:
+    if signer is not None:
+        yield from (Fault(*fault) for fault in signedcheck.faults(pool, rrset, signer))
 
 
 def _members(pool: Pool, members: tuple[str, ...]) -> Iterator[Fault]:

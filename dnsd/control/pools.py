@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from dnsd.config.policy import Policy
     from dnsd.control.cells import Range
+    from dnsd.control.signing import Signer
     from dnsd.zone.records import RRset, Zone
 
 TYPES = {"A": rr.A, "AAAA": rr.AAAA}
@@ -96,8 +97,8 @@ def all_well(pools: Sequence[PoolMeta]) -> Cells:
     return cells
 
 
-def compiled(pools: Sequence[PoolMeta]) -> Iterator[compiler.Pool]:
-    """Yield ``pools`` for the compiler."""
+def compiled(pools: Sequence[PoolMeta], signer: Signer | None) -> Iterator[compiler.Pool]:
+    """Yield ``pools`` for the compiler; None: the zone is not signed."""
     for pool in pools:
         policy = pool.policy
         yield compiler.Pool(
@@ -106,4 +107,6 @@ def compiled(pools: Sequence[PoolMeta]) -> Iterator[compiler.Pool]:
             weights=Choice(policy, pool.members).weights,
             ttl=min(policy.ttl_min, pool.ttl),
             fallback=tuple(ip_address(one).packed for one in policy.fallback),
+            signatures=signer.signatures(policy) if signer else {},
+            denial=signer.denial(policy) if signer else None,
         )

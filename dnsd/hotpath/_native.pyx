@@ -241,6 +241,7 @@ cdef class NativeHotPath:
         request.size = PyBytes_GET_SIZE(packet)
         request.transport = transport
         request.now = <uint32_t><int64_t>now
+        self.server.second = next_second()
         cdef bytes packed = _packed(address)
         request.address = <const uint8_t *>PyBytes_AS_STRING(packed)
         request.address_length = len(packed)
@@ -269,6 +270,7 @@ cdef class NativeHotPath:
         cdef Batch *batch = self.batch
         cdef int received = batch_receive(batch, fd, flags), i, length
         cdef uint32_t now = <uint32_t>c_time(NULL) if received else 0
+        self.server.second = next_second() if received else 0
         for i in range(received):
             length = respond(
                 &self.server, batch_request(batch, i, now), batch_out(batch, i), batch.room

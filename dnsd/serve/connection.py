@@ -134,12 +134,15 @@ class Connection:
         """The peer will send no more, and has been sent everything."""
         return self._ended and not self.unsent and not self._is_whole
 
+    @property
+    def waits_for_room(self) -> bool:
+        """An answer waits to be sent, or a whole message to be answered, until there is room."""
+        return bool(self.unsent) or self._is_whole
+
     def wants(self) -> int:
         """Return the events after which there is something to do.
 
         A whole message that waits for its turn needs no event but room for its answer: a
         socket that can be written to is served again, after the others.
         """
-        if self.unsent or self._is_whole:
-            return select.EPOLLOUT
-        return select.EPOLLIN
+        return select.EPOLLOUT if self.waits_for_room else select.EPOLLIN

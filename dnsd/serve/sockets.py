@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
+import select
 import socket
 import sys
 import termios
 from contextlib import contextmanager
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnsd.errors import ListenError
 
@@ -61,6 +63,21 @@ class Place(NamedTuple):
         return socket.AF_INET6 if ":" in self.address else socket.AF_INET
 
     @property
+    def sockaddr(self) -> tuple[Any, ...]:
+        """What bind() takes, the interface of a link-local address with it.
+
+        OSError (EADDRNOTAVAIL) when there is no such interface.
+        """
+        try:
+            found = socket.getaddrinfo(
+                self.address, self.port, self.family, flags=socket.AI_NUMERICHOST
+            )
+        except socket.gaierror as error:
+            number = errno.EADDRNOTAVAIL
+            raise OSError(number, os.strerror(number)) from error
+        return found[0][4]
+
+    @property
     def is_wildcard(self) -> bool:
         """Whether it stands for every address of the machine."""
         return not any(socket.inet_pton(self.family, self.address.partition("%")[0]))
@@ -74,7 +91,7 @@ def open_udp(place: Place, receive_buffer: int) -> socket.socket:
     if place.is_wildcard:
         _ask_for_destination(sock)
     with _claim(sock, place):
-        sock.bind((place.address, place.port))
+        sock.bind(place.sockaddr)
     return sock
 
 
@@ -88,7 +105,7 @@ def open_tcp(place: Place, unsent: int) -> socket.socket:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent)
     with _claim(sock, place):
-        sock.bind((place.address, place.port))
+        sock.bind(place.sockaddr)
         sock.listen(BACKLOG)
     return sock
 
@@ -168,6 +185,13 @@ def receive_drops(sock: socket.socket) -> int:
 def unacknowledged(sock: socket.socket) -> int:
     """Return how many octets the kernel holds that the peer of a TCP socket has not got."""
     return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+
+
+def has_room(sock: socket.socket) -> bool:
+    """Tell whether the kernel would report a TCP socket as one that can be written to."""
+    room = select.poll()
+    room.register(sock, select.POLLOUT)
+    return bool(room.poll(0))
 
 
 def reset(sock: socket.socket) -> None:

@@ -209,12 +209,11 @@ class TcpServer:
         """Close the connections whose time is up; to be called every 100 ms or so."""
         now = self._clock()
         for connection in list(self._connections.values()):
-            if connection.unsent:
+            if connection.waits_for_room:
                 connection.look_for_progress(now)
                 self._note_activity(connection, now)
             if self._overdue(connection, now) is not None:
-                # What it has sent may be waiting in the kernel, and we be the slow ones.
-                self._serve(connection)
+                self._catch_up(connection)
                 reason = self._overdue(connection, now)
                 if reason is not None and connection.fd in self._connections:
                     self._close(connection, reason)
@@ -223,9 +222,17 @@ class TcpServer:
             for listener in self._listeners:
                 self._epoll.modify(listener, select.EPOLLIN)
 
+    def _catch_up(self, connection: Connection) -> None:
+        """Serve ``connection``: what it has sent may be in the kernel, and we be the slow ones.
+
+        But not while its messages wait for room: what it asked long ago is no sign of life.
+        """
+        if not connection.waits_for_room or sockets.has_room(connection.sock):
+            self._serve(connection)
+
     def _overdue(self, connection: Connection, now: float) -> int | None:
         """Return the counter of the limit that ``connection`` has passed, if any."""
-        if connection.unsent:
+        if connection.waits_for_room:
             return _UNREAD if now - connection.moved > self._limits.stall else None
         if connection.begun is not None:
             return _SLOW if now - connection.begun > self._limits.message else None

@@ -17,8 +17,9 @@ class Severity(StrEnum):
 class Finding:
     """One fault in one place.
 
-    ``line`` counts from 1; 0 means the file as a whole. ``code`` is a stable
-    kebab-case word that tools may match (``"missing-glue"``).
+    ``line`` counts from 1; 0 means the file as a whole, and is shown as its first line: tools
+    that read FILE:LINE find one in every finding. ``code`` is a stable kebab-case word that they
+    may match (``"missing-glue"``).
     """
 
     file: str
@@ -28,5 +29,4 @@ class Finding:
     code: str
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {self.severity}: {self.message} [{self.code}]"
+        return f"{self.file}:{max(self.line, 1)}: {self.severity}: {self.message} [{self.code}]"

@@ -107,14 +107,12 @@ def _is_served(model: Model) -> bool:
 
 
 def root() -> Path | None:
-    """The file of a whole root zone: named by DNSD_ROOT_ZONE, or kept beside the checkout."""
+    """The file of a whole root zone: named by DNSD_ROOT_ZONE, or in a data/ beside the checkout."""
     named = os.environ.get("DNSD_ROOT_ZONE")
     if named:
         return Path(named)
     beside = (
-        path
-        for parent in CHECKOUT.parents
-        for path in sorted(parent.glob("shared/data/root-*.zone.gz"))
+        path for parent in CHECKOUT.parents for path in sorted(parent.glob("*/data/root-*.zone.gz"))
     )
     return next(beside, None)
 

@@ -82,7 +82,7 @@ def test_standard_input() -> None:
 def test_standard_input_needs_a_name() -> None:
     result = check("-", text=GOOD)
     assert result.stdout == (
-        "-: error: standard input does not tell its zone; say which one it is with "
+        "-:1: error: standard input does not tell its zone; say which one it is with "
         "--zone ORIGIN=- [no-origin]\n1 error in 0 zones with 0 records\n"
     )
     assert result.exit_code == 1
@@ -92,15 +92,15 @@ def test_a_file_that_is_not_named_after_its_zone() -> None:
     Path("db.example").write_text(GOOD)
     result = check("db.example")
     assert result.stdout.startswith(
-        "db.example: error: 'db.example' does not tell its zone, because it is not NAME.zone; say "
-        "which one it is with --zone ORIGIN=db.example [no-origin]\n"
+        "db.example:1: error: 'db.example' does not tell its zone, because it is not NAME.zone; "
+        "say which one it is with --zone ORIGIN=db.example [no-origin]\n"
     )
     assert result.exit_code == 1
 
 
 def test_a_missing_file() -> None:
     result = check("example.com.zone")
-    assert result.stdout.startswith("example.com.zone: error: ")
+    assert result.stdout.startswith("example.com.zone:1: error: ")
     assert result.exit_code == 1
 
 
@@ -170,10 +170,10 @@ def test_problems_beside_good_zones() -> None:
     result = check("--config", "dnsd.toml")
     here = Path.cwd()
     assert result.stdout == (
-        f"dnsd.toml: error: [zones] directory: cannot list {here}/missing: No such file or "
+        f"dnsd.toml:1: error: [zones] directory: cannot list {here}/missing: No such file or "
         "directory [config]\n"
-        f"dnsd.toml: error: [server] cookie_secret_file: cannot read {here}/none: No such file or "
-        "directory [config]\n"
+        f"dnsd.toml:1: error: [server] cookie_secret_file: cannot read {here}/none: No such file "
+        "or directory [config]\n"
         "2 errors in 1 zone with 4 records\n"
     )
 

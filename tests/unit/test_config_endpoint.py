@@ -56,6 +56,10 @@ def test_parse(text: str, address: str, port: int, family: int) -> None:
         ("127.0.0.1:²", "'127.0.0.1:²' needs a port from 1 to 65535 after the colon"),
         ("127.0.0.1:0", "'127.0.0.1:0' has port 0, which would be another one in each worker"),
         (
+            "[fe80::1]:53",
+            "'[fe80::1]:53' is a link-local address: name its interface, as in [fe80::1%eth0]:53",
+        ),
+        (
             "224.0.0.251:53",
             "'224.0.0.251:53' is a multicast address: DNS queries come to unicast ones",
         ),
@@ -66,7 +70,10 @@ def test_what_is_no_endpoint(text: str, message: str) -> None:
         Endpoint.parse(text)
 
 
-@given(st.ip_addresses().filter(lambda ip: not ip.is_multicast), st.integers(1, 65535))
+@given(
+    st.ip_addresses().filter(lambda ip: not (ip.is_multicast or ip.is_link_local)),
+    st.integers(1, 65535),
+)
 def test_an_endpoint_comes_back_from_its_text(
     ip: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int
 ) -> None:

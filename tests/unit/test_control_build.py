@@ -92,7 +92,7 @@ def test_what_the_compiler_cannot_do_is_a_finding(
 
     monkeypatch.setattr(compiler, "build", too_large)
     (finding,) = build_zone(job).findings
-    assert str(finding) == f"{job.file}: error: the zone is too large [image]"
+    assert str(finding) == f"{job.file}:1: error: the zone is too large [image]"
 
 
 def test_a_bug_breaks_one_zone_and_is_told(

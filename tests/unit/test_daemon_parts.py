@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import re
 import socket
@@ -153,6 +154,17 @@ def test_every_address_that_cannot_be_had_is_told() -> None:
     assert f"ss -ulnp 'sport = :{used.port}'" in first
     assert "this machine does not have the address 192.0.2.1" in second
     assert sum(waits) == pytest.approx(listen.PATIENCE_S, abs=0.1)
+
+
+def test_a_link_local_address_belongs_to_an_interface() -> None:
+    links = Path("/proc/net/if_inet6").read_text().split("\n")
+    local = [line.split() for line in links if line.startswith("fe80")]
+    if not local:
+        pytest.skip("no interface of this machine has a link-local address")
+    address, interface = ipaddress.IPv6Address(bytes.fromhex(local[0][0])), local[0][-1]
+    listen.probe([Endpoint(f"{address}%{interface}", free_port())], never)
+    with pytest.raises(ListenError, match="this machine does not have the address"):
+        listen.probe([Endpoint(f"{address}%none", free_port())], never)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_a_policy_of_no_zone_is_told() -> None:
     Path("zones/example.con.toml").write_text(POLICY)
     Path("zones/.hidden.toml").write_text(POLICY)
     finding, summary = check("--config", "dnsd.toml").stdout.splitlines()
-    assert finding.startswith("zones/example.con.toml: warning: is the policy of no zone")
+    assert finding.startswith("zones/example.con.toml:1: warning: is the policy of no zone")
     assert finding.endswith(" [policy-stray]")
     assert summary == "1 warning in 1 zone with 5 records"
 

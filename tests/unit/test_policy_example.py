@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from dnsd import config
-from dnsd.config.policy import Pool, Rules
+from dnsd.config.policy import Pool, Rules, Signing
 from dnsd.config.policyfile import read_policy
 from dnsd.config.tables import kinds_of
 from dnsd.control.policycheck import check_policy
@@ -43,7 +43,7 @@ def test_it_fits_the_example_zone() -> None:
     ]
     zone = load_zone(ORIGIN, config.zone_files(config.default())[ORIGIN]).zone
     assert zone is not None
-    assert check_policy(policy, zone) == []
+    assert check_policy(policy, zone).findings == []
 
 
 def test_its_commented_keys_can_be_used() -> None:
@@ -53,6 +53,7 @@ def test_its_commented_keys_can_be_used() -> None:
 
 def test_every_key_stands_in_it() -> None:
     assert WHOLE["defaults"].keys() == kinds_of(Rules).keys()
+    assert WHOLE["signing"].keys() == kinds_of(Signing).keys()
     assert kinds_of(Pool).keys() - WHOLE["defaults"].keys() == {"name"}
     assert all("name" in pool for pool in WHOLE["pool"])
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dnsd.config import origins
-from dnsd.config.policy import Failback, Policy, Pool
-from dnsd.config.policyfile import load_policy, path_for, read_policy, strays
+from dnsd.config.policy import Failback, Policy, Pool, Signing
+from dnsd.config.policyfile import key_files, load_policy, path_for, read_policy, strays
 
 FILE = Path("/etc/dnsd/zones/example.com.toml")
 ORIGIN = "example.com."
@@ -162,6 +162,18 @@ def test_names_are_as_in_zone_files(name: str, origin: str, expected: str) -> No
 # -- defaults ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "key", ["Kx.+013+1", "Kx.+013+1.key", "Kx.+013+1.private", "/etc/dnsd/zones/Kx.+013+1"]
+)
+def test_keys_are_named_without_their_ends(key: str) -> None:
+    signing = read(f'[signing]\n\nkeys = ["{key}"]\n').signing
+    assert signing == Signing(keys=("/etc/dnsd/zones/Kx.+013+1",), line=3)
+    assert key_files(signing.keys) == [
+        "/etc/dnsd/zones/Kx.+013+1.key",
+        "/etc/dnsd/zones/Kx.+013+1.private",
+    ]
+
+
 def test_defaults_hold_for_what_a_pool_does_not_say() -> None:
     text = '[defaults]\ncheck = "tcp"\nport = 80\ndown = 5\n' + WWW + "port = 81\n"
     pool = one(text)
@@ -197,7 +209,7 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
     ("text", "problem"),
     [
         ("[[pol]]", "1: pol: is unknown; did you mean [[pool]]?"),
-        ("[x]", "1: x: is unknown; the tables are [defaults], [[pool]]"),
+        ("[x]", "1: x: is unknown; the tables are [signing], [defaults], [[pool]]"),
         ("[pool]", "1: pool: must be a list of tables: write [[pool]] before each of them"),
         ("[[defaults]]", "1: defaults: must be a table: write [defaults] and its keys below it"),
         ('[defaults]\nname = "x"', "2: [defaults] name: is unknown here; it belongs into [[pool]]"),
@@ -223,6 +235,13 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         (
             TCP.replace("www", r"a\\.example.com."),
             r"2: [[pool]] #1 name: a\.example.com. is not in the zone example.com.: ",
+        ),
+        ("[signing]\nkey = []", "2: [signing] key: is unknown; did you mean keys?"),
+        ("[signing]\nkeys = 3", "2: [signing] keys: must be a list of the keys' files in strings"),
+        ('[signing]\nkeys = [".key"]', "2: [signing] keys: '.key' is no file: a key is named K"),
+        (
+            '[signing]\nkeys = ["K.key", "K.private"]',
+            "2: [signing] keys: '/etc/dnsd/zones/K' is listed twice",
         ),
         (TCP + TCP, "7: [[pool]] #2 name: www.example.com. A has a policy already, in line 1"),
         # values

@@ -34,6 +34,18 @@ def test_sockets_place(address: str, text: str, wildcard: bool) -> None:
     assert place.is_wildcard is wildcard
 
 
+def test_sockets_address_with_the_interface_it_belongs_to() -> None:
+    loopback = socket.if_nametoindex("lo")
+    assert Place("fe80::1%lo", 53).sockaddr == ("fe80::1", 53, 0, loopback)
+    assert Place("::1", 53).sockaddr == ("::1", 53, 0, 0)
+    assert Place("127.0.0.1", 53).sockaddr == ("127.0.0.1", 53)
+
+
+def test_sockets_address_at_an_interface_that_is_not_there() -> None:
+    with pytest.raises(ListenError, match="give the address to an interface"):
+        sockets.open_udp(Place("fe80::1%none", 53), 65536)
+
+
 def test_sockets_path_mtu_that_others_tell_is_ignored() -> None:
     with sockets.open_udp(Place("127.0.0.1", 0), 65536) as sock:
         assert sock.getsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER) == PMTUDISC_OMIT

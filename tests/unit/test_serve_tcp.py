@@ -244,6 +244,25 @@ def test_tcp_client_that_does_not_read_is_reset() -> None:
             tcp_side.rest(client)
 
 
+@pytest.mark.parametrize("size", [100, 1_000, 3_000, 10_000])
+def test_tcp_client_is_reset_although_the_kernel_took_the_last_answer_whole(size: int) -> None:
+    """Its next query waits for room then, and nothing of ours does."""
+    with TcpHarness(Echo(size)) as tcp_side:
+        client = tcp_side.client(receive_buffer=4096)
+        while tcp_side.has(client) and not held_up(tcp_side):
+            tcp_side.send(client, framed(*map(query, range(100))))
+            tcp_side.settle()
+        tcp_side.pass_time(0.9)
+        assert tcp_side.has(client)
+        tcp_side.pass_time(0.2)
+        assert tcp_side.counted() == {"tcp_reset_unread": 1}
+
+
+def held_up(tcp_side: TcpHarness) -> bool:
+    """Whether the server waits for a client to read."""
+    return any(each.waits_for_room for each in tcp_side.server._connections.values())
+
+
 def test_tcp_client_that_does_not_read_is_held_at_the_limit() -> None:
     with TcpHarness(Echo(LARGE), limits(unsent=70_000)) as tcp_side:
         stalled(tcp_side)

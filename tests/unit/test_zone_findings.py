@@ -92,9 +92,9 @@ def test_what_a_text_file_shows_badly(text: str | bytes, expected: list[tuple[st
         pytest.param(
             "",
             [
-                "z: error: the zone has no NS records: name its servers at its apex, example.com. "
+                "1: error: the zone has no NS records: name its servers at its apex, example.com. "
                 "[missing-ns]",
-                "z: error: the zone has no SOA record: add one at its apex, example.com. "
+                "1: error: the zone has no SOA record: add one at its apex, example.com. "
                 "[missing-soa]",
             ],
             id="empty",
@@ -102,7 +102,7 @@ def test_what_a_text_file_shows_badly(text: str | bytes, expected: list[tuple[st
         pytest.param(
             "@ 300 SOA ns.example.org. host 1 7200 3600 1209600 300",
             [
-                "z: error: the zone has no NS records: name its servers at its apex, example.com. "
+                "1: error: the zone has no NS records: name its servers at its apex, example.com. "
                 "[missing-ns]"
             ],
             id="no NS",
@@ -219,7 +219,7 @@ def test_limit(text: str, expected: list[str]) -> None:
 def test_after_many_errors_the_rest_is_left_unread() -> None:
     found = findings(HEAD + "a A b\n" * 1000, limits=LIMITS)
     assert found[0] == (
-        "z: error: there are more than 5 findings: mend these, then check again [too-many-findings]"
+        "1: error: there are more than 5 findings: mend these, then check again [too-many-findings]"
     )
     assert [line.partition(":")[0] for line in found[1:]] == ["5", "6", "7", "8", "9"]
 
@@ -227,7 +227,7 @@ def test_after_many_errors_the_rest_is_left_unread() -> None:
 def test_many_warnings_do_not_hide_an_error_and_do_not_refuse_a_zone() -> None:
     warnings = "a.example.org. TXT b\n" * 10
     found = findings(HEAD + warnings, limits=LIMITS)
-    assert found[0].startswith("z: warning: there are more than 5 findings")
+    assert found[0].startswith("1: warning: there are more than 5 findings")
     assert len(found) == 6
     found = findings(HEAD + warnings + "a A b\n", limits=LIMITS)
     assert found[-1].startswith("15: error: the data of the A record is wrong")

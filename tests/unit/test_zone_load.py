@@ -348,7 +348,7 @@ class TestFiles:
         result = load_zone("example.com", zone)
         assert result.zone is None
         assert [str(finding) for finding in result.findings] == [
-            f"{zone}: error: cannot read '{zone}': No such file or directory; "
+            f"{zone}:1: error: cannot read '{zone}': No such file or directory; "
             "check the path and its permissions [cannot-read]"
         ]
 

@@ -40,6 +40,11 @@ cdef inline int64_t monotonic() noexcept nogil:
     return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
 
 
+cdef inline uint32_t next_second() noexcept nogil:
+    """The seconds of the monotonic clock, rounded up."""
+    return <uint32_t>((monotonic() + 999999999) // 1000000000)
+
+
 cdef inline int64_t pace_note(Pace *pace, int received, bint waited) noexcept nogil:
     """Note what was ``received``, perhaps after having ``waited``; return what time it is."""
     cdef int64_t now = monotonic()

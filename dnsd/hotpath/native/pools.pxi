@@ -95,15 +95,16 @@ cdef int find_signatures(const Zone *zone, Choice *choice) noexcept nogil:
     return 0
 
 
-cdef void note(const Zone *zone, uint32_t cell, uint32_t ttl) noexcept nogil:
+cdef inline void note(const Zone *zone, uint32_t cell, uint32_t until) noexcept nogil:
     """Note until when caches may hold the answer."""
-    cdef uint32_t until = <uint32_t>((monotonic() + 999999999) // 1000000000) + ttl
     if until > zone.notes[cell]:
         zone.notes[cell] = until
 
 
-cdef int choose(const Zone *zone, uint64_t slot, bint signed_, uint32_t ident, Choice *choice) noexcept nogil:
-    """Choose what the query ``ident`` gets of the pool at ``slot``, and note it."""
+cdef int choose(
+    const Zone *zone, uint64_t slot, bint signed_, uint32_t ident, uint32_t second, Choice *choice
+) noexcept nogil:
+    """Choose what the query ``ident`` gets of the pool at ``slot``, and note it in this ``second``."""
     cdef Pool *pool = &choice.pool
     cdef uint64_t word = 0
     cdef uint32_t place
@@ -124,12 +125,12 @@ cdef int choose(const Zone *zone, uint64_t slot, bint signed_, uint32_t ident, C
     elif choice.mode == MODE_ONE:
         i = one_of(pool, choice.mask, ident)
         choice.mask = <uint32_t>1 << i
-        note(zone, pool.cell + SLOTS + i, choice.ttl)
+        note(zone, pool.cell + SLOTS + i, second + choice.ttl)
     elif choice.mode == MODE_ANSWER or choice.mode == MODE_NODATA:
         place = word >> 59
         if place >= SLOTS:
             return FAULT
-        note(zone, pool.cell + place, choice.ttl)
+        note(zone, pool.cell + place, second + choice.ttl)
     if MODE_NODATA <= choice.mode <= MODE_REFUSED:
         return 0
     choice.mask &= <uint32_t>((<uint64_t>1 << pool.members) - 1)

@@ -56,6 +56,7 @@ cdef struct Query:
     const uint8_t *tsig_owner
     int algorithm             # octets of its algorithm's name; time signed and fudge follow it
     const uint8_t *tsig_algorithm
+    uint32_t second           # when it is answered: of the monotonic clock, rounded up
     int counter               # the counter of what was odd
 
 

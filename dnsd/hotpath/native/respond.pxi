@@ -30,6 +30,7 @@ cdef struct Server:
     int n_secrets
     uint8_t secrets[MAX_SECRETS][16]
     Composed *composed
+    uint32_t second           # of the monotonic clock, rounded up: for notes
 
 
 cdef struct Request:
@@ -421,6 +422,7 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
         return 0
     query.packet = request.packet
     query.size = request.size
+    query.second = server.second
     query.question = query.qtype = query.qclass = 0
     query.payload = query.version = query.edns_flags = 0
     query.has_edns = query.nsid = query.keepalive = query.bad_cookie = False
