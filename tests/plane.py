@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from dnsd.image import pools
 from dnsd.image.state import StateVector
 from tests import jumping
 from tests.jumping import Jumping
+from tests.remembering import OwnMemory
 
 if TYPE_CHECKING:
     import pytest
@@ -123,7 +124,7 @@ class World:
 
     def engine(self) -> Engine:
         """Return the engine of a new control process."""
-        return Engine(self.vector, self.directory, make=self._make)
+        return Engine(self.vector, self.directory, OwnMemory(time.monotonic()), self._make)
 
     def _make(self, seen: Seen, unseen: Unseen) -> FakeChecks:
         self.checks.append(FakeChecks(seen, unseen))
@@ -152,6 +153,13 @@ class World:
 
     def told(self, text: str) -> int:
         return sum(text in line for line in self.log)
+
+
+async def place(engine: Engine, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
+    """Place pools, and let their checks begin."""
+    engine.place(origin, pools, cell)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 Story = Callable[[World, Engine], Awaitable[None]]

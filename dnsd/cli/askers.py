@@ -188,7 +188,7 @@ class Site:
                 "of them only once, or give each its own [server] server_id"
             )
         self._names[node] = name
-        self._heard[name] = [*self._heard.get(name, [])[1 - _KEPT :], heard]
+        self._heard[name] = [*self._heard.get(name, []), heard][-_KEPT:]
 
     def secondaries(self) -> tuple[Secondary, ...]:
         """Ask every secondary; the serial it should have is the one that the nodes serve."""

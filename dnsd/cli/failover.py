@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -33,6 +33,13 @@ force_option = click.option(
 )
 
 
+class _Given(NamedTuple):
+    """Options that were given before the name of a command."""
+
+    config_file: Path | None
+    as_json: bool
+
+
 @click.group(invoke_without_command=True)
 @config_option
 @json_option
@@ -40,6 +47,7 @@ force_option = click.option(
 @click.pass_context
 def failover(ctx: click.Context, config_file: Path | None, as_json: bool, watch: bool) -> None:
     """Show each pool: its members, what is answered now, with which TTL, and why."""
+    ctx.obj = _Given(config_file, as_json)
     if ctx.invoked_subcommand is not None:
         return
     path = socket_path(config_file)
@@ -59,7 +67,10 @@ def failover(ctx: click.Context, config_file: Path | None, as_json: bool, watch:
 @click.argument("type")
 @click.argument("member")
 @click.argument("forced", type=click.Choice(("up", "down", "auto")))
+@click.pass_obj
 def force(
+    given: _Given,
+    /,
     config_file: Path | None,
     as_json: bool,
     seconds: float | None,
@@ -72,7 +83,8 @@ def force(
     With "auto" its checks decide again. Orders outlive a restart.
     """
     arguments: dict[str, Any] = {**what, "for": seconds, "reason": reason, "force": insist}
-    show(ask(socket_path(config_file), "force", **arguments), as_json)
+    path = socket_path(config_file or given.config_file)
+    show(ask(path, "force", **arguments), as_json or given.as_json)
 
 
 @failover.command("failback")
@@ -81,9 +93,11 @@ def force(
 @click.argument("name")
 @click.argument("type")
 @click.argument("member", required=False)
-def failback(config_file: Path | None, as_json: bool, **what: Any) -> None:
+@click.pass_obj
+def failback(given: _Given, /, config_file: Path | None, as_json: bool, **what: Any) -> None:
     """Let MEMBER of the pool NAME TYPE come back that is well again, or all that are held."""
-    show(ask(socket_path(config_file), "failback", **what), as_json)
+    path = socket_path(config_file or given.config_file)
+    show(ask(path, "failback", **what), as_json or given.as_json)
 
 
 def show(found: dict[str, Any], as_json: bool) -> None:

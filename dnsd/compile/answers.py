@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.compile.writer import Chosen, Item, Sections
 from dnsd.image import layout
+from dnsd.image.pools import DENIAL_TTL
 from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
 from dnsd.wire.records import QNAME
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     Signatures = Mapping[bytes, Mapping[int, RRset]]
 
-DENIAL_TTL = 10
-"""For how long caches may keep that a pool has no records: it has them again soon."""
 MAX_LINKS = 16
 """CNAME links followed for one answer."""
 NOERROR, NXDOMAIN, YXDOMAIN = 0, 3, 6

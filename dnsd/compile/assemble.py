@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from dnsd.compile import pools as pooled
-from dnsd.compile.answers import DENIAL_TTL, Answers
+from dnsd.compile.answers import Answers
 from dnsd.compile.denial import NoDenial, Nsec3Chain, chain_of
 from dnsd.compile.table import add_names, add_table
 from dnsd.compile.writer import Chosen, Item, Sections, encode
 from dnsd.errors import ImageError
 from dnsd.image import layout
+from dnsd.image.pools import DENIAL_TTL
 from dnsd.image.store import checksum
 from dnsd.wire import name as names
 from dnsd.zone.structure import Structure

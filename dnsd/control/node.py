@@ -279,7 +279,7 @@ def _plane(
     from dnsd.control.anycast.plane import Plane
 
     assert spec.doorbell is not None
-    return Plane(spec.config, vector, spec.doorbell, rows, engine)
+    return Plane(spec.config, vector, spec.doorbell, rows, engine.unsettled, cut_off=engine.cut_off)
 
 
 def _tell(report: ReloadReport) -> None:

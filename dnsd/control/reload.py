@@ -302,7 +302,7 @@ class Reloader:
             row.file, row.stamps, row.findings = Path(meta.file), meta.sources, meta.findings
             self._watch.follow(origin, row.stamps)
         if known:
-            self._keeper.recover(known)
+            self._keeper.recover(known, self._publisher.generation)
         self._wanted = {origin: row.file for origin, row in self.rows.items()}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import ImageError
 from dnsd.image import layout
-from dnsd.image.pools import SLOTS, Mode, Word, decode
+from dnsd.image.pools import DENIAL_TTL, SLOTS, Mode, Word, decode
 from dnsd.wire.rdata import RRSIG
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def choose(image: Image, pool: Pool, asked: Asked) -> Word:
         if word.slot >= SLOTS:
             raise ImageError(f"there is no slot {word.slot} for notes")
         word = word._replace(mask=word.mask & (1 << pool.members) - 1)
-        _note(cells, pool.cell + word.slot, word.ttl)
+        ttl = word.ttl if word.mode == Mode.ANSWER else DENIAL_TTL
+        _note(cells, pool.cell + word.slot, ttl)
     return word
 
 

@@ -29,6 +29,9 @@ MEMBERS = 32
 SLOTS = 8
 """Answers of a pool that are told apart in the notes before control has to read them."""
 
+DENIAL_TTL = 10
+"""For how long caches may keep that a pool has no records: it has them again soon."""
+
 LONGEST_TTL = (1 << 24) - 1
 _TTL, _MODE, _SLOT = 32, 56, 59
 

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 import dns.message
+import dns.name
 import dns.rdatatype
 import pytest
 from dns.name import Name
@@ -26,7 +27,7 @@ from tests import pools
 from tests.model import Model, Record
 from tests.parity.sections import NOW, Section, Served, of_answer, of_message, packet, viewed
 from tests.pools import Decided, Key
-from tests.strategies import Scene, models, scenes, signed
+from tests.strategies import Query, Scene, models, scenes, signed
 
 RRSIG = dns.rdatatype.RRSIG
 
@@ -197,3 +198,25 @@ def test_unsigned(story: Story) -> None:
 @given(stories(scenes(signed(models()))))
 def test_signed(story: Story) -> None:
     agree(story)
+
+
+def test_caches_keep_that_there_is_nothing_for_as_long_as_the_soa_says() -> None:
+    model = Model(dns.name.from_text("example."), minimum=300)
+    model.add(model.origin, "NS", "ns.other.")
+    www = dns.name.from_text("www.example.")
+    model.add(www, "A", "192.0.2.1")
+    zone = pools.load(model.origin, model.text(), NOW)
+    one = pools.key(www, "A")
+    decided = Decided([pools.pool(zone, one)])
+    decided.decide(one, Word(0, 3, Mode.NODATA, 2))
+    path = hotpath.make(Settings(), counters.fresh())
+    path.put_zone(
+        zone.apex, Image(compiler.build(zone, pools=[pools.pool(zone, one)])), decided.cells
+    )
+    query = Query(www, dns.rdatatype.A, do=False)
+    octets = path.answer(packet(query, 1232), NOW, Client(Transport.UDP, "192.0.2.1"))
+    assert octets
+    response = dns.message.from_wire(octets)
+    assert (response.rcode(), response.answer) == (0, [])
+    assert response.authority[0].ttl == 10
+    assert 9 <= decided.left(one, 2) <= 11

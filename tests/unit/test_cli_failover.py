@@ -207,6 +207,23 @@ def test_orders(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: Any) -
     assert "www.example.com. A" in result.output
 
 
+def test_options_before_a_command_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "dnsd.toml"
+    config.write_text(f'[server]\nstate_directory = "{tmp_path}"\n')
+    asked: list[Path] = []
+
+    def ask(path: Path, *_: object, **__: object) -> Any:
+        asked.append(path)
+        return found(member(A))
+
+    monkeypatch.setattr(failover_module, "ask", ask)
+    for words in (["force", "www", "A", A, "up"], ["failback", "www", "A"]):
+        given = ["failover", "--config", str(config), "--json", *words]
+        result = CliRunner().invoke(main, given)
+        assert json.loads(result.output)["pools"][0]["answer"] == A
+    assert asked == [tmp_path / "admin.sock"] * 2
+
+
 def test_an_order_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = AdminError("there is nothing else to answer")
     result, _ = run(monkeypatch, "failover", "force", "www", "A", A, "down", force=refusal)

@@ -15,7 +15,7 @@ from dnsd.errors import AdminError, ConfigError, DnsdError, NotRunning
 
 COMMANDS = [
     *("serve", "check", "explain", "status", "reload"),
-    *("failover", "rto"),
+    *("failover", "rto", "horizon"),
     *("anycast", "drain", "undrain", "withdraw", "announce", "bird-config"),
     "version",
 ]

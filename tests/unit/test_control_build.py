@@ -11,6 +11,7 @@ import pytest
 
 from dnsd import compile as compiler
 from dnsd.config import Limits
+from dnsd.config.policyfile import path_for
 from dnsd.control import builders, images
 from dnsd.control.build import MOST_FINDINGS, BuildResult, build_zone, worst
 from dnsd.control.builder import encode_job
@@ -73,7 +74,7 @@ def test_a_file_that_is_missing_is_a_finding_and_watched_for(job: Job) -> None:
     result = build_zone(job)
     assert result.image is None
     assert result.findings
-    assert result.sources == {job.file: None}
+    assert result.sources == {job.file: None, str(path_for(Path(job.file))): None}
 
 
 def test_an_included_file_is_a_source_even_before_it_exists(job: Job) -> None:

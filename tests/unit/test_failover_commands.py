@@ -17,7 +17,7 @@ from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.report import summary
 from dnsd.errors import AdminError
-from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, play
+from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, place, play
 
 OK, BAD = True, False
 WWW = {"name": "WWW.example.com", "type": "a"}
@@ -51,7 +51,7 @@ async def well(world: World, rounds: int = 1) -> None:
 
 def test_what_is_shown_of_a_pool(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [meta()], 0)
+        await place(engine, ORIGIN, [meta()], 0)
         await well(world)
         world.see((A, BAD), (A, BAD))
         (pool,) = (await order(engine, "failover"))["pools"]
@@ -79,7 +79,7 @@ def test_what_is_shown_of_a_pool(world: World) -> None:
 def test_a_member_is_forced(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta()
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await well(world)
         arguments = {**WWW, "member": A, "for": 60, "reason": "disks"}
         found = await order(engine, "force", forced="down", **arguments)
@@ -102,7 +102,7 @@ def test_a_member_is_forced(world: World) -> None:
 def test_orders_that_make_no_sense_are_refused(world: World) -> None:
     async def story(_world: World, engine: Engine) -> None:
         assert "no zone has a policy" in await refused(engine, "drained", member=A)
-        engine.place(ORIGIN, [meta()], 0)
+        await place(engine, ORIGIN, [meta()], 0)
         up = {"forced": "up", "member": A}
         assert "there are www.example.com. A" in await refused(engine, "force", name="x", type="A")
         assert "which pool" in await refused(engine, "force", name="x")
@@ -122,7 +122,7 @@ def test_orders_that_make_no_sense_are_refused(world: World) -> None:
 def test_who_is_held_comes_back_when_the_operator_says_so(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta(failback=Failback("manual"))
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await well(world)
         for _ in range(3):
             world.see((A, BAD))
@@ -145,7 +145,7 @@ def test_a_drain_step_by_step(world: World) -> None:
 
     async def story(world: World, engine: Engine) -> None:
         one = meta()
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
         assert world.word(one).ttl == 300
         world.query(one, worker=1)
@@ -178,7 +178,7 @@ def test_a_drain_step_by_step(world: World) -> None:
 def test_a_direct_drain_is_not_safe_while_a_cache_may_hold_it(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta()
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
         world.query(one)
         found = await order(engine, "drain_member", member=A, direct=True)
@@ -196,7 +196,7 @@ def test_a_direct_drain_is_not_safe_while_a_cache_may_hold_it(world: World) -> N
 
 def test_a_node_that_has_just_begun_does_not_know_what_caches_hold(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [meta(ttl=100)], 0)
+        await place(engine, ORIGIN, [meta(ttl=100)], 0)
         await order(engine, "drain_member", member=A, direct=True)
         await checked(world, 90)
         assert not (await order(engine, "drained", member=A))["safe"]
@@ -211,7 +211,7 @@ def test_a_drain_is_of_every_pool_or_of_one(world: World) -> None:
         one, two, three = metas(
             {}, {"name": "mail.example.com."}, {"name": "x.example.com.", "members": (B, C)}
         )
-        engine.place(ORIGIN, [one, two, three], 0)
+        await place(engine, ORIGIN, [one, two, three], 0)
         await checked(world, 400)
         found = await order(engine, "drain_member", **WWW, member=A)
         assert [step["name"] for step in found["steps"]] == ["www.example.com."]
@@ -238,7 +238,7 @@ def test_a_drain_is_of_every_pool_or_of_one(world: World) -> None:
 def test_a_drain_that_would_empty_a_pool_is_refused(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one, two = metas({}, {"name": "one.example.com.", "members": (A,), "all_down": "nodata"})
-        engine.place(ORIGIN, [one, two], 0)
+        await place(engine, ORIGIN, [one, two], 0)
         await well(world)
         refusal = await refused(engine, "drain_member", member=A)
         assert refusal.startswith("one.example.com. A: ")
@@ -253,7 +253,7 @@ def test_a_drain_that_would_empty_a_pool_is_refused(world: World) -> None:
 def test_a_drain_that_has_begun_can_be_hastened(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta()
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
         world.query(one)
         await order(engine, "drain_member", member=A)
@@ -269,7 +269,7 @@ def test_a_drain_goes_on_after_a_restart(world: World) -> None:
     one = meta()
 
     async def first(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
         world.query(one)
         await order(engine, "drain_member", member=A, direct=True)

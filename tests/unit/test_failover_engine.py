@@ -17,7 +17,7 @@ from dnsd.control.failover.engine import REFRESH_S, WRITE_S, Engine
 from dnsd.failover import stored
 from dnsd.failover.member import Forced, Order, State
 from dnsd.image.pools import Mode
-from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, only, play
+from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, only, place, play
 
 OK, BAD = True, False
 
@@ -49,7 +49,7 @@ def down(world: World, *addresses: str) -> None:
 def test_a_failure_changes_the_answer_at_once(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta()
-        engine.place(ORIGIN, [one], 100)
+        await place(engine, ORIGIN, [one], 100)
         assert world.answers(one, 100) == (A, B)
         assert world.word(one, 100).ttl == 5
         await up(world)
@@ -69,7 +69,7 @@ def test_a_failure_changes_the_answer_at_once(world: World) -> None:
 def test_the_ttl_grows_back(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta()
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         seen = []
         for _ in range(22):
             await up(world)
@@ -83,7 +83,7 @@ def test_the_ttl_grows_back(world: World) -> None:
 
 def test_suspects_are_checked_more_often(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [meta()], 0)
+        await place(engine, ORIGIN, [meta()], 0)
         await up(world)
         assert set(world.checks[-1].targets.values()) == {"relaxed"}
         world.see((A, BAD))
@@ -98,7 +98,7 @@ def test_suspects_are_checked_more_often(world: World) -> None:
 def test_pools_with_the_same_target_share_its_check(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         first, second = metas({}, {"name": "mail.example.com.", "down": 1})
-        engine.place(ORIGIN, [first, second], 0)
+        await place(engine, ORIGIN, [first, second], 0)
         assert len(world.checks[-1].targets) == 2
         await up(world)
         world.see((A, BAD))
@@ -111,7 +111,7 @@ def test_pools_with_the_same_target_share_its_check(world: World) -> None:
 def test_a_pool_that_nobody_checks_follows_orders_alone(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta(check="none")
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         assert world.checks[-1].targets == {}
         assert world.answers(one) == (A, B)
         assert world.word(one).ttl == 300
@@ -130,7 +130,7 @@ def test_a_pool_that_nobody_checks_follows_orders_alone(world: World) -> None:
 def test_a_hold_ends_in_time(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta(failback=Failback("hold", 60.0))
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await up(world)
         down(world, A)
         for _ in range(3):
@@ -151,10 +151,10 @@ def test_a_hold_ends_in_time(world: World) -> None:
 def test_members_that_stay_keep_their_state_in_new_cells(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         old, new = meta((A, B)), meta((A, B, C))
-        engine.place(ORIGIN, [old], 0)
+        await place(engine, ORIGIN, [old], 0)
         await up(world)
         down(world, B)
-        engine.place(ORIGIN, [new], 50)
+        await place(engine, ORIGIN, [new], 50)
         assert world.answers(new, 50) == (A,)
         # A worker that still has the old image must not be forgotten.
         await up(world)
@@ -171,8 +171,8 @@ def test_members_that_stay_keep_their_state_in_new_cells(world: World) -> None:
 def test_old_cells_follow_by_address(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         old, new = meta((A, B)), meta((B, C))
-        engine.place(ORIGIN, [old], 0)
-        engine.place(ORIGIN, [new], 50)
+        await place(engine, ORIGIN, [old], 0)
+        await place(engine, ORIGIN, [new], 50)
         await up(world)
         down(world, C)
         assert world.answers(new, 50) == (B,)
@@ -184,9 +184,10 @@ def test_old_cells_follow_by_address(world: World) -> None:
 def test_an_image_that_is_not_published_after_all(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         old, new = meta((A, B)), meta((B, C))
-        engine.place(ORIGIN, [old], 0)
-        engine.place(ORIGIN, [new], 50)
+        await place(engine, ORIGIN, [old], 0)
+        await place(engine, ORIGIN, [new], 50)
         engine.release(Range(50, new.cells))
+        await asyncio.sleep(0)
         assert {target.address for target in world.checks[-1].targets} == {A, B}
         await up(world)
         down(world, B)
@@ -201,7 +202,7 @@ def test_cells_that_others_had_before_are_wiped(world: World) -> None:
         for at in range(one.cells):
             world.vector.words[at] = 0x0300_0005_0000_0001
             world.vector.notes(1)[at] = 99999
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         assert world.answers(one) == (A, B)
         assert set(world.vector.notes(1)[: one.cells]) == {0}
 
@@ -211,16 +212,17 @@ def test_cells_that_others_had_before_are_wiped(world: World) -> None:
 def test_orders_outlive_a_zone_that_is_gone_for_a_while(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta()
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await up(world)
         pool = only(engine)
         pool.force(A, Order(Forced.DOWN, None, "by hand"))
         engine.settle(pool)
         engine.remove(ORIGIN)
+        await asyncio.sleep(0)
         assert engine.table.pools == {}
         assert world.checks[-1].targets == {}
         await asyncio.sleep(600)
-        engine.place(ORIGIN, [one], 50)
+        await place(engine, ORIGIN, [one], 50)
         assert world.answers(one, 50) == (B,)
         assert only(engine).state.members[B].state == State.INIT
 
@@ -233,7 +235,7 @@ def test_orders_outlive_a_zone_that_is_gone_for_a_while(world: World) -> None:
 def test_who_is_not_seen_keeps_its_state(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta()
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await up(world, 30)
         down(world, B)
         for _ in range(5):
@@ -255,7 +257,7 @@ def test_who_is_not_seen_keeps_its_state(world: World) -> None:
 def test_checks_that_die_freeze_everything_and_begin_anew(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         one = meta()
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await up(world)
         world.see((A, BAD))
         world.checks[-1].die(RuntimeError("out of luck"))
@@ -278,7 +280,7 @@ def test_checks_that_die_freeze_everything_and_begin_anew(world: World) -> None:
 
 def test_checks_that_are_never_made_are_missed(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [meta()], 0)
+        await place(engine, ORIGIN, [meta()], 0)
         await up(world)
         await asyncio.sleep(60)
         assert {one.frozen for one in only(engine).state.members.values()} == {
@@ -293,7 +295,7 @@ def test_checks_that_are_never_made_are_missed(world: World) -> None:
 def test_a_fault_of_one_pool_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(world: World, engine: Engine) -> None:
         first, second = metas({}, {"name": "mail.example.com."})
-        engine.place(ORIGIN, [first, second], 0)
+        await place(engine, ORIGIN, [first, second], 0)
         await up(world)
         broken = next(iter(engine.table.pools.values()))
         monkeypatch.setattr(broken.state, "decide", lambda _: 1 / 0)
@@ -311,14 +313,14 @@ def test_a_stop_and_a_start_within_a_minute_change_nothing(world: World) -> None
     one = meta()
 
     async def first(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await up(world, 30)
         down(world, A)
         assert world.word(one)[:2] == (0b10, 150)
 
     async def second(world: World, engine: Engine) -> None:
         assert engine.unsettled() == "the zones are not loaded yet"
-        engine.place(ORIGIN, [one], 50)
+        await place(engine, ORIGIN, [one], 50)
         engine.loaded()
         assert engine.unsettled() == ""
         assert world.word(one, 50)[:2] == (0b10, 150)
@@ -332,7 +334,7 @@ def test_control_dies_and_the_next_one_goes_on(world: World) -> None:
     one = meta()
 
     async def first(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await up(world)
         down(world, A)
 
@@ -358,7 +360,7 @@ def test_what_was_inherited_is_not_trusted_for_ever(world: World) -> None:
     one = meta()
 
     async def first(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await up(world)
         down(world, A)
 
@@ -377,7 +379,7 @@ def test_an_order_is_obeyed_before_all_have_been_checked(world: World) -> None:
     one = meta()
 
     async def first(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [one], 0)
+        await place(engine, ORIGIN, [one], 0)
         await up(world)
 
     async def second(world: World, engine: Engine) -> None:
@@ -397,7 +399,7 @@ def test_what_has_changed_is_on_disk_within_a_second(world: World) -> None:
             return stored.decode(path.read_bytes(), time.time())
 
         path = world.directory / statefile.FILE
-        engine.place(ORIGIN, [meta()], 0)
+        await place(engine, ORIGIN, [meta()], 0)
         await asyncio.sleep(WRITE_S + 0.01)
         await up(world)
         down(world, A)
@@ -418,7 +420,7 @@ def test_a_state_that_cannot_be_read_is_told_and_ignored(world: World) -> None:
 
     async def story(world: World, engine: Engine) -> None:
         assert world.told("the stored states are damaged") == 1
-        engine.place(ORIGIN, [meta()], 0)
+        await place(engine, ORIGIN, [meta()], 0)
         assert only(engine).state.members[A].state == State.INIT
 
     play(world, story)
@@ -429,7 +431,7 @@ def test_a_disk_that_is_full_is_told(world: World, monkeypatch: pytest.MonkeyPat
         raise OSError(28, "No space left on device")
 
     async def story(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [meta()], 0)
+        await place(engine, ORIGIN, [meta()], 0)
         await asyncio.sleep(3 * REFRESH_S)
         assert "No space left on device" in engine.file.fault
         assert world.told("cannot be written (No space left on device)") == 1
@@ -441,7 +443,7 @@ def test_a_disk_that_is_full_is_told(world: World, monkeypatch: pytest.MonkeyPat
 
 def test_a_node_without_pools_needs_no_file(world: World) -> None:
     async def story(_world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [], 0)
+        await place(engine, ORIGIN, [], 0)
         engine.loaded()
         assert engine.unsettled() == ""
         await asyncio.sleep(2 * REFRESH_S)
@@ -455,7 +457,7 @@ def test_a_node_without_pools_needs_no_file(world: World) -> None:
 
 def test_nobody_is_sent_here_before_a_round_of_checks(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [meta()], 0)
+        await place(engine, ORIGIN, [meta()], 0)
         engine.loaded()
         assert engine.unsettled() == "1 pool has members that have not been checked yet"
         world.see((A, OK))
@@ -463,7 +465,7 @@ def test_nobody_is_sent_here_before_a_round_of_checks(world: World) -> None:
         world.see((B, BAD))
         assert engine.unsettled() == ""
         # And later nothing of this kind speaks against it any more.
-        engine.place("example.org.", [meta((C,), name="www.example.org.")], 50)
+        await place(engine, "example.org.", [meta((C,), name="www.example.org.")], 50)
         assert engine.unsettled() == ""
 
     play(world, story)
@@ -471,7 +473,7 @@ def test_nobody_is_sent_here_before_a_round_of_checks(world: World) -> None:
 
 def test_a_round_that_does_not_end_is_no_reason_for_ever(world: World) -> None:
     async def story(_world: World, engine: Engine) -> None:
-        engine.place(ORIGIN, [meta()], 0)
+        await place(engine, ORIGIN, [meta()], 0)
         engine.loaded()
         await asyncio.sleep(3.9)
         assert engine.unsettled()

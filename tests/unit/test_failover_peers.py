@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from dnsd.config.policy import Scope
 from dnsd.control.checks.result import Fault
 from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.forgetting import OwnMemory
 from dnsd.control.failover.peers import Peers, get_votes
 from dnsd.control.web.server import Page, WebServer
 from dnsd.failover.member import State
@@ -68,7 +70,8 @@ class SharedWorld(World):
 
     def engine(self) -> Engine:
         peers = Peers("x", Failover(peers=(Y, Z)), self.others.ask)
-        return Engine(self.vector, self.directory, make=self._make, peers=peers)
+        memory = OwnMemory(time.monotonic())
+        return Engine(self.vector, self.directory, memory, self._make, peers)
 
 
 @pytest.fixture

@@ -113,19 +113,20 @@ def test_a_worker_may_be_late() -> None:
     """It has read a word, and notes the answer when its slot stands for another already."""
     memory = Memory()
     memory.write(1)
+    memory.now += 2 * LATE_S  # a slot that is in use does not get older
     early = memory.read()
     for mask in range(2, SLOTS + 2):
         memory.write(mask)
     memory.note(early)
     memory.cells.sweep(memory.now)
-    assert memory.until(1) == 1060
+    assert memory.until(1) == 1060 + 2 * LATE_S
     # Afterwards the slot stands for one answer alone.
     memory.now += LATE_S
     memory.cells.sweep(memory.now)
     memory.note(memory.read())
     memory.cells.sweep(memory.now)
-    assert memory.until(1) == 1060
-    assert memory.until(SLOTS + 1) == 1060 + LATE_S
+    assert memory.until(1) == 1060 + 2 * LATE_S
+    assert memory.until(SLOTS + 1) == 1060 + 3 * LATE_S
 
 
 def test_single_members_have_cells_of_their_own() -> None:

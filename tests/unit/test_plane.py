@@ -46,6 +46,7 @@ class World:
         self.check_fault: Exception | None = None
         self.bird = BirdView(version="2.0.12", booted="noon", marked=True)
         self.master_follows = True
+        self.unsettled = ""
         self.orders_seen: list[int] = []
         directory.joinpath("state").mkdir()
         self.state_file = directory / "dnsd-state.conf"
@@ -66,7 +67,7 @@ class World:
 
     def begin(self) -> Plane:
         """Return the plane of a new control process."""
-        return Plane(self.config, self.vector, self.doorbell, tuple)
+        return Plane(self.config, self.vector, self.doorbell, tuple, lambda: self.unsettled)
 
     # -- interface ----------------------------------------------------------------------------
 
@@ -170,6 +171,25 @@ def test_addresses_answers_carrier(world: World) -> None:
         assert view.survey.addresses == {VIP}
         assert (view.obstacle, view.blind, view.carrier) == ("", "", True)
         assert view.advice == ("ip_forward is 1",)
+
+    play(world, story)
+
+
+def test_nobody_is_sent_here_before_pools_are_settled(world: World) -> None:
+    world.unsettled = "1 pool has members that have not been checked yet"
+
+    async def story(world: World, plane: Plane) -> None:
+        await asyncio.sleep(5)
+        assert plane.view().state == State.INIT
+        assert plane.view().why == (world.unsettled,)
+        assert not world.carrier
+        world.unsettled = ""
+        await announced(world, plane)
+        # Who is on the route is not taken away for that.
+        world.unsettled = "1 pool has members that have not been checked yet"
+        await asyncio.sleep(5)
+        await announced(world, plane)
+        assert world.carrier
 
     play(world, story)
 

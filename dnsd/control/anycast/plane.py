@@ -13,7 +13,7 @@ import asyncio
 import os
 import time
 import traceback
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.announce.announcer import Announcer, Situation, State, Wanted
 from dnsd.announce.health import Health
@@ -45,16 +45,6 @@ ADVICE_S = 10.0
 """How often the kernel's settings are looked at: they change seldom."""
 SETTLE_S = 5.0
 """How long BIRD may take to read the mark of a drain before the node goes on without."""
-
-
-class Failover(Protocol):
-    """What the plane asks of pools; sentences, empty if there is nothing to say."""
-
-    def unsettled(self) -> str:
-        """Return why the node must not begin to announce the VIPs yet."""
-
-    def cut_off(self) -> str:
-        """Return why the node seems to be cut off from what its answers lead to."""
 
 
 class View(NamedTuple):
@@ -97,8 +87,9 @@ class _Served:
 class Plane:
     """Announces the VIPs of ``config`` while the node answers well.
 
-    ``doorbell`` wakes the master, ``rows`` are the zones and how they are. ``failover`` is what
-    decides on pools, if anything does.
+    ``doorbell`` wakes the master, ``rows`` are the zones and how they are. ``unsettled`` says
+    why the node must not begin to announce them yet; empty, it may. ``cut_off`` says why it seems
+    to be cut off from what its answers lead to.
     """
 
     def __init__(
@@ -107,18 +98,19 @@ class Plane:
         vector: StateVector,
         doorbell: int,
         rows: Callable[[], Iterable[Row]],
-        failover: Failover | None = None,
+        unsettled: Callable[[], str] = str,
+        *,
+        cut_off: Callable[[], str] = str,
     ) -> None:
         self.config = config.anycast
         self.orders = OrderBook(config.server.state_directory)
         self._vector = vector
         self._doorbell = doorbell
-        self._unsettled = failover.unsettled if failover else str
+        self._unsettled = unsettled
         self._announcer = Announcer(self.config, self._inherited(), time.monotonic())
         self._health = Health(self.config)
         self._selfcheck = SelfCheck(self.config, _Served(vector, rows))
         directory = config.server.state_directory
-        cut_off = failover.cut_off if failover else str
         self._observer = Observer(self.config, vector, directory, rows, cut_off)
         self._bird = Bird(self.config.bird)
         self._keeper = Keeper(self.config, self._bird)

@@ -119,6 +119,7 @@ class Checking:
         self._targets_of: dict[LivePool, dict[str, Target]] = {}
         self._heard: dict[Target, float] = {}
         self._hurried: set[Target] = set()
+        self._edited = asyncio.Event()
 
     @property
     def first_round(self) -> float:
@@ -130,25 +131,22 @@ class Checking:
         )
 
     def follow(self, here: Iterable[LivePool], gone: Iterable[LivePool]) -> None:
-        """Check the members of the pools ``here`` as they are now, and of those gone no more."""
-        before = set(self._users)
+        """Check the members of the pools ``here`` as they are now, and of those gone no more.
+
+        That begins in the next turn of the loop: many zones may come at once.
+        """
         for pool in gone:
             self._use(pool, {})
             del self._targets_of[pool]
         for pool in here:
             self._use(pool, self._wanted(pool))
-        if before != self._users.keys():
-            self._forget(before - self._users.keys())
-            if self._checks:
-                self._checks.assign(self._users)
-        for pool in here:
-            for target in self._targets_of[pool].values():
-                self._pace(target)
+        self._edited.set()
 
     async def run(self) -> None:
         """Check for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look_for_overdue())
+            group.create_task(self._follow_edits())
             while True:
                 why = await self._run_once()
                 for target in self._users:
@@ -159,11 +157,8 @@ class Checking:
         """Check until the checks die; return why they have."""
         self._checks = checks = self._make(self._see, self._miss)
         self._hurried.clear()
-        now = time.monotonic()
-        self._heard = dict.fromkeys(self._users, now)
-        checks.assign(self._users)
-        for target in self._users:
-            self._pace(target)
+        self._heard = dict.fromkeys(self._users, time.monotonic())
+        self._assign(checks)
         try:
             await checks.run()
         except Exception as error:
@@ -173,6 +168,18 @@ class Checking:
         finally:
             self._checks = None
         return "the checks have ended and begin anew"
+
+    async def _follow_edits(self) -> None:
+        while True:
+            await self._edited.wait()
+            self._edited.clear()
+            if self._checks:
+                self._assign(self._checks)
+
+    def _assign(self, checks: Checks) -> None:
+        checks.assign(self._users)
+        for target in self._users:
+            self._pace(target)
 
     async def _look_for_overdue(self) -> None:
         while True:
@@ -204,20 +211,20 @@ class Checking:
         before = self._targets_of.get(pool, {})
         for address, target in before.items():
             if wanted.get(address) != target:
-                users = [one for one in self._users[target] if one != User(pool, address)]
-                self._users[target] = users
-                if not users:
-                    del self._users[target]
+                self._leave(target, User(pool, address))
         for address, target in wanted.items():
             if before.get(address) != target:
                 self._users.setdefault(target, []).append(User(pool, address))
                 self._heard.setdefault(target, time.monotonic())
         self._targets_of[pool] = wanted
 
-    def _forget(self, targets: Iterable[Target]) -> None:
-        for target in targets:
+    def _leave(self, target: Target, user: User) -> None:
+        """Check ``target`` no more for ``user``, and not at all if nobody else wants it."""
+        users = self._users[target] = [one for one in self._users[target] if one != user]
+        if not users:
+            del self._users[target]
+            del self._heard[target]
             self.alarms.forget(target)
-            self._heard.pop(target, None)
             self._hurried.discard(target)
 
     def _pace(self, target: Target) -> None:
@@ -236,20 +243,23 @@ class Checking:
     # -- what is seen -------------------------------------------------------------------------
 
     def _see(self, target: Target, result: Result, _began: float, ended: float) -> None:
+        if target not in self._users:
+            return
         self._heard[target] = time.monotonic()
         self.alarms.clear(target)
-        for user in tuple(self._users.get(target, ())):
+        for user in tuple(self._users[target]):
             if member := user.member:
                 member.thaw(ended)
                 member.result(ended, *result)
                 self._changed(user.pool)
-        if target in self._users:
-            self._pace(target)
+        self._pace(target)
 
     def _miss(self, target: Target, why: str) -> None:
+        if target not in self._users:
+            return
         self._heard[target] = time.monotonic()
         self.alarms.put(target, why)
-        for user in tuple(self._users.get(target, ())):
+        for user in tuple(self._users[target]):
             if (member := user.member) and member.frozen != why:
                 member.freeze(why)
                 self._changed(user.pool)

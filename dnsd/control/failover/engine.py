@@ -19,7 +19,6 @@ from dnsd.config import Failover
 from dnsd.control import log
 from dnsd.control.checks.runner import Runner
 from dnsd.control.failover.checking import Checking
-from dnsd.control.failover.forgetting import OwnMemory
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.table import Table
@@ -58,15 +57,15 @@ RETRY_S = 1.0
 class Engine:
     """Holds the pools (``table``), has them checked (``checking``), and decides on them.
 
-    ``memory`` knows what caches still hold; without one, what this process has seen must do.
-    ``peers`` are the other nodes that vote; without them there are none.
+    ``memory`` knows what caches still hold. ``peers`` are the other nodes that vote; without them
+    there are none.
     """
 
     def __init__(
         self,
         vector: StateVector,
         directory: Path,
-        memory: Memory | None = None,
+        memory: Memory,
         make: Callable[[Seen, Unseen], Checks] = Runner,
         peers: Peers | None = None,
     ) -> None:
@@ -74,7 +73,7 @@ class Engine:
         self.file = StateFile(directory)
         self.table = Table(vector, self.file.read(time.time()), now, self._told)
         self.checking = Checking(self.settle, make)
-        self.memory = memory or OwnMemory(now)
+        self.memory = memory
         self.peers = peers or Peers("", Failover())
         self._cut_off: dict[LivePool, str] = {}
         self._running = False
@@ -117,8 +116,8 @@ class Engine:
             self._cut_off.pop(pool, None)
             self._remember(pool)
         for pool in here:
-            self.settle(pool)
-            self._remember(pool)
+            if not self.settle(pool):
+                self._remember(pool)  # that it is placed elsewhere
         if here or gone:
             self._dirty.set()
 
@@ -147,20 +146,21 @@ class Engine:
 
     # -- deciding -----------------------------------------------------------------------------
 
-    def settle(self, pool: LivePool) -> None:
-        """Decide on ``pool`` now, and again when it is time."""
+    def settle(self, pool: LivePool) -> bool:
+        """Decide on ``pool`` now, and again when it is time; return whether that is news."""
         now = time.monotonic()
         try:
             changed = pool.settle(now)
             wakeup = pool.next_wakeup(now)
         except Exception as error:
             self._tell_fault(error)
-            return
+            return False
         self._wake(pool, wakeup)
         self._compare(pool)
         if changed:
             self._remember(pool)
             self._dirty.set()
+        return changed
 
     def settle_all(self) -> None:
         """Decide on all pools."""

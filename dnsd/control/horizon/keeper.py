@@ -89,19 +89,28 @@ class Keeper:
 
     # -- over a restart -----------------------------------------------------------------------
 
-    def recover(self, zones: Mapping[str, Zone]) -> None:
-        """Go on where an earlier process of the same node has ended: workers serve ``zones``."""
-        self._resume(zones)
+    def recover(self, zones: Mapping[str, Zone], generation: int) -> None:
+        """Go on where an earlier process of the same node has ended.
+
+        Workers serve ``zones``, or will when they have got to ``generation``.
+        """
+        for apex, held in self._resume(zones).items():
+            zone = zones.get(apex)
+            self._changes.append(_Change(apex, None, zone, held, generation))
         self.served.come({apex: zone.shelved for apex, zone in zones.items()})
         self._declare_all(zones)
 
-    def _resume(self, zones: Mapping[str, Zone]) -> None:
-        """Go on with what is on disk; ``zones`` is what is about to be served, or still is."""
+    def _resume(self, zones: Mapping[str, Zone]) -> dict[str, tuple[Held, ...]]:
+        """Go on with what is on disk; ``zones`` is what is about to be served, or still is.
+
+        Return what is held of zones that were served before, and not any more.
+        """
+        held: dict[str, tuple[Held, ...]] = {}
         now = self.clock()
         try:
             data = self._file.read()
             if data is not None:
-                self._continue(data, zones, now)
+                held = self._continue(data, zones, now)
             elif self._answered_before:
                 raise StateError("the ledger is missing, but the node has answered before")
         except StateError as error:
@@ -111,21 +120,26 @@ class Keeper:
                 f"{WEEK_S / 86400:.0f} days nothing that it is asked about is safe"
             )
         self.ready = True
+        return held
 
-    def _continue(self, data: bytes, zones: Mapping[str, Zone], now: float) -> None:
+    def _continue(
+        self, data: bytes, zones: Mapping[str, Zone], now: float
+    ) -> dict[str, tuple[Held, ...]]:
         declared = declarations(data)
         served = {version_of(apex, zone) for apex, zone in zones.items()}
         images = self.shelf.by_stem() if declared.keys() - served else {}
-        told = {
-            version: held
-            for version in declared
-            if version.kind == Kind.EVERYTHING
-            and version not in served
-            and (held := self._held_since(version, zones, images)) is not None
-        }
-        self.ledger.resume(data, now, unchanged={*served, *told})
+        gone = [version for version in declared if version not in served]
+        told: dict[str, tuple[Held, ...]] = {}
+        for version in gone:
+            held = self._held_since(version, zones, images)
+            told[version.owner] = (
+                *told.get(version.owner, ()),
+                *((Held(version, declared[version]),) if held is None else held),
+            )
+        self.ledger.resume(data, now, unchanged=declared.keys())
         for held in told.values():
             self._note(held, now)
+        return told
 
     def _held_since(
         self, version: Version, zones: Mapping[str, Zone], images: Mapping[str, list[str]]
@@ -133,7 +147,7 @@ class Keeper:
         """Return what caches may hold of a zone that was served before; None if nobody knows."""
         apex = version.owner
         old = self.shelf.find(apex, version.digest, images)
-        if old is None or old.listing is None:
+        if version.kind != Kind.EVERYTHING or old is None or old.listing is None:
             return None
         try:
             zone = zones.get(apex)

@@ -48,7 +48,7 @@ class PoolBook:
         self._ledger = ledger
         self._declared: dict[Key, dict[Version, Use]] = {}
         self._possible: dict[Key, frozenset[str]] = {}
-        self._decided: set[Key] = set()
+        self.decided: set[Key] = set()
 
     def expect(self, meta: PoolMeta, now: float) -> None:
         """Declare that a pool is about to be served, before anybody has decided on it.
@@ -57,7 +57,7 @@ class PoolBook:
         """
         key = key_of(meta)
         ttl = max(meta.ttl, 1)
-        if key in self._decided:
+        if key in self.decided:
             possible = self._possible[key] | (set(addresses_of(meta)) - self._known(key))
             self._declare(key, {any_of(key, possible): Use.POSSIBLE}, ttl, now)
             self._possible[key] = frozenset(possible)
@@ -72,8 +72,8 @@ class PoolBook:
 
         Return whether it may now give out what is not declared on disk.
         """
-        if key not in self._decided:
-            self._decided.add(key)
+        if key not in self.decided:
+            self.decided.add(key)
             self._end_of_undecided(key, now)
         before = self._possible.get(key, frozenset())
         wanted = dict.fromkeys(given.served, Use.SERVED)
@@ -86,7 +86,7 @@ class PoolBook:
             self.changed = True
         self._possible[key] = given.possible
         if not self._declared[key]:
-            self._decided.discard(key)
+            self.decided.discard(key)
             del self._declared[key], self._possible[key]
         return not given.possible <= before
 
@@ -102,7 +102,7 @@ class PoolBook:
     def left(self, meta: PoolMeta, now_served: Collection[PoolMeta], now: float) -> None:
         """Note that no worker answers from ``meta`` any more, if nobody decides on the pool."""
         key = key_of(meta)
-        if key in self._decided:
+        if key in self.decided:
             return
         stay = {version for one in now_served if key_of(one) == key for version in _undecided(one)}
         declared = self._declared.get(key, {})

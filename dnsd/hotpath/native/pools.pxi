@@ -4,6 +4,7 @@ cdef enum:
     POOL_SIZE = 28
     MEMBERS = 32
     SLOTS = 8
+    DENIAL_TTL = 10
     MODE_UNSET = 0
     MODE_ANSWER = 1
     MODE_NODATA = 2
@@ -130,7 +131,7 @@ cdef int choose(
         place = word >> 59
         if place >= SLOTS:
             return FAULT
-        note(zone, pool.cell + place, second + choice.ttl)
+        note(zone, pool.cell + place, second + (choice.ttl if choice.mode == MODE_ANSWER else DENIAL_TTL))
     if MODE_NODATA <= choice.mode <= MODE_REFUSED:
         return 0
     choice.mask &= <uint32_t>((<uint64_t>1 << pool.members) - 1)

@@ -1,0 +1,260 @@
+"""A node's ledger with all around it but processes: zones, words, workers, caches, a clock.
+
+Zones are built by the real builder and images are real; the worker answers from what it has got
+to, and notes pools as the hot path does. Nothing here sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from functools import cache
+from ipaddress import ip_address
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+from dnsd.config import Limits
+from dnsd.control.build import BuildResult, build_zone
+from dnsd.control.failover.words import Noted, PoolCells
+from dnsd.control.horizon.ask import Horizon
+from dnsd.control.horizon.keeper import Keeper, Zone
+from dnsd.control.horizon.poolbook import Given, Key, addresses_of, version_of
+from dnsd.control.horizon.shelf import Shelved
+from dnsd.control.images import Job
+from dnsd.control.pools import PoolMeta
+from dnsd.failover.horizon import Verdict
+from dnsd.failover.version import Question, Version, about_target
+from dnsd.image.journal import IMAGES
+from dnsd.image.pools import SLOTS, Mode, cells
+
+APEX = "example.com."
+POOL = Key("pool.example.com.", "A")
+POLICY = '[[pool]]\nname = "pool"\ntype = "A"\ncheck = "none"\nttl_min = 2\n'
+
+
+class Content(NamedTuple):
+    """What a zone has: static addresses by (relative) name, with a TTL, and members of a pool."""
+
+    hosts: tuple[tuple[str, str, int], ...] = ()
+    members: tuple[str, ...] = ()
+    pool_ttl: int = 30
+    more: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        lines = ["@ 60 SOA ns h 1 3600 600 86400 20", "@ 60 NS ns", "ns 60 A 192.0.2.53"]
+        lines += [f"{name} {ttl} A {address}" for name, address, ttl in self.hosts]
+        lines += [f"pool {self.pool_ttl} A {member}" for member in self.members]
+        return "".join(f"{line}\n" for line in (*lines, *self.more))
+
+
+@cache
+def _directory() -> Path:
+    """Return where images are made, once for each content."""
+    return Path(tempfile.mkdtemp(prefix="dnsd-images-"))
+
+
+@cache
+def built(content: Content) -> tuple[BuildResult, bytes]:
+    """Return the zone, built, and its image."""
+    directory = _directory()
+    file = directory / "example.com.zone"
+    file.write_text(content.text)
+    policy = directory / "example.com.toml"
+    policy.unlink(missing_ok=True)
+    if content.members:
+        policy.write_text(POLICY)
+    job = Job(origin=APEX, file=str(file), limits=Limits(), images=str(directory))
+    result = build_zone(job)
+    assert result.image, result.findings
+    return result, (directory / result.image).read_bytes()
+
+
+class Placed(NamedTuple):
+    """A pool in cells of its own, and the worker's view of them."""
+
+    meta: PoolMeta
+    cells: PoolCells
+    words: memoryview
+    notes: memoryview
+
+
+class Generation(NamedTuple):
+    """What a worker answers from."""
+
+    content: Content | None
+    placed: Placed | None
+
+
+class Site:
+    """The node; ``now`` is the time by its clock."""
+
+    def __init__(self, directory: Path, begin: Content | None = None) -> None:
+        self.now = 1000.0
+        self.directory = directory
+        (directory / IMAGES).mkdir(parents=True)
+        self.generations: list[Generation] = [Generation(None, None)]
+        self.reached = 0
+        self.released = 0
+        self.removed: frozenset[str] = frozenset()
+        self.wanted: frozenset[str] = frozenset()
+        self.ttl = 5
+        self.held: list[tuple[str, float]] = []
+        self._zone: Zone | None = None
+        self.begin()
+        if begin is not None:
+            self.load(begin)
+            self.reach()
+
+    def begin(self) -> None:
+        """Begin as a new control process."""
+        self.keeper = Keeper("a", self.directory, lambda: self.reached, lambda: self.now)
+        self.horizon = Horizon(self.keeper, self.sweep)
+
+    # -- what control does ----------------------------------------------------------------
+
+    def load(self, content: Content | None) -> None:
+        """Publish another content; None: the zone is dropped."""
+        zone = None if content is None else self.zone(content)
+        asyncio.run(self.keeper.declare({APEX: zone}))
+        placed = None
+        if zone and zone.pools:
+            placed = self.place(zone.pools[0])
+        self.generations.append(Generation(content, placed))
+        self._zone = zone
+        self.decide()
+        self.keeper.published(len(self.generations) - 1)
+
+    def zone(self, content: Content) -> Zone:
+        result, image = built(content)
+        assert result.image
+        path = self.directory / IMAGES / result.image
+        if not path.exists():
+            path.write_bytes(image)
+        return Zone(Shelved(result.image, result.contents), result.pools)
+
+    def place(self, meta: PoolMeta) -> Placed:
+        count = cells(len(addresses_of(meta)))
+        words = memoryview(bytearray(8 * count)).cast("Q")
+        notes = memoryview(bytearray(4 * count)).cast("I")
+        told = PoolCells(words, [notes], count - SLOTS, self.now, lambda one: self.told(meta, one))
+        return Placed(meta, told, words, notes)
+
+    def told(self, meta: PoolMeta, noted: Noted) -> None:
+        self.keeper.pools.noted(meta, noted.mask, noted.mode, noted.until, self.now)
+
+    def placements(self) -> list[Placed]:
+        """Return the pool in all cells that are not released."""
+        live = self.generations[self.released :]
+        return [one.placed for one in live if one.placed is not None]
+
+    def decide(self, mode: Mode = Mode.ANSWER) -> None:
+        """Write what is answered into all cells, and tell the keeper."""
+        for placed in self.placements():
+            addresses = addresses_of(placed.meta)
+            free = [one for one in addresses if one not in self.removed] or list(addresses)
+            chosen = [one for one in free if one in self.wanted] or free
+            mask = sum(1 << at for at, one in enumerate(addresses) if one in chosen)
+            mask = 0 if mode == Mode.NODATA else mask
+            placed.cells.write(mask, self.ttl, mode, self.now)
+        self.give()
+
+    def give(self) -> None:
+        """Tell the keeper what workers answer now."""
+        served: set[Version] = set()
+        possible: set[str] = set()
+        ttl = 0
+        for placed in self.placements():
+            word, meta = placed.cells.word, placed.meta
+            masks = [word.mask]
+            if word.mode == Mode.ONE:
+                masks = [1 << at for at in range(32) if word.mask >> at & 1]
+            served |= {version_of(meta, mask, word.mode) for mask in masks}
+            ttl = max(ttl, meta.ttl)
+        if latest := [one for one in self.generations[-1:] if one.placed]:
+            assert latest[0].placed
+            addresses = set(addresses_of(latest[0].placed.meta))
+            possible = addresses - self.removed or addresses
+        given = Given(frozenset(served), frozenset(possible), ttl)
+        known = self.placements() or POOL in self.keeper.pools.decided
+        if known and self.keeper.pools.given(POOL, given, self.now):
+            self.keeper.save_now()
+
+    def reach(self) -> None:
+        """Have the worker get to the latest generation."""
+        self.reached = len(self.generations) - 1
+        self.keeper.settle()
+        self.sweep()
+        self.released = self.reached
+        self.give()
+
+    def sweep(self) -> None:
+        for placed in self.placements():
+            placed.cells.sweep(self.now)
+
+    def turn(self) -> None:
+        self.sweep()
+        asyncio.run(self.keeper.turn())
+
+    # -- what happens to it ---------------------------------------------------------------
+
+    def crash(self, away: float, content: Content | None) -> None:
+        """End the node without a word; another one begins later, with another content."""
+        self.now += away
+        self.generations = [Generation(None, None)]
+        self.reached = self.released = 0
+        self.begin()
+        self.load(content)
+        self.reach()
+
+    def crash_control(self) -> None:
+        """End control; workers go on."""
+        self.begin()
+        if self._zone is not None:
+            self.keeper.recover({APEX: self._zone}, len(self.generations) - 1)
+        else:
+            asyncio.run(self.keeper.declare({}))
+        self.give()
+
+    # -- caches ---------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Have a cache ask the worker for all there is."""
+        content, placed = self.generations[self.reached]
+        if content is None:
+            return
+        self.held += [(address, self.now + ttl) for _, address, ttl in content.hosts]
+        if placed is None:
+            return
+        word = placed.cells.word
+        assert word.mode != Mode.UNSET
+        addresses = addresses_of(placed.meta)
+        chosen = [at for at in range(len(addresses)) if word.mask >> at & 1]
+        note = word.slot
+        if word.mode == Mode.ONE:
+            chosen = chosen[int(self.now) % len(chosen) :][:1]
+            note = SLOTS + chosen[0]
+        until = ceil(self.now) + word.ttl
+        placed.notes[note] = max(placed.notes[note], until)
+        self.held += [(addresses[at], self.now + word.ttl) for at in chosen]
+
+    def verdict(self, question: Question) -> Verdict:
+        self.keeper.served.search(question)
+        return self.horizon.judge(question, self.now, None, self.now)
+
+    def about(self, target: str) -> Verdict:
+        """Return what is said of an address."""
+        return self.verdict(about_target(target))
+
+    def holds(self, target: str) -> bool:
+        """Return whether a cache has the address now."""
+        canonical = str(ip_address(target))
+        return any(one == canonical and until > self.now for one, until in self.held)
+
+
+def remove_images() -> None:
+    """Delete what :func:`built` has made."""
+    for path in _directory().iterdir():
+        path.unlink()
+    _directory().rmdir()

@@ -1,0 +1,407 @@
+"""The keeper of the ledger: never SAFE while a cache holds it, and SAFE when none does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import strategies as st
+
+from dnsd.control.horizon import keeper as keepers
+from dnsd.control.horizon import ledgerfile
+from dnsd.control.horizon.keeper import Keeper
+from dnsd.control.horizon.listing import Contents
+from dnsd.errors import StateError
+from dnsd.failover.horizon import MARGIN_S, Safety
+from dnsd.failover.ledger import WEEK_S, Use, declarations
+from dnsd.failover.version import Kind, Version, about_name, about_target
+from dnsd.image.journal import IMAGES
+from dnsd.image.pools import Mode
+from tests.horizonsite import APEX, POOL, Content, Site, remove_images
+
+A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+TARGETS = (A, B, C)
+BOTH = Content(members=(A, B))
+MIXED = Content(
+    (("www", A, 600),),
+    more=(
+        "six 60 AAAA 2001:db8::1",
+        "alias 60 CNAME www",
+        "svc 60 HTTPS 1 . ipv4hint=192.0.2.76,192.0.2.77",
+    ),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _images() -> Iterator[None]:
+    yield
+    remove_images()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def host(address: str, ttl: int = 60, name: str = "www") -> Content:
+    return Content(((name, address, ttl),))
+
+
+# -- zones ------------------------------------------------------------------------------------
+
+
+def test_what_stands_in_a_zone_is_given_out_until_every_worker_has_another_one(
+    directory: Path,
+) -> None:
+    site = Site(directory, host(A))
+    assert "gives it out now: www.example.com. A → 192.0.2.1" in site.about(A).reasons[0]
+    site.load(host(B))
+    site.now += 7
+    assert "gives it out now" in site.about(A).reasons[0]
+    site.reach()
+    found = site.about(A)
+    assert (found.safety, found.until) == (Safety.WAIT, site.now + 60 + MARGIN_S)
+    assert "gives it out now" in site.about(B).reasons[0]
+    site.now += 60 + MARGIN_S
+    assert site.about(A).safety == Safety.SAFE
+
+
+def test_only_what_differs_is_waited_for(directory: Path) -> None:
+    two = Content((("www", A, 60), ("other", B, 600)))
+    site = Site(directory, two)
+    site.load(Content((("www", C, 60), ("other", B, 600))))
+    site.reach()
+    question = about_name("other.example.com", "A")
+    assert not site.verdict(question).held
+    assert site.verdict(about_name("www.example.com", "A")).safety == Safety.WAIT
+
+
+def test_a_smaller_ttl_is_a_change(directory: Path) -> None:
+    site = Site(directory, host(A, 600))
+    site.load(host(A, 10))
+    site.reach()
+    site.load(host(B, 10))
+    site.reach()
+    assert site.about(A).until == site.now + 600 + MARGIN_S
+
+
+def test_a_zone_that_is_dropped_is_waited_for(directory: Path) -> None:
+    site = Site(directory, host(A))
+    site.load(None)
+    assert site.about(A).safety == Safety.WAIT
+    site.reach()
+    assert site.about(A).until == site.now + 60 + MARGIN_S
+
+
+def test_when_is_a_new_name_visible_everywhere(directory: Path) -> None:
+    site = Site(directory, host(A))
+    site.load(Content((("www", A, 60), ("new", B, 60))))
+    site.reach()
+    found = site.verdict(about_name("new.example.com", "A"))
+    assert (found.safety, found.until) == (Safety.WAIT, site.now + 20 + MARGIN_S)
+    assert "that there is no new.example.com. A" in str(found.held[0].version)
+    assert site.verdict(about_name("www.example.com", "A")).safety != Safety.WAIT
+
+
+def test_what_a_wildcard_answered_before_the_name_came(directory: Path) -> None:
+    site = Site(directory, host(A, 300, "*"))
+    assert "gives it out now" in site.about(A).reasons[0]
+    site.load(Content((("*", A, 300), ("new", B, 60))))
+    site.reach()
+    found = site.verdict(about_name("new.example.com", "A"))
+    assert (found.safety, found.until) == (Safety.WAIT, site.now + 300 + MARGIN_S)
+    site.now += 400
+    assert site.verdict(about_name("new.example.com", "A")).safety == Safety.SAFE
+
+
+def test_what_is_not_published_was_never_given_out(directory: Path) -> None:
+    site = Site(directory, host(A))
+    asyncio.run(site.keeper.declare({APEX: site.zone(host(B))}))
+    site.keeper.undo()
+    site.reach()
+    assert "gives it out now" in site.about(A).reasons[0]
+    assert "no node knows 192.0.2.2" in site.about(B).reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("target", "ttl"), [("192.0.2.1", 600), ("2001:db8::1", 60), ("192.0.2.77", 0)]
+)
+def test_addresses_are_found_in_an_image_without_a_listing(
+    directory: Path, target: str, ttl: int
+) -> None:
+    site = Site(directory)
+    (shelf, zone) = site.keeper.shelf, site.zone(MIXED)
+    bare = zone.shelved._replace(contents=Contents(listed=False))
+    found = shelf.served(APEX, bare, about_target(target))
+    assert found == {Version(Kind.RRSET, APEX, targets=(target,)): ttl}
+    assert shelf.served(APEX, bare, about_target("192.0.2.78")) == {}
+
+
+def test_a_name_in_an_image_without_a_listing_is_what_a_query_gets(directory: Path) -> None:
+    site = Site(directory)
+    (shelf, zone) = site.keeper.shelf, site.zone(MIXED)
+    bare = zone.shelved._replace(contents=Contents(listed=False))
+    for name, rtype in (("www", "A"), ("six", "AAAA"), ("svc", "HTTPS"), ("alias", "A")):
+        question = about_name(f"{name}.example.com", rtype)
+        found = shelf.served(APEX, bare, question)
+        assert found == shelf.served(APEX, zone.shelved, question)
+        assert len(found) == 1
+    for question in (about_name("www.example.com", "NOTYPE!"), about_name("www.test", "A")):
+        assert shelf.served(APEX, bare, question) == {}
+
+
+# -- pools ------------------------------------------------------------------------------------
+
+
+def test_a_member_that_is_drained_is_forgotten_with_the_last_answer(directory: Path) -> None:
+    site = Site(directory, BOTH)
+    site.ttl = 30
+    site.decide()
+    site.ask()
+    site.now += 10
+    site.removed, site.ttl = frozenset({A}), 5
+    site.decide()
+    site.ask()
+    found = site.about(A)
+    assert (found.safety, found.until) == (Safety.WAIT, site.now - 10 + 30 + MARGIN_S)
+    assert site.horizon.latest(*POOL) == site.now + 20
+    site.now += 25
+    assert site.about(A).safety == Safety.SAFE
+    assert site.about(B).safety == Safety.WAIT
+
+
+def test_a_member_that_may_come_back_by_itself_is_never_safe(directory: Path) -> None:
+    site = Site(directory, BOTH)
+    site.wanted = frozenset({B})
+    site.decide()
+    site.now += 1000
+    assert "may give it out again by itself" in site.about(A).reasons[0]
+
+
+def test_more_answers_than_slots(directory: Path) -> None:
+    many = tuple(f"192.0.2.{number}" for number in range(1, 13))
+    site = Site(directory, Content(members=many))
+    site.ttl = 30
+    for address in many:
+        site.wanted = frozenset({address})
+        site.decide()
+        site.ask()
+        site.now += 0.5
+    site.removed = frozenset(many[:1])
+    site.decide()
+    # Slots that were bound again soon count for what they stood for before, too.
+    until = site.about(many[0]).until
+    assert until is not None
+    assert 1030 + MARGIN_S <= until <= site.now + 30 + MARGIN_S
+
+
+def test_a_pool_that_nobody_decides_on_is_bounded_by_its_ttl(directory: Path) -> None:
+    site = Site(directory)
+    zone = site.zone(BOTH)
+    asyncio.run(site.keeper.declare({APEX: zone}))
+    site.keeper.published(1)
+    assert "gives it out now" in site.about(A).reasons[0]
+    asyncio.run(site.keeper.declare({APEX: None}))
+    site.keeper.published(2)
+    site.reached = 2
+    site.keeper.settle()
+    assert site.about(A).until == site.now + 2 + MARGIN_S
+
+
+# -- over restarts ----------------------------------------------------------------------------
+
+
+def test_after_a_crash_what_was_declared_is_bounded_by_the_start(directory: Path) -> None:
+    site = Site(directory, Content((("www", C, 60),), (A, B)))
+    site.turn()
+    site.crash(5.0, Content((("www", C, 60),), (B,)))
+    assert site.about(A).until == site.now + 30 + MARGIN_S
+    # C stands in a zone that has not changed.
+    found = site.about(C)
+    assert [one.use for one in found.held] == [Use.SERVED]
+
+
+def test_what_an_edit_took_away_while_the_node_was_down(directory: Path) -> None:
+    site = Site(directory, Content((("www", A, 600), ("b", B, 60))))
+    site.crash(5.0, Content((("www", C, 600), ("b", B, 60))))
+    assert site.about(A).until == site.now + 600 + MARGIN_S
+    name = site.verdict(about_name("b.example.com", "A"))
+    assert not [one for one in name.held if one.until > site.now]
+
+
+def test_where_the_old_image_is_gone_the_whole_zone_is_bounded(directory: Path) -> None:
+    site = Site(directory, Content((("www", A, 600), ("b", B, 60))))
+    for path in (directory / IMAGES).iterdir():
+        path.unlink()
+    site.crash(5.0, Content((("www", C, 600), ("b", B, 60))))
+    found = site.verdict(about_name("b.example.com", "A"))
+    assert (found.safety, found.until) == (Safety.WAIT, site.now + 600 + MARGIN_S)
+
+
+def test_a_bound_outlives_restarts(directory: Path) -> None:
+    site = Site(directory, host(A, 600))
+    site.load(host(B))
+    site.reach()
+    until = site.about(A).until
+    site.turn()
+    site.crash(0.0, host(B))
+    site.crash(10.0, host(B))
+    assert until is not None
+    assert site.about(A).until == until + 10.0
+
+
+def test_a_ledger_that_cannot_be_read_is_distrusted(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = Site(directory, host(A))
+    (directory / ledgerfile.NAME).write_bytes(b"dnsd-ledger 1 00000000\n{}")
+    site.crash(1.0, host(B))
+    assert "horizon: the ledger is damaged" in capsys.readouterr().err
+    assert site.about("192.0.2.99").until == site.now + WEEK_S + MARGIN_S
+
+
+def test_a_ledger_that_is_missing_where_there_are_images_is_distrusted(directory: Path) -> None:
+    site = Site(directory, host(A))
+    (directory / ledgerfile.NAME).unlink()
+    site.crash(1.0, host(B))
+    assert site.about("192.0.2.99").until == site.now + WEEK_S + MARGIN_S
+
+
+def test_it_is_on_disk_before_it_is_served(directory: Path) -> None:
+    site = Site(directory, host(A))
+    zone = site.zone(host(B))
+    asyncio.run(site.keeper.declare({APEX: zone}))
+    on_disk = declarations((directory / ledgerfile.NAME).read_bytes())
+    assert keepers.version_of(APEX, zone) in on_disk
+    assert len(on_disk) == 2
+
+
+def test_what_cannot_be_written_is_not_served(directory: Path) -> None:
+    site = Site(directory, host(A))
+    (directory / ledgerfile.NAME).unlink()
+    (directory / ledgerfile.NAME).mkdir()
+    with pytest.raises(StateError, match="must write down what it is about to answer"):
+        asyncio.run(site.keeper.declare({APEX: site.zone(host(B))}))
+    site.reach()
+    assert "gives it out now" in site.about(A).reasons[0]
+    assert "gives it out now" not in site.about(B).reasons[0]
+
+
+def test_nothing_is_written_when_nothing_is_new(directory: Path) -> None:
+    site = Site(directory, BOTH)
+    site.turn()
+    before = (directory / ledgerfile.NAME).stat().st_mtime_ns
+    for _ in range(5):
+        site.ask()
+        site.now += 1
+        site.turn()
+    assert (directory / ledgerfile.NAME).stat().st_mtime_ns == before
+
+
+def test_before_the_zones_are_loaded_nothing_is_safe(directory: Path) -> None:
+    site = Site(directory)
+    question = about_target(A)
+    site.keeper.served.search(question)
+
+    async def ask() -> Safety:
+        return site.horizon.judge(question, site.now, None, site.now).safety
+
+    assert asyncio.run(ask()) == Safety.UNKNOWN
+
+
+def test_a_writer_that_comes_late_does_not_undo_a_later_one(tmp_path: Path) -> None:
+    file = ledgerfile.LedgerFile(tmp_path)
+    file.write(2, b"new")
+    file.write(1, b"old")
+    assert file.read() == b"new"
+
+
+# -- the law ----------------------------------------------------------------------------------
+
+ADDRESS = st.sampled_from(TARGETS)
+TTL = st.sampled_from((1, 7, 40))
+CONTENTS = st.builds(
+    Content,
+    st.lists(st.tuples(st.sampled_from(("www", "*", "a.b")), ADDRESS, TTL), max_size=2).map(tuple),
+    st.sets(ADDRESS, max_size=3).map(lambda members: tuple(sorted(members))),
+    TTL.map(lambda ttl: max(ttl, 2)),
+    st.just(()),
+).map(lambda content: content._replace(hosts=_one_ttl_each(content.hosts)))
+MODES = st.sampled_from((Mode.ANSWER, Mode.ANSWER, Mode.ONE, Mode.NODATA))
+STEPS = st.one_of(
+    st.tuples(st.just("load"), st.none() | CONTENTS),
+    st.tuples(st.just("reach"), st.none()),
+    st.tuples(st.just("turn"), st.none()),
+    st.tuples(st.just("flip"), st.tuples(st.frozensets(ADDRESS, min_size=1), TTL, MODES)),
+    st.tuples(st.just("remove"), st.frozensets(ADDRESS, max_size=2)),
+    st.tuples(st.just("crash"), st.tuples(st.sampled_from((0.0, 3.0)), CONTENTS)),
+    st.tuples(st.just("crash control"), st.none()),
+    st.tuples(st.just("wait"), st.sampled_from((0.3, 2.0, 20.0))),
+)
+
+
+def _one_ttl_each(hosts: tuple[tuple[str, str, int], ...]) -> tuple[tuple[str, str, int], ...]:
+    """Records of one name have one TTL (RFC 2181 §5.2), and none stands there twice."""
+    ttls = {name: ttl for name, _, ttl in hosts}
+    return tuple(sorted({(name, address, ttls[name]) for name, address, _ in hosts}))
+
+
+def act(site: Site, what: str, how: Any) -> None:
+    match what, how:
+        case "load", content:
+            site.load(content)
+        case "reach", _:
+            site.reach()
+        case "turn", _:
+            site.turn()
+        case "flip", (wanted, ttl, mode):
+            site.wanted, site.ttl = wanted, ttl
+            # No TTL is above that of the zone file.
+            most = min((one.meta.ttl for one in site.placements()), default=ttl)
+            site.ttl = min(ttl, most)
+            site.decide(mode)
+        case "remove", removed:
+            site.removed = removed
+            site.decide()
+        case "crash", (away, content):
+            site.ttl = 1
+            site.crash(away, content)
+        case "crash control", _:
+            site.crash_control()
+        case "wait", seconds:
+            site.now += seconds
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.generate, Phase.shrink],
+)
+@given(CONTENTS, st.lists(st.tuples(STEPS, st.booleans()), min_size=3, max_size=10))
+def test_it_is_never_safe_while_a_cache_holds_it(
+    begin: Content, steps: list[tuple[tuple[str, object], bool]]
+) -> None:
+    with TemporaryDirectory(prefix="dnsd-") as name, patch("os.fsync"):
+        site = Site(Path(name) / "state", begin)
+        for (what, how), asks in steps:
+            site.ask()
+            act(site, what, how)
+            if asks:
+                site.ask()
+            for target in TARGETS:
+                found = site.about(target)
+                event(f"{found.safety}")
+                if found.safety == Safety.SAFE:
+                    assert not site.holds(target), (what, target)
+
+
+def test_a_keeper_is_named(directory: Path) -> None:
+    (directory / IMAGES).mkdir(parents=True)
+    assert Keeper("fra1", directory, lambda: 0).ledger.node == "fra1"
