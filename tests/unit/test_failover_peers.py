@@ -16,7 +16,6 @@ from dnsd.config.policy import Scope
 from dnsd.control.checks.result import Fault
 from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import Engine
-from dnsd.control.failover.forgetting import OwnMemory
 from dnsd.control.failover.peers import Peers, get_votes
 from dnsd.control.web.server import Page, WebServer
 from dnsd.failover.member import State
@@ -24,6 +23,7 @@ from dnsd.failover.quorum import Ballot, Said
 from tests import jumping
 from tests.jumping import Jumping
 from tests.plane import ORIGIN, A, B, World, close, meta, only, play
+from tests.remembering import OwnMemory
 from tests.serving import free_port
 
 Y, Z = Endpoint("192.0.2.54", 9153), Endpoint("2001:db8::55", 9153)
