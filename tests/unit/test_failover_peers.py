@@ -129,6 +129,7 @@ def test_a_node_whose_peers_are_never_heard_begins_all_the_same(world: SharedWor
         world.others.answers = {Y: Fault("is away"), Z: None}
         engine.place(ORIGIN, [SHARED], 0)
         engine.loaded()
+        await asyncio.sleep(0.1)
         await checked(world, a=BAD)
         assert engine.unsettled()
         await asyncio.sleep(9)
@@ -177,6 +178,7 @@ def test_what_it_votes_and_what_it_shows(world: SharedWorld) -> None:
     async def story(_world: World, engine: Engine) -> None:
         local = meta(name="local.example.com.", cell=SHARED.cells)
         engine.place(ORIGIN, [SHARED, local], 0)
+        await asyncio.sleep(0.1)
         ask: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Any]]] = commands(engine)
         assert await ask["votes"]({}) == Ballot(node="x")
         world.others.say(a=State.UP)
