@@ -2,6 +2,7 @@
 # make run     serve the example zones on 127.0.0.1:5300
 # make lint    ruff, mypy, import-linter
 # make test    lint, then every test on both hot paths; as root it installs the peers it needs
+# make bench   the short version of every study, in some minutes: what each shows, not figures
 # make clean   remove all that was made
 
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ BIN := .venv/bin
 STAMP := .venv/.set-up
 NATIVE := $(wildcard dnsd/*/*.pyx dnsd/*/*.pxd dnsd/*/*/*.pxi)
 
-.PHONY: setup run lint test peers clean
+.PHONY: setup run lint test peers bench clean
 
 setup: $(STAMP)
 
@@ -44,4 +45,4 @@ clean:
 	find dnsd tests bench -name __pycache__ -prune -exec rm -rf {} +
 	find dnsd \( -name '*.so' -o -name '*.c' \) -delete
 
-.SILENT: setup run lint test peers clean
+.SILENT: setup run lint test peers bench clean

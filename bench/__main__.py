@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench peers``, ``show FILE``, ``report FILE…``, ``lab``."""
+"""The command line: ``python -m bench peers``, ``show FILE``, ``lab``, and the studies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -17,7 +18,16 @@ from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
 from bench.stand import Part, Plan
+from bench.study.errors import StudyError, sentences
+from bench.study.kind import tell
+from bench.study.results import kind_of
 from bench.zonegen import Mix, ZonePlan
+
+if TYPE_CHECKING:
+    from bench.study.kind import Kind
+
+KINDS: dict[str, Kind[Any]] = {}
+"""The kinds of studies, by the name that stands in their files."""
 
 console = Console(stderr=False, width=120)
 
@@ -128,6 +138,18 @@ def show(path: Path) -> None:
 def report_(paths: tuple[Path, ...]) -> None:
     """Print earlier runs as one report in Markdown: bench/RESULTS.md is made so."""
     click.echo(report.markdown(results.merge([results.load(path) for path in paths])), nl=False)
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@sentences
+def render(paths: tuple[Path, ...]) -> None:
+    """Write report, CSV and pictures of earlier studies (JSON files) once more."""
+    for path in paths:
+        kind = KINDS.get(kind_of(path))
+        if kind is None:
+            raise StudyError(f"{path} holds a study of a kind that is not known")
+        tell([path, *kind.again(path)])
 
 
 main.add_command(lab)

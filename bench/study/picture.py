@@ -1,0 +1,74 @@
+"""Pictures by matplotlib that are the same bytes for the same results, and readable by all.
+
+The only module of ``bench.study`` that imports matplotlib: the extra ``bench`` installs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.study.errors import StudyError
+
+try:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+except ImportError:
+    raise StudyError("pictures need matplotlib: pip install -e '.[bench]', or make setup") from None
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, INK, GREY = "#CC79A7", "#56B4E9", "#222222", "#8A8A8A"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, INK)
+"""Okabe and Ito's palette, which the colour-blind tell apart; RED is for losses and limits."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""A shape for each colour: no picture tells things apart by colour alone."""
+
+STYLE: Any = {
+    "svg.hashsalt": "dnsd",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "figure.dpi": 100,
+}
+mpl.use("Agg")
+mpl.rcParams.update(STYLE)
+
+
+def figure(width: float = 10.0, height: float = 6.0) -> Figure:
+    """Return an empty figure of so many inches, whose parts keep clear of each other."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def ttl_axis(axes: Axes, ttls: list[float], label: str = "TTL, s") -> None:
+    """Make the x axis one of TTLs: logarithmic from 1 on, with 0 beside it, a tick for each."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.5)
+    shown = sorted(set(ttls))
+    axes.set_xticks(shown, [f"{ttl:g}" for ttl in shown])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(-0.15, max([*shown, 1]) * 1.4)
+    axes.set_xlabel(label)
+
+
+def save(drawn: Figure, svg: Path, png: Path) -> None:
+    """Write ``drawn`` in both formats, without the date, so that nothing changes but the data."""
+    drawn.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    drawn.savefig(png, format="png", dpi=120, metadata={"Software": None})
