@@ -18,6 +18,7 @@ from bench import report, results, rounds
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
+from bench.plan.cli import plan
 from bench.stand import Part, Plan
 from bench.study.errors import StudyError, sentences
 from bench.study.extra import needed
@@ -29,7 +30,7 @@ from bench.zonegen import Mix, ZonePlan
 if TYPE_CHECKING:
     from bench.study.kind import Kind
 
-KINDS = {"ttl": "bench.ttl.kind"}
+KINDS = {"ttl": "bench.ttl.kind", "plan": "bench.plan.kind"}
 """The kinds of studies: the name that stands in their files, and the module with its KIND."""
 
 console = Console(stderr=False, width=120)
@@ -159,6 +160,7 @@ def render(paths: tuple[Path, ...]) -> None:
 
 main.add_command(lab)
 main.add_command(ttl)
+main.add_command(plan)
 
 if __name__ == "__main__":
     main()

@@ -63,6 +63,15 @@ def ttl_axis(axes: Axes, ttls: list[float], label: str = "TTL, s") -> None:
     axes.set_xlabel(label)
 
 
+def log_axis(axes: Axes) -> None:
+    """Make the y axis logarithmic, with plain numbers at 1, 2 and 5 of each power of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.yaxis.set_minor_formatter(
+        lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "25" else ""
+    )
+
+
 def save(drawn: Figure, svg: Path, png: Path) -> None:
     """Write ``drawn`` in both formats, without the date, so that nothing changes but the data."""
     drawn.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
