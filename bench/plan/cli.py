@@ -133,7 +133,7 @@ def _of_rate(how: dict[str, Any]) -> Source:
     else:
         live, where = Live(how["rate"], how["at_ttl"], how["caches"]), "as given"
     caches = "" if live.caches is None else f", from {live.caches:,} caches"
-    return Seen(live, f"{live.rate:g} queries/s at a TTL of {live.ttl:g} s{caches}, {where}")
+    return Seen(live, f"{live.rate:.4g} queries/s at a TTL of {live.ttl:g} s{caches}, {where}")
 
 
 def _population(caches: int, names: int, rate: float) -> Population:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-ANSWER_S = 20.0
+ANSWER_S = 60.0
 
 
 def status(*, config: Path | None = None, state: Path | None = None) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from bench.machine import machine
+from bench.peers.base import VERSION_S
 from bench.study.errors import StudyError
 
 if TYPE_CHECKING:
@@ -73,7 +74,12 @@ def version(*command: str, after: str = "") -> str:
     if shutil.which(command[0]) is None:
         return "not installed"
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=VERSION_S,
+        check=False,
     )
     words = (done.stdout + done.stderr).partition(after)[2].split() if after else None
     words = words if words is not None else (done.stdout + done.stderr).split()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -57,13 +58,13 @@ def play(
     answers = asyncio.run(ask(schedule, reach))
     time.sleep(max(0.0, begin + pace.seconds - time.monotonic()))
     cpu, wall = procs.cpu_seconds(pids) - before, time.monotonic() - begin
-    took = np.array([answer.took for answer in answers if np.isfinite(answer.took)]) * 1e6
+    took = np.array([answer.took for answer in answers if isfinite(answer.took)]) * 1e6
     return Load(
         ttl=ttl,
         seconds=wall,
         asked=len(answers),
         lost=len(answers) - took.size,
-        wrong=sum(np.isfinite(answer.took) and answer.ttl != ttl for answer in answers),
+        wrong=sum(isfinite(answer.took) and answer.ttl != ttl for answer in answers),
         cpu=cpu / wall,
         p50_us=float(np.quantile(took, 0.5)) if took.size else 0.0,
         p99_us=float(np.quantile(took, 0.99)) if took.size else 0.0,

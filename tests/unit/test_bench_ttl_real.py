@@ -6,21 +6,28 @@ import asyncio
 import math
 import socket
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+import msgspec
 import pytest
 
-from bench.ttl import names, real
+from bench.peers.base import Setup, Unavailable
+from bench.ttl import load, names, real
 from bench.ttl.asking import Ask, ask
 from bench.ttl.demand import Population
 from bench.ttl.distance import Distance
 from bench.ttl.names import Name
 from bench.ttl.resolvers import RESOLVERS
+from bench.ttl.results import Load
+from bench.ttl.simulate import Question
+
+if TYPE_CHECKING:
+    from bench.server import Server
 
 NAME = Name(7, 300)
 QUERY = names.question(NAME.owner(), recursion=True)
@@ -134,8 +141,6 @@ def test_caches_are_filled_before_the_window_and_only_then() -> None:
 
 @pytest.mark.parametrize("name", RESOLVERS)
 def test_every_resolver_asks_the_port_it_is_told(name: str, tmp_path: Path) -> None:
-    from bench.peers.base import Setup, Unavailable
-
     peer = RESOLVERS[name].peer(4321)
     try:
         peer.prepare(Setup(tmp_path, names.ORIGIN, tmp_path, 5678))
@@ -145,3 +150,26 @@ def test_every_resolver_asks_the_port_it_is_told(name: str, tmp_path: Path) -> N
     assert "4321" in config
     assert "5678" in config
     assert "ttl.example" in config
+
+
+class _Nobody:
+    """A server that has no process and answers nothing."""
+
+    def __init__(self, port: int) -> None:
+        self.setup = Setup(Path(), names.ORIGIN, Path(), port)
+
+    def pids(self) -> list[int]:
+        return []
+
+
+def test_what_a_server_does_not_answer_is_lost_and_not_wrong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bench.ttl.asking.PATIENCE_S", 0.1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        server = cast("Server", _Nobody(silent.getsockname()[1]))
+        questions = [Question(0.2, 1), Question(0.1, 0)]
+        found = load.play(server, questions, 60, load.Pace(0.1, 10.0), lambda _: None)
+    assert (found.asked, found.lost, found.wrong) == (2, 2, 0)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Load) == found
