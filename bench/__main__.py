@@ -17,6 +17,7 @@ from bench import report, results, rounds
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
+from bench.queries.cli import query_file
 from bench.stand import Part, Plan
 from bench.study.errors import StudyError, sentences
 from bench.study.kind import tell
@@ -153,6 +154,7 @@ def render(paths: tuple[Path, ...]) -> None:
 
 
 main.add_command(lab)
+main.add_command(query_file)
 
 if __name__ == "__main__":
     main()
