@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
+from bench.dig import cli as dig_cli
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
@@ -27,7 +28,7 @@ from bench.zonegen import Mix, ZonePlan
 if TYPE_CHECKING:
     from bench.study.kind import Kind
 
-KINDS: dict[str, Kind[Any]] = {}
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (dig_cli.KIND,)}
 """The kinds of studies, by the name that stands in their files."""
 
 console = Console(stderr=False, width=120)
@@ -155,6 +156,7 @@ def render(paths: tuple[Path, ...]) -> None:
 
 main.add_command(lab)
 main.add_command(query_file)
+main.add_command(dig_cli.dig)
 
 if __name__ == "__main__":
     main()

@@ -48,6 +48,7 @@ class AskedZone:
 
     def __init__(self, view: View) -> None:
         self._view = view
+        self._answers: dict[Question, Answer] = {}
         self.apex: Name = view.apex
         self.data: list[tuple[Name, RdataType]] = []
         self.wilds: list[tuple[Name, RdataType]] = []
@@ -64,7 +65,10 @@ class AskedZone:
 
     def answer(self, name: Name, rtype: RdataType, *, do: bool = False) -> Answer:
         """Return the right answer, by the plain algorithm; ValueError if it is another zone's."""
-        return lookup(self._view, Question(name, rtype, do))
+        question = Question(name, rtype, do)
+        if question not in self._answers:
+            self._answers[question] = lookup(self._view, question)
+        return self._answers[question]
 
     def stands_in(self, name: Name, rtype: RdataType) -> bool:
         """Tell whether ``name`` is answered with data of a wildcard."""
