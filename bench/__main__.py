@@ -20,6 +20,7 @@ from bench.load import Load
 from bench.peers import PEERS
 from bench.queries.cli import query_file
 from bench.stand import Part, Plan
+from bench.storm import cli as storm_cli
 from bench.study.errors import StudyError, sentences
 from bench.study.kind import tell
 from bench.study.results import kind_of
@@ -28,7 +29,7 @@ from bench.zonegen import Mix, ZonePlan
 if TYPE_CHECKING:
     from bench.study.kind import Kind
 
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (dig_cli.KIND,)}
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (dig_cli.KIND, storm_cli.KIND)}
 """The kinds of studies, by the name that stands in their files."""
 
 console = Console(stderr=False, width=120)
@@ -157,6 +158,7 @@ def render(paths: tuple[Path, ...]) -> None:
 main.add_command(lab)
 main.add_command(query_file)
 main.add_command(dig_cli.dig)
+main.add_command(storm_cli.retry_storm)
 
 if __name__ == "__main__":
     main()

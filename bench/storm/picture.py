@@ -1,0 +1,76 @@
+"""The storms as a picture: for each TTL, what arrived second by second, and whom it served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.study.picture import COLOURS, GREY, INK, RED, figure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bench.storm.study import Series, Storm, Storms
+
+HATCHES = ("", "//", "..", "xx")
+ROW = 2.3
+
+
+def draw(study: Storms) -> Figure:
+    """Draw a row for each storm: on the left the load at the server, on the right its users."""
+    many = len(study.storms)
+    drawn = figure(12, 1.1 + ROW * many)
+    grid = drawn.subplots(many, 2, squeeze=False, sharex="row")
+    for storm, (load, users) in zip(study.storms, grid, strict=True):
+        _load(storm, load)
+        _users(storm, users)
+    for axes in grid[-1]:
+        axes.set_xlabel("seconds since the failure")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return drawn
+
+
+def _load(storm: Storm, axes: Axes) -> None:
+    seconds = _seconds(storm)
+    loads = [[sum(pair) for pair in zip(g.udp, g.tcp, strict=True)] for g in storm.groups]
+    labels = [f"{group.group} ({group.caches})" for group in storm.groups]
+    stacks = axes.stackplot(seconds, loads, labels=labels, colors=COLOURS, step="post")
+    for stack, hatch in zip(stacks, HATCHES, strict=False):
+        stack.set_hatch(hatch)
+        stack.set_edgecolor("white")
+        stack.set_linewidth(0)
+    _shade(storm, axes)
+    axes.set_title(f"{storm.label}: queries at the server")
+    axes.set_ylabel("queries/s")
+    axes.set_ylim(bottom=0)
+
+
+def _users(storm: Storm, axes: Axes) -> None:
+    for number, group in enumerate(storm.groups):
+        style = ("-", "--", "-.", ":")[number % 4]
+        axes.plot(_seconds(storm), _failing(group), color=COLOURS[number], linestyle=style)
+    _shade(storm, axes)
+    axes.set_ylim(-2, 103)
+    axes.set_title("lookups of users that failed")
+    axes.set_ylabel("failed, %")
+
+
+def _failing(group: Series) -> list[float]:
+    """Return the percentage of failed lookups in each second."""
+    pairs = zip(group.failed, group.answered, strict=True)
+    return [100 * bad / (bad + good) if bad + good else float("nan") for bad, good in pairs]
+
+
+def _seconds(storm: Storm) -> Sequence[int]:
+    return range(-storm.before, storm.outage + storm.after)
+
+
+def _shade(storm: Storm, axes: Axes) -> None:
+    """Mark the outage."""
+    axes.axvspan(0, storm.outage, color=GREY, alpha=0.15, linewidth=0)
+    for second in (0, storm.outage):
+        axes.axvline(second, color=RED if second == 0 else INK, linewidth=1, linestyle=":")
+    axes.set_xlim(-storm.before, storm.outage + storm.after)
