@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +15,25 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
-from bench.dig import cli as dig_cli
+from bench.dig.cli import dig
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
 from bench.queries.cli import query_file
 from bench.stand import Part, Plan
-from bench.storm import cli as storm_cli
+from bench.storm.cli import retry_storm
 from bench.study.errors import StudyError, sentences
+from bench.study.extra import needed
 from bench.study.kind import tell
 from bench.study.results import kind_of
+from bench.ttl.cli import ttl
 from bench.zonegen import Mix, ZonePlan
 
 if TYPE_CHECKING:
     from bench.study.kind import Kind
 
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (dig_cli.KIND, storm_cli.KIND)}
-"""The kinds of studies, by the name that stands in their files."""
+KINDS = {"dig": "bench.dig.kind", "retry-storm": "bench.storm.kind", "ttl": "bench.ttl.kind"}
+"""The kinds of studies: the name that stands in their files, and the module with its KIND."""
 
 console = Console(stderr=False, width=120)
 
@@ -148,17 +151,20 @@ def report_(paths: tuple[Path, ...]) -> None:
 @sentences
 def render(paths: tuple[Path, ...]) -> None:
     """Write report, CSV and pictures of earlier studies (JSON files) once more."""
+    needed()
     for path in paths:
-        kind = KINDS.get(kind_of(path))
-        if kind is None:
+        module = KINDS.get(kind_of(path))
+        if module is None:
             raise StudyError(f"{path} holds a study of a kind that is not known")
+        kind: Kind[Any] = import_module(module).KIND
         tell([path, *kind.again(path)])
 
 
 main.add_command(lab)
 main.add_command(query_file)
-main.add_command(dig_cli.dig)
-main.add_command(storm_cli.retry_storm)
+main.add_command(dig)
+main.add_command(retry_storm)
+main.add_command(ttl)
 
 if __name__ == "__main__":
     main()

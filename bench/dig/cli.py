@@ -13,17 +13,18 @@ import dns.name
 from dns.rdatatype import A
 from rich.console import Console
 
-from bench.dig import check, picture
+from bench.dig import check
 from bench.dig.asking import PROGRAMS, Bounds, Target
 from bench.dig.stand import stand
-from bench.dig.study import Check, parts, points
+from bench.dig.study import Check, parts
 from bench.queries import zone
 from bench.queries.draw import Mix, Query, draw
 from bench.queries.file import parse
 from bench.results import DIRECTORY
 from bench.study import progress, results
 from bench.study.errors import StudyError, sentences
-from bench.study.kind import Kind, tell
+from bench.study.extra import needed
+from bench.study.kind import tell
 from bench.study.text import grid
 from bench.tables import Table
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from bench.queries.zone import AskedZone
 
-KIND = Kind("dig", Check, "What dig sees of a server", points, parts, picture.draw)
 SHORT_S = 8.0
 SHORT_QUERIES = 200
 
@@ -134,6 +134,9 @@ def dig(
     another server (--against). The queries come from --queries, else they are drawn from the
     zone. The exit status is 1 when an answer was wrong or missing.
     """
+    needed()
+    from bench.dig.kind import KIND
+
     if short:
         count, seconds = min(count, SHORT_QUERIES), min(seconds, SHORT_S)
     with contextlib.ExitStack() as stack, progress.steps() as steps:

@@ -12,24 +12,17 @@ from bench.peers.base import Unavailable
 from bench.peers.dnsd import PEER
 from bench.resolvers import RECURSOR, UNBOUND, Resolver
 from bench.results import DIRECTORY
-from bench.storm import picture, scene
+from bench.storm import scene
 from bench.storm.caches import HABITS
 from bench.storm.scene import Plan, Scene
-from bench.storm.study import FAILURES, Storms, parts, rows
+from bench.storm.study import FAILURES, Storms, parts
 from bench.study import progress, results
 from bench.study.errors import StudyError, sentences
-from bench.study.kind import Kind, tell
+from bench.study.extra import needed
+from bench.study.kind import tell
 from bench.study.text import grid
 from bench.tables import Table
 
-KIND = Kind(
-    "retry-storm",
-    Storms,
-    "What retries do to an authoritative server that fails",
-    rows,
-    parts,
-    picture.draw,
-)
 SHORT = {"before": 6, "outage": 8, "after": 10}
 """The seconds of --short."""
 SHORT_TTLS = (2,)
@@ -98,6 +91,9 @@ def retry_storm(
     The server is a real dnsd; in front of it are real resolvers and simulated caches, all in
     two network namespaces. What arrives is counted on the wire, also while nobody answers.
     """
+    needed()
+    from bench.storm.kind import KIND
+
     if short:
         ttls, cold, failures = SHORT_TTLS, False, failures[:1]
         before, outage, after = SHORT["before"], SHORT["outage"], SHORT["after"]

@@ -7,13 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.study.errors import StudyError
-
-try:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-except ImportError:
-    raise StudyError("pictures need matplotlib: pip install -e '.[bench]', or make setup") from None
+import matplotlib as mpl
+from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from pathlib import Path

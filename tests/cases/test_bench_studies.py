@@ -12,8 +12,8 @@ from bench.__main__ import main
 from bench.dig.stand import stand
 from bench.dig.study import Check
 from bench.resolvers import UNBOUND
-from bench.storm import cli as storm_cli
 from bench.storm import scene
+from bench.storm.kind import KIND
 from bench.storm.scene import Plan, Scene
 from bench.storm.study import Storms
 from bench.study import progress, results
@@ -84,6 +84,6 @@ def test_a_storm_is_counted_while_nobody_answers(tmp_path: Path) -> None:
         assert group.udp[1] + group.udp[2] > 0, "it is counted while nobody answers"
         assert sum(group.answered) > 0
         assert sum(group.failed) > 0
-    study = Storms(kind=storm_cli.KIND.name, about=results.about({}), words={}, storms=[storm])
-    written = storm_cli.KIND.write(study, tmp_path / "storm.json")
+    study = Storms(kind=KIND.name, about=results.about({}), words={}, storms=[storm])
+    written = KIND.write(study, tmp_path / "storm.json")
     assert all(path.stat().st_size for path in written)

@@ -92,7 +92,8 @@ def test_each_lookup_has_one_outcome_and_no_more_tries_than_wanted(
     habit: Habit, steps: list[tuple[str, int, float]]
 ) -> None:
     caches, told = _caches(habit)
-    now, asked, last = 0.0, 0, {}
+    now, asked = 0.0, 0
+    last: dict[int, int] = {}
     for what, pair, pause in steps:
         now += pause
         sent = None
