@@ -47,7 +47,8 @@ class Storm(msgspec.Struct, frozen=True):
     """One failure: it began after ``before`` seconds and lasted ``outage``.
 
     ``cold``: at the moment of the return all caches were emptied, as if they had been restarted.
-    ``dropped``: packets that could not be counted; ``lost``: TCP tries that were not made.
+    ``dropped``: packets that could not be counted; ``lost``: TCP tries that were not made;
+    ``late``: the most seconds that users came too late, because the machine was busy.
     """
 
     ttl: int
@@ -59,6 +60,7 @@ class Storm(msgspec.Struct, frozen=True):
     groups: list[Series]
     dropped: int
     lost: int
+    late: float
 
     @property
     def label(self) -> str:
@@ -184,12 +186,15 @@ def parts(study: Storms) -> list[Part]:
 def _words(study: Storms) -> str:
     lines = [f"{name}: {words}" for name, words in study.words.items()]
     lines += [f"*{name}*: {words}" for name, words in FAILURES.items()]
-    lines += [
-        f"{storm.label}: {storm.dropped} packets were not counted, {storm.lost} TCP tries not made"
-        for storm in study.storms
-        if storm.dropped or storm.lost
-    ]
+    lines += [_disturbance(storm) for storm in study.storms]
     return "## What the words mean\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _disturbance(storm: Storm) -> str:
+    return (
+        f"{storm.label}: {storm.dropped} packets were not counted, {storm.lost} TCP tries were not"
+        f" made, the users were at most {storm.late * 1000:.0f} ms late"
+    )
 
 
 def _cells(found: Figures) -> list[str]:

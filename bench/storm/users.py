@@ -59,16 +59,22 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct):
-    """What became of the lookups: ``rows`` of (second, group, answered, failed)."""
+    """What became of the lookups: ``rows`` of (second, group, answered, failed).
+
+    ``lost``: TCP tries that could not be made; ``late``: the most seconds that a user, or the
+    end of a try, came too late because the machine was busy.
+    """
 
     rows: list[tuple[int, str, int, int]]
     lost: int
+    late: float
 
 
 class Agenda:
-    """Things to be done at times."""
+    """Things to be done at times; ``late``: the most seconds that one was done too late."""
 
     def __init__(self) -> None:
+        self.late = 0.0
         self._heap: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = itertools.count()
 
@@ -80,6 +86,7 @@ class Agenda:
         """Do what is due; return when the next thing is."""
         while self._heap and self._heap[0][0] <= now:
             when, _, what = heapq.heappop(self._heap)
+            self.late = max(self.late, now - when)
             what(max(when, now))
         return self._heap[0][0] if self._heap else now + 1
 
@@ -329,7 +336,8 @@ def main() -> None:
     loop.run(order.until)
     for population in populations:
         population.caches.end()
-    tally = Tally(counts.rows(), sum(population.lost for population in populations))
+    lost = sum(population.lost for population in populations)
+    tally = Tally(counts.rows(), lost, loop.agenda.late)
     Path(order.output).write_bytes(msgspec.json.encode(tally))
 
 

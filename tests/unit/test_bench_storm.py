@@ -136,6 +136,7 @@ def test_the_agenda_keeps_time_and_order() -> None:
         agenda.at(when, lambda _, what=what: done.append(what))  # type: ignore[misc]
     assert agenda.run(2.5) == 9.0
     assert done == ["first", "second", "late"]
+    assert agenda.late == 1.5
 
 
 def test_outcomes_are_counted_in_the_second_of_the_question() -> None:
@@ -206,7 +207,7 @@ def _storm(load: list[int], failed: list[int], before: int = 4, outage: int = 3)
         failed=failed,
     )
     after = len(load) - before - outage
-    return Storm(60, "vanished", False, before, outage, after, [group], 0, 0)
+    return Storm(60, "vanished", False, before, outage, after, [group], 0, 0, 0.01)
 
 
 def test_figures_of_a_storm() -> None:
