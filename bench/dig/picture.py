@@ -59,7 +59,8 @@ def _sawtooth(check: Check, axes: Axes) -> None:
             axes.axhline(origin, color=colour, linestyle=":", linewidth=1)
         _changes(samples, axes)
         lost = [sample.at for sample in samples if sample.ttl is None]
-        axes.plot(lost, [0] * len(lost), "x", color=RED, clip_on=False)
+        if lost:
+            axes.plot(lost, [0] * len(lost), "x", color=RED, label=f"{key}: no answer")
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=0)
     axes.set_xlabel("time, s")

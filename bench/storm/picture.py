@@ -28,8 +28,9 @@ def draw(study: Storms) -> Figure:
         _users(storm, users)
     for axes in grid[-1]:
         axes.set_xlabel("seconds since the failure")
-    handles, labels = grid[0][0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    loads, users = (axes.get_legend_handles_labels() for axes in grid[0])
+    drawn.legend(*loads, loc="outside lower left", ncols=len(loads[1]), columnspacing=1.2)
+    drawn.legend(*users, loc="outside lower right", ncols=len(users[1]), columnspacing=1.2)
     return drawn
 
 
@@ -50,11 +51,17 @@ def _load(storm: Storm, axes: Axes) -> None:
 
 def _users(storm: Storm, axes: Axes) -> None:
     for number, group in enumerate(storm.groups):
-        style = ("-", "--", "-.", ":")[number % 4]
-        axes.plot(_seconds(storm), _failing(group), color=COLOURS[number], linestyle=style)
+        axes.plot(
+            _seconds(storm),
+            _failing(group),
+            label=group.group,
+            color=COLOURS[number],
+            linestyle=("-", "--", "-.", ":")[number % 4],
+            drawstyle="steps-post",
+        )
     _shade(storm, axes)
     axes.set_ylim(-2, 103)
-    axes.set_title("lookups of users that failed")
+    axes.set_title("their users' lookups that failed")
     axes.set_ylabel("failed, %")
 
 

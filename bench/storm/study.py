@@ -179,15 +179,19 @@ def parts(study: Storms) -> list[Part]:
             for each in storm.groups
         ]
         found.append(Table(storm.label, HEAD, rows))
-    found.append(_words(study))
-    return found
+    return [*found, _words(study), _disturbances(study)]
 
 
 def _words(study: Storms) -> str:
     lines = [f"{name}: {words}" for name, words in study.words.items()]
     lines += [f"*{name}*: {words}" for name, words in FAILURES.items()]
-    lines += [_disturbance(storm) for storm in study.storms]
     return "## What the words mean\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _disturbances(study: Storms) -> str:
+    """Say of each storm what the machine kept from being done or counted."""
+    lines = [_disturbance(storm) for storm in study.storms]
+    return "## How well it was played\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
 def _disturbance(storm: Storm) -> str:

@@ -242,11 +242,12 @@ def test_a_report_has_every_storm_and_every_group() -> None:
     storm = _storm([10] * 14, [0] * 14)
     words = {"eager": "9 simulated caches"}
     storms = Storms(kind="retry-storm", about=results.about({}), words=words, storms=[storm])
-    _text, whole, one, _words = parts(storms)
+    _text, whole, one, _words, played = parts(storms)
     assert isinstance(whole, Table)
     assert isinstance(one, Table)
     assert whole.rows[0][0] == one.title == "TTL 60 s, vanished"
     assert one.rows[0][0] == "eager (9)"
+    assert "at most 10 ms late" in str(played)
     table = rows(storms)
     assert len(table) == 14
     assert (table[0].second, table[-1].second) == (-4, 9)
