@@ -39,6 +39,10 @@ test: lint peers
 peers:
 	.ci/peers
 
+bench: setup peers
+	$(BIN)/python -m bench dig --short
+	$(BIN)/python -m bench retry-storm --short
+
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf .import_linter_cache

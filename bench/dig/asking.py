@@ -169,10 +169,10 @@ class _Work:
             stderr=asyncio.subprocess.STDOUT,
             limit=LINE_LIMIT,
         )
-        tail: list[str] = []
+        reading = _Reading(first, Order(queries))
         try:
             async with asyncio.timeout(self._left()):
-                done = await self._read(process, first, queries, tail)
+                await self._read(process, reading)
                 status = await process.wait()
         except TimeoutError:
             return
@@ -180,33 +180,40 @@ class _Work:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-        if not done:
-            words = " ".join(tail) or "it printed nothing"
+        if not reading.results:
+            words = " ".join(reading.tail) or "it printed nothing"
             raise StudyError(f"{self.program} ended with {status}: {words}")
+        self._tell(reading, reading.order.rest())
 
-    async def _read(
-        self,
-        process: asyncio.subprocess.Process,
-        first: int,
-        queries: Sequence[Query],
-        tail: list[str],
-    ) -> int:
-        """Read all that ``process`` prints; return how many results it told of."""
+    async def _read(self, process: asyncio.subprocess.Process, reading: _Reading) -> None:
+        """Read all that ``process`` prints."""
         assert process.stdout is not None
-        reader, order, count = Reader(), _Order(queries), 0
+        reader = Reader()
         async for raw in process.stdout:
             line = raw.decode("utf-8", "replace")
-            tail[:] = [*tail[-4:], line.strip()]
+            reading.tail = [*reading.tail[-4:], line.strip()]
             result = reader.feed(line)
             if result is not None:
-                count += 1
-                at = time.monotonic() - self.start
-                for offset, found in order.place(result):
-                    self.told(Outcome(first + offset, at, found))
-        return count
+                reading.results += 1
+                self._tell(reading, reading.order.place(result))
+
+    def _tell(self, reading: _Reading, found: list[tuple[int, Response | Failure]]) -> None:
+        at = time.monotonic() - self.start
+        for offset, result in found:
+            self.told(Outcome(reading.first + offset, at, result))
 
 
-class _Order:
+@dataclass(slots=True)
+class _Reading:
+    """What one process has printed so far: its last lines, and how many results there were."""
+
+    first: int
+    order: Order
+    tail: list[str] = field(default_factory=list)
+    results: int = 0
+
+
+class Order:
     """Says which query a result belongs to: they come in order, but one may have been skipped."""
 
     def __init__(self, queries: Sequence[Query]) -> None:
@@ -219,6 +226,13 @@ class _Order:
         if isinstance(result, Response) and result.name:
             key = (dns.name.from_text(result.name), result.rtype)
             at = next((i for i in range(at, len(self._keys)) if self._keys[i] == key), at)
-        skipped = [(i, Failure("nothing was said of it")) for i in range(self._next, at)]
+        skipped = self._unsaid(min(at, len(self._keys)))
         self._next = at + 1
-        return [*skipped, (at, result)] if at < len(self._keys) else []
+        return [*skipped, (at, result)] if at < len(self._keys) else skipped
+
+    def rest(self) -> list[tuple[int, Response | Failure]]:
+        """Return those that nothing was said of when the program ended."""
+        return self._unsaid(len(self._keys))
+
+    def _unsaid(self, end: int) -> list[tuple[int, Response | Failure]]:
+        return [(i, Failure("nothing was said of it")) for i in range(self._next, end)]

@@ -14,7 +14,6 @@ from bench.dig import asking, judge
 from bench.dig.latency import SHARES, histogram, percentile
 from bench.dig.output import Failure, Response
 from bench.dig.study import FAULTS_KEPT, MISSING, UNLIKE, Answers, Fault, Sample
-from bench.study.errors import StudyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,9 +61,10 @@ def run(plan: Plan, steps: Steps) -> Findings:
     asking.check_programs(plan.program)
     try:
         asked, samples = asyncio.run(_run(plan, steps))
-    except* StudyError as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
+    except ExceptionGroup as group:
+        # Each client is a task in a group; what one cannot do none can.
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
         raise error from None
     steps.begin("the answers are judged")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from bench.__main__ import main
 from bench.dig.stand import stand
 from bench.dig.study import Check
-from bench.resolvers import UNBOUND
+from bench.resolvers import RECURSOR, UNBOUND
 from bench.storm import scene
 from bench.storm.kind import KIND
 from bench.storm.scene import Plan, Scene
@@ -59,11 +60,24 @@ def test_a_server_that_is_not_there_is_missing(tmp_path: Path) -> None:
     assert "refused" in found.faults[0].why
 
 
+@pytest.mark.needs("stdbuf")
+def test_a_program_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "dig"
+    program.write_text("#!/bin/sh\necho 'dig: parse of /etc/resolv.conf failed'; exit 9\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    command = ["dig", "--server", "127.0.0.1", "--queries", str(_queries(tmp_path))]
+    done = CliRunner().invoke(main, [*command, "--watch", "h1.dig.example"])
+    assert done.exit_code == 1
+    assert "dig ended with 9: dig: parse of /etc/resolv.conf failed" in done.output
+
+
 @ROOT
 @pytest.mark.needs("unbound", "ip")
 def test_a_storm_is_counted_while_nobody_answers(tmp_path: Path) -> None:
+    recursor = ((RECURSOR, 1),) if shutil.which("pdns_recursor") else ()
     plan = Plan(
-        resolvers=((UNBOUND, 1),),
+        resolvers=((UNBOUND, 1), *recursor),
         user_rate=40,
         caches=20,
         cache_rate=200,
@@ -78,7 +92,8 @@ def test_a_storm_is_counted_while_nobody_answers(tmp_path: Path) -> None:
     )
     with progress.steps() as steps:
         storm = scene.run(plan, Scene(1, "vanished"), steps)
-    assert [group.group for group in storm.groups] == ["Unbound", "patient", "eager"]
+    names = ["Unbound", *(kind.name for kind, _ in recursor), "patient", "eager"]
+    assert [group.group for group in storm.groups] == names
     for group in storm.groups:
         assert len(group.udp) == plan.seconds
         assert group.udp[1] + group.udp[2] > 0, "it is counted while nobody answers"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.dig import judge
-from bench.dig.asking import Target, _Order, command
+from bench.dig.asking import Order, Target, command
 from bench.dig.cli import endpoint
 from bench.dig.latency import edges, histogram, percentile
 from bench.dig.output import Failure, Reader, Record, Response
@@ -134,7 +134,7 @@ def _response(
 
 def test_results_find_their_queries_though_one_was_skipped() -> None:
     queries = [_query("a"), _query("b"), _query("a"), _query("c")]
-    order = _Order(queries)
+    order = Order(queries)
     first, lost, last = _response("a"), Failure("timed out"), _response("c")
     assert order.place(first) == [(0, first)]
     assert order.place(lost) == [(1, lost)]
@@ -142,6 +142,8 @@ def test_results_find_their_queries_though_one_was_skipped() -> None:
     assert (skipped[0], found) == (2, (3, last))
     assert isinstance(skipped[1], Failure)
     assert order.place(last) == []
+    assert [number for number, _ in Order(queries).rest()] == [0, 1, 2, 3]
+    assert order.rest() == []
 
 
 def test_command_lines() -> None:
