@@ -118,7 +118,7 @@ def _wild(
         for _ in range(ATTEMPTS):
             encloser, rtype = ranked.pick(rng)
             name = random_child(encloser, _label(rng))
-            if name is not None and zone.stands_in(name, rtype):
+            if name is not None and not zone.has(name):
                 return name, rtype
         raise StudyError(f"no name was found that a wildcard of {zone.apex} stands in for")
 

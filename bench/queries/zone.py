@@ -6,20 +6,21 @@ which do not exist. Knows nothing of query files and of chance.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import dns.exception
 import dns.name
-from dns.rcode import NXDOMAIN
-from dns.rdatatype import CNAME, NSEC, NSEC3, NSEC3PARAM, RRSIG, A, RdataType
+from dns.rdatatype import CNAME, DNAME, NSEC, NSEC3, NSEC3PARAM, RRSIG, A, RdataType
 
 from bench.study.errors import StudyError
 from dnsd.errors import DnsdError
 from dnsd.zone.findings import Severity
 from dnsd.zone.load import load_zone
-from dnsd.zone.lookup import Question, StepKind, lookup
+from dnsd.zone.lookup import Question, lookup
 from dnsd.zone.records import Zone
-from dnsd.zone.view import View, from_records
+from dnsd.zone.structure import Structure
+from dnsd.zone.view import from_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dns.name import Name
 
     from dnsd.zone.answer import Answer
+    from dnsd.zone.view import View
 
 WILD = b"*"
 UNASKED = frozenset((RRSIG, NSEC, NSEC3, NSEC3PARAM))
@@ -46,13 +48,14 @@ class AskedZone:
     ``wilds``  (name that a wildcard stands under, type)
     """
 
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._structure = Structure(zone)
         self._answers: dict[Question, Answer] = {}
-        self.apex: Name = view.apex
+        self.apex = _name(zone.apex)
         self.data: list[tuple[Name, RdataType]] = []
         self.wilds: list[tuple[Name, RdataType]] = []
-        for owner, rtype in _authoritative(view):
+        for owner, rtype in self._authoritative():
             if owner.labels[0] == WILD:
                 self.wilds.append((owner.parent(), rtype))
             else:
@@ -70,15 +73,34 @@ class AskedZone:
             self._answers[question] = lookup(self._view, question)
         return self._answers[question]
 
-    def stands_in(self, name: Name, rtype: RdataType) -> bool:
-        """Tell whether ``name`` is answered with data of a wildcard."""
-        found = self.answer(name, rtype)
-        kinds = {step.kind for step in found.trace}
-        return bool(found.answer) and StepKind.WILDCARD in kinds
+    def has(self, name: Name) -> bool:
+        """Tell whether ``name`` exists, be it as an empty non-terminal."""
+        return self._structure.has(name.to_digestable())
 
     def denies(self, name: Name) -> bool:
-        """Tell whether ``name`` does not exist."""
-        return self.answer(name, A).rcode == NXDOMAIN
+        """Tell whether ``name``, next below the apex, does not exist: nor does a wildcard."""
+        apex = self._zone.apex
+        wild = self._structure.has(b"\1" + WILD + apex)
+        return not self.has(name) and not wild and DNAME not in self._zone.at(apex)
+
+    @cached_property
+    def _view(self) -> View:
+        """The zone for the plain algorithm: made only if somebody wants an answer."""
+        return from_records(_whole(self._zone))
+
+    def _authoritative(self) -> Iterator[tuple[Name, RdataType]]:
+        """Yield owner and type of all the zone's own data, in a steady order."""
+        owners = self._structure.names - self._structure.cuts - self._structure.ents
+        bulk = self._zone.bulk or ()
+        owners |= {name for name in bulk if name not in self._structure.occluded}
+        for owner in sorted(owners):
+            name = _name(owner)
+            for rtype in map(RdataType.make, sorted(self._zone.at(owner))):
+                if rtype == CNAME:
+                    # Hardly anybody asks for an alias itself.
+                    yield name, A
+                if rtype not in UNASKED:
+                    yield name, rtype
 
 
 def read(path: Path, origin: str | None = None) -> AskedZone:
@@ -94,7 +116,7 @@ def read(path: Path, origin: str | None = None) -> AskedZone:
             f"{worst} - `dnsd check {path}` shows all that is wrong; if the zone is not {name},"
             " say which it is with --origin"
         )
-    return AskedZone(from_records(_whole(result.zone)))
+    return AskedZone(result.zone)
 
 
 def _whole(zone: Zone) -> Zone:
@@ -105,16 +127,8 @@ def _whole(zone: Zone) -> Zone:
     return Zone(zone.apex, plain | zone.nodes, zone.signatures)
 
 
-def _authoritative(view: View) -> Iterator[tuple[Name, RdataType]]:
-    """Yield owner and type of all the zone's own data, in the order of names."""
-    for owner in sorted(view.nodes):
-        if view.authoritative(owner):
-            for rtype, _covers in sorted(view.node(owner)):
-                if rtype == CNAME:
-                    # Hardly anybody asks for an alias itself.
-                    yield owner, A
-                if rtype not in UNASKED:
-                    yield owner, rtype
+def _name(wire: bytes) -> Name:
+    return dns.name.from_wire(wire, 0)[0]
 
 
 def random_child(name: Name, label: str) -> Name | None:

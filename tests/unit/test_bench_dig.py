@@ -20,7 +20,6 @@ from bench.queries.zone import AskedZone
 from bench.study import results
 from bench.tables import Table
 from dnsd.zone.load import load_text
-from dnsd.zone.view import from_records
 
 DIG = """\
 
@@ -160,7 +159,7 @@ def test_command_lines() -> None:
 def zone() -> AskedZone:
     loaded = load_text("example.com", ZONE)
     assert loaded.zone is not None
-    return AskedZone(from_records(loaded.zone))
+    return AskedZone(loaded.zone)
 
 
 WWW = [Record("WWW.example.com.", 300, "A", f"192.0.2.{i}") for i in (3, 2)]
