@@ -19,6 +19,7 @@ from bench.dig.cli import dig
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
+from bench.plan.cli import plan
 from bench.queries.cli import query_file
 from bench.stand import Part, Plan
 from bench.storm.cli import retry_storm
@@ -32,7 +33,12 @@ from bench.zonegen import Mix, ZonePlan
 if TYPE_CHECKING:
     from bench.study.kind import Kind
 
-KINDS = {"dig": "bench.dig.kind", "retry-storm": "bench.storm.kind", "ttl": "bench.ttl.kind"}
+KINDS = {
+    "dig": "bench.dig.kind",
+    "plan": "bench.plan.kind",
+    "retry-storm": "bench.storm.kind",
+    "ttl": "bench.ttl.kind",
+}
 """The kinds of studies: the name that stands in their files, and the module with its KIND."""
 
 console = Console(stderr=False, width=120)
@@ -165,6 +171,7 @@ main.add_command(query_file)
 main.add_command(dig)
 main.add_command(retry_storm)
 main.add_command(ttl)
+main.add_command(plan)
 
 if __name__ == "__main__":
     main()

@@ -36,13 +36,22 @@ def draw(study: Storms) -> Figure:
 
 def _load(storm: Storm, axes: Axes) -> None:
     seconds = _seconds(storm)
-    loads = [[sum(pair) for pair in zip(g.udp, g.tcp, strict=True)] for g in storm.groups]
-    labels = [f"{group.group} ({group.caches})" for group in storm.groups]
-    stacks = axes.stackplot(seconds, loads, labels=labels, colors=COLOURS, step="post")
-    for stack, hatch in zip(stacks, HATCHES, strict=False):
-        stack.set_hatch(hatch)
-        stack.set_edgecolor("white")
-        stack.set_linewidth(0)
+    edges = [*seconds, seconds[-1] + 1]
+    floor = [0] * len(seconds)
+    for number, group in enumerate(storm.groups):
+        top = [sum(each) for each in zip(floor, group.udp, group.tcp, strict=True)]
+        axes.stairs(
+            top,
+            edges,
+            baseline=floor,
+            fill=True,
+            facecolor=COLOURS[number],
+            edgecolor="white",
+            linewidth=0,
+            hatch=HATCHES[number % len(HATCHES)],
+            label=f"{group.group} ({group.caches})",
+        )
+        floor = top
     _shade(storm, axes)
     axes.set_title(f"{storm.label}: queries at the server")
     axes.set_ylabel("queries/s")

@@ -24,7 +24,8 @@ USERS_OK = 0.01
 FAILURES = {
     "vanished": "nobody takes what arrives: a dead host, a cut link",
     "hung": "the processes are stopped (SIGSTOP): the kernel takes queries, nobody answers",
-    "stopped": "the server has ended: the kernel refuses (ICMP, RST)",
+    "stopped": "the server has ended: the kernel refuses (ICMP, RST); when the outage is over it is"
+    " started anew, which takes its time",
 }
 
 

@@ -5,10 +5,15 @@ The only module of ``bench.study`` that imports matplotlib: the extra ``bench`` 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+
+_PATH = re.compile(r' d="[^"]*"')
+_DIGITS = re.compile(r"(\.\d)\d+")
+"""What of an SVG's coordinates nobody sees: less than a tenth of a point."""
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +68,19 @@ def ttl_axis(axes: Axes, ttls: list[float], label: str = "TTL, s") -> None:
     axes.set_xlabel(label)
 
 
+def log_axis(axes: Axes) -> None:
+    """Make the y axis logarithmic, with plain numbers at 1, 2 and 5 of each power of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.yaxis.set_minor_formatter(
+        lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "25" else ""
+    )
+
+
 def save(drawn: Figure, svg: Path, png: Path) -> None:
     """Write ``drawn`` in both formats, without the date, so that nothing changes but the data."""
     drawn.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    text = svg.read_text(encoding="utf-8")
+    short = _PATH.sub(lambda path: _DIGITS.sub(r"\1", path[0].replace(" \n", "")), text)
+    svg.write_text(short, encoding="utf-8")
     drawn.savefig(png, format="png", dpi=120, metadata={"Software": None})

@@ -13,6 +13,7 @@ from bench.study.errors import StudyError, sentences
 from bench.study.extra import needed
 from bench.study.kind import tell
 from bench.study.progress import steps
+from bench.study.signals import ending
 
 if TYPE_CHECKING:
     from bench.ttl.study import Plan
@@ -77,7 +78,7 @@ def ttl(context: click.Context, short: bool, output: Path | None, **options: Any
     if short:
         options |= {name: value for name, value in SHORT.items() if _is_default(context, name)}
     settings = {name.replace("_", " "): _words(value) for name, value in options.items()}
-    with steps() as shown:
+    with ending(), steps() as shown:
         found = study.run(_plan(options), settings, shown)
     path = output or DIRECTORY / time.strftime("ttl-%Y%m%dT%H%M%S.json")
     tell(KIND.write(found, path))

@@ -43,9 +43,7 @@ def _kinds(study: TtlStudy) -> Iterator[tuple[str, list[Real], dict[str, Any]]]:
 
 def _rates(axes: Axes, ttls: Iterable[float]) -> None:
     """Make the axes ones of rates against TTLs."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
+    picture.log_axis(axes)
     picture.ttl_axis(axes, list(ttls))
     axes.set_ylabel("queries per second")
 

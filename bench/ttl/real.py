@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
@@ -51,8 +53,6 @@ class Plan:
     @property
     def cores(self) -> tuple[int, ...]:
         """All that this process may use: what is measured here is no CPU time."""
-        import os
-
         return tuple(os.sched_getaffinity(0))
 
 
@@ -161,12 +161,40 @@ def schedule(plan: Plan, wanted: Sequence[Resolver], running: Sequence[int]) -> 
 
 def results(plan: Plan, seen: Observed) -> list[Real]:
     """Return what was found of each kind of resolver at each TTL."""
+    asked, passed = _asked(seen), _passed(seen)
     rates = plan.demand.rates().reshape(plan.demand.caches, -1)
-    return [
-        _result(plan, seen, kind, list(numbers), ttl, rates)
-        for kind, numbers in _kinds(seen)
-        for ttl in plan.ttls
-    ]
+    found = []
+    for kind, numbers in _kinds(seen):
+        for ttl in plan.ttls:
+            theirs = [each for number in numbers for each in asked[number, ttl]]
+            asks = sum(passed[number, ttl] for number in numbers)
+            demand = rates[numbers].ravel()
+            found.append(_result(plan, seen.window, kind, ttl, _Met(demand, theirs, asks)))
+    return found
+
+
+def _asked(seen: Observed) -> dict[tuple[int, int], list[tuple[Lookup, Answer]]]:
+    """Return the lookups with their answers by resolver and TTL."""
+    found = defaultdict[tuple[int, int], list[tuple[Lookup, Answer]]](list)
+    for each, answer in zip(seen.lookups, seen.answers, strict=True):
+        found[each.resolver, each.name.ttl].append((each, answer))
+    return found
+
+
+def _passed(seen: Observed) -> Counter[tuple[int, int]]:
+    """Return how many queries for names with a TTL passed in the window, by resolver and TTL."""
+    begin, end = seen.window
+    return Counter(
+        (each.resolver, each.name.ttl)
+        for each in seen.passed
+        if each.name is not None and begin <= each.when < end
+    )
+
+
+def late(seen: Observed) -> float:
+    """Return how many seconds the latest hundredth of the lookups was late, at least."""
+    lags = [a.sent - each.when for a, each in zip(seen.answers, seen.lookups, strict=True)]
+    return float(np.quantile(lags, 0.99) - min(lags))
 
 
 def _kinds(seen: Observed) -> Iterator[tuple[Resolver, list[int]]]:
@@ -177,39 +205,32 @@ def _kinds(seen: Observed) -> Iterator[tuple[Resolver, list[int]]]:
         yield seen.kinds[group[0]], group
 
 
-def _result(
-    plan: Plan, seen: Observed, kind: Resolver, numbers: list[int], ttl: int, rates: Floats
-) -> Real:
-    begin, end = seen.window
-    all_ = [
-        (each, answer)
-        for each, answer in zip(seen.lookups, seen.answers, strict=True)
-        if each.name.ttl == ttl and each.resolver in numbers
-    ]
-    counted = [answer for each, answer in all_ if each.when >= plan.warm]
-    asks = sum(
-        passed.name is not None
-        and passed.name.ttl == ttl
-        and passed.resolver in numbers
-        and begin <= passed.when < end
-        for passed in seen.passed
-    )
-    theirs = rates[numbers].ravel()
-    met = _met(all_, plan.demand.names)
+class _Met(NamedTuple):
+    """What one kind of resolver met at one TTL: demand, lookups; and what it asked then."""
+
+    rates: Floats
+    asked: list[tuple[Lookup, Answer]]
+    asks: int
+
+
+def _result(plan: Plan, window: tuple[float, float], kind: Resolver, ttl: int, found: _Met) -> Real:
+    rates, asked, asks = found
+    counted = [answer for _, answer in asked if window[0] <= answer.sent < window[1]]
+    met = _met(asked, plan.demand.names)
     took = np.array([answer.took for answer in counted if answer.ttl is not None]) * 1e3
     return Real(
         kind=kind.name,
-        resolvers=len(numbers),
+        resolvers=len(rates) // plan.demand.names,
         ttl=ttl,
         seconds=plan.seconds,
         lookups=len(counted),
         lost=len(counted) - took.size,
         asks=asks,
-        expected=model.expected(theirs, ttl),
-        sigma=model.variance(theirs, ttl, plan.seconds) ** 0.5 / plan.seconds,
-        holds=model.holding(theirs, asks / plan.seconds),
+        expected=model.expected(rates, ttl),
+        sigma=model.variance(rates, ttl, plan.seconds) ** 0.5 / plan.seconds,
+        holds=model.holding(rates, asks / plan.seconds),
         twins={
-            name: twins.count(met, twin.cache, ttl, seen.window)
+            name: twins.count(met, twin.cache, ttl, window)
             for name, twin in twins.twins(kind.cache, plan.trip).items()
         },
         mean_ms=float(took.mean()) if took.size else 0.0,

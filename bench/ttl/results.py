@@ -116,9 +116,10 @@ class TtlStudy(Study, frozen=True, kw_only=True):
     """All of one run. ``trip``: the round trip between resolvers and dnsd, s.
 
     ``between``: queries of real resolvers for anything else, by kind. ``seen`` and ``counted``:
-    all queries of real resolvers as they passed, and as dnsd counted them. ``idle``: share of a
-    core that dnsd uses when nobody asks; ``speed``: how many times as quickly as they came the
-    questions of simulated caches were sent to it. ``notes``: what to know of each kind.
+    all queries of real resolvers as they passed, and as dnsd counted them; ``late``: how late
+    one in a hundred of their users' lookups was sent, s. ``idle``: share of a core that dnsd uses
+    when nobody asks; ``speed``: how many times as quickly as they came the questions of simulated
+    caches were sent to it. ``notes``: what to know of each kind.
     """
 
     trip: float
@@ -128,6 +129,7 @@ class TtlStudy(Study, frozen=True, kw_only=True):
     between: dict[str, int]
     seen: int
     counted: int
+    late: float
     simulated: list[Simulated]
     load: list[Load]
     idle: float

@@ -57,6 +57,7 @@ class Found:
     between: dict[str, int] = field(default_factory=dict)
     seen: int = 0
     counted: int = 0
+    late: float = 0.0
     problems: list[str] = field(default_factory=list)
     simulated: list[Simulated] = field(default_factory=list)
     questions: dict[int, list[Question]] = field(default_factory=dict)
@@ -100,6 +101,7 @@ def _real(plan: real.Plan, server: Server, home: Path, found: Found, steps: Step
     found.counted = node.queries(node.status(state=server.setup.directory)) - counted
     found.seen = len(seen.passed)
     found.problems += problems
+    found.late = real.late(seen)
     found.between = real.between(seen)
     steps.begin("counting what real resolvers asked, and what their twins would have")
     found.real = real.results(plan, seen)
@@ -167,6 +169,7 @@ def _study(plan: Plan, found: Found, described: About) -> TtlStudy:
         between=found.between,
         seen=found.seen,
         counted=found.counted,
+        late=found.late,
         simulated=found.simulated,
         load=found.load,
         idle=found.idle,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from bench.study import picture, results, text
 from bench.study.errors import StudyError
 from bench.study.kind import Kind
 from bench.study.results import Study
+from bench.study.signals import ending
 from bench.tables import Table
 
 
@@ -94,3 +96,11 @@ def test_tables_look_alike_on_a_terminal() -> None:
     shown = text.grid(_table(_study()))
     assert shown.row_count == 3
     assert [column.header for column in shown.columns] == ["name", "rate"]
+
+
+def test_a_study_that_is_told_to_end_cleans_up() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as raised, ending():
+        signal.raise_signal(signal.SIGTERM)
+    assert raised.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
