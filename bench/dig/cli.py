@@ -25,6 +25,7 @@ from bench.study import progress, results
 from bench.study.errors import StudyError, sentences
 from bench.study.extra import needed
 from bench.study.kind import tell
+from bench.study.signals import ending
 from bench.study.text import grid
 from bench.tables import Table
 
@@ -139,7 +140,7 @@ def dig(
 
     if short:
         count, seconds = min(count, SHORT_QUERIES), min(seconds, SHORT_S)
-    with contextlib.ExitStack() as stack, progress.steps() as steps:
+    with ending(), contextlib.ExitStack() as stack, progress.steps() as steps:
         versions = {program: results.version(program, "-v" if program == "dig" else "--version")}
         if server is None:
             own = stack.enter_context(stand())

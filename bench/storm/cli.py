@@ -20,6 +20,7 @@ from bench.study import progress, results
 from bench.study.errors import StudyError, sentences
 from bench.study.extra import needed
 from bench.study.kind import tell
+from bench.study.signals import ending
 from bench.study.text import grid
 from bench.tables import Table
 
@@ -115,7 +116,7 @@ def retry_storm(
     scenes = [Scene(ttl, failures[0]) for ttl in ttls]
     scenes += [Scene(max(ttls), failures[0], cold=True)] if cold else []
     scenes += [Scene(middle, failure) for failure in failures[1:]]
-    with progress.steps() as steps:
+    with ending(), progress.steps() as steps:
         storms = [scene.run(plan, each, steps) for each in scenes]
     study = Storms(
         kind=KIND.name,

@@ -1,4 +1,4 @@
-"""The studies that need servers, too short to mean anything: every step of them is taken."""
+"""bench dig and bench retry-storm with real servers, too short to mean anything."""
 
 from __future__ import annotations
 
