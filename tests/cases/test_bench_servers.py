@@ -37,7 +37,9 @@ def test_dig_checks_its_own_servers(tmp_path: Path) -> None:
         server[-1] = str(wrong)
         faulty = CliRunner().invoke(main, ["dig", *server, *bounds, "--output", str(output)])
         against = ["--against", server[1], "--queries", str(_queries(tmp_path))]
-        alike = CliRunner().invoke(main, ["dig", *server[:2], *against, *bounds])
+        alike = CliRunner().invoke(
+            main, ["dig", *server[:2], *against, *bounds, "--output", str(output)]
+        )
     assert faulty.exit_code == 1
     assert "instead of 10.9.9." in faulty.output
     assert alike.exit_code == 0, alike.output
