@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from bench.ttl.names import Name, asked
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
 
 
 class Passed(NamedTuple):
-    """A query that passed: when (clock time), whose, and for which name with a TTL, if any."""
+    """A query that passed: when (clock time), whose, and for which name with a TTL, if any.
+
+    ``repeated``: the answer to the same question of the same resolver was still on its way.
+    """
 
     when: float
     resolver: int
     name: Name | None
+    repeated: bool
 
 
 class _Far(asyncio.DatagramProtocol):
@@ -48,7 +53,8 @@ class _Near(asyncio.DatagramProtocol):
         self._resolver = resolver
         self._half = half
         self._passed = passed
-        self._open: dict[int, tuple[bytes, tuple[str | Any, int]]] = {}
+        self._open: dict[int, tuple[bytes, tuple[str | Any, int], Name | None]] = {}
+        self._waiting = Counter[Name | None]()
         self._next = 0
         self._loop = asyncio.get_running_loop()
         self.far = _Far(self._back)
@@ -58,16 +64,27 @@ class _Near(asyncio.DatagramProtocol):
         self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        self._passed.append(Passed(time.time(), self._resolver, asked(data)))
+        name = asked(data)
+        repeated = name is not None and name in self._waiting
+        self._passed.append(Passed(time.time(), self._resolver, name, repeated))
+        self._waiting[name] += 1
         self._next = (self._next + 1) & 0xFFFF
-        self._open[self._next] = (data[:2], addr)
+        self._open[self._next] = (data[:2], addr, name)
         query = self._next.to_bytes(2, "big") + data[2:]
         self._loop.call_later(self._half, self.far.transport.sendto, query)
 
     def _back(self, data: bytes) -> None:
-        number, addr = self._open.pop(int.from_bytes(data[:2], "big"), (b"", None))
-        if addr is not None:
-            self._loop.call_later(self._half, self.transport.sendto, number + data[2:], addr)
+        found = self._open.pop(int.from_bytes(data[:2], "big"), None)
+        if found is not None:
+            self._loop.call_later(self._half, self._deliver, data, *found)
+
+    def _deliver(
+        self, data: bytes, number: bytes, addr: tuple[str | Any, int], name: Name | None
+    ) -> None:
+        self._waiting[name] -= 1
+        if not self._waiting[name]:
+            del self._waiting[name]
+        self.transport.sendto(number + data[2:], addr)
 
     def error_received(self, exc: Exception) -> None:
         """Let what cannot be delivered be lost, as on any way."""

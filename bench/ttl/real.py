@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
@@ -167,7 +167,7 @@ def results(plan: Plan, seen: Observed) -> list[Real]:
     for kind, numbers in _kinds(seen):
         for ttl in plan.ttls:
             theirs = [each for number in numbers for each in asked[number, ttl]]
-            asks = sum(passed[number, ttl] for number in numbers)
+            asks = [each for number in numbers for each in passed[number, ttl]]
             demand = rates[numbers].ravel()
             found.append(_result(plan, seen.window, kind, ttl, _Met(demand, theirs, asks)))
     return found
@@ -181,14 +181,14 @@ def _asked(seen: Observed) -> dict[tuple[int, int], list[tuple[Lookup, Answer]]]
     return found
 
 
-def _passed(seen: Observed) -> Counter[tuple[int, int]]:
-    """Return how many queries for names with a TTL passed in the window, by resolver and TTL."""
+def _passed(seen: Observed) -> dict[tuple[int, int], list[Passed]]:
+    """Return the queries for names with a TTL in the window, by resolver and TTL."""
     begin, end = seen.window
-    return Counter(
-        (each.resolver, each.name.ttl)
-        for each in seen.passed
-        if each.name is not None and begin <= each.when < end
-    )
+    found = defaultdict[tuple[int, int], list[Passed]](list)
+    for each in seen.passed:
+        if each.name is not None and begin <= each.when < end:
+            found[each.resolver, each.name.ttl].append(each)
+    return found
 
 
 def late(seen: Observed) -> float:
@@ -210,11 +210,12 @@ class _Met(NamedTuple):
 
     rates: Floats
     asked: list[tuple[Lookup, Answer]]
-    asks: int
+    passed: list[Passed]
 
 
 def _result(plan: Plan, window: tuple[float, float], kind: Resolver, ttl: int, found: _Met) -> Real:
-    rates, asked, asks = found
+    rates, asked, passed = found
+    asks = len(passed)
     counted = [answer for _, answer in asked if window[0] <= answer.sent < window[1]]
     met = _met(asked, plan.demand.names)
     took = np.array([answer.took for answer in counted if answer.ttl is not None]) * 1e3
@@ -226,6 +227,7 @@ def _result(plan: Plan, window: tuple[float, float], kind: Resolver, ttl: int, f
         lookups=len(counted),
         lost=len(counted) - took.size,
         asks=asks,
+        repeated=sum(each.repeated for each in passed),
         expected=model.expected(rates, ttl),
         sigma=model.variance(rates, ttl, plan.seconds) ** 0.5 / plan.seconds,
         holds=model.holding(rates, asks / plan.seconds),

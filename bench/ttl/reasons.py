@@ -40,27 +40,39 @@ def explained(point: Real | Simulated) -> bool:
 
 def _twin(point: Real) -> str:
     """Return the twin that did as the real cache did; "" if none did."""
-    name = twins.nearest(point.twins, point.asks)
-    return name if twins.is_near(point.twins[name], point.asks) else ""
+    name = _nearest(point)
+    return name if twins.is_near(point.twins[name], _once(point)) else ""
+
+
+def _nearest(point: Real) -> str:
+    return twins.nearest(point.twins, _once(point))
+
+
+def _once(point: Real) -> int:
+    """Return what was asked, without what was asked again because an answer was late."""
+    return point.asks - point.repeated
 
 
 def _real(kind: str, name: str, points: list[Real], trip: float) -> str:
-    asks = _list(f"{point.asks:,}" for point in points)
+    asks = _list(f"{point.asks:,}{_repeated(point)}" for point in points)
+    counts = _list(f"{point.twins[name or _nearest(point)]:,}" for point in points)
     holds = _list(f"{point.holds:.2f}" for point in points)
-    head = f"{kind}, {_where(points)}: answers are held for {holds} s"
+    head = f"{kind}, {_where(points)}: as if answers were held for {holds} s"
     if not name:
-        nearest = [twins.nearest(point.twins, point.asks) for point in points]
-        counts = _list(f"{p.twins[twin]:,}" for p, twin in zip(points, nearest, strict=True))
+        tried = _list(map(_nearest, points))
         return (
             f"{head}; not explained: it asked {asks} times, and of the caches tried the nearest"
-            f" ({_list(nearest)}) would have asked {counts} times"
+            f" ({tried}) would have asked {counts} times"
         )
     twin = twins.twins(RESOLVERS[kind].cache, trip)[name]
-    counts = _list(f"{point.twins[name]:,}" for point in points)
     return (
         f"{head}; explained: a cache that {twin.words} asks {counts} times when it meets the same"
         f" lookups, and it asked {asks} times"
     )
+
+
+def _repeated(point: Real) -> str:
+    return f" ({point.repeated:,} of them again)" if point.repeated else ""
 
 
 def of_simulated(points: Sequence[Simulated]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bench.tables import Table
 from bench.ttl import reasons
 from bench.ttl.model import LIMIT
+from bench.ttl.profiles import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +35,13 @@ def parts(study: TtlStudy) -> list[Part]:
 def _summary(study: TtlStudy) -> str:
     real = _verdict("real", study.real)
     simulated = _verdict("simulated", study.simulated)
-    plain = [point for point in study.simulated if point.profile == "plain"]
+    plain = [point for point in study.simulated if point.profile == PLAIN]
     lines = [f"- {line}" for line in (real, simulated) if line]
+    if study.late > study.trip:
+        lines.append(
+            f"- **The machine was too busy for real resolvers**: one lookup in a hundred was sent"
+            f" {study.late:.2g} s late or more. Measure again when it is not."
+        )
     if len(plain) > 1:
         first, last = plain[0], plain[-1]
         lines.append(

@@ -21,10 +21,11 @@ class Real(msgspec.Struct, frozen=True):
     """Resolvers of one kind and the names with one TTL, in a window of ``seconds``.
 
     ``lookups``: what users asked; ``lost``: those without an answer; ``asks``: what dnsd was
-    asked. ``expected`` (a second) and ``sigma`` (of the rate) are the model's, with the TTL as it
-    stands; ``holds``: the T with which the model would be right. ``twins``: what caches of
-    certain kinds would have asked, had they met the same lookups. Latencies of users in ms;
-    ``longest``: the largest TTL that users were given.
+    asked, of which ``repeated`` once more because the answer was late. ``expected`` (a second) and
+    ``sigma`` (of the rate) are the model's, with the TTL as it stands; ``holds``: the T with which
+    the model would be right. ``twins``: what caches of certain kinds would have asked, had they
+    met the same lookups. Latencies of users in ms; ``longest``: the largest TTL that users were
+    given.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Real(msgspec.Struct, frozen=True):
     lookups: int
     lost: int
     asks: int
+    repeated: int
     expected: float
     sigma: float
     holds: float

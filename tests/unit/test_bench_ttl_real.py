@@ -93,7 +93,7 @@ def test_answers_come_back_over_the_way_and_all_that_passes_is_seen(
         transport, _ = await loop.create_datagram_endpoint(_Server, local_addr=("127.0.0.1", 0))
         distance = Distance(transport.get_extra_info("sockname")[1], 0.05)
         await distance.open(2)
-        wanted = [(0, Name(1, 5)), (1, Name(2, 7)), (1, Name(0, 0))]
+        wanted = [(0, Name(1, 5)), (1, Name(2, 7)), (1, Name(0, 0)), (1, Name(0, 0))]
         schedule = [
             Ask(index * 0.01, distance.ports[way], names.question(name.owner(), recursion=False))
             for index, (way, name) in enumerate(wanted)
@@ -101,10 +101,11 @@ def test_answers_come_back_over_the_way_and_all_that_passes_is_seen(
         answers = await ask(schedule)
         distance.close()
         transport.close()
-        assert [answer.ttl for answer in answers] == [5, 7, None]
+        assert [answer.ttl for answer in answers] == [5, 7, None, None]
         assert all(0.05 <= answer.took < 5 for answer in answers[:2])
-        assert answers[2].took == math.inf
+        assert answers[2].took == answers[3].took == math.inf
         assert [(passed.resolver, passed.name) for passed in distance.passed] == wanted
+        assert [passed.repeated for passed in distance.passed] == [False, False, False, True]
 
     asyncio.run(play())
 
