@@ -15,11 +15,14 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
+from bench.dig.cli import dig
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
 from bench.plan.cli import plan
+from bench.queries.cli import query_file
 from bench.stand import Part, Plan
+from bench.storm.cli import retry_storm
 from bench.study.errors import StudyError, sentences
 from bench.study.extra import needed
 from bench.study.kind import tell
@@ -30,7 +33,12 @@ from bench.zonegen import Mix, ZonePlan
 if TYPE_CHECKING:
     from bench.study.kind import Kind
 
-KINDS = {"ttl": "bench.ttl.kind", "plan": "bench.plan.kind"}
+KINDS = {
+    "dig": "bench.dig.kind",
+    "plan": "bench.plan.kind",
+    "retry-storm": "bench.storm.kind",
+    "ttl": "bench.ttl.kind",
+}
 """The kinds of studies: the name that stands in their files, and the module with its KIND."""
 
 console = Console(stderr=False, width=120)
@@ -159,6 +167,9 @@ def render(paths: tuple[Path, ...]) -> None:
 
 
 main.add_command(lab)
+main.add_command(query_file)
+main.add_command(dig)
+main.add_command(retry_storm)
 main.add_command(ttl)
 main.add_command(plan)
 
