@@ -14,6 +14,8 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
+from bench.failover.cli import KIND as FAILOVER
+from bench.failover.cli import failover
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
@@ -26,7 +28,7 @@ from bench.zonegen import Mix, ZonePlan
 if TYPE_CHECKING:
     from bench.study.kind import Kind
 
-KINDS: dict[str, Kind[Any]] = {}
+KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (FAILOVER,)}
 """The kinds of studies, by the name that stands in their files."""
 
 console = Console(stderr=False, width=120)
@@ -153,6 +155,7 @@ def render(paths: tuple[Path, ...]) -> None:
 
 
 main.add_command(lab)
+main.add_command(failover)
 
 if __name__ == "__main__":
     main()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import dns.message
+import msgspec
 
 from bench.failover import answers, stacks, visits
 from bench.failover.ask import SILENCE, read
@@ -19,7 +20,7 @@ from bench.failover.ground import Cities
 from bench.failover.programs import Program, Programs
 from bench.failover.resolvers import resolvers
 from bench.failover.results import Cell, Parts
-from bench.failover.settings import EACH, WWW
+from bench.failover.settings import EACH, HTTP, WWW
 from bench.failover.stories import Step
 from bench.lab import namespaces
 from bench.lab.errors import LabError
@@ -39,8 +40,8 @@ READY_S = 30.0
 GROWN_S = 90.0
 """How long a server may take to be so sure of its services that it gives its longest TTL."""
 SAMPLE_S = 0.2
-TELL_S = 4.5
-"""How long after the end the last user knows how it has fared."""
+PAIRS = 150
+"""Requests on both ways, in turn, to see what a detour costs."""
 
 
 class Interrupted(Exception):
@@ -63,7 +64,7 @@ class Order(NamedTuple):
     @property
     def seconds(self) -> float:
         """About how long it takes."""
-        return self.stack.ttl + 2 * visits.CALM_S + self.story.until
+        return self.stack.ttl + 2 * self.story.calm + self.story.until
 
     def __str__(self) -> str:
         return f"{self.stack.title}: {self.story.title} ({self.story.ground})"
@@ -113,11 +114,25 @@ class _Stage:
             self._programs.start([self._sampler()])
         self._programs.start([self._users()])
         self._wait("users are served", READY_S, self._is_served)
-        self._sleep(order.stack.ttl + visits.CALM_S + 1)
+        self._sleep(order.stack.ttl)
+        detour = self._detour()
+        self._sleep(self._order.story.calm + 1)
         parts = self._parts(moving)
         zero, steps = self._tell()
         self._programs.check()
-        return self._count(zero, steps, parts)
+        return msgspec.structs.replace(self._count(zero, steps), parts=parts, detour_ms=detour)
+
+    def _detour(self) -> list[float]:
+        """Return how much longer a request takes than one to the service's own address (ms)."""
+        visited = visits.parse(self._lines("users"), 0)[-1].address
+        direct = self._ground.services[0].address
+        module = ("-m", "bench.failover.detour", visited, str(HTTP), direct)
+        where = self._ground.resolvers[0].namespace
+        command = (sys.executable, *module, str(self._order.stack.port), str(PAIRS))
+        done = namespaces.run(where, *command, timeout=READY_S)
+        if done.returncode:
+            raise LabError(f"{self._order}: {done.stderr}")
+        return [float(word) for word in done.stdout.split()]
 
     def _answer(self) -> Answer:
         """Return what the name server gives, asked from where it is."""
@@ -175,7 +190,8 @@ class _Stage:
             at = (time.monotonic_ns() - zero) / 1e9
             self._do(step.what)
             done.append(Step(round(at, 3), step.what))
-        self._sleep(story.until + TELL_S - (time.monotonic_ns() - zero) / 1e9)
+        self._sleep(story.until - (time.monotonic_ns() - zero) / 1e9)
+        self._programs.finish("users")
         return zero, done
 
     def _do(self, what: str) -> None:
@@ -195,18 +211,18 @@ class _Stage:
 
     # -- counting -----------------------------------------------------------------------------
 
-    def _count(self, zero: int, steps: list[Step], parts: Parts) -> Cell:
+    def _count(self, zero: int, steps: list[Step]) -> Cell:
         """Return what is known in the end."""
         stack, story, _, _ = self._order
         seen = visits.parse(self._lines("users"), zero)
-        calm = [visit for visit in seen if -visits.CALM_S <= visit.at < 0]
+        calm = [visit for visit in seen if -self._order.story.calm <= visit.at < 0]
         after = [visit for visit in seen if 0 <= visit.at < story.until]
         away = [visit for visit in after if visit.server != "s0"]
-        by_second = visits.seconds(seen, story.until)
+        by_second = visits.seconds(seen, story.calm, story.until)
         loss = visits.loss(after, 0, story.until)
         back = visits.loss(after, steps[-1].at, story.until)
         samples = answers.parse(self._lines("sampler"), zero) if stack.sampled else []
-        watched = [one for one in samples if -visits.CALM_S <= one.at < story.until]
+        watched = [one for one in samples if -self._order.story.calm <= one.at < story.until]
         return Cell(
             stack=stack.name,
             title=stack.title,
@@ -228,7 +244,6 @@ class _Stage:
             calm_ms=_milliseconds(calm),
             away_ms=_milliseconds(away),
             seen=round(visits.seen(calm + after), 4),
-            parts=parts,
             detection=self._order.checks.detection(),
             spans=answers.spans(watched),
             verdicts=self._verdicts(watched, steps),

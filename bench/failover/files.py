@@ -38,6 +38,10 @@ def write_zone(directory: Path, text: str, policy_text: str = "") -> None:
     (directory / f"{ZONE}.zone").write_text(text)
 
 
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"
+
+
 # -- NSD and the script -----------------------------------------------------------------------
 
 
@@ -105,7 +109,8 @@ def gdnsd(home: Path, address: str, services: Sequence[str], checks: Checks) -> 
 }}
 service_types => {{
     shop => {{
-        plugin => http_status, interval => {checks.interval}, timeout => {checks.timeout},
+        plugin => http_status,
+        interval => {checks.interval:g}, timeout => {checks.timeout:g},
         down_thresh => {checks.down}, ok_thresh => {checks.ok}, up_thresh => {checks.up}
     }}
 }}
@@ -145,9 +150,9 @@ def policy(services: Sequence[str], shortest: int, checks: Checks) -> str:
     each = EACH.removesuffix(f".{ZONE}")
     return f"""[defaults]
 check = "http"
-interval = "{checks.interval}s"
-timeout = "{checks.timeout}s"
-fast_interval = "{checks.fast}s"
+interval = "{_ms(checks.interval)}"
+timeout = "{_ms(checks.timeout)}"
+fast_interval = "{_ms(checks.fast)}"
 down = {checks.down}
 ok = {checks.ok}
 up = {checks.up}
@@ -168,22 +173,23 @@ name = "{each}"
 def haproxy(listen: str, services: Sequence[str], checks: Checks) -> str:
     """Return HAProxy's configuration: the first service, and the others for when it is down.
 
-    A connection that the first one refuses is tried again, and then elsewhere.
+    It counts as failures of checks what users' connections run into, which no name server sees.
     """
     servers = "".join(
         f"    server s{number} {service} check{' backup' if number else ''}\n"
         for number, service in enumerate(services)
     )
-    times = f"inter {checks.interval}s fastinter {checks.fast}s"
+    passive = f"observe layer4 error-limit {checks.down} on-error mark-down"
+    times = f"inter {_ms(checks.interval)} fastinter {_ms(checks.fast)}"
     return f"""defaults
     mode tcp
-    timeout connect {checks.timeout}s
+    timeout connect {_ms(checks.timeout)}
     timeout client 30s
     timeout server 30s
-    timeout check {checks.timeout}s
-    retries 2
+    timeout check {_ms(checks.timeout)}
+    retries 1
     option redispatch 1
-    default-server {times} fall {checks.down} rise {checks.up}
+    default-server {times} fall {checks.down} rise {checks.up} {passive}
 
 listen shop
     bind {listen}

@@ -70,6 +70,12 @@ class Programs:
         self.send(name, number)
         self._running[name].wait(PATIENCE_S)
 
+    def finish(self, name: str) -> None:
+        """Have a program end by itself, with all that it has begun."""
+        process = self._running.pop(name)
+        process.terminate()
+        process.wait(PATIENCE_S)
+
     def output(self, name: str) -> Path:
         """Return the file with what a program has written."""
         return self._directory / f"{name}.out"

@@ -29,7 +29,9 @@ class Cell(msgspec.Struct, frozen=True):
     watched no longer, see :class:`bench.failover.visits.Loss`. ``back``: those that failed after
     the last recovery. ``outcomes``: how they failed. ``calm_ms``: median and 95 % of the HTTP
     requests before anything happened; ``away_ms``: the same, of those that another service has
-    answered. ``seen``: the share in which the service has seen the user's address.
+    answered. ``seen``: the share in which the service has seen the user's address. ``detour_ms``:
+    how much longer a request takes than one to the service's own address (median, quartiles).
+    ``detection``: how long a death may be unknown, by the checks' settings.
     """
 
     stack: str
@@ -52,8 +54,9 @@ class Cell(msgspec.Struct, frozen=True):
     calm_ms: list[float]
     away_ms: list[float]
     seen: float
-    parts: Parts
     detection: float
+    detour_ms: list[float] = []
+    parts: Parts = Parts([], 0, [])
     spans: list[Span] = []
     verdicts: list[Verdict] = []
 

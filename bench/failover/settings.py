@@ -19,9 +19,9 @@ class Checks(NamedTuple):
     ``fast`` is the interval after a failure, for what knows such a thing.
     """
 
-    interval: int = 2
-    timeout: int = 1
-    fast: int = 1
+    interval: float = 2
+    timeout: float = 1
+    fast: float = 1
     down: int = 3
     ok: int = 3
     up: int = 3
@@ -33,3 +33,17 @@ class Checks(NamedTuple):
     def recovery(self) -> float:
         """Return how long, at most, a recovery is unknown (seconds)."""
         return self.timeout + self.up * self.interval
+
+
+class Pace(NamedTuple):
+    """How long things are watched beyond what they must take (seconds).
+
+    ``calm``: users that are counted before anything happens. ``margin``: room for what takes
+    longer than it should. ``flaps`` times the service dies in the story of that name, for
+    ``flap`` seconds each.
+    """
+
+    calm: int = 5
+    margin: float = 6
+    flaps: int = 4
+    flap: float = 6

@@ -88,7 +88,7 @@ class Script(_Plain):
     """A static zone in NSD, and an operator's script."""
 
     front = "nsd"
-    sampled = (WWW,)
+    sampled: tuple[str, ...] = (WWW,)
 
     def __init__(self, ttl: int, checks: Checks) -> None:
         super().__init__(
@@ -111,18 +111,18 @@ class Gdnsd(_Plain):
     """gdnsd with its http monitor."""
 
     front = "gdnsd"
-    sampled = (WWW, EACH)
+    sampled: tuple[str, ...] = (WWW, EACH)
 
     def __init__(self, ttl: int, shortest: int, checks: Checks) -> None:
-        super().__init__(f"gdnsd-{ttl}", f"gdnsd, TTL {ttl} to {shortest}", ttl, checks)
-        self._shortest = shortest
+        # Its TTL is never longer than what stands between it and the next possible change.
+        longest = max(shortest, min(ttl, int(checks.down * checks.interval)))
+        super().__init__(f"gdnsd-{ttl}", f"gdnsd, TTL {ttl} to {shortest}", longest, checks)
+        self._ttls = ttl, shortest
 
     def programs(self, ground: Ground, directory: Path) -> list[Program]:
         """Nothing but gdnsd."""
         addresses = [host.address for host in ground.services]
-        files.write_gdnsd(
-            directory, ground.authority.address, addresses, (self.ttl, self._shortest), self._checks
-        )
+        files.write_gdnsd(directory, ground.authority.address, addresses, self._ttls, self._checks)
         command = (program("gdnsd"), "-c", str(directory / "gdnsd"), "start")
         return [Program("gdnsd", ground.authority.namespace, command, moves=True)]
 
@@ -131,7 +131,7 @@ class Dnsd(_Plain):
     """dnsd with a policy; in the cities on all nodes, behind an anycast address."""
 
     front = "dnsd"
-    sampled = (WWW, EACH)
+    sampled: tuple[str, ...] = (WWW, EACH)
 
     def __init__(self, ttl: int, shortest: int, checks: Checks) -> None:
         super().__init__(f"dnsd-{ttl}", f"dnsd, TTL {ttl} to {shortest}", ttl, checks)

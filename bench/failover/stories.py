@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.failover.settings import Checks
+    from bench.failover.settings import Checks, Pace
 
 TOWN, CITIES = "town", "cities"
-MARGIN_S = 6
-"""Room for what takes longer than it should."""
-FLAPS, FLAP_S = 4, 6
 
 
 class Step(NamedTuple):
@@ -31,66 +28,75 @@ class Step(NamedTuple):
 
 
 class Story(NamedTuple):
-    """Steps, and for how long users are watched after the first one."""
+    """Steps; users are counted from ``calm`` seconds before the first one to ``until`` after it."""
 
     name: str
     title: str
     ground: str
     steps: tuple[Step, ...]
     until: float
+    calm: int
 
 
-def _outage(ttl: int, checks: Checks) -> float:
-    return checks.detection() + ttl + MARGIN_S
+class Told(NamedTuple):
+    """What a story depends on: for how long caches remember, how services are checked, the pace."""
+
+    ttl: int
+    checks: Checks
+    pace: Pace
+
+    @property
+    def outage(self) -> float:
+        """How long a failure lasts: everybody has gone elsewhere, or could have."""
+        return self.checks.detection() + self.ttl + self.pace.margin
+
+    def after(self, ttl: int) -> float:
+        """Return how long to watch after a recovery: users come back, TTLs grow back."""
+        return self.checks.recovery() + min(ttl, 30) + 2 * self.pace.margin
 
 
-def _after(checks: Checks, ttl: int) -> float:
-    """Return how long to watch after a recovery: TTLs grow back, users come back."""
-    return checks.recovery() + min(ttl, 30) + 2 * MARGIN_S
-
-
-def kill(ttl: int, checks: Checks, ground: str = TOWN) -> Story:
+def kill(told: Told, ground: str) -> Story:
     """The service is killed, and started again when everybody has gone elsewhere."""
-    down = _outage(ttl, checks)
-    steps = (Step(0, "kill"), Step(down, "start"))
-    return Story("kill", "the service dies", ground, steps, down + _after(checks, ttl))
+    return _once("kill", "the service dies", ("kill", "start"), told, ground)
 
 
-def hang(ttl: int, checks: Checks, ground: str = TOWN) -> Story:
+def hang(told: Told, ground: str) -> Story:
     """The service takes connections and answers none."""
-    down = _outage(ttl, checks)
-    steps = (Step(0, "stop"), Step(down, "continue"))
-    return Story("hang", "the service hangs", ground, steps, down + _after(checks, ttl))
+    return _once("hang", "the service hangs", ("stop", "continue"), told, ground)
 
 
-def flap(ttl: int, checks: Checks, ground: str = TOWN) -> Story:
-    """The service dies and comes back again and again."""
-    del ttl
-    steps = [
-        Step(2 * FLAP_S * number + after, what)
-        for number in range(FLAPS)
-        for after, what in ((0, "kill"), (FLAP_S, "start"))
-    ]
-    until = steps[-1].at + checks.recovery() + 2 * MARGIN_S
-    return Story("flap", "the service flaps", ground, tuple(steps), until)
-
-
-def front(ttl: int, checks: Checks, ground: str = TOWN) -> Story:
-    """What is in front dies (name server, proxy), and comes back after a restart of its host."""
-    del ttl
-    down = 2 * checks.detection()
-    steps = (Step(0, "kill-front"), Step(down, "start-front"))
-    return Story("front", "the front dies", ground, steps, down + _after(checks, 0))
-
-
-def site(ttl: int, checks: Checks) -> Story:
+def site(told: Told, ground: str) -> Story:
     """The site of the service is cut off: packets vanish, and nobody is told."""
-    down = _outage(ttl, checks)
-    steps = (Step(0, "cut"), Step(down, "mend"))
-    return Story("site", "the site is cut off", CITIES, steps, down + _after(checks, ttl))
+    return _once("site", "the site is cut off", ("cut", "mend"), told, ground)
 
 
-STORIES: dict[str, Callable[[int, Checks], Story]] = {
+def _once(name: str, title: str, words: tuple[str, str], told: Told, ground: str) -> Story:
+    bad, good = words
+    steps = (Step(0, bad), Step(told.outage, good))
+    return Story(name, title, ground, steps, told.outage + told.after(told.ttl), told.pace.calm)
+
+
+def flap(told: Told, ground: str) -> Story:
+    """The service dies and comes back again and again."""
+    pace = told.pace
+    steps = [
+        Step(2 * pace.flap * number + after, what)
+        for number in range(pace.flaps)
+        for after, what in ((0, "kill"), (pace.flap, "start"))
+    ]
+    until = steps[-1].at + told.after(0)
+    return Story("flap", "the service flaps", ground, tuple(steps), until, pace.calm)
+
+
+def front(told: Told, ground: str) -> Story:
+    """What is in front dies (name server, proxy), and is started again after a while."""
+    down = 2 * told.checks.detection()
+    steps = (Step(0, "kill-front"), Step(down, "start-front"))
+    until = down + told.after(0)
+    return Story("front", "the front dies", ground, steps, until, told.pace.calm)
+
+
+STORIES: dict[str, Callable[[Told, str], Story]] = {
     "kill": kill,
     "hang": hang,
     "flap": flap,

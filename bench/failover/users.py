@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import signal
 import sys
 import time
 from typing import NamedTuple
@@ -99,15 +100,24 @@ async def _fetch(address: str, own: str, name: str) -> str:
 
 
 async def run(population: Population) -> None:
-    """Send a user at each tick for ever; what a busy machine has missed is not made up for."""
+    """Send a user at each tick until SIGTERM, and wait for those that are on their way.
+
+    What a busy machine has missed is not made up for.
+    """
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     begun = due = time.monotonic()
     going: set[asyncio.Task[None]] = set()
     for number in itertools.count():
-        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), max(0.0, due - time.monotonic()))
+        if stop.is_set():
+            break
         task = asyncio.create_task(visit(population, number, begun))
         going.add(task)
         task.add_done_callback(going.discard)
         due = max(due + 1 / population.rate, time.monotonic() - 1 / population.rate)
+    await asyncio.gather(*going)
 
 
 def main() -> None:

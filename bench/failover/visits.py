@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-CALM_S = 5
-"""How long users are counted before anything happens."""
-
 
 class Visit(NamedTuple):
     """One user: when it came, how long DNS and HTTP took (ms), how it ended.
@@ -53,16 +50,16 @@ class Seconds(NamedTuple):
     failed: list[int]
 
 
-def seconds(visits: Sequence[Visit], until: float) -> Seconds:
-    """Count visits by second, from :data:`CALM_S` before the first thing that happened."""
-    count = CALM_S + math.ceil(until)
+def seconds(visits: Sequence[Visit], calm: int, until: float) -> Seconds:
+    """Count visits by second, from ``calm`` seconds before the first thing that happened."""
+    count = calm + math.ceil(until)
     sent, failed = [0] * count, [0] * count
     for visit in visits:
-        place = math.floor(visit.at) + CALM_S
+        place = math.floor(visit.at) + calm
         if 0 <= place < count:
             sent[place] += 1
             failed[place] += visit.outcome != "ok"
-    return Seconds(-CALM_S, sent, failed)
+    return Seconds(-calm, sent, failed)
 
 
 class Loss(NamedTuple):
