@@ -105,7 +105,9 @@ class _Stage:
         """Set up, wait until users have filled the caches, tell the story, count."""
         order, ground = self._order, self._ground
         moving = order.stack.programs(ground, self._directory)
-        self._programs.start(stacks.services(ground, order.stack.port))
+        services = stacks.services(ground, order.stack.port)
+        self._programs.start(services)
+        self._wait("the services listen", READY_S, lambda: all(map(self._is_ready, services)))
         self._programs.start(moving)
         self._programs.start(resolvers(ground, self._directory))
         self._wait("the name server answers", READY_S, lambda: bool(self._answer().addresses))
@@ -143,6 +145,9 @@ class _Stage:
                 sock.sendto(dns.message.make_query(WWW, "A").to_wire(), (host.address, 53))
                 return read(sock.recv(512))
         return SILENCE
+
+    def _is_ready(self, service: Program) -> bool:
+        return bool(self._lines(service.name))
 
     def _is_grown(self) -> bool:
         found = self._answer()

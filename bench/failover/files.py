@@ -106,6 +106,7 @@ def gdnsd(home: Path, address: str, services: Sequence[str], checks: Checks) -> 
     listen => {{ {address}:53 => {{ udp_threads = 1, tcp_threads = 1 }} }}
     run_dir = {home}/run
     state_dir = {home}/state
+    min_ttl = 1
 }}
 service_types => {{
     shop => {{

@@ -39,6 +39,7 @@ async def serve(address: str, port: int, name: str) -> None:
     kind = type("Named", (Connection,), {"name": name})
     loop = asyncio.get_running_loop()
     server = await loop.create_server(kind, address, port, backlog=BACKLOG)
+    print("ready", flush=True)
     await server.serve_forever()
 
 

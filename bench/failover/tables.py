@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from bench.study.text import Part
 
 EXPLAINED = """Users come at a steady rate, each through one of {resolvers} caching resolvers
-(Unbound), whose caches hold answers of all ages when it happens. A user asks for the name, then for the
-service at the first address it got, waits {http:g} s for that, and tries nothing else. All ways
-check as often and need as many results ({checks}), so a death may be unknown for up to
+(Unbound), whose caches hold answers of all ages when it happens. A user asks for the name, then
+for the service at the first address it got, waits {http:g} s for that, and tries nothing else.
+All ways check as often and need as many results ({checks}), so a death may be unknown for up to
 {detection:g} s whatever is done then; by when in the interval it comes, each figure may differ
 by {interval:g} s. One run of each."""
 
