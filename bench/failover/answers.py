@@ -82,7 +82,7 @@ def downs(steps: Sequence[Step], until: float) -> list[Window]:
     """Return when the first service was down."""
     found, since = [], None
     for step in steps:
-        if step.what in {"kill", "stop", "cut"} and since is None:
+        if step.what in {"kill", "end", "stop", "cut"} and since is None:
             since = step.at
         elif step.what in {"start", "continue", "mend"} and since is not None:
             found.append(Window(since, step.at))

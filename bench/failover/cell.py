@@ -204,8 +204,12 @@ class _Stage:
         if isinstance(self._ground, Cities) and what in {"cut", "mend"}:
             (self._ground.cut if what == "cut" else self._ground.mend)()
             return
+        if what in {"move", "return"}:
+            self._operate(what)
+            return
         actions: dict[str, Callable[[], None]] = {
             "kill": lambda: programs.kill("service0", signal.SIGKILL),
+            "end": lambda: programs.kill("service0", signal.SIGTERM),
             "start": lambda: programs.restart("service0"),
             "stop": lambda: programs.send("service0", signal.SIGSTOP),
             "continue": lambda: programs.send("service0", signal.SIGCONT),
@@ -213,6 +217,12 @@ class _Stage:
             "start-front": lambda: programs.restart(front),
         }
         actions[what]()
+
+    def _operate(self, what: str) -> None:
+        where, command = self._order.stack.order(what, self._ground, self._directory)
+        done = namespaces.run(where.namespace, *command)
+        if done.returncode:
+            raise LabError(f"{self._order}: {what}: {done.stderr or done.stdout}")
 
     # -- counting -----------------------------------------------------------------------------
 

@@ -103,6 +103,7 @@ def _about(chosen: Sweep, problems: list[str]) -> About:
         "resolvers": str(RESOLVERS),
         "HTTP timeout, s": f"{users.HTTP_TIMEOUT_S:g}",
         "DNS timeout, s": f"{users.DNS_TRIES} × {users.DNS_TIMEOUT_S:g}",
+        "linger, s": f"{pace.linger:g}",
         "flaps": f"{pace.flaps} × {pace.flap:g} s down and up",
     }
     versions = {name: version(*command) for name, command in VERSIONS.items()}

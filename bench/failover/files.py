@@ -161,17 +161,19 @@ ttl_min = {shortest}
 
 [[pool]]
 name = "{name}"
+type = "A"
 tiers = [["{services[0]}"], ["{services[1]}"]]
 
 [[pool]]
 name = "{each}"
+type = "A"
 """
 
 
 # -- HAProxy and Unbound ----------------------------------------------------------------------
 
 
-def haproxy(listen: str, services: Sequence[str], checks: Checks) -> str:
+def haproxy(listen: str, services: Sequence[str], checks: Checks, directory: Path) -> str:
     """Return HAProxy's configuration: the first service, and the others for when it is down.
 
     It counts as failures of checks what users' connections run into, which no name server sees.
@@ -182,7 +184,10 @@ def haproxy(listen: str, services: Sequence[str], checks: Checks) -> str:
     )
     passive = f"observe layer4 error-limit {checks.down} on-error mark-down"
     times = f"inter {_ms(checks.interval)} fastinter {_ms(checks.fast)}"
-    return f"""defaults
+    return f"""global
+    stats socket {directory}/haproxy.sock level admin
+
+defaults
     mode tcp
     timeout connect {_ms(checks.timeout)}
     timeout client 30s

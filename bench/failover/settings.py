@@ -40,10 +40,12 @@ class Pace(NamedTuple):
 
     ``calm``: users that are counted before anything happens. ``margin``: room for what takes
     longer than it should. ``flaps`` times the service dies in the story of that name, for
-    ``flap`` seconds each.
+    ``flap`` seconds each. ``linger``: how long an operator who has moved the users away waits
+    before the service is stopped.
     """
 
     calm: int = 5
     margin: float = 6
     flaps: int = 4
     flap: float = 6
+    linger: float = 10

@@ -13,7 +13,9 @@ a steady state: the first service is well and answers.
 
 from __future__ import annotations
 
+import functools
 import shlex
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Protocol
 
@@ -49,11 +51,18 @@ class Stack(Protocol):
     front: str
     sampled: tuple[str, ...]
 
+    @property
+    def orders(self) -> bool:
+        """Whether an operator can move users with a command."""
+
     def ground(self, name: str, kind: str) -> Ground:
         """Return where it stands; ``kind`` is "town" or "cities"."""
 
     def programs(self, ground: Ground, directory: Path) -> list[Program]:
         """Write its files and return what is to be started, in this order."""
+
+    def order(self, what: str, ground: Ground, directory: Path) -> tuple[Host, tuple[str, ...]]:
+        """Return the command to "move" users or to have them "return", and where it is given."""
 
 
 def service(host: Host, port: int, number: int) -> Program:
@@ -74,6 +83,11 @@ class _Plain:
     port = HTTP
     front = ""
     sampled: tuple[str, ...] = ()
+
+    @property
+    def orders(self) -> bool:
+        """All have some command."""
+        return True
 
     def __init__(self, name: str, title: str, ttl: int, checks: Checks) -> None:
         self.name, self.title, self.ttl = name, title, ttl
@@ -106,6 +120,11 @@ class Script(_Plain):
             watcher(at, first, self._checks, *commands),
         ]
 
+    def order(self, what: str, ground: Ground, directory: Path) -> tuple[Host, tuple[str, ...]]:
+        """The same script, by hand."""
+        host = ground.services[what == "move"]
+        return ground.authority, ("sh", str(directory / "switch.sh"), host.address)
+
 
 class Gdnsd(_Plain):
     """gdnsd with its http monitor."""
@@ -125,6 +144,12 @@ class Gdnsd(_Plain):
         files.write_gdnsd(directory, ground.authority.address, addresses, self._ttls, self._checks)
         command = (program("gdnsd"), "-c", str(directory / "gdnsd"), "start")
         return [Program("gdnsd", ground.authority.namespace, command, moves=True)]
+
+    def order(self, what: str, ground: Ground, directory: Path) -> tuple[Host, tuple[str, ...]]:
+        """Write gdnsd's file of administrative states."""
+        state = f"{ground.services[0].address}/* => DOWN" if what == "move" else ""
+        path = directory / "gdnsd" / "state" / "admin_state"
+        return ground.authority, ("sh", "-c", f"echo '{state}' >{path}.new && mv {path}.new {path}")
 
 
 class Dnsd(_Plain):
@@ -162,6 +187,18 @@ class Dnsd(_Plain):
         command = (*lab_stacks.COMMAND, *serve)
         return [Program("dnsd", ground.authority.namespace, command, moves=True)]
 
+    @property
+    def orders(self) -> bool:
+        """Whether this dnsd has the command."""
+        return _has(*FORCE)
+
+    def order(self, what: str, ground: Ground, directory: Path) -> tuple[Host, tuple[str, ...]]:
+        """Force the state of the first service's member."""
+        state = "down" if what == "move" else "auto"
+        member = ground.services[0].address
+        words = (*FORCE, WWW, "A", member, state, "--config", str(directory / "dnsd.toml"))
+        return ground.authority, (*lab_stacks.COMMAND, *words)
+
 
 class Proxy(_Plain):
     """HAProxy before the services; the name points to it for ever."""
@@ -176,10 +213,17 @@ class Proxy(_Plain):
         """HAProxy, and NSD with a zone that never changes."""
         addresses = [f"{host.address}:{BEHIND}" for host in ground.services]
         path = directory / "haproxy.cfg"
-        path.write_text(files.haproxy(f"{ground.front.address}:{HTTP}", addresses, self._checks))
+        path.write_text(
+            files.haproxy(f"{ground.front.address}:{HTTP}", addresses, self._checks, directory)
+        )
         command = (program("haproxy"), "-db", "-f", str(path))
         haproxy = Program("haproxy", ground.front.namespace, command, moves=True, carries=True)
         return [nsd(ground.authority, directory, ground.front.address, files.LONG), haproxy]
+
+    def order(self, what: str, ground: Ground, directory: Path) -> tuple[Host, tuple[str, ...]]:
+        """Tell HAProxy over its socket."""
+        words = f"set server shop/s0 state {'drain' if what == 'move' else 'ready'}"
+        return ground.front, (sys.executable, "-c", TELL, str(directory / "haproxy.sock"), words)
 
 
 class Anycast(_Plain):
@@ -210,7 +254,20 @@ class Anycast(_Plain):
             found.append(script._replace(name=f"script-{city.site.name}", moves=here))
         return found
 
+    def order(self, what: str, ground: Ground, directory: Path) -> tuple[Host, tuple[str, ...]]:
+        """The same order, by hand."""
+        del directory
+        assert isinstance(ground, Cities)
+        config = ground.lab["nyc"].directory / "dnsd.toml"
+        words = self._orders[what == "return"].split()
+        return ground.services[0], (*lab_stacks.COMMAND, *words, "--config", str(config))
 
+
+FORCE = ("failover", "force")
+TELL = (
+    "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+    " s.sendall(sys.argv[2].encode() + b'\\n'); said = s.recv(4096).strip(); sys.exit(said)"
+)
 ORDERS = {"withdraw": ("withdraw", "announce"), "drain": ("drain node", "undrain node")}
 """What dnsd is told when the service of its site is down, and when it is up again."""
 
@@ -242,3 +299,10 @@ def watcher(at: Host, watched: Host, checks: Checks, when_down: str, when_up: st
         *(when_down, when_up),
     )
     return Program("script", at.namespace, command, moves=True)
+
+
+@functools.cache
+def _has(*words: str) -> bool:
+    """Return whether dnsd has this command."""
+    command = (*lab_stacks.COMMAND, *words, "--help")
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

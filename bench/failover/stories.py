@@ -19,8 +19,9 @@ TOWN, CITIES = "town", "cities"
 class Step(NamedTuple):
     """Something that is done.
 
-    To the first service (kill, start, stop, continue), to its site (cut, mend), or to what is in
-    front of the services (kill-front, start-front).
+    To the first service (kill, end, start, stop, continue), to its site (cut, mend), to what is in
+    front of the services (kill-front, start-front), or by the operator with the users (move,
+    return).
     """
 
     at: float
@@ -88,6 +89,16 @@ def flap(told: Told, ground: str) -> Story:
     return Story("flap", "the service flaps", ground, tuple(steps), until, pace.calm)
 
 
+def planned(told: Told, ground: str) -> Story:
+    """The operator moves the users away, waits a while, and has the service stopped."""
+    linger, margin = told.pace.linger, told.pace.margin
+    start = linger + told.ttl + margin
+    back = start + told.checks.recovery() + margin
+    steps = (Step(0, "move"), Step(linger, "end"), Step(start, "start"), Step(back, "return"))
+    until = back + told.after(told.ttl)
+    return Story("planned", "planned maintenance", ground, steps, until, told.pace.calm)
+
+
 def front(told: Told, ground: str) -> Story:
     """What is in front dies (name server, proxy), and is started again after a while."""
     down = 2 * told.checks.detection()
@@ -100,6 +111,7 @@ STORIES: dict[str, Callable[[Told, str], Story]] = {
     "kill": kill,
     "hang": hang,
     "flap": flap,
+    "planned": planned,
     "front": front,
     "site": site,
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 RATE = 20.0
 TTLS = (5, 30, 60, 300)
 IN_TOWN = ("kill", "hang", "flap", "front")
+MOVED = "planned"
 
 
 class Sweep(NamedTuple):
@@ -61,7 +62,8 @@ def full() -> Sweep:
     orders = [
         *make.orders([*named, proxy], IN_TOWN, TOWN),
         *make.orders([*named, proxy], ["site"], CITIES),
-        *make.orders(anycast, ["kill", "hang", "flap", "site"], CITIES),
+        *make.orders([one for one in [*named, proxy] if one.orders], [MOVED], TOWN),
+        *make.orders(anycast, ["kill", "hang", "flap", "site", MOVED], CITIES),
     ]
     return Sweep(orders, *make)
 

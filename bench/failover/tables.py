@@ -40,6 +40,7 @@ STORY_TITLES = {
     "kill": "The service is killed (SIGKILL), and comes back",
     "hang": "The service hangs (SIGSTOP), and goes on",
     "flap": "The service flaps",
+    "planned": "Planned maintenance: users are moved, {linger} s later the service is stopped",
     "front": "What is in front dies: the name server or the proxy",
     "site": "The site is cut off: packets vanish",
 }
@@ -61,7 +62,7 @@ def parts(study: FailoverStudy) -> list[Part]:
     for story, title in STORY_TITLES.items():
         cells = [cell for cell in study.cells if cell.story == story]
         if cells:
-            found.append(losses(title, cells))
+            found.append(losses(title.format(linger=settings["linger, s"]), cells))
     found += [costs(study.cells), COST]
     if judged := [cell for cell in study.cells if cell.verdicts]:
         found += [wrong(judged), WIRE]
