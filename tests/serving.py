@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dnsd.hotpath.api import Client
+    from dnsd.image.pools import Cells
     from dnsd.image.store import Image
 
 PATIENCE = 30
@@ -57,8 +58,8 @@ class Echo:
     def response(self, packet: bytes) -> bytes:
         return packet[::-1].ljust(self.size, b"\x00")
 
-    def put_zone(self, apex: bytes, image: Image | None) -> None:
-        raise AssertionError((apex, image))
+    def put_zone(self, apex: bytes, image: Image | None, cells: Cells | None = None) -> None:
+        raise AssertionError((apex, image, cells))
 
     def drop_zone(self, apex: bytes) -> None:
         raise AssertionError(apex)

@@ -15,7 +15,7 @@ import dns.rcode
 from dnsd import compile as compiler
 from dnsd.hotpath.api import Settings
 from dnsd.image import journal, store
-from dnsd.image.journal import JournalWriter
+from dnsd.image.journal import JournalWriter, Placed, State
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.metrics import counters
 from dnsd.serve import spec
@@ -120,20 +120,20 @@ class WorkerNode:
 
     # -- control's part --
 
-    def image(self, apex: bytes, serial: int) -> str:
-        """Save an image of a small zone; return the name of its file."""
+    def image(self, apex: bytes, serial: int) -> Placed:
+        """Save an image of a small zone; return it."""
         text = f"@ 300 IN SOA ns host {serial} 2 3 4 5\n@ 300 IN NS ns\nns 300 IN A 192.0.2.1\n"
         zone = load_text(name.to_text(apex), text).zone
         assert zone
         return self.save(zone, f"{apex.hex()}-{serial}")
 
-    def save(self, zone: Zone, file_name: str) -> str:
-        """Save an image of ``zone`` that is large enough to be mapped; return ``file_name``."""
+    def save(self, zone: Zone, file_name: str) -> Placed:
+        """Save an image of ``zone`` that is large enough to be mapped, and return it."""
         image = compiler.build(zone, meta=bytes(store.MAPPED_FROM))
         store.save(self.directory / journal.IMAGES / file_name, image)
-        return file_name
+        return Placed(file_name)
 
-    def publish_epoch(self, state: dict[bytes, str | None]) -> None:
+    def publish_epoch(self, state: State) -> None:
         self.writer = JournalWriter(self.directory, 1, state)
         self.state.control[ControlCells.EPOCH] = 1
         self.state.control[ControlCells.GENERATION] = 1

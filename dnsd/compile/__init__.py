@@ -3,6 +3,7 @@
 answers    what each query gets (RFC 1034 §4.3.2, 4592, 6672, 8482)
 denial     what proves that something is not there (RFC 4035, 5155)
 writer     records to octets, compressed and relocatable
+pools      RRsets of which each query gets what control has chosen
 assemble   blocks, entries and indexes to an image
 """
 
@@ -11,14 +12,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dnsd.compile.assemble import Assembler
+from dnsd.compile.pools import Pool, take_out
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dnsd.zone.records import Zone
 
+__all__ = ["Pool", "build"]
 
-def build(zone: Zone, meta: bytes = b"") -> bytearray:
+
+def build(zone: Zone, meta: bytes = b"", pools: Sequence[Pool] = ()) -> bytearray:
     """Return the image of ``zone`` (see :mod:`dnsd.image.layout`), with ``meta`` kept verbatim.
 
-    ImageError when an answer or the whole zone is too large.
+    ``pools`` are RRsets that the zone has, with authority. ImageError when an answer or the
+    whole zone is too large.
     """
-    return Assembler(zone).image(meta)
+    take_out(zone, pools)
+    return Assembler(zone, pools).image(meta)

@@ -6,11 +6,11 @@ without the DO bit, and one with them (RFC 4035 §3.1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from dnsd.compile.writer import Item, Sections
+from dnsd.compile.writer import Chosen, Item, Sections
 from dnsd.image import layout
 from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     Signatures = Mapping[bytes, Mapping[int, RRset]]
 
+DENIAL_TTL = 10
+"""For how long caches may keep that a pool has no records: it has them again soon."""
 MAX_LINKS = 16
 """CNAME links followed for one answer."""
 NOERROR, NXDOMAIN, YXDOMAIN = 0, 3, 6
@@ -61,7 +63,8 @@ class Place:
 class Answers:
     """The answers of ``zone``, with the signatures and proofs given.
 
-    ``piece`` turns an item for the authority section into the ref of a piece.
+    ``piece`` turns an item for the authority section into the ref of a piece. ``pools`` tells
+    what is chosen for each query, by owner and type.
     """
 
     def __init__(
@@ -71,12 +74,14 @@ class Answers:
         denial: Denial,
         signatures: Signatures,
         piece: Callable[[Item], int],
+        pools: Mapping[tuple[bytes, int], Chosen],
     ) -> None:
         self._zone = zone
         self._structure = structure
         self._denial = denial
         self._signatures = signatures
         self._piece = piece
+        self._pools = pools
 
     # -- what the zone as a whole answers -------------------------------------------------
 
@@ -146,6 +151,10 @@ class Answers:
             return sections
         return self._unproved_nodata(name)
 
+    def pool_denial(self) -> int:
+        """Return the ref of the SOA's piece that says that a pool has no records just now."""
+        return self._soa(DENIAL_TTL)
+
     def proof_piece(self, record: RRset) -> int:
         """Return the ref of the piece that carries the denial ``record``."""
         return self._piece(self._item(record, record.owner))
@@ -181,9 +190,10 @@ class Answers:
         signatures = self._signatures.get(name, {}).get(rrset.rtype)
         return Item(rrset, owner, rrset.ttl, signatures)
 
-    def _soa(self) -> int:
+    def _soa(self, most: int = rr.LONGEST_TTL) -> int:
+        """Return the ref of the SOA's piece, with a TTL of at most ``most`` seconds."""
         soa = self._zone.soa
-        ttl = rr.soa_negative_ttl(soa.rdatas[0], soa.ttl)
+        ttl = min(most, rr.soa_negative_ttl(soa.rdatas[0], soa.ttl))
         signatures = self._signatures.get(self._zone.apex, {}).get(rr.SOA)
         return self._piece(Item(soa, soa.owner, ttl, signatures))
 
@@ -201,6 +211,11 @@ class Answers:
         self._prove(sections, proof)
 
     def _add_found(self, sections: Sections, source: bytes, owner: bytes, rtype: int) -> None:
+        if pool := self._pools.get((source, rtype)):
+            sections.pool = replace(pool, owner=owner)
+            if self._denial.kind != layout.NO_DENIAL:
+                sections.flags |= layout.SIGNED
+            return
         rrset = self._rrset(source, rtype)
         sections.answer.append(self._item(rrset, owner))
         if rtype in _HAS_ADDITIONAL:
@@ -243,9 +258,13 @@ class Answers:
         return [item for rtype in _ADDRESSES for item in self._found(name, rtype, seen)]
 
     def _found(self, name: bytes, rtype: int, seen: set[tuple[bytes, int]]) -> list[Item]:
-        """Return the RRset as additional data, unless it isn't there or ``seen`` already."""
+        """Return the RRset as additional data, unless it isn't there or ``seen`` already.
+
+        A pool never is: nobody relies on additional data that can be asked for (RFC 2181 §5.4.1),
+        so it is only answered where it is chosen for the query.
+        """
         rrset = self._zone.at(name).get(rtype)
-        if rrset is None or (name, rtype) in seen:
+        if rrset is None or (name, rtype) in seen or (name, rtype) in self._pools:
             return []
         occluded = name in self._structure.occluded
         if occluded and (rtype not in _ADDRESSES or self._structure.cut_above(name) is None):

@@ -7,10 +7,11 @@ from struct import pack
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from dnsd.compile.answers import Answers
+from dnsd.compile import pools as pooled
+from dnsd.compile.answers import DENIAL_TTL, Answers
 from dnsd.compile.denial import NoDenial, Nsec3Chain, chain_of
 from dnsd.compile.table import add_names, add_table
-from dnsd.compile.writer import Sections, encode
+from dnsd.compile.writer import Chosen, Item, Sections, encode
 from dnsd.errors import ImageError
 from dnsd.image import layout
 from dnsd.image.store import checksum
@@ -18,9 +19,9 @@ from dnsd.wire import name as names
 from dnsd.zone.structure import Structure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from dnsd.compile.writer import Item
+    from dnsd.compile.pools import Pool
     from dnsd.zone.records import RRset, Zone
 
 _BEYOND = b"\x01*"
@@ -29,9 +30,9 @@ _LARGEST = layout.ALIGN << 32
 
 
 class Assembler:
-    """Builds the image of one zone."""
+    """Builds the image of one zone, in which ``pools`` are chosen for each query."""
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Zone, pools: Sequence[Pool] = ()) -> None:
         self._zone = zone
         self._structure = Structure(zone)
         self._denial = chain_of(zone, self._structure)
@@ -41,12 +42,14 @@ class Assembler:
         self._lengths: dict[int, int] = {}
         self._longest_proof = 0
         self._sources: dict[bytes, int] = {}
-        self._plain = Answers(zone, self._structure, NoDenial(), {}, self._piece)
+        chosen: dict[tuple[bytes, int], Chosen] = {}
+        self._plain = Answers(zone, self._structure, NoDenial(), {}, self._piece, chosen)
         self._signed = self._plain
         if zone.signatures:
             self._signed = Answers(
-                zone, self._structure, self._denial, zone.signatures, self._piece
+                zone, self._structure, self._denial, zone.signatures, self._piece, chosen
             )
+        self._cells = self._add_pools(pools, chosen)
 
     def image(self, meta: bytes) -> bytearray:
         """Return the whole image; ImageError when the zone is too large for one."""
@@ -86,6 +89,7 @@ class Assembler:
             self._add(salt),
             names.count(self._zone.apex),
             len(self._zone.apex),
+            self._cells,
         )
         return self._finish(header)
 
@@ -132,6 +136,29 @@ class Assembler:
 
     def _pair(self, base: bytes, plain: Sections, signed: Sections) -> tuple[int, int]:
         return self._block(base, plain), self._block(base, signed)
+
+    # -- pools ----------------------------------------------------------------------------
+
+    def _add_pools(self, pools: Sequence[Pool], chosen: dict[tuple[bytes, int], Chosen]) -> int:
+        """Add ``pools``, note them in ``chosen``, and return how many cells they have."""
+        sizes = [len(pool.weights) for pool in pools]
+        first, end = pooled.first_cells(sizes)
+        for pool, cell in zip(pools, first, strict=True):
+            denial = self._pool_denial(pool)
+            octets = pooled.encode(pool, self._zone, cell, denial, self._add)
+            denied = sum(self._lengths[ref] for ref in denial if ref)
+            longest = max(pooled.longest(pool, self._zone), denied)
+            key = pool.owner, pool.rtype
+            chosen[key] = Chosen(pool.owner, pool.rtype, self._add(octets), longest)
+        return end
+
+    def _pool_denial(self, pool: Pool) -> tuple[int, int, int]:
+        """Return the refs of what says that ``pool`` has no records: SOA, SOA with DO, NSEC."""
+        proof = 0
+        if pool.denial:
+            record, signatures = pool.denial
+            proof = self._piece(Item(record, record.owner, DENIAL_TTL, signatures))
+        return self._plain.pool_denial(), self._signed.pool_denial(), proof
 
     # -- entries --------------------------------------------------------------------------
 

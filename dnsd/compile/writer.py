@@ -25,6 +25,7 @@ MAX_BODY = 65535 - HEADER_AND_QUESTION - names.MAX_NAME - 512
 """Octets of the longest body: a TCP message less header, question and a generous OPT record."""
 
 _MAX_OPTIONAL = 255
+_TTL_AND_LENGTH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,25 @@ class Item:
     signatures: RRset | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A pool at the end of an answer: ``ref`` is that of its POOL, ``longest`` what it may need.
+
+    ``owner`` is as in :class:`Item`.
+    """
+
+    owner: bytes
+    rtype: int
+    ref: int
+    longest: int
+
+
 @dataclass(slots=True)
 class Sections:
-    """What a block is to say."""
+    """What a block is to say; ``pool`` follows the ``answer``, and then there is nothing else."""
 
     answer: list[Item] = field(default_factory=list)
+    pool: Chosen | None = None
     authority: list[Item] = field(default_factory=list)
     glue: list[Item] = field(default_factory=list)
     optional: list[Item] = field(default_factory=list)
@@ -65,10 +80,14 @@ def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
     When ``base`` begins with a ``*`` label it stands for any longer name below the rest: the
     whole of it is then no target for pointers. ImageError when the mandatory part is too long.
     """
+    if sections.pool:
+        room += sections.pool.longest
     body = _Body(base, layout.POINTER_LIMIT - room)
     ancount = body.add_all(sections.answer)
     nscount = body.add_all(sections.authority)
     split = len(body.octets)
+    if sections.pool:
+        body.add_template(sections.pool)
     arcount = body.add_all(sections.glue)
     length = len(body.octets)
     if length > MAX_BODY:
@@ -95,7 +114,7 @@ def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
                 sections.proof,
                 sections.proof_expanded,
                 len(pointers),
-                0,
+                sections.pool.ref if sections.pool else 0,
             ),
             b"".join(piece.to_bytes(4, "little") for piece in sections.pieces),
             b"".join(layout.OPTIONAL.pack(*end) for end in optional),
@@ -139,6 +158,11 @@ class _Body:
             ends.append((fits, arcount))
         del self.octets[fits:]
         return ends
+
+    def add_template(self, pool: Chosen) -> None:
+        """Add the beginning of each record of ``pool``."""
+        self._out.add(pool.owner, pool.rtype, 0, b"")
+        del self.octets[-_TTL_AND_LENGTH:]
 
     def add(self, item: Item) -> int:
         """Add the records of ``item`` and return how many they are."""

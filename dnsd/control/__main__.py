@@ -49,6 +49,7 @@ async def _run(control_spec: ControlSpec) -> None:
     def stop() -> None:
         # At once: a build that is under way is of no use to anybody.
         admin.close()
+        node.engine.stop()
         os._exit(0)
 
     def on_master() -> None:

@@ -1,4 +1,4 @@
-"""One zone from file to image: load, compile, save.
+"""One zone from file to image: load, check against its policy, compile, save.
 
 Pure work on one zone, to be run in a thread or in a process of its own; knows nothing of
 what is served, and never raises for what is in a zone file.
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.config.policyfile import path_for
 from dnsd.control import images, log
+from dnsd.control.pools import PoolMeta
 from dnsd.control.stamps import Stamp, Stamps, doubtful, stamp
 from dnsd.errors import ImageError
 from dnsd.zone.findings import Finding, Severity
@@ -30,7 +32,8 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a build.
 
     ``image`` is a file name in the images directory, None if the zone is broken (``findings``
-    say why). ``sources`` are all files read, the zone file among them.
+    say why). ``sources`` are all files read or looked for, the zone file and its policy among
+    them.
     """
 
     origin: str
@@ -39,6 +42,7 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     sources: Stamps = {}
     serial: int = 0
     records: int = 0
+    pools: tuple[PoolMeta, ...] = ()
     seconds: float = 0.0
 
 
@@ -59,20 +63,26 @@ def build_zone(job: Job) -> BuildResult:
 def _build(job: Job, began_ns: int) -> BuildResult:
     # dnspython costs 15 MB: only who builds needs it.
     from dnsd import compile as compiler
+    from dnsd.control import pools
+    from dnsd.control.policycheck import check_file
     from dnsd.image import store
     from dnsd.zone import limits, load
 
     bounds = limits.Limits(**msgspec.structs.asdict(job.limits))
+    beside = str(path_for(Path(job.file)))
+    stamps = {beside: stamp(beside)}
     loaded = load.load_zone(job.origin, Path(job.file), bounds)
-    sources = doubtful(_stamps(loaded.sources), began_ns, time.time_ns())
+    policy, found = check_file(job.origin, Path(job.file), loaded.zone)
+    sources = doubtful(_stamps(loaded.sources) | stamps, began_ns, time.time_ns())
     result = BuildResult(
         origin=job.origin,
-        findings=worst(loaded.findings),
+        findings=worst((*loaded.findings, *found)),
         sources=sources,
         records=loaded.records,
     )
-    if loaded.zone is None:
+    if loaded.zone is None or any(one.severity is Severity.ERROR for one in found):
         return result
+    described = pools.describe(policy, loaded.zone) if policy else ()
     meta = images.Meta(
         builder=images.builder(),
         origin=job.origin,
@@ -82,12 +92,14 @@ def _build(job: Job, began_ns: int) -> BuildResult:
         serial=loaded.zone.serial,
         records=loaded.records,
         findings=result.findings,
+        pools=described,
         boot=images.boot(),
     )
     name = images.new_name(job.origin)
-    store.save(Path(job.images, name), compiler.build(loaded.zone, images.encode(meta)))
+    compiled = list(pools.compiled(described))
+    store.save(Path(job.images, name), compiler.build(loaded.zone, images.encode(meta), compiled))
     images.seal(Path(job.images, name))
-    return msgspec.structs.replace(result, image=name, serial=meta.serial)
+    return msgspec.structs.replace(result, image=name, serial=meta.serial, pools=described)
 
 
 def _stamps(sources: tuple[Source, ...]) -> Stamps:

@@ -21,6 +21,7 @@ import msgspec
 
 import dnsd
 from dnsd.config import Limits
+from dnsd.control.pools import PoolMeta
 from dnsd.control.stamps import Stamps, observe, stamp
 from dnsd.errors import ImageError
 from dnsd.image import store
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SUFFIX = ".img"
-BUILDING_CODE = ("zone", "compile", "image", "wire")
+BUILDING_CODE = ("zone", "compile", "image", "wire", "config", "failover")
 """The packages that decide what is in an image."""
 
 _UNFIT = re.compile(r"[^a-z0-9._-]")
@@ -61,6 +62,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     serial: int
     records: int
     findings: tuple[Finding, ...]
+    pools: tuple[PoolMeta, ...] = ()
     boot: str = ""
 
 

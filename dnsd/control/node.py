@@ -16,6 +16,7 @@ import msgspec
 from dnsd.config import origins
 from dnsd.control import log, status
 from dnsd.control.builders import build_all
+from dnsd.control.failover.engine import Engine
 from dnsd.control.inforce import InForce
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
@@ -73,23 +74,26 @@ class Node:
         else:
             self._force.keep()
         config = self._force.config
-        self._publisher = Publisher(config.server.state_directory, vector)
+        self.engine = Engine(vector, config.server.state_directory)
+        self._publisher = Publisher(config.server.state_directory, vector, self.engine.release)
         self._watch = Watch(config.zones.settle)
-        self._reloader = Reloader(config, self._publisher, self._watch, self._build)
+        self._reloader = Reloader(config, self._publisher, self._watch, self._build, self.engine)
         self._requests: list[Request] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
         self.plane: Plane | None = None
         if spec.doorbell is not None:
-            self.plane = _plane(spec, vector, self._reloader.rows.values)
+            self.plane = _plane(spec, vector, self._reloader.rows.values, self.engine.unsettled)
 
     async def run(self) -> None:
         """Load all zones, publish them, and keep them fresh for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat())
+            group.create_task(self.engine.run())
             if self.plane is not None:
                 group.create_task(self.plane.run())
             await self._first_load()
+            self.engine.loaded()
             group.create_task(self._serve_requests())
             group.create_task(self._watch_files())
 
@@ -223,12 +227,17 @@ class Node:
             await asyncio.sleep(self._spec.config.server.heartbeat)
 
 
-def _plane(spec: ControlSpec, vector: StateVector, rows: Callable[[], Iterable[Row]]) -> Plane:
+def _plane(
+    spec: ControlSpec,
+    vector: StateVector,
+    rows: Callable[[], Iterable[Row]],
+    unsettled: Callable[[], str],
+) -> Plane:
     """Return the anycast plane; only a node that has one loads pyroute2 and pexpect."""
     from dnsd.control.anycast.plane import Plane
 
     assert spec.doorbell is not None
-    return Plane(spec.config, vector, spec.doorbell, rows)
+    return Plane(spec.config, vector, spec.doorbell, rows, unsettled)
 
 
 def _tell(report: ReloadReport) -> None:

@@ -1,7 +1,7 @@
 """Tells the workers which images to serve, and knows when they do.
 
 Owns the journal and control's cells of the state vector; deletes image files and journals
-that nobody needs any more. Knows nothing of zone files.
+that nobody needs any more, and knows which cells are whose. Knows nothing of zone files.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dnsd.control.cells import Cells, Range
 from dnsd.image.journal import (
     IMAGES,
     PREFIX,
     Entry,
     JournalReader,
     JournalWriter,
+    State,
     apply,
 )
-from dnsd.image.state import ControlCells, WorkerCells
+from dnsd.image.state import POOL_CELLS, ControlCells, WorkerCells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from dnsd.image.state import StateVector
@@ -34,10 +36,16 @@ class Publisher:
     """Publishes the state of all zones, a generation at a time.
 
     ``published`` is what the workers have been told: the image of each zone by apex. At first
-    this is what an earlier control process (of the same master) has told them.
+    this is what an earlier control process (of the same master) has told them. ``release`` is
+    called with cells that no worker uses any more, before somebody else gets them.
     """
 
-    def __init__(self, directory: Path, vector: StateVector) -> None:
+    def __init__(
+        self, directory: Path, vector: StateVector, release: Callable[[Range], object]
+    ) -> None:
+        self._release = release
+        self._free = Cells(POOL_CELLS)
+        self._cells_of: dict[str, Range] = {}
         self._directory = directory
         self._vector = vector
         self._cells = vector.control
@@ -51,6 +59,28 @@ class Publisher:
     def generation(self) -> int:
         """The number of the last generation published; 0 before the first."""
         return self._cells[ControlCells.GENERATION]
+
+    def take_cells(self, image: str, count: int) -> int:
+        """Return the first of ``count`` cells for ``image``; StateError if there are too few.
+
+        They are its own until it is retired, or given back because it is not published.
+        """
+        self._cells_of[image] = taken = self._free.take(count)
+        return taken.first
+
+    def claim_cells(self, image: str, count: int) -> None:
+        """Note that ``image``, which an earlier process has published, has ``count`` cells."""
+        for placed in self.published.values():
+            if placed is not None and placed.image == image:
+                self._cells_of[image] = Range(placed.cell, count)
+                self._free.claim(self._cells_of[image])
+
+    def give_back(self, image: str) -> None:
+        """Let others have the cells of ``image``."""
+        taken = self._cells_of.pop(image, None)
+        if taken is not None and taken.size:
+            self._release(taken)
+            self._free.give_back(taken)
 
     def publish(self, entries: list[Entry]) -> int:
         """Tell the workers of ``entries`` and return the number of this generation.
@@ -91,6 +121,7 @@ class Publisher:
             if self._vector.worker(index)[WorkerCells.GENERATION] < self._retired_by:
                 return
         for path in self._retired:
+            self.give_back(path.name)
             with suppress(OSError):  # what cannot be deleted costs space, nothing else
                 path.unlink()
         self._retired.clear()
@@ -107,7 +138,7 @@ class Publisher:
         self._retired.update(paths)
         self._retired_by = self.generation
 
-    def _last_state(self) -> dict[bytes, str | None]:
+    def _last_state(self) -> State:
         epoch = self._cells[ControlCells.EPOCH]
         if not epoch:
             return {}
@@ -116,18 +147,18 @@ class Publisher:
         reader.close()
         return reader.state
 
-    def _new_epoch(self, state: dict[bytes, str | None]) -> JournalWriter:
+    def _new_epoch(self, state: State) -> JournalWriter:
         """Write everything there is into a new file, and make it the current one."""
         epoch = self._cells[ControlCells.EPOCH] + 1
         writer = JournalWriter(self._directory, epoch, state)
         self._cells[ControlCells.EPOCH] = epoch
         return writer
 
-    def _renew(self, state: dict[bytes, str | None]) -> None:
+    def _renew(self, state: State) -> None:
         old, self._writer = self._writer, self._new_epoch(state)
         old.close()
         self._retire([old.path])
 
 
-def _images(state: dict[bytes, str | None]) -> set[str]:
-    return {image for image in state.values() if image}
+def _images(state: State) -> set[str]:
+    return {placed.image for placed in state.values() if placed}

@@ -22,13 +22,14 @@ from dnsd.control.report import GOOD, Outcome, ReloadReport, ZoneReport
 from dnsd.control.stamps import Stamps, doubtful, observe, stamp
 from dnsd.control.table import Plan, Row, Served, apex_of, make_plan
 from dnsd.errors import ConfigError, ImageError, StateError
-from dnsd.image.journal import IMAGES, Drop, Entry, Put
+from dnsd.image.journal import IMAGES, Drop, Entry, Placed, Put
 from dnsd.wire.name import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from dnsd.config import Config
+    from dnsd.control.pools import PoolMeta, Pools
     from dnsd.control.publish import Publisher
     from dnsd.control.watch import Watch
 
@@ -41,10 +42,13 @@ CONFIGURATION, DIRECTORY, EVERYTHING = "configuration", "directory", "everything
 class Reloader:
     """Holds the table of zones (``rows`` by origin) and brings it up to date."""
 
-    def __init__(self, config: Config, publisher: Publisher, watch: Watch, build: Build) -> None:
+    def __init__(
+        self, config: Config, publisher: Publisher, watch: Watch, build: Build, pools: Pools
+    ) -> None:
         self.config = config
         self.rows: dict[str, Row] = {}
         self._publisher = publisher
+        self._pools = pools
         self._watch = watch
         self._build = build
         self._images = config.server.state_directory / IMAGES
@@ -148,20 +152,51 @@ class Reloader:
 
     def _publish(self, plan: Plan, results: list[BuildResult]) -> None:
         """Tell the workers; StateError if that cannot be."""
-        entries = [entry for result in results if (entry := self._entry(result))]
-        entries += [Drop(apex_of(origin)) for origin in plan.drop]
-        if entries or not self._publisher.generation:
-            self._publisher.publish(entries)
+        try:
+            entries = [entry for result in results if (entry := self._entry(result))]
+            entries += [Drop(apex_of(origin)) for origin in plan.drop]
+            if entries or not self._publisher.generation:
+                self._publisher.publish(entries)
+        except StateError:
+            for result in results:
+                self._displace(result)
+            raise
         for origin in plan.drop:
+            self._pools.remove(origin)
             del self.rows[origin]
             self._watch.forget(origin)
 
     def _entry(self, result: BuildResult) -> Entry | None:
         """Return what to tell the workers; nothing, if a broken zone stays as it was."""
         apex = apex_of(result.origin)
-        if result.image is None and apex in self._publisher.published:
-            return None
-        return Put(apex, result.image)
+        if result.image is not None:
+            return Put(apex, Placed(result.image, self._place(result.image, result)))
+        return None if apex in self._publisher.published else Put(apex, None)
+
+    def _place(self, image: str, result: BuildResult) -> int:
+        """Put the pools of ``result`` into cells of their own, and return where they begin.
+
+        The zone's pools of before have others, until the last worker has left their image.
+        """
+        cell = self._publisher.take_cells(image, sum(pool.cells for pool in result.pools))
+        if result.pools or self._served_pools(result.origin):
+            self._pools.place(result.origin, result.pools, cell)
+        return cell
+
+    def _served_pools(self, origin: str) -> tuple[PoolMeta, ...]:
+        row = self.rows.get(origin)
+        return row.served.pools if row and row.served else ()
+
+    def _displace(self, result: BuildResult) -> None:
+        """Go back to the pools of before: the image of ``result`` is not published."""
+        if result.image is None:
+            return
+        self._publisher.give_back(result.image)
+        row = self.rows.get(result.origin)
+        if row and row.served and row.served.pools:
+            self._pools.place(result.origin, row.served.pools, row.served.cell)
+        elif result.pools:
+            self._pools.remove(result.origin)
 
     def _unpublished(self, result: BuildResult, problem: str) -> BuildResult:
         """Make a failure of a ``result`` that no worker will know of."""
@@ -181,7 +216,11 @@ class Reloader:
         if loaded or row.loaded:
             row.since = now
         if result.image is not None:
-            row.served = Served(result.image, result.serial, result.records)
+            placed = self._publisher.published[apex_of(result.origin)]
+            assert placed is not None, "it has just been published"
+            row.served = Served(
+                result.image, result.serial, result.records, result.pools, placed.cell
+            )
         row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
         row.findings, row.stamps = result.findings, result.sources
         self._watch.follow(result.origin, result.sources)
@@ -215,17 +254,21 @@ class Reloader:
 
     def _recover(self) -> None:
         """Fill the table with what the workers have been told before this process was."""
-        for apex, image in self._publisher.published.items():
+        for apex, placed in self._publisher.published.items():
             origin = to_text(apex)
             row = self.rows[origin] = Row(origin, self._images, time.time())
-            if image is None:
+            if placed is None:
                 continue
             try:
-                meta = images.read_meta(self._images / image)
+                meta = images.read_meta(self._images / placed.image)
             except ImageError:
-                row.served = Served(image, 0, 0)
+                row.served = Served(placed.image, 0, 0)
                 continue
-            row.served = Served(image, meta.serial, meta.records)
+            row.served = Served(placed.image, meta.serial, meta.records, meta.pools, placed.cell)
+            if meta.pools:
+                count = sum(pool.cells for pool in meta.pools)
+                self._publisher.claim_cells(placed.image, count)
+                self._pools.place(origin, meta.pools, placed.cell)
             row.limits, row.loaded = meta.limits, meta.builder == images.builder()
             row.file, row.stamps, row.findings = Path(meta.file), meta.sources, meta.findings
             self._watch.follow(origin, row.stamps)
@@ -240,4 +283,5 @@ def _result_of(image: str, meta: images.Meta) -> BuildResult:
         sources=meta.sources,
         serial=meta.serial,
         records=meta.records,
+        pools=meta.pools,
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.config import Limits
+    from dnsd.control.pools import PoolMeta
     from dnsd.control.stamps import Stamp
 
 
@@ -38,11 +39,13 @@ def apex_of(origin: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The image that the workers answer from."""
+    """The image that the workers answer from; the cells of its ``pools`` begin at ``cell``."""
 
     image: str
     serial: int
     records: int
+    pools: tuple[PoolMeta, ...] = ()
+    cell: int = 0
 
 
 @dataclass(slots=True)

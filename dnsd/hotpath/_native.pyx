@@ -85,7 +85,7 @@ cdef class NativeHotPath:
     cdef object counters
     cdef object python
     cdef dict places        # apex -> index into server.zones
-    cdef dict images        # apex -> (image, memoryview that keeps it mapped)
+    cdef dict images        # apex -> (image, memoryviews that keep it and its cells mapped)
     cdef list vacant
     cdef Batch *batch
     cdef uint8_t *scratch
@@ -131,7 +131,7 @@ cdef class NativeHotPath:
         free(self.server.composed)
         batch_free(self.batch)
 
-    def put_zone(self, bytes apex not None, image):
+    def put_zone(self, bytes apex not None, image, cells=None):
         """See :meth:`dnsd.hotpath.api.HotPath.put_zone`."""
         cdef Zone zone
         cdef bytes salt
@@ -140,11 +140,13 @@ cdef class NativeHotPath:
         memset(&zone, 0, sizeof(Zone))
         zone.apex_length = len(apex)
         memcpy(zone.apex, PyBytes_AS_STRING(apex), zone.apex_length)
-        view = None
+        views = ()
         if image is not None:
-            view = memoryview(image.buffer)
-            self._describe(&zone, image, view)
-        self.python.put_zone(apex, image)
+            views = (memoryview(image.buffer), *(memoryview(each) for each in cells or ()))
+            self._describe(&zone, image, views[0])
+            if cells is not None:
+                self._lend(&zone, image, views[1], views[2])
+        self.python.put_zone(apex, image, cells)
         index = self.places.get(apex)
         if index is None:
             index = self._vacant_place()
@@ -155,7 +157,7 @@ cdef class NativeHotPath:
         else:
             self.server.zones[<int>index] = zone
         self._release(apex)
-        self.images[apex] = (image, view)
+        self.images[apex] = (image, views)
 
     def drop_zone(self, bytes apex not None):
         """See :meth:`dnsd.hotpath.api.HotPath.drop_zone`."""
@@ -169,8 +171,8 @@ cdef class NativeHotPath:
         self._release(apex)
 
     cdef _release(self, apex):
-        _, view = self.images.pop(apex, (None, None))
-        if view is not None:
+        _, views = self.images.pop(apex, (None, ()))
+        for view in views:
             view.release()
 
     cdef _describe(self, Zone *zone, image, view):
@@ -191,6 +193,15 @@ cdef class NativeHotPath:
         zone.iterations = image.iterations
         zone.salt_length = len(salt)
         memcpy(zone.salt, PyBytes_AS_STRING(salt), zone.salt_length)
+
+    cdef _lend(self, Zone *zone, image, words, notes):
+        cdef const uint64_t[::1] its_words = words
+        cdef uint32_t[::1] its_notes = notes
+        if its_words.shape[0] < image.cells or its_notes.shape[0] < image.cells:
+            raise ValueError("an image needs cells for all of its pools")
+        zone.cells = image.cells
+        if zone.cells:
+            zone.words, zone.notes = &its_words[0], &its_notes[0]
 
     cdef _vacant_place(self):
         if self.vacant:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dnsd.hotpath import blocks, chaos, compose
 from dnsd.hotpath.api import Transport
 from dnsd.hotpath.body import Body
+from dnsd.hotpath.pools import Asked
 from dnsd.image import layout, reader
 from dnsd.metrics.counters import INDEX, QTYPES, RCODES
 from dnsd.wire import cookie, opt, query
@@ -21,6 +22,7 @@ from dnsd.wire.rdata import AXFR, DS, IXFR, MAILA, MAILB, OPT, SOA, TKEY, TSIG
 
 if TYPE_CHECKING:
     from dnsd.hotpath.api import Client, Settings
+    from dnsd.image.pools import Cells
     from dnsd.image.store import Image
     from dnsd.metrics.counters import Counters
 
@@ -49,14 +51,16 @@ class PythonHotPath:
         self._settings = settings
         self._count = counters
         self._zones: dict[bytes, Image | None] = {}
+        self._cells: dict[bytes, Cells | None] = {}
         self._longest = 0
 
-    def put_zone(self, apex: bytes, image: Image | None) -> None:
-        self._zones[apex] = image
+    def put_zone(self, apex: bytes, image: Image | None, cells: Cells | None = None) -> None:
+        self._zones[apex], self._cells[apex] = image, cells
         self._longest = max(self._longest, len(apex))
 
     def drop_zone(self, apex: bytes) -> None:
         self._zones.pop(apex, None)
+        self._cells.pop(apex, None)
         self._longest = max(map(len, self._zones), default=0)
 
     def answer(self, packet: bytes, now: float, client: Client) -> bytes | None:
@@ -163,12 +167,14 @@ class PythonHotPath:
             return Body(query.SERVFAIL), opt.extended_error(opt.NOT_READY)
         signed = int(asked.edns is not None and asked.edns.flags >= opt.DO)
         place, at = blocks.locate(image, name, asked.offsets, asked.qtype, signed)
+        chosen_by = Asked(int.from_bytes(asked.ident), self._cells[image.apex])
         if not at:
-            return compose.answer(image, asked.qname, asked.qtype, signed), b""
+            return compose.answer(image, asked.qname, asked.qtype, signed, chosen_by), b""
         pieces = blocks.pieces_for(image, at, place, name, asked.offsets)
-        if pieces and reader.block(image, at).flags & layout.COMPOSE:
-            return compose.answer(image, asked.qname, asked.qtype, signed), b""
-        return blocks.with_pieces(image, at, len(name), pieces), b""
+        head = reader.block(image, at)
+        if (pieces or head.slot) and head.flags & layout.COMPOSE:
+            return compose.answer(image, asked.qname, asked.qtype, signed, chosen_by), b""
+        return blocks.answer(image, at, len(name), pieces, chosen_by), b""
 
     def _zone_of(self, name: bytes, asked: Query) -> tuple[bytes | None, Image | None]:
         """Return the apex of the deepest zone of ours that holds ``name``, and its image."""

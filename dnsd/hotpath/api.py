@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dnsd.image.pools import Cells
     from dnsd.image.store import Image
 
 
@@ -59,10 +60,12 @@ class HotPath(Protocol):
         """
         ...
 
-    def put_zone(self, apex: bytes, image: Image | None) -> None:
+    def put_zone(self, apex: bytes, image: Image | None, cells: Cells | None = None) -> None:
         """Serve ``image`` for ``apex`` (lower-case wire name) from the next packet on.
 
-        None means the zone is ours but not loaded: SERVFAIL with EDE 14.
+        None means the zone is ours but not loaded: SERVFAIL with EDE 14. ``cells`` are as many
+        as the image has for its pools; without them nobody decides on those, and nothing is
+        noted.
         """
         ...
 

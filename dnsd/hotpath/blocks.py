@@ -4,17 +4,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dnsd.hotpath import pools
 from dnsd.hotpath.body import Body
 from dnsd.image import layout, reader
-from dnsd.wire.query import AA
+from dnsd.image.pools import Mode
+from dnsd.wire.query import AA, REFUSED, SERVFAIL
 
 if TYPE_CHECKING:
+    from dnsd.hotpath.pools import Asked
     from dnsd.image.store import Image
+
+_FAILURES = {Mode.SERVFAIL: SERVFAIL, Mode.REFUSED: REFUSED}
+FAILURES = frozenset(_FAILURES.values())
+"""What a pool may say in place of an answer."""
 
 
 def static(image: Image, at: int, qname_length: int) -> Body:
     """Return the body of the block at ``at`` alone, without the pieces it asks for."""
     return with_pieces(image, at, qname_length, [])
+
+
+def answer(image: Image, at: int, qname_length: int, pieces: list[int], asked: Asked) -> Body:
+    """Return what :func:`with_pieces` does; of a pool at its end what is chosen for ``asked``."""
+    head = reader.block(image, at)
+    if not head.slot:
+        return with_pieces(image, at, qname_length, pieces)
+    pool = pools.read(image, head.slot * 8)
+    word = pools.choose(image, pool, asked)
+    if word.mode in _FAILURES:
+        return Body(_FAILURES[word.mode])
+    octets = reader.body(image, at, head, head.length)
+    if head.pointers:
+        octets = reader.moved(image, at, head, octets, reader.Move(qname_length - head.base))
+    octets, template = octets[: head.split], octets[head.split :]
+    signed = bool(head.flags & layout.SIGNED)
+    count = 0
+    if word.mode == Mode.NODATA:
+        pieces = [pool.soa[signed], pool.nsec if signed else 0, *pieces]
+    else:
+        records, count = pools.records(image, pool, word, template, signed)
+        octets += records
+    inserted, nscount = _inserted(image, pieces, qname_length, len(octets))
+    return Body(head.rcode, AA, octets + inserted, head.ancount + count, nscount)
 
 
 def with_pieces(image: Image, at: int, qname_length: int, pieces: list[int]) -> Body:
@@ -26,15 +57,7 @@ def with_pieces(image: Image, at: int, qname_length: int, pieces: list[int]) -> 
     ends = reader.optional_ends(image, at, head) if head.optional else []
     length, arcount = ends[-1] if ends else (head.length, head.arcount)
     octets = reader.body(image, at, head, length)
-    inserted, records = b"", 0
-    for piece in dict.fromkeys(pieces):
-        if piece:
-            part = reader.block(image, piece)
-            move = reader.Move(qname_length - part.base, head.split + len(inserted))
-            inserted += reader.moved(
-                image, piece, part, reader.body(image, piece, part, part.length), move
-            )
-            records += part.nscount
+    inserted, records = _inserted(image, pieces, qname_length, head.split)
     if head.pointers:
         move = reader.Move(qname_length - head.base, 0, len(inserted))
         octets = reader.moved(image, at, head, octets, move)
@@ -54,6 +77,19 @@ def with_pieces(image: Image, at: int, qname_length: int, pieces: list[int]) -> 
         arcount,
         optional,
     )
+
+
+def _inserted(image: Image, pieces: list[int], qname_length: int, front: int) -> tuple[bytes, int]:
+    """Return the octets of ``pieces`` behind ``front`` octets of a body, and their records."""
+    inserted, records = b"", 0
+    for piece in dict.fromkeys(pieces):
+        if piece:
+            part = reader.block(image, piece)
+            move = reader.Move(qname_length - part.base, front + len(inserted))
+            octets = reader.body(image, piece, part, part.length)
+            inserted += reader.moved(image, piece, part, octets, move)
+            records += part.nscount
+    return inserted, records
 
 
 def pieces_for(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.hotpath import blocks
 from dnsd.hotpath.body import Body
+from dnsd.hotpath.pools import NOBODY
 from dnsd.image import reader
 from dnsd.wire import name as names
 from dnsd.wire.query import AA, YXDOMAIN
@@ -18,6 +19,7 @@ from dnsd.wire.rdata import CNAME, DNAME
 from dnsd.wire.records import Record, Writer, read
 
 if TYPE_CHECKING:
+    from dnsd.hotpath.pools import Asked
     from dnsd.image.store import Image
 
 MAX_LINKS = 16
@@ -40,8 +42,11 @@ class _Answer:
         return sum(record.rtype == CNAME for record in self.answer)
 
 
-def answer(image: Image, qname: bytes, qtype: int, signed: int) -> Body:
-    """Return the body for a query; ``qname`` is in the zone of ``image``, spelled as asked."""
+def answer(image: Image, qname: bytes, qtype: int, signed: int, asked: Asked = NOBODY) -> Body:
+    """Return the body for a query; ``qname`` is in the zone of ``image``, spelled as asked.
+
+    ``asked`` is what a pool at the end is chosen by.
+    """
     out = _Answer()
     seen: set[bytes] = set()
     name = qname
@@ -51,7 +56,10 @@ def answer(image: Image, qname: bytes, qtype: int, signed: int) -> Body:
         offsets = _offsets(lower)
         place, at = blocks.locate(image, lower, offsets, qtype, signed)
         if at:
-            if _add_body(out, name, blocks.static(image, at, len(name))):
+            body = blocks.answer(image, at, len(name), [], asked)
+            if body.rcode in blocks.FAILURES:
+                return body
+            if _add_body(out, name, body):
                 pieces = blocks.pieces_for(image, at, place, lower, offsets)
                 _add_pieces(out, image, name, pieces)
             break

@@ -2,14 +2,15 @@
 
 A file ``journal.<epoch>`` of one JSON object a line, in the order they are to be applied:
 
-    {"zone": "<apex, lower-case wire, hex>", "image": "<file name in images/>"}
+    {"zone": "<apex, lower-case wire, hex>", "image": "<file name in images/>", "cell": 0}
     {"zone": "<apex>", "image": null}      ours, but not loaded
     {"drop": "<apex>"}                     not ours any more
 
 It is append-only, so a reader needs no lock: whatever follows the last newline is still
 being written. A new epoch is a new file that holds everything there is; an old file is never
 touched again. Which epoch is current, and when there is something to read, the state
-vector says. Knows names of files, not what is in an image.
+vector says. ``cell`` is where the cells of the image's pools begin. Knows names of files, not
+what is in an image.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
 PREFIX = "journal."
@@ -29,11 +30,18 @@ IMAGES = "images"
 """The directory of the image files, beside the journal."""
 
 
+class Placed(NamedTuple):
+    """An image file, and where in the state vector the cells of its pools begin."""
+
+    image: str
+    cell: int = 0
+
+
 class Put(NamedTuple):
-    """Serve the zone ``apex`` from the file ``image``; None: it is ours but not loaded."""
+    """Serve the zone ``apex`` from ``placed``; None: it is ours but not loaded."""
 
     apex: bytes
-    image: str | None
+    placed: Placed | None
 
 
 class Drop(NamedTuple):
@@ -44,24 +52,29 @@ class Drop(NamedTuple):
 
 Entry = Put | Drop
 
+State = dict[bytes, Placed | None]
+"""What is served: the image of each zone by apex."""
+
 
 def journal_path(directory: Path, epoch: int) -> Path:
     """Return the file of ``epoch``."""
     return directory / f"{PREFIX}{epoch}"
 
 
-def apply(state: dict[bytes, str | None], entries: Iterable[Entry]) -> None:
-    """Change ``state`` (images by apex) as ``entries`` say."""
+def apply(state: State, entries: Iterable[Entry]) -> None:
+    """Change ``state`` as ``entries`` say."""
     for entry in entries:
         if isinstance(entry, Put):
-            state[entry.apex] = entry.image
+            state[entry.apex] = entry.placed
         else:
             state.pop(entry.apex, None)
 
 
-def difference(old: Mapping[bytes, str | None], new: Mapping[bytes, str | None]) -> list[Entry]:
+def difference(old: State, new: State) -> list[Entry]:
     """Return the entries that turn the state ``old`` into ``new``."""
-    puts = [Put(apex, image) for apex, image in new.items() if old.get(apex, "") != image]
+    puts = [
+        Put(apex, placed) for apex, placed in new.items() if apex not in old or old[apex] != placed
+    ]
     return [*puts, *(Drop(apex) for apex in old if apex not in new)]
 
 
@@ -73,27 +86,31 @@ def encode(entries: Iterable[Entry]) -> bytes:
 def decode(line: bytes) -> Entry:
     """Return the entry in ``line``; ValueError if it is none."""
     match json.loads(line):
-        case {"zone": str(apex), "image": str() | None as image}:
-            return Put(bytes.fromhex(apex), image)
+        case {"zone": str(apex), "image": str(image), "cell": int(cell)}:
+            return Put(bytes.fromhex(apex), Placed(image, cell))
+        case {"zone": str(apex), "image": None}:
+            return Put(bytes.fromhex(apex), None)
         case {"drop": str(apex)}:
             return Drop(bytes.fromhex(apex))
     raise ValueError(f"{line!r} is no journal entry")
 
 
-def _plain(entry: Entry) -> dict[str, str | None]:
-    if isinstance(entry, Put):
-        return {"zone": entry.apex.hex(), "image": entry.image}
-    return {"drop": entry.apex.hex()}
+def _plain(entry: Entry) -> dict[str, str | int | None]:
+    if isinstance(entry, Drop):
+        return {"drop": entry.apex.hex()}
+    if entry.placed is None:
+        return {"zone": entry.apex.hex(), "image": None}
+    return {"zone": entry.apex.hex(), "image": entry.placed.image, "cell": entry.placed.cell}
 
 
 class JournalWriter:
     """Writes the journal of one epoch; whatever it raises is a StateError."""
 
-    def __init__(self, directory: Path, epoch: int, state: Mapping[bytes, str | None]) -> None:
+    def __init__(self, directory: Path, epoch: int, state: State) -> None:
         self.path = journal_path(directory, epoch)
         self.epoch = epoch
         self.lines = len(state)
-        data = encode(Put(apex, image) for apex, image in state.items())
+        data = encode(Put(apex, placed) for apex, placed in state.items())
         try:
             # Under another name until it is whole: a reader of this epoch sees all or nothing.
             temporary = self.path.with_name(f".{self.path.name}.tmp")
@@ -137,7 +154,7 @@ class JournalReader:
         self._epoch = 0
         self._offset = 0
         self._file: int | None = None
-        self.state: dict[bytes, str | None] = {}
+        self.state: State = {}
 
     def entries(self, epoch: int) -> list[Entry]:
         """Return what has changed since the last call, the journal of ``epoch`` being current.

@@ -28,6 +28,10 @@ the message, every listed pointer p is moved (``delta`` = len(query name) − ba
 
 **Pieces** are blocks that hold only authority records (an SOA, an NSEC with its RRSIG). They
 are inserted at ``split``, where the authority section of the block ends.
+
+**Pools.** A block with a ``slot`` ends in an RRset whose records are chosen for each query. Its
+body has the records before it (``ancount`` of them) up to ``split``, and then a *template*:
+owner, type and class. What is chosen takes the template's place. POOL says from what.
 """
 
 from __future__ import annotations
@@ -35,14 +39,14 @@ from __future__ import annotations
 from struct import Struct
 
 MAGIC = b"DNSDimg\n"
-VERSION = 1
+VERSION = 2
 ALIGN = 8
 
-HEADER = Struct("<8sII QII II II 2I 2I II II HBB IBB14x")
+HEADER = Struct("<8sII QII II II 2I 2I II II HBB IBB2xI8x")
 """magic, version, checksum | size, serial, denial | table, table mask | names, apex entry |
 nodata plain, do | nxdomain plain, do | denial index, denial count | meta, meta length |
 NSEC3 iterations, salt length, labels of the deepest name | salt, labels of the apex,
-octets of the apex."""
+octets of the apex, cells of all pools."""
 CHECKSUM_END = 16
 """The checksum is the CRC-32 of everything from here on."""
 
@@ -60,10 +64,23 @@ BLOCK = Struct("<6H 6BH I")
 """base, ancount, nscount, arcount, length, split | pieces, optional, rcode, flags, proof,
 proof when expanded | pointers | slot. Then: piece refs, optional (end, arcount), pointers,
 body. ``length`` and ``arcount`` are of the mandatory part; each ``optional`` says where the
-body may end instead, and with how many additional records. ``slot`` is 0 for a static block."""
+body may end instead, and with how many additional records. ``slot`` is the ref of a POOL, 0 for
+a static block."""
 AUTHORITATIVE = 1
 COMPOSE = 2
 """Block flag: too long for a piece behind it to keep its pointers; compose it record by record."""
+SIGNED = 4
+"""Block flag: the signatures of what is chosen from the pool go along."""
+
+POOL = Struct("<BB H II I 2I I")
+"""members (fallback addresses among them), members of the zone file, octets of an rdata | TTL while
+nobody has decided, first cell (from where the image's begin) | SOA piece of a denial without DO |
+SOA piece with DO, NSEC piece | signatures. Then: weights (16 bits each), padded to 4 octets;
+rdatas.
+
+``signatures`` is the ref of 2^members refs, one for each mask, to SIGNATURES; 0: there are none."""
+SIGNATURES = Struct("<H")
+"""How many; each is a length (16 bits) and the rdata of an RRSIG."""
 
 MATCH, COVER, WILD, ENCLOSER = 1, 2, 4, 8
 """Proofs to add: the entry's ``match``; the record covering the query name (NSEC) or the next

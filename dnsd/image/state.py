@@ -11,6 +11,9 @@ unsigned integer with exactly one writer, so nobody needs a lock:
 After the slots, each worker has ``SOURCES`` cells of 16 bits in which it counts its TCP
 connections by source, so that a client's limit holds for the node and not for each worker.
 
+Then come the cells of pools, as :mod:`dnsd.image.pools` describes them: control's words, and
+each worker's notes. Memory is only taken for those in use.
+
 ``generation`` goes up by one each time control has published to the journal; a worker that
 has applied all of it writes the same number into its own slot.
 """
@@ -34,6 +37,9 @@ _HEAD = 16
 
 SOURCES = 4096
 """Cells for connections by source; more than connections, so that few sources share one."""
+
+POOL_CELLS = 1 << 17
+"""Cells for pools: some 10,000 of them, as ten members need 18 each."""
 
 _MASTER = 64
 """Where the master's cells begin in slot 0: on a cache line of their own."""
@@ -123,6 +129,21 @@ class StateVector:
         start = SLOT * (1 + self.workers) + SOURCES * 2 * index
         return memoryview(self._map)[start : start + SOURCES * 2].cast("H")
 
+    @property
+    def words(self) -> memoryview:
+        """The words of all pools, of format ``Q``; written by control."""
+        start = _pools_at(self.workers)
+        return memoryview(self._map)[start : start + 8 * POOL_CELLS].cast("Q")
+
+    def notes(self, index: int) -> memoryview:
+        """The notes of worker ``index`` about all pools, of format ``I``."""
+        start = _pools_at(self.workers) + (8 + 4 * index) * POOL_CELLS
+        return memoryview(self._map)[start : start + 4 * POOL_CELLS].cast("I")
+
+
+def _pools_at(workers: int) -> int:
+    return SLOT * (1 + workers) + SOURCES * 2 * workers
+
 
 def _size(workers: int) -> int:
-    return SLOT * (1 + workers) + SOURCES * 2 * workers
+    return _pools_at(workers) + (8 + 4 * workers) * POOL_CELLS

@@ -91,6 +91,7 @@ class Image:
             salt,
             self.apex_labels,
             apex_length,
+            self.cells,
         ) = layout.HEADER.unpack_from(buffer)
         if version != layout.VERSION:
             raise ImageError(f"{name} has layout version {version}, not {layout.VERSION}")

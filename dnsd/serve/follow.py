@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import ImageError, StateError
 from dnsd.image.journal import IMAGES, JournalReader, Put
+from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.image.store import Image
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.hotpath.api import HotPath
-    from dnsd.image.journal import Entry
+    from dnsd.image.journal import Entry, Placed
 
 SLICE = 0.002
 """Seconds of one turn that putting zones in place may take."""
@@ -29,27 +30,32 @@ SLICE = 0.002
 _log = logging.getLogger(__name__)
 
 
+class Seat(NamedTuple):
+    """What of the state vector a worker follows: ``cells`` are those of all pools there are."""
+
+    control: memoryview
+    head: memoryview
+    cells: Cells
+
+
 class Follower:
     """Keeps ``hotpath`` at the generation that control has published.
 
-    ``control`` and ``head`` are the cells of control and of this worker. ``later`` runs a
-    function in the next turn of the loop. ``on_current`` is called after each generation
-    that has been put in place whole.
+    ``later`` runs a function in the next turn of the loop. ``on_current`` is called after each
+    generation that has been put in place whole.
     """
 
     def __init__(
         self,
         directory: Path,
-        control: memoryview,
-        head: memoryview,
+        seat: Seat,
         hotpath: HotPath,
         later: Callable[[Callable[[], None]], object],
         on_current: Callable[[], None],
     ) -> None:
         self._images_at = directory / IMAGES
         self._journal = JournalReader(directory)
-        self._control = control
-        self._head = head
+        self._control, self._head, self._cells = seat
         self._hotpath = hotpath
         self._later = later
         self._on_current = on_current
@@ -111,13 +117,14 @@ class Follower:
         if not isinstance(entry, Put):
             self._hotpath.drop_zone(entry.apex)
             self._keep(entry.apex, None)
-        elif entry.image is None:
+        elif entry.placed is None:
             self._hotpath.put_zone(entry.apex, None)
             self._keep(entry.apex, None)
         else:
-            self._put_image(entry.apex, self._images_at / entry.image)
+            self._put_image(entry.apex, entry.placed)
 
-    def _put_image(self, apex: bytes, path: Path) -> None:
+    def _put_image(self, apex: bytes, placed: Placed) -> None:
+        path = self._images_at / placed.image
         try:
             image = Image.open(path)
             if image.apex != apex:
@@ -127,7 +134,9 @@ class Follower:
             if apex not in self._images:
                 self._hotpath.put_zone(apex, None)
             return
-        self._hotpath.put_zone(apex, image)
+        place = slice(placed.cell, placed.cell + image.cells)
+        cells = Cells(*(all_cells[place] for all_cells in self._cells)) if image.cells else None
+        self._hotpath.put_zone(apex, image, cells)
         self._keep(apex, image)
 
     def _keep(self, apex: bytes, image: Image | None) -> None:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from dnsd import hotpath
+from dnsd.image.pools import Cells
 from dnsd.image.state import StateVector, WorkerCells
 from dnsd.metrics.counters import INDEX
 from dnsd.serve import sockets, udp
-from dnsd.serve.follow import Follower
+from dnsd.serve.follow import Follower, Seat
 from dnsd.serve.quota import Quota
 from dnsd.serve.sockets import Place
 from dnsd.serve.tcp import TcpServer
@@ -67,8 +68,7 @@ class Worker:
         self._udp = self._listen()
         self._follower = Follower(
             Path(spec.journal_directory),
-            state.control,
-            self._head,
+            Seat(state.control, self._head, Cells(state.words, state.notes(spec.index))),
             self._hotpath,
             self._loop.call_soon,
             self._serve,

@@ -12,6 +12,9 @@ PTR, HINFO, MX, TXT, AAAA, SRV, DNAME, OPT, DS = 12, 13, 15, 16, 28, 33, 39, 41,
 RRSIG, NSEC, DNSKEY, NSEC3, NSEC3PARAM, SVCB, HTTPS = 46, 47, 48, 50, 51, 64, 65
 TKEY, TSIG, IXFR, AXFR, MAILB, MAILA, ANY = 249, 250, 251, 252, 253, 254, 255
 
+LONGEST_TTL = (1 << 31) - 1
+"""Seconds (RFC 2181 §8)."""
+
 COMPRESSIBLE: dict[int, tuple[int, int]] = {
     NS: (0, 1),
     CNAME: (0, 1),

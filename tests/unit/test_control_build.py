@@ -43,7 +43,8 @@ def test_a_zone_becomes_an_image_that_says_where_it_comes_from(job: Job) -> None
     result = build_zone(job)
     assert result.image
     assert (result.origin, result.serial, result.records) == ("example.com.", 1, 4)
-    assert result.sources == {job.file: stamp(job.file)}
+    policy = job.file.removesuffix("zone") + "toml"
+    assert result.sources == {job.file: stamp(job.file), policy: None}
     path = Path(job.images, result.image)
     image = Image.open(path)
     assert (image.apex, image.serial) == (b"\x07example\x03com\x00", 1)

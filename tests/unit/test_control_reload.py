@@ -17,7 +17,9 @@ import pytest
 from dnsd.config import Config, Limits, Server, ZoneFile, Zones
 from dnsd.control import images
 from dnsd.control.build import BuildResult
+from dnsd.control.cells import Range
 from dnsd.control.images import Job
+from dnsd.control.pools import PoolMeta
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
 from dnsd.control.report import ReloadReport
@@ -30,6 +32,23 @@ from dnsd.image.state import StateVector
 from dnsd.zone.findings import Finding, Severity
 
 ALL = {CONFIGURATION, EVERYTHING}
+
+
+class Decider:
+    """Remembers which pools were placed where, and which cells were released."""
+
+    def __init__(self) -> None:
+        self.placed: dict[str, tuple[tuple[str, ...], int]] = {}
+        self.released: list[Range] = []
+
+    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
+        self.placed[origin] = tuple(pool.policy.name for pool in pools), cell
+
+    def remove(self, origin: str) -> None:
+        self.placed.pop(origin, None)
+
+    def release(self, cells: Range) -> None:
+        self.released.append(cells)
 
 
 class Site:
@@ -51,10 +70,15 @@ class Site:
         """Begin as a new control process."""
         server = Server(state_directory=self.state)
         config = Config(server=server, zones=Zones(directory=self.zones))
-        self.publisher = Publisher(self.state, self.vector)
+        self.pools = Decider()
+        self.publisher = Publisher(self.state, self.vector, self.pools.release)
         self.watch = Watch(1.0)
         self.reloader = Reloader(
-            msgspec.structs.replace(config, **changes), self.publisher, self.watch, self.build
+            msgspec.structs.replace(config, **changes),
+            self.publisher,
+            self.watch,
+            self.build,
+            self.pools,
         )
 
     def write(self, name: str, text: str) -> None:
@@ -90,9 +114,10 @@ class Site:
     def served(self) -> dict[str, str | None]:
         """What the images hold that the workers are told to serve."""
         return {
-            origin: None if image is None else (self.state / IMAGES / image).read_text()
+            origin: None if placed is None else (self.state / IMAGES / placed.image).read_text()
             for origin in (*self.reloader.rows, "a.", "b.", "c.")
-            if (image := self.publisher.published.get(apex_of(origin), "")) != ""
+            if apex_of(origin) in self.publisher.published
+            for placed in [self.publisher.published[apex_of(origin)]]
         }
 
 

@@ -17,7 +17,9 @@ from dnsd.image.journal import (
     Entry,
     JournalReader,
     JournalWriter,
+    Placed,
     Put,
+    State,
     apply,
     decode,
     encode,
@@ -27,9 +29,11 @@ from dnsd.image.journal import (
 APEXES = [b"\x00", b"\x01a\x00", b"\x01b\x01a\x00", b"\x02\xff.\x00"]
 
 apexes = st.sampled_from(APEXES)
-puts = st.builds(Put, apexes, st.none() | st.sampled_from(["1.img", "2.img", "ü 3.img"]))
+files = st.sampled_from(["1.img", "2.img", "ü 3.img"])
+placed = st.none() | st.builds(Placed, files, st.integers(0, 1))
+puts = st.builds(Put, apexes, placed)
 entries = st.lists(puts | st.builds(Drop, apexes), max_size=5)
-states = st.dictionaries(apexes, st.none() | st.sampled_from(["1.img", "9.img"]))
+states = st.dictionaries(apexes, placed)
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("append"), entries),
@@ -43,13 +47,13 @@ steps = st.lists(
 
 @given(states, steps)
 def test_any_interleaving_gives_the_reader_the_state_of_the_writer(
-    start: dict[bytes, str | None], story: list[tuple[str, object]]
+    start: State, story: list[tuple[str, object]]
 ) -> None:
     with TemporaryDirectory() as name:
         directory = Path(name)
         wanted, epoch = dict(start), 1
         writer = JournalWriter(directory, epoch, wanted)
-        reader, served = JournalReader(directory), dict[bytes, str | None]()
+        reader, served = JournalReader(directory), State()
         for action, argument in [*story, ("read", None)]:
             if action == "append":
                 assert isinstance(argument, list)
@@ -63,7 +67,7 @@ def test_any_interleaving_gives_the_reader_the_state_of_the_writer(
             elif action == "half":
                 # an append that is under way: the reader sees only its beginning
                 assert isinstance(argument, int)
-                line = encode([Put(APEXES[0], "half.img")])
+                line = encode([Put(APEXES[0], Placed("half.img"))])
                 before = writer.path.stat().st_size
                 with writer.path.open("ab") as file:
                     file.write(line[: min(argument, len(line) - 1)])
@@ -86,39 +90,44 @@ def test_an_entry_survives_its_line(entry: Entry) -> None:
 
 
 def test_the_lines_are_those_of_the_contract() -> None:
-    lines = encode([Put(b"\x01a\x00", "x.img"), Put(b"\x00", None), Drop(b"\x00")]).splitlines()
+    entries = Put(b"\x01a\x00", Placed("x.img")), Put(b"\x00", None), Drop(b"\x00")
+    lines = encode(entries).splitlines()
     assert [json.loads(line) for line in lines] == [
-        {"zone": "016100", "image": "x.img"},
+        {"zone": "016100", "image": "x.img", "cell": 0},
         {"zone": "00", "image": None},
         {"drop": "00"},
     ]
 
 
 def test_a_reader_gets_the_last_entry_of_a_zone_once(tmp_path: Path) -> None:
-    writer = JournalWriter(tmp_path, 7, {b"\x00": "1.img"})
-    writer.append([Put(b"\x00", "2.img"), Put(b"\x01a\x00", "3.img"), Drop(b"\x01a\x00")])
+    writer = JournalWriter(tmp_path, 7, {b"\x00": Placed("1.img")})
+    writer.append(
+        [Put(b"\x00", Placed("2.img")), Put(b"\x01a\x00", Placed("3.img")), Drop(b"\x01a\x00")]
+    )
     reader = JournalReader(tmp_path)
-    assert reader.entries(7) == [Put(b"\x00", "2.img")]
+    assert reader.entries(7) == [Put(b"\x00", Placed("2.img"))]
     assert reader.entries(7) == []
     assert writer.lines == 4
 
 
 def test_a_new_epoch_brings_only_what_differs(tmp_path: Path) -> None:
-    JournalWriter(tmp_path, 1, {b"\x00": "1.img", b"\x01a\x00": "a.img", b"\x01b\x00": None})
+    JournalWriter(
+        tmp_path, 1, {b"\x00": Placed("1.img"), b"\x01a\x00": Placed("a.img"), b"\x01b\x00": None}
+    )
     reader = JournalReader(tmp_path)
     reader.entries(1)
-    JournalWriter(tmp_path, 2, {b"\x00": "1.img", b"\x01a\x00": "b.img"})
-    assert reader.entries(2) == [Put(b"\x01a\x00", "b.img"), Drop(b"\x01b\x00")]
+    JournalWriter(tmp_path, 2, {b"\x00": Placed("1.img"), b"\x01a\x00": Placed("b.img")})
+    assert reader.entries(2) == [Put(b"\x01a\x00", Placed("b.img")), Drop(b"\x01b\x00")]
 
 
 def test_an_epoch_whose_file_is_gone_changes_nothing(tmp_path: Path) -> None:
-    JournalWriter(tmp_path, 1, {b"\x00": "1.img"})
+    JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
     reader = JournalReader(tmp_path)
     reader.entries(1)
     assert reader.entries(2) == []
-    assert reader.state == {b"\x00": "1.img"}
-    JournalWriter(tmp_path, 3, {b"\x00": "2.img"})
-    assert reader.entries(3) == [Put(b"\x00", "2.img")]
+    assert reader.state == {b"\x00": Placed("1.img")}
+    JournalWriter(tmp_path, 3, {b"\x00": Placed("2.img")})
+    assert reader.entries(3) == [Put(b"\x00", Placed("2.img"))]
 
 
 @pytest.mark.parametrize(
@@ -134,21 +143,21 @@ def test_an_epoch_whose_file_is_gone_changes_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_line_is_an_error_and_loses_nothing_else(tmp_path: Path, line: bytes) -> None:
-    writer = JournalWriter(tmp_path, 1, {b"\x00": "1.img"})
+    writer = JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
     reader = JournalReader(tmp_path)
     reader.entries(1)
     with journal_path(tmp_path, 1).open("ab") as file:
         file.write(line + b"\n")
     with pytest.raises(StateError, match=r"journal\.1 is damaged"):
         reader.entries(1)
-    writer.append([Put(b"\x00", "2.img")])
-    assert reader.entries(1) == [Put(b"\x00", "2.img")]
+    writer.append([Put(b"\x00", Placed("2.img"))])
+    assert reader.entries(1) == [Put(b"\x00", Placed("2.img"))]
 
 
 def test_a_failed_append_leaves_no_half_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = JournalWriter(tmp_path, 1, {b"\x00": "1.img"})
+    writer = JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
     real = os.write
 
     def full(fd: int, data: bytes) -> int:
@@ -159,9 +168,9 @@ def test_a_failed_append_leaves_no_half_line(
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         with pytest.raises(StateError, match="No space left"):
-            writer.append([Put(b"\x00", "2.img")])
-    writer.append([Put(b"\x00", "3.img")])
-    assert JournalReader(tmp_path).entries(1) == [Put(b"\x00", "3.img")]
+            writer.append([Put(b"\x00", Placed("2.img"))])
+    writer.append([Put(b"\x00", Placed("3.img"))])
+    assert JournalReader(tmp_path).entries(1) == [Put(b"\x00", Placed("3.img"))]
     assert writer.lines == 2
 
 

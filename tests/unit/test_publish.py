@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from dnsd.control import publish
+from dnsd.control.cells import Range
 from dnsd.control.publish import Publisher
 from dnsd.errors import StateError
-from dnsd.image.journal import IMAGES, Drop, JournalReader, JournalWriter, Put
+from dnsd.image.journal import IMAGES, Drop, JournalReader, JournalWriter, Placed, Put, State
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 
 A, B = b"\x01a\x00", b"\x01b\x00"
@@ -30,10 +31,14 @@ def images(home: Path) -> set[str]:
     return {path.name for path in (home / IMAGES).iterdir()}
 
 
-def state_of(home: Path, vector: StateVector) -> dict[bytes, str | None]:
+def state_of(home: Path, vector: StateVector) -> State:
     reader = JournalReader(home)
     reader.entries(vector.control[ControlCells.EPOCH])
     return reader.state
+
+
+def nobody_cares(_released: Range) -> None:
+    """Take no note of cells that are free again."""
 
 
 def acknowledge(vector: StateVector, *generations: int) -> None:
@@ -44,7 +49,7 @@ def acknowledge(vector: StateVector, *generations: int) -> None:
 
 def test_nothing_is_published_at_first(home: Path) -> None:
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector)
+    publisher = Publisher(home, vector, nobody_cares)
     assert publisher.generation == 0
     assert vector.control[ControlCells.EPOCH] == 1
     assert state_of(home, vector) == {}
@@ -52,9 +57,9 @@ def test_nothing_is_published_at_first(home: Path) -> None:
 
 def test_what_is_published_stands_in_the_journal_before_the_generation_changes(home: Path) -> None:
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector)
-    assert publisher.publish([Put(A, "1"), Put(B, None)]) == 1
-    assert state_of(home, vector) == publisher.published == {A: "1", B: None}
+    publisher = Publisher(home, vector, nobody_cares)
+    assert publisher.publish([Put(A, Placed("1")), Put(B, None)]) == 1
+    assert state_of(home, vector) == publisher.published == {A: Placed("1"), B: None}
     assert vector.control[ControlCells.ZONES] == 2
     assert vector.control[ControlCells.BROKEN] == 1
     assert publisher.publish([Drop(A)]) == 2
@@ -63,13 +68,13 @@ def test_what_is_published_stands_in_the_journal_before_the_generation_changes(h
 
 def test_an_empty_first_generation_can_be_published(home: Path) -> None:
     vector = StateVector.create(1)
-    assert Publisher(home, vector).publish([]) == 1
+    assert Publisher(home, vector, nobody_cares).publish([]) == 1
 
 
 def test_only_workers_that_answer_can_be_behind(home: Path) -> None:
     vector = StateVector.create(3)
-    publisher = Publisher(home, vector)
-    generation = publisher.publish([Put(A, "1")])
+    publisher = Publisher(home, vector, nobody_cares)
+    generation = publisher.publish([Put(A, Placed("1"))])
     assert publisher.behind(generation) == []
     acknowledge(vector, 0, 1)  # and the third is being started
     assert publisher.behind(generation) == [0]
@@ -79,9 +84,9 @@ def test_only_workers_that_answer_can_be_behind(home: Path) -> None:
 
 def test_an_image_is_deleted_when_the_last_worker_has_left_it(home: Path) -> None:
     vector = StateVector.create(2)
-    publisher = Publisher(home, vector)
-    publisher.publish([Put(A, image(home, "1")), Put(B, image(home, "b"))])
-    publisher.publish([Put(A, image(home, "2"))])
+    publisher = Publisher(home, vector, nobody_cares)
+    publisher.publish([Put(A, Placed(image(home, "1"))), Put(B, Placed(image(home, "b")))])
+    publisher.publish([Put(A, Placed(image(home, "2")))])
     acknowledge(vector, 2, 1)
     publisher.sweep()
     assert images(home) == {"1", "2", "b"}
@@ -96,9 +101,9 @@ def test_an_image_is_deleted_when_the_last_worker_has_left_it(home: Path) -> Non
 
 def test_a_worker_that_is_being_started_may_still_need_an_image(home: Path) -> None:
     vector = StateVector.create(2)
-    publisher = Publisher(home, vector)
-    publisher.publish([Put(A, image(home, "1"))])
-    publisher.publish([Put(A, image(home, "2"))])
+    publisher = Publisher(home, vector, nobody_cares)
+    publisher.publish([Put(A, Placed(image(home, "1")))])
+    publisher.publish([Put(A, Placed(image(home, "2")))])
     acknowledge(vector, 2)
     publisher.sweep()
     assert images(home) == {"1", "2"}
@@ -106,9 +111,9 @@ def test_a_worker_that_is_being_started_may_still_need_an_image(home: Path) -> N
 
 def test_an_image_put_back_is_not_deleted(home: Path) -> None:
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector)
-    publisher.publish([Put(A, image(home, "1"))])
-    publisher.publish([Put(A, image(home, "1")), Put(B, None)])
+    publisher = Publisher(home, vector, nobody_cares)
+    publisher.publish([Put(A, Placed(image(home, "1")))])
+    publisher.publish([Put(A, Placed(image(home, "1"))), Put(B, None)])
     acknowledge(vector, 2)
     publisher.sweep()
     assert images(home) == {"1"}
@@ -120,8 +125,8 @@ def test_leftovers_of_earlier_runs_are_deleted_too(home: Path) -> None:
     (home / ".journal.1.tmp").write_text("cut short")
     image(home, "stray")
     image(home, ".half.img.77.tmp")
-    publisher = Publisher(home, vector)
-    publisher.publish([Put(A, image(home, "1"))])
+    publisher = Publisher(home, vector, nobody_cares)
+    publisher.publish([Put(A, Placed(image(home, "1")))])
     publisher.retire_leftovers()
     publisher.sweep()
     assert "stray" in images(home)
@@ -133,24 +138,24 @@ def test_leftovers_of_earlier_runs_are_deleted_too(home: Path) -> None:
 
 def test_a_successor_goes_on_with_what_has_been_published(home: Path) -> None:
     vector = StateVector.create(1)
-    Publisher(home, vector).publish([Put(A, "1"), Put(B, None)])
-    successor = Publisher(home, vector)
-    assert successor.published == {A: "1", B: None}
+    Publisher(home, vector, nobody_cares).publish([Put(A, Placed("1")), Put(B, None)])
+    successor = Publisher(home, vector, nobody_cares)
+    assert successor.published == {A: Placed("1"), B: None}
     assert successor.generation == 1
     assert vector.control[ControlCells.EPOCH] == 2
-    assert state_of(home, vector) == {A: "1", B: None}
+    assert state_of(home, vector) == {A: Placed("1"), B: None}
     assert successor.publish([Drop(A)]) == 2
 
 
 def test_a_long_journal_is_begun_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "SLACK", 10)
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector)
+    publisher = Publisher(home, vector, nobody_cares)
     reader = JournalReader(home)
     for number in range(50):
-        publisher.publish([Put(A, image(home, str(number)))])
+        publisher.publish([Put(A, Placed(image(home, str(number))))])
         reader.entries(vector.control[ControlCells.EPOCH])
-        assert reader.state == {A: str(number)}
+        assert reader.state == {A: Placed(str(number))}
         acknowledge(vector, publisher.generation)
         publisher.sweep()
     assert vector.control[ControlCells.EPOCH] > 1
@@ -161,8 +166,8 @@ def test_a_long_journal_is_begun_anew(home: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_failure_to_publish_changes_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector)
-    publisher.publish([Put(A, "1")])
+    publisher = Publisher(home, vector, nobody_cares)
+    publisher.publish([Put(A, Placed("1"))])
 
     def full(*_: object) -> None:
         raise StateError("no space")
@@ -170,7 +175,35 @@ def test_a_failure_to_publish_changes_nothing(home: Path, monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(JournalWriter, "append", full)
         with pytest.raises(StateError):
-            publisher.publish([Put(A, "2"), Drop(B)])
-    assert publisher.published == {A: "1"}
+            publisher.publish([Put(A, Placed("2")), Drop(B)])
+    assert publisher.published == {A: Placed("1")}
     assert publisher.generation == 1
-    assert publisher.publish([Put(A, "3")]) == 2
+    assert publisher.publish([Put(A, Placed("3"))]) == 2
+
+
+def test_cells_are_released_when_the_last_worker_has_left_their_image(home: Path) -> None:
+    vector, released = StateVector.create(2), list[Range]()
+    publisher = Publisher(home, vector, released.append)
+    first = publisher.take_cells(image(home, "1"), 20)
+    publisher.publish([Put(A, Placed("1", first))])
+    second = publisher.take_cells(image(home, "2"), 20)
+    assert (first, second) == (0, 20)
+    publisher.publish([Put(A, Placed("2", second))])
+    acknowledge(vector, 2, 1)
+    publisher.sweep()
+    assert released == []
+    acknowledge(vector, 2, 2)
+    publisher.sweep()
+    assert released == [Range(0, 20)]
+    assert publisher.take_cells(image(home, "3"), 10) == 0
+
+
+def test_a_successor_leaves_cells_to_whom_they_belong(home: Path) -> None:
+    vector = StateVector.create(1)
+    publisher = Publisher(home, vector, nobody_cares)
+    publisher.take_cells("0", 5)
+    publisher.publish([Put(A, Placed("1", publisher.take_cells("1", 20)))])
+    successor = Publisher(home, vector, nobody_cares)
+    successor.claim_cells("1", 20)
+    assert successor.take_cells("2", 6) == 25
+    assert successor.take_cells("3", 5) == 0

@@ -10,10 +10,11 @@ import pytest
 
 from dnsd import compile as compiler
 from dnsd.image import journal, store
-from dnsd.image.journal import Drop, JournalWriter, Put
+from dnsd.image.journal import Drop, JournalWriter, Placed, Put, State
+from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.serve import follow
-from dnsd.serve.follow import Follower
+from dnsd.serve.follow import Follower, Seat
 from dnsd.wire import name
 from dnsd.zone.load import load_text
 
@@ -32,13 +33,15 @@ class Zones:
 
     def __init__(self) -> None:
         self.serials: dict[bytes, int | None] = {}
+        self.cells: dict[bytes, Cells | None] = {}
         self.images: list[Image] = []
 
     def answer(self, packet: bytes, now: float, client: Any) -> bytes | None:
         raise AssertionError((packet, now, client))
 
-    def put_zone(self, apex: bytes, image: Image | None) -> None:
+    def put_zone(self, apex: bytes, image: Image | None, cells: Cells | None = None) -> None:
         self.serials[apex] = None if image is None else image.serial
+        self.cells[apex] = cells
         if image is not None:
             self.images.append(image)
 
@@ -62,8 +65,7 @@ class Scene:
     def another(self) -> Follower:
         return Follower(
             self.directory,
-            self.state.control,
-            self.head,
+            Seat(self.state.control, self.head, Cells(self.state.words, self.state.notes(0))),
             self.zones,
             self.later.append,
             lambda: self.current.append(self.acknowledged),
@@ -73,20 +75,20 @@ class Scene:
     def acknowledged(self) -> int:
         return int(self.head[WorkerCells.GENERATION])
 
-    def image(self, apex: bytes, serial: int) -> str:
-        """Save an image that is large enough to be mapped, and return the name of its file."""
+    def image(self, apex: bytes, serial: int) -> Placed:
+        """Save an image that is large enough to be mapped, and return it."""
         text = f"@ 300 IN SOA ns host {serial} 2 3 4 5\n@ 300 IN NS ns\nns 300 IN A 192.0.2.1\n"
         zone = load_text(name.to_text(apex), text).zone
         assert zone
         path = self.directory / journal.IMAGES / f"{apex.hex()}-{serial}"
         store.save(path, compiler.build(zone, meta=bytes(store.MAPPED_FROM)))
-        return path.name
+        return Placed(path.name)
 
     def publish(self, *entries: Entry) -> None:
         self.writer.append(entries)
         self.state.control[ControlCells.GENERATION] += 1
 
-    def begin(self, state: dict[bytes, str | None]) -> None:
+    def begin(self, state: State) -> None:
         """Start control anew: an epoch whose journal begins with ``state``."""
         epoch = int(self.state.control[ControlCells.EPOCH]) + 1
         self.writer = JournalWriter(self.directory, epoch, state)
@@ -160,7 +162,7 @@ def test_follow_image_that_cannot_be_opened(scene: Scene, caplog: pytest.LogCapt
     damaged = scene.directory / journal.IMAGES / "damaged"
     damaged.write_bytes(b"no image")
     with caplog.at_level(logging.ERROR):
-        scene.publish(Put(ONE, "gone"), Put(TWO, "damaged"))
+        scene.publish(Put(ONE, Placed("gone")), Put(TWO, Placed("damaged")))
         scene.run()
     assert scene.zones.serials == {ONE: 1, TWO: None}
     assert scene.acknowledged == 2

@@ -21,7 +21,7 @@ import pytest
 
 from dnsd.hotpath.api import Settings
 from dnsd.image import journal
-from dnsd.image.journal import Drop, Put
+from dnsd.image.journal import Drop, Placed, Put
 from dnsd.image.state import WorkerCells
 from dnsd.serve import sockets
 from dnsd.serve.worker import Worker
@@ -106,7 +106,7 @@ def test_worker_unmaps_what_it_serves_no_more(node: WorkerNode) -> None:
 def test_worker_says_which_image_it_cannot_open(node: WorkerNode) -> None:
     node.begin(serial=1)
     (node.directory / journal.IMAGES / "broken").write_bytes(b"broken")
-    node.publish(Put(ZONE, "broken"))
+    node.publish(Put(ZONE, Placed("broken")))
     assert node.serial() == 1
     node.signal(signal.SIGTERM)
     status, said = node.end()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING
 
 from dnsd.announce import orders
 from dnsd.announce.orders import Orders
-from dnsd.control import log
+from dnsd.control import durable, log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +41,7 @@ class OrderBook:
         async with self._writing:
             written = self._orders
             try:
-                await asyncio.to_thread(self._write, orders.encode(written))
+                await asyncio.to_thread(durable.replace, self._path, orders.encode(written))
             except OSError as error:
                 self.fault = (
                     f"the orders cannot be written down in {self._path} ({error.strerror}): they "
@@ -51,20 +50,6 @@ class OrderBook:
             else:
                 if written is self._orders:
                     self.fault = ""
-
-    def _write(self, data: bytes) -> None:
-        temporary = self._path.with_name(f".{FILE}.tmp")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
-        # Only then a power cut cannot bring back what was ordered before.
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
 
     def _read(self) -> Orders:
         try:

@@ -87,7 +87,8 @@ class _Served:
 class Plane:
     """Announces the VIPs of ``config`` while the node answers well.
 
-    ``doorbell`` wakes the master, ``rows`` are the zones and how they are.
+    ``doorbell`` wakes the master, ``rows`` are the zones and how they are. ``unsettled`` says
+    why the node must not begin to announce them yet; empty, it may.
     """
 
     def __init__(
@@ -96,11 +97,13 @@ class Plane:
         vector: StateVector,
         doorbell: int,
         rows: Callable[[], Iterable[Row]],
+        unsettled: Callable[[], str] = str,
     ) -> None:
         self.config = config.anycast
         self.orders = OrderBook(config.server.state_directory)
         self._vector = vector
         self._doorbell = doorbell
+        self._unsettled = unsettled
         self._announcer = Announcer(self.config, self._inherited(), time.monotonic())
         self._health = Health(self.config)
         self._selfcheck = SelfCheck(self.config, _Served(vector, rows))
@@ -188,12 +191,16 @@ class Plane:
         miss = self.config.heartbeat_miss * 1000
         return Situation(
             now=now,
-            obstacle=self._obstacle,
+            obstacle=self._obstacle or self._unready(),
             silenced=f"no worker had shown a sign of life for {miss:.0f} ms" if silenced else "",
             verdict=self._verdict,
             orders=self.orders.at(time.time()),
             stopping=bool(self._vector.master[MasterCells.STOPPING]),
         )
+
+    def _unready(self) -> str:
+        """Return why a node that is not on the route must not go there yet."""
+        return "" if self._ordered() else self._unsettled()
 
     def _is_marked(self, now: float) -> bool:
         """Return whether a drained node may be on the route: BIRD knows, or never will."""

@@ -47,9 +47,14 @@ cdef int add_body(Composed *c, Body *body) noexcept nogil:
     cdef Block *block = &body.block
     cdef Block piece
     cdef Record record
-    cdef int size = unfold(c, block, c.name, c.name_length), at = 16 + c.name_length
+    cdef int size, at = 16 + c.name_length
     cdef int links = c.links, i, before = block.arcount, after
-    for i in range(block.ancount):
+    cdef int ancount = block.ancount + (body.choice.count if block.slot else 0)
+    if block.slot:
+        size = unfold_pool(c, body)
+    else:
+        size = unfold(c, block, c.name, c.name_length)
+    for i in range(ancount):
         if read_record(c, size, &at, &record) == FAULT:
             return FAULT
         links += record_type(&record) == TYPE_CNAME
@@ -141,6 +146,10 @@ cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body) n
         if at:
             if gather(zone, &name, &place, at, body) == DECLINED:
                 return FAULT
+            if body.block.slot and choose_for(query, signed_, body) == FAULT:
+                return FAULT
+            if body.empty:
+                return body.rcode
             return FAULT if add_body(c, body) == FAULT else body.rcode
         if c.links == MAX_LINKS:
             return NOERROR
@@ -156,6 +165,8 @@ cdef int compose(Composed *c, const Zone *zone, const Query *query, Body *body) 
     body.zone = zone
     body.rcode = NOERROR
     body.rcode = follow(c, zone, query, body)
+    if body.empty:
+        return NOERROR
     if body.rcode == FAULT or put_all(c, query) == FAULT:
         return DECLINED
     body.composed = c

@@ -16,6 +16,7 @@ cdef enum:
     PROVE_ENCLOSER = 8
     AUTHORITATIVE = 1
     COMPOSE = 2
+    SIGNED = 4
 
 
 cdef struct Zone:
@@ -36,6 +37,9 @@ cdef struct Zone:
     int iterations
     uint8_t salt[255]
     int salt_length
+    const uint64_t *words     # of its pools; NULL: nobody decides
+    uint32_t *notes
+    uint32_t cells
 
 
 cdef struct Entry:
@@ -56,6 +60,7 @@ cdef struct Block:
     int base, ancount, nscount, arcount, length, split
     int n_pieces, n_optional, n_pointers
     int rcode, flags, proof, proof_expanded
+    uint64_t slot
 
 
 cdef struct Place:
@@ -206,6 +211,7 @@ cdef int read_block(const Zone *zone, uint64_t at, Block *block) noexcept nogil:
     block.proof = p[16]
     block.proof_expanded = p[17]
     block.n_pointers = u16(p + 18)
+    block.slot = <uint64_t>u32(p + 20) * 8
     need = BLOCK_SIZE + 4 * (block.n_pieces + block.n_optional) + 2 * block.n_pointers
     if not within(zone, at, need):
         return FAULT

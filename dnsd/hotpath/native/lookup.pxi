@@ -46,6 +46,31 @@ cdef int gather(const Zone *zone, const Name *name, const Place *place, uint64_t
     return NOERROR
 
 
+cdef int choose_for(const Query *query, int signed_, Body *body) noexcept nogil:
+    """Choose from the pool that the block ends in; if there is nothing to answer, the body is empty."""
+    cdef Choice *choice = &body.choice
+    cdef uint64_t rest[MAX_PIECES]
+    cdef int i, count = body.pieces
+    signed_ = signed_ and body.block.flags & SIGNED
+    if body.block.length - body.block.split > 256 + 4 or body.block.length - body.block.split < 5:
+        return FAULT
+    if choose(body.zone, body.block.slot, signed_, n16(query.packet), choice) == FAULT:
+        return FAULT
+    if choice.mode == MODE_SERVFAIL or choice.mode == MODE_REFUSED:
+        body.empty = True
+        body.rcode = SERVFAIL if choice.mode == MODE_SERVFAIL else REFUSED
+    elif choice.mode == MODE_NODATA:
+        memcpy(rest, body.piece, count * sizeof(uint64_t))
+        body.pieces = add_piece(body.piece, 0, <int64_t>choice.pool.soa[1 if signed_ else 0])
+        if signed_:
+            body.pieces = add_piece(body.piece, body.pieces, <int64_t>choice.pool.nsec)
+        for i in range(count):
+            body.pieces = add_piece(body.piece, body.pieces, <int64_t>rest[i])
+            if body.pieces < 0:
+                return FAULT
+    return 0
+
+
 include "compose.pxi"
 
 
@@ -61,6 +86,8 @@ cdef int lookup(Server *server, const Zone *zone, const Query *query, Body *body
         return compose(server.composed, zone, query, body)
     if gather(zone, &query.name, &place, at, body) == DECLINED:
         return DECLINED
-    if body.pieces and body.block.flags & COMPOSE:
+    if (body.pieces or body.block.slot) and body.block.flags & COMPOSE:
         return compose(server.composed, zone, query, body)
+    if body.block.slot and choose_for(query, signed_, body) == FAULT:
+        return DECLINED
     return NOERROR

@@ -186,6 +186,14 @@ cdef int unfold(Composed *c, const Block *block, const uint8_t *name, int length
     return start + end
 
 
+cdef int unfold_pool(Composed *c, const Body *body) noexcept nogil:
+    """Lay out a block that ends in a pool, as :func:`unfold` does, with what is chosen."""
+    cdef int start = 16 + c.name_length
+    memcpy(c.message + 12, c.name, c.name_length)
+    memset(c.message + 12 + c.name_length, 0, 4)
+    return start + put_pool(body, c.name_length, LARGEST, c.message + start)
+
+
 cdef int put_place(Composed *c, const uint8_t *name, int length, uint32_t digest, int at) noexcept nogil:
     """Return where ``name`` (in lower case) has been written; else note ``at`` and return 0."""
     cdef uint32_t slot = digest & (PLACE_SLOTS - 1)

@@ -13,6 +13,8 @@ cdef enum:
 
 cdef struct Composed
 
+include "pools.pxi"
+
 
 cdef struct Server:
     uint64_t *count
@@ -42,6 +44,7 @@ cdef struct Request:
 cdef struct Body:
     const Zone *zone
     Block block
+    Choice choice             # what the block ends with, if it has a slot
     int pieces
     uint64_t piece[MAX_PIECES]
     int rcode
@@ -203,8 +206,53 @@ cdef void move(const Block *block, uint8_t *out, int end, int gap_at, int gap, i
         p16(at, 0xC000 | (target + shift))
 
 
+cdef int insert_pieces(const Query *query, const Body *body, uint8_t *out, int at) noexcept nogil:
+    """Write the pieces to ``out``, ``at`` octets behind the question; return their length."""
+    cdef Block piece
+    cdef int i, begin = at
+    for i in range(body.pieces):
+        read_block(body.zone, body.piece[i], &piece)
+        memcpy(out + at, piece.body, piece.length)
+        move(&piece, out + at, piece.length, 0, 0, query.name.length - piece.base, at)
+        at += piece.length
+    return at - begin
+
+
+cdef int put_pool(const Body *body, int qname_length, int room, uint8_t *out) noexcept nogil:
+    """Write the block's records and those that are chosen; return the length, -1 if there is no room."""
+    cdef const Block *block = &body.block
+    cdef uint8_t template[256 + 4]
+    cdef int size = block.length - block.split, delta = qname_length - block.base
+    cdef int i, place, target
+    if body.choice.length + body.choice.count * size + block.split > room:
+        return -1
+    memcpy(out, block.body, block.split)
+    memcpy(template, block.body + block.split, size)
+    move(block, out, block.split, block.split, 0, delta, 0)
+    for i in range(block.n_pointers):
+        place = u16(block.pointers + 2 * i) - block.split
+        if 0 <= place < size - 5:
+            target = n16(template + place) & 0x3FFF
+            p16(template + place, 0xC000 | (target + delta))
+    return block.split + put_chosen(&body.choice, template, size, out + block.split)
+
+
 include "records.pxi"
 include "lookup.pxi"
+
+
+cdef int write_pool(const Query *query, const Body *body, int room, uint8_t *out, int *nscount) noexcept nogil:
+    """Write a body that ends in a pool; return the length, -1 to truncate, DECLINED if broken."""
+    cdef Block piece
+    cdef int inserted = 0, length, i
+    nscount[0] = 0
+    for i in range(body.pieces):
+        if read_block(body.zone, body.piece[i], &piece) == FAULT:
+            return DECLINED
+        inserted += piece.length
+        nscount[0] += piece.nscount
+    length = put_pool(body, query.name.length, room - inserted, out)
+    return length if length < 0 else length + insert_pieces(query, body, out, length)
 
 
 cdef int write_body(const Query *query, const Body *body, int room, uint8_t *out, int *arcount, int *nscount) noexcept nogil:
@@ -233,12 +281,7 @@ cdef int write_body(const Query *query, const Body *body, int room, uint8_t *out
     if end + inserted > room:
         return -1
     memcpy(out, block.body, block.split)
-    at = out + block.split
-    for i in range(body.pieces):
-        read_block(body.zone, body.piece[i], &piece)
-        memcpy(at, piece.body, piece.length)
-        move(&piece, at, piece.length, 0, 0, qname_length - piece.base, <int>(at - out))
-        at += piece.length
+    at = out + block.split + insert_pieces(query, body, out, block.split)
     memcpy(at, block.body + block.split, end - block.split)
     if block.n_pointers:
         move(block, out, end, block.split, inserted, qname_length - block.base, 0)
@@ -275,9 +318,13 @@ cdef int write_message(Server *server, const Request *request, const Query *quer
         if body.block.flags & AUTHORITATIVE:
             flags |= AA
         ancount = body.block.ancount
-        length = write_body(
-            query, body, min(limit, room) - at - opt_length, out + at, &arcount, &nscount
-        )
+        if body.block.slot:
+            ancount += body.choice.count
+            length = write_pool(query, body, min(limit, room) - at - opt_length, out + at, &nscount)
+        else:
+            length = write_body(
+                query, body, min(limit, room) - at - opt_length, out + at, &arcount, &nscount
+            )
         if length == DECLINED:
             return DECLINED
     elif limit < at + opt_length:

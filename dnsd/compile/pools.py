@@ -1,0 +1,108 @@
+"""Pools in an image: RRsets of which each query gets those members that control has chosen.
+
+Knows how they are laid out; which RRsets are pools, and what may be signed for them, it is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from struct import pack
+from typing import TYPE_CHECKING
+
+from dnsd.image import layout
+from dnsd.image.pools import cells
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from dnsd.zone.records import RRset, Zone
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The RRset of ``rtype`` at ``owner`` (lower case), with what policy adds to it.
+
+    Its members are the rdatas in canonical order (RFC 4034 §6.3), then those of ``fallback``;
+    ``weights`` has one for each of them. ``ttl`` is used while nobody has decided.
+
+    In a signed zone ``signatures`` holds the RRSIGs of every answer there can be, by its mask,
+    and ``denial`` an NSEC or NSEC3 RRset without the pool's type, with its RRSIGs.
+    """
+
+    owner: bytes
+    rtype: int
+    weights: tuple[int, ...]
+    ttl: int
+    fallback: tuple[bytes, ...] = ()
+    signatures: Mapping[int, RRset] = field(default_factory=dict)
+    denial: tuple[RRset, RRset] | None = None
+
+
+def members_of(rrset: RRset) -> tuple[bytes, ...]:
+    """Return the rdatas of ``rrset`` in the order of the bits of a mask."""
+    return tuple(sorted(rrset.rdatas))
+
+
+def first_cells(sizes: Iterable[int]) -> tuple[list[int], int]:
+    """Return where the cells of pools with so many members begin, and how many there are."""
+    first, end = [], 0
+    for members in sizes:
+        first.append(end)
+        end += cells(members)
+    return first, end
+
+
+def longest(pool: Pool, zone: Zone) -> int:
+    """Return how many octets the answer of ``pool`` has at most, less its template."""
+    rdatas = zone.nodes[pool.owner][pool.rtype].rdatas
+    records = len(rdatas) + len(pool.fallback)
+    signed = max(
+        (sum(12 + len(one) for one in rrsigs.rdatas) for rrsigs in pool.signatures.values()),
+        default=0,
+    )
+    return records * (12 + len(rdatas[0])) + signed
+
+
+def take_out(zone: Zone, pools: Iterable[Pool]) -> None:
+    """Take the names of ``pools`` out of the table for names that need no thought."""
+    for pool in pools:
+        if zone.bulk is not None and pool.owner not in zone.nodes:
+            zone.nodes[pool.owner] = dict(zone.at(pool.owner))
+            zone.bulk.pop(pool.owner)
+
+
+def encode(
+    pool: Pool, zone: Zone, cell: int, pieces: tuple[int, int, int], add: Callable[[bytes], int]
+) -> bytes:
+    """Return the POOL of ``pool`` (see :mod:`dnsd.image.layout`), whose cells begin at ``cell``.
+
+    ``pieces`` are the refs of its denial; ``add`` appends octets to the image, aligned, and
+    returns their ref.
+    """
+    rdatas = (*members_of(zone.nodes[pool.owner][pool.rtype]), *pool.fallback)
+    members = len(rdatas)
+    padded = [*pool.weights, 0] if members & 1 else pool.weights
+    signatures = _signatures(pool, members, add) if pool.signatures else 0
+    return b"".join(
+        (
+            layout.POOL.pack(
+                members,
+                members - len(pool.fallback),
+                len(rdatas[0]),
+                pool.ttl,
+                cell,
+                *pieces,
+                signatures,
+            ),
+            pack(f"<{len(padded)}H", *padded),
+            *rdatas,
+        )
+    )
+
+
+def _signatures(pool: Pool, members: int, add: Callable[[bytes], int]) -> int:
+    refs = [0] * (1 << members)
+    for mask, rrsigs in pool.signatures.items():
+        parts = (pack("<H", len(rdata)) + rdata for rdata in rrsigs.rdatas)
+        refs[mask] = add(layout.SIGNATURES.pack(len(rrsigs.rdatas)) + b"".join(parts))
+    return add(pack(f"<{len(refs)}I", *refs))

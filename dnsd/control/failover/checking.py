@@ -1,0 +1,260 @@
+"""Who is checked, for which pools; and what becomes of them when nobody sees their members.
+
+A member that cannot be seen keeps the state it has, whatever the reason: this node lacks
+something, the machine is too busy, or the checks themselves have died, which begin anew then.
+The reason is an alarm, until it is seen again. Knows neither decisions nor words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from dnsd.control import log
+from dnsd.control.checks.runner import GRACE_S, Runner
+from dnsd.control.checks.schedule import FIRST_RATE, FIRST_ROUND_S
+from dnsd.control.checks.targets import target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from dnsd.control.checks.result import Result
+    from dnsd.control.checks.runner import Seen, Unseen
+    from dnsd.control.checks.targets import Target
+    from dnsd.control.failover.live import LivePool
+    from dnsd.failover.member import Member
+
+RESTART_S = 1.0
+"""Pause before checks that have died begin anew."""
+
+LOOK_S = 1.0
+"""How often it is looked for targets that nobody has checked."""
+
+OVERDUE = 3
+"""So many intervals without a result are too many."""
+
+
+class Checks(Protocol):
+    """Makes checks, as :class:`Runner` does."""
+
+    def assign(self, targets: Iterable[Target]) -> None:
+        """Check these and no others."""
+
+    def hurry(self, target: Target) -> None:
+        """Check ``target`` in its fast interval."""
+
+    def relax(self, target: Target) -> None:
+        """Check ``target`` in its usual interval."""
+
+    async def run(self) -> None:
+        """Make the checks, until they die."""
+
+
+class User(NamedTuple):
+    """A member of a pool."""
+
+    pool: LivePool
+    address: str
+
+    @property
+    def member(self) -> Member | None:
+        """What is known of it; None if it has gone."""
+        return self.pool.state.members.get(self.address)
+
+
+class Alarms:
+    """Why targets can't be seen. Each reason is told once, however many it hits."""
+
+    def __init__(self) -> None:
+        self.why: dict[Target, str] = {}
+        self._count: Counter[str] = Counter()
+
+    def put(self, target: Target, why: str) -> None:
+        """Note that ``target`` can't be seen."""
+        if self.why.get(target) == why:
+            return
+        self._take(target)
+        self.why[target] = why
+        self._count[why] += 1
+        if self._count[why] == 1:
+            log.say(
+                f"failover: {target.address} is not seen: {why}; what is known of it stays as it is"
+            )
+
+    def clear(self, target: Target) -> None:
+        """Note that ``target`` is seen."""
+        if (why := self._take(target)) and not self._count[why]:
+            log.say(f"failover: {target.address} is seen again (it was not: {why})")
+
+    def forget(self, target: Target) -> None:
+        """Note that ``target`` has gone."""
+        self._take(target)
+
+    def _take(self, target: Target) -> str:
+        why = self.why.pop(target, "")
+        if why:
+            self._count[why] -= 1
+        return why
+
+
+class Checking:
+    """Has the members of pools checked.
+
+    ``changed`` is called with each pool of which one has been seen, or can't be any more.
+    """
+
+    def __init__(
+        self,
+        changed: Callable[[LivePool], object],
+        make: Callable[[Seen, Unseen], Checks] = Runner,
+    ) -> None:
+        self.alarms = Alarms()
+        self._changed = changed
+        self._make = make
+        self._checks: Checks | None = None
+        self._users: dict[Target, list[User]] = {}
+        self._targets_of: dict[LivePool, dict[str, Target]] = {}
+        self._heard: dict[Target, float] = {}
+        self._hurried: set[Target] = set()
+
+    @property
+    def first_round(self) -> float:
+        """Seconds after which everything has been checked once, or is late."""
+        spread = max(FIRST_ROUND_S, len(self._users) / FIRST_RATE)
+        return max(
+            (min(spread, one.interval) + one.check.timeout + GRACE_S for one in self._users),
+            default=0.0,
+        )
+
+    def follow(self, here: Iterable[LivePool], gone: Iterable[LivePool]) -> None:
+        """Check the members of the pools ``here`` as they are now, and of those gone no more."""
+        before = set(self._users)
+        for pool in gone:
+            self._use(pool, {})
+            del self._targets_of[pool]
+        for pool in here:
+            self._use(pool, self._wanted(pool))
+        if before != self._users.keys():
+            self._forget(before - self._users.keys())
+            if self._checks:
+                self._checks.assign(self._users)
+        for pool in here:
+            for target in self._targets_of[pool].values():
+                self._pace(target)
+
+    async def run(self) -> None:
+        """Check for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._look_for_overdue())
+            while True:
+                why = await self._run_once()
+                for target in self._users:
+                    self._miss(target, why)
+                await asyncio.sleep(RESTART_S)
+
+    async def _run_once(self) -> str:
+        """Check until the checks die; return why they have."""
+        self._checks = checks = self._make(self._see, self._miss)
+        self._hurried.clear()
+        now = time.monotonic()
+        self._heard = dict.fromkeys(self._users, now)
+        checks.assign(self._users)
+        for target in self._users:
+            self._pace(target)
+        try:
+            await checks.run()
+        except Exception as error:
+            log.write("".join(traceback.format_exception(error)).rstrip())
+            first = _first(error)
+            return f"the checks have died ({type(first).__name__}: {first}) and begin anew"
+        finally:
+            self._checks = None
+        return "the checks have ended and begin anew"
+
+    async def _look_for_overdue(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = time.monotonic()
+            for target, heard in list(self._heard.items()):
+                limit = OVERDUE * target.interval + target.check.timeout + GRACE_S
+                if now - heard > limit:
+                    self._miss(target, f"{OVERDUE} checks of it are missing")
+
+    # -- who is checked -----------------------------------------------------------------------
+
+    def _wanted(self, pool: LivePool) -> dict[str, Target]:
+        """Return how each member is checked that is; one that can't be is frozen."""
+        wanted = {}
+        for address, member in pool.state.members.items():
+            try:
+                target = target_of(pool.meta.policy, address)
+            except ValueError as error:
+                member.freeze(f"it cannot be checked: {error}")
+                continue
+            if target is None:
+                member.thaw(time.monotonic())
+            else:
+                wanted[address] = target
+        return wanted
+
+    def _use(self, pool: LivePool, wanted: dict[str, Target]) -> None:
+        before = self._targets_of.get(pool, {})
+        for address, target in before.items():
+            if wanted.get(address) != target:
+                users = [one for one in self._users[target] if one != User(pool, address)]
+                self._users[target] = users
+                if not users:
+                    del self._users[target]
+        for address, target in wanted.items():
+            if before.get(address) != target:
+                self._users.setdefault(target, []).append(User(pool, address))
+                self._heard.setdefault(target, time.monotonic())
+        self._targets_of[pool] = wanted
+
+    def _forget(self, targets: Iterable[Target]) -> None:
+        for target in targets:
+            self.alarms.forget(target)
+            self._heard.pop(target, None)
+            self._hurried.discard(target)
+
+    def _pace(self, target: Target) -> None:
+        """Check it as often as the pool wants it for which it matters most."""
+        members = [one.member for one in self._users[target]]
+        hurried = any(one and one.pause < target.interval for one in members)
+        if self._checks is None or hurried == (target in self._hurried):
+            return
+        if hurried:
+            self._hurried.add(target)
+            self._checks.hurry(target)
+        else:
+            self._hurried.discard(target)
+            self._checks.relax(target)
+
+    # -- what is seen -------------------------------------------------------------------------
+
+    def _see(self, target: Target, result: Result, _began: float, ended: float) -> None:
+        self._heard[target] = time.monotonic()
+        self.alarms.clear(target)
+        for user in tuple(self._users.get(target, ())):
+            if member := user.member:
+                member.thaw(ended)
+                member.result(ended, *result)
+                self._changed(user.pool)
+        if target in self._users:
+            self._pace(target)
+
+    def _miss(self, target: Target, why: str) -> None:
+        self._heard[target] = time.monotonic()
+        self.alarms.put(target, why)
+        for user in tuple(self._users.get(target, ())):
+            if (member := user.member) and member.frozen != why:
+                member.freeze(why)
+                self._changed(user.pool)
+
+
+def _first(error: Exception) -> Exception:
+    """Return the first one of a group."""
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error

@@ -1,0 +1,276 @@
+"""The failover plane of a running node: decides on pools as their members are seen, and in time.
+
+It is told which pools there are by whoever publishes images (:class:`dnsd.control.pools.Pools`),
+and writes what workers answer at once. Whatever fails in one of its loops is told and tried
+again: it ends neither control nor another loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import math
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from dnsd.control import log
+from dnsd.control.checks.runner import Runner
+from dnsd.control.failover.checking import Checking
+from dnsd.control.failover.forgetting import OwnMemory
+from dnsd.control.failover.statefile import StateFile
+from dnsd.control.failover.table import Table
+from dnsd.failover.version import about_name
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from dnsd.control.cells import Range
+    from dnsd.control.checks.runner import Seen, Unseen
+    from dnsd.control.failover.checking import Checks
+    from dnsd.control.failover.forgetting import Memory
+    from dnsd.control.failover.live import Key, LivePool
+    from dnsd.control.failover.words import Noted
+    from dnsd.control.pools import PoolMeta
+    from dnsd.failover.drain import Drain
+    from dnsd.image.state import StateVector
+
+WRITE_S = 1.0
+"""What has changed is written down at most so often."""
+
+REFRESH_S = 10.0
+"""What has not changed is written down so often: a state that is older is less believed."""
+
+SWEEP_S = 1.0
+"""How often workers' notes are read out."""
+
+JUDGE_S = 0.5
+"""How often it is asked whether a member that is drained is forgotten."""
+
+RETRY_S = 1.0
+
+
+class Engine:
+    """Holds the pools (``table``), has them checked (``checking``), and decides on them.
+
+    ``memory`` knows what caches still hold; without one, what this process has seen must do.
+    """
+
+    def __init__(
+        self,
+        vector: StateVector,
+        directory: Path,
+        memory: Memory | None = None,
+        make: Callable[[Seen, Unseen], Checks] = Runner,
+    ) -> None:
+        now = time.monotonic()
+        self.file = StateFile(directory)
+        self.table = Table(vector, self.file.read(time.time()), now, self._told)
+        self.checking = Checking(self.settle, make)
+        self.memory = memory or OwnMemory(now)
+        self._running = False
+        self._settle_by: float | None = None
+        self._wakeups: list[tuple[float, int, LivePool]] = []
+        self._wakeup_of: dict[LivePool, float] = {}
+        self._number = itertools.count()
+        self._woken = asyncio.Event()
+        self._dirty = asyncio.Event()
+        self._faults: set[str] = set()
+
+    # -- who publishes images -------------------------------------------------------------------
+
+    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
+        """Decide on the pools of a zone, which has an image with these cells.
+
+        Before it runs, it takes over what an earlier process has published: workers answer that.
+        """
+        now = time.monotonic()
+        if self._running:
+            here, gone = self.table.place(origin, pools, cell, now)
+        else:
+            here, gone = self.table.recover(origin, pools, cell, now)
+            for pool in here:
+                pool.inherit(math.inf)
+        self._follow(here, gone)
+
+    def remove(self, origin: str) -> None:
+        """Decide no more on the pools of a zone."""
+        self._follow(*self.table.remove(origin, time.monotonic()))
+
+    def release(self, cells: Range) -> None:
+        """Read out cells that nobody answers from any more."""
+        self._follow(self.table.release(cells, time.monotonic()), [])
+
+    def _follow(self, here: Sequence[LivePool], gone: Sequence[LivePool]) -> None:
+        self.checking.follow(here, gone)
+        for pool in gone:
+            self._wakeup_of.pop(pool, None)
+            self._remember(pool)
+        for pool in here:
+            self.settle(pool)
+            self._remember(pool)
+        if here or gone:
+            self._dirty.set()
+
+    # -- whether it may be announced ----------------------------------------------------------
+
+    def loaded(self) -> None:
+        """Note that all zones have been loaded once: the first round of checks has begun."""
+        self._settle_by = time.monotonic() + self.checking.first_round
+
+    def unsettled(self) -> str:
+        """Return why nobody is to be sent here yet, empty if nothing speaks against it.
+
+        A first round of checks that does not end is no reason for ever.
+        """
+        if self._settle_by is None:
+            return "the zones are not loaded yet"
+        if time.monotonic() >= self._settle_by:
+            return ""
+        if unknown := sum(not pool.state.settled for pool in self.table.pools.values()):
+            pools = "1 pool has" if unknown == 1 else f"{unknown} pools have"
+            return f"{pools} members that have not been checked yet"
+        self._settle_by = -math.inf
+        return ""
+
+    # -- deciding -----------------------------------------------------------------------------
+
+    def settle(self, pool: LivePool) -> None:
+        """Decide on ``pool`` now, and again when it is time."""
+        now = time.monotonic()
+        try:
+            changed = pool.settle(now)
+            wakeup = pool.next_wakeup(now)
+        except Exception as error:
+            self._tell_fault(error)
+            return
+        self._wake(pool, wakeup)
+        if changed:
+            self._remember(pool)
+            self._dirty.set()
+
+    def settle_all(self) -> None:
+        """Decide on all pools."""
+        for pool in tuple(self.table.pools.values()):
+            self.settle(pool)
+
+    def _wake(self, pool: LivePool, at: float | None) -> None:
+        if self._wakeup_of.get(pool) == at:
+            return
+        if at is None:
+            del self._wakeup_of[pool]
+            return
+        self._wakeup_of[pool] = at
+        heapq.heappush(self._wakeups, (at, next(self._number), pool))
+        if self._wakeups[0][2] is pool:
+            self._woken.set()
+
+    async def _decide_in_time(self) -> None:
+        while True:
+            self._woken.clear()
+            now = time.monotonic()
+            while self._wakeups and self._wakeups[0][0] <= now:
+                at, _, pool = heapq.heappop(self._wakeups)
+                if self._wakeup_of.get(pool) == at:
+                    del self._wakeup_of[pool]
+                    self.settle(pool)
+            until = self._wakeups[0][0] if self._wakeups else math.inf
+            await _wait(self._woken, until - now)
+
+    # -- loops --------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work for ever."""
+        self._running = True
+        until = time.monotonic() + self.checking.first_round
+        for pool in self.table.pools.values():
+            pool.inherit(until)
+        self.settle_all()
+        async with asyncio.TaskGroup() as group:
+            for work in (
+                self.checking.run,
+                self._decide_in_time,
+                self._keep_state,
+                self._sweep,
+                self._judge_drains,
+            ):
+                group.create_task(self._go_on(work))
+
+    async def _go_on(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work`` for ever; a fault of dnsd's own must not end control, nor other work."""
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                self._tell_fault(error)
+            await asyncio.sleep(RETRY_S)
+
+    def _tell_fault(self, error: Exception) -> None:
+        """Log a fault of dnsd's own, the first time."""
+        kind = traceback.format_tb(error.__traceback__)[-1] + type(error).__name__
+        if kind not in self._faults:
+            self._faults.add(kind)
+            log.write("".join(traceback.format_exception(error)).rstrip())
+            sentence = f"dnsd failed: {type(error).__name__}: {error}"
+            log.say(f"failover: {sentence}; it is tried again, and not told again")
+
+    # -- on disk ------------------------------------------------------------------------------
+
+    async def save(self) -> None:
+        """Write down what is to survive a restart."""
+        self._dirty.clear()
+        await self.file.write(self.table.to_stored(time.monotonic()), time.time())
+
+    def stop(self) -> None:
+        """Write it down at once: the process is about to end."""
+        if self._running:
+            self.file.write_now(self.table.to_stored(time.monotonic()), time.time())
+
+    async def _keep_state(self) -> None:
+        while True:
+            await _wait(self._dirty, REFRESH_S)
+            await self.save()
+            await asyncio.sleep(WRITE_S)
+
+    # -- what caches hold ---------------------------------------------------------------------
+
+    def _told(self, key: Key, meta: PoolMeta, noted: Noted) -> None:
+        self.memory.noted(key, meta, noted, time.monotonic())
+
+    def _remember(self, pool: LivePool) -> None:
+        self.memory.decided(pool, time.monotonic())
+
+    async def _sweep(self) -> None:
+        while True:
+            self.table.sweep(time.monotonic())
+            await asyncio.sleep(SWEEP_S)
+
+    async def _judge_drains(self) -> None:
+        while True:
+            for pool in tuple(self.table.pools.values()):
+                for address, drain in tuple(pool.state.drains.items()):
+                    if drain.switched:
+                        self._judge(pool, address, drain)
+            await asyncio.sleep(JUDGE_S)
+
+    def _judge(self, pool: LivePool, address: str, drain: Drain) -> None:
+        now = time.monotonic()
+        for placement in pool.placements:
+            placement.cells.sweep(now)
+        question = about_name(pool.key.name, pool.key.type)
+        before = drain.phase
+        drain.judge(now, self.memory.judge(question, drain.switch_at, drain.gate, now))
+        if drain.phase != before:
+            pool.say(f"the drain of {address}: {before} → {drain.phase}")
+            self._dirty.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for ``event``, but not longer than ``seconds``."""
+    try:
+        async with asyncio.timeout(None if seconds == math.inf else seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

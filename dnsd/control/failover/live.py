@@ -1,0 +1,248 @@
+"""One pool of a running node: what is decided about it, and the cells that workers read it from.
+
+A zone that is loaded again has new cells for its pools, while some worker may still answer from
+the old ones: decisions go to all of them, until they are released. Given the time (monotonic
+seconds); what a decision is, :mod:`dnsd.failover.pool` says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.control import log
+from dnsd.failover.choice import Mode
+from dnsd.failover.member import Forced, State
+from dnsd.failover.pool import Decision, PoolState
+from dnsd.image import pools as layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dnsd.control.failover.words import PoolCells
+    from dnsd.control.pools import PoolMeta
+    from dnsd.failover.drain import Drain
+    from dnsd.failover.member import Member, Order
+    from dnsd.failover.stored import Kept
+
+_EMPTY = {Mode.NODATA: "no address", Mode.SERVFAIL: "SERVFAIL", Mode.REFUSED: "REFUSED"}
+
+_REASONS = 5
+"""Reasons in one line of the log."""
+
+
+class Key(NamedTuple):
+    """Which pool: its zone, owner (both absolute, in lower case) and type."""
+
+    origin: str
+    name: str
+    type: str
+
+    def __str__(self) -> str:
+        """Return how an operator calls it."""
+        return f"{self.name} {self.type}"
+
+
+class Placement(NamedTuple):
+    """Cells of the pool ``meta``, ``cells``, of which the first one is ``first``."""
+
+    meta: PoolMeta
+    first: int
+    cells: PoolCells
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The address of each bit of a mask."""
+        return addresses_of(self.meta)
+
+    def write(self, decision: Decision, addresses: tuple[str, ...], now: float) -> None:
+        """Have workers answer ``decision``, whose mask is about ``addresses``.
+
+        If it chooses none of those that are in these cells, what they say stands.
+        """
+        mask = decision.mask
+        if addresses != self.addresses:
+            chosen = set(named(mask, addresses))
+            mask = sum(1 << at for at, one in enumerate(self.addresses) if one in chosen)
+        if mask or not decision.mask:
+            self.cells.write(mask, decision.ttl, layout.Mode(decision.mode), now)
+
+
+class LivePool:
+    """A pool, its :class:`PoolState`, and where it is placed: the latest last.
+
+    ``decision`` is what is answered, ``since`` is when it last changed but for its TTL.
+    """
+
+    def __init__(self, origin: str, meta: PoolMeta, now: float) -> None:
+        self.key = Key(origin, meta.policy.name, meta.policy.type)
+        self.meta = meta
+        self.state = PoolState(meta.policy, meta.ttl, meta.members, now)
+        self.placements: list[Placement] = []
+        self.since = now
+        self.decision = Decision(0, 0, Mode.ANSWER, ())
+        self._trust_until: float | None = None
+        self._answered: object = None
+        self._settled = False
+        self._told: dict[str, tuple[State, Order | None]] = {}
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The address of each bit of the decision's mask."""
+        return addresses_of(self.meta)
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The addresses that are answered, or of which one is for each query."""
+        return named(self.decision.mask, self.addresses)
+
+    # -- what happens to it -------------------------------------------------------------------
+
+    def restore(self, kept: Kept, now: float) -> None:
+        """Take over what was stored of it."""
+        self.state.restore(kept, now)
+        self._note_members()
+
+    def edit(self, meta: PoolMeta, now: float) -> None:
+        """Go on with what the zone and its policy say now."""
+        self.meta = meta
+        self.state.edit(meta.policy, meta.ttl, meta.members, now)
+
+    def place(self, placement: Placement) -> None:
+        """Write decisions there, too; it is the latest now."""
+        self.placements = [*(one for one in self.placements if one is not placement), placement]
+
+    def displace(self, placement: Placement, now: float) -> None:
+        """Write there no more.
+
+        If it was the latest, its image has not been published after all.
+        """
+        self.placements = [one for one in self.placements if one is not placement]
+        if self.placements and self.placements[-1].meta is not self.meta:
+            self.edit(self.placements[-1].meta, now)
+
+    def inherit(self, until: float) -> None:
+        """Trust what an earlier process has left in the cells until something is known.
+
+        That is, until each member has been checked, an order comes, or it is ``until``.
+        """
+        self._trust_until = until
+
+    def force(self, member: str, order: Order | None) -> None:
+        """Obey ``order``; None: the results decide again."""
+        self._trust_until = None
+        self.state.force(member, order)
+
+    def drain(self, member: str, order: Order, drain: Drain) -> None:
+        """Obey ``order`` step by step."""
+        self._trust_until = None
+        self.state.drain(member, order, drain)
+
+    # -- deciding -----------------------------------------------------------------------------
+
+    def settle(self, now: float) -> bool:
+        """Decide, have it answered, and tell what has changed, but for counters and TTLs.
+
+        Return whether anything has.
+        """
+        found = self.state.decide(now)
+        if self._trust_until is not None:
+            if now < self._trust_until and not self.state.settled:
+                found = self._inherited() or found
+            else:
+                self._trust_until = None
+        self.decision = found
+        for placement in self.placements:
+            placement.write(found, self.addresses, now)
+        members = self._tell_members()
+        return self._tell_answer(now) or members
+
+    def next_wakeup(self, now: float) -> float | None:
+        """Return when to settle it again although nothing was seen; None: no need to."""
+        times = [at for at in (self.state.next_wakeup(now), self._trust_until) if at is not None]
+        return max(now, min(times)) if times else None
+
+    def _inherited(self) -> Decision | None:
+        """Return what workers are told already, if they are."""
+        word = self.placements[-1].cells.word
+        if word.mode == layout.Mode.UNSET:
+            return None
+        why = "as before dnsd was restarted, until all members have been checked"
+        return Decision(word.mask, word.ttl, Mode(word.mode), (why,))
+
+    # -- what is told -------------------------------------------------------------------------
+
+    def _tell_answer(self, now: float) -> bool:
+        answered = (self.decision.mode, self.answered)
+        before, self._answered = self._answered, answered
+        if answered != before:
+            self.since = now
+        # At a start it changes with each first check: what comes of them is told.
+        was_settled, self._settled = self._settled, self._settled or self.state.settled
+        begins_ill = self._settled and len(self.decision.why) > 1
+        if answered != before if was_settled else begins_ill:
+            self.say(f"answers {self.spelled()} for {self.decision.ttl} s: {self._reasons()}")
+        return answered != before
+
+    def spelled(self) -> str:
+        """Return what is answered, in words."""
+        decision = self.decision
+        addresses = ", ".join(self.answered)
+        one = "one of " if decision.mode == Mode.ONE and len(self.answered) > 1 else ""
+        return _EMPTY.get(decision.mode, f"{one}{addresses}")
+
+    def _reasons(self) -> str:
+        reasons = self.decision.why
+        more = [f"{len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
+        return "; ".join([*reasons[:_REASONS], *more])
+
+    def _tell_members(self) -> bool:
+        before = self._told
+        for address, member in self.state.members.items():
+            state, order = before.get(address, (member.state, member.order))
+            # At a start nobody wants to read of each that it is well.
+            if member.state not in (state, _well(state)):
+                self.say(f"{address} {state} → {member.state}{_cause(member)}")
+            if member.order != order:
+                self.say(f"{address} {_ordered(member.order)}")
+        self._note_members()
+        return self._told != before
+
+    def _note_members(self) -> None:
+        members = self.state.members.items()
+        self._told = {address: (member.state, member.order) for address, member in members}
+
+    def say(self, what: str) -> None:
+        """Write a line about it into the log."""
+        log.say(f"failover: {self.key}: {what}")
+
+
+def addresses_of(meta: PoolMeta) -> tuple[str, ...]:
+    """Return the address of each bit of a mask."""
+    return (*meta.members, *meta.policy.fallback)
+
+
+def named(mask: int, addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return those of ``addresses`` that are in ``mask``."""
+    return tuple(_named(mask, addresses))
+
+
+def _named(mask: int, addresses: Iterable[str]) -> Iterator[str]:
+    for at, address in enumerate(addresses):
+        if mask >> at & 1:
+            yield address
+
+
+def _well(state: State) -> State:
+    return State.UP if state == State.INIT else state
+
+
+def _cause(member: Member) -> str:
+    last = member.last
+    return f": it {last.detail}" if last and not last.ok and last.detail else ""
+
+
+def _ordered(order: Order | None) -> str:
+    if order is None:
+        return "is under no order any more: its checks decide"
+    what = "drained" if order.forced == Forced.DRAIN else f"forced {order.forced}"
+    return f"is {what}: {order.reason}" if order.reason else f"is {what}"

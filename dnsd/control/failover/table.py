@@ -1,0 +1,140 @@
+"""All pools of a running node, over edits of their zones and over restarts.
+
+Knows which cells are whose; what is decided, the pools know. Given the time (monotonic seconds).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.control.failover.carried import CarriedPools
+from dnsd.control.failover.live import Key, LivePool, Placement, addresses_of
+from dnsd.control.failover.words import PoolCells
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from dnsd.control.cells import Range
+    from dnsd.control.failover.words import Noted
+    from dnsd.control.pools import PoolMeta
+    from dnsd.failover.stored import Kept, StoredPool
+    from dnsd.image.state import StateVector
+
+    Told = Callable[[Key, PoolMeta, Noted], object]
+
+
+class Edit(NamedTuple):
+    """What an edit has done: pools that are new or changed, and pools that are gone."""
+
+    here: tuple[LivePool, ...]
+    gone: tuple[LivePool, ...]
+
+
+class Table:
+    """The pools by their keys, as far as their zones have them.
+
+    ``told`` is called with what workers have answered, before the cells that say so are used for
+    something else. ``kept`` is what an earlier process has stored.
+    """
+
+    def __init__(self, vector: StateVector, kept: Kept, now: float, told: Told) -> None:
+        self.pools: dict[Key, LivePool] = {}
+        self._words = vector.words
+        self._notes = [vector.notes(index) for index in range(vector.workers)]
+        self._told = told
+        self._carried = CarriedPools(kept, now)
+        self._of: dict[str, set[Key]] = {}
+        self._placed: dict[int, tuple[Key, Placement]] = {}
+
+    def recover(self, origin: str, pools: Sequence[PoolMeta], cell: int, now: float) -> Edit:
+        """Take over the pools of a zone from an earlier process: workers answer them already."""
+        return self._edit(origin, self._placements(origin, pools, cell, now), now)
+
+    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int, now: float) -> Edit:
+        """Go on with what a zone has now: ``pools``, in cells that no worker uses yet.
+
+        Or in those that they had before, because what they have now is not published after all.
+        """
+        placements = self._placements(origin, pools, cell, now)
+        for placement in placements:
+            if placement.first not in self._placed:
+                placement.cells.clear()
+        return self._edit(origin, placements, now)
+
+    def remove(self, origin: str, now: float) -> Edit:
+        """Note that a zone is gone."""
+        return self._edit(origin, [], now)
+
+    def release(self, cells: Range, now: float) -> list[LivePool]:
+        """Read out cells for the last time, and wipe them; return the pools that were there."""
+        released = []
+        for first in range(cells.first, cells.first + cells.size):
+            if found := self._placed.pop(first, None):
+                key, placement = found
+                placement.cells.sweep(now)
+                placement.cells.clear()
+                if pool := self.pools.get(key):
+                    pool.displace(placement, now)
+                    released.append(pool)
+        return released
+
+    def sweep(self, now: float) -> None:
+        """Tell what workers have answered."""
+        for _, placement in self.placements():
+            placement.cells.sweep(now)
+
+    def placements(self) -> Iterator[tuple[Key, Placement]]:
+        """Yield all cells that workers may answer from, with the pool they are of."""
+        yield from tuple(self._placed.values())
+
+    def to_stored(self, now: float) -> tuple[StoredPool, ...]:
+        """Return what is to survive a restart."""
+        here = (pool.state.to_stored(now) for pool in self.pools.values())
+        return (*here, *self._carried.to_stored(now))
+
+    # -- zones --------------------------------------------------------------------------------
+
+    def _edit(self, origin: str, placements: Sequence[Placement], now: float) -> Edit:
+        here = [self._put(origin, placement, now) for placement in placements]
+        keys = {pool.key for pool in here}
+        gone = [self.pools.pop(key) for key in self._of.pop(origin, ()) if key not in keys]
+        if keys:
+            self._of[origin] = keys
+        for pool in gone:
+            self._carried.put(pool.state.to_stored(now), now)
+        return Edit(tuple(here), tuple(gone))
+
+    def _put(self, origin: str, placement: Placement, now: float) -> LivePool:
+        meta = placement.meta
+        key = _key(origin, meta)
+        pool = self.pools.get(key)
+        if pool is None:
+            pool = self.pools[key] = LivePool(origin, meta, now)
+            pool.restore(self._carried.take(key.name, key.type, now), now)
+        else:
+            pool.edit(meta, now)
+        pool.place(placement)
+        self._placed[placement.first] = key, placement
+        return pool
+
+    def _placements(
+        self, origin: str, pools: Sequence[PoolMeta], cell: int, now: float
+    ) -> list[Placement]:
+        return [self._placement(_key(origin, meta), meta, cell + meta.cell, now) for meta in pools]
+
+    def _placement(self, key: Key, meta: PoolMeta, first: int, now: float) -> Placement:
+        if first in self._placed:
+            return self._placed[first][1]
+        place = slice(first, first + meta.cells)
+        cells = PoolCells(
+            self._words[place],
+            [notes[place] for notes in self._notes],
+            len(addresses_of(meta)),
+            now,
+            lambda noted: self._told(key, meta, noted),
+        )
+        return Placement(meta, first, cells)
+
+
+def _key(origin: str, meta: PoolMeta) -> Key:
+    return Key(origin, meta.policy.name, meta.policy.type)

@@ -1,0 +1,168 @@
+# Which members of a pool a query gets: the twin of dnsd.hotpath.pools.
+
+cdef enum:
+    POOL_SIZE = 28
+    MEMBERS = 32
+    SLOTS = 8
+    MODE_UNSET = 0
+    MODE_ANSWER = 1
+    MODE_NODATA = 2
+    MODE_SERVFAIL = 3
+    MODE_REFUSED = 4
+    MODE_ONE = 5
+    TYPE_RRSIG = 46
+
+
+cdef struct Pool:
+    int members, natural, octets
+    uint32_t ttl, cell
+    uint64_t soa[2]
+    uint64_t nsec, signatures
+    const uint8_t *weights
+    const uint8_t *rdatas
+
+
+cdef struct Choice:
+    Pool pool
+    uint32_t mask
+    uint32_t ttl
+    int mode
+    const uint8_t *signature  # the first one: a length, and rdata
+    int signatures
+    int count                 # of records
+    int length                # of these, without their owner, type and class
+
+
+cdef int read_pool(const Zone *zone, uint64_t at, Pool *pool) noexcept nogil:
+    cdef const uint8_t *p
+    cdef uint64_t weights, rdatas
+    if not within(zone, at, POOL_SIZE):
+        return FAULT
+    p = zone.image + at
+    pool.members, pool.natural, pool.octets = p[0], p[1], u16(p + 2)
+    pool.ttl, pool.cell = u32(p + 4), u32(p + 8)
+    pool.soa[0], pool.soa[1] = <uint64_t>u32(p + 12) * 8, <uint64_t>u32(p + 16) * 8
+    pool.nsec, pool.signatures = <uint64_t>u32(p + 20) * 8, <uint64_t>u32(p + 24) * 8
+    if not 0 < pool.natural <= pool.members <= MEMBERS:
+        return FAULT
+    weights = 2 * <uint64_t>(pool.members + (pool.members & 1))
+    rdatas = <uint64_t>pool.members * pool.octets
+    if not within(zone, at + POOL_SIZE, weights + rdatas):
+        return FAULT
+    pool.weights = p + POOL_SIZE
+    pool.rdatas = pool.weights + weights
+    if pool.signatures and not within(zone, pool.signatures, <uint64_t>4 << pool.members):
+        return FAULT
+    return FAULT if zone.words != NULL and pool.cell + SLOTS + pool.members > zone.cells else 0
+
+
+cdef int one_of(const Pool *pool, uint32_t mask, uint32_t ident) noexcept nogil:
+    """One member of the mask by weight; if none has any, all have the same."""
+    cdef uint32_t total = 0, place, weight
+    cdef int i, alike = 0
+    for i in range(pool.members):
+        if mask >> i & 1:
+            total += u16(pool.weights + 2 * i)
+            alike += 1
+    place = ident * (total if total else alike) >> 16
+    for i in range(pool.members):
+        if mask >> i & 1:
+            weight = u16(pool.weights + 2 * i) if total else 1
+            if place < weight:
+                return i
+            place -= weight
+    return 0
+
+
+cdef int find_signatures(const Zone *zone, Choice *choice) noexcept nogil:
+    """Find the signatures of what is chosen, and count them in."""
+    cdef uint64_t at = <uint64_t>u32(zone.image + choice.pool.signatures + 4 * <uint64_t>choice.mask) * 8
+    cdef uint64_t end
+    cdef int i
+    if at == 0:
+        return 0
+    if not within(zone, at, 2):
+        return FAULT
+    choice.signatures = u16(zone.image + at)
+    end = at + 2
+    choice.signature = zone.image + end
+    for i in range(choice.signatures):
+        if not within(zone, end, 2) or not within(zone, end + 2, u16(zone.image + end)):
+            return FAULT
+        choice.length += 6 + u16(zone.image + end)
+        end += 2 + u16(zone.image + end)
+    choice.count += choice.signatures
+    return 0
+
+
+cdef void note(const Zone *zone, uint32_t cell, uint32_t ttl) noexcept nogil:
+    """Note until when caches may hold the answer."""
+    cdef uint32_t until = <uint32_t>((monotonic() + 999999999) // 1000000000) + ttl
+    if until > zone.notes[cell]:
+        zone.notes[cell] = until
+
+
+cdef int choose(const Zone *zone, uint64_t slot, bint signed_, uint32_t ident, Choice *choice) noexcept nogil:
+    """Choose what the query ``ident`` gets of the pool at ``slot``, and note it."""
+    cdef Pool *pool = &choice.pool
+    cdef uint64_t word = 0
+    cdef uint32_t place
+    cdef int i
+    if read_pool(zone, slot, pool) == FAULT:
+        return FAULT
+    if zone.words != NULL:
+        word = zone.words[pool.cell]
+    choice.mode = word >> 56 & 7
+    if choice.mode > MODE_ONE:
+        return FAULT
+    choice.mask = <uint32_t>word
+    choice.ttl = word >> 32 & 0xFFFFFF
+    choice.count = choice.length = choice.signatures = 0
+    if choice.mode == MODE_UNSET:
+        choice.mask = <uint32_t>((<uint64_t>1 << pool.natural) - 1)
+        choice.ttl = pool.ttl
+    elif choice.mode == MODE_ONE:
+        i = one_of(pool, choice.mask, ident)
+        choice.mask = <uint32_t>1 << i
+        note(zone, pool.cell + SLOTS + i, choice.ttl)
+    elif choice.mode == MODE_ANSWER or choice.mode == MODE_NODATA:
+        place = word >> 59
+        if place >= SLOTS:
+            return FAULT
+        note(zone, pool.cell + place, choice.ttl)
+    if MODE_NODATA <= choice.mode <= MODE_REFUSED:
+        return 0
+    choice.mask &= <uint32_t>((<uint64_t>1 << pool.members) - 1)
+    for i in range(pool.members):
+        choice.count += choice.mask >> i & 1
+    choice.length = choice.count * (6 + pool.octets)
+    if signed_ and pool.signatures:
+        return find_signatures(zone, choice)
+    return 0
+
+
+cdef int put_chosen(const Choice *choice, uint8_t *template, int size, uint8_t *out) noexcept nogil:
+    """Write the chosen records behind their template of ``size`` octets; return the length."""
+    cdef const Pool *pool = &choice.pool
+    cdef const uint8_t *signature = choice.signature
+    cdef uint8_t *at = out
+    cdef int i, length
+    if choice.count == 0:
+        return 0
+    for i in range(pool.members):
+        if choice.mask >> i & 1:
+            memcpy(at, template, size)
+            p32(at + size, choice.ttl)
+            p16(at + size + 4, pool.octets)
+            memcpy(at + size + 6, pool.rdatas + i * pool.octets, pool.octets)
+            at += size + 6 + pool.octets
+    p16(template + size - 4, TYPE_RRSIG)
+    for i in range(choice.signatures):
+        length = u16(signature)
+        memcpy(at, template, size)
+        p32(at + size, choice.ttl)
+        p16(at + size + 4, length)
+        memcpy(at + size + 6, signature + 2, length)
+        at += size + 6 + length
+        signature += 2 + length
+    return <int>(at - out)

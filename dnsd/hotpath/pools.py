@@ -1,0 +1,144 @@
+"""Which members of a pool a query gets, as control's word says; and the note that it got them.
+
+Knows the POOL of an image and its cells; nothing of health.
+"""
+
+from __future__ import annotations
+
+import time
+from math import ceil
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.errors import ImageError
+from dnsd.image import layout
+from dnsd.image.pools import SLOTS, Mode, Word, decode
+from dnsd.wire.rdata import RRSIG
+
+if TYPE_CHECKING:
+    from dnsd.image.pools import Cells
+    from dnsd.image.store import Image
+
+_POOL = layout.POOL.unpack_from
+_SHORT = Struct("<H").unpack_from
+_REF = layout.REF.unpack_from
+_TTL = Struct(">I").pack
+_LENGTH = Struct(">H").pack
+
+
+class Asked(NamedTuple):
+    """What a choice depends on: the number of the message, and the cells of the image if any."""
+
+    ident: int = 0
+    cells: Cells | None = None
+
+
+NOBODY = Asked()
+
+
+class Pool(NamedTuple):
+    """A POOL (see :data:`dnsd.image.layout.POOL`); ``at`` is its offset."""
+
+    at: int
+    members: int
+    natural: int
+    octets: int
+    ttl: int
+    cell: int
+    soa: tuple[int, int]
+    nsec: int
+    signatures: int
+
+    def weight(self, image: Image, member: int) -> int:
+        """Return the weight of ``member``."""
+        found: int = _SHORT(image.buffer, self.at + layout.POOL.size + 2 * member)[0]
+        return found
+
+    def rdata(self, image: Image, member: int) -> bytes:
+        """Return the rdata of ``member``."""
+        start = self.at + layout.POOL.size + 2 * (self.members + (self.members & 1))
+        start += member * self.octets
+        return bytes(image.buffer[start : start + self.octets])
+
+
+def read(image: Image, at: int) -> Pool:
+    """Return the POOL at offset ``at``."""
+    members, natural, octets, ttl, cell, soa, soa_do, nsec, signatures = _POOL(image.buffer, at)
+    return Pool(
+        at, members, natural, octets, ttl, cell, (soa * 8, soa_do * 8), nsec * 8, signatures * 8
+    )
+
+
+def choose(image: Image, pool: Pool, asked: Asked) -> Word:
+    """Return what the query ``asked`` gets, and note it.
+
+    The mask of the word returned is that of the answer: of a word of mode ONE one member,
+    chosen by weight. Messages have random numbers, so nothing needs to be remembered.
+    """
+    ident, cells = asked
+    word = decode(cells.words[pool.cell]) if cells else Word(0, 0, Mode.UNSET)
+    if word.mode == Mode.UNSET:
+        return Word((1 << pool.natural) - 1, pool.ttl, Mode.ANSWER)
+    if word.mode == Mode.ONE:
+        member = _one(image, pool, word.mask, ident)
+        word = word._replace(mask=1 << member)
+        _note(cells, pool.cell + SLOTS + member, word.ttl)
+    elif word.mode in (Mode.ANSWER, Mode.NODATA):
+        if word.slot >= SLOTS:
+            raise ImageError(f"there is no slot {word.slot} for notes")
+        word = word._replace(mask=word.mask & (1 << pool.members) - 1)
+        _note(cells, pool.cell + word.slot, word.ttl)
+    return word
+
+
+def _note(cells: Cells | None, cell: int, ttl: int) -> None:
+    """Note until when caches may hold the answer."""
+    if cells:
+        until = ceil(time.monotonic()) + ttl
+        cells.notes[cell] = max(cells.notes[cell], until)
+
+
+def _one(image: Image, pool: Pool, mask: int, ident: int) -> int:
+    """Return one member of ``mask`` by weight; if none has any, all have the same."""
+    members = [member for member in range(pool.members) if mask >> member & 1]
+    weights = [pool.weight(image, member) for member in members]
+    if not any(weights):
+        weights = [1] * len(members)
+    place = ident * sum(weights) >> 16
+    for member, weight in zip(members, weights, strict=True):
+        if place < weight:
+            return member
+        place -= weight
+    return 0
+
+
+def records(
+    image: Image, pool: Pool, word: Word, template: bytes, signed: bool
+) -> tuple[bytes, int]:
+    """Return the records of an answer behind their ``template``, and how many there are."""
+    ttl = _TTL(word.ttl)
+    head = template + ttl + _LENGTH(pool.octets)
+    chosen = [member for member in range(pool.members) if word.mask >> member & 1]
+    octets = b"".join(head + pool.rdata(image, member) for member in chosen)
+    if not signed or not pool.signatures:
+        return octets, len(chosen)
+    head = template[:-4] + RRSIG.to_bytes(2) + template[-2:] + ttl
+    rrsigs = _signatures(image, pool, word.mask)
+    return (
+        octets + b"".join(head + _LENGTH(len(rdata)) + rdata for rdata in rrsigs),
+        len(chosen) + len(rrsigs),
+    )
+
+
+def _signatures(image: Image, pool: Pool, mask: int) -> list[bytes]:
+    at = 8 * _REF(image.buffer, pool.signatures + 4 * mask)[0]
+    if not at:
+        return []
+    found = []
+    count = _SHORT(image.buffer, at)[0]
+    at += 2
+    for _ in range(count):
+        length = _SHORT(image.buffer, at)[0]
+        found.append(bytes(image.buffer[at + 2 : at + 2 + length]))
+        at += 2 + length
+    return found

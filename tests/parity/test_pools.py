@@ -1,0 +1,199 @@
+"""A word decides what an edit of the zone would: the same answers, whatever leads to a pool."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import NamedTuple
+
+import dns.message
+import dns.rdatatype
+import pytest
+from dns.name import Name
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from dnsd import compile as compiler
+from dnsd import hotpath
+from dnsd.hotpath import Client, Settings, Transport
+from dnsd.hotpath._python import PythonHotPath
+from dnsd.image.pools import SLOTS, Mode, Word, encode
+from dnsd.image.store import Image
+from dnsd.metrics import counters
+from dnsd.zone.lookup import Question, lookup
+from dnsd.zone.records import Zone
+from tests import pools
+from tests.model import Model, Record
+from tests.parity.sections import NOW, Section, Served, of_answer, of_message, packet, viewed
+from tests.pools import Decided, Key
+from tests.strategies import Scene, models, scenes, signed
+
+RRSIG = dns.rdatatype.RRSIG
+
+
+class Edit(NamedTuple):
+    """What becomes of an RRset: the rdatas that stay, and their TTL."""
+
+    rdatas: tuple[str, ...]
+    mask: int
+    ttl: int
+    slot: int
+
+
+class Story(NamedTuple):
+    """A zone, questions, and what is decided on some of its RRsets (by owner and type)."""
+
+    scene: Scene
+    edits: dict[tuple[Name, str], Edit]
+
+
+def ip_packed(text: str) -> bytes:
+    return ip_address(text).packed
+
+
+def candidates(model: Model) -> list[tuple[Name, str]]:
+    return [
+        (owner, rtype)
+        for owner in model.authoritative()
+        if not model.is_cut(owner)
+        for rtype in model.types(owner)
+        if rtype in {"A", "AAAA"}
+    ]
+
+
+@st.composite
+def stories(draw: DrawFn, scenes: st.SearchStrategy[Scene]) -> Story:
+    scene = draw(scenes)
+    found = candidates(scene.model)
+    assume(found)
+    edits = {}
+    for owner, rtype in draw(st.lists(st.sampled_from(found), min_size=1, unique=True)):
+        # the bits of a mask are in the order of the rdata (RFC 4034 §6.3)
+        rdatas = sorted(scene.model.rdatas(owner, rtype), key=ip_packed)
+        mask = draw(st.integers(1, (1 << len(rdatas)) - 1))
+        stay = tuple(one for at, one in enumerate(rdatas) if mask >> at & 1)
+        ttl = draw(st.integers(0, 1000)) if scene.model.ttl(owner, rtype) else 0
+        edits[owner, rtype] = Edit(stay, mask, ttl, draw(st.integers(0, SLOTS - 1)))
+    return Story(scene, edits)
+
+
+def edited(story: Story) -> str:
+    """The zone as it would be if somebody had edited it."""
+    lines = []
+    for record in story.scene.model.records():
+        covers = record.rdata.split()[0] if record.rtype == "RRSIG" else record.rtype
+        edit = story.edits.get((record.owner, covers))
+        if edit is None:
+            lines.append(record)
+        elif record.rtype == "RRSIG" or record.rdata in edit.rdatas:
+            lines.append(Record(record.owner, edit.ttl, record.rtype, record.rdata))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def serve(story: Story) -> tuple[Served, Decided]:
+    model = story.scene.model
+    zone = pools.load(model.origin, model.text(), NOW)
+    chosen = [pools.pool(zone, pools.key(*one)) for one in story.edits]
+    decided = Decided(chosen)
+    for one, edit in story.edits.items():
+        word = Word(edit.mask, edit.ttl, Mode.ANSWER, edit.slot)
+        decided.decide(pools.key(*one), word)
+    cells = counters.fresh()
+    path = hotpath.make(Settings(), cells)
+    path.put_zone(zone.apex, Image(compiler.build(zone, pools=chosen)), decided.cells)
+    return Served(path, cells, viewed(model.origin, edited(story))), decided
+
+
+def without(section: Section, chosen: set[Key]) -> Section:
+    """A section without pools: they are nobody's additional data."""
+    left = set()
+    for entry in section:
+        name, rtype, covers, *_ = entry
+        wire = dns.name.from_text(name).to_wire()
+        assert wire
+        if Key(wire, covers or rtype) not in chosen:
+            left.add(entry)
+    return frozenset(left)
+
+
+def agree(story: Story) -> None:
+    served, decided = serve(story)
+    chosen = {pools.key(*one) for one in story.edits}
+    for query in story.scene.queries:
+        if query.rtype == RRSIG:
+            continue
+        response = of_message(dns.message.from_wire(served.ask(query)))
+        expected = of_answer(lookup(served.view, Question(query.name, query.rtype, query.do)))
+        assert response._replace(additional=frozenset()) == expected._replace(
+            additional=frozenset()
+        ), str(query)
+        assert response.additional == without(expected.additional, chosen), str(query)
+    for one, edit in story.edits.items():
+        left = decided.left(pools.key(*one), edit.slot)
+        assert left <= edit.ttl + 1
+    assert not served.counters[counters.INDEX["internal_error"]]
+
+
+fallbacks = st.lists(st.sampled_from((1, 2, 3)), unique=True, max_size=2)
+
+
+@st.composite
+def chosen_pools(draw: DrawFn, zone: Zone, keys: list[Key]) -> list[compiler.Pool]:
+    """Pools with weights, and fallback addresses that they answer with."""
+    found = []
+    for one in keys:
+        size = len(zone.nodes[one.owner][one.rtype].rdatas[0])
+        fallback = tuple(bytes(size - 1) + bytes((n,)) for n in draw(fallbacks))
+        members = len(zone.nodes[one.owner][one.rtype].rdatas) + len(fallback)
+        weights = tuple(draw(st.integers(0, 3)) for _ in range(members))
+        found.append(pools.pool(zone, one, fallback=fallback, weights=weights))
+    return found
+
+
+word_bits = st.builds(
+    lambda mask, ttl, mode, slot: encode(Word(mask, ttl, mode, slot)),
+    st.integers(0, 7) | st.integers(0, 2**32 - 1),
+    st.integers(0, 2**24 - 1),
+    st.sampled_from(Mode),
+    st.integers(0, SLOTS - 1),
+)
+
+
+@given(stories(scenes(models() | signed(models()))), st.data())
+def test_both_twins_choose_the_same(story: Story, data: st.DataObject) -> None:
+    native = pytest.importorskip("dnsd.hotpath._native", reason="built without a C compiler")
+    model = story.scene.model
+    zone = pools.load(model.origin, model.text(), NOW)
+    chosen = data.draw(chosen_pools(zone, [pools.key(*one) for one in story.edits]))
+    decided = Decided(chosen)
+    for first in decided.first.values():
+        decided.cells.words[first] = data.draw(word_bits | st.integers(0, 2**64 - 1))
+    image = compiler.build(zone, pools=chosen)
+    octet = data.draw(st.none() | st.tuples(st.integers(0), st.integers(0, 255)))
+    if octet:  # damaged: no access may go astray
+        image[104 + octet[0] % (len(image) - 104)] = octet[1]
+    counts = counters.fresh(), counters.fresh()
+    cells = decided.cells, pools.several(decided.cells)
+    settings = Settings(udp_payload=data.draw(st.sampled_from((512, 1232))))
+    paths = PythonHotPath(settings, counts[0]), native.NativeHotPath(settings, counts[1])
+    for path, its_cells in zip(paths, cells, strict=True):
+        path.put_zone(zone.apex, Image(image), its_cells)
+    for query in story.scene.queries:
+        octets = data.draw(st.binary(min_size=2, max_size=2)) + packet(query, 1232)[2:]
+        client = Client(data.draw(st.sampled_from(Transport)), "192.0.2.1")
+        plain, fast = (path.answer(octets, NOW, client) for path in paths)
+        assert fast == plain or octet
+    if not octet:
+        assert counts[0].tolist() == counts[1].tolist()
+        for plain_note, fast_note in zip(cells[0].notes, cells[1].notes, strict=True):
+            assert abs(plain_note - fast_note) <= 1
+
+
+@given(stories(scenes(models())))
+def test_unsigned(story: Story) -> None:
+    agree(story)
+
+
+@given(stories(scenes(signed(models()))))
+def test_signed(story: Story) -> None:
+    agree(story)

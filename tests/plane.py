@@ -1,0 +1,182 @@
+"""The failover plane of a node without sockets: checks that see what a test says, and workers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.config.policy import Pool
+from dnsd.control.checks.result import Result
+from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.live import LivePool, addresses_of, named
+from dnsd.control.pools import PoolMeta
+from dnsd.image import pools
+from dnsd.image.state import StateVector
+from tests import jumping
+from tests.jumping import Jumping
+
+if TYPE_CHECKING:
+    import pytest
+
+    from dnsd.control.checks.runner import Seen, Unseen
+    from dnsd.control.checks.targets import Target
+
+ORIGIN = "example.com."
+A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+
+POLICY = Pool(
+    name="www.example.com.",
+    type="A",
+    check="tcp",
+    port=80,
+    interval=10.0,
+    timeout=2.0,
+    fast_interval=1.0,
+)
+
+
+class FakeChecks:
+    """Makes no checks: a test says what was seen."""
+
+    def __init__(self, seen: Seen, unseen: Unseen) -> None:
+        self.targets: dict[Target, str] = {}
+        self._seen, self._unseen = seen, unseen
+        self._death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def assign(self, targets: Iterable[Target]) -> None:
+        wanted = list(targets)
+        self.targets = {one: self.targets.get(one, "relaxed") for one in wanted}
+
+    def hurry(self, target: Target) -> None:
+        self.targets[target] = "hurried"
+
+    def relax(self, target: Target) -> None:
+        self.targets[target] = "relaxed"
+
+    async def run(self) -> None:
+        await self._death
+
+    def die(self, error: Exception) -> None:
+        self._death.set_exception(error)
+
+    def see(self, address: str, ok: bool, port: int | None = None) -> None:
+        """Say that a check of ``address`` has ended."""
+        now = time.monotonic()
+        detail = "" if ok else "has nobody who listens on TCP port 80"
+        for target in self._of(address, port):
+            self._seen(target, Result(ok, detail, 0.1), now - 0.1, now)
+
+    def miss(self, address: str, why: str) -> None:
+        """Say that ``address`` cannot be checked."""
+        for target in self._of(address, None):
+            self._unseen(target, why)
+
+    def _of(self, address: str, port: int | None) -> list[Target]:
+        return [
+            one
+            for one in self.targets
+            if one.address == address and (port is None or getattr(one.check, "port", 0) == port)
+        ]
+
+
+def meta(
+    members: Iterable[str] = (A, B), ttl: int = 300, cell: int = 0, **changes: object
+) -> PoolMeta:
+    """Return a pool of an image; ``changes`` are those of its policy."""
+    policy = msgspec.structs.replace(POLICY, **changes)
+    members = tuple(members)
+    return PoolMeta(
+        policy=policy,
+        ttl=ttl,
+        members=members,
+        cell=cell,
+        cells=pools.cells(len(members) + len(policy.fallback)),
+    )
+
+
+def metas(*changes: dict[str, object]) -> tuple[PoolMeta, ...]:
+    """Return the pools of an image, one behind the other."""
+    found: list[PoolMeta] = []
+    for one in changes:
+        cell = found[-1].cell + found[-1].cells if found else 0
+        found.append(meta(cell=cell, **one))  # type: ignore[arg-type]
+    return tuple(found)
+
+
+class World:
+    """A state vector, a state directory, and one engine after the other."""
+
+    def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
+        self.directory = directory
+        self.vector = StateVector.create(2)
+        self.log: list[str] = []
+        self.checks: list[FakeChecks] = []
+        patch.setattr("dnsd.control.log.write", self.log.append)
+
+    def engine(self) -> Engine:
+        """Return the engine of a new control process."""
+        return Engine(self.vector, self.directory, make=self._make)
+
+    def _make(self, seen: Seen, unseen: Unseen) -> FakeChecks:
+        self.checks.append(FakeChecks(seen, unseen))
+        return self.checks[-1]
+
+    def see(self, *results: tuple[str, bool]) -> None:
+        for address, ok in results:
+            self.checks[-1].see(address, ok)
+
+    def answers(self, one: PoolMeta, cell: int = 0) -> tuple[str, ...]:
+        """Return what a worker answers from an image whose cells begin at ``cell``."""
+        word = self.word(one, cell)
+        if word.mode not in (pools.Mode.ANSWER, pools.Mode.ONE):
+            return (word.mode.name,)
+        return named(word.mask, addresses_of(one))
+
+    def word(self, one: PoolMeta, cell: int = 0) -> pools.Word:
+        return pools.decode(self.vector.words[cell + one.cell])
+
+    def query(self, one: PoolMeta, cell: int = 0, worker: int = 0) -> None:
+        """Have a worker answer, and note it."""
+        word = self.word(one, cell)
+        notes = self.vector.notes(worker)
+        at = cell + one.cell + word.slot
+        notes[at] = max(notes[at], int(-(-time.monotonic() // 1)) + word.ttl)
+
+    def told(self, text: str) -> int:
+        return sum(text in line for line in self.log)
+
+
+Story = Callable[[World, Engine], Awaitable[None]]
+
+
+def play(world: World, story: Story, *, before: Callable[[Engine], None] | None = None) -> None:
+    """Run an engine, after ``before``, and the story of it; then stop it as SIGTERM does."""
+
+    async def run(_loop: Jumping) -> None:
+        engine = world.engine()
+        if before:
+            before(engine)
+        task = asyncio.ensure_future(engine.run())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await story(world, engine)
+        assert not task.done()
+        engine.stop()
+
+    jumping.play(run)
+
+
+def close(world: World) -> None:
+    os.close(world.vector.fd)
+
+
+def only(engine: Engine) -> LivePool:
+    """Return the one pool there is."""
+    (pool,) = engine.table.pools.values()
+    return pool

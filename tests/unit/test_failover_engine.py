@@ -1,0 +1,481 @@
+"""The engine: what was seen becomes a word at once, over edits, restarts and checks that die."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dnsd.config.policy import Failback
+from dnsd.control.cells import Range
+from dnsd.control.failover import statefile
+from dnsd.control.failover.checking import RESTART_S
+from dnsd.control.failover.engine import REFRESH_S, WRITE_S, Engine
+from dnsd.failover import stored
+from dnsd.failover.member import Forced, Order, State
+from dnsd.image.pools import Mode
+from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, only, play
+
+OK, BAD = True, False
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World(tmp_path, monkeypatch)
+    yield world
+    close(world)
+
+
+async def up(world: World, rounds: int = 1) -> None:
+    """Let all that is checked be well, for some rounds of checks."""
+    for _ in range(rounds):
+        for target in tuple(world.checks[-1].targets):
+            world.see((target.address, OK))
+        await asyncio.sleep(10)
+
+
+def down(world: World, *addresses: str) -> None:
+    """Let these be seen to be down."""
+    for _ in range(3):
+        world.see(*((address, BAD) for address in addresses))
+
+
+# -- what was seen -----------------------------------------------------------------------------
+
+
+def test_a_failure_changes_the_answer_at_once(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        engine.place(ORIGIN, [one], 100)
+        assert world.answers(one, 100) == (A, B)
+        assert world.word(one, 100).ttl == 5
+        await up(world)
+        down(world, A)
+        assert world.answers(one, 100) == (B,)
+        assert world.told(f"failover: www.example.com. A: {A} up → suspect: it has nobody who") == 1
+        assert world.told(f"{A} suspect → down: it has nobody who listens") == 1
+        assert world.told(f"www.example.com. A: answers {B} for ") == 1
+        await up(world, 3)
+        assert world.answers(one, 100) == (A, B)
+        assert world.told(f"{A} down → recovering") == 1
+        assert world.told(f"www.example.com. A: answers {A}, {B} for ") == 1
+
+    play(world, story)
+
+
+def test_the_ttl_grows_back(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        engine.place(ORIGIN, [one], 0)
+        seen = []
+        for _ in range(22):
+            await up(world)
+            seen.append(world.word(one).ttl)
+        assert seen[0] == 5
+        assert seen == sorted(seen)
+        assert seen[-1] == 300
+
+    play(world, story)
+
+
+def test_suspects_are_checked_more_often(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [meta()], 0)
+        await up(world)
+        assert set(world.checks[-1].targets.values()) == {"relaxed"}
+        world.see((A, BAD))
+        paces = {one.address: pace for one, pace in world.checks[-1].targets.items()}
+        assert paces == {A: "hurried", B: "relaxed"}
+        await up(world, 3)
+        assert set(world.checks[-1].targets.values()) == {"relaxed"}
+
+    play(world, story)
+
+
+def test_pools_with_the_same_target_share_its_check(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        first, second = metas({}, {"name": "mail.example.com.", "down": 1})
+        engine.place(ORIGIN, [first, second], 0)
+        assert len(world.checks[-1].targets) == 2
+        await up(world)
+        world.see((A, BAD))
+        assert world.answers(first) == (A, B)
+        assert world.answers(second) == (B,)
+
+    play(world, story)
+
+
+def test_a_pool_that_nobody_checks_follows_orders_alone(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta(check="none")
+        engine.place(ORIGIN, [one], 0)
+        assert world.checks[-1].targets == {}
+        assert world.answers(one) == (A, B)
+        assert world.word(one).ttl == 300
+        pool = only(engine)
+        pool.force(A, Order(Forced.DOWN, time.monotonic() + 30, "new disks"))
+        engine.settle(pool)
+        assert world.answers(one) == (B,)
+        assert world.told(f"{A} is forced down: new disks") == 1
+        await asyncio.sleep(31)
+        assert world.answers(one) == (A, B)
+        assert world.told(f"{A} is under no order any more") == 1
+
+    play(world, story)
+
+
+def test_a_hold_ends_in_time(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta(failback=Failback("hold", 60.0))
+        engine.place(ORIGIN, [one], 0)
+        await up(world)
+        down(world, A)
+        for _ in range(3):
+            world.see((A, OK))
+        assert only(engine).state.members[A].state == State.HELD
+        await up(world, 5)
+        await asyncio.sleep(9)
+        assert world.answers(one) == (B,)
+        await asyncio.sleep(2)
+        assert world.answers(one) == (A, B)
+
+    play(world, story)
+
+
+# -- edits -------------------------------------------------------------------------------------
+
+
+def test_members_that_stay_keep_their_state_in_new_cells(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        old, new = meta((A, B)), meta((A, B, C))
+        engine.place(ORIGIN, [old], 0)
+        await up(world)
+        down(world, B)
+        engine.place(ORIGIN, [new], 50)
+        assert world.answers(new, 50) == (A,)
+        # A worker that still has the old image must not be forgotten.
+        await up(world)
+        down(world, A)
+        assert world.answers(new, 50) == (C,)
+        assert world.answers(old) == (A,)  # it has no C
+        engine.release(Range(0, old.cells))
+        assert world.word(old).mode == Mode.UNSET
+        assert world.answers(new, 50) == (C,)
+
+    play(world, story)
+
+
+def test_old_cells_follow_by_address(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        old, new = meta((A, B)), meta((B, C))
+        engine.place(ORIGIN, [old], 0)
+        engine.place(ORIGIN, [new], 50)
+        await up(world)
+        down(world, C)
+        assert world.answers(new, 50) == (B,)
+        assert world.answers(old) == (B,)
+
+    play(world, story)
+
+
+def test_an_image_that_is_not_published_after_all(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        old, new = meta((A, B)), meta((B, C))
+        engine.place(ORIGIN, [old], 0)
+        engine.place(ORIGIN, [new], 50)
+        engine.release(Range(50, new.cells))
+        assert {target.address for target in world.checks[-1].targets} == {A, B}
+        await up(world)
+        down(world, B)
+        assert world.answers(old) == (A,)
+
+    play(world, story)
+
+
+def test_cells_that_others_had_before_are_wiped(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        for at in range(one.cells):
+            world.vector.words[at] = 0x0300_0005_0000_0001
+            world.vector.notes(1)[at] = 99999
+        engine.place(ORIGIN, [one], 0)
+        assert world.answers(one) == (A, B)
+        assert set(world.vector.notes(1)[: one.cells]) == {0}
+
+    play(world, story)
+
+
+def test_orders_outlive_a_zone_that_is_gone_for_a_while(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        engine.place(ORIGIN, [one], 0)
+        await up(world)
+        pool = only(engine)
+        pool.force(A, Order(Forced.DOWN, None, "by hand"))
+        engine.settle(pool)
+        engine.remove(ORIGIN)
+        assert engine.table.pools == {}
+        assert world.checks[-1].targets == {}
+        await asyncio.sleep(600)
+        engine.place(ORIGIN, [one], 50)
+        assert world.answers(one, 50) == (B,)
+        assert only(engine).state.members[B].state == State.INIT
+
+    play(world, story)
+
+
+# -- nobody sees -------------------------------------------------------------------------------
+
+
+def test_who_is_not_seen_keeps_its_state(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        engine.place(ORIGIN, [one], 0)
+        await up(world, 30)
+        down(world, B)
+        for _ in range(5):
+            world.checks[-1].miss(A, "the network is unreachable")
+            world.checks[-1].miss(B, "the network is unreachable")
+        assert world.answers(one) == (A,)
+        assert world.word(one).ttl == 5
+        assert world.told("is not seen: the network is unreachable") == 1
+        assert len(engine.checking.alarms.why) == 2
+        world.see((A, BAD), (B, OK))
+        assert engine.checking.alarms.why == {}
+        assert world.told("is seen again (it was not: the network is unreachable)") == 1
+        members = only(engine).state.members
+        assert (members[A].state, members[B].state) == (State.SUSPECT, State.RECOVERING)
+
+    play(world, story)
+
+
+def test_checks_that_die_freeze_everything_and_begin_anew(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        engine.place(ORIGIN, [one], 0)
+        await up(world)
+        world.see((A, BAD))
+        world.checks[-1].die(RuntimeError("out of luck"))
+        await asyncio.sleep(RESTART_S / 2)
+        pool = only(engine)
+        why = "the checks have died (RuntimeError: out of luck) and begin anew"
+        assert {member.frozen for member in pool.state.members.values()} == {why}
+        assert world.told(f"is not seen: {why}") == 1
+        await asyncio.sleep(RESTART_S)
+        assert len(world.checks) == 2
+        paces = {target.address: pace for target, pace in world.checks[-1].targets.items()}
+        assert paces == {A: "hurried", B: "relaxed"}
+        await up(world)
+        assert {member.frozen for member in pool.state.members.values()} == {""}
+        down(world, A)
+        assert world.answers(one) == (B,)
+
+    play(world, story)
+
+
+def test_checks_that_are_never_made_are_missed(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [meta()], 0)
+        await up(world)
+        await asyncio.sleep(60)
+        assert {one.frozen for one in only(engine).state.members.values()} == {
+            "3 checks of it are missing"
+        }
+        await up(world)
+        assert {one.frozen for one in only(engine).state.members.values()} == {""}
+
+    play(world, story)
+
+
+def test_a_fault_of_one_pool_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        first, second = metas({}, {"name": "mail.example.com."})
+        engine.place(ORIGIN, [first, second], 0)
+        await up(world)
+        broken = next(iter(engine.table.pools.values()))
+        monkeypatch.setattr(broken.state, "decide", lambda _: 1 / 0)
+        down(world, A)
+        assert (world.answers(first), world.answers(second)) == ((A, B), (B,))
+        assert world.told("dnsd failed: ZeroDivisionError") == 1
+
+    play(world, story)
+
+
+# -- over a restart ----------------------------------------------------------------------------
+
+
+def test_a_stop_and_a_start_within_a_minute_change_nothing(world: World) -> None:
+    one = meta()
+
+    async def first(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [one], 0)
+        await up(world, 30)
+        down(world, A)
+        assert world.word(one)[:2] == (0b10, 150)
+
+    async def second(world: World, engine: Engine) -> None:
+        assert engine.unsettled() == "the zones are not loaded yet"
+        engine.place(ORIGIN, [one], 50)
+        engine.loaded()
+        assert engine.unsettled() == ""
+        assert world.word(one, 50)[:2] == (0b10, 150)
+
+    play(world, first)
+    play(world, second)
+
+
+def test_control_dies_and_the_next_one_goes_on(world: World) -> None:
+    """Nothing of what workers answer changes, even if all that was stored is lost."""
+    one = meta()
+
+    async def first(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [one], 0)
+        await up(world)
+        down(world, A)
+
+    async def second(world: World, engine: Engine) -> None:
+        assert world.answers(one) == (B,)
+        assert only(engine).decision.why == (
+            "as before dnsd was restarted, until all members have been checked",
+        )
+        world.see((B, OK))
+        assert world.answers(one) == (B,)
+        world.see((A, BAD))
+        assert world.answers(one) == (B,)  # there is somebody better than who has failed once
+        world.see((A, OK))
+        await up(world, 3)
+        assert world.answers(one) == (A, B)
+
+    play(world, first)
+    (world.directory / statefile.FILE).unlink()
+    play(world, second, before=lambda engine: engine.place(ORIGIN, [one], 0))
+
+
+def test_what_was_inherited_is_not_trusted_for_ever(world: World) -> None:
+    one = meta()
+
+    async def first(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [one], 0)
+        await up(world)
+        down(world, A)
+
+    async def second(world: World, engine: Engine) -> None:
+        world.see((A, OK))
+        assert world.answers(one) == (B,)
+        await asyncio.sleep(engine.checking.first_round + 0.1)
+        assert world.answers(one) == (A,)
+
+    play(world, first)
+    (world.directory / statefile.FILE).unlink()
+    play(world, second, before=lambda engine: engine.place(ORIGIN, [one], 0))
+
+
+def test_an_order_is_obeyed_before_all_have_been_checked(world: World) -> None:
+    one = meta()
+
+    async def first(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [one], 0)
+        await up(world)
+
+    async def second(world: World, engine: Engine) -> None:
+        pool = only(engine)
+        pool.force(B, Order(Forced.DOWN))
+        engine.settle(pool)
+        assert world.answers(one) == (A,)
+
+    play(world, first)
+    (world.directory / statefile.FILE).unlink()
+    play(world, second, before=lambda engine: engine.place(ORIGIN, [one], 0))
+
+
+def test_what_has_changed_is_on_disk_within_a_second(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        def on_disk() -> stored.Kept:
+            return stored.decode(path.read_bytes(), time.time())
+
+        path = world.directory / statefile.FILE
+        engine.place(ORIGIN, [meta()], 0)
+        await asyncio.sleep(WRITE_S + 0.01)
+        await up(world)
+        down(world, A)
+        await asyncio.sleep(WRITE_S + 0.01)
+        states = {
+            one.address: one.state for one in on_disk().pools["www.example.com.", "A"].members
+        }
+        assert states == {A: State.DOWN, B: State.UP}
+        path.unlink()
+        await asyncio.sleep(REFRESH_S + WRITE_S)
+        assert on_disk().fresh
+
+    play(world, story)
+
+
+def test_a_state_that_cannot_be_read_is_told_and_ignored(world: World) -> None:
+    (world.directory / statefile.FILE).write_bytes(b"dnsd-failover 1 00000000\n{}")
+
+    async def story(world: World, engine: Engine) -> None:
+        assert world.told("the stored states are damaged") == 1
+        engine.place(ORIGIN, [meta()], 0)
+        assert only(engine).state.members[A].state == State.INIT
+
+    play(world, story)
+
+
+def test_a_disk_that_is_full_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def story(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [meta()], 0)
+        await asyncio.sleep(3 * REFRESH_S)
+        assert "No space left on device" in engine.file.fault
+        assert world.told("cannot be written (No space left on device)") == 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dnsd.control.durable.replace", full)
+        play(world, story)
+
+
+def test_a_node_without_pools_needs_no_file(world: World) -> None:
+    async def story(_world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [], 0)
+        engine.loaded()
+        assert engine.unsettled() == ""
+        await asyncio.sleep(2 * REFRESH_S)
+
+    play(world, story)
+    assert not (world.directory / statefile.FILE).exists()
+
+
+# -- whether it may be announced ---------------------------------------------------------------
+
+
+def test_nobody_is_sent_here_before_a_round_of_checks(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [meta()], 0)
+        engine.loaded()
+        assert engine.unsettled() == "1 pool has members that have not been checked yet"
+        world.see((A, OK))
+        assert engine.unsettled()
+        world.see((B, BAD))
+        assert engine.unsettled() == ""
+        # And later nothing of this kind speaks against it any more.
+        engine.place("example.org.", [meta((C,), name="www.example.org.")], 50)
+        assert engine.unsettled() == ""
+
+    play(world, story)
+
+
+def test_a_round_that_does_not_end_is_no_reason_for_ever(world: World) -> None:
+    async def story(_world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [meta()], 0)
+        engine.loaded()
+        await asyncio.sleep(3.9)
+        assert engine.unsettled()
+        await asyncio.sleep(0.2)
+        assert engine.unsettled() == ""
+
+    play(world, story)

@@ -1,0 +1,203 @@
+"""The cells of a pool: what is written is answered, and no answer that was noted is lost."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import NamedTuple
+
+import hypothesis.strategies as st
+from hypothesis import given
+
+from dnsd.control.failover.words import LATE_S, NOTED_IN_SLOTS, Noted, PoolCells
+from dnsd.failover import choice
+from dnsd.image import pools
+from dnsd.image.pools import SLOTS, Mode, Word
+
+MEMBERS = 3
+WORKERS = 2
+
+
+class Memory:
+    """The shared memory of one pool, and who uses it."""
+
+    def __init__(self) -> None:
+        self.words = memoryview(bytearray(8 * pools.cells(MEMBERS))).cast("Q")
+        self.notes = [
+            memoryview(bytearray(4 * pools.cells(MEMBERS))).cast("I") for _ in range(WORKERS)
+        ]
+        self.told: list[Noted] = []
+        self.now = 1000.0
+        self.control()
+
+    def control(self) -> None:
+        """Begin a control process."""
+        self.cells = PoolCells(self.words, self.notes, MEMBERS, self.now, self.told.append)
+
+    def write(self, mask: int, ttl: int = 60, mode: Mode = Mode.ANSWER) -> None:
+        self.cells.write(mask, ttl, mode, self.now)
+
+    def read(self) -> Reading:
+        return Reading(self.now, pools.decode(self.words[0]))
+
+    def note(self, reading: Reading, worker: int = 0, member: int = 0) -> Noted | None:
+        """Note an answer as a worker does that read the word then; return what it has noted."""
+        at, word = reading
+        mask, cell = word.mask, word.slot
+        if word.mode == Mode.ONE:
+            chosen = [one for one in range(MEMBERS) if mask >> one & 1]
+            one = chosen[member % len(chosen)]
+            mask, cell = 1 << one, SLOTS + one
+        elif word.mode not in NOTED_IN_SLOTS:
+            return None
+        notes = self.notes[worker]
+        until = ceil(at) + word.ttl
+        notes[cell] = max(notes[cell], until)
+        return Noted(mask, word.mode, until)
+
+    def until(self, mask: int, mode: Mode = Mode.ANSWER) -> int:
+        """Return until when caches may hold an answer, by what was told."""
+        return max((one.until for one in self.told if one[:2] == (mask, mode)), default=0)
+
+
+class Reading(NamedTuple):
+    """When a worker has read which word."""
+
+    at: float
+    word: Word
+
+
+def test_both_sides_call_the_modes_by_the_same_numbers() -> None:
+    modes = {mode.name: mode.value for mode in Mode if mode != Mode.UNSET}
+    assert modes == {mode.name: mode.value for mode in choice.Mode}
+
+
+def test_an_answer_that_comes_back_has_its_slot_again() -> None:
+    memory = Memory()
+    memory.write(0b11)
+    first = memory.cells.word
+    memory.write(0b01)
+    assert memory.cells.word.slot != first.slot
+    memory.write(0b11, ttl=5)
+    assert memory.cells.word == first._replace(ttl=5)
+    assert memory.told == []
+
+
+def test_a_slot_is_read_out_before_it_stands_for_another() -> None:
+    memory = Memory()
+    memory.write(1)
+    memory.note(memory.read(), worker=1)
+    for mask in range(2, SLOTS + 1):
+        memory.write(mask)
+    memory.now += LATE_S
+    assert memory.told == []
+    memory.write(100)
+    assert memory.told == [Noted(1, Mode.ANSWER, 1060)]
+    # And nobody thinks that the new answer was given.
+    memory.cells.sweep(memory.now)
+    assert memory.until(100) == 0
+
+
+def test_the_slot_that_is_unused_for_longest_is_taken() -> None:
+    memory = Memory()
+    for mask in range(1, SLOTS + 1):
+        memory.write(mask)
+        memory.now += 1
+    slots = {mask: memory.words[1:].tolist().index(mask | 1 << 56) for mask in range(1, 4)}
+    memory.write(1)
+    memory.now += 1
+    memory.write(100)
+    assert memory.cells.word.slot == slots[2]
+
+
+def test_a_worker_may_be_late() -> None:
+    """It has read a word, and notes the answer when its slot stands for another already."""
+    memory = Memory()
+    memory.write(1)
+    early = memory.read()
+    for mask in range(2, SLOTS + 2):
+        memory.write(mask)
+    memory.note(early)
+    memory.cells.sweep(memory.now)
+    assert memory.until(1) == 1060
+    # Afterwards the slot stands for one answer alone.
+    memory.now += LATE_S
+    memory.cells.sweep(memory.now)
+    memory.note(memory.read())
+    memory.cells.sweep(memory.now)
+    assert memory.until(1) == 1060
+    assert memory.until(SLOTS + 1) == 1060 + LATE_S
+
+
+def test_single_members_have_cells_of_their_own() -> None:
+    memory = Memory()
+    memory.write(0b101, mode=Mode.ONE)
+    memory.note(memory.read(), member=1)
+    memory.cells.sweep(memory.now)
+    assert memory.told == [Noted(0b100, Mode.ONE, 1060)]
+
+
+def test_another_process_goes_on() -> None:
+    memory = Memory()
+    memory.write(0b11)
+    memory.write(0b01, ttl=5)
+    memory.note(memory.read())
+    memory.control()
+    assert memory.cells.word[:3] == (0b01, 5, Mode.ANSWER)
+    assert list(memory.cells.noted()) == [Noted(0b01, Mode.ANSWER, 1005)]
+    memory.write(0b11)
+    assert memory.cells.word.slot == 0
+
+
+def test_cleared_cells_say_nothing() -> None:
+    memory = Memory()
+    memory.write(1)
+    memory.note(memory.read())
+    memory.cells.clear()
+    assert memory.cells.word == Word(0, 0, Mode.UNSET, 0)
+    assert list(memory.cells.noted()) == []
+
+
+MODES = (Mode.ANSWER, Mode.NODATA, Mode.SERVFAIL, Mode.REFUSED, Mode.ONE)
+WRITES = st.tuples(
+    st.just("write"), st.integers(1, 7), st.integers(0, 9), st.sampled_from([*MODES, Mode.ANSWER])
+)
+READS = st.tuples(st.just("read"))
+NOTES = st.tuples(st.just("note"), st.integers(0, WORKERS - 1), st.integers(0, MEMBERS))
+TIMES = st.tuples(st.just("wait"), st.sampled_from([0.1, 1.0, LATE_S / 2, 2 * LATE_S]))
+OTHERS = st.sampled_from([("sweep",), ("restart",)])
+EVENTS = st.lists(WRITES | WRITES | READS | NOTES | TIMES | OTHERS, max_size=80)
+
+
+@given(EVENTS)
+def test_no_answer_is_ever_lost(events: list[tuple[object, ...]]) -> None:
+    """Whatever happens, each answer that was noted is told, if its worker was not too late."""
+    memory = Memory()
+    reading = memory.read()
+    noted: list[Noted] = []
+    written = None
+    for event in events:
+        match event:
+            case ("write", int(mask), int(ttl), Mode() as mode):
+                mask = 0 if mode in (Mode.NODATA, Mode.SERVFAIL, Mode.REFUSED) else mask
+                written = (mask, ttl, mode)
+                memory.write(*written)
+            case ("read",):
+                reading = memory.read()
+            case ("note", int(worker), int(member)):
+                if memory.now - reading.at < LATE_S and (
+                    one := memory.note(reading, worker, member)
+                ):
+                    noted.append(one)
+            case ("wait", float(seconds)):
+                memory.now += seconds
+            case ("sweep",):
+                memory.cells.sweep(memory.now)
+            case ("restart",):
+                memory.control()
+                # What the other process alone knew of late workers is a matter of its ledger.
+                reading = memory.read()
+        if written:
+            assert memory.cells.word[:3] == written
+    memory.cells.sweep(memory.now)
+    for one in noted:
+        assert memory.until(one.mask, one.mode) >= one.until
