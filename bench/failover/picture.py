@@ -2,97 +2,102 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.failover.settings import WWW
-from bench.study.picture import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, RED, figure
+from bench.failover.tables import COMING_BACK, JUDGED, moved
+from bench.study.picture import BLUE, GREEN, GREY, PURPLE, RED, figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
     from bench.failover.results import Cell, FailoverStudy
 
 SHOWN_S = 90.0
-"""How much of a death is shown: what lasts longer is said in words."""
+"""How much of a failure is shown: what lasts longer is said in words."""
+WORDS = 0.62
+"""How much room the words beside a lane take, in lengths of the time axis."""
 LANE = 0.8
-WIRE = ("script", "gdnsd", "dnsd")
-LINES = (("#000000", "-"), (BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, ":"))
+LINES = ((RED, "-"), (BLUE, "-"), (GREEN, "--"), (PURPLE, "-."))
+FAILURES = {"kill": "The service is killed at 0 s", "site": "Its site is cut off at 0 s"}
+WIRE = {"kill": "TTL on the wire when the service is killed", "flap": "… and when it flaps"}
 
 
 def draw(study: FailoverStudy) -> Figure:
-    """Return lanes of failures for each story of which there are cells, and TTLs below."""
-    stories = [
-        (title, [cell for cell in study.cells if cell.story in names])
-        for title, names in (
-            ("The service is killed at 0 s", ("kill",)),
-            ("The site is cut off at 0 s", ("site",)),
-        )
-    ]
-    shown = [(title, cells) for title, cells in stories if cells] or [("", study.cells)]
-    watched = _watched(study.cells)
-    lanes = max(len(cells) for _, cells in shown)
-    heights = [0.42 * lanes + 0.8, *([3.2] if watched else [])]
-    drawn = figure(6.4 * max(len(shown), 1 + bool(watched)) / 1.2 + 1, sum(heights) + 0.6)
-    grid = drawn.add_gridspec(len(heights), 2, height_ratios=heights)
-    for number, (title, cells) in enumerate(shown):
-        place = grid[0, number] if len(shown) > 1 else grid[0, :]
-        _failures(drawn.add_subplot(place), title, cells)
-    if watched:
-        _ttls(drawn.add_subplot(grid[1, :]), watched)
+    """Return lanes of failures, and below them the TTLs that those servers gave that change it."""
+    above = [(title, _told(study.cells, name)) for name, title in FAILURES.items()]
+    watched = [cell for cell in study.cells if cell.stack.startswith(JUDGED) and cell.spans]
+    below = [(title, _told(watched, name)) for name, title in WIRE.items()]
+    above = [one for one in above if one[1]] or [("", list(study.cells))]
+    below = [one for one in below if one[1]]
+    lanes = max(len(cells) for _, cells in above)
+    heights = [0.42 * lanes + 0.9, *([3.0] if below else [])]
+    drawn = figure(13.0, sum(heights) + 0.3)
+    rows = drawn.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for axes, (title, cells) in zip(_axes(rows[0], len(above)), above, strict=True):
+        _failures(axes, title, cells)
+    if below:
+        for axes, (title, cells) in zip(_axes(rows[1], len(below)), below, strict=True):
+            _ttls(axes, title, cells)
     return drawn
+
+
+def _told(cells: Sequence[Cell], story: str) -> list[Cell]:
+    return [cell for cell in cells if cell.story == story]
+
+
+def _axes(row: SubFigure, count: int) -> list[Axes]:
+    return [row.add_subplot(1, count, number + 1) for number in range(count)]
 
 
 def _failures(axes: Axes, title: str, cells: Sequence[Cell]) -> None:
     """Draw a lane for each cell: the share of users that failed in each second."""
     axes.set_title(title)
+    shown = min(SHOWN_S, max(cell.until for cell in cells))
     for lane, cell in enumerate(cells):
         base = len(cells) - 1 - lane
-        share = np.divide(cell.failed, np.maximum(cell.users, 1))
-        edges = np.arange(cell.first, cell.first + len(share) + 1)
-        axes.hlines(base, cell.first, min(cell.until, SHOWN_S), color=GREY, linewidth=0.8)
-        axes.stairs(base + LANE * share, edges, baseline=base, fill=True, color=RED)
-        _recovery(axes, cell, base)
-        axes.text(
-            SHOWN_S * 1.02, base + LANE / 2, _sentence(cell), va="center", fontsize=8.5, color=INK
+        end = int(min(cell.until, shown)) - cell.first
+        share = np.divide(cell.failed[:end], np.maximum(cell.users[:end], 1))
+        axes.hlines(base, cell.first, cell.first + end, color=GREY, linewidth=0.8)
+        axes.stairs(
+            base + LANE * share,
+            np.arange(cell.first, cell.first + end + 1),
+            baseline=base,
+            fill=True,
+            color=RED,
         )
-    axes.set_xlim(-3, SHOWN_S)
+        back = cell.steps[-1][0]
+        if back < shown:
+            axes.plot([back], [base], marker="^", color=GREEN, clip_on=False, zorder=5)
+        axes.text(shown * 1.02, base + LANE / 2, _sentence(cell), va="center", fontsize=8.5)
+    axes.set_xlim(min(cell.first for cell in cells), shown * (1 + WORDS))
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= shown])
     axes.set_ylim(-0.15, len(cells) + 0.05)
     ticks = [len(cells) - 1 - lane + LANE / 2 for lane in range(len(cells))]
-    axes.set_yticks(ticks, [_label(cell) for cell in cells])
+    axes.set_yticks(ticks, [cell.title for cell in cells])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("s;  red: the share of users that fail;  ▲ it is well again")
-
-
-def _recovery(axes: Axes, cell: Cell, base: float) -> None:
-    at = cell.steps[-1][0]
-    if at < SHOWN_S:
-        axes.plot([at], [base], marker="^", color=GREEN, markersize=6, clip_on=False, zorder=5)
-
-
-def _label(cell: Cell) -> str:
-    return cell.title.replace(", TTL", ",\nTTL") if len(cell.title) > 30 else cell.title
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("s · red: share of users that fail · ▲: it is back", loc="left")
 
 
 def _sentence(cell: Cell) -> str:
     if not cell.lost:
         return "no failure"
-    return f"{cell.mean_s:.1f} s lost, last at {cell.last_s:.1f} s"
+    end = f"last at {cell.last_s:.1f} s" if moved(cell) else "until it is back"
+    return f"{cell.mean_s:.1f} s lost on average, {end}"
 
 
-def _watched(cells: Sequence[Cell]) -> list[Cell]:
-    return [cell for cell in cells if cell.story == "kill" and cell.spans and cell.ttl <= SHOWN_S]
-
-
-def _ttls(axes: Axes, cells: Sequence[Cell]) -> None:
-    """Draw the TTL that each server gave, and with a bar below when it answered the dead one."""
-    axes.set_title("TTL on the wire")
-    for cell, (colour, style) in zip(cells, LINES * 3, strict=False):
+def _ttls(axes: Axes, title: str, cells: Sequence[Cell]) -> None:
+    """Draw the TTL that each server gave; a dot where it began to give other addresses."""
+    axes.set_title(title)
+    for cell, (colour, style) in zip(cells, LINES, strict=False):
         spans = [span for span in cell.spans if span.name == WWW and span.rcode == "NOERROR"]
         edges = [*(span.start for span in spans), spans[-1].end]
         axes.stairs(
@@ -102,10 +107,20 @@ def _ttls(axes: Axes, cells: Sequence[Cell]) -> None:
             color=colour,
             linestyle=style,
             label=cell.title,
-            linewidth=1.8,
         )
-    axes.set_xlim(-3, max(cell.until for cell in cells))
+        flips = [b for a, b in itertools.pairwise(spans) if a.addresses != b.addresses]
+        axes.plot(
+            [span.start for span in flips],
+            [span.ttl for span in flips],
+            linestyle="none",
+            marker="o",
+            color=colour,
+        )
+    for at, what in max(cells, key=lambda cell: cell.until).steps:
+        if what in COMING_BACK:
+            axes.plot([at], [0], marker="^", color=GREEN, clip_on=False, zorder=5)
+    axes.set_xlim(max(cell.first for cell in cells), max(cell.until for cell in cells))
     axes.set_ylim(0)
     axes.set_ylabel("TTL, s")
-    axes.set_xlabel("s after the death")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.set_xlabel("s after the death · ●: other addresses from here on", loc="left")
+    axes.legend(loc="upper right")

@@ -105,9 +105,7 @@ class Script(_Plain):
     sampled: tuple[str, ...] = (WWW,)
 
     def __init__(self, ttl: int, checks: Checks) -> None:
-        super().__init__(
-            f"script-{ttl}", f"static zone, TTL {ttl}, edited by a script", ttl, checks
-        )
+        super().__init__(f"script-{ttl}", f"static zone, TTL {ttl}", ttl, checks)
 
     def programs(self, ground: Ground, directory: Path) -> list[Program]:
         """NSD and the script."""
@@ -230,8 +228,7 @@ class Anycast(_Plain):
     """The services are reached at the anycast address that dnsd's nodes hold."""
 
     def __init__(self, order: str, checks: Checks) -> None:
-        title = f"anycast, {order} by a script"
-        super().__init__(f"anycast-{order}", title, 0, checks)
+        super().__init__(f"anycast-{order}", f"anycast, {order}", 0, checks)
         self._orders = ORDERS[order]
 
     def ground(self, name: str, kind: str) -> Ground:

@@ -20,11 +20,17 @@ EXPLAINED = """Users come at a steady rate, each through one of {resolvers} cach
 for the service at the first address it got, waits {http:g} s for that, and tries nothing else.
 All ways check as often and need as many results ({checks}), so a death may be unknown for up to
 {detection:g} s whatever is done then; by when in the interval it comes, each figure may differ
-by {interval:g} s. One run of each."""
+by {interval:g} s. One run of each. **Static zone**: a script edits it when a check fails and
+when it succeeds again; an operator who does it by hand needs longer, and users wait with him.
+**Anycast**: a script withdraws or drains the site when its service fails; when the site fails,
+nothing has to be done. **gdnsd** and **dnsd**: the longest and the shortest TTL that they may
+give."""
 
 LOST = """**Mean outage** is how long an average user was without the service: the sum over all
 seconds of the share of users that failed. **Last failure** is when, after the first thing that
-happened, a user failed for the last time. A TTL in brackets is that of what never changes."""
+happened, a user failed for the last time; "not moved" means that users were served again only
+when what had failed was back. TTL: the longest that caches were given, none where the address
+never changes."""
 
 COST = """**Moves**: the programs (of one site) that must work for users to be moved, and all their
 processes; every stack needs an ordinary name server besides, where that is none of them. **In the
@@ -36,6 +42,9 @@ WIRE = """The authoritative servers were asked five times a second. A dead membe
 when its death had to be known by then; a healthy one is lacking when its recovery had to be
 known. For the pool of three, all that are well belong in the answer."""
 
+COMING_BACK = {"start", "continue", "mend", "start-front"}
+JUDGED = ("gdnsd", "dnsd")
+"""The servers that decide what to answer by themselves: others do as they are told."""
 STORY_TITLES = {
     "kill": "The service is killed (SIGKILL), and comes back",
     "hang": "The service hangs (SIGSTOP), and goes on",
@@ -64,7 +73,7 @@ def parts(study: FailoverStudy) -> list[Part]:
         if cells:
             found.append(losses(title.format(linger=settings["linger, s"]), cells))
     found += [costs(study.cells), COST]
-    if judged := [cell for cell in study.cells if cell.verdicts]:
+    if judged := [one for one in study.cells if one.stack.startswith(JUDGED) and one.verdicts]:
         found += [wrong(judged), WIRE]
     if followed := [cell for cell in judged if cell.story == "kill"]:
         found.append(ttls(followed))
@@ -85,13 +94,26 @@ def losses(title: str, cells: Iterable[Cell]) -> Table:
             str(cell.lost),
             f"{cell.lost / max(1, cell.sent):.1%}",
             f"{cell.mean_s:.1f}",
-            f"{cell.last_s:.1f}" if cell.lost else "none",
+            _last(cell),
             str(cell.back),
             ", ".join(f"{count} {name}" for name, count in cell.outcomes.items()) or "none",
         ]
         for cell in cells
     ]
     return Table(title, head, rows)
+
+
+def _last(cell: Cell) -> str:
+    if not cell.lost:
+        return "none"
+    return f"{cell.last_s:.1f}" + ("" if cell.story == "flap" or moved(cell) else ", not moved")
+
+
+def moved(cell: Cell) -> bool:
+    """Return whether most users were served again before what had failed was back."""
+    back = next(at for at, what in cell.steps if what in COMING_BACK)
+    place = int(back) - cell.first - 1  # the last whole second before
+    return cell.failed[place] < cell.users[place] / 2
 
 
 def costs(cells: Iterable[Cell]) -> Table:
