@@ -57,7 +57,7 @@ VERSIONS = {
 @click.option("--short", "which", flag_value="short", help="The same as --sweep short.")
 @click.option("--stack", "stacks", multiple=True, help="Only stacks whose names begin so.")
 @click.option("--story", "stories", multiple=True, help="Only these: kill, hang, flap, ...")
-@click.option("--parallel", default=9, show_default=True, help="Cells at once.")
+@click.option("--parallel", default=12, show_default=True, help="Cells at once.")
 @click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
 @sentences
 def failover(

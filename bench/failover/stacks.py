@@ -263,7 +263,7 @@ class Anycast(_Plain):
 FORCE = ("failover", "force")
 TELL = (
     "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
-    " s.sendall(sys.argv[2].encode() + b'\\n'); said = s.recv(4096).strip(); sys.exit(said)"
+    " s.sendall(sys.argv[2].encode() + b'\\n'); sys.exit(s.recv(4096).decode().strip() or 0)"
 )
 ORDERS = {"withdraw": ("withdraw", "announce"), "drain": ("drain node", "undrain node")}
 """What dnsd is told when the service of its site is down, and when it is up again."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 RATE = 20.0
 TTLS = (5, 30, 60, 300)
-IN_TOWN = ("kill", "hang", "flap", "front")
-MOVED = "planned"
+LONG = 60
+"""With longer TTLs only a death and a cut are played: the rest would take an hour."""
 
 
 class Sweep(NamedTuple):
@@ -57,13 +57,15 @@ def full() -> Sweep:
         Gdnsd(60, 5, checks),
         *(Dnsd(ttl, shortest, checks) for ttl, shortest in ((6, 2), (30, 5), (60, 5))),
     ]
+    brief = [stack for stack in named if stack.ttl <= LONG]
     proxy = Proxy(checks)
     anycast = [Anycast("withdraw", checks), Anycast("drain", checks)]
     orders = [
-        *make.orders([*named, proxy], IN_TOWN, TOWN),
+        *make.orders([*named, proxy], ["kill"], TOWN),
+        *make.orders([*brief, proxy], ["hang", "flap", "front"], TOWN),
         *make.orders([*named, proxy], ["site"], CITIES),
-        *make.orders([one for one in [*named, proxy] if one.orders], [MOVED], TOWN),
-        *make.orders(anycast, ["kill", "hang", "flap", "site", MOVED], CITIES),
+        *make.orders([one for one in [*brief, proxy] if one.orders], ["planned"], TOWN),
+        *make.orders(anycast, ["kill", "hang", "flap", "site", "planned"], CITIES),
     ]
     return Sweep(orders, *make)
 
