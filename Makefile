@@ -39,6 +39,12 @@ test: lint peers
 peers:
 	.ci/peers
 
+bench: setup peers
+	$(BIN)/python -m bench ttl --short --output bench/results/short-ttl.json
+	$(BIN)/python -m bench plan --qps-budget 5 --rto 2m --from bench/results/short-ttl.json \
+	    --output bench/results/short-plan.json
+	$(BIN)/python -m bench failover --short --output bench/results/short-failover.json
+
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf .import_linter_cache

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +15,28 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
-from bench.failover.cli import KIND as FAILOVER
 from bench.failover.cli import failover
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
+from bench.plan.cli import plan
 from bench.stand import Part, Plan
 from bench.study.errors import StudyError, sentences
+from bench.study.extra import needed
 from bench.study.kind import tell
 from bench.study.results import kind_of
+from bench.ttl.cli import ttl
 from bench.zonegen import Mix, ZonePlan
 
 if TYPE_CHECKING:
     from bench.study.kind import Kind
 
-KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (FAILOVER,)}
-"""The kinds of studies, by the name that stands in their files."""
+KINDS = {
+    "ttl": "bench.ttl.kind",
+    "plan": "bench.plan.kind",
+    "failover": "bench.failover.kind",
+}
+"""The kinds of studies: the name that stands in their files, and the module with its KIND."""
 
 console = Console(stderr=False, width=120)
 
@@ -147,14 +154,18 @@ def report_(paths: tuple[Path, ...]) -> None:
 @sentences
 def render(paths: tuple[Path, ...]) -> None:
     """Write report, CSV and pictures of earlier studies (JSON files) once more."""
+    needed()
     for path in paths:
-        kind = KINDS.get(kind_of(path))
-        if kind is None:
+        module = KINDS.get(kind_of(path))
+        if module is None:
             raise StudyError(f"{path} holds a study of a kind that is not known")
+        kind: Kind[Any] = import_module(module).KIND
         tell([path, *kind.again(path)])
 
 
 main.add_command(lab)
+main.add_command(ttl)
+main.add_command(plan)
 main.add_command(failover)
 
 if __name__ == "__main__":

@@ -12,29 +12,18 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from bench.failover import picture, sweep, tables, users
-from bench.failover.fleet import Fleet
-from bench.failover.ground import RESOLVERS
-from bench.failover.results import FailoverStudy, rows
 from bench.results import DIRECTORY
-from bench.study import progress, text
 from bench.study.errors import StudyError, sentences
-from bench.study.kind import Kind, tell
-from bench.study.results import about, version
-from bench.tables import Table
+from bench.study.extra import needed
+from bench.study.kind import tell
+from bench.study.progress import steps
 
 if TYPE_CHECKING:
+    from bench.failover.results import FailoverStudy
     from bench.failover.sweep import Sweep
     from bench.study.results import About
 
-KIND = Kind(
-    name="failover",
-    type=FailoverStudy,
-    title="What users lose when a service or a site dies",
-    rows=rows,
-    parts=tables.parts,
-    picture=picture.draw,
-)
+SWEEPS = ("full", "short", "smoke")
 VERSIONS = {
     "dnsd": (sys.executable, "-c", "from dnsd.cli import main; main()", "version"),
     "gdnsd": ("gdnsd", "-h"),
@@ -49,7 +38,7 @@ VERSIONS = {
 @click.option(
     "--sweep",
     "which",
-    type=click.Choice(list(sweep.SWEEPS)),
+    type=click.Choice(SWEEPS),
     default="full",
     show_default=True,
     help="full: about 20 minutes; short: less than one; smoke: that it works at all.",
@@ -72,16 +61,21 @@ def failover(
     A static zone edited by a script, gdnsd, dnsd, a proxy, anycast: real servers, real caching
     resolvers, users that ask for a name and then for the service at the address they got.
     """
+    needed()
     if os.geteuid() != 0:
         raise StudyError("the study makes network namespaces, which needs root: try sudo")
+    from bench.failover import fleet, sweep
+    from bench.failover.kind import KIND
+    from bench.failover.results import FailoverStudy
+
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As an exception it passes all that cleans up.
         signal.signal(number, lambda found, _: sys.exit(128 + found))
     chosen = sweep.choose(sweep.SWEEPS[which](), stacks, stories)
     if not chosen.orders:
         raise StudyError("no cell has such a stack and such a story")
-    with progress.steps() as steps:
-        found = Fleet(parallel, steps).run(chosen.orders)
+    with steps() as told:
+        found = fleet.Fleet(parallel, told).run(chosen.orders)
     if not found.cells:
         raise StudyError("nothing was measured: " + "; ".join(found.problems))
     study = FailoverStudy(kind=KIND.name, about=_about(chosen, found.problems), cells=found.cells)
@@ -93,6 +87,10 @@ def failover(
 
 
 def _about(chosen: Sweep, problems: list[str]) -> About:
+    from bench.failover import users
+    from bench.failover.ground import RESOLVERS
+    from bench.study.results import about, version
+
     checks, pace = chosen.checks, chosen.pace
     settings = {
         "checks": f"every {checks.interval:g} s, {checks.timeout:g} s for an answer,"
@@ -111,6 +109,10 @@ def _about(chosen: Sweep, problems: list[str]) -> About:
 
 
 def _show(study: FailoverStudy) -> None:
+    from bench.failover import tables
+    from bench.study import text
+    from bench.tables import Table
+
     console = Console(width=150, highlight=False)
     for part in tables.parts(study):
         if isinstance(part, Table):

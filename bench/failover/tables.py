@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bench.failover.results import Cell, FailoverStudy
     from bench.study.text import Part
 
+TITLE = "What users lose when a service or a site dies"
 EXPLAINED = """Users come at a steady rate, each through one of {resolvers} caching resolvers
 (Unbound), whose caches hold answers of all ages when it happens. A user asks for the name, then
 for the service at the first address it got, waits {http:g} s for that, and tries nothing else.

@@ -7,13 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.study.errors import StudyError
-
-try:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-except ImportError:
-    raise StudyError("pictures need matplotlib: pip install -e '.[bench]', or make setup") from None
+import matplotlib as mpl
+from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +61,15 @@ def ttl_axis(axes: Axes, ttls: list[float], label: str = "TTL, s") -> None:
     axes.set_xticks([], minor=True)
     axes.set_xlim(-0.15, max([*shown, 1]) * 1.4)
     axes.set_xlabel(label)
+
+
+def log_axis(axes: Axes) -> None:
+    """Make the y axis logarithmic, with plain numbers at 1, 2 and 5 of each power of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.yaxis.set_minor_formatter(
+        lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "25" else ""
+    )
 
 
 def save(drawn: Figure, svg: Path, png: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shlex
 import shutil
 import subprocess
@@ -56,7 +57,7 @@ def about(
     return About(
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         command="python -m bench " + shlex.join(sys.argv[1:]),
-        machine=machine(),
+        machine=machine() | {"load average at the end": f"{os.getloadavg()[1]:.1f}"},
         versions=versions,
         settings=settings or {},
         seeds=seeds or {},

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from bench.failover import answers, files, stories, sweep, tables, visits
 from bench.failover.answers import Sample, Span, Truth, Window
 from bench.failover.ask import SILENCE, read
-from bench.failover.cli import KIND
 from bench.failover.detour import quartiles
+from bench.failover.kind import KIND
 from bench.failover.phases import phases
 from bench.failover.results import Cell, FailoverStudy, Parts
 from bench.failover.settings import EACH, WWW, Checks, Pace
