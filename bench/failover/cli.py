@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from bench.study.kind import tell
 from bench.study.progress import steps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bench.failover.results import FailoverStudy
     from bench.failover.sweep import Sweep
     from bench.study.results import About
@@ -70,14 +73,13 @@ def failover(
     from bench.failover.kind import KIND
     from bench.failover.results import FailoverStudy
 
-    os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As an exception it passes all that cleans up.
         signal.signal(number, lambda found, _: sys.exit(128 + found))
     chosen = sweep.choose(sweep.SWEEPS[which](), stacks, stories)
     if not chosen.orders:
         raise StudyError("no cell has such a stack and such a story")
-    with steps() as told:
+    with steps() as told, _preferred():
         found = fleet.Fleet(parallel, told).run(chosen.orders)
     if not found.cells:
         raise StudyError("nothing was measured: " + "; ".join(found.problems))
@@ -87,6 +89,17 @@ def failover(
     tell(KIND.write(study, path))
     if found.problems:
         raise SystemExit(1)
+
+
+@contextmanager
+def _preferred() -> Iterator[None]:
+    """Run the body, and all that it starts, with a better priority."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+    try:
+        yield
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 def _about(chosen: Sweep, problems: list[str]) -> About:

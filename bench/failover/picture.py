@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHOWN_S = 90.0
 """How much of a failure is shown: what lasts longer is said in words."""
-WORDS = 0.62
+WORDS = 0.5
 """How much room the words beside a lane take, in lengths of the time axis."""
 LANE = 0.8
 LINES = ((RED, "-"), (BLUE, "-"), (GREEN, "--"), (PURPLE, "-."))
@@ -84,6 +84,7 @@ def _failures(axes: Axes, title: str, cells: Sequence[Cell]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_bounds(min(cell.first for cell in cells), shown)
     axes.set_xlabel("s · red: share of users that fail · ▲: it is back", loc="left")
 
 
@@ -91,7 +92,7 @@ def _sentence(cell: Cell) -> str:
     if not cell.lost:
         return "no failure"
     end = f"last at {cell.last_s:.1f} s" if moved(cell) else "until it is back"
-    return f"{cell.mean_s:.1f} s lost on average, {end}"
+    return f"{cell.mean_s:.1f} s on average, {end}"
 
 
 def _ttls(axes: Axes, title: str, cells: Sequence[Cell]) -> None:
@@ -116,11 +117,15 @@ def _ttls(axes: Axes, title: str, cells: Sequence[Cell]) -> None:
             marker="o",
             color=colour,
         )
-    for at, what in max(cells, key=lambda cell: cell.until).steps:
-        if what in COMING_BACK:
-            axes.plot([at], [0], marker="^", color=GREEN, clip_on=False, zorder=5)
+        for at, what in cell.steps:
+            if what in COMING_BACK:
+                ttl = next(span.ttl for span in reversed(spans) if span.start <= at)
+                axes.plot([at], [ttl], marker="^", color=colour, markersize=7)
     axes.set_xlim(max(cell.first for cell in cells), max(cell.until for cell in cells))
-    axes.set_ylim(0)
+    highest = max(span.ttl for cell in cells for span in cell.spans)
+    axes.set_ylim(0, highest * 1.35)
     axes.set_ylabel("TTL, s")
-    axes.set_xlabel("s after the death · ●: other addresses from here on", loc="left")
-    axes.legend(loc="upper right")
+    axes.set_xlabel(
+        "s after the death · ▲: it is back · ●: other addresses from here on", loc="left"
+    )
+    axes.legend(loc="upper right", ncols=2)

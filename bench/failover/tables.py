@@ -44,6 +44,7 @@ when its death had to be known by then; a healthy one is lacking when its recove
 known. For the pool of three, all that are well belong in the answer."""
 
 COMING_BACK = {"start", "continue", "mend", "start-front"}
+AHEAD_S = 3
 JUDGED = ("gdnsd", "dnsd")
 """The servers that decide what to answer by themselves: others do as they are told."""
 STORY_TITLES = {
@@ -73,6 +74,8 @@ def parts(study: FailoverStudy) -> list[Part]:
         cells = [cell for cell in study.cells if cell.story == story]
         if cells:
             found.append(losses(title.format(linger=settings["linger, s"]), cells))
+    if sentence := disturbances(study.cells):
+        found.append(sentence)
     found += [costs(study.cells), COST]
     if judged := [one for one in study.cells if one.stack.startswith(JUDGED) and one.verdicts]:
         found += [wrong(judged), WIRE]
@@ -104,6 +107,15 @@ def losses(title: str, cells: Iterable[Cell]) -> Table:
     return Table(title, head, rows)
 
 
+def disturbances(cells: Iterable[Cell]) -> str:
+    """Return a sentence about users that failed before anything had happened; "" if none did."""
+    early = {f"{cell.title}, {cell.told}": sum(cell.failed[: -cell.first]) for cell in cells}
+    named = [f"{name}: {count}" for name, count in early.items() if count]
+    if not named:
+        return ""
+    return "Users that failed before anything had happened, so by the machine: " + "; ".join(named)
+
+
 def _last(cell: Cell) -> str:
     if not cell.lost:
         return "none"
@@ -113,7 +125,8 @@ def _last(cell: Cell) -> str:
 def moved(cell: Cell) -> bool:
     """Return whether most users were served again before what had failed was back."""
     back = next(at for at, what in cell.steps if what in COMING_BACK)
-    place = int(back) - cell.first - 1  # the last whole second before
+    # Whoever comes in the seconds before it may still be served when it is back.
+    place = max(0, int(back) - cell.first - AHEAD_S)
     return cell.failed[place] < cell.users[place] / 2
 
 

@@ -302,3 +302,16 @@ def test_report_shows_ttls_by_phase_and_wrong_answers() -> None:
     assert row == ["dnsd-60, TTL 60", "60", "60", "5", "–", "5–60", "1.0"]
     (row,) = shown["Answers: when they changed, and which were wrong"].rows
     assert row[4:6] == ["1.0", "1.0"]
+
+
+def test_failures_before_anything_happened_are_told() -> None:
+    assert tables.disturbances([cell("dnsd-60")]) == ""
+    early = cell("dnsd-60", failed=[2, 20, 10, 0, 0, 0])
+    assert tables.disturbances([early]).endswith("dnsd-60, TTL 60, the service dies: 2")
+
+
+@pytest.mark.parametrize(("failed", "moved"), [(20, False), (3, True)])
+def test_who_is_served_before_it_is_back_was_moved(failed: int, moved: bool) -> None:
+    steps = [(0.0, "cut"), (10.0, "mend")]
+    found = cell("proxy", steps=steps, first=0, failed=[failed] * 9 + [0] * 5, users=[20] * 14)
+    assert tables.moved(found) is moved
