@@ -72,7 +72,7 @@ def full() -> Sweep:
 
 def short() -> Sweep:
     """One death in each way, with short TTLs: less than a minute."""
-    make = _Maker(Checks(down=2, ok=2, up=2), Pace(calm=3, margin=2), RATE)
+    make = _Maker(Checks(down=2, ok=2, up=2), Pace(calm=2, margin=3), RATE)
     checks = make.checks
     named: list[Stack] = [
         Script(2, checks),

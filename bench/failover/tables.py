@@ -44,6 +44,8 @@ when its death had to be known by then; a healthy one is lacking when its recove
 known. For the pool of three, all that are well belong in the answer."""
 
 COMING_BACK = {"start", "continue", "mend", "start-front"}
+FAILURES = ("kill", "hang", "flap", "site")
+"""The stories in which the first service fails: what an operator orders is not judged."""
 AHEAD_S = 3
 JUDGED = ("gdnsd", "dnsd")
 """The servers that decide what to answer by themselves: others do as they are told."""
@@ -77,8 +79,9 @@ def parts(study: FailoverStudy) -> list[Part]:
     if sentence := disturbances(study.cells):
         found.append(sentence)
     found += [costs(study.cells), COST]
-    if judged := [one for one in study.cells if one.stack.startswith(JUDGED) and one.verdicts]:
-        found += [wrong(judged), WIRE]
+    judged = [one for one in study.cells if one.stack.startswith(JUDGED) and one.story in FAILURES]
+    if judged:
+        found += [wrong(sorted(judged, key=lambda cell: FAILURES.index(cell.story))), WIRE]
     if followed := [cell for cell in judged if cell.story == "kill"]:
         found.append(ttls(followed))
     return found

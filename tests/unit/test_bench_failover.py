@@ -250,7 +250,7 @@ def cell(stack: str, story: str = "kill", **fields: object) -> Cell:
         "until": 5.0,
         "first": -1,
         "users": [20] * 6,
-        "failed": [0, 20, 10, 0, 0, 0],
+        "failed": [0, 5, 20, 5, 0, 0],
         "sent": 100,
         "lost": 30,
         "mean_s": 1.5,
