@@ -78,7 +78,7 @@ def short() -> Sweep:
         Script(2, checks),
         Script(5, checks),
         Gdnsd(60, 1, checks),
-        Dnsd(4, 1, checks),
+        Dnsd(4, 2, checks),
         Proxy(checks),
     ]
     orders = [
