@@ -16,6 +16,7 @@ from rich.console import Console
 
 from bench import report, results, rounds
 from bench.dig.cli import dig
+from bench.failover.cli import failover
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     "dig": "bench.dig.kind",
+    "failover": "bench.failover.kind",
     "plan": "bench.plan.kind",
     "retry-storm": "bench.storm.kind",
     "ttl": "bench.ttl.kind",
@@ -172,6 +174,7 @@ main.add_command(dig)
 main.add_command(retry_storm)
 main.add_command(ttl)
 main.add_command(plan)
+main.add_command(failover)
 
 if __name__ == "__main__":
     main()
