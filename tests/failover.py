@@ -14,13 +14,17 @@ import msgspec
 from dnsd.config.policy import Pool
 from dnsd.failover import drain, stored
 from dnsd.failover.horizon import Safety, Verdict
-from dnsd.failover.member import Forced, Order
+from dnsd.failover.member import Forced, Order, State
 from dnsd.failover.pool import Decision, PoolState
+from dnsd.failover.quorum import Vote
 
 ADDRESSES = tuple(f"192.0.2.{number}" for number in range(1, 10))
 
 LATENCY_S = 0.1
 """How long a service takes to answer, or to refuse."""
+
+POLL_S = 1.0
+"""How often other nodes are asked for their votes."""
 
 PLAIN = Pool(name="www.example.com.", type="A", check="tcp", port=80)
 
@@ -34,7 +38,8 @@ class World:
     """One pool and all around it, from ``now`` = 0 on.
 
     ``held`` says until when a cache may hold each address, of those that were answered.
-    ``history`` has each decision that differs from the one before, with its time.
+    ``history`` has each decision that differs from the one before, with its time. ``others`` are
+    nodes that vote, with what they say of each member.
     """
 
     def __init__(self, policy: Pool, members: tuple[str, ...], ttl: int = 300) -> None:
@@ -45,11 +50,14 @@ class World:
         self.held: dict[str, float] = {}
         self.history: list[tuple[float, Decision]] = []
         self.checking = True
+        self.others: dict[str, dict[str, State]] = {}
         self._events: list[tuple[float, int, str, str]] = []
         self._number = count()
         self._began: dict[str, float] = {}
         for member in members:
             self._plan(0.0, "check", member)
+        if policy.scope.kind == "quorum":
+            self._plan(0.0, "poll", "")
         self.decide()
 
     @property
@@ -97,7 +105,7 @@ class World:
         kept = stored.decode(data, 1e9 + self.now)
         self.state = PoolState(self.policy, self.ttl, members, self.now)
         self.state.restore(kept, self.now)
-        self._events.clear()
+        self._events = [event for event in self._events if event[2] == "poll"]
         for member in members:
             self._plan(self.now, "check", member)
         self.decide()
@@ -126,7 +134,10 @@ class World:
         heapq.heappush(self._events, (when, next(self._number), what, member))
 
     def _happen(self, what: str, member: str) -> None:
-        if member not in self.state.members:
+        if what == "poll":
+            self._hear()
+            self._plan(self.now + POLL_S, "poll", "")
+        elif member not in self.state.members:
             del self.services[member]
         elif not self.checking:
             self._plan(self.now + 1.0, "check", member)
@@ -143,6 +154,11 @@ class World:
             pause = self.state.members[member].pause
             self._plan(max(self.now, began + pause), "check", member)
 
+    def _hear(self) -> None:
+        for node, states in self.others.items():
+            votes = {one: Vote(node, state, self.now) for one, state in states.items()}
+            self.state.hear(node, votes)
+
 
 class Story:
     """A text of what happens and what is answered, which is lived through and told again.
@@ -152,12 +168,20 @@ class Story:
 
         0:00.0   a b       5  a is not known yet
         5:00.0   > a dies
+
+    With a quorum, there are the other nodes y and z, who see all well until they are said to see
+    something else, or to be silent.
     """
 
     def __init__(self, text: str, members: str = "ab", ttl: int = 300, **changes: object) -> None:
         self._begins = _seconds(text.split(maxsplit=1)[0])
         self.script = [line.split(maxsplit=2) for line in text.splitlines() if "> " in line]
         self.world = World(pool(**changes), tuple(map(_address, members)), ttl)
+        if self.world.policy.scope.kind == "quorum":
+            self.world.others = {
+                node: dict.fromkeys(self.world.services, State.UP) for node in "yz"
+            }
+        self._kept: dict[str, dict[str, State]] = {}
         self._told: list[str] = []
         self._seen = 0
         self._phases: dict[str, str] = {}
@@ -208,6 +232,8 @@ class Story:
         match what.split():
             case [member, ("dies" | "hangs" | "lives") as how]:
                 world.services[_address(member)] = how
+            case [("y" | "z") as node, *how]:
+                self._act_elsewhere(node, how)
             case ["the", "checker", "dies"]:
                 world.checking = False
                 state.freeze("nobody checks")
@@ -231,6 +257,18 @@ class Story:
                 raise AssertionError(f"nobody knows how to do {what!r}")
         world.decide()
         self._listen()
+
+    def _act_elsewhere(self, node: str, what: list[str]) -> None:
+        others = self.world.others
+        match what:
+            case ["sees", member, state]:
+                others[node][_address(member)] = State(state)
+            case ["is", "silent"]:
+                self._kept[node] = others.pop(node)
+            case ["is", "heard", "again"]:
+                others[node] = self._kept.pop(node)
+            case _:
+                raise AssertionError(f"{node} cannot do {what!r}")
 
 
 def retold(text: str, end: str, members: str = "ab", ttl: int = 300, **changes: object) -> None:

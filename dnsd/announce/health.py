@@ -80,7 +80,8 @@ class Observation(NamedTuple):
     ``zones`` have nothing that could be served. ``stale`` is for how long the zone that has been
     failing longest could not be loaded, 0 if none is. ``disk`` is a sentence about the state
     directory, empty if it is well. ``overloaded``: queries are lost for want of room while
-    answers go out.
+    answers go out. ``cut_off`` is a sentence about members of pools that other nodes reach and
+    this one does not, empty if there are none.
     """
 
     now: float
@@ -91,6 +92,7 @@ class Observation(NamedTuple):
     stale: float
     disk: str
     overloaded: bool
+    cut_off: str = ""
 
 
 class Level(IntEnum):
@@ -319,8 +321,7 @@ def _soft_reasons(seen: Observation, stale_after: float) -> tuple[str, ...]:
     if seen.stale > stale_after:
         age = format_duration(round(seen.stale))
         reasons.append(f"a zone could not be reloaded for {age}: dnsd status shows why")
-    if seen.disk:
-        reasons.append(seen.disk)
+    reasons += [reason for reason in (seen.disk, seen.cut_off) if reason]
     return tuple(reasons)
 
 

@@ -111,20 +111,28 @@ def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, 
     asked = SelfQuestions(str(config_file), given.anycast.query if given else (), named)
     for origin, file in wanted:
         result = _load(origin, file, limits)
-        reports.append(_report(origin, file, result, findings))
+        reports.append(_report(origin, result, findings, given, file=file))
         if result.zone:
             cuts.note(result.zone)
             asked.note(result.zone)
     return Report(tuple(reports), (*findings, *cuts.compare(), *asked.findings))
 
 
-def _report(origin: str, file: Path, result: LoadResult, findings: list[Finding]) -> ZoneReport:
+def _report(
+    origin: str,
+    result: LoadResult,
+    findings: list[Finding],
+    given: config.Config | None,
+    *,
+    file: Path,
+) -> ZoneReport:
     """Add what is found about a zone and its policy; return what is said of both."""
     serial = result.zone.serial if result.zone else None
     findings += result.findings
     if str(file) == STDIN:
         return ZoneReport(origin, STDIN, result.records, serial)
-    policy, found, _ = check_file(origin, file, result.zone)
+    failover = given.failover if given else None
+    policy, found, _ = check_file(origin, file, result.zone, failover)
     findings += found
     there = str(policyfile.path_for(file)) if policy or found else None
     pools = len(policy.pools) if policy else 0

@@ -91,20 +91,20 @@ def explain(
 
 def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, Source]:
     """Load the zones that could hold ``name``, by apex (lower-case wire form)."""
-    limits = Limits(**msgspec.structs.asdict(given.zones.limits))
     wanted = names.lower(names.from_text(name.to_text()))
     found = {}
     for origin, file in config.zone_files(given).items():
         apex = names.from_text(origin)
         if names.is_subdomain(wanted, apex):
-            found[apex] = _source(origin, short(file), limits)
+            found[apex] = _source(origin, short(file), given)
     return found
 
 
-def _source(origin: str, file: Path, limits: Limits) -> Source:
+def _source(origin: str, file: Path, given: config.Config) -> Source:
     """Load a zone with its policy; one with an error in either is not served."""
+    limits = Limits(**msgspec.structs.asdict(given.zones.limits))
     result = load_zone(origin, file, limits)
-    policy, found, signer = check_file(origin, file, result.zone)
+    policy, found, signer = check_file(origin, file, result.zone, given.failover)
     if any(finding.severity is Severity.ERROR for finding in found):
         result = replace(result, zone=None, findings=(*result.findings, *found))
     described = pools.describe(policy, result.zone) if policy and result.zone else ()

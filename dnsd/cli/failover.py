@@ -140,10 +140,21 @@ def picture(found: dict[str, Any]) -> RenderableType:
 
     parts: list[RenderableType] = [] if found["pools"] else [Text("no pools")]
     for pool in found["pools"]:
-        parts += [*_head(pool), _members(pool), Text("")]
+        parts += [*_head(pool), _members(pool), *_agreements(pool), Text("")]
     parts += [
         Text(f"not seen: {one['address']}: {one['why']}", style="red") for one in found["alarms"]
     ]
+    parts += [
+        Text(f"not agreed: {one['address']}: {one['why']}", style="red")
+        for one in found.get("disputes", ())
+    ]
+    parts += [
+        Text(f"not heard: {one['url']} {one['fault']}", style="red")
+        for one in found.get("peers", ())
+        if one["fault"]
+    ]
+    if found.get("cut_off"):
+        parts.append(Text(f"cut off: {found['cut_off']}", style="red"))
     parts += [Text(f"problem: {line}", style="red") for line in found["problems"]]
     return Group(*parts)
 
@@ -182,6 +193,25 @@ def _members(pool: dict[str, Any]) -> RenderableType:
             Text(_order(one), style="yellow"),
         )
     return Padding(shown, (0, 0, 0, 2))
+
+
+def _agreements(pool: dict[str, Any]) -> list[RenderableType]:
+    """Return who says what of each member, where several nodes decide."""
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for one in pool["members"]:
+        if (found := one.get("agreement")) is not None:
+            style = "" if found["firm"] else "red"
+            parts.append(Text(f"  {one['address']} is {found['sentence']}", style=style))
+            parts += [Text(f"    {_vote(vote)}", style="dim") for vote in found["votes"]]
+    return parts
+
+
+def _vote(vote: dict[str, Any]) -> str:
+    who = "this node" if vote["node"] is None else vote["node"]
+    late = "" if vote["counted"] else ": too old to be counted"
+    return f"{who} says {vote['state']}, {duration(vote['age'])} ago{late}"
 
 
 def _last(last: dict[str, Any] | None, check: str) -> str:

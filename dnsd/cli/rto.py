@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from dnsd.config import Config
     from dnsd.config.policy import Policy, Pool
-    from dnsd.failover.objective import Alternative, Assessment
+    from dnsd.failover.objective import Alternative, Assessment, Timing
     from dnsd.failover.price import Forecast
 
 LISTEN_S = 1.0
@@ -49,6 +49,14 @@ class Rates(NamedTuple):
 
     most: dict[str, float]
     how: str
+
+
+class _Found(NamedTuple):
+    """A pool, the TTL of its records, and how its members are checked."""
+
+    pool: Pool
+    ttl: int
+    timing: Timing
 
 
 class Plan(NamedTuple):
@@ -82,7 +90,7 @@ def rto(
     Exit status: 1 if an objective is not met.
     """
     rates = _rates(config_file, qps)
-    plans = [_plan(pool, ttl, objective, rates) for pool, ttl in _pools(config_file)]
+    plans = [_plan(found, objective, rates) for found in _pools(config_file)]
     if as_json:
         click.echo(json.dumps({"pools": [_as_data(plan) for plan in plans], "rates": rates.how}))
     else:
@@ -95,8 +103,8 @@ def rto(
 # -- what there is ----------------------------------------------------------------------------
 
 
-def _pools(config_file: Path | None) -> Iterator[tuple[Pool, int]]:
-    """Yield each pool with the TTL of its records; the errors of dnsd check end it."""
+def _pools(config_file: Path | None) -> Iterator[_Found]:
+    """Yield each pool; the errors of dnsd check end it."""
     found, zones, problems = config.examine(config_file)
     if found is None or problems:
         raise ConfigError([str(problem) for problem in problems])
@@ -108,7 +116,7 @@ def _pools(config_file: Path | None) -> Iterator[tuple[Pool, int]]:
             yield from _pools_of(policy, file, found)
 
 
-def _pools_of(policy: Policy, file: Path, found: Config) -> Iterator[tuple[Pool, int]]:
+def _pools_of(policy: Policy, file: Path, found: Config) -> Iterator[_Found]:
     limits = Limits(**msgspec.structs.asdict(found.zones.limits))
     zone = load_zone(policy.origin, file, limits).zone
     if zone is None:
@@ -117,7 +125,7 @@ def _pools_of(policy: Policy, file: Path, found: Config) -> Iterator[tuple[Pool,
         rrset = rrset_of(pool, zone)
         if rrset is None:
             raise ZoneError(f"{pool.name} {pool.type} is not in {file}: see dnsd check {file}")
-        yield pool, rrset.ttl
+        yield _Found(pool, rrset.ttl, timing_of(pool, found.failover))
 
 
 def _rates(config_file: Path | None, qps: float | None) -> Rates:
@@ -139,12 +147,13 @@ def _rates(config_file: Path | None, qps: float | None) -> Rates:
     return Rates({rtype: rate for rtype, rate in most.items() if rate}, how)
 
 
-def _plan(pool: Pool, ttl: int, objective: float | None, rates: Rates) -> Plan:
+def _plan(found: _Found, objective: float | None, rates: Rates) -> Plan:
+    pool, ttl, timing = found
     wanted = pool.rto if objective is None else objective
     rate = rates.most.get(pool.type)
     live = None if rate is None else Live(rate, ttl)
-    found = assess(timing_of(pool), ttl, pool.ttl_min, wanted, live)
-    return Plan(pool, found, live and forecast(live, ttl))
+    assessment = assess(timing, ttl, pool.ttl_min, wanted, live)
+    return Plan(pool, assessment, live and forecast(live, ttl))
 
 
 # -- how it is shown --------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from dnsd.config import cookies, origins, paths, reader, tables, zones
 from dnsd.config.anycast import Anycast
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
-from dnsd.config.model import Config, Http, Limits, Server, ZoneFile, Zones
+from dnsd.config.model import Config, Failover, Http, Limits, Server, ZoneFile, Zones
 from dnsd.config.problems import Problem
 from dnsd.errors import ConfigError
 
@@ -32,6 +32,7 @@ __all__ = [
     "Anycast",
     "Config",
     "Endpoint",
+    "Failover",
     "Http",
     "Limits",
     "Options",

@@ -28,6 +28,7 @@ from dnsd.config.kinds import (
     Text,
     check_socket_path,
 )
+from dnsd.config.netkinds import Peers
 
 _LOOP = "a zone file must not keep the loader from ending"
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
@@ -147,9 +148,24 @@ class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[http]``: what programs may read of this node: horizon, status, metrics, health."""
+    """``[http]``: what programs may read of this node: horizon, pools, metrics, health."""
 
     listen: Annotated[tuple[Endpoint, ...], Endpoints()] = ()
+
+
+class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[failover]``: the other nodes that vote on members of pools, and how they are asked."""
+
+    peers: Annotated[tuple[Endpoint, ...], Peers()] = ()
+    poll: Annotated[float, Duration("50ms", "1h", "each look costs every node an answer")] = 1.0
+    timeout: Annotated[
+        float, Duration("10ms", "5m", "who has not answered in this time is not heard")
+    ] = 1.0
+
+    @property
+    def delay(self) -> float:
+        """Seconds until the votes of the others are here, at the longest."""
+        return self.poll + self.timeout
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,6 +176,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     zone: tuple[ZoneFile, ...] = ()
     anycast: Anycast = Anycast()
     http: Http = Http()
+    failover: Failover = Failover()
     path: Path | None = None
     """The file it was read from; None for one made of defaults and options."""
 
@@ -169,4 +186,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError(
                 "anycast.heartbeat_miss: must be longer than [server] heartbeat, or every worker "
                 "seems dead between two of its heartbeats"
+            )
+        if self.failover.peers and not self.http.listen:
+            raise ValueError(
+                "failover.peers: the other nodes ask this one for its votes, too: it needs "
+                "[http] listen"
             )

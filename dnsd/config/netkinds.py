@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, TypeVar
 
+from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import read_items, wanted
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _T = TypeVar("_T")
+
+MOST_NODES = 32
+"""Nodes that vote: each of them asks all others, again and again."""
 
 LONGEST_INTERFACE = 15
 """Octets of an interface's name (IFNAMSIZ less its NUL)."""
@@ -107,6 +111,31 @@ class Symbol:
         if not isinstance(value, str):
             raise wanted("the name of a protocol of BIRD in a string", value)
         return read_symbol(value)
+
+
+@dataclass(frozen=True)
+class Peers:
+    """A list of URLs of other nodes: ``http://ADDRESS:PORT``, each a node's ``[http] listen``."""
+
+    def read(self, value: object, _base: Path) -> tuple[Endpoint, ...]:
+        """Return where they are, in their order."""
+        peers = read_each(value, "a list of URLs in strings", _peer)
+        if len(peers) >= MOST_NODES:
+            raise ValueError(f"has {len(peers)} nodes; {MOST_NODES - 1} others are allowed")
+        return peers
+
+
+def _peer(text: str) -> Endpoint:
+    scheme, separator, where = text.partition("://")
+    if (scheme, separator) != ("http", "://"):
+        raise ValueError(f"{text!r} is no URL of a node: write it as http://192.0.2.54:9153")
+    try:
+        return Endpoint.parse(where.removesuffix("/"))
+    except ValueError:
+        raise ValueError(
+            f"{text!r} must have an IP address and a port, as in http://192.0.2.54:9153: "
+            "who serves names must not need them"
+        ) from None
 
 
 def read_symbol(text: str) -> str:

@@ -23,6 +23,8 @@ from dnsd.config.policykinds import (
     Owner,
     Quorum,
     Regex,
+    Scope,
+    ScopeKind,
     StatusCodes,
     Tiers,
     Token,
@@ -31,7 +33,7 @@ from dnsd.config.policykinds import (
     Weights,
 )
 
-__all__ = ["MOST_MEMBERS", "Failback", "Policy", "Pool", "Rules", "Signing"]
+__all__ = ["MOST_MEMBERS", "Failback", "Policy", "Pool", "Rules", "Scope", "Signing"]
 
 MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
@@ -84,6 +86,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     ttl_min: Annotated[int, Ttl()] = 5
     failback: Annotated[Failback, FailbackKind()] = Failback()
+    scope: Annotated[Scope, ScopeKind()] = Scope()
     all_down: Annotated[
         Literal["all", "last_good", "fallback", "nodata", "servfail", "refuse"], Choice(ALL_DOWN)
     ] = "all"

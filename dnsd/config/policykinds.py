@@ -13,7 +13,7 @@ import msgspec
 
 from dnsd.config import origins
 from dnsd.config.kinds import Count, Duration, Texts, wanted
-from dnsd.config.netkinds import read_address, read_each
+from dnsd.config.netkinds import MOST_NODES, read_address, read_each
 from dnsd.config.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _HOLD = Duration("1s", "7d", "nobody waits longer without looking")
 _STATUS = Count(100, 599, "HTTP has no other status codes")
 _WEIGHT = Count(0, HEAVIEST, "weights count only beside each other")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,15}", re.ASCII)
+_QUORUM = re.compile(r"quorum:(\d{1,4})/(\d{1,4})", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -45,6 +46,21 @@ class Failback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __str__(self) -> str:
         return f"hold:{format_duration(self.seconds)}" if self.kind == "hold" else self.kind
+
+
+class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who decides how a member is: ``"local"``, this node; ``"quorum:2/3"``, two of three.
+
+    ``need`` of ``nodes`` must say that it is down, or up, before it counts as such; that is
+    more than half of them, so that there are never enough for both.
+    """
+
+    kind: Literal["local", "quorum"] = "local"
+    need: int = 1
+    nodes: int = 1
+
+    def __str__(self) -> str:
+        return f"quorum:{self.need}/{self.nodes}" if self.kind == "quorum" else self.kind
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,32 @@ class FailbackKind:
         shown = f"{value!r}" if isinstance(value, str) else None
         what = '"auto", "manual", or "hold:" and a duration, such as "hold:300s"'
         raise ValueError(f"must be {what}, not {shown}") if shown else wanted(what, value)
+
+
+@dataclass(frozen=True)
+class ScopeKind:
+    """``"local"``, or ``"quorum:"`` and how many nodes of how many must agree."""
+
+    def read(self, value: object, _base: Path) -> Scope:
+        """Return what it says."""
+        what = '"local", or "quorum:2/3": so many nodes of so many must agree'
+        if not isinstance(value, str):
+            raise wanted(what, value)
+        if value == "local":
+            return Scope()
+        if not (match := _QUORUM.fullmatch(value)):
+            raise ValueError(f"must be {what}, not {value!r}")
+        need, nodes = int(match[1]), int(match[2])
+        if not 1 <= nodes <= MOST_NODES:
+            raise ValueError(f"{value!r} is out of bounds: from 1 to {MOST_NODES} nodes can vote")
+        if need > nodes:
+            raise ValueError(f"{value!r} can never be reached: there are only {nodes} nodes")
+        if 2 * need <= nodes:
+            raise ValueError(
+                f"{value!r} is no majority: {need} could say that a member is up, and {need} "
+                f"others that it is down; it takes {nodes // 2 + 1} of {nodes} at least"
+            )
+        return Scope("quorum", need, nodes)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
     yield from _times(pool)
     yield from _addresses(pool)
     yield from _all_down(pool, own)
+    if "scope" in own and pool.check == "none" and pool.scope.kind == "quorum":
+        yield "scope", 'is of no use with check = "none": there is nothing to agree on'
     if len(pool.tiers) == 1:
         yield "tiers", "one tier is the same as none: list those behind it, too"
     for key in own:

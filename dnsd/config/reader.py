@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Query
-from dnsd.config.model import Config, Http, Limits, Server, ZoneFile, Zones
+from dnsd.config.model import Config, Failover, Http, Limits, Server, ZoneFile, Zones
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Reader, Schema, Structs, parse, text_of
 
@@ -25,6 +25,7 @@ TABLES: Structs = {
     ("anycast", "bird"): Bird,
     ("anycast", "bgp"): Bgp,
     ("http",): Http,
+    ("failover",): Failover,
 }
 """The tables that stand once, by path."""
 
@@ -61,8 +62,16 @@ def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
     zones = reader.struct(Zones, ("zones",), data.get("zones", {}))
     anycast = reader.struct(Anycast, ("anycast",), data.get("anycast", {}))
     http = reader.struct(Http, ("http",), data.get("http", {}))
+    failover = reader.struct(Failover, ("failover",), data.get("failover", {}))
     zone = reader.structs(ZoneFile, ("zone",), data.get("zone", []))
-    fields = {"server": server, "zones": zones, "anycast": anycast, "http": http, "zone": zone}
+    fields = {
+        "server": server,
+        "zones": zones,
+        "anycast": anycast,
+        "http": http,
+        "failover": failover,
+        "zone": zone,
+    }
     if None in fields.values() or reader.problems:
         return None
     return reader.built(Config, (), {**fields, "path": reader.path})

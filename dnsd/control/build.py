@@ -75,7 +75,7 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     beside = str(path_for(Path(job.file)))
     stamps = {beside: stamp(beside)}
     loaded = load.load_zone(job.origin, Path(job.file), bounds)
-    policy, found, signer = check_file(job.origin, Path(job.file), loaded.zone)
+    policy, found, signer = check_file(job.origin, Path(job.file), loaded.zone, job.failover)
     stamps |= observe(key_files(policy.signing.keys) if policy else ())
     sources = doubtful(_stamps(loaded.sources) | stamps, began_ns, time.time_ns())
     result = BuildResult(
@@ -99,6 +99,7 @@ def _build(job: Job, began_ns: int) -> BuildResult:
         records=loaded.records,
         findings=result.findings,
         pools=described,
+        failover=job.failover,
         boot=images.boot(),
         contents=contents,
         listing=listing,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import dnsd
-from dnsd.config import Limits
+from dnsd.config import Failover, Limits
 from dnsd.control.horizon.listing import NO_LISTING, Contents
 from dnsd.control.pools import PoolMeta
 from dnsd.control.stamps import Stamps, observe, stamp
@@ -55,6 +55,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     limits: Limits
     images: str
+    failover: Failover = Failover()
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     findings: tuple[Finding, ...]
     pools: tuple[PoolMeta, ...] = ()
+    failover: Failover = Failover()
     boot: str = ""
     contents: Contents = Contents()
     listing: msgspec.Raw = NO_LISTING
@@ -158,6 +160,7 @@ def is_current(meta: Meta, job: Job) -> bool:
     return (
         meta.builder == builder()
         and (meta.origin, meta.file, meta.limits) == (job.origin, job.file, job.limits)
+        and (meta.failover == job.failover or not meta.pools)
         and observe(meta.sources) == meta.sources
     )
 

@@ -1,7 +1,7 @@
 """The configuration in force: read again on a reload, kept for a control that is restarted.
 
-What cannot change while the node runs (``[server]``, ``[anycast]``, ``[http]``) stays what the
-master has read.
+What cannot change while the node runs (``[server]``, ``[anycast]``, ``[http]``,
+``[failover]``) stays what the master has read.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class InForce:
             "server": self.config.server,
             "anycast": self.config.anycast,
             "http": self.config.http,
+            "failover": self.config.failover,
         }
         changed = [
             f"[{table}] {key}"

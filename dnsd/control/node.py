@@ -18,6 +18,7 @@ from dnsd.config import origins
 from dnsd.control import log, status
 from dnsd.control.builders import build_all
 from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.report import summary
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.keeper import Keeper
@@ -85,7 +86,8 @@ class Node:
         self.keeper = Keeper(node, config.server.state_directory, self._reached)
         self.horizon = Horizon(self.keeper, self._sweep)
         memory = LedgerMemory(self.keeper, self.horizon)
-        self.engine = Engine(vector, config.server.state_directory, memory)
+        peers = Peers(node, config.failover)
+        self.engine = Engine(vector, config.server.state_directory, memory, peers=peers)
         self._publisher = Publisher(config.server.state_directory, vector, self.engine.release)
         self._watch = Watch(config.zones.settle)
         self._reloader = Reloader(
@@ -96,7 +98,7 @@ class Node:
         self._problems: tuple[str, ...] = ()
         self.plane: Plane | None = None
         if spec.doorbell is not None:
-            self.plane = _plane(spec, vector, self._reloader.rows.values, self.engine.unsettled)
+            self.plane = _plane(spec, vector, self._reloader.rows.values, self.engine)
 
     async def run(self) -> None:
         """Load all zones, publish them, and keep them fresh for ever."""
@@ -154,6 +156,7 @@ class Node:
             self._reloader.rows.values,
             self.engine.table.pools.values,
             self.keeper.ledger,
+            self.engine.peers.peers,
         )
 
     def unwell(self) -> list[str]:
@@ -270,13 +273,13 @@ def _plane(
     spec: ControlSpec,
     vector: StateVector,
     rows: Callable[[], Iterable[Row]],
-    unsettled: Callable[[], str],
+    engine: Engine,
 ) -> Plane:
     """Return the anycast plane; only a node that has one loads pyroute2 and pexpect."""
     from dnsd.control.anycast.plane import Plane
 
     assert spec.doorbell is not None
-    return Plane(spec.config, vector, spec.doorbell, rows, unsettled)
+    return Plane(spec.config, vector, spec.doorbell, rows, engine.unsettled, cut_off=engine.cut_off)
 
 
 def _tell(report: ReloadReport) -> None:

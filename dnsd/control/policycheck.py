@@ -9,13 +9,16 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.config import Failover
 from dnsd.config.anycast import Query
 from dnsd.config.policy import MOST_MEMBERS
 from dnsd.config.policyfile import load_policy
+from dnsd.config.units import format_duration
 from dnsd.control import signedcheck
 from dnsd.control.anycast.questions import question_of
 from dnsd.failover import objective
-from dnsd.failover.objective import Timing
+from dnsd.failover.objective import FLIP_S, Timing
+from dnsd.failover.quorum import FRESH_INTERVALS
 from dnsd.wire.name import ancestors, from_text, lower, to_text, wildcard_of
 from dnsd.wire.rdata import AAAA, CNAME, DNAME, NS, A
 from dnsd.zone.findings import Finding, Severity
@@ -54,14 +57,17 @@ class Checked(NamedTuple):
     signer: Signer | None = None
 
 
-def check_file(origin: str, zone_file: Path, zone: Zone | None) -> Checked:
+def check_file(
+    origin: str, zone_file: Path, zone: Zone | None, failover: Failover | None = None
+) -> Checked:
     """Check the policy beside ``zone_file``.
 
-    Without a ``zone`` (it could not be loaded) only the policy itself is checked.
+    Without a ``zone`` (it could not be loaded) only the policy itself is checked. ``failover``
+    is what the configuration says of other nodes, if that is known.
     """
     policy, problems = load_policy(zone_file, origin)
     if policy is not None and zone is not None:
-        return check_policy(policy, zone)
+        return check_policy(policy, zone, failover)
     found = [
         Finding(problem.file, problem.line, Severity.ERROR, problem.sentence, "policy")
         for problem in problems
@@ -69,13 +75,16 @@ def check_file(origin: str, zone_file: Path, zone: Zone | None) -> Checked:
     return Checked(policy, found)
 
 
-def check_policy(policy: Policy, zone: Zone) -> Checked:
-    """Check ``policy`` as the policy of ``zone``."""
+def check_policy(policy: Policy, zone: Zone, failover: Failover | None = None) -> Checked:
+    """Check ``policy`` as the policy of ``zone``.
+
+    ``failover`` is what the configuration says of other nodes, if that is known.
+    """
     signer, found = _signer(policy, zone)
     found += [
         Finding(policy.file, pool.at(fault.key), fault.severity, _told(pool, fault), fault.code)
         for pool in policy.pools
-        for fault in _faults(pool, zone, signer)
+        for fault in _faults(pool, zone, signer, failover)
     ]
     return Checked(policy, sorted(found), signer)
 
@@ -116,7 +125,9 @@ def _told(pool: Pool, fault: Fault) -> str:
     return f"{pool.name} {pool.type}:{key} {fault.message}"
 
 
-def _faults(pool: Pool, zone: Zone, signer: Signer | None) -> Iterator[Fault]:
+def _faults(
+    pool: Pool, zone: Zone, signer: Signer | None, failover: Failover | None
+) -> Iterator[Fault]:
     if pool.check == "dns":
         yield from _query(pool)
     if fault := _out_of_reach(pool, zone) or _missing(pool, zone):
@@ -130,7 +141,9 @@ def _faults(pool: Pool, zone: Zone, signer: Signer | None) -> Iterator[Fault]:
     yield from _members(pool, members)
     yield from _named(pool, members)
     yield from _times(pool, rrset)
-    yield from _objective(pool, rrset)
+    yield from _objective(pool, rrset, failover)
+    if failover is not None and pool.scope.kind == "quorum" and pool.check != "none":
+        yield from _peers(pool, failover)
     yield from _effects(pool, members, zone)
 
 
@@ -249,7 +262,7 @@ def _times(pool: Pool, rrset: RRset) -> Iterator[Fault]:
         )
 
 
-def _objective(pool: Pool, rrset: RRset) -> Iterator[Fault]:
+def _objective(pool: Pool, rrset: RRset, failover: Failover | None) -> Iterator[Fault]:
     if pool.rto is None:
         return
     severity = Severity.ERROR if pool.rto_mode == "refuse" else Severity.WARNING
@@ -257,7 +270,7 @@ def _objective(pool: Pool, rrset: RRset) -> Iterator[Fault]:
         message = 'with check = "none" nobody sees a failure: give the pool a check'
         yield Fault("rto", "pool-rto", message, severity)
         return
-    timing = timing_of(pool)
+    timing = timing_of(pool, failover)
     # What would help is not worked out, at some expense, for those who need no help.
     if objective.worst(timing, rrset.ttl, pool.ttl_min) > pool.rto:
         found = objective.assess(timing, rrset.ttl, pool.ttl_min, pool.rto)
@@ -265,9 +278,40 @@ def _objective(pool: Pool, rrset: RRset) -> Iterator[Fault]:
             yield Fault("rto", "pool-rto", found.sentence(), severity)
 
 
-def timing_of(pool: Pool) -> Timing:
-    """Return how the members of ``pool`` are checked."""
-    return Timing(pool.interval, pool.timeout, pool.fast_interval, pool.down)
+def timing_of(pool: Pool, failover: Failover | None = None) -> Timing:
+    """Return how the members of ``pool`` are checked, and when all who decide know of it.
+
+    ``failover`` says how other nodes are asked; without it, as they are by default.
+    """
+    quorum = (failover or Failover()).delay if pool.scope.kind == "quorum" else 0.0
+    delays = quorum + FLIP_S
+    return Timing(pool.interval, pool.timeout, pool.fast_interval, pool.down, delays)
+
+
+def _peers(pool: Pool, failover: Failover) -> Iterator[Fault]:
+    """Find why nodes will not agree, as this one is told of the others."""
+    nodes = len(failover.peers) + 1
+    if nodes != pool.scope.nodes:
+        known = f"[failover] peers names {nodes - 1}" if nodes > 1 else "[failover] names no peers"
+        effect = ""
+        if nodes < pool.scope.need:
+            effect = ", so nothing is ever agreed on, and no member leaves the answer or comes back"
+        yield Fault(
+            "scope",
+            "pool-quorum",
+            f"{pool.scope} needs {pool.scope.nodes - 1} other nodes that vote, but {known}{effect}",
+            Severity.WARNING,
+        )
+    oldest = pool.interval + pool.timeout + failover.delay
+    if oldest >= FRESH_INTERVALS * pool.interval:
+        yield Fault(
+            "interval",
+            "pool-quorum",
+            f"votes of other nodes may be {format_duration(oldest)} old and count only for "
+            f"{FRESH_INTERVALS} intervals of {format_duration(pool.interval)}: "
+            "make the interval longer, or [failover] poll and timeout shorter",
+            Severity.WARNING,
+        )
 
 
 def _effects(pool: Pool, members: Collection[str], zone: Zone) -> Iterator[Fault]:

@@ -138,9 +138,14 @@ class Reloader:
     # -- from files to images -----------------------------------------------------------------
 
     async def _load(self, files: Mapping[str, Path]) -> list[BuildResult]:
-        limits = self.config.zones.limits
         jobs = [
-            Job(origin=origin, file=str(file), limits=limits, images=str(self._images))
+            Job(
+                origin=origin,
+                file=str(file),
+                limits=self.config.zones.limits,
+                images=str(self._images),
+                failover=self.config.failover,
+            )
             for origin, file in files.items()
         ]
         kept = await asyncio.to_thread(self._reuse, jobs)

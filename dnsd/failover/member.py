@@ -43,6 +43,13 @@ class Forced(StrEnum):
     DRAIN = "drain"
 
 
+class Agreed(StrEnum):
+    """What enough nodes have said, where several decide (:mod:`quorum`)."""
+
+    UP = "up"
+    DOWN = "down"
+
+
 class Order(NamedTuple):
     """An order of the operator's; it ends at ``until``, or when it is taken back (None)."""
 
@@ -77,6 +84,7 @@ class StoredMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     forced: Forced | None = None
     left: float | None = None
     reason: str = ""
+    agreed: Agreed | None = None
 
 
 SERVED = frozenset({State.UP, State.SUSPECT})
@@ -90,6 +98,8 @@ class Member:
     clear it. ``n_ok`` counts successes in a row, ``n_stable`` those since the last failure or
     change of state. ``n_before`` is what ``n_stable`` was when the failures began.
 
+    ``agreed`` is what several nodes have agreed on last, if they are to.
+
     While it is ``frozen`` (a sentence: why) nobody is checking: results are not counted, and
     whatever was known stays.
     """
@@ -101,6 +111,7 @@ class Member:
         self.n_fail = self.n_ok = self.n_stable = self.n_before = 0
         self.last: Seen | None = None
         self.order: Order | None = None
+        self.agreed: Agreed | None = None
         self.frozen = ""
         self._policy = policy
         self.adopt(policy, now)
@@ -219,11 +230,13 @@ class Member:
             forced=order.forced if order else None,
             left=order.until - now if order and order.until is not None else None,
             reason=order.reason if order else "",
+            agreed=self.agreed,
         )
 
     def restore_state(self, stored: StoredMember, ago: float, now: float) -> None:
         """Take over the state that was stored ``ago`` seconds ago."""
         self.state = stored.state
+        self.agreed = stored.agreed
         self.since = now - ago - stored.age
         self.n_fail, self.n_ok = stored.n_fail, stored.n_ok
         self.n_stable, self.n_before = stored.n_stable, stored.n_before

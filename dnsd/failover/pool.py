@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.failover import ttl
+from dnsd.failover import quorum, ttl
 from dnsd.failover.choice import Choice, Grade, Mode, Standing
+from dnsd.failover.council import Council
 from dnsd.failover.drain import T_DRAIN, Drain
-from dnsd.failover.member import SERVED, Forced, Member, State
+from dnsd.failover.member import SERVED, Agreed, Forced, Member, State
 from dnsd.failover.stored import StoredPool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dnsd.config.policy import Pool
     from dnsd.failover.choice import Answer
     from dnsd.failover.member import Order
+    from dnsd.failover.quorum import Agreement, Vote
     from dnsd.failover.stored import Kept
 
 TICK_S = 0.001
@@ -47,6 +49,7 @@ class PoolState:
         self.members: dict[str, Member] = {}
         self.drains: dict[str, Drain] = {}
         self.last_good: tuple[str, ...] = ()
+        self._council = Council(policy)
         self._countdown: tuple[float, int] | None = None
         self.edit(policy, ttl_max, members, now)
 
@@ -60,10 +63,24 @@ class PoolState:
         for member in self.members.values():
             member.adopt(policy, now)
         self.drains = {one: drain for one, drain in self.drains.items() if one in self.members}
+        self._council.edit(policy, self.members)
+        self._council.agree(self.members, now)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several nodes decide how a member is."""
+        return self._council.is_shared
+
+    @property
+    def agreements(self) -> Mapping[str, Agreement]:
+        """How far nodes agree on each member, by address; empty if this one decides alone."""
+        return self._council.agreements
 
     @property
     def settled(self) -> bool:
         """Whether something is known of every member, be it that a check has failed."""
+        if self.is_shared:
+            return all(one.agreed for one in self.members.values())
         return all(one.state != State.INIT or one.last for one in self.members.values())
 
     @property
@@ -79,6 +96,15 @@ class PoolState:
         """Count the result of a check; of a member that is not there any more, forget it."""
         if member in self.members:
             self.members[member].result(now, ok, detail, latency)
+
+    def hear(self, node: str, votes: Mapping[str, Vote]) -> bool:
+        """Take in what another node says of the members, by address: all that it says now.
+
+        Return whether there is something to decide.
+        """
+        return self._council.hear(
+            node, {one: vote for one, vote in votes.items() if one in self.members}
+        )
 
     def force(self, member: str, order: Order | None) -> None:
         """Obey ``order``; None: the results decide again."""
@@ -159,10 +185,18 @@ class PoolState:
         seconds, because = self._before_plans(standings, answer, now, (seconds, because))
         return Decision(answer.mask, seconds, answer.mode, self._why(answer, because))
 
+    @property
+    def contradicted(self) -> tuple[str, ...]:
+        """The members that enough other nodes see, if this one sees none: it is cut off."""
+        if not self.is_shared:
+            return ()
+        return quorum.sees_nobody(self.members.values(), self.agreements)
+
     def next_wakeup(self, now: float) -> float | None:
         """Return when to decide again although nothing was seen; None: no need to."""
         times = [drain.switch_at for drain in self.drains.values() if not drain.switched]
         times += [at for member in self.members.values() if (at := member.due) is not None]
+        times += self._council.wakeups()
         if self._countdown is not None:
             times.append(self._next_second(now, *self._countdown))
         return max(now, min(times)) if times else None
@@ -178,6 +212,15 @@ class PoolState:
             member.tick(now)
             if member.order is None:
                 self.drains.pop(member.address, None)
+        self._council.agree(self.members, now)
+
+    def _natural(self, member: Member) -> Standing:
+        """Return what the results say, or what is agreed on."""
+        if not self.is_shared:
+            return _seen(member)
+        if member.agreed is None:
+            return Standing.OPEN
+        return Standing.IN if member.agreed == Agreed.UP else Standing.OUT
 
     def _leave_early(self, answer: Answer, now: float) -> bool:
         """Switch drains of members that are not answered anyway; return whether there were any.
@@ -203,8 +246,9 @@ class PoolState:
             case Forced.DOWN:
                 return Standing.REMOVED
             case Forced.DRAIN:
-                return _natural(member) if self._switch_of(member) is not None else Standing.REMOVED
-        return _natural(member)
+                lowering = self._switch_of(member) is not None
+                return self._natural(member) if lowering else Standing.REMOVED
+        return self._natural(member)
 
     def _switch_of(self, member: Member) -> float | None:
         """Return when ``member`` will leave the answer, if a drain has it still there."""
@@ -229,12 +273,18 @@ class PoolState:
             return ttl.all_down(self._terms), "too few members are up"
         least, because = self._terms.longest, "no member is about to change it"
         for at, member in enumerate(self.members.values()):
-            seconds = ttl.member_ttl(self._terms, member)
+            seconds = self._member_ttl(member)
             if seconds < least and self._matters(at, member, standings, answer):
-                least, because = seconds, f"{member.address} is {told(member, self.policy)}"
+                least, because = seconds, f"{member.address} is {self.told(member)}"
             if least > T_DRAIN and self._switch_of(member) is not None:
                 least, because = T_DRAIN, f"{member.address} is about to leave"
         return least, because
+
+    def _member_ttl(self, member: Member) -> int:
+        found = self.agreements.get(member.address)
+        if found is None:
+            return ttl.member_ttl(self._terms, member)
+        return ttl.agreed_ttl(self._terms, member, found)
 
     def _matters(
         self, at: int, member: Member, standings: Sequence[Standing], answer: Answer
@@ -253,7 +303,7 @@ class PoolState:
         """Return what its next results, as many as it takes, could make of ``member``."""
         if (member.order and self._switch_of(member) is None) or self.policy.check == "none":
             return ()
-        match _natural(member):
+        match self._natural(member):
             case Standing.IN:
                 return (Standing.OUT,)
             case Standing.OPEN:
@@ -278,7 +328,7 @@ class PoolState:
         for at, member in enumerate(self.members.values()):
             until = member.order.until if member.order else None
             if until is not None:
-                plans.append((until, at, _natural(member)))
+                plans.append((until, at, self._natural(member)))
             if (switch := self._switch_of(member)) is not None and (
                 until is None or switch < until
             ):
@@ -303,9 +353,17 @@ class PoolState:
     def _why(self, answer: Answer, because: str) -> tuple[str, ...]:
         reasons = [answer.why] if answer.why else []
         for member in self.members.values():
-            if member.order or member.frozen or member.state != State.UP:
-                reasons.append(f"{member.address} is {told(member, self.policy)}")
+            found = self.agreements.get(member.address)
+            odd = found is not None and not (found.firm and found.agreed == Agreed.UP)
+            if member.order or member.frozen or member.state != State.UP or odd:
+                reasons.append(f"{member.address} is {self.told(member)}")
         return (*reasons, f"TTL: {because}")
+
+    def told(self, member: Member) -> str:
+        """Return what is to be said of ``member``, as the rest of a sentence."""
+        found = self.agreements.get(member.address)
+        here = told(member, self.policy)
+        return f"{here}; {found.sentence()}" if found else here
 
 
 def told(member: Member, policy: Pool) -> str:
@@ -336,7 +394,7 @@ def seen_as(member: Member, policy: Pool) -> str:
     return str(member.state)
 
 
-def _natural(member: Member) -> Standing:
+def _seen(member: Member) -> Standing:
     """Return what the results say."""
     if member.state == State.INIT:
         return Standing.OPEN

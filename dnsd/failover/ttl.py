@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.failover.member import State
+from dnsd.failover.member import SERVED, Agreed, State
 
 if TYPE_CHECKING:
     from dnsd.config.policy import Pool
     from dnsd.failover.member import Member
+    from dnsd.failover.quorum import Agreement
 
 LONGEST = (1 << 24) - 1
 """More does not fit in the word that workers read; it is half a year."""
@@ -68,6 +69,22 @@ def member_ttl(by: Terms, member: Member) -> int:
         case State.DOWN | State.RECOVERING:
             return recovering(by, member.n_ok)
     return by.longest
+
+
+def agreed_ttl(by: Terms, member: Member, found: Agreement) -> int:
+    """Return how long an answer may be kept that several nodes could change.
+
+    How far the counters of other nodes have come is not known here, only that they have begun:
+    then it is the shortest, and so it is if the own ones say nothing of what is answered.
+    """
+    if not found.firm:
+        return by.shortest
+    if found.agreed == Agreed.DOWN:
+        counted = member.state in {State.DOWN, State.RECOVERING} and not member.frozen
+        return recovering(by, member.n_ok if counted else by.up)
+    if found.suspected or member.state not in SERVED:
+        return by.shortest
+    return member_ttl(by, member)
 
 
 def steady(by: Terms, n_stable: int) -> int:

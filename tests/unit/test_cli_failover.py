@@ -121,6 +121,31 @@ def test_pools_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown[-2:] == [f"not seen: {A}: blind", "problem: the disk is full"]
 
 
+def test_who_says_what_is_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    votes = [
+        {"node": None, "state": "down", "age": 3.2, "counted": True},
+        {"node": "[fra1]", "state": "up", "age": 61.0, "counted": False},
+    ]
+    agreement = {"agreed": "up", "firm": False, "sentence": "not agreed on", "votes": votes}
+    answer = found(member(A, agreement=agreement), member(B, agreement=None))
+    answer["disputes"] = [{"address": A, "why": "www.example.com. A: it is not agreed on"}]
+    answer["peers"] = [
+        {"url": "http://192.0.2.54:9153", "node": "fra1", "heard": NOW, "fault": None},
+        {"url": "http://192.0.2.55:9153", "node": None, "heard": None, "fault": "is [away]"},
+    ]
+    answer["cut_off"] = "this node reaches nobody"
+    shown = lines(run(monkeypatch, "failover", failover=answer)[0])
+    at = shown.index(f"{A} is not agreed on")
+    assert shown[at + 1 :] == [
+        "this node says down, 3 s ago",
+        "[fra1] says up, 1 min 1 s ago: too old to be counted",
+        "",
+        f"not agreed: {A}: www.example.com. A: it is not agreed on",
+        "not heard: http://192.0.2.55:9153 is [away]",
+        "cut off: this node reaches nobody",
+    ]
+
+
 def test_no_pools(monkeypatch: pytest.MonkeyPatch) -> None:
     empty: dict[str, Any] = {"pools": [], "alarms": [], "problems": []}
     assert lines(run(monkeypatch, "failover", failover=empty)[0]) == ["no pools"]

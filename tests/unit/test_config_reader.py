@@ -95,7 +95,8 @@ def test_an_admin_socket_of_its_own() -> None:
         ("[zones.limit]", "1: [zones] limit: is unknown; did you mean limits?"),
         (
             "x = 1",
-            "1: x: is unknown; the tables are [server], [zones], [anycast], [http], [[zone]]",
+            "1: x: is unknown; the tables are [server], [zones], [anycast], [http], [failover], "
+            "[[zone]]",
         ),
         (
             "[zones]\nx = 1",
@@ -182,6 +183,30 @@ def test_an_admin_socket_of_its_own() -> None:
         ("[[zone]]\nname = 'x'", "1: [[zone]] #1: needs the key file"),
         ("[[zone]]\nfile='x'\nname = 1", "3: [[zone]] #1 name: must be a zone's name in a string, "
          "not a number"),
+        # other nodes
+        (
+            "failover.peers = ['192.0.2.54:9153']",
+            "1: [failover] peers: '192.0.2.54:9153' is no URL of a node: write it as "
+            "http://192.0.2.54:9153",
+        ),
+        (
+            "failover.peers = ['http://fra1.example.com:9153']",
+            "1: [failover] peers: 'http://fra1.example.com:9153' must have an IP address and a "
+            "port, as in http://192.0.2.54:9153: who serves names must not need them",
+        ),
+        (
+            "failover.peers = ['http://[::1]:1', 'http://[0::1]:1/']",
+            "1: [failover] peers: '[::1]:1' is listed twice",
+        ),
+        (
+            f"failover.peers = [{', '.join(repr(f'http://[::1]:{n}') for n in range(1, 33))}]",
+            "1: [failover] peers: has 32 nodes; 31 others are allowed",
+        ),
+        (
+            "failover.peers = ['http://[::1]:1']",
+            "1: [failover] peers: the other nodes ask this one for its votes, too: it needs "
+            "[http] listen",
+        ),
         # the file as a whole
         ("[server]\nx = = 1", "2: is not TOML: invalid value"),
         ("[server", "1: is not TOML: expected ']' at the end of a table declaration"),

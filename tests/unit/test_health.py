@@ -285,6 +285,7 @@ def test_a_node_without_zones_has_failed_at_once(zones: int, broken: int) -> Non
         ({"broken": 2}, "2 of 10 zones are not loaded: dnsd status shows why"),
         ({"stale": 3660.0}, "a zone could not be reloaded for 1h1m: dnsd status shows why"),
         ({"disk": "the disk is full"}, "the disk is full"),
+        ({"cut_off": "it is cut off"}, "it is cut off"),
     ],
 )
 def test_soft_reasons_degrade(changed: dict[str, object], reason: str) -> None:
@@ -304,6 +305,7 @@ def test_a_zone_may_be_stale_for_a_while() -> None:
         ({"workers": ()}, {"workers": WELL}, FAILED),
         ({"zones": 0}, {"zones": 10}, FAILED),
         ({"disk": "it is full"}, {"disk": ""}, DEGRADED),
+        ({"cut_off": "it is"}, {"cut_off": ""}, DEGRADED),
     ],
 )
 def test_what_is_over_counts_until_all_lanes_have_risen(

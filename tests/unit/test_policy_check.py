@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from dnsd.config import Endpoint, Failover
 from dnsd.config.policyfile import read_policy
 from dnsd.control.policycheck import check_file, check_policy, members_of, rrset_of
 from dnsd.zone import bulk
@@ -57,11 +59,13 @@ def pool(name: str, *keys: str, rtype: str = "A") -> str:
     return "\n".join([*first, *keys, ""])
 
 
-def findings(policy: str, zone: str = ZONE, origin: str = ORIGIN) -> list[Finding]:
+def findings(
+    policy: str, zone: str = ZONE, origin: str = ORIGIN, failover: Failover | None = None
+) -> list[Finding]:
     found, problems = read_policy(policy, FILE, origin)
     assert problems == ()
     assert found is not None
-    return check_policy(found, load(zone, origin)).findings
+    return check_policy(found, load(zone, origin), failover).findings
 
 
 @pytest.mark.parametrize(
@@ -317,6 +321,55 @@ def test_names_that_a_large_zone_keeps_apart(monkeypatch: pytest.MonkeyPatch) ->
     assert findings(pool("www")) == []
     (finding,) = findings(pool("x.old"))
     assert finding.code == "pool-occluded"
+
+
+# -- several nodes ----------------------------------------------------------------------------
+
+QUORUM = 'scope = "quorum:2/3"'
+
+
+def others(number: int, **changes: float) -> Failover:
+    peers = tuple(Endpoint("192.0.2.54", 9153 + at) for at in range(number))
+    return msgspec.structs.replace(Failover(peers=peers), **changes)
+
+
+def told(policy: str, failover: Failover | None) -> list[str]:
+    found = findings(policy, failover=failover)
+    assert all((one.code, one.severity) == ("pool-quorum", Severity.WARNING) for one in found)
+    return [one.message.partition("A: ")[2] for one in found]
+
+
+def test_nodes_that_can_agree() -> None:
+    assert told(pool("www", QUORUM), others(2)) == []
+    assert told(pool("www", QUORUM), None) == []
+    assert told(pool("www"), others(0)) == []
+    assert told("[defaults]\n" + QUORUM + "\n" + pool("www", 'check = "none"'), others(0)) == []
+
+
+def test_a_quorum_without_other_nodes() -> None:
+    assert told(pool("www", QUORUM), others(0)) == [
+        "scope: quorum:2/3 needs 2 other nodes that vote, but [failover] names no peers, so "
+        "nothing is ever agreed on, and no member leaves the answer or comes back"
+    ]
+    assert told(pool("www", QUORUM), others(1)) == [
+        "scope: quorum:2/3 needs 2 other nodes that vote, but [failover] peers names 1"
+    ]
+
+
+def test_votes_that_are_old_when_they_come() -> None:
+    assert told(pool("www", QUORUM), others(2, poll=18.0)) == [
+        "interval: votes of other nodes may be 31s old and count only for 3 intervals of 10s: "
+        "make the interval longer, or [failover] poll and timeout shorter"
+    ]
+
+
+def test_the_votes_of_others_are_part_of_the_objective() -> None:
+    """They need 2 s by default; where the configuration is known, what it says."""
+    plain, shared = pool("www", 'rto = "313s"'), pool("www", 'rto = "313s"', QUORUM)
+    assert findings(plain) == []
+    (finding,) = findings(shared)
+    assert "the worst case is 5m14s10ms" in finding.message
+    assert findings(shared, failover=others(2, poll=0.5, timeout=0.4)) == []
 
 
 # -- files ------------------------------------------------------------------------------------

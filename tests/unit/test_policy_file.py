@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dnsd.config import origins
-from dnsd.config.policy import Failback, Policy, Pool, Signing
+from dnsd.config.policy import Failback, Policy, Pool, Scope, Signing
 from dnsd.config.policyfile import key_files, load_policy, path_for, read_policy, strays
 
 FILE = Path("/etc/dnsd/zones/example.com.toml")
@@ -75,6 +75,7 @@ def test_values() -> None:
         failback = "hold:300s"
         all_down = "fallback"
         fallback = ["2001:db8::f"]
+        scope = "quorum:2/3"
         min_up = 0.5
         tiers = [[], ["2001:db8::2"]]
         select = "weighted"
@@ -91,11 +92,12 @@ def test_values() -> None:
     assert (pool.interval, pool.timeout, pool.fast_interval) == (5.0, 0.5, 0.25)
     assert (pool.down, pool.ok, pool.up, pool.ttl_min) == (2, 4, 5, 60)
     assert pool.failback == Failback("hold", 300.0)
+    assert pool.scope == Scope("quorum", 2, 3)
     assert (pool.all_down, pool.fallback, pool.min_up) == ("fallback", ("2001:db8::f",), 0.5)
     assert pool.tiers == ((), ("2001:db8::2",))
     assert (pool.select, pool.weights) == ("weighted", {"2001:db8::1": 3, "2001:db8::2": 0})
     assert (pool.rto, pool.rto_mode) == (120.0, "warn")
-    assert (pool.line, pool.at("name"), pool.at("rto"), pool.at("query")) == (2, 3, 29, 2)
+    assert (pool.line, pool.at("name"), pool.at("rto"), pool.at("query")) == (2, 3, 30, 2)
 
 
 def test_weights_may_be_a_table_below_the_pool() -> None:
@@ -122,6 +124,16 @@ def test_the_query_of_a_dns_check() -> None:
 def test_a_program_is_looked_for_from_the_file(program: str, expected: str) -> None:
     pool = one(WWW + f'check = "command"\ncommand = ["{program}", "a/b"]')
     assert pool.command == (expected, "a/b")
+
+
+@pytest.mark.parametrize("text", ["local", "quorum:1/1", "quorum:2/2", "quorum:17/32"])
+def test_scope(text: str) -> None:
+    assert str(one(TCP + f'scope = "{text}"').scope) == text
+
+
+def test_a_scope_for_all_is_not_for_pools_without_checks() -> None:
+    found = read('[defaults]\nscope = "quorum:2/3"\n' + WWW + 'check = "none"').pools
+    assert [str(pool.scope) for pool in found] == ["quorum:2/3"]
 
 
 @pytest.mark.parametrize(
@@ -255,6 +267,27 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         (TCP + "failback = true", '6: [[pool]] #1 failback: must be "auto", "manual", or "hold:" '),
         (TCP + 'failback = "hold:9"', "6: [[pool]] #1 failback: '9' is not a duration: write "),
         (TCP + 'failback = "hold:0s"', "6: [[pool]] #1 failback: 0s is out of bounds: from 1s to "),
+        (
+            TCP + "scope = 2",
+            '6: [[pool]] #1 scope: must be "local", or "quorum:2/3": so many nodes',
+        ),
+        (TCP + 'scope = "all"', '6: [[pool]] #1 scope: must be "local", or "quorum:2/3": so many'),
+        (TCP + 'scope = "quorum:2"', '6: [[pool]] #1 scope: must be "local", or "quorum:2/3": so'),
+        (
+            TCP + 'scope = "quorum:0/0"',
+            "6: [[pool]] #1 scope: 'quorum:0/0' is out of bounds: ",
+        ),
+        (TCP + 'scope = "quorum:20/33"', "6: [[pool]] #1 scope: 'quorum:20/33' is out of bounds: "),
+        (TCP + 'scope = "quorum:3/2"', "6: [[pool]] #1 scope: 'quorum:3/2' can never be reached: "),
+        (
+            TCP + 'scope = "quorum:2/4"',
+            "6: [[pool]] #1 scope: 'quorum:2/4' is no majority: 2 could say that a member is up, "
+            "and 2 others that it is down; it takes 3 of 4 at least",
+        ),
+        (
+            WWW + 'check = "none"\nscope = "quorum:2/3"',
+            '5: [[pool]] #1 scope: is of no use with check = "none": there is nothing to agree on',
+        ),
         (TCP + "min_up = 0", "6: [[pool]] #1 min_up: must be a number of members from 1, or a "),
         (TCP + "min_up = 1.0", "6: [[pool]] #1 min_up: must be a number of members from 1, or a "),
         (TCP + "min_up = true", "6: [[pool]] #1 min_up: must be a number of members from 1, or a "),

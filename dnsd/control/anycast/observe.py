@@ -43,8 +43,8 @@ _AFTER_OVERLOAD_S = 1.0
 class Observer:
     """Looks at the node; :meth:`run` tries the disk meanwhile.
 
-    ``rows`` returns the table of zones. Times are monotonic seconds, but for those of the
-    table, which are POSIX seconds as ``wall`` gives them.
+    ``rows`` returns the table of zones, ``cut_off`` why the node seems to be cut off. Times are
+    monotonic seconds, but for those of the table, which are POSIX seconds as ``wall`` gives them.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Observer:
         vector: StateVector,
         directory: Path,
         rows: Callable[[], Iterable[Row]],
+        cut_off: Callable[[], str] = str,
         *,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -67,6 +68,7 @@ class Observer:
         ]
         self._staleness = _Staleness(rows, wall)
         self._disk = Disk(directory)
+        self._cut_off = cut_off
 
     def look(self, now: float, checks: tuple[CheckResult, ...]) -> Observation:
         """Return what is to be seen at ``now``, together with the results of ``checks``."""
@@ -81,6 +83,7 @@ class Observer:
             stale=self._staleness.look(now),
             disk=self._disk.fault,
             overloaded=any(overloads),
+            cut_off=self._cut_off(),
         )
 
     async def run(self) -> None:

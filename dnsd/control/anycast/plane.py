@@ -88,7 +88,8 @@ class Plane:
     """Announces the VIPs of ``config`` while the node answers well.
 
     ``doorbell`` wakes the master, ``rows`` are the zones and how they are. ``unsettled`` says
-    why the node must not begin to announce them yet; empty, it may.
+    why the node must not begin to announce them yet; empty, it may. ``cut_off`` says why it seems
+    to be cut off from what its answers lead to.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class Plane:
         doorbell: int,
         rows: Callable[[], Iterable[Row]],
         unsettled: Callable[[], str] = str,
+        *,
+        cut_off: Callable[[], str] = str,
     ) -> None:
         self.config = config.anycast
         self.orders = OrderBook(config.server.state_directory)
@@ -108,7 +111,7 @@ class Plane:
         self._health = Health(self.config)
         self._selfcheck = SelfCheck(self.config, _Served(vector, rows))
         directory = config.server.state_directory
-        self._observer = Observer(self.config, vector, directory, rows)
+        self._observer = Observer(self.config, vector, directory, rows, cut_off)
         self._bird = Bird(self.config.bird)
         self._keeper = Keeper(self.config, self._bird)
         self._vips = Vips(self.config.interface, self.config.vips)

@@ -64,28 +64,28 @@ async def read_head(reader: asyncio.StreamReader) -> Head:
     raise Fault(f"sent more than {MOST_INTERIM} interim responses")
 
 
-async def read_body(reader: asyncio.StreamReader, head: Head) -> bytes:
-    """Return the body, or its first octets if there are more than MOST_BODY."""
+async def read_body(reader: asyncio.StreamReader, head: Head, most: int = MOST_BODY) -> bytes:
+    """Return the body, or its first octets if there are more than ``most``."""
     if head.chunked:
-        return await _chunks(reader)
+        return await _chunks(reader, most)
     if head.length is not None:
-        return await _exactly(reader, min(head.length, MOST_BODY))
+        return await _exactly(reader, min(head.length, most))
     body = b""
-    while len(body) < MOST_BODY and (more := await reader.read(MOST_BODY - len(body))):
+    while len(body) < most and (more := await reader.read(most - len(body))):
         body += more
     return body
 
 
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
+async def _chunks(reader: asyncio.StreamReader, most: int) -> bytes:
     body = b""
-    while len(body) < MOST_BODY:
+    while len(body) < most:
         match = _CHUNK.fullmatch(await _line(reader))
         if not match:
             raise Fault(_GARBAGE)
         size = int(match[1], 16)
         if size == 0:
             break
-        wanted = min(size, MOST_BODY - len(body))
+        wanted = min(size, most - len(body))
         body += await _exactly(reader, wanted)
         if wanted == size and await _line(reader) not in {b"\r\n", b"\n"}:
             raise Fault(_GARBAGE)

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config import origins
-from dnsd.control.failover.report import drained, report
+from dnsd.control.failover.report import ballot, drained, report
 from dnsd.errors import AdminError
 from dnsd.failover import drain as drains
 from dnsd.failover.member import Forced, Order
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dnsd.control.admin import Command
     from dnsd.control.failover.engine import Engine
     from dnsd.control.failover.live import LivePool
+    from dnsd.failover.quorum import Ballot
 
 WRITE_S = 5.0
 """How long a disk may take to write an order down."""
@@ -38,6 +39,7 @@ def commands(engine: Engine) -> dict[str, Command]:
     desk = _Desk(engine)
     return {
         "failover": desk.show,
+        "votes": desk.votes,
         "force": desk.force,
         "failback": desk.fail_back,
         "drain_member": desk.drain,
@@ -54,6 +56,9 @@ class _Desk:
 
     async def show(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         return report(self._engine)
+
+    async def votes(self, _request: Mapping[str, Any]) -> Ballot:
+        return ballot(self._engine)
 
     async def force(self, request: Mapping[str, Any]) -> dict[str, Any]:
         pool = self._named(request)

@@ -15,9 +15,11 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
+from dnsd.config import Failover
 from dnsd.control import log
 from dnsd.control.checks.runner import Runner
 from dnsd.control.failover.checking import Checking
+from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.table import Table
 from dnsd.failover.version import about_name
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from dnsd.control.failover.checking import Checks
     from dnsd.control.failover.forgetting import Memory
     from dnsd.control.failover.live import Key, LivePool
+    from dnsd.control.failover.peers import Votes
     from dnsd.control.failover.words import Noted
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.drain import Drain
@@ -54,7 +57,8 @@ RETRY_S = 1.0
 class Engine:
     """Holds the pools (``table``), has them checked (``checking``), and decides on them.
 
-    ``memory`` knows what caches still hold.
+    ``memory`` knows what caches still hold. ``peers`` are the other nodes that vote; without them
+    there are none.
     """
 
     def __init__(
@@ -63,12 +67,15 @@ class Engine:
         directory: Path,
         memory: Memory,
         make: Callable[[Seen, Unseen], Checks] = Runner,
+        peers: Peers | None = None,
     ) -> None:
         now = time.monotonic()
         self.file = StateFile(directory)
         self.table = Table(vector, self.file.read(time.time()), now, self._told)
         self.checking = Checking(self.settle, make)
         self.memory = memory
+        self.peers = peers or Peers("", Failover())
+        self._cut_off: dict[LivePool, str] = {}
         self._running = False
         self._settle_by: float | None = None
         self._wakeups: list[tuple[float, int, LivePool]] = []
@@ -106,6 +113,7 @@ class Engine:
         self.checking.follow(here, gone)
         for pool in gone:
             self._wakeup_of.pop(pool, None)
+            self._cut_off.pop(pool, None)
             self._remember(pool)
         for pool in here:
             if not self.settle(pool):
@@ -128,9 +136,11 @@ class Engine:
             return "the zones are not loaded yet"
         if time.monotonic() >= self._settle_by:
             return ""
-        if unknown := sum(not pool.state.settled for pool in self.table.pools.values()):
-            pools = "1 pool has" if unknown == 1 else f"{unknown} pools have"
-            return f"{pools} members that have not been checked yet"
+        if unknown := [pool for pool in self.table.pools.values() if not pool.state.settled]:
+            pools = "1 pool has" if len(unknown) == 1 else f"{len(unknown)} pools have"
+            shared = any(pool.state.is_shared for pool in unknown)
+            agreed = ", or that not enough nodes have spoken of" if shared else ""
+            return f"{pools} members that have not been checked yet{agreed}"
         self._settle_by = -math.inf
         return ""
 
@@ -146,6 +156,7 @@ class Engine:
             self._tell_fault(error)
             return False
         self._wake(pool, wakeup)
+        self._compare(pool)
         if changed:
             self._remember(pool)
             self._dirty.set()
@@ -179,6 +190,31 @@ class Engine:
             until = self._wakeups[0][0] if self._wakeups else math.inf
             await _wait(self._woken, until - now)
 
+    # -- other nodes --------------------------------------------------------------------------
+
+    def hear(self, node: str, votes: Votes) -> None:
+        """Take in all that another node says of members, and decide on what has changed."""
+        for pool in tuple(self.table.pools.values()):
+            if pool.state.hear(node, votes.get((pool.key.name, pool.key.type), {})):
+                self.settle(pool)
+
+    def cut_off(self) -> str:
+        """Return why this node seems to be cut off from members, empty if it does not."""
+        return next(iter(self._cut_off.values()), "")
+
+    def _compare(self, pool: LivePool) -> None:
+        """Note whether other nodes see members of ``pool`` of which this one sees none."""
+        self._cut_off.pop(pool, None)
+        if seen := pool.state.contradicted:
+            others = f", and {len(seen) - 1} more," if len(seen) > 1 else ""
+            self._cut_off[pool] = (
+                f"this node reaches no member of {pool.key}, but enough others reach {seen[0]}"
+                f"{others}: it is cut off from them; dnsd failover shows who says what"
+            )
+
+    async def _ask_peers(self) -> None:
+        await self.peers.run(self.hear)
+
     # -- loops --------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -195,6 +231,7 @@ class Engine:
                 self._keep_state,
                 self._sweep,
                 self._judge_for_ever,
+                *([self._ask_peers] if self.peers.peers else []),
             ):
                 group.create_task(self._go_on(work))
 

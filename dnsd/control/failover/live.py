@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.control import log
+from dnsd.failover import quorum
 from dnsd.failover.choice import Mode
 from dnsd.failover.member import Forced, State
 from dnsd.failover.pool import Decision, PoolState
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
     from dnsd.control.failover.words import PoolCells
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.drain import Drain
-    from dnsd.failover.member import Member, Order
+    from dnsd.failover.member import Agreed, Member, Order
     from dnsd.failover.stored import Kept
 
 _EMPTY = {Mode.NODATA: "no address", Mode.SERVFAIL: "SERVFAIL", Mode.REFUSED: "REFUSED"}
 
 _REASONS = 5
 """Reasons in one line of the log."""
+
+_ROUNDS = 2
+"""After so many intervals the votes of other nodes must be here, and it is told if they aren't."""
 
 
 class Key(NamedTuple):
@@ -93,6 +97,8 @@ class LivePool:
         self._answered: object = None
         self._settled = False
         self._told: dict[str, tuple[State, Order | None]] = {}
+        self._told_agreed: dict[str, tuple[Agreed | None, bool]] = {}
+        self._begun = now
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -166,8 +172,9 @@ class LivePool:
         self.decision = found
         for placement in self.placements:
             placement.write(found, self.addresses, now)
-        members = self._tell_members()
-        return self._tell_answer(now) or members
+        told = self._tell_members()
+        told = self._tell_agreements(now) or told
+        return self._tell_answer(now) or told
 
     def next_wakeup(self, now: float) -> float | None:
         """Return when to settle it again although nothing was seen; None: no need to."""
@@ -220,6 +227,20 @@ class LivePool:
                 self.say(f"{address} {_ordered(member.order)}")
         self._note_members()
         return self._told != before
+
+    def _tell_agreements(self, now: float) -> bool:
+        """Tell what nodes agree on, and that they don't: at a start they are not heard yet."""
+        before = self._told_agreed
+        early = now < self._begun + _ROUNDS * self.meta.policy.interval
+        self._told_agreed = {}
+        for address, found in self.state.agreements.items():
+            agreed, firm = before.get(address, (found.agreed, True))
+            self._told_agreed[address] = found.agreed, firm if early else found.firm
+            if self._told_agreed[address] != (agreed, firm):
+                votes = (*found.up, *found.down, *found.silent)
+                said = ", ".join(quorum.told(vote, now) for vote in votes) or "nobody says anything"
+                self.say(f"{address} is {found.sentence()} ({said})")
+        return self._told_agreed != before
 
     def _note_members(self) -> None:
         members = self.state.members.items()

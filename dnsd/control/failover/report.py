@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnsd.failover.horizon import Safety
 from dnsd.failover.pool import seen_as
+from dnsd.failover.quorum import Ballot, said
 from dnsd.failover.version import about_target
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from dnsd.control.failover.engine import Engine
     from dnsd.control.failover.live import LivePool
+    from dnsd.control.failover.peers import Peer
     from dnsd.failover.drain import Drain
     from dnsd.failover.member import Member, Order
+    from dnsd.failover.quorum import Agreement, Vote
 
 
 class _Clock:
@@ -36,10 +39,16 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
     """Return how ``pools`` are, or all of them."""
     clock = _Clock()
     shown = engine.table.pools.values() if pools is None else pools
+    shown = sorted(shown, key=lambda pool: pool.key)
     alarms = sorted((target.address, why) for target, why in engine.checking.alarms.why.items())
+    disputes = [found for pool in shown for found in _disputed(pool)]
     return {
-        "pools": [_pool(pool, clock) for pool in sorted(shown, key=lambda pool: pool.key)],
+        "node": engine.peers.node,
+        "peers": [_peer(peer, clock) for peer in engine.peers.peers],
+        "cut_off": engine.cut_off() or None,
+        "pools": [_pool(pool, clock) for pool in shown],
         "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
+        "disputes": [{"address": address, "why": why} for address, why in disputes],
         "problems": [engine.file.fault] if engine.file.fault else [],
     }
 
@@ -52,6 +61,18 @@ def summary(engine: Engine) -> dict[str, int]:
         "reduced": sum(not set(pool.meta.members) <= set(pool.answered) for pool in pools),
         "unseen": sum(any(one.frozen for one in pool.state.members.values()) for pool in pools),
     }
+
+
+def ballot(engine: Engine) -> Ballot:
+    """Return the votes of this node, on members of pools that several nodes decide on."""
+    now = time.monotonic()
+    votes = [
+        vote
+        for pool in engine.table.pools.values()
+        if pool.state.is_shared
+        for vote in said(pool.key.name, pool.key.type, pool.state.members.values(), now)
+    ]
+    return Ballot(node=engine.peers.node, votes=tuple(votes))
 
 
 def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool) -> dict[str, Any]:
@@ -79,6 +100,24 @@ def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool)
     }
 
 
+def _peer(peer: Peer, clock: _Clock) -> dict[str, Any]:
+    return {
+        "url": peer.url,
+        "node": peer.node or None,
+        "heard": clock.wall(peer.at),
+        "fault": peer.fault or None,
+    }
+
+
+def _disputed(pool: LivePool) -> list[tuple[str, str]]:
+    """Return the members on which nodes don't agree, and how they differ."""
+    return [
+        (address, f"{pool.key}: it is {found.sentence()}")
+        for address, found in pool.state.agreements.items()
+        if not found.firm
+    ]
+
+
 def _pool(pool: LivePool, clock: _Clock) -> dict[str, Any]:
     policy, decision = pool.meta.policy, pool.decision
     members = pool.state.members.items()
@@ -87,6 +126,7 @@ def _pool(pool: LivePool, clock: _Clock) -> dict[str, Any]:
         "name": pool.key.name,
         "type": pool.key.type,
         "check": policy.check,
+        "scope": str(policy.scope),
         "ttl_max": pool.meta.ttl,
         "ttl_min": min(policy.ttl_min, pool.meta.ttl),
         "mode": decision.mode.name.lower(),
@@ -103,6 +143,7 @@ def _member(pool: LivePool, address: str, member: Member, clock: _Clock) -> dict
     policy = pool.meta.policy
     change = member.next_possible_change(clock.now)
     drain = pool.state.drains.get(address)
+    found = pool.state.agreements.get(address)
     last = member.last
     return {
         "address": address,
@@ -115,6 +156,7 @@ def _member(pool: LivePool, address: str, member: Member, clock: _Clock) -> dict
         "answered": address in pool.answered,
         "weight": policy.weights.get(address, 1) if policy.select == "weighted" else None,
         "unseen": member.frozen or None,
+        "agreement": found and _agreement(found, clock),
         "next_change": None if change is None else max(0.0, change - clock.now),
         "last": last
         and {
@@ -125,6 +167,26 @@ def _member(pool: LivePool, address: str, member: Member, clock: _Clock) -> dict
         },
         "order": member.order and _order(member.order, clock),
         "drain": drain and _progress(drain, clock),
+    }
+
+
+def _agreement(found: Agreement, clock: _Clock) -> dict[str, Any]:
+    def votes(counted: bool, *votes: Vote) -> list[dict[str, Any]]:
+        return [
+            {
+                "node": vote.node or None,
+                "state": vote.state,
+                "age": max(0.0, clock.now - vote.at),
+                "counted": counted,
+            }
+            for vote in votes
+        ]
+
+    return {
+        "agreed": found.agreed,
+        "firm": found.firm,
+        "sentence": found.sentence(),
+        "votes": [*votes(True, *found.up, *found.down), *votes(False, *found.silent)],
     }
 
 

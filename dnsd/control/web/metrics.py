@@ -16,9 +16,10 @@ from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.prometheus import Family, counted, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dnsd.control.failover.live import LivePool
+    from dnsd.control.failover.peers import Peer
     from dnsd.control.table import Row
     from dnsd.failover.ledger import Ledger
     from dnsd.image.state import StateVector
@@ -32,6 +33,7 @@ class Source(NamedTuple):
     rows: Callable[[], Iterable[Row]]
     pools: Callable[[], Iterable[LivePool]]
     ledger: Ledger
+    peers: Sequence[Peer] = ()
 
 
 def text(source: Source) -> str:
@@ -47,6 +49,7 @@ def families(source: Source) -> Iterator[Family]:
     yield from _workers(vector)
     yield from _zones(list(source.rows()))
     yield from _pools(list(source.pools()))
+    yield from _votes(list(source.pools()), source.peers)
     yield from _caches(source.ledger)
 
 
@@ -163,6 +166,28 @@ def _pools(pools: list[LivePool]) -> Iterator[Family]:
             (labels, sum(one.order is not None for one in pool.state.members.values()))
             for labels, pool in labelled
         ],
+    )
+
+
+def _votes(pools: list[LivePool], peers: Sequence[Peer]) -> Iterator[Family]:
+    yield Family(
+        "dnsd_pool_disputed_members",
+        "gauge",
+        "Members of a pool on which too few nodes agree.",
+        [
+            (
+                {"pool": pool.key.name, "type": pool.key.type},
+                sum(not found.firm for found in pool.state.agreements.values()),
+            )
+            for pool in pools
+            if pool.state.is_shared
+        ],
+    )
+    yield Family(
+        "dnsd_peer_heard",
+        "gauge",
+        "Whether another node that votes has answered when it was asked last.",
+        [({"peer": peer.url}, int(peer.at is not None and not peer.fault)) for peer in peers],
     )
 
 

@@ -1,0 +1,136 @@
+"""The other nodes that vote: each is asked for its votes again and again, by HTTP.
+
+Whoever does not answer in time, or not with votes, is told once and asked again: its votes are
+missing then, which stops nothing. Knows how votes come here, and not what follows from them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.config.units import format_duration
+from dnsd.control import log
+from dnsd.control.checks.httpread import read_body, read_head
+from dnsd.control.checks.result import Blind, Fault, shown
+from dnsd.control.checks.tcp import connected
+from dnsd.control.exchange import Peer as Server
+from dnsd.control.exchange import within
+from dnsd.failover.quorum import Ballot, heard
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from dnsd.config import Endpoint, Failover
+    from dnsd.failover.quorum import Vote
+
+    Votes = Mapping[tuple[str, str], Mapping[str, Vote]]
+    Heard = Callable[[str, Votes], object]
+    Ask = Callable[[Endpoint], Awaitable[bytes]]
+
+LONGEST_BALLOT = 8 << 20
+"""Octets of the votes of a node: some 60,000 members."""
+
+
+class Peer:
+    """A node at ``url``; ``node`` is what it calls itself, empty until it has said so.
+
+    ``at`` is when it was asked when it was heard last (monotonic seconds), ``fault`` why it was
+    not the last time: it follows the URL in a sentence.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.url = f"http://{endpoint}"
+        self.node = ""
+        self.at: float | None = None
+        self.fault = ""
+
+
+class Peers:
+    """Asks the nodes of ``config``; ``node`` is what this one calls itself."""
+
+    def __init__(self, node: str, config: Failover, ask: Ask | None = None) -> None:
+        self.node = node
+        self.peers = tuple(map(Peer, config.peers))
+        self._poll, self._timeout = config.poll, config.timeout
+        self._ask = ask or get_votes
+
+    async def run(self, hear: Heard) -> None:
+        """Ask for ever; ``hear`` is called with the name of each node and all its votes."""
+        async with asyncio.TaskGroup() as group:
+            for peer in self.peers:
+                group.create_task(self._follow(peer, hear))
+
+    async def _follow(self, peer: Peer, hear: Heard) -> None:
+        while True:
+            asked = time.monotonic()
+            try:
+                ballot = await self._ballot_of(peer)
+            except (Fault, Blind) as fault:
+                self._miss(peer, str(fault))
+            else:
+                self._hear(peer, ballot, asked, hear)
+            await asyncio.sleep(max(0.0, asked + self._poll - time.monotonic()))
+
+    async def _ballot_of(self, peer: Peer) -> Ballot:
+        """Return what it answers; Fault or Blind, which follow its URL, if that are no votes."""
+
+        async def asking() -> bytes | Fault | Blind:
+            try:
+                return await self._ask(peer.endpoint)
+            except (Fault, Blind) as fault:
+                return fault
+            except OSError as error:
+                return Fault(f"cannot be asked: {error.strerror or error}")
+
+        answer = await within(self._timeout, asking())
+        if answer is None:
+            raise Fault(f"did not answer within {format_duration(self._timeout)}")
+        if not isinstance(answer, bytes):
+            raise answer
+        try:
+            ballot = msgspec.json.decode(answer, type=Ballot)
+        except msgspec.DecodeError as error:
+            raise Fault(f"answers what are no votes: {error}") from error
+        if ballot.node == self.node or any(
+            other.node == ballot.node for other in self.peers if other is not peer
+        ):
+            raise Fault(
+                f"calls itself {shown(ballot.node)}, as another node does, and is not counted: "
+                "name each node but this one once, and give each its own [server] server_id"
+            )
+        return ballot
+
+    def _hear(self, peer: Peer, ballot: Ballot, asked: float, hear: Heard) -> None:
+        if peer.node not in ("", ballot.node):
+            hear(peer.node, {})
+        if peer.fault:
+            log.say(f"failover: {peer.url} is heard again (it was not: it {peer.fault})")
+        peer.node, peer.at, peer.fault = ballot.node, asked, ""
+        hear(ballot.node, heard(ballot, asked))
+
+    def _miss(self, peer: Peer, fault: str) -> None:
+        if not peer.fault:
+            log.say(f"failover: {peer.url} {fault}: its votes are missing, it is asked again")
+        peer.fault = fault
+
+
+async def get_votes(endpoint: Endpoint) -> bytes:
+    """Return the body of the page of votes; Fault, Blind or OSError if it doesn't come."""
+    sock = await connected(Server(endpoint.address, endpoint.port))
+    reader, writer = await asyncio.open_connection(sock=sock)
+    try:
+        writer.write(
+            f"GET /votes HTTP/1.1\r\nHost: {endpoint}\r\nUser-Agent: dnsd\r\n"
+            "Accept-Encoding: identity\r\nConnection: close\r\n\r\n".encode("ascii")
+        )
+        head = await read_head(reader)
+        if head.status != 200:
+            raise Fault(f"answers with status {head.status}")
+        return await read_body(reader, head, LONGEST_BALLOT)
+    finally:
+        writer.transport.abort()

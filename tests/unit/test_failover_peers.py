@@ -1,0 +1,322 @@
+"""Other nodes are asked, told, and heard again; what follows in the engine, and over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from dnsd.config import Endpoint, Failover
+from dnsd.config.policy import Scope
+from dnsd.control.checks.result import Fault
+from dnsd.control.failover.commands import commands
+from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.peers import Peers, get_votes
+from dnsd.control.web.server import Page, WebServer
+from dnsd.failover.member import State
+from dnsd.failover.quorum import Ballot, Said
+from tests import jumping
+from tests.jumping import Jumping
+from tests.plane import ORIGIN, A, B, World, close, meta, only, play
+from tests.remembering import OwnMemory
+from tests.serving import free_port
+
+Y, Z = Endpoint("192.0.2.54", 9153), Endpoint("2001:db8::55", 9153)
+OK, BAD = True, False
+
+
+class Others:
+    """What other nodes answer: votes, octets that are none, an error, or nothing."""
+
+    def __init__(self) -> None:
+        self.names = {Y: "y", Z: "z"}
+        self.answers: dict[Endpoint, dict[str, State] | bytes | Exception | None] = {Y: {}, Z: {}}
+        self.asked = 0
+
+    def say(self, **states: State) -> None:
+        """Let both say this of the members "a" and "b"."""
+        members = {"a": A, "b": B}
+        for endpoint in self.answers:
+            self.answers[endpoint] = {members[one]: state for one, state in states.items()}
+
+    async def ask(self, endpoint: Endpoint) -> bytes:
+        self.asked += 1
+        answer = self.answers[endpoint]
+        if answer is None:
+            await asyncio.sleep(1e6)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, bytes) else self._votes(endpoint, answer or {})
+
+    def _votes(self, endpoint: Endpoint, states: dict[str, State]) -> bytes:
+        votes = tuple(
+            Said(name="www.example.com.", type="A", address=one, state=state, age=0.5)
+            for one, state in states.items()
+        )
+        return msgspec.json.encode(Ballot(node=self.names[endpoint], votes=votes))
+
+
+class SharedWorld(World):
+    """A node x that asks y and z."""
+
+    def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
+        super().__init__(directory, patch)
+        self.others = Others()
+
+    def engine(self) -> Engine:
+        peers = Peers("x", Failover(peers=(Y, Z)), self.others.ask)
+        memory = OwnMemory(time.monotonic())
+        return Engine(self.vector, self.directory, memory, self._make, peers)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SharedWorld]:
+    world = SharedWorld(tmp_path, monkeypatch)
+    yield world
+    close(world)
+
+
+SHARED = meta(scope=Scope("quorum", 2, 3))
+
+
+async def checked(world: World, *, a: bool = OK, b: bool = OK) -> None:
+    """Let this node's checks see this three times."""
+    for _ in range(3):
+        world.see((A, a), (B, b))
+        await asyncio.sleep(0.5)
+
+
+# -- the engine -------------------------------------------------------------------------------
+
+
+def test_others_decide_together_and_it_is_told_once(world: SharedWorld) -> None:
+    async def story(_world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [SHARED], 0)
+        engine.loaded()
+        world.others.say(a=State.UP, b=State.UP)
+        await asyncio.sleep(1)
+        assert engine.unsettled() == ""
+        await checked(world)
+        world.others.say(a=State.DOWN, b=State.UP)
+        await asyncio.sleep(1)
+        assert world.answers(SHARED) == (B,)
+        assert only(engine).state.members[A].state == State.UP
+        assert world.told(f"{A} is agreed to be down: 2 of 3 nodes say so (this node says") == 1
+        for answer in (None, OSError(101, "Network is unreachable")):
+            world.others.answers = {Y: answer, Z: answer}
+            for _ in range(9):
+                world.see((A, OK), (B, OK))
+                await asyncio.sleep(10)
+        assert world.answers(SHARED) == (B,)
+        assert world.word(SHARED).ttl == 5
+        assert world.told(f"{A} is not agreed on: 1 of 3 nodes say up, 0 down, and it takes 2") == 1
+        assert world.told("http://192.0.2.54:9153 did not answer within 1s: its votes are") == 1
+        world.others.say(a=State.UP)
+        await asyncio.sleep(2)
+        assert world.told("is heard again (it was not: it cannot be asked: Network is unreach") == 2
+        assert world.answers(SHARED) == (A, B)
+
+    play(world, story)
+
+
+def test_a_node_whose_peers_are_never_heard_begins_all_the_same(world: SharedWorld) -> None:
+    async def story(_world: World, engine: Engine) -> None:
+        world.others.answers = {Y: Fault("is away"), Z: None}
+        engine.place(ORIGIN, [SHARED], 0)
+        engine.loaded()
+        await asyncio.sleep(0.1)
+        await checked(world, a=BAD)
+        assert engine.unsettled()
+        await asyncio.sleep(9)
+        assert engine.unsettled() == ""
+        assert world.answers(SHARED) == (A, B)
+        assert world.told("not agreed on") == 0
+        for _ in range(3):
+            await checked(world, a=BAD)
+            await asyncio.sleep(9)
+        assert world.told(f"{A} is not agreed on") == 1
+        assert world.told("nothing was agreed before") == 2
+
+    play(world, story)
+
+
+def test_a_node_that_is_cut_off_says_so(world: SharedWorld) -> None:
+    async def story(_world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [SHARED], 0)
+        world.others.say(a=State.UP, b=State.UP)
+        await asyncio.sleep(1)
+        await checked(world)
+        assert engine.cut_off() == ""
+        await checked(world, a=BAD, b=BAD)
+        await asyncio.sleep(8)
+        assert engine.cut_off() == "", "what others say may be older than what is seen here"
+        await checked(world, a=BAD, b=BAD)
+        assert engine.cut_off().startswith(
+            "this node reaches no member of www.example.com. A, but enough others reach "
+            f"{A}, and 1 more,"
+        )
+        assert world.answers(SHARED) == (A, B)
+        world.others.answers[Z] = None
+        await asyncio.sleep(31)
+        await checked(world, a=BAD, b=BAD)
+        assert engine.cut_off() == "", "too few are heard: keep announcing"
+        world.others.say(a=State.UP, b=State.UP)
+        await asyncio.sleep(2)
+        assert engine.cut_off(), "the other one is heard again"
+        engine.remove(ORIGIN)
+        assert engine.cut_off() == ""
+
+    play(world, story)
+
+
+def test_what_it_votes_and_what_it_shows(world: SharedWorld) -> None:
+    async def story(_world: World, engine: Engine) -> None:
+        local = meta(name="local.example.com.", cell=SHARED.cells)
+        engine.place(ORIGIN, [SHARED, local], 0)
+        await asyncio.sleep(0.1)
+        ask: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Any]]] = commands(engine)
+        assert await ask["votes"]({}) == Ballot(node="x")
+        world.others.say(a=State.UP)
+        await checked(world, b=BAD)
+        await asyncio.sleep(1)
+        (a, b) = (await ask["votes"]({})).votes
+        assert (a.name, a.type, a.address, a.state) == ("www.example.com.", "A", A, State.UP)
+        assert (b.address, b.state) == (B, State.DOWN)
+        assert a.age == pytest.approx(1.5)
+        shown = await ask["failover"]({})
+        assert shown["node"] == "x"
+        assert [(peer["node"], peer["fault"]) for peer in shown["peers"]] == [
+            ("y", None),
+            ("z", None),
+        ]
+        pools = {pool["name"]: pool for pool in shown["pools"]}
+        assert pools["local.example.com."]["scope"] == "local"
+        assert pools["local.example.com."]["members"][0]["agreement"] is None
+        assert pools["www.example.com."]["scope"] == "quorum:2/3"
+        seen = pools["www.example.com."]["members"][0]["agreement"]
+        assert (seen["agreed"], seen["firm"]) == ("up", True)
+        assert [(vote["node"], vote["state"]) for vote in seen["votes"]] == [
+            (None, "up"),
+            ("y", "up"),
+            ("z", "up"),
+        ]
+        (dispute,) = shown["disputes"]
+        assert dispute["address"] == B
+
+    play(world, story)
+
+
+# -- who is counted ---------------------------------------------------------------------------
+
+
+def heard_by(others: Others, *, seconds: float = 1.5) -> tuple[Peers, list[str]]:
+    """Let x ask for a while; return what it knows and whom it has heard."""
+    heard: list[str] = []
+    peers = Peers("x", Failover(peers=(Y, Z)), others.ask)
+
+    async def story(_loop: Jumping) -> None:
+        task = asyncio.ensure_future(peers.run(lambda node, _votes: heard.append(node)))
+        await asyncio.sleep(seconds)
+        assert not task.done()
+
+    jumping.play(story)
+    return peers, heard
+
+
+@pytest.mark.parametrize("name", ["x", "z"])
+def test_who_calls_itself_as_another_does_is_not_counted(name: str) -> None:
+    others = Others()
+    others.names = {Y: name, Z: "z"}
+    peers, heard = heard_by(others)
+    faults = [peer.fault for peer in peers.peers]
+    assert sum(f"calls itself {name}, as another node does" in fault for fault in faults) == 1
+    assert len(set(heard)) == 1
+
+
+def test_who_changes_its_name_is_forgotten_under_the_old_one() -> None:
+    others = Others()
+    told: dict[str, object] = {}
+    peers = Peers("x", Failover(peers=(Y,)), others.ask)
+
+    async def story(_loop: Jumping) -> None:
+        others.say(a=State.UP)
+        task = asyncio.ensure_future(peers.run(told.__setitem__))
+        await asyncio.sleep(0.5)
+        others.names[Y] = "new"
+        await asyncio.sleep(1)
+        assert not task.done()
+
+    jumping.play(story)
+    assert told["y"] == {}
+    assert told["new"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (b"", "answers what are no votes: "),
+        (b"[]", "answers what are no votes: "),
+        (b'{"node": "y", "votes": 1}', "answers what are no votes: "),
+        (Fault("is odd"), "is odd"),
+        (OSError("no errno"), "cannot be asked: no errno"),
+        (None, "did not answer within 1s"),
+    ],
+)
+def test_what_are_no_votes_stops_nobody(answer: bytes | Exception | None, fault: str) -> None:
+    others = Others()
+    others.answers[Y] = answer
+    peers, heard = heard_by(others)
+    assert peers.peers[0].fault.startswith(fault)
+    assert heard == ["z", "z"]
+
+
+def test_each_is_asked_once_in_each_interval() -> None:
+    others = Others()
+    heard_by(others, seconds=10.5)
+    assert others.asked == 22
+
+
+# -- over HTTP --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, 3 << 20])
+def test_votes_come_over_http(size: int) -> None:
+    body = b"v" * size
+
+    async def page(_arguments: object) -> Page:
+        return Page("application/json", body)
+
+    async def ask() -> bytes:
+        endpoint = Endpoint("127.0.0.1", free_port())
+        server = WebServer((endpoint,), {"/votes": page})
+        task = asyncio.ensure_future(server.run())
+        while not server.addresses:
+            await asyncio.sleep(0.01)
+        found = await get_votes(endpoint)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return found
+
+    assert asyncio.run(ask()) == body
+
+
+def test_a_node_that_has_no_such_page() -> None:
+    async def ask() -> bytes:
+        endpoint = Endpoint("127.0.0.1", free_port())
+        server = WebServer((endpoint,), {})
+        task = asyncio.ensure_future(server.run())
+        while not server.addresses:
+            await asyncio.sleep(0.01)
+        try:
+            return await get_votes(endpoint)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    with pytest.raises(Fault, match="answers with status 404"):
+        asyncio.run(ask())
