@@ -2,6 +2,7 @@
 # make run     serve the example zones on 127.0.0.1:5300
 # make lint    ruff, mypy, import-linter
 # make test    lint, then every test on both hot paths; as root it installs the peers it needs
+# make bench   the short version of every study, in some minutes: what each shows, not figures
 # make clean   remove all that was made
 
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ BIN := .venv/bin
 STAMP := .venv/.set-up
 NATIVE := $(wildcard dnsd/*/*.pyx dnsd/*/*.pxd dnsd/*/*/*.pxi)
 
-.PHONY: setup run lint test peers clean
+.PHONY: setup run lint test peers bench clean
 
 setup: $(STAMP)
 
@@ -38,10 +39,18 @@ test: lint peers
 peers:
 	.ci/peers
 
+bench: setup peers
+	$(BIN)/python -m bench ttl --short --output bench/results/short-ttl.json
+	$(BIN)/python -m bench plan --qps-budget 5 --rto 2m --from bench/results/short-ttl.json \
+	    --output bench/results/short-plan.json
+	$(BIN)/python -m bench dig --short --output bench/results/short-dig.json
+	$(BIN)/python -m bench retry-storm --short --output bench/results/short-retry-storm.json
+	$(BIN)/python -m bench failover --short --output bench/results/short-failover.json
+
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf .import_linter_cache
 	find dnsd tests bench -name __pycache__ -prune -exec rm -rf {} +
 	find dnsd \( -name '*.so' -o -name '*.c' \) -delete
 
-.SILENT: setup run lint test peers clean
+.SILENT: setup run lint test peers bench clean

@@ -1,4 +1,5 @@
 """Measures dnsd beside other servers: same zone, same queries, same core, one run.
 
-Knows nothing of dnsd's inside: every server is a command, a port and a process tree.
+Knows nothing of the inside of dnsd that runs: every server is a command, a port and a process tree.
+Zone files are read by its loader (`bench.queries`).
 """

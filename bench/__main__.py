@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench peers``, ``show FILE``, ``report FILE…``, ``lab``."""
+"""The command line: ``python -m bench peers``, ``show FILE``, ``lab``, and the studies."""
 
 from __future__ import annotations
 
@@ -7,17 +7,41 @@ import shlex
 import shutil
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from bench import report, results, rounds
+from bench.dig.cli import dig
+from bench.failover.cli import failover
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
+from bench.plan.cli import plan
+from bench.queries.cli import query_file
 from bench.stand import Part, Plan
+from bench.storm.cli import retry_storm
+from bench.study.errors import StudyError, sentences
+from bench.study.extra import needed
+from bench.study.kind import tell
+from bench.study.results import kind_of
+from bench.ttl.cli import ttl
 from bench.zonegen import Mix, ZonePlan
+
+if TYPE_CHECKING:
+    from bench.study.kind import Kind
+
+KINDS = {
+    "dig": "bench.dig.kind",
+    "failover": "bench.failover.kind",
+    "plan": "bench.plan.kind",
+    "retry-storm": "bench.storm.kind",
+    "ttl": "bench.ttl.kind",
+}
+"""The kinds of studies: the name that stands in their files, and the module with its KIND."""
 
 console = Console(stderr=False, width=120)
 
@@ -130,7 +154,27 @@ def report_(paths: tuple[Path, ...]) -> None:
     click.echo(report.markdown(results.merge([results.load(path) for path in paths])), nl=False)
 
 
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@sentences
+def render(paths: tuple[Path, ...]) -> None:
+    """Write report, CSV and pictures of earlier studies (JSON files) once more."""
+    needed()
+    for path in paths:
+        module = KINDS.get(kind_of(path))
+        if module is None:
+            raise StudyError(f"{path} holds a study of a kind that is not known")
+        kind: Kind[Any] = import_module(module).KIND
+        tell([path, *kind.again(path)])
+
+
 main.add_command(lab)
+main.add_command(query_file)
+main.add_command(dig)
+main.add_command(retry_storm)
+main.add_command(ttl)
+main.add_command(plan)
+main.add_command(failover)
 
 if __name__ == "__main__":
     main()

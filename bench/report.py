@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import rich.box
-import rich.table
-
 from bench import goals, tables
 from bench.stats import spread
+from bench.study import text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,8 +38,8 @@ def remarks(report: Report) -> list[str]:
     """Return what a reader has to know: machine, settings, versions, what went wrong."""
     lines = [
         f"Command: `{report.command}`",
-        "Machine: " + _pairs(report.machine),
-        "Settings: " + _pairs(report.settings),
+        "Machine: " + text.pairs(report.machine),
+        "Settings: " + text.pairs(report.settings),
         "Each figure is the median of the rounds, ± half their range; ratios are the median of"
         " the rounds' ratios.",
         *(EXPLAINED if report.latencies else ()),
@@ -61,17 +59,11 @@ def remarks(report: Report) -> list[str]:
     return lines
 
 
-def _pairs(items: dict[str, str]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in items.items())
-
-
 def markdown(report: Report) -> str:
     """Return the whole report as Markdown."""
     parts = [f"# Measured {report.created}\n"]
     for table in all_tables(report):
-        lines = ["| " + " | ".join(row) + " |" for row in [table.head, *table.rows]]
-        lines.insert(1, "| --- |" + " ---: |" * (len(table.head) - 1))
-        parts.append(f"## {table.title}\n\n" + "\n".join(lines) + "\n")
+        parts.append(text.table(table) + "\n")
     parts.append("\n".join(f"- {line}" for line in remarks(report)) + "\n")
     return "\n".join(parts)
 
@@ -79,11 +71,6 @@ def markdown(report: Report) -> str:
 def show(report: Report, console: Console) -> None:
     """Print the report's tables and remarks."""
     for table in all_tables(report):
-        grid = rich.table.Table(title=table.title, box=rich.box.SIMPLE_HEAD, title_justify="left")
-        for index, name in enumerate(table.head):
-            grid.add_column(name, justify="right" if index else "left")
-        for row in table.rows:
-            grid.add_row(*row)
-        console.print(grid)
+        console.print(text.grid(table))
     for line in remarks(report):
         console.print(line, highlight=False, markup=False)

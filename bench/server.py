@@ -82,15 +82,19 @@ class Server:
         return Loaded(seconds, procs.cpu_seconds(pids), max(peak, procs.memory(pids).pss))
 
     def _has_zone(self, query: Query) -> bool:
-        if self._process.poll() is not None:
-            raise ServerError(
-                f"{self.peer.name} exited with {self._process.returncode}: {self.output()}"
-            )
+        self.check_alive()
         try:
             response = verify.ask(self.setup.port, query, timeout=ASK_S)
         except verify.NoAnswer:
             return False
         return not (self.peer.answers and verify.fault_in(response, query))
+
+    def check_alive(self) -> None:
+        """Raise ServerError if the server's first process has ended."""
+        if self._process.poll() is not None:
+            raise ServerError(
+                f"{self.peer.name} exited with {self._process.returncode}: {self.output()}"
+            )
 
     @property
     def pid(self) -> int:

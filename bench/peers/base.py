@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+VERSION_S = 60
+"""Seconds in which a program says its version, on a machine that is busy with other things."""
+
+
 class Unavailable(Exception):
     """A server cannot be measured on this machine; the message says why."""
 
@@ -78,7 +82,7 @@ def version_of(start: Start, pattern: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=VERSION_S,
         check=False,
     )
     match = re.search(pattern, done.stdout + done.stderr)

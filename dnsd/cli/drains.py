@@ -11,7 +11,7 @@ import click
 
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.failover import force_option, show
-from dnsd.cli.options import config_option, for_option, json_option, reason_option
+from dnsd.cli.options import config_option, json_option, reason_option
 from dnsd.errors import AdminError, NotRunning
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ _NAMED = 4
 @click.command("member")
 @config_option
 @json_option
-@for_option
 @reason_option
 @force_option
 @click.option("--direct", is_flag=True, help="Switch at once, without lowering the TTL first.")
@@ -42,7 +41,6 @@ _NAMED = 4
 def drain_member(
     config_file: Path | None,
     as_json: bool,
-    seconds: float | None,
     reason: str,
     insist: bool,
     direct: bool,
@@ -58,7 +56,8 @@ def drain_member(
     """
     _check_pool(pool)
     path = socket_path(config_file)
-    order: dict[str, Any] = {"for": seconds, "reason": reason, "direct": direct, "force": insist}
+    # Without an end: what comes back by itself is never safe to power off.
+    order: dict[str, Any] = {"reason": reason, "direct": direct, "force": insist}
     found = ask(path, "drain_member", member=address, **pool, **order)
     if wait:
         found = _wait(path, found, as_json, member=address, **pool)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dnsd import config
+from dnsd.config import policyfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ COMMANDS = [
 DNSD = [sys.executable, "-c", "from dnsd.cli import main; main()"]
 CONFIGURATIONS = re.findall(r"^```toml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 RUN_S = 120
-ELSEWHERE = re.compile(r"dnsd (anycast|drain|undrain|withdraw|announce)\b")
+ELSEWHERE = re.compile(r"dnsd (anycast|drain node|undrain node|withdraw|announce)\b")
 """Commands that need a VIP and BIRD: test_anycast runs them."""
 
 
@@ -114,7 +115,12 @@ def test_configurations_are_right(tmp_path: Path) -> None:
     for number, text in enumerate(CONFIGURATIONS):
         path = tmp_path / f"{number}.toml"
         path.write_text(text)
-        assert config.load(path) != config.default()
+        if "[[pool]]" in text:
+            policy, problems = policyfile.read_policy(text, path, "failover.example.")
+            assert policy
+            assert problems == ()
+        else:
+            assert config.load(path) != config.default()
 
 
 @pytest.mark.needs("dig")

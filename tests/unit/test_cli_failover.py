@@ -258,7 +258,7 @@ def test_a_drain_is_followed_until_it_is_safe(monkeypatch: pytest.MonkeyPatch) -
         f"{A}: SAFE to power off since 12:03:20",
     ]
     pool = {"member": A, "name": "www", "type": "A"}
-    order = {"for": None, "reason": "disks", "direct": True, "force": True}
+    order = {"reason": "disks", "direct": True, "force": True}
     assert asked[0] == ("drain_member", {**pool, **order})
     assert asked[1:] == [("drained", pool)] * 5
 

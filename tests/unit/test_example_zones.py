@@ -37,6 +37,7 @@ def test_what_there_is() -> None:
         "2.0.192.in-addr.arpa.",
         "8.b.d.0.1.0.0.2.ip6.arpa.",
         "example.com.",
+        "failover.example.",
         "hashed.signed.example.",
         "lab.example.com.",
         "signed.example.",

@@ -1,0 +1,103 @@
+"""Pictures by matplotlib that are the same bytes for the same results, and readable by all.
+
+The only module of ``bench.study`` that imports matplotlib: the extra ``bench`` installs it.
+"""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, INK, GREY = "#CC79A7", "#56B4E9", "#222222", "#8A8A8A"
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, INK)
+"""Okabe and Ito's palette, which the colour-blind tell apart; RED is for losses and limits."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""A shape for each colour: no picture tells things apart by colour alone."""
+
+STYLE: Any = {
+    "svg.hashsalt": "dnsd",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "figure.dpi": 100,
+}
+_COMPACT = (
+    (re.compile(r"(\.\d\d)\d+"), r"\1"),
+    (re.compile(r'<g id="(?!clip)[^"]*">'), "<g>"),
+    (re.compile(r"; stroke-linejoin: miter"), ""),
+    (re.compile(r' transform="rotate\(-0 [^"]*"'), ""),
+    (re.compile(r"\s*\n\s*"), "\n"),
+    (re.compile(r"(?<=[\d.])\n(?=[LMCQz])"), " "),
+)
+"""What is replaced in an SVG, by what: see :func:`compact`."""
+
+mpl.use("Agg")
+mpl.rcParams.update(STYLE)
+
+
+def figure(width: float = 10.0, height: float = 6.0) -> Figure:
+    """Return an empty figure of so many inches, whose parts keep clear of each other."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def ttl_axis(axes: Axes, ttls: list[float], label: str = "TTL, s") -> None:
+    """Make the x axis one of TTLs: logarithmic from 1 on, with 0 beside it, a tick for each."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.5)
+    shown = sorted(set(ttls))
+    axes.set_xticks(shown, [f"{ttl:g}" for ttl in shown])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(-0.15, max([*shown, 1]) * 1.4)
+    axes.set_xlabel(label)
+
+
+def log_axis(axes: Axes) -> None:
+    """Make the y axis logarithmic, with plain numbers at 1, 2 and 5 of each power of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.yaxis.set_minor_formatter(
+        lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "25" else ""
+    )
+
+
+def save(drawn: Figure, svg: Path, png: Path) -> None:
+    """Write ``drawn`` in both formats, without the date, so that nothing changes but the data."""
+    buffer = StringIO()
+    drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg.write_text(compact(buffer.getvalue()), encoding="utf-8")
+    drawn.savefig(png, format="png", dpi=120, metadata={"Software": None})
+
+
+def compact(svg: str) -> str:
+    """Return a picture of matplotlib's in fewer octets: it is kept in the repository.
+
+    A hundredth of a pixel is fine enough; nothing refers to the names of groups.
+    """
+    for pattern, better in _COMPACT:
+        svg = pattern.sub(better, svg)
+    return svg

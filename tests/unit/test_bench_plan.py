@@ -1,0 +1,154 @@
+"""Which TTLs fit a budget and an objective: the table, the range, the other ways."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+
+from bench.plan import choice, study
+from bench.plan.choice import LONGEST, Checks, Limits
+from bench.plan.cli import plan
+from bench.plan.source import Known, Seen
+from bench.ttl import model
+from bench.ttl.demand import Population
+from dnsd.failover.objective import Timing, worst
+from dnsd.failover.price import Live
+
+CHECKS = Checks(Timing(10.0, 2.0, 1.0, 3), ttl_min=5)
+KNOWN = Known(Population(1000, 10, 100), "a population", [])
+SEEN = Seen(Live(500.0, 300.0, 200_000), "a rate")
+BLIND = Seen(Live(500.0, 300.0), "a rate from nobody knows where")
+
+_sources = st.sampled_from([KNOWN, SEEN, BLIND])
+_limits = st.builds(Limits, st.floats(0.01, 1e6), st.floats(1, 5000))
+
+
+@given(_sources, _limits, st.sets(st.integers(0, LONGEST), max_size=20))
+def test_exactly_the_ttls_of_the_range_fit(
+    source: Known | Seen, limits: Limits, ttls: set[int]
+) -> None:
+    lines = choice.lines(source, limits, CHECKS, ttls)
+    assert ttls <= {line.ttl for line in lines}
+    least = choice.smallest(source, limits.queries)
+    for line in lines:
+        cheap = least is not None and line.ttl >= least
+        quick = line.worst <= limits.objective + 1e-6
+        assert line.objective == quick
+        assert line.fits == (cheap and quick)
+        assert line.worst == worst(CHECKS.timing, line.ttl, CHECKS.ttl_min)
+
+
+@given(_sources, st.floats(0.01, 1e6))
+def test_one_second_less_than_the_smallest_ttl_is_too_dear(
+    source: Known | Seen, queries: float
+) -> None:
+    least = choice.smallest(source, queries)
+    if least:
+        price = source.price(least - 1)
+        assert (price.most if price.likely is None else price.likely) > queries
+    elif least is None:
+        price = source.price(LONGEST)
+        assert (price.most if price.likely is None else price.likely) > queries
+
+
+def test_a_known_population_costs_what_the_model_says() -> None:
+    price = KNOWN.price(60)
+    assert price.least == price.likely == price.most
+    assert price.likely == model.expected(KNOWN.population.rates(), 60)
+
+
+def test_what_a_rate_leaves_open_is_not_hidden() -> None:
+    limits = Limits(1000, 60)
+    by_ttl = {line.ttl: line for line in choice.lines(SEEN, limits, CHECKS, {0, 30, 300})}
+    assert by_ttl[0].most is None
+    assert by_ttl[30].budget == "unlikely"
+    assert by_ttl[100].budget == "likely"
+    assert by_ttl[300].budget == "yes"
+    blind = {line.ttl: line for line in choice.lines(BLIND, limits, CHECKS, {30})}
+    assert blind[30].budget == "perhaps"
+    assert not blind[30].fits
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (Limits(1000, 180), "TTLs from 100 to 167 s keep 1000 queries/s and recover within 3m."),
+        (
+            Limits(1000, 60),
+            "No TTL keeps both: 1000 queries/s need one of at least 100 s, and 1m one of at most"
+            " 47 s, which costs 1,361 queries/s.",
+        ),
+        (
+            Limits(1000, 10),
+            "No TTL keeps 10s with these checks; 1000 queries/s need one of at least 100 s.",
+        ),
+        (
+            Limits(0.001, 60),
+            "No TTL is sure to keep 0.001 queries/s: know more of the demand, or raise the budget.",
+        ),
+    ],
+)
+def test_the_verdict_is_a_sentence(limits: Limits, sentence: str) -> None:
+    assert choice.verdict(SEEN, limits, CHECKS) == sentence
+
+
+@given(_sources, _limits)
+def test_every_other_way_keeps_the_objective(source: Known | Seen, limits: Limits) -> None:
+    ways = choice.ways(source, limits, CHECKS)
+    assert all(way.line.objective for way in ways)
+    assert [way.line.fits for way in ways] == sorted((way.line.fits for way in ways), reverse=True)
+
+
+def test_the_curve_goes_from_end_to_end() -> None:
+    curve = choice.curve(KNOWN, Limits(10, 60), CHECKS, 3600)
+    assert [curve[0].ttl, curve[-1].ttl] == [0, 3600]
+    assert [line.ttl for line in curve] == sorted({line.ttl for line in curve})
+    assert all(a.least >= b.least for a, b in pairwise(curve))
+
+
+def test_a_running_node_is_counted_by_its_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = iter([(1000, 10), (3000, 20)])
+    clock = iter([100.0, 110.0])
+
+    def status(**_: object) -> dict[str, dict[str, int]]:
+        return {"counters": dict(zip(("queries_udp", "queries_tcp"), next(counted), strict=True))}
+
+    monkeypatch.setattr("bench.plan.study.node.status", status)
+    monkeypatch.setattr("bench.plan.study.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("bench.plan.study.time.sleep", lambda _: None)
+    assert study.watch(None, 10, 300, 50) == Live(201, 300, 50)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "say where demand is known from"),
+        (["--rate", "5", "--demand", "5"], "say where demand is known from"),
+        (["--rate", "5"], "a rate of queries says nothing without the TTL: add --at-ttl"),
+        (["--demand", "5"], "--caches has to say by how many caches"),
+        (["--rate", "5", "--at-ttl", "60", "--timeout", "2"], "'2' is not a duration"),
+        (["--from", "absent.json"], "absent.json cannot be read: No such file or directory"),
+    ],
+)
+def test_what_is_missing_is_a_sentence(options: list[str], sentence: str) -> None:
+    done = CliRunner().invoke(plan, ["--qps-budget", "5", "--rto", "60s", *options])
+    assert done.exit_code
+    assert sentence in done.output
+
+
+def test_a_plan_is_shown_and_written(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    how = ["--qps-budget", "1000", "--rto", "3m", "--rate", "500", "--at-ttl", "300"]
+    done = CliRunner().invoke(plan, [*how, "--caches", "200000", "--output", str(path)])
+    assert done.exit_code == 0, done.output
+    assert "TTLs from 100 to 167 s keep 1000 queries/s and recover within 3m." in done.output
+    report = path.with_suffix(".md").read_text()
+    assert "**TTLs from 100 to 167 s keep" in report
+    assert "| 100 | 1,000 (500 to 1,500) | likely | 116.0 | 112.0 | yes | **yes** |" in report
+    assert "500 queries/s at a TTL of 300 s, from 200,000 caches, as given" in report
+    assert path.with_suffix(".csv").read_text().startswith("ttl,least,likely,most,budget,")
