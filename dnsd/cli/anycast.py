@@ -2,70 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsd.cli import watching
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
 from dnsd.cli.status import duration
-from dnsd.errors import DnsdError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
 
-WATCH_S = 0.5
 _STYLES = {"announced": "green", "drained": "yellow", "withdrawn": "red", "init": "red"}
 
 
 @click.command()
 @config_option
 @json_option
-@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@watching.watch_option
 def anycast(config_file: Path | None, as_json: bool, watch: bool) -> None:
     """Show whether the VIPs are announced, to whom, since when, and why."""
     path = socket_path(config_file)
     if watch:
-        _watch(path, as_json)
+        watching.watch(lambda: ask(path, "anycast"), as_json, picture)
     else:
         show(ask(path, "anycast"), as_json)
 
 
 def show(found: dict[str, Any], as_json: bool) -> None:
     """Print what a node says of its anycast plane."""
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    from rich.console import Console
-
-    Console(highlight=False).print(picture(found))
-
-
-def _watch(path: Path, as_json: bool) -> None:
-    """Show it again and again, also over a restart of the node: that is worth watching."""
-    if as_json:
-        while True:
-            show(ask(path, "anycast"), as_json)
-            time.sleep(WATCH_S)
-    from rich.live import Live
-
-    with Live(picture(ask(path, "anycast")), auto_refresh=False) as live:
-        while True:
-            time.sleep(WATCH_S)
-            live.update(_picture_now(path), refresh=True)
-
-
-def _picture_now(path: Path) -> RenderableType:
-    from rich.text import Text
-
-    try:
-        return picture(ask(path, "anycast"))
-    except DnsdError as error:
-        return Text(str(error), style="red")
+    watching.show(found, as_json, picture)
 
 
 def picture(found: dict[str, Any]) -> RenderableType:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from dnsd.cli import watching
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, for_option, json_option, reason_option
 from dnsd.cli.status import duration
-from dnsd.errors import DnsdError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
 
-WATCH_S = 0.5
 
 _STYLES = {
     "up": "green",
@@ -43,7 +41,7 @@ class _Given(NamedTuple):
 @click.group(invoke_without_command=True)
 @config_option
 @json_option
-@click.option("--watch", is_flag=True, help="Show it again and again, until Ctrl-C.")
+@watching.watch_option
 @click.pass_context
 def failover(ctx: click.Context, config_file: Path | None, as_json: bool, watch: bool) -> None:
     """Show each pool: its members, what is answered now, with which TTL, and why."""
@@ -52,7 +50,7 @@ def failover(ctx: click.Context, config_file: Path | None, as_json: bool, watch:
         return
     path = socket_path(config_file)
     if watch:
-        _watch(path, as_json)
+        watching.watch(lambda: ask(path, "failover"), as_json, picture)
     else:
         show(ask(path, "failover"), as_json)
 
@@ -102,35 +100,7 @@ def failback(given: _Given, /, config_file: Path | None, as_json: bool, **what: 
 
 def show(found: dict[str, Any], as_json: bool) -> None:
     """Print what a node says of its pools."""
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    from rich.console import Console
-
-    Console(highlight=False).print(picture(found))
-
-
-def _watch(path: Path, as_json: bool) -> None:
-    """Show it again and again, also over a restart of the node: that is worth watching."""
-    if as_json:
-        while True:
-            show(ask(path, "failover"), as_json)
-            time.sleep(WATCH_S)
-    from rich.live import Live
-
-    with Live(picture(ask(path, "failover")), auto_refresh=False) as live:
-        while True:
-            time.sleep(WATCH_S)
-            live.update(_picture_now(path), refresh=True)
-
-
-def _picture_now(path: Path) -> RenderableType:
-    from rich.text import Text
-
-    try:
-        return picture(ask(path, "failover"))
-    except DnsdError as error:
-        return Text(str(error), style="red")
+    watching.show(found, as_json, picture)
 
 
 def picture(found: dict[str, Any]) -> RenderableType:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dnsd.cli import anycast as anycast_module
-from dnsd.cli import main
+from dnsd.cli import main, watching
 from dnsd.cli import orders as orders_module
 from dnsd.errors import NotRunning
 
@@ -144,6 +144,6 @@ def test_watching_goes_on_over_a_restart(monkeypatch: pytest.MonkeyPatch) -> Non
         return answer
 
     monkeypatch.setattr(anycast_module, "ask", ask)
-    monkeypatch.setattr(anycast_module, "WATCH_S", 0)
+    monkeypatch.setattr(watching, "WATCH_S", 0)
     CliRunner().invoke(main, ["anycast", "--watch"])
     assert answers == []

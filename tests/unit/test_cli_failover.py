@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from dnsd.cli import drains as drains_module
 from dnsd.cli import failover as failover_module
-from dnsd.cli import main
+from dnsd.cli import main, watching
 from dnsd.cli import rto as rto_module
 from dnsd.errors import AdminError, NotRunning
 
@@ -84,7 +84,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, **answers: Any) -> tuple[R
 
     for module in (failover_module, drains_module, rto_module):
         monkeypatch.setattr(module, "ask", ask)
-    for module, name in ((failover_module, "WATCH_S"), (drains_module, "LOOK_S")):
+    for module, name in ((watching, "WATCH_S"), (drains_module, "LOOK_S")):
         monkeypatch.setattr(module, name, 0)
     monkeypatch.setattr(rto_module, "LISTEN_S", 0.001)
     clock = SimpleNamespace(time=lambda: NOW, sleep=lambda _: None)

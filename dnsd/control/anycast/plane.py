@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.announce.announcer import Announcer, Situation, State, Wanted
@@ -25,11 +24,12 @@ from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.selfcheck import SelfCheck
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.anycast.vip import Vips
+from dnsd.control.lasting import Lasting
 from dnsd.errors import VipError
 from dnsd.image.state import ControlCells, MasterCells
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Callable, Iterable
 
     from dnsd.announce.health import Verdict
     from dnsd.config import Config
@@ -127,7 +127,7 @@ class Plane:
         self._bird_view = BirdView(error="BIRD has not been asked yet")
         self._told_bird = ""
         self._changed = asyncio.Condition()
-        self._faults: set[str] = set()
+        self._lasting = Lasting("anycast")
 
     async def run(self) -> None:
         """Work for ever."""
@@ -139,26 +139,7 @@ class Plane:
                 self._keep_addresses,
                 self._keep_bird,
             ):
-                group.create_task(self._go_on(work))
-
-    async def _go_on(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do ``work`` for ever; a fault of dnsd's own must not end control, nor other work."""
-        while True:
-            try:
-                await work()
-            except Exception as error:
-                self._tell_fault(error)
-            await asyncio.sleep(LOOK_S)
-
-    def _tell_fault(self, error: Exception) -> str:
-        """Log a fault of dnsd's own, the first time; return it as a sentence."""
-        sentence = f"dnsd failed: {type(error).__name__}: {error}"
-        kind = traceback.format_tb(error.__traceback__)[-1] + type(error).__name__
-        if kind not in self._faults:
-            self._faults.add(kind)
-            log.write("".join(traceback.format_exception(error)).rstrip())
-            log.say(f"anycast: {sentence}; it is tried again, and not told again")
-        return sentence
+                group.create_task(self._lasting.go_on(work, LOOK_S))
 
     # -- decisions ----------------------------------------------------------------------------
 
@@ -272,7 +253,7 @@ class Plane:
         return ""
 
     def _sentence(self, error: Exception) -> str:
-        return str(error) if isinstance(error, VipError) else self._tell_fault(error)
+        return str(error) if isinstance(error, VipError) else self._lasting.tell(error)
 
     async def _repair(self, survey: Survey) -> None:
         """Put right what ``survey`` shows to be wrong; VipError if it cannot be.
@@ -331,7 +312,7 @@ class Plane:
             try:
                 view = await self._keeper.turn(wanted)
             except Exception as error:
-                view = BirdView(error=self._tell_fault(error), wanted=wanted)
+                view = BirdView(error=self._lasting.tell(error), wanted=wanted)
             self._tell_bird(view)
             async with self._changed:
                 self._bird_view = view

@@ -12,20 +12,19 @@ import heapq
 import itertools
 import math
 import time
-import traceback
 from typing import TYPE_CHECKING
 
 from dnsd.config import Failover
-from dnsd.control import log
 from dnsd.control.checks.runner import Runner
 from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.table import Table
+from dnsd.control.lasting import Lasting
 from dnsd.failover.version import about_name
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from dnsd.control.cells import Range
@@ -83,7 +82,7 @@ class Engine:
         self._number = itertools.count()
         self._woken = asyncio.Event()
         self._dirty = asyncio.Event()
-        self._faults: set[str] = set()
+        self._lasting = Lasting("failover")
 
     # -- who publishes images -------------------------------------------------------------------
 
@@ -153,7 +152,7 @@ class Engine:
             changed = pool.settle(now)
             wakeup = pool.next_wakeup(now)
         except Exception as error:
-            self._tell_fault(error)
+            self._lasting.tell(error)
             return False
         self._wake(pool, wakeup)
         self._compare(pool)
@@ -233,25 +232,7 @@ class Engine:
                 self._judge_for_ever,
                 *([self._ask_peers] if self.peers.peers else []),
             ):
-                group.create_task(self._go_on(work))
-
-    async def _go_on(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do ``work`` for ever; a fault of dnsd's own must not end control, nor other work."""
-        while True:
-            try:
-                await work()
-            except Exception as error:
-                self._tell_fault(error)
-            await asyncio.sleep(RETRY_S)
-
-    def _tell_fault(self, error: Exception) -> None:
-        """Log a fault of dnsd's own, the first time."""
-        kind = traceback.format_tb(error.__traceback__)[-1] + type(error).__name__
-        if kind not in self._faults:
-            self._faults.add(kind)
-            log.write("".join(traceback.format_exception(error)).rstrip())
-            sentence = f"dnsd failed: {type(error).__name__}: {error}"
-            log.say(f"failover: {sentence}; it is tried again, and not told again")
+                group.create_task(self._lasting.go_on(work, RETRY_S))
 
     # -- on disk ------------------------------------------------------------------------------
 
