@@ -8,6 +8,7 @@ from bench.ttl import twins
 from bench.ttl.model import LIMIT
 from bench.ttl.resolvers import RESOLVERS
 from bench.ttl.results import Simulated
+from bench.ttl.twins import EARLIER, LATER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,9 +65,12 @@ def _real(kind: str, name: str, points: list[Real], trip: float) -> str:
             f"{head}; not explained: it asked {asks} times, and of the caches tried the nearest"
             f" ({tried}) would have asked {counts} times"
         )
-    twin = twins.twins(RESOLVERS[kind].cache, trip)[name]
+    words = twins.twins(RESOLVERS[kind].cache, trip)[name].words
+    if name == LATER and all(point.twins[LATER] == point.twins[EARLIER] for point in points):
+        # Who asks before the end does not show when the end is.
+        words = "counts whole seconds"
     return (
-        f"{head}; explained: a cache that {twin.words} asks {counts} times when it meets the same"
+        f"{head}; explained: a cache that {words} asks {counts} times when it meets the same"
         f" lookups, and it asked {asks} times"
     )
 

@@ -16,6 +16,8 @@ from bench.ttl.caches import Cache, Clock, walk
 if TYPE_CHECKING:
     from bench.ttl.demand import Arrivals, Floats
 
+LATER, EARLIER = "later", "earlier"
+"""The names of the twins that count whole seconds."""
 NEAR = 0.01
 """Within this share a twin's count counts as the real one's: timers are late by milliseconds."""
 FEW = 3
@@ -39,11 +41,11 @@ def twins(documented: Cache, trip: float) -> dict[str, Twin]:
             "holds an answer for its TTL from when it has come, and has lookups until then wait",
         ),
         "documented": Twin(whole, "does what its manual says"),
-        "later": Twin(
+        LATER: Twin(
             replace(whole, clock=Clock.LATER),
             "counts whole seconds, and holds an answer through its last one (T to T + 1 s)",
         ),
-        "earlier": Twin(
+        EARLIER: Twin(
             replace(whole, clock=Clock.EARLIER),
             "counts whole seconds, and drops an answer as its last one begins (T − 1 to T s)",
         ),
@@ -57,9 +59,8 @@ def count(found: Arrivals, cache: Cache, ttl: float, window: tuple[float, float]
 
 
 def nearest(counts: dict[str, int], asks: int) -> str:
-    """Return the name of the twin whose count is nearest; the simplest, if several are near."""
-    near = [name for name, found in counts.items() if is_near(found, asks)]
-    return near[0] if near else min(counts, key=lambda name: abs(counts[name] - asks))
+    """Return the name of the twin whose count is nearest; the simplest of those that are."""
+    return min(counts, key=lambda name: abs(counts[name] - asks))
 
 
 def is_near(found: int, asks: int) -> bool:
