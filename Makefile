@@ -34,8 +34,8 @@ lint: setup
 	$(BIN)/lint-imports --no-logo
 
 test: lint peers
-	$(BIN)/pytest -n 2 -q $(TESTS)
-	DNSD_HOTPATH=python $(BIN)/pytest -n 2 -q --ignore-glob='*test_bench*' $(TESTS)
+	$(BIN)/pytest -n 2 --dist worksteal -q $(TESTS)
+	DNSD_HOTPATH=python $(BIN)/pytest -n 2 --dist worksteal -q --ignore-glob='*test_bench*' $(TESTS)
 
 peers:
 	.ci/peers
