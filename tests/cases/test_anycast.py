@@ -22,7 +22,7 @@ COMMANDS = [
     line
     for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
-    if re.match(r"dnsd (anycast|drain|undrain|withdraw|announce)\b", line)
+    if re.match(r"dnsd (anycast|drain node|undrain node|withdraw|announce)\b", line)
 ]
 
 

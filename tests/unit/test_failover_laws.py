@@ -98,6 +98,7 @@ class Life:
         await asyncio.sleep(0.01)
         self.engine.place(ORIGIN, [self.meta], self.cell)
         self.twin = Twin(self.meta)
+        await asyncio.sleep(0.01)  # the checks are told in the next turn of the loop
 
     async def happen(self, event: tuple[object, ...]) -> None:
         now = time.monotonic()

@@ -40,7 +40,7 @@ def elections(scope: Scope) -> st.SearchStrategy[list[Vote]]:
     votes = st.tuples(states, ages)
     return st.lists(votes, max_size=scope.nodes).map(
         lambda found: [
-            Vote("n" * number, state, NOW - age) for number, (state, age) in enumerate(found)
+            Vote("n" * (number + 1), state, NOW - age) for number, (state, age) in enumerate(found)
         ]
     )
 
