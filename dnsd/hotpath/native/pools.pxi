@@ -135,8 +135,10 @@ cdef int choose(
     if MODE_NODATA <= choice.mode <= MODE_REFUSED:
         return 0
     choice.mask &= <uint32_t>((<uint64_t>1 << pool.members) - 1)
-    for i in range(pool.members):
-        choice.count += choice.mask >> i & 1
+    place = choice.mask
+    while place:
+        place &= place - 1
+        choice.count += 1
     choice.length = choice.count * (6 + pool.octets)
     if signed_ and pool.signatures:
         return find_signatures(zone, choice)
@@ -144,27 +146,34 @@ cdef int choose(
 
 
 cdef int put_chosen(const Choice *choice, uint8_t *template, int size, uint8_t *out) noexcept nogil:
-    """Write the chosen records behind their template of ``size`` octets; return the length."""
+    """Write the chosen records behind their template; return the length.
+
+    It has ``size`` octets, and room for a TTL and a length behind them.
+    """
     cdef const Pool *pool = &choice.pool
     cdef const uint8_t *signature = choice.signature
     cdef uint8_t *at = out
     cdef int i, length
     if choice.count == 0:
         return 0
+    p32(template + size, choice.ttl)
+    p16(template + size + 4, pool.octets)
+    size += 6
     for i in range(pool.members):
         if choice.mask >> i & 1:
-            memcpy(at, template, size)
-            p32(at + size, choice.ttl)
-            p16(at + size + 4, pool.octets)
-            memcpy(at + size + 6, pool.rdatas + i * pool.octets, pool.octets)
-            at += size + 6 + pool.octets
-    p16(template + size - 4, TYPE_RRSIG)
+            if size == 12 and pool.octets == 4:  # so that copying needs no call
+                memcpy(at, template, 12)
+                memcpy(at + 12, pool.rdatas + 4 * i, 4)
+            else:
+                memcpy(at, template, size)
+                memcpy(at + size, pool.rdatas + i * pool.octets, pool.octets)
+            at += size + pool.octets
+    p16(template + size - 10, TYPE_RRSIG)
     for i in range(choice.signatures):
         length = u16(signature)
+        p16(template + size - 2, length)
         memcpy(at, template, size)
-        p32(at + size, choice.ttl)
-        p16(at + size + 4, length)
-        memcpy(at + size + 6, signature + 2, length)
-        at += size + 6 + length
+        memcpy(at + size, signature + 2, length)
+        at += size + length
         signature += 2 + length
     return <int>(at - out)

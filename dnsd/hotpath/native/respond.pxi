@@ -222,7 +222,7 @@ cdef int insert_pieces(const Query *query, const Body *body, uint8_t *out, int a
 cdef int put_pool(const Body *body, int qname_length, int room, uint8_t *out) noexcept nogil:
     """Write the block's records and those that are chosen; return the length, -1 if there is no room."""
     cdef const Block *block = &body.block
-    cdef uint8_t template[256 + 4]
+    cdef uint8_t template[256 + 4 + 6]
     cdef int size = block.length - block.split, delta = qname_length - block.base
     cdef int i, place, target
     if body.choice.length + body.choice.count * size + block.split > room:
