@@ -19,7 +19,7 @@ from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.listing import Contents
 from dnsd.errors import StateError
 from dnsd.failover.horizon import MARGIN_S, Safety
-from dnsd.failover.ledger import WEEK_S, Use, declarations
+from dnsd.failover.ledger import NEVER, WEEK_S, Use, declarations
 from dnsd.failover.version import Kind, Version, about_name, about_target
 from dnsd.image.journal import IMAGES
 from dnsd.image.pools import Mode
@@ -185,7 +185,8 @@ def test_a_member_that_is_drained_is_forgotten_with_the_last_answer(directory: P
     site.ask()
     found = site.about(A)
     assert (found.safety, found.until) == (Safety.WAIT, site.now - 10 + 30 + MARGIN_S)
-    assert site.horizon.latest(*POOL) == site.now + 20
+    assert site.horizon.latest(*POOL, A) == site.now + 20
+    assert site.horizon.latest(*POOL, C) == NEVER
     site.now += 25
     assert site.about(A).safety == Safety.SAFE
     assert site.about(B).safety == Safety.WAIT
