@@ -87,14 +87,16 @@ def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool)
     missing = [f"{step['name']} {step['type']}: {one}" for step in steps for one in step["reasons"]]
     since = [drain.since for _, drain in drains if drain]
     safe = not any(step["phase"] != "safe" for step in steps)
+    done = max(since, default=None)
     if not alone:
         verdict = engine.memory.judge(about_target(address), min(since, default=0), None, clock.now)
         missing += [one for one in verdict.reasons if verdict.safety != Safety.SAFE]
         safe = safe and verdict.safety == Safety.SAFE
+        done = max((one for one in (done, verdict.until) if one is not None), default=None)
     return {
         "address": address,
         "safe": safe,
-        "since": clock.wall(max(since, default=None)) if safe else None,
+        "since": clock.wall(done) if safe else None,
         "steps": steps,
         "missing": [] if safe else missing,
     }
