@@ -155,11 +155,12 @@ class Site:
     ) -> None:
         self.began = now
         self.faults: tuple[str, ...] = ()
-        self.fenced = tuple((name, now - ago) for name, ago in fences.items())
         self._nodes = list(nodes)
         self._names: dict[Node, str] = {
             node: node.called for node in nodes if isinstance(node, Peer) and node.called
         }
+        called = {node.name: name for node, name in self._names.items()}
+        self.fenced = tuple((called.get(name, name), now - ago) for name, ago in fences.items())
         self._heard: dict[str, list[Heard]] = {}
         self._secondaries = secondaries
         self._wanted: dict[str, int] = {}

@@ -120,8 +120,9 @@ def test_the_nodes_that_the_one_here_knows_are_asked(monkeypatch: pytest.MonkeyP
     found = run(monkeypatch, local, others, TARGET)
     assert found.stdout.split()[0] == "UNKNOWN"
     assert "node b has not reported" in found.stdout
-    found = run(monkeypatch, local, others, TARGET, "--fenced-at", "b=80s")
-    assert found.exit_code == 0
+    for fence in ("b=80s", f"{url}=80s"):
+        found = run(monkeypatch, local, others, TARGET, "--fenced-at", fence)
+        assert found.exit_code == 0, found.stdout
 
 
 def test_a_dead_node_that_is_fenced(monkeypatch: pytest.MonkeyPatch) -> None:
