@@ -187,6 +187,9 @@ def _step(step: dict[str, Any]) -> str:
                 f"{what}: lowering its TTL since {_clock(step['since'])}, "
                 f"switches at {_clock(step['until'])}"
             )
+        case "waiting" if step["answered"]:
+            since = _clock(step["since"])
+            return f"{what}: to be answered no more since {since}, but there is nothing else"
         case "waiting":
             until = f", until {_clock(step['until'])}" if step["until"] else ""
             return (

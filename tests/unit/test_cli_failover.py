@@ -63,6 +63,7 @@ def progress(*phases: str | None, safe: bool = False) -> dict[str, Any]:
             "name": f"{number}.example.com.",
             "type": "A",
             "phase": phase,
+            "answered": False,
             "since": at,
             "until": at + 5 if phase != "safe" else None,
             "reasons": ["caches hold it"],
@@ -312,6 +313,14 @@ def test_a_drain_that_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
     result, _ = run(monkeypatch, *words, drain_member=progress("safe", safe=True))
     assert result.exit_code == 0
     assert f"{A}: SAFE to power off since 12:03:20" in lines(result)
+
+
+def test_a_drain_of_a_member_that_is_answered_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = progress("waiting")
+    answer["steps"][0]["answered"] = True
+    result, _ = run(monkeypatch, "drain", "member", A, "--no-wait", drain_member=answer)
+    line = "0.example.com. A: to be answered no more since 12:03:20, but there is nothing else"
+    assert lines(result)[0] == line
 
 
 def test_a_drain_that_somebody_takes_back_is_not_safe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,7 @@ def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool)
     """
     clock = _Clock()
     drains = [(pool, pool.state.drains.get(address)) for pool in pools]
-    steps = [_step(pool, drain, clock) for pool, drain in drains]
+    steps = [_step(pool, address, drain, clock) for pool, drain in drains]
     missing = [f"{step['name']} {step['type']}: {one}" for step in steps for one in step["reasons"]]
     since = [drain.since for _, drain in drains if drain]
     safe = not any(step["phase"] != "safe" for step in steps)
@@ -206,8 +206,11 @@ def _progress(drain: Drain, clock: _Clock) -> dict[str, Any]:
     }
 
 
-def _step(pool: LivePool, drain: Drain | None, clock: _Clock) -> dict[str, Any]:
-    if drain is None:
-        gone = {"phase": None, "since": None, "until": None, "reasons": ("it is not drained",)}
-        return {"name": pool.key.name, "type": pool.key.type, **gone}
-    return {"name": pool.key.name, "type": pool.key.type, **_progress(drain, clock)}
+def _step(pool: LivePool, address: str, drain: Drain | None, clock: _Clock) -> dict[str, Any]:
+    gone = {"phase": None, "since": None, "until": None, "reasons": ("it is not drained",)}
+    return {
+        "name": pool.key.name,
+        "type": pool.key.type,
+        "answered": address in pool.answered,
+        **(_progress(drain, clock) if drain else gone),
+    }
