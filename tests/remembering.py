@@ -61,6 +61,10 @@ class OwnMemory:
                 use = Use.IDLE
             self._ledger.offer(version, pool.meta.ttl, use, now)
 
+    def latest(self, key: Key, address: str) -> float:
+        """Return the bound."""
+        return self._ledger.latest(key.name, key.type, address)
+
     def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
         """Judge by what this node knows."""
         report = self._ledger.report(now, question)

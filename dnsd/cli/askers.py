@@ -92,10 +92,30 @@ class Remote:
             text = error.read(1000).decode("utf-8", "replace").strip()
             raise AdminError(f"{self.name} refuses: {text or error.reason}") from error
         except OSError as error:
-            reason = getattr(error, "reason", None) or error.strerror or error
-            raise AdminError(f"{self.name} cannot be asked: {reason}") from error
+            reason = getattr(error, "reason", error)
+            why = getattr(reason, "strerror", None) or reason
+            raise AdminError(f"{self.name} cannot be asked: {why}") from error
         except msgspec.DecodeError as error:
             raise AdminError(f"{self.name} answers what is no JSON: {error}") from error
+
+
+class Peer(Remote):
+    """A node that the one here knows at this URL (its [failover] peers), as ``called``."""
+
+    optional = True
+
+    def __init__(self, url: str, called: str) -> None:
+        super().__init__(url)
+        self.called = called
+
+
+def peers_of(local: Local) -> list[Peer]:
+    """Return the nodes that the one here knows; none, if it cannot be asked."""
+    try:
+        found = local.get("failover", {})["peers"]
+    except (AdminError, NotRunning):
+        return []
+    return [Peer(one["url"], one["node"] or "") for one in found]
 
 
 class SecondaryServer(msgspec.Struct, frozen=True):
@@ -135,9 +155,12 @@ class Site:
     ) -> None:
         self.began = now
         self.faults: tuple[str, ...] = ()
-        self.fenced = tuple((name, now - ago) for name, ago in fences.items())
         self._nodes = list(nodes)
-        self._names: dict[Node, str] = {}
+        self._names: dict[Node, str] = {
+            node: node.called for node in nodes if isinstance(node, Peer) and node.called
+        }
+        called = {node.name: name for node, name in self._names.items()}
+        self.fenced = tuple((called.get(name, name), now - ago) for name, ago in fences.items())
         self._heard: dict[str, list[Heard]] = {}
         self._secondaries = secondaries
         self._wanted: dict[str, int] = {}
@@ -179,7 +202,7 @@ class Site:
             if its_name != name or other is node:
                 continue
             if other.optional:
-                # It was named by its URL, too.
+                # It was named by its URL, too, or by another one.
                 self._nodes.remove(other)
                 del self._names[other]
                 break

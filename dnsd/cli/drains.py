@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnsd.cli.admin import ask, socket_path
+from dnsd.cli.askers import Local, Site, peers_of
 from dnsd.cli.failover import force_option, show
 from dnsd.cli.options import config_option, json_option, reason_option
 from dnsd.errors import AdminError, NotRunning
+from dnsd.failover.horizon import Inquiry, Safety, judge
+from dnsd.failover.version import about_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +25,9 @@ LOOK_S = 0.5
 
 PATIENCE_S = 30.0
 """How long a node that has been there may be away: it is being restarted."""
+
+_PASSES = re.compile(r" for [\dhms]+( more)?$")
+"""Reasons that are different each second."""
 
 _NAMED = 4
 """Reasons in one line."""
@@ -51,20 +58,24 @@ def drain_member(
     """Drain ADDRESS in the pool NAME TYPE, or in every pool that has it, until it is SAFE.
 
     First it is answered with a short TTL, until longer ones have expired; then no more; then
-    caches forget it. Exit status: 0 only when it is safe to power off. It goes on when this
-    command is interrupted, and outlives a restart; the same command shows how far it is.
+    caches forget it. It is safe to power off when nothing leads to it any more, on this node
+    and on those that it knows ([failover] peers), each of which needs this order, too; with NAME
+    and TYPE, it is this pool of this node that is safe. Exit status: 0 only then. It goes on when
+    this command is interrupted, and outlives a restart; the same command shows how far it is.
     """
     _check_pool(pool)
     path = socket_path(config_file)
     # Without an end: what comes back by itself is never safe to power off.
     order: dict[str, Any] = {"reason": reason, "direct": direct, "force": insist}
     found = ask(path, "drain_member", member=address, **pool, **order)
+    site = None if pool["name"] else _site(path)
+    found = _with_others(site, found)
     if wait:
-        found = _wait(path, found, as_json, member=address, **pool)
+        found = _wait(path, site, found, as_json, member=address, **pool)
     if as_json:
         click.echo(json.dumps(found))
     elif not wait or not found["safe"]:
-        _tell(found)
+        _tell(found, alone=bool(pool["name"]))
     sys.exit(0 if found["safe"] else 1)
 
 
@@ -85,11 +96,39 @@ def _check_pool(pool: dict[str, Any]) -> None:
         raise click.UsageError("a pool is a NAME and a TYPE, such as www.example.com A")
 
 
-def _wait(path: Path, found: dict[str, Any], as_json: bool, **what: Any) -> dict[str, Any]:
+def _site(path: Path) -> Site | None:
+    """Return the node with those that it knows, None if it is alone."""
+    local = Local(path, optional=False)
+    peers = peers_of(local)
+    return Site([local, *peers], {}, (), time.monotonic()) if peers else None
+
+
+def _with_others(site: Site | None, found: dict[str, Any]) -> dict[str, Any]:
+    """Return how far it is, by what other nodes say, too: once it is safe here, they are asked."""
+    if site is None or not found["safe"]:
+        return found
+    question = about_target(found["address"])
+    try:
+        site.ask(question)
+    except NotRunning as error:
+        return {**found, "safe": False, "since": None, "missing": [str(error)]}
+    now = time.monotonic()
+    inquiry = Inquiry(question=question, nodes=site.names, heard=site.heard, since=site.began)
+    verdict = judge(inquiry, now)
+    if verdict.safety != Safety.SAFE:
+        missing = [*verdict.reasons, *site.faults]
+        return {**found, "safe": False, "since": None, "missing": missing}
+    until = time.time() + (verdict.until or now) - now
+    return {**found, "since": max(found["since"], until)}
+
+
+def _wait(
+    path: Path, site: Site | None, found: dict[str, Any], as_json: bool, **what: Any
+) -> dict[str, Any]:
     """Tell each step until it is safe, or until nothing more is to be waited for."""
     told: list[str] = []
     while True:
-        lines = _lines(found)
+        lines = [*_lines(found, alone=bool(what["name"])), *_obstacles(found)]
         if lines != told and not as_json:
             for line in lines:
                 if line not in told:
@@ -98,7 +137,7 @@ def _wait(path: Path, found: dict[str, Any], as_json: bool, **what: Any) -> dict
         if found["safe"] or not any(step["phase"] for step in found["steps"]):
             return found
         time.sleep(LOOK_S)
-        found = _ask_patiently(path, **what)
+        found = _with_others(site, _ask_patiently(path, **what))
 
 
 def _ask_patiently(path: Path, **what: Any) -> dict[str, Any]:
@@ -114,18 +153,29 @@ def _ask_patiently(path: Path, **what: Any) -> dict[str, Any]:
         time.sleep(LOOK_S)
 
 
-def _tell(found: dict[str, Any]) -> None:
-    for line in _lines(found):
+def _obstacles(found: dict[str, Any]) -> list[str]:
+    """Return what is missing although no pool of this node leads there any more, but for time."""
+    if found["safe"] or any(step["phase"] != "safe" for step in found["steps"]):
+        return []
+    return [f"missing: {one}" for one in found["missing"] if not _PASSES.search(one)]
+
+
+def _tell(found: dict[str, Any], *, alone: bool) -> None:
+    for line in _lines(found, alone=alone):
         click.echo(line)
     for line in found["missing"][:_NAMED]:
         click.echo(f"missing: {line}")
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
-    """Return how far it is, in lines that stay the same while nothing changes."""
+def _lines(found: dict[str, Any], *, alone: bool) -> list[str]:
+    """Return how far it is, in lines that stay the same while nothing changes.
+
+    Of a pool ``alone`` nothing follows for the machine: other names may lead to it.
+    """
     lines = [_step(step) for step in found["steps"]]
     if found["safe"]:
-        lines.append(f"{found['address']}: SAFE to power off since {_clock(found['since'])}")
+        what = "SAFE, as far as this pool leads there," if alone else "SAFE to power off"
+        lines.append(f"{found['address']}: {what} since {_clock(found['since'])}")
     return lines
 
 
@@ -137,6 +187,9 @@ def _step(step: dict[str, Any]) -> str:
                 f"{what}: lowering its TTL since {_clock(step['since'])}, "
                 f"switches at {_clock(step['until'])}"
             )
+        case "waiting" if step["answered"]:
+            since = _clock(step["since"])
+            return f"{what}: to be answered no more since {since}, but there is nothing else"
         case "waiting":
             until = f", until {_clock(step['until'])}" if step["until"] else ""
             return (

@@ -55,7 +55,7 @@ def failover(ctx: click.Context, config_file: Path | None, as_json: bool, watch:
         show(ask(path, "failover"), as_json)
 
 
-@failover.command("force")
+@failover.command("force", short_help="Have a member count as up or down.")
 @config_option
 @json_option
 @for_option
@@ -85,7 +85,7 @@ def force(
     show(ask(path, "force", **arguments), as_json or given.as_json)
 
 
-@failover.command("failback")
+@failover.command("failback", short_help="Let members come back that are held.")
 @config_option
 @json_option
 @click.argument("name")

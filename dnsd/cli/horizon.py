@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from dnsd.cli.admin import socket_path
-from dnsd.cli.askers import Local, Node, Remote, SecondaryServer, Site, fenced, secondary
+from dnsd.cli.askers import Local, Node, Remote, SecondaryServer, Site, fenced, peers_of, secondary
 from dnsd.cli.options import config_option, json_option
 from dnsd.config.units import format_duration, parse_duration
 from dnsd.failover.horizon import FLOOR_S, Inquiry, Safety, Verdict, judge
@@ -117,15 +117,19 @@ def horizon(
     dnsd horizon www.example.com A       who may still have another answer than that of now?
     dnsd horizon                         all that pools have given out, and zones before an edit
 
+    \b
     SAFE       nobody, unless a client or a cache ignores TTLs
     WAIT       until when, and why
     UNKNOWN    a node has not spoken, or something cannot be known (then --ttl may help)
 
-    The node that runs here is asked, and each --node. Exit status: 0 SAFE, 1 WAIT or UNKNOWN,
-    3 no node runs here and no other was named.
+    The node that runs here is asked, all that it knows ([failover] peers), and each --node.
+    Exit status: 0 SAFE, 1 WAIT or UNKNOWN, 3 no node runs here and no other was named.
     """
     question = _question(what)
-    nodes: list[Node] = [Local(socket_path(config_file), optional=bool(urls)), *urls]
+    local = Local(socket_path(config_file), optional=bool(urls))
+    named = {one.name for one in urls}
+    peers = [one for one in peers_of(local) if one.name not in named]
+    nodes: list[Node] = [local, *peers, *urls]
     site = Site(nodes, dict(fences), secondaries, time.monotonic())
     if question is None:
         _list(site, as_json)

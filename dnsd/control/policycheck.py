@@ -195,13 +195,13 @@ def _hint(owner: bytes, zone: Zone) -> str:
     if owner.endswith(zone.apex[:-1] + zone.apex):
         return ": write a dot at the end of its name, or leave out the zone's"
     if zone.at(owner):
-        return " in the zone"
+        return " in the zone: add some, or delete this pool"
     for name in ancestors(owner)[1:]:
         if zone.at(wildcard := wildcard_of(name)):
             return f" of its own: if {to_text(wildcard)} is meant, give the pool that name"
         if zone.at(name) or name == zone.apex:
             break
-    return " in the zone: no such name is there"
+    return " in the zone: no such name is there; add it, or delete this pool"
 
 
 def _signed(pool: Pool, rrset: RRset, signer: Signer | None) -> Iterator[Fault]:

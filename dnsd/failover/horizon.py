@@ -198,7 +198,9 @@ class _Findings:
                 f"{node} {_named(one.uses(Use.SERVED))}" for node, one in sorted(alive.items())
             ]
             self._endless.append(f"the nodes give different answers: {'; '.join(given)}")
-        if alive and not any(account.bounds for account in alive.values()):
+        # Who asks about a member knows that it is one.
+        known = self._inquiry.question.is_member
+        if alive and not known and not any(account.bounds for account in alive.values()):
             self._look_how_far_back(alive.values())
 
     def look_at_secondaries(self) -> None:

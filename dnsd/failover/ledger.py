@@ -161,10 +161,13 @@ class Ledger:
         left = [bound.until - now for bound in self._bounds.values() if bound.until > now]
         return len(left), max(left, default=0.0)
 
-    def latest(self, question: Question) -> float:
-        """Return until when caches may hold what was given out so far and a question concerns."""
-        found = (bound for version, bound in self._bounds.items() if question.concerns(version))
-        return max((bound.until for bound in found), default=NEVER)
+    def latest(self, owner: str, rtype: str, target: str) -> float:
+        """Return until when caches may hold what was given out so far of an RRset with ``target``.
+
+        NEVER if none of it was.
+        """
+        found = (one for one in self.versions(owner, rtype) if target in one.targets)
+        return max((self.bound(one).until for one in found), default=NEVER)
 
     # -- what can be given out ----------------------------------------------------------------
 

@@ -127,7 +127,7 @@ class Assessment(NamedTuple):
         if self.largest is not None:
             ways.append(f"a TTL of at most {self.largest}")
         for one in self.alternatives:
-            if one.timing != self.timing:
+            if one.ttl_max > (self.largest or 0):
                 ways.append(
                     f"interval {_spell(one.timing.interval)}, down {one.timing.down}, "
                     f"fast_interval {_spell(one.timing.fast_interval)} with a TTL of at most "

@@ -106,7 +106,10 @@ def everything(apex: str) -> Version:
 
 
 class Question(NamedTuple):
-    """What an operator asks about: either a target address, or a name and its type."""
+    """What is asked about: a target address, or a name and its type.
+
+    With all three, the address as far as the pool of that name and type leads there.
+    """
 
     target: str = ""
     name: str = ""
@@ -114,11 +117,21 @@ class Question(NamedTuple):
 
     def __str__(self) -> str:
         """Return the question as it was written."""
+        if self.is_member:
+            return f"{self.target} in {self.name} {self.type}"
         return self.target or f"{self.name} {self.type}"
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it is about an address in one pool."""
+        return bool(self.target and self.name)
 
     def concerns(self, version: Version) -> bool:
         """Return whether a cache that holds ``version`` matters for this question."""
-        if self.target:
+        if self.is_member and version.kind != Kind.EVERYTHING:
+            pool = (version.owner, version.type) == (self.name, self.type)
+            return pool and self.target in version.targets
+        if self.target and not self.is_member:
             return version.kind == Kind.EVERYTHING or self.target in version.targets
         name = names.from_text(self.name)
         owner = names.from_text(version.owner)
@@ -146,6 +159,11 @@ def about_target(text: str) -> Question:
 def about_name(name: str, rtype: str) -> Question:
     """Return the question about the answers to ``name`` and ``rtype``; ValueError if no name."""
     return Question(name=canonical_name(name), type=rtype.upper())
+
+
+def about_member(address: str, name: str, rtype: str) -> Question:
+    """Return the question about ``address`` as a member of the pool ``name`` and ``rtype``."""
+    return about_name(name, rtype)._replace(target=about_target(address).target)
 
 
 def canonical_name(text: str) -> str:

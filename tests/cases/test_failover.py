@@ -12,6 +12,7 @@ from typing import Any
 import dns.rcode
 import pytest
 
+from dnsd.failover.drain import T_DRAIN
 from tests.services import SLOW_S, Service, services
 from tests.support import Node, make_node, until, zone
 
@@ -253,6 +254,17 @@ def test_a_member_is_drained() -> None:
         assert "order it with --force" in objection
         one.dnsd("undrain", "member", A)
         one.wait(A, B)
+
+
+def test_a_drain_waits_for_long_ttls_before_it_switches() -> None:
+    """Also if nobody has ever asked for the address before."""
+    with cluster(A, B, ttl=20) as one:
+        until(lambda: one.ttl == 20)
+        (step,) = one.node.admin("drain_member", member=A)["steps"]
+        assert step["phase"] == "lowering"
+        assert step["until"] - step["since"] >= 20
+        until(lambda: one.ttl == T_DRAIN)
+        assert one.answer == {A, B}
 
 
 def test_the_plan_of_a_node_that_runs() -> None:

@@ -8,14 +8,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from dnsd.cli import askers, main, watching
 from dnsd.cli import drains as drains_module
 from dnsd.cli import failover as failover_module
-from dnsd.cli import main, watching
 from dnsd.cli import rto as rto_module
 from dnsd.errors import AdminError, NotRunning
+from dnsd.failover.ledger import Ledger, Use
+from dnsd.failover.version import rrset
 
 A, B = "192.0.2.1", "192.0.2.2"
 NOW = 1_800_000_000.0
@@ -60,6 +63,7 @@ def progress(*phases: str | None, safe: bool = False) -> dict[str, Any]:
             "name": f"{number}.example.com.",
             "type": "A",
             "phase": phase,
+            "answered": False,
             "since": at,
             "until": at + 5 if phase != "safe" else None,
             "reasons": ["caches hold it"],
@@ -255,12 +259,50 @@ def test_a_drain_is_followed_until_it_is_safe(monkeypatch: pytest.MonkeyPatch) -
         "0.example.com. A: lowering its TTL since 12:03:20, switches at 12:03:25",
         "0.example.com. A: answered no more since 12:03:20, caches forget it, until 12:03:25",
         "0.example.com. A: forgotten since 12:03:20",
-        f"{A}: SAFE to power off since 12:03:20",
+        f"{A}: SAFE, as far as this pool leads there, since 12:03:20",
     ]
     pool = {"member": A, "name": "www", "type": "A"}
     order = {"reason": "disks", "direct": True, "force": True}
     assert asked[0] == ("drain_member", {**pool, **order})
     assert asked[1:] == [("drained", pool)] * 5
+
+
+def test_a_drain_is_not_safe_while_other_nodes_lead_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node knows one that gives the address out until somebody drains it there, too."""
+    url, now = "http://192.0.2.1:9153", time.monotonic()
+    www = rrset("www.example.com.", "A", [bytes((192, 0, 2, 1))])
+    here, there = Ledger("a", now - 100), Ledger("b", now - 100)
+    for ledger in (here, there):
+        ledger.offer(www, 5, Use.SERVED, now - 90)
+    here.retire(www, now - 80)
+    pages = {"failover": {"peers": [{"url": url, "node": "b"}]}}
+    reports: list[object] = [there.report(now)]
+
+    def remote(*_: object) -> Any:
+        answer = reports.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return msgspec.to_builtins(answer)
+
+    def local(_self: object, page: str, _arguments: object) -> Any:
+        return pages.get(page) or msgspec.to_builtins(here.report(time.monotonic()))
+
+    monkeypatch.setattr(askers.Remote, "get", remote)
+    monkeypatch.setattr(askers.Local, "get", local)
+    safe = progress("safe", safe=True)
+    result, _ = run(monkeypatch, "drain", "member", A, "--no-wait", drain_member=safe)
+    assert result.exit_code == 1
+    assert lines(result)[1] == f"missing: node b gives it out now: www.example.com. A → {A}"
+    there.retire(www, now - 80)
+    reports += [AdminError(f"{url} cannot be asked: no route"), there.report(now)]
+    result, _ = run(monkeypatch, "drain", "member", A, drain_member=safe, drained=safe)
+    assert result.exit_code == 0
+    assert lines(result)[1:-1] == [
+        "missing: node b has not reported",
+        f"missing: {url} cannot be asked: no route",
+    ]
+    assert lines(result)[-1].startswith(f"{A}: SAFE to power off since ")
+    assert not reports
 
 
 def test_a_drain_that_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +313,14 @@ def test_a_drain_that_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
     result, _ = run(monkeypatch, *words, drain_member=progress("safe", safe=True))
     assert result.exit_code == 0
     assert f"{A}: SAFE to power off since 12:03:20" in lines(result)
+
+
+def test_a_drain_of_a_member_that_is_answered_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = progress("waiting")
+    answer["steps"][0]["answered"] = True
+    result, _ = run(monkeypatch, "drain", "member", A, "--no-wait", drain_member=answer)
+    line = "0.example.com. A: to be answered no more since 12:03:20, but there is nothing else"
+    assert lines(result)[0] == line
 
 
 def test_a_drain_that_somebody_takes_back_is_not_safe(monkeypatch: pytest.MonkeyPatch) -> None:

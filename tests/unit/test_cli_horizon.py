@@ -25,12 +25,21 @@ WWW = rrset("www.example.com.", "A", [bytes((192, 0, 2, 10))])
 class Fake:
     """A node that says what it is told to say; an error is raised."""
 
-    def __init__(self, says: object, name: str = "here", optional: bool = False) -> None:
+    def __init__(
+        self,
+        says: object,
+        name: str = "here",
+        optional: bool = False,
+        peers: Mapping[str, Any] | None = None,
+    ) -> None:
         self.says, self.name, self.optional = says, name, optional
+        self.peers = peers or {"peers": []}
 
     def get(self, page: str, _arguments: Mapping[str, str]) -> Any:
         if isinstance(self.says, Exception):
             raise self.says
+        if page == "failover":
+            return self.peers
         if page == "status":
             return {"zones": [{"zone": "example.com.", "serial": 7}]}
         return self.says
@@ -95,6 +104,25 @@ def test_several_nodes_are_merged(monkeypatch: pytest.MonkeyPatch) -> None:
     other = {url: Fake(report("b", 10))}
     found = run(monkeypatch, Fake(report("a", 70)), other, TARGET, "--node", f"{url}/", "--json")
     assert json.loads(found.stdout)["safety"] == "wait"
+
+
+def test_the_nodes_that_the_one_here_knows_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://192.0.2.1:9153"
+    peers = {"peers": [{"url": url, "node": "b"}]}
+    others = {url: Fake(report("b", 10, Use.SERVED)), "http://b.test:9153": Fake(report("b", 10))}
+    local = Fake(report("a", 70), peers=peers)
+    found = run(monkeypatch, local, others, TARGET)
+    assert "node b gives it out now" in found.stdout
+    # By whatever URL somebody names it: it is one node.
+    found = run(monkeypatch, local, others, TARGET, "--node", "http://b.test:9153", "--json")
+    assert len(json.loads(found.stdout)["held"]) == 2
+    others[url] = Fake(AdminError(f"{url} cannot be asked: no route"))
+    found = run(monkeypatch, local, others, TARGET)
+    assert found.stdout.split()[0] == "UNKNOWN"
+    assert "node b has not reported" in found.stdout
+    for fence in ("b=80s", f"{url}=80s"):
+        found = run(monkeypatch, local, others, TARGET, "--fenced-at", fence)
+        assert found.exit_code == 0, found.stdout
 
 
 def test_a_dead_node_that_is_fenced(monkeypatch: pytest.MonkeyPatch) -> None:

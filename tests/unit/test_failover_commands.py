@@ -194,6 +194,42 @@ def test_a_direct_drain_is_not_safe_while_a_cache_may_hold_it(world: World) -> N
     play(world, story)
 
 
+def test_a_drain_is_about_its_own_member(world: World) -> None:
+    """Whether others come and go is no matter of it."""
+
+    async def story(world: World, engine: Engine) -> None:
+        one = meta((A, B, C))
+        await place(engine, ORIGIN, [one], 0)
+        await checked(world, 400)
+        world.query(one)
+        await order(engine, "drain_member", member=A, direct=True, **WWW)
+        for _ in range(16):
+            world.see((C, OK), (B, BAD), (B, BAD), (B, BAD))
+            world.query(one)
+            await asyncio.sleep(10)
+            world.see(*((B, OK) for _ in range(12)))
+            world.query(one)
+            await asyncio.sleep(10)
+        assert (await order(engine, "drained", member=A, **WWW))["safe"]
+
+    play(world, story)
+
+
+def test_a_drain_of_a_member_that_is_answered_still_is_never_safe(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta((A,))
+        await place(engine, ORIGIN, [one], 0)
+        await checked(world, 400)
+        await order(engine, "drain_member", member=A, direct=True, force=True, **WWW)
+        assert world.answers(one) == (A,)
+        await checked(world, 400)
+        found = await order(engine, "drained", member=A, **WWW)
+        assert not found["safe"]
+        assert "gives it out now" in found["missing"][0]
+
+    play(world, story)
+
+
 def test_a_node_that_has_just_begun_does_not_know_what_caches_hold(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         await place(engine, ORIGIN, [meta(ttl=100)], 0)

@@ -19,7 +19,7 @@ from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.listing import Contents
 from dnsd.errors import StateError
 from dnsd.failover.horizon import MARGIN_S, Safety
-from dnsd.failover.ledger import WEEK_S, Use, declarations
+from dnsd.failover.ledger import NEVER, WEEK_S, Use, declarations
 from dnsd.failover.version import Kind, Version, about_name, about_target
 from dnsd.image.journal import IMAGES
 from dnsd.image.pools import Mode
@@ -129,6 +129,21 @@ def test_what_is_not_published_was_never_given_out(directory: Path) -> None:
     assert "no node knows 192.0.2.2" in site.about(B).reasons[0]
 
 
+def test_what_is_replaced_before_its_own_change_is_done_is_given_out_still(directory: Path) -> None:
+    site = Site(directory, host(A))
+    site.load(host(B))
+    site.reached = len(site.generations) - 1
+    site.load(host(C))  # no worker has got there
+    site.keeper.settle()
+    assert "gives it out now" in site.about(B).reasons[0]
+    asyncio.run(site.keeper.declare({APEX: site.zone(host(A))}))
+    site.keeper.undo()
+    assert "gives it out now" in site.about(B).reasons[0]
+    site.reach()
+    assert site.about(B).until == site.now + 60 + MARGIN_S
+    assert "gives it out now" in site.about(C).reasons[0]
+
+
 @pytest.mark.parametrize(
     ("target", "ttl"), [("192.0.2.1", 600), ("2001:db8::1", 60), ("192.0.2.77", 0)]
 )
@@ -170,7 +185,8 @@ def test_a_member_that_is_drained_is_forgotten_with_the_last_answer(directory: P
     site.ask()
     found = site.about(A)
     assert (found.safety, found.until) == (Safety.WAIT, site.now - 10 + 30 + MARGIN_S)
-    assert site.horizon.latest(*POOL) == site.now + 20
+    assert site.horizon.latest(*POOL, A) == site.now + 20
+    assert site.horizon.latest(*POOL, C) == NEVER
     site.now += 25
     assert site.about(A).safety == Safety.SAFE
     assert site.about(B).safety == Safety.WAIT

@@ -96,19 +96,22 @@ def test_what_is_allowed(policy: str) -> None:
             pool("x"),
             2,
             "pool-missing",
-            "x.example.com. A: name: has no A records in the zone: no such name is there",
+            "x.example.com. A: name: has no A records in the zone: no such name is there; "
+            "add it, or delete this pool",
         ),
         (
             pool("text"),
             2,
             "pool-missing",
-            "text.example.com. A: name: has no A records in the zone",
+            "text.example.com. A: name: has no A records in the zone: add some, or "
+            "delete this pool",
         ),
         (
             pool("ent", rtype="AAAA"),
             2,
             "pool-missing",
-            "ent.example.com. AAAA: name: has no AAAA records in the zone: no such name is there",
+            "ent.example.com. AAAA: name: has no AAAA records in the zone: no such name is there; "
+            "add it, or delete this pool",
         ),
         (
             pool("www.example.com"),
@@ -128,7 +131,8 @@ def test_what_is_allowed(policy: str) -> None:
             pool("api.dev"),
             2,
             "pool-missing",
-            "api.dev.example.com. A: name: has no A records in the zone",
+            "api.dev.example.com. A: name: has no A records in the zone: add some, or "
+            "delete this pool",
         ),
         (
             pool("alias"),

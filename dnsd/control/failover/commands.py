@@ -15,7 +15,6 @@ from dnsd.control.failover.report import ballot, drained, report
 from dnsd.errors import AdminError
 from dnsd.failover import drain as drains
 from dnsd.failover.member import Forced, Order
-from dnsd.failover.version import about_name, about_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,14 +124,7 @@ class _Desk:
     def _horizon(self, pool: LivePool, address: str, now: float) -> float:
         """Return when caches have forgotten the answers with ``address`` given up to now."""
         self._engine.table.sweep(now)
-        verdict = self._engine.memory.judge(about_target(address), now, None, now)
-        question = about_name(pool.key.name, pool.key.type)
-        concerned = [
-            one.until
-            for one in verdict.held
-            if one.version is None or question.concerns(one.version)
-        ]
-        return max(concerned, default=now)
+        return max(now, self._engine.memory.latest(pool.key, address))
 
     def _progress(
         self, address: str, pools: list[LivePool], request: Mapping[str, Any]

@@ -21,7 +21,7 @@ from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.table import Table
 from dnsd.control.lasting import Lasting
-from dnsd.failover.version import about_name
+from dnsd.failover.version import about_member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -281,7 +281,7 @@ class Engine:
         now = time.monotonic()
         for placement in pool.placements:
             placement.cells.sweep(now)
-        question = about_name(pool.key.name, pool.key.type)
+        question = about_member(address, pool.key.name, pool.key.type)
         before = drain.phase
         drain.judge(now, self.memory.judge(question, drain.switch_at, drain.gate, now))
         if drain.phase != before:

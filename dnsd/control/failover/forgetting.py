@@ -31,6 +31,12 @@ class Memory(Protocol):
         Its words are written already. A pool that has gone may have placements still.
         """
 
+    def latest(self, key: Key, address: str) -> float:
+        """Return until when caches may hold answers of a pool with ``address`` given so far.
+
+        -inf if there were none.
+        """
+
     def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
         """Return whether caches have forgotten, of what was switched at ``since``.
 

@@ -83,18 +83,20 @@ def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool)
     """
     clock = _Clock()
     drains = [(pool, pool.state.drains.get(address)) for pool in pools]
-    steps = [_step(pool, drain, clock) for pool, drain in drains]
+    steps = [_step(pool, address, drain, clock) for pool, drain in drains]
     missing = [f"{step['name']} {step['type']}: {one}" for step in steps for one in step["reasons"]]
     since = [drain.since for _, drain in drains if drain]
     safe = not any(step["phase"] != "safe" for step in steps)
+    done = max(since, default=None)
     if not alone:
         verdict = engine.memory.judge(about_target(address), min(since, default=0), None, clock.now)
         missing += [one for one in verdict.reasons if verdict.safety != Safety.SAFE]
         safe = safe and verdict.safety == Safety.SAFE
+        done = max((one for one in (done, verdict.until) if one is not None), default=None)
     return {
         "address": address,
         "safe": safe,
-        "since": clock.wall(max(since, default=None)) if safe else None,
+        "since": clock.wall(done) if safe else None,
         "steps": steps,
         "missing": [] if safe else missing,
     }
@@ -204,8 +206,11 @@ def _progress(drain: Drain, clock: _Clock) -> dict[str, Any]:
     }
 
 
-def _step(pool: LivePool, drain: Drain | None, clock: _Clock) -> dict[str, Any]:
-    if drain is None:
-        gone = {"phase": None, "since": None, "until": None, "reasons": ("it is not drained",)}
-        return {"name": pool.key.name, "type": pool.key.type, **gone}
-    return {"name": pool.key.name, "type": pool.key.type, **_progress(drain, clock)}
+def _step(pool: LivePool, address: str, drain: Drain | None, clock: _Clock) -> dict[str, Any]:
+    gone = {"phase": None, "since": None, "until": None, "reasons": ("it is not drained",)}
+    return {
+        "name": pool.key.name,
+        "type": pool.key.type,
+        "answered": address in pool.answered,
+        **(_progress(drain, clock) if drain else gone),
+    }

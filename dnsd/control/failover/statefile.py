@@ -6,6 +6,7 @@ Knows the file and its faults; what is in it is :mod:`dnsd.failover.stored`'s.
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 from dnsd.control import durable, log
@@ -28,6 +29,9 @@ class StateFile:
         self._path = directory / FILE
         self._exists = False
         self._writing = asyncio.Lock()
+        # Who stops does not wait for a thread that writes: he writes, too, and has the last word.
+        self._lock = threading.Lock()
+        self._given = self._written = 0
 
     def read(self, wall: float) -> Kept:
         """Return what was stored, as far as it can be read; what can't be is told."""
@@ -47,13 +51,26 @@ class StateFile:
 
     async def write(self, pools: tuple[StoredPool, ...], wall: float) -> None:
         """Write down ``pools`` as they are at ``wall``."""
+        number = self._next()
         async with self._writing:
-            await asyncio.to_thread(self.write_now, pools, wall)
+            await asyncio.to_thread(self._put, number, pools, wall)
 
     def write_now(self, pools: tuple[StoredPool, ...], wall: float) -> None:
         """Write them down at once; a node that has no pools needs no file."""
-        if not pools and not self._exists:
-            return
+        self._put(self._next(), pools, wall)
+
+    def _next(self) -> int:
+        self._given += 1
+        return self._given
+
+    def _put(self, number: int, pools: tuple[StoredPool, ...], wall: float) -> None:
+        """Write them down, unless something with a higher ``number`` stands there already."""
+        with self._lock:
+            if number > self._written and (pools or self._exists):
+                self._written = number
+                self._replace(pools, wall)
+
+    def _replace(self, pools: tuple[StoredPool, ...], wall: float) -> None:
         try:
             durable.replace(self._path, stored.encode(pools, wall))
         except OSError as error:

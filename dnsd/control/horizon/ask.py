@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.errors import AdminError
 from dnsd.failover.horizon import Heard, Inquiry, Safety, Tail, Verdict, judge
-from dnsd.failover.version import about_name, about_target
+from dnsd.failover.version import about_name, about_target, canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,13 +68,13 @@ class Horizon:
         )
         return judge(inquiry, now)
 
-    def latest(self, name: str, rtype: str) -> float:
-        """Return when caches will have forgotten what was answered so far to a name and type.
+    def latest(self, name: str, rtype: str, address: str) -> float:
+        """Return when caches will have forgotten the answers with ``address`` given so far.
 
-        Monotonic seconds; -inf if nothing is known of them.
+        Of the pool ``name`` and ``rtype``, by the monotonic clock; -inf if there were none.
         """
         self._sweep()
-        return self._keeper.ledger.latest(about_name(name, rtype))
+        return self._keeper.ledger.latest(canonical_name(name), rtype, address)
 
     def _search(self, question: Question) -> None:
         if question not in self._searched:

@@ -167,7 +167,8 @@ class Keeper:
         coming = {apex: zone for apex, zone in zones.items() if zone is not None}
         if not self.ready:
             await asyncio.to_thread(self._resume, coming)
-        self._changes += await asyncio.to_thread(self._compare, zones)
+        changes = await asyncio.to_thread(self._compare, zones)
+        self._changes += changes  # whatever has been settled meanwhile stays settled
         shelved = {apex: zone.shelved for apex, zone in coming.items()}
         await asyncio.to_thread(self.served.come, shelved)
         self._declare_all(coming)
@@ -207,17 +208,16 @@ class Keeper:
 
     def undo(self) -> None:
         """Take the last :meth:`declare` back: it was not published."""
-        for change in reversed(self._changes):
-            if change.generation is not None:
-                break
-            self.served.settle(change.apex, change.old.shelved.image if change.old else "")
+        undone = [one for one in self._changes if one.generation is None]
+        self._changes = [one for one in self._changes if one.generation is not None]
+        for change in reversed(undone):
             if change.new is not None:
                 self._undeclare(change.apex, change.new, change.old)
             if change.old is None:
                 self.zones.pop(change.apex, None)
             else:
                 self._declare_all({change.apex: change.old})
-        self._changes = [one for one in self._changes if one.generation is not None]
+            self._settle_served(change.apex)
 
     def published(self, generation: int) -> None:
         """Note that what was declared last is published with ``generation``."""
@@ -236,11 +236,17 @@ class Keeper:
         for change in done:
             self._note(change.held, now)
             zone = self.zones.get(change.apex)
-            self.served.settle(change.apex, zone.shelved.image if zone else "")
+            self._settle_served(change.apex)
             if change.old is not None:
                 self._undeclare(change.apex, change.old, zone)
                 for meta in change.old.pools:
                     self.pools.left(meta, change.new.pools if change.new else (), now)
+
+    def _settle_served(self, apex: str) -> None:
+        """Forget what a zone had, unless workers may answer it until another change is done."""
+        if all(change.apex != apex for change in self._changes):
+            zone = self.zones.get(apex)
+            self.served.settle(apex, zone.shelved.image if zone else "")
 
     def _undeclare(self, apex: str, zone: Zone, served: Zone | None) -> None:
         """Declare ``zone`` no more, unless it is the same as what is ``served``."""

@@ -53,6 +53,10 @@ class LedgerMemory:
         except StateError as error:
             log.say(f"horizon: {error}")
 
+    def latest(self, key: live.Key, address: str) -> float:
+        """Return until when caches may hold answers with ``address`` that were given so far."""
+        return self._horizon.latest(key.name, key.type, address)
+
     def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
         """Return whether caches have forgotten, of what was switched at ``since``."""
         return self._horizon.judge(question, since, gate, now)

@@ -79,7 +79,8 @@ class Shelf:
         # An image that is gone is one that has just been replaced: what was in it is noted.
         with suppress(ImageError):
             for version, ttl in self._served(apex, zone, question):
-                found[version] = max(ttl, found.get(version, 0))
+                if question.concerns(version):
+                    found[version] = max(ttl, found.get(version, 0))
         return found
 
     def _served(

@@ -1,0 +1,49 @@
+"""``failover.state`` is written by one at a time, and the last one has the last word."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from dnsd.control import durable
+from dnsd.control.failover.statefile import FILE, StateFile
+from dnsd.failover import stored
+from dnsd.failover.stored import StoredPool
+
+
+def pools(name: str) -> tuple[StoredPool, ...]:
+    return (StoredPool(name=name, type="A", members=(), drains=(), last_good=()),)
+
+
+def test_who_stops_has_the_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An order that was given last is not lost to a thread that writes what was before."""
+    began, go_on = threading.Event(), threading.Event()
+    writing: list[int] = []
+    replace = durable.replace
+
+    def slowly(path: Path, data: bytes) -> None:
+        writing.append(1)
+        assert len(writing) == 1, "two write at once"
+        began.set()
+        go_on.wait()
+        replace(path, data)
+        writing.pop()
+
+    monkeypatch.setattr(durable, "replace", slowly)
+    file = StateFile(tmp_path)
+
+    async def story() -> None:
+        first = asyncio.create_task(file.write(pools("first."), 1.0))
+        second = asyncio.create_task(file.write(pools("second."), 2.0))
+        await asyncio.to_thread(began.wait)
+        stop = asyncio.create_task(asyncio.to_thread(file.write_now, pools("last."), 3.0))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.02, go_on.set)
+        await asyncio.gather(first, second, stop)
+
+    asyncio.run(story())
+    kept = stored.decode((tmp_path / FILE).read_bytes(), 4.0)
+    assert [name for name, _ in kept.pools] == ["last."]
