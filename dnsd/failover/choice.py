@@ -34,6 +34,8 @@ class Standing(Enum):
     IN = "in"
     OPEN = "open"
     """Nobody knows yet: better than nothing."""
+    HELD = "held"
+    """It is well, but is to stay out for now: better than what is answered when all are down."""
     OUT = "out"
     REMOVED = "removed"
     """Taken out by the operator: worse than one that is down."""
@@ -45,7 +47,9 @@ class Grade(IntEnum):
     GOOD = 0
     OPEN = 1
     """Enough members only if those are counted of whom nothing is known."""
-    DOWN = 2
+    HELD = 2
+    """Enough members only if those are counted, too, that are held."""
+    DOWN = 3
     """Too few members: the answer that ``all_down`` asks for."""
 
 
@@ -63,6 +67,10 @@ class _Tier(NamedTuple):
     need: int
 
 
+_WHY = {
+    Grade.OPEN: "members of whom nothing is known yet are answered: the others are too few",
+    Grade.HELD: "members that are held are answered: the others are too few",
+}
 _EMPTY = {"nodata": Mode.NODATA, "servfail": Mode.SERVFAIL, "refuse": Mode.REFUSED}
 
 
@@ -89,6 +97,7 @@ class Choice:
         for grade, enough in (
             (Grade.GOOD, lambda one: one is Standing.IN),
             (Grade.OPEN, lambda one: one in {Standing.IN, Standing.OPEN}),
+            (Grade.HELD, lambda one: one in {Standing.IN, Standing.OPEN, Standing.HELD}),
         ):
             for number, tier in enumerate(self._tiers):
                 up = [member for member in tier.members if enough(standings[member])]
@@ -97,8 +106,8 @@ class Choice:
         return self._when_down(standings, last_good)
 
     def _why(self, number: int, grade: Grade) -> str:
-        if grade == Grade.OPEN:
-            return "members of whom nothing is known yet are answered: the others are too few"
+        if grade in _WHY:
+            return _WHY[grade]
         return f"tier {number + 1} is answered: too few are up before it" if number else ""
 
     def _when_down(self, standings: Sequence[Standing], last_good: int) -> Answer:

@@ -274,6 +274,8 @@ class PoolState:
         least, because = self._terms.longest, "no member is about to change it"
         for at, member in enumerate(self.members.values()):
             seconds = self._member_ttl(member)
+            if answer.mask >> at & 1 and standings[at] is Standing.HELD:
+                seconds = self._terms.shortest  # one failure takes it out
             if seconds < least and self._matters(at, member, standings, answer):
                 least, because = seconds, f"{member.address} is {self.told(member)}"
             if least > T_DRAIN and self._switch_of(member) is not None:
@@ -306,7 +308,7 @@ class PoolState:
         match self._natural(member):
             case Standing.IN:
                 return (Standing.OUT,)
-            case Standing.OPEN:
+            case Standing.OPEN | Standing.HELD:
                 return (Standing.IN, Standing.OUT)
         return (Standing.IN,)
 
@@ -398,4 +400,6 @@ def _seen(member: Member) -> Standing:
     """Return what the results say."""
     if member.state == State.INIT:
         return Standing.OPEN
+    if member.state == State.HELD:
+        return Standing.HELD
     return Standing.IN if member.state in SERVED else Standing.OUT

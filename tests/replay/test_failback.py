@@ -56,3 +56,23 @@ def test_by_hand() -> None:
         "14:10.0",
         failback=Failback("manual"),
     )
+
+
+def test_who_is_held_is_answered_before_nobody() -> None:
+    """It stays held, and is answered for the shortest time."""
+    retold(
+        """
+        5:01.0   > a dies
+        5:10.1   a b        5  a is suspect (1 of 3 failures)
+        5:12.1   b        300  no member is about to change it
+        5:20.0   > a lives
+        7:00.0   > b dies
+        7:00.1   b          5  b is suspect (1 of 3 failures)
+        7:02.1   a          5  a is held until the operator lets it come back
+        9:00.0   > b lives
+        9:22.1   a b        5  a is held until the operator lets it come back
+        """,
+        "11:00.0",
+        failback=Failback("manual"),
+        all_down="nodata",
+    )
