@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,16 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]
     """The port and the state directory of a server of the example zones."""
     state, port = tmp_path_factory.mktemp("state"), free_port()
     with serving(words("dnsd serve --zones zones --listen 127.0.0.1:5300", port), state):
+        until_checked(state)
         yield port, state
+
+
+def until_checked(state: Path) -> None:
+    """Wait until something is known of every member of a pool: orders are judged by that."""
+    deadline = time.monotonic() + RUN_S
+    while '"state": "init"' in run([*DNSD, "failover", "--json"], state):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
