@@ -14,7 +14,7 @@ COMPILER = ("gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-r
 TESTS = (
     "tests/fuzz/test_corpus.py",
     "tests/parity/test_composed.py",
-    "tests/parity/test_pools.py",
+    "tests/parity/test_pools.py::test_both_twins_choose_the_same",
     "tests/parity/test_twins.py",
     "tests/unit/test_hotpath_lingering.py",
     "tests/unit/test_serve_udp.py",
