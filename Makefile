@@ -13,7 +13,8 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 STAMP := .venv/.set-up
-ANSWERING := tests/parity tests/cases tests/fuzz/test_corpus.py \
+ANSWERING := tests/parity tests/fuzz/test_corpus.py \
+    $(addprefix tests/cases/test_,odd_input.py daemon.py reload.py failover.py explain.py) \
     $(wildcard tests/unit/test_hotpath_*.py tests/unit/test_serve_*.py tests/unit/test_image_*.py) \
     $(wildcard tests/unit/test_compile_*.py tests/unit/test_zone_*.py tests/unit/test_wire_*.py)
 NATIVE := $(wildcard dnsd/*/*.pyx dnsd/*/*.pxd dnsd/*/*/*.pxi)
@@ -38,8 +39,7 @@ lint: setup
 
 test: lint peers
 	$(BIN)/pytest -n 2 --dist worksteal -q $(TESTS)
-	DNSD_HOTPATH=python $(BIN)/pytest -n 2 --dist worksteal -q \
-	    --ignore-glob='*test_bench*' --ignore-glob='*test_bird*' $(or $(TESTS),$(ANSWERING))
+	DNSD_HOTPATH=python $(BIN)/pytest -n 2 --dist worksteal -q $(or $(TESTS),$(ANSWERING))
 
 peers:
 	.ci/peers

@@ -23,6 +23,7 @@ needs = pytest.mark.needs
 # For a search: `pytest --hypothesis-profile=search tests/parity`.
 hypothesis.settings.register_profile("dev", derandomize=True, deadline=None, max_examples=30)
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)
+hypothesis.settings.register_profile("few", derandomize=True, deadline=None, max_examples=10)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("ci" if CI else "dev")
 
