@@ -17,68 +17,13 @@ class People(msgspec.Struct, frozen=True):
     name_skew: float
 
 
-class Real(msgspec.Struct, frozen=True):
-    """Resolvers of one kind and the names with one TTL, in a window of ``seconds``.
+class _Point(msgspec.Struct, frozen=True, kw_only=True):
+    """``asks`` for ``lookups`` in ``seconds``; ``expected`` (a second), ``sigma``: the model's."""
 
-    ``lookups``: what users asked; ``lost``: those without an answer; ``asks``: what dnsd was
-    asked, of which ``repeated`` once more because the answer was late. ``expected`` (a second) and
-    ``sigma`` (of the rate) are the model's, with the TTL as it stands; ``holds``: the T with which
-    the model would be right. ``twins``: what caches of certain kinds would have asked, had they
-    met the same lookups. Latencies of users in ms; ``longest``: the largest TTL that users were
-    given.
-    """
-
-    kind: str
-    resolvers: int
-    ttl: int
-    seconds: float
-    lookups: int
-    lost: int
-    asks: int
-    repeated: int
-    expected: float
-    sigma: float
-    holds: float
-    twins: dict[str, int]
-    mean_ms: float
-    p50_ms: float
-    p99_ms: float
-    longest: int
-
-    @property
-    def rate(self) -> float:
-        """Questions to dnsd a second."""
-        return self.asks / self.seconds
-
-    @property
-    def hit_rate(self) -> float:
-        """Share of the lookups for which dnsd was not asked."""
-        return 1 - self.asks / max(1, self.lookups)
-
-    @property
-    def deviation(self) -> float:
-        """How many standard deviations the rate lies above the model's."""
-        return (self.rate - self.expected) / self.sigma
-
-
-class Simulated(msgspec.Struct, frozen=True):
-    """A population of one profile at one TTL, in ``seconds`` of its own time.
-
-    ``expected`` and ``finer`` are the model's, with the day's mean demand, and with the demand
-    of each part of the day; ``as_it_stands``: with no regard for what the caches are like.
-    ``waited`` and ``stale`` count lookups, as :class:`bench.ttl.simulate.Counts` does.
-    """
-
-    profile: str
-    ttl: int
     seconds: float
     lookups: int
     asks: int
-    waited: int
-    stale: int
     expected: float
-    finer: float
-    as_it_stands: float
     sigma: float
 
     @property
@@ -95,6 +40,46 @@ class Simulated(msgspec.Struct, frozen=True):
     def deviation(self) -> float:
         """How many standard deviations the rate lies above the model's."""
         return (self.rate - self.expected) / self.sigma
+
+
+class Real(_Point, frozen=True, kw_only=True):
+    """Resolvers of one kind and the names with one TTL, in a window of ``seconds``.
+
+    ``lookups``: what users asked; ``lost``: those without an answer; ``asks``: what dnsd was
+    asked, of which ``repeated`` once more because the answer was late. ``expected`` (a second) and
+    ``sigma`` (of the rate) are the model's, with the TTL as it stands; ``holds``: the T with which
+    the model would be right. ``twins``: what caches of certain kinds would have asked, had they
+    met the same lookups. Latencies of users in ms; ``longest``: the largest TTL that users were
+    given.
+    """
+
+    kind: str
+    resolvers: int
+    ttl: int
+    lost: int
+    repeated: int
+    holds: float
+    twins: dict[str, int]
+    mean_ms: float
+    p50_ms: float
+    p99_ms: float
+    longest: int
+
+
+class Simulated(_Point, frozen=True, kw_only=True):
+    """A population of one profile at one TTL, in ``seconds`` of its own time.
+
+    ``expected`` and ``finer`` are the model's, with the day's mean demand, and with the demand
+    of each part of the day; ``as_it_stands``: with no regard for what the caches are like.
+    ``waited`` and ``stale`` count lookups, as :class:`bench.ttl.simulate.Counts` does.
+    """
+
+    profile: str
+    ttl: int
+    waited: int
+    stale: int
+    finer: float
+    as_it_stands: float
 
 
 class Load(msgspec.Struct, frozen=True):

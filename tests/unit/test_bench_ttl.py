@@ -265,7 +265,19 @@ def test_twins_are_counted_within_the_window() -> None:
 
 
 def _simulated(rate: float, finer: float) -> Simulated:
-    return Simulated("diurnal", 60, 1, 100, round(rate), 0, 0, 50, finer, 50, 1)
+    return Simulated(
+        profile="diurnal",
+        ttl=60,
+        seconds=1,
+        lookups=100,
+        asks=round(rate),
+        waited=0,
+        stale=0,
+        expected=50,
+        finer=finer,
+        as_it_stands=50,
+        sigma=1,
+    )
 
 
 def test_what_is_not_explained_is_said_to_be_so() -> None:
