@@ -16,6 +16,7 @@ import msgspec
 import dnsd
 from dnsd.config import paths
 from dnsd.config.anycast import Anycast
+from dnsd.config.commandkinds import CommandLines
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import (
     Count,
@@ -28,7 +29,7 @@ from dnsd.config.kinds import (
     Text,
     check_socket_path,
 )
-from dnsd.config.netkinds import Peers
+from dnsd.config.netkinds import Networks, Peers
 
 _LOOP = "a zone file must not keep the loader from ending"
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
@@ -154,13 +155,18 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[failover]``: the other nodes that vote on members of pools, and how they are asked."""
+    """``[failover]``: the other nodes that vote on members of pools, and what checks may do."""
 
     peers: Annotated[tuple[Endpoint, ...], Peers()] = ()
     poll: Annotated[float, Duration("50ms", "1h", "each look costs every node an answer")] = 1.0
     timeout: Annotated[
         float, Duration("10ms", "5m", "who has not answered in this time is not heard")
     ] = 1.0
+    commands: Annotated[dict[str, tuple[str, ...]], CommandLines()] = {}
+    """What policies may have run, by name; see :mod:`dnsd.config.commandkinds`."""
+
+    check_networks: Annotated[tuple[str, ...], Networks()] = ()
+    """Where checks may go; none: see :mod:`dnsd.control.checks.reach`."""
 
     @property
     def delay(self) -> float:

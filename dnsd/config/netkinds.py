@@ -51,6 +51,15 @@ class Subnets:
 
 
 @dataclass(frozen=True)
+class Networks:
+    """A list of networks of any size."""
+
+    def read(self, value: object, _base: Path) -> tuple[str, ...]:
+        """Return the networks in their order, as ``ADDRESS/LENGTH``."""
+        return read_each(value, "a list of networks in strings", lambda text: str(_network(text)))
+
+
+@dataclass(frozen=True)
 class IpAddress:
     """One IP address."""
 
@@ -166,15 +175,19 @@ def _vip(text: str) -> str:
 
 
 def _subnet(text: str) -> str:
+    network = _network(text)
+    if network.prefixlen == 0:
+        raise ValueError(f"{text!r} is every address there is: name the anycast subnet")
+    return str(network)
+
+
+def _network(text: str) -> Network:
     try:
-        network = ipaddress.ip_network(text)
+        return ipaddress.ip_network(text)
     except ValueError as error:
         raise ValueError(
             f"{text!r} is no network, such as 192.0.2.0/24 or 2001:db8::/48: {error}"
         ) from None
-    if network.prefixlen == 0:
-        raise ValueError(f"{text!r} is every address there is: name the anycast subnet")
-    return str(network)
 
 
 def read_address(text: str) -> Address:

@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from dnsd.config.commandkinds import CommandName, Parameters
 from dnsd.config.kinds import Choice, Count, Duration, Flag
 from dnsd.config.netkinds import IpAddress
 from dnsd.config.policykinds import (
     Addresses,
-    Command,
     Failback,
     FailbackKind,
     KeyFiles,
@@ -68,7 +68,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = None
     query: Annotated[str | None, Name()] = None
     query_type: Annotated[str, TypeName()] = "SOA"
-    command: Annotated[tuple[str, ...], Command()] = ()
+    command: Annotated[str | None, CommandName()] = None
+    """One of ``[failover.commands]`` in the configuration."""
+
+    parameters: Annotated[dict[str, str], Parameters()] = {}
+    """What is filled in for the places that the command has."""
+
     source: Annotated[str | None, IpAddress()] = None
 
     interval: Annotated[

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from dnsd.config import origins
-from dnsd.config.kinds import Count, Duration, Texts, wanted
+from dnsd.config.kinds import Count, Duration, wanted
 from dnsd.config.netkinds import MOST_NODES, read_address, read_each
 from dnsd.config.units import format_duration, parse_duration
 
@@ -223,20 +223,6 @@ class TypeName:
         if not _TYPE.fullmatch(value):
             raise ValueError(f"{value!r} is not the name of a type, such as A")
         return value.upper()
-
-
-@dataclass(frozen=True)
-class Command:
-    """A program and its arguments."""
-
-    def read(self, value: object, base: Path) -> tuple[str, ...]:
-        """Return both; a program below the directory of the file gets its whole path."""
-        if not isinstance(value, list):
-            raise wanted('a list: the program and its arguments, such as ["/bin/true"]', value)
-        program, *arguments = Texts().read(value, base) or ("",)
-        if not program or any("\x00" in text for text in (program, *arguments)):
-            raise ValueError("needs a program, and no argument can have a NUL")
-        return (str(base / program) if "/" in program else program, *arguments)
 
 
 @dataclass(frozen=True)

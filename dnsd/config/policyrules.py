@@ -33,6 +33,7 @@ USED_BY = {
     "query": ("dns",),
     "query_type": ("dns",),
     "command": ("command",),
+    "parameters": ("command",),
 }
 """The keys that only some checks use."""
 
@@ -60,7 +61,7 @@ def _check(pool: Pool) -> Iterator[Fault]:
     if pool.check == "dns" and pool.query is None:
         yield "query", 'check = "dns" needs the name to ask for'
     if pool.check == "command" and not pool.command:
-        yield "command", 'check = "command" needs the program to run'
+        yield "command", 'check = "command" needs the name of one in [failover.commands]'
     if pool.check in _HTTP and pool.host is None and pool.name.startswith("*."):
         yield "host", f"{pool.name} is no name that can be asked for: say which one to ask for"
 

@@ -87,7 +87,9 @@ class Node:
         self.horizon = Horizon(self.keeper, self._sweep)
         memory = LedgerMemory(self.keeper, self.horizon)
         peers = Peers(node, config.failover)
-        self.engine = Engine(vector, config.server.state_directory, memory, peers=peers)
+        self.engine = Engine(
+            vector, config.server.state_directory, memory, peers=peers, failover=config.failover
+        )
         self._publisher = Publisher(config.server.state_directory, vector, self.engine.release)
         self._watch = Watch(config.zones.settle)
         self._reloader = Reloader(

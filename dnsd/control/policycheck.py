@@ -16,6 +16,8 @@ from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
 from dnsd.control import signedcheck
 from dnsd.control.anycast.questions import question_of
+from dnsd.control.checks import reach
+from dnsd.control.checks.targets import command_fault
 from dnsd.failover import objective
 from dnsd.failover.objective import FLIP_S, Timing
 from dnsd.failover.quorum import FRESH_INTERVALS
@@ -130,6 +132,8 @@ def _faults(
 ) -> Iterator[Fault]:
     if pool.check == "dns":
         yield from _query(pool)
+    if pool.check == "command" and failover is not None:
+        yield from _command(pool, failover)
     if fault := _out_of_reach(pool, zone) or _missing(pool, zone):
         yield fault
         return
@@ -140,6 +144,8 @@ def _faults(
     yield from _signed(pool, rrset, signer)
     yield from _members(pool, members)
     yield from _named(pool, members)
+    if failover is not None and pool.check != "none":
+        yield from _reach(members, failover)
     yield from _times(pool, rrset)
     yield from _objective(pool, rrset, failover)
     if failover is not None and pool.scope.kind == "quorum" and pool.check != "none":
@@ -152,6 +158,11 @@ def _query(pool: Pool) -> Iterator[Fault]:
         question_of(Query(name=pool.query or pool.name, type=pool.query_type))
     except ValueError as error:
         yield Fault("query_type", "pool-check", str(error))
+
+
+def _command(pool: Pool, failover: Failover) -> Iterator[Fault]:
+    if fault := command_fault(pool, failover):
+        yield Fault("command", "pool-command", fault)
 
 
 def _out_of_reach(pool: Pool, zone: Zone) -> Fault | None:
@@ -222,6 +233,12 @@ def _members(pool: Pool, members: tuple[str, ...]) -> Iterator[Fault]:
     if pool.min_up > first:
         where = "the first tier has" if pool.tiers else "there are"
         yield Fault("min_up", "pool-min-up", f"{pool.min_up} can never be up: {where} only {first}")
+
+
+def _reach(members: tuple[str, ...], failover: Failover) -> Iterator[Fault]:
+    for address in members:
+        if fault := reach.fault(address, failover.check_networks):
+            yield Fault("", "pool-check-network", fault)
 
 
 def _first_tier(pool: Pool, members: tuple[str, ...]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from dnsd.config import Failover
 from dnsd.config.policy import Pool
 from dnsd.control.checks import runner as module
 from dnsd.control.checks.command import CommandCheck
@@ -289,28 +291,33 @@ def test_what_the_caller_raises_ends_it() -> None:
 # -- what a policy wants ------------------------------------------------------------------------
 
 
+FAILOVER = Failover(commands={"x": ("/bin/x", "{port}", "{address}")})
+
+
 def pool(**keys: object) -> Pool:
     return Pool(**{"name": "www.example.com.", "type": "A", "check": "tcp", "port": 80, **keys})  # type: ignore[arg-type]
 
 
 def test_pools_share_a_check_that_is_the_same() -> None:
-    first = target_of(pool(), "192.0.2.1")
-    other = target_of(pool(name="ftp.example.com.", down=5), "192.0.2.1")
+    first = target_of(pool(), "192.0.2.1", FAILOVER)
+    other = target_of(pool(name="ftp.example.com.", down=5), "192.0.2.1", FAILOVER)
     assert first == other
     assert len({first, other}) == 1
     for change in ({"port": 81}, {"interval": 5.0}, {"timeout": 1.0}, {"source": "192.0.2.9"}):
-        assert target_of(pool(**change), "192.0.2.1") != first
-    assert target_of(pool(), "192.0.2.2") != first
+        assert target_of(pool(**change), "192.0.2.1", FAILOVER) != first
+    assert target_of(pool(), "192.0.2.2", FAILOVER) != first
 
 
 def test_what_a_policy_says_is_checked() -> None:
     def check(**keys: object) -> object:
-        found = target_of(pool(port=None, **keys), "192.0.2.1")
+        found = target_of(pool(port=None, **keys), "192.0.2.1", FAILOVER)
         assert found is not None
         return found.check
 
-    assert target_of(pool(check="none"), "192.0.2.1") is None
-    assert target_of(pool(), "192.0.2.1") == Target("192.0.2.1", TcpCheck(80, 2.0), 10.0, 1.0)
+    assert target_of(pool(check="none"), "192.0.2.1", FAILOVER) is None
+    assert target_of(pool(), "192.0.2.1", FAILOVER) == Target(
+        "192.0.2.1", TcpCheck(80, 2.0), 10.0, 1.0
+    )
     assert check(check="http") == HttpCheck(80, "/", "www.example.com", 2.0)
     assert check(check="https", tls_expiry=60.0) == HttpCheck(
         443, "/", "www.example.com", 2.0, tls=Tls("www.example.com", True, 60.0)
@@ -318,7 +325,9 @@ def test_what_a_policy_says_is_checked() -> None:
     secure = check(check="https", host="app.example.com:8443", tls_verify=False)
     assert isinstance(secure, HttpCheck)
     assert (secure.host, secure.tls) == ("app.example.com:8443", Tls("app.example.com", False))
-    assert check(check="command", command=("/bin/x",)) == CommandCheck(("/bin/x",), 2.0)
+    assert check(check="command", command="x", parameters={"port": "80"}) == CommandCheck(
+        ("/bin/x", "80", "{address}"), 2.0
+    )
     asked = check(check="dns", query="example.com.")
     assert isinstance(asked, DnsCheck)
     assert (str(asked.question), asked.port, asked.question.authority) == (
@@ -328,8 +337,61 @@ def test_what_a_policy_says_is_checked() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "parameters", "says"),
+    [
+        ("y", {}, "y is not in [failover.commands] of the configuration (which has x): list it "),
+        ("x", {}, "x needs port: give it in parameters"),
+        (
+            "x",
+            {"port": "1", "address": "192.0.2.9", "user": "root"},
+            "x takes no parameter address, user (it takes: port)",
+        ),
+    ],
+)
+def test_a_policy_runs_nothing_but_what_the_configuration_lists(
+    command: str, parameters: dict[str, str], says: str
+) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(says)):
+        target_of(
+            pool(port=None, check="command", command=command, parameters=parameters),
+            "192.0.2.1",
+            FAILOVER,
+        )
+
+
+@pytest.mark.parametrize(
+    ("address", "networks", "says"),
+    [
+        ("192.0.2.1", ["192.0.2.0/24"], ""),
+        ("127.0.0.1", [], ""),
+        ("10.0.0.1", [], ""),
+        ("2001:db8::1", [], ""),
+        ("::ffff:10.0.0.1", ["10.0.0.0/8"], ""),
+        ("169.254.169.254", ["169.254.169.254/32"], ""),
+        ("169.254.169.254", [], "169.254.169.254 is a link-local address, as metadata services "),
+        ("::ffff:169.254.169.254", [], "::ffff:169.254.169.254 is a link-local address"),
+        ("fe80::1", [], "fe80::1 is a link-local address"),
+        ("ff02::1", [], "ff02::1 is a multicast address"),
+        ("0.0.0.0", [], "0.0.0.0 is the unspecified address"),
+        ("127.0.0.1", ["192.0.2.0/24", "::/0"], "127.0.0.1 is in none of the networks that "),
+        ("::ffff:127.0.0.1", ["::/0"], "::ffff:127.0.0.1 is in none of the networks that "),
+    ],
+)
+def test_no_check_leaves_the_networks_it_may_go_to(
+    address: str, networks: list[str], says: str
+) -> None:
+    failover = Failover(check_networks=tuple(networks))
+    if not says:
+        assert target_of(pool(), address, failover)
+        return
+    with pytest.raises(ValueError, match="^" + re.escape(says)):
+        target_of(pool(), address, failover)
+    assert target_of(pool(check="none"), address, failover) is None
+
+
 def test_the_host_of_another_port_names_it() -> None:
-    found = target_of(pool(check="http", port=8080), "192.0.2.1")
+    found = target_of(pool(check="http", port=8080), "192.0.2.1", FAILOVER)
     assert found is not None
     assert isinstance(found.check, HttpCheck)
     assert found.check.host == "www.example.com:8080"

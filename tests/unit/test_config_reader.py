@@ -185,6 +185,30 @@ def test_an_admin_socket_of_its_own() -> None:
          "not a number"),
         # other nodes
         (
+            "failover.commands = ['/bin/true']",
+            "1: [failover] commands: must be a table of commands by name, not a list",
+        ),
+        (
+            "[failover.commands]\nx = ['true']",
+            "1: [failover] commands: x: needs the program with its path first, such as "
+            '["/usr/local/lib/check-backend", "{address}"]',
+        ),
+        (
+            "[failover.commands]\ny = ['/bin/x']\nx = ['/bin/{a}']",
+            "1: [failover] commands: x: '/bin/{a}' has a place for a parameter: only "
+            "arguments can have one",
+        ),
+        (
+            "[failover.commands]\nX = ['/bin/x']",
+            "1: [failover] commands: X: 'X' is no name here: up to 64 small letters, "
+            "digits, _ and -, a letter first",
+        ),
+        (
+            "failover.check_networks = ['192.0.2.1/24']",
+            "1: [failover] check_networks: '192.0.2.1/24' is no network, such as 192.0.2.0/24 or "
+            "2001:db8::/48: 192.0.2.1/24 has host bits set",
+        ),
+        (
             "failover.peers = ['192.0.2.54:9153']",
             "1: [failover] peers: '192.0.2.54:9153' is no URL of a node: write it as "
             "http://192.0.2.54:9153",

@@ -376,6 +376,18 @@ def test_the_votes_of_others_are_part_of_the_objective() -> None:
     assert findings(shared, failover=others(2, poll=0.5, timeout=0.4)) == []
 
 
+def test_commands_and_addresses_that_checks_may_not_have() -> None:
+    ran = pool("www", 'check = "command"', 'command = "backend"')
+    (finding,) = findings(ran, failover=Failover())
+    assert (finding.line, finding.code, finding.severity) == (5, "pool-command", Severity.ERROR)
+    assert "command: backend is not in [failover.commands] of the configuration:" in finding.message
+    assert findings(ran, failover=Failover(commands={"backend": ("/bin/x",)})) == []
+    narrow = Failover(check_networks=("192.0.2.0/29", "192.0.2.9/32"))
+    (finding,) = findings(pool("www"), failover=narrow)
+    assert (finding.line, finding.code) == (1, "pool-check-network")
+    assert "192.0.2.10 is in none of the networks that [failover] check_netw" in finding.message
+
+
 # -- files ------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,7 @@ DEFAULTS = {
     field.name: field.default
     for field in msgspec.structs.fields(Rules)
     if field.default is not msgspec.NODEFAULT
-} | {"weights": {}}
+} | {"weights": {}, "parameters": {}}
 
 
 def test_it_fits_the_example_zone() -> None:

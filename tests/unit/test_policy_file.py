@@ -113,17 +113,11 @@ def test_the_query_of_a_dns_check() -> None:
     assert (pool.query, pool.query_type) == ("example.net.", "TXT")
 
 
-@pytest.mark.parametrize(
-    ("program", "expected"),
-    [
-        ("checks/backend", "/etc/dnsd/zones/checks/backend"),
-        ("/bin/true", "/bin/true"),
-        ("true", "true"),
-    ],
-)
-def test_a_program_is_looked_for_from_the_file(program: str, expected: str) -> None:
-    pool = one(WWW + f'check = "command"\ncommand = ["{program}", "a/b"]')
-    assert pool.command == (expected, "a/b")
+def test_a_command_is_named_with_its_parameters() -> None:
+    pool = one(
+        WWW + 'check = "command"\ncommand = "backend"\nparameters = { port = 80, path = "/x" }'
+    )
+    assert (pool.command, pool.parameters) == ("backend", {"port": "80", "path": "/x"})
 
 
 @pytest.mark.parametrize("text", ["local", "quorum:1/1", "quorum:2/2", "quorum:17/32"])
@@ -303,8 +297,19 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         (HTTP + "expect_status = [99]", "5: [[pool]] #1 expect_status: 99 is out of bounds: from "),
         (HTTP + 'expect_body = "("', "5: [[pool]] #1 expect_body: '(' is no regular expression: "),
         (TCP + 'source = "x"', "6: [[pool]] #1 source: 'x' is no IP address"),
-        (TCP + 'command = "x"', "6: [[pool]] #1 command: must be a list: the program and its "),
-        (TCP + "command = []", "6: [[pool]] #1 command: needs a program, and no argument can "),
+        (
+            TCP + 'command = ["/bin/sh", "-c", "id"]',
+            "6: [[pool]] #1 command: must be the name of a command that [failover.commands] of the "
+            "configuration lists, not a list",
+        ),
+        (TCP + 'command = "/bin/sh"', "6: [[pool]] #1 command: '/bin/sh' is no name here: up to "),
+        (TCP + "parameters = 1", "6: [[pool]] #1 parameters: must be a table, such as "),
+        (
+            TCP + 'parameters = { port = "-x" }',
+            "6: [[pool]] #1 parameters: port: '-x' is not allowed: up to 255 letters, digits and ",
+        ),
+        (TCP + 'parameters = { a = "b c" }', "6: [[pool]] #1 parameters: a: 'b c' is not allowed"),
+        (TCP + "parameters = { a = true }", "6: [[pool]] #1 parameters: a: must be a text or a "),
         (TCP + 'query_type = "A B"', "6: [[pool]] #1 query_type: 'A B' is not the name of a type"),
         (TCP + "weights = 3", "6: [[pool]] #1 weights: must be a table, such as "),
         (TCP + 'weights = { "x" = 1 }', "6: [[pool]] #1 weights: 'x' is no IP address"),
@@ -343,7 +348,7 @@ def test_a_problem(text: str, problem: str) -> None:
     [
         (WWW + 'check = "tcp"', '1: [[pool]] #1 port: check = "tcp" needs the port to connect to'),
         (WWW + 'check = "dns"', '1: [[pool]] #1 query: check = "dns" needs the name to ask for'),
-        (WWW + 'check = "command"', '1: [[pool]] #1 command: check = "command" needs the program '),
+        (WWW + 'check = "command"', '1: [[pool]] #1 command: check = "command" needs the name of '),
         (
             HTTP.replace("www", "*.dev"),
             "1: [[pool]] #1 host: *.dev.example.com. is no name that can be asked for: say which ",

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dnsd.config.commandkinds import ADDRESS, filled
 from dnsd.control.checks.result import (
     LONGEST_DETAIL,
     Blind,
@@ -28,9 +29,6 @@ from dnsd.control.checks.result import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ADDRESS = "{address}"
-"""What is replaced in arguments by the address of the member."""
-
 _KEPT = 4 * LONGEST_DETAIL
 """Octets that are kept of what the program writes; UTF-8 has up to 4 for a character."""
 _PIPE = 65536
@@ -38,15 +36,18 @@ _PIPE = 65536
 
 @dataclass(frozen=True)
 class CommandCheck:
-    """The program ``command[0]`` with the other parts as arguments."""
+    """The program ``command[0]`` with the other parts as arguments.
+
+    ``{address}`` in these becomes the address of the member.
+    """
 
     command: tuple[str, ...]
     timeout: float
 
     async def run(self, address: str) -> Result:
         """Run it and wait for its end."""
-        program, *arguments = self.command
-        line = [program, *(text.replace(ADDRESS, address) for text in arguments)]
+        program, *arguments = filled(self.command, {ADDRESS: address})
+        line = [program, *arguments]
 
         async def asking() -> None:
             status, output = await _run(line)

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dnsd.config.anycast import Query
+from dnsd.config.commandkinds import filled, places
 from dnsd.control.anycast.questions import question_of
+from dnsd.control.checks import reach
 from dnsd.control.checks.command import CommandCheck
 from dnsd.control.checks.dns import DnsCheck
 from dnsd.control.checks.http import HttpCheck, Tls
 from dnsd.control.checks.tcp import TcpCheck
 
 if TYPE_CHECKING:
+    from dnsd.config import Failover
     from dnsd.config.policy import Pool
     from dnsd.control.checks.result import Check
 
@@ -32,16 +35,18 @@ class Target:
     fast_interval: float
 
 
-def target_of(pool: Pool, address: str) -> Target | None:
+def target_of(pool: Pool, address: str, failover: Failover) -> Target | None:
     """Return how the member ``address`` of ``pool`` is checked; None: not at all.
 
-    ``pool`` has been found to be right; ValueError if its query cannot be asked nevertheless.
+    ``failover`` says what a check may do; ValueError, a sentence, if it cannot be made.
     """
-    check = _check(pool)
+    check = _check(pool, failover)
+    if check is not None and (fault := reach.fault(address, failover.check_networks)):
+        raise ValueError(fault)
     return None if check is None else Target(address, check, pool.interval, pool.fast_interval)
 
 
-def _check(pool: Pool) -> Check | None:
+def _check(pool: Pool, failover: Failover) -> Check | None:
     port = pool.port or PORTS.get(pool.check, 0)
     match pool.check:
         case "tcp":
@@ -51,8 +56,32 @@ def _check(pool: Pool) -> Check | None:
         case "dns":
             return _dns(pool, port)
         case "command":
-            return CommandCheck(pool.command, pool.timeout)
+            return CommandCheck(_line(pool, failover), pool.timeout)
     return None
+
+
+def _line(pool: Pool, failover: Failover) -> tuple[str, ...]:
+    if fault := command_fault(pool, failover):
+        raise ValueError(fault)
+    return filled(failover.commands[pool.command or ""], pool.parameters)
+
+
+def command_fault(pool: Pool, failover: Failover) -> str:
+    """Return why ``pool`` cannot have its command run, as a sentence; empty if it can."""
+    commands = failover.commands
+    line = commands.get(pool.command or "")
+    if line is None:
+        listed = f" (which has {', '.join(commands)})" if commands else ""
+        return (
+            f"{pool.command} is not in [failover.commands] of the configuration{listed}: "
+            "list it there with its program, or choose another command"
+        )
+    if missing := sorted(places(line) - pool.parameters.keys()):
+        return f"{pool.command} needs {', '.join(missing)}: give it in parameters"
+    if unknown := sorted(pool.parameters.keys() - places(line)):
+        taken = ", ".join(sorted(places(line))) or "none"
+        return f"{pool.command} takes no parameter {', '.join(unknown)} (it takes: {taken})"
+    return ""
 
 
 def _http(pool: Pool, port: int) -> HttpCheck:

@@ -13,6 +13,7 @@ import traceback
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from dnsd.config import Failover
 from dnsd.control import log
 from dnsd.control.checks.runner import GRACE_S, Runner
 from dnsd.control.checks.schedule import FIRST_RATE, FIRST_ROUND_S
@@ -104,13 +105,16 @@ class Checking:
     """Has the members of pools checked.
 
     ``changed`` is called with each pool of which one has been seen, or can't be any more.
+    ``failover`` is what the configuration says of checks.
     """
 
     def __init__(
         self,
         changed: Callable[[LivePool], object],
         make: Callable[[Seen, Unseen], Checks] = Runner,
+        failover: Failover | None = None,
     ) -> None:
+        self._failover = failover or Failover()
         self.alarms = Alarms()
         self._changed = changed
         self._make = make
@@ -197,7 +201,7 @@ class Checking:
         wanted = {}
         for address, member in pool.state.members.items():
             try:
-                target = target_of(pool.meta.policy, address)
+                target = target_of(pool.meta.policy, address, self._failover)
             except ValueError as error:
                 member.freeze(f"it cannot be checked: {error}")
                 continue

@@ -57,7 +57,7 @@ class Engine:
     """Holds the pools (``table``), has them checked (``checking``), and decides on them.
 
     ``memory`` knows what caches still hold. ``peers`` are the other nodes that vote; without them
-    there are none.
+    there are none. ``failover`` is what the configuration says of checks.
     """
 
     def __init__(
@@ -67,11 +67,12 @@ class Engine:
         memory: Memory,
         make: Callable[[Seen, Unseen], Checks] = Runner,
         peers: Peers | None = None,
+        failover: Failover | None = None,
     ) -> None:
         now = time.monotonic()
         self.file = StateFile(directory)
         self.table = Table(vector, self.file.read(time.time()), now, self._told)
-        self.checking = Checking(self.settle, make)
+        self.checking = Checking(self.settle, make, failover)
         self.memory = memory
         self.peers = peers or Peers("", Failover())
         self._cut_off: dict[LivePool, str] = {}

@@ -1,0 +1,133 @@
+"""Kinds of values about commands: what the configuration allows, what a policy may choose.
+
+A policy lies beside its zone file, and who writes zone files need not be who runs the node. So
+the configuration lists each command, with places for its parameters, under a name::
+
+    [failover.commands]
+    backend = ["/usr/local/lib/check-backend", "--port={port}", "{address}"]
+
+and a policy gives the name, and a value for each place: ``command = "backend"``,
+``parameters = { port = "8080" }``. ``{address}`` is the address of the member.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dnsd.config.kinds import Texts, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ADDRESS = "address"
+"""The place that is not a policy's to fill."""
+
+LONGEST_VALUE = 255
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
+_PLACE = re.compile(r"\{([a-z][a-z0-9_-]{0,63})\}", re.ASCII)
+# No value can be taken for an option, for several arguments by a shell, or for another place.
+_VALUE = re.compile(r"[A-Za-z0-9/_.:][A-Za-z0-9/_.:@%+=,~-]*", re.ASCII)
+
+
+def places(line: tuple[str, ...]) -> set[str]:
+    """Return the parameters that a policy must give for the command ``line``."""
+    return {name for text in line for name in _PLACE.findall(text)} - {ADDRESS}
+
+
+def filled(line: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return ``line`` with each place that has one of ``values`` filled in; others stay."""
+    program, *arguments = line
+    return program, *(
+        _PLACE.sub(lambda place: values.get(place[1], place[0]), text) for text in arguments
+    )
+
+
+@dataclass(frozen=True)
+class CommandLines:
+    """A table of commands by name: each is a program, with its whole path, and its arguments."""
+
+    def read(self, value: object, base: Path) -> dict[str, tuple[str, ...]]:
+        """Return them; a path that is relative begins at the directory of the file."""
+        if not isinstance(value, dict):
+            raise wanted("a table of commands by name", value)
+        found: dict[str, tuple[str, ...]] = {}
+        faults = []
+        for name, line in value.items():
+            try:
+                found[_name(name)] = _line(line, base)
+            except ValueError as error:
+                faults.append(f"{name}: {error}")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return found
+
+
+@dataclass(frozen=True)
+class CommandName:
+    """The name of a command that the configuration lists."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name."""
+        if not isinstance(value, str):
+            raise wanted(
+                "the name of a command that [failover.commands] of the configuration lists", value
+            )
+        return _name(value)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A table of parameters by name."""
+
+    def read(self, value: object, _base: Path) -> dict[str, str]:
+        """Return the parameters; numbers become text."""
+        if not isinstance(value, dict):
+            raise wanted('a table, such as { port = "8080" }', value)
+        faults = []
+        found = {}
+        for name, text in value.items():
+            try:
+                found[_name(name)] = _value(text)
+            except ValueError as error:
+                faults.append(f"{name}: {error}")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return found
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is no name here: up to 64 small letters, digits, _ and -, a letter first"
+        )
+    return text
+
+
+def _line(value: object, base: Path) -> tuple[str, ...]:
+    example = '["/usr/local/lib/check-backend", "{address}"]'
+    if not isinstance(value, list):
+        raise wanted(f"a list: the program and its arguments, such as {example}", value)
+    program, *arguments = Texts().read(value, base) or ("",)
+    if "/" not in program:
+        raise ValueError(f"needs the program with its path first, such as {example}")
+    if any("\x00" in text for text in (program, *arguments)):
+        raise ValueError("no argument of a program can have a NUL")
+    if _PLACE.search(program):
+        raise ValueError(f"{program!r} has a place for a parameter: only arguments can have one")
+    return str(base / program), *arguments
+
+
+def _value(value: object) -> str:
+    if type(value) not in (str, int):
+        raise wanted("a text or a whole number", value)
+    text = str(value)
+    if len(text) > LONGEST_VALUE or not _VALUE.fullmatch(text):
+        raise ValueError(
+            f"{text[:LONGEST_VALUE]!r} is not allowed: up to {LONGEST_VALUE} letters, digits and "
+            '"/_.:@%+=,~-", and none of "@%+=,~-" first'
+        )
+    return text
