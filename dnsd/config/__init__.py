@@ -4,6 +4,7 @@
     default()                without a file: the example zones on 127.0.0.1:5300 and [::1]:5300
     resolve(path, options)   what a command gets: a file or the defaults, and its own options
     zone_files(config)       which zones there are, and where (lists the directory)
+    find_zones(config)       the same, with the files there that are none
     cookie_secrets(config)   the secrets in ``cookie_secret_file``
     examine(path)            as load and zone_files, but returns the problems (``dnsd check``)
 
@@ -23,6 +24,7 @@ from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
 from dnsd.config.model import Config, Failover, Http, Limits, Server, ZoneFile, Zones
 from dnsd.config.problems import Problem
+from dnsd.config.zones import Found
 from dnsd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ __all__ = [
     "Config",
     "Endpoint",
     "Failover",
+    "Found",
     "Http",
     "Limits",
     "Options",
@@ -43,6 +46,7 @@ __all__ = [
     "cookie_secrets",
     "default",
     "examine",
+    "find_zones",
     "load",
     "origin_of",
     "parse_zone_option",
@@ -112,9 +116,14 @@ def origin_of(file: Path) -> str:
 
 def zone_files(config: Config) -> dict[str, Path]:
     """Return the file of each zone by its name (absolute, lower case)."""
-    found, problems = zones.find(config)
-    if problems:
-        raise _error(problems)
+    return find_zones(config).files
+
+
+def find_zones(config: Config) -> Found:
+    """Return the file of each zone, and what is in the directory besides."""
+    found = zones.find(config)
+    if found.problems:
+        raise _error(found.problems)
     return found
 
 
@@ -135,8 +144,12 @@ def examine(path: Path | None) -> tuple[Config | None, dict[str, Path], tuple[Pr
         config, problems = reader.read(path)
     if config is None:
         return None, {}, problems
-    found, more = zones.find(config)
-    return config, found, (*problems, *more, *_cookie_secrets(config)[1])
+    found = zones.find(config)
+    return (
+        config,
+        found.files,
+        (*problems, *found.problems, *found.odd, *_cookie_secrets(config)[1]),
+    )
 
 
 def _error(problems: Sequence[Problem]) -> ConfigError:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dnsd.config import locate
 
 
@@ -30,6 +32,14 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         return f"{where}: {self.sentence}" if where else self.sentence
+
+
+def printable(path: Path) -> str:
+    r"""Return ``path`` as it can be printed: whatever else stands in it is written as \xNN."""
+    return "".join(
+        char if char.isprintable() else repr(char)[1:-1].replace("\\udc", "\\x")
+        for char in str(path)
+    )
 
 
 def show_key(path: locate.KeyPath) -> str:

@@ -1,43 +1,84 @@
-"""Which zone files there are: the directory's, and those that are listed one by one."""
+"""Which zone files there are: those that are listed one by one, and the directory's."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config import origins
-from dnsd.config.problems import Problem
+from dnsd.config.problems import Problem, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dnsd.config.model import Config
 
 
-def find(config: Config) -> tuple[dict[str, Path], tuple[Problem, ...]]:
-    """Return the file of each zone by its name (absolute, lower case), and every problem.
+class Found(NamedTuple):
+    """What a configuration and its directory hold.
+
+    ``files`` is the file of each zone by its name (absolute, lower case). ``odd`` are files of
+    the directory that are not served, each with the reason: the fault of one file, which touches
+    no other. ``problems`` keep it from being known which zones there are.
+    """
+
+    files: dict[str, Path]
+    odd: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
+
+
+def find(config: Config) -> Found:
+    """Return the zones of ``config``.
 
     From the directory: files ``NAME.zone``, no hidden ones, nothing below it; ``@.zone`` or
-    ``root.zone`` is the root zone. A zone with two files is a problem; it gets neither.
+    ``root.zone`` is the root zone. Where several files say that they are one zone, the one that
+    the configuration lists is, else the one whose name is spelt as the zone's is.
     """
     source = str(config.path or "")
     problems: list[Problem] = []
-    found: dict[str, list[tuple[Path, int]]] = {}
-    for path in _zone_paths(config, source, problems):
-        try:
-            origin = origins.from_file_name(path)
-        except ValueError as error:
-            problems.append(Problem(str(path), 0, "", str(error)))
-            continue
-        found.setdefault(origin, []).append((path, 0))
+    files = _listed(config, source, problems)
+    odd: list[Problem] = []
+    for origin, path in sorted(_named(_zone_paths(config, source, problems), odd), key=_rank):
+        first = files.setdefault(origin, path)
+        if first is not path:
+            message = (
+                f"is not served: the zone {origin} is served from {printable(first)} already; "
+                "remove or rename one of the two"
+            )
+            odd.append(Problem(printable(path), 0, "", message))
+    odd.sort(key=lambda problem: problem.file)
+    return Found(dict(sorted(files.items())), tuple(odd), tuple(problems))
+
+
+def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, Path]:
+    """Return the zones that the configuration lists; one that stands there twice is a problem."""
+    files: dict[str, Path] = {}
     for zone in config.zone:
-        found.setdefault(zone.name, []).append((zone.file, zone.line))
-    for origin, places in found.items():
-        if len(places) > 1:
-            files = " and ".join(str(path) for path, _ in places)
-            message = f"the zone {origin} has more than one file: {files}; keep one of them"
-            problems.append(Problem(source, places[-1][1], "", message))
-    single = {origin: places[0][0] for origin, places in found.items() if len(places) == 1}
-    return dict(sorted(single.items())), tuple(problems)
+        first = files.setdefault(zone.name, zone.file)
+        if first is not zone.file:
+            message = (
+                f"the zone {zone.name} has more than one file: {first} and {zone.file}; "
+                "keep one of them"
+            )
+            problems.append(Problem(source, zone.line, "", message))
+    return files
+
+
+def _named(paths: list[Path], odd: list[Problem]) -> Iterator[tuple[str, Path]]:
+    """Yield each of ``paths`` with the zone that it is named after."""
+    for path in paths:
+        try:
+            yield origins.from_file_name(path), path
+        except ValueError as error:
+            message = f"is not served, because it is not named after a zone: {error}"
+            odd.append(Problem(printable(path), 0, "", message))
+
+
+def _rank(one: tuple[str, Path]) -> tuple[bool, Path]:
+    """Return what puts a file whose name is spelt as its zone's is before all others."""
+    origin, path = one
+    return path.name != origin.removesuffix(".") + origins.SUFFIX, path
 
 
 def _zone_paths(config: Config, source: str, problems: list[Problem]) -> list[Path]:

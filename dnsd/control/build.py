@@ -34,7 +34,7 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
 
     ``image`` is a file name in the images directory, None if the zone is broken (``findings``
     say why). ``sources`` are all files read or looked for, the zone file, its policy and the
-    keys among them.
+    keys among them. If the zone ``is_stale``, it is broken, and the image is an earlier one.
     """
 
     origin: str
@@ -46,6 +46,12 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     pools: tuple[PoolMeta, ...] = ()
     contents: Contents = Contents()
     seconds: float = 0.0
+    is_stale: bool = False
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the image is of what is in the files now."""
+        return self.image is not None and not self.is_stale
 
 
 def build_zone(job: Job) -> BuildResult:

@@ -180,6 +180,20 @@ def reusable(names: Iterable[str], job: Job) -> tuple[str, Meta] | None:
     return None
 
 
+def last_good(names: Iterable[str], directory: Path) -> tuple[str, Meta] | None:
+    """Return the first one of the images ``names`` that is undamaged, whatever it was made from."""
+    for name in names:
+        path = directory / name
+        try:
+            meta = read_meta(path)
+            if not _is_intact(path, meta):
+                store.verify(path)
+        except ImageError:
+            continue
+        return name, meta
+    return None
+
+
 def _is_intact(path: Path, meta: Meta) -> bool:
     """Tell whether nothing can have happened to an image since it was saved.
 

@@ -62,7 +62,10 @@ class _Unfit(Exception):
 
 
 def load_keys(paths: tuple[str, ...], zone: Zone) -> tuple[tuple[Key, ...], list[KeyFault]]:
-    """Return the keys ``paths`` that can sign for ``zone``, and every fault of the others."""
+    """Return the keys ``paths`` that can sign for ``zone``, and every fault of the others.
+
+    A key that cannot be used is an error only if those that are left do not do for the zone.
+    """
     if not paths:
         return (), []
     if not dns.dnssecalgs.algorithms:
@@ -72,16 +75,20 @@ def load_keys(paths: tuple[str, ...], zone: Zone) -> tuple[tuple[Key, ...], list
         )
         return (), [KeyFault("signing-cryptography", message)]
     keys: list[Key] = []
+    unfit: list[str] = []
     faults: list[KeyFault] = []
     for path in paths:
         try:
             keys.append(_load(path, zone))
             faults += _open_to_others(path + PRIVATE)
-        except _Unfit as unfit:
-            faults.append(KeyFault("signing-key", str(unfit)))
-    if len(keys) == len(paths):
-        faults += _left_out(keys, zone)
-    return tuple(keys), faults
+        except _Unfit as why:
+            unfit.append(str(why))
+    left_out = [*_left_out(keys, zone)] if keys else []
+    # In a rollover a key is listed before it is in the zone, and after it has left it.
+    enough = bool(keys) and not left_out
+    severity = Severity.WARNING if enough else Severity.ERROR
+    faults += [KeyFault("signing-key", sentence, severity) for sentence in unfit]
+    return tuple(keys), faults if unfit else faults + left_out
 
 
 def zone_keys(zone: Zone) -> list[DNSKEY]:

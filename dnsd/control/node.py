@@ -148,7 +148,8 @@ class Node:
         """Return what ``dnsd status`` shows."""
         rows = self._reloader.rows.values()
         found = status.snapshot(self._spec, self._force.config, self._vector, rows)
-        return {**found, "pools": summary(self.engine), "problems": self._problems}
+        problems = (*self._problems, *map(str, self._reloader.odd))
+        return {**found, "pools": summary(self.engine), "problems": problems}
 
     def metrics_source(self) -> Source:
         """Return where metrics are read from."""

@@ -71,7 +71,7 @@ def describe(policy: Policy, zone: Zone) -> tuple[PoolMeta, ...]:
     """Return the pools of ``zone``; ``policy`` has been found to be right for it."""
     found = [(pool, rrset) for pool in policy.pools if (rrset := rrset_of(pool, zone))]
     first, end = first_cells(len(rrset.rdatas) + len(pool.fallback) for pool, rrset in found)
-    ends = [*first[1:], end]
+    ends = [*first, end][1:]
     return tuple(
         PoolMeta(
             policy=pool,

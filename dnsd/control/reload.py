@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config import zone_files
+from dnsd.config import find_zones
 from dnsd.control import images
 from dnsd.control.build import BuildResult, failed
 from dnsd.control.horizon.keeper import Zone
@@ -27,11 +27,12 @@ from dnsd.control.table import Plan, Row, Served, apex_of, make_plan
 from dnsd.errors import ConfigError, ImageError, StateError
 from dnsd.image.journal import IMAGES, Drop, Entry, Placed, Put
 from dnsd.wire.name import to_text
+from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
-    from dnsd.config import Config
+    from dnsd.config import Config, Problem
     from dnsd.control.horizon.keeper import Keeper
     from dnsd.control.pools import PoolMeta, Pools
     from dnsd.control.publish import Publisher
@@ -44,7 +45,10 @@ CONFIGURATION, DIRECTORY, EVERYTHING = "configuration", "directory", "everything
 
 
 class Reloader:
-    """Holds the table of zones (``rows`` by origin) and brings it up to date."""
+    """Holds the table of zones (``rows`` by origin) and brings it up to date.
+
+    ``odd`` is about the files in the directory of zones that are none.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Reloader:
     ) -> None:
         self.config = config
         self.rows: dict[str, Row] = {}
+        self.odd: tuple[Finding, ...] = ()
         self._publisher = publisher
         self._pools = pools
         self._keeper = keeper
@@ -76,8 +81,10 @@ class Reloader:
         """
         began = time.monotonic()
         problems: tuple[str, ...] = ()
+        odd: tuple[Finding, ...] = ()
         if CONFIGURATION in due or DIRECTORY in due:
             problems = await self._list()
+            odd = self.odd
         plan = await asyncio.to_thread(self._plan, self._scope(due))
         results = await self._load(plan.load)
         try:
@@ -92,9 +99,10 @@ class Reloader:
         zones = self._reports(plan, results)
         good = all(zone.outcome in GOOD for zone in zones)
         return ReloadReport(
-            ok=good and not problems,
+            ok=good and not problems and not odd,
             zones=zones,
             problems=problems,
+            odd=odd,
             seconds=time.monotonic() - began,
         )
 
@@ -107,9 +115,11 @@ class Reloader:
         stamps: Stamps = {str(directory): stamp(str(directory))} if directory else {}
         problems: tuple[str, ...] = ()
         try:
-            self._wanted = await asyncio.to_thread(zone_files, self.config)
+            found = await asyncio.to_thread(find_zones, self.config)
         except ConfigError as error:
             problems = error.problems
+        else:
+            self._wanted, self.odd = found.files, _findings(found.odd)
         self._watch.follow(DIRECTORY, doubtful(stamps, began_ns, time.time_ns()))
         return problems
 
@@ -148,22 +158,29 @@ class Reloader:
             )
             for origin, file in files.items()
         ]
-        kept = await asyncio.to_thread(self._reuse, jobs)
-        done = {result.origin for result in kept}
-        return [*kept, *await self._build([job for job in jobs if job.origin not in done])]
-
-    def _reuse(self, jobs: list[Job]) -> list[BuildResult]:
-        """Return results from images of an earlier run, as far as they are still right."""
         leftovers, self._leftovers = self._leftovers, {}
-        if not leftovers:
-            return []
-        found = []
-        for job in jobs:
-            names = leftovers.get(images.stem(job.origin), ())
-            reusable = images.reusable(names, job)
-            if reusable is not None:
-                found.append(_result_of(*reusable))
-        return found
+        kept = await asyncio.to_thread(_reuse, jobs, leftovers)
+        done = {result.origin for result in kept}
+        built = await self._build([job for job in jobs if job.origin not in done])
+        return [*kept, *await asyncio.to_thread(self._with_last_good, built, leftovers)]
+
+    def _with_last_good(
+        self, results: list[BuildResult], leftovers: Mapping[str, list[str]]
+    ) -> list[BuildResult]:
+        return [self._last_good(result, leftovers) for result in results]
+
+    def _last_good(self, result: BuildResult, leftovers: Mapping[str, list[str]]) -> BuildResult:
+        """Return ``result``; if it is broken and nothing is served, with the image of last time."""
+        row = self.rows.get(result.origin)
+        if result.image is not None or (row is not None and row.served):
+            return result
+        names = leftovers.get(images.stem(result.origin), ())
+        last = images.last_good(names, self._images)
+        if last is None:
+            return result
+        return msgspec.structs.replace(
+            _result_of(*last), findings=result.findings, sources=result.sources, is_stale=True
+        )
 
     # -- from images to workers ---------------------------------------------------------------
 
@@ -221,7 +238,8 @@ class Reloader:
         """Make a failure of a ``result`` that no worker will know of."""
         if result.image is None:
             return result
-        (self._images / result.image).unlink(missing_ok=True)
+        if not result.is_stale:
+            (self._images / result.image).unlink(missing_ok=True)
         file = next(iter(result.sources))
         job = Job(origin=result.origin, file=file, limits=self.config.zones.limits, images="")
         return msgspec.structs.replace(failed(job, problem, "state"), sources=result.sources)
@@ -231,7 +249,7 @@ class Reloader:
         row = self.rows.get(result.origin)
         if row is None:
             row = self.rows[result.origin] = Row(result.origin, file, now)
-        loaded = result.image is not None
+        loaded = result.is_loaded
         if loaded or row.loaded:
             row.since = now
         if result.image is not None:
@@ -260,7 +278,7 @@ class Reloader:
         served = self.rows[result.origin].served
         return ZoneReport(
             zone=result.origin,
-            outcome=Outcome.BROKEN if result.image is None else Outcome.LOADED,
+            outcome=Outcome.LOADED if result.is_loaded else Outcome.BROKEN,
             serial=served.serial if served else None,
             records=result.records,
             seconds=result.seconds,
@@ -304,6 +322,21 @@ class Reloader:
         if known:
             self._keeper.recover(known, self._publisher.generation)
         self._wanted = {origin: row.file for origin, row in self.rows.items()}
+
+
+def _findings(odd: Iterable[Problem]) -> tuple[Finding, ...]:
+    return tuple(Finding(one.file, 0, Severity.ERROR, one.sentence, "odd-file") for one in odd)
+
+
+def _reuse(jobs: list[Job], leftovers: Mapping[str, list[str]]) -> list[BuildResult]:
+    """Return results from images of an earlier run, as far as they are still right."""
+    found = []
+    for job in jobs:
+        names = leftovers.get(images.stem(job.origin), ())
+        reusable = images.reusable(names, job)
+        if reusable is not None:
+            found.append(_result_of(*reusable))
+    return found
 
 
 def _result_of(image: str, meta: images.Meta) -> BuildResult:

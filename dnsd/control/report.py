@@ -11,7 +11,7 @@ import msgspec
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 MOST_ZONES = 20
 """Zones with a line of their own in the log of one reload."""
@@ -48,13 +48,14 @@ class ZoneReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
     """A whole reload. ``ok``: all the data there is now, is served by every worker.
 
-    ``problems`` are sentences about what is not a zone's fault, ``notices`` what the operator
-    should know of besides.
+    ``problems`` are sentences about what is not a zone's fault, ``odd`` is about files in the
+    directory that cannot be served, ``notices`` what the operator should know of besides.
     """
 
     ok: bool
     zones: tuple[ZoneReport, ...] = ()
     problems: tuple[str, ...] = ()
+    odd: tuple[Finding, ...] = ()
     notices: tuple[str, ...] = ()
     seconds: float = 0.0
 
@@ -70,7 +71,8 @@ def narrow(report: ReloadReport, zones: Iterable[str]) -> ReloadReport:
     mine = tuple(told.get(name, ZoneReport(zone=name, outcome=unknown)) for name in sorted(zones))
     if report.problems:
         return msgspec.structs.replace(report, zones=tuple(one for one in mine if one.zone in told))
-    return msgspec.structs.replace(report, ok=all(one.outcome in GOOD for one in mine), zones=mine)
+    ok = all(one.outcome in GOOD for one in mine)
+    return msgspec.structs.replace(report, ok=ok, zones=mine, odd=())
 
 
 def summary(report: ReloadReport) -> str:
@@ -83,6 +85,7 @@ def log_lines(report: ReloadReport) -> Iterator[str]:
     """Yield the lines that tell of ``report``; findings stand as compilers write them."""
     for sentence in (*report.problems, *report.notices):
         yield f"dnsd: {sentence}"
+    yield from _first(report.odd)
     told = [zone for zone in report.zones if zone.outcome != Outcome.UNCHANGED]
     told.sort(key=lambda zone: zone.outcome != Outcome.BROKEN)
     for zone in told[:MOST_ZONES]:
@@ -117,7 +120,11 @@ def _warnings(zone: ZoneReport) -> str:
 def _finding_lines(zone: ZoneReport) -> Iterator[str]:
     """Yield the findings of a zone that is broken; warnings are for ``dnsd check``."""
     if zone.outcome == Outcome.BROKEN:
-        errors = [one for one in zone.findings if one.severity == Severity.ERROR]
-        yield from map(str, errors[:MOST_LINES])
-        if len(errors) > MOST_LINES:
-            yield f"... and {len(errors) - MOST_LINES} more: `dnsd check` shows all of them"
+        yield from _first([one for one in zone.findings if one.severity == Severity.ERROR])
+
+
+def _first(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the first of ``findings``, and where the others are."""
+    yield from map(str, findings[:MOST_LINES])
+    if len(findings) > MOST_LINES:
+        yield f"... and {len(findings) - MOST_LINES} more: `dnsd check` shows all of them"

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
     from dnsd.zone.limits import Limits
+
+_MORE = 1 << 16
+"""Octets that are read at once of a file that has become longer."""
 
 
 class Unreadable(ValueError):
@@ -114,7 +118,7 @@ def _read(path: Path, real: Path, limit: int) -> tuple[bytes, os.stat_result]:
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             is_file = stat.S_ISREG(status.st_mode)
-            data = file.read(limit + 1) if is_file else b""
+            data = _up_to(limit, file, status.st_size) if is_file else b""
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise Unreadable(
@@ -125,3 +129,15 @@ def _read(path: Path, real: Path, limit: int) -> tuple[bytes, os.stat_result]:
     if len(data) > limit:
         raise Unreadable("file-too-large", f"'{path}' is larger than {limit} octets: split it")
     return data, status
+
+
+def _up_to(limit: int, file: BinaryIO, size: int) -> bytes:
+    """Return what is in ``file`` (it has about ``size`` octets), and if it is more, ``limit`` + 1.
+
+    Never asked for more than there is: what is asked for is allocated, and the limit may be more
+    than this process can have.
+    """
+    data = file.read(min(size, limit) + 1)
+    while len(data) <= limit and (more := file.read(min(limit + 1 - len(data), _MORE))):
+        data += more  # it grows
+    return data

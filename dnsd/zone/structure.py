@@ -46,7 +46,8 @@ class Structure:
                 self.occluded |= zone.bulk.below(stops)
         self.cuts = {n for n in stops - self.occluded if NS in zone.nodes[n] and n != zone.apex}
         self.dnames = {n for n in stops - self.occluded - self.cuts if DNAME in zone.nodes[n]}
-        owners = zone.nodes.keys() - self.occluded - self.hashed
+        # A zone that cannot be served may have nothing at its apex; the name is there anyway.
+        owners = (zone.nodes.keys() - self.occluded - self.hashed) | {zone.apex}
         self.ents = self._empty_non_terminals(owners)
         self.names = owners | self.ents
 

@@ -189,25 +189,63 @@ def test_root_zone_by_another_name(directory: Path) -> None:
     assert found == {".": directory / "root.zone"}
 
 
-def test_two_files_of_one_zone(tmp_path: Path, directory: Path) -> None:
-    for name in ("a.example.zone", "A.example.zone", "b.example.zone"):
+def odd(found: config.Found) -> list[str]:
+    assert found.problems == ()
+    return [str(problem) for problem in found.odd]
+
+
+def test_of_two_files_of_one_zone_one_is_served(tmp_path: Path, directory: Path) -> None:
+    for name in ("a.example.zone", "A.example.zone", "b.example.zone", "@.zone", "root.zone"):
         (directory / name).touch()
     path = tmp_path / "dnsd.toml"
     listed = "[[zone]]\nname = '\\098.Example'\nfile = 'b.db'\n"
     path.write_text(f"[zones]\ndirectory = 'zones'\n\n{listed}")
+    found = config.find_zones(config.resolve(path, Options()))
+    assert found.files == {
+        ".": directory / "@.zone",
+        "a.example.": directory / "a.example.zone",
+        "b.example.": tmp_path / "b.db",
+    }
+    assert odd(found) == [
+        f"{directory}/A.example.zone: is not served: the zone a.example. is served from "
+        f"{directory}/a.example.zone already; remove or rename one of the two",
+        f"{directory}/b.example.zone: is not served: the zone b.example. is served from "
+        f"{tmp_path}/b.db already; remove or rename one of the two",
+        f"{directory}/root.zone: is not served: the zone . is served from {directory}/@.zone "
+        "already; remove or rename one of the two",
+    ]
+
+
+def test_a_zone_that_is_listed_twice(tmp_path: Path) -> None:
+    path = tmp_path / "dnsd.toml"
+    one = "[[zone]]\nname = 'a.example'\nfile = '{}.db'\n"
+    path.write_text(one.format("x") + one.format("y"))
     assert problems_of(path, Options()) == (
-        f"{path}: the zone a.example. has more than one file: {directory}/A.example.zone and "
-        f"{directory}/a.example.zone; keep one of them",
-        f"{path}:4: the zone b.example. has more than one file: {directory}/b.example.zone and "
-        f"{tmp_path}/b.db; keep one of them",
+        f"{path}:4: the zone a.example. has more than one file: {tmp_path}/x.db and "
+        f"{tmp_path}/y.db; keep one of them",
     )
 
 
-def test_a_file_name_that_is_no_zone(directory: Path) -> None:
-    (directory / "a..b.zone").touch()
-    assert problems_of(None, Options(zones=str(directory))) == (
-        f"{directory}/a..b.zone: 'a..b' has an empty label: two dots in a row, or nothing at all",
-    )
+def test_a_file_that_is_not_named_after_a_zone_touches_no_other(directory: Path) -> None:
+    names = {
+        "a..b": "'a..b' has an empty label",
+        "a b": "'a b' has a blank or a control character",
+        "copy of x": "'copy of x' has a blank or a control character",
+        "l" * 70: "has a label of 70 octets; 63 are allowed",
+        "esc\x1b[31m": "has a blank or a control character",
+        "b\udcff": "is not ASCII",
+    }
+    for name in (*names, "x"):
+        (directory / f"{name}.zone").touch()
+    found = config.find_zones(config.resolve(None, Options(zones=str(directory))))
+    assert found.files == {"x.": directory / "x.zone"}
+    said = odd(found)
+    for name, why in names.items():
+        shown = name.replace("\x1b", "\\x1b").replace("\udcff", "\\xff")
+        (line,) = (one for one in said if one.startswith(f"{directory}/{shown}.zone: is not"))
+        assert why in line
+        assert line.isprintable()
+    assert len(said) == len(names)
 
 
 def test_a_directory_that_is_not_there(directory: Path) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
+import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,7 @@ from dnsd.image.store import Image
 from dnsd.zone import load
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.records import Zone
+from dnsd.zone.sources import _up_to
 from tests.support import zone
 
 
@@ -83,6 +88,56 @@ def test_an_included_file_is_a_source_even_before_it_exists(job: Job) -> None:
     assert build_zone(job).sources.get(included, "not watched") is None
     Path(included).write_text("www A 192.0.2.1\n")
     assert build_zone(job).sources[included]
+
+
+SCRIPT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
+from pathlib import Path
+from dnsd.zone.load import load_zone
+print(load_zone("example.com.", Path(sys.argv[1])).findings)
+"""
+
+
+def test_a_small_file_needs_little_memory_whatever_the_limit_is(job: Job) -> None:
+    """What is asked for in one read is allocated: the limit is 1 GiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, job.file], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "()\n"
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(99_999, False), (100_000, True), (1 << 20, True)])
+@pytest.mark.parametrize("told", [0, 1, 99_999, 100_000, 200_000])
+def test_a_file_that_grows_while_it_is_read_is_read_whole(
+    limit: int, fits: bool, told: int
+) -> None:
+    data = random.Random(1).randbytes(100_000)
+    got = _up_to(limit, io.BytesIO(data), told)
+    assert got == data if fits else len(got) == limit + 1
+
+
+@pytest.mark.parametrize("policy", ["", '[defaults]\ncheck = "tcp"\nport = 1\n', "# nothing"])
+def test_a_policy_without_pools_makes_none(job: Job, policy: str) -> None:
+    path_for(Path(job.file)).write_text(policy)
+    result = build_zone(job)
+    assert result.image, result.findings
+    assert (result.findings, result.pools) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$TTL 60\na.www A 192.0.2.1\n", {"missing-soa", "missing-ns"}),
+        (zone(1).replace("@", "example.com"), {"soa-not-apex"}),  # the dot is missing
+        ("", {"missing-soa", "missing-ns"}),
+    ],
+)
+def test_a_zone_without_a_record_at_its_apex(job: Job, text: str, expected: set[str]) -> None:
+    Path(job.file).write_text(text)
+    path_for(Path(job.file)).write_text('[[pool]]\nname = "ns"\ntype = "A"\ncheck = "none"\n')
+    found = build_zone(job).findings
+    assert {one.code for one in found if one.severity == Severity.ERROR} == expected
 
 
 def test_what_the_compiler_cannot_do_is_a_finding(

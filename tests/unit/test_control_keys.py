@@ -209,6 +209,22 @@ def test_every_fault_at_once(tmp_path: Path) -> None:
     assert [one.message.split()[2] for one in faults] == ["/x/Ka.key:", "/x/Kb.key:"]
 
 
+def test_in_a_rollover_one_of_the_keys_is_enough(tmp_path: Path) -> None:
+    """The zone is signed with one of two listed keys: the other one waits, or has retired."""
+    other, gone = make_key(), make_key(flags=KSK)
+    listed = paths(tmp_path, KEY, other)
+    for used in (KEY, other):
+        (found,), (told,) = load_keys(listed, of(used))
+        assert found.dnskey == used.dnskey
+        assert (told.code, told.severity) == ("signing-key", Severity.WARNING)
+        assert "is not among the DNSKEY records of the zone" in told.message
+    keys, faults = load_keys(listed, of(gone))
+    assert keys == ()
+    assert {one.severity for one in faults} == {Severity.ERROR}
+    keys, faults = load_keys(listed, of(KEY, make_key(Algorithm.ED25519)))
+    assert {one.severity for one in faults} == {Severity.ERROR}, "it does not do for the zone"
+
+
 def test_a_key_that_all_can_read_is_warned_of(tmp_path: Path) -> None:
     (path,) = paths(tmp_path, KEY)
     for mode, open_to_all in ((0o640, False), (0o644, True), (0o602, True)):

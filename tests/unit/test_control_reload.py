@@ -23,11 +23,12 @@ from dnsd.control.images import Job
 from dnsd.control.pools import PoolMeta
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
-from dnsd.control.report import ReloadReport
+from dnsd.control.report import ReloadReport, narrow
 from dnsd.control.stamps import observe
 from dnsd.control.table import ZoneState, apex_of
 from dnsd.control.watch import Watch
 from dnsd.errors import StateError
+from dnsd.image import store
 from dnsd.image.journal import IMAGES
 from dnsd.image.state import StateVector
 from dnsd.zone.findings import Finding, Severity
@@ -260,16 +261,6 @@ def test_a_directory_that_cannot_be_listed_drops_nothing(tmp_path: Path) -> None
     assert site.run().ok
 
 
-def test_two_files_for_one_zone_are_a_problem_and_change_nothing(tmp_path: Path) -> None:
-    site = Site(tmp_path, a="1")
-    site.run()
-    (site.zones / "A.zone").write_text("2")
-    report = site.run()
-    assert not report.ok
-    assert "more than one file" in report.problems[0]
-    assert site.served() == {"a.": "1"}
-
-
 def test_what_is_watched_are_the_files_that_were_read(tmp_path: Path) -> None:
     site = Site(tmp_path, a="1", b="broken")
     site.run()
@@ -326,3 +317,62 @@ def test_a_successor_drops_nothing_because_it_cannot_list(tmp_path: Path) -> Non
     site.begin()
     assert not site.run(DIRECTORY, EVERYTHING).ok
     assert site.served() == {"a.": "1"}
+
+
+# -- the fault of one is no fault of another ---------------------------------------------------
+
+
+def test_files_that_are_no_zones_are_told_and_the_others_come_and_go(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    for name in ("a b", "copy of a", "A", "l" * 70, "c\x1bd"):
+        site.write(name, "9")
+    report = site.run(DIRECTORY, EVERYTHING)
+    assert not report.ok
+    assert report.problems == ()
+    assert len(report.odd) == 5
+    assert site.served() == {"a.": "1", "b.": "2"}
+    site.remove("b")
+    site.write("c", "3")
+    assert outcomes(site.run(DIRECTORY)) == {"b.": "dropped", "c.": "loaded"}
+    report = site.run(CONFIGURATION, "a.")
+    assert narrow(report, ["a."]).ok, "a. itself is as it should be"
+    for path in site.zones.iterdir():
+        if path.stem not in ("a", "c"):
+            path.unlink()
+    assert site.run(DIRECTORY).ok
+    assert site.reloader.odd == ()
+
+
+def test_after_a_restart_a_broken_zone_is_served_as_it_was_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    monkeypatch.setattr(images, "read_meta", fake_meta)
+    monkeypatch.setattr(store, "verify", lambda _: None)
+    site.run(DIRECTORY, EVERYTHING)
+    site.write("a", "broken")
+    site.vector = StateVector.create(1)
+    site.begin()
+    report = site.run(DIRECTORY, EVERYTHING)
+    assert outcomes(report) == {"a.": "broken", "b.": "loaded"}
+    assert report.zones[0].serial == 1
+    assert report.zones[0].findings[0].message == "broken"
+    assert site.served() == {"a.": "1", "b.": "2"}
+    assert site.reloader.rows["a."].state is ZoneState.STALE
+    site.write("a", "3")
+    assert site.run("a.").ok
+    assert site.served()["a."] == "3"
+
+
+def fake_meta(path: Path) -> images.Meta:
+    """What the fake builder has put into an image, less what it goes by."""
+    return images.Meta(
+        builder="another",
+        origin=f"{path.name.partition('-')[0]}.",
+        file="",
+        limits=Limits(),
+        sources={},
+        serial=int(path.read_text()),
+        records=3,
+        findings=(),
+    )

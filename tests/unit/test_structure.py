@@ -25,6 +25,14 @@ def test_only_an_apex() -> None:
     assert not shape.cuts | shape.dnames | shape.occluded | shape.ents | shape.hashed
 
 
+def test_the_apex_is_a_name_even_of_a_zone_that_has_nothing_there() -> None:
+    found = zone("a.b A 192.0.2.1")
+    del found.nodes[found.apex]
+    shape = Structure(found)
+    assert shape.names == named("@", "b", "a.b")
+    assert shape.ents == named("b")
+
+
 def test_cuts_and_what_they_hide() -> None:
     shape = Structure(
         zone(
