@@ -193,8 +193,9 @@ def _alias(draw: DrawFn, model: Model, owner: Name, targets: SearchStrategy[Name
 
 
 def _wildcard(draw: DrawFn, model: Model, owner: Name, targets: SearchStrategy[Name]) -> None:
+    wildcard = below(owner, b"*")
     kind = draw(st.sampled_from((_address, _pointer, _alias, _text)))
-    kind(draw, model, below(owner, b"*"), targets)
+    kind(draw, model, wildcard, targets | st.just(wildcard))
 
 
 def _redirection(draw: DrawFn, model: Model, owner: Name, targets: SearchStrategy[Name]) -> None:

@@ -298,17 +298,21 @@ class Answers:
         """Follow the CNAME at ``name``; say how it ends, in ``sections`` and as a place."""
         link = self._zone.nodes[name][rr.CNAME]
         sections.answer.append(self._item(link, self._owner(name)))
-        seen = {name}
+        # A wildcard stands in for other names, and the chain may lead to its own. (A query for the
+        # wildcard of such a loop itself gets the record twice, as from Knot: it is one block.)
+        seen: set[bytes] = set() if names.is_wildcard(name) else {name}
         target: bytes | None = link.rdatas[0]
+        links = 1
         while target is not None and names.lower(target) not in seen:
             seen.add(names.lower(target))
             place = self._find(names.lower(target))
             if not self._is_link(place, rtype):
                 self._end(sections, place, target, rtype)
                 return place
-            if len(seen) > MAX_LINKS:
+            if links == MAX_LINKS:
                 break
             target = self._add_link(sections, place, target)
+            links += 1
         return Place(Kind.OUTSIDE)
 
     def _is_link(self, place: Place, rtype: int) -> bool:

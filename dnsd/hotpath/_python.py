@@ -18,7 +18,7 @@ from dnsd.metrics.counters import INDEX, QTYPES, RCODES
 from dnsd.wire import cookie, opt, query
 from dnsd.wire.name import lower
 from dnsd.wire.query import Malformed, Query
-from dnsd.wire.rdata import AXFR, DS, IXFR, MAILA, MAILB, OPT, SOA, TKEY, TSIG
+from dnsd.wire.rdata import AXFR, DS, IXFR, OPT, SOA, TKEY, TSIG
 
 if TYPE_CHECKING:
     from dnsd.hotpath.api import Client, Settings
@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dnsd.hotpath")
 
 _IN, _CH = 1, 3
-_META = frozenset((0, OPT, TKEY, TSIG, MAILB, MAILA))
+_META = frozenset((OPT, TKEY, TSIG))
+"""Types that only messages have. The other types that no zone has (0, MAILA, MAILB, ...) are
+asked for like those that a name happens not to have."""
+_OTHER_OPCODES = {
+    query.NOTIFY: (query.REFUSED, "odd_notify"),
+    query.UPDATE: (query.REFUSED, "odd_update"),
+}
+_NO_OPCODE = query.NOTIMP, "odd_opcode"
 _HEADER = query.HEADER
 _COUNTS = Struct(">5H")
 _SMALLEST_UDP = 512
@@ -100,8 +107,6 @@ class PythonHotPath:
 
     def _answer(self, packet: bytes, asked: Query, client: Client) -> tuple[Body, bytes]:
         """Return the response's body and the EDNS options that belong to it."""
-        if asked.opcode != query.QUERY:
-            raise self._other_opcode(packet, asked)
         query.parse(packet, asked)
         edns = asked.edns
         count = self._count
@@ -114,6 +119,8 @@ class PythonHotPath:
             count[_DNSSEC_OK] += edns.flags >> 15
         if asked.tsig:
             raise Malformed(query.NOTAUTH, "odd_tsig_key")
+        if asked.opcode != query.QUERY:
+            raise Malformed(*_OTHER_OPCODES.get(asked.opcode, _NO_OPCODE))
         if not asked.question:
             return Body(query.NOERROR), b""
         count[_QTYPE.get(asked.qtype, _QTYPE_OTHER)] += 1
@@ -127,15 +134,6 @@ class PythonHotPath:
             return self._transfer(asked, client), b""
         return self._lookup(asked)
 
-    def _other_opcode(self, packet: bytes, asked: Query) -> Malformed:
-        if asked.opcode == query.NOTIFY:
-            query.parse_question(packet, asked)
-            return Malformed(query.REFUSED, "odd_notify")
-        if asked.opcode == query.UPDATE:
-            query.parse_question(packet, asked)
-            return Malformed(query.REFUSED, "odd_update")
-        return Malformed(query.NOTIMP, "odd_opcode")
-
     def _chaos(self, asked: Query) -> Body:
         octets = chaos.answer(lower(asked.qname), asked.qtype, self._settings)
         if octets is None:
@@ -146,12 +144,13 @@ class PythonHotPath:
     def _transfer(self, asked: Query, client: Client) -> Body:
         """Refuse to transfer; IXFR over UDP gets the current SOA (RFC 1995 §2)."""
         self._count[INDEX["odd_transfer"]] += 1
-        if client[0] == Transport.TCP:
-            return Body(query.REFUSED)
-        if asked.qtype == AXFR:
+        if client[0] == Transport.UDP and asked.qtype == AXFR:
             return Body(query.NOTIMP)
-        image = self._zones.get(lower(asked.qname))
-        if image is None:
+        apex = lower(asked.qname)
+        if apex not in self._zones:
+            return Body(query.NOTAUTH)  # RFC 5936 §2.2.1
+        image = self._zones[apex]
+        if image is None or client[0] == Transport.TCP:
             return Body(query.REFUSED)
         at = reader.block_for(image, image.apex_entry, SOA, 0)
         return blocks.static(image, at, len(asked.qname))

@@ -5,6 +5,7 @@ Says what was asked or which rule was broken; what to answer is the hot path's b
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from struct import Struct
 from struct import error as StructError  # noqa: N812  an exception class, whatever its case
@@ -20,11 +21,14 @@ _RECORD = Struct(">HHIH")
 QR, AA, TC, RD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0010
 _OPCODE = 0x7800
 QUERY, NOTIFY, UPDATE = 0, 4, 5
+_KNOWN = frozenset((QUERY, NOTIFY, UPDATE))
 
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, NOTAUTH = 0, 1, 2, 3, 4, 5, 6, 9
 BADVERS = 16
 
 _MAX_ADDITIONAL = 2
+_MAX_RECORDS = 256
+"""Records of a message with another opcode, beyond which its OPT is not looked for."""
 _POINTER = 0xC0
 _ANY = 255
 _TSIG_TIMES = 6 + 2
@@ -69,28 +73,35 @@ def begin(packet: bytes) -> Query:
 
 
 def parse(packet: bytes, query: Query) -> None:
-    """Fill in ``query`` from a packet with opcode QUERY; raise Malformed where a rule is broken."""
+    """Fill in ``query``; raise Malformed where a rule of its opcode is broken.
+
+    Of a message whose opcode is not known no more is read than its EDNS, and no rule holds.
+    """
+    if query.opcode in _KNOWN:
+        _parse(packet, query)
+        return
+    with suppress(Malformed):
+        _parse(packet, query)
+    query.question = b""
+
+
+def _parse(packet: bytes, query: Query) -> None:
     _, _, qdcount, ancount, nscount, arcount = HEADER.unpack_from(packet)
     if qdcount > 1:
         raise Malformed(FORMERR, "odd_many_questions")
     at = _parse_question(packet, query) if qdcount else HEADER.size
-    if ancount or nscount > (query.qtype == IXFR) or arcount > _MAX_ADDITIONAL:
-        raise Malformed(FORMERR, "odd_records")
-    if nscount:
+    if query.opcode == QUERY:
+        if ancount or nscount > (query.qtype == IXFR) or arcount > _MAX_ADDITIONAL:
+            raise Malformed(FORMERR, "odd_records")
+    elif ancount + nscount + arcount > _MAX_RECORDS:
+        return
+    for _ in range(ancount + nscount):
         at, _ = _skip_record(packet, at)
     for left in range(arcount, 0, -1):
         at = _parse_additional(packet, at, query, left)
-    if not qdcount and (query.edns is None or query.edns.cookie is None):
+    # only a query may come without one: for a cookie (RFC 7873 §5.4)
+    if not qdcount and (query.opcode or query.edns is None or query.edns.cookie is None):
         raise Malformed(FORMERR, "odd_no_question")
-
-
-def parse_question(packet: bytes, query: Query) -> None:
-    """Fill in only the question, if there is exactly one and it is whole; never raises."""
-    if packet[4:6] == b"\x00\x01":
-        try:
-            _parse_question(packet, query)
-        except Malformed:
-            query.question = b""
 
 
 def _parse_question(packet: bytes, query: Query) -> int:

@@ -80,6 +80,31 @@ def test_table(served: Served, case: Case) -> None:
     assert answered(served, PLAIN).rcode() == NOERROR
 
 
+@pytest.mark.parametrize("opcode", [2, 4, 5, 6, 15])
+@pytest.mark.parametrize("questions", [0, 1])
+def test_edns_is_answered_with_edns_whatever_the_opcode(
+    served: Served, opcode: int, questions: int
+) -> None:
+    """RFC 6891 §6.1.1."""
+    head = header(opcode << 11, (questions, 0, 0, 1)) + questions * question("example.", 6)
+    message = answered(served, head + opt(option(NSID)))
+    assert (message.edns, message.payload) == (0, 1232)
+    assert options(message)[NSID] == b"node"
+    bare = head[:10] + bytes(2) + head[12:]
+    assert answered(served, bare).edns == -1
+
+
+@pytest.mark.parametrize("rtype", [0, 253, 254])
+@pytest.mark.parametrize(("name", "rcode"), [("mail.example.", 0), ("nothing.example.", 3)])
+def test_a_type_that_no_zone_has_is_one_that_is_not_there(
+    served: Served, name: str, rtype: int, rcode: int
+) -> None:
+    message = answered(served, query(name, rtype))
+    assert message.rcode() == rcode
+    assert not message.answer
+    assert [rrset.rdtype for rrset in message.authority] == [6]
+
+
 def options(message: dns.message.Message) -> dict[int, bytes]:
     return {int(item.otype): item.to_wire() or b"" for item in message.options}
 

@@ -69,6 +69,7 @@ TEXT = f"""
     deep.ent.w A 192.0.2.8
     *.c CNAME www
     *.loop CNAME a.loop
+    *.me CNAME *.me
     *.n NS ns.other.
 
     svc SVCB 1 . alpn=h2
@@ -338,6 +339,14 @@ def test_wildcard_aliases() -> None:
     response = got("q.loop", "A")
     assert lines(response.answer)[:1] == ["q.loop.example. CNAME a.loop.example."]
     assert len(response.answer) <= 2
+
+
+def test_a_wildcard_alias_that_points_to_itself() -> None:
+    """The name that was asked for, and the wildcard's own: both are aliases (RFC 1034 §4.3.2)."""
+    assert lines(got("q.me", "A").answer) == [
+        "q.me.example. CNAME *.me.example.",
+        "*.me.example. CNAME *.me.example.",
+    ]
 
 
 def test_a_wildcard_with_ns_is_data_for_others_and_a_cut_itself() -> None:

@@ -20,13 +20,15 @@ cdef enum:
     TYPE_TSIG = 250
     TYPE_IXFR = 251
     TYPE_AXFR = 252
-    TYPE_MAILB = 253
-    TYPE_MAILA = 254
     OPTION_NSID = 3
     OPTION_COOKIE = 10
     OPTION_KEEPALIVE = 11
     OPTION_EDE = 15
     MAX_OPTIONS = 32
+    MAX_OTHER_RECORDS = 256   # of another opcode: beyond them OPT is not looked for
+    OPCODE_QUERY = 0
+    OPCODE_NOTIFY = 4
+    OPCODE_UPDATE = 5
 
 
 cdef struct Name:
@@ -124,6 +126,20 @@ cdef int skip_name(const Query *query, int at) noexcept nogil:
     return 0
 
 
+cdef int skip_record(Query *query, int at) noexcept nogil:
+    """Return where the record at ``at`` ends, or 0."""
+    cdef const uint8_t *packet = query.packet
+    cdef int fixed = skip_name(query, at), end
+    if fixed == 0 or fixed + 10 > query.size:
+        odd(query, C_odd_records, FORMERR)
+        return 0
+    end = fixed + 10 + n16(packet + fixed + 8)
+    if end > query.size:
+        odd(query, C_odd_edns if n16(packet + fixed) == TYPE_OPT else C_odd_records, FORMERR)
+        return 0
+    return end
+
+
 cdef int parse_options(Query *query, int at, int end) noexcept nogil:
     cdef int options = 0, code, length
     cdef const uint8_t *packet = query.packet
@@ -185,15 +201,12 @@ cdef int parse_additional(Query *query, int at, int left, int *rcode) noexcept n
     if is_opt and query.has_edns:
         rcode[0] = odd(query, C_odd_edns, FORMERR)
         return 0
+    end = skip_record(query, at)
+    if end == 0:
+        rcode[0] = FORMERR
+        return 0
     fixed = skip_name(query, at)
-    if fixed == 0 or fixed + 10 > query.size:
-        rcode[0] = odd(query, C_odd_records, FORMERR)
-        return 0
     rtype = n16(packet + fixed)
-    end = fixed + 10 + n16(packet + fixed + 8)
-    if end > query.size:
-        rcode[0] = odd(query, C_odd_edns if rtype == TYPE_OPT else C_odd_records, FORMERR)
-        return 0
     if is_opt:
         if parse_options(query, fixed + 10, end) == FAULT:
             query.nsid = query.keepalive = query.bad_cookie = False
@@ -217,10 +230,11 @@ cdef int parse_additional(Query *query, int at, int left, int *rcode) noexcept n
     return end
 
 
-cdef int parse(Query *query) noexcept nogil:
-    """Read a packet with opcode QUERY; return NOERROR, the rcode it deserves, or DECLINED."""
+cdef int parse(Query *query, int opcode) noexcept nogil:
+    """Read a packet; return NOERROR, the rcode it deserves, or DECLINED."""
     cdef const uint8_t *packet = query.packet
     cdef int qdcount = n16(packet + 4), arcount = n16(packet + 10)
+    cdef int before = n16(packet + 6) + n16(packet + 8)
     cdef int at = 12, rcode = NOERROR, i
     if qdcount > 1:
         return odd(query, C_odd_many_questions, FORMERR)
@@ -228,14 +242,21 @@ cdef int parse(Query *query) noexcept nogil:
         at = parse_question(query)
         if at == 0:
             return odd(query, C_odd_bad_name, FORMERR)
-        if query.qtype == TYPE_IXFR or query.qtype == TYPE_AXFR:
+        if opcode == OPCODE_QUERY and (query.qtype == TYPE_IXFR or query.qtype == TYPE_AXFR):
             return DECLINED
-    if n16(packet + 6) or n16(packet + 8) or arcount > 2:
-        return odd(query, C_odd_records, FORMERR)
+    if opcode == OPCODE_QUERY:
+        if before or arcount > 2:
+            return odd(query, C_odd_records, FORMERR)
+    elif before + arcount > MAX_OTHER_RECORDS:
+        return NOERROR
+    for i in range(before):
+        at = skip_record(query, at)
+        if at == 0:
+            return FORMERR
     for i in range(arcount):
         at = parse_additional(query, at, arcount - i, &rcode)
         if at == 0:
             return rcode
-    if qdcount == 0 and query.cookie == NULL:
+    if qdcount == 0 and (opcode or query.cookie == NULL):
         return odd(query, C_odd_no_question, FORMERR)
     return NOERROR

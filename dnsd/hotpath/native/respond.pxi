@@ -350,15 +350,11 @@ cdef int decide(Server *server, const Request *request, Query *query, Body *body
     body.empty = True
     body.composed = NULL
     body.extended_error = 0
-    if opcode == 4 or opcode == 5:
-        if n16(request.packet + 4) == 1:
-            parse_question(query)
-        body.rcode = odd(query, C_odd_notify if opcode == 4 else C_odd_update, REFUSED)
-        return NOERROR
-    if opcode:
-        body.rcode = odd(query, C_odd_opcode, NOTIMP)
-        return NOERROR
-    body.rcode = parse(query)
+    body.rcode = parse(query, opcode)
+    if opcode != OPCODE_QUERY and opcode != OPCODE_NOTIFY and opcode != OPCODE_UPDATE:
+        # no more is read of it than its EDNS, and no rule holds
+        query.question = 0
+        body.rcode = NOERROR
     if body.rcode:
         return DECLINED if body.rcode == DECLINED else NOERROR
     if query.has_edns and query.version:
@@ -367,13 +363,19 @@ cdef int decide(Server *server, const Request *request, Query *query, Body *body
         body.rcode = odd(query, C_odd_cookie, FORMERR)
     elif query.tsig:
         body.rcode = odd(query, C_odd_tsig_key, NOTAUTH)
+    elif opcode == OPCODE_NOTIFY:
+        body.rcode = odd(query, C_odd_notify, REFUSED)
+    elif opcode == OPCODE_UPDATE:
+        body.rcode = odd(query, C_odd_update, REFUSED)
+    elif opcode != OPCODE_QUERY:
+        body.rcode = odd(query, C_odd_opcode, NOTIMP)
     elif query.question == 0:
         body.rcode = NOERROR
     elif query.qclass == 3:
         return DECLINED
     elif query.qclass != 1:
         body.rcode = odd(query, C_odd_class, REFUSED)
-    elif query.qtype == 0 or query.qtype == TYPE_OPT or TYPE_TKEY <= query.qtype <= TYPE_MAILA:
+    elif query.qtype == TYPE_OPT or query.qtype == TYPE_TKEY or query.qtype == TYPE_TSIG:
         body.rcode = odd(query, C_odd_meta_type, FORMERR)
     else:
         zone = zone_of(server, query)
@@ -395,17 +397,19 @@ cdef void count_query(Server *server, const Request *request, const Query *query
     cdef bint parsed = query.counter < 0 or query.counter in (
         C_odd_class, C_odd_meta_type, C_not_authoritative, C_not_ready
     )
+    cdef bint other = query.counter in (
+        C_odd_notify, C_odd_update, C_odd_opcode, C_odd_tsig_key
+    )
     count[C_queries + request.transport] += 1
     count[C_responses + request.transport] += 1
     count[C_rcode + min(body.rcode, LAST_RCODE)] += 1
     if query.counter >= 0:
         count[query.counter] += 1
     if query.has_edns and (
-        parsed
-        or query.counter in (C_odd_edns_version, C_odd_cookie, C_odd_tsig_key)
+        parsed or other or query.counter in (C_odd_edns_version, C_odd_cookie)
     ):
         count[C_edns] += 1
-        if parsed or query.counter == C_odd_tsig_key:
+        if parsed or other:
             count[C_dnssec_ok] += query.edns_flags >> 15
     if parsed and query.question:
         count[_qtype_counter[query.qtype] if query.qtype < 512 else C_qtype_other] += 1
