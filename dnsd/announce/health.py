@@ -10,8 +10,9 @@ decides for the node, even if only the addresses of one family are silent: that 
 remember, and what is broken on one of them is rarely far from the others.
 
 Overload is no reason. A node that withdraws because too much comes moves what comes to the
-next one. While answers go out and the queues overflow, silence is held against nobody; nor is
-it in the moments that the master needs to replace one worker of several.
+next one. While answers go out and the queues overflow, or a worker is late because it gets no
+CPU, silence is held against nobody; nor is it in the moments that the master needs to replace
+one worker of several. Busy is not dead: workers fail the node only when none of them gets on.
 """
 
 from __future__ import annotations
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from dnsd.config.anycast import Anycast, Check
-
-LATE_S = 2.0
-"""An event loop that is later than this answers nobody: resolvers have asked elsewhere."""
 
 TRANSPORTS = ("udp", "tcp")
 
@@ -65,7 +63,11 @@ class CheckResult(NamedTuple):
 
 
 class WorkerView(NamedTuple):
-    """One worker: whether it serves, seconds since its last heartbeat, seconds its loop is late."""
+    """One worker: whether it serves, and how its loop turns, in seconds.
+
+    ``silent`` is for how long it has made no progress though it could have, ``lag`` how late its
+    loop is, whatever the reason.
+    """
 
     number: int
     serving: bool
@@ -129,6 +131,8 @@ class Health:
         self._soft = _Ailment(Level.DEGRADED, Level.DEGRADED, config.check.rise, lanes)
         self._level = Level.HEALTHY
         self._faulty_since: dict[int, float] = {}
+        # Later than this it can't be counted on to answer a check in time.
+        self._late = config.check.timeout / 2
 
     @property
     def settled(self) -> bool:
@@ -142,7 +146,12 @@ class Health:
     def observe(self, seen: Observation) -> Verdict:
         """Take in what was seen and return how well the node is now."""
         faults = _worker_faults(seen.workers, self._config.heartbeat_miss)
-        excuse = self._excuse(seen, faults)
+        late = {
+            worker.number: f"worker {worker.number} is {worker.lag:.2g} s late, but gets on"
+            for worker in seen.workers
+            if worker.number not in faults and worker.lag > self._late
+        }
+        excuse = self._excuse(seen, faults, late)
         for result in seen.checks:
             if lane := self._lanes.get((result.vip, result.transport)):
                 lane.note(result, excuse)
@@ -155,14 +164,17 @@ class Health:
         remarks = [lane.remark for lane in self._lanes.values() if lane.remark][:_NAMED]
         if len(faults) < len(seen.workers):
             remarks += faults.values()
+        remarks += [*late.values()][:_NAMED]
         return Verdict(self._level, tuple([reason for _, reason in found] + remarks))
 
-    def _excuse(self, seen: Observation, faults: Mapping[int, str]) -> str:
+    def _excuse(self, seen: Observation, faults: Mapping[int, str], late: Mapping[int, str]) -> str:
         """Return what silence may be put down to, empty if it is the node's own."""
         since = self._faulty_since
         self._faulty_since = {number: since.get(number, seen.now) for number in faults}
         if seen.overloaded:
             return "overload"
+        if late:
+            return "a worker that has no time"
         if any(seen.now - began < REPLACED_S for began in self._faulty_since.values()):
             return "a worker that is to be replaced"
         return ""
@@ -335,8 +347,6 @@ def _worker_faults(workers: Iterable[WorkerView], miss: float) -> dict[int, str]
             faults[worker.number] = (
                 f"worker {worker.number} has been silent for {worker.silent:.2g} s"
             )
-        elif worker.lag > LATE_S:
-            faults[worker.number] = f"worker {worker.number} is {worker.lag:.2g} s late"
     return faults
 
 

@@ -1,39 +1,39 @@
-"""For how long another process has shown no sign of life, and whose fault it was."""
+"""For how long another process has made no progress though it could have: busy is not dead."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 class Silence:
-    """Measures the silence of another process by its heartbeat.
+    """Measures for how long a process has made no progress, by a number that changes with it.
 
-    What is measured is time in which the watcher itself was awake: after a pause of the whole
-    machine nobody has been silent. Nor is it while it is ``starved``: a machine that is too
-    busy is overload, and no reason to end or to withdraw anything. ``tick`` is how often it
-    looks, in seconds.
+    What counts is time in which the watcher was awake, for after a pause of the whole machine
+    nobody has been silent, and in which the watched had a ``chance``: of the given seconds since
+    the last look, how many could it have used? ``tick`` is how often it looks, in seconds.
     """
 
-    def __init__(self, tick: float, starved: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, tick: float, chance: Callable[[float], float] = lambda step: step) -> None:
         self._longest_step = 2 * tick
-        self._starved = starved
-        self._beat = 0
+        self._chance = chance
+        self._progress = 0
         self._looked = 0.0
         self._silent = 0.0
 
-    def look(self, now: float, beat: int) -> float:
-        """Return for how long there has been no new ``beat``, at ``now``; in seconds."""
+    def look(self, now: float, progress: int) -> float:
+        """Return for how long ``progress`` has been what it is, at ``now``; in seconds."""
         step = min(now - self._looked, self._longest_step)
         self._looked = now
-        if beat != self._beat:
-            self._beat = beat
+        had = self._chance(step)
+        if progress != self._progress:
+            self._progress = progress
             self._silent = 0.0
-        elif not self._starved():
-            self._silent += step
+        else:
+            self._silent += had
         return self._silent
 
     def forget(self) -> None:
@@ -41,24 +41,45 @@ class Silence:
         self._silent = 0.0
 
 
-class Starvation:
-    """Tells whether a process has wanted a CPU since the last look and got none.
+class _Account(NamedTuple):
+    """How the main thread of a process is, and the seconds it has run and waited for a CPU."""
 
-    ``pid`` returns its number, 0 if there is none.
+    pid: int
+    runnable: bool
+    ran: float
+    waited: float
+
+
+class Chance:
+    """Tells how much of the time since the last look a process could have used.
+
+    A process that wants a CPU (state R) has had the time that it ran, and no other: it may be
+    starved for long. One that is blocked (S, D) or stopped (T) wants none; nobody keeps it from
+    getting on but itself, and the time counts as it goes by, without what it waited for a CPU
+    in between. ``pid`` returns its number, 0 if there is none.
     """
 
     def __init__(self, pid: Callable[[], int], proc: Path = Path("/proc")) -> None:
         self._pid = pid
         self._proc = proc
-        self._spent = ""
+        self._before: _Account | None = None
 
-    def __call__(self) -> bool:
-        """Look: it is runnable, and its time on a CPU is what it was."""
-        place = self._proc / str(self._pid())
+    def __call__(self, step: float) -> float:
+        """Return the seconds, of the last ``step`` seconds, in which it could have got on."""
+        before, self._before = self._before, self._read()
+        now = self._before
+        if now is None or before is None or before.pid != now.pid:
+            return step  # it is gone, or new: nothing excuses it
+        if now.runnable:
+            return min(step, now.ran - before.ran)
+        return max(0.0, step - (now.waited - before.waited))
+
+    def _read(self) -> _Account | None:
+        pid = self._pid()
+        place = self._proc / str(pid)
         try:
             state = (place / "stat").read_text().rpartition(")")[2].split()[0]
-            spent = (place / "schedstat").read_text().split()[0]
-        except (OSError, IndexError):
-            return False  # it is gone
-        before, self._spent = self._spent, spent
-        return state == "R" and spent == before
+            ran, waited = (place / "schedstat").read_text().split()[:2]
+            return _Account(pid, state == "R", int(ran) / 1e9, int(waited) / 1e9)
+        except (OSError, IndexError, ValueError):
+            return None

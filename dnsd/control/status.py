@@ -54,6 +54,7 @@ def _worker(index: int, cells: memoryview, now: int) -> dict[str, Any]:
         "listening": bool(cells[WorkerCells.LISTENING]),
         "heartbeat_age": max(0, now - beat) / 1e9 if beat else None,
         "lag": cells[WorkerCells.LAG] / 1e9,
+        "silent": cells[WorkerCells.SILENT] / 1e9,
         "generation": cells[WorkerCells.GENERATION],
         "tcp_open": cells[WorkerCells.TCP_OPEN],
     }

@@ -18,7 +18,7 @@ from dnsd.control.log import say
 from dnsd.control.socketfile import make_way
 from dnsd.daemon import children, home, listen, specs
 from dnsd.daemon.carrier import Carrier
-from dnsd.daemon.master import TICK_S, Master, Route
+from dnsd.daemon.master import Master, Route
 from dnsd.daemon.notify import Notifier
 from dnsd.image.state import StateVector
 
@@ -66,7 +66,7 @@ def _route(config: Config, vector: StateVector) -> Route | None:
         return None
     from dnsd.daemon.tun import Tun
 
-    carrier = Carrier(partial(Tun, settings.interface), vector, settings.heartbeat_miss, TICK_S)
+    carrier = Carrier(partial(Tun, settings.interface), vector, settings.heartbeat_miss)
     return Route(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
 

@@ -8,11 +8,9 @@ control, at once, when there is nobody left who could answer.
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from dnsd.control.log import say
-from dnsd.control.silence import Silence, Starvation
 from dnsd.daemon.children import is_serving
 from dnsd.errors import VipError
 from dnsd.image.state import ControlCells, MasterCells, WorkerCells
@@ -39,28 +37,22 @@ class Carrier:
     """Follows control's orders about the interface that ``make`` makes.
 
     It is made anew if somebody deletes it; VipError if it cannot be made at the beginning.
-    ``miss`` is the silence, in seconds, after which a worker is as good as dead, ``tick`` how
-    often this is looked at.
+    ``miss`` is the silence, in seconds, after which a worker is as good as dead.
     """
 
-    def __init__(
-        self, make: Callable[[], Interface], vector: StateVector, miss: float, tick: float
-    ) -> None:
+    def __init__(self, make: Callable[[], Interface], vector: StateVector, miss: float) -> None:
         self._make = make
         self._interface: Interface | None = make()
         self._vector = vector
         self._miss = miss
-        self._silences = [
-            Silence(tick, Starvation(partial(_pid, vector.worker(index))))
-            for index in range(vector.workers)
-        ]
+        self._workers = [vector.worker(index) for index in range(vector.workers)]
         self._order = 0
         self._lost = ""
         self.up = False
 
-    def turn(self, now: float) -> bool:
-        """Do what is due at ``now``; return whether the carrier was taken because of silence."""
-        alive = self._any_alive(now)
+    def turn(self) -> bool:
+        """Do what is due; return whether the carrier was taken because of silence."""
+        alive = any(map(self._is_alive, self._workers))
         order = self._vector.control[ControlCells.CARRIER]
         if order != self._order:
             self._order = order
@@ -106,15 +98,6 @@ class Carrier:
             return self._make()
         return None
 
-    def _any_alive(self, now: float) -> bool:
-        """Return whether a worker serves and has shown a sign of life not long ago."""
-        alive = False
-        for index, silence in enumerate(self._silences):
-            cells = self._vector.worker(index)
-            silent = silence.look(now, cells[WorkerCells.HEARTBEAT])
-            alive |= is_serving(cells) and silent <= self._miss
-        return alive
-
-
-def _pid(cells: memoryview) -> int:
-    return int(cells[WorkerCells.PID])
+    def _is_alive(self, cells: memoryview) -> bool:
+        """Return whether a worker serves and has got on not long ago."""
+        return is_serving(cells) and cells[WorkerCells.SILENT] <= self._miss * 1e9

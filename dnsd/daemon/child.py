@@ -13,8 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.control import spawn
-from dnsd.control.silence import Starvation
-from dnsd.daemon.pulse import Backoff, Pulse
+from dnsd.daemon.pulse import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +22,8 @@ if TYPE_CHECKING:
 class Child:
     """A process running ``module``; ``spec`` is the line that tells it everything.
 
-    It inherits the descriptors ``fds`` and no others.
-    ``heartbeat`` returns the process's last sign of life once it is ready, and 0 before;
-    ``reset`` clears what its predecessor has left. While it runs, ``process`` is not None.
+    It inherits the descriptors ``fds`` and no others. ``reset`` clears what its predecessor has
+    left. While it runs, ``process`` is not None.
     """
 
     def __init__(
@@ -35,7 +33,6 @@ class Child:
         spec: bytes,
         fds: tuple[int, ...],
         reset: Callable[[], None],
-        heartbeat: Callable[[], int],
     ) -> None:
         self.name = name
         self.process: subprocess.Popen[bytes] | None = None
@@ -46,17 +43,14 @@ class Child:
         self._spec = spec
         self._fds = fds
         self._reset = reset
-        self._heartbeat = heartbeat
         self._backoff = Backoff()
         self._started = 0.0
         self._unsent = b""
-        self._pulse = Pulse(0, 0)
 
-    def start(self, now: float, limit: float, tick: float) -> None:
-        """Start the process; silent for ``limit`` seconds, looked at each ``tick``, it is stuck."""
+    def start(self, now: float) -> None:
+        """Start the process."""
         self._reset()
         self._started = now
-        self._pulse = Pulse(limit, tick, Starvation(self._pid))
         # A reload may be asked for before control can take the signal: it waits, blocked.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
@@ -85,12 +79,9 @@ class Child:
             sent = self.process.stdin.write(self._unsent)
             self._unsent = self._unsent[sent or 0 :]
 
-    def is_stuck(self, now: float) -> bool:
-        """Return whether it was ready and has given no sign of life for too long."""
-        beat = self._heartbeat()
-        return bool(self.process and beat and self._pulse.look(now, beat))
-
-    def _pid(self) -> int:
+    @property
+    def pid(self) -> int:
+        """The number of the process, 0 if it does not run."""
         return self.process.pid if self.process else 0
 
     def send(self, number: signal.Signals) -> None:

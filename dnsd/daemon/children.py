@@ -24,6 +24,7 @@ _WORKER_HEAD = (
     WorkerCells.LAG,
     WorkerCells.TCP_OPEN,
     WorkerCells.LISTENING,
+    WorkerCells.SILENT,
 )
 
 
@@ -34,27 +35,21 @@ def control(spec: ControlSpec, vector: StateVector) -> Child:
     def reset() -> None:
         cells[ControlCells.HEARTBEAT] = 0
 
-    def heartbeat() -> int:
-        return int(cells[ControlCells.HEARTBEAT])
-
     line = control_specs.encode(spec)
     fds = (vector.fd,) if spec.doorbell is None else (vector.fd, spec.doorbell)
-    return Child("control", "dnsd.control", line, fds, reset, heartbeat)
+    return Child("control", "dnsd.control", line, fds, reset)
 
 
 def worker(spec: WorkerSpec, vector: StateVector) -> Child:
-    """Return the process of a worker; it is ready when it serves a generation."""
+    """Return the process of a worker."""
     cells = vector.worker(spec.index)
 
     def reset() -> None:
         for cell in _WORKER_HEAD:
             cells[cell] = 0
 
-    def heartbeat() -> int:
-        return int(cells[WorkerCells.HEARTBEAT]) if is_serving(cells) else 0
-
     line = worker_specs.encode(spec)
-    return Child(f"worker {spec.index}", "dnsd.serve", line, (vector.fd,), reset, heartbeat)
+    return Child(f"worker {spec.index}", "dnsd.serve", line, (vector.fd,), reset)
 
 
 def is_serving(cells: memoryview) -> bool:

@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd import hotpath
 from dnsd.control.log import say
+from dnsd.control.silence import Chance
 from dnsd.daemon.children import is_serving
 from dnsd.daemon.progress import ProgressLine
+from dnsd.daemon.pulse import Pulse
+from dnsd.daemon.vigil import Vigil
 from dnsd.image.state import ControlCells, MasterCells
 
 if TYPE_CHECKING:
@@ -87,6 +90,8 @@ class Master:
         self._ready = False
         self._stopping = False
         self._status = 0
+        self._vigil = Vigil(vector, self._worker_limit(), TICK_S)
+        self._pulse = self._control_pulse()
         self._hangup = 0
         self._next_alive = 0.0
         self._next_wait = 0.0
@@ -123,10 +128,7 @@ class Master:
         for number in self._wait(TICK_S if self._ready else STARTING_TICK_S):
             self._on_signal(number)
         now = time.monotonic()
-        for child in self._children:
-            if child.is_stuck(now):
-                say(f"{child.name} has given no sign of life for too long: it is killed")
-                child.send(signal.SIGKILL)
+        self._look_for_stuck(now)
         if self._route:
             self._follow(self._route, now)
         self._look(now)
@@ -143,14 +145,33 @@ class Master:
 
     # -- children -----------------------------------------------------------------------------
 
-    def _start(self, child: Child, now: float) -> None:
+    def _worker_limit(self) -> float:
+        """Return the seconds of silence after which a worker is killed."""
         limit = self._server.heartbeat * self._server.heartbeat_miss
+        # Its share of the queries is lost until its sockets are closed.
+        return min(limit, self._route.settings.heartbeat_miss) if self._route else limit
+
+    def _control_pulse(self) -> Pulse:
+        limit = self._server.heartbeat * self._server.heartbeat_miss * CONTROL_PATIENCE
+        return Pulse(max(limit, CONTROL_SILENCE_S), TICK_S, Chance(lambda: self._control.pid))
+
+    def _look_for_stuck(self, now: float) -> None:
+        """Kill who could get on and does not: of the workers one at a time."""
+        beat = self._vector.control[ControlCells.HEARTBEAT]
+        if beat and self._pulse.look(now, beat):
+            self._kill(self._control)
+        chosen = self._vigil.look(now)
+        if chosen is not None:
+            self._kill(self._workers[chosen])
+
+    def _kill(self, child: Child) -> None:
+        say(f"{child.name} has given no sign of life for too long: it is killed")
+        child.send(signal.SIGKILL)
+
+    def _start(self, child: Child, now: float) -> None:
         if child is self._control:
-            limit = max(limit * CONTROL_PATIENCE, CONTROL_SILENCE_S)
-        elif self._route:
-            # Its share of the queries is lost until its sockets are closed.
-            limit = min(limit, self._route.settings.heartbeat_miss)
-        child.start(now, limit, TICK_S)
+            self._pulse = self._control_pulse()
+        child.start(now)
         assert child.process
         self._selector.register(child.pidfd, selectors.EVENT_READ, partial(self._on_end, child))
         if child.ends:
@@ -190,7 +211,7 @@ class Master:
 
     def _follow(self, route: Route, now: float) -> None:
         """Do what control orders about the carrier, and what cannot wait for control."""
-        if route.carrier.turn(now):
+        if route.carrier.turn():
             say("no worker is alive: the VIPs are withdrawn")
         if self._leave_until and (
             now >= self._leave_until or self._vector.control[ControlCells.STOPPED]

@@ -18,14 +18,14 @@ LONGEST_PAUSE_S = 5.0
 class Pulse:
     """Tells when a process has been silent for longer than ``limit``, in seconds.
 
-    ``tick`` and ``starved`` are those of :class:`Silence`.
+    ``tick`` and ``chance`` are those of :class:`Silence`.
     """
 
     def __init__(
-        self, limit: float, tick: float, starved: Callable[[], bool] = lambda: False
+        self, limit: float, tick: float, chance: Callable[[float], float] = lambda step: step
     ) -> None:
         self._limit = limit
-        self._silence = Silence(tick, starved)
+        self._silence = Silence(tick, chance)
 
     def look(self, now: float, beat: int) -> bool:
         """Return whether there has been no new ``beat`` for too long, at ``now`` (seconds).

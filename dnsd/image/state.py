@@ -7,6 +7,7 @@ unsigned integer with exactly one writer, so nobody needs a lock:
     control slot   generation, journal epoch, control heartbeat (ns), pid, zones, …
                    and, behind these, the few cells that the master writes
     worker slot    pid, heartbeat (ns), generation served, loop lag (ns), open TCP, counters…
+                   and, in between, for how long the master has seen no progress of it
 
 After the slots, each worker has ``SOURCES`` cells of 16 bits in which it counts its TCP
 connections by source, so that a client's limit holds for the node and not for each worker.
@@ -78,9 +79,15 @@ class MasterCells:
 
 
 class WorkerCells:
-    """The head of a worker's slot."""
+    """The head of a worker's slot.
+
+    SILENT is the master's cell, on a cache line of its own: for how long (ns) the worker has
+    made no progress though it could have. It is measured in one place, and everybody who has
+    to know whether a worker is dead reads it here.
+    """
 
     PID, HEARTBEAT, GENERATION, LAG, TCP_OPEN, LISTENING = range(6)
+    SILENT = 8
 
 
 class StateVector:
@@ -123,6 +130,14 @@ class StateVector:
     def counters(self, index: int) -> Counters:
         """The counters of worker ``index``."""
         return self.worker(index)[_HEAD : _HEAD + counters.SIZE]
+
+    def progress(self, index: int) -> int:
+        """A number that changes whenever worker ``index`` gets on, be it within one batch.
+
+        Its loop turns, or it counts something: each query and each connection is counted, so
+        a worker that is busy needs no time to show that it lives.
+        """
+        return int(self.worker(index)[WorkerCells.HEARTBEAT]) + sum(self.counters(index))
 
     def sources(self, index: int) -> memoryview:
         """The 16-bit cells in which worker ``index`` counts connections by source."""

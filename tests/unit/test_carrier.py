@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from dnsd.daemon.carrier import Carrier
+from dnsd.daemon.vigil import Vigil
 from dnsd.errors import VipError
 from dnsd.image.state import ControlCells, MasterCells, StateVector, WorkerCells
+from dnsd.metrics.counters import INDEX
 
 TICK = 0.05
 MISS = 0.25
@@ -35,7 +37,8 @@ class Node:
     def __init__(self) -> None:
         self.vector = StateVector.create(2)
         self.interface = Interface()
-        self.carrier = Carrier(self.make, self.vector, MISS, TICK)
+        self.carrier = Carrier(self.make, self.vector, MISS)
+        self.vigil = Vigil(self.vector, 10 * MISS, TICK, lambda _pid: lambda step: step)
         self.now = 100.0
         self.alive = [True, True]
         for index in range(2):
@@ -56,7 +59,8 @@ class Node:
             for index, alive in enumerate(self.alive):
                 if alive:
                     self.vector.worker(index)[WorkerCells.HEARTBEAT] = int(self.now * 1e9)
-            acted |= self.carrier.turn(self.now)
+            self.vigil.look(self.now)
+            acted |= self.carrier.turn()
         return acted
 
     def order(self, number: int, up: int) -> None:
@@ -125,7 +129,18 @@ def test_an_order_for_nobody_is_not_followed_for_long(node: Node) -> None:
 def test_a_pause_of_the_master_itself_is_nobodys_silence(node: Node) -> None:
     node.order(1, 1)
     node.now += 60
-    assert not node.carrier.turn(node.now)
+    node.vigil.look(node.now)
+    assert not node.carrier.turn()
+    assert node.carrier.up
+
+
+def test_workers_that_count_queries_hold_it_whatever_their_heartbeat(node: Node) -> None:
+    """The loops of both are in batches that do not end, but queries are answered."""
+    node.order(1, 1)
+    node.alive = [False, False]
+    for _ in range(100):
+        node.vector.counters(1)[INDEX["queries_udp"]] += 1
+        assert not node.tick()
     assert node.carrier.up
 
 

@@ -38,7 +38,6 @@ class Site:
         for number in range(2):
             self.set(number, WorkerCells.LISTENING, 1)
             self.set(number, WorkerCells.GENERATION, 7)
-        self.beat(0, 1)
         self.look()
 
     def _rows(self) -> list[Row]:
@@ -48,10 +47,6 @@ class Site:
     def set(self, worker: int, cell: int, value: int) -> None:
         self.vector.worker(worker)[cell] = value
 
-    def beat(self, *workers: int) -> None:
-        for worker in workers:
-            self.vector.worker(worker)[WorkerCells.HEARTBEAT] += 1
-
     def count(self, worker: int, **counters: int) -> None:
         for name, value in counters.items():
             self.vector.counters(worker)[INDEX[name]] += value
@@ -60,9 +55,6 @@ class Site:
         self.now += after
         self.wall += after
         return self.observer.look(self.now, ())
-
-    def silent(self, worker: int) -> float:
-        return self.look().workers[worker].silent
 
 
 def row(name: str, since: float, *, served: bool = True, loaded: bool = True) -> Row:
@@ -96,31 +88,19 @@ def test_a_workers_lag_is_in_seconds() -> None:
     assert [one.lag for one in site.look().workers] == [0.0, 2.5]
 
 
-def test_silence_is_the_time_since_the_last_heartbeat() -> None:
+def test_a_worker_is_late_too_while_the_heartbeat_is_overdue() -> None:
     site = Site()
-    for look in range(1, 11):
-        site.beat(0)
-        seen = site.look()
-        assert seen.workers[0].silent == 0.0
-        assert seen.workers[1].silent == pytest.approx(0.05 * look)
-    site.beat(1)
-    assert site.look().workers[1].silent == 0.0
+    beat = round(site.now * 1e9)
+    for number in range(2):
+        site.set(number, WorkerCells.HEARTBEAT, beat)
+    assert site.look(after=MISS).workers[0].lag == 0.0
+    assert site.look(after=3.0).workers[0].lag == pytest.approx(3.0)
 
 
-def test_a_pause_of_the_machine_is_nobodys_silence() -> None:
+def test_silence_is_what_the_master_says() -> None:
     site = Site()
-    for worker in site.look(after=3600.0).workers:
-        assert worker.silent < MISS
-    site.beat(0, 1)
-    assert {worker.silent for worker in site.look().workers} == {0.0}
-
-
-def test_silence_is_found_by_a_watcher_that_looks_seldom_too() -> None:
-    site = Site()
-    site.beat(0, 1)
-    site.look(after=1.0)
-    assert site.look(after=1.0).workers[0].silent < MISS
-    assert site.look(after=1.0).workers[0].silent >= MISS
+    site.set(1, WorkerCells.SILENT, 1_500_000_000)
+    assert [one.silent for one in site.look().workers] == [0.0, 1.5]
 
 
 # -- zones ------------------------------------------------------------------------------------

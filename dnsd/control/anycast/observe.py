@@ -12,7 +12,6 @@ import time
 from typing import TYPE_CHECKING
 
 from dnsd.announce.health import Observation, WorkerView
-from dnsd.control.silence import Silence, Starvation
 from dnsd.control.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.counters import INDEX
@@ -59,9 +58,8 @@ class Observer:
     ) -> None:
         workers = range(vector.workers)
         self._control = vector.control
-        self._workers = [
-            _Worker(vector.worker(index), config.heartbeat_miss / 4) for index in workers
-        ]
+        self._workers = [vector.worker(index) for index in workers]
+        self._miss = config.heartbeat_miss
         self._overloads = [
             _Overload(vector.counters(index), config.check.timeout + _AFTER_OVERLOAD_S)
             for index in workers
@@ -76,7 +74,7 @@ class Observer:
         return Observation(
             now=now,
             checks=checks,
-            workers=tuple(worker.look(index, now) for index, worker in enumerate(self._workers)),
+            workers=tuple(self._view(*worker, now) for worker in enumerate(self._workers)),
             # Not from the table: a new control process must fill that first.
             zones=self._control[ControlCells.ZONES],
             broken=self._control[ControlCells.BROKEN],
@@ -86,27 +84,23 @@ class Observer:
             cut_off=self._cut_off(),
         )
 
-    async def run(self) -> None:
-        """Try the state directory for ever."""
-        await self._disk.run()
+    def _view(self, number: int, cells: memoryview, now: float) -> WorkerView:
+        """Return how the worker with these ``cells`` is at ``now``.
 
-
-class _Worker:
-    """Sees how one worker is, at least every ``tick`` seconds; longer pauses do not count."""
-
-    def __init__(self, cells: memoryview, tick: float) -> None:
-        self._cells = cells
-        self._silence = Silence(tick, Starvation(lambda: int(cells[WorkerCells.PID])))
-
-    def look(self, number: int, now: float) -> WorkerView:
-        """Return how worker ``number`` is at ``now``."""
-        cells = self._cells
+        Its loop is as late as it was last, or as the heartbeat that it owes; how much of that
+        is its own doing is the master's to say.
+        """
+        beat = cells[WorkerCells.HEARTBEAT] / 1e9
         return WorkerView(
             number,
             serving=bool(cells[WorkerCells.LISTENING] and cells[WorkerCells.GENERATION]),
-            silent=self._silence.look(now, cells[WorkerCells.HEARTBEAT]),
-            lag=cells[WorkerCells.LAG] / 1e9,
+            silent=cells[WorkerCells.SILENT] / 1e9,
+            lag=max(cells[WorkerCells.LAG] / 1e9, now - beat - self._miss if beat else 0.0),
         )
+
+    async def run(self) -> None:
+        """Try the state directory for ever."""
+        await self._disk.run()
 
 
 class _Overload:

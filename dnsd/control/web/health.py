@@ -6,7 +6,6 @@ no reason to send everybody elsewhere.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from dnsd.image.state import ControlCells, WorkerCells
@@ -18,16 +17,15 @@ if TYPE_CHECKING:
 def problems(vector: StateVector, patience: float) -> list[str]:
     """Return what keeps the node from answering, as sentences.
 
-    ``patience`` is how long (seconds) a worker may give no sign of life.
+    ``patience`` is how long (seconds) a worker may make no progress though it could.
     """
     if not vector.control[ControlCells.GENERATION]:
         return ["the zones are not loaded yet"]
-    now = time.monotonic_ns()
     found = []
     for index in range(vector.workers):
         cells = vector.worker(index)
         if not cells[WorkerCells.LISTENING]:
             found.append(f"worker {index} does not answer")
-        elif (silent := (now - cells[WorkerCells.HEARTBEAT]) / 1e9) > patience:
-            found.append(f"worker {index} has given no sign of life for {silent:.1f} s")
+        elif (silent := cells[WorkerCells.SILENT] / 1e9) > patience:
+            found.append(f"worker {index} has made no progress for {silent:.1f} s")
     return found

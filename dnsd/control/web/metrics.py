@@ -88,6 +88,11 @@ def _workers(vector: StateVector) -> Iterator[Family]:
         },
     )
     yield each(
+        "dnsd_worker_silent_seconds",
+        "For how long a worker has made no progress though it could have.",
+        {one: cells[WorkerCells.SILENT] / 1e9 for one, cells in workers},
+    )
+    yield each(
         "dnsd_worker_lag_seconds",
         "How late a worker's event loop was last.",
         {one: cells[WorkerCells.LAG] / 1e9 for one, cells in workers},
