@@ -79,7 +79,8 @@ class Observation(NamedTuple):
     """What was seen of the node at ``now`` (seconds).
 
     ``checks`` are the results that are new since the last observation. ``broken`` of the
-    ``zones`` have nothing that could be served. ``stale`` is for how long the zone that has been
+    ``zones`` have nothing that could be served, and ``lost`` of these were served once: one that
+    is new and faulty is so on every node. ``stale`` is for how long the zone that has been
     failing longest could not be loaded, 0 if none is. ``disk`` is a sentence about the state
     directory, empty if it is well. ``overloaded``: queries are lost for want of room while
     answers go out. ``cut_off`` is a sentence about members of pools that other nodes reach and
@@ -95,6 +96,7 @@ class Observation(NamedTuple):
     disk: str
     overloaded: bool
     cut_off: str = ""
+    lost: int = 0
 
 
 class Level(IntEnum):
@@ -328,8 +330,9 @@ def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
 def _soft_reasons(seen: Observation, stale_after: float) -> tuple[str, ...]:
     """Return why answers may be worse than those of another node."""
     reasons = []
-    if 0 < seen.broken < seen.zones:
-        reasons.append(f"{seen.broken} of {seen.zones} zones are not loaded: dnsd status shows why")
+    if seen.lost:
+        what = "zone that was served is" if seen.lost == 1 else "zones that were served are"
+        reasons.append(f"{seen.lost} {what} lost: dnsd status shows why")
     if seen.stale > stale_after:
         age = format_duration(round(seen.stale))
         reasons.append(f"a zone could not be reloaded for {age}: dnsd status shows why")

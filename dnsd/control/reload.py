@@ -70,6 +70,7 @@ class Reloader:
         self._images = config.server.state_directory / IMAGES
         self._wanted: dict[str, Path] = {}
         self._leftovers = images.by_stem(self._images)
+        self._known = frozenset(self._leftovers)
         self._recover()
 
     async def run(self, due: Collection[str]) -> ReloadReport:
@@ -265,6 +266,7 @@ class Reloader:
             )
         row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
         row.findings, row.stamps = result.findings, result.sources
+        row.was_served = images.stem(result.origin) in self._known
         self._watch.follow(result.origin, result.sources)
 
     def _reports(self, plan: Plan, results: list[BuildResult]) -> tuple[ZoneReport, ...]:

@@ -54,7 +54,8 @@ class Served:
 class Row:
     """One zone. ``since`` (POSIX seconds) is when its data or its state changed last.
 
-    ``findings`` are those of the last load, ``limits`` and ``stamps`` what it went by.
+    ``findings`` are those of the last load, ``limits`` and ``stamps`` what it went by. It
+    ``was_served`` by an earlier run of dnsd, if that has left an image of it.
     """
 
     origin: str
@@ -64,6 +65,7 @@ class Row:
     served: Served | None = None
     findings: tuple[Finding, ...] = ()
     loaded: bool = False
+    was_served: bool = False
     stamps: Mapping[str, Stamp | None] = field(default_factory=dict)
 
     @property
@@ -72,6 +74,11 @@ class Row:
         if self.served is None:
             return ZoneState.BROKEN
         return ZoneState.SERVED if self.loaded else ZoneState.STALE
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether clients got answers once, and get none now."""
+        return self.was_served and self.served is None
 
     @property
     def error(self) -> str | None:

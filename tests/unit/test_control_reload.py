@@ -364,6 +364,19 @@ def test_after_a_restart_a_broken_zone_is_served_as_it_was_last(
     assert site.served()["a."] == "3"
 
 
+def test_a_zone_without_any_image_is_lost_if_it_had_one(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1")
+    site.run(DIRECTORY, EVERYTHING)
+    site.write("a", "broken")
+    site.write("b", "broken")
+    site.vector = StateVector.create(1)
+    site.begin()
+    site.run(DIRECTORY, EVERYTHING)  # what the fake builder has left is no image
+    rows = site.reloader.rows
+    assert {name: row.is_lost for name, row in rows.items()} == {"a.": True, "b.": False}
+    assert {row.state for row in rows.values()} == {ZoneState.BROKEN}
+
+
 def fake_meta(path: Path) -> images.Meta:
     """What the fake builder has put into an image, less what it goes by."""
     return images.Meta(

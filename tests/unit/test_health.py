@@ -292,7 +292,8 @@ def test_a_node_without_zones_has_failed_at_once(zones: int, broken: int) -> Non
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"broken": 2}, "2 of 10 zones are not loaded: dnsd status shows why"),
+        ({"broken": 2, "lost": 2}, "2 zones that were served are lost: dnsd status shows why"),
+        ({"broken": 2, "lost": 1}, "1 zone that was served is lost: dnsd status shows why"),
         ({"stale": 3660.0}, "a zone could not be reloaded for 1h1m: dnsd status shows why"),
         ({"disk": "the disk is full"}, "the disk is full"),
         ({"cut_off": "it is cut off"}, "it is cut off"),
@@ -302,6 +303,13 @@ def test_soft_reasons_degrade(changed: dict[str, object], reason: str) -> None:
     site = Site.that_is_well()
     assert site.look(**changed) == DEGRADED
     assert site.verdict.reasons == (reason,)
+
+
+def test_a_new_zone_that_was_never_served_is_no_reason() -> None:
+    """It comes by rsync to all nodes at once, and all of them would drain."""
+    site = Site.that_is_well()
+    assert site.look(zones=11, broken=1) == HEALTHY
+    assert site.verdict == GOOD
 
 
 def test_a_zone_may_be_stale_for_a_while() -> None:
@@ -420,6 +428,7 @@ looks = st.builds(
     workers=st.one_of(st.just(WELL), workers),
     zones=st.sampled_from((10, 10, 10, 0)),
     broken=st.sampled_from((0, 0, 0, 2, 10)),
+    lost=st.sampled_from((0, 0, 0, 2)),
     stale=st.sampled_from((0.0, 0.0, 100.0)),
     disk=st.sampled_from(("", "", "it is full")),
     overloaded=st.booleans(),

@@ -115,6 +115,14 @@ def test_zones_are_those_that_the_workers_know() -> None:
     assert (seen.zones, seen.broken) == (10, 3)
 
 
+def test_lost_is_what_was_served_once() -> None:
+    site = Site()
+    new, lost, found = (row(f"{n}.", site.wall, served=n == 2, loaded=n == 2) for n in range(3))
+    lost.was_served = found.was_served = True
+    site.rows = [new, lost, found]
+    assert site.look(after=ROWS_S).lost == 1
+
+
 def test_stale_is_the_zone_that_has_been_failing_longest() -> None:
     site = Site()
     assert site.look().stale == 0.0

@@ -64,7 +64,7 @@ class Observer:
             _Overload(vector.counters(index), config.check.timeout + _AFTER_OVERLOAD_S)
             for index in workers
         ]
-        self._staleness = _Staleness(rows, wall)
+        self._table = _Table(rows, wall)
         self._disk = Disk(directory)
         self._cut_off = cut_off
 
@@ -78,7 +78,8 @@ class Observer:
             # Not from the table: a new control process must fill that first.
             zones=self._control[ControlCells.ZONES],
             broken=self._control[ControlCells.BROKEN],
-            stale=self._staleness.look(now),
+            stale=self._table.stale(now),
+            lost=self._table.lost,
             disk=self._disk.fault,
             overloaded=any(overloads),
             cut_off=self._cut_off(),
@@ -134,21 +135,27 @@ class _Overload:
         return [(self._counters[lost], self._counters[done]) for lost, done in self.PAIRS]
 
 
-class _Staleness:
-    """For how long the zone that has been failing longest could not be reloaded."""
+class _Table:
+    """What the table of zones tells: how many are ``lost``, and how old the stalest is."""
 
     def __init__(self, rows: Callable[[], Iterable[Row]], wall: Callable[[], float]) -> None:
+        self.lost = 0
         self._rows = rows
         self._wall = wall
         self._due = float("-inf")
         self._since: float | None = None
 
-    def look(self, now: float) -> float:
-        """Return the seconds, 0 if all zones are as they are in their files."""
+    def stale(self, now: float) -> float:
+        """Return for how many seconds the zone that has been failing longest has not been reloaded.
+
+        0 if all zones are as they are in their files.
+        """
         if now >= self._due:
             self._due = now + ROWS_S
-            failing = (row.since for row in self._rows() if row.state == ZoneState.STALE)
+            rows = [*self._rows()]
+            failing = (row.since for row in rows if row.state == ZoneState.STALE)
             self._since = min(failing, default=None)
+            self.lost = sum(row.is_lost for row in rows)
         return 0.0 if self._since is None else max(0.0, self._wall() - self._since)
 
 
