@@ -22,6 +22,7 @@ from bench.load import Load
 from bench.peers import PEERS
 from bench.plan.cli import plan
 from bench.queries.cli import query_file
+from bench.soak.cli import soak_
 from bench.stand import Part, Plan
 from bench.storm.cli import retry_storm
 from bench.study.errors import StudyError, sentences
@@ -39,6 +40,7 @@ KINDS = {
     "failover": "bench.failover.kind",
     "plan": "bench.plan.kind",
     "retry-storm": "bench.storm.kind",
+    "soak": "bench.soak.kind",
     "ttl": "bench.ttl.kind",
 }
 """The kinds of studies: the name that stands in their files, and the module with its KIND."""
@@ -175,6 +177,7 @@ main.add_command(retry_storm)
 main.add_command(ttl)
 main.add_command(plan)
 main.add_command(failover)
+main.add_command(soak_)
 
 if __name__ == "__main__":
     main()
