@@ -9,10 +9,12 @@ assemble   blocks, entries and indexes to an image
 
 from __future__ import annotations
 
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from dnsd.compile.assemble import Assembler
 from dnsd.compile.pools import Pool, take_out
+from dnsd.image import layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,11 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["Pool", "build"]
 
 
-def build(zone: Zone, meta: bytes = b"", pools: Sequence[Pool] = ()) -> bytearray:
+def build(
+    zone: Zone, meta: bytes = b"", pools: Sequence[Pool] = (), key: bytes | None = None
+) -> bytearray:
     """Return the image of ``zone`` (see :mod:`dnsd.image.layout`), with ``meta`` kept verbatim.
 
-    ``pools`` are RRsets that the zone has, with authority. ImageError when an answer or the
-    whole zone is too large.
+    ``pools`` are RRsets that the zone has, with authority. ``key`` (16 octets; None: drawn at
+    random) is what names are hashed with: only the same gives the same octets. ImageError when an
+    answer or the whole zone is too large.
     """
     take_out(zone, pools)
-    return Assembler(zone, pools).image(meta)
+    return Assembler(zone, pools, key or token_bytes(layout.KEY_SIZE)).image(meta)

@@ -6,16 +6,16 @@ The same octets that ``answers`` and ``writer`` make for names whose data needs 
 no names inside, nothing additional, no signatures. And the hash table of any image.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
+from dnsd.wire.siphash cimport siphash13
 from dnsd.zone._bulk cimport Bulk, Node, Record
 
 from array import array
-from zlib import crc32
 
 from dnsd.image import layout
 
@@ -27,32 +27,11 @@ cdef enum:
     TYPE_A = 1
     TYPE_TXT = 16
     TYPE_AAAA = 28
+    MAX_PROBES = 128
 
 assert (layout.ALIGN, layout.ENTRY.size, layout.BLOCK.size) == (ALIGN, ENTRY_SIZE, BLOCK_SIZE)
 assert layout.AUTHORITATIVE == 1 and layout.SLOT_HASH.size == 8
-
-cdef uint32_t _crc[256]
-
-
-cdef void _crc_init():
-    cdef uint32_t i, j, value
-    for i in range(256):
-        value = i
-        for j in range(8):
-            value = (value >> 1) ^ (<uint32_t>0xEDB88320U if value & 1 else 0)
-        _crc[i] = value
-
-
-_crc_init()
-
-
-cdef inline uint32_t _crc32(const uint8_t *at, int length) noexcept:
-    cdef uint32_t value = ~<uint32_t>0
-    cdef int i
-    for i in range(length):
-        value = (value >> 8) ^ _crc[(value ^ at[i]) & 0xFF]
-    return ~value
-
+assert layout.MAX_PROBES == MAX_PROBES and layout.KEY_SIZE == 16
 
 cdef class _Output:
     """A bytearray that grows in large steps; ``size`` is how much of it is used."""
@@ -99,19 +78,18 @@ cdef inline void _w32(uint8_t *at, uint32_t value) noexcept:
     memcpy(at, &value, 4)
 
 
-def emit(octets, Bulk bulk, dict wildcards, slots):
+def emit(octets, Bulk bulk, dict wildcards, refs):
     """Append an entry with its blocks for every name of ``bulk`` that is not occluded.
 
-    ``wildcards`` maps a name to the ref of the entry of the wildcard below it. Appends
-    (crc32 of the name, ref) pairs to ``slots`` (an array of type Q, ref in the upper half).
-    Returns the most labels that a name has.
+    ``wildcards`` maps a name to the ref of the entry of the wildcard below it. Appends the
+    entries' refs to ``refs`` (an array of type I). Returns the most labels that a name has.
     """
     cdef _Output out = _Output(octets)
-    cdef uint32_t index, ref, wildcard
+    cdef uint32_t index, wildcard
     cdef int labels, deepest = 0
     cdef Node *node
     cdef const uint8_t *name
-    cdef uint64_t[::1] pairs = array("Q", bytes(8 * len(bulk)))
+    cdef uint32_t[::1] found = array("I", bytes(4 * len(bulk)))
     cdef uint64_t count = 0
     for index in range(1, bulk.nodes_used):
         node = &bulk.nodes[index]
@@ -121,8 +99,7 @@ def emit(octets, Bulk bulk, dict wildcards, slots):
         wildcard = 0
         if wildcards:
             wildcard = wildcards.get(bulk._name(index), 0)
-        ref = _entry(out, bulk, node, wildcard)
-        pairs[count] = <uint64_t>ref << 32 | _crc32(name, node.length)
+        found[count] = _entry(out, bulk, node, wildcard)
         count += 1
         labels = 0
         while name[0]:
@@ -130,7 +107,7 @@ def emit(octets, Bulk bulk, dict wildcards, slots):
             name += 1 + name[0]
         deepest = max(deepest, labels)
     out.finish()
-    slots.frombytes(memoryview(pairs)[:count].cast("B"))
+    refs.frombytes(memoryview(found)[:count].cast("B"))
     return deepest
 
 
@@ -207,24 +184,35 @@ cdef uint64_t _block(_Output out, Bulk bulk, Node *node, uint32_t rtype) except?
     return start
 
 
-def table(octets, slots):
-    """Append the hash table of ``slots`` (see :func:`emit`); return its ref and its mask."""
-    cdef _Output out = _Output(octets)
-    cdef const uint64_t[::1] pairs = slots
-    cdef uint64_t count = pairs.shape[0], size = 2, i, start
-    cdef uint32_t place, mask
-    cdef uint8_t *p
-    while size < 2 * count:
-        size *= 2
-    mask = size - 1
-    start = out.take(8 * size)
-    p = out.at + start
-    memset(p, 0, 8 * size)
-    for i in range(count):
-        place = <uint32_t>pairs[i] & mask
-        while _r32(p + 8 * <uint64_t>place + 4):
+def fill(octets, uint64_t start, uint32_t mask, refs, bytes key not None):
+    """Fill the hash table at ``start`` with the entries at ``refs``.
+
+    Returns False, and stops, when an entry would be further from its place than MAX_PROBES.
+    """
+    cdef const uint32_t[::1] entries = refs
+    cdef uint8_t *image = <uint8_t *>PyByteArray_AS_STRING(octets)
+    cdef const uint8_t *secret = <const uint8_t *>PyBytes_AS_STRING(key)
+    cdef uint8_t *table = image + start
+    cdef const uint8_t *entry
+    cdef uint32_t digest, place
+    cdef int64_t i
+    cdef int types, probes
+    if PyBytes_GET_SIZE(key) != 16 or start + 8 * (<uint64_t>mask + 1) > <uint64_t>len(octets):
+        raise ValueError
+    memset(table, 0, 8 * (<uint64_t>mask + 1))
+    for i in range(entries.shape[0]):
+        entry = image + ALIGN * <uint64_t>entries[i]
+        types = entry[2] | entry[3] << 8
+        digest = <uint32_t>siphash13(
+            secret, entry + ENTRY_SIZE + 8 * types + 2 * (types + (types & 1)), entry[0]
+        )
+        place = digest & mask
+        probes = 1
+        while _r32(table + 8 * <uint64_t>place + 4):
+            if probes == MAX_PROBES:
+                return False
+            probes += 1
             place = (place + 1) & mask
-        # on a little-endian machine: the hash, then the ref
-        memcpy(p + 8 * <uint64_t>place, &pairs[i], 8)
-    out.finish()
-    return start // ALIGN, mask
+        _w32(table + 8 * <uint64_t>place, digest)
+        _w32(table + 8 * <uint64_t>place + 4, entries[i])
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from struct import pack
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 from dnsd.compile import pools as pooled
 from dnsd.compile.answers import Answers
@@ -31,10 +30,14 @@ _LARGEST = layout.ALIGN << 32
 
 
 class Assembler:
-    """Builds the image of one zone, in which ``pools`` are chosen for each query."""
+    """Builds the image of one zone, in which ``pools`` are chosen for each query.
 
-    def __init__(self, zone: Zone, pools: Sequence[Pool] = ()) -> None:
+    Names are hashed with ``key`` (or with one made from it: see :func:`add_table`).
+    """
+
+    def __init__(self, zone: Zone, pools: Sequence[Pool], key: bytes) -> None:
         self._zone = zone
+        self._key = key
         self._structure = Structure(zone)
         self._denial = chain_of(zone, self._structure)
         self._out = bytearray(layout.HEADER.size)
@@ -59,12 +62,12 @@ class Assembler:
         nodata = self._pair(names.ROOT, self._plain.nodata(), self._signed.nodata())
         nxdomain = self._pair(names.ROOT, self._plain.nxdomain(), self._signed.nxdomain())
         entries = self._entries()
-        slots = array("Q", (crc32(name) | ref << 32 for name, ref in entries.items()))
+        refs = array("I", entries.values())
         deepest = max(names.count(name) for name in entries)
         if self._zone.bulk is not None:
             above = {names.parent(name): ref for name, ref in self._sources.items()}
-            deepest = max(deepest, add_names(self._out, self._zone.bulk, above, slots))
-        table, mask = add_table(self._out, slots)
+            deepest = max(deepest, add_names(self._out, self._zone.bulk, above, refs))
+        table, mask, key = add_table(self._out, refs, self._key)
         denial = self._denial_index(proofs)
         salt = self._salt()
         header = layout.HEADER.pack(
@@ -76,7 +79,7 @@ class Assembler:
             self._denial.kind,
             table,
             mask,
-            len(slots),
+            len(refs),
             entries[self._zone.apex],
             *nodata,
             *nxdomain,
@@ -91,6 +94,7 @@ class Assembler:
             names.count(self._zone.apex),
             len(self._zone.apex),
             self._cells,
+            key,
         )
         return self._finish(header)
 

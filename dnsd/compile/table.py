@@ -6,10 +6,12 @@ hash table is made in Python.
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dnsd.image import layout
+from dnsd.wire.siphash import siphash13
 
 _emit: ModuleType | None
 try:
@@ -24,35 +26,52 @@ if TYPE_CHECKING:
     from dnsd.zone.bulk import Bulk
 
 
-def add_names(out: bytearray, bulk: Bulk, wildcards: dict[bytes, int], slots: array[int]) -> int:
+def add_names(out: bytearray, bulk: Bulk, wildcards: dict[bytes, int], refs: array[int]) -> int:
     """Append entries and blocks of the names in ``bulk``; return the most labels one has.
 
-    ``wildcards`` maps a name to the ref of what its wildcard gives. ``slots`` grows by
-    (crc32 of the name | ref << 32) for each name.
+    ``wildcards`` maps a name to the ref of what its wildcard gives. ``refs`` grows by the ref of
+    each entry.
     """
     assert _emit is not None, "a zone has such names only where the native modules are"
-    deepest: int = _emit.emit(out, bulk, wildcards, slots)
+    deepest: int = _emit.emit(out, bulk, wildcards, refs)
     return deepest
 
 
-def add_table(out: bytearray, slots: array[int]) -> tuple[int, int]:
-    """Append the hash table of ``slots``; return its ref and its mask."""
-    if _emit is None:
-        return _add_table(out, slots)
-    place: tuple[int, int] = _emit.table(out, slots)
-    return place
+def add_table(out: bytearray, refs: array[int], key: bytes) -> tuple[int, int, bytes]:
+    """Append the hash table of the entries at ``refs``; return its ref, its mask and its key.
 
-
-def _add_table(out: bytearray, slots: array[int]) -> tuple[int, int]:
-    size = 1 << (2 * len(slots) - 1).bit_length()
-    places = [0] * size
-    for slot in slots:
-        place = slot & (size - 1)
-        while places[place]:
-            place = place + 1 & (size - 1)
-        places[place] = slot
+    That is ``key``, or one made from it when names would be further from their place under it
+    than MAX_PROBES.
+    """
+    size = 1 << (2 * len(refs) - 1).bit_length()
     out += bytes(-len(out) % layout.ALIGN)
-    ref = len(out) // layout.ALIGN
-    for slot in places:
-        out += layout.SLOT_HASH.pack(slot & 0xFFFFFFFF, slot >> 32)
-    return ref, size - 1
+    start = len(out)
+    out += bytes(size * layout.SLOT_HASH.size)
+    fill = _emit.fill if _emit is not None else _fill
+    while not fill(out, start, size - 1, refs, key):
+        key = blake2b(key, digest_size=layout.KEY_SIZE).digest()
+    return start // layout.ALIGN, size - 1, key
+
+
+def _fill(out: bytearray, start: int, mask: int, refs: array[int], key: bytes) -> bool:
+    """Fill the table at ``start``; False when an entry would be too far from its place."""
+    places = [(0, 0)] * (mask + 1)
+    for ref in refs:
+        digest = siphash13(key, _name_at(out, ref * layout.ALIGN)) & 0xFFFFFFFF
+        for probe in range(layout.MAX_PROBES):
+            place = digest + probe & mask
+            if places[place] == (0, 0):
+                places[place] = digest, ref
+                break
+        else:
+            return False
+    pack_into = layout.SLOT_HASH.pack_into
+    for place, slot in enumerate(places):
+        pack_into(out, start + place * layout.SLOT_HASH.size, *slot)
+    return True
+
+
+def _name_at(out: bytearray, at: int) -> bytes:
+    length, _, types = layout.ENTRY.unpack_from(out, at)[:3]
+    at += layout.ENTRY.size + 8 * types + 2 * (types + (types & 1))
+    return bytes(out[at : at + length])

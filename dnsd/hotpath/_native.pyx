@@ -8,6 +8,7 @@ of hundreds of records. Images are bounds-checked at every step; one that doesn'
 is declined too, and the readable twin says SERVFAIL.
 """
 
+import os
 import socket
 
 cimport cython
@@ -19,7 +20,10 @@ from libc.time cimport time as c_time
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
+from dnsd.wire.siphash cimport siphash13, siphash24
+
 from dnsd.hotpath._python import PythonHotPath
+from dnsd.image import layout
 from dnsd.metrics.counters import INDEX, QTYPES, RCODES
 
 include "native/digest.pxi"
@@ -57,6 +61,7 @@ cdef uint8_t _qtype_counter[512]
 
 assert INDEX["queries_tcp"] == C_queries + 1 and INDEX["responses_tcp"] == C_responses + 1
 assert len(INDEX) < 256
+assert layout.MAX_PROBES == MAX_PROBES and layout.KEY_SIZE == 16
 
 include "native/query.pxi"
 include "native/image.pxi"
@@ -66,7 +71,6 @@ include "native/linger.pxi"
 
 
 def _init():
-    crc_init()
     lower_init()
     for number in range(512):
         _qtype_counter[number] = INDEX.get(f"qtype_{number}", C_qtype_other)
@@ -102,6 +106,7 @@ cdef class NativeHotPath:
         self.places, self.images, self.vacant = {}, {}, []
         self.server.slots = <int *>calloc(2, sizeof(int))
         self.server.slot_mask = 1
+        memcpy(self.server.key, PyBytes_AS_STRING(os.urandom(16)), 16)
         self.scratch = <uint8_t *>malloc(LARGEST)
         self._configure(settings)
         self.batch = batch_new(max(SMALLEST_SLOT, settings.udp_payload))
@@ -185,6 +190,7 @@ cdef class NativeHotPath:
         zone.denial = image.denial
         zone.table = image.table
         zone.mask = image.mask
+        memcpy(zone.key, PyBytes_AS_STRING(<bytes?>image.key), 16)
         zone.apex_entry = image.apex_entry
         zone.nodata[0], zone.nodata[1] = image.nodata
         zone.nxdomain[0], zone.nxdomain[1] = image.nxdomain

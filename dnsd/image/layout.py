@@ -7,7 +7,7 @@ Written by ``dnsd.compile``, read by both hot paths. Integers are little-endian;
     blocks          see BLOCK: a response after its question, or a piece of an authority section
     entries         one for each name a query can match (authoritative names, cuts, empty
                     non-terminals): ENTRY, types, plain refs, do refs, name
-    table           open-addressing hash table over the entries: (crc32 of the name, entry ref)
+    table           open-addressing hash table over the entries: (32 bits of the name's hash, ref)
     denial          NSEC: (key ref, piece ref) in canonical order, keys are a 16-bit length and
                     the octets of ``wire.name.canonical_key``;
                     NSEC3: all 20-octet hashes in order, then all piece refs
@@ -16,6 +16,10 @@ Written by ``dnsd.compile``, read by both hot paths. Integers are little-endian;
 Names below a cut or a DNAME have no entry: their closest encloser *is* the cut or the DNAME.
 All ancestors of an entry down from the apex have entries too, so the closest encloser of
 any name can be found by bisection over its labels.
+
+**Names are found by SipHash-1-3** under a key that is drawn for each image, and each entry is one
+of the MAX_PROBES slots from where its hash says: a key under which one is not is drawn again. Names
+that collide cannot be chosen, because the key is drawn after them.
 
 **Blocks move.** A compression pointer in a block was computed for a query name of ``base``
 octets. For a query name of another length, or when the block's records begin further into
@@ -39,14 +43,14 @@ from __future__ import annotations
 from struct import Struct
 
 MAGIC = b"DNSDimg\n"
-VERSION = 2
+VERSION = 3
 ALIGN = 8
 
-HEADER = Struct("<8sII QII II II 2I 2I II II HBB IBB2xI8x")
+HEADER = Struct("<8sII QII II II 2I 2I II II HBB IBB2xI 16s")
 """magic, version, checksum | size, serial, denial | table, table mask | names, apex entry |
 nodata plain, do | nxdomain plain, do | denial index, denial count | meta, meta length |
 NSEC3 iterations, salt length, labels of the deepest name | salt, labels of the apex,
-octets of the apex, cells of all pools."""
+octets of the apex, cells of all pools | key of the hash table."""
 CHECKSUM_END = 16
 """The checksum is the CRC-32 of everything from here on."""
 
@@ -89,6 +93,10 @@ closer name (NSEC3); the encloser's ``wild``; the encloser's ``match``."""
 OPTIONAL = Struct("<HH")
 REF = Struct("<I")
 SLOT_HASH = Struct("<II")
+MAX_PROBES = 128
+"""Slots that a search looks at; for ten million names about 90 are needed."""
+KEY_SIZE = 16
+"""Octets of the key of the hash table."""
 NSEC_REFS = Struct("<II")
 """Of one record of an NSEC chain: its key, its piece."""
 KEY_LENGTH = Struct("<H")

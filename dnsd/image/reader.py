@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
-from zlib import crc32
 
 from dnsd.image import layout
 from dnsd.wire.name import canonical_key
+from dnsd.wire.siphash import siphash13
 
 if TYPE_CHECKING:
     from dnsd.image.store import Image
@@ -27,6 +27,10 @@ _REF = layout.REF.unpack_from
 _PAIR = layout.NSEC_REFS.unpack_from
 
 _TO_QNAME = 12
+
+KNOWN_NAMES = 4096
+"""Names whose hash is remembered: in Python it costs more than all else in a look-up."""
+_hashed = lru_cache(KNOWN_NAMES)(siphash13)
 
 
 class Place(NamedTuple):
@@ -69,10 +73,10 @@ def _shorts(count: int) -> Struct:
 
 def find(image: Image, name: bytes) -> int:
     """Return the entry of the lower-case ``name``, or 0."""
-    digest = crc32(name)
+    digest = _hashed(image.key, name) & 0xFFFFFFFF
     mask, buffer, table = image.mask, image.buffer, image.table
     place = digest & mask
-    for _ in range(mask):
+    for _ in range(layout.MAX_PROBES):
         found, ref = _SLOT(buffer, table + place * 8)
         if not ref:
             break

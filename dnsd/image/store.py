@@ -92,6 +92,7 @@ class Image:
             self.apex_labels,
             apex_length,
             self.cells,
+            self.key,
         ) = layout.HEADER.unpack_from(buffer)
         if version != layout.VERSION:
             raise ImageError(f"{name} has layout version {version}, not {layout.VERSION}")

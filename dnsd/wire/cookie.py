@@ -9,11 +9,11 @@ from __future__ import annotations
 from ipaddress import ip_address
 from struct import Struct
 
+from dnsd.wire.siphash import siphash24
+
 CLIENT_SIZE = 8
 _SERVER_SIZE = 16
 _HEAD = Struct(">B3xI")
-_WORDS = Struct("<QQ")
-_M = (1 << 64) - 1
 
 LIFETIME = 3600
 """Seconds a server cookie is good for (RFC 9018 §4.3)."""
@@ -55,36 +55,3 @@ def make(client: bytes, address: str, now: float, secret: bytes) -> bytes:
 def _digest(head: bytes, address: str, secret: bytes) -> bytes:
     packed = ip_address(address.partition("%")[0]).packed
     return siphash24(secret, head + packed)
-
-
-def siphash24(key: bytes, message: bytes) -> bytes:
-    """Return the 8 octets of SipHash-2-4 of ``message`` under a key of 16 octets."""
-    k0, k1 = _WORDS.unpack(key)
-    state = (
-        k0 ^ 0x736F6D6570736575,
-        k1 ^ 0x646F72616E646F6D,
-        k0 ^ 0x6C7967656E657261,
-        k1 ^ 0x7465646279746573,
-    )
-    padded = message + bytes(-(len(message) + 1) % 8) + bytes((len(message) & 0xFF,))
-    for at in range(0, len(padded), 8):
-        word = int.from_bytes(padded[at : at + 8], "little")
-        v0, v1, v2, v3 = _rounds(2, state[0], state[1], state[2], state[3] ^ word)
-        state = v0 ^ word, v1, v2, v3
-    v0, v1, v2, v3 = _rounds(4, state[0], state[1], state[2] ^ 0xFF, state[3])
-    return (v0 ^ v1 ^ v2 ^ v3).to_bytes(8, "little")
-
-
-def _rounds(number: int, v0: int, v1: int, v2: int, v3: int) -> tuple[int, int, int, int]:
-    for _ in range(number):
-        v0 = v0 + v1 & _M
-        v1 = (v1 << 13 & _M | v1 >> 51) ^ v0
-        v0 = v0 << 32 & _M | v0 >> 32
-        v2 = v2 + v3 & _M
-        v3 = (v3 << 16 & _M | v3 >> 48) ^ v2
-        v0 = v0 + v3 & _M
-        v3 = (v3 << 21 & _M | v3 >> 43) ^ v0
-        v2 = v2 + v1 & _M
-        v1 = (v1 << 17 & _M | v1 >> 47) ^ v2
-        v2 = v2 << 32 & _M | v2 >> 32
-    return v0, v1, v2, v3

@@ -16,6 +16,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.dict cimport PyDict_Contains
 from cpython.unicode cimport PyUnicode_GET_LENGTH, PyUnicode_KIND
 
+from dnsd.wire.siphash cimport siphash13
+
+import os
+
 from dnsd.zone.records import RRset
 
 cdef extern from *:
@@ -35,6 +39,9 @@ cdef enum:
     TYPE_AAAA = 28
     MAX_PER_RRSET = 64        # a larger RRset is better off with Python's dictionaries
     TYPES = 3
+
+cdef uint8_t _key[16]         # no zone file can choose names that collide
+memcpy(_key, PyBytes_AS_STRING(os.urandom(16)), 16)
 
 MOST_PER_RRSET = MAX_PER_RRSET
 MOST_PER_NAME = TYPES * MAX_PER_RRSET
@@ -369,7 +376,7 @@ cdef class Bulk:
 
     cdef uint32_t find(self, const uint8_t *name, int length) noexcept:
         """The node with records that has the lower-case ``name``, or 0."""
-        cdef uint32_t place = fnv(name, length) & self.slot_mask
+        cdef uint32_t place = hashed(name, length) & self.slot_mask
         cdef Node *node
         while self.slots[place]:
             node = &self.nodes[self.slots[place]]
@@ -400,7 +407,7 @@ cdef class Bulk:
         node.owner = node.name
         if memcmp(now.lower, now.owner, now.owner_length) != 0:
             self.nodes[index].owner = self._store(now.owner, now.owner_length)
-        place = fnv(now.lower, now.owner_length) & self.slot_mask
+        place = hashed(now.lower, now.owner_length) & self.slot_mask
         while self.slots[place]:
             place = (place + 1) & self.slot_mask
         self.slots[place] = index
@@ -470,7 +477,9 @@ cdef class Bulk:
         if slots == NULL:
             raise MemoryError
         for node in range(1, self.nodes_used):
-            place = fnv(self.octets + self.nodes[node].name, self.nodes[node].length) & mask
+            place = hashed(
+                self.octets + self.nodes[node].name, self.nodes[node].length
+            ) & mask
             while slots[place]:
                 place = (place + 1) & mask
             slots[place] = node
@@ -538,9 +547,5 @@ cdef inline bint is_word(const uint8_t *data, const char *word, int length) noex
     return True
 
 
-cdef inline uint32_t fnv(const uint8_t *at, int length) noexcept:
-    cdef uint32_t value = 2166136261u
-    cdef int i
-    for i in range(length):
-        value = (value ^ at[i]) * 16777619u
-    return value ^ value >> 15
+cdef inline uint32_t hashed(const uint8_t *at, int length) noexcept:
+    return <uint32_t>siphash13(_key, at, length)

@@ -14,6 +14,7 @@ from dnsd.metrics import counters
 from tests.fuzz import zones
 
 CLIENTS = (Client(Transport.UDP, "192.0.2.1"), Client(Transport.TCP, "2001:db8::1"))
+HEADER = layout.HEADER.size
 EDIT = 6
 STEP = 5
 """Not every question is put to every image: many damaged images are better."""
@@ -66,7 +67,7 @@ def seeds() -> list[bytes]:
     """Where a search begins: every field of the headers, places behind them, lying pieces."""
     found = []
     for kind, octets in enumerate(zones.images().values()):
-        places = [*range(16, 104, 2), *range(104, len(octets), len(octets) // 50)]
+        places = [*range(16, HEADER, 2), *range(HEADER, len(octets), len(octets) // 50)]
         found += [bytes((kind,)) + _at(place, 1 + place % 3, 0x7FFF) for place in places]
         found += [bytes((kind,)) + _at(place, 0, 0) for place in places]
         found += [bytes((kind,)) + _lie(piece) for piece in _pieces(octets)]

@@ -18,6 +18,7 @@ from dnsd import compile as compiler
 from dnsd import hotpath
 from dnsd.hotpath import Client, Settings, Transport
 from dnsd.hotpath._python import PythonHotPath
+from dnsd.image import layout
 from dnsd.image.pools import SLOTS, Mode, Word, encode
 from dnsd.image.store import Image
 from dnsd.metrics import counters
@@ -30,6 +31,7 @@ from tests.pools import Decided, Key
 from tests.strategies import Query, Scene, models, scenes, signed
 
 RRSIG = dns.rdatatype.RRSIG
+HEADER = layout.HEADER.size
 
 
 class Edit(NamedTuple):
@@ -172,7 +174,7 @@ def test_both_twins_choose_the_same(story: Story, data: st.DataObject) -> None:
     image = compiler.build(zone, pools=chosen)
     octet = data.draw(st.none() | st.tuples(st.integers(0), st.integers(0, 255)))
     if octet:  # damaged: no access may go astray
-        image[104 + octet[0] % (len(image) - 104)] = octet[1]
+        image[HEADER + octet[0] % (len(image) - HEADER)] = octet[1]
     counts = counters.fresh(), counters.fresh()
     cells = decided.cells, pools.several(decided.cells)
     settings = Settings(udp_payload=data.draw(st.sampled_from((512, 1232))))

@@ -10,6 +10,7 @@ from dnsd import compile as compiler
 from dnsd.errors import ImageError
 from dnsd.hotpath import Client, Settings, Transport
 from dnsd.hotpath._python import PythonHotPath
+from dnsd.image import layout
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from tests.parity.sections import NOW, packet
@@ -18,6 +19,7 @@ from tests.strategies import Scene, models, scenes, signed
 
 native = pytest.importorskip("dnsd.hotpath._native", reason="built without a C compiler")
 
+HEADER = layout.HEADER.size
 SECRETS = (b"0123456789abcdef", b"fedcba9876543210")
 COOKIE_9018 = bytes.fromhex("2464c4abcf10c957010000005cf79f111f8130c3eee29480")
 
@@ -118,7 +120,7 @@ def test_damaged_image(scene: Scene, place: int, octet: int) -> None:
     """A damaged image is refused or answers wrongly; no access goes astray, nothing is raised."""
     data = records_of(scene.model.zone())
     image = bytearray(compiler.build(data))
-    image[104 + place % (len(image) - 104)] = octet
+    image[HEADER + place % (len(image) - HEADER)] = octet
     path = native.NativeHotPath(Settings(), counters.fresh())
     try:
         path.put_zone(data.apex, Image(image))

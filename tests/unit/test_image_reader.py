@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
-from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd import compile as compiler
+from dnsd.compile import table
 from dnsd.compile.denial import chain_of
 from dnsd.hotpath import blocks
 from dnsd.image import layout, reader
@@ -19,6 +18,7 @@ from dnsd.image.store import Image
 from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
 from dnsd.wire.records import Record, read
+from dnsd.wire.siphash import siphash13
 from dnsd.zone.records import Zone
 from dnsd.zone.structure import Structure
 from tests.records import records_of
@@ -98,28 +98,99 @@ def test_all_names_of_a_large_zone() -> None:
     assert not any(reader.find(img, wire(f"x{number}.example.")) for number in range(600))
 
 
-def colliding_labels() -> list[str]:
-    """Three labels whose names below ``example.`` have one CRC-32."""
-    by_digest: dict[int, list[str]] = {}
-    # a CRC is linear: what collides before the same suffix needs only equal lengths
-    for number in count():
-        label = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()[:8]
-        same = by_digest.setdefault(zlib.crc32(wire(f"{label}.example.")) & 0xFFFFFF, [])
-        same.append(label)
-        if len(same) == 3:
-            return same
-    raise AssertionError
+KEY = b"a key of 16 oct."
+
+
+def colliding_labels(slots: int, many: int) -> list[str]:
+    """Labels whose names below ``example.`` have the same place among ``slots`` under KEY."""
+    found = [
+        label
+        for label in (f"n{number}" for number in range(slots * many * 2))
+        if siphash13(KEY, wire(f"{label}.example.")) % slots == 0
+    ]
+    return found[:many]
 
 
 def test_names_that_collide() -> None:
-    """24 equal bits are the same slot of any table up to 16 million names."""
-    first, second, absent = colliding_labels()
-    img = image(zone(f"{first} A 192.0.2.1\n{second} A 192.0.2.2\n"))
+    first, second, absent = colliding_labels(8, 3)
+    text = f"{first} A 192.0.2.1\n{second} A 192.0.2.2\n"
+    img = Image(compiler.build(zone(text), key=KEY))
+    assert img.mask + 1 == 8
     one = reader.find(img, wire(f"{first}.example."))
     two = reader.find(img, wire(f"{second}.example."))
     assert img.entry_name(one) == wire(f"{first}.example.")
     assert img.entry_name(two) == wire(f"{second}.example.")
     assert reader.find(img, wire(f"{absent}.example.")) == 0
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_key_that_crowds_names_is_drawn_again(
+    native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if native:
+        pytest.importorskip("dnsd.compile._emit", reason="built without a C compiler")
+    else:
+        monkeypatch.setattr(table, "_emit", None)
+    labels = colliding_labels(512, layout.MAX_PROBES + 1)
+    for many, same in ((layout.MAX_PROBES, True), (layout.MAX_PROBES + 1, False)):
+        text = "".join(f"{label} A 192.0.2.1\n" for label in labels[:many])
+        img = Image(compiler.build(zone(text), key=KEY))
+        assert img.mask + 1 == 512
+        assert (img.key == KEY) == same
+        for label in labels[:many]:
+            assert reader.find(img, wire(f"{label}.example."))
+
+
+def test_both_ways_to_fill_the_table_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dnsd.compile._emit", reason="built without a C compiler")
+    labels = [*colliding_labels(512, layout.MAX_PROBES + 1), "deep.er", "*.w"]
+    text = "".join(f"{label} A 192.0.2.1\n" for label in labels)
+    fast = compiler.build(zone(text), key=KEY)
+    monkeypatch.setattr(table, "_emit", None)
+    assert compiler.build(zone(text), key=KEY) == fast
+
+
+def longest_probe(img: Image) -> int:
+    """How many slots the farthest entry is from its place."""
+    slots = layout.SLOT_HASH.iter_unpack(bytes(img.buffer)[img.table :][: 8 * (img.mask + 1)])
+    away: list[int] = [
+        place - digest & img.mask for place, (digest, ref) in enumerate(slots) if ref
+    ]
+    return max(away)
+
+
+def test_names_with_one_crc_are_names_like_others() -> None:
+    """A CRC is affine: names that have one value are written down without a search."""
+    labels = labels_with_one_crc(1024)
+    assert len({zlib.crc32(wire(f"{label}.example.")) for label in labels}) == 1
+    img = image(zone("".join(f"{label} A 192.0.2.1\n" for label in labels)))
+    assert longest_probe(img) < layout.MAX_PROBES
+
+
+def labels_with_one_crc(many: int) -> list[str]:
+    """Labels of letters whose CRC-32 is the same: sums of changes that cancel out."""
+    size = 63
+    zero = zlib.crc32(b"a" * size)
+    # to change "a" to "c" at one place changes the CRC by a fixed value, whatever else there is
+    changes = [zlib.crc32(b"a" * at + b"c" + b"a" * (size - at - 1)) ^ zero for at in range(size)]
+    basis: dict[int, tuple[int, int]] = {}
+    kernel = []
+    for at, change in enumerate(changes):
+        value, places = change, 1 << at
+        while value and value.bit_length() in basis:
+            other, used = basis[value.bit_length()]
+            value, places = value ^ other, places ^ used
+        if value:
+            basis[value.bit_length()] = value, places
+        else:
+            kernel.append(places)
+    labels = []
+    for number in range(many):
+        places = 0
+        for bit, combination in enumerate(kernel):
+            places ^= combination * (number >> bit & 1)
+        labels.append("".join("ca"[not places >> at & 1] for at in range(size)))
+    return labels
 
 
 def test_same_digest_but_another_name() -> None:

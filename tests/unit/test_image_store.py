@@ -29,7 +29,8 @@ TEXT = """
     d DNAME w
 """
 META = b'{"serial": 7}\x00\xff'
-OCTETS = bytes(compiler.build(zone(TEXT), META))
+KEY = b"a key of 16 oct."
+OCTETS = bytes(compiler.build(zone(TEXT), META, key=KEY))
 SIGNED = {
     "nsec": bytes(compiler.build(signed(TEXT), META)),
     "nsec3": bytes(compiler.build(signed(TEXT, nsec3=Nsec3(salt="abcd", opt_out=True)), META)),
@@ -78,8 +79,12 @@ def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         image.entry_name(image.apex_entry)
 
 
-def test_images_of_the_same_zone_are_the_same() -> None:
-    assert compiler.build(zone(TEXT), META) == OCTETS
+def test_images_of_the_same_zone_with_the_same_key_are_the_same() -> None:
+    assert compiler.build(zone(TEXT), META, key=KEY) == OCTETS
+
+
+def test_each_build_draws_a_key() -> None:
+    assert len({Image(compiler.build(zone(TEXT))).key for _ in range(3)}) == 3
 
 
 def test_save_replaces_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -47,22 +47,6 @@ def test_rolled_over_secret() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "digest"),
-    [
-        (b"", "310e0edd47db6f72"),
-        (bytes(range(1)), "fd67dc93c539f874"),
-        (bytes(range(7)), "37d1018bf50002ab"),
-        (bytes(range(8)), "6224939a79f5f593"),
-        (bytes(range(15)), "e545be4961ca29a1"),
-        (bytes(range(63)), "724506eb4c328a95"),
-    ],
-)
-def test_siphash_reference(message: bytes, digest: str) -> None:
-    """From the vectors of the SipHash authors."""
-    assert cookie.siphash24(bytes(range(16)), message) == bytes.fromhex(digest)
-
-
-@pytest.mark.parametrize(
     ("age", "valid", "fresh"),
     [
         (-301, False, True),

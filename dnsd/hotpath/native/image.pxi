@@ -4,6 +4,7 @@
 cdef enum:
     FAULT = -1
     MAX_PIECES = 80
+    MAX_PROBES = 128          # no entry is further from its place: see dnsd.image.layout
     CUT = 1
     DNAME_BELOW = 2
     ENTRY_SIZE = 24
@@ -29,6 +30,7 @@ cdef struct Zone:
     int denial
     uint64_t table
     uint32_t mask
+    uint8_t key[16]           # of the hash that finds names in the table
     uint64_t apex_entry
     uint64_t nodata[2]
     uint64_t nxdomain[2]
@@ -104,14 +106,14 @@ cdef int read_entry(const Zone *zone, uint64_t at, Entry *entry) noexcept nogil:
 
 cdef uint64_t find(const Zone *zone, const uint8_t *name, int length) noexcept nogil:
     """The entry of the lower-case ``name``, or 0."""
-    cdef uint32_t digest = crc32(name, length)
+    cdef uint32_t digest = <uint32_t>siphash13(zone.key, name, length)
     cdef uint32_t place = digest & zone.mask
-    cdef uint32_t probes = 0
+    cdef int probes
     cdef const uint8_t *slot
     cdef const uint8_t *p
     cdef uint64_t at, ref
     cdef int types
-    while probes <= zone.mask:
+    for probes in range(MAX_PROBES):
         slot = zone.image + zone.table + <uint64_t>place * 8
         ref = u32(slot + 4)
         if ref == 0:
@@ -127,7 +129,6 @@ cdef uint64_t find(const Zone *zone, const uint8_t *name, int length) noexcept n
                 if memcmp(zone.image + at, name, length) == 0:
                     return ref * 8
         place = (place + 1) & zone.mask
-        probes += 1
     return 0
 
 

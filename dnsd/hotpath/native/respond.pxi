@@ -22,6 +22,7 @@ cdef struct Server:
     int n_zones
     int *slots                # hash table: index into zones + 1, 0 is empty
     uint32_t slot_mask
+    uint8_t key[16]           # of the hash that finds zones in the table
     uint32_t lengths[256]     # how many zones have an apex of that many octets
     int udp_payload
     int nsid_length           # -1: hidden
@@ -54,9 +55,13 @@ cdef struct Body:
     const Composed *composed  # in place of the block; NULL: none
 
 
+cdef inline uint32_t apex_place(const Server *server, const uint8_t *apex, int length) noexcept nogil:
+    return <uint32_t>siphash13(server.key, apex, length) & server.slot_mask
+
+
 cdef void slot_put(Server *server, int index) noexcept nogil:
     cdef Zone *zone = &server.zones[index]
-    cdef uint32_t place = crc32(zone.apex, zone.apex_length) & server.slot_mask
+    cdef uint32_t place = apex_place(server, zone.apex, zone.apex_length)
     while server.slots[place]:
         place = (place + 1) & server.slot_mask
     server.slots[place] = index + 1
@@ -68,7 +73,7 @@ cdef const Zone *zone_at(const Server *server, const uint8_t *apex, int length) 
     cdef const Zone *zone
     if server.lengths[length] == 0:
         return NULL
-    place = crc32(apex, length) & server.slot_mask
+    place = apex_place(server, apex, length)
     while server.slots[place]:
         zone = &server.zones[server.slots[place] - 1]
         if zone.apex_length == length and memcmp(zone.apex, apex, length) == 0:
