@@ -45,7 +45,14 @@ class ZoneError(DnsdError):
 
 
 class ImageError(DnsdError):
-    """An image file is damaged, made by another version, or a zone is too large for one."""
+    """An image file is damaged, made by another version, or a zone is too large for one.
+
+    ``errno`` is the number of the system's error, 0 if the fault is in the file's content.
+    """
+
+    def __init__(self, message: str, errno: int = 0) -> None:
+        super().__init__(message)
+        self.errno = errno
 
 
 class ListenError(DnsdError):
@@ -53,7 +60,11 @@ class ListenError(DnsdError):
 
 
 class StateError(DnsdError):
-    """The state directory cannot be used."""
+    """The state directory cannot be used; ``errno`` as in :class:`ImageError`."""
+
+    def __init__(self, message: str, errno: int = 0) -> None:
+        super().__init__(message)
+        self.errno = errno
 
 
 class VipError(DnsdError):

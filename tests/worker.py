@@ -139,11 +139,11 @@ class WorkerNode:
         self.state.control[ControlCells.GENERATION] = 1
 
     def publish(self, *entries: Entry) -> None:
-        """Publish ``entries``, and wait until the worker has applied them."""
+        """Publish ``entries``, and wait until the worker has got to them."""
         self.writer.append(entries)
         generation = self.state.control[ControlCells.GENERATION] + 1
         self.state.control[ControlCells.GENERATION] = generation
-        self.until(lambda: self.generation == generation)
+        self.until(lambda: self.head[WorkerCells.READ] == generation)
 
     # -- the client's part --
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.control.cells import Cells, Range
+from dnsd.errors import StateError
 from dnsd.image.journal import (
     IMAGES,
     PREFIX,
@@ -50,10 +51,15 @@ class Publisher:
         self._vector = vector
         self._cells = vector.control
         self._cells[ControlCells.PID] = os.getpid()
-        self.published = self._last_state()
         self._retired: set[Path] = set()
         self._retired_by = 0
-        self._writer = self._new_epoch(self.published)
+        self.published: State = {}
+        self._writer: JournalWriter | None = None
+        # If the last state cannot be read or a new journal not be written, the workers keep
+        # what they have until the first publication, which writes everything there is.
+        with suppress(StateError):
+            self.published = self._last_state()
+            self._writer = self._new_epoch(self.published)
 
     @property
     def generation(self) -> int:
@@ -89,20 +95,29 @@ class Publisher:
         """
         state = dict(self.published)
         apply(state, entries)
-        if self._writer.lines + len(entries) > SLACK + 2 * len(state):
-            self._renew(state)
+        writer = self._writer
+        if writer is None or writer.lines + len(entries) > SLACK + 2 * len(state):
+            writer = self._renew(state)
         else:
-            self._writer.append(entries)
+            writer.append(entries)
         unused = _images(self.published) - _images(state)
         self.published = state
         self._cells[ControlCells.ZONES] = len(state)
         self._cells[ControlCells.BROKEN] = len(state) - len(_images(state))
+        self._cells[ControlCells.JOURNAL] = writer.size
         self._cells[ControlCells.GENERATION] += 1
         self._retire(self._directory / IMAGES / name for name in unused)
         return self.generation
 
+    def begin_epoch(self) -> None:
+        """Write the journal anew: a worker cannot read the one there is.
+
+        StateError if the state directory cannot be written; nothing has changed then.
+        """
+        self._renew(self.published)
+
     def behind(self, generation: int) -> list[int]:
-        """Return the workers that answer without having applied ``generation``."""
+        """Return the workers that answer and do not serve ``generation`` whole."""
         cells = [self._vector.worker(index) for index in range(self._vector.workers)]
         return [
             index
@@ -132,7 +147,8 @@ class Publisher:
         needed = _images(self.published)
         self._retire(path for path in images.iterdir() if path.name not in needed)
         journals = self._directory.glob(f"*{PREFIX}*")
-        self._retire(path for path in journals if path != self._writer.path)
+        current = self._writer.path if self._writer else None
+        self._retire(path for path in journals if path != current)
 
     def _retire(self, paths: Iterable[Path]) -> None:
         self._retired.update(paths)
@@ -151,13 +167,18 @@ class Publisher:
         """Write everything there is into a new file, and make it the current one."""
         epoch = self._cells[ControlCells.EPOCH] + 1
         writer = JournalWriter(self._directory, epoch, state)
+        # Never more than the file has that the epoch stands for.
+        self._cells[ControlCells.JOURNAL] = 0
         self._cells[ControlCells.EPOCH] = epoch
+        self._cells[ControlCells.JOURNAL] = writer.size
         return writer
 
-    def _renew(self, state: State) -> None:
+    def _renew(self, state: State) -> JournalWriter:
         old, self._writer = self._writer, self._new_epoch(state)
-        old.close()
-        self._retire([old.path])
+        if old is not None:
+            old.close()
+            self._retire([old.path])
+        return self._writer
 
 
 def _images(state: State) -> set[str]:

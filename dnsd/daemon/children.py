@@ -25,6 +25,7 @@ _WORKER_HEAD = (
     WorkerCells.TCP_OPEN,
     WorkerCells.LISTENING,
     WorkerCells.SILENT,
+    WorkerCells.READ,
 )
 
 
@@ -54,4 +55,4 @@ def worker(spec: WorkerSpec, vector: StateVector) -> Child:
 
 def is_serving(cells: memoryview) -> bool:
     """Return whether the worker with these cells answers from what control has published."""
-    return bool(cells[WorkerCells.LISTENING] and cells[WorkerCells.GENERATION])
+    return bool(cells[WorkerCells.LISTENING] and cells[WorkerCells.READ])

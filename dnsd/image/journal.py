@@ -119,7 +119,7 @@ class JournalWriter:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
             raise self._failure(error) from error
-        self._size = len(data)
+        self.size = len(data)
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Add ``entries``: all of them, or none."""
@@ -130,9 +130,9 @@ class JournalWriter:
                 at += os.write(self._fd, data[at:])
         except OSError as error:
             # Half a line (disk full) must not become the beginning of the next one.
-            os.ftruncate(self._fd, self._size)
+            os.ftruncate(self._fd, self.size)
             raise self._failure(error) from error
-        self._size += len(data)
+        self.size += len(data)
         self.lines += data.count(b"\n")
 
     def close(self) -> None:
@@ -141,6 +141,10 @@ class JournalWriter:
 
     def _failure(self, error: OSError) -> StateError:
         return StateError(f"cannot write the journal {self.path}: {error.strerror}")
+
+
+def _unreadable(path: Path, error: OSError) -> StateError:
+    return StateError(f"cannot read the journal {path}: {error.strerror}", error.errno or 0)
 
 
 class JournalReader:
@@ -156,21 +160,24 @@ class JournalReader:
         self._file: int | None = None
         self.state: State = {}
 
-    def entries(self, epoch: int) -> list[Entry]:
+    def entries(self, epoch: int, octets: int = 0) -> list[Entry]:
         """Return what has changed since the last call, the journal of ``epoch`` being current.
 
         At most one entry for each zone, the last one. After a change of the epoch these are the
         differences between the two: zones that are in both with the same image have no entry,
-        zones that are not in the new one are dropped. Nothing, if the file of ``epoch`` is not
-        there (then a newer epoch is). StateError if a line is no entry.
+        zones that are not in the new one are dropped.
+
+        ``octets`` is how long the file must be: one that is shorter is not all there is.
+        StateError if it is missing, shorter, or cannot be read, or if a line is no entry. Then
+        nothing has changed: a journal that is not there is not an empty one.
         """
-        before = dict(self.state)
         if self._file is None or epoch != self._epoch:
-            if not self._open(epoch):
-                return []
-            self.state = {}
-        apply(self.state, self._lines())
-        return difference(before, self.state)
+            self._open(epoch)
+        begins = {} if self._offset == 0 else self.state
+        state = dict(begins)
+        apply(state, self._lines(octets))
+        before, self.state = self.state, state
+        return difference(before, state)
 
     def close(self) -> None:
         """Close the file; the next call of ``entries`` begins anew."""
@@ -178,25 +185,34 @@ class JournalReader:
             os.close(self._file)
             self._file = None
 
-    def _open(self, epoch: int) -> bool:
+    def _open(self, epoch: int) -> None:
+        path = journal_path(self._directory, epoch)
         try:
-            file = os.open(journal_path(self._directory, epoch), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise _unreadable(path, error) from error
         self.close()
         self._file, self._epoch, self._offset = file, epoch, 0
-        return True
 
-    def _lines(self) -> list[Entry]:
-        """Read as far as the last newline."""
-        data = b"".join(self._chunks())
-        whole = data[: data.rfind(b"\n") + 1]
-        self._offset += len(whole)
+    def _lines(self, octets: int) -> list[Entry]:
+        """Read as far as the last newline, which is at ``octets`` or behind it."""
+        path = journal_path(self._directory, self._epoch)
         try:
-            return [decode(line) for line in whole.splitlines()]
+            data = b"".join(self._chunks())
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        whole = data[: data.rfind(b"\n") + 1]
+        if self._offset + len(whole) < octets:
+            raise StateError(
+                f"the journal {path} is damaged: it has {self._offset + len(whole)} octets "
+                f"and should have {octets}"
+            )
+        try:
+            lines = [decode(line) for line in whole.splitlines()]
         except ValueError as error:
-            path = journal_path(self._directory, self._epoch)
             raise StateError(f"the journal {path} is damaged: {error}") from error
+        self._offset += len(whole)
+        return lines
 
     def _chunks(self) -> Iterable[bytes]:
         assert self._file is not None

@@ -10,13 +10,15 @@ unsigned integer with exactly one writer, so nobody needs a lock:
                    and, in between, for how long the master has seen no progress of it
 
 After the slots, each worker has ``SOURCES`` cells of 16 bits in which it counts its TCP
-connections by source, so that a client's limit holds for the node and not for each worker.
+connections by source, so that a client's limit holds for the node and not for each worker;
+and a page in which it says what it should serve and does not (:mod:`dnsd.image.gaps`).
 
 Then come the cells of pools, as :mod:`dnsd.image.pools` describes them: control's words, and
 each worker's notes. Memory is only taken for those in use.
 
-``generation`` goes up by one each time control has published to the journal; a worker that
-has applied all of it writes the same number into its own slot.
+``generation`` goes up by one each time control has published to the journal. A worker that has
+read so far, and put in place what it can, says so (READ); that it serves the generation it says
+only when everything in it is in place (GENERATION).
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ class ControlCells:
     ZONES and BROKEN count the zones of the generation, and those of them that have no image.
     RELOADED is the monotonic time (ns) of the last SIGHUP that has been dealt with. TO_BUILD is
     how many zones are being built, 0 when none are, and BUILT how many of them are done.
+    JOURNAL is how many octets the journal of EPOCH has, for this generation, at least.
 
     CARRIER is control's order to the master about the VIPs' interface: its number, shifted by
     one, and in the lowest bit whether there is to be a carrier. STOPPED becomes 1 when a node
@@ -64,7 +67,7 @@ class ControlCells:
     """
 
     GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED, TO_BUILD, BUILT = range(9)
-    CARRIER, STOPPED = range(9, 11)
+    CARRIER, STOPPED, JOURNAL = range(9, 12)
 
 
 class MasterCells:
@@ -81,12 +84,15 @@ class MasterCells:
 class WorkerCells:
     """The head of a worker's slot.
 
+    GENERATION is the last one that the worker serves whole. READ is the one that it has got to:
+    what of that it does not serve stands in its page of gaps.
+
     SILENT is the master's cell, on a cache line of its own: for how long (ns) the worker has
     made no progress though it could have. It is measured in one place, and everybody who has
     to know whether a worker is dead reads it here.
     """
 
-    PID, HEARTBEAT, GENERATION, LAG, TCP_OPEN, LISTENING = range(6)
+    PID, HEARTBEAT, GENERATION, LAG, TCP_OPEN, LISTENING, READ = range(7)
     SILENT = 8
 
 
@@ -144,6 +150,11 @@ class StateVector:
         start = SLOT * (1 + self.workers) + SOURCES * 2 * index
         return memoryview(self._map)[start : start + SOURCES * 2].cast("H")
 
+    def gaps(self, index: int) -> memoryview:
+        """The cells in which worker ``index`` says what it does not serve."""
+        start = (SLOT * (1 + self.workers) + SOURCES * 2 * self.workers + SLOT * index) // 8
+        return self._cells[start : start + SLOT // 8]
+
     @property
     def words(self) -> memoryview:
         """The words of all pools, of format ``Q``; written by control."""
@@ -157,7 +168,7 @@ class StateVector:
 
 
 def _pools_at(workers: int) -> int:
-    return SLOT * (1 + workers) + SOURCES * 2 * workers
+    return SLOT * (1 + workers) + (SOURCES * 2 + SLOT) * workers
 
 
 def _size(workers: int) -> int:

@@ -152,8 +152,11 @@ class Image:
                     buffer = file.read()
                 else:
                     buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:
-            raise ImageError(f"cannot map the image {path}: {error}") from error
+        except OSError as error:
+            sentence = f"cannot open the image {path}: {error.strerror}"
+            raise ImageError(sentence, error.errno or 0) from error
+        except ValueError as error:  # it has become empty a moment ago
+            raise ImageError(f"{path} is not whole: {error}") from error
         try:
             return cls(buffer, str(path))
         except ImageError:

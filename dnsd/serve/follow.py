@@ -16,6 +16,7 @@ from dnsd.image.journal import IMAGES, JournalReader, Put
 from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.image.store import Image
+from dnsd.serve.missing import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,18 +32,23 @@ _log = logging.getLogger(__name__)
 
 
 class Seat(NamedTuple):
-    """What of the state vector a worker follows: ``cells`` are those of all pools there are."""
+    """What of the state vector a worker follows: ``cells`` are those of all pools there are.
+
+    ``gaps`` is the page in which it says what it does not serve.
+    """
 
     control: memoryview
     head: memoryview
     cells: Cells
+    gaps: memoryview
 
 
 class Follower:
     """Keeps ``hotpath`` at the generation that control has published.
 
     ``later`` runs a function in the next turn of the loop. ``on_current`` is called after each
-    generation that has been put in place whole.
+    generation of which everything that can be is in place. What cannot be is told to control
+    and tried again, and until it is in place the generation does not count as served.
     """
 
     def __init__(
@@ -55,53 +61,59 @@ class Follower:
     ) -> None:
         self._images_at = directory / IMAGES
         self._journal = JournalReader(directory)
-        self._control, self._head, self._cells = seat
+        self._control, self._head, self._cells = seat[:3]
         self._hotpath = hotpath
         self._later = later
         self._on_current = on_current
         self._images: dict[bytes, Image] = {}
         self._replaced: list[Image] = []
         self._waiting: deque[Entry] = deque()
+        self._missing = Missing(seat.gaps)
         self._epoch = 0
         self._generation = 0
-        self._damaged = 0
         self._fault = ""
 
     def beat(self) -> None:
         """See whether control has published something; to be called every now and then."""
+        if self._waiting:
+            return
         # Control writes in the opposite order: a generation that is seen here is never
         # newer than the journal that is read for it.
         generation = self._control[ControlCells.GENERATION]
         epoch = self._control[ControlCells.EPOCH]
-        if self._waiting or (epoch, generation) == (self._epoch, self._generation):
-            return
-        if epoch == self._damaged:
-            return
-        try:
-            self._waiting.extend(self._journal.entries(epoch))
-        except StateError as error:
-            # Its next lines make no sense without the damaged one: only a new epoch helps.
-            self._damaged = epoch
-            self._complain(error)
-            return
-        except OSError as error:
-            self._complain(error)
-            return
-        if self._control[ControlCells.EPOCH] != epoch:
-            # The file may have gone before it was read. What was read of it stays valid.
-            generation = self._generation
-        self._fault = ""
-        self._epoch, self._generation = epoch, generation
-        self._put_some()
+        if (epoch, generation) != (self._epoch, self._generation) and self._read(epoch):
+            self._epoch, self._generation = epoch, generation
+            self._put_some()
+        elif again := self._missing.again(time.monotonic()):
+            self._waiting.extend(again)
+            self._put_some()
 
-    def _complain(self, error: Exception) -> None:
-        """Log ``error`` once, however often it is met."""
+    def _read(self, epoch: int) -> bool:
+        """Read what is new in the journal of ``epoch``; False if that cannot be now."""
+        octets = self._control[ControlCells.JOURNAL]
+        try:
+            self._waiting.extend(self._journal.entries(epoch, octets))
+        except StateError as error:
+            # The next lines make no sense without those that are missing, so it is read again;
+            # what helps if it is damaged is a new epoch, which control begins. If it has begun
+            # one meanwhile, this one's file may be gone.
+            if self._control[ControlCells.EPOCH] == epoch:
+                self._complain(error)
+            return False
+        self._fault = ""
+        self._missing.journal_is_read()
+        return True
+
+    def _complain(self, error: StateError) -> None:
+        """Tell control, and log ``error`` once, however often it is met."""
+        self._missing.journal_is_unreadable(error.errno, time.monotonic())
+        self._missing.tell()
         if str(error) != self._fault:
-            _log.error("%s; this worker serves what it has", error)
+            _log.error("%s; this worker serves what it has and tries again", error)
         self._fault = str(error)
 
     def _put_some(self) -> None:
-        """Put zones in place for a while; acknowledge when none waits any more."""
+        """Put zones in place for a while; say how far that has come when none waits any more."""
         until = time.monotonic() + SLICE
         while self._waiting:
             self._put(self._waiting.popleft())
@@ -109,35 +121,54 @@ class Follower:
                 self._later(self._put_some)
                 return
         self._close_replaced()
-        self._head[WorkerCells.GENERATION] = self._generation
-        if self._generation:
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        # In this order: who sees the generation read sees what is missing of it, too.
+        self._missing.tell()
+        if not self._missing:
+            self._head[WorkerCells.GENERATION] = self._generation
+        news = self._head[WorkerCells.READ] != self._generation
+        self._head[WorkerCells.READ] = self._generation
+        if news:
             self._on_current()
 
     def _put(self, entry: Entry) -> None:
-        if not isinstance(entry, Put):
-            self._hotpath.drop_zone(entry.apex)
-            self._keep(entry.apex, None)
-        elif entry.placed is None:
+        if isinstance(entry, Put) and entry.placed is not None:
+            if not self._put_image(entry, entry.placed):
+                return
+        elif isinstance(entry, Put):
             self._hotpath.put_zone(entry.apex, None)
             self._keep(entry.apex, None)
         else:
-            self._put_image(entry.apex, entry.placed)
+            self._hotpath.drop_zone(entry.apex)
+            self._keep(entry.apex, None)
+        self._missing.has(entry.apex)
 
-    def _put_image(self, apex: bytes, placed: Placed) -> None:
+    def _put_image(self, put: Put, placed: Placed) -> bool:
+        """Serve the zone from ``placed``; False if that cannot be now."""
         path = self._images_at / placed.image
         try:
             image = Image.open(path)
-            if image.apex != apex:
+            if image.apex != put.apex:
+                image.close()
                 raise ImageError(f"the image {path} is of another zone")
         except ImageError as error:
-            _log.error("%s; the zone stays as it was", error)
-            if apex not in self._images:
-                self._hotpath.put_zone(apex, None)
-            return
+            self._do_without(put, error)
+            return False
         place = slice(placed.cell, placed.cell + image.cells)
         cells = Cells(*(all_cells[place] for all_cells in self._cells)) if image.cells else None
-        self._hotpath.put_zone(apex, image, cells)
-        self._keep(apex, image)
+        self._hotpath.put_zone(put.apex, image, cells)
+        self._keep(put.apex, image)
+        return True
+
+    def _do_without(self, put: Put, error: ImageError) -> None:
+        """Leave the zone as it was; at first it is one that cannot be answered."""
+        stale = put.apex in self._images
+        if self._missing.lacks(put, error.errno, time.monotonic(), stale=stale):
+            _log.error("%s; the zone stays as it was, and the image is tried again", error)
+        if not stale:
+            self._hotpath.put_zone(put.apex, None)
 
     def _keep(self, apex: bytes, image: Image | None) -> None:
         """Remember ``image`` for ``apex``, and to close the one it replaces."""

@@ -68,7 +68,12 @@ class Worker:
         self._udp = self._listen()
         self._follower = Follower(
             Path(spec.journal_directory),
-            Seat(state.control, self._head, Cells(state.words, state.notes(spec.index))),
+            Seat(
+                state.control,
+                self._head,
+                Cells(state.words, state.notes(spec.index)),
+                state.gaps(spec.index),
+            ),
             self._hotpath,
             self._loop.call_soon,
             self._serve,
@@ -101,7 +106,7 @@ class Worker:
         self._loop.add_signal_handler(signal.SIGTERM, self._finish)
         self._loop.add_reader(0, self._on_master)
         self._head[WorkerCells.PID] = os.getpid()
-        self._head[WorkerCells.GENERATION] = 0
+        self._head[WorkerCells.GENERATION] = self._head[WorkerCells.READ] = 0
         self._head[WorkerCells.LISTENING] = 1
         self._warn()
         # What is there now stays: no collection needs to look at it again.

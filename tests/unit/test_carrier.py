@@ -43,7 +43,7 @@ class Node:
         self.alive = [True, True]
         for index in range(2):
             cells = self.vector.worker(index)
-            cells[WorkerCells.LISTENING] = cells[WorkerCells.GENERATION] = 1
+            cells[WorkerCells.LISTENING] = cells[WorkerCells.READ] = 1
         self.tick()
 
     def make(self) -> Interface:
@@ -114,7 +114,7 @@ def test_silence_of_all_takes_it_away_and_only_a_new_order_gives_it_back(node: N
 def test_the_death_of_all_takes_it_away_at_once(node: Node) -> None:
     node.order(1, 1)
     for index in range(2):
-        node.vector.worker(index)[WorkerCells.GENERATION] = 0
+        node.vector.worker(index)[WorkerCells.READ] = 0
     assert node.tick()
     assert not node.carrier.up
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -120,14 +121,28 @@ def test_a_new_epoch_brings_only_what_differs(tmp_path: Path) -> None:
     assert reader.entries(2) == [Put(b"\x01a\x00", Placed("b.img")), Drop(b"\x01b\x00")]
 
 
-def test_an_epoch_whose_file_is_gone_changes_nothing(tmp_path: Path) -> None:
+def test_an_epoch_whose_file_is_gone_is_an_error_and_changes_nothing(tmp_path: Path) -> None:
     JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
     reader = JournalReader(tmp_path)
     reader.entries(1)
-    assert reader.entries(2) == []
+    with pytest.raises(StateError, match=r"journal\.2: No such file") as caught:
+        reader.entries(2)
+    assert caught.value.errno == errno.ENOENT
     assert reader.state == {b"\x00": Placed("1.img")}
     JournalWriter(tmp_path, 3, {b"\x00": Placed("2.img")})
     assert reader.entries(3) == [Put(b"\x00", Placed("2.img"))]
+
+
+def test_a_journal_shorter_than_it_should_be_is_not_all_there_is(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
+    writer.append([Put(b"\x01a\x00", Placed("2.img"))])
+    os.truncate(writer.path, writer.size - 1)
+    reader = JournalReader(tmp_path)
+    with pytest.raises(StateError, match="damaged: it has"):
+        reader.entries(1, writer.size)
+    assert reader.state == {}
+    JournalWriter(tmp_path, 2, {b"\x00": None})
+    assert reader.entries(2) == [Put(b"\x00", None)]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +157,7 @@ def test_an_epoch_whose_file_is_gone_changes_nothing(tmp_path: Path) -> None:
         b"\xff",
     ],
 )
-def test_a_damaged_line_is_an_error_and_loses_nothing_else(tmp_path: Path, line: bytes) -> None:
+def test_a_damaged_line_is_an_error_until_the_next_epoch(tmp_path: Path, line: bytes) -> None:
     writer = JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
     reader = JournalReader(tmp_path)
     reader.entries(1)
@@ -151,7 +166,11 @@ def test_a_damaged_line_is_an_error_and_loses_nothing_else(tmp_path: Path, line:
     with pytest.raises(StateError, match=r"journal\.1 is damaged"):
         reader.entries(1)
     writer.append([Put(b"\x00", Placed("2.img"))])
-    assert reader.entries(1) == [Put(b"\x00", Placed("2.img"))]
+    with pytest.raises(StateError, match=r"journal\.1 is damaged"):
+        reader.entries(1)
+    assert reader.state == {b"\x00": Placed("1.img")}
+    JournalWriter(tmp_path, 2, {b"\x00": Placed("2.img")})
+    assert reader.entries(2) == [Put(b"\x00", Placed("2.img"))]
 
 
 def test_a_failed_append_leaves_no_half_line(

@@ -37,7 +37,7 @@ class Site:
         self.observer = Observer(config, self.vector, directory, self._rows, wall=lambda: self.wall)
         for number in range(2):
             self.set(number, WorkerCells.LISTENING, 1)
-            self.set(number, WorkerCells.GENERATION, 7)
+            self.set(number, WorkerCells.READ, 7)
         self.look()
 
     def _rows(self) -> list[Row]:
@@ -74,9 +74,9 @@ def test_checks_and_time_are_passed_on() -> None:
 
 def test_a_worker_serves_when_it_listens_and_has_zones() -> None:
     site = Site()
-    site.set(0, WorkerCells.GENERATION, 0)
+    site.set(0, WorkerCells.READ, 0)
     assert [one.serving for one in site.look().workers] == [False, True]
-    site.set(0, WorkerCells.GENERATION, 1)
+    site.set(0, WorkerCells.READ, 1)
     site.set(1, WorkerCells.LISTENING, 0)
     assert [one.serving for one in site.look().workers] == [True, False]
     assert [one.number for one in site.look().workers] == [0, 1]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dnsd import compile as compiler
-from dnsd.image import journal, store
+from dnsd.errors import ImageError
+from dnsd.image import gaps, journal, store
+from dnsd.image.gaps import Gaps
 from dnsd.image.journal import Drop, JournalWriter, Placed, Put, State
 from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
-from dnsd.serve import follow
+from dnsd.serve import follow, missing
 from dnsd.serve.follow import Follower, Seat
 from dnsd.wire import name
 from dnsd.zone.load import load_text
@@ -65,7 +70,12 @@ class Scene:
     def another(self) -> Follower:
         return Follower(
             self.directory,
-            Seat(self.state.control, self.head, Cells(self.state.words, self.state.notes(0))),
+            Seat(
+                self.state.control,
+                self.head,
+                Cells(self.state.words, self.state.notes(0)),
+                self.state.gaps(0),
+            ),
             self.zones,
             self.later.append,
             lambda: self.current.append(self.acknowledged),
@@ -74,6 +84,10 @@ class Scene:
     @property
     def acknowledged(self) -> int:
         return int(self.head[WorkerCells.GENERATION])
+
+    @property
+    def gaps(self) -> Gaps:
+        return gaps.read(self.state.gaps(0))
 
     def image(self, apex: bytes, serial: int) -> Placed:
         """Save an image that is large enough to be mapped, and return it."""
@@ -165,12 +179,71 @@ def test_follow_image_that_cannot_be_opened(scene: Scene, caplog: pytest.LogCapt
         scene.publish(Put(ONE, Placed("gone")), Put(TWO, Placed("damaged")))
         scene.run()
     assert scene.zones.serials == {ONE: 1, TWO: None}
-    assert scene.acknowledged == 2
+    assert (scene.acknowledged, scene.head[WorkerCells.READ]) == (1, 2)
+    assert scene.current == [1, 1], "what can be served is served"
     assert len(caplog.messages) == 2
     assert str(damaged) in caplog.messages[1]
+    count, (first, second) = scene.gaps
+    assert count == 2
+    assert (first.what, first.errno, first.stale) == (gaps.identity("gone"), errno.ENOENT, True)
+    assert (second.what, second.errno, second.stale) == (gaps.identity("damaged"), 0, False)
     scene.publish(Put(ONE, scene.image(ONE, 3)))
     scene.run()
     assert scene.zones.serials == {ONE: 3, TWO: None}
+    assert (scene.acknowledged, scene.gaps.count) == (1, 1)
+    scene.publish(Drop(TWO))
+    scene.run()
+    assert (scene.acknowledged, scene.gaps.count) == (4, 0)
+
+
+def test_follow_image_is_tried_again_until_it_can_be_opened(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    opened = store.Image.open
+    tried = []
+
+    def refuse(_path: Path) -> Image:
+        tried.append(now[0])
+        raise ImageError("no descriptor", errno.EMFILE)
+
+    monkeypatch.setattr(store.Image, "open", refuse)
+    scene.begin({ONE: scene.image(ONE, 1)})
+    for _ in range(200):
+        scene.run()
+        now[0] += 0.05
+    pauses = [later - sooner for sooner, later in pairwise(tried)]
+    assert pauses == sorted(pauses)
+    assert 3 < len(tried) < 12, "less and less often"
+    ((_, since, number, _),) = scene.gaps.listed
+    assert (since, number) == (100 * 10**9, errno.EMFILE)
+    assert (scene.acknowledged, scene.zones.serials) == (0, {ONE: None})
+    monkeypatch.setattr(store.Image, "open", opened)
+    now[0] += missing.LONGEST_PAUSE
+    scene.run()
+    assert (scene.acknowledged, scene.zones.serials, scene.gaps.count) == (1, {ONE: 1}, 0)
+    assert scene.current == [0], "it has begun to serve once"
+
+
+@pytest.mark.parametrize("cut", [None, 0, 10])
+def test_follow_journal_that_is_not_whole_is_told_and_never_acknowledged(
+    scene: Scene, cut: int | None
+) -> None:
+    scene.begin({ONE: scene.image(ONE, 1)})
+    scene.state.control[ControlCells.JOURNAL] = scene.writer.size
+    if cut is None:
+        scene.writer.path.unlink()
+    else:
+        os.truncate(scene.writer.path, cut)
+    for _ in range(3):
+        scene.run()
+    assert (scene.head[WorkerCells.READ], scene.acknowledged, scene.zones.serials) == (0, 0, {})
+    (gap,) = scene.gaps.listed
+    assert (gap.what, gap.errno) == (gaps.JOURNAL, errno.ENOENT if cut is None else 0)
+    scene.begin({ONE: scene.image(ONE, 2)})
+    scene.run()
+    assert (scene.acknowledged, scene.zones.serials, scene.gaps.count) == (2, {ONE: 2}, 0)
 
 
 def test_follow_image_of_another_zone_is_not_served(scene: Scene) -> None:
@@ -206,15 +279,16 @@ def test_follow_epoch_that_ends_while_it_is_read_is_not_acknowledged(
     scene.publish(Put(ONE, scene.image(ONE, 2)))
     entries = journal.JournalReader.entries
 
-    def control_restarts(reader: journal.JournalReader, epoch: int) -> list[Entry]:
+    def control_restarts(reader: journal.JournalReader, epoch: int, octets: int) -> list[Entry]:
         monkeypatch.undo()
+        reader.close()
         scene.writer.path.unlink()
         scene.begin({ONE: scene.image(ONE, 3)})
-        return entries(reader, epoch)
+        return entries(reader, epoch, octets)
 
     monkeypatch.setattr(journal.JournalReader, "entries", control_restarts)
     scene.run()
-    assert scene.acknowledged == 1
+    assert (scene.acknowledged, scene.gaps) == (1, Gaps(0, ()))
     scene.run()
     assert (scene.zones.serials, scene.acknowledged) == ({ONE: 3}, 3)
 

@@ -94,7 +94,7 @@ class Observer:
         beat = cells[WorkerCells.HEARTBEAT] / 1e9
         return WorkerView(
             number,
-            serving=bool(cells[WorkerCells.LISTENING] and cells[WorkerCells.GENERATION]),
+            serving=bool(cells[WorkerCells.LISTENING] and cells[WorkerCells.READ]),
             silent=cells[WorkerCells.SILENT] / 1e9,
             lag=max(cells[WorkerCells.LAG] / 1e9, now - beat - self._miss if beat else 0.0),
         )
