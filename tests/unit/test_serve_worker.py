@@ -112,7 +112,8 @@ def test_worker_says_which_image_it_cannot_open(node: WorkerNode) -> None:
     status, said = node.end()
     assert status == 0
     assert said == (
-        f"dnsd worker 0: {node.directory}/images/broken is not an image; the zone stays as it was\n"
+        f"dnsd worker 0: {node.directory}/images/broken is not an image; "
+        "the zone stays as it was, and the image is tried again\n"
     )
 
 
