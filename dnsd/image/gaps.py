@@ -37,9 +37,9 @@ class Gap(NamedTuple):
 
 
 class Gaps(NamedTuple):
-    """What a page says: ``count`` gaps, and as many of them as found room."""
+    """What a page says: ``total`` gaps, and as many of them as found room."""
 
-    count: int
+    total: int
     listed: tuple[Gap, ...]
 
 

@@ -21,7 +21,7 @@ def test_what_is_written_is_read(writings: list[list[Gap]]) -> None:
     for written in writings:
         gaps.write(vector.gaps(1), written)
         assert gaps.read(vector.gaps(1)) == Gaps(len(written), tuple(written[:room]))
-    assert gaps.read(vector.gaps(0)).count == 1, "a page is one worker's"
+    assert gaps.read(vector.gaps(0)).total == 1, "a page is one worker's"
     assert not any(vector.words[:64]), "and ends where the pools begin"
 
 
@@ -55,4 +55,4 @@ def test_a_page_that_its_writer_has_left_half_written_is_begun_anew() -> None:
     gaps.clear(page)
     assert gaps.read(page) == Gaps(0, ())
     gaps.write(page, [Gap(2, 2, 2, stale=False)])
-    assert gaps.read(page).count == 1
+    assert gaps.read(page).total == 1

@@ -183,17 +183,17 @@ def test_follow_image_that_cannot_be_opened(scene: Scene, caplog: pytest.LogCapt
     assert scene.current == [1, 1], "what can be served is served"
     assert len(caplog.messages) == 2
     assert str(damaged) in caplog.messages[1]
-    count, (first, second) = scene.gaps
-    assert count == 2
+    total, (first, second) = scene.gaps
+    assert total == 2
     assert (first.what, first.errno, first.stale) == (gaps.identity("gone"), errno.ENOENT, True)
     assert (second.what, second.errno, second.stale) == (gaps.identity("damaged"), 0, False)
     scene.publish(Put(ONE, scene.image(ONE, 3)))
     scene.run()
     assert scene.zones.serials == {ONE: 3, TWO: None}
-    assert (scene.acknowledged, scene.gaps.count) == (1, 1)
+    assert (scene.acknowledged, scene.gaps.total) == (1, 1)
     scene.publish(Drop(TWO))
     scene.run()
-    assert (scene.acknowledged, scene.gaps.count) == (4, 0)
+    assert (scene.acknowledged, scene.gaps.total) == (4, 0)
 
 
 def test_follow_image_is_tried_again_until_it_can_be_opened(
@@ -222,7 +222,7 @@ def test_follow_image_is_tried_again_until_it_can_be_opened(
     monkeypatch.setattr(store.Image, "open", opened)
     now[0] += missing.LONGEST_PAUSE
     scene.run()
-    assert (scene.acknowledged, scene.zones.serials, scene.gaps.count) == (1, {ONE: 1}, 0)
+    assert (scene.acknowledged, scene.zones.serials, scene.gaps.total) == (1, {ONE: 1}, 0)
     assert scene.current == [0], "it has begun to serve once"
 
 
@@ -243,7 +243,7 @@ def test_follow_journal_that_is_not_whole_is_told_and_never_acknowledged(
     assert (gap.what, gap.errno) == (gaps.JOURNAL, errno.ENOENT if cut is None else 0)
     scene.begin({ONE: scene.image(ONE, 2)})
     scene.run()
-    assert (scene.acknowledged, scene.zones.serials, scene.gaps.count) == (2, {ONE: 2}, 0)
+    assert (scene.acknowledged, scene.zones.serials, scene.gaps.total) == (2, {ONE: 2}, 0)
 
 
 def test_follow_image_of_another_zone_is_not_served(scene: Scene) -> None:
