@@ -42,7 +42,7 @@ class Node:
 
     def serve(self, index: int, serving: int = 1) -> None:
         cells = self.vector.worker(index)
-        cells[WorkerCells.LISTENING] = cells[WorkerCells.GENERATION] = serving
+        cells[WorkerCells.LISTENING] = cells[WorkerCells.READ] = serving
 
     def tick(self, seconds: float = TICK) -> list[int]:
         """Let time go by; return who was killed."""
