@@ -6,6 +6,7 @@
     ├── ImageError       an image file is damaged, foreign, or too large to build
     ├── ListenError      an address cannot be bound
     ├── StateError       the state directory cannot be used
+    ├── AccountError     the node cannot run as the user that it is to run as
     ├── VipError         a VIP, or the interface that carries it, cannot be had
     ├── BirdError        BIRD cannot be reached, or refuses
     └── AdminError       a running node refused or failed a request
@@ -65,6 +66,10 @@ class StateError(DnsdError):
     def __init__(self, message: str, errno: int = 0) -> None:
         super().__init__(message)
         self.errno = errno
+
+
+class AccountError(DnsdError):
+    """The node cannot run as the user that it is to run as."""
 
 
 class VipError(DnsdError):

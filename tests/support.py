@@ -74,6 +74,7 @@ class Node:
         self.state = directory / "state"
         self.config = directory / "dnsd.toml"
         self.lines: list[str] = []
+        self.command = COMMAND
         self.process: subprocess.Popen[str]
         self.environ = {
             **os.environ,
@@ -85,7 +86,7 @@ class Node:
 
     def start(self, *arguments: str, **environ: str) -> None:
         """Start ``dnsd serve`` with ``arguments``, or with the configuration."""
-        command = [*COMMAND, "serve", *(arguments or ("--config", str(self.config)))]
+        command = [*self.command, "serve", *(arguments or ("--config", str(self.config)))]
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env={**self.environ, **environ}
         )

@@ -6,6 +6,7 @@ and their reason, but neither the key nor the file.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _T = TypeVar("_T")
+
+_ACCOUNT = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?)?", re.ASCII)
 
 _TOML_NAMES = {bool: "true or false", int: "a number", str: "a string"}
 _TOML_NAMES |= {float: "a number with a fraction", list: "a list", dict: "a table"}
@@ -122,6 +125,19 @@ class Text:
         size = len(value.encode())
         if size > self.longest:
             raise ValueError(f"has {size} octets; {self.longest} are allowed, because {self.why}")
+        return value or None
+
+
+@dataclass(frozen=True)
+class Account:
+    """The name of a user or group of the system; an empty one means None."""
+
+    def read(self, value: object, _base: Path) -> str | None:
+        """Return the name; whether there is such an account is seen later."""
+        if not isinstance(value, str):
+            raise wanted("a name in a string", value)
+        if not _ACCOUNT.fullmatch(value):
+            raise ValueError(f"{value!r} is no name of a user or group")
         return value or None
 
 

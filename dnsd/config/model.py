@@ -19,6 +19,7 @@ from dnsd.config.anycast import Anycast
 from dnsd.config.commandkinds import CommandLines
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import (
+    Account,
     Count,
     Duration,
     Endpoints,
@@ -50,6 +51,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     )
     admin_socket: Annotated[Path, SocketPath()] = Path()
     """Where control listens; when it is not given, ``admin.sock`` in the state directory."""
+
+    user: Annotated[str | None, Account()] = None
+    group: Annotated[str | None, Account()] = None
+    """None: the user's own."""
 
     nsid: Annotated[str | None, Text(128, "it goes into every answer that asks for it")] = None
     server_id: Annotated[str | None, Text(255, _CHARACTER_STRING)] = msgspec.field(

@@ -20,6 +20,8 @@ from dnsd.control.web.pages import pages
 from dnsd.control.web.server import WebServer
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
+from dnsd.rights import capabilities
+from dnsd.rights.capabilities import Capability
 
 if TYPE_CHECKING:
     from dnsd.control.spec import ControlSpec
@@ -32,6 +34,7 @@ def main() -> int:
     except msgspec.DecodeError as error:
         log.say(f"control: the master sends no usable specification: {error}")
         return 1
+    _give_up_rights(control_spec)
     try:
         asyncio.run(_run(control_spec))
     except* DnsdError as errors:
@@ -76,6 +79,20 @@ async def _run(control_spec: ControlSpec) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(web.run())
         group.create_task(node.run())
+
+
+def _give_up_rights(control_spec: ControlSpec) -> None:
+    """Keep what control needs; what it starts (builders, commands, the client of BIRD) gets none.
+
+    As root it stays what it is: it may have to read what belongs to others.
+    """
+    capabilities.gain_no_more()
+    if os.geteuid() == 0:
+        return
+    wanted = {Capability.NET_BIND_SERVICE} if control_spec.config.http.listen else set()
+    if control_spec.doorbell is not None:
+        wanted |= {Capability.NET_ADMIN, Capability.NET_RAW}
+    capabilities.restrict(wanted)
 
 
 def _first_line() -> bytes:

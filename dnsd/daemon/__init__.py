@@ -16,7 +16,7 @@ from dnsd import config as configuration
 from dnsd import hotpath
 from dnsd.control.log import say
 from dnsd.control.socketfile import make_way
-from dnsd.daemon import children, home, listen, specs
+from dnsd.daemon import account, children, home, listen, specs
 from dnsd.daemon.carrier import Carrier
 from dnsd.daemon.master import Master, Route
 from dnsd.daemon.notify import Notifier
@@ -37,6 +37,7 @@ def run(path: Path | None, options: Options) -> int:
     # Taken from the environment first: it is not for the children.
     notifier = Notifier(os.environ)
     config = configuration.resolve(path, options)
+    account.enter(config)
     zones = configuration.zone_files(config)
     if hotpath.VARIABLE in os.environ:
         hotpath.implementation()  # it may not be there; else the ready line looks which it is
@@ -50,6 +51,7 @@ def run(path: Path | None, options: Options) -> int:
         _introduce(config, zones)
     if not zones:
         say("there are no zones yet: every query will be refused")
+    account.advise(config)
     vector = StateVector.create(specs.worker_count(config))
     route = _route(config, vector)
     doorbell = route.doorbell if route else None

@@ -6,11 +6,13 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 import msgspec
 
 from dnsd.errors import DnsdError
 from dnsd.serve import log, spec
+from dnsd.serve.confine import confine, renounce_rings
 from dnsd.serve.worker import Worker
 
 
@@ -29,10 +31,14 @@ def main() -> int:
         return 1
     log.configure(worker_spec.index)
     try:
+        renounce_rings()
         worker = Worker(worker_spec)
     except DnsdError as error:
         logging.getLogger(__name__).error("%s", error)
         return 1
+    for fault in confine([Path(worker_spec.journal_directory)]):
+        if worker_spec.index == 0:  # it is the same for all workers, so one says it
+            logging.getLogger(__name__).warning("%s", fault)
     worker.run()
     return 0
 

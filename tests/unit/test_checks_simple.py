@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -310,10 +311,10 @@ def test_much_output_neither_blocks_nor_is_kept() -> None:
     assert len(told) < 2 * LONGEST_DETAIL
 
 
-def test_a_program_that_cannot_be_started_says_nothing_of_the_service(tmp_path: Path) -> None:
-    missing = tmp_path / "missing"
+def test_a_program_that_cannot_be_started_says_nothing_of_the_service() -> None:
+    missing = "/nonexistent/missing"
     with pytest.raises(Blind, match="missing cannot be started: No such file or directory"):
-        ask(CommandCheck((str(missing),), NEVER))
+        ask(CommandCheck((missing,), NEVER))
 
 
 def test_a_program_gets_neither_input_nor_this_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,8 +336,17 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
+@pytest.fixture
+def for_all() -> Iterator[Path]:
+    """A directory that programs, which have no rights of root's, can write to."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name)
+        path.chmod(0o777)
+        yield path
+
+
+def test_a_program_that_hangs_is_killed_with_its_children(for_all: Path) -> None:
+    pids = for_all / "pids"
     script = f"trap '' TERM INT; sleep 1000 & echo $$ $! > {pids}; wait; sleep 1000"
     result = killed(shell(script, timeout=1.0))
     assert result[:2] == (False, "failed /bin/sh: it did not end within 1s")
@@ -344,15 +354,15 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
         assert gone(pid)
 
 
-def test_children_that_outlive_the_program_keep_nobody_waiting(tmp_path: Path) -> None:
+def test_children_that_outlive_the_program_keep_nobody_waiting(for_all: Path) -> None:
     """They hold its output open, and are killed when it has ended."""
-    pids = tmp_path / "pids"
+    pids = for_all / "pids"
     assert ask(shell(f"sleep 1000 & echo $! > {pids}; exit 0")).ok
     assert gone(int(pids.read_text("utf-8")))
 
 
-def test_a_child_that_has_left_the_group_keeps_nobody_waiting(tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
+def test_a_child_that_has_left_the_group_keeps_nobody_waiting(for_all: Path) -> None:
+    pids = for_all / "pids"
     script = (
         f"setsid sh -c 'echo $$ > {pids}; exec sleep 1000' & while ! test -s {pids}; do :; done"
     )

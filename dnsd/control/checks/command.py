@@ -3,6 +3,9 @@
 It is started without a shell, in a session and a process group of its own; the group is killed
 when the program has ended or its time is over, so that no children of it stay. Nothing is known
 of the service: a program that cannot be started says nothing about it.
+
+It has no rights of root's: this process, as it does not run as root, hands on no capabilities; if
+it does, programs run as "nobody".
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ from dnsd.control.checks.result import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+NOBODY = 65534
+"""User and group that own nothing, on every Linux (the kernel's overflow ID)."""
 
 _KEPT = 4 * LONGEST_DETAIL
 """Octets that are kept of what the program writes; UTF-8 has up to 4 for a character."""
@@ -86,6 +92,7 @@ async def _run(line: list[str]) -> tuple[int, bytes]:
 
 
 def _start(line: list[str], output: int) -> subprocess.Popen[bytes]:
+    nobody = NOBODY if os.geteuid() == 0 else None
     try:
         return subprocess.Popen(
             line,
@@ -95,6 +102,9 @@ def _start(line: list[str], output: int) -> subprocess.Popen[bytes]:
             cwd="/",
             env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
             start_new_session=True,
+            user=nobody,
+            group=nobody,
+            extra_groups=None if nobody is None else (),
         )
     except OSError as error:
         raise Blind(f"{line[0]} cannot be started: {error.strerror or error}") from error

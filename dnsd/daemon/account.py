@@ -1,0 +1,148 @@
+"""Which user the node runs as: ``[server] user``, once it was started as root.
+
+The change comes first, before anything is opened: so what this user may not read or have is
+found at the start and not at the next reload. Of root's power it takes along what binding
+ports below 1024 and the VIPs' interface need, exactly as a service of systemd's with these
+AmbientCapabilities has it from the beginning; each process gives up what it does not need.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import dnsd
+from dnsd.control.log import say
+from dnsd.daemon.home import LOCK
+from dnsd.errors import AccountError
+from dnsd.rights import capabilities
+from dnsd.rights.capabilities import Capability
+
+if TYPE_CHECKING:
+    from dnsd.config import Config, Server
+
+LOWEST_FREE_PORT = 1024
+"""Ports below are root's, unless net.ipv4.ip_unprivileged_port_start says otherwise."""
+
+
+class Account(NamedTuple):
+    """A user and a group, by name and number."""
+
+    user: str
+    uid: int
+    gid: int
+
+
+def enter(config: Config) -> None:
+    """Go on as the user that ``config`` names, if it names one; AccountError if that can't be."""
+    account = _account(config.server)
+    if account is None:
+        return
+    if os.geteuid() == 0 and account.uid != 0:
+        _hand_over(config.server.state_directory, account)
+        _hand_over(config.server.admin_socket.parent, account)
+        _become(account, needed(config))
+    elif os.geteuid() != account.uid:
+        raise AccountError(
+            f"cannot become {account.user} ([server] user): dnsd was started as "
+            f"{_name_of(os.geteuid())}; start it as root or as {account.user}, or remove the key"
+        )
+    _check_reach(config, account)
+
+
+def advise(config: Config) -> None:
+    """Say what would be better than to run as root."""
+    if os.geteuid() == 0 and config.path is not None:
+        say(
+            "master and control run as root: better give dnsd an account of its own with "
+            "[server] user (workers and commands have no rights of root's in any case)"
+        )
+
+
+def needed(config: Config) -> frozenset[Capability]:
+    """Return the capabilities that a node with this configuration has a use for."""
+    wanted = set()
+    endpoints = (*config.server.listen, *config.http.listen, *config.anycast.endpoints)
+    if any(endpoint.port < LOWEST_FREE_PORT for endpoint in endpoints):
+        wanted.add(Capability.NET_BIND_SERVICE)
+    if config.anycast.enabled:
+        # The interface and its addresses; asking the link whether a VIP is another machine's.
+        wanted |= {Capability.NET_ADMIN, Capability.NET_RAW}
+    return frozenset(wanted)
+
+
+def _account(server: Server) -> Account | None:
+    """Return the account that is to be had; None: as it was started."""
+    if server.user is None:
+        if server.group is not None:
+            raise AccountError("[server] group is of no use without [server] user: give both")
+        return None
+    try:
+        user = pwd.getpwnam(server.user)
+        gid = user.pw_gid if server.group is None else grp.getgrnam(server.group).gr_gid
+    except KeyError as error:
+        raise AccountError(
+            f"there is no such account ({error.args[0]}): make it (adduser --system --group "
+            f"{server.user}), or change [server] user and group"
+        ) from error
+    return Account(user.pw_name, user.pw_uid, gid)
+
+
+def _become(account: Account, wanted: frozenset[Capability]) -> None:
+    try:
+        capabilities.prepare_change_of_user(wanted)
+        os.initgroups(account.user, account.gid)
+        os.setresgid(account.gid, account.gid, account.gid)
+        os.setresuid(account.uid, account.uid, account.uid)
+        capabilities.hand_on(wanted)
+        capabilities.gain_no_more()
+    except OSError as error:
+        raise AccountError(
+            f"cannot become {account.user} ([server] user): {error.strerror}; a container needs "
+            "the capabilities SETUID and SETGID for that, besides those that are handed on "
+            f"({', '.join(one.name for one in sorted(wanted)) or 'none'})"
+        ) from error
+
+
+def _hand_over(directory: Path, account: Account) -> None:
+    """Make ``directory`` the user's: one that does not exist, or that dnsd has made as root."""
+    try:
+        if not directory.exists():
+            directory.mkdir(mode=0o700, parents=True)
+            os.chown(directory, account.uid, account.gid)
+        elif directory.lstat().st_uid == 0 and (directory / LOCK).exists():
+            for where, _, names, opened in os.fwalk(directory):
+                del where
+                os.chown(opened, account.uid, account.gid)
+                for name in names:
+                    os.chown(name, account.uid, account.gid, dir_fd=opened, follow_symlinks=False)
+    except OSError as error:
+        raise AccountError(
+            f"cannot give {directory} to {account.user} ([server] user): {error.strerror}"
+        ) from error
+
+
+def _check_reach(config: Config, account: Account) -> None:
+    """Look whether the user can have what a start, or a reload, will need."""
+    package = Path(dnsd.__file__)
+    for path, mode, what in (
+        (Path(sys.executable), os.X_OK, "run Python"),
+        (package, os.R_OK, "read dnsd itself"),
+        (config.path, os.R_OK, "read its configuration"),
+    ):
+        if path is not None and not os.access(path, mode, effective_ids=True):
+            raise AccountError(
+                f"{account.user} ([server] user) cannot {what} at {path}: change the modes of the "
+                "directories above, or install dnsd where others may read, such as /opt/dnsd"
+            )
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

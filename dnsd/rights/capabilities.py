@@ -1,0 +1,112 @@
+"""Capabilities of this process (capabilities(7)): which it keeps, and hands to what it starts.
+
+They belong to threads: call this before there are several.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from dnsd.rights import kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+_VERSION = 0x20080522
+_HIGHEST = 63
+
+# <linux/prctl.h>
+_PR_SET_KEEPCAPS = 8
+_PR_CAPBSET_READ = 23
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_AMBIENT_RAISE = 2
+_AMBIENT_CLEAR_ALL = 4
+
+
+class Capability(IntEnum):
+    """Those that dnsd has a use for (<linux/capability.h>)."""
+
+    DAC_READ_SEARCH = 2
+    NET_BIND_SERVICE = 10
+    NET_ADMIN = 12
+    NET_RAW = 13
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+def gain_no_more() -> None:
+    """Have no program that is executed from now on gain any right (PR_SET_NO_NEW_PRIVS)."""
+    kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def permitted() -> frozenset[int]:
+    """Return what this thread has."""
+    data = (ctypes.c_uint32 * 6)()
+    kernel.capget(_Header(_VERSION, 0), data)
+    mask = data[1] | data[4] << 32
+    return frozenset(number for number in range(_HIGHEST + 1) if mask >> number & 1)
+
+
+def restrict(wanted: Collection[int]) -> None:
+    """Keep of ``wanted`` what this thread has, and nothing else; programs it starts get nothing.
+
+    That holds for root, too, whose programs have what the bounding set leaves: it is emptied, if
+    this thread may do so (it has SETPCAP).
+    """
+    kept = permitted() & frozenset(wanted)
+    _empty_bounding_set()
+    kernel.prctl(_PR_CAP_AMBIENT, _AMBIENT_CLEAR_ALL)
+    _set(kept, effective=kept, inheritable=())
+
+
+def _empty_bounding_set() -> None:
+    for number in range(_HIGHEST + 1):
+        # EINVAL: the kernel knows no such capability; EPERM: it is not for this thread to say.
+        with suppress(OSError):
+            if kernel.prctl(_PR_CAPBSET_READ, number):
+                kernel.prctl(_PR_CAPBSET_DROP, number)
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """Do without them for a moment: what is possible then will be possible without them."""
+    kept = permitted()
+    _set(kept, effective=(), inheritable=())
+    try:
+        yield
+    finally:
+        _set(kept, effective=kept, inheritable=())
+
+
+def prepare_change_of_user(wanted: Collection[int]) -> None:
+    """Have root keep its capabilities when it becomes another user, and be able to hand on some.
+
+    Nothing but ``wanted`` can be handed on from now on.
+    """
+    kept = permitted()
+    _set(kept, effective=kept, inheritable=wanted)
+    _empty_bounding_set()
+    kernel.prctl(_PR_SET_KEEPCAPS, 1)
+
+
+def hand_on(wanted: Collection[int]) -> None:
+    """Keep ``wanted``, nothing else, and give it to programs that are started (ambient).
+
+    OSError if this thread does not have them, or has not prepared for it.
+    """
+    _set(wanted, effective=wanted, inheritable=wanted)
+    for number in wanted:
+        kernel.prctl(_PR_CAP_AMBIENT, _AMBIENT_RAISE, number)
+
+
+def _set(kept: Collection[int], effective: Collection[int], inheritable: Collection[int]) -> None:
+    masks = [sum(1 << number for number in each) for each in (effective, kept, inheritable)]
+    words = [mask >> shift & 0xFFFFFFFF for shift in (0, 32) for mask in masks]
+    kernel.capset(_Header(_VERSION, 0), (ctypes.c_uint32 * 6)(*words))

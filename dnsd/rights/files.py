@@ -1,0 +1,78 @@
+"""Leaves a process some directories to read, and no other file, connection or signal (landlock(7)).
+
+What is open stays open. A kernel that knows only some of it restricts that.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from dnsd.rights import kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+# The same on every machine.
+_CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446
+_ASK_VERSION = 1
+_PATH_BENEATH = 1
+
+# <linux/landlock.h>: how many kinds of access each version of the interface knows.
+_FILE_KINDS = {1: 13, 2: 14, 3: 15, 4: 15}
+_LATEST_FILE_KINDS = 16
+_READ_FILE = 1 << 2
+_READ_DIRECTORY = 1 << 3
+_TCP = 0b11
+"""Binding and connecting, from version 4 on."""
+_SCOPES = 0b11
+"""Abstract unix sockets and signals of others, from version 6 on."""
+
+_ATTRIBUTES = Struct("QQQ")
+_SIZES = {1: 8, 2: 8, 3: 8, 4: 16, 5: 16}
+_RULE = Struct("=Qi")
+
+
+def restrict(readable: Iterable[Path]) -> str:
+    """Leave this thread what is below ``readable``, for reading only.
+
+    Return why not, as a sentence, if that can't be. It must have promised to gain no rights.
+    """
+    try:
+        version = kernel.syscall(_CREATE, None, 0, _ASK_VERSION)
+        ruleset = kernel.syscall(_CREATE, *_attributes(version), 0)
+        try:
+            for path in readable:
+                _allow(ruleset, path)
+            kernel.syscall(_RESTRICT, ruleset, 0)
+        finally:
+            os.close(ruleset)
+    except OSError as error:
+        return f"files are not restricted: the kernel has no Landlock ({error.strerror})"
+    return ""
+
+
+def _attributes(version: int) -> tuple[bytes, int]:
+    """Return what is restricted: everything that the kernel knows of."""
+    files = (1 << _FILE_KINDS.get(version, _LATEST_FILE_KINDS)) - 1
+    size = _SIZES.get(version, _ATTRIBUTES.size)
+    return _ATTRIBUTES.pack(files, _TCP, _SCOPES)[:size], size
+
+
+def _allow(ruleset: int, path: Path) -> None:
+    """Allow reading below ``path``; there is nothing to allow if it does not exist."""
+    try:
+        opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        is_directory = stat.S_ISDIR(os.fstat(opened).st_mode)
+        allowed = _READ_FILE | _READ_DIRECTORY if is_directory else _READ_FILE
+        rule = ctypes.create_string_buffer(_RULE.pack(allowed, opened))
+        kernel.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0)
+    finally:
+        os.close(opened)

@@ -1,0 +1,37 @@
+"""System calls that Python has no names for, with errors as OSError."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def prctl(option: int, *arguments: int) -> int:
+    """Change or ask something about this thread; return the result."""
+    values = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
+    return _checked(_libc.prctl(option, *values))
+
+
+def syscall(number: int, *arguments: object) -> int:
+    """Return what the system call ``number`` returns: integers, and ctypes for pointers."""
+    values = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
+    return _checked(_libc.syscall(ctypes.c_long(number), *values))
+
+
+def capget(header: ctypes.Structure, data: ctypes.Array[ctypes.c_uint32]) -> None:
+    """Fill ``data`` with the capabilities of this thread."""
+    _checked(_libc.capget(ctypes.byref(header), data))
+
+
+def capset(header: ctypes.Structure, data: ctypes.Array[ctypes.c_uint32]) -> None:
+    """Give this thread the capabilities in ``data``."""
+    _checked(_libc.capset(ctypes.byref(header), data))
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
