@@ -135,8 +135,8 @@ def test_started_as_root_it_becomes_the_user_and_takes_along_only_what_ports_nee
 
 def check_workers(pids: list[int]) -> None:
     for pid in pids:
-        found = until(lambda pid=pid: one if (one := status(pid))["Seccomp"] == "2" else None)
-        assert found["NoNewPrivs"] == "1"
+        until(lambda: status(pid)["Seccomp"] == "2", "a filter")  # noqa: B023
+        assert status(pid)["NoNewPrivs"] == "1"
         assert capabilities(pid, "Prm", "Eff", "Inh", "Bnd", "Amb") == [0] * 5
 
 
