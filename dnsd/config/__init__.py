@@ -22,7 +22,16 @@ from dnsd.config import cookies, origins, paths, reader, tables, zones
 from dnsd.config.anycast import Anycast
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
-from dnsd.config.model import Config, Failover, Http, Limits, Server, ZoneFile, Zones
+from dnsd.config.model import (
+    Config,
+    Failover,
+    Http,
+    Limits,
+    RateLimit,
+    Server,
+    ZoneFile,
+    Zones,
+)
 from dnsd.config.problems import Problem
 from dnsd.config.zones import Found
 from dnsd.errors import ConfigError
@@ -40,6 +49,7 @@ __all__ = [
     "Limits",
     "Options",
     "Problem",
+    "RateLimit",
     "Server",
     "ZoneFile",
     "Zones",

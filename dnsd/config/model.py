@@ -179,6 +179,20 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.poll + self.timeout
 
 
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[rate_limit]``: how many answers over UDP that say the same one network may get."""
+
+    per_second: Annotated[
+        int, Count(0, 10_000, "0 limits nobody, and more would not keep a flood away")
+    ] = 200
+    slip: Annotated[
+        int, Count(0, 100, "a client that is limited by mistake waits for so many answers")
+    ] = 2
+    ipv4_prefix: Annotated[int, Count(8, 32, "it is a part of an IPv4 address")] = 24
+    ipv6_prefix: Annotated[int, Count(16, 64, "clients choose what comes behind 64 bits")] = 56
+    exempt: Annotated[tuple[str, ...], Networks()] = ("127.0.0.0/8", "::1/128")
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole configuration."""
 
@@ -188,6 +202,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     anycast: Anycast = Anycast()
     http: Http = Http()
     failover: Failover = Failover()
+    rate_limit: RateLimit = RateLimit()
     path: Path | None = None
     """The file it was read from; None for one made of defaults and options."""
 

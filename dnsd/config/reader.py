@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Query
-from dnsd.config.model import Config, Failover, Http, Limits, Server, ZoneFile, Zones
+from dnsd.config.model import Config, Failover, Http, Limits, RateLimit, Server, ZoneFile, Zones
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Reader, Schema, Structs, parse, text_of
 
@@ -26,6 +26,7 @@ TABLES: Structs = {
     ("anycast", "bgp"): Bgp,
     ("http",): Http,
     ("failover",): Failover,
+    ("rate_limit",): RateLimit,
 }
 """The tables that stand once, by path."""
 
@@ -63,6 +64,7 @@ def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
     anycast = reader.struct(Anycast, ("anycast",), data.get("anycast", {}))
     http = reader.struct(Http, ("http",), data.get("http", {}))
     failover = reader.struct(Failover, ("failover",), data.get("failover", {}))
+    rate_limit = reader.struct(RateLimit, ("rate_limit",), data.get("rate_limit", {}))
     zone = reader.structs(ZoneFile, ("zone",), data.get("zone", []))
     fields = {
         "server": server,
@@ -70,6 +72,7 @@ def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
         "anycast": anycast,
         "http": http,
         "failover": failover,
+        "rate_limit": rate_limit,
         "zone": zone,
     }
     if None in fields.values() or reader.problems:

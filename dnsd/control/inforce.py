@@ -1,7 +1,7 @@
 """The configuration in force: read again on a reload, kept for a control that is restarted.
 
 What cannot change while the node runs (``[server]``, ``[anycast]``, ``[http]``,
-``[failover]``) stays what the master has read.
+``[failover]``, ``[rate_limit]``) stays what the master has read.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class InForce:
             "anycast": self.config.anycast,
             "http": self.config.http,
             "failover": self.config.failover,
+            "rate_limit": self.config.rate_limit,
         }
         changed = [
             f"[{table}] {key}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.config import cookie_secrets
 from dnsd.control.spec import ControlSpec
-from dnsd.hotpath import Settings
+from dnsd.hotpath import RateLimit, Settings
 from dnsd.serve.spec import TcpLimits, WorkerSpec
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def worker_specs(config: Config, vector: StateVector) -> list[WorkerSpec]:
         udp_payload=server.udp_payload,
         cookie_secrets=cookie_secrets(config),
         tcp_idle=server.tcp_idle,
+        rate_limit=_rate_limit(config),
     )
     tcp = TcpLimits(
         connections=server.tcp_connections,
@@ -72,6 +73,20 @@ def control_spec(
         config=config,
         options=options,
         doorbell=doorbell,
+    )
+
+
+def _rate_limit(config: Config) -> RateLimit | None:
+    """Return the rate limits; the node's own questions to its VIPs come from these."""
+    limit = config.rate_limit
+    if not limit.per_second:
+        return None
+    return RateLimit(
+        per_second=limit.per_second,
+        slip=limit.slip,
+        ipv4_prefix=limit.ipv4_prefix,
+        ipv6_prefix=limit.ipv6_prefix,
+        exempt=(*limit.exempt, *(vip.address for vip in config.anycast.endpoints)),
     )
 
 

@@ -12,14 +12,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dnsd.errors import ConfigError
-from dnsd.hotpath.api import Client, Draining, HotPath, Settings, Transport
+from dnsd.hotpath.api import Client, Draining, HotPath, RateLimit, Settings, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dnsd.image.buckets import Buckets
     from dnsd.metrics.counters import Counters
 
-__all__ = ["Client", "Draining", "HotPath", "Settings", "Transport", "implementation", "make"]
+__all__ = [
+    "Client",
+    "Draining",
+    "HotPath",
+    "RateLimit",
+    "Settings",
+    "Transport",
+    "implementation",
+    "make",
+]
 
 VARIABLE = "DNSD_HOTPATH"
 
@@ -37,13 +47,16 @@ def implementation() -> str:
     return _choose(os.environ.get(VARIABLE, ""))[0]
 
 
-def make(settings: Settings, counters: Counters) -> HotPath:
-    """Return a hot path with no zones."""
-    return _choose(os.environ.get(VARIABLE, ""))[1](settings, counters)
+def make(settings: Settings, counters: Counters, memory: Buckets | None = None) -> HotPath:
+    """Return a hot path with no zones.
+
+    ``memory`` is what rate limits need, if there are any; without it they have some of their own.
+    """
+    return _choose(os.environ.get(VARIABLE, ""))[1](settings, counters, memory)
 
 
 @cache
-def _choose(wanted: str) -> tuple[str, Callable[[Settings, Counters], HotPath]]:
+def _choose(wanted: str) -> tuple[str, Callable[[Settings, Counters, Buckets | None], HotPath]]:
     if wanted and wanted not in _TWINS:
         raise ConfigError([f"{VARIABLE}={wanted}: choose 'python' or 'native', or leave it out"])
     for name in (wanted,) if wanted else _TWINS:

@@ -1,11 +1,16 @@
 from collections.abc import Callable, Sequence
 
 from dnsd.hotpath.api import Client, Settings
+from dnsd.hotpath.limiter import Limiter
+from dnsd.image.buckets import Buckets
 from dnsd.image.store import Image
 from dnsd.metrics.counters import Counters
 
 class NativeHotPath:
-    def __init__(self, settings: Settings, counters: Counters) -> None: ...
+    limiter: Limiter | None
+    def __init__(
+        self, settings: Settings, counters: Counters, memory: Buckets | None = None
+    ) -> None: ...
     def answer(self, packet: bytes, now: float, client: Client) -> bytes | None: ...
     def put_zone(self, apex: bytes, image: Image | None) -> None: ...
     def drop_zone(self, apex: bytes) -> None: ...

@@ -23,8 +23,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from dnsd.wire.siphash cimport siphash13, siphash24
 
 from dnsd.hotpath._python import PythonHotPath
-from dnsd.image import layout
-from dnsd.metrics.counters import INDEX, QTYPES, RCODES
+from dnsd.image import buckets, layout
+from dnsd.metrics.counters import INDEX, KINDS, QTYPES, RCODES
 
 include "native/digest.pxi"
 
@@ -54,6 +54,9 @@ cdef int C_odd_tsig_place = INDEX["odd_tsig_place"]
 cdef int C_odd_meta_type = INDEX["odd_meta_type"]
 cdef int C_not_authoritative = INDEX["not_authoritative"]
 cdef int C_not_ready = INDEX["not_ready"]
+cdef int C_limited = INDEX["limited"]
+cdef int C_limited_slipped = INDEX["limited_slipped"]
+cdef int C_limited_kind = INDEX[f"limited_{KINDS[0]}"]
 cdef int C_rcode = INDEX["rcode_0"]
 cdef int C_qtype_other = INDEX["qtype_other"]
 cdef int LAST_RCODE = RCODES - 1
@@ -62,6 +65,7 @@ cdef uint8_t _qtype_counter[512]
 assert INDEX["queries_tcp"] == C_queries + 1 and INDEX["responses_tcp"] == C_responses + 1
 assert len(INDEX) < 256
 assert layout.MAX_PROBES == MAX_PROBES and layout.KEY_SIZE == 16
+assert (buckets.WAYS, buckets.TIME_BITS, buckets.ROW, buckets.QUIET) == (8, 40, 8, 60)
 
 include "native/query.pxi"
 include "native/image.pxi"
@@ -94,21 +98,26 @@ cdef class NativeHotPath:
     cdef Batch *batch
     cdef uint8_t *scratch
     cdef Py_buffer _counter_buffer
+    cdef readonly object limiter
+    cdef object limits      # memoryviews that keep the limiter's memory
 
-    def __cinit__(self, settings, counters):
+    def __cinit__(self, settings, counters, memory=None):
         memset(&self.server, 0, sizeof(Server))
         PyObject_GetBuffer(counters, &self._counter_buffer, PyBUF_WRITABLE)
         if self._counter_buffer.len < <Py_ssize_t>(len(INDEX) * sizeof(uint64_t)):
             raise ValueError("there are more counters than cells")
         self.server.count = <uint64_t *>self._counter_buffer.buf
         self.counters = counters
-        self.python = PythonHotPath(settings, counters)
+        self.python = PythonHotPath(settings, counters, memory)
+        self.limiter = self.python.limiter
         self.places, self.images, self.vacant = {}, {}, []
         self.server.slots = <int *>calloc(2, sizeof(int))
         self.server.slot_mask = 1
         memcpy(self.server.key, PyBytes_AS_STRING(os.urandom(16)), 16)
         self.scratch = <uint8_t *>malloc(LARGEST)
         self._configure(settings)
+        if self.limiter is not None:
+            self._limit(self.limiter)
         self.batch = batch_new(max(SMALLEST_SLOT, settings.udp_payload))
         self.server.composed = <Composed *>malloc(sizeof(Composed))
         if not (self.server.slots and self.scratch and self.batch and self.server.composed):
@@ -128,8 +137,35 @@ cdef class NativeHotPath:
                 raise ValueError("a cookie secret has 16 octets")
             memcpy(self.server.secrets[i], PyBytes_AS_STRING(secret), 16)
 
+    cdef _limit(self, limiter):
+        cdef Limit *limit = &self.server.limit
+        cdef uint64_t[::1] words = limiter.memory.words
+        cdef uint64_t[::1] rows = limiter.memory.rows
+        cdef bytes key = limiter.memory.key, address, mask
+        cdef int i
+        if len(key) != 16:
+            raise ValueError("the key of rate limits has 16 octets")
+        self.limits = limiter.memory
+        limit.exempt = <Exempt *>calloc(len(limiter.exempt) + 1, sizeof(Exempt))
+        if limit.exempt == NULL:
+            raise MemoryError
+        for i, network in enumerate(limiter.exempt):
+            address, mask = network.network_address.packed, network.netmask.packed
+            limit.exempt[i].octets = len(address)
+            memcpy(limit.exempt[i].address, PyBytes_AS_STRING(address), len(address))
+            memcpy(limit.exempt[i].mask, PyBytes_AS_STRING(mask), len(mask))
+        limit.n_exempt = len(limiter.exempt)
+        memcpy(limit.key, PyBytes_AS_STRING(key), 16)
+        limit.sets, limit.n_rows = limiter.sets, rows.shape[0] // ROW
+        limit.interval, limit.depth = limiter.interval, limiter.depth
+        law = limiter.law
+        limit.slip = law.slip
+        limit.ipv4_prefix, limit.ipv6_prefix = law.ipv4_prefix, law.ipv6_prefix
+        limit.words, limit.rows = &words[0], &rows[0]
+
     def __dealloc__(self):
         PyBuffer_Release(&self._counter_buffer)
+        free(self.server.limit.exempt)
         free(self.server.slots)
         free(self.server.zones)
         free(self.scratch)
@@ -145,6 +181,8 @@ cdef class NativeHotPath:
         memset(&zone, 0, sizeof(Zone))
         zone.apex_length = len(apex)
         memcpy(zone.apex, PyBytes_AS_STRING(apex), zone.apex_length)
+        if self.limiter is not None:
+            zone.number = self.limiter.zone(apex)
         views = ()
         if image is not None:
             views = (memoryview(image.buffer), *(memoryview(each) for each in cells or ()))
@@ -247,7 +285,9 @@ cdef class NativeHotPath:
         request.size = PyBytes_GET_SIZE(packet)
         request.transport = transport
         request.now = <uint32_t><int64_t>now
-        self.server.second = next_second()
+        self.server.second = whole_second(monotonic())
+        if self.limiter is not None:
+            self.server.limit.now = self.limiter.now()
         cdef bytes packed = _packed(address)
         request.address = <const uint8_t *>PyBytes_AS_STRING(packed)
         request.address_length = len(packed)
@@ -276,7 +316,9 @@ cdef class NativeHotPath:
         cdef Batch *batch = self.batch
         cdef int received = batch_receive(batch, fd, flags), i, length
         cdef uint32_t now = <uint32_t>c_time(NULL) if received else 0
-        self.server.second = next_second() if received else 0
+        cdef int64_t clock = monotonic() if received else 0
+        self.server.second = whole_second(clock)
+        self.server.limit.now = clock // 1000
         for i in range(received):
             length = respond(
                 &self.server, batch_request(batch, i, now), batch_out(batch, i), batch.room

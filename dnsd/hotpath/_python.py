@@ -6,14 +6,16 @@ Knows packets and images; nothing of sockets or files. Every packet is counted h
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from dnsd.hotpath import blocks, chaos, compose
 from dnsd.hotpath.api import Transport
 from dnsd.hotpath.body import Body
+from dnsd.hotpath.limiter import Limiter, Verdict, account
 from dnsd.hotpath.pools import Asked
-from dnsd.image import layout, reader
+from dnsd.image import buckets, layout, reader
 from dnsd.metrics.counters import INDEX, QTYPES, RCODES
 from dnsd.wire import cookie, opt, query
 from dnsd.wire.name import lower
@@ -22,6 +24,7 @@ from dnsd.wire.rdata import AXFR, DS, IXFR, OPT, SOA, TKEY, TSIG
 
 if TYPE_CHECKING:
     from dnsd.hotpath.api import Client, Settings
+    from dnsd.image.buckets import Buckets
     from dnsd.image.pools import Cells
     from dnsd.image.store import Image
     from dnsd.metrics.counters import Counters
@@ -41,6 +44,7 @@ _HEADER = query.HEADER
 _COUNTS = Struct(">5H")
 _SMALLEST_UDP = 512
 _LARGEST_TCP = 65535
+_KNOWN_ZONES = 1024
 
 _QUERIES = (INDEX["queries_udp"], INDEX["queries_tcp"])
 _RESPONSES = (INDEX["responses_udp"], INDEX["responses_tcp"])
@@ -54,12 +58,18 @@ _EDNS, _DNSSEC_OK = INDEX["edns"], INDEX["dnssec_ok"]
 class PythonHotPath:
     """See :class:`dnsd.hotpath.api.HotPath`."""
 
-    def __init__(self, settings: Settings, counters: Counters) -> None:
+    def __init__(
+        self, settings: Settings, counters: Counters, memory: Buckets | None = None
+    ) -> None:
         self._settings = settings
         self._count = counters
         self._zones: dict[bytes, Image | None] = {}
         self._cells: dict[bytes, Cells | None] = {}
         self._longest = 0
+        self.limiter: Limiter | None = None
+        if settings.rate_limit is not None:
+            self.limiter = Limiter(settings.rate_limit, memory or buckets.fresh(), counters)
+            self._numbers = lru_cache(_KNOWN_ZONES)(self.limiter.zone)
 
     def put_zone(self, apex: bytes, image: Image | None, cells: Cells | None = None) -> None:
         self._zones[apex], self._cells[apex] = image, cells
@@ -86,7 +96,9 @@ class PythonHotPath:
             count[INDEX["internal_error"]] += 1
             _log.exception("no answer for the packet %s", packet.hex())
             body = Body(query.SERVFAIL)
-            response = self._message(asked, body, b"", client[0])
+            response = self._message(asked, body, b"", client[0], Verdict.SEND)
+        if response is None:
+            return None
         count[_RESPONSES[client[0]]] += 1
         count[_RCODE + min(body.rcode, RCODES - 1)] += 1
         return response
@@ -95,15 +107,23 @@ class PythonHotPath:
 
     def _respond(
         self, packet: bytes, asked: Query, now: float, client: Client
-    ) -> tuple[Body, bytes]:
+    ) -> tuple[Body, bytes | None]:
+        """Return the response's body and the response; None if it is withheld."""
         try:
             body, options = self._answer(packet, asked, client)
         except Malformed as malformed:
             self._count[INDEX[malformed.counter]] += 1
             body, options = Body(malformed.rcode), b""
-        if asked.edns is not None:
-            options += self._options(asked.edns, now, client)
-        return body, self._message(asked, body, options, client[0])
+        edns = asked.edns
+        made_with = None if edns is None else self._made_with(edns, now, client[1])
+        verdict = Verdict.SEND
+        if self.limiter is not None and client[0] == Transport.UDP and made_with is None:
+            verdict = self.limiter.verdict(client[1], body.account)
+        if verdict == Verdict.DROP:
+            return body, None
+        if edns is not None:
+            options += self._options(edns, made_with, now, client)
+        return body, self._message(asked, body, options, client[0], verdict)
 
     def _answer(self, packet: bytes, asked: Query, client: Client) -> tuple[Body, bytes]:
         """Return the response's body and the EDNS options that belong to it."""
@@ -167,13 +187,15 @@ class PythonHotPath:
         signed = int(asked.edns is not None and asked.edns.flags >= opt.DO)
         place, at = blocks.locate(image, name, asked.offsets, asked.qtype, signed)
         chosen_by = Asked(int.from_bytes(asked.ident), self._cells[image.apex])
-        if not at:
-            return compose.answer(image, asked.qname, asked.qtype, signed, chosen_by), b""
-        pieces = blocks.pieces_for(image, at, place, name, asked.offsets)
-        head = reader.block(image, at)
-        if (pieces or head.slot) and head.flags & layout.COMPOSE:
-            return compose.answer(image, asked.qname, asked.qtype, signed, chosen_by), b""
-        return blocks.answer(image, at, len(name), pieces, chosen_by), b""
+        head = reader.block(image, at) if at else None
+        pieces = blocks.pieces_for(image, at, place, name, asked.offsets) if at else []
+        if head is None or ((pieces or head.slot) and head.flags & layout.COMPOSE):
+            body = compose.answer(image, asked.qname, asked.qtype, signed, chosen_by)
+        else:
+            body = blocks.answer(image, at, len(name), pieces, chosen_by)
+        if self.limiter is not None:
+            body.account = account(self._numbers(image.apex), place, head, asked.qtype)
+        return body, b""
 
     def _zone_of(self, name: bytes, asked: Query) -> tuple[bytes | None, Image | None]:
         """Return the apex of the deepest zone of ours that holds ``name``, and its image."""
@@ -192,7 +214,17 @@ class PythonHotPath:
 
     # -- the message ----------------------------------------------------------------------
 
-    def _options(self, edns: opt.Edns, now: float, client: Client) -> bytes:
+    def _made_with(self, edns: opt.Edns, now: float, address: str) -> int | None:
+        """Return which secret the client's cookie was made with; None if it has no valid one."""
+        secrets = self._settings.cookie_secrets
+        if edns.cookie is None or edns.bad_cookie or not secrets:
+            return None
+        made_with = cookie.made_with(edns.cookie, address, now, secrets)
+        if made_with is not None:
+            self._count[INDEX["cookies_valid"]] += 1
+        return made_with
+
+    def _options(self, edns: opt.Edns, made_with: int | None, now: float, client: Client) -> bytes:
         """Return the options that every response to ``edns`` carries."""
         settings = self._settings
         options = b""
@@ -202,19 +234,16 @@ class PythonHotPath:
             idle = min(int(settings.tcp_idle * 10), 0xFFFF)
             options += opt.option(opt.KEEPALIVE, idle.to_bytes(2, "big"))
         if edns.cookie is not None and settings.cookie_secrets and not edns.bad_cookie:
-            options += opt.option(opt.COOKIE, self._cookie(edns.cookie, now, client[1]))
+            current = edns.cookie
+            if made_with != 0 or not cookie.is_fresh(current, now):
+                sent = current[: cookie.CLIENT_SIZE]
+                current = cookie.make(sent, client[1], now, settings.cookie_secrets[0])
+            options += opt.option(opt.COOKIE, current)
         return options
 
-    def _cookie(self, sent: bytes, now: float, address: str) -> bytes:
-        secrets = self._settings.cookie_secrets
-        made_with = cookie.made_with(sent, address, now, secrets)
-        if made_with is not None:
-            self._count[INDEX["cookies_valid"]] += 1
-            if made_with == 0 and cookie.is_fresh(sent, now):
-                return sent
-        return cookie.make(sent[: cookie.CLIENT_SIZE], address, now, secrets[0])
-
-    def _message(self, asked: Query, body: Body, options: bytes, transport: int) -> bytes:
+    def _message(
+        self, asked: Query, body: Body, options: bytes, transport: int, verdict: Verdict
+    ) -> bytes:
         edns = asked.edns
         udp_payload = self._settings.udp_payload
         record = b""
@@ -235,6 +264,8 @@ class PythonHotPath:
         additional = bool(record) + bool(asked.tsig)
         record += asked.tsig
         room = limit - _HEADER.size - len(asked.question) - len(record)
+        if verdict == Verdict.SLIP and octets:
+            room = -1
         if len(octets) > room:
             for end, count in reversed(body.optional):
                 if end <= room:

@@ -32,6 +32,22 @@ class Client(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How many answers that say the same may go to one prefix over UDP (see ``limiter``).
+
+    ``per_second`` is at least 1; as many may be sent at once. One in ``slip`` of those withheld
+    is sent truncated, none if it is 0. Prefixes have ``ipv4_prefix`` bits, or ``ipv6_prefix``
+    (at most 64). Addresses in ``exempt`` (networks as text) are never limited.
+    """
+
+    per_second: int = 200
+    slip: int = 2
+    ipv4_prefix: int = 24
+    ipv6_prefix: int = 56
+    exempt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What of the configuration shapes an answer.
 
@@ -39,6 +55,7 @@ class Settings:
     ``udp_payload`` is the largest UDP response in octets (RFC 9715). ``cookie_secrets`` are
     16 octets each, the first one is used to make cookies, all of them to check (RFC 9018).
     ``tcp_idle`` in seconds is announced to clients that ask with edns-tcp-keepalive (RFC 7828).
+    ``rate_limit`` None limits nobody.
     """
 
     nsid: bytes | None = None
@@ -47,6 +64,7 @@ class Settings:
     udp_payload: int = 1232
     cookie_secrets: tuple[bytes, ...] = ()
     tcp_idle: float = 10.0
+    rate_limit: RateLimit | None = None
 
 
 class HotPath(Protocol):
@@ -54,6 +72,8 @@ class HotPath(Protocol):
 
     def answer(self, packet: bytes, now: float, client: Client) -> bytes | None:
         """Return the response to ``packet``, or None when none must be sent.
+
+        None, too, when rate limits withhold it.
 
         ``now`` is POSIX time in seconds. Never raises, whatever the bytes: a fault of
         dnsd's own becomes SERVFAIL and a counter.

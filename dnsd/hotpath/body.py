@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dnsd.hotpath.limiter import OTHER, Account
+
 
 @dataclass(slots=True)
 class Body:
     """Counts and octets of a response after the question, and where it may end instead.
 
     ``optional`` holds (octets, arcount) pairs, shortest first, down to the mandatory part;
-    ``octets`` and ``arcount`` are those of the longest form. ``flags`` is AA or 0.
+    ``octets`` and ``arcount`` are those of the longest form. ``flags`` is AA or 0. ``account``
+    is what rate limits count it as.
     """
 
     rcode: int
@@ -20,3 +23,4 @@ class Body:
     nscount: int = 0
     arcount: int = 0
     optional: list[tuple[int, int]] = field(default_factory=list)
+    account: Account = OTHER

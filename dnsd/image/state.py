@@ -16,6 +16,9 @@ and a page in which it says what it should serve and does not (:mod:`dnsd.image.
 Then come the cells of pools, as :mod:`dnsd.image.pools` describes them: control's words, and
 each worker's notes. Memory is only taken for those in use.
 
+Last come rate limits, as :mod:`dnsd.image.buckets` describes them: the buckets, the only cells
+that all workers write (a word is replaced whole), and each worker's rows.
+
 ``generation`` goes up by one each time control has published to the journal. A worker that has
 read so far, and put in place what it can, says so (READ); that it serves the generation it says
 only when everything in it is in place (GENERATION).
@@ -27,6 +30,7 @@ import mmap
 import os
 from typing import TYPE_CHECKING
 
+from dnsd.image.buckets import BUCKETS, LIMITED, ROW, Buckets
 from dnsd.metrics import counters
 
 if TYPE_CHECKING:
@@ -166,10 +170,25 @@ class StateVector:
         start = _pools_at(self.workers) + (8 + 4 * index) * POOL_CELLS
         return memoryview(self._map)[start : start + 4 * POOL_CELLS].cast("I")
 
+    def limited(self, index: int) -> memoryview:
+        """The rows in which worker ``index`` notes whom it limits, of format ``Q``."""
+        start = _buckets_at(self.workers) + 8 * (BUCKETS + ROW * LIMITED * index)
+        return memoryview(self._map)[start : start + 8 * ROW * LIMITED].cast("Q")
+
+    def buckets(self, index: int) -> Buckets:
+        """What rate limits need in worker ``index``."""
+        start = _buckets_at(self.workers)
+        words = memoryview(self._map)[start : start + 8 * BUCKETS].cast("Q")
+        return Buckets(self.key, words, self.limited(index))
+
 
 def _pools_at(workers: int) -> int:
     return SLOT * (1 + workers) + (SOURCES * 2 + SLOT) * workers
 
 
-def _size(workers: int) -> int:
+def _buckets_at(workers: int) -> int:
     return _pools_at(workers) + (8 + 4 * workers) * POOL_CELLS
+
+
+def _size(workers: int) -> int:
+    return _buckets_at(workers) + 8 * (BUCKETS + ROW * LIMITED * workers)

@@ -15,6 +15,9 @@ QTYPES = (1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 43, 46, 47, 48, 50, 52, 64, 65, 25
 RCODES = 24
 """Response codes counted: 0 to 23 (extended rcodes as far as BADCOOKIE)."""
 
+KINDS = ("answer", "wildcard", "any", "referral", "nodata", "nxdomain", "other")
+"""Kinds of answers that rate limits distinguish, see :mod:`dnsd.hotpath.limiter`."""
+
 _PLAIN = (
     "queries_udp",
     "queries_tcp",
@@ -58,6 +61,9 @@ _PLAIN = (
     "tcp_closed_slow_message",
     "tcp_closed_bad_length",
     "tcp_reset_unread",
+    # answers that rate limits withheld, and those of them that were sent truncated
+    "limited",
+    "limited_slipped",
 )
 
 NAMES: tuple[str, ...] = (
@@ -65,6 +71,7 @@ NAMES: tuple[str, ...] = (
     *(f"qtype_{number}" for number in QTYPES),
     "qtype_other",
     *(f"rcode_{number}" for number in range(RCODES)),
+    *(f"limited_{kind}" for kind in KINDS),
 )
 """Every counter's name; its position is its index."""
 

@@ -95,6 +95,8 @@ _HELP = {
     "tcp_closed_slow_message": "TCP connections closed in the middle of a slow message.",
     "tcp_closed_bad_length": "TCP connections closed because of a message of no possible length.",
     "tcp_reset_unread": "TCP connections reset because answers were not read.",
+    "limited": "Answers that rate limits withheld.",
+    "limited_slipped": "Answers withheld in whose place a truncated one was sent.",
 }
 """What each counter counts that has a metric of its own."""
 
@@ -124,6 +126,12 @@ def counted(workers: Sequence[counters.Counters]) -> Iterator[Family]:
         "counter",
         "Responses by their code.",
         _labelled(workers, "rcode", {f"rcode_{n}": rcode_name(n) for n in range(counters.RCODES)}),
+    )
+    yield Family(
+        "dnsd_limited_by_kind_total",
+        "counter",
+        "Answers that rate limits withheld, by what they said.",
+        _labelled(workers, "kind", {f"limited_{kind}": kind for kind in counters.KINDS}),
     )
 
 

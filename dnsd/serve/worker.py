@@ -57,7 +57,7 @@ class Worker:
         self._head = state.worker(spec.index)
         self._counters = state.counters(spec.index)
         self._loop: AbstractEventLoop = uvloop.new_event_loop()
-        self._hotpath = hotpath.make(spec.settings, self._counters)
+        self._hotpath = hotpath.make(spec.settings, self._counters, state.buckets(spec.index))
         self._tcp = TcpServer(
             self._hotpath,
             self._counters,

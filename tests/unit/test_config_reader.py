@@ -96,7 +96,7 @@ def test_an_admin_socket_of_its_own() -> None:
         (
             "x = 1",
             "1: x: is unknown; the tables are [server], [zones], [anycast], [http], [failover], "
-            "[[zone]]",
+            "[rate_limit], [[zone]]",
         ),
         (
             "[zones]\nx = 1",

@@ -25,6 +25,7 @@ cdef struct Zone:
     uint64_t size
     uint8_t apex[256]
     int apex_length
+    uint64_t number           # what stands for the zone in accounts of rate limits
     int apex_labels
     int depth
     int denial

@@ -40,9 +40,9 @@ cdef inline int64_t monotonic() noexcept nogil:
     return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
 
 
-cdef inline uint32_t next_second() noexcept nogil:
-    """The seconds of the monotonic clock, rounded up."""
-    return <uint32_t>((monotonic() + 999999999) // 1000000000)
+cdef inline uint32_t whole_second(int64_t clock) noexcept nogil:
+    """The seconds of the monotonic clock ``clock`` (nanoseconds), rounded up."""
+    return <uint32_t>((clock + 999999999) // 1000000000)
 
 
 cdef inline int64_t pace_note(Pace *pace, int received, bint waited) noexcept nogil:

@@ -74,6 +74,24 @@ cdef int choose_for(const Query *query, int signed_, Body *body) noexcept nogil:
 include "compose.pxi"
 
 
+cdef void charge_block(Body *body, const Zone *zone, const Place *place, int qtype) noexcept nogil:
+    """Note what rate limits count the block as: the twin of dnsd.hotpath.limiter.account."""
+    cdef const Block *block = &body.block
+    cdef Account *account = &body.account
+    if block.rcode == NXDOMAIN:
+        charge(account, zone.number, KIND_NXDOMAIN, 0)
+    elif not block.flags & AUTHORITATIVE:
+        charge(account, zone.number, KIND_REFERRAL, place.entry)
+    elif qtype == TYPE_ANY:
+        charge(account, zone.number, KIND_ANY, place.entry)
+    elif place.expanded:
+        charge(account, zone.number, KIND_WILDCARD, place.entry)
+    elif block.ancount == 0 and block.slot == 0:
+        charge(account, zone.number, KIND_NODATA, 0)
+    else:
+        charge(account, zone.number, KIND_ANSWER, place.entry)
+
+
 cdef int lookup(Server *server, const Zone *zone, const Query *query, Body *body) noexcept nogil:
     """Find block and pieces for the query, or compose its answer; DECLINED when that fails."""
     cdef int signed_ = query.has_edns and query.edns_flags >> 15
@@ -83,9 +101,11 @@ cdef int lookup(Server *server, const Zone *zone, const Query *query, Body *body
     if locate(zone, &query.name, query.qtype, signed_, &place, &entry, &at) == FAULT:
         return DECLINED
     if at == 0:
+        charge(&body.account, zone.number, KIND_WILDCARD, place.encloser)
         return compose(server.composed, zone, query, body)
     if gather(zone, &query.name, &place, at, body) == DECLINED:
         return DECLINED
+    charge_block(body, zone, &place, query.qtype)
     if (body.pieces or body.block.slot) and body.block.flags & COMPOSE:
         return compose(server.composed, zone, query, body)
     if body.block.slot and choose_for(query, signed_, body) == FAULT:

@@ -54,6 +54,7 @@ cdef struct Query:
     bint bad_cookie
     const uint8_t *cookie     # NULL: none
     int cookie_length
+    int made_with             # which secret the cookie was made with; -1: it is not valid
     int tsig                  # octets of the TSIG record's owner; 0: none (RFC 8945)
     const uint8_t *tsig_owner
     int algorithm             # octets of its algorithm's name; time signed and fudge follow it

@@ -14,6 +14,7 @@ cdef enum:
 cdef struct Composed
 
 include "pools.pxi"
+include "limit.pxi"
 
 
 cdef struct Server:
@@ -31,6 +32,7 @@ cdef struct Server:
     int n_secrets
     uint8_t secrets[MAX_SECRETS][16]
     Composed *composed
+    Limit limit
     uint32_t second           # of the monotonic clock, rounded up: for notes
 
 
@@ -53,6 +55,8 @@ cdef struct Body:
     int extended_error        # 0: none
     bint empty                # no block: only header, question and OPT
     const Composed *composed  # in place of the block; NULL: none
+    Account account           # what rate limits count it as
+    int verdict
 
 
 cdef inline uint32_t apex_place(const Server *server, const uint8_t *apex, int length) noexcept nogil:
@@ -108,26 +112,39 @@ cdef inline void p32(uint8_t *at, uint32_t value) noexcept nogil:
     p16(at + 2, value & 0xFFFF)
 
 
+cdef inline int32_t cookie_age(const Request *request, const uint8_t *sent) noexcept nogil:
+    """The seconds since the server cookie in ``sent`` was made."""
+    return <int32_t>(request.now - (<uint32_t>n16(sent + 12) << 16 | <uint32_t>n16(sent + 14)))
+
+
+cdef int made_with(const Server *server, const Request *request, const Query *query) noexcept nogil:
+    """Which secret the client's cookie was made with; -1 if it has no valid one."""
+    cdef uint8_t message[32]
+    cdef uint64_t digest
+    cdef int i
+    cdef const uint8_t *sent = query.cookie
+    if not query.has_edns or sent == NULL or query.bad_cookie:
+        return -1
+    if query.cookie_length != 24 or sent[8] != 1 or not -300 <= cookie_age(request, sent) <= 3600:
+        return -1
+    memcpy(message, sent, 16)
+    memcpy(message + 16, request.address, request.address_length)
+    for i in range(server.n_secrets):
+        digest = siphash24(server.secrets[i], message, 16 + request.address_length)
+        if memcmp(&digest, sent + 16, 8) == 0:
+            return i
+    return -1
+
+
 cdef int write_cookie(Server *server, const Request *request, const Query *query, uint8_t *out) noexcept nogil:
     """Write client and server cookie (RFC 9018) to ``out``; return their length."""
     cdef uint8_t message[32]
     cdef uint64_t digest
-    cdef int32_t age
-    cdef int i
     cdef const uint8_t *sent = query.cookie
+    if query.made_with == 0 and cookie_age(request, sent) <= 1800:
+        memcpy(out, sent, 24)
+        return 24
     memcpy(message + 16, request.address, request.address_length)
-    if query.cookie_length == 24 and sent[8] == 1:
-        age = <int32_t>(request.now - (<uint32_t>n16(sent + 12) << 16 | <uint32_t>n16(sent + 14)))
-        if -300 <= age <= 3600:
-            memcpy(message, sent, 16)
-            for i in range(server.n_secrets):
-                digest = siphash24(server.secrets[i], message, 16 + request.address_length)
-                if memcmp(&digest, sent + 16, 8) == 0:
-                    server.count[C_cookies_valid] += 1
-                    if i == 0 and age <= 1800:
-                        memcpy(out, sent, 24)
-                        return 24
-                    break
     memcpy(message, sent, 8)
     memset(message + 8, 0, 4)
     message[8] = 1
@@ -298,7 +315,7 @@ cdef int write_message(Server *server, const Request *request, const Query *quer
     """Write the response; return its length or DECLINED (nothing has been counted then)."""
     cdef uint8_t record[MAX_OPT + MAX_TSIG]
     cdef int additional = query.has_edns + (query.tsig != 0)
-    cdef int opt_length = 0, limit = LARGEST, at, length = 0
+    cdef int opt_length = 0, limit = LARGEST, at, length = 0, space
     cdef int ancount = 0, nscount = 0, arcount = 0
     cdef int asked = n16(request.packet + 2)
     cdef int flags = QR | (asked & 0x7800) | (asked & RD_AND_CD) | (body.rcode & 0xF)
@@ -313,24 +330,23 @@ cdef int write_message(Server *server, const Request *request, const Query *quer
     memcpy(out, request.packet, 2)
     memcpy(out + 12, request.packet + 12, query.question)
     at = 12 + query.question
+    space = min(limit, room) - at - opt_length
+    if body.verdict == SLIP:
+        space = -1            # nothing of it fits
     if body.composed != NULL:
         flags |= AA
         ancount = body.composed.counts[ANSWER]
         nscount = body.composed.counts[AUTHORITY]
-        length = write_composed(
-            body.composed, min(limit, room) - at - opt_length, out + at, &arcount
-        )
+        length = write_composed(body.composed, space, out + at, &arcount)
     elif not body.empty:
         if body.block.flags & AUTHORITATIVE:
             flags |= AA
         ancount = body.block.ancount
         if body.block.slot:
             ancount += body.choice.count
-            length = write_pool(query, body, min(limit, room) - at - opt_length, out + at, &nscount)
+            length = write_pool(query, body, space, out + at, &nscount)
         else:
-            length = write_body(
-                query, body, min(limit, room) - at - opt_length, out + at, &arcount, &nscount
-            )
+            length = write_body(query, body, space, out + at, &arcount, &nscount)
         if length == DECLINED:
             return DECLINED
     elif limit < at + opt_length:
@@ -355,6 +371,7 @@ cdef int decide(Server *server, const Request *request, Query *query, Body *body
     body.empty = True
     body.composed = NULL
     body.extended_error = 0
+    charge(&body.account, 0, KIND_OTHER, 0)
     body.rcode = parse(query, opcode)
     if opcode != OPCODE_QUERY and opcode != OPCODE_NOTIFY and opcode != OPCODE_UPDATE:
         # no more is read of it than its EDNS, and no rule holds
@@ -406,8 +423,10 @@ cdef void count_query(Server *server, const Request *request, const Query *query
         C_odd_notify, C_odd_update, C_odd_opcode, C_odd_tsig_key
     )
     count[C_queries + request.transport] += 1
-    count[C_responses + request.transport] += 1
-    count[C_rcode + min(body.rcode, LAST_RCODE)] += 1
+    if body.verdict != DROP:
+        count[C_responses + request.transport] += 1
+        count[C_rcode + min(body.rcode, LAST_RCODE)] += 1
+    count[C_cookies_valid] += query.made_with >= 0
     if query.counter >= 0:
         count[query.counter] += 1
     if query.has_edns and (
@@ -424,7 +443,7 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
     """Answer one packet into ``out``; return the length, 0 for no answer, or DECLINED."""
     cdef Query query
     cdef Body body
-    cdef int length
+    cdef int length = 0
     if request.size < 12 or request.packet[2] & 0x80:
         server.count[C_queries + request.transport] += 1
         server.count[C_drop_short if request.size < 12 else C_drop_response] += 1
@@ -440,7 +459,14 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
     query.counter = -1
     if decide(server, request, &query, &body) == DECLINED:
         return DECLINED
-    length = write_message(server, request, &query, &body, out, room)
+    query.made_with = made_with(server, request, &query)
+    body.verdict = SEND
+    if server.limit.words != NULL and request.transport != TCP and query.made_with < 0:
+        body.verdict = judge(
+            &server.limit, server.count, request.address, request.address_length, &body.account
+        )
+    if body.verdict != DROP:
+        length = write_message(server, request, &query, &body, out, room)
     if length != DECLINED:
         count_query(server, request, &query, &body)
     return length
