@@ -18,6 +18,7 @@ from dnsd.control import signedcheck
 from dnsd.control.anycast.questions import question_of
 from dnsd.control.checks import reach
 from dnsd.control.checks.targets import command_fault
+from dnsd.control.hints import check_hints
 from dnsd.failover import objective
 from dnsd.failover.objective import FLIP_S, Timing
 from dnsd.failover.quorum import FRESH_INTERVALS
@@ -88,6 +89,7 @@ def check_policy(policy: Policy, zone: Zone, failover: Failover | None = None) -
         for pool in policy.pools
         for fault in _faults(pool, zone, signer, failover)
     ]
+    found += check_hints(zone, _pools_by_member(policy, zone))
     return Checked(policy, sorted(found), signer)
 
 
@@ -110,6 +112,16 @@ def _signer(policy: Policy, zone: Zone) -> tuple[Signer | None, list[Finding]]:
     ]
     is_sound = all(fault.severity is not Severity.ERROR for fault in faults)
     return Signer(zone, keys) if is_sound else None, found
+
+
+def _pools_by_member(policy: Policy, zone: Zone) -> dict[str, str]:
+    found = ((pool, rrset_of(pool, zone)) for pool in policy.pools)
+    return {
+        address: f"{pool.name} {pool.type}"
+        for pool, rrset in found
+        if rrset is not None
+        for address in members_of(rrset)
+    }
 
 
 def members_of(rrset: RRset) -> tuple[str, ...]:

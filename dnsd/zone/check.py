@@ -23,7 +23,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dnsd.wire.name import count, is_wildcard, to_text
-from dnsd.wire.rdata import AAAA, CNAME, DNAME, DS, NS, NSEC, NSEC3, SOA, A
+from dnsd.wire.rdata import (
+    AAAA,
+    CNAME,
+    DNAME,
+    DS,
+    HTTPS,
+    NS,
+    NSEC,
+    NSEC3,
+    SOA,
+    SVCB,
+    A,
+    is_alias_mode,
+    name_end,
+)
 from dnsd.zone.check_signed import check_signed
 from dnsd.zone.check_targets import Targets, check_soa, check_targets
 from dnsd.zone.faults import called, error_at, warning_at
@@ -71,6 +85,7 @@ def check_zone(
         *_check_wildcards(zone),
         *_check_owners(zone),
         *_check_occluded(zone, structure),
+        *_check_services(zone),
         *check_targets(zone, structure, targets),
         *check_signed(zone, structure, now, limits),
     ]
@@ -158,6 +173,18 @@ def _check_wildcards(zone: Zone) -> Iterator[Finding]:
                 f"the wildcard {to_text(types[DNAME].owner)} has a DNAME, which resolvers treat "
                 "differently (RFC 4592 §4.4): write one DNAME for each name",
             )
+
+
+def _check_services(zone: Zone) -> Iterator[Finding]:
+    for types in zone.nodes.values():
+        for rtype in types.keys() & {SVCB, HTTPS}:
+            if any(is_alias_mode(r) and len(r) > name_end(r, 2) for r in types[rtype].rdatas):
+                yield warning_at(
+                    types[rtype],
+                    "svcb-alias",
+                    f"{called(types[rtype])} has priority 0, which makes it an alias, so clients "
+                    "ignore its parameters (RFC 9460 §2.4.2): remove them, or raise the priority",
+                )
 
 
 def _check_occluded(zone: Zone, structure: Structure) -> Iterator[Finding]:

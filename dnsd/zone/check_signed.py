@@ -123,13 +123,28 @@ def _check_parameters(zone: Zone, limits: Limits) -> Iterator[Finding]:
     """Check that the NSEC3 of the zone can be computed at all, and at what cost."""
     told: set[tuple[int, int]] = set()
     for types in zone.nodes.values():
-        for rtype in types.keys() & {NSEC3, NSEC3PARAM}:
-            rrset = types[rtype]
-            for rdata in rrset.rdatas:
-                algorithm, _, iterations = unpack_from(">BBH", rdata)
-                if (algorithm, iterations) not in told:
-                    told.add((algorithm, iterations))
-                    yield from _check_parameter(rrset, algorithm, iterations, limits)
+        rrset = types.get(NSEC3)
+        for rdata in rrset.rdatas if rrset else ():
+            algorithm, _, iterations = unpack_from(">BBH", rdata)
+            if rrset and (algorithm, iterations) not in told:
+                told.add((algorithm, iterations))
+                yield from _check_parameter(rrset, algorithm, iterations, limits)
+    yield from _check_announced(zone)
+
+
+def _check_announced(zone: Zone) -> Iterator[Finding]:
+    """Check what NSEC3PARAM announces; what cannot be used is ignored (RFC 5155 §4.1.2, §8.1)."""
+    rrset = zone.nodes.get(zone.apex, {}).get(NSEC3PARAM)
+    for rdata in rrset.rdatas if rrset else ():
+        algorithm, flags = rdata[0], rdata[1]
+        if rrset and (algorithm != _SHA1 or flags):
+            what = f"hash algorithm {algorithm}" if algorithm != _SHA1 else f"flags {flags}"
+            yield warning_at(
+                rrset,
+                "nsec3param-ignored",
+                f"{called(rrset)} has one record with {what}, which is ignored: remove it, "
+                "or sign the zone with algorithm 1 (SHA-1) and flags 0",
+            )
 
 
 def _check_parameter(

@@ -71,6 +71,17 @@ class Targets:
             encloser = parent(encloser)
         return encloser in dnames
 
+    def dname_above(self, name: bytes) -> bytes | None:
+        """Return the owner of the DNAME of this zone that ``name`` is below, if there is one."""
+        apex, known = self._zone.apex, self._structure
+        if not known.dnames or not is_subdomain(name, apex) or known.cut_above(name):
+            return None
+        while name != apex:
+            name = parent(name)
+            if name in known.dnames:
+                return name
+        return None
+
     def has_glue(self, name: bytes) -> bool:
         """Tell whether ``name`` has addresses, occluded or not."""
         types = self._zone.at(name)
@@ -174,10 +185,18 @@ def _check_target(rrset: RRset, name: bytes, cut: bytes, targets: Targets) -> It
 
 
 def _check_addresses(rrset: RRset, name: bytes, targets: Targets) -> Iterator[Finding]:
+    kind = type_name(rrset.rtype).lower()
+    if dname := targets.dname_above(name):
+        yield warning_at(
+            rrset,
+            f"{kind}-alias",
+            f"{called(rrset)} points to {to_text(name)}, which the DNAME of {to_text(dname)} makes "
+            "an alias (RFC 2181 §10.3): name the host itself",
+        )
+        return
     found = targets.find(name)
     if found is None:
         return
-    kind = type_name(rrset.rtype).lower()
     if CNAME in found:
         yield warning_at(
             rrset,

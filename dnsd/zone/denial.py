@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from dnsd.zone.view import RRset, View
 
+_SHA1 = 1
+
 
 class Proof(NamedTuple):
     """One denying RRset and, for the reader, what it shows."""
@@ -54,10 +56,16 @@ class Denial(Protocol):
 
 def denial_of(view: View) -> Denial:
     """Return the kind of proofs that the zone has records for."""
-    if view.rrset(view.apex, NSEC3PARAM) is not None:
-        return Nsec3Denial(view)
     if view.rrset(view.apex, NSEC) is not None:
         return NsecDenial(view)
+    announced = view.rrset(view.apex, NSEC3PARAM)
+    for rdata in announced.rdatas if announced else ():
+        params = cast("NSEC3PARAMRdata", rdata)
+        # others are ignored (RFC 5155 §4.1.2, §8.1)
+        if params.algorithm == _SHA1 and params.flags == 0:
+            denial = Nsec3Denial(view, params)
+            if denial.has_chain:
+                return denial
     return NoDenial()
 
 
@@ -106,16 +114,19 @@ class NsecDenial:
 class Nsec3Denial:
     """RFC 5155 §7.2: the same with hashed owners; opt-out spans may hide insecure delegations."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, params: NSEC3PARAMRdata) -> None:
         self._apex = view.apex
-        rrset = view.rrset(view.apex, NSEC3PARAM)
-        assert rrset is not None
-        self._params = cast("NSEC3PARAMRdata", rrset.rdatas[0])
+        self._params = params
         self._chain = {
             owner.labels[0].upper(): node[NSEC3, NONE]
             for owner, node in view.nodes.items()
             if (NSEC3, NONE) in node and self._is_ours(node[NSEC3, NONE])
         }
+
+    @property
+    def has_chain(self) -> bool:
+        """Whether there is an NSEC3 with these parameters."""
+        return bool(self._chain)
 
     def no_name(self, name: Name, _encloser: Name) -> Proofs:
         """See RFC 5155 §7.2.2.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dnsd.zone.foreign import windows_extension
 from dnsd.zone.names import shown
 from dnsd.zone.rdatatext import is_meta, parse_type
 
@@ -64,9 +65,12 @@ def bad_ttl(text: str) -> Wrong:
 def _type(text: str) -> int:
     rtype = parse_type(text)
     if rtype is None:
+        if extension := windows_extension(text):
+            raise Wrong("windows-extension", extension)
         raise Wrong(
             "unknown-type",
-            f"'{shown(text)}' is not a record type: correct it, or write TYPE and its number",
+            f"'{shown(text)}' is not a record type known here: correct it, or write TYPE and its "
+            r"number, and the data as \# LENGTH HEX (RFC 3597)",
         )
     if is_meta(rtype):
         raise Wrong(

@@ -31,6 +31,8 @@ __all__ = ["LoadResult", "Source", "load_text", "load_zone"]
 
 _DEFAULTS = Limits()
 _ABSENCES = ("missing-soa", "missing-ns")
+_ALWAYS = ("missing-dot",)
+"""Told of a zone that could not be read whole, too: they may be why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,15 @@ class LoadResult:
 
     ``zone`` is None exactly when ``findings`` (by file and line) hold an error. ``sources`` are
     all files that were read or looked for, the zone file first; ``records`` counts the records
-    of the zone, those of RRSIG too.
+    of the zone, those of RRSIG too. ``unended``: the last line of a file has no line break, so
+    that it may have been cut short, or is being written still.
     """
 
     zone: Zone | None
     findings: tuple[Finding, ...]
     sources: tuple[Source, ...]
     records: int
+    unended: bool = False
 
 
 def load_zone(
@@ -86,6 +90,7 @@ class _Loading:
         self.sources = Sources(limits, directory)
         self._name = name
         self._limits = limits
+        self._unended = False
         self._gatherer = Gatherer(Zone(lower(from_text(origin))), limits, self.report)
 
     def load(self, data: bytes, path: Path | None, now: float | None) -> LoadResult:
@@ -93,13 +98,13 @@ class _Loading:
         zone.bulk = table_for(zone.apex, len(data), self._limits)
         reader = Reader(self._gatherer, self._limits, self.report, self.sources)
         reader.read(data, self._name, path)
+        self._unended = reader.unended
         zone = self._gatherer.finish()
         if reader.complete:
             self._check(zone, time.time() if now is None else now)
         if self.report.errors:
             return self.failed()
-        findings = self.report.findings(self._name)
-        return LoadResult(zone, findings, tuple(self.sources.read), self._gatherer.records)
+        return self._result(zone)
 
     def _check(self, zone: Zone, now: float) -> None:
         """Check the zone as a whole.
@@ -109,9 +114,12 @@ class _Loading:
         torn = self.report.errors > 0
         for finding in check_zone(zone, Structure(zone), self._name, now, self._limits):
             is_conflict = finding.severity is Severity.ERROR and finding.code not in _ABSENCES
-            if is_conflict or not torn:
+            if is_conflict or not torn or finding.code in _ALWAYS:
                 self.report.add(finding)
 
     def failed(self) -> LoadResult:
-        findings = self.report.findings(self._name)
-        return LoadResult(None, findings, tuple(self.sources.read), self._gatherer.records)
+        return self._result(None)
+
+    def _result(self, zone: Zone | None) -> LoadResult:
+        findings, sources = self.report.findings(self._name), tuple(self.sources.read)
+        return LoadResult(zone, findings, sources, self._gatherer.records, self._unended)

@@ -21,14 +21,17 @@ from dns.tokenizer import EOF, IDENTIFIER, QUOTED_STRING, WHITESPACE, Tokenizer
 from dns.tokenizer import Token as DnsToken
 
 from dnsd.wire.name import labels
-from dnsd.wire.rdata import AAAA, CNAME, NS, OPT, PTR, A
+from dnsd.wire.rdata import AAAA, CNAME, HTTPS, NS, OPT, PTR, SVCB, A
+from dnsd.zone import raretypes
 from dnsd.zone.names import BadName, parse_name, shown
+from dnsd.zone.scan import Token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dnsd.zone.scan import Token
-
+_APL, _NID, _L64 = 42, 104, 106
+_ALIAS_MODE, _SERVICE_MODE = b"\x00\x00", "1"
+_ESCAPE = re.compile(r"\\(?:([0-9]{1,3})|.)", re.DOTALL)
 _MAX_MNEMONIC = 32
 MAX_RDATA = 0xFFFF
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -67,13 +70,56 @@ def is_meta(rtype: int) -> bool:
 
 def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
     """Return the wire form of the data that ``tokens`` are for type ``rtype``; BadRdata if none."""
-    if not tokens:
+    if not tokens and rtype != _APL:  # RFC 3123 §4: a list may be empty
         raise BadRdata(f"the {type_name(rtype)} record has no data{_hint(rtype)}")
     if rtype in _SHORT and len(tokens) == 1:
         rdata = _parse_short(rtype, tokens[0], origin)
         if rdata is not None:
             return rdata
+    for token in tokens:
+        if fault := _wrong_escape(token.text):
+            raise BadRdata(f"in the {type_name(rtype)} record {fault}")
+    if raretypes.is_rare(rtype) and tokens[0].text != r"\#":
+        return _parse_rare(rtype, tokens, origin)
+    if rtype in (SVCB, HTTPS) and _is_alias_mode(tokens):
+        # The parameters that a recipient ignores (RFC 9460 §2.4.2) are read as any others.
+        service = [Token(_SERVICE_MODE), *tokens[1:]]
+        return _ALIAS_MODE + parse_by_dnspython(rtype, service, origin)[2:]
+    if rtype in (_NID, _L64) and len(tokens) == 2:
+        tokens = [tokens[0], Token(_four_digits(tokens[1].text))]
     return parse_by_dnspython(rtype, tokens, origin)
+
+
+def _wrong_escape(text: str) -> str | None:
+    """Return what is wrong with the escapes of a token (RFC 1035 §5.1), if anything is."""
+    for found in _ESCAPE.finditer(text) if "\\" in text else ():
+        digits = found[1]
+        if digits and (len(digits) < 3 or int(digits) > 255):
+            return (
+                f"'{shown(found[0])}' is no escape, which is a backslash and three digits from 000 "
+                f"to 255: write '\\{shown(found[0])}' for a backslash before a digit"
+            )
+    return None
+
+
+def _parse_rare(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
+    try:
+        return raretypes.parse_rare(rtype, tokens, origin)
+    except BadName as error:
+        raise BadRdata(f"in the {type_name(rtype)} record {error}") from None
+    except (ValueError, OverflowError, OSError, IndexError, dns.exception.DNSException):
+        raise BadRdata(
+            f"the data of the {type_name(rtype)} record is wrong{_hint(rtype)}"
+        ) from None
+
+
+def _is_alias_mode(tokens: Sequence[Token]) -> bool:
+    return len(tokens) > 2 and tokens[0].text.isdecimal() and int(tokens[0].text) == 0
+
+
+def _four_digits(text: str) -> str:
+    """Return an ILNP locator or identifier with all its digits (RFC 6742 §2.1.2)."""
+    return ":".join(part.zfill(4) for part in text.split(":"))
 
 
 def _parse_short(rtype: int, token: Token, origin: bytes) -> bytes | None:
@@ -177,6 +223,8 @@ def _reason(error: Exception) -> str:
 
 def _hint(rtype: int) -> str:
     example = _EXAMPLES.get(type_name(rtype))
+    if raretypes.is_rare(rtype):
+        example = raretypes.example(rtype)
     if example:
         return f" (write for example: {type_name(rtype)} {example})"
     return r" (it can be written as \# LENGTH HEX, RFC 3597)"

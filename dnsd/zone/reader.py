@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.wire.name import count, is_subdomain, lower, to_text
 from dnsd.wire.rdata import SOA
+from dnsd.zone import foreign
 from dnsd.zone.generate import BadGenerate, expand, parse_range
 from dnsd.zone.header import Wrong, bad_ttl, parse_header, word
 from dnsd.zone.names import BadName, parse_name, shown
@@ -91,6 +92,8 @@ class Reader:
         self._generated = 0
         self.complete = True
         """Whether all of the text was read."""
+        self.unended = False
+        """Whether the last line of a file has no end: it may have been cut short."""
 
     def read(self, data: bytes, name: str, path: Path | None) -> None:
         """Read the zone file; ``path`` is where it stands, if anywhere."""
@@ -125,6 +128,22 @@ class Reader:
                 self._read_entry(file, entry)
             if self._report.full:
                 self.complete = False
+        if self.complete:
+            self._check_end(file)
+
+    def _check_end(self, file: _File) -> None:
+        """Note a file whose last line does not end: its writer may not be done, or was cut off."""
+        text = file.scanner.text
+        rest = text[text.rfind("\n") + 1 :]
+        if rest and not rest.isspace():
+            self.unended = True
+            self._report.warn(
+                file.name,
+                text.count("\n") + 1,
+                "no-newline",
+                "the last line does not end with a line break, so the file may be cut short: "
+                f"see whether '{shown(rest[-40:])}' is all of it, and press return there",
+            )
 
     def _read_bulk(self, file: _File, bulk: Bulk) -> None:
         """Read lines into the table, up to the first that it leaves alone."""
@@ -197,7 +216,7 @@ class Reader:
             raise Wrong("bad-directive", "a directive begins in the first column: remove the space")
         if not entry.blank:
             file.owner, file.inside, file.lost = b"", False, True
-            file.enter(parse_name(word(tokens[0]), file.origin), self._apex)
+            self._enter(file, entry.line, word(tokens[0]))
             tokens = tokens[1:]
         elif file.lost:
             return
@@ -218,6 +237,12 @@ class Reader:
                 "the record is ignored, move it to its own zone",
             )
 
+    def _enter(self, file: _File, line: int, owner: str) -> None:
+        """Make the name that ``owner`` is the current one."""
+        file.enter(parse_name(owner, file.origin), self._apex)
+        if hint := foreign.octal_wildcard(owner):
+            self._report.warn(file.name, line, "octal-escape", hint)
+
     def _add(self, file: _File, line: int, rtype: int, ttl: int | None, data: list[Token]) -> None:
         if self._gatherer.records >= self._limits.records:
             self.complete = False
@@ -229,6 +254,8 @@ class Reader:
             rdata = parse_rdata(rtype, data, file.origin)
         except BadRdata as error:
             raise Wrong("bad-rdata", str(error)) from None
+        if hint := foreign.typographic_quotes(data):
+            self._report.warn(file.name, line, "typographic-quotes", hint)
         if rtype == SOA:
             self._note_soa(file, rdata)
         if ttl is None:
@@ -238,6 +265,13 @@ class Reader:
         self._gatherer.add(file.owner, file.key, rtype, ttl, rdata, line)
 
     def _note_soa(self, file: _File, rdata: bytes) -> None:
+        if file.key != self._apex and file.key == self._apex[:-1] + self._apex:
+            owner = to_text(file.owner[len(self._apex) - 1 :])
+            raise Wrong(
+                "soa-not-apex",
+                "the owner of the SOA record lacks its final dot, and so is "
+                f"{to_text(file.owner)}: write {owner} there, and look at the other names",
+            )
         if file.key != self._apex:
             raise Wrong(
                 "soa-not-apex",

@@ -17,7 +17,7 @@ import dns.rdataset
 import dns.rrset
 import dns.zone
 from dns.rdataclass import IN
-from dns.rdatatype import DNAME, NS, NSEC3, RRSIG, SOA, RdataType
+from dns.rdatatype import DNAME, HTTPS, NS, NSEC3, RRSIG, SOA, SVCB, RdataType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,11 +148,17 @@ def from_records(zone: records.Zone) -> View:
 
 def _from_record(rrset: records.RRset) -> RRset:
     rtype = RdataType.make(rrset.rtype)
-    rdatas = tuple(
-        dns.rdata.from_wire(IN, rtype, rdata, 0, len(rdata), None) for rdata in rrset.rdatas
-    )
+    rdatas = tuple(_rdata(rtype, rdata) for rdata in rrset.rdatas)
     covers = rdatas[0].covers() if rtype == RRSIG else NONE
     return RRset(_name(rrset.owner), rtype, covers, rrset.ttl, rdatas)
+
+
+def _rdata(rtype: RdataType, rdata: bytes) -> Rdata:
+    if rtype in (SVCB, HTTPS) and rdata[:2] == b"\x00\x00":
+        # dnspython takes no parameters in AliasMode; RFC 9460 §2.4.2 has recipients ignore them
+        rdata = b"\x00\x01" + rdata[2:]
+        return dns.rdata.from_wire(IN, rtype, rdata, 0, len(rdata), None).replace(priority=0)
+    return dns.rdata.from_wire(IN, rtype, rdata, 0, len(rdata), None)
 
 
 def _name(wire: bytes) -> Name:

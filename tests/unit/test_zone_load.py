@@ -176,7 +176,9 @@ def test_mixed_ttls_become_the_lowest() -> None:
 
 
 def test_without_a_default_the_last_ttl_counts() -> None:
-    text = "@ 60 SOA ns1 host 1 7200 3600 1209600 300\n@ NS ns1\nns1 90 A 192.0.2.1\na A 192.0.2.2"
+    text = (
+        "@ 60 SOA ns1 host 1 7200 3600 1209600 300\n@ NS ns1\nns1 90 A 192.0.2.1\na A 192.0.2.2\n"
+    )
     result = load_text("example.com", text)
     assert [line.split()[:2] for line in shown(result)] == [
         ["example.com.", "60"],
@@ -205,7 +207,9 @@ def test_signatures_stand_apart_by_the_type_they_cover() -> None:
 
 
 def test_the_root_zone() -> None:
-    text = "$TTL 60\n. SOA a.b. c.d. 1 7200 3600 1209600 300\n@ NS a.b.\nb NS a.b\na.b A 192.0.2.1"
+    text = (
+        "$TTL 60\n. SOA a.b. c.d. 1 7200 3600 1209600 300\n@ NS a.b.\nb NS a.b\na.b A 192.0.2.1\n"
+    )
     result = load_text(".", text)
     assert result.zone is not None
     assert [to_text(owner) for owner in result.zone.nodes] == [".", "b.", "a.b."]

@@ -162,8 +162,11 @@ def test_times_are_serial_numbers() -> None:
         pytest.param(
             APEX + NSEC3.replace("1 0 0 -", "2 0 0 -"),
             [
-                "8: error: example.com. NSEC3PARAM uses the unknown hash algorithm 2: "
-                "sign the zone with algorithm 1 (SHA-1), or with NSEC [nsec3-algorithm]"
+                "8: warning: example.com. NSEC3PARAM has one record with hash algorithm 2, which "
+                "is ignored: remove it, or sign the zone with algorithm 1 (SHA-1) and flags 0 "
+                "[nsec3param-ignored]",
+                f"9: error: {NEXT}.example.com. NSEC3 uses the unknown hash algorithm 2: "
+                "sign the zone with algorithm 1 (SHA-1), or with NSEC [nsec3-algorithm]",
             ],
             id="algorithm",
         ),
