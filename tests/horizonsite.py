@@ -27,6 +27,7 @@ from dnsd.failover.horizon import Verdict
 from dnsd.failover.version import Question, Version, about_target
 from dnsd.image.journal import IMAGES
 from dnsd.image.pools import SLOTS, Mode, cells
+from dnsd.image.stock import Stock
 
 APEX = "example.com."
 POOL = Key("pool.example.com.", "A")
@@ -109,7 +110,8 @@ class Site:
 
     def begin(self) -> None:
         """Begin as a new control process."""
-        self.keeper = Keeper("a", self.directory, lambda: self.reached, lambda: self.now)
+        stock = Stock(self.directory / IMAGES)
+        self.keeper = Keeper("a", self.directory, stock, lambda: self.reached, lambda: self.now)
         self.horizon = Horizon(self.keeper, self.sweep)
 
     # -- what control does ----------------------------------------------------------------

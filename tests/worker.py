@@ -14,7 +14,7 @@ import dns.rcode
 
 from dnsd import compile as compiler
 from dnsd.hotpath.api import Settings
-from dnsd.image import journal, store
+from dnsd.image import journal, memory, store
 from dnsd.image.journal import JournalWriter, Placed, State
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.metrics import counters
@@ -53,7 +53,9 @@ class WorkerNode:
             index=0,
             workers=1,
             state_fd=self.state.fd,
-            journal_directory=str(directory),
+            journal_fd=memory.create("journal"),
+            images_fd=memory.create("images"),
+            images=str(directory / journal.IMAGES),
             listen=tuple((address, self.port) for address in self.addresses),
             settings=settings,
             tcp=TcpLimits(connections=100, per_source=100),
@@ -68,7 +70,7 @@ class WorkerNode:
             [sys.executable, *(how or ("-m", "dnsd.serve"))],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=[self.state.fd],
+            pass_fds=[self.state.fd, self.spec.journal_fd, self.spec.images_fd],
             cwd=ROOT,
         )
         assert self.process.stdin
@@ -134,8 +136,8 @@ class WorkerNode:
         return Placed(file_name)
 
     def publish_epoch(self, state: State) -> None:
-        self.writer = JournalWriter(self.directory, 1, state)
-        self.state.control[ControlCells.EPOCH] = 1
+        self.writer = JournalWriter(self.spec.journal_fd, state)
+        self.state.control[ControlCells.EPOCH] = self.writer.epoch
         self.state.control[ControlCells.GENERATION] = 1
 
     def publish(self, *entries: Entry) -> None:

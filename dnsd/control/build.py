@@ -32,9 +32,10 @@ MOST_FINDINGS = 100
 class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a build.
 
-    ``image`` is a file name in the images directory, None if the zone is broken (``findings``
-    say why). ``sources`` are all files read or looked for, the zone file, its policy and the
-    keys among them. If the zone ``is_stale``, it is broken, and the image is an earlier one.
+    ``image`` is the image's name (see :mod:`dnsd.image.stock`), None if the zone is broken
+    (``findings`` say why). ``sources`` are all files read or looked for, the zone file, its
+    policy and the keys among them. If the zone ``is_stale``, it is broken, and the image is an
+    earlier one.
     """
 
     origin: str
@@ -74,7 +75,6 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     from dnsd.control import pools
     from dnsd.control.horizon.contents import contents_of
     from dnsd.control.policycheck import check_file
-    from dnsd.image import store
     from dnsd.zone import limits, load
 
     bounds = limits.Limits(**msgspec.structs.asdict(job.limits))
@@ -111,7 +111,8 @@ def _build(job: Job, began_ns: int) -> BuildResult:
         listing=listing,
     )
     name = images.new_name(job.origin)
-    store.save(Path(job.images, name), compiler.build(loaded.zone, images.encode(meta), compiled))
+    image = compiler.build(loaded.zone, images.encode(meta), compiled)
+    name = job.stock.save(name, image)
     images.seal(Path(job.images, name))
     return msgspec.structs.replace(
         result, image=name, serial=meta.serial, pools=described, contents=contents

@@ -77,7 +77,7 @@ class _Noted(list[BuildResult]):
 async def _work(waiting: list[Job], results: list[BuildResult]) -> None:
     """Have one process build what is waiting; one that dies is replaced."""
     while waiting:
-        process = await _start()
+        process = await _start(waiting[-1].memory)
         try:
             while waiting:
                 job = waiting.pop()
@@ -90,13 +90,14 @@ async def _work(waiting: list[Job], results: list[BuildResult]) -> None:
             await _end(process)
 
 
-async def _start() -> Process:
+async def _start(memory: int | None) -> Process:
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
         *spawn.command("dnsd.control.builder"),
         stdin=pipe,
         stdout=pipe,
         env=spawn.environment(),
+        pass_fds=() if memory is None else (memory,),
         limit=LONGEST_LINE,
     )
     # From here, because a Python that starts takes a tenth of a second before it could.

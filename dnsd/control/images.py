@@ -26,6 +26,9 @@ from dnsd.control.pools import PoolMeta
 from dnsd.control.stamps import Stamps, observe, stamp
 from dnsd.errors import ImageError
 from dnsd.image import store
+from dnsd.image.memory import Memory
+from dnsd.image.stock import Stock
+from dnsd.image.store import Image
 from dnsd.zone.findings import Finding
 
 if TYPE_CHECKING:
@@ -49,13 +52,23 @@ _counter = itertools.count()
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A zone to build: the image goes into the directory ``images``."""
+    """A zone to build: the image goes into the directory ``images``.
+
+    If the disk refuses it, into the memory that has the descriptor ``memory``, if there is one.
+    """
 
     origin: str
     file: str
     limits: Limits
     images: str
     failover: Failover = Failover()
+    memory: int | None = None
+
+    @property
+    def stock(self) -> Stock:
+        """Where the image goes."""
+        memory = None if self.memory is None else Memory(self.memory)
+        return Stock(Path(self.images), memory)
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,10 +135,10 @@ def boot() -> str:
         return ""
 
 
-def by_stem(directory: Path) -> dict[str, list[str]]:
-    """Return the image files in ``directory`` by the zone they may belong to, newest first."""
+def by_stem(stock: Stock) -> dict[str, list[str]]:
+    """Return the image files in ``stock`` by the zone they may belong to, newest first."""
     found: dict[str, list[str]] = {}
-    for name in sorted((path.name for path in directory.iterdir()), reverse=True):
+    for name in sorted(stock.files(), reverse=True):
         if name.endswith(SUFFIX) and not name.startswith("."):
             found.setdefault(name.removesuffix(SUFFIX).rpartition(".")[0], []).append(name)
     return found
@@ -146,11 +159,15 @@ def builder() -> str:
 
 def read_meta(path: Path) -> Meta:
     """Return what the image at ``path`` was made from, or raise ImageError."""
-    image = store.Image.open(path)
+    return meta_in(Image.open(path))
+
+
+def meta_in(image: Image) -> Meta:
+    """Return what ``image`` was made from, or raise ImageError; it is closed then."""
     try:
         return msgspec.json.decode(image.meta, type=Meta)
     except msgspec.DecodeError as error:
-        raise ImageError(f"the image {path} does not say what it was made from") from error
+        raise ImageError("an image does not say what it was made from") from error
     finally:
         image.close()
 

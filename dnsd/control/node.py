@@ -32,7 +32,10 @@ from dnsd.control.watch import Watch
 from dnsd.control.web import health
 from dnsd.control.web.metrics import Source
 from dnsd.errors import AdminError, ConfigError
+from dnsd.image.journal import IMAGES
+from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, WorkerCells
+from dnsd.image.stock import Stock
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -83,14 +86,14 @@ class Node:
             self._force.keep()
         config = self._force.config
         node = config.server.server_id or socket.gethostname()
-        self.keeper = Keeper(node, config.server.state_directory, self._reached)
+        directory = config.server.state_directory
+        stock = Stock(directory / IMAGES, Memory(spec.images_fd))
+        self.keeper = Keeper(node, directory, stock, self._reached)
         self.horizon = Horizon(self.keeper, self._sweep)
         memory = LedgerMemory(self.keeper, self.horizon)
         peers = Peers(node, config.failover)
-        self.engine = Engine(
-            vector, config.server.state_directory, memory, peers=peers, failover=config.failover
-        )
-        self._publisher = Publisher(config.server.state_directory, vector, self.engine.release)
+        self.engine = Engine(vector, directory, memory, peers=peers, failover=config.failover)
+        self._publisher = Publisher(stock, spec.journal_fd, vector, self.engine.release)
         self._watch = Watch(config.zones.settle)
         self._reloader = Reloader(
             config, self._publisher, self._watch, self._build, self.engine, self.keeper

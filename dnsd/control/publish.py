@@ -1,40 +1,35 @@
 """Tells the workers which images to serve, and knows when they do.
 
-Owns the journal and control's cells of the state vector; deletes image files and journals
-that nobody needs any more, and knows which cells are whose. Knows nothing of zone files.
+Owns the journal and control's cells of the state vector; removes images and journals that
+nobody needs any more, and knows which cells are whose. Knows nothing of zone files.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dnsd.control.cells import Cells, Range
 from dnsd.errors import StateError
-from dnsd.image.journal import (
-    IMAGES,
-    PREFIX,
-    Entry,
-    JournalReader,
-    JournalWriter,
-    State,
-    apply,
-)
+from dnsd.image import journal
+from dnsd.image.journal import Entry, JournalReader, JournalWriter, State, apply
 from dnsd.image.state import POOL_CELLS, ControlCells, WorkerCells
+from dnsd.image.stock import region_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from dnsd.image.state import StateVector
+    from dnsd.image.stock import Stock
 
 SLACK = 1000
 """Journal lines that may be out of date, for each one that is not, before a new epoch."""
 
 
 class Publisher:
-    """Publishes the state of all zones, a generation at a time.
+    """Publishes the state of all zones, a generation at a time, in the ``journal`` (a descriptor).
 
     ``published`` is what the workers have been told: the image of each zone by apex. At first
     this is what an earlier control process (of the same master) has told them. ``release`` is
@@ -42,17 +37,23 @@ class Publisher:
     """
 
     def __init__(
-        self, directory: Path, vector: StateVector, release: Callable[[Range], object]
+        self,
+        stock: Stock,
+        journal: int,
+        vector: StateVector,
+        release: Callable[[Range], object],
     ) -> None:
         self._release = release
         self._free = Cells(POOL_CELLS)
         self._cells_of: dict[str, Range] = {}
-        self._directory = directory
+        self.stock = stock
+        self._journal = journal
         self._vector = vector
         self._cells = vector.control
         self._cells[ControlCells.PID] = os.getpid()
-        self._retired: set[Path] = set()
+        self._retired: set[str] = set()
         self._retired_by = 0
+        self._leftovers: list[Callable[[], None]] = []
         self.published: State = {}
         self._writer: JournalWriter | None = None
         # If the last state cannot be read or a new journal not be written, the workers keep
@@ -91,30 +92,30 @@ class Publisher:
     def publish(self, entries: list[Entry]) -> int:
         """Tell the workers of ``entries`` and return the number of this generation.
 
-        StateError if the state directory cannot be written; nothing has changed then.
+        StateError if there is no memory for that; nothing has changed then.
         """
         state = dict(self.published)
         apply(state, entries)
         writer = self._writer
         if writer is None or writer.lines + len(entries) > SLACK + 2 * len(state):
-            writer = self._renew(state)
+            writer = self._writer = self._new_epoch(state)
         else:
             writer.append(entries)
         unused = _images(self.published) - _images(state)
         self.published = state
         self._cells[ControlCells.ZONES] = len(state)
         self._cells[ControlCells.BROKEN] = len(state) - len(_images(state))
-        self._cells[ControlCells.JOURNAL] = writer.size
+        self._cells[ControlCells.JOURNAL] = writer.end
         self._cells[ControlCells.GENERATION] += 1
-        self._retire(self._directory / IMAGES / name for name in unused)
+        self._retire(unused)
         return self.generation
 
     def begin_epoch(self) -> None:
         """Write the journal anew: a worker cannot read the one there is.
 
-        StateError if the state directory cannot be written; nothing has changed then.
+        StateError if there is no memory for that; nothing has changed then.
         """
-        self._renew(self.published)
+        self._writer = self._new_epoch(self.published)
 
     def behind(self, generation: int) -> list[int]:
         """Return the workers that answer and do not serve ``generation`` whole."""
@@ -126,59 +127,54 @@ class Publisher:
         ]
 
     def sweep(self) -> None:
-        """Delete the files that are out of use, once every worker has left them behind.
+        """Remove what is out of use, once every worker has left it behind.
 
         A worker that is being started counts: it may be reading the journal of a moment ago.
         """
-        if not self._retired:
+        if not self._retired and not self._leftovers:
             return
         for index in range(self._vector.workers):
             if self._vector.worker(index)[WorkerCells.GENERATION] < self._retired_by:
                 return
-        for path in self._retired:
-            self.give_back(path.name)
-            with suppress(OSError):  # what cannot be deleted costs space, nothing else
-                path.unlink()
+        for image in self._retired:
+            self.give_back(image)
+            self.stock.remove(image)
         self._retired.clear()
+        for remove in self._leftovers:
+            remove()
+        self._leftovers.clear()
 
     def retire_leftovers(self) -> None:
-        """Retire what no journal entry needs: files of earlier runs, and of builds cut short."""
-        images = self._directory / IMAGES
+        """Retire what no journal entry needs: of earlier runs, and of builds cut short."""
         needed = _images(self.published)
-        self._retire(path for path in images.iterdir() if path.name not in needed)
-        journals = self._directory.glob(f"*{PREFIX}*")
-        current = self._writer.path if self._writer else None
-        self._retire(path for path in journals if path != current)
+        self._retire(name for name in self.stock.files() if name not in needed)
+        if (memory := self.stock.memory) is not None:
+            # What is put there from now on is somebody's who has not told of it yet.
+            regions = [region for region in map(region_of, needed) if region]
+            self._leftovers.append(partial(memory.keep_only, regions, memory.end))
 
-    def _retire(self, paths: Iterable[Path]) -> None:
-        self._retired.update(paths)
+    def _retire(self, images: Iterable[str]) -> None:
+        self._retired.update(images)
         self._retired_by = self.generation
 
     def _last_state(self) -> State:
         epoch = self._cells[ControlCells.EPOCH]
         if not epoch:
             return {}
-        reader = JournalReader(self._directory)
+        reader = JournalReader(self._journal)
         reader.entries(epoch)
-        reader.close()
         return reader.state
 
     def _new_epoch(self, state: State) -> JournalWriter:
-        """Write everything there is into a new file, and make it the current one."""
-        epoch = self._cells[ControlCells.EPOCH] + 1
-        writer = JournalWriter(self._directory, epoch, state)
-        # Never more than the file has that the epoch stands for.
+        """Write everything there is once more, and make that the current journal."""
+        writer = JournalWriter(self._journal, state)
+        # Never more than the journal has that the epoch stands for.
         self._cells[ControlCells.JOURNAL] = 0
-        self._cells[ControlCells.EPOCH] = epoch
-        self._cells[ControlCells.JOURNAL] = writer.size
+        self._cells[ControlCells.EPOCH] = writer.epoch
+        self._cells[ControlCells.JOURNAL] = writer.end
+        self._leftovers.append(partial(journal.forget, self._journal, writer.epoch))
+        self._retired_by = self.generation
         return writer
-
-    def _renew(self, state: State) -> JournalWriter:
-        old, self._writer = self._writer, self._new_epoch(state)
-        if old is not None:
-            old.close()
-            self._retire([old.path])
-        return self._writer
 
 
 def _images(state: State) -> set[str]:

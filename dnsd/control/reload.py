@@ -25,7 +25,7 @@ from dnsd.control.report import GOOD, Outcome, ReloadReport, ZoneReport
 from dnsd.control.stamps import Stamps, doubtful, observe, stamp
 from dnsd.control.table import Plan, Row, Served, apex_of, make_plan
 from dnsd.errors import ConfigError, ImageError, StateError
-from dnsd.image.journal import IMAGES, Drop, Entry, Placed, Put
+from dnsd.image.journal import Drop, Entry, Placed, Put
 from dnsd.wire.name import to_text
 from dnsd.zone.findings import Finding, Severity
 
@@ -67,9 +67,9 @@ class Reloader:
         self._keeper = keeper
         self._watch = watch
         self._build = build
-        self._images = config.server.state_directory / IMAGES
+        self._stock = publisher.stock
         self._wanted: dict[str, Path] = {}
-        self._leftovers = images.by_stem(self._images)
+        self._leftovers = images.by_stem(self._stock)
         self._known = frozenset(self._leftovers)
         self._recover()
 
@@ -154,7 +154,8 @@ class Reloader:
                 origin=origin,
                 file=str(file),
                 limits=self.config.zones.limits,
-                images=str(self._images),
+                images=str(self._stock.directory),
+                memory=None if self._stock.memory is None else self._stock.memory.fd,
                 failover=self.config.failover,
             )
             for origin, file in files.items()
@@ -176,7 +177,7 @@ class Reloader:
         if result.image is not None or (row is not None and row.served):
             return result
         names = leftovers.get(images.stem(result.origin), ())
-        last = images.last_good(names, self._images)
+        last = images.last_good(names, self._stock.directory)
         if last is None:
             return result
         return msgspec.structs.replace(
@@ -240,7 +241,7 @@ class Reloader:
         if result.image is None:
             return result
         if not result.is_stale:
-            (self._images / result.image).unlink(missing_ok=True)
+            self._stock.remove(result.image)
         file = next(iter(result.sources))
         job = Job(origin=result.origin, file=file, limits=self.config.zones.limits, images="")
         return msgspec.structs.replace(failed(job, problem, "state"), sources=result.sources)
@@ -301,11 +302,11 @@ class Reloader:
         known: dict[str, Zone] = {}
         for apex, placed in self._publisher.published.items():
             origin = to_text(apex)
-            row = self.rows[origin] = Row(origin, self._images, time.time())
+            row = self.rows[origin] = Row(origin, self._stock.directory, time.time())
             if placed is None:
                 continue
             try:
-                meta = images.read_meta(self._images / placed.image)
+                meta = images.meta_in(self._stock.open(placed.image))
             except ImageError:
                 row.served = Served(placed.image, 0, 0, contents=UNREADABLE)
                 known[origin] = Zone(Shelved(placed.image, UNREADABLE))

@@ -18,11 +18,14 @@ class ControlSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that control needs to know.
 
     ``state_fd`` is the inherited descriptor of the state vector of ``workers`` workers,
+    ``journal_fd`` of the journal, ``images_fd`` of the memory for images,
     ``master`` the master's pid, ``started`` when it started (monotonic, in nanoseconds).
     ``doorbell`` is the inherited eventfd that wakes the master; None without anycast.
     """
 
     state_fd: int
+    journal_fd: int
+    images_fd: int
     workers: int
     master: int
     started: int

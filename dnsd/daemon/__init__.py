@@ -20,12 +20,12 @@ from dnsd.daemon import account, children, home, listen, specs
 from dnsd.daemon.carrier import Carrier
 from dnsd.daemon.master import Master, Route
 from dnsd.daemon.notify import Notifier
-from dnsd.image.state import StateVector
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.config import Config, Options
+    from dnsd.image.state import StateVector
 
 
 def run(path: Path | None, options: Options) -> int:
@@ -52,11 +52,12 @@ def run(path: Path | None, options: Options) -> int:
     if not zones:
         say("there are no zones yet: every query will be refused")
     account.advise(config)
-    vector = StateVector.create(specs.worker_count(config))
+    shared = specs.Shared.create(specs.worker_count(config))
+    vector = shared.vector
     route = _route(config, vector)
     doorbell = route.doorbell if route else None
-    control = specs.control_spec(config, options, vector, started, doorbell)
-    workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, vector)]
+    control = specs.control_spec(config, options, shared, started, doorbell)
+    workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, shared)]
     everybody = children.control(control, vector), workers
     return Master(config.server, vector, *everybody, notifier, route).run()
 

@@ -37,7 +37,9 @@ def control(spec: ControlSpec, vector: StateVector) -> Child:
         cells[ControlCells.HEARTBEAT] = 0
 
     line = control_specs.encode(spec)
-    fds = (vector.fd,) if spec.doorbell is None else (vector.fd, spec.doorbell)
+    fds = tuple(
+        fd for fd in (vector.fd, spec.journal_fd, spec.images_fd, spec.doorbell) if fd is not None
+    )
     return Child("control", "dnsd.control", line, fds, reset)
 
 
@@ -50,7 +52,8 @@ def worker(spec: WorkerSpec, vector: StateVector) -> Child:
             cells[cell] = 0
 
     line = worker_specs.encode(spec)
-    return Child(f"worker {spec.index}", "dnsd.serve", line, (vector.fd,), reset)
+    fds = vector.fd, spec.journal_fd, spec.images_fd
+    return Child(f"worker {spec.index}", "dnsd.serve", line, fds, reset)
 
 
 def is_serving(cells: memoryview) -> bool:

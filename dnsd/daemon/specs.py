@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config import cookie_secrets
 from dnsd.control.spec import ControlSpec
 from dnsd.hotpath import RateLimit, Settings
+from dnsd.image import memory
+from dnsd.image.journal import IMAGES
+from dnsd.image.state import StateVector
 from dnsd.serve.spec import TcpLimits, WorkerSpec
 
 if TYPE_CHECKING:
     from dnsd.config import Config, Options
-    from dnsd.image.state import StateVector
 
 
 def worker_count(config: Config) -> int:
@@ -20,7 +22,21 @@ def worker_count(config: Config) -> int:
     return config.server.workers or len(os.sched_getaffinity(0))
 
 
-def worker_specs(config: Config, vector: StateVector) -> list[WorkerSpec]:
+class Shared(NamedTuple):
+    """What all processes share: the state vector, and the descriptors of journal and images."""
+
+    vector: StateVector
+    journal: int
+    images: int
+
+    @classmethod
+    def create(cls, workers: int) -> Shared:
+        """Make all of it for so many ``workers``."""
+        vector = StateVector.create(workers)
+        return cls(vector, memory.create("journal"), memory.create("images"))
+
+
+def worker_specs(config: Config, shared: Shared) -> list[WorkerSpec]:
     """Return the spec of each worker; ConfigError if the cookie secrets can't be read."""
     server = config.server
     vips = config.anycast.endpoints
@@ -43,9 +59,11 @@ def worker_specs(config: Config, vector: StateVector) -> list[WorkerSpec]:
     return [
         WorkerSpec(
             index=index,
-            workers=vector.workers,
-            state_fd=vector.fd,
-            journal_directory=str(server.state_directory),
+            workers=shared.vector.workers,
+            state_fd=shared.vector.fd,
+            journal_fd=shared.journal,
+            images_fd=shared.images,
+            images=str(server.state_directory / IMAGES),
             listen=tuple((one.address, one.port) for one in (*server.listen, *vips)),
             floating=tuple(one.address for one in vips),
             settings=settings,
@@ -53,21 +71,23 @@ def worker_specs(config: Config, vector: StateVector) -> list[WorkerSpec]:
             heartbeat=server.heartbeat,
             udp_receive_buffer=server.udp_receive_buffer,
         )
-        for index in range(vector.workers)
+        for index in range(shared.vector.workers)
     ]
 
 
 def control_spec(
     config: Config,
     options: Options,
-    vector: StateVector,
+    shared: Shared,
     started: int,
     doorbell: int | None = None,
 ) -> ControlSpec:
     """Return the spec of control; ``started`` is the monotonic time (ns) of the start."""
     return ControlSpec(
-        state_fd=vector.fd,
-        workers=vector.workers,
+        state_fd=shared.vector.fd,
+        journal_fd=shared.journal,
+        images_fd=shared.images,
+        workers=shared.vector.workers,
         master=os.getpid(),
         started=started,
         config=config,

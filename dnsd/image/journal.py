@@ -1,16 +1,20 @@
 """The journal: which image each zone is served from, written by control, read by the workers.
 
-A file ``journal.<epoch>`` of one JSON object a line, in the order they are to be applied:
+Lines in shared memory (see :mod:`dnsd.image.memory`), one JSON object each, in the order they are
+to be applied:
 
     {"zone": "<apex, lower-case wire, hex>", "image": "<file name in images/>", "cell": 0}
     {"zone": "<apex>", "image": null}      ours, but not loaded
     {"drop": "<apex>"}                     not ours any more
 
 It is append-only, so a reader needs no lock: whatever follows the last newline is still
-being written. A new epoch is a new file that holds everything there is; an old file is never
-touched again. Which epoch is current, and when there is something to read, the state
-vector says. ``cell`` is where the cells of the image's pools begin. Knows names of files, not
-what is in an image.
+being written. A new epoch holds everything there is, and begins on a page of its own; an old one
+is never touched again. An epoch is called by where it begins. Which one is current, and when there
+is something to read, the state vector says. ``cell`` is where the cells of the image's pools
+begin. Knows names of images, not what is in one.
+
+It is in memory because it says what the workers of this master serve: it must not need a disk, and
+is of no use to another master.
 """
 
 from __future__ import annotations
@@ -20,14 +24,13 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import StateError
+from dnsd.image import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
-PREFIX = "journal."
 IMAGES = "images"
-"""The directory of the image files, beside the journal."""
+"""The directory of the image files, in the state directory."""
 
 
 class Placed(NamedTuple):
@@ -54,11 +57,6 @@ Entry = Put | Drop
 
 State = dict[bytes, Placed | None]
 """What is served: the image of each zone by apex."""
-
-
-def journal_path(directory: Path, epoch: int) -> Path:
-    """Return the file of ``epoch``."""
-    return directory / f"{PREFIX}{epoch}"
 
 
 def apply(state: State, entries: Iterable[Entry]) -> None:
@@ -104,119 +102,94 @@ def _plain(entry: Entry) -> dict[str, str | int | None]:
 
 
 class JournalWriter:
-    """Writes the journal of one epoch; whatever it raises is a StateError."""
+    """Writes the journal of a new epoch in the memory ``fd``; whatever it raises is a StateError.
 
-    def __init__(self, directory: Path, epoch: int, state: State) -> None:
-        self.path = journal_path(directory, epoch)
-        self.epoch = epoch
+    It begins behind all that is there. ``epoch`` is its name, ``lines`` how many it has, ``end``
+    where they end.
+    """
+
+    def __init__(self, fd: int, state: State) -> None:
+        self._fd = fd
         self.lines = len(state)
-        data = encode(Put(apex, placed) for apex, placed in state.items())
-        try:
-            # Under another name until it is whole: a reader of this epoch sees all or nothing.
-            temporary = self.path.with_name(f".{self.path.name}.tmp")
-            temporary.write_bytes(data)
-            temporary.replace(self.path)
-            self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        except OSError as error:
-            raise self._failure(error) from error
-        self.size = len(data)
+        # At least one octet that is no line's lies between two epochs.
+        self.epoch = self.end = memory.page_after(os.fstat(fd).st_size + 1)
+        os.ftruncate(fd, self.epoch)
+        self._write(encode(Put(apex, placed) for apex, placed in state.items()))
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Add ``entries``: all of them, or none."""
         data = encode(entries)
-        try:
-            at = 0
-            while at < len(data):
-                at += os.write(self._fd, data[at:])
-        except OSError as error:
-            # Half a line (disk full) must not become the beginning of the next one.
-            os.ftruncate(self._fd, self.size)
-            raise self._failure(error) from error
-        self.size += len(data)
+        self._write(data)
         self.lines += data.count(b"\n")
 
-    def close(self) -> None:
-        """Close the file; it stays."""
-        os.close(self._fd)
+    def _write(self, data: bytes) -> None:
+        try:
+            memory.write(self._fd, data, self.end)
+        except OSError as error:
+            # Half a line must not become the beginning of the next one.
+            os.ftruncate(self._fd, self.end)
+            raise StateError(f"there is no memory for the journal: {error.strerror}") from error
+        self.end += len(data)
 
-    def _failure(self, error: OSError) -> StateError:
-        return StateError(f"cannot write the journal {self.path}: {error.strerror}")
 
-
-def _unreadable(path: Path, error: OSError) -> StateError:
-    return StateError(f"cannot read the journal {path}: {error.strerror}", error.errno or 0)
+def forget(fd: int, epoch: int) -> None:
+    """Give back what is before ``epoch``: nobody reads it any more."""
+    memory.punch(fd, 0, epoch)
 
 
 class JournalReader:
-    """Follows the journal from epoch to epoch.
+    """Follows the journal in the memory ``fd`` from epoch to epoch.
 
     ``state`` is what has been read so far: the image of each zone by apex.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
         self._epoch = 0
         self._offset = 0
-        self._file: int | None = None
         self.state: State = {}
 
-    def entries(self, epoch: int, octets: int = 0) -> list[Entry]:
+    def entries(self, epoch: int, end: int = 0) -> list[Entry]:
         """Return what has changed since the last call, the journal of ``epoch`` being current.
 
         At most one entry for each zone, the last one. After a change of the epoch these are the
         differences between the two: zones that are in both with the same image have no entry,
         zones that are not in the new one are dropped.
 
-        ``octets`` is how long the file must be: one that is shorter is not all there is.
-        StateError if it is missing, shorter, or cannot be read, or if a line is no entry. Then
-        nothing has changed: a journal that is not there is not an empty one.
+        ``end`` is where it must end, or behind: one that is shorter is not all there is.
+        StateError if it is shorter, as one is that was forgotten, or cannot be read, or if a line
+        is no entry. Then nothing has changed: a journal that is not there is not an empty one.
         """
-        if self._file is None or epoch != self._epoch:
-            self._open(epoch)
-        begins = {} if self._offset == 0 else self.state
-        state = dict(begins)
-        apply(state, self._lines(octets))
+        if epoch != self._epoch:
+            self._epoch = self._offset = epoch
+        state = {} if self._offset == epoch else dict(self.state)
+        apply(state, self._lines(end))
         before, self.state = self.state, state
         return difference(before, state)
 
-    def close(self) -> None:
-        """Close the file; the next call of ``entries`` begins anew."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def _open(self, epoch: int) -> None:
-        path = journal_path(self._directory, epoch)
+    def _lines(self, end: int) -> list[Entry]:
+        """Read as far as the last newline; a zero is where another epoch is going to begin."""
         try:
-            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            data = b"".join(self._chunks()).partition(b"\0")[0]
         except OSError as error:
-            raise _unreadable(path, error) from error
-        self.close()
-        self._file, self._epoch, self._offset = file, epoch, 0
-
-    def _lines(self, octets: int) -> list[Entry]:
-        """Read as far as the last newline, which is at ``octets`` or behind it."""
-        path = journal_path(self._directory, self._epoch)
-        try:
-            data = b"".join(self._chunks())
-        except OSError as error:
-            raise _unreadable(path, error) from error
+            sentence = f"cannot read the journal: {error.strerror}"
+            raise StateError(sentence, error.errno or 0) from error
         whole = data[: data.rfind(b"\n") + 1]
-        if self._offset + len(whole) < octets:
+        if self._offset + len(whole) < end:
+            octets = self._offset + len(whole) - self._epoch
             raise StateError(
-                f"the journal {path} is damaged: it has {self._offset + len(whole)} octets "
-                f"and should have {octets}"
+                f"the journal is damaged: it has {octets} octets and should have "
+                f"{end - self._epoch}"
             )
         try:
             lines = [decode(line) for line in whole.splitlines()]
         except ValueError as error:
-            raise StateError(f"the journal {path} is damaged: {error}") from error
+            raise StateError(f"the journal is damaged: {error}") from error
         self._offset += len(whole)
         return lines
 
     def _chunks(self) -> Iterable[bytes]:
-        assert self._file is not None
         at = self._offset
-        while chunk := os.pread(self._file, 1 << 20, at):
+        while chunk := os.pread(self._fd, 1 << 20, at):
             yield chunk
             at += len(chunk)

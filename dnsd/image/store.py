@@ -157,8 +157,13 @@ class Image:
             raise ImageError(sentence, error.errno or 0) from error
         except ValueError as error:  # it has become empty a moment ago
             raise ImageError(f"{path} is not whole: {error}") from error
+        return cls.within(buffer, str(path))
+
+    @classmethod
+    def within(cls, buffer: Buffer, name: str) -> Image:
+        """Return the image in ``buffer``, which is closed if it holds none: then ImageError."""
         try:
-            return cls(buffer, str(path))
+            return cls(buffer, name)
         except ImageError:
             if isinstance(buffer, mmap.mmap):
                 buffer.close()

@@ -36,7 +36,7 @@ def main() -> int:
     except DnsdError as error:
         logging.getLogger(__name__).error("%s", error)
         return 1
-    for fault in confine([Path(worker_spec.journal_directory)]):
+    for fault in confine([Path(worker_spec.images)]):
         if worker_spec.index == 0:  # it is the same for all workers, so one says it
             logging.getLogger(__name__).warning("%s", fault)
     worker.run()

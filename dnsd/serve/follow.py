@@ -12,18 +12,18 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import ImageError, StateError
-from dnsd.image.journal import IMAGES, JournalReader, Put
+from dnsd.image.journal import JournalReader, Put
 from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, WorkerCells
-from dnsd.image.store import Image
 from dnsd.serve.missing import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from dnsd.hotpath.api import HotPath
     from dnsd.image.journal import Entry, Placed
+    from dnsd.image.stock import Stock
+    from dnsd.image.store import Image
 
 SLICE = 0.002
 """Seconds of one turn that putting zones in place may take."""
@@ -46,21 +46,23 @@ class Seat(NamedTuple):
 class Follower:
     """Keeps ``hotpath`` at the generation that control has published.
 
-    ``later`` runs a function in the next turn of the loop. ``on_current`` is called after each
-    generation of which everything that can be is in place. What cannot be is told to control
-    and tried again, and until it is in place the generation does not count as served.
+    The images are in ``stock``, ``journal`` is a descriptor. ``later`` runs a function in the next
+    turn of the loop. ``on_current`` is called after each generation of which everything that can be
+    is in place. What cannot be is told to control and tried again, and until it is in place the
+    generation does not count as served.
     """
 
     def __init__(
         self,
-        directory: Path,
+        stock: Stock,
+        journal: int,
         seat: Seat,
         hotpath: HotPath,
         later: Callable[[Callable[[], None]], object],
         on_current: Callable[[], None],
     ) -> None:
-        self._images_at = directory / IMAGES
-        self._journal = JournalReader(directory)
+        self._stock = stock
+        self._journal = JournalReader(journal)
         self._control, self._head, self._cells = seat[:3]
         self._hotpath = hotpath
         self._later = later
@@ -90,13 +92,13 @@ class Follower:
 
     def _read(self, epoch: int) -> bool:
         """Read what is new in the journal of ``epoch``; False if that cannot be now."""
-        octets = self._control[ControlCells.JOURNAL]
+        end = self._control[ControlCells.JOURNAL]
         try:
-            self._waiting.extend(self._journal.entries(epoch, octets))
+            self._waiting.extend(self._journal.entries(epoch, end))
         except StateError as error:
             # The next lines make no sense without those that are missing, so it is read again;
             # what helps if it is damaged is a new epoch, which control begins. If it has begun
-            # one meanwhile, this one's file may be gone.
+            # one meanwhile, this one may be forgotten.
             if self._control[ControlCells.EPOCH] == epoch:
                 self._complain(error)
             return False
@@ -147,12 +149,11 @@ class Follower:
 
     def _put_image(self, put: Put, placed: Placed) -> bool:
         """Serve the zone from ``placed``; False if that cannot be now."""
-        path = self._images_at / placed.image
         try:
-            image = Image.open(path)
+            image = self._stock.open(placed.image)
             if image.apex != put.apex:
                 image.close()
-                raise ImageError(f"the image {path} is of another zone")
+                raise ImageError(f"the image {placed.image} is of another zone")
         except ImageError as error:
             self._do_without(put, error)
             return False

@@ -31,8 +31,8 @@ class TcpLimits(msgspec.Struct, frozen=True, kw_only=True):
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that worker ``index`` of ``workers`` needs to know.
 
-    ``state_fd`` is the inherited descriptor of the state vector. The journal lies in
-    ``journal_directory`` and the image files in ``images`` below it. ``listen`` holds
+    ``state_fd`` is the inherited descriptor of the state vector, ``journal_fd`` of the journal,
+    ``images_fd`` of the memory for images. Those that are files are in ``images``. ``listen`` holds
     (address, port) pairs; those in ``floating`` are bound even while the machine does not
     have the address, because it comes and goes. ``heartbeat`` in seconds,
     ``udp_receive_buffer`` in octets.
@@ -41,7 +41,9 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     index: int
     workers: int
     state_fd: int
-    journal_directory: str
+    journal_fd: int
+    images_fd: int
+    images: str
     listen: tuple[tuple[str, int], ...]
     floating: tuple[str, ...] = ()
     settings: Settings

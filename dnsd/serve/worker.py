@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from dnsd import hotpath
+from dnsd.image.memory import Memory
 from dnsd.image.pools import Cells
 from dnsd.image.state import StateVector, WorkerCells
+from dnsd.image.stock import Stock
 from dnsd.metrics.counters import INDEX
 from dnsd.serve import sockets, udp
 from dnsd.serve.follow import Follower, Seat
@@ -67,7 +69,8 @@ class Worker:
         )
         self._udp = self._listen()
         self._follower = Follower(
-            Path(spec.journal_directory),
+            Stock(Path(spec.images), Memory(spec.images_fd)),
+            spec.journal_fd,
             Seat(
                 state.control,
                 self._head,

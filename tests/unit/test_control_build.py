@@ -24,6 +24,7 @@ from dnsd.control.images import Job
 from dnsd.control.stamps import stamp
 from dnsd.errors import ImageError
 from dnsd.image import store
+from dnsd.image.stock import Stock
 from dnsd.image.store import Image
 from dnsd.zone import load
 from dnsd.zone.findings import Finding, Severity
@@ -178,7 +179,7 @@ def test_of_many_findings_the_errors_are_kept() -> None:
 
 
 def reuse(job: Job) -> str | None:
-    names = images.by_stem(Path(job.images)).get(images.stem(job.origin), ())
+    names = images.by_stem(job.stock).get(images.stem(job.origin), ())
     found = images.reusable(names, job)
     return found[0] if found else None
 
@@ -273,14 +274,14 @@ def test_zones_with_like_names_are_not_mixed_up(tmp_path: Path) -> None:
         assert len(name) < 200
         assert name != images.new_name(origin)
         (tmp_path / name).touch()
-        assert images.by_stem(tmp_path)[images.stem(origin)] == [name]
+        assert images.by_stem(Stock(tmp_path))[images.stem(origin)] == [name]
         (tmp_path / name).unlink()
 
 
 def test_what_is_no_image_is_not_listed(tmp_path: Path) -> None:
     for name in (".a-1.2.img.77.tmp", "README", "lost+found"):
         (tmp_path / name).touch()
-    assert images.by_stem(tmp_path) == {}
+    assert images.by_stem(Stock(tmp_path)) == {}
 
 
 # -- many at once -----------------------------------------------------------------------------
@@ -352,7 +353,7 @@ def test_a_builder_ends_with_its_input(tmp_path: Path) -> None:
     job = make_job(tmp_path, "large.", zone(1, records))
 
     async def run() -> int:
-        process = await builders._start()
+        process = await builders._start(None)
         assert process.stdin
         process.stdin.write(encode_job(job))
         await process.stdin.drain()

@@ -21,6 +21,7 @@ from dnsd.control.node import Node
 from dnsd.control.report import ReloadReport
 from dnsd.control.spec import ControlSpec
 from dnsd.errors import AdminError, ConfigError
+from dnsd.image import memory
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from tests.support import zone
 
@@ -39,6 +40,7 @@ class Site:
         self.file = directory / "dnsd.toml"
         self.configure()
         self.vector = StateVector.create(1)
+        self.journal, self.images = memory.create("journal"), memory.create("images")
         self.control = self.vector.control
         self.gate = asyncio.Event()
         self.gate.set()
@@ -49,6 +51,8 @@ class Site:
         """Make a control process, or its successor."""
         self.spec = ControlSpec(
             state_fd=self.vector.fd,
+            journal_fd=self.journal,
+            images_fd=self.images,
             workers=1,
             master=os.getpid(),
             started=time.monotonic_ns(),
@@ -306,7 +310,16 @@ def test_what_is_in_force_survives_and_the_server_stays(tmp_path: Path) -> None:
 def test_a_spec_survives_its_line(tmp_path: Path) -> None:
     config = resolve(None, Options(zones=str(tmp_path), zone=("x=y",), listen=("[::1]:53",)))
     options = Options(zones="z", workers=3)
-    spec = ControlSpec(state_fd=3, workers=2, master=1, started=9, config=config, options=options)
+    spec = ControlSpec(
+        state_fd=3,
+        journal_fd=4,
+        images_fd=5,
+        workers=2,
+        master=1,
+        started=9,
+        config=config,
+        options=options,
+    )
     line = specs.encode(spec)
     assert line.count(b"\n") == 1
     assert specs.decode(line) == spec

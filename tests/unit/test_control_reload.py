@@ -28,9 +28,11 @@ from dnsd.control.stamps import observe
 from dnsd.control.table import ZoneState, apex_of
 from dnsd.control.watch import Watch
 from dnsd.errors import StateError
-from dnsd.image import store
+from dnsd.image import memory, store
 from dnsd.image.journal import IMAGES
+from dnsd.image.memory import Memory
 from dnsd.image.state import StateVector
+from dnsd.image.stock import Stock
 from dnsd.zone.findings import Finding, Severity
 
 ALL = {CONFIGURATION, EVERYTHING}
@@ -65,6 +67,8 @@ class Site:
         for name, text in zones.items():
             self.write(name, text)
         self.vector = StateVector.create(1)
+        self.stock = Stock(self.state / IMAGES, Memory(memory.create("images")))
+        self.journal = memory.create("journal")
         self.built: list[list[str]] = []
         self.begin()
 
@@ -73,9 +77,9 @@ class Site:
         server = Server(state_directory=self.state)
         config = Config(server=server, zones=Zones(directory=self.zones))
         self.pools = Decider()
-        self.publisher = Publisher(self.state, self.vector, self.pools.release)
+        self.publisher = Publisher(self.stock, self.journal, self.vector, self.pools.release)
         self.watch = Watch(1.0)
-        self.keeper = Keeper("a", self.state, lambda: self.publisher.generation)
+        self.keeper = Keeper("a", self.state, self.stock, lambda: self.publisher.generation)
         self.reloader = Reloader(
             msgspec.structs.replace(config, **changes),
             self.publisher,

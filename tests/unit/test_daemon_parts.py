@@ -17,7 +17,6 @@ from dnsd.daemon import home, listen, specs
 from dnsd.daemon.notify import Notifier
 from dnsd.daemon.pulse import FIRST_PAUSE_S, LONG_LIFE_S, LONGEST_PAUSE_S, Backoff, Pulse
 from dnsd.errors import ConfigError, ListenError, StateError
-from dnsd.image.state import StateVector
 from tests.serving import free_port
 
 # -- pulse ------------------------------------------------------------------------------------
@@ -236,11 +235,12 @@ def test_workers_are_told_all_of_the_configuration_that_is_theirs() -> None:
         tcp_unsent=100_000,
         heartbeat=0.25,
     )
-    vector = StateVector.create(2)
-    one, two = specs.worker_specs(Config(server=server), vector)
-    assert (one.index, two.index, one.workers, one.state_fd) == (0, 1, 2, vector.fd)
+    shared = specs.Shared.create(2)
+    one, two = specs.worker_specs(Config(server=server), shared)
+    assert (one.index, two.index, one.workers, one.state_fd) == (0, 1, 2, shared.vector.fd)
+    assert (one.journal_fd, one.images_fd) == (shared.journal, shared.images)
     assert one.listen == (("::1", 53),)
-    assert one.journal_directory == "/state"
+    assert one.images == "/state/images"
     settings = one.settings
     assert (settings.nsid, settings.server_id, settings.version) == (b"here", None, b"")
     assert (settings.udp_payload, settings.tcp_idle, settings.cookie_secrets) == (1400, 7.0, ())
@@ -252,11 +252,11 @@ def test_workers_are_told_all_of_the_configuration_that_is_theirs() -> None:
 def test_cookie_secrets_reach_the_workers_or_stop_the_start(tmp_path: Path) -> None:
     file = tmp_path / "secrets"
     config = Config(server=Server(cookie_secret_file=file, state_directory=tmp_path))
-    vector = StateVector.create(1)
+    shared = specs.Shared.create(1)
     with pytest.raises(ConfigError):
-        specs.worker_specs(config, vector)
+        specs.worker_specs(config, shared)
     file.write_text("00112233445566778899aabbccddeeff\n")
-    (spec,) = specs.worker_specs(config, vector)
+    (spec,) = specs.worker_specs(config, shared)
     assert spec.settings.cookie_secrets == (bytes.fromhex("00112233445566778899aabbccddeeff"),)
 
 

@@ -23,6 +23,7 @@ from dnsd.failover.ledger import NEVER, WEEK_S, Use, declarations
 from dnsd.failover.version import Kind, Version, about_name, about_target
 from dnsd.image.journal import IMAGES
 from dnsd.image.pools import Mode
+from dnsd.image.stock import Stock
 from tests.horizonsite import APEX, POOL, Content, Site, remove_images
 
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
@@ -420,4 +421,4 @@ def test_it_is_never_safe_while_a_cache_holds_it(
 
 def test_a_keeper_is_named(directory: Path) -> None:
     (directory / IMAGES).mkdir(parents=True)
-    assert Keeper("fra1", directory, lambda: 0).ledger.node == "fra1"
+    assert Keeper("fra1", directory, Stock(directory / IMAGES), lambda: 0).ledger.node == "fra1"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.errors import StateError
+from dnsd.image import memory
 from dnsd.image.journal import (
     Drop,
     Entry,
@@ -24,7 +24,7 @@ from dnsd.image.journal import (
     apply,
     decode,
     encode,
-    journal_path,
+    forget,
 )
 
 APEXES = [b"\x00", b"\x01a\x00", b"\x01b\x01a\x00", b"\x02\xff.\x00"]
@@ -40,6 +40,7 @@ steps = st.lists(
         st.tuples(st.just("append"), entries),
         st.tuples(st.just("epoch"), states),
         st.tuples(st.just("read"), st.none()),
+        st.tuples(st.just("forget"), st.none()),
         st.tuples(st.just("half"), st.integers(1, 200)),
     ),
     max_size=25,
@@ -50,36 +51,33 @@ steps = st.lists(
 def test_any_interleaving_gives_the_reader_the_state_of_the_writer(
     start: State, story: list[tuple[str, object]]
 ) -> None:
-    with TemporaryDirectory() as name:
-        directory = Path(name)
-        wanted, epoch = dict(start), 1
-        writer = JournalWriter(directory, epoch, wanted)
-        reader, served = JournalReader(directory), State()
-        for action, argument in [*story, ("read", None)]:
-            if action == "append":
-                assert isinstance(argument, list)
-                writer.append(argument)
-                apply(wanted, argument)
-            elif action == "epoch":
-                assert isinstance(argument, dict)
-                writer.close()
-                wanted, epoch = dict(argument), epoch + 1
-                writer = JournalWriter(directory, epoch, wanted)
-            elif action == "half":
-                # an append that is under way: the reader sees only its beginning
-                assert isinstance(argument, int)
-                line = encode([Put(APEXES[0], Placed("half.img"))])
-                before = writer.path.stat().st_size
-                with writer.path.open("ab") as file:
-                    file.write(line[: min(argument, len(line) - 1)])
-                apply(served, reader.entries(epoch))
-                os.truncate(writer.path, before)
-                assert served == wanted
-            else:
-                apply(served, reader.entries(epoch))
-                assert served == wanted == reader.state
-        writer.close()
-        reader.close()
+    fd, wanted = memory.create("journal"), dict(start)
+    writer = JournalWriter(fd, wanted)
+    reader, served = JournalReader(fd), State()
+    for action, argument in [*story, ("read", None)]:
+        if action == "append":
+            assert isinstance(argument, list)
+            writer.append(argument)
+            apply(wanted, argument)
+        elif action == "epoch":
+            assert isinstance(argument, dict)
+            wanted = dict(argument)
+            writer = JournalWriter(fd, wanted)
+        elif action == "forget":
+            forget(fd, writer.epoch)
+        elif action == "half":
+            # an append that is under way: the reader sees only its beginning
+            assert isinstance(argument, int)
+            line = encode([Put(APEXES[0], Placed("half.img"))])
+            end = max(os.fstat(fd).st_size, writer.epoch)
+            os.pwrite(fd, line[: min(argument, len(line) - 1)], end)
+            apply(served, reader.entries(writer.epoch))
+            os.ftruncate(fd, end)
+            assert served == wanted
+        else:
+            apply(served, reader.entries(writer.epoch))
+            assert served == wanted == reader.state
+    os.close(fd)
 
 
 @given(puts | st.builds(Drop, apexes))
@@ -100,49 +98,74 @@ def test_the_lines_are_those_of_the_contract() -> None:
     ]
 
 
-def test_a_reader_gets_the_last_entry_of_a_zone_once(tmp_path: Path) -> None:
-    writer = JournalWriter(tmp_path, 7, {b"\x00": Placed("1.img")})
+@pytest.fixture
+def fd() -> Iterator[int]:
+    made = memory.create("journal")
+    yield made
+    os.close(made)
+
+
+def test_a_reader_gets_the_last_entry_of_a_zone_once(fd: int) -> None:
+    writer = JournalWriter(fd, {b"\x00": Placed("1.img")})
     writer.append(
         [Put(b"\x00", Placed("2.img")), Put(b"\x01a\x00", Placed("3.img")), Drop(b"\x01a\x00")]
     )
-    reader = JournalReader(tmp_path)
-    assert reader.entries(7) == [Put(b"\x00", Placed("2.img"))]
-    assert reader.entries(7) == []
+    reader = JournalReader(fd)
+    assert reader.entries(writer.epoch) == [Put(b"\x00", Placed("2.img"))]
+    assert reader.entries(writer.epoch) == []
     assert writer.lines == 4
 
 
-def test_a_new_epoch_brings_only_what_differs(tmp_path: Path) -> None:
-    JournalWriter(
-        tmp_path, 1, {b"\x00": Placed("1.img"), b"\x01a\x00": Placed("a.img"), b"\x01b\x00": None}
+def test_a_new_epoch_brings_only_what_differs(fd: int) -> None:
+    first = JournalWriter(
+        fd, {b"\x00": Placed("1.img"), b"\x01a\x00": Placed("a.img"), b"\x01b\x00": None}
     )
-    reader = JournalReader(tmp_path)
-    reader.entries(1)
-    JournalWriter(tmp_path, 2, {b"\x00": Placed("1.img"), b"\x01a\x00": Placed("b.img")})
-    assert reader.entries(2) == [Put(b"\x01a\x00", Placed("b.img")), Drop(b"\x01b\x00")]
+    reader = JournalReader(fd)
+    reader.entries(first.epoch)
+    second = JournalWriter(fd, {b"\x00": Placed("1.img"), b"\x01a\x00": Placed("b.img")})
+    assert reader.entries(first.epoch) == []
+    assert reader.entries(second.epoch) == [Put(b"\x01a\x00", Placed("b.img")), Drop(b"\x01b\x00")]
 
 
-def test_an_epoch_whose_file_is_gone_is_an_error_and_changes_nothing(tmp_path: Path) -> None:
-    JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
-    reader = JournalReader(tmp_path)
-    reader.entries(1)
-    with pytest.raises(StateError, match=r"journal\.2: No such file") as caught:
-        reader.entries(2)
-    assert caught.value.errno == errno.ENOENT
+def test_an_epoch_that_is_forgotten_takes_no_memory_and_is_no_empty_one(fd: int) -> None:
+    first = JournalWriter(fd, {b"\x00": Placed("1.img" * 10_000)})
+    reader = JournalReader(fd)
+    second = JournalWriter(fd, {b"\x00": Placed("2.img")})
+    forget(fd, second.epoch)
+    assert os.fstat(fd).st_blocks * 512 <= memory.PAGE
+    with pytest.raises(StateError, match="damaged: it has 0 octets"):
+        reader.entries(first.epoch, first.end)
+    assert reader.entries(second.epoch) == [Put(b"\x00", Placed("2.img"))]
+
+
+def test_a_journal_that_cannot_be_read_changes_nothing(
+    fd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = JournalWriter(fd, {b"\x00": Placed("1.img")})
+    reader = JournalReader(fd)
+    reader.entries(writer.epoch)
+
+    def broken(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", broken)
+        with pytest.raises(StateError, match="cannot read the journal: Input") as caught:
+            reader.entries(writer.epoch)
+    assert caught.value.errno == errno.EIO
     assert reader.state == {b"\x00": Placed("1.img")}
-    JournalWriter(tmp_path, 3, {b"\x00": Placed("2.img")})
-    assert reader.entries(3) == [Put(b"\x00", Placed("2.img"))]
 
 
-def test_a_journal_shorter_than_it_should_be_is_not_all_there_is(tmp_path: Path) -> None:
-    writer = JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
+def test_a_journal_shorter_than_it_should_be_is_not_all_there_is(fd: int) -> None:
+    writer = JournalWriter(fd, {b"\x00": Placed("1.img")})
     writer.append([Put(b"\x01a\x00", Placed("2.img"))])
-    os.truncate(writer.path, writer.size - 1)
-    reader = JournalReader(tmp_path)
+    os.ftruncate(fd, writer.end - 1)
+    reader = JournalReader(fd)
     with pytest.raises(StateError, match="damaged: it has"):
-        reader.entries(1, writer.size)
+        reader.entries(writer.epoch, writer.end)
     assert reader.state == {}
-    JournalWriter(tmp_path, 2, {b"\x00": None})
-    assert reader.entries(2) == [Put(b"\x00", None)]
+    successor = JournalWriter(fd, {b"\x00": None})
+    assert reader.entries(successor.epoch) == [Put(b"\x00", None)]
 
 
 @pytest.mark.parametrize(
@@ -157,42 +180,32 @@ def test_a_journal_shorter_than_it_should_be_is_not_all_there_is(tmp_path: Path)
         b"\xff",
     ],
 )
-def test_a_damaged_line_is_an_error_until_the_next_epoch(tmp_path: Path, line: bytes) -> None:
-    writer = JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
-    reader = JournalReader(tmp_path)
-    reader.entries(1)
-    with journal_path(tmp_path, 1).open("ab") as file:
-        file.write(line + b"\n")
-    with pytest.raises(StateError, match=r"journal\.1 is damaged"):
-        reader.entries(1)
-    writer.append([Put(b"\x00", Placed("2.img"))])
-    with pytest.raises(StateError, match=r"journal\.1 is damaged"):
-        reader.entries(1)
+def test_a_damaged_line_is_an_error_until_the_next_epoch(fd: int, line: bytes) -> None:
+    writer = JournalWriter(fd, {b"\x00": Placed("1.img")})
+    reader = JournalReader(fd)
+    reader.entries(writer.epoch)
+    os.pwrite(fd, line + b"\n", writer.end)
+    for _ in range(2):
+        with pytest.raises(StateError, match=r"journal is damaged"):
+            reader.entries(writer.epoch)
     assert reader.state == {b"\x00": Placed("1.img")}
-    JournalWriter(tmp_path, 2, {b"\x00": Placed("2.img")})
-    assert reader.entries(2) == [Put(b"\x00", Placed("2.img"))]
+    successor = JournalWriter(fd, {b"\x00": Placed("2.img")})
+    assert reader.entries(successor.epoch) == [Put(b"\x00", Placed("2.img"))]
 
 
-def test_a_failed_append_leaves_no_half_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = JournalWriter(tmp_path, 1, {b"\x00": Placed("1.img")})
-    real = os.write
+def test_a_failed_append_leaves_no_half_line(fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = JournalWriter(fd, {b"\x00": Placed("1.img")})
+    real = os.pwrite
 
-    def full(fd: int, data: bytes) -> int:
-        if data.startswith(b"{"):
-            return real(fd, data[:10])
-        raise OSError(28, "No space left on device")
+    def full(fd: int, data: bytes, at: int) -> int:
+        if bytes(data[:1]) == b"{":
+            return real(fd, data[:10], at)
+        raise OSError(12, "Cannot allocate memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", full)
-        with pytest.raises(StateError, match="No space left"):
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(StateError, match="no memory for the journal: Cannot allocate memory"):
             writer.append([Put(b"\x00", Placed("2.img"))])
     writer.append([Put(b"\x00", Placed("3.img"))])
-    assert JournalReader(tmp_path).entries(1) == [Put(b"\x00", Placed("3.img"))]
+    assert JournalReader(fd).entries(writer.epoch) == [Put(b"\x00", Placed("3.img"))]
     assert writer.lines == 2
-
-
-def test_a_journal_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match=r"cannot write the journal .*absent.*journal\.1"):
-        JournalWriter(tmp_path / "absent", 1, {})

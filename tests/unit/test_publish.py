@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -10,29 +12,39 @@ from dnsd.control import publish
 from dnsd.control.cells import Range
 from dnsd.control.publish import Publisher
 from dnsd.errors import StateError
-from dnsd.image.journal import IMAGES, Drop, JournalReader, JournalWriter, Placed, Put, State
+from dnsd.image import memory
+from dnsd.image.journal import Drop, JournalReader, JournalWriter, Placed, Put, State
+from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
+from dnsd.image.stock import Stock, region_of
 
 A, B = b"\x01a\x00", b"\x01b\x00"
 
 
+class Home(NamedTuple):
+    """Where images and the journal are, as master and control see them."""
+
+    stock: Stock
+    journal: int
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    (tmp_path / IMAGES).mkdir()
-    return tmp_path
+def home(tmp_path: Path) -> Home:
+    stock = Stock(tmp_path, Memory(memory.create("images")))
+    return Home(stock, memory.create("journal"))
 
 
-def image(home: Path, name: str) -> str:
-    (home / IMAGES / name).write_text(name)
+def image(home: Home, name: str) -> str:
+    (home.stock.directory / name).write_text(name)
     return name
 
 
-def images(home: Path) -> set[str]:
-    return {path.name for path in (home / IMAGES).iterdir()}
+def images(home: Home) -> set[str]:
+    return {path.name for path in home.stock.directory.iterdir()}
 
 
-def state_of(home: Path, vector: StateVector) -> State:
-    reader = JournalReader(home)
+def state_of(home: Home, vector: StateVector) -> State:
+    reader = JournalReader(home.journal)
     reader.entries(vector.control[ControlCells.EPOCH])
     return reader.state
 
@@ -47,17 +59,17 @@ def acknowledge(vector: StateVector, *generations: int) -> None:
         cells[WorkerCells.LISTENING], cells[WorkerCells.GENERATION] = 1, generation
 
 
-def test_nothing_is_published_at_first(home: Path) -> None:
+def test_nothing_is_published_at_first(home: Home) -> None:
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector, nobody_cares)
+    publisher = Publisher(*home, vector, nobody_cares)
     assert publisher.generation == 0
-    assert vector.control[ControlCells.EPOCH] == 1
+    assert vector.control[ControlCells.EPOCH]
     assert state_of(home, vector) == {}
 
 
-def test_what_is_published_stands_in_the_journal_before_the_generation_changes(home: Path) -> None:
+def test_what_is_published_stands_in_the_journal_before_the_generation_changes(home: Home) -> None:
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector, nobody_cares)
+    publisher = Publisher(*home, vector, nobody_cares)
     assert publisher.publish([Put(A, Placed("1")), Put(B, None)]) == 1
     assert state_of(home, vector) == publisher.published == {A: Placed("1"), B: None}
     assert vector.control[ControlCells.ZONES] == 2
@@ -66,14 +78,14 @@ def test_what_is_published_stands_in_the_journal_before_the_generation_changes(h
     assert state_of(home, vector) == {B: None}
 
 
-def test_an_empty_first_generation_can_be_published(home: Path) -> None:
+def test_an_empty_first_generation_can_be_published(home: Home) -> None:
     vector = StateVector.create(1)
-    assert Publisher(home, vector, nobody_cares).publish([]) == 1
+    assert Publisher(*home, vector, nobody_cares).publish([]) == 1
 
 
-def test_only_workers_that_answer_can_be_behind(home: Path) -> None:
+def test_only_workers_that_answer_can_be_behind(home: Home) -> None:
     vector = StateVector.create(3)
-    publisher = Publisher(home, vector, nobody_cares)
+    publisher = Publisher(*home, vector, nobody_cares)
     generation = publisher.publish([Put(A, Placed("1"))])
     assert publisher.behind(generation) == []
     acknowledge(vector, 0, 1)  # and the third is being started
@@ -82,9 +94,9 @@ def test_only_workers_that_answer_can_be_behind(home: Path) -> None:
     assert publisher.behind(generation) == []
 
 
-def test_an_image_is_deleted_when_the_last_worker_has_left_it(home: Path) -> None:
+def test_an_image_is_deleted_when_the_last_worker_has_left_it(home: Home) -> None:
     vector = StateVector.create(2)
-    publisher = Publisher(home, vector, nobody_cares)
+    publisher = Publisher(*home, vector, nobody_cares)
     publisher.publish([Put(A, Placed(image(home, "1"))), Put(B, Placed(image(home, "b")))])
     publisher.publish([Put(A, Placed(image(home, "2")))])
     acknowledge(vector, 2, 1)
@@ -99,9 +111,9 @@ def test_an_image_is_deleted_when_the_last_worker_has_left_it(home: Path) -> Non
     assert images(home) == {"2"}
 
 
-def test_a_worker_that_is_being_started_may_still_need_an_image(home: Path) -> None:
+def test_a_worker_that_is_being_started_may_still_need_an_image(home: Home) -> None:
     vector = StateVector.create(2)
-    publisher = Publisher(home, vector, nobody_cares)
+    publisher = Publisher(*home, vector, nobody_cares)
     publisher.publish([Put(A, Placed(image(home, "1")))])
     publisher.publish([Put(A, Placed(image(home, "2")))])
     acknowledge(vector, 2)
@@ -109,9 +121,9 @@ def test_a_worker_that_is_being_started_may_still_need_an_image(home: Path) -> N
     assert images(home) == {"1", "2"}
 
 
-def test_an_image_put_back_is_not_deleted(home: Path) -> None:
+def test_an_image_put_back_is_not_deleted(home: Home) -> None:
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector, nobody_cares)
+    publisher = Publisher(*home, vector, nobody_cares)
     publisher.publish([Put(A, Placed(image(home, "1")))])
     publisher.publish([Put(A, Placed(image(home, "1"))), Put(B, None)])
     acknowledge(vector, 2)
@@ -119,13 +131,11 @@ def test_an_image_put_back_is_not_deleted(home: Path) -> None:
     assert images(home) == {"1"}
 
 
-def test_leftovers_of_earlier_runs_are_deleted_too(home: Path) -> None:
+def test_leftovers_of_earlier_runs_are_deleted_too(home: Home) -> None:
     vector = StateVector.create(1)
-    (home / "journal.9").write_text("of an earlier run")
-    (home / ".journal.1.tmp").write_text("cut short")
     image(home, "stray")
     image(home, ".half.img.77.tmp")
-    publisher = Publisher(home, vector, nobody_cares)
+    publisher = Publisher(*home, vector, nobody_cares)
     publisher.publish([Put(A, Placed(image(home, "1")))])
     publisher.retire_leftovers()
     publisher.sweep()
@@ -133,40 +143,42 @@ def test_leftovers_of_earlier_runs_are_deleted_too(home: Path) -> None:
     acknowledge(vector, 1)
     publisher.sweep()
     assert images(home) == {"1"}
-    assert {path.name for path in home.iterdir()} == {"images", "journal.1"}
 
 
-def test_a_successor_goes_on_with_what_has_been_published(home: Path) -> None:
+def test_a_successor_goes_on_with_what_has_been_published(home: Home) -> None:
     vector = StateVector.create(1)
-    Publisher(home, vector, nobody_cares).publish([Put(A, Placed("1")), Put(B, None)])
-    successor = Publisher(home, vector, nobody_cares)
+    Publisher(*home, vector, nobody_cares).publish([Put(A, Placed("1")), Put(B, None)])
+    before = vector.control[ControlCells.EPOCH]
+    successor = Publisher(*home, vector, nobody_cares)
     assert successor.published == {A: Placed("1"), B: None}
     assert successor.generation == 1
-    assert vector.control[ControlCells.EPOCH] == 2
+    assert vector.control[ControlCells.EPOCH] > before
     assert state_of(home, vector) == {A: Placed("1"), B: None}
     assert successor.publish([Drop(A)]) == 2
 
 
-def test_a_long_journal_is_begun_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_journal_is_begun_anew(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publish, "SLACK", 10)
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector, nobody_cares)
-    reader = JournalReader(home)
+    publisher = Publisher(*home, vector, nobody_cares)
+    reader = JournalReader(home.journal)
+    first = vector.control[ControlCells.EPOCH]
     for number in range(50):
         publisher.publish([Put(A, Placed(image(home, str(number))))])
         reader.entries(vector.control[ControlCells.EPOCH])
         assert reader.state == {A: Placed(str(number))}
         acknowledge(vector, publisher.generation)
         publisher.sweep()
-    assert vector.control[ControlCells.EPOCH] > 1
-    (journal,) = home.glob("journal.*")
-    assert journal.read_bytes().count(b"\n") <= 12
+    assert vector.control[ControlCells.EPOCH] > first
+    assert os.fstat(home.journal).st_blocks * 512 <= memory.PAGE
+    epoch = os.pread(home.journal, 1 << 16, vector.control[ControlCells.EPOCH])
+    assert epoch.count(b"\n") <= 12
     assert images(home) == {"49"}
 
 
-def test_a_failure_to_publish_changes_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_publish_changes_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector, nobody_cares)
+    publisher = Publisher(*home, vector, nobody_cares)
     publisher.publish([Put(A, Placed("1"))])
 
     def full(*_: object) -> None:
@@ -181,9 +193,9 @@ def test_a_failure_to_publish_changes_nothing(home: Path, monkeypatch: pytest.Mo
     assert publisher.publish([Put(A, Placed("3"))]) == 2
 
 
-def test_cells_are_released_when_the_last_worker_has_left_their_image(home: Path) -> None:
+def test_cells_are_released_when_the_last_worker_has_left_their_image(home: Home) -> None:
     vector, released = StateVector.create(2), list[Range]()
-    publisher = Publisher(home, vector, released.append)
+    publisher = Publisher(*home, vector, released.append)
     first = publisher.take_cells(image(home, "1"), 20)
     publisher.publish([Put(A, Placed("1", first))])
     second = publisher.take_cells(image(home, "2"), 20)
@@ -198,12 +210,58 @@ def test_cells_are_released_when_the_last_worker_has_left_their_image(home: Path
     assert publisher.take_cells(image(home, "3"), 10) == 0
 
 
-def test_a_successor_leaves_cells_to_whom_they_belong(home: Path) -> None:
+def test_a_successor_leaves_cells_to_whom_they_belong(home: Home) -> None:
     vector = StateVector.create(1)
-    publisher = Publisher(home, vector, nobody_cares)
+    publisher = Publisher(*home, vector, nobody_cares)
     publisher.take_cells("0", 5)
     publisher.publish([Put(A, Placed("1", publisher.take_cells("1", 20)))])
-    successor = Publisher(home, vector, nobody_cares)
+    successor = Publisher(*home, vector, nobody_cares)
     successor.claim_cells("1", 20)
     assert successor.take_cells("2", 6) == 25
     assert successor.take_cells("3", 5) == 0
+
+
+def test_what_the_killed_have_left_in_memory_is_given_back(home: Home) -> None:
+    vector = StateVector.create(1)
+    (home.stock.directory / "full").mkdir()
+    lost = home.stock.save("full", bytes(5000))
+    kept = home.stock.save("full", b"kept" * 3000)
+    publisher = Publisher(*home, vector, nobody_cares)
+    publisher.publish([Put(A, Placed(kept))])
+    publisher.retire_leftovers()
+    building = home.stock.save("full", b"new" * 3000)
+    for name in (lost, kept, building):
+        assert region_of(name)
+    taken = os.fstat(memory_of(home).fd).st_blocks
+    publisher.sweep()
+    assert os.fstat(memory_of(home).fd).st_blocks == taken  # a worker may still look at it
+    acknowledge(vector, 1)
+    publisher.sweep()
+    assert os.fstat(memory_of(home).fd).st_blocks == taken - 2 * memory.PAGE // 512
+    assert contents(home, kept) == b"kept" * 3000
+    assert contents(home, building) == b"new" * 3000
+
+
+def test_an_image_in_memory_is_given_back_when_the_last_worker_has_left_it(home: Home) -> None:
+    vector = StateVector.create(1)
+    (home.stock.directory / "full").mkdir()
+    publisher = Publisher(*home, vector, nobody_cares)
+    first = home.stock.save("full", b"1" * 5000)
+    publisher.publish([Put(A, Placed(first))])
+    publisher.publish([Put(A, Placed(home.stock.save("full", b"2" * 5000)))])
+    publisher.sweep()
+    assert contents(home, first) == b"1" * 5000
+    acknowledge(vector, 2)
+    publisher.sweep()
+    assert contents(home, first) == bytes(5000)
+
+
+def memory_of(home: Home) -> Memory:
+    assert home.stock.memory
+    return home.stock.memory
+
+
+def contents(home: Home, name: str) -> bytes:
+    region = region_of(name)
+    assert region
+    return memory_of(home).read(region)

@@ -12,7 +12,9 @@ SPEC = WorkerSpec(
     index=1,
     workers=2,
     state_fd=7,
-    journal_directory="/var/lib/dnsd",
+    journal_fd=8,
+    images_fd=9,
+    images="/var/lib/dnsd/images",
     listen=(("192.0.2.1", 53), ("2001:db8::1", 53)),
     floating=("192.0.2.1",),
     settings=Settings(nsid=b"\x00\xff", server_id=b"fra1", cookie_secrets=(bytes(16), b"s" * 16)),
@@ -34,7 +36,7 @@ def test_spec_is_one_line() -> None:
 
 def test_spec_defaults_are_those_of_the_protocol() -> None:
     spec = decode(
-        b'{"index":0,"workers":1,"state_fd":3,"journal_directory":"/x",'
+        b'{"index":0,"workers":1,"state_fd":3,"journal_fd":4,"images_fd":5,"images":"/x",'
         b'"listen":[["127.0.0.1",53]],"settings":{}}'
     )
     assert spec.tcp == TcpLimits(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.version import Version
+    from dnsd.image.stock import Stock
 
 FORGET_EVERY_S = 60.0
 
@@ -57,7 +58,7 @@ class _Change(NamedTuple):
 
 
 class Keeper:
-    """The ledger of ``node``, in the state directory ``directory``.
+    """The ledger of ``node``, in the state directory ``directory``, about the images in ``stock``.
 
     ``reached`` returns the generation that every worker has got to; ``clock`` is monotonic.
     """
@@ -66,13 +67,14 @@ class Keeper:
         self,
         node: str,
         directory: Path,
+        stock: Stock,
         reached: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ledger = Ledger(node, clock())
         self.pools = PoolBook(self.ledger)
         self.zones: dict[str, Zone] = {}
-        self.shelf = Shelf(directory)
+        self.shelf = Shelf(stock)
         self.ready = False
         """Whether the account of before is part of it; until then it says too little."""
         self.clock = clock

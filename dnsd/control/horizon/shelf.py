@@ -18,16 +18,15 @@ from dnsd.control.horizon import listing
 from dnsd.control.horizon.changes import Known
 from dnsd.errors import ImageError
 from dnsd.failover.version import ANY, Kind, Version, rrset
-from dnsd.image import store
-from dnsd.image.journal import IMAGES
 from dnsd.wire import name as names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from dnsd.control.horizon.listing import Contents
     from dnsd.failover.version import Question
+    from dnsd.image import store
+    from dnsd.image.stock import Stock
 
 _RECORD = {4: b"\x00\x01\x00\x01", 16: b"\x00\x1c\x00\x01"}
 """Type and class of the record that an address of so many octets is the rdata of."""
@@ -44,29 +43,29 @@ class Shelved(NamedTuple):
 
 
 class Shelf:
-    """The images in the state directory ``directory``."""
+    """The images in ``stock``."""
 
-    def __init__(self, directory: Path) -> None:
-        self._images = directory / IMAGES
+    def __init__(self, stock: Stock) -> None:
+        self._stock = stock
 
     def known(self, apex: str, image: str) -> Known:
         """Return what stands in ``image``; ImageError if it cannot be read."""
-        meta = images.read_meta(self._images / image)
+        meta = images.meta_in(self._stock.open(image))
         return _known(apex, meta)
 
     def is_used(self) -> bool:
         """Return whether there is any image."""
-        return next(self._images.glob(f"*{images.SUFFIX}"), None) is not None
+        return any(name.endswith(images.SUFFIX) for name in self._stock.files())
 
     def by_stem(self) -> dict[str, list[str]]:
         """Return the images by the zone they may belong to."""
-        return images.by_stem(self._images)
+        return images.by_stem(self._stock)
 
     def find(self, apex: str, digest: str, names: Mapping[str, list[str]]) -> Known | None:
         """Return the zone with this digest, if an image of it is among ``names`` (by stem)."""
         for name in names.get(images.stem(apex), ()):
             with suppress(ImageError):
-                meta = images.read_meta(self._images / name)
+                meta = images.meta_in(self._stock.open(name))
                 if meta.contents.digest == digest:
                     return _known(apex, meta)
         return None
@@ -86,7 +85,7 @@ class Shelf:
     def _served(
         self, apex: str, zone: Shelved, question: Question
     ) -> Iterator[tuple[Version, int]]:
-        image = store.Image.open(self._images / zone.image)
+        image = self._stock.open(zone.image)
         try:
             if zone.contents.listed:
                 yield from _listed(image.meta, question)
