@@ -17,7 +17,8 @@ from dnsd.control.checks.result import Fault
 from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers, get_votes
-from dnsd.control.web.server import Page, WebServer
+from dnsd.control.web.server import WebServer
+from dnsd.control.web.talk import Page
 from dnsd.failover.member import State
 from dnsd.failover.quorum import Ballot, Said
 from tests import jumping

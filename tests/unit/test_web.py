@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import resource
 import socket
-import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dnsd.config import Endpoint
 from dnsd.control.table import Row, Served
-from dnsd.control.web import health, metrics, server
+from dnsd.control.web import health, metrics, room, server, talk
 from dnsd.control.web.metrics import Source
 from dnsd.control.web.pages import pages
-from dnsd.control.web.server import WebServer
+from dnsd.control.web.server import Pages, WebServer
+from dnsd.control.web.talk import Page
 from dnsd.errors import AdminError
 from dnsd.failover.ledger import Ledger
 from dnsd.failover.version import nothing
@@ -135,11 +139,15 @@ async def horizon(request: Mapping[str, Any]) -> object:
     return {"asked": dict(request)}
 
 
-def serve(story: Callable[[str], Awaitable[None]], problems: tuple[str, ...] = ()) -> None:
-    """Run ``story`` with the URL of a server."""
+def serve(
+    story: Callable[[str], Awaitable[None]],
+    problems: tuple[str, ...] = (),
+    more: Pages | None = None,
+) -> None:
+    """Run ``story`` with the URL of a server, which has ``more`` pages than usual."""
 
     async def run() -> None:
-        made = pages({"horizon": horizon}, source(), lambda: list(problems))
+        made = {**pages({"horizon": horizon}, source(), lambda: list(problems)), **(more or {})}
         web = WebServer([Endpoint("127.0.0.1", 0)], made)
         task = asyncio.create_task(web.run())
         async with asyncio.timeout(60):
@@ -214,25 +222,233 @@ def test_what_is_refused(page: str, method: str, status: int, says: str) -> None
     serve(story)
 
 
-def test_connections_are_limited_in_number_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "CONNECTION_S", 0.2)
+def connect(url: str) -> socket.socket:
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    return socket.create_connection((host, int(port)), 20)
+
+
+def read_to_end(sock: socket.socket) -> bytes:
+    """What comes until the connection is closed, or reset."""
+    found = b""
+    with suppress(ConnectionResetError):
+        while more := sock.recv(65536):
+            found += more
+    return found
+
+
+def ask(url: str, request: bytes) -> bytes:
+    with connect(url) as sock:
+        sock.sendall(request)
+        return read_to_end(sock)
+
+
+@pytest.mark.parametrize("half", [b"", b"G", b"GET /health HTTP/1.1\r\nHost: x\r\n"])
+def test_half_a_request_keeps_nobody_else_waiting(
+    monkeypatch: pytest.MonkeyPatch, half: bytes
+) -> None:
+    monkeypatch.setattr(server, "HEAD_S", 3600.0)
 
     async def story(url: str) -> None:
-        port = int(url.rpartition(":")[2])
-
-        def silent() -> None:
-            every = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(40)]
+        def silent() -> list[socket.socket]:
+            every = [connect(url) for _ in range(3 * room.MOST_OF_SOURCE)]
             for one in every:
-                one.settimeout(20)
-                # Those for which there is no room are closed at once, the others in the end.
-                with one, suppress(ConnectionResetError):
-                    assert one.recv(1) == b""
+                one.sendall(half)
+            return every
 
-        await asyncio.to_thread(silent)
+        every = await asyncio.to_thread(silent)
+        for _ in range(3):
+            assert (await fetch(f"{url}/health"))[0] == 200
+        # Those that came last are still there, the first ones had to leave.
+        assert await asyncio.to_thread(read_to_end, every[0]) == b""
+        every[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            every[-1].recv(1)
+        for one in every:
+            one.close()
+
+    serve(story)
+
+
+def test_a_request_that_does_not_come_ends_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEAD_S", 0.1)
+
+    async def story(url: str) -> None:
+        assert await asyncio.to_thread(ask, url, b"GET /health") == b""
+
+    serve(story)
+
+
+def test_an_answer_that_is_not_read_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the one who has asked: the place is given away, and given up with the time."""
+    monkeypatch.setattr(server, "SEND_S", 0.1)
+    begun = asyncio.Event()
+
+    async def huge(_arguments: Mapping[str, str]) -> Page:
+        begun.set()
+        return Page("text/plain", b"x" * (64 << 20))
+
+    async def story(url: str) -> None:
+        with connect(url) as sock:
+            sock.sendall(b"GET /huge HTTP/1.0\r\n\r\n")
+            await begun.wait()
+            assert (await fetch(f"{url}/health"))[0] == 200
+            got = await asyncio.to_thread(read_to_end, sock)
+            assert 0 < len(got) < 64 << 20
+
+    serve(story, more={"/huge": huge})
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200) + b"\r\n\r\n", b"400"),
+        (b"GET //[ HTTP/1.0\r\n\r\n", b"400"),
+        (b"GET http://[x HTTP/1.0\r\n\r\n", b"400"),
+        (b"GET /\xff HTTP/1.0\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\n folded\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\nX: \x00\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.0\r\nContent-Length: -1\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\n\r\n", b"501"),
+        (b"GET /" + b"x" * talk.LONGEST_HEAD, b"431"),
+        (b"GET / HTTP/1.0\r\n" + b"A: b\r\n" * 3000, b"431"),
+        (b"POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nunread", b"405"),
+    ],
+)
+def test_an_odd_request_is_refused_without_a_line_in_the_log(
+    request_: bytes, status: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def story(url: str) -> None:
+        def asked() -> bytes:
+            with connect(url) as sock:
+                sock.sendall(request_)
+                sock.shutdown(socket.SHUT_WR)
+                return read_to_end(sock)
+
+        assert (await asyncio.to_thread(asked)).startswith(b"HTTP/1.1 " + status)
         assert (await fetch(f"{url}/health"))[0] == 200
 
     serve(story)
-    assert threading.active_count() < 40
+    assert capsys.readouterr().err == ""
+
+
+def test_a_fault_is_one_line_and_not_one_for_each_request(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "TELL_S", 3600.0)
+
+    async def story(url: str) -> None:
+        for _ in range(3):
+            assert (await fetch(f"{url}/horizon?target=fault"))[0] == 500
+
+    serve(story)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("dnsd: http: /horizon failed: ZeroDivisionError: ")
+    assert re.search(r"\(.*test_web\.py:\d+\)$", line)
+
+
+def test_want_of_descriptors_is_waited_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(server, "REST_S", 0.001)
+
+    async def story(url: str) -> None:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with connect(url) as sock:
+            sock.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+            try:
+                for _ in range(100):
+                    await asyncio.sleep(0.001)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            answer = await asyncio.to_thread(read_to_end, sock)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+
+    serve(story)
+    assert capsys.readouterr().err == ""
+
+
+# -- room ---------------------------------------------------------------------------------------
+
+
+class Crowd:
+    """Guests of a room; ``gone`` are those that had to leave."""
+
+    def __init__(self) -> None:
+        self.room = room.Room()
+        self.gone: list[room.Guest] = []
+
+    def come(self, source: str, *, busy: bool = False) -> room.Guest | None:
+        guest = room.Guest(source, lambda: self.gone.append(guest))
+        guest.busy = busy
+        return guest if self.room.enter(guest) else None
+
+
+def test_a_source_at_its_limit_makes_room_itself() -> None:
+    crowd = Crowd()
+    other = crowd.come("b")
+    mine = [crowd.come("a") for _ in range(room.MOST_OF_SOURCE)]
+    assert crowd.come("a")
+    assert crowd.gone == mine[:1]
+    assert other is not None
+    assert other in crowd.room
+
+
+def test_in_a_full_room_the_source_with_the_most_guests_makes_room() -> None:
+    crowd = Crowd()
+    few = crowd.come("few")
+    assert few is not None
+    for number in range(room.MOST // room.MOST_OF_SOURCE):
+        for _ in range(room.MOST_OF_SOURCE):
+            crowd.come(f"many{number}")
+    assert len(crowd.room) == room.MOST
+    assert few in crowd.room
+    assert {one.source for one in crowd.gone} == {"many0"}
+    assert crowd.come("new")
+    assert len(crowd.room) == room.MOST
+    assert few in crowd.room
+
+
+def test_nobody_leaves_whose_page_is_being_made() -> None:
+    crowd = Crowd()
+    for number in range(room.MOST):
+        assert crowd.come(str(number), busy=True)
+    assert crowd.come("new") is None
+    assert crowd.gone == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans(), st.booleans())))
+def test_the_limits_hold_whatever_happens(events: list[tuple[str, bool, bool]]) -> None:
+    crowd = Crowd()
+    inside: list[room.Guest] = []
+    for source, busy, leaves in events * 20:
+        if leaves and inside:
+            crowd.room.exit(inside.pop())
+        elif (guest := crowd.come(source, busy=busy)) is not None:
+            inside.append(guest)
+        inside = [one for one in inside if one not in crowd.gone]
+        assert all(one in crowd.room for one in inside)
+        assert len(crowd.room) == len(inside) <= room.MOST
+        assert max(Counter(one.source for one in inside).values(), default=0) <= (
+            room.MOST_OF_SOURCE
+        )
+    assert not any(one.busy for one in crowd.gone)
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("fe80::1%eth0", "fe80::"),
+    ],
+)
+def test_what_one_source_is(address: str, source: str) -> None:
+    assert room.source_of(address) == source
+
+
+# -- where it listens ---------------------------------------------------------------------------
 
 
 def test_an_address_that_is_taken_is_told_and_waited_for(

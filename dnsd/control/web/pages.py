@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.control.web import metrics
-from dnsd.control.web.server import Page
+from dnsd.control.web.talk import Page
 from dnsd.metrics.prometheus import CONTENT_TYPE
 
 if TYPE_CHECKING:

@@ -1,22 +1,24 @@
-"""A small HTTP server: GET only, few connections at once, each for a few seconds.
+"""A small HTTP server: GET only, one request on each connection, few of them, each for seconds.
 
-The protocol is the standard library's, in threads; pages are made in control's event loop. Knows
-nothing of what is in a page.
+All of it runs in control's event loop, so nothing here may take long, or wait without a limit.
+Knows nothing of what is in a page.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import threading
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from dnsd.control import log
+from dnsd.control.exchange import OWN_WANT
+from dnsd.control.web.room import Guest, Room, source_of
+from dnsd.control.web.talk import Page, Refused, Talk, sentence
 from dnsd.errors import AdminError
 
 if TYPE_CHECKING:
@@ -24,24 +26,20 @@ if TYPE_CHECKING:
 
     from dnsd.config import Endpoint
 
-MOST_CONNECTIONS = 16
-"""At once; each one is a thread. Who comes when all are taken is closed at once."""
-CONNECTION_S = 10.0
-"""How long a connection may take in all, for question and answer."""
+BACKLOG = 128
+HEAD_S = 3.0
+"""How long a request may take to come in."""
 PAGE_S = 8.0
 """How long a page may take to be made."""
+SEND_S = 10.0
+"""How long a client may take to read it."""
 RETRY_S = 5.0
 """Pause before an address that cannot be had is tried again."""
+REST_S = 0.5
+"""Pause when this process lacks descriptors."""
+TELL_S = 60.0
+"""How often a fault of dnsd's own is told, whoever asks for it."""
 MOST_ARGUMENTS = 8
-
-
-class Page(NamedTuple):
-    """What is sent."""
-
-    content_type: str
-    body: bytes
-    status: HTTPStatus = HTTPStatus.OK
-
 
 Arguments = Mapping[str, str]
 Maker = Callable[[Arguments], Awaitable[Page]]
@@ -49,11 +47,13 @@ Pages = Mapping[str, Maker]
 
 
 class WebServer:
-    """Serves ``pages`` (by path) on ``endpoints``, from the event loop that :meth:`run` is in."""
+    """Serves ``pages`` (by path) on ``endpoints``."""
 
     def __init__(self, endpoints: Sequence[Endpoint], pages: Pages) -> None:
         self._endpoints = endpoints
         self._pages = pages
+        self._room = Room()
+        self._faults = _Faults()
         self.addresses: list[tuple[str, int]] = []
         """Where it listens, by now."""
 
@@ -61,141 +61,130 @@ class WebServer:
         """Serve for ever; an address that cannot be had is waited for."""
         async with asyncio.TaskGroup() as group:
             for endpoint in self._endpoints:
-                group.create_task(self._serve(endpoint))
+                group.create_task(self._serve(endpoint, group))
 
-    async def _serve(self, endpoint: Endpoint) -> None:
+    async def _serve(self, endpoint: Endpoint, group: asyncio.TaskGroup) -> None:
         told = ""
         while True:
             try:
-                server = _Listener(endpoint, self._pages, asyncio.get_running_loop())
+                listener = _listener(endpoint)
             except OSError as error:
                 if str(error) != told:
                     told = str(error)
                     log.say(f"http: cannot listen on {endpoint}: {error.strerror}; trying on")
                 await asyncio.sleep(RETRY_S)
                 continue
-            self.addresses.append(server.where)
-            thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
-            thread.start()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                await asyncio.to_thread(server.shutdown)
-                server.server_close()
+            with listener:
+                host, port = listener.getsockname()[:2]
+                self.addresses.append((host, port))
+                while True:
+                    await self._accept(listener, group)
 
-
-class _Listener(HTTPServer):
-    """One address."""
-
-    request_queue_size = MOST_CONNECTIONS
-
-    def __init__(self, endpoint: Endpoint, pages: Pages, loop: asyncio.AbstractEventLoop) -> None:
-        self.address_family = endpoint.family
-        self.pages, self.loop = pages, loop
-        self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
-        super().__init__((endpoint.address, endpoint.port), _Handler)
-
-    def server_bind(self) -> None:
-        """Bind, without asking the DNS for a name as HTTPServer does."""
-        if self.address_family == socket.AF_INET6:
-            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        host, port = self.server_address[:2]
-        self.where = str(host), port
-        self.server_name, self.server_port = "dnsd", port
-
-    def process_request(self, request: object, client_address: object) -> None:
-        """Serve a connection in a thread of its own, if there is room."""
-        assert isinstance(request, socket.socket)
-        if not self._room.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        threading.Thread(
-            target=self._process, args=(request, client_address), name="http", daemon=True
-        ).start()
-
-    def _process(self, request: socket.socket, client_address: object) -> None:
-        end = threading.Timer(CONNECTION_S, _cut, (request,))
-        end.daemon = True
-        end.start()
+    async def _accept(self, listener: socket.socket, group: asyncio.TaskGroup) -> None:
+        """Take one connection and see to it in a task of its own."""
         try:
-            self.finish_request(request, client_address)
-        except OSError:
-            pass  # the client is gone, or too slow
-        except Exception:
-            log.write(traceback.format_exc().rstrip())
-        finally:
-            end.cancel()
-            self.shutdown_request(request)
-            self._room.release()
-
-
-def _cut(request: socket.socket) -> None:
-    try:
-        request.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # it has ended by itself
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One request; HTTP/1.0, so that a connection ends with it."""
-
-    server: _Listener
-    server_version = "dnsd"
-    sys_version = ""
-    timeout = CONNECTION_S
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        maker = self.server.pages.get(url.path)
-        if maker is None:
-            listed = ", ".join(self.server.pages)
-            self._send(_sentence(HTTPStatus.NOT_FOUND, f"there is nothing here; try {listed}"))
+            sock, address = await asyncio.get_running_loop().sock_accept(listener)
+        except OSError as error:
+            # Else the client has gone before it was taken.
+            if error.errno in OWN_WANT:
+                await asyncio.sleep(REST_S)
             return
+        group.create_task(self._receive(sock, source_of(address[0])))
+
+    async def _receive(self, sock: socket.socket, source: str) -> None:
+        task = asyncio.current_task()
+        assert task
+        guest = Guest(source, task.cancel)
+        try:
+            with sock:
+                if self._room.enter(guest):
+                    await self._converse(Talk(sock), guest)
+        except (OSError, TimeoutError):
+            pass  # the client is gone, or too slow
+        except asyncio.CancelledError:
+            if guest in self._room:
+                raise  # not to make way for another one: the server ends
+        finally:
+            self._room.exit(guest)
+
+    async def _converse(self, talk: Talk, guest: Guest) -> None:
+        try:
+            async with asyncio.timeout(HEAD_S):
+                request = await talk.request()
+            if request is None:
+                return
+            method, target = request
+            guest.busy = True
+            page = await self._page(method, target)
+        except Refused as refused:
+            method, page = "GET", refused.page
+        guest.busy = False
+        async with asyncio.timeout(SEND_S):
+            await talk.answer(page, with_body=method != "HEAD")
+
+    async def _page(self, method: str, target: str) -> Page:
+        """Return the answer to a request."""
+        if method != "GET":
+            return sentence(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is served here")
+        try:
+            url = urlsplit(target)
+        except ValueError as error:
+            return sentence(HTTPStatus.BAD_REQUEST, f"this is no address of a page: {error}")
         try:
             arguments = dict(parse_qsl(url.query, max_num_fields=MOST_ARGUMENTS))
         except ValueError:
-            self._send(_sentence(HTTPStatus.BAD_REQUEST, "there are too many arguments"))
-            return
-        self._send(self._made(maker, arguments))
+            return sentence(HTTPStatus.BAD_REQUEST, "there are too many arguments")
+        maker = self._pages.get(url.path)
+        if maker is None:
+            listed = ", ".join(self._pages)
+            return sentence(HTTPStatus.NOT_FOUND, f"there is nothing here; try {listed}")
+        return await self._made(url.path, maker, arguments)
 
-    def _made(self, maker: Maker, arguments: Arguments) -> Page:
-        async def make() -> Page:
+    async def _made(self, path: str, maker: Maker, arguments: Arguments) -> Page:
+        try:
             async with asyncio.timeout(PAGE_S):
                 return await maker(arguments)
-
-        try:
-            return asyncio.run_coroutine_threadsafe(make(), self.server.loop).result(CONNECTION_S)
         except AdminError as error:
-            return _sentence(HTTPStatus.BAD_REQUEST, str(error))
+            return sentence(HTTPStatus.BAD_REQUEST, str(error))
         except TimeoutError:
-            return _sentence(HTTPStatus.SERVICE_UNAVAILABLE, "it takes too long: ask again")
+            return sentence(HTTPStatus.SERVICE_UNAVAILABLE, "it takes too long: ask again")
         except Exception as error:
-            log.write(traceback.format_exc().rstrip())
-            sentence = f"dnsd failed: {type(error).__name__}: {error}"
-            return _sentence(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
-
-    def _refuse(self) -> None:
-        self._send(_sentence(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is served here"))
-
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815
-
-    def _send(self, page: Page) -> None:
-        self.send_response(page.status)
-        if page.status == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "GET")
-        self.send_header("Content-Type", page.content_type)
-        self.send_header("Content-Length", str(len(page.body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(page.body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: who asks is no event."""
+            self._faults.tell(path, error)
+            text = f"dnsd failed: {type(error).__name__}: {error}"
+            return sentence(HTTPStatus.INTERNAL_SERVER_ERROR, text)
 
 
-def _sentence(status: HTTPStatus, text: str) -> Page:
-    return Page("text/plain; charset=utf-8", f"{text}\n".encode(), status)
+class _Faults:
+    """Tells faults of dnsd's own: the first at once, and of all that follow one now and then."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._untold = 0
+
+    def tell(self, path: str, error: Exception) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            self._untold += 1
+            return
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        more = f" ({self._untold} others since the last line like this)" if self._untold else ""
+        log.say(
+            f"http: {path} failed: {type(error).__name__}: {error} "
+            f"({last.filename}:{last.lineno}){more}"
+        )
+        self._next, self._untold = now + TELL_S, 0
+
+
+def _listener(endpoint: Endpoint) -> socket.socket:
+    sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if endpoint.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((endpoint.address, endpoint.port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
