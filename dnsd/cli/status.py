@@ -36,6 +36,8 @@ def status(config_file: Path | None, as_json: bool) -> None:
         console.print(line, markup=False)
     for part in (_workers(found["workers"]), _zones(found["zones"]), _counters(found["counters"])):
         console.print(part)
+    if found.get("limited"):
+        console.print(_limited(found["limited"]))
 
 
 def _head(found: dict[str, Any]) -> list[str]:
@@ -95,6 +97,20 @@ def _counters(counters: dict[str, int]) -> Table:
     for name, value in counters.items():
         if value:
             shown.add_row(name, f"{value:,}")
+    return shown
+
+
+def _limited(networks: list[dict[str, Any]]) -> Table:
+    """Return the networks that rate limits withhold answers from."""
+    shown = table("limited", "answers", "withheld", "for", "last")
+    for one in networks:
+        shown.add_row(
+            one["network"],
+            ", ".join(one["kinds"]),
+            f"{one['withheld']:,}",
+            duration(one["for"]),
+            f"{duration(one['last'])} ago",
+        )
     return shown
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from dnsd.config import origins
-from dnsd.control import log, status
+from dnsd.control import limited, log, status
 from dnsd.control.builders import build_all
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers
@@ -117,6 +117,7 @@ class Node:
             group.create_task(self._serve_requests())
             group.create_task(self._watch_files())
             group.create_task(self.keeper.run())
+            group.create_task(limited.tell(self._vector))
 
     async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:
         """Build ``jobs``, and let the master see how far it has come."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dnsd
 from dnsd import hotpath
+from dnsd.control import limited
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics import counters
 
@@ -42,6 +43,7 @@ def snapshot(
         "generation": control[ControlCells.GENERATION],
         "workers": [_worker(index, vector.worker(index), now) for index in workers],
         "zones": [_zone(row) for row in sorted(rows, key=lambda row: row.origin)],
+        "limited": limited.snapshot(vector),
         "counters": counters.total([vector.counters(index) for index in workers]),
     }
 

@@ -43,6 +43,15 @@ STATUS: dict[str, Any] = {
         }
     ],
     "counters": {"queries_udp": 12345, "drop_short": 0},
+    "limited": [
+        {
+            "network": "192.0.2.0/24",
+            "kinds": ["nxdomain", "other"],
+            "withheld": 12345,
+            "for": 90.5,
+            "last": 0.2,
+        }
+    ],
 }
 
 
@@ -64,6 +73,7 @@ def test_status_is_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("[x].example. - 0 broken" in line for line in lines)
     assert any("f:1: error: [bold]no[/bold] [code]" in line for line in lines)
     assert "queries_udp 12,345" in lines
+    assert "192.0.2.0/24 nxdomain, other 12,345 1 min 30 s 0 s ago" in lines
     assert "drop_short" not in result.output
 
 

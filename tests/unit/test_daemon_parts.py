@@ -12,11 +12,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from dnsd.config import Config, Endpoint, Server
+from dnsd.config import Anycast, Config, Endpoint, Server
+from dnsd.config import RateLimit as ConfiguredLimit
 from dnsd.daemon import home, listen, specs
 from dnsd.daemon.notify import Notifier
 from dnsd.daemon.pulse import FIRST_PAUSE_S, LONG_LIFE_S, LONGEST_PAUSE_S, Backoff, Pulse
 from dnsd.errors import ConfigError, ListenError, StateError
+from dnsd.hotpath import RateLimit
 from tests.serving import free_port
 
 # -- pulse ------------------------------------------------------------------------------------
@@ -247,6 +249,21 @@ def test_workers_are_told_all_of_the_configuration_that_is_theirs() -> None:
     assert (one.tcp.connections, one.tcp.per_source, one.tcp.message) == (9, 8, 6.0)
     assert (one.tcp.stall, one.tcp.unsent) == (5.0, 100_000)
     assert (one.heartbeat, one.udp_receive_buffer) == (0.25, 1 << 20)
+
+
+def test_rate_limits_never_touch_what_the_node_asks_itself() -> None:
+    """It asks its VIPs from the VIPs themselves: a flood from their network must not silence it."""
+    vips, subnets = ("192.0.2.53", "2001:db8::53"), ("192.0.2.0/24", "2001:db8::/48")
+    anycast = Anycast(enabled=True, vips=vips, subnets=subnets)
+    config = Config(anycast=anycast, rate_limit=ConfiguredLimit(exempt=("198.51.100.0/24",)))
+    (spec,) = specs.worker_specs(config, specs.Shared.create(1))
+    assert spec.settings.rate_limit == RateLimit(exempt=("198.51.100.0/24", *vips))
+
+
+def test_no_rate_is_no_limit() -> None:
+    config = Config(rate_limit=ConfiguredLimit(per_second=0))
+    (spec,) = specs.worker_specs(config, specs.Shared.create(1))
+    assert spec.settings.rate_limit is None
 
 
 def test_cookie_secrets_reach_the_workers_or_stop_the_start(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import dnsd
 from dnsd import hotpath
+from dnsd.control import limited
 from dnsd.control.table import ZoneState
 from dnsd.failover.member import State
 from dnsd.image.state import ControlCells, WorkerCells
@@ -47,6 +48,7 @@ def families(source: Source) -> Iterator[Family]:
     yield from _process(source)
     yield from counted([vector.counters(index) for index in range(vector.workers)])
     yield from _workers(vector)
+    yield _limited(vector)
     yield from _zones(list(source.rows()))
     yield from _pools(list(source.pools()))
     yield from _votes(list(source.pools()), source.peers)
@@ -106,6 +108,18 @@ def _workers(vector: StateVector) -> Iterator[Family]:
         "dnsd_worker_tcp_connections",
         "TCP connections that are open.",
         {one: cells[WorkerCells.TCP_OPEN] for one, cells in workers},
+    )
+
+
+def _limited(vector: StateVector) -> Family:
+    return Family(
+        "dnsd_limited_network",
+        "gauge",
+        "Answers withheld from a network that is limited now; of the 16 with the most.",
+        [
+            ({"network": one.prefix}, one.withheld)
+            for one in limited.found(vector, time.monotonic())
+        ],
     )
 
 
