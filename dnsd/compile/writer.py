@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dnsd.errors import ImageError
 from dnsd.image import layout
 from dnsd.wire import name as names
+from dnsd.wire.rdata import CNAME
 from dnsd.wire.records import Writer
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
     flags = sections.flags
     if room and HEADER_AND_QUESTION + len(base) + split + room > layout.POINTER_LIMIT:
         flags |= layout.COMPOSE
+    flags |= sum(item.rrset.rtype == CNAME for item in sections.answer) << layout.LINKS
     moves = body.moves or sections.pieces or sections.proof_expanded or sections.proof
     pointers = body.pointers if moves else []
     return b"".join(

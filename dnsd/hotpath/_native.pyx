@@ -3,8 +3,7 @@
 """The native twin of the hot path: the same answers, octet for octet, without Python objects.
 
 ``drain`` empties a UDP socket: recvmmsg, answer from the images, sendmmsg. What is rare and
-harmless to be slow is declined to the readable twin: class CH, transfers, and composed answers
-of hundreds of records. Images are bounds-checked at every step; one that doesn't hold together
+short is declined to the readable twin: class CH and transfers, which are refused. Images are bounds-checked at every step; one that doesn't hold together
 is declined too, and the readable twin says SERVFAIL.
 """
 
@@ -119,9 +118,10 @@ cdef class NativeHotPath:
         if self.limiter is not None:
             self._limit(self.limiter)
         self.batch = batch_new(max(SMALLEST_SLOT, settings.udp_payload))
-        self.server.composed = <Composed *>malloc(sizeof(Composed))
+        self.server.composed = <Composed *>calloc(1, sizeof(Composed))
         if not (self.server.slots and self.scratch and self.batch and self.server.composed):
             raise MemoryError
+        memcpy(self.server.composed.key, self.server.key, 16)
 
     cdef _configure(self, settings):
         cdef bytes nsid = settings.nsid if settings.nsid is not None else b""

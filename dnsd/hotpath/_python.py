@@ -15,7 +15,7 @@ from dnsd.hotpath.api import Transport
 from dnsd.hotpath.body import Body
 from dnsd.hotpath.limiter import Limiter, Verdict, account
 from dnsd.hotpath.pools import Asked
-from dnsd.image import buckets, layout, reader
+from dnsd.image import buckets, reader
 from dnsd.metrics.counters import INDEX, QTYPES, RCODES
 from dnsd.wire import cookie, opt, query
 from dnsd.wire.name import lower
@@ -152,7 +152,7 @@ class PythonHotPath:
             raise Malformed(query.FORMERR, "odd_meta_type")
         if asked.qtype in (AXFR, IXFR):
             return self._transfer(asked, client), b""
-        return self._lookup(asked)
+        return self._lookup(asked, client[0])
 
     def _chaos(self, asked: Query) -> Body:
         octets = chaos.answer(lower(asked.qname), asked.qtype, self._settings)
@@ -175,7 +175,7 @@ class PythonHotPath:
         at = reader.block_for(image, image.apex_entry, SOA, 0)
         return blocks.static(image, at, len(asked.qname))
 
-    def _lookup(self, asked: Query) -> tuple[Body, bytes]:
+    def _lookup(self, asked: Query, transport: int) -> tuple[Body, bytes]:
         name = lower(asked.qname)
         apex, image = self._zone_of(name, asked)
         if image is None:
@@ -187,13 +187,14 @@ class PythonHotPath:
         signed = int(asked.edns is not None and asked.edns.flags >= opt.DO)
         place, at = blocks.locate(image, name, asked.offsets, asked.qtype, signed)
         chosen_by = Asked(int.from_bytes(asked.ident), self._cells[image.apex])
-        head = reader.block(image, at) if at else None
+        room = self._limit(asked, transport) - _HEADER.size - len(asked.question)
         pieces = blocks.pieces_for(image, at, place, name, asked.offsets) if at else []
-        if head is None or ((pieces or head.slot) and head.flags & layout.COMPOSE):
-            body = compose.answer(image, asked.qname, asked.qtype, signed, chosen_by)
+        if not at or blocks.is_composed(image, at, pieces):
+            body = compose.answer(image, asked.qname, asked.qtype, signed, room, chosen_by)
         else:
-            body = blocks.answer(image, at, len(name), pieces, chosen_by)
+            body = blocks.answer(image, at, len(name), pieces, room, chosen_by)
         if self.limiter is not None:
+            head = reader.block(image, at) if at else None
             body.account = account(self._numbers(image.apex), place, head, asked.qtype)
         return body, b""
 
@@ -241,17 +242,21 @@ class PythonHotPath:
             options += opt.option(opt.COOKIE, current)
         return options
 
+    def _limit(self, asked: Query, transport: int) -> int:
+        """Return how many octets the response may have."""
+        if transport == Transport.TCP:
+            return _LARGEST_TCP
+        if asked.edns is None:
+            return _SMALLEST_UDP
+        return max(_SMALLEST_UDP, min(asked.edns.payload, self._settings.udp_payload))
+
     def _message(
         self, asked: Query, body: Body, options: bytes, transport: int, verdict: Verdict
     ) -> bytes:
         edns = asked.edns
-        udp_payload = self._settings.udp_payload
         record = b""
-        limit = _LARGEST_TCP if transport == Transport.TCP else _SMALLEST_UDP
         if edns is not None:
-            record = opt.record(udp_payload, body.rcode, edns.flags, options)
-            if transport == Transport.UDP:
-                limit = max(_SMALLEST_UDP, min(edns.payload, udp_payload))
+            record = opt.record(self._settings.udp_payload, body.rcode, edns.flags, options)
         flags = (
             query.QR
             | asked.opcode << 11
@@ -263,10 +268,10 @@ class PythonHotPath:
         ancount, nscount = body.ancount, body.nscount
         additional = bool(record) + bool(asked.tsig)
         record += asked.tsig
-        room = limit - _HEADER.size - len(asked.question) - len(record)
+        room = self._limit(asked, transport) - _HEADER.size - len(asked.question) - len(record)
         if verdict == Verdict.SLIP and octets:
             room = -1
-        if len(octets) > room:
+        if body.truncated or len(octets) > room:
             for end, count in reversed(body.optional):
                 if end <= room:
                     octets, arcount = octets[:end], count

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dnsd.image.store import Image
 
 _FAILURES = {Mode.SERVFAIL: SERVFAIL, Mode.REFUSED: REFUSED}
+LARGEST = 65535
+"""Octets of the longest message."""
 FAILURES = frozenset(_FAILURES.values())
 """What a pool may say in place of an answer."""
 
@@ -24,18 +26,31 @@ def static(image: Image, at: int, qname_length: int) -> Body:
     return with_pieces(image, at, qname_length, [])
 
 
-def answer(image: Image, at: int, qname_length: int, pieces: list[int], asked: Asked) -> Body:
+def is_composed(image: Image, at: int, pieces: list[int]) -> bool:
+    """Tell whether the block at ``at`` with ``pieces`` must be put together record by record."""
+    head = reader.block(image, at)
+    return bool((pieces or head.slot) and head.flags & layout.COMPOSE)
+
+
+def answer(
+    image: Image, at: int, qname_length: int, pieces: list[int], room: int, asked: Asked
+) -> Body:
     """Return what :func:`with_pieces` does; of a pool at its end what is chosen for ``asked``."""
     head = reader.block(image, at)
     if not head.slot:
-        return with_pieces(image, at, qname_length, pieces)
+        return with_pieces(image, at, qname_length, pieces, room)
+    return of_pool(image, at, qname_length, pieces, asked)
+
+
+def of_pool(image: Image, at: int, qname_length: int, pieces: list[int], asked: Asked) -> Body:
+    """Return the body of the block at ``at``, with what is chosen from the pool at its end."""
+    head = reader.block(image, at)
     pool = pools.read(image, head.slot * 8)
     word = pools.choose(image, pool, asked)
     if word.mode in _FAILURES:
         return Body(_FAILURES[word.mode])
     octets = reader.body(image, at, head, head.length)
-    if head.pointers:
-        octets = reader.moved(image, at, head, octets, reader.Move(qname_length - head.base))
+    octets = reader.moved(image, at, head, octets, reader.Move(qname_length - head.base))
     octets, template = octets[: head.split], octets[head.split :]
     signed = bool(head.flags & layout.SIGNED)
     count = 0
@@ -48,35 +63,29 @@ def answer(image: Image, at: int, qname_length: int, pieces: list[int], asked: A
     return Body(head.rcode, AA, octets + inserted, head.ancount + count, nscount)
 
 
-def with_pieces(image: Image, at: int, qname_length: int, pieces: list[int]) -> Body:
+def with_pieces(
+    image: Image, at: int, qname_length: int, pieces: list[int], room: int = LARGEST
+) -> Body:
     """Return the body of the block at ``at`` for a query name of ``qname_length`` octets.
 
     ``pieces`` (offsets; 0 and repetitions are skipped) go where its authority section ends.
+    What does not fit into ``room`` octets is left out.
     """
     head = reader.block(image, at)
-    ends = reader.optional_ends(image, at, head) if head.optional else []
-    length, arcount = ends[-1] if ends else (head.length, head.arcount)
-    octets = reader.body(image, at, head, length)
     inserted, records = _inserted(image, pieces, qname_length, head.split)
-    if head.pointers:
-        move = reader.Move(qname_length - head.base, 0, len(inserted))
-        octets = reader.moved(image, at, head, octets, move)
-    optional: list[tuple[int, int]] = []
-    if ends:
-        optional = [
-            (end + len(inserted), count) for end, count in ((head.length, head.arcount), *ends)
-        ]
-    if inserted:
-        octets = octets[: head.split] + inserted + octets[head.split :]
-    return Body(
-        head.rcode,
-        AA if head.flags & layout.AUTHORITATIVE else 0,
-        octets,
-        head.ancount,
-        head.nscount + records,
-        arcount,
-        optional,
-    )
+    ends = [(head.length, head.arcount), *reader.optional_ends(image, at, head)]
+    ends = [(end + len(inserted), count) for end, count in ends if end + len(inserted) <= room]
+    flags = AA if head.flags & layout.AUTHORITATIVE else 0
+    if not ends:
+        return Body(head.rcode, flags, truncated=True)
+    length, arcount = ends[-1]
+    octets = reader.body(image, at, head, length - len(inserted))
+    move = reader.Move(qname_length - head.base, 0, len(inserted))
+    octets = reader.moved(image, at, head, octets, move)
+    octets = octets[: head.split] + inserted + octets[head.split :]
+    nscount = head.nscount + records
+    optional = ends if head.optional else []
+    return Body(head.rcode, flags, octets, head.ancount, nscount, arcount, optional)
 
 
 def _inserted(image: Image, pieces: list[int], qname_length: int, front: int) -> tuple[bytes, int]:

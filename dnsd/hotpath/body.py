@@ -12,8 +12,9 @@ class Body:
     """Counts and octets of a response after the question, and where it may end instead.
 
     ``optional`` holds (octets, arcount) pairs, shortest first, down to the mandatory part;
-    ``octets`` and ``arcount`` are those of the longest form. ``flags`` is AA or 0. ``account``
-    is what rate limits count it as.
+    ``octets`` and ``arcount`` are those of the longest form. ``flags`` is AA or 0. ``truncated``
+    says that not even the mandatory part fits: then there are no octets. ``account`` is what rate
+    limits count it as.
     """
 
     rcode: int
@@ -23,4 +24,5 @@ class Body:
     nscount: int = 0
     arcount: int = 0
     optional: list[tuple[int, int]] = field(default_factory=list)
+    truncated: bool = False
     account: Account = OTHER

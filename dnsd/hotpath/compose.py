@@ -1,24 +1,27 @@
 """Answers put together record by record, for the few queries that no finished block fits.
 
 These are names below a DNAME (RFC 6672: the CNAME is made from the query name), and answers
-so long that pointers in pieces behind them would pass 0x3FFF.
+so long that pointers in pieces behind them would pass 0x3FFF. Records are read and written only
+while there is room; how the chain ends, and so the rcode, is worked out in every case.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from dnsd.hotpath import blocks
 from dnsd.hotpath.body import Body
 from dnsd.hotpath.pools import NOBODY
-from dnsd.image import reader
+from dnsd.image import layout, reader
 from dnsd.wire import name as names
 from dnsd.wire.query import AA, YXDOMAIN
 from dnsd.wire.rdata import CNAME, DNAME
-from dnsd.wire.records import Record, Writer, read
+from dnsd.wire.records import Record, Writer, reading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from dnsd.hotpath.pools import Asked
     from dnsd.image.store import Image
 
@@ -26,28 +29,122 @@ MAX_LINKS = 16
 """CNAME links followed for one answer."""
 
 _HEADER = 12
+_ANSWER, _AUTHORITY, _ADDITIONAL = range(3)
 
 
-@dataclass(slots=True)
 class _Answer:
-    """Sections in the making; dicts keep order and drop repetitions."""
+    """An answer in the making, of at most ``room`` octets behind the question.
 
-    answer: dict[Record, None] = field(default_factory=dict)
-    authority: dict[Record, None] = field(default_factory=dict)
-    glue: dict[Record, None] = field(default_factory=dict)
-    optional: list[list[Record]] = field(default_factory=list)
-    rcode: int = 0
+    What another part of it has said is not said again in the same section.
+    """
 
-    def links(self) -> int:
-        return sum(record.rtype == CNAME for record in self.answer)
+    def __init__(self, qname: bytes, room: int) -> None:
+        self._writer = Writer(qname)
+        self._room = room
+        self._said: tuple[set[Record], set[Record]] = (set(), set())
+        self._links = 0
+        self.counts = [0, 0, 0]
+        self.ends: list[tuple[int, int]] = []
+        self.rcode = 0
+        self._is_full = False
+
+    @property
+    def is_at_the_last_link(self) -> bool:
+        return self._links == MAX_LINKS
+
+    def add(self, section: int, records: Iterable[Record]) -> bool:
+        """Add a part; when there is no room for all of it, the answer is full, and it says no."""
+        earlier = self._said[section].copy() if section != _ADDITIONAL else set()
+        for record in () if self._is_full else records:
+            if record in earlier:
+                continue
+            self._writer.add(*record)
+            if len(self._writer.octets) > self._room:
+                self._is_full = True
+                break
+            self.counts[section] += 1
+            if section != _ADDITIONAL:
+                self._said[section].add(record)
+        return not self._is_full
+
+    def add_link(self, link: Record) -> None:
+        """Add a CNAME that was made."""
+        self.add(_ANSWER, [link])
+        self._links += 1
+
+    def add_block(self, image: Image, at: int, name: bytes, pieces: list[int]) -> None:
+        """Add what the block at ``at`` and ``pieces`` say; there is nothing else then.
+
+        When there would be too many links in all, the chain ends with the last one allowed, and
+        how the rest of it would have ended is not said.
+        """
+        head = reader.block(image, at)
+        records = _records(image, at, name)
+        if self._links + (head.flags >> layout.LINKS) > MAX_LINKS:
+            self.rcode = 0
+            self.add(_ANSWER, self._allowed(islice(records, head.ancount)))
+            return
+        self.add(_ANSWER, islice(records, head.ancount))
+        self.add(_AUTHORITY, islice(records, head.nscount))
+        self.add_pieces(image, name, pieces)
+        self._add_additional(records, head.arcount, reader.optional_ends(image, at, head))
+
+    def _allowed(self, records: Iterable[Record]) -> Iterator[Record]:
+        for record in records:
+            self._links += record.rtype == CNAME
+            if self._links > MAX_LINKS:
+                return
+            yield record
+
+    def add_pool(self, image: Image, name: bytes, body: Body, pieces: list[int]) -> None:
+        """Add ``body``, which has been chosen from a pool, and ``pieces``, as :meth:`add_block`."""
+        start = _HEADER + len(name) + 4
+        records = reading(bytes(_HEADER) + name + bytes(4) + body.octets, start)
+        self.add(_ANSWER, islice(records, body.ancount))
+        self.add(_AUTHORITY, islice(records, body.nscount))
+        self.add_pieces(image, name, pieces)
+
+    def add_pieces(self, image: Image, name: bytes, pieces: list[int]) -> None:
+        for piece in dict.fromkeys(pieces):
+            if piece:
+                self.add(_AUTHORITY, _records(image, piece, name))
+
+    def _add_additional(
+        self, records: Iterator[Record], count: int, ends: list[tuple[int, int]]
+    ) -> None:
+        if not self.add(_ADDITIONAL, islice(records, count)):
+            return
+        self.ends.append((len(self._writer.octets), count))
+        for _, after in ends:
+            if not self.add(_ADDITIONAL, islice(records, after - count)):
+                self._is_full = False  # what is left out was optional
+                break
+            count = after
+            self.ends.append((len(self._writer.octets), count))
+
+    def body(self) -> Body:
+        """Return the whole, or as much of it as there is room for."""
+        if self._is_full:
+            return Body(self.rcode, AA, truncated=True)
+        end, arcount = self.ends[-1] if self.ends else (len(self._writer.octets), 0)
+        octets = bytes(self._writer.octets[:end])
+        ancount, nscount, _ = self.counts
+        return Body(self.rcode, AA, octets, ancount, nscount, arcount, self.ends)
 
 
-def answer(image: Image, qname: bytes, qtype: int, signed: int, asked: Asked = NOBODY) -> Body:
+def answer(
+    image: Image,
+    qname: bytes,
+    qtype: int,
+    signed: int,
+    room: int = blocks.LARGEST,
+    asked: Asked = NOBODY,
+) -> Body:
     """Return the body for a query; ``qname`` is in the zone of ``image``, spelled as asked.
 
-    ``asked`` is what a pool at the end is chosen by.
+    It has at most ``room`` octets. ``asked`` is what a pool at the end is chosen by.
     """
-    out = _Answer()
+    out = _Answer(qname, room)
     seen: set[bytes] = set()
     name = qname
     while names.is_subdomain(names.lower(name), image.apex) and names.lower(name) not in seen:
@@ -56,14 +153,18 @@ def answer(image: Image, qname: bytes, qtype: int, signed: int, asked: Asked = N
         offsets = _offsets(lower)
         place, at = blocks.locate(image, lower, offsets, qtype, signed)
         if at:
-            body = blocks.answer(image, at, len(name), [], asked)
+            pieces = blocks.pieces_for(image, at, place, lower, offsets)
+            head = reader.block(image, at)
+            out.rcode = head.rcode
+            if not head.slot:
+                out.add_block(image, at, name, pieces)
+                break
+            body = blocks.of_pool(image, at, len(name), [], asked)
             if body.rcode in blocks.FAILURES:
                 return body
-            if _add_body(out, name, body):
-                pieces = blocks.pieces_for(image, at, place, lower, offsets)
-                _add_pieces(out, image, name, pieces)
+            out.add_pool(image, name, body, pieces)
             break
-        if out.links() == MAX_LINKS:
+        if out.is_at_the_last_link:
             break
         following = _substitute(out, image, name, place.encloser, signed)
         if following is None:
@@ -72,7 +173,7 @@ def answer(image: Image, qname: bytes, qtype: int, signed: int, asked: Asked = N
         if qtype == CNAME:
             break  # the one just made is the answer
         name = following
-    return _body(out, qname)
+    return out.body()
 
 
 def _offsets(name: bytes) -> list[int]:
@@ -90,70 +191,21 @@ def _substitute(
     """Add the DNAME at ``encloser`` and the CNAME it makes of ``name``; return its target."""
     owner = image.entry_name(encloser)
     at = reader.block_for(image, encloser, DNAME, signed)
-    records = _read(owner, blocks.static(image, at, len(owner)))[0]
-    out.answer.update(dict.fromkeys(records))
-    dname = records[0]
+    dname = next(_records(image, at, owner))
+    out.add(_ANSWER, _records(image, at, owner))
     target = name[: len(name) - len(owner)] + dname.rdata
     if len(target) > names.MAX_NAME:
         return None
-    out.answer[Record(name, CNAME, dname.ttl, target)] = None
+    out.add_link(Record(name, CNAME, dname.ttl, target))
     return target
 
 
-def _add_body(out: _Answer, name: bytes, body: Body) -> bool:
-    """Add the records of ``body``; say no when there would be too many links in all.
-
-    Then the chain ends where it is: how the rest of it would have ended is not said.
-    """
-    answer, authority, glue, optional = _read(name, body)
-    links = out.links()
-    for record in answer:
-        links += record.rtype == CNAME
-        if links > MAX_LINKS:
-            return False
-        out.answer[record] = None
-    out.authority.update(dict.fromkeys(authority))
-    out.glue.update(dict.fromkeys(glue))
-    out.optional += optional
-    out.rcode = body.rcode
-    return True
-
-
-def _add_pieces(out: _Answer, image: Image, name: bytes, pieces: list[int]) -> None:
-    for piece in dict.fromkeys(pieces):
-        if piece:
-            _, authority, _, _ = _read(name, blocks.static(image, piece, len(name)))
-            out.authority.update(dict.fromkeys(authority))
-
-
-def _read(
-    qname: bytes, body: Body
-) -> tuple[list[Record], list[Record], list[Record], list[list[Record]]]:
-    """Return answer, authority, mandatory additional, and optional records by RRset."""
-    message = bytes(_HEADER) + qname + bytes(4) + body.octets
-    at = _HEADER + len(qname) + 4
-    answer, at = read(message, at, body.ancount)
-    authority, at = read(message, at, body.nscount)
-    mandatory = body.optional[0][1] if body.optional else body.arcount
-    glue, at = read(message, at, mandatory)
-    optional = []
-    for (_, before), (_, after) in zip(body.optional, body.optional[1:], strict=False):
-        records, at = read(message, at, after - before)
-        optional.append(records)
-    return answer, authority, glue, optional
-
-
-def _body(out: _Answer, qname: bytes) -> Body:
-    writer = Writer(qname)
-    for section in (out.answer, out.authority, out.glue):
-        for record in section:
-            writer.add(*record)
-    arcount = len(out.glue)
-    optional = [(len(writer.octets), arcount)]
-    for records in out.optional:
-        for record in records:
-            writer.add(*record)
-        arcount += len(records)
-        optional.append((len(writer.octets), arcount))
-    counts = len(out.answer), len(out.authority), arcount
-    return Body(out.rcode, AA, bytes(writer.octets), *counts, optional)
+def _records(image: Image, at: int, name: bytes) -> Iterator[Record]:
+    """Read the records of the block at ``at`` as they are for a query for ``name``."""
+    head = reader.block(image, at)
+    ends = reader.optional_ends(image, at, head)
+    octets = reader.body(image, at, head, ends[-1][0] if ends else head.length)
+    base = head.base or len(name)
+    # pointers lead to the end of the name the block was made for, which is that of this name
+    padded = (bytes(base) + name)[-base:]
+    return reading(bytes(_HEADER) + padded + bytes(4) + octets, _HEADER + base + 4, name)

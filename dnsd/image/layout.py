@@ -43,7 +43,7 @@ from __future__ import annotations
 from struct import Struct
 
 MAGIC = b"DNSDimg\n"
-VERSION = 3
+VERSION = 4
 ALIGN = 8
 
 HEADER = Struct("<8sII QII II II 2I 2I II II HBB IBB2xI 16s")
@@ -75,6 +75,8 @@ COMPOSE = 2
 """Block flag: too long for a piece behind it to keep its pointers; compose it record by record."""
 SIGNED = 4
 """Block flag: the signatures of what is chosen from the pool go along."""
+LINKS = 3
+"""The flags from this bit on are a number: CNAME records in the answer."""
 
 POOL = Struct("<BB H II I 2I I")
 """members (fallback addresses among them), members of the zone file, octets of an rdata | TTL while

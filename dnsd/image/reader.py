@@ -170,7 +170,10 @@ class Move:
 
 
 def moved(image: Image, at: int, head: Block, octets: bytes, move: Move) -> bytes:
-    """Return the body ``octets`` with its pointers moved (see the layout's description)."""
+    """Return the body ``octets`` with its pointers moved (see the layout's description).
+
+    It may be cut behind any of its records.
+    """
     if not head.pointers:
         return octets
     start = at + layout.BLOCK.size + 4 * (head.pieces + head.optional)
@@ -178,6 +181,8 @@ def moved(image: Image, at: int, head: Block, octets: bytes, move: Move) -> byte
     body_start = _TO_QNAME + head.base + 4
     out = bytearray(octets)
     for place in places:
+        if place >= len(out):
+            break
         target = (out[place] << 8 | out[place + 1]) & 0x3FFF
         shift = move.delta
         if target >= body_start:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.wire import name as names
 from dnsd.wire.rdata import COMPRESSIBLE, split_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FIXED = Struct(">HHIH")
 _POINTER = 0xC000
@@ -87,15 +90,30 @@ def read(message: bytes, at: int, count: int) -> tuple[list[Record], int]:
     """Read ``count`` records of our own making from offset ``at``; return them and their end."""
     found = []
     for _ in range(count):
-        owner, at = _read_name(message, at)
-        rtype, _, ttl, length = _FIXED.unpack_from(message, at)
-        at += _FIXED.size
-        found.append(Record(owner, rtype, ttl, _read_rdata(message, at, rtype, length)))
-        at += length
+        record, at = _read_record(message, at, QNAME)
+        found.append(record)
     return found, at
 
 
-def _read_rdata(message: bytes, at: int, rtype: int, length: int) -> bytes:
+def reading(message: bytes, at: int, qname: bytes = QNAME) -> Iterator[Record]:
+    """Read the records from offset ``at`` on, each when it is asked for.
+
+    A pointer to the query name stands for ``qname``, if that is given.
+    """
+    while at < len(message):
+        record, at = _read_record(message, at, qname)
+        yield record
+
+
+def _read_record(message: bytes, at: int, qname: bytes) -> tuple[Record, int]:
+    owner, at = _read_name(message, at, qname)
+    rtype, _, ttl, length = _FIXED.unpack_from(message, at)
+    at += _FIXED.size
+    rdata = _read_rdata(message, at, length, rtype, qname)
+    return Record(owner, rtype, ttl, rdata), at + length
+
+
+def _read_rdata(message: bytes, at: int, length: int, rtype: int, qname: bytes) -> bytes:
     if rtype not in COMPRESSIBLE:
         return message[at : at + length]
     skipped, count = COMPRESSIBLE[rtype]
@@ -103,14 +121,14 @@ def _read_rdata(message: bytes, at: int, rtype: int, length: int) -> bytes:
     parts = [message[at : at + skipped]]
     at += skipped
     for _ in range(count):
-        name, at = _read_name(message, at)
+        name, at = _read_name(message, at, qname)
         parts.append(name)
     return b"".join(parts) + message[at:end]
 
 
-def _read_name(message: bytes, at: int) -> tuple[bytes, int]:
+def _read_name(message: bytes, at: int, qname: bytes) -> tuple[bytes, int]:
     """Return the uncompressed name at ``at`` and where the record goes on."""
-    parts = []
+    parts: list[bytes] = []
     begin, end = at, 0
     while length := message[at]:
         if length >= 0xC0:
@@ -118,6 +136,8 @@ def _read_name(message: bytes, at: int) -> tuple[bytes, int]:
             if target >= begin:
                 raise ValueError("a compression pointer must point back")
             end = end or at + 2
+            if target == _QNAME_AT and qname:
+                return b"".join(parts) + qname, end
             begin = at = target
             continue
         parts.append(message[at : at + 1 + length])

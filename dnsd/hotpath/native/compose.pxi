@@ -1,13 +1,57 @@
 # Answers put together record by record where no finished block fits: the twin of
-# dnsd.hotpath.compose. What does not fit into the tables is declined to that one.
+# dnsd.hotpath.compose. When there is no room for more, only the rcode is still worked out.
 
-cdef int substitute(Composed *c, const Zone *zone, const Entry *entry, int signed_) noexcept nogil:
+cdef int add_records(Composed *c, int section, const Source *source, int *at, int count, Record *record) noexcept nogil:
+    """Add the next ``count`` records of ``source``, but no RRset that another source gave.
+
+    Return 0, FULL or FAULT.
+    """
+    cdef int earlier = c.n_runs, i, result
+    cdef bint repeated = False
+    record.rtype = -1
+    for i in range(count):
+        if read_record(source, at, record) == FAULT:
+            return FAULT
+        if section != ADDITIONAL and record.first:
+            if record.end - record.rdata > c.room + 512:
+                return FULL       # no message has it already
+            result = is_repeated(c, section, source, record, earlier)
+            if result == FAULT:
+                return FAULT
+            repeated = result
+        if not repeated:
+            result = put_record(c, section, source, record)
+            if result:
+                return result
+    return 0
+
+
+cdef int add_link(Composed *c, const uint8_t *fixed, const uint8_t *target, int length) noexcept nogil:
+    """Add the CNAME from the chain's name to ``target``; return 0, FULL or FAULT."""
+    cdef int result, begin
+    memcpy(c.content + c.name_length + 6, target, length)
+    result = note_run(
+        c, ANSWER, content_of(c, c.name, c.name_length, fixed, length), c.n_runs
+    )
+    if result:
+        return FAULT if result == FAULT else 0
+    if put_head(c, c.name, c.name_length, 0, fixed) == FAULT:
+        return FAULT
+    begin = c.written
+    if put_name(c, target, length) == FAULT:
+        return FAULT
+    return end_record(c, ANSWER, begin)
+
+
+cdef int substitute(Composed *c, const Zone *zone, const Entry *entry, int signed_, bint *full) noexcept nogil:
     """Add the DNAME at ``entry`` and the CNAME it makes; return NOERROR, YXDOMAIN or FAULT."""
     cdef uint64_t at = entry.at + ENTRY_SIZE
-    cdef int length = zone.image[entry.at], here, size, first, prefix, rdata, i
+    cdef int length = zone.image[entry.at], here = 0, prefix, rdata, result = 0
+    cdef uint8_t target[512]
+    cdef uint8_t fixed[8]
     cdef const uint8_t *owner
-    cdef const Record *dname
     cdef Record record
+    cdef Source source
     cdef Block block
     at += 8 * <uint64_t>entry.types + 2 * <uint64_t>(entry.types + (entry.types & 1))
     if not within(zone, at, length) or length > c.name_length:
@@ -15,113 +59,104 @@ cdef int substitute(Composed *c, const Zone *zone, const Entry *entry, int signe
     owner = zone.image + at
     if read_block(zone, block_for(zone, entry, TYPE_DNAME, signed_), &block) == FAULT:
         return FAULT
-    size = unfold(c, &block, owner, length)
-    here = 16 + length
-    if block.ancount == 0 or read_record(c, size, &here, &record) == FAULT:
+    read_from(&source, &block, owner, length, &record)
+    if block.ancount == 0 or read_record(&source, &here, &record) == FAULT:
         return FAULT
-    first = keep(c, &record, ANSWER)
-    if first == FAULT or keep_all(c, size, &here, block.ancount - 1, ANSWER) == FAULT:
-        return FAULT
-    dname = &c.records[first]
     prefix = c.name_length - length
-    rdata = dname.length - dname.owner - 6
-    if prefix + rdata > 255:
-        return YXDOMAIN
-    if HEAP - c.used < 1024:
+    rdata = record.end - record.rdata
+    if rdata > 255:
         return FAULT
-    record.octets = c.heap + c.used
-    record.owner = c.name_length
-    record.length = c.name_length + 6 + prefix + rdata
-    memcpy(c.heap + c.used, c.name, c.name_length)
-    here = c.used + c.name_length
-    p16(c.heap + here, TYPE_CNAME)
-    memcpy(c.heap + here + 2, dname.octets + dname.owner + 2, 4)
-    memcpy(c.name + prefix, dname.octets + dname.owner + 6, rdata)
+    memcpy(target, c.name, prefix)
+    memcpy(target + prefix, source.body + record.rdata, rdata)
+    memcpy(fixed, record.fixed, 8)
+    p16(fixed, TYPE_CNAME)
+    if not full[0]:
+        here = 0
+        read_from(&source, &block, owner, length, &record)
+        result = add_records(c, ANSWER, &source, &here, block.ancount, &record)
+    if prefix + rdata > 255:
+        full[0] = full[0] or result == FULL
+        return FAULT if result == FAULT else YXDOMAIN
+    if not full[0] and result == 0:
+        result = add_link(c, fixed, target, prefix + rdata)
+    full[0] = full[0] or result == FULL
+    c.links += 1
+    memcpy(c.name, target, prefix + rdata)
     c.name_length = prefix + rdata
-    memcpy(c.heap + here + 6, c.name, c.name_length)
-    return FAULT if keep(c, &record, ANSWER) == FAULT else NOERROR
+    return FAULT if result == FAULT else NOERROR
+
+
+cdef int end_with_links(Composed *c, const Source *source, int count) noexcept nogil:
+    """Add as many of ``count`` records as lead up to the last link that is allowed."""
+    cdef int at = 0, i
+    cdef Record record
+    record.pointer = record.owner_length = 0
+    record.rtype = -1
+    for i in range(count):
+        if read_record(source, &at, &record) == FAULT:
+            return FAULT
+        c.links += record.rtype == TYPE_CNAME
+        if c.links > MAX_LINKS:
+            count = i
+            break
+    at = record.pointer = record.owner_length = 0
+    return add_records(c, ANSWER, source, &at, count, &record)
+
+
+cdef int add_additional(Composed *c, const Block *block, const Source *source, int *at, Record *record) noexcept nogil:
+    """Add the additional records, and note where they may end; return 0, FULL or FAULT."""
+    cdef int i, before = block.arcount, after, result
+    result = add_records(c, ADDITIONAL, source, at, before, record)
+    if result:
+        return result
+    c.ends[0] = c.written
+    c.arcounts[0] = before
+    for i in range(block.n_optional):
+        after = u16(block.optional + 4 * i + 2)
+        result = add_records(c, ADDITIONAL, source, at, after - before, record)
+        if result:
+            return 0 if result == FULL else FAULT
+        before = after
+        c.groups = i + 1
+        c.ends[c.groups] = c.written
+        c.arcounts[c.groups] = after
+    return 0
 
 
 cdef int add_body(Composed *c, Body *body) noexcept nogil:
-    """Add the records of the block and pieces the chain ends with, unless its links are too many."""
+    """Add the records of the block and pieces the chain ends with; return 0, FULL or FAULT."""
     cdef Block *block = &body.block
     cdef Block piece
     cdef Record record
-    cdef int size, at = 16 + c.name_length
-    cdef int links = c.links, i, before = block.arcount, after
+    cdef Source source, other
+    cdef int at = 0, other_at, i, result
     cdef int ancount = block.ancount + (body.choice.count if block.slot else 0)
+    read_from(&source, block, c.name, c.name_length, &record)
     if block.slot:
-        size = unfold_pool(c, body)
-    else:
-        size = unfold(c, block, c.name, c.name_length)
-    for i in range(ancount):
-        if read_record(c, size, &at, &record) == FAULT:
-            return FAULT
-        links += record_type(&record) == TYPE_CNAME
-        if links > MAX_LINKS:
-            body.rcode = NOERROR
-            return 0
-        if keep(c, &record, ANSWER) == FAULT:
-            return FAULT
-    if keep_all(c, size, &at, block.nscount, AUTHORITY) == FAULT or block.n_optional > MAX_GROUPS:
-        return FAULT
-    if keep_all(c, size, &at, block.arcount, GLUE) == FAULT:
-        return FAULT
-    for i in range(block.n_optional):
-        after = u16(block.optional + 4 * i + 2)
-        if keep_all(c, size, &at, after - before, OPTIONAL + i) == FAULT:
-            return FAULT
-        before = after
-    c.groups = block.n_optional
+        source.base = c.name_length
+        source.body = c.pool
+        source.end = put_pool(body, c.name_length, LARGEST, c.pool)
+    if c.links + (block.flags >> LINKS) > MAX_LINKS:
+        return end_with_links(c, &source, ancount)
+    result = add_records(c, ANSWER, &source, &at, ancount, &record)
+    if result == 0:
+        result = add_records(c, AUTHORITY, &source, &at, block.nscount, &record)
     for i in range(body.pieces):
+        if result:
+            return result
         if read_block(body.zone, body.piece[i], &piece) == FAULT or piece.ancount:
             return FAULT
-        size = unfold(c, &piece, c.name, c.name_length)
-        at = 16 + c.name_length
-        if keep_all(c, size, &at, piece.nscount, AUTHORITY) == FAULT:
-            return FAULT
-    return 0
+        other_at = 0
+        read_from(&other, &piece, c.name, c.name_length, &record)
+        result = add_records(c, AUTHORITY, &other, &other_at, piece.nscount, &record)
+    if result:
+        return result
+    record.pointer = record.owner_length = 0
+    return add_additional(c, block, &source, &at, &record)
 
 
-cdef int put_section(Composed *c, int section, int *at) noexcept nogil:
-    """Write the records of a section, from the ``at``th on; return how many there are."""
-    cdef int i, count = 0
-    for i in range(at[0], c.n_records):
-        if c.records[i].section == section:
-            if put_record(c, &c.records[i]) == FAULT:
-                return FAULT
-            count += 1
-            at[0] = i
-    return count
-
-
-cdef int put_all(Composed *c, const Query *query) noexcept nogil:
-    """Write all sections behind the question, and note where they may end."""
-    cdef int i, at = 0, count
-    memset(c.slots, 0, sizeof(c.slots))
-    c.n_places = c.n_folded = c.written = 0
-    c.start = 12
-    if put_name(c, query.packet + 12, query.name.length) == FAULT:
-        return FAULT
-    c.start = 16 + query.name.length
-    c.written = 0
-    c.arcounts[0] = 0
-    for i in range(OPTIONAL + c.groups):
-        if i < OPTIONAL:
-            at = 0
-        count = put_section(c, i, &at)
-        if count == FAULT:
-            return FAULT
-        if i < GLUE:
-            c.counts[i] = count
-        else:
-            c.ends[i - GLUE] = c.written
-            c.arcounts[i - GLUE] = count + (c.arcounts[i - OPTIONAL] if i > GLUE else 0)
-    return 0
-
-
-cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body) noexcept nogil:
-    """Keep the records of the answer, from link to link; return NOERROR, YXDOMAIN or FAULT."""
+cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body, bint *full) noexcept nogil:
+    """Add the records of the answer, from link to link; return the rcode or FAULT."""
     cdef int signed_ = query.has_edns and query.edns_flags >> 15
     cdef int turn, i, result
     cdef Name name
@@ -150,25 +185,44 @@ cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body) n
                 return FAULT
             if body.empty:
                 return body.rcode
-            return FAULT if add_body(c, body) == FAULT else body.rcode
+            if c.links + (body.block.flags >> LINKS) > MAX_LINKS:
+                body.rcode = NOERROR
+            if not full[0]:
+                result = add_body(c, body)
+                full[0] = result == FULL
+                if result == FAULT:
+                    return FAULT
+            return body.rcode
         if c.links == MAX_LINKS:
             return NOERROR
-        result = substitute(c, zone, &entry, signed_)
+        result = substitute(c, zone, &entry, signed_, full)
         if result != NOERROR or query.qtype == TYPE_CNAME:
             return result
     return FAULT
 
 
-cdef int compose(Composed *c, const Zone *zone, const Query *query, Body *body) noexcept nogil:
-    """Put the answer together; DECLINED when there is not enough room for it here."""
-    c.n_records = c.used = c.links = c.groups = 0
+cdef int compose(Composed *c, const Zone *zone, const Query *query, int room, Body *body) noexcept nogil:
+    """Put the answer together in a message of at most ``room`` octets; DECLINED if that is broken."""
+    cdef bint full = False
+    forget_places(c)
+    c.links = c.groups = c.n_runs = 0
+    c.counts[ANSWER] = c.counts[AUTHORITY] = c.counts[ADDITIONAL] = 0
+    c.written, c.room = 12, room
+    if put_name(c, query.packet + 12, query.name.length) == FAULT:
+        return DECLINED
+    c.written = c.start = c.written + 4
+    c.arcounts[0] = 0
+    c.ends[0] = 0
     body.zone = zone
-    body.rcode = NOERROR
-    body.rcode = follow(c, zone, query, body)
+    body.rcode = follow(c, zone, query, body, &full)
     if body.empty:
         return NOERROR
-    if body.rcode == FAULT or put_all(c, query) == FAULT:
+    if body.rcode == FAULT:
         return DECLINED
+    if c.ends[0] == 0:
+        c.ends[0] = c.written
+    if full:
+        c.ends[0] = LARGEST + 1
     body.composed = c
     return NOERROR
 
@@ -177,8 +231,8 @@ cdef int write_composed(const Composed *c, int room, uint8_t *out, int *arcount)
     """Write what fits in ``room`` octets; return the length, -1 to truncate."""
     cdef int i
     for i in range(c.groups, -1, -1):
-        if c.ends[i] <= room:
-            memcpy(out, c.octets, c.ends[i])
+        if c.ends[i] - c.start <= room:
+            memcpy(out, c.message + c.start, c.ends[i] - c.start)
             arcount[0] = c.arcounts[i]
-            return c.ends[i]
+            return c.ends[i] - c.start
     return -1

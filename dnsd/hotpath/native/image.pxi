@@ -18,6 +18,7 @@ cdef enum:
     AUTHORITATIVE = 1
     COMPOSE = 2
     SIGNED = 4
+    LINKS = 3                 # how far the number of links is shifted in the flags
 
 
 cdef struct Zone:

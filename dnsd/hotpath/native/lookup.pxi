@@ -92,8 +92,11 @@ cdef void charge_block(Body *body, const Zone *zone, const Place *place, int qty
         charge(account, zone.number, KIND_ANSWER, place.entry)
 
 
-cdef int lookup(Server *server, const Zone *zone, const Query *query, Body *body) noexcept nogil:
-    """Find block and pieces for the query, or compose its answer; DECLINED when that fails."""
+cdef int lookup(Server *server, const Zone *zone, const Query *query, int limit, Body *body) noexcept nogil:
+    """Find block and pieces for the query, or compose its answer; DECLINED when that fails.
+
+    The message may have ``limit`` octets.
+    """
     cdef int signed_ = query.has_edns and query.edns_flags >> 15
     cdef Place place
     cdef Entry entry
@@ -102,12 +105,12 @@ cdef int lookup(Server *server, const Zone *zone, const Query *query, Body *body
         return DECLINED
     if at == 0:
         charge(&body.account, zone.number, KIND_WILDCARD, place.encloser)
-        return compose(server.composed, zone, query, body)
+        return compose(server.composed, zone, query, limit, body)
     if gather(zone, &query.name, &place, at, body) == DECLINED:
         return DECLINED
     charge_block(body, zone, &place, query.qtype)
     if (body.pieces or body.block.slot) and body.block.flags & COMPOSE:
-        return compose(server.composed, zone, query, body)
+        return compose(server.composed, zone, query, limit, body)
     if body.block.slot and choose_for(query, signed_, body) == FAULT:
         return DECLINED
     return NOERROR

@@ -1,5 +1,5 @@
 # Records of an answer in the making, read from blocks and written compressed: the twin of
-# dnsd.wire.records. Every table has its limit; what goes beyond is a FAULT.
+# dnsd.wire.records. Nothing is written beyond the room there is, and little more is read.
 
 cdef enum:
     TYPE_NS = 2
@@ -9,54 +9,66 @@ cdef enum:
     TYPE_MX = 15
     TYPE_DNAME = 39
     YXDOMAIN = 6
+    FULL = -3                 # there is no room for more
     MAX_LINKS = 16
-    MAX_RECORDS = 200
-    MAX_GROUPS = 64
-    MAX_PLACES = 4096         # a chain of names of 127 labels needs some 2,100
-    PLACE_SLOTS = 8192
-    HEAP = 40000
+    MAX_GROUPS = 255          # a block has no more
+    MAX_RUNS = 512            # RRsets of a chain and its proofs: some 200
     POINTER_LIMIT = 0x3FFF
+    MAX_PLACES = 8192         # each has at least two octets before POINTER_LIMIT
+    PLACE_SLOTS = 16384
     ANSWER = 0
     AUTHORITY = 1
-    GLUE = 2
-    OPTIONAL = 3              # the first group of records that may be left out
+    ADDITIONAL = 2
+
+
+cdef struct Source:
+    const uint8_t *name       # what a pointer to the query name stands for
+    int length                # of that name
+    int base                  # of the name that the pointers were computed for
+    const uint8_t *body
+    int end
 
 
 cdef struct Record:
-    const uint8_t *octets     # owner, type, TTL, rdata, all names uncompressed
-    int length
-    int owner
-    int section
+    uint8_t owner[256]
+    int owner_length
+    int pointer               # the owner's octets, when they are nothing but a pointer; or 0
+    int place                 # where the owner stands in the message, once it does; or 0
+    int rtype
+    const uint8_t *fixed      # type, class, TTL, length of the rdata
+    int rdata                 # where it begins and ends in the body
+    int end
+    bint first                # of its RRset
 
 
 cdef struct Written:
-    const uint8_t *name       # in lower case
-    int length
-    int at
+    uint64_t digest           # of the name
+    uint16_t at
+    uint16_t slot
 
 
 cdef struct Composed:
-    Record records[MAX_RECORDS]
-    int n_records
-    int links
+    uint8_t key[16]           # of the digests
+    uint8_t message[12 + 2 * LARGEST + 2048]  # the last record may be longer than the room
+    int written               # octets of the message
+    int room                  # for all of it
+    int start                 # where its records begin
+    int counts[3]
     int groups
-    uint8_t message[16 + 256 + LARGEST + 1]   # a block behind a question, to be read
-    uint8_t heap[HEAP]                        # of the records
-    int used
-    uint8_t name[256]                         # where the chain has led to, as it is spelled
-    int name_length
-    uint8_t seen[MAX_LINKS + 2][256]
-    Written places[MAX_PLACES]
-    int n_places
-    uint16_t slots[PLACE_SLOTS]
-    uint8_t folded[HEAP]
-    int n_folded
-    uint8_t octets[LARGEST]
-    int written
-    int start                 # of the octets in their message
-    int counts[2]
     int ends[MAX_GROUPS + 1]
     int arcounts[MAX_GROUPS + 1]
+    int links
+    uint8_t name[256]         # where the chain has led to, as it is spelled
+    int name_length
+    uint8_t seen[MAX_LINKS + 2][256]
+    uint8_t pool[LARGEST]     # what is chosen from one, to be read
+    uint8_t content[256 + 6 + LARGEST + 512]
+    uint64_t runs[MAX_RUNS]   # digests of the first records of RRsets written so far
+    uint8_t sections[MAX_RUNS]
+    int n_runs
+    Written places[MAX_PLACES]
+    uint16_t slots[PLACE_SLOTS]
+    int n_places
 
 
 cdef int name_of(const uint8_t *octets, int length, Name *name) noexcept nogil:
@@ -74,33 +86,41 @@ cdef int name_of(const uint8_t *octets, int length, Name *name) noexcept nogil:
     if at + 1 != length:
         return FAULT
     for i in range(length):
-        name.lower[i] = _lower[octets[i]]
+        name.lower[i] = octets[i] + (32 if <uint8_t>(octets[i] - 65) < 26 else 0)
     name.length = length
     return 0
 
 
-cdef int read_name(const uint8_t *message, int size, int *at, uint8_t *out) noexcept nogil:
+cdef int read_name(const Source *source, int *at, uint8_t *out) noexcept nogil:
     """Write the name at ``at`` uncompressed; return its length or FAULT, move ``at`` behind it."""
-    cdef int here = at[0], begin = at[0], end = 0, n = 0, length
-    while here < size and message[here]:
-        length = message[here]
-        if length >= 0xC0:
-            if here + 1 >= size or (n16(message + here) & 0x3FFF) >= begin:
-                return FAULT
-            if end == 0:
-                end = here + 2
-            begin = here = n16(message + here) & 0x3FFF
+    cdef const uint8_t *octets = source.body
+    cdef int size = source.end, here = at[0], copied = here, begin = here, end = 0, n = 0, length
+    while here < size and octets[here]:
+        length = octets[here]
+        if length <= 63:
+            here += 1 + length
             continue
-        if length > 63 or here + 1 + length > size or n + 1 + length > 254:
+        if length < 0xC0 or here + 1 >= size or octets != source.body or n + here - copied > 254:
             return FAULT
-        memcpy(out + n, message + here, 1 + length)
-        n += 1 + length
-        here += 1 + length
-    if here >= size:
+        memcpy(out + n, octets + copied, here - copied)
+        n += here - copied
+        if end == 0:
+            end = here + 2
+        length = n16(octets + here) & 0x3FFF
+        here = length - 16 - source.base
+        if here >= begin:
+            return FAULT
+        if here < 0:
+            here = 0 if length == 12 else length - 12 + source.length - source.base
+            if length < 12 or length >= 12 + source.base or here < 0:
+                return FAULT
+            octets, size = source.name, source.length
+        copied = begin = here
+    if here >= size or n + here - copied > 254:
         return FAULT
-    out[n] = 0
+    memcpy(out + n, octets + copied, here + 1 - copied)
     at[0] = end if end else here + 1
-    return n + 1
+    return n + here + 1 - copied
 
 
 cdef inline int names_inside(int rtype, int *before) noexcept nogil:
@@ -111,172 +131,189 @@ cdef inline int names_inside(int rtype, int *before) noexcept nogil:
     return rtype == TYPE_NS or rtype == TYPE_CNAME or rtype == TYPE_PTR or rtype == TYPE_MX
 
 
-cdef int read_record(Composed *c, int size, int *at, Record *record) noexcept nogil:
-    """Read the record at ``at`` to the end of the heap, where it may be overwritten."""
-    cdef uint8_t *out = c.heap + c.used
-    cdef int n, here, end, before, i, length
-    if HEAP - c.used < 1024:
+cdef void read_from(Source *source, const Block *block, const uint8_t *name, int length, Record *record) noexcept nogil:
+    """Begin to read the block's records, as they are for a query for ``name``."""
+    source.name, source.length = name, length
+    source.base = block.base if block.base else length
+    source.body = block.body
+    source.end = u16(block.pointers - 4) if block.n_optional else block.length
+    record.pointer = record.owner_length = 0
+    record.rtype = -1
+
+
+cdef int read_record(const Source *source, int *at, Record *record) noexcept nogil:
+    """Read the record at ``at``, the next one after ``record``, and move ``at`` behind it."""
+    cdef uint8_t owner[256]
+    cdef int here = at[0], length, pointer = 0
+    cdef bint same
+    if here + 2 <= source.end and source.body[here] >= 0xC0:
+        pointer = n16(source.body + here)
+    if pointer and pointer == record.pointer:
+        same = True
+        here += 2
+    else:
+        length = read_name(source, &here, owner)
+        if length == FAULT:
+            return FAULT
+        same = length == record.owner_length and memcmp(owner, record.owner, length) == 0
+        record.pointer = pointer
+        if not same:
+            memcpy(record.owner, owner, length)
+            record.owner_length = length
+            record.place = 0
+    if here + 10 > source.end:
         return FAULT
-    n = record.owner = read_name(c.message, size, at, out)
-    here = at[0] + 10
-    if n == FAULT or here > size:
+    record.fixed = source.body + here
+    record.first = not same or n16(record.fixed) != record.rtype
+    record.rtype = n16(record.fixed)
+    record.rdata = here + 10
+    record.end = record.rdata + n16(record.fixed + 8)
+    if record.end > source.end:
         return FAULT
-    end = here + n16(c.message + here - 2)
-    if end > size or end - here > HEAP - c.used - 1024:
+    at[0] = record.end
+    return 0
+
+
+cdef uint64_t content_of(Composed *c, const uint8_t *owner, int length, const uint8_t *fixed, int rest) noexcept nogil:
+    """The digest of a record whose rdata, ``rest`` octets, is in its place in ``c.content``."""
+    memcpy(c.content, owner, length)
+    memcpy(c.content + length, fixed, 2)
+    memcpy(c.content + length + 2, fixed + 4, 4)
+    return siphash13(c.key, c.content, length + 6 + rest)
+
+
+cdef int note_run(Composed *c, int section, uint64_t digest, int earlier) noexcept nogil:
+    """Note an RRset; return 1 if it is one of the ``earlier`` ones, FAULT if there are too many."""
+    cdef int i
+    for i in range(earlier):
+        if c.runs[i] == digest and c.sections[i] == section:
+            return 1
+    if c.n_runs == MAX_RUNS:
         return FAULT
-    memcpy(out + n, c.message + here - 10, 2)
-    memcpy(out + n + 2, c.message + here - 6, 4)
-    n += 6
-    length = names_inside(n16(out + n - 6), &before)
-    memcpy(out + n, c.message + here, before)
-    n += before
+    c.runs[c.n_runs] = digest
+    c.sections[c.n_runs] = section
+    c.n_runs += 1
+    return 0
+
+
+cdef int is_repeated(Composed *c, int section, const Source *source, const Record *record, int earlier) noexcept nogil:
+    """Tell whether the RRset that ``record`` begins is one of the ``earlier`` ones; or FAULT."""
+    cdef uint8_t *out = c.content + record.owner_length + 6
+    cdef int before, here = record.rdata, n, i, length, names = names_inside(record.rtype, &before)
+    if here + before > record.end:
+        return FAULT
+    memcpy(out, source.body + here, before)
+    n = before
     here += before
-    for i in range(length):
-        before = read_name(c.message, size, &here, out + n)
-        if before == FAULT:
+    for i in range(names):
+        length = read_name(source, &here, out + n)
+        if length == FAULT:
             return FAULT
-        n += before
-    if here > end:
+        n += length
+    if here > record.end:
         return FAULT
-    memcpy(out + n, c.message + here, end - here)
-    record.octets = out
-    record.length = n + end - here
-    at[0] = end
-    return 0
+    memcpy(out + n, source.body + here, record.end - here)
+    n += record.end - here
+    return note_run(
+        c, section, content_of(c, record.owner, record.owner_length, record.fixed, n), earlier
+    )
 
 
-cdef inline int record_type(const Record *record) noexcept nogil:
-    return n16(record.octets + record.owner)
-
-
-cdef int keep(Composed *c, Record *record, int section) noexcept nogil:
-    """Keep the record at the heap's end if its section lacks it; return its index or FAULT."""
+cdef void forget_places(Composed *c) noexcept nogil:
     cdef int i
-    for i in range(c.n_records if section < OPTIONAL else 0):
-        if c.records[i].section == section and c.records[i].length == record.length:
-            if memcmp(c.records[i].octets, record.octets, record.length) == 0:
-                return i
-    if c.n_records == MAX_RECORDS:
-        return FAULT
-    record.section = section
-    c.records[c.n_records] = record[0]
-    c.n_records += 1
-    c.used += record.length
-    c.links += section == ANSWER and record_type(record) == TYPE_CNAME
-    return c.n_records - 1
+    for i in range(c.n_places):
+        c.slots[c.places[i].slot] = 0
+    c.n_places = 0
 
 
-cdef int keep_all(Composed *c, int size, int *at, int count, int section) noexcept nogil:
-    cdef Record record
-    cdef int i
-    for i in range(count):
-        if read_record(c, size, at, &record) == FAULT or keep(c, &record, section) == FAULT:
-            return FAULT
-    return 0
-
-
-cdef int unfold(Composed *c, const Block *block, const uint8_t *name, int length) noexcept nogil:
-    """Lay the block out behind a question for ``name``; return where the message ends."""
-    cdef int start = 16 + length
-    cdef int end = u16(block.pointers - 4) if block.n_optional else block.length
-    memcpy(c.message + 12, name, length)
-    memset(c.message + 12 + length, 0, 4)
-    memcpy(c.message + start, block.body, end)
-    move(block, c.message + start, end, 0, 0, length - block.base, 0)
-    return start + end
-
-
-cdef int unfold_pool(Composed *c, const Body *body) noexcept nogil:
-    """Lay out a block that ends in a pool, as :func:`unfold` does, with what is chosen."""
-    cdef int start = 16 + c.name_length
-    memcpy(c.message + 12, c.name, c.name_length)
-    memset(c.message + 12 + c.name_length, 0, 4)
-    return start + put_pool(body, c.name_length, LARGEST, c.message + start)
-
-
-cdef int put_place(Composed *c, const uint8_t *name, int length, uint32_t digest, int at) noexcept nogil:
+cdef int put_place(Composed *c, const uint8_t *name, int length, int at) noexcept nogil:
     """Return where ``name`` (in lower case) has been written; else note ``at`` and return 0."""
-    cdef uint32_t slot = digest & (PLACE_SLOTS - 1)
+    cdef uint64_t digest = siphash13(c.key, name, length)
+    cdef int slot = digest & (PLACE_SLOTS - 1)
     cdef Written *place
+    # digests of 64 bits under a key: that two names have the same one does not happen
     while c.slots[slot]:
         place = &c.places[c.slots[slot] - 1]
-        if place.length == length and memcmp(place.name, name, length) == 0:
+        if place.digest == digest:
             return place.at
         slot = (slot + 1) & (PLACE_SLOTS - 1)
     if at <= POINTER_LIMIT:
         if c.n_places == MAX_PLACES:
             return FAULT
         place = &c.places[c.n_places]
-        place.name, place.length, place.at = name, length, at
+        place.digest, place.at, place.slot = digest, at, slot
         c.n_places += 1
         c.slots[slot] = c.n_places
     return 0
 
 
 cdef int put_name(Composed *c, const uint8_t *octets, int length) noexcept nogil:
-    """Write the name, compressed."""
+    """Write the name, compressed; return where it stands as a whole, 0 if nowhere, or FAULT."""
     cdef Name name
-    cdef uint32_t digests[128]
-    cdef uint32_t digest = 0
-    cdef uint8_t *folded = c.folded + c.n_folded
-    cdef int i, j, place, size
-    if name_of(octets, length, &name) == FAULT or HEAP - c.n_folded < length:
+    cdef int i, at, place, size, whole = c.written if c.written <= POINTER_LIMIT else 0
+    if name_of(octets, length, &name) == FAULT:
         return FAULT
-    if LARGEST - c.written < length:
-        return FAULT
-    memcpy(folded, name.lower, length)
-    c.n_folded += length
-    for i in range(name.labels - 1, -1, -1):
-        for j in range(folded[name.offsets[i]] + 1):
-            digest = (digest ^ folded[name.offsets[i] + j]) * <uint32_t>16777619
-        digests[i] = digest ^ digest >> 15
+    if name.labels == 0:
+        whole = 0
     for i in range(name.labels):
-        j = name.offsets[i]
-        place = put_place(c, folded + j, length - j, digests[i], c.start + c.written)
+        at = name.offsets[i]
+        place = put_place(c, name.lower + at, length - at, c.written)
         if place == FAULT:
             return FAULT
         if place:
-            p16(c.octets + c.written, 0xC000 | place)
+            p16(c.message + c.written, 0xC000 | place)
             c.written += 2
-            return 0
-        size = 1 + octets[j]
-        memcpy(c.octets + c.written, octets + j, size)
+            return place if i == 0 else whole
+        size = 1 + octets[at]
+        memcpy(c.message + c.written, octets + at, size)
         c.written += size
-    c.octets[c.written] = 0
+    c.message[c.written] = 0
     c.written += 1
-    return 0
+    return whole
 
 
-cdef int put_record(Composed *c, const Record *record) noexcept nogil:
-    """Write the record, its names compressed where that is allowed."""
-    cdef const uint8_t *rdata = record.octets + record.owner + 6
-    cdef const uint8_t *end = record.octets + record.length
-    cdef int before, i, length, count, begin
-    if put_name(c, record.octets, record.owner) == FAULT:
+cdef int put_head(Composed *c, const uint8_t *owner, int length, int place, const uint8_t *fixed) noexcept nogil:
+    """Write all that comes before the rdata; return where the owner stands, or FAULT."""
+    if place:
+        p16(c.message + c.written, 0xC000 | place)
+        c.written += 2
+    else:
+        place = put_name(c, owner, length)
+    if place != FAULT:
+        memcpy(c.message + c.written, fixed, 2)
+        p16(c.message + c.written + 2, 1)
+        memcpy(c.message + c.written + 4, fixed + 4, 4)
+        c.written += 10
+    return place
+
+
+cdef int end_record(Composed *c, int section, int begin) noexcept nogil:
+    """Write the length of the rdata from ``begin`` on, and count the record; FULL if it is too long."""
+    p16(c.message + begin - 2, c.written - begin)
+    c.counts[section] += 1
+    return FULL if c.written > c.room else 0
+
+
+cdef int put_record(Composed *c, int section, const Source *source, Record *record) noexcept nogil:
+    """Write the record, its names compressed where that is allowed; return 0, FULL or FAULT."""
+    cdef uint8_t name[256]
+    cdef int before, i, length, here = record.rdata, begin
+    cdef int names = names_inside(record.rtype, &before)
+    if names == 0 and c.written + 11 + record.end - here > c.room:
+        return FULL
+    record.place = put_head(c, record.owner, record.owner_length, record.place, record.fixed)
+    if record.place == FAULT or here + before > record.end:
         return FAULT
-    if LARGEST - c.written < 10 + (end - rdata):
-        return FAULT
-    begin = c.written + 10
-    memcpy(c.octets + c.written, rdata - 6, 2)
-    p16(c.octets + c.written + 2, 1)
-    memcpy(c.octets + c.written + 4, rdata - 4, 4)
-    c.written = begin
-    count = names_inside(record_type(record), &before)
-    memcpy(c.octets + c.written, rdata, before)
+    begin = c.written
+    memcpy(c.message + begin, source.body + here, before)
     c.written += before
-    rdata += before
-    for i in range(count):
-        length = 1
-        while rdata < end and rdata[length - 1]:
-            length += 1 + rdata[length - 1]
-            if length > end - rdata:
-                return FAULT
-        if put_name(c, rdata, length) == FAULT:
+    here += before
+    for i in range(names):
+        length = read_name(source, &here, name)
+        if length == FAULT or put_name(c, name, length) == FAULT:
             return FAULT
-        rdata += length
-    if LARGEST - c.written < end - rdata:
+    if here > record.end:
         return FAULT
-    memcpy(c.octets + c.written, rdata, end - rdata)
-    c.written += <int>(end - rdata)
-    p16(c.octets + begin - 2, c.written - begin)
-    return 0
+    memcpy(c.message + c.written, source.body + here, record.end - here)
+    c.written += record.end - here
+    return end_record(c, section, begin)

@@ -218,7 +218,7 @@ cdef void move(const Block *block, uint8_t *out, int end, int gap_at, int gap, i
     for i in range(block.n_pointers):
         place = u16(block.pointers + 2 * i)
         if place + 1 >= end:
-            continue
+            break
         at = out + place + (gap if place >= gap_at else 0)
         target = n16(at) & 0x3FFF
         shift = delta
@@ -311,11 +311,18 @@ cdef int write_body(const Query *query, const Body *body, int room, uint8_t *out
     return end + inserted
 
 
+cdef inline int limit_of(const Server *server, const Request *request, const Query *query) noexcept nogil:
+    """How many octets the response may have."""
+    if request.transport == TCP:
+        return LARGEST
+    return max(SMALLEST_UDP, min(query.payload, server.udp_payload)) if query.has_edns else SMALLEST_UDP
+
+
 cdef int write_message(Server *server, const Request *request, const Query *query, const Body *body, uint8_t *out, int room) noexcept nogil:
     """Write the response; return its length or DECLINED (nothing has been counted then)."""
     cdef uint8_t record[MAX_OPT + MAX_TSIG]
     cdef int additional = query.has_edns + (query.tsig != 0)
-    cdef int opt_length = 0, limit = LARGEST, at, length = 0, space
+    cdef int opt_length = 0, limit = limit_of(server, request, query), at, length = 0, space
     cdef int ancount = 0, nscount = 0, arcount = 0
     cdef int asked = n16(request.packet + 2)
     cdef int flags = QR | (asked & 0x7800) | (asked & RD_AND_CD) | (body.rcode & 0xF)
@@ -323,10 +330,6 @@ cdef int write_message(Server *server, const Request *request, const Query *quer
         opt_length = write_opt(server, request, query, body, record)
     if query.tsig:
         opt_length += write_tsig(query, record + opt_length)
-    if request.transport != TCP:
-        limit = SMALLEST_UDP
-        if query.has_edns:
-            limit = max(SMALLEST_UDP, min(query.payload, server.udp_payload))
     memcpy(out, request.packet, 2)
     memcpy(out + 12, request.packet + 12, query.question)
     at = 12 + query.question
@@ -409,7 +412,7 @@ cdef int decide(Server *server, const Request *request, Query *query, Body *body
             body.rcode = odd(query, C_not_ready, SERVFAIL)
         else:
             body.empty = False
-            return lookup(server, zone, query, body)
+            return lookup(server, zone, query, limit_of(server, request, query), body)
     return NOERROR
 
 
