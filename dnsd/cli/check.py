@@ -28,7 +28,7 @@ from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_text, load_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from dnsd.zone.load import LoadResult
     from dnsd.zone.neighbours import Side
@@ -110,7 +110,7 @@ def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, 
     cuts = _Cuts(named)
     asked = SelfQuestions(str(config_file), given.anycast.query if given else (), named)
     for origin, file in wanted:
-        result = _load(origin, file, limits)
+        result = _load(origin, file, limits, given.zones.include if given else ())
         reports.append(_report(origin, result, findings, given, file=file))
         if result.zone:
             cuts.note(result.zone)
@@ -218,10 +218,10 @@ def _zone_file(file: Path) -> Path:
     return file
 
 
-def _load(origin: str, file: Path, limits: Limits) -> LoadResult:
+def _load(origin: str, file: Path, limits: Limits, include: Sequence[Path]) -> LoadResult:
     if str(file) == STDIN:
         return load_text(origin, sys.stdin.buffer.read(), limits=limits)
-    return load_zone(origin, file, limits)
+    return load_zone(origin, file, limits, include=include)
 
 
 def _as_json(report: Report) -> str:

@@ -103,7 +103,7 @@ def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, Source]:
 def _source(origin: str, file: Path, given: config.Config) -> Source:
     """Load a zone with its policy; one with an error in either is not served."""
     limits = Limits(**msgspec.structs.asdict(given.zones.limits))
-    result = load_zone(origin, file, limits)
+    result = load_zone(origin, file, limits, include=given.zones.include)
     policy, found, signer = check_file(origin, file, result.zone, given.failover)
     if any(finding.severity is Severity.ERROR for finding in found):
         result = replace(result, zone=None, findings=(*result.findings, *found))

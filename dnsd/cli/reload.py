@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 @json_option
+@click.option("--force", is_flag=True, help="What a zone loses, or that it is gone, is meant.")
 @click.argument("names", nargs=-1, metavar="[ZONE]...")
-def reload(config_file: Path | None, as_json: bool, names: tuple[str, ...]) -> None:
+def reload(config_file: Path | None, as_json: bool, force: bool, names: tuple[str, ...]) -> None:
     """Make a running node read its zones again, and wait for it.
 
-    Reads the configuration again, then the zones that have changed (or those named here). Exit
-    status 0 says that every worker serves what is in the files now; otherwise standard error
-    says what keeps it from that, and what was served before is served on.
+    Reads the configuration again, then the zones that have changed (or those named here, whatever
+    the times of their files are). Exit status 0 says that every worker serves what is in the
+    files now; otherwise standard error says what keeps it from that, and what was served before
+    is served on.
+
+    An edit that takes away most of a zone, or most of the zones, is refused ([zones] shrink and
+    vanish) until it is given here with --force.
     """
-    result = ask(socket_path(config_file), "reload", patience=None, zones=list(names))
+    path = socket_path(config_file)
+    result = ask(path, "reload", patience=None, zones=list(names), force=force)
     report = msgspec.convert(result, ReloadReport)
     if as_json:
         click.echo(json.dumps(result))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _ACCOUNT = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?)?", re.ASCII)
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%", re.ASCII)
 
 _TOML_NAMES = {bool: "true or false", int: "a number", str: "a string"}
 _TOML_NAMES |= {float: "a number with a fraction", list: "a list", dict: "a table"}
@@ -112,6 +113,19 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A share of a whole, such as ``"50%"``, held as a number from 0 to 1."""
+
+    def read(self, value: object, _base: Path) -> float:
+        """Return the number."""
+        found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+        if found is None or float(found[1]) > 100:
+            shown = f"{value!r}" if isinstance(value, str | int | float) else name_of(value)
+            raise ValueError(f'must be a share from "0%" to "100%", not {shown}')
+        return float(found[1]) / 100
+
+
+@dataclass(frozen=True)
 class Text:
     """A string of at most ``longest`` octets in UTF-8; an empty one means None."""
 
@@ -190,6 +204,18 @@ class FilePath:
         if not value or "\x00" in value:
             raise ValueError("must be a path, not an empty string or one with a NUL")
         return base / value
+
+
+@dataclass(frozen=True)
+class FilePaths:
+    """A list of paths, or one of them as a string."""
+
+    def read(self, value: object, base: Path) -> tuple[Path, ...]:
+        """Return the paths in their order."""
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list):
+            raise wanted("a list of paths", value)
+        return read_items(items, lambda item: FilePath().read(item, base))
 
 
 @dataclass(frozen=True)

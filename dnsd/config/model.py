@@ -24,7 +24,10 @@ from dnsd.config.kinds import (
     Duration,
     Endpoints,
     FilePath,
+    FilePaths,
+    Flag,
     Origin,
+    Share,
     Size,
     SocketPath,
     Text,
@@ -134,13 +137,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[zones]``: where zone files are, and how closely they are watched."""
+    """``[zones]``: where zone files are, how closely they are watched, what they may lose."""
 
     directory: Annotated[Path | None, FilePath()] = None
+    include: Annotated[tuple[Path, ...], FilePaths()] = ()
+    watch: Annotated[bool, Flag()] = True
     poll: Annotated[float, Duration("50ms", "1h", "every look costs a stat of every file")] = 0.5
     settle: Annotated[
         float, Duration("0s", "1m", "a file still being written must not be read")
     ] = 0.2
+    shrink: Annotated[float, Share()] = 0.5
+    vanish: Annotated[float, Share()] = 0.5
     limits: Limits = Limits()
 
 

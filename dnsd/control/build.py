@@ -20,6 +20,7 @@ from dnsd.control.pools import PoolMeta
 from dnsd.control.stamps import Stamp, Stamps, doubtful, observe, stamp
 from dnsd.errors import ImageError
 from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.sources import digest, digest_of
 
 if TYPE_CHECKING:
     from dnsd.control.images import Job
@@ -34,14 +35,17 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
 
     ``image`` is the image's name (see :mod:`dnsd.image.stock`), None if the zone is broken
     (``findings`` say why). ``sources`` are all files read or looked for, the zone file, its
-    policy and the keys among them. If the zone ``is_stale``, it is broken, and the image is an
-    earlier one.
+    policy and the keys among them, ``digests`` those of their octets, and ``text`` is one of the
+    zone file and all that it includes. If the zone ``is_stale``, it is broken, and the image is
+    an earlier one.
     """
 
     origin: str
     image: str | None = None
     findings: tuple[Finding, ...] = ()
     sources: Stamps = {}
+    digests: dict[str, str] = {}
+    text: str = ""
     serial: int = 0
     records: int = 0
     pools: tuple[PoolMeta, ...] = ()
@@ -80,14 +84,21 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     bounds = limits.Limits(**msgspec.structs.asdict(job.limits))
     beside = str(path_for(Path(job.file)))
     stamps = {beside: stamp(beside)}
-    loaded = load.load_zone(job.origin, Path(job.file), bounds)
+    digests = {beside: digest_of(Path(beside), bounds.file_octets)}
+    include = [Path(directory) for directory in job.include]
+    loaded = load.load_zone(job.origin, Path(job.file), bounds, include=include)
     policy, found, signer = check_file(job.origin, Path(job.file), loaded.zone, job.failover)
-    stamps |= observe(key_files(policy.signing.keys) if policy else ())
+    keys = key_files(policy.signing.keys) if policy else ()
+    stamps |= observe(keys)
+    digests |= {key: digest_of(Path(key), bounds.file_octets) for key in keys}
+    read = {one.path: one.digest for one in loaded.sources}
     sources = doubtful(_stamps(loaded.sources) | stamps, began_ns, time.time_ns())
     result = BuildResult(
         origin=job.origin,
         findings=worst((*loaded.findings, *found)),
         sources=sources,
+        digests=read | digests,
+        text=digest("".join(read.values()).encode()),
         records=loaded.records,
     )
     if loaded.zone is None or any(one.severity is Severity.ERROR for one in found):
@@ -101,6 +112,9 @@ def _build(job: Job, began_ns: int) -> BuildResult:
         file=job.file,
         limits=job.limits,
         sources=sources,
+        digests=result.digests,
+        text=result.text,
+        include=job.include,
         serial=loaded.zone.serial,
         records=loaded.records,
         findings=result.findings,

@@ -55,6 +55,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A zone to build: the image goes into the directory ``images``.
 
     If the disk refuses it, into the memory that has the descriptor ``memory``, if there is one.
+    From the directories ``include`` it may include files.
     """
 
     origin: str
@@ -62,6 +63,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     images: str
     failover: Failover = Failover()
+    include: tuple[str, ...] = ()
     memory: int | None = None
 
     @property
@@ -76,6 +78,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
     ``findings`` are warnings: an image is only made of a zone without errors. ``boot`` is the
     start of the machine in which it was written. ``listing`` is only decoded when it is needed.
+    ``digests`` are of the ``sources``, ``text`` is one of the zone file and all that it includes.
     """
 
     builder: str
@@ -83,6 +86,9 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     limits: Limits
     sources: Stamps
+    digests: dict[str, str] = {}
+    text: str = ""
+    include: tuple[str, ...] = ()
     serial: int
     records: int
     findings: tuple[Finding, ...]
@@ -177,6 +183,7 @@ def is_current(meta: Meta, job: Job) -> bool:
     return (
         meta.builder == builder()
         and (meta.origin, meta.file, meta.limits) == (job.origin, job.file, job.limits)
+        and meta.include == job.include
         and (meta.failover == job.failover or not meta.pools)
         and observe(meta.sources) == meta.sources
     )
@@ -189,26 +196,17 @@ def reusable(names: Iterable[str], job: Job) -> tuple[str, Meta] | None:
         try:
             meta = read_meta(path)
             if is_current(meta, job):
-                if not _is_intact(path, meta):
-                    store.verify(path)
+                check(path, meta)
                 return name, meta
         except ImageError:
             continue
     return None
 
 
-def last_good(names: Iterable[str], directory: Path) -> tuple[str, Meta] | None:
-    """Return the first one of the images ``names`` that is undamaged, whatever it was made from."""
-    for name in names:
-        path = directory / name
-        try:
-            meta = read_meta(path)
-            if not _is_intact(path, meta):
-                store.verify(path)
-        except ImageError:
-            continue
-        return name, meta
-    return None
+def check(path: Path, meta: Meta) -> None:
+    """Raise ImageError if anything has happened to the image at ``path`` since it was saved."""
+    if not _is_intact(path, meta):
+        store.verify(path)
 
 
 def _is_intact(path: Path, meta: Meta) -> bool:

@@ -62,10 +62,23 @@ LOOK_SHARE = 20
 less often."""
 
 
-class Request(NamedTuple):
-    """A reload of what is ``due`` (see :meth:`Reloader.run`), and where to put the result."""
+class Order(NamedTuple):
+    """What a reload is to do: the arguments of :meth:`Reloader.run`."""
 
     due: frozenset[str]
+    named: frozenset[str] = frozenset()
+    forced: frozenset[str] = frozenset()
+
+    @classmethod
+    def together(cls, orders: Iterable[Order]) -> Order:
+        """Return one that does all of ``orders``."""
+        return cls(*(frozenset().union(*each) for each in zip(*orders, strict=True)))
+
+
+class Request(NamedTuple):
+    """A reload (see :meth:`Reloader.run`), and where to put the result."""
+
+    order: Order
     done: Future[ReloadReport]
 
 
@@ -133,11 +146,11 @@ class Node:
     def on_hangup(self) -> None:
         """Reload for a SIGHUP, and let the master know when it is done."""
         asked = time.monotonic_ns()
-        done = self._ask({CONFIGURATION, EVERYTHING})
+        done = self._ask(Order(frozenset({CONFIGURATION, EVERYTHING})))
         done.add_done_callback(lambda _: self._set(ControlCells.RELOADED, asked))
 
     async def command_reload(self, request: Mapping[str, Any]) -> ReloadReport:
-        """Reload the zones named in ``request``, or all of them."""
+        """Reload the zones named in ``request``, or all; with ``force`` all they lose is meant."""
         names = request.get("zones") or []
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise AdminError('"zones" must be a list of names')
@@ -145,7 +158,9 @@ class Node:
             zones = {origins.normal(name) for name in names}
         except ValueError as error:
             raise AdminError(str(error)) from error
-        report = await self._ask({CONFIGURATION, *(zones or {EVERYTHING})})
+        wanted = frozenset(zones or {EVERYTHING})
+        forced = wanted if request.get("force") else frozenset()
+        report = await self._ask(Order(wanted | {CONFIGURATION}, frozenset(zones), forced))
         return narrow(report, zones) if zones else report
 
     async def command_status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,9 +186,9 @@ class Node:
         server = self._spec.config.server
         return health.problems(self._vector, server.heartbeat * server.heartbeat_miss)
 
-    def _ask(self, due: Iterable[str]) -> Future[ReloadReport]:
+    def _ask(self, order: Order) -> Future[ReloadReport]:
         done: Future[ReloadReport] = asyncio.get_running_loop().create_future()
-        self._requests.append(Request(frozenset(due), done))
+        self._requests.append(Request(order, done))
         self._wake.set()
         return done
 
@@ -183,7 +198,7 @@ class Node:
     # -- reloads ------------------------------------------------------------------------------
 
     async def _first_load(self) -> None:
-        report = await self._reload(frozenset({DIRECTORY, EVERYTHING}))
+        report = await self._reload(Order(frozenset({DIRECTORY, EVERYTHING})))
         # What is as it should be stands in the ready line, as a number.
         broken = tuple(zone for zone in report.zones if zone.outcome == Outcome.BROKEN)
         _tell(msgspec.structs.replace(report, zones=broken))
@@ -194,16 +209,16 @@ class Node:
             await self._wake.wait()
             self._wake.clear()
             requests, self._requests = self._requests, []
-            report = await self._reload(frozenset().union(*(one.due for one in requests)))
+            report = await self._reload(Order.together(one.order for one in requests))
             _tell(report)
             for request in requests:
                 if not request.done.done():  # who asked may have gone
                     request.done.set_result(report)
 
-    async def _reload(self, due: frozenset[str]) -> ReloadReport:
+    async def _reload(self, order: Order) -> ReloadReport:
         """Do a reload; whatever happens, there is a report."""
         try:
-            report = await self._reload_as_configured(due)
+            report = await self._reload_as_configured(order)
         except ConfigError as error:
             report = ReloadReport(ok=False, problems=error.problems)
         except Exception as error:
@@ -213,9 +228,9 @@ class Node:
         self._problems = report.problems
         return report
 
-    async def _reload_as_configured(self, due: frozenset[str]) -> ReloadReport:
-        notices = self._reread() if CONFIGURATION in due else ()
-        report = await self._reloader.run(due)
+    async def _reload_as_configured(self, order: Order) -> ReloadReport:
+        notices = self._reread() if CONFIGURATION in order.due else ()
+        report = await self._reloader.run(*order)
         late = await self._late_workers()
         problems = tuple(
             f"worker {index} has not taken over the new data within {ACKNOWLEDGE_S:.0f} s"
@@ -265,7 +280,7 @@ class Node:
             stamps = await asyncio.to_thread(observe, self._watch.paths())
             cost = time.monotonic() - began
             due = self._watch.look(time.monotonic(), stamps)
-            if due and (await self._ask(due)).problems:
+            if due and (await self._ask(Order(frozenset(due)))).problems:
                 await asyncio.sleep(RETRY_S)
 
     async def _beat(self) -> None:

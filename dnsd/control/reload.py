@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.config import find_zones
-from dnsd.control import images
-from dnsd.control.build import BuildResult, failed
+from dnsd.config.policyfile import path_for
+from dnsd.control import guard, images
+from dnsd.control.build import failed, worst
+from dnsd.control.earlier import Earlier
 from dnsd.control.horizon.keeper import Zone
 from dnsd.control.horizon.listing import UNREADABLE
 from dnsd.control.horizon.shelf import Shelved
@@ -28,11 +30,13 @@ from dnsd.errors import ConfigError, ImageError, StateError
 from dnsd.image.journal import Drop, Entry, Placed, Put
 from dnsd.wire.name import to_text
 from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.sources import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
 
     from dnsd.config import Config, Problem
+    from dnsd.control.build import BuildResult
     from dnsd.control.horizon.keeper import Keeper
     from dnsd.control.pools import PoolMeta, Pools
     from dnsd.control.publish import Publisher
@@ -47,7 +51,7 @@ CONFIGURATION, DIRECTORY, EVERYTHING = "configuration", "directory", "everything
 class Reloader:
     """Holds the table of zones (``rows`` by origin) and brings it up to date.
 
-    ``odd`` is about the files in the directory of zones that are none.
+    ``odd`` is about the directory of zones: files that are none, zones whose files are gone.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Reloader:
         self.config = config
         self.rows: dict[str, Row] = {}
         self.odd: tuple[Finding, ...] = ()
+        self._leaving = guard.Leaving()
         self._publisher = publisher
         self._pools = pools
         self._keeper = keeper
@@ -69,25 +74,31 @@ class Reloader:
         self._build = build
         self._stock = publisher.stock
         self._wanted: dict[str, Path] = {}
-        self._leftovers = images.by_stem(self._stock)
-        self._known = frozenset(self._leftovers)
+        self._earlier = Earlier(self._stock)
         self._recover()
 
-    async def run(self, due: Collection[str]) -> ReloadReport:
+    async def run(
+        self,
+        due: Collection[str],
+        named: Set[str] = frozenset(),
+        forced: Set[str] = frozenset(),
+    ) -> ReloadReport:
         """Load what has changed of what is ``due``, and publish it.
 
         ``due`` holds origins; with DIRECTORY, zones that have come or gone are due as well,
         with EVERYTHING all zones are. With CONFIGURATION (which has been read again) or
-        DIRECTORY it is seen anew which zones there are.
+        DIRECTORY it is seen anew which zones there are. Whether the files of zones that are
+        ``named`` have changed, their octets tell, for all others their stamps do. What a zone in
+        ``forced`` loses is meant; with EVERYTHING there, so is what any of them loses.
         """
         began = time.monotonic()
         problems: tuple[str, ...] = ()
         odd: tuple[Finding, ...] = ()
         if CONFIGURATION in due or DIRECTORY in due:
-            problems = await self._list()
+            problems = await self._list(forced)
             odd = self.odd
-        plan = await asyncio.to_thread(self._plan, self._scope(due))
-        results = await self._load(plan.load)
+        plan = await asyncio.to_thread(self._plan, self._scope(due), named)
+        results = await self._load(plan.load, forced)
         try:
             await self._keeper.declare(_changes(plan, results))
             self._publish(plan, results)
@@ -109,7 +120,7 @@ class Reloader:
 
     # -- what there is, and what is to be done ------------------------------------------------
 
-    async def _list(self) -> tuple[str, ...]:
+    async def _list(self, forced: Set[str]) -> tuple[str, ...]:
         """See which zones there are; if that cannot be told, they are the ones there were."""
         began_ns = time.time_ns()
         directory = self.config.zones.directory
@@ -120,9 +131,25 @@ class Reloader:
         except ConfigError as error:
             problems = error.problems
         else:
-            self._wanted, self.odd = found.files, _findings(found.odd)
+            held = await asyncio.to_thread(self._held, found.files, forced)
+            self._wanted, self.odd = {**found.files, **held}, _findings(found.odd)
+            if held:
+                where = str(directory or self.config.path or "")
+                sentence = guard.absence(held, self.config.zones.vanish)
+                self.odd += (Finding(where, 0, Severity.ERROR, sentence, "zones-gone"),)
         self._watch.follow(DIRECTORY, doubtful(stamps, began_ns, time.time_ns()))
         return problems
+
+    def _held(self, files: Mapping[str, Path], forced: Set[str]) -> dict[str, Path]:
+        """Return the zones that are not among ``files``, and yet are to be served on."""
+        served = {origin: row.file for origin, row in self.rows.items() if row.served}
+        if self.config.zones.directory:
+            served |= self._earlier.zones(files, self.config.zones.directory)
+        gone = served.keys() - files.keys() if EVERYTHING not in forced else set()
+        held = self._leaving.decide(
+            served.keys(), gone - forced, self.config.zones.vanish, time.monotonic()
+        )
+        return {origin: served[origin] for origin in held}
 
     def _scope(self, due: Collection[str]) -> set[str]:
         """Return the zones to look at."""
@@ -138,17 +165,26 @@ class Reloader:
         row = self.rows.get(origin)
         return row.file if row else None
 
-    def _plan(self, scope: set[str]) -> Plan:
+    def _plan(self, scope: set[str], named: Set[str]) -> Plan:
         known = scope & self.rows.keys()
         changed = [origin for origin in known if self._has_changed(self.rows[origin])]
+        changed += [origin for origin in known & named if self._reads_otherwise(self.rows[origin])]
         return make_plan(self.rows, self._wanted, scope, changed)
 
     def _has_changed(self, row: Row) -> bool:
-        return row.limits != self.config.zones.limits or observe(row.stamps) != row.stamps
+        terms = self.config.zones.limits, self._include()
+        return (row.limits, row.include) != terms or observe(row.stamps) != row.stamps
+
+    def _reads_otherwise(self, row: Row) -> bool:
+        limit = self.config.zones.limits.file_octets
+        return any(digest_of(Path(path), limit) != was for path, was in row.digests.items())
+
+    def _include(self) -> tuple[str, ...]:
+        return tuple(map(str, self.config.zones.include))
 
     # -- from files to images -----------------------------------------------------------------
 
-    async def _load(self, files: Mapping[str, Path]) -> list[BuildResult]:
+    async def _load(self, files: Mapping[str, Path], forced: Set[str]) -> list[BuildResult]:
         jobs = [
             Job(
                 origin=origin,
@@ -157,32 +193,45 @@ class Reloader:
                 images=str(self._stock.directory),
                 memory=None if self._stock.memory is None else self._stock.memory.fd,
                 failover=self.config.failover,
+                include=self._include(),
             )
             for origin, file in files.items()
         ]
-        leftovers, self._leftovers = self._leftovers, {}
-        kept = await asyncio.to_thread(_reuse, jobs, leftovers)
+        kept = await asyncio.to_thread(self._earlier.reusable, jobs)
         done = {result.origin for result in kept}
         built = await self._build([job for job in jobs if job.origin not in done])
-        return [*kept, *await asyncio.to_thread(self._with_last_good, built, leftovers)]
+        found = [*kept, *await asyncio.to_thread(self._judged, built, forced)]
+        self._earlier.forget()
+        return found
 
-    def _with_last_good(
-        self, results: list[BuildResult], leftovers: Mapping[str, list[str]]
-    ) -> list[BuildResult]:
-        return [self._last_good(result, leftovers) for result in results]
+    def _judged(self, results: list[BuildResult], forced: Set[str]) -> list[BuildResult]:
+        """Return ``results``: some are refused, and what is broken is what it was last."""
+        judged = []
+        for result in results:
+            is_meant = bool({result.origin, EVERYTHING} & forced)
+            one = self._guarded(result, 1.0 if is_meant else self.config.zones.shrink)
+            row = self.rows.get(result.origin)
+            is_served = one.image is not None or (row is not None and row.served is not None)
+            judged.append(one if is_served else self._earlier.in_place_of(one))
+        return judged
 
-    def _last_good(self, result: BuildResult, leftovers: Mapping[str, list[str]]) -> BuildResult:
-        """Return ``result``; if it is broken and nothing is served, with the image of last time."""
+    def _guarded(self, result: BuildResult, share: float) -> BuildResult:
+        """Return ``result``, broken if it loses more than ``share`` of what there was."""
         row = self.rows.get(result.origin)
-        if result.image is not None or (row is not None and row.served):
+        old: guard.Content | None = row.served if row else None
+        old = old or self._earlier.meta(result.origin)
+        if result.image is None or old is None:
             return result
-        names = leftovers.get(images.stem(result.origin), ())
-        last = images.last_good(names, self._stock.directory)
-        if last is None:
-            return result
-        return msgspec.structs.replace(
-            _result_of(*last), findings=result.findings, sources=result.sources, is_stale=True
-        )
+        file = next(iter(result.sources))
+        has_policy = result.sources.get(str(path_for(Path(file)))) is not None
+        edit = guard.Edit(result.origin, file, old, result, has_policy)
+        refusal = guard.loss(edit, share)
+        if refusal is not None:
+            self._stock.remove(result.image)
+            result = msgspec.structs.replace(result, image=None)
+        told = refusal or guard.stagnation(edit)
+        findings = worst((told, *result.findings)) if told else result.findings
+        return msgspec.structs.replace(result, findings=findings)
 
     # -- from images to workers ---------------------------------------------------------------
 
@@ -199,6 +248,7 @@ class Reloader:
             for result in results:
                 self._displace(result)
             raise
+        self._leaving.dropped(len(plan.drop), time.monotonic())
         for origin in plan.drop:
             self._pools.remove(origin)
             del self.rows[origin]
@@ -264,10 +314,12 @@ class Reloader:
                 result.pools,
                 placed.cell,
                 result.contents,
+                result.text,
             )
         row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
+        row.include, row.digests = self._include(), result.digests
         row.findings, row.stamps = result.findings, result.sources
-        row.was_served = images.stem(result.origin) in self._known
+        row.was_served = self._earlier.had(result.origin)
         self._watch.follow(result.origin, result.sources)
 
     def _reports(self, plan: Plan, results: list[BuildResult]) -> tuple[ZoneReport, ...]:
@@ -312,7 +364,13 @@ class Reloader:
                 known[origin] = Zone(Shelved(placed.image, UNREADABLE))
                 continue
             row.served = Served(
-                placed.image, meta.serial, meta.records, meta.pools, placed.cell, meta.contents
+                placed.image,
+                meta.serial,
+                meta.records,
+                meta.pools,
+                placed.cell,
+                meta.contents,
+                meta.text,
             )
             known[origin] = Zone(Shelved(placed.image, meta.contents), meta.pools)
             if meta.pools:
@@ -321,6 +379,7 @@ class Reloader:
                 self._pools.place(origin, meta.pools, placed.cell)
             row.limits, row.loaded = meta.limits, meta.builder == images.builder()
             row.file, row.stamps, row.findings = Path(meta.file), meta.sources, meta.findings
+            row.include, row.digests = meta.include, meta.digests
             self._watch.follow(origin, row.stamps)
         if known:
             self._keeper.recover(known, self._publisher.generation)
@@ -329,30 +388,6 @@ class Reloader:
 
 def _findings(odd: Iterable[Problem]) -> tuple[Finding, ...]:
     return tuple(Finding(one.file, 0, Severity.ERROR, one.sentence, "odd-file") for one in odd)
-
-
-def _reuse(jobs: list[Job], leftovers: Mapping[str, list[str]]) -> list[BuildResult]:
-    """Return results from images of an earlier run, as far as they are still right."""
-    found = []
-    for job in jobs:
-        names = leftovers.get(images.stem(job.origin), ())
-        reusable = images.reusable(names, job)
-        if reusable is not None:
-            found.append(_result_of(*reusable))
-    return found
-
-
-def _result_of(image: str, meta: images.Meta) -> BuildResult:
-    return BuildResult(
-        origin=meta.origin,
-        image=image,
-        findings=meta.findings,
-        sources=meta.sources,
-        serial=meta.serial,
-        records=meta.records,
-        pools=meta.pools,
-        contents=meta.contents,
-    )
 
 
 def _changes(plan: Plan, results: Sequence[BuildResult]) -> dict[str, Zone | None]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.control.guard import STAGNANT
+
 # msgspec looks the types up when it decodes.
 from dnsd.zone.findings import Finding, Severity
 
@@ -48,8 +50,9 @@ class ZoneReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
     """A whole reload. ``ok``: all the data there is now, is served by every worker.
 
-    ``problems`` are sentences about what is not a zone's fault, ``odd`` is about files in the
-    directory that cannot be served, ``notices`` what the operator should know of besides.
+    ``problems`` are sentences about what is not a zone's fault, ``odd`` is about the directory of
+    zones (files that are none, zones whose files are gone), ``notices`` what the operator should
+    know of besides.
     """
 
     ok: bool
@@ -118,7 +121,12 @@ def _warnings(zone: ZoneReport) -> str:
 
 
 def _finding_lines(zone: ZoneReport) -> Iterator[str]:
-    """Yield the findings of a zone that is broken; warnings are for ``dnsd check``."""
+    """Yield the findings of a zone that is broken.
+
+    Warnings are for ``dnsd check``, but for what a file does not show by itself.
+    """
+    if zone.outcome == Outcome.LOADED:
+        yield from _first([one for one in zone.findings if one.code == STAGNANT])
     if zone.outcome == Outcome.BROKEN:
         yield from _first([one for one in zone.findings if one.severity == Severity.ERROR])
 

@@ -40,7 +40,10 @@ def apex_of(origin: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The image that the workers answer from; the cells of its ``pools`` begin at ``cell``."""
+    """The image that the workers answer from; the cells of its ``pools`` begin at ``cell``.
+
+    ``text`` is the digest of what it was made from (see :class:`dnsd.control.images.Meta`).
+    """
 
     image: str
     serial: int
@@ -48,14 +51,15 @@ class Served:
     pools: tuple[PoolMeta, ...] = ()
     cell: int = 0
     contents: Contents = UNKNOWN
+    text: str = ""
 
 
 @dataclass(slots=True)
 class Row:
     """One zone. ``since`` (POSIX seconds) is when its data or its state changed last.
 
-    ``findings`` are those of the last load, ``limits`` and ``stamps`` what it went by. It
-    ``was_served`` by an earlier run of dnsd, if that has left an image of it.
+    ``findings`` are those of the last load, ``limits``, ``include``, ``stamps`` and ``digests``
+    what it went by. It ``was_served`` by an earlier run of dnsd, if that has left an image of it.
     """
 
     origin: str
@@ -66,7 +70,9 @@ class Row:
     findings: tuple[Finding, ...] = ()
     loaded: bool = False
     was_served: bool = False
+    include: tuple[str, ...] = ()
     stamps: Mapping[str, Stamp | None] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> ZoneState:

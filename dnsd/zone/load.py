@@ -23,6 +23,7 @@ from dnsd.zone.sources import Source, Sources, Unreadable
 from dnsd.zone.structure import Structure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from dnsd.zone.findings import Finding
@@ -53,15 +54,19 @@ class LoadResult:
 
 
 def load_zone(
-    origin: str, path: Path, limits: Limits = _DEFAULTS, now: float | None = None
+    origin: str,
+    path: Path,
+    limits: Limits = _DEFAULTS,
+    now: float | None = None,
+    include: Sequence[Path] = (),
 ) -> LoadResult:
     """Load the zone ``origin`` from the file ``path``.
 
     Included files are looked for from the including file's directory, and must be in or below
-    that of ``path``. ``now`` (seconds since 1970) is what signatures are judged by; None is
-    the time of day. ValueError when ``origin`` is no domain name.
+    that of ``path``, or one of ``include``. ``now`` (seconds since 1970) is what signatures are
+    judged by; None is the time of day. ValueError when ``origin`` is no domain name.
     """
-    loading = _Loading(origin, str(path), limits, path.parent)
+    loading = _Loading(origin, str(path), limits, (path.parent, *include))
     try:
         data = loading.sources.open(path)
     except Unreadable as error:
@@ -79,15 +84,17 @@ def load_text(
 ) -> LoadResult:
     """Load a zone from a text, called ``name`` in findings; it cannot include files."""
     data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-    return _Loading(origin, name, limits, None).load(data, None, now)
+    return _Loading(origin, name, limits).load(data, None, now)
 
 
 class _Loading:
     """One zone being loaded."""
 
-    def __init__(self, origin: str, name: str, limits: Limits, directory: Path | None) -> None:
+    def __init__(
+        self, origin: str, name: str, limits: Limits, directories: Sequence[Path] = ()
+    ) -> None:
         self.report = Report(limits.findings)
-        self.sources = Sources(limits, directory)
+        self.sources = Sources(limits, directories)
         self._name = name
         self._limits = limits
         self._unended = False

@@ -1,16 +1,18 @@
-"""Opens zone files and the files they include, and keeps inclusion inside one directory.
+"""Opens zone files and the files they include, and keeps inclusion inside some directories.
 
 Knows nothing of what is in them. A file is read whole, so what is checked is one state of it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -30,7 +32,7 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as it was when it was read; numbers are all 0 for one that could not be.
+    """A file as it was when it was read; for one that could not be, all is 0 and ``digest`` empty.
 
     ``path`` is as the operator wrote it (symbolic links not followed), so that a link that is
     turned to another file shows as a change.
@@ -40,18 +42,20 @@ class Source:
     mtime_ns: int = 0
     size: int = 0
     inode: int = 0
+    digest: str = ""
 
 
 class Sources:
     """The files of one zone, in the order in which they were read.
 
-    ``directory`` is the one that no included file may be outside of; None allows none at all.
+    No included file may be outside of all ``directories``, of which the zone file's own is the
+    first; without any there are none.
     """
 
-    def __init__(self, limits: Limits, directory: Path | None) -> None:
+    def __init__(self, limits: Limits, directories: Sequence[Path] = ()) -> None:
         self.read: list[Source] = []
         self._limits = limits
-        self._directory = directory
+        self._directories = directories
         self._included = 0
 
     def open(self, path: Path) -> bytes:
@@ -62,7 +66,9 @@ class Sources:
         # Noted before it is read: a file that is missing now may come.
         self.read.append(Source(str(path)))
         data, status = _read(path, real, self._limits.file_octets)
-        self.read[-1] = Source(str(path), status.st_mtime_ns, status.st_size, status.st_ino)
+        self.read[-1] = Source(
+            str(path), status.st_mtime_ns, status.st_size, status.st_ino, digest(data)
+        )
         return data
 
     def include(self, path: Path, chain: tuple[Path, ...]) -> tuple[bytes, Path]:
@@ -70,12 +76,12 @@ class Sources:
 
         ``chain`` are the resolved paths of the files that include one another down to here.
         """
-        if self._directory is None:
+        if not self._directories:
             raise Unreadable(
                 "include-refused",
                 "$INCLUDE needs a zone that is read from a file: check the file itself",
             )
-        real = _confined(path, self._directory)
+        real = _confined(path, self._directories)
         if real in chain:
             raise Unreadable(
                 "include-loop", f"'{path}' includes itself: remove this $INCLUDE or the other"
@@ -95,17 +101,31 @@ class Sources:
         return self._open(path, real), real
 
 
-def _confined(path: Path, directory: Path) -> Path:
-    """Return ``path`` with links resolved; Unreadable when it leads out of ``directory``."""
+def digest(data: bytes) -> str:
+    """Return a name for ``data`` that no other octets have."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def digest_of(path: Path, limit: int) -> str:
+    """Return the digest of the file at ``path``, empty if it cannot be read."""
+    try:
+        return digest(_read(path, path, limit)[0])
+    except Unreadable:
+        return ""
+
+
+def _confined(path: Path, directories: Sequence[Path]) -> Path:
+    """Return ``path`` with links resolved; Unreadable when it is in none of ``directories``."""
     try:
         real = path.resolve()
-        inside = real.is_relative_to(directory.resolve())
+        inside = any(real.is_relative_to(directory.resolve()) for directory in directories)
     except (OSError, ValueError, RuntimeError):
         raise Unreadable("cannot-read", f"'{path}' cannot be a file: check the name") from None
     if not inside:
         raise Unreadable(
             "include-outside",
-            f"'{path}' lies outside the zone's directory '{directory}': move the file there",
+            f"'{path}' lies outside the zone's directory '{directories[0]}': move the file there, "
+            "or list its directory in [zones] include",
         )
     return real
 

@@ -100,12 +100,20 @@ def test_an_admin_socket_of_its_own() -> None:
         ),
         (
             "[zones]\nx = 1",
-            "2: [zones] x: is unknown; the keys here are directory, poll, settle, limits",
+            "2: [zones] x: is unknown; the keys here are directory, include, watch, poll, "
+            "settle, shrink, vanish, limits",
         ),
         # types
         ("server.workers = true", "1: [server] workers: must be a whole number, not true or false"),
         ("server.workers = 1.0", "1: [server] workers: must be a whole number, not a number "
          "with a fraction"),
+        ('zones.shrink = "101%"', '1: [zones] shrink: must be a share from "0%" to "100%", not '
+         "'101%'"),
+        ("zones.vanish = 0.5", '1: [zones] vanish: must be a share from "0%" to "100%", not 0.5'),
+        ("zones.watch = 1", "1: [zones] watch: must be true or false, not a number"),
+        ("zones.include = 1", "1: [zones] include: must be a list of paths, not a number"),
+        ('zones.include = ["a", ""]', "1: [zones] include: must be a path, not an empty string or "
+         "one with a NUL"),
         ("server.nsid = 1", "1: [server] nsid: must be a string, not a number"),
         ("server.listen = 53", "1: [server] listen: must be a list of ADDRESS:PORT, not a number"),
         (
@@ -312,6 +320,12 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         config.load(path)
     assert str(caught.value) == f"{path}:2: is not UTF-8, which TOML must be"
+
+
+def test_what_zones_may_lose_is_a_share() -> None:
+    found = read('zones.shrink = "12.5 %"\nzones.vanish = "100%"\nzones.watch = false').zones
+    assert (found.shrink, found.vanish, found.watch) == (0.125, 1.0, False)
+    assert (read("").zones.shrink, read("").zones.vanish) == (0.5, 0.5)
 
 
 def test_paths_begin_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dnsd import compile as compiler
@@ -139,6 +140,36 @@ def test_a_zone_without_a_record_at_its_apex(job: Job, text: str, expected: set[
     path_for(Path(job.file)).write_text('[[pool]]\nname = "ns"\ntype = "A"\ncheck = "none"\n')
     found = build_zone(job).findings
     assert {one.code for one in found if one.severity == Severity.ERROR} == expected
+
+
+def test_a_result_tells_the_octets_of_every_source(job: Job, tmp_path: Path) -> None:
+    file, other = Path(job.file), tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "hosts").write_text("www A 192.0.2.1\n")
+    file.write_text(zone(1, f"$INCLUDE {other}/hosts"))
+    job = msgspec.structs.replace(job, include=(str(other),))
+    path_for(file).write_text("# nothing")
+    first = build_zone(job)
+    assert first.image, first.findings
+    assert (
+        first.digests.keys()
+        == first.sources.keys()
+        == {
+            job.file,
+            f"{other}/hosts",
+            str(path_for(file)),
+        }
+    )
+    path_for(file).write_text("# no more")
+    second = build_zone(job)
+    assert second.text == first.text, "a policy is no part of it"
+    assert second.digests != first.digests
+    (other / "hosts").write_text("www A 192.0.2.2\n")
+    assert build_zone(job).text != first.text
+    assert second.image
+    meta = images.read_meta(Path(job.images, second.image))
+    assert (meta.digests, meta.text, meta.include) == (second.digests, second.text, job.include)
+    assert not images.is_current(meta, msgspec.structs.replace(job, include=()))
 
 
 def test_what_the_compiler_cannot_do_is_a_finding(

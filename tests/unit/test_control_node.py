@@ -214,6 +214,39 @@ def test_a_key_of_the_server_wants_a_restart() -> None:
     play(story, a=zone(1))
 
 
+def test_what_is_refused_is_loaded_by_force() -> None:
+    many = [f"h{number} A 192.0.2.1" for number in range(20)]
+    pool = '[[pool]]\nname = "ns"\ntype = "A"\ncheck = "none"\n'
+
+    async def story(site: Site) -> None:
+        policy = site.zones / "b.toml"
+        policy.write_text(pool)
+        assert (await site.node.command_reload({"zones": ["b"]})).ok
+        policy.write_text("")
+        report = await site.node.command_reload({"zones": ["b"]})
+        assert [one.code for one in report.zones[0].findings] == ["pools-gone"]
+        policy.unlink()
+        assert (await site.node.command_reload({"zones": ["b"]})).ok
+        site.write("a", zone(2))
+        report = await site.node.command_reload({"zones": ["a"]})
+        assert (report.ok, site.states(report)) == (False, {"a.": "broken"})
+        report = await site.node.command_reload({"zones": ["b"], "force": True})
+        assert site.states(report) == {"b.": "unchanged"}
+        report = await site.node.command_reload({"zones": ["a"], "force": True})
+        assert (report.ok, site.states(report)) == (True, {"a.": "loaded"})
+        (site.zones / "b.zone").unlink()
+        (site.zones / "a.zone").unlink()
+        report = await site.node.command_reload({})
+        assert not report.ok
+        (told,) = (await site.node.command_status({}))["problems"]
+        assert "the zone files of a., b. are gone" in told
+        report = await site.node.command_reload({"force": True})
+        assert (report.ok, site.states(report)) == (True, {"a.": "dropped", "b.": "dropped"})
+        assert (await site.node.command_status({}))["problems"] == ()
+
+    play(story, a=zone(1, *many), b=zone(1))
+
+
 def test_a_hangup_reloads_and_tells_the_master_when_it_is_done() -> None:
     async def story(site: Site) -> None:
         site.gate.clear()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from dnsd.control.images import Job
 from dnsd.control.pools import PoolMeta
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
-from dnsd.control.report import ReloadReport, narrow
+from dnsd.control.report import ReloadReport, log_lines, narrow
 from dnsd.control.stamps import observe
 from dnsd.control.table import ZoneState, apex_of
 from dnsd.control.watch import Watch
@@ -34,8 +34,10 @@ from dnsd.image.memory import Memory
 from dnsd.image.state import StateVector
 from dnsd.image.stock import Stock
 from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.sources import digest_of
 
 ALL = {CONFIGURATION, EVERYTHING}
+NONE: Set[str] = frozenset()
 
 
 class Decider:
@@ -90,7 +92,10 @@ class Site:
         )
 
     def write(self, name: str, text: str) -> None:
-        """Write a zone file: ``"serial"``, or ``"broken"``; its time is long past."""
+        """Write a zone file: ``"serial"`` or ``"serial/records"``; anything else is broken.
+
+        Its time is long past.
+        """
         path = self.zones / f"{name}.zone"
         path.write_text(text)
         self.ticks += 1
@@ -106,27 +111,42 @@ class Site:
     def build_one(self, job: Job) -> BuildResult:
         sources = observe([job.file])
         text = Path(job.file).read_text() if Path(job.file).is_file() else "broken"
-        if not text.isdigit():
+        serial, _, records = text.partition("/")
+        if not serial.isdigit():
             finding = Finding(job.file, 1, Severity.ERROR, text, "fake")
             return BuildResult(origin=job.origin, findings=(finding,), sources=sources)
         name = images.new_name(job.origin)
-        Path(job.images, name).write_text(text)
+        Path(job.images, name).write_text(f"{text} {job.file}")
         return BuildResult(
-            origin=job.origin, image=name, sources=sources, serial=int(text), records=3
+            origin=job.origin,
+            image=name,
+            sources=sources,
+            digests={job.file: digest_of(Path(job.file), 1 << 20)},
+            text=text,
+            serial=int(serial),
+            records=int(records or 3),
         )
 
-    def run(self, *due: str) -> ReloadReport:
+    def run(self, *due: str, named: Set[str] = NONE, forced: Set[str] = NONE) -> ReloadReport:
         self.built.clear()
-        return asyncio.run(self.reloader.run(due or ALL))
+        return asyncio.run(self.reloader.run(due or ALL, named, forced))
+
+    def restart(self) -> None:
+        """Begin as the first control process of another master."""
+        self.vector = StateVector.create(1)
+        self.begin()
 
     def served(self) -> dict[str, str | None]:
         """What the images hold that the workers are told to serve."""
         return {
-            origin: None if placed is None else (self.state / IMAGES / placed.image).read_text()
+            origin: None if placed is None else self.text(placed.image)
             for origin in (*self.reloader.rows, "a.", "b.", "c.")
             if apex_of(origin) in self.publisher.published
             for placed in [self.publisher.published[apex_of(origin)]]
         }
+
+    def text(self, image: str) -> str:
+        return (self.state / IMAGES / image).read_text().split()[0]
 
 
 def outcomes(report: ReloadReport) -> dict[str, str]:
@@ -347,16 +367,35 @@ def test_files_that_are_no_zones_are_told_and_the_others_come_and_go(tmp_path: P
     assert site.reloader.odd == ()
 
 
-def test_after_a_restart_a_broken_zone_is_served_as_it_was_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    site = Site(tmp_path, a="1", b="2")
+@pytest.fixture
+def readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have images of the fake builder say what they were made from."""
     monkeypatch.setattr(images, "read_meta", fake_meta)
     monkeypatch.setattr(store, "verify", lambda _: None)
+
+
+def fake_meta(path: Path) -> images.Meta:
+    text, file = path.read_text().split()
+    serial, _, records = text.partition("/")
+    return images.Meta(
+        builder="another",
+        origin=f"{path.name.partition('-')[0]}.",
+        file=file,
+        limits=Limits(),
+        sources={},
+        text=text,
+        serial=int(serial),
+        records=int(records or 3),
+        findings=(),
+    )
+
+
+@pytest.mark.usefixtures("readable")
+def test_after_a_restart_a_broken_zone_is_served_as_it_was_last(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2")
     site.run(DIRECTORY, EVERYTHING)
     site.write("a", "broken")
-    site.vector = StateVector.create(1)
-    site.begin()
+    site.restart()
     report = site.run(DIRECTORY, EVERYTHING)
     assert outcomes(report) == {"a.": "broken", "b.": "loaded"}
     assert report.zones[0].serial == 1
@@ -373,23 +412,150 @@ def test_a_zone_without_any_image_is_lost_if_it_had_one(tmp_path: Path) -> None:
     site.run(DIRECTORY, EVERYTHING)
     site.write("a", "broken")
     site.write("b", "broken")
-    site.vector = StateVector.create(1)
-    site.begin()
+    site.restart()
     site.run(DIRECTORY, EVERYTHING)  # what the fake builder has left is no image
     rows = site.reloader.rows
     assert {name: row.is_lost for name, row in rows.items()} == {"a.": True, "b.": False}
     assert {row.state for row in rows.values()} == {ZoneState.BROKEN}
 
 
-def fake_meta(path: Path) -> images.Meta:
-    """What the fake builder has put into an image, less what it goes by."""
-    return images.Meta(
-        builder="another",
-        origin=f"{path.name.partition('-')[0]}.",
-        file="",
-        limits=Limits(),
-        sources={},
-        serial=int(path.read_text()),
-        records=3,
-        findings=(),
-    )
+# -- what an edit may take away ----------------------------------------------------------------
+
+
+def codes(report: ReloadReport) -> list[str]:
+    return [one.code for zone in report.zones for one in zone.findings]
+
+
+def test_half_a_zone_is_refused_until_it_is_meant(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1/100", b="1/100")
+    site.run()
+    for name in "ab":
+        site.write(name, "2/49")
+    report = site.run()
+    assert outcomes(report) == {"a.": "broken", "b.": "broken"}
+    assert codes(report) == ["zone-shrunk", "zone-shrunk"]
+    assert site.served() == {"a.": "1/100", "b.": "1/100"}
+    assert len(list((site.state / IMAGES).iterdir())) == 2, "what was refused is deleted"
+    assert codes(site.run("a.")) == ["zone-shrunk"], "it is refused as long as it is so"
+    assert site.run("a.", forced={"a."}).ok
+    assert site.served() == {"a.": "2/49", "b.": "1/100"}
+    assert site.run(forced={EVERYTHING}).ok
+    assert site.served() == {"a.": "2/49", "b.": "2/49"}
+
+
+@pytest.mark.usefixtures("readable")
+def test_half_a_zone_is_refused_by_a_start_too(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1/100", b="1/100")
+    site.run()
+    site.write("a", "2/49")
+    site.write("b", "1/60")
+    site.restart()
+    report = site.run(DIRECTORY, EVERYTHING)
+    assert outcomes(report) == {"a.": "broken", "b.": "loaded"}
+    assert codes(report) == ["zone-shrunk", "serial-not-grown"]
+    assert site.served() == {"a.": "1/100", "b.": "1/60"}
+    assert site.reloader.rows["a."].state is ZoneState.STALE
+    assert site.run("a.", forced={"a."}).ok
+
+
+def test_a_serial_that_does_not_grow_is_loaded_and_told(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="5")
+    site.run()
+    site.write("a", "5/4")
+    report = site.run()
+    assert report.ok
+    assert codes(report) == ["serial-not-grown"]
+    assert any("has not grown (5 before, 5 now)" in line for line in log_lines(report))
+    site.write("a", "6/4")
+    assert codes(site.run()) == []
+
+
+# -- zones that go all at once -----------------------------------------------------------------
+
+
+def test_an_empty_directory_drops_nothing_until_that_is_meant(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2", c="3")
+    site.run()
+    site.zones.rename(tmp_path / "away")
+    site.zones.mkdir()
+    report = site.run(DIRECTORY)
+    assert not report.ok
+    (told,) = report.odd
+    assert told.code == "zones-gone"
+    assert "the zone files of a., b., c. are gone" in told.message
+    assert site.served() == {"a.": "1", "b.": "2", "c.": "3"}
+    assert [*site.reloader.odd] == [told]
+    # it comes back file by file
+    (tmp_path / "away/c.zone").rename(site.zones / "c.zone")
+    (tmp_path / "away/b.zone").rename(site.zones / "b.zone")
+    site.run(DIRECTORY)
+    assert site.served() == {"a.": "1", "b.": "2", "c.": "3"}
+    assert "the zone files of a. are gone" in site.reloader.odd[0].message
+    assert outcomes(site.run(forced={EVERYTHING}))["a."] == "dropped"
+    assert not site.reloader.odd
+    assert site.served() == {"b.": "2", "c.": "3"}
+
+
+def test_the_only_zone_goes_by_order_only(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="1")
+    site.run()
+    site.remove("b")
+    assert outcomes(site.run(DIRECTORY)) == {"b.": "dropped"}
+    site.remove("a")
+    site.run(DIRECTORY)
+    assert site.served() == {"a.": "1"}
+    assert outcomes(site.run(CONFIGURATION, "a.", named={"a."}))["a."] == "broken"
+    assert outcomes(site.run(CONFIGURATION, "a.", forced={"a."})) == {"a.": "dropped"}
+    assert site.served() == {}
+
+
+@pytest.mark.usefixtures("readable")
+def test_after_a_start_with_an_empty_directory_the_zones_are_served(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2", c="3")
+    site.run()
+    for name in "abc":
+        site.remove(name)
+    site.restart()
+    report = site.run(DIRECTORY, EVERYTHING)
+    assert [one.code for one in report.odd] == ["zones-gone"]
+    assert site.served() == {"a.": "1", "b.": "2", "c.": "3"}
+    assert {row.state for row in site.reloader.rows.values()} == {ZoneState.STALE}
+
+
+@pytest.mark.usefixtures("readable")
+def test_a_start_with_another_directory_has_its_zones_only(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    site.run()
+    site.zones = tmp_path / "others"
+    site.zones.mkdir()
+    site.write("c", "3")
+    site.restart()
+    assert site.run(DIRECTORY, EVERYTHING).ok
+    assert site.served() == {"c.": "3"}
+
+
+# -- changes that stamps do not tell -----------------------------------------------------------
+
+
+def test_a_named_zone_is_read_whatever_its_stamps_say(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="1")
+    site.run()
+    for name in "ab":
+        path = site.zones / f"{name}.zone"
+        before = path.stat()
+        path.write_text("2")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == before.st_size
+    assert outcomes(site.run()) == {"a.": "unchanged", "b.": "unchanged"}
+    assert outcomes(site.run(CONFIGURATION, "a.", named={"a."})) == {"a.": "loaded"}
+    assert site.served() == {"a.": "2", "b.": "1"}
+    assert outcomes(site.run("a.", named={"a."})) == {"a.": "unchanged"}
+
+
+def test_other_directories_to_include_from_are_a_reason_to_load(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1")
+    site.run()
+    zones = Zones(directory=site.zones, include=(tmp_path,))
+    site.reloader.config = msgspec.structs.replace(site.reloader.config, zones=zones)
+    assert outcomes(site.run()) == {"a.": "loaded"}
+    assert outcomes(site.run()) == {"a.": "unchanged"}

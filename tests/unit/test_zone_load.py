@@ -16,7 +16,7 @@ from dnsd.wire.name import from_text, lower, to_text
 from dnsd.zone.limits import Limits
 from dnsd.zone.load import LoadResult, load_text, load_zone
 from dnsd.zone.rdatatext import type_name
-from dnsd.zone.sources import Source
+from dnsd.zone.sources import Source, digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -238,6 +238,20 @@ class TestFiles:
         directory.mkdir()
         return directory / "example.com.zone"
 
+    def test_files_of_listed_directories_may_be_included(
+        self, zone: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        shared, other = tmp_path_factory.mktemp("shared"), tmp_path_factory.mktemp("other")
+        for directory in (shared, other):
+            (directory / "hosts").write_text("a A 192.0.2.1\n")
+        zone.write_text(f"{HEAD}$INCLUDE {shared}/hosts\n")
+        result = load_zone("example.com", zone, include=(shared,))
+        assert result.findings == ()
+        assert result.sources[1].path == f"{shared}/hosts"
+        zone.write_text(f"{HEAD}$INCLUDE {shared}/../{other.name}/hosts\n")
+        (found,) = load_zone("example.com", zone, include=(shared,)).findings
+        assert found.code == "include-outside"
+
     def test_every_file_read_is_a_source(self, zone: Path) -> None:
         (zone.parent / "sub").mkdir()
         zone.write_text(HEAD + "$INCLUDE sub/one.inc\n$INCLUDE sub/one.inc b\n")
@@ -252,7 +266,11 @@ class TestFiles:
         ]
         status = zone.stat()
         assert result.sources[0] == Source(
-            str(zone), status.st_mtime_ns, status.st_size, status.st_ino
+            str(zone),
+            status.st_mtime_ns,
+            status.st_size,
+            status.st_ino,
+            digest(zone.read_bytes()),
         )
         assert shown(result)[-4:] == [
             "a.example.com. 3600 A 192.0.2.1",
@@ -310,17 +328,20 @@ class TestFiles:
             (
                 "$INCLUDE ../outside.inc",
                 "'{dir}/../outside.inc' lies outside the zone's directory '{dir}': "
-                "move the file there [include-outside]",
+                "move the file there, "
+                "or list its directory in [zones] include [include-outside]",
             ),
             (
                 "$INCLUDE /etc/passwd",
                 "'/etc/passwd' lies outside the zone's directory '{dir}': "
-                "move the file there [include-outside]",
+                "move the file there, "
+                "or list its directory in [zones] include [include-outside]",
             ),
             (
                 "$INCLUDE link.inc",
                 "'{dir}/link.inc' lies outside the zone's directory '{dir}': "
-                "move the file there [include-outside]",
+                "move the file there, "
+                "or list its directory in [zones] include [include-outside]",
             ),
             (
                 "$INCLUDE example.com.zone",

@@ -1,0 +1,131 @@
+"""What an edit may take away without being asked about: half a file and an empty directory.
+
+Pure decisions. A zone is compared with what is served of it (after a start: with its last image),
+the zones there are with those there were. Nothing here is an error of a zone file: what is cut
+off in the right place is a zone, too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from dnsd.zone.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Set
+
+WINDOW_S = 600.0
+"""Zones that go within this time go together: a long deletion is seen in several looks."""
+
+STAGNANT = "serial-not-grown"
+"""The code of a warning."""
+
+_NAMED = 4
+"""Zones that a sentence names; more would not be read."""
+
+
+class Content(Protocol):
+    """What is compared of a zone."""
+
+    @property
+    def text(self) -> str:
+        """The digest of the files that its records come from; empty if that is not known."""
+
+    @property
+    def serial(self) -> int:
+        """The serial number of its SOA record."""
+
+    @property
+    def records(self) -> int:
+        """How many records it has."""
+
+    @property
+    def pools(self) -> Collection[object]:
+        """Its pools."""
+
+
+class Edit(NamedTuple):
+    """A zone (``origin``, in ``file``) as it was and as it would be.
+
+    ``has_policy``: a policy is there. Who takes pools out of it may have lost them; who deletes
+    the file wants none.
+    """
+
+    origin: str
+    file: str
+    old: Content
+    new: Content
+    has_policy: bool = True
+
+
+def loss(edit: Edit, share: float) -> Finding | None:
+    """Return why ``edit`` is refused: it takes away more than ``share`` of the records or pools."""
+    counts = [("records", "zone-shrunk", edit.old.records, edit.new.records)]
+    if edit.has_policy:
+        counts.append(("pools", "pools-gone", len(edit.old.pools), len(edit.new.pools)))
+    for what, code, old, new in counts:
+        if old - new > share * old:
+            message = (
+                f"{old - new} of {old} {what} are gone, more than [zones] shrink allows "
+                f"({percent(share)}): if that is meant, run dnsd reload --force {edit.origin}"
+            )
+            return Finding(edit.file, 0, Severity.ERROR, message, code)
+    return None
+
+
+def stagnation(edit: Edit) -> Finding | None:
+    """Return a warning if records have changed and the serial has not grown (RFC 1982 §3.2)."""
+    old, new = edit.old.serial, edit.new.serial
+    if edit.old.text in ("", edit.new.text) or 0 < (new - old) % (1 << 32) < 1 << 31:
+        return None
+    message = (
+        f"the records have changed, but the serial number has not grown ({old} before, {new} now): "
+        "secondary servers will not notice; raise it in the SOA record"
+    )
+    return Finding(edit.file, 0, Severity.WARNING, message, STAGNANT)
+
+
+class Leaving:
+    """Decides which zones whose files are gone are dropped, and which are ``held``.
+
+    What is held is served on until its file is there again, or an order says that it is meant:
+    files that come back one after the other do not make the others' absence any more meant.
+    """
+
+    def __init__(self) -> None:
+        self.held: frozenset[str] = frozenset()
+        self._dropped: deque[tuple[float, int]] = deque()
+
+    def decide(self, served: Set[str], gone: Set[str], share: float, now: float) -> frozenset[str]:
+        """Return which of the zones ``gone`` are held, all of which are ``served``."""
+        while self._dropped and self._dropped[0][0] <= now - WINDOW_S:
+            self._dropped.popleft()
+        lately = sum(count for _, count in self._dropped)
+        fresh = gone - self.held
+        self.held &= gone
+        if lately + len(fresh) > share * (lately + len(served)):
+            self.held |= fresh
+        return self.held
+
+    def dropped(self, count: int, now: float) -> None:
+        """Note that ``count`` zones were dropped at ``now`` (seconds)."""
+        if count:
+            self._dropped.append((now, count))
+
+
+def absence(held: Collection[str], share: float) -> str:
+    """Return the sentence about zones that are ``held``."""
+    named = ", ".join(sorted(held)[:_NAMED])
+    more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
+    be = "is" if len(held) == 1 else "are"
+    return (
+        f"the zone files of {named}{more} are gone, more than [zones] vanish allows at once "
+        f"({percent(share)}): what was served of them {be} served on; bring the files back, or run "
+        "dnsd reload --force if that is meant"
+    )
+
+
+def percent(share: float) -> str:
+    """Return a share as it is written in the configuration."""
+    return f"{100 * share:g}%"
