@@ -123,6 +123,10 @@ class Site:
         self.here(self.node.start)
         self.node.wait_ready()
 
+    def start_unread(self) -> None:
+        """Start dnsd with a standard error that is full and is not read."""
+        self.here(self.node.start_unread)
+
     def end(self) -> None:
         """End all that runs."""
         if hasattr(self.node, "process"):

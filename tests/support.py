@@ -9,6 +9,7 @@ port belong to this one node. Waiting is for conditions, never for a time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -86,12 +87,30 @@ class Node:
 
     def start(self, *arguments: str, **environ: str) -> None:
         """Start ``dnsd serve`` with ``arguments``, or with the configuration."""
-        command = [*self.command, "serve", *(arguments or ("--config", str(self.config)))]
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, text=True, env={**self.environ, **environ}
+            self._command(arguments),
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**self.environ, **environ},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def start_unread(self) -> None:
+        """Start it with a standard error that is full already and is not read."""
+        self.unread, full = os.pipe()
+        os.set_blocking(full, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(full, b"x")
+        os.set_blocking(full, True)
+        self.process = subprocess.Popen(self._command(()), stderr=full, text=True, env=self.environ)
+        os.close(full)
+        self._reader = threading.Thread(target=str)
+        self._reader.start()
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [*self.command, "serve", *(arguments or ("--config", str(self.config)))]
 
     def _read(self) -> None:
         assert self.process.stderr

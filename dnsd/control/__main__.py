@@ -20,6 +20,7 @@ from dnsd.control.web.pages import pages
 from dnsd.control.web.server import WebServer
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
+from dnsd.process import stderr
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import Capability
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Read the spec, work until told to stop, and return the exit status."""
+    stderr.detach("dnsd: control")
     try:
         control_spec = spec.decode(_first_line())
     except msgspec.DecodeError as error:
@@ -63,6 +65,7 @@ async def _run(control_spec: ControlSpec) -> None:
         admin.close()
         node.engine.stop()
         node.keeper.stop()
+        stderr.flush()
         os._exit(0)
 
     def on_master() -> None:

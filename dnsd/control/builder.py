@@ -16,6 +16,7 @@ import msgspec
 
 from dnsd.control.build import BuildResult, build_zone
 from dnsd.control.images import Job
+from dnsd.process import stderr
 
 
 def encode_job(job: Job) -> bytes:
@@ -30,6 +31,7 @@ def decode_result(line: bytes) -> BuildResult:
 
 def main() -> None:
     """Build until there is no more input."""
+    stderr.detach("dnsd: builder")
     jobs: SimpleQueue[Job] = SimpleQueue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
     while True:

@@ -1,6 +1,7 @@
 """Lines for the operator, on standard error, one event each.
 
-The service manager adds the time. Knows nothing of what it says.
+The service manager adds the time. Knows nothing of what it says; that it never waits for a
+reader is the work of :mod:`dnsd.process.stderr`.
 """
 
 from __future__ import annotations

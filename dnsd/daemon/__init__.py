@@ -20,6 +20,7 @@ from dnsd.daemon import account, children, home, listen, specs
 from dnsd.daemon.carrier import Carrier
 from dnsd.daemon.master import Master, Route
 from dnsd.daemon.notify import Notifier
+from dnsd.process import stderr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,7 @@ def run(path: Path | None, options: Options) -> int:
 
     DnsdError, of one kind or another, if the node cannot even start.
     """
+    stderr.detach("dnsd")
     started = time.monotonic_ns()
     # Taken from the environment first: it is not for the children.
     notifier = Notifier(os.environ)

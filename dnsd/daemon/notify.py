@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import socket
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+
+_MOMENTARY = ("WATCHDOG=", "EXTEND_TIMEOUT_USEC=")
+"""What says something about the moment in which it is sent."""
 
 
 class Notifier:
@@ -27,6 +29,7 @@ class Notifier:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self.watchdog = _watchdog(environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", ""))
         self._status = ""
+        self._unsent: list[str] = []
 
     def ready(self) -> None:
         """The node serves (again)."""
@@ -49,18 +52,38 @@ class Notifier:
         self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
 
     def status(self, text: str) -> None:
-        """Show ``text`` to people; told once while it stays the same."""
+        """Show ``text`` to people; told once while it stays the same.
+
+        Whatever the manager had no room for is sent again first: this is called again and again.
+        """
+        self._send_what_waits()
         if text != self._status:
             self._status = text
             self._send(f"STATUS={text}")
 
+    def _send_what_waits(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        for text in unsent:
+            self._send(text)
+
     def _send(self, text: str) -> None:
+        """Send ``text`` without waiting; a manager that does not listen must not stop the server.
+
+        A state that it has no room for waits; a sign of life is of no use later.
+        """
         if not self._address:
             return
-        # A manager that does not listen must not stop the server.
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.setblocking(False)
-            sock.sendto(text.encode(), self._address)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.setblocking(False)
+                sock.sendto(text.encode(), self._address)
+        except BlockingIOError:
+            if not text.startswith(_MOMENTARY):
+                kind = text.partition("=")[0]
+                self._unsent = [old for old in self._unsent if not old.startswith(f"{kind}=")]
+                self._unsent.append(text)
+        except OSError:
+            return
 
 
 def _watchdog(usec: str, pid: str) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from dnsd.errors import DnsdError
+from dnsd.process import stderr
 from dnsd.serve import log, spec
 from dnsd.serve.confine import confine, renounce_rings
 from dnsd.serve.worker import Worker
@@ -22,6 +23,7 @@ def main() -> int:
     # they mean for workers is for the master to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stderr.detach("dnsd worker")
     # Until it serves there is nothing to finish.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
