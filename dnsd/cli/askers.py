@@ -6,12 +6,13 @@ are by the clock of whoever asks: a report says only for how many seconds more.
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -19,6 +20,8 @@ import msgspec
 from dnsd.cli.admin import ask as ask_admin
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.units import parse_duration
+from dnsd.control.checks.result import Fault, shown
+from dnsd.control.httpclient import Exchange
 from dnsd.errors import AdminError, NotRunning
 from dnsd.failover.horizon import Heard, Secondary
 from dnsd.failover.ledger import Report
@@ -31,18 +34,30 @@ if TYPE_CHECKING:
     from dnsd.failover.version import Question
 
 ANSWER_S = 5.0
-"""How long a node may take."""
+"""How long a node may take, until its last octet is here."""
 SERIAL_S = 2.0
 """How long a secondary may take; it is asked twice."""
 LONGEST_REPORT = 64 << 20
 """Octets of a report."""
 _AT_ONCE = 32
 
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Nodes are asked themselves, whatever the environment says of proxies."""
-
 _KEPT = 4
 """Reports of one node that are kept: the latest ones say all that the others did."""
+
+
+class _Zone(TypedDict):
+    zone: str
+    serial: int | None
+
+
+class _Status(TypedDict):
+    """What is needed of a status."""
+
+    zones: list[_Zone]
+
+
+_KINDS = {"horizon": Report, "status": _Status}
+"""What a page of another node must be: what else is in it is skipped, and takes no memory."""
 
 
 class Node(Protocol):
@@ -72,31 +87,55 @@ class Local:
 
 
 class Remote:
-    """A node at a URL; ValueError if it is none."""
+    """A node at a URL; ValueError if it is none.
+
+    It is asked itself, whatever the environment says of proxies, and no redirection is followed.
+    """
 
     optional = False
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is no URL of a node: write one as http://192.0.2.1:9153")
         self.name = url.rstrip("/")
+        self._host, self._path = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        self._tls = parts.scheme == "https"
+        self._address = parts.hostname, parts.port or (443 if self._tls else 80)
 
     def get(self, page: str, arguments: Mapping[str, str]) -> Any:
         """Get a page."""
         query = f"?{urlencode(arguments)}" if arguments else ""
         try:
-            with _direct.open(f"{self.name}/{page}{query}", timeout=ANSWER_S) as answer:
-                return msgspec.json.decode(answer.read(LONGEST_REPORT))
-        except urllib.error.HTTPError as error:
-            text = error.read(1000).decode("utf-8", "replace").strip()
-            raise AdminError(f"{self.name} refuses: {text or error.reason}") from error
+            status, body = asyncio.run(self._ask(f"{self._path}/{page}{query}"))
+        except Fault as fault:
+            raise AdminError(f"{self.name} {fault}") from fault
+        except TimeoutError as error:
+            raise AdminError(f"{self.name} does not answer within {ANSWER_S:g} s") from error
         except OSError as error:
-            reason = getattr(error, "reason", error)
-            why = getattr(reason, "strerror", None) or reason
-            raise AdminError(f"{self.name} cannot be asked: {why}") from error
-        except msgspec.DecodeError as error:
+            raise AdminError(f"{self.name} cannot be asked: {error.strerror or error}") from error
+        if status != HTTPStatus.OK:
+            text = shown(body.decode("utf-8", "replace"))
+            raise AdminError(f"{self.name} refuses: {text or f'status {status}'}")
+        if len(body) > LONGEST_REPORT:
+            raise AdminError(f"{self.name} answers with more than {LONGEST_REPORT} octets")
+        try:
+            return msgspec.json.decode(body, type=_KINDS[page])
+        except msgspec.ValidationError as error:
+            raise AdminError(f"{self.name} answers what is no {page}: {error}") from error
+        except (msgspec.DecodeError, RecursionError) as error:
             raise AdminError(f"{self.name} answers what is no JSON: {error}") from error
+
+    async def _ask(self, target: str) -> tuple[int, bytes]:
+        async with asyncio.timeout(ANSWER_S):
+            context = ssl.create_default_context() if self._tls else None
+            reader, writer = await asyncio.open_connection(*self._address, ssl=context)
+            try:
+                exchange = Exchange(reader, writer)
+                status = await exchange.get(target, self._host)
+                return status, await exchange.body(LONGEST_REPORT + 1)
+            finally:
+                writer.transport.abort()
 
 
 class Peer(Remote):

@@ -20,8 +20,8 @@ from cryptography.x509.oid import NameOID
 from dnsd.control.checks import http
 from dnsd.control.checks.certificate import not_after
 from dnsd.control.checks.http import HttpCheck, Tls
-from dnsd.control.checks.httpread import MOST_BODY, MOST_HEAD, MOST_INTERIM
 from dnsd.control.checks.result import Blind, Result
+from dnsd.control.httpclient import MOST_BODY, MOST_HEAD, MOST_INTERIM
 
 NEVER = 60.0
 """A time-out that does not happen."""
@@ -203,6 +203,15 @@ def test_a_head_without_an_end_is_given_up(head: bytes) -> None:
 def test_interim_responses_without_an_end_are_given_up() -> None:
     told = fault(sending(b"HTTP/1.1 100 Continue\r\n\r\n" * 100))
     assert told == f"sent more than {MOST_INTERIM} interim responses"
+
+
+def test_a_body_in_tiny_pieces_is_given_up() -> None:
+    """Each of them costs more than its octets."""
+    chunks = b"1\r\nx\r\n" * 60_000
+    told = fault(sending(CHUNKED + chunks, then=NEVER), replace(PLAIN, body="y"))
+    assert told == "sent its body in too many small pieces"
+    few = b"1\r\nx\r\n" * 900 + b"0\r\n\r\n"
+    assert check(sending(CHUNKED + few), replace(PLAIN, body="x{900}")).ok
 
 
 def test_silence_and_a_slow_trickle_end_with_the_time() -> None:

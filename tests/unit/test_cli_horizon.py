@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -15,7 +19,7 @@ from dnsd.cli import askers, horizon
 from dnsd.cli.askers import Remote, SecondaryServer, Site, fenced, secondary
 from dnsd.config import Endpoint
 from dnsd.errors import AdminError, NotRunning
-from dnsd.failover.ledger import WEEK_S, Ledger, Use
+from dnsd.failover.ledger import WEEK_S, Ledger, Report, Use
 from dnsd.failover.version import about_target, rrset
 
 TARGET = "192.0.2.10"
@@ -232,7 +236,84 @@ def test_fences() -> None:
     assert ago > 7e8
 
 
-@pytest.mark.parametrize("text", ["ftp://x", "192.0.2.1:9153", "http://"])
+# -- over HTTP, from a node that may be hostile -------------------------------------------------
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@contextmanager
+def answering(answer: bytes, drip: bytes = b"") -> Iterator[str]:
+    """The URL of a server that sends ``answer``, and then ``drip`` again and again."""
+    ended = threading.Event()
+
+    def serve() -> None:
+        with suppress(OSError):
+            sock, _ = listener.accept()
+            with sock:
+                sock.recv(65536)
+                sock.sendall(answer)
+                while drip and not ended.wait(0.01):
+                    sock.sendall(drip)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        ended.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(60)
+
+
+def told_by(answer: bytes, drip: bytes = b"") -> Any:
+    with answering(answer, drip) as url:
+        return Remote(url).get("horizon", {"target": TARGET})
+
+
+def test_a_report_comes_over_http() -> None:
+    body = msgspec.json.encode({**report("b", 10), "more": [1, {"x": []}]})
+    found = told_by(HEAD + b"\r\n" + body)
+    assert isinstance(found, Report)
+    assert found.node == "b"
+    assert [line.version for line in found.lines] == [WWW]
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"", "closed the connection in place of an answer"),
+        (b"SSH-2.0-x\r\n", "sent something that is no response in HTTP/1.1"),
+        (HEAD + b"a: b\r\n" * 20_000, "sent a head of more than 65536 octets"),
+        (HEAD + b"\r\n[]", "answers what is no horizon: Expected `object`, got `array`"),
+        (HEAD + b"\r\n{", "answers what is no JSON: "),
+        (HEAD + b'\r\n{"x": ' + b"[" * 100_000, "answers what is no JSON: maximum recursion"),
+        (HEAD + b"\r\n" + b" " * 3000, "answers with more than 2000 octets"),
+        (
+            b"HTTP/1.1 400 Bad\r\n\r\nthat is \x1b[2J no\naddress",
+            "refuses: that is �[2J no address",
+        ),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\n\r\n", "refuses: status 302"),
+    ],
+)
+def test_whatever_a_node_answers_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, says: str
+) -> None:
+    monkeypatch.setattr(askers, "LONGEST_REPORT", 2000 if b" " * 3000 in answer else 10_000_000)
+    with pytest.raises(AdminError, match="^http://127.0.0.1:[0-9]+ " + re.escape(says)):
+        told_by(answer)
+
+
+@pytest.mark.parametrize("head", [b"", HEAD, HEAD + b"\r\n"])
+def test_an_answer_that_drips_ends_with_the_time(
+    monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    monkeypatch.setattr(askers, "ANSWER_S", 0.2)
+    drip = b" " if head.endswith(b"\r\n\r\n") else b"a: b\r\n"
+    with pytest.raises(AdminError, match=r"does not answer within 0\.2 s|is no response"):
+        told_by(head, drip)
+
+
+@pytest.mark.parametrize("text", ["ftp://x", "192.0.2.1:9153", "http://", "http://:80"])
 def test_what_is_no_url(text: str) -> None:
     with pytest.raises(ValueError, match="is no URL of a node"):
         Remote(text)

@@ -263,6 +263,7 @@ def test_who_changes_its_name_is_forgotten_under_the_old_one() -> None:
         (b"", "answers what are no votes: "),
         (b"[]", "answers what are no votes: "),
         (b'{"node": "y", "votes": 1}', "answers what are no votes: "),
+        (b'{"node": "y", "votes": [], "x": ' + b"[" * 100_000, "answers what are no votes: "),
         (Fault("is odd"), "is odd"),
         (OSError("no errno"), "cannot be asked: no errno"),
         (None, "did not answer within 1s"),

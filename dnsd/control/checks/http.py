@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 
 from dnsd.config.units import format_duration
 from dnsd.control.checks.certificate import not_after
-from dnsd.control.checks.httpread import MOST_BODY, read_body, read_head
 from dnsd.control.checks.result import Blind, Fault, Result, Stage, judged, shown, unreachable
 from dnsd.control.checks.tcp import connected
 from dnsd.control.exchange import Peer
+from dnsd.control.httpclient import MOST_BODY, Exchange
 
 _DAY_S = 86400
 
@@ -101,18 +101,15 @@ class HttpCheck:
     ) -> None:
         asked = f"GET {self.path}"
         stage.waits_for = f"did not answer {asked}"
-        writer.write(
-            f"{asked} HTTP/1.1\r\nHost: {self.host}\r\nUser-Agent: dnsd\r\n"
-            "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n".encode("ascii")
-        )
-        head = await read_head(reader)
-        if head.status not in self.status:
+        exchange = Exchange(reader, writer)
+        status = await exchange.get(self.path, self.host)
+        if status not in self.status:
             wanted = " or ".join(map(str, self.status))
-            raise Fault(f"answered {asked} with status {head.status} in place of {wanted}")
+            raise Fault(f"answered {asked} with status {status} in place of {wanted}")
         if self.body is None:
             return
         stage.waits_for = f"did not send the whole body of {asked}"
-        body = (await read_body(reader, head)).decode("utf-8", "replace")
+        body = (await exchange.body()).decode("utf-8", "replace")
         if not re.search(self.body, body):
             where = f"the first {MOST_BODY} octets of " if len(body) >= MOST_BODY else ""
             raise Fault(f'answered {asked} without "{shown(self.body)}" in {where}its body')

@@ -14,11 +14,11 @@ import msgspec
 
 from dnsd.config.units import format_duration
 from dnsd.control import log
-from dnsd.control.checks.httpread import read_body, read_head
 from dnsd.control.checks.result import Blind, Fault, shown
 from dnsd.control.checks.tcp import connected
 from dnsd.control.exchange import Peer as Server
 from dnsd.control.exchange import within
+from dnsd.control.httpclient import Exchange
 from dnsd.failover.quorum import Ballot, heard
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Peers:
             raise answer
         try:
             ballot = msgspec.json.decode(answer, type=Ballot)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise Fault(f"answers what are no votes: {error}") from error
         if ballot.node == self.node or any(
             other.node == ballot.node for other in self.peers if other is not peer
@@ -124,13 +124,13 @@ async def get_votes(endpoint: Endpoint) -> bytes:
     sock = await connected(Server(endpoint.address, endpoint.port))
     reader, writer = await asyncio.open_connection(sock=sock)
     try:
-        writer.write(
-            f"GET /votes HTTP/1.1\r\nHost: {endpoint}\r\nUser-Agent: dnsd\r\n"
-            "Accept-Encoding: identity\r\nConnection: close\r\n\r\n".encode("ascii")
-        )
-        head = await read_head(reader)
-        if head.status != 200:
-            raise Fault(f"answers with status {head.status}")
-        return await read_body(reader, head, LONGEST_BALLOT)
+        exchange = Exchange(reader, writer)
+        status = await exchange.get("/votes", str(endpoint))
+        if status != 200:
+            raise Fault(f"answers with status {status}")
+        body = await exchange.body(LONGEST_BALLOT + 1)
+        if len(body) > LONGEST_BALLOT:
+            raise Fault(f"answers with more than {LONGEST_BALLOT} octets")
+        return body
     finally:
         writer.transport.abort()
