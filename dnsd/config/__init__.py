@@ -3,6 +3,7 @@
     load(path)               the Config in a file
     default()                without a file: the example zones on 127.0.0.1:5300 and [::1]:5300
     resolve(path, options)   what a command gets: a file or the defaults, and its own options
+    listens_by_default(config)  whether where to listen is the default, as nothing says otherwise
     zone_files(config)       which zones there are, and where (lists the directory)
     find_zones(config)       the same, with the files there that are none
     cookie_secrets(config)   the secrets in ``cookie_secret_file``
@@ -23,6 +24,7 @@ from dnsd.config.anycast import Anycast
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
 from dnsd.config.model import (
+    DEFAULT_LISTEN,
     Config,
     Failover,
     Http,
@@ -57,6 +59,7 @@ __all__ = [
     "default",
     "examine",
     "find_zones",
+    "listens_by_default",
     "load",
     "origin_of",
     "parse_zone_option",
@@ -122,6 +125,11 @@ def parse_zone_option(text: str) -> ZoneFile:
 def origin_of(file: Path) -> str:
     """Return the zone that a file ``NAME.zone`` holds; ValueError is a sentence."""
     return origins.from_file_name(file)
+
+
+def listens_by_default(config: Config) -> bool:
+    """Tell whether the addresses to listen on are dnsd's own choice, which no option names."""
+    return config.server.listen is DEFAULT_LISTEN
 
 
 def zone_files(config: Config) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import msgspec
 
-from dnsd.config import Config, Options, resolve
+from dnsd.config import Config, Options, listens_by_default, resolve
 from dnsd.config.anycast import Query
 from dnsd.control.spec import decode_config, encode_config
 
@@ -46,7 +46,7 @@ class InForce:
 
         ConfigError if it can't be used: then what was in force is in force.
         """
-        fresh = resolve(self.config.path, self._options)
+        fresh = self._as_begun(resolve(self.config.path, self._options))
         lasting = {
             "server": self.config.server,
             "anycast": self.config.anycast,
@@ -62,6 +62,14 @@ class InForce:
         self.config = msgspec.structs.replace(fresh, **lasting)
         self.keep()
         return tuple(changed)
+
+    def _as_begun(self, fresh: Config) -> Config:
+        """Return ``fresh`` without the default addresses that the start has left out."""
+        server = self.config.server
+        if listens_by_default(fresh) and set(server.listen) <= set(fresh.server.listen):
+            server = msgspec.structs.replace(fresh.server, listen=server.listen)
+            return msgspec.structs.replace(fresh, server=server)
+        return fresh
 
 
 def _differing(old: msgspec.Struct, new: msgspec.Struct) -> tuple[str, ...]:

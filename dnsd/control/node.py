@@ -27,10 +27,10 @@ from dnsd.control.inforce import InForce
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
 from dnsd.control.report import Outcome, ReloadReport, log_lines, narrow
-from dnsd.control.stamps import observe
 from dnsd.control.watch import Watch
 from dnsd.control.web import health
 from dnsd.control.web.metrics import Source
+from dnsd.control.writers import Writers
 from dnsd.errors import AdminError, ConfigError
 from dnsd.image.journal import IMAGES
 from dnsd.image.memory import Memory
@@ -273,14 +273,18 @@ class Node:
 
     async def _watch_files(self) -> None:
         """Reload what has changed on disk."""
+        writers = Writers()
         cost = 0.0
         while True:
             await asyncio.sleep(max(self._force.config.zones.poll, LOOK_SHARE * cost))
+            if not self._force.config.zones.watch:
+                continue
             began = time.monotonic()
-            stamps = await asyncio.to_thread(observe, self._watch.paths())
+            stamps, signs = await asyncio.to_thread(writers.look, self._watch.paths())
             cost = time.monotonic() - began
-            due = self._watch.look(time.monotonic(), stamps)
-            if due and (await self._ask(Order(frozenset(due)))).problems:
+            due = self._watch.look(time.monotonic(), stamps, signs)
+            order = Order(frozenset(due), self._watch.suspects(due))
+            if due and (await self._ask(order)).problems:
                 await asyncio.sleep(RETRY_S)
 
     async def _beat(self) -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config import find_zones
 from dnsd.config.policyfile import path_for
 from dnsd.control import guard, images
 from dnsd.control.build import failed, worst
@@ -24,23 +23,24 @@ from dnsd.control.horizon.listing import UNREADABLE
 from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.images import Job
 from dnsd.control.report import GOOD, Outcome, ReloadReport, ZoneReport
-from dnsd.control.stamps import Stamps, doubtful, observe, stamp
+from dnsd.control.roster import Roster
+from dnsd.control.stamps import observe
 from dnsd.control.table import Plan, Row, Served, apex_of, make_plan
-from dnsd.errors import ConfigError, ImageError, StateError
+from dnsd.errors import ImageError, StateError
 from dnsd.image.journal import Drop, Entry, Placed, Put
 from dnsd.wire.name import to_text
-from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.sources import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 
-    from dnsd.config import Config, Problem
+    from dnsd.config import Config
     from dnsd.control.build import BuildResult
     from dnsd.control.horizon.keeper import Keeper
     from dnsd.control.pools import PoolMeta, Pools
     from dnsd.control.publish import Publisher
     from dnsd.control.watch import Watch
+    from dnsd.zone.findings import Finding
 
     Build = Callable[[Sequence[Job]], Awaitable[list[BuildResult]]]
 
@@ -49,10 +49,7 @@ CONFIGURATION, DIRECTORY, EVERYTHING = "configuration", "directory", "everything
 
 
 class Reloader:
-    """Holds the table of zones (``rows`` by origin) and brings it up to date.
-
-    ``odd`` is about the directory of zones: files that are none, zones whose files are gone.
-    """
+    """Holds the table of zones (``rows`` by origin) and brings it up to date."""
 
     def __init__(
         self,
@@ -65,16 +62,14 @@ class Reloader:
     ) -> None:
         self.config = config
         self.rows: dict[str, Row] = {}
-        self.odd: tuple[Finding, ...] = ()
-        self._leaving = guard.Leaving()
         self._publisher = publisher
         self._pools = pools
         self._keeper = keeper
         self._watch = watch
         self._build = build
         self._stock = publisher.stock
-        self._wanted: dict[str, Path] = {}
         self._earlier = Earlier(self._stock)
+        self._roster = Roster(self._earlier)
         self._recover()
 
     async def run(
@@ -95,7 +90,7 @@ class Reloader:
         problems: tuple[str, ...] = ()
         odd: tuple[Finding, ...] = ()
         if CONFIGURATION in due or DIRECTORY in due:
-            problems = await self._list(forced)
+            problems = await self._list(due, forced)
             odd = self.odd
         plan = await asyncio.to_thread(self._plan, self._scope(due), named)
         results = await self._load(plan.load, forced)
@@ -120,45 +115,33 @@ class Reloader:
 
     # -- what there is, and what is to be done ------------------------------------------------
 
-    async def _list(self, forced: Set[str]) -> tuple[str, ...]:
-        """See which zones there are; if that cannot be told, they are the ones there were."""
-        began_ns = time.time_ns()
-        directory = self.config.zones.directory
-        stamps: Stamps = {str(directory): stamp(str(directory))} if directory else {}
-        problems: tuple[str, ...] = ()
-        try:
-            found = await asyncio.to_thread(find_zones, self.config)
-        except ConfigError as error:
-            problems = error.problems
-        else:
-            held = await asyncio.to_thread(self._held, found.files, forced)
-            self._wanted, self.odd = {**found.files, **held}, _findings(found.odd)
-            if held:
-                where = str(directory or self.config.path or "")
-                sentence = guard.absence(held, self.config.zones.vanish)
-                self.odd += (Finding(where, 0, Severity.ERROR, sentence, "zones-gone"),)
-        self._watch.follow(DIRECTORY, doubtful(stamps, began_ns, time.time_ns()))
-        return problems
-
-    def _held(self, files: Mapping[str, Path], forced: Set[str]) -> dict[str, Path]:
-        """Return the zones that are not among ``files``, and yet are to be served on."""
+    async def _list(self, due: Collection[str], forced: Set[str]) -> tuple[str, ...]:
+        """See which zones there are; return why that cannot be told."""
         served = {origin: row.file for origin, row in self.rows.items() if row.served}
-        if self.config.zones.directory:
-            served |= self._earlier.zones(files, self.config.zones.directory)
-        gone = served.keys() - files.keys() if EVERYTHING not in forced else set()
-        held = self._leaving.decide(
-            served.keys(), gone - forced, self.config.zones.vanish, time.monotonic()
+        seen = await asyncio.to_thread(
+            self._roster.see,
+            self.config,
+            served,
+            # Whoever orders that all be loaded does not wait for writers.
+            () if EVERYTHING in due else frozenset(self._watch.written),
+            None if EVERYTHING in forced else forced,
         )
-        return {origin: served[origin] for origin in held}
+        self._watch.follow(DIRECTORY, seen.stamps)
+        return seen.problems
+
+    @property
+    def odd(self) -> tuple[Finding, ...]:
+        """What is to be told of the directory: files that are no zones, zones that are gone."""
+        return self._roster.odd
 
     def _scope(self, due: Collection[str]) -> set[str]:
         """Return the zones to look at."""
-        known = self._wanted.keys() | self.rows.keys()
+        known = self._roster.wanted.keys() | self.rows.keys()
         if EVERYTHING in due:
             return known
         scope = set(due) - {CONFIGURATION, DIRECTORY}
         if DIRECTORY in due:
-            scope |= {name for name in known if self._wanted.get(name) != self._file(name)}
+            scope |= {name for name in known if self._roster.wanted.get(name) != self._file(name)}
         return scope
 
     def _file(self, origin: str) -> Path | None:
@@ -169,7 +152,7 @@ class Reloader:
         known = scope & self.rows.keys()
         changed = [origin for origin in known if self._has_changed(self.rows[origin])]
         changed += [origin for origin in known & named if self._reads_otherwise(self.rows[origin])]
-        return make_plan(self.rows, self._wanted, scope, changed)
+        return make_plan(self.rows, self._roster.wanted, scope, changed)
 
     def _has_changed(self, row: Row) -> bool:
         terms = self.config.zones.limits, self._include()
@@ -248,7 +231,7 @@ class Reloader:
             for result in results:
                 self._displace(result)
             raise
-        self._leaving.dropped(len(plan.drop), time.monotonic())
+        self._roster.dropped(len(plan.drop))
         for origin in plan.drop:
             self._pools.remove(origin)
             del self.rows[origin]
@@ -383,11 +366,7 @@ class Reloader:
             self._watch.follow(origin, row.stamps)
         if known:
             self._keeper.recover(known, self._publisher.generation)
-        self._wanted = {origin: row.file for origin, row in self.rows.items()}
-
-
-def _findings(odd: Iterable[Problem]) -> tuple[Finding, ...]:
-    return tuple(Finding(one.file, 0, Severity.ERROR, one.sentence, "odd-file") for one in odd)
+        self._roster.wanted = {origin: row.file for origin, row in self.rows.items()}
 
 
 def _changes(plan: Plan, results: Sequence[BuildResult]) -> dict[str, Zone | None]:

@@ -43,8 +43,8 @@ def run(path: Path | None, options: Options) -> int:
     zones = configuration.zone_files(config)
     if hotpath.VARIABLE in os.environ:
         hotpath.implementation()  # it may not be there; else the ready line looks which it is
-    if path is None and not options.listen:
-        config = _without_absent_addresses(config)
+    if configuration.listens_by_default(config):
+        config = without_absent_addresses(config)
     home.prepare(config.server.state_directory)
     home.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
@@ -75,12 +75,14 @@ def _route(config: Config, vector: StateVector) -> Route | None:
     return Route(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
 
-def _without_absent_addresses(config: Config) -> Config:
-    """Leave [::1] out where there is no IPv6: nobody has asked for it."""
+def without_absent_addresses(config: Config) -> Config:
+    """Leave out default addresses that the machine lacks, as [::1] without IPv6."""
     there = tuple(one for one in config.server.listen if listen.is_local(one))
     for endpoint in config.server.listen:
         if endpoint not in there:
             say(f"not listening on {endpoint}: this machine does not have that address")
+    if not there:
+        return config  # then it is told what is wrong with all of them
     server = msgspec.structs.replace(config.server, listen=there)
     return msgspec.structs.replace(config, server=server)
 

@@ -12,7 +12,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from dnsd.config import Anycast, Config, Endpoint, Server
+from dnsd import config as configuration
+from dnsd import daemon
+from dnsd.config import Anycast, Config, Endpoint, Options, Server
 from dnsd.config import RateLimit as ConfiguredLimit
 from dnsd.daemon import home, listen, specs
 from dnsd.daemon.notify import Notifier
@@ -280,3 +282,32 @@ def test_cookie_secrets_reach_the_workers_or_stop_the_start(tmp_path: Path) -> N
 def test_there_is_a_worker_for_each_core_unless_told_otherwise() -> None:
     assert specs.worker_count(Config(server=Server(workers=3))) == 3
     assert specs.worker_count(Config(server=Server(workers=0))) == len(os.sched_getaffinity(0))
+
+
+# -- where to listen unless that is said ------------------------------------------------------
+
+
+def test_default_addresses_are_tried_and_those_that_are_asked_for_must_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """IPv6 is off in many containers."""
+    monkeypatch.setattr(listen, "is_local", lambda one: one.family == socket.AF_INET)
+    path = tmp_path / "dnsd.toml"
+    path.write_text("")
+    silent = configuration.resolve(path, Options())
+    assert configuration.listens_by_default(silent)
+    there = daemon.without_absent_addresses(silent)
+    assert [str(one) for one in there.server.listen] == ["127.0.0.1:5300"]
+    assert "not listening on [::1]:5300: this machine does not have" in capsys.readouterr().err
+    path.write_text('[server]\nlisten = ["127.0.0.1:5300", "[::1]:5300"]\n')
+    assert not configuration.listens_by_default(configuration.resolve(path, Options()))
+    asked = configuration.resolve(None, Options(zones="x", listen=("[::1]:5300",)))
+    assert not configuration.listens_by_default(asked)
+
+
+def test_if_no_default_address_is_there_all_of_them_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listen, "is_local", lambda _: False)
+    config = Config()
+    assert daemon.without_absent_addresses(config) is config

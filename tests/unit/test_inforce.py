@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from dnsd.config import Options, resolve
 from dnsd.control.inforce import FILE, InForce
 
@@ -54,3 +56,15 @@ def test_a_successor_goes_on_without_what_is_no_configuration(tmp_path: Path) ->
         (tmp_path / "state" / FILE).write_bytes(rubbish)
         force.recover()
         assert force.config == before
+
+
+def test_default_addresses_that_the_machine_lacks_are_no_change(tmp_path: Path) -> None:
+    force = begin(tmp_path)
+    here = force.config.server.listen[:1]
+    server = msgspec.structs.replace(force.config.server, listen=here)
+    force.config = msgspec.structs.replace(force.config, server=server)
+    assert force.reread() == ()
+    (tmp_path / "dnsd.toml").write_text(
+        TEXT.replace("[server]", '[server]\nlisten = ["127.0.0.1:5300", "[::1]:5300"]')
+    )
+    assert force.reread() == ("[server] listen",), "that is asked for"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.control.stamps import TICK_NS, Stamp, Stamps, doubtful, observe, stamp
-from dnsd.control.watch import PATIENCE, Watch
+from dnsd.control.watch import PATIENCE, WRITER_S, Deed, Sign, Watch
 
 OLD, NEW, NEWER = Stamp(1, 10, 5), Stamp(2, 10, 5), Stamp(3, 10, 5)
 SETTLE = 2.0
@@ -202,3 +202,86 @@ def test_a_file_changed_as_it_was_read_is_not_relied_on() -> None:
     }
     checked = doubtful(stamps, began, ended)
     assert [name for name in stamps if checked[name] != stamps[name]] == ["same tick", "meanwhile"]
+
+
+# -- writers ----------------------------------------------------------------------------------
+
+
+def signs(*paths: str, deed: Deed = Deed.CLOSED) -> list[Sign]:
+    return [Sign(path, deed) for path in paths]
+
+
+def test_a_file_is_due_when_its_writer_has_closed_it() -> None:
+    watch = watching(a=OLD)
+    assert watch.look(10.0, {"a": NEW}, signs("a", deed=Deed.WRITTEN)) == []
+    assert [*watch.written] == ["a"]
+    # it pauses for much longer than it takes to settle
+    assert watch.look(60.0, {"a": NEW}) == []
+    assert watch.look(61.0, {"a": NEWER}, signs("a", deed=Deed.WRITTEN) + signs("a")) == []
+    assert [*watch.written] == []
+    assert watch.look(63.0, {"a": NEWER}) == ["a."]
+
+
+def test_a_file_that_is_never_closed_is_due_in_the_end() -> None:
+    watch = watching(a=OLD)
+    watch.look(10.0, {"a": NEW}, signs("a", deed=Deed.WRITTEN))
+    assert watch.look(9.9 + WRITER_S, {"a": NEW}) == []
+    watch.look(10.0 + WRITER_S, {"a": NEW})
+    assert watch.look(12.0 + WRITER_S, {"a": NEW}) == ["a."]
+
+
+def test_others_wait_for_a_writer_but_not_for_ever() -> None:
+    watch = watching(a=OLD, b=OLD)
+    changed = {"a": NEW, "b": NEW}
+    watch.look(10.0, changed, signs("a", deed=Deed.WRITTEN))
+    assert watch.look(13.0, changed) == []
+    assert watch.look(10.0 + SETTLE * (1 + PATIENCE), changed) == ["b."]
+
+
+def test_without_time_to_settle_a_file_that_is_written_waits_too() -> None:
+    watch = watching(a=OLD)
+    watch.settle = 0.0
+    assert watch.look(10.0, {"a": NEW}, signs("a", deed=Deed.WRITTEN)) == []
+    assert watch.look(10.1, {"a": NEW}, signs("a")) == ["a."]
+
+
+def test_a_change_that_no_stamp_shows_is_suspected() -> None:
+    watch = watching(a=OLD, b=OLD)
+    same = {"a": OLD, "b": OLD}
+    assert watch.look(10.0, same, signs("a")) == []
+    assert watch.look(12.0, same) == ["a."]
+    assert watch.suspects(["a."]) == {"a."}
+    assert watch.look(13.0, same) == [], "it has been told of"
+    assert watch.look(20.0, {"a": NEW, "b": OLD}) == []
+    assert watch.look(22.0, {"a": NEW, "b": OLD}) == ["a."]
+    assert watch.suspects(["a."]) == set(), "its stamp tells"
+
+
+def test_a_file_of_two_zones_makes_both_suspect() -> None:
+    watch = Watch(SETTLE)
+    for key in ("a.", "b."):
+        watch.follow(key, {key: OLD, "shared": OLD})
+    files = {"a.": OLD, "b.": OLD, "shared": OLD}
+    watch.look(0.0, files, signs("shared"))
+    due = watch.look(3.0, files)
+    assert due == ["a.", "b."]
+    assert watch.suspects(due) == {"a.", "b."}
+
+
+def test_what_is_new_in_a_directory_is_a_change_of_it() -> None:
+    watch = Watch(SETTLE)
+    watch.follow("directory", {"/zones": OLD})
+    assert watch.look(0.0, {"/zones": OLD}, signs("/zones/x.zone", deed=Deed.WRITTEN)) == []
+    assert watch.look(9.0, {"/zones": OLD}) == []
+    assert watch.look(10.0, {"/zones": OLD}, signs("/zones/x.zone", "/other/x.zone")) == []
+    assert watch.look(12.0, {"/zones": OLD}) == ["directory"]
+    assert watch.suspects(["directory"]) == {"directory"}
+
+
+def test_after_too_many_signs_everything_is_suspected() -> None:
+    watch = watching(a=OLD, b=OLD)
+    same = {"a": OLD, "b": OLD}
+    watch.look(1.0, same, signs("a", deed=Deed.WRITTEN))
+    watch.look(2.0, same, [Sign("", Deed.UNKNOWN)])
+    assert not watch.written
+    assert watch.look(4.0, same) == ["a.", "b."]

@@ -1,0 +1,98 @@
+"""The kernel's word on what is done to files in directories: inotify(7), a descriptor to read.
+
+Knows the system calls and the layout of their events, nothing of zones. Python has no binding of
+its own, and these are three calls. What lies on another machine (NFS), the kernel does not see.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from contextlib import suppress
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MODIFY = 0x00000002
+CLOSE_WRITE = 0x00000008
+MOVED_FROM = 0x00000040
+MOVED_TO = 0x00000080
+DELETE = 0x00000200
+OVERFLOW = 0x00004000
+IGNORED = 0x00008000
+"""The directory is no longer watched, because it is gone."""
+
+_ONLY_DIRECTORIES = 0x01000000
+_WANTED = MODIFY | CLOSE_WRITE | MOVED_FROM | MOVED_TO | DELETE | _ONLY_DIRECTORIES
+
+_HEADER = Struct("iIII")
+_BUFFER = 1 << 16
+
+
+class Event(NamedTuple):
+    """Something was done to ``path``; ``mask`` says what. After OVERFLOW it is empty."""
+
+    path: str
+    mask: int
+
+
+class Inotify:
+    """Watches directories, each for all files in it; OSError if the kernel has no more of them."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._fd = self._call("inotify_init1", os.O_NONBLOCK | os.O_CLOEXEC)
+        self._directories: dict[int, set[str]] = {}
+
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when there are events."""
+        return self._fd
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        os.close(self._fd)
+
+    def follow(self, directories: Iterable[str]) -> None:
+        """Watch exactly ``directories``, as far as they are there; OSError if that are too many."""
+        wanted = set(directories)
+        for number, names in [*self._directories.items()]:
+            names.intersection_update(wanted)
+            if not names:
+                del self._directories[number]
+                with suppress(OSError):
+                    self._call("inotify_rm_watch", self._fd, number)
+        for directory in wanted.difference(*self._directories.values()):
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                path = os.fsencode(directory)
+                number = self._call("inotify_add_watch", self._fd, path, _WANTED)
+                # one directory may have several names
+                self._directories.setdefault(number, set()).add(directory)
+
+    def events(self) -> Iterator[Event]:
+        """Yield what has happened since the last time."""
+        with suppress(BlockingIOError):
+            while octets := os.read(self._fd, _BUFFER):
+                yield from self._parsed(octets)
+
+    def _parsed(self, octets: bytes) -> Iterator[Event]:
+        at = 0
+        while at < len(octets):
+            number, mask, _, length = _HEADER.unpack_from(octets, at)
+            name = octets[at + _HEADER.size : at + _HEADER.size + length].rstrip(b"\0")
+            at += _HEADER.size + length
+            if mask & OVERFLOW:
+                yield Event("", mask)
+            elif mask & IGNORED:
+                self._directories.pop(number, None)
+            for directory in self._directories.get(number, ()):
+                yield Event(f"{directory}/{os.fsdecode(name)}", mask)
+
+    def _call(self, name: str, *arguments: int | bytes) -> int:
+        result = int(getattr(self._libc, name)(*arguments))
+        if result < 0:
+            number = ctypes.get_errno() or errno.EIO
+            raise OSError(number, os.strerror(number))
+        return result
