@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from dnsd.image import layout
 from dnsd.wire import name as names
 from dnsd.wire.rdata import NSEC, NSEC3, NSEC3PARAM
+from dnsd.zone.hashing import is_affordable
 
 if TYPE_CHECKING:
     from dnsd.zone.records import RRset, Zone
@@ -188,6 +189,34 @@ class Nsec3Chain:
         return name
 
 
+class UnpaidChain:
+    """An NSEC3 chain that takes more hashing than a query may cost: one record stands for all.
+
+    It goes along with each negative answer, so that validators see the iterations, and treat the
+    answer as insecure (RFC 9276 §3.2). For an image it is an NSEC chain of one record, whose span
+    holds every name: nothing is hashed.
+    """
+
+    kind = layout.NSEC_CHAIN
+
+    def __init__(self, chain: list[tuple[bytes, RRset]]) -> None:
+        _, self.record = min(chain, key=lambda entry: entry[0])
+        self.keys, self.records = [b""], [self.record]
+
+    def match(self, _name: bytes, /) -> RRset | None:
+        return self.record
+
+    cover = match
+
+    def nodata(self, _name: bytes, /) -> list[RRset | None]:
+        return [self.record]
+
+    def nxdomain(self, _name: bytes, _encloser: bytes, /) -> list[RRset | None]:
+        return [self.record]
+
+    expanded = expanded_nodata = nxdomain
+
+
 def _next_closer(name: bytes, encloser: bytes) -> bytes:
     """Return the ancestor of ``name`` that has one label more than ``encloser``."""
     while (above := names.parent(name)) != encloser:
@@ -204,6 +233,8 @@ def chain_of(zone: Zone, structure: Structure) -> Denial:
         if parameters[:2] != _SHA1_NO_FLAGS:
             continue  # RFC 5155 §4.1.2, §8.1
         owners = _nsec3_owners(zone, parameters)
+        if owners and not is_affordable(int.from_bytes(parameters[2:4]), parameters[4]):
+            return UnpaidChain(owners)
         if owners:
             return Nsec3Chain(zone, parameters, owners)
     return NoDenial()

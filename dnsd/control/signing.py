@@ -23,7 +23,7 @@ from dns.rdtypes.ANY.NSEC3 import NSEC3
 from dns.rdtypes.ANY.RRSIG import RRSIG
 from dns.rdtypes.util import Bitmap
 
-from dnsd.compile.denial import chain_of
+from dnsd.compile.denial import UnpaidChain, chain_of
 from dnsd.compile.pools import members_of
 from dnsd.control.keys import zone_keys
 from dnsd.control.pools import TYPES
@@ -113,6 +113,8 @@ class Signer:
         own = self.signatures_of(record) if record else None
         if record is None or own is None:
             return None
+        if isinstance(self._chain, UnpaidChain):
+            return record, own  # it proves nothing, and says so
         rdata = _without(TYPES[pool.type], record)
         denied = RRset(record.owner, record.rtype, record.ttl, (rdata,))
         return denied, _rrsigs(denied, self._sign(denied, _plan(self._keys, own)))

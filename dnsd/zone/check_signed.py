@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dnsd.wire.name import canonical_key, labels, lower, to_text
 from dnsd.wire.rdata import DNSKEY, DS, NSEC, NSEC3, NSEC3PARAM, name_end
 from dnsd.zone.faults import called, error_at, warning_at
+from dnsd.zone.hashing import is_affordable
 from dnsd.zone.rdatatext import type_name
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from dnsd.zone.structure import Structure
 
 _SHA1 = 1
-_INSECURE_ITERATIONS = 100
-"""Above this, validators treat the zone as unsigned (RFC 9276 §3.2)."""
+_INSECURE_ITERATIONS = 50
+"""Above this, some validators treat the zone as unsigned (RFC 9276 §3.2): BIND, Knot Resolver."""
 
 
 @dataclass(slots=True)
@@ -121,14 +122,14 @@ def _signer(rdata: bytes) -> bytes:
 
 def _check_parameters(zone: Zone, limits: Limits) -> Iterator[Finding]:
     """Check that the NSEC3 of the zone can be computed at all, and at what cost."""
-    told: set[tuple[int, int]] = set()
+    told: set[tuple[int, int, int]] = set()
     for types in zone.nodes.values():
         rrset = types.get(NSEC3)
         for rdata in rrset.rdatas if rrset else ():
-            algorithm, _, iterations = unpack_from(">BBH", rdata)
-            if rrset and (algorithm, iterations) not in told:
-                told.add((algorithm, iterations))
-                yield from _check_parameter(rrset, algorithm, iterations, limits)
+            algorithm, _, iterations, salt = unpack_from(">BBHB", rdata)
+            if rrset and (algorithm, iterations, salt) not in told:
+                told.add((algorithm, iterations, salt))
+                yield from _check_parameter(rrset, algorithm, iterations, salt, limits)
     yield from _check_announced(zone)
 
 
@@ -148,7 +149,7 @@ def _check_announced(zone: Zone) -> Iterator[Finding]:
 
 
 def _check_parameter(
-    rrset: RRset, algorithm: int, iterations: int, limits: Limits
+    rrset: RRset, algorithm: int, iterations: int, salt: int, limits: Limits
 ) -> Iterator[Finding]:
     if algorithm != _SHA1:
         yield error_at(
@@ -164,12 +165,20 @@ def _check_parameter(
             f"{called(rrset)} asks for {iterations} iterations, more than the limit of "
             f"{limits.nsec3_iterations}: sign the zone with 0 (RFC 9276)",
         )
+    elif not is_affordable(iterations, salt):
+        yield warning_at(
+            rrset,
+            "nsec3-insecure",
+            f"{called(rrset)} asks for {iterations} iterations with {salt} octets of salt, more "
+            "than a query may cost: negative answers come without a proof, and resolvers treat "
+            "the zone as unsigned: sign it with 0 iterations and no salt (RFC 9276)",
+        )
     elif iterations > _INSECURE_ITERATIONS:
         yield warning_at(
             rrset,
             "nsec3-iterations",
-            f"{called(rrset)} asks for {iterations} iterations, so that resolvers treat the zone "
-            "as unsigned: sign it with 0 (RFC 9276)",
+            f"{called(rrset)} asks for {iterations} iterations, so that some resolvers treat the "
+            "zone as unsigned: sign it with 0 (RFC 9276)",
         )
 
 

@@ -12,6 +12,7 @@ import dns.dnssec
 import dns.name
 from dns.rdatatype import NSEC, NSEC3, NSEC3PARAM
 
+from dnsd.zone.hashing import is_affordable
 from dnsd.zone.view import NONE
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def denial_of(view: View) -> Denial:
         # others are ignored (RFC 5155 §4.1.2, §8.1)
         if params.algorithm == _SHA1 and params.flags == 0:
             denial = Nsec3Denial(view, params)
+            if denial.has_chain and not is_affordable(params.iterations, len(params.salt or b"")):
+                return UnpaidDenial(denial.first)
             if denial.has_chain:
                 return denial
     return NoDenial()
@@ -127,6 +130,11 @@ class Nsec3Denial:
     def has_chain(self) -> bool:
         """Whether there is an NSEC3 with these parameters."""
         return bool(self._chain)
+
+    @property
+    def first(self) -> RRset:
+        """The NSEC3 with the lowest hash."""
+        return self._chain[min(self._chain)]
 
     def no_name(self, name: Name, _encloser: Name) -> Proofs:
         """See RFC 5155 §7.2.2.
@@ -198,6 +206,18 @@ class Nsec3Denial:
             params.iterations,
             params.salt or b"",
         )
+
+
+class UnpaidDenial:
+    """NSEC3 with more hashing than a query may cost: any record tells validators so."""
+
+    def __init__(self, rrset: RRset) -> None:
+        self._proofs = (Proof(rrset, "too many iterations: insecure (RFC 9276)"),)
+
+    def _all(self, *_: Name) -> Proofs:
+        return self._proofs
+
+    no_name = no_data = expansion = no_wildcard_data = _all
 
 
 def _wildcard(encloser: Name) -> Name:

@@ -546,3 +546,22 @@ def test_salt_and_iterations(serve: Serve, params: Nsec3) -> None:
     response = ask(serve(data).path, name, "A", do=True)
     owners = {str(rrset.name).lower() for rrset in response.authority if rrset.rdtype == rr.NSEC3}
     assert owners == {names.to_text(record.owner).lower() for record in proof if record}
+
+
+@pytest.mark.parametrize("params", [Nsec3(iterations=151), Nsec3("ab" * 255, 31, opt_out=True)])
+def test_more_iterations_than_a_query_may_cost(serve: Serve, params: Nsec3) -> None:
+    """One record tells validators how many there are (RFC 9276 §3.2); nothing is hashed."""
+    data = signed(
+        "a A 192.0.2.1\n*.w A 192.0.2.2\nsub NS ns.sub\nsub.deep A 192.0.2.3", nsec3=params
+    )
+    served = serve(data)
+    first = min(owner for owner, types in data.nodes.items() if rr.NSEC3 in types)
+    asked = (("q", "A"), ("deep", "A"), ("a", "MX"), ("x.w", "A"), ("x.w", "MX"), ("x.sub", "A"))
+    for name, rtype in asked:
+        response = ask(served.path, f"{name}.example.", rtype, do=True)
+        owners = [rrset.name for rrset in response.authority if rrset.rdtype == rr.NSEC3]
+        assert [names.from_text(str(owner).lower()) for owner in owners] == [first]
+        assert response.rcode() == (NXDOMAIN if name == "q" else NOERROR)
+    assert not ask(served.path, "a.example.", "A", do=True).authority
+    plain = ask(served.path, "q.example.", "A", do=False)
+    assert [rrset.rdtype for rrset in plain.authority] == [rr.SOA]

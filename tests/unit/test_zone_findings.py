@@ -244,16 +244,27 @@ def test_parentheses_that_are_never_closed_are_not_tried_forever() -> None:
     assert codes(text) == [(str(5 + n), "unbalanced-parenthesis") for n in range(16)]
 
 
-def test_nsec3_iterations_have_a_limit() -> None:
+def test_nsec3_iterations_have_a_price() -> None:
+    text = HEAD + "@ NSEC3PARAM 1 0 {0} {1}\n" + f"{'0' * 32} NSEC3 1 0 {{0}} {{1}} {'0' * 32} A\n"
+    asks = f"6: warning: {'0' * 32}.example.com. NSEC3 asks for "
+    assert findings(text.format(50, "-")) == []
+    for iterations, salt in ((51, "-"), (150, "ab" * 35), (75, "ab" * 36)):
+        assert findings(text.format(iterations, salt)) == [
+            f"{asks}{iterations} iterations, so that some resolvers treat the zone as unsigned: "
+            "sign it with 0 (RFC 9276) [nsec3-iterations]"
+        ]
+    for iterations, salt in ((151, ""), (65535, ""), (76, "ab" * 36)):
+        assert findings(text.format(iterations, salt or "-")) == [
+            f"{asks}{iterations} iterations with {len(salt) // 2} octets of salt, more than a "
+            "query may cost: negative answers come without a proof, and resolvers treat the zone "
+            "as unsigned: sign it with 0 iterations and no salt (RFC 9276) [nsec3-insecure]"
+        ]
+
+
+def test_nsec3_iterations_may_have_a_limit() -> None:
     limits = replace(Limits(), nsec3_iterations=200)
-    text = HEAD + "@ NSEC3PARAM 1 0 {} -\n" + f"{'0' * 32} NSEC3 1 0 {{}} - {'0' * 32} A\n"
-    assert findings(text.format(100, 100), limits=limits) == []
-    assert findings(text.format(200, 200), limits=limits) == [
-        f"6: warning: {'0' * 32}.example.com. "
-        "NSEC3 asks for 200 iterations, so that resolvers treat the "
-        "zone as unsigned: sign it with 0 (RFC 9276) [nsec3-iterations]"
-    ]
-    assert findings(text.format(201, 201), limits=limits) == [
+    text = HEAD + f"@ NSEC3PARAM 1 0 201 -\n{'0' * 32} NSEC3 1 0 201 - {'0' * 32} A\n"
+    assert findings(text, limits=limits) == [
         f"6: error: {'0' * 32}.example.com. "
         "NSEC3 asks for 201 iterations, more than the limit of 200: "
         "sign the zone with 0 (RFC 9276) [nsec3-iterations]"
