@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Read the spec, work until told to stop, and return the exit status."""
-    stderr.detach("dnsd: control")
     try:
         control_spec = spec.decode(_first_line())
     except msgspec.DecodeError as error:
         log.say(f"control: the master sends no usable specification: {error}")
         return 1
     _give_up_rights(control_spec)
+    stderr.detach("dnsd: control")  # a thread: it has the rights that are left
     try:
         asyncio.run(_run(control_spec))
     except* DnsdError as errors:

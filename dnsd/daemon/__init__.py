@@ -34,12 +34,12 @@ def run(path: Path | None, options: Options) -> int:
 
     DnsdError, of one kind or another, if the node cannot even start.
     """
-    stderr.detach("dnsd")
     started = time.monotonic_ns()
     # Taken from the environment first: it is not for the children.
     notifier = Notifier(os.environ)
     config = configuration.resolve(path, options)
     account.enter(config)
+    stderr.detach("dnsd")  # a thread: it has the rights that are left
     zones = configuration.zone_files(config)
     if hotpath.VARIABLE in os.environ:
         hotpath.implementation()  # it may not be there; else the ready line looks which it is

@@ -94,12 +94,12 @@ def _account(server: Server) -> Account | None:
 
 def _become(account: Account, wanted: frozenset[Capability]) -> None:
     try:
+        capabilities.gain_no_more()
         capabilities.prepare_change_of_user(wanted)
         os.initgroups(account.user, account.gid)
         os.setresgid(account.gid, account.gid, account.gid)
         os.setresuid(account.uid, account.uid, account.uid)
         capabilities.hand_on(wanted)
-        capabilities.gain_no_more()
     except OSError as error:
         raise AccountError(
             f"cannot become {account.user} ([server] user): {error.strerror}; a container needs "

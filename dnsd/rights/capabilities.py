@@ -1,6 +1,6 @@
 """Capabilities of this process (capabilities(7)): which it keeps, and hands to what it starts.
 
-They belong to threads: call this before there are several.
+They belong to threads, so :func:`gain_no_more`, which comes first, wants there to be one.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from contextlib import contextmanager, suppress
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnsd.rights import kernel
@@ -42,7 +43,14 @@ class _Header(ctypes.Structure):
 
 
 def gain_no_more() -> None:
-    """Have no program that is executed from now on gain any right (PR_SET_NO_NEW_PRIVS)."""
+    """Have no program that is executed from now on gain any right (PR_SET_NO_NEW_PRIVS).
+
+    RuntimeError if this process has several threads: whatever rights are given up belong to the
+    thread that does so, and to those that it starts, and the others would keep them.
+    """
+    with suppress(FileNotFoundError):  # without /proc it cannot be seen
+        if len(list(Path("/proc/self/task").iterdir())) > 1:
+            raise RuntimeError("rights must be given up before there are several threads")
     kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 

@@ -23,7 +23,6 @@ def main() -> int:
     # they mean for workers is for the master to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    stderr.detach("dnsd worker")
     # Until it serves there is nothing to finish.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
@@ -38,7 +37,10 @@ def main() -> int:
     except DnsdError as error:
         logging.getLogger(__name__).error("%s", error)
         return 1
-    for fault in confine([Path(worker_spec.images)]):
+    faults = confine([Path(worker_spec.images)])
+    stderr.detach("dnsd worker")  # a thread: it has the rights that are left
+    log.configure(worker_spec.index)
+    for fault in faults:
         if worker_spec.index == 0:  # it is the same for all workers, so one says it
             logging.getLogger(__name__).warning("%s", fault)
     worker.run()

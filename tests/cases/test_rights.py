@@ -21,6 +21,7 @@ NOBODY = 65534
 NET_BIND_SERVICE = 1 << 10
 ROOT = Path(__file__).parents[2]
 MODULES = os.pathsep.join([str(ROOT), *site.getsitepackages()])
+RIGHTS = ("Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "CapInh", "CapPrm", "CapEff", "CapBnd")
 MAIN = "from dnsd.cli import main; main()"
 
 POLICY = """\
@@ -74,7 +75,15 @@ def for_nobody(node: Node) -> None:
 
 
 def status(pid: int) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    """What the kernel says of a process, which must be the same for all of its threads."""
+    first, *others = (_status(task) for task in sorted(Path(f"/proc/{pid}/task").iterdir()))
+    for other in others:
+        assert {key: other[key] for key in RIGHTS} == {key: first[key] for key in RIGHTS}
+    return first
+
+
+def _status(task: Path) -> dict[str, str]:
+    lines = (task / "status").read_text().splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from dnsd import config
 from dnsd.config import Anycast, Endpoint, Http, Server
 from dnsd.daemon import account
 from dnsd.errors import AccountError
-from dnsd.rights import files, kernel, syscalls
+from dnsd.rights import capabilities, files, kernel, syscalls
 from dnsd.rights.capabilities import Capability
 
 PROBE = Path(__file__).with_name("confined.py")
@@ -93,6 +94,17 @@ def test_a_machine_without_a_list_of_calls_is_told(monkeypatch: pytest.MonkeyPat
     assert syscalls.refuse(syscalls.RINGS) == (
         "system calls are not restricted: there is no list of them for riscv64"
     )
+
+
+def test_rights_are_not_given_up_by_one_thread_of_several() -> None:
+    """The others would keep them."""
+    ended = threading.Event()
+    other = threading.Thread(target=ended.wait)
+    other.start()
+    with pytest.raises(RuntimeError, match="before there are several threads"):
+        capabilities.gain_no_more()
+    ended.set()
+    other.join()
 
 
 # -- the user ---------------------------------------------------------------------------------
