@@ -84,7 +84,8 @@ class Observation(NamedTuple):
     failing longest could not be loaded, 0 if none is. ``disk`` is a sentence about the state
     directory, empty if it is well. ``overloaded``: queries are lost for want of room while
     answers go out. ``cut_off`` is a sentence about members of pools that other nodes reach and
-    this one does not, empty if there are none.
+    this one does not, empty if there are none. ``unserved`` are sentences about zones that a
+    worker does not serve as it should.
     """
 
     now: float
@@ -97,6 +98,7 @@ class Observation(NamedTuple):
     overloaded: bool
     cut_off: str = ""
     lost: int = 0
+    unserved: tuple[str, ...] = ()
 
 
 class Level(IntEnum):
@@ -336,7 +338,7 @@ def _soft_reasons(seen: Observation, stale_after: float) -> tuple[str, ...]:
     if seen.stale > stale_after:
         age = format_duration(round(seen.stale))
         reasons.append(f"a zone could not be reloaded for {age}: dnsd status shows why")
-    reasons += [reason for reason in (seen.disk, seen.cut_off) if reason]
+    reasons += [reason for reason in (seen.disk, seen.cut_off, *seen.unserved) if reason]
     return tuple(reasons)
 
 

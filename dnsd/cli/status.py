@@ -48,7 +48,12 @@ def _head(found: dict[str, Any]) -> list[str]:
         f"listening on {ports}; generation {found['generation']}",
         *_pools(found.get("pools")),
         *(f"problem: {problem}" for problem in found["problems"]),
+        *(_difference(one) for one in found.get("differences", ())),
     ]
+
+
+def _difference(one: dict[str, Any]) -> str:
+    return f"not served as it should be: {one['what']}, for {duration(one['seconds'])}"
 
 
 def _pools(pools: dict[str, int] | None) -> list[str]:

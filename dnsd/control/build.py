@@ -36,12 +36,14 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     ``image`` is the image's name (see :mod:`dnsd.image.stock`), None if the zone is broken
     (``findings`` say why). ``sources`` are all files read or looked for, the zone file, its
     policy and the keys among them, ``digests`` those of their octets, and ``text`` is one of the
-    zone file and all that it includes. If the zone ``is_stale``, it is broken, and the image is
-    an earlier one.
+    zone file and all that it includes. If the zone ``is_stale``, it is not loaded, and the image
+    is an earlier one. ``trouble`` says what has kept the build from its end although the zone may
+    be well: then it is to be tried again.
     """
 
     origin: str
     image: str | None = None
+    trouble: str = ""
     findings: tuple[Finding, ...] = ()
     sources: Stamps = {}
     digests: dict[str, str] = {}
@@ -65,7 +67,10 @@ def build_zone(job: Job) -> BuildResult:
     try:
         result = _build(job, began_ns)
     except ImageError as error:
-        result = failed(job, str(error), "image")
+        if error.errno:
+            result = troubled(job, str(error))
+        else:
+            result = failed(job, str(error), "image")
     except Exception as error:
         log.write(traceback.format_exc().rstrip())
         sentence = f"dnsd failed on this zone: {type(error).__name__}: {error}"
@@ -146,6 +151,11 @@ def failed(job: Job, sentence: str, code: str) -> BuildResult:
     finding = Finding(job.file, 0, Severity.ERROR, sentence, code)
     sources = {job.file: stamp(job.file)}
     return BuildResult(origin=job.origin, findings=(finding,), sources=sources)
+
+
+def troubled(job: Job, sentence: str) -> BuildResult:
+    """Return the result of a ``job`` that something else than its zone has kept from its end."""
+    return BuildResult(origin=job.origin, trouble=sentence, sources={job.file: stamp(job.file)})
 
 
 def worst(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.control import spawn
-from dnsd.control.build import BuildResult, build_zone, failed
+from dnsd.control.build import BuildResult, build_zone, troubled
 from dnsd.control.builder import decode_result, encode_job
 
 if TYPE_CHECKING:
@@ -55,10 +55,15 @@ async def build_all(
         return [await asyncio.to_thread(build_zone, job) for job in jobs]
     waiting = sorted(jobs, key=lambda job: sizes[job.file])  # the largest is taken first
     results = _Noted(note)
+    lost: list[Job] = []
     cores = len(os.sched_getaffinity(0))
     async with asyncio.TaskGroup() as group:
         for _ in range(min(cores, len(jobs))):
-            group.create_task(_work(waiting, results))
+            group.create_task(_work(waiting, results, lost))
+    # Memory that was too little for several at once may do for one after the other.
+    while lost:
+        job = lost.pop()
+        results.append(await _build_alone(job))
     return results
 
 
@@ -74,20 +79,38 @@ class _Noted(list[BuildResult]):
         self._note(len(self))
 
 
-async def _work(waiting: list[Job], results: list[BuildResult]) -> None:
-    """Have one process build what is waiting; one that dies is replaced."""
+async def _work(waiting: list[Job], results: list[BuildResult], lost: list[Job]) -> None:
+    """Have one process build what is waiting; with the first that is ``lost`` it has ended."""
     while waiting:
-        process = await _start(waiting[-1].memory)
+        try:
+            process = await _start(waiting[-1].memory)
+        except OSError:
+            lost += waiting
+            waiting.clear()
+            return
         try:
             while waiting:
                 job = waiting.pop()
                 result = await _ask(process, job)
                 if result is None:
-                    results.append(_lost(job, await _status(process)))
+                    await _status(process)
+                    lost.append(job)
                     break
                 results.append(result)
         finally:
             await _end(process)
+
+
+async def _build_alone(job: Job) -> BuildResult:
+    """Build ``job`` in a process of its own; if it is lost again, the result says how."""
+    try:
+        process = await _start(job.memory)
+    except OSError as error:
+        return troubled(job, f"cannot start a process to build this zone: {error.strerror}")
+    try:
+        return await _ask(process, job) or _lost(job, await _status(process))
+    finally:
+        await _end(process)
 
 
 async def _start(memory: int | None) -> Process:
@@ -135,7 +158,7 @@ async def _end(process: Process) -> None:
 def _lost(job: Job, status: int) -> BuildResult:
     how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
     hint = " (out of memory?)" if status == -signal.SIGKILL else ""
-    return failed(job, f"the process that built this zone {how}{hint}", "internal")
+    return troubled(job, f"the process that built this zone {how}{hint}")
 
 
 def _size(file: str) -> int:

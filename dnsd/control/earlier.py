@@ -61,6 +61,7 @@ class Earlier:
                 return msgspec.structs.replace(
                     _result_of(name, meta),
                     findings=broken.findings,
+                    trouble=broken.trouble,
                     sources=broken.sources,
                     digests=broken.digests,
                     is_stale=True,

@@ -27,7 +27,7 @@ from dnsd.control.stamps import Stamps, observe, stamp
 from dnsd.errors import ImageError
 from dnsd.image import store
 from dnsd.image.memory import Memory
-from dnsd.image.stock import Stock
+from dnsd.image.stock import Stock, region_of
 from dnsd.image.store import Image
 from dnsd.zone.findings import Finding
 
@@ -121,6 +121,31 @@ def seal(path: Path) -> None:
     made = _made(path.name)
     with suppress(OSError):  # then its checksum will be read
         os.utime(path, ns=(made, made))
+
+
+def change(stock: Stock, name: str) -> str:
+    """Return what has happened to an image since it was sealed: a sentence, or nothing.
+
+    As a rule it is not read, so what a disk has lost of the content is not seen.
+    """
+    if region_of(name) is not None:
+        return ""
+    path = stock.directory / name
+    try:
+        status = os.stat(path)  # noqa: PTH116 -- ten thousand of them, once a second
+    except FileNotFoundError:
+        return f"the image {path} is gone"
+    except OSError:
+        return ""
+    if status.st_size == 0:
+        return f"the image {path} is empty"
+    if status.st_mtime_ns == _made(path.name):
+        return ""
+    # Its seal is broken, or could not be made: it is read, once.
+    why = stock.fault(name)
+    if not why:
+        seal(path)
+    return why
 
 
 def _made(name: str) -> int:

@@ -17,6 +17,7 @@ import msgspec
 from dnsd.config import origins
 from dnsd.control import limited, log, status
 from dnsd.control.builders import build_all
+from dnsd.control.converge import PERIOD_S, Convergence
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.report import summary
@@ -26,7 +27,7 @@ from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.inforce import InForce
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
-from dnsd.control.report import Outcome, ReloadReport, log_lines, narrow
+from dnsd.control.report import GOOD, ReloadReport, followed, log_lines, narrow
 from dnsd.control.watch import Watch
 from dnsd.control.web import health
 from dnsd.control.web.metrics import Source
@@ -55,6 +56,9 @@ ACKNOWLEDGE_S = 15.0
 
 Ten times what the master waits before it replaces one that is stuck."""
 ACKNOWLEDGE_POLL_S = 0.005
+GAPS_S = 2.0
+"""How long a reload waits for what a worker cannot put in place: it tries again, and what is
+missing or damaged is built again meanwhile. What takes longer is told, and goes on."""
 RETRY_S = 2.0
 """Pause of the watch after a reload that had problems, not with a zone but in itself."""
 LOOK_SHARE = 20
@@ -111,12 +115,15 @@ class Node:
         self._reloader = Reloader(
             config, self._publisher, self._watch, self._build, self.engine, self.keeper
         )
+        self._convergence = Convergence(vector, self._publisher, self._reloader)
         self._requests: list[Request] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
         self.plane: Plane | None = None
         if spec.doorbell is not None:
-            self.plane = _plane(spec, vector, self._reloader.rows.values, self.engine)
+            self.plane = _plane(
+                spec, vector, self._reloader.rows.values, self.engine, self._convergence
+            )
 
     async def run(self) -> None:
         """Load all zones, publish them, and keep them fresh for ever."""
@@ -129,6 +136,7 @@ class Node:
             self.engine.loaded()
             group.create_task(self._serve_requests())
             group.create_task(self._watch_files())
+            group.create_task(self._converge())
             group.create_task(self.keeper.run())
             group.create_task(limited.tell(self._vector))
 
@@ -168,7 +176,12 @@ class Node:
         rows = self._reloader.rows.values()
         found = status.snapshot(self._spec, self._force.config, self._vector, rows)
         problems = (*self._problems, *map(str, self._reloader.odd))
-        return {**found, "pools": summary(self.engine), "problems": problems}
+        return {
+            **found,
+            "pools": summary(self.engine),
+            "problems": problems,
+            "differences": self._convergence.told(),
+        }
 
     def metrics_source(self) -> Source:
         """Return where metrics are read from."""
@@ -179,12 +192,14 @@ class Node:
             self.engine.table.pools.values,
             self.keeper.ledger,
             self.engine.peers.peers,
+            self._convergence.differences,
         )
 
     def unwell(self) -> list[str]:
         """Return what keeps the node from answering, as sentences."""
         server = self._spec.config.server
-        return health.problems(self._vector, server.heartbeat * server.heartbeat_miss)
+        dead = health.problems(self._vector, server.heartbeat * server.heartbeat_miss)
+        return [*dead, *self._convergence.sentences()]
 
     def _ask(self, order: Order) -> Future[ReloadReport]:
         done: Future[ReloadReport] = asyncio.get_running_loop().create_future()
@@ -200,8 +215,8 @@ class Node:
     async def _first_load(self) -> None:
         report = await self._reload(Order(frozenset({DIRECTORY, EVERYTHING})))
         # What is as it should be stands in the ready line, as a number.
-        broken = tuple(zone for zone in report.zones if zone.outcome == Outcome.BROKEN)
-        _tell(msgspec.structs.replace(report, zones=broken))
+        bad = tuple(zone for zone in report.zones if zone.outcome not in GOOD)
+        _tell(msgspec.structs.replace(report, zones=bad))
         self._publisher.retire_leftovers()
 
     async def _serve_requests(self) -> None:
@@ -230,15 +245,11 @@ class Node:
 
     async def _reload_as_configured(self, order: Order) -> ReloadReport:
         notices = self._reread() if CONFIGURATION in order.due else ()
-        report = await self._reloader.run(*order)
-        late = await self._late_workers()
-        problems = tuple(
-            f"worker {index} has not taken over the new data within {ACKNOWLEDGE_S:.0f} s"
-            for index in late
-        )
+        report = await self._until_served(await self._reloader.run(*order))
+        problems = self._not_served()
         return msgspec.structs.replace(
             report,
-            ok=report.ok and not late,
+            ok=report.ok and not problems,
             problems=(*report.problems, *problems),
             notices=notices,
         )
@@ -251,14 +262,35 @@ class Node:
         self._watch.settle = config.zones.settle
         return tuple(f"{key} has changed: restart dnsd for it to take effect" for key in changed)
 
-    async def _late_workers(self) -> list[int]:
-        """Wait until what is published is served; return the workers that do not get there."""
-        until = time.monotonic() + ACKNOWLEDGE_S
-        generation = self._publisher.generation
-        while (late := self._publisher.behind(generation)) and time.monotonic() < until:
+    async def _until_served(self, report: ReloadReport) -> ReloadReport:
+        """Wait until what is published is served, and have built what that takes.
+
+        Returns ``report`` with what became of that.
+        """
+        began = mended = time.monotonic()
+        while self._publisher.behind(self._publisher.generation):
+            now = time.monotonic()
+            gaps_only = not self._publisher.unread(self._publisher.generation)
+            if now - began > ACKNOWLEDGE_S or (gaps_only and now - mended > GAPS_S):
+                break
+            if gaps_only and (due := await self._convergence.due()):
+                report = followed(report, await self._reloader.run(due))
+                mended = time.monotonic()
             await asyncio.sleep(ACKNOWLEDGE_POLL_S)
         self.keeper.settle()
-        return late
+        return report
+
+    def _not_served(self) -> tuple[str, ...]:
+        """Return sentences about the workers that do not serve what is published."""
+        generation = self._publisher.generation
+        unread = self._publisher.unread(generation)
+        late = [
+            f"worker {index} has not taken over the new data within {ACKNOWLEDGE_S:.0f} s"
+            for index in unread
+        ]
+        now = time.monotonic()
+        found = self._convergence.differences() if self._publisher.behind(generation) else ()
+        return (*late, *(one.told(now) for one in found if one.worker not in unread))
 
     def _reached(self) -> int:
         """Return the generation that every worker has got to, those too that are being started."""
@@ -287,6 +319,13 @@ class Node:
             if due and (await self._ask(order)).problems:
                 await asyncio.sleep(RETRY_S)
 
+    async def _converge(self) -> None:
+        """Have built what keeps the workers from serving what they should."""
+        while True:
+            await asyncio.sleep(PERIOD_S)
+            if due := await self._convergence.due():
+                await self._ask(Order(frozenset(due)))
+
     async def _beat(self) -> None:
         """Show the master that the loop turns; clear away what no worker needs any more."""
         while True:
@@ -300,12 +339,21 @@ def _plane(
     vector: StateVector,
     rows: Callable[[], Iterable[Row]],
     engine: Engine,
+    convergence: Convergence,
 ) -> Plane:
     """Return the anycast plane; only a node that has one loads pyroute2 and pexpect."""
     from dnsd.control.anycast.plane import Plane
 
     assert spec.doorbell is not None
-    return Plane(spec.config, vector, spec.doorbell, rows, engine.unsettled, cut_off=engine.cut_off)
+    return Plane(
+        spec.config,
+        vector,
+        spec.doorbell,
+        rows,
+        engine.unsettled,
+        cut_off=engine.cut_off,
+        unserved=convergence.sentences,
+    )
 
 
 def _tell(report: ReloadReport) -> None:

@@ -119,11 +119,18 @@ class Publisher:
 
     def behind(self, generation: int) -> list[int]:
         """Return the workers that answer and do not serve ``generation`` whole."""
+        return self._below(WorkerCells.GENERATION, generation)
+
+    def unread(self, generation: int) -> list[int]:
+        """Return the workers that answer and have not got to ``generation`` yet."""
+        return self._below(WorkerCells.READ, generation)
+
+    def _below(self, cell: int, generation: int) -> list[int]:
         cells = [self._vector.worker(index) for index in range(self._vector.workers)]
         return [
             index
             for index, worker in enumerate(cells)
-            if worker[WorkerCells.LISTENING] and worker[WorkerCells.GENERATION] < generation
+            if worker[WorkerCells.LISTENING] and worker[cell] < generation
         ]
 
     def sweep(self) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from dnsd.config.policyfile import path_for
 from dnsd.control import guard, images
-from dnsd.control.build import failed, worst
+from dnsd.control.build import troubled, worst
 from dnsd.control.earlier import Earlier
 from dnsd.control.horizon.keeper import Zone
 from dnsd.control.horizon.listing import UNREADABLE
@@ -68,6 +68,8 @@ class Reloader:
         self._watch = watch
         self._build = build
         self._stock = publisher.stock
+        self._distrusted: set[str] = set()
+        self._undropped: set[str] = set()
         self._earlier = Earlier(self._stock)
         self._roster = Roster(self._earlier)
         self._recover()
@@ -99,6 +101,7 @@ class Reloader:
             self._publish(plan, results)
         except StateError as error:
             problems = (*problems, str(error))
+            self._undropped.update(plan.drop)
             plan = replace(plan, drop=())
             results = [self._unpublished(result, str(error)) for result in results]
         for result in results:
@@ -156,7 +159,12 @@ class Reloader:
 
     def _has_changed(self, row: Row) -> bool:
         terms = self.config.zones.limits, self._include()
-        return (row.limits, row.include) != terms or observe(row.stamps) != row.stamps
+        return (
+            (row.limits, row.include) != terms
+            or observe(row.stamps) != row.stamps
+            or row.origin in self._distrusted
+            or (row.served is not None and bool(images.change(self._stock, row.served.image)))
+        )
 
     def _reads_otherwise(self, row: Row) -> bool:
         limit = self.config.zones.limits.file_octets
@@ -164,6 +172,15 @@ class Reloader:
 
     def _include(self) -> tuple[str, ...]:
         return tuple(map(str, self.config.zones.include))
+
+    def unfinished(self) -> set[str]:
+        """Return the zones with which something else than their files has kept us from ending."""
+        troubled = {row.origin for row in self.rows.values() if row.trouble}
+        return troubled | self._undropped
+
+    def distrust(self, origin: str) -> None:
+        """Have the image of the zone ``origin`` built anew when it is due, whatever its files."""
+        self._distrusted.add(origin)
 
     # -- from files to images -----------------------------------------------------------------
 
@@ -233,6 +250,7 @@ class Reloader:
             raise
         self._roster.dropped(len(plan.drop))
         for origin in plan.drop:
+            self._undropped.discard(origin)
             self._pools.remove(origin)
             del self.rows[origin]
             self._watch.forget(origin)
@@ -277,7 +295,7 @@ class Reloader:
             self._stock.remove(result.image)
         file = next(iter(result.sources))
         job = Job(origin=result.origin, file=file, limits=self.config.zones.limits, images="")
-        return msgspec.structs.replace(failed(job, problem, "state"), sources=result.sources)
+        return msgspec.structs.replace(troubled(job, problem), sources=result.sources)
 
     def _note(self, result: BuildResult, file: Path) -> None:
         now = time.time()
@@ -301,7 +319,9 @@ class Reloader:
             )
         row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
         row.include, row.digests = self._include(), result.digests
-        row.findings, row.stamps = result.findings, result.sources
+        row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
+        if loaded:
+            self._distrusted.discard(result.origin)
         row.was_served = self._earlier.had(result.origin)
         self._watch.follow(result.origin, result.sources)
 
@@ -314,9 +334,14 @@ class Reloader:
 
     def _loaded(self, result: BuildResult) -> ZoneReport:
         served = self.rows[result.origin].served
+        if result.is_loaded:
+            outcome = Outcome.LOADED
+        else:
+            outcome = Outcome.FAILED if result.trouble else Outcome.BROKEN
         return ZoneReport(
             zone=result.origin,
-            outcome=Outcome.LOADED if result.is_loaded else Outcome.BROKEN,
+            outcome=outcome,
+            trouble=result.trouble,
             serial=served.serial if served else None,
             records=result.records,
             seconds=result.seconds,

@@ -28,6 +28,8 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     BROKEN = "broken"
     """It could not be loaded; what was served before is served on."""
+    FAILED = "failed"
+    """As BROKEN, but through no fault of the zone: it is tried again."""
     DROPPED = "dropped"
     UNKNOWN = "unknown"
     """No such zone, neither before nor now."""
@@ -44,6 +46,7 @@ class ZoneReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     serial: int | None = None
     records: int = 0
     seconds: float = 0.0
+    trouble: str = ""
     findings: tuple[Finding, ...] = ()
 
 
@@ -78,6 +81,21 @@ def narrow(report: ReloadReport, zones: Iterable[str]) -> ReloadReport:
     return msgspec.structs.replace(report, ok=ok, zones=mine, odd=())
 
 
+def followed(report: ReloadReport, later: ReloadReport) -> ReloadReport:
+    """Return ``report`` with what a ``later`` reload of some of its zones came to."""
+    zones = {zone.zone: zone for zone in (*report.zones, *later.zones)}
+    return msgspec.structs.replace(
+        report,
+        ok=not report.problems
+        and not report.odd
+        and later.ok
+        and all(zone.outcome in GOOD for zone in zones.values()),
+        zones=tuple(sorted(zones.values(), key=lambda zone: zone.zone)),
+        problems=(*report.problems, *later.problems),
+        seconds=report.seconds + later.seconds,
+    )
+
+
 def summary(report: ReloadReport) -> str:
     """Return one line about all of it."""
     counts = [f"{report.count(outcome)} {outcome}" for outcome in Outcome if report.count(outcome)]
@@ -90,7 +108,7 @@ def log_lines(report: ReloadReport) -> Iterator[str]:
         yield f"dnsd: {sentence}"
     yield from _first(report.odd)
     told = [zone for zone in report.zones if zone.outcome != Outcome.UNCHANGED]
-    told.sort(key=lambda zone: zone.outcome != Outcome.BROKEN)
+    told.sort(key=lambda zone: zone.outcome in GOOD)
     for zone in told[:MOST_ZONES]:
         yield f"dnsd: {zone_line(zone)}"
         yield from _finding_lines(zone)
@@ -108,6 +126,12 @@ def zone_line(zone: ZoneReport) -> str:
             return f"zone {zone.zone} is broken: it is answered with SERVFAIL"
         case Outcome.BROKEN:
             return f"zone {zone.zone} is broken: serial {zone.serial} is served on"
+        case Outcome.FAILED:
+            what = "no data" if zone.serial is None else f"serial {zone.serial}"
+            return (
+                f"zone {zone.zone} is not loaded: {zone.trouble}; still serving {what}, "
+                "dnsd tries again"
+            )
         case Outcome.UNKNOWN:
             return f"zone {zone.zone} is not in the configuration"
         case Outcome.DROPPED:

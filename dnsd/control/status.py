@@ -58,6 +58,7 @@ def _worker(index: int, cells: memoryview, now: int) -> dict[str, Any]:
         "lag": cells[WorkerCells.LAG] / 1e9,
         "silent": cells[WorkerCells.SILENT] / 1e9,
         "generation": cells[WorkerCells.GENERATION],
+        "read": cells[WorkerCells.READ],
         "tcp_open": cells[WorkerCells.TCP_OPEN],
     }
 

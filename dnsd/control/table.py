@@ -59,7 +59,9 @@ class Row:
     """One zone. ``since`` (POSIX seconds) is when its data or its state changed last.
 
     ``findings`` are those of the last load, ``limits``, ``include``, ``stamps`` and ``digests``
-    what it went by. It ``was_served`` by an earlier run of dnsd, if that has left an image of it.
+    what it went by; it is ``trouble`` that has kept it from its end through no fault of the zone,
+    and it is tried again. It ``was_served`` by an earlier run of dnsd, if that has left an image
+    of it.
     """
 
     origin: str
@@ -69,6 +71,7 @@ class Row:
     served: Served | None = None
     findings: tuple[Finding, ...] = ()
     loaded: bool = False
+    trouble: str = ""
     was_served: bool = False
     include: tuple[str, ...] = ()
     stamps: Mapping[str, Stamp | None] = field(default_factory=dict)
@@ -91,6 +94,8 @@ class Row:
         """Why the last load failed: its first error; None if it has not failed."""
         if self.loaded:
             return None
+        if self.trouble:
+            return self.trouble
         errors = (str(one) for one in self.findings if one.severity == Severity.ERROR)
         return next(errors, "it has not been loaded yet")
 

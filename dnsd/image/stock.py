@@ -6,6 +6,7 @@ of the shared memory. A file outlives the node and is used again; memory is what
 
 from __future__ import annotations
 
+import errno
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.image.store import Buffer
+
+_OWN_TROUBLE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES))
+"""Errors that say something about the process and not about the image."""
 
 _IN_MEMORY = re.compile(r"(.+)@(\d+)\+(\d+)")
 
@@ -55,7 +59,8 @@ class Stock:
             try:
                 region = self.memory.put(image)
             except OSError as why:
-                raise ImageError(f"{error}; nor is there memory for it: {why.strerror}") from why
+                sentence = f"{error}; nor is there memory for it: {why.strerror}"
+                raise ImageError(sentence, why.errno or 0) from why
             return f"{name}@{region.at}+{region.size}"
         return name
 
@@ -87,6 +92,23 @@ class Stock:
                 (self.directory / name).unlink()
             elif self.memory is not None:
                 self.memory.free(region)
+
+    def fault(self, name: str) -> str:
+        """Return what is wrong with the image ``name``, having read all of it; or nothing.
+
+        That this process cannot read it just now is no fault of the image.
+        """
+        try:
+            if region_of(name) is None:
+                store.verify(self.directory / name)
+            else:
+                image = self.open(name)
+                intact = store.checksum(image.buffer) == image.checksum
+                image.close()
+                return "" if intact else f"the image {name} is damaged"
+        except ImageError as error:
+            return "" if error.errno in _OWN_TROUBLE else str(error)
+        return ""
 
     def files(self) -> list[str]:
         """Return the names of all files; none, if the directory cannot be read."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAPPED_FROM = 1 << 14
 """Octets from which an image is mapped, one copy for all workers, and not read."""
 
+_CHUNK = 1 << 20
+
 
 def save(path: Path, image: bytes | bytearray) -> None:
     """Write ``image`` to ``path``: complete, or not there at all.
@@ -39,7 +41,8 @@ def save(path: Path, image: bytes | bytearray) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise ImageError(f"cannot write the image {path}: {error.strerror}") from error
+        sentence = f"cannot write the image {path}: {error.strerror}"
+        raise ImageError(sentence, error.errno or 0) from error
 
 
 def checksum(image: Buffer) -> int:
@@ -49,13 +52,30 @@ def checksum(image: Buffer) -> int:
 
 
 def verify(path: Path) -> None:
-    """Read all of ``path`` and raise ImageError unless header and checksum fit."""
+    """Read all of ``path`` and raise ImageError unless header and checksum fit.
+
+    It is read and not mapped: what a disk cannot read is an error then, and no signal.
+    """
     image = Image.open(path)
+    image.close()
+    found = 0
     try:
-        if checksum(image.buffer) != image.checksum:
-            raise ImageError(f"the image {path} is damaged (its checksum does not fit)")
-    finally:
-        image.close()
+        with path.open("rb") as file:
+            file.seek(layout.CHECKSUM_END)
+            while chunk := file.read(_CHUNK):
+                found = zlib.crc32(chunk, found)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if found != image.checksum:
+        raise _damaged(path)
+
+
+def _damaged(name: object) -> ImageError:
+    return ImageError(f"the image {name} is damaged (its checksum does not fit)")
+
+
+def _unreadable(path: Path, error: OSError) -> ImageError:
+    return ImageError(f"cannot read the image {path}: {error.strerror}", error.errno or 0)
 
 
 class Image:
@@ -142,8 +162,8 @@ class Image:
     def open(cls, path: Path) -> Image:
         """Map the image file at ``path``; its checksum is not read (see :func:`verify`).
 
-        A small one is read instead: each mapping holds a file descriptor, and a node may have
-        ten thousand zones.
+        A small one is read instead, and its checksum too: each mapping holds a file descriptor,
+        and a node may have ten thousand zones.
         """
         buffer: Buffer
         try:
@@ -153,8 +173,7 @@ class Image:
                 else:
                     buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
-            sentence = f"cannot open the image {path}: {error.strerror}"
-            raise ImageError(sentence, error.errno or 0) from error
+            raise _unreadable(path, error) from error
         except ValueError as error:  # it has become empty a moment ago
             raise ImageError(f"{path} is not whole: {error}") from error
         return cls.within(buffer, str(path))
@@ -163,7 +182,10 @@ class Image:
     def within(cls, buffer: Buffer, name: str) -> Image:
         """Return the image in ``buffer``, which is closed if it holds none: then ImageError."""
         try:
-            return cls(buffer, name)
+            image = cls(buffer, name)
+            if isinstance(buffer, bytes) and checksum(buffer) != image.checksum:
+                raise _damaged(name)
+            return image
         except ImageError:
             if isinstance(buffer, mmap.mmap):
                 buffer.close()

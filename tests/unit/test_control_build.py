@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import random
@@ -355,15 +356,16 @@ def build_many(directory: Path, count: int) -> list[BuildResult]:
     return asyncio.run(build_all(jobs))
 
 
-def test_a_builder_that_is_killed_costs_one_zone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_builder_that_is_killed_is_tried_again_and_not_blamed_on_the_zone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     monkeypatch.setattr(builders, "SMALL", 0)
     real = builders._ask
     killed: list[str] = []
 
     async def ask(process: asyncio.subprocess.Process, job: Job) -> BuildResult | None:
-        if not killed:
+        if killed.count(job.origin) < times and killed in ([], [job.origin]):
             killed.append(job.origin)
             process.send_signal(signal.SIGKILL)
             await process.wait()
@@ -372,9 +374,43 @@ def test_a_builder_that_is_killed_costs_one_zone(
     monkeypatch.setattr(builders, "_ask", ask)
     results = build_many(tmp_path, 6)
     assert len(results) == 6
-    (lost,) = [result for result in results if result.image is None]
-    assert [lost.origin] == killed
-    assert "was killed by SIGKILL (out of memory?)" in lost.findings[0].message
+    assert len(killed) == times
+    lost = [result for result in results if result.image is None]
+    if times == 1:
+        assert lost == []
+        return
+    assert [one.origin for one in lost] == killed[:1]
+    assert lost[0].trouble == (
+        "the process that built this zone was killed by SIGKILL (out of memory?)"
+    )
+    assert lost[0].findings == ()
+
+
+def test_a_builder_that_cannot_be_started_is_no_fault_of_the_zones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builders, "SMALL", 0)
+
+    async def start() -> asyncio.subprocess.Process:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(builders, "_start", start)
+    results = build_many(tmp_path, 3)
+    assert {result.trouble for result in results} == {
+        "cannot start a process to build this zone: Too many open files"
+    }
+
+
+def test_an_image_that_cannot_be_written_is_no_fault_of_the_zone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, _image: bytes) -> None:
+        raise ImageError(f"cannot write {path}: the disk is full", errno.ENOSPC)
+
+    monkeypatch.setattr(store, "save", full)
+    (result,) = build_many(tmp_path, 1)
+    assert "the disk is full" in result.trouble
+    assert (result.findings, result.image) == ((), None)
 
 
 def test_a_builder_ends_with_its_input(tmp_path: Path) -> None:

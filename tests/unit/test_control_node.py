@@ -161,14 +161,15 @@ def test_status_is_told_while_zones_are_being_built() -> None:
 def test_a_reload_waits_for_the_workers() -> None:
     async def story(site: Site) -> None:
         worker = site.vector.worker(0)
-        worker[WorkerCells.LISTENING] = worker[WorkerCells.GENERATION] = 1
+        worker[WorkerCells.LISTENING] = 1
+        worker[WorkerCells.READ] = worker[WorkerCells.GENERATION] = 1
         site.write("a", zone(22))
         reload = asyncio.create_task(site.node.command_reload({}))
         await site.published(2)
         for _ in range(3):
             await site.beat()
         assert not reload.done()
-        worker[WorkerCells.GENERATION] = 2
+        worker[WorkerCells.READ] = worker[WorkerCells.GENERATION] = 2
         assert (await reload).ok
 
     play(story, a=zone(1))

@@ -117,6 +117,7 @@ class Site:
             return BuildResult(origin=job.origin, findings=(finding,), sources=sources)
         name = images.new_name(job.origin)
         Path(job.images, name).write_text(f"{text} {job.file}")
+        images.seal(Path(job.images, name))
         return BuildResult(
             origin=job.origin,
             image=name,
@@ -312,7 +313,8 @@ def test_a_journal_that_cannot_be_written_keeps_everything_as_it_was(
         report = site.run()
     assert not report.ok
     assert report.problems == ("no space is left",)
-    assert outcomes(report) == {"a.": "broken"}
+    assert outcomes(report) == {"a.": "failed"}
+    assert site.reloader.unfinished() == {"a.", "b."}, "to be tried again"
     assert site.served() == {"a.": "1", "b.": "2"}
     assert len(list((site.state / IMAGES).iterdir())) == 2
     assert outcomes(site.run()) == {"a.": "loaded", "b.": "dropped"}

@@ -297,6 +297,7 @@ def test_a_node_without_zones_has_failed_at_once(zones: int, broken: int) -> Non
         ({"stale": 3660.0}, "a zone could not be reloaded for 1h1m: dnsd status shows why"),
         ({"disk": "the disk is full"}, "the disk is full"),
         ({"cut_off": "it is cut off"}, "it is cut off"),
+        ({"unserved": ("worker 1 has no image",)}, "worker 1 has no image"),
     ],
 )
 def test_soft_reasons_degrade(changed: dict[str, object], reason: str) -> None:

@@ -107,7 +107,7 @@ def test_save_fails_with_a_sentence(tmp_path: Path) -> None:
 
 def test_what_cannot_be_opened(tmp_path: Path) -> None:
     for path in (tmp_path / "missing", tmp_path):
-        with pytest.raises(ImageError, match="cannot map the image"):
+        with pytest.raises(ImageError, match="cannot read the image"):
             Image.open(path)
 
 

@@ -42,8 +42,9 @@ _AFTER_OVERLOAD_S = 1.0
 class Observer:
     """Looks at the node; :meth:`run` tries the disk meanwhile.
 
-    ``rows`` returns the table of zones, ``cut_off`` why the node seems to be cut off. Times are
-    monotonic seconds, but for those of the table, which are POSIX seconds as ``wall`` gives them.
+    ``rows`` returns the table of zones, ``cut_off`` why the node seems to be cut off, ``unserved``
+    what workers do not serve as they should. Times are monotonic seconds, but for those of the
+    table, which are POSIX seconds as ``wall`` gives them.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Observer:
         directory: Path,
         rows: Callable[[], Iterable[Row]],
         cut_off: Callable[[], str] = str,
+        unserved: Callable[[], tuple[str, ...]] = tuple,
         *,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -67,6 +69,7 @@ class Observer:
         self._table = _Table(rows, wall)
         self._disk = Disk(directory)
         self._cut_off = cut_off
+        self._unserved = unserved
 
     def look(self, now: float, checks: tuple[CheckResult, ...]) -> Observation:
         """Return what is to be seen at ``now``, together with the results of ``checks``."""
@@ -83,6 +86,7 @@ class Observer:
             disk=self._disk.fault,
             overloaded=any(overloads),
             cut_off=self._cut_off(),
+            unserved=self._unserved(),
         )
 
     def _view(self, number: int, cells: memoryview, now: float) -> WorkerView:

@@ -89,7 +89,8 @@ class Plane:
 
     ``doorbell`` wakes the master, ``rows`` are the zones and how they are. ``unsettled`` says
     why the node must not begin to announce them yet; empty, it may. ``cut_off`` says why it seems
-    to be cut off from what its answers lead to.
+    to be cut off from what its answers lead to, ``unserved`` what workers do not serve as they
+    should.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Plane:
         unsettled: Callable[[], str] = str,
         *,
         cut_off: Callable[[], str] = str,
+        unserved: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self.config = config.anycast
         self.orders = OrderBook(config.server.state_directory)
@@ -111,7 +113,7 @@ class Plane:
         self._health = Health(self.config)
         self._selfcheck = SelfCheck(self.config, _Served(vector, rows))
         directory = config.server.state_directory
-        self._observer = Observer(self.config, vector, directory, rows, cut_off)
+        self._observer = Observer(self.config, vector, directory, rows, cut_off, unserved)
         self._bird = Bird(self.config.bird)
         self._keeper = Keeper(self.config, self._bird)
         self._vips = Vips(self.config.interface, self.config.vips)

@@ -19,6 +19,7 @@ from dnsd.metrics.prometheus import Family, counted, text_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from dnsd.control.differences import Difference
     from dnsd.control.failover.live import LivePool
     from dnsd.control.failover.peers import Peer
     from dnsd.control.table import Row
@@ -35,6 +36,7 @@ class Source(NamedTuple):
     pools: Callable[[], Iterable[LivePool]]
     ledger: Ledger
     peers: Sequence[Peer] = ()
+    differences: Callable[[], Sequence[Difference]] = tuple
 
 
 def text(source: Source) -> str:
@@ -50,6 +52,7 @@ def families(source: Source) -> Iterator[Family]:
     yield from _workers(vector)
     yield _limited(vector)
     yield from _zones(list(source.rows()))
+    yield from _differences(vector.workers, source.differences())
     yield from _pools(list(source.pools()))
     yield from _votes(list(source.pools()), source.peers)
     yield from _caches(source.ledger)
@@ -101,7 +104,7 @@ def _workers(vector: StateVector) -> Iterator[Family]:
     )
     yield each(
         "dnsd_worker_generation",
-        "Number of the data that a worker answers from.",
+        "Number of the last data of which a worker serves all.",
         {one: cells[WorkerCells.GENERATION] for one, cells in workers},
     )
     yield each(
@@ -149,6 +152,24 @@ def _zones(rows: list[Row]) -> Iterator[Family]:
         "gauge",
         "Whether a zone's file is broken, and what it had before is served.",
         [({"zone": origin}, int(state == ZoneState.STALE)) for origin, _, state in served],
+    )
+
+
+def _differences(workers: int, found: Sequence[Difference]) -> Iterator[Family]:
+    now = time.monotonic()
+    yield Family(
+        "dnsd_worker_differences",
+        "gauge",
+        "What a worker does not serve as it should: zones, or the journal.",
+        [
+            ({"worker": str(index)}, sum(one.worker == index for one in found))
+            for index in range(workers)
+        ],
+    )
+    yield _one(
+        "dnsd_difference_seconds",
+        "For how long a worker has not served what it should, the longest; 0 if all do.",
+        max((now - one.since for one in found), default=0.0),
     )
 
 
