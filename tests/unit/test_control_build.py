@@ -391,7 +391,7 @@ def test_a_builder_that_cannot_be_started_is_no_fault_of_the_zones(
 ) -> None:
     monkeypatch.setattr(builders, "SMALL", 0)
 
-    async def start() -> asyncio.subprocess.Process:
+    async def start(_memory: int | None) -> asyncio.subprocess.Process:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(builders, "_start", start)

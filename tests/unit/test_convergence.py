@@ -82,7 +82,7 @@ class Worker:
         cells = Cells(vector.words, vector.notes(index))
         seat = Seat(vector.control, self.head, cells, vector.gaps(index))
         self.follower = Follower(
-            world.stock, world.journal, seat, self.hotpath, self.later.append, int
+            world.stock, world.journal, seat, self.hotpath, self.later.append, lambda: None
         )
 
     def run(self) -> None:
@@ -197,6 +197,9 @@ class NoPools:
 
     def remove(self, origin: str) -> None:
         """Nothing was placed."""
+
+    def release(self, _cells: object) -> None:
+        """Nothing was taken."""
 
 
 @contextmanager
