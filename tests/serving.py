@@ -6,7 +6,7 @@ import select
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from dnsd.image.state import StateVector
 from dnsd.metrics import counters
@@ -133,7 +133,7 @@ class TcpHarness:
         self.server.listen(self.listener)
         self._clients: list[socket.socket] = []
 
-    def __enter__(self) -> TcpHarness:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -298,35 +298,53 @@ cdef class NativeHotPath:
             return None
         return PyBytes_FromStringAndSize(<char *>self.scratch, length)
 
-    def drain(self, int fd):
+    def drain(self, int fd, double turn):
         """See :meth:`dnsd.hotpath.api.Draining.drain`."""
-        cdef int64_t until = monotonic() + TURN
-        cdef int received
+        cdef int64_t until = monotonic() + nanoseconds(turn)
+        cdef bint many
         while True:
-            received = self._exchange(fd, MSG_DONTWAIT)
-            if received <= FEW or monotonic() >= until:
-                return received > FEW
+            many = batch_left(self.batch) > 0  # its own datagrams are still to come
+            many |= self._exchange(fd, MSG_DONTWAIT, until) > FEW
+            if not many or monotonic() >= until:
+                return many
 
-    def lingering(self, int fd, others):
+    def lingering(self, int fd, others, double turn):
         """See :meth:`dnsd.hotpath.api.Draining.lingering`."""
-        return _Lingering(self, fd, others)
+        return _Lingering(self, fd, others, turn)
 
-    cdef int _exchange(self, int fd, int flags) except -1:
-        """Receive a batch and send its answers; return how many datagrams there were."""
+    @property
+    def owes(self):
+        """See :meth:`dnsd.hotpath.api.Draining.owes`."""
+        return batch_left(self.batch) > 0
+
+    cdef int _exchange(self, int fd, int flags, int64_t until) except -1:
+        """Receive a batch and send its answers; return how many datagrams there were.
+
+        But first comes what an earlier turn has left of its batch, whichever socket it is from.
+        At ``until`` the rest of the batch is left to the next turn.
+        """
         cdef Batch *batch = self.batch
-        cdef int received = batch_receive(batch, fd, flags), i, length
+        cdef int received = batch_left(batch) or batch_receive(batch, fd, flags), length, i
+        cdef bint look
         cdef uint32_t now = <uint32_t>c_time(NULL) if received else 0
         cdef int64_t clock = monotonic() if received else 0
         self.server.second = whole_second(clock)
         self.server.limit.now = clock // 1000
-        for i in range(received):
+        batch.n_replies = 0
+        while batch.next < batch.n_used:
+            i = batch.next
+            batch.next += 1
+            look = batch.next % LOOK == 0
             length = respond(
                 &self.server, batch_request(batch, i, now), batch_out(batch, i), batch.room
             )
             if length == DECLINED:
                 length = self._declined(i, now)
+                look = True
             batch_reply(batch, i, length)
-        batch_send(batch, fd, self.server.count)
+            if look and monotonic() >= until:
+                break
+        batch_send(batch, self.server.count)
         return received
 
     cdef int _declined(self, int i, uint32_t now) except -1:
@@ -348,10 +366,12 @@ cdef class _Lingering:
 
     cdef NativeHotPath hotpath
     cdef int fd
+    cdef int64_t turn
     cdef Pace pace
 
-    def __cinit__(self, NativeHotPath hotpath not None, int fd, others):
+    def __cinit__(self, NativeHotPath hotpath not None, int fd, others, double turn):
         cdef int other, i
+        self.turn = nanoseconds(turn)
         memset(&self.pace, 0, sizeof(Pace))
         self.hotpath = hotpath
         self.fd = fd
@@ -367,10 +387,10 @@ cdef class _Lingering:
         free(self.pace.others)
 
     def __call__(self):
-        cdef int64_t now = monotonic(), until = now + TURN
+        cdef int64_t now = monotonic(), until = now + self.turn
         cdef int flags = MSG_DONTWAIT, received
         while True:
-            received = self.hotpath._exchange(self.fd, flags)
+            received = self.hotpath._exchange(self.fd, flags, until)
             now = pace_note(&self.pace, received, flags != MSG_DONTWAIT)
             if received == 0 or now >= until:
                 break
@@ -380,7 +400,7 @@ cdef class _Lingering:
                 break
             else:
                 flags = MSG_DONTWAIT
-        return received > FEW
+        return received > FEW or self.hotpath.owes
 
 
 cdef bytes _packed(str address):

@@ -98,8 +98,11 @@ class HotPath(Protocol):
 class Draining(Protocol):
     """A hot path that can empty a UDP socket by itself, without an object for each packet."""
 
-    def drain(self, fd: int) -> bool:
+    def drain(self, fd: int, turn: float) -> bool:
         """Answer what waits in the non-blocking socket ``fd``; True when more may be waiting.
+
+        It takes about ``turn`` seconds at most, and the time of one more packet; what it has
+        received and not answered then is answered first by the next call, for any socket.
 
         Replies leave from the address that was asked where the socket passes it on
         (IP_PKTINFO, IPV6_RECVPKTINFO). What the kernel doesn't take is counted and dropped.
@@ -107,11 +110,16 @@ class Draining(Protocol):
         """
         ...
 
-    def lingering(self, fd: int, others: Sequence[int]) -> Callable[[], bool]:
+    @property
+    def owes(self) -> bool:
+        """Whether packets have been received that are not answered: no socket tells of them."""
+        ...
+
+    def lingering(self, fd: int, others: Sequence[int], turn: float) -> Callable[[], bool]:
         """Return a :meth:`drain` of ``fd`` that waits in the kernel for what is about to come.
 
         It does so while datagrams come quickly and there is nothing to read from ``others``,
-        for about a millisecond. ``fd`` must be blocking, its SO_RCVTIMEO as short as can be:
+        for as long as a ``turn`` is. ``fd`` must be blocking, its SO_RCVTIMEO as short as can be:
         when datagrams cease, that is how much longer the caller waits.
         """
         ...

@@ -17,17 +17,18 @@ from __future__ import annotations
 import errno
 import select
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from dnsd.hotpath.api import Client, Transport
 from dnsd.metrics.counters import INDEX
 from dnsd.serve import sockets
 from dnsd.serve.connection import BadLength, Connection
+from dnsd.serve.turn import END_S, SWEEP_S, TCP_S
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from dnsd.hotpath.api import HotPath
     from dnsd.metrics.counters import Counters
@@ -35,10 +36,13 @@ if TYPE_CHECKING:
     from dnsd.serve.spec import TcpLimits
 
 EVENTS = 8
-"""Sockets served in one turn; with ``MESSAGES`` it bounds a turn to about one of UDP's."""
+"""Sockets served in one turn; with ``MESSAGES`` it bounds a turn to about one of UDP's.
+
+If they are dear, the clock bounds it (:mod:`dnsd.serve.turn`).
+"""
 
 MESSAGES = 8
-"""Messages of one connection answered in one turn."""
+"""Messages of one connection answered before the next one gets its turn."""
 
 ACCEPTS = 16
 """Connections accepted at one listener in one turn."""
@@ -79,6 +83,9 @@ class TcpServer:
         self._listeners: dict[int, socket.socket] = {}
         # By descriptor; the one whose peer has done nothing for longest comes first.
         self._connections: OrderedDict[int, Connection] = OrderedDict()
+        # What an earlier turn had no time for: sockets that were ready, and a round of sweep.
+        self._ready: deque[int] = deque()
+        self._unswept: deque[Connection] = deque()
         self._paused_until: float | None = None
         self._finishing = False
 
@@ -95,17 +102,27 @@ class TcpServer:
         self._epoll.register(listener, select.EPOLLIN)
 
     def on_readable(self) -> None:
-        """Do one turn: serve some of the sockets that are ready."""
-        for fd, _events in self._epoll.poll(0, EVENTS):
+        """Do one turn: serve some of the sockets that are ready.
+
+        Those that were ready before and have not been served yet come first. (They still are, so
+        there is a next turn; and one that has gone meanwhile may be served for nothing.)
+        """
+        until = self._clock() + TCP_S
+        if not self._ready:
+            self._ready.extend(fd for fd, _events in self._epoll.poll(0, EVENTS))
+        while self._ready:
+            fd = self._ready.popleft()
             connection = self._connections.get(fd)
             if connection is not None:
-                self._serve(connection)
+                self._serve(connection, until)
             elif fd in self._listeners:
-                self._accept(self._listeners[fd])
+                self._accept(self._listeners[fd], until)
+            if self._clock() >= until:
+                break
 
     # -- connections ----------------------------------------------------------------------
 
-    def _accept(self, listener: socket.socket) -> bool:
+    def _accept(self, listener: socket.socket, until: float) -> bool:
         """Accept what is waiting, within bounds; False when nothing more can be had now."""
         for number in range(ACCEPTS):
             try:
@@ -121,6 +138,8 @@ class TcpServer:
                     self._make_room(error)
                 return False
             self._admit(sock, address[0])
+            if self._clock() >= until:
+                break
         return True
 
     def _make_room(self, error: OSError) -> None:
@@ -153,13 +172,13 @@ class TcpServer:
         self._close(next(iter(self._connections.values())), _EVICTED)
         return True
 
-    def _serve(self, connection: Connection) -> None:
-        """Send what waits, then read and answer."""
+    def _serve(self, connection: Connection, until: float) -> None:
+        """Send what waits, then read and answer; not much longer than ``until``."""
         now = self._clock()
         try:
             connection.send()
             if not connection.unsent:
-                self._answer_messages(connection, now)
+                self._answer_messages(connection, now, until)
         except BadLength:
             self._counters[_BAD_LENGTH] += 1
         except OSError:
@@ -176,7 +195,7 @@ class TcpServer:
         if connection.moved == now:
             self._connections.move_to_end(connection.fd)
 
-    def _answer_messages(self, connection: Connection, now: float) -> None:
+    def _answer_messages(self, connection: Connection, now: float, until: float) -> None:
         """Answer up to ``MESSAGES`` of the connection's messages, in their order."""
         posix_time = time.time()
         connection.receive()
@@ -188,7 +207,7 @@ class TcpServer:
                 response = self._answer(message, posix_time, connection.client)
                 if response is not None:
                     connection.put(response)
-                if len(connection.unsent) >= self._limits.unsent:
+                if len(connection.unsent) >= self._limits.unsent or self._clock() >= until:
                     break
         finally:
             connection.send()
@@ -205,30 +224,52 @@ class TcpServer:
 
     # -- time -----------------------------------------------------------------------------
 
-    def sweep(self) -> None:
-        """Close the connections whose time is up; to be called every 100 ms or so."""
+    def sweep(self) -> bool:
+        """Close the connections whose time is up; to be called every 100 ms or so.
+
+        False when there was no time to look at all of them: then it is to be called again soon.
+        """
         now = self._clock()
-        for connection in list(self._connections.values()):
-            if connection.waits_for_room:
-                connection.look_for_progress(now)
-                self._note_activity(connection, now)
-            if self._overdue(connection, now) is not None:
-                self._catch_up(connection)
-                reason = self._overdue(connection, now)
-                if reason is not None and connection.fd in self._connections:
-                    self._close(connection, reason)
+        until = now + SWEEP_S
+        if not self._unswept:
+            self._go_on_accepting(now)
+            self._unswept.extend(self._connections.values())
+        while self._unswept:
+            connection = self._unswept.popleft()
+            if self._has(connection):
+                self._look_after(connection, now, until)
+            now = self._clock()
+            if now >= until:
+                break
+        return not self._unswept
+
+    def _has(self, connection: Connection) -> bool:
+        return self._connections.get(connection.fd) is connection
+
+    def _go_on_accepting(self, now: float) -> None:
         if self._paused_until is not None and now >= self._paused_until:
             self._paused_until = None
             for listener in self._listeners:
                 self._epoll.modify(listener, select.EPOLLIN)
 
-    def _catch_up(self, connection: Connection) -> None:
+    def _look_after(self, connection: Connection, now: float, until: float) -> None:
+        """Close ``connection`` if its time is up."""
+        if connection.waits_for_room:
+            connection.look_for_progress(now)
+            self._note_activity(connection, now)
+        if self._overdue(connection, now) is not None:
+            self._catch_up(connection, until)
+            reason = self._overdue(connection, now)
+            if reason is not None and self._has(connection):
+                self._close(connection, reason)
+
+    def _catch_up(self, connection: Connection, until: float) -> None:
         """Serve ``connection``: what it has sent may be in the kernel, and we be the slow ones.
 
         But not while its messages wait for room: what it asked long ago is no sign of life.
         """
         if not connection.waits_for_room or sockets.has_room(connection.sock):
-            self._serve(connection)
+            self._serve(connection, until)
 
     def _overdue(self, connection: Connection, now: float) -> int | None:
         """Return the counter of the limit that ``connection`` has passed, if any."""
@@ -240,17 +281,24 @@ class TcpServer:
 
     # -- the end --------------------------------------------------------------------------
 
-    def finish(self) -> None:
-        """Accept what is waiting, then nothing more; close connections as they are answered."""
+    def finish(self) -> Iterator[None]:
+        """Accept what is waiting, then nothing more; close connections as they are answered.
+
+        This goes step by step: the caller looks at the clock in between.
+        """
         self._finishing = True
-        for listener in self._listeners.values():
+        while self._listeners:
+            listener = self._listeners[next(iter(self._listeners))]
             for _ in range(sockets.BACKLOG // ACCEPTS):
-                if not self._accept(listener):
+                if not self._accept(listener, self._clock() + END_S):
                     break
+                yield
+            del self._listeners[listener.fileno()]
             listener.close()
-        self._listeners.clear()
         for connection in list(self._connections.values()):
-            self._serve(connection)
+            if self._has(connection):
+                self._serve(connection, self._clock() + END_S)
+                yield
 
     def close(self) -> None:
         """Close everything at once."""

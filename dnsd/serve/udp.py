@@ -10,21 +10,19 @@ from __future__ import annotations
 import socket
 from functools import partial
 from struct import Struct
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from dnsd.hotpath.api import Client, Draining, Transport
 from dnsd.metrics.counters import INDEX
 from dnsd.serve import sockets
+from dnsd.serve.turn import ONE_SOCKET_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from dnsd.hotpath.api import HotPath
     from dnsd.metrics.counters import Counters
-
-BATCH = 64
-"""Datagrams answered in one turn of the loop; then TCP and timers get theirs."""
 
 _LARGEST = 65535
 """Octets of the largest datagram; asking for fewer is not faster."""
@@ -49,19 +47,31 @@ _SHORTEST_WAIT = Struct("@ll").pack(0, 1)
 
 
 class UdpSocket:
-    """A socket bound to one address: answers leave from there by themselves."""
+    """A socket bound to one address: answers leave from there by themselves.
 
-    def __init__(self, sock: socket.socket, hotpath: HotPath, counters: Counters) -> None:
+    One of its turns takes ``turn`` seconds at most, by ``clock``.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        hotpath: HotPath,
+        counters: Counters,
+        turn: float = ONE_SOCKET_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self.sock = sock
+        self._turn_s = turn
+        self._clock = clock
         self._answer: Callable[[bytes, float, Client], bytes | None] = hotpath.answer
         self._counters = counters
         self._drops = sockets.receive_drops(sock)
 
     def on_readable(self) -> bool:
-        """Answer up to ``BATCH`` datagrams; False when no more were waiting."""
+        """Answer what is waiting, for one turn; False when no more was waiting."""
         receive, send, answer = self.sock.recvfrom, self.sock.sendto, self._answer
-        now = time()
-        for _ in range(BATCH):
+        now, clock, until = time(), self._clock, self._clock() + self._turn_s
+        while clock() < until:
             try:
                 packet, source = receive(_LARGEST)
             except OSError:
@@ -91,28 +101,49 @@ class UdpSocket:
         Answering in Python, a turn costs so much that waiting elsewhere makes no difference.
         """
 
-    def close(self) -> None:
-        """Answer what is waiting, then close."""
+    @property
+    def owes(self) -> bool:
+        """Whether it must have another turn, although nothing may be readable."""
+        return False
+
+    def closing(self) -> Iterator[None]:
+        """Answer what is waiting, then close: turn by turn."""
         for _ in range(_LAST_TURNS):
             if not self.on_readable():
                 break
+            yield
+        while self.owes:
+            self.on_readable()
+            yield
         self.count_drops()
         self.sock.close()
+
+    def close(self) -> None:
+        """Answer what is waiting and close, however long it takes."""
+        for _ in self.closing():
+            pass
 
 
 class WildcardUdpSocket(UdpSocket):
     """A socket bound to all addresses: each answer leaves from the address that was asked."""
 
-    def __init__(self, sock: socket.socket, hotpath: HotPath, counters: Counters) -> None:
-        super().__init__(sock, hotpath, counters)
+    def __init__(
+        self,
+        sock: socket.socket,
+        hotpath: HotPath,
+        counters: Counters,
+        turn: float = ONE_SOCKET_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        super().__init__(sock, hotpath, counters, turn, clock)
         self._origins: dict[bytes, _Ancillary] = {}
 
     def on_readable(self) -> bool:
         """Do as :meth:`UdpSocket.on_readable` does, with the destination as the source."""
         receive, send, answer = self.sock.recvmsg, self.sock.sendmsg, self._answer
         origins = self._origins
-        now = time()
-        for _ in range(BATCH):
+        now, clock, until = time(), self._clock, self._clock() + self._turn_s
+        while clock() < until:
             try:
                 packet, ancillary, _flags, source = receive(_LARGEST, _ANCILLARY)
             except OSError:
@@ -144,35 +175,54 @@ class WildcardUdpSocket(UdpSocket):
 class DrainedUdpSocket(UdpSocket):
     """A socket, wildcard or not, that the hot path drains by itself."""
 
-    def __init__(self, sock: socket.socket, hotpath: Draining, counters: Counters) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        hotpath: Draining,
+        counters: Counters,
+        turn: float = ONE_SOCKET_S,
+    ) -> None:
         self.sock = sock
+        self._turn_s = turn
         self._counters = counters
         self._drops = sockets.receive_drops(sock)
         self._hotpath = hotpath
-        self._turn: Callable[[], bool] = partial(hotpath.drain, sock.fileno())
+        self._turn: Callable[[], bool] = partial(hotpath.drain, sock.fileno(), turn)
+
+    @property
+    def owes(self) -> bool:
+        """See :meth:`UdpSocket.owes`; it may be packets of another of the worker's sockets."""
+        return self._hotpath.owes
 
     def on_readable(self) -> bool:
-        """Do as :meth:`UdpSocket.on_readable` does, for a few batches of datagrams."""
+        """Do as :meth:`UdpSocket.on_readable` does, in batches of datagrams."""
         return self._turn()
 
     def linger(self, others: Sequence[int]) -> None:
         """See :meth:`UdpSocket.linger`."""
         self.sock.setblocking(True)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _SHORTEST_WAIT)
-        self._turn = self._hotpath.lingering(self.sock.fileno(), others)
+        self._turn = self._hotpath.lingering(self.sock.fileno(), others, self._turn_s)
 
-    def close(self) -> None:
-        """Answer what is waiting, then close."""
-        self._turn = partial(self._hotpath.drain, self.sock.fileno())
-        super().close()
+    def closing(self) -> Iterator[None]:
+        """See :meth:`UdpSocket.closing`."""
+        self._turn = partial(self._hotpath.drain, self.sock.fileno(), self._turn_s)
+        return super().closing()
 
 
 def listen(
-    place: sockets.Place, receive_buffer: int, hotpath: HotPath, counters: Counters
+    place: sockets.Place,
+    receive_buffer: int,
+    hotpath: HotPath,
+    counters: Counters,
+    turn: float = ONE_SOCKET_S,
 ) -> UdpSocket:
-    """Return a socket at ``place`` that answers from ``hotpath``; ListenError if none."""
+    """Return a socket at ``place`` that answers from ``hotpath``; ListenError if none.
+
+    ``turn`` is how many seconds of a turn of the loop it may take.
+    """
     sock = sockets.open_udp(place, receive_buffer)
     if isinstance(hotpath, Draining):
-        return DrainedUdpSocket(sock, hotpath, counters)
+        return DrainedUdpSocket(sock, hotpath, counters, turn)
     kind = WildcardUdpSocket if place.is_wildcard else UdpSocket
-    return kind(sock, hotpath, counters)
+    return kind(sock, hotpath, counters, turn)

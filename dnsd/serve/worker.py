@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import time
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from dnsd.image.pools import Cells
 from dnsd.image.state import StateVector, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.metrics.counters import INDEX
-from dnsd.serve import sockets, udp
+from dnsd.serve import sockets, turn, udp
 from dnsd.serve.follow import Follower, Seat
 from dnsd.serve.quota import Quota
 from dnsd.serve.sockets import Place
@@ -31,6 +32,7 @@ from dnsd.serve.tcp import TcpServer
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+    from collections.abc import Iterator
 
     from dnsd.serve.spec import WorkerSpec
     from dnsd.serve.udp import UdpSocket
@@ -83,6 +85,8 @@ class Worker:
         )
         self._serving = False
         self._finishing = False
+        self._last_steps: Iterator[None] = iter(())
+        self._has_ended = False
         self._due = 0
 
     def _listen(self) -> list[UdpSocket]:
@@ -92,7 +96,13 @@ class Worker:
         for address, port in spec.listen:
             place = Place(address, port, address in spec.floating)
             udp_sockets.append(
-                udp.listen(place, spec.udp_receive_buffer, self._hotpath, self._counters)
+                udp.listen(
+                    place,
+                    spec.udp_receive_buffer,
+                    self._hotpath,
+                    self._counters,
+                    turn.share(len(spec.listen)),
+                )
             )
             self._tcp.listen(sockets.open_tcp(place, spec.tcp.unsent))
         return udp_sockets
@@ -153,9 +163,19 @@ class Worker:
         self._serving = True
         readable = {self._tcp.fileno(), *(each.sock.fileno() for each in self._udp)}
         for each in self._udp:
-            self._loop.add_reader(each.sock, each.on_readable)
+            self._loop.add_reader(each.sock, self._on_udp, each)
             each.linger(sorted(readable - {each.sock.fileno()}))
         self._loop.add_reader(self._tcp, self._on_tcp)
+
+    def _on_udp(self, each: UdpSocket) -> None:
+        each.on_readable()
+        if each.owes:
+            self._loop.call_soon(self._go_on, each)
+
+    def _go_on(self, each: UdpSocket) -> None:
+        """Give ``each`` another turn, unless another socket's has done what was left."""
+        if each.owes:
+            self._on_udp(each)
 
     def _on_tcp(self) -> None:
         self._tcp.on_readable()
@@ -181,8 +201,8 @@ class Worker:
             self._follower.beat()
 
     def _sweep(self) -> None:
-        self._loop.call_later(SWEEP, self._sweep)
-        self._tcp.sweep()
+        done = self._tcp.sweep()
+        self._loop.call_later(SWEEP if done else 0, self._sweep)
         self._stop_when_finished()
 
     # -- the end --------------------------------------------------------------------------
@@ -195,13 +215,22 @@ class Worker:
         if self._serving:
             for each in self._udp:
                 self._loop.remove_reader(each.sock)
-                each.close()
-            self._tcp.finish()
+            self._last_steps = chain(self._tcp.finish(), *(each.closing() for each in self._udp))
         self._loop.call_later(FINISH, self._loop.stop)
+        self._take_last_steps()
+
+    def _take_last_steps(self) -> None:
+        """Do some of what is left to do, and the rest in the next turns."""
+        until = time.monotonic() + turn.END_S
+        for _ in self._last_steps:
+            if time.monotonic() >= until:
+                self._loop.call_soon(self._take_last_steps)
+                return
+        self._has_ended = True
         self._stop_when_finished()
 
     def _stop_when_finished(self) -> None:
-        if self._finishing and not self._tcp:
+        if self._has_ended and not self._tcp:
             self._loop.stop()
 
     def _on_master(self) -> None:

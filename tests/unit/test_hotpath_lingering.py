@@ -19,6 +19,7 @@ from dnsd.hotpath import Settings
 from dnsd.metrics import counters
 from dnsd.serve import sockets, udp
 from dnsd.serve.sockets import Place
+from dnsd.serve.turn import ONE_SOCKET_S
 from tests.serving import PATIENCE
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def test_lingering_waits_while_datagrams_come_quickly(waiting: Lingering) -> Non
     with interrupted() as came:
         # A batch that took too long to come or to answer is not waited after, so one is not enough.
         for _ in range(20):
-            turn = waiting.hotpath.lingering(waiting.sock.fileno(), [])
+            turn = waiting.hotpath.lingering(waiting.sock.fileno(), [], ONE_SOCKET_S)
             waiting.ask(QUICK)
             turn()
             waiting.ask(QUICK)
@@ -97,7 +98,7 @@ def test_lingering_waits_while_datagrams_come_quickly(waiting: Lingering) -> Non
 
 
 def test_lingering_answers_few_datagrams_and_returns(waiting: Lingering) -> None:
-    turn = waiting.hotpath.lingering(waiting.sock.fileno(), [])
+    turn = waiting.hotpath.lingering(waiting.sock.fileno(), [], ONE_SOCKET_S)
     for number in range(1, 10):
         waiting.ask(1)
         assert turn() is False
@@ -108,7 +109,9 @@ def test_lingering_does_not_wait_when_others_have_something(waiting: Lingering) 
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as quiet:
         reader, writer = os.pipe()
         os.write(writer, b"x")
-        turn = waiting.hotpath.lingering(waiting.sock.fileno(), [quiet.fileno(), reader])
+        turn = waiting.hotpath.lingering(
+            waiting.sock.fileno(), [quiet.fileno(), reader], ONE_SOCKET_S
+        )
         for number in range(1, 10):
             waiting.ask(QUICK)
             while waiting.answered() < number * QUICK:

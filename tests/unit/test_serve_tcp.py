@@ -502,7 +502,8 @@ def test_tcp_finish_answers_what_has_come_and_closes() -> None:
         until_acknowledged(newcomer)
         tcp_side.deliver(asking, framed(*map(query, range(100))))
         tcp_side.deliver(halfway, framed(query(7))[:5])
-        tcp_side.server.finish()
+        for _ in tcp_side.server.finish():
+            pass
         assert tcp_side.rest(idle) == b""
         assert len(unframed(tcp_side.rest(asking))) == 100
         assert tcp_side.rest(newcomer) == framed(query(1)[::-1])

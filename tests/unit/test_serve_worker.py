@@ -397,6 +397,8 @@ def test_worker_that_is_told_to_finish_answers_what_has_come(
         while sockets.unacknowledged(tcp):
             time.sleep(0)
         worker._finish()
+        while not worker._has_ended:
+            worker._take_last_steps()
         assert udp.recv(4096)[:2] == query[:2]
         stream = tcp.makefile("rb")
         assert len(unframed(stream.read())) == 2

@@ -1,6 +1,6 @@
 # When to wait for the next datagram in the kernel instead of in the event loop, whose turn
 # (epoll_wait, timers, Python) costs as much as a tenth of a query. Only while datagrams come
-# quickly and nobody else wants the loop. The loop gets its turn all the same, see TURN.
+# quickly and nobody else wants the loop. The loop gets its turn all the same.
 
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
@@ -13,7 +13,6 @@ cdef extern from "<poll.h>" nogil:
     int POLLIN
 
 cdef enum:                    # nanoseconds where nothing else is said
-    TURN = 1000000            # of one turn: TCP and timers must not starve
     PEEK = 250000             # between two looks at the others
     QUICK = 32                # datagrams; when so many have come within
     QUICK_WITHIN = 3200000    # this time, the next one is near
@@ -38,6 +37,10 @@ cdef inline int64_t monotonic() noexcept nogil:
     cdef timespec now
     clock_gettime(CLOCK_MONOTONIC, &now)
     return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
+
+
+cdef inline int64_t nanoseconds(double seconds) noexcept nogil:
+    return <int64_t>(seconds * 1e9)
 
 
 cdef inline uint32_t whole_second(int64_t clock) noexcept nogil:

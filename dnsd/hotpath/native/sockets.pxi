@@ -51,6 +51,7 @@ cdef extern from *:
 
 cdef enum:
     BATCH = 64                # datagrams a system call
+    LOOK = 4                  # datagrams between two looks at the clock
     # After more than so many, more are likely to have come meanwhile: looking again costs less
     # than another turn of the event loop, and after fewer it would be for nothing.
     FEW = 1
@@ -78,7 +79,9 @@ cdef struct Batch:
     int room                  # octets of one answer
     int stride
     int n_replies
-    int n_used                # message headers that the kernel has written into
+    int n_used                # message headers that the kernel has written into: datagrams
+    int next                  # the first of them that is not answered yet
+    int fd                    # where they come from
 
 
 cdef Batch *batch_new(int room):
@@ -87,7 +90,7 @@ cdef Batch *batch_new(int room):
     if batch == NULL:
         return NULL
     batch.room = room
-    batch.n_used = BATCH
+    batch.n_used = batch.next = BATCH
     batch.stride = (room + 63) // 64 * 64 + 192
     batch.received = <uint8_t *>malloc(BATCH * RECEIVE_STRIDE)
     batch.answers = <uint8_t *>malloc(BATCH * batch.stride)
@@ -119,8 +122,14 @@ cdef inline int batch_receive(Batch *batch, int fd, int flags) noexcept nogil:
         batch.messages[i].msg_hdr.msg_controllen = CONTROL
     received = max(recvmmsg(fd, batch.messages, BATCH, flags, NULL), 0)
     batch.n_used = received
-    batch.n_replies = 0
+    batch.next = 0
+    batch.fd = fd
     return received
+
+
+cdef inline int batch_left(const Batch *batch) noexcept nogil:
+    """How many datagrams have been received and wait for the next turn."""
+    return batch.n_used - batch.next
 
 
 cdef inline uint8_t *batch_out(Batch *batch, int i) noexcept nogil:
@@ -159,11 +168,11 @@ cdef inline void batch_reply(Batch *batch, int i, int length) noexcept nogil:
     batch.n_replies = n + 1
 
 
-cdef void batch_send(Batch *batch, int fd, uint64_t *count) noexcept nogil:
+cdef void batch_send(Batch *batch, uint64_t *count) noexcept nogil:
     """Send the answers; what would block is dropped and counted, never queued."""
     cdef int sent = 0, result
     while sent < batch.n_replies:
-        result = sendmmsg(fd, &batch.replies[sent], batch.n_replies - sent, MSG_DONTWAIT)
+        result = sendmmsg(batch.fd, &batch.replies[sent], batch.n_replies - sent, MSG_DONTWAIT)
         if result > 0:
             sent += result
         elif errno == EAGAIN:

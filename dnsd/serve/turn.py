@@ -1,0 +1,33 @@
+"""How long a turn of a worker's loop may take: all of it within 5 ms, whatever is asked.
+
+Every part that may have much to do looks at the clock after each piece of it (a packet, a
+message, a connection, an image), stops when its time is up, and goes on in the next turn with
+what it has left, before anything new. So whoever waits, waits for one turn of each of the others.
+
+A turn is longer than this only by the last piece that was begun, and never by more than one.
+"""
+
+from __future__ import annotations
+
+UDP_S = 0.002
+"""Seconds of one turn for UDP: shared by all sockets of the worker."""
+
+ONE_SOCKET_S = 0.001
+"""Seconds of one turn for one UDP socket, at most: longer ones save nothing more."""
+
+TCP_S = 0.001
+"""Seconds of one turn for the TCP connections that are ready."""
+
+SWEEP_S = 0.0005
+"""Seconds of one turn for the TCP connections whose time may be up."""
+
+FOLLOW_S = 0.001
+"""Seconds of one turn for new images, and for those that they replace."""
+
+END_S = 0.001
+"""Seconds of one turn for what is left to do before the worker ends."""
+
+
+def share(sockets: int) -> float:
+    """Return the seconds of one turn for each of so many UDP sockets."""
+    return min(ONE_SOCKET_S, UDP_S / max(1, sockets))
