@@ -21,7 +21,7 @@ from dnsd.metrics.counters import INDEX
 PATIENCE = 30
 MISS = 0.25
 TIMEOUT = 0.5
-DROPS, UDP = INDEX["drop_receive_queue"], INDEX["responses_udp"]
+DROPS, UDP = INDEX["drop_receive_queue"], INDEX["queries_udp"]
 
 
 class Site:
@@ -158,7 +158,7 @@ def test_the_table_is_not_read_at_every_look() -> None:
 @pytest.mark.parametrize("worker", [0, 1])
 @pytest.mark.parametrize(
     ("lost", "done"),
-    [("drop_receive_queue", "responses_udp"), ("tcp_evicted", "responses_tcp")],
+    [("drop_receive_queue", "queries_udp"), ("tcp_evicted", "queries_tcp")],
 )
 def test_overload_is_loss_while_answers_go_out(worker: int, lost: str, done: str) -> None:
     site = Site()
@@ -171,9 +171,9 @@ def test_overload_is_loss_while_answers_go_out(worker: int, lost: str, done: str
     "counters",
     [
         {"drop_receive_queue": 100},
-        {"responses_udp": 100, "responses_tcp": 100},
-        {"drop_receive_queue": 100, "responses_tcp": 100},
-        {"tcp_evicted": 100, "responses_udp": 100},
+        {"queries_udp": 100, "queries_tcp": 100},
+        {"drop_receive_queue": 100, "queries_tcp": 100},
+        {"tcp_evicted": 100, "queries_udp": 100},
     ],
 )
 def test_loss_alone_or_answers_alone_or_of_another_transport_are_none(
@@ -187,7 +187,7 @@ def test_loss_alone_or_answers_alone_or_of_another_transport_are_none(
 def test_loss_of_one_worker_and_answers_of_another_are_none() -> None:
     site = Site()
     site.count(0, drop_receive_queue=100)
-    site.count(1, responses_udp=100)
+    site.count(1, queries_udp=100)
     assert not site.look().overloaded
 
 
@@ -200,7 +200,7 @@ def test_counters_that_stand_high_from_before_are_none() -> None:
 
 def test_overload_lasts_until_what_was_lost_has_been_noticed() -> None:
     site = Site()
-    site.count(0, drop_receive_queue=1, responses_udp=1)
+    site.count(0, drop_receive_queue=1, queries_udp=1)
     assert site.look().overloaded
     assert site.look(after=TIMEOUT + 0.5).overloaded
     assert not site.look(after=1.0).overloaded

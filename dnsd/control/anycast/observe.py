@@ -109,15 +109,16 @@ class Observer:
 
 
 class _Overload:
-    """Sees whether one worker answers and yet loses queries for want of room.
+    """Sees whether one worker takes queries and yet loses some for want of room.
 
     Either of them is seen by a counter that rises, over each transport for itself: a UDP
-    socket that nobody reads overflows too, whatever is answered over TCP meanwhile.
+    socket that nobody reads overflows too, whatever is asked over TCP meanwhile. What is taken
+    counts, not what is answered: answers to a flood may be withheld (rate limits).
     """
 
     PAIRS = (
-        (INDEX["drop_receive_queue"], INDEX["responses_udp"]),
-        (INDEX["tcp_evicted"], INDEX["responses_tcp"]),
+        (INDEX["drop_receive_queue"], INDEX["queries_udp"]),
+        (INDEX["tcp_evicted"], INDEX["queries_tcp"]),
     )
 
     def __init__(self, counters: Counters, lasts: float) -> None:
@@ -130,8 +131,8 @@ class _Overload:
         """Return whether it is overloaded at ``now``, or was a moment ago."""
         last, self._last = self._last, self._read()
         for was, now_is in zip(last, self._last, strict=True):
-            lost, answered = now_is[0] - was[0], now_is[1] - was[1]
-            if lost > 0 and answered > 0:
+            lost, taken = now_is[0] - was[0], now_is[1] - was[1]
+            if lost > 0 and taken > 0:
                 self._until = now + self._lasts
         return now < self._until
 
