@@ -19,7 +19,7 @@ from libc.time cimport time as c_time
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from dnsd.wire.siphash cimport siphash13, siphash24
+from dnsd.wire.siphash cimport siphash13, siphash13_words, siphash24
 
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.image import buckets, layout
@@ -161,6 +161,7 @@ cdef class NativeHotPath:
         law = limiter.law
         limit.slip = law.slip
         limit.ipv4_prefix, limit.ipv6_prefix = law.ipv4_prefix, law.ipv6_prefix
+        limit.masks[0], limit.masks[1] = mask_of(law.ipv4_prefix), mask_of(law.ipv6_prefix)
         limit.words, limit.rows = &words[0], &rows[0]
 
     def __dealloc__(self):

@@ -2,7 +2,8 @@
 
 A **bucket** is one 64-bit word: a tag of 24 bits, and 40 bits of time, the microsecond (of the
 monotonic clock) at which the bucket is full again. What is left in it follows from that alone,
-so a bucket needs no lock: workers replace the whole word. ``WAYS`` of them, a cache line, are a
+so a bucket needs no lock: workers write whole words, and two that take an answer out of the same
+bucket in the same nanoseconds at worst take one. ``WAYS`` of them, a cache line, are a
 set; a hash says which set, and the tag which word of it. A time that cannot be (long past, or
 further ahead than a bucket can be emptied) means that the bucket is full and the word is free.
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 WAYS = 8
 """Words of a set: a cache line of 64 octets."""
 
-BUCKETS = 1 << 17
-"""Words in all, a mebibyte. A query takes one for as long as it weighs on its bucket (5 ms with
-200 a second): for all of them to be in use at once, a node must get 26 million queries a second."""
+BUCKETS = 1 << 14
+"""Words in all; they fit into a core's cache. An answer needs one for as long as it weighs on its
+bucket (5 ms with 200 a second): for all of them to be in use, a node must get three million
+queries a second."""
 
 TIME_BITS = 40
 """Microseconds for twelve days; then times begin again from 0."""

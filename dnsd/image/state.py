@@ -17,7 +17,7 @@ Then come the cells of pools, as :mod:`dnsd.image.pools` describes them: control
 each worker's notes. Memory is only taken for those in use.
 
 Last come rate limits, as :mod:`dnsd.image.buckets` describes them: the buckets, the only cells
-that all workers write (a word is replaced whole), and each worker's rows.
+that all workers write (always a whole word), and each worker's rows.
 
 ``generation`` goes up by one each time control has published to the journal. A worker that has
 read so far, and put in place what it can, says so (READ); that it serves the generation it says

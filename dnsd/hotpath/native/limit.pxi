@@ -1,19 +1,7 @@
 # Response rate limiting: the twin of dnsd.hotpath.limiter, on the same buckets and rows.
 
 cdef extern from *:
-    """
-    #include <stdint.h>
-
-    static inline uint64_t dnsd_load(const uint64_t *at) {
-        return __atomic_load_n(at, __ATOMIC_RELAXED);
-    }
-    /* Only if it is still what was read: other workers have the same buckets. */
-    static inline int dnsd_replace(uint64_t *at, uint64_t read, uint64_t by) {
-        return __atomic_compare_exchange_n(at, &read, by, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-    }
-    """
-    uint64_t dnsd_load(const uint64_t *at) nogil
-    bint dnsd_replace(uint64_t *at, uint64_t read, uint64_t by) nogil
+    void __builtin_prefetch(const void *at) nogil
 
 cdef enum:
     KIND_ANSWER, KIND_WILDCARD, KIND_ANY, KIND_REFERRAL, KIND_NODATA, KIND_NXDOMAIN, KIND_OTHER
@@ -28,7 +16,6 @@ cdef enum:
     ROW_PREFIX = 0
     ROW_ABOUT, ROW_COUNT, ROW_SINCE, ROW_LAST
     QUIET = 60
-    ATTEMPTS = 4              # to replace a word that other workers replace at the same time
     TYPE_ANY = 255
 
 cdef uint64_t TIME_MASK = (<uint64_t>1 << TIME_BITS) - 1
@@ -52,6 +39,7 @@ cdef struct Limit:
     int slip
     int ipv4_prefix
     int ipv6_prefix
+    uint64_t masks[2]         # of these, in the order of an address in memory
     Exempt *exempt
     int n_exempt
 
@@ -62,10 +50,27 @@ cdef struct Account:
     uint64_t name
 
 
+cdef struct Bucket:
+    uint64_t prefix
+    uint64_t about            # as in a row: family and length of the prefix
+    uint64_t digest
+
+
 cdef inline void charge(Account *account, uint64_t zone, int kind, uint64_t name) noexcept nogil:
     account.kind = kind
     account.zone = zone
     account.name = name
+
+
+cdef uint64_t mask_of(int length) noexcept nogil:
+    """The first ``length`` bits of an address, as eight of its octets lie in memory."""
+    cdef uint8_t octets[8]
+    cdef uint64_t mask
+    cdef int i
+    for i in range(8):
+        octets[i] = 0xFF00 >> min(max(length - 8 * i, 0), 8) & 0xFF
+    memcpy(&mask, octets, 8)
+    return mask
 
 
 cdef bint is_exempt(const Limit *limit, const uint8_t *address, int octets) noexcept nogil:
@@ -83,34 +88,35 @@ cdef bint is_exempt(const Limit *limit, const uint8_t *address, int octets) noex
     return False
 
 
+cdef inline uint64_t *set_of(const Limit *limit, uint64_t digest) noexcept nogil:
+    return limit.words + (digest & (limit.sets - 1)) * WAYS
+
+
 cdef bint take(Limit *limit, uint64_t digest) noexcept nogil:
-    """Take an answer out of the bucket of ``digest``, if there is one left."""
-    cdef uint64_t tag = digest >> TIME_BITS, word, ahead, least, taken, read
-    cdef uint64_t *first = limit.words + (digest & (limit.sets - 1)) * WAYS
-    cdef int attempt, i, place
-    for attempt in range(ATTEMPTS):
-        place = 0
-        taken = read = 0
-        least = limit.depth + 1
-        for i in range(WAYS):
-            word = dnsd_load(first + i)
-            ahead = (word - limit.now) & TIME_MASK
-            if ahead > limit.depth:
-                ahead = 0
-            if word >> TIME_BITS == tag:
-                place = i
-                read = word
-                taken = ahead
-                break
-            if ahead < least:
-                place = i
-                read = word
-                least = ahead
-        taken += limit.interval
-        if taken > limit.depth:
-            return False
-        if dnsd_replace(first + place, read, tag << TIME_BITS | ((limit.now + taken) & TIME_MASK)):
-            return True
+    """Take an answer out of the bucket of ``digest``, if there is one left.
+
+    Another worker may do so in the same ten nanoseconds, then it costs one answer and not two:
+    that is cheaper than to have it out (a locked instruction costs as much as all the rest).
+    """
+    cdef uint64_t tag = digest >> TIME_BITS, word, ahead, least = limit.depth + 1, taken = 0
+    cdef uint64_t *first = set_of(limit, digest)
+    cdef int i, place = 0
+    for i in range(WAYS):
+        word = first[i]
+        ahead = (word - limit.now) & TIME_MASK
+        if ahead > limit.depth:
+            ahead = 0
+        if word >> TIME_BITS == tag:
+            place = i
+            taken = ahead
+            break
+        if ahead < least:
+            place = i
+            least = ahead
+    taken += limit.interval
+    if taken > limit.depth:
+        return False
+    first[place] = tag << TIME_BITS | ((limit.now + taken) & TIME_MASK)
     return True
 
 
@@ -142,32 +148,31 @@ cdef void note_limited(Limit *limit, uint64_t prefix, uint64_t about, int kind) 
     place[ROW_LAST] = second
 
 
-cdef int judge(
-    Limit *limit, uint64_t *count, const uint8_t *address, int octets, const Account *account
+cdef bint weigh(
+    const Limit *limit, const uint8_t *address, int octets, const Account *account, Bucket *bucket
 ) noexcept nogil:
-    """Say what becomes of an answer to ``address``, and count it."""
-    cdef uint8_t message[24]
-    cdef uint64_t word, prefix
-    cdef int length = limit.ipv4_prefix if octets == 4 else limit.ipv6_prefix
+    """Find the bucket of an answer, and have its memory brought near; False if there is none."""
+    cdef uint64_t name
     cdef int family = 4 if octets == 4 else 6
-    cdef int i
-    if is_exempt(limit, address, octets):
+    if limit.words == NULL or is_exempt(limit, address, octets):
+        return False
+    bucket.prefix = 0
+    memcpy(&bucket.prefix, address, 4 if octets == 4 else 8)
+    bucket.prefix &= limit.masks[octets != 4]
+    bucket.about = family << 8 | (limit.ipv4_prefix if octets == 4 else limit.ipv6_prefix)
+    name = account.name | <uint64_t>account.kind << 56 | <uint64_t>family << 60
+    bucket.digest = siphash13_words(limit.key, bucket.prefix, account.zone, name)
+    __builtin_prefetch(set_of(limit, bucket.digest))
+    return True
+
+
+cdef int judge(Limit *limit, uint64_t *count, const Bucket *bucket, int kind) noexcept nogil:
+    """Say what becomes of an answer out of ``bucket``, and count it."""
+    if take(limit, bucket.digest):
         return SEND
-    memset(message, 0, 8)
-    memcpy(message, address, 4 if octets == 4 else 8)
-    if length & 7:
-        message[length >> 3] &= 0xFF << (8 - (length & 7))
-    for i in range((length + 7) >> 3, 8):
-        message[i] = 0
-    memcpy(&prefix, message, 8)
-    memcpy(message + 8, &account.zone, 8)
-    word = account.name | <uint64_t>account.kind << 56 | <uint64_t>family << 60
-    memcpy(message + 16, &word, 8)
-    if take(limit, siphash13(limit.key, message, 24)):
-        return SEND
-    note_limited(limit, prefix, <uint64_t>(family << 8 | length), account.kind)
+    note_limited(limit, bucket.prefix, bucket.about, kind)
     count[C_limited] += 1
-    count[C_limited_kind + account.kind] += 1
+    count[C_limited_kind + kind] += 1
     if limit.slip and count[C_limited] % <uint64_t>limit.slip == 0:
         count[C_limited_slipped] += 1
         return SLIP

@@ -56,7 +56,8 @@ cdef struct Body:
     bint empty                # no block: only header, question and OPT
     const Composed *composed  # in place of the block; NULL: none
     Account account           # what rate limits count it as
-    int verdict
+    int verdict               # of rate limits
+    bint truncated
 
 
 cdef inline uint32_t apex_place(const Server *server, const uint8_t *apex, int length) noexcept nogil:
@@ -318,7 +319,7 @@ cdef inline int limit_of(const Server *server, const Request *request, const Que
     return max(SMALLEST_UDP, min(query.payload, server.udp_payload)) if query.has_edns else SMALLEST_UDP
 
 
-cdef int write_message(Server *server, const Request *request, const Query *query, const Body *body, uint8_t *out, int room) noexcept nogil:
+cdef int write_message(Server *server, const Request *request, const Query *query, Body *body, uint8_t *out, int room) noexcept nogil:
     """Write the response; return its length or DECLINED (nothing has been counted then)."""
     cdef uint8_t record[MAX_OPT + MAX_TSIG]
     cdef int additional = query.has_edns + (query.tsig != 0)
@@ -355,9 +356,9 @@ cdef int write_message(Server *server, const Request *request, const Query *quer
     elif limit < at + opt_length:
         length = -1
     if length < 0:
-        server.count[C_truncated] += 1
         flags |= TC
         length = ancount = nscount = arcount = 0
+    body.truncated = flags & TC != 0
     memcpy(out + at + length, record, opt_length)
     p16(out + 2, flags)
     p16(out + 4, query.question != 0)
@@ -429,6 +430,7 @@ cdef void count_query(Server *server, const Request *request, const Query *query
     if body.verdict != DROP:
         count[C_responses + request.transport] += 1
         count[C_rcode + min(body.rcode, LAST_RCODE)] += 1
+        count[C_truncated] += body.truncated
     count[C_cookies_valid] += query.made_with >= 0
     if query.counter >= 0:
         count[query.counter] += 1
@@ -446,7 +448,9 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
     """Answer one packet into ``out``; return the length, 0 for no answer, or DECLINED."""
     cdef Query query
     cdef Body body
-    cdef int length = 0
+    cdef Bucket bucket
+    cdef bint limited
+    cdef int length
     if request.size < 12 or request.packet[2] & 0x80:
         server.count[C_queries + request.transport] += 1
         server.count[C_drop_short if request.size < 12 else C_drop_response] += 1
@@ -464,12 +468,18 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
         return DECLINED
     query.made_with = made_with(server, request, &query)
     body.verdict = SEND
-    if server.limit.words != NULL and request.transport != TCP and query.made_with < 0:
-        body.verdict = judge(
-            &server.limit, server.count, request.address, request.address_length, &body.account
-        )
-    if body.verdict != DROP:
-        length = write_message(server, request, &query, &body, out, room)
-    if length != DECLINED:
-        count_query(server, request, &query, &body)
+    # an answer is written before it is known whether it may be sent: the bucket's memory is far
+    limited = request.transport != TCP and query.made_with < 0 and weigh(
+        &server.limit, request.address, request.address_length, &body.account, &bucket
+    )
+    length = write_message(server, request, &query, &body, out, room)
+    if length == DECLINED:
+        return DECLINED
+    if limited:
+        body.verdict = judge(&server.limit, server.count, &bucket, body.account.kind)
+        if body.verdict == SLIP:
+            length = write_message(server, request, &query, &body, out, room)
+        elif body.verdict == DROP:
+            length = 0
+    count_query(server, request, &query, &body)
     return length
