@@ -9,6 +9,7 @@
     ├── AccountError     the node cannot run as the user that it is to run as
     ├── VipError         a VIP, or the interface that carries it, cannot be had
     ├── BirdError        BIRD cannot be reached, or refuses
+    ├── OutputError      what a command prints cannot be written
     └── AdminError       a running node refused or failed a request
         └── NotRunning   no node answers on the admin socket
 
@@ -78,6 +79,10 @@ class VipError(DnsdError):
 
 class BirdError(DnsdError):
     """BIRD cannot be reached, is silent, or refuses."""
+
+
+class OutputError(DnsdError):
+    """What a command prints cannot be written; a reader that has gone is none."""
 
 
 class AdminError(DnsdError):

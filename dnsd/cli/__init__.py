@@ -13,7 +13,8 @@ from typing import IO, Any
 import click
 
 import dnsd
-from dnsd.errors import DnsdError, NotRunning
+from dnsd.cli.output import echo, finish, prepare
+from dnsd.errors import DnsdError, NotRunning, OutputError
 
 COMMANDS = {
     "serve": "Serve zones until told to stop.",
@@ -46,10 +47,10 @@ class Failure(click.ClickException):
 
     exit_code = EXIT_FAILED
 
-    def show(self, file: IO[Any] | None = None) -> None:
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002
         """Print each sentence with the name of the program before it."""
         for sentence in self.message.splitlines():
-            click.echo(f"dnsd: {sentence}", file=file, err=file is None)
+            echo(f"dnsd: {sentence}", err=True)
 
 
 class NotRunningFailure(Failure):
@@ -79,6 +80,18 @@ class Commands(click.Group):
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([*COMMANDS.items()])
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the program; output that cannot be written is an error like any other."""
+        prepare()
+        try:
+            try:
+                return super().main(*args, **extra)
+            finally:
+                finish()
+        except OutputError as error:
+            Failure(str(error)).show()
+            raise SystemExit(EXIT_FAILED) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what dnsd raises on purpose becomes a sentence and an exit status."""

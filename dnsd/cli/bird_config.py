@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dnsd import config
+from dnsd.cli.output import echo
 from dnsd.errors import ConfigError
 from dnsd.routerconf import (
     PASSWORDS,
@@ -64,7 +65,7 @@ def bird_config() -> None:
 @_BIRD
 def node(file: Path, bird: str | None) -> None:
     """Print the whole bird.conf of a node."""
-    click.echo(node_bird(_anycast(file), Dialect(bird or Dialect.BIRD2)), nl=False)
+    echo(node_bird(_anycast(file), Dialect(bird or Dialect.BIRD2)), nl=False)
 
 
 @bird_config.command()
@@ -101,7 +102,7 @@ def router(
         raise click.UsageError("--frr and --bird exclude each other: the router runs one of them")
     site = site_of(_nodes(files), neighbors)
     dialect = Dialect(bird or Dialect.BIRD2)
-    click.echo(router_frr(site) if frr else router_bird(site, dialect, passwords), nl=False)
+    echo(router_frr(site) if frr else router_bird(site, dialect, passwords), nl=False)
 
 
 def _nodes(files: tuple[Path, ...]) -> dict[str, Anycast]:

@@ -17,6 +17,7 @@ import msgspec
 
 from dnsd import config
 from dnsd.cli.options import config_option, json_option, short, zone_option
+from dnsd.cli.output import echo_styled
 from dnsd.cli.selfquestions import SelfQuestions
 from dnsd.config import origins, policyfile
 from dnsd.control.policycheck import check_file
@@ -92,7 +93,7 @@ def check(
     without errors, 1 with errors.
     """
     report = _check(config_file, zones, files)
-    click.echo(_as_json(report) if as_json else _as_text(report))
+    echo_styled(_as_json(report) if as_json else _as_text(report))
     ctx.exit(1 if report.count(Severity.ERROR) else 0)
 
 

@@ -14,6 +14,7 @@ from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.askers import Local, Site, peers_of
 from dnsd.cli.failover import force_option, show
 from dnsd.cli.options import config_option, json_option, reason_option
+from dnsd.cli.output import echo
 from dnsd.errors import AdminError, NotRunning
 from dnsd.failover.horizon import Inquiry, Safety, judge
 from dnsd.failover.version import about_target
@@ -73,7 +74,7 @@ def drain_member(
     if wait:
         found = _wait(path, site, found, as_json, member=address, **pool)
     if as_json:
-        click.echo(json.dumps(found))
+        echo(json.dumps(found))
     elif not wait or not found["safe"]:
         _tell(found, alone=bool(pool["name"]))
     sys.exit(0 if found["safe"] else 1)
@@ -132,7 +133,7 @@ def _wait(
         if lines != told and not as_json:
             for line in lines:
                 if line not in told:
-                    click.echo(line)
+                    echo(line)
             told = lines
         if found["safe"] or not any(step["phase"] for step in found["steps"]):
             return found
@@ -162,9 +163,9 @@ def _obstacles(found: dict[str, Any]) -> list[str]:
 
 def _tell(found: dict[str, Any], *, alone: bool) -> None:
     for line in _lines(found, alone=alone):
-        click.echo(line)
+        echo(line)
     for line in found["missing"][:_NAMED]:
-        click.echo(f"missing: {line}")
+        echo(f"missing: {line}")
 
 
 def _lines(found: dict[str, Any], *, alone: bool) -> list[str]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import dns.name
 import dns.rcode
 import dns.rdatatype
-from rich.console import Console
 from rich.text import Text
 
 from dnsd.cli import ask, dig
+from dnsd.cli.console import SafeConsole
 from dnsd.zone import view
 from dnsd.zone.findings import Severity
 from dnsd.zone.lookup import Answer, StepKind, lookup, zone_for
@@ -68,19 +68,19 @@ class Reason(NamedTuple):
 
 def show(path: HotPath, question: Question, sources: dict[bytes, Source], udp_payload: int) -> None:
     """Print the explanation to standard output."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = SafeConsole(soft_wrap=True)
     whole = ask.over_tcp(path, question)
     _print_answer(console, whole)
     _print_reasons(console, "Why", why(question, sources, whole))
     _print_reasons(console, "Sizes", sizes(path, question, whole, udp_payload))
 
 
-def _print_answer(console: Console, response: Response) -> None:
+def _print_answer(console: SafeConsole, response: Response) -> None:
     for line in dig.lines(response):
         console.print(Text(line, style="dim" if line.startswith(";") else ""))
 
 
-def _print_reasons(console: Console, title: str, reasons: Iterator[Reason]) -> None:
+def _print_reasons(console: SafeConsole, title: str, reasons: Iterator[Reason]) -> None:
     console.print()
     console.print(Text(title, style="bold"))
     for label, group in groupby(reasons, key=lambda reason: reason.label):

@@ -17,6 +17,7 @@ import msgspec
 from dnsd.cli.admin import socket_path
 from dnsd.cli.askers import Local, Node, Remote, SecondaryServer, Site, fenced, peers_of, secondary
 from dnsd.cli.options import config_option, json_option
+from dnsd.cli.output import echo
 from dnsd.config.units import format_duration, parse_duration
 from dnsd.failover.horizon import FLOOR_S, Inquiry, Safety, Verdict, judge
 from dnsd.failover.ledger import LONGEST_FLOOR_S
@@ -139,7 +140,7 @@ def horizon(
     while wait and verdict.safety != Safety.SAFE:
         if verdict.safety.value != shown and not as_json:
             shown = verdict.safety.value
-            click.echo(f"{shown.upper()}: {'; '.join(verdict.reasons)}", err=True)
+            echo(f"{shown.upper()}: {'; '.join(verdict.reasons)}", err=True)
         time.sleep(AGAIN_S)
         verdict, now = _asked(site, question, floor, ttl)
     _show(verdict, now, question, as_json)
@@ -192,11 +193,11 @@ def _asked(site: Site, question: Question, floor: float, ttl: int | None) -> tup
 
 def _show(verdict: Verdict, now: float, question: Question, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(_as_json(verdict, now, question)))
+        echo(json.dumps(_as_json(verdict, now, question)))
         return
-    from rich.console import Console
+    from dnsd.cli.console import SafeConsole
 
-    console = Console(highlight=False)
+    console = SafeConsole()
     style = _STYLES[verdict.safety]
     console.print(f"[{style}]{verdict.safety.upper()}[/] {_when(verdict, now)}".rstrip())
     for reason in verdict.reasons:
@@ -265,13 +266,13 @@ def _list(site: Site, as_json: bool) -> None:
     reports = [one.report for one in site.heard]
     if as_json:
         found = {"reports": msgspec.to_builtins(reports), "problems": list(site.faults)}
-        click.echo(json.dumps(found))
+        echo(json.dumps(found))
     else:
-        from rich.console import Console
+        from dnsd.cli.console import SafeConsole
 
-        Console(highlight=False).print(_reports(reports))
+        SafeConsole().print(_reports(reports))
         for fault in site.faults:
-            click.echo(fault, err=True)
+            echo(fault, err=True)
     sys.exit(1 if site.faults else 0)
 
 

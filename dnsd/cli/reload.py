@@ -11,7 +11,9 @@ import msgspec
 
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
+from dnsd.cli.output import echo
 from dnsd.control.report import ReloadReport, log_lines, summary
+from dnsd.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +39,7 @@ def reload(config_file: Path | None, as_json: bool, force: bool, names: tuple[st
     result = ask(path, "reload", patience=None, zones=list(names), force=force)
     report = msgspec.convert(result, ReloadReport)
     if as_json:
-        click.echo(json.dumps(result))
+        echo(json.dumps(result))
     else:
         _show(report)
     sys.exit(0 if report.ok else 1)
@@ -45,5 +47,5 @@ def reload(config_file: Path | None, as_json: bool, force: bool, names: tuple[st
 
 def _show(report: ReloadReport) -> None:
     for line in log_lines(report):
-        click.echo(line, err=not report.ok)
-    click.echo(f"dnsd: {summary(report)}", err=not report.ok)
+        echo(printable(line), err=not report.ok)
+    echo(f"dnsd: {summary(report)}", err=not report.ok)

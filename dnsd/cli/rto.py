@@ -17,6 +17,7 @@ import msgspec
 from dnsd import config
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option, seconds_of
+from dnsd.cli.output import echo
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
 from dnsd.control.policycheck import timing_of
@@ -92,11 +93,11 @@ def rto(
     rates = _rates(config_file, qps)
     plans = [_plan(found, objective, rates) for found in _pools(config_file)]
     if as_json:
-        click.echo(json.dumps({"pools": [_as_data(plan) for plan in plans], "rates": rates.how}))
+        echo(json.dumps({"pools": [_as_data(plan) for plan in plans], "rates": rates.how}))
     else:
-        from rich.console import Console
+        from dnsd.cli.console import SafeConsole
 
-        Console(highlight=False).print(_picture(plans, rates))
+        SafeConsole().print(_picture(plans, rates))
     sys.exit(0 if all(plan.assessment.met for plan in plans) else 1)
 
 

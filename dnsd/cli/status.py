@@ -10,6 +10,7 @@ import click
 
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
+from dnsd.cli.output import echo
 from dnsd.cli.tables import table
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ def status(config_file: Path | None, as_json: bool) -> None:
     """Show what a running node serves and counts."""
     found = ask(socket_path(config_file), "status")
     if as_json:
-        click.echo(json.dumps(found))
+        echo(json.dumps(found))
         return
-    from rich.console import Console
+    from dnsd.cli.console import SafeConsole
 
-    console = Console(highlight=False)
+    console = SafeConsole()
     for line in _head(found):
         console.print(line, markup=False)
     for part in (_workers(found["workers"]), _zones(found["zones"]), _counters(found["counters"])):

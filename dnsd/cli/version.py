@@ -9,6 +9,7 @@ import click
 
 import dnsd
 from dnsd import hotpath
+from dnsd.cli.output import echo
 from dnsd.errors import ConfigError
 
 LIBRARIES = ("dnspython", "uvloop", "msgspec", "click", "rich", "pyroute2", "pexpect")
@@ -17,9 +18,9 @@ LIBRARIES = ("dnspython", "uvloop", "msgspec", "click", "rich", "pyroute2", "pex
 @click.command()
 def version() -> None:
     """Show the version, the hot path in use, Python, and the libraries."""
-    click.echo(f"dnsd {dnsd.__version__}")
+    echo(f"dnsd {dnsd.__version__}")
     for name, value in _details().items():
-        click.echo(f"  {name + ':':<11} {value}")
+        echo(f"  {name + ':':<11} {value}")
 
 
 def _details() -> dict[str, str]:

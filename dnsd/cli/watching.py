@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsd.cli.output import echo, is_read
 from dnsd.errors import DnsdError
 
 if TYPE_CHECKING:
@@ -26,23 +27,29 @@ watch_option = click.option("--watch", is_flag=True, help="Show it again and aga
 def show(found: dict[str, Any], as_json: bool, picture: Picture) -> None:
     """Print what was ``found``."""
     if as_json:
-        click.echo(json.dumps(found))
+        echo(json.dumps(found))
         return
-    from rich.console import Console
+    from dnsd.cli.console import SafeConsole
 
-    Console(highlight=False).print(picture(found))
+    SafeConsole().print(picture(found))
 
 
 def watch(look: Look, as_json: bool, picture: Picture) -> None:
-    """Show it again and again, also over a restart of the node: that is worth watching."""
+    """Show it again and again, also over a restart of the node: that is worth watching.
+
+    It ends with its reader.
+    """
     if as_json:
-        while True:
-            click.echo(json.dumps(look()))
+        while is_read():
+            echo(json.dumps(look()))
             time.sleep(WATCH_S)
+        return
     from rich.live import Live
 
-    with Live(picture(look()), auto_refresh=False) as live:
-        while True:
+    from dnsd.cli.console import SafeConsole
+
+    with Live(picture(look()), console=SafeConsole(), auto_refresh=False) as live:
+        while is_read():
             time.sleep(WATCH_S)
             live.update(_picture_now(look, picture), refresh=True)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from dnsd.text import printable
 
+if TYPE_CHECKING:
     from dnsd.config import locate
 
 
@@ -31,15 +31,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {self.sentence}" if where else self.sentence
-
-
-def printable(path: Path) -> str:
-    r"""Return ``path`` as it can be printed: whatever else stands in it is written as \xNN."""
-    return "".join(
-        char if char.isprintable() else repr(char)[1:-1].replace("\\udc", "\\x")
-        for char in str(path)
-    )
+        return printable(f"{where}: {self.sentence}" if where else self.sentence)
 
 
 def show_key(path: locate.KeyPath) -> str:

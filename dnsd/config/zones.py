@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config import origins
-from dnsd.config.problems import Problem, printable
+from dnsd.config.problems import Problem
+from dnsd.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

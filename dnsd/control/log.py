@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import sys
 
+from dnsd.text import printable, printable_lines
+
 
 def say(text: str) -> None:
-    """Write ``text`` with the program's name before it."""
-    write(f"dnsd: {text}")
+    """Write ``text`` as one line with the program's name before it."""
+    line(f"dnsd: {text}")
 
 
-def write(line: str) -> None:
-    """Write ``line`` as it is (findings, which editors and compilers' tools can read)."""
+def line(text: str) -> None:
+    """Write ``text`` as one line (findings, which editors and compilers' tools can read)."""
+    write(printable(text))
+
+
+def write(text: str) -> None:
+    """Write the lines of ``text`` (tracebacks)."""
     try:
         # One write, so that lines of several processes don't mix.
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{printable_lines(text)}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         return  # nobody reads: the server goes on all the same

@@ -358,4 +358,4 @@ def _plane(
 
 def _tell(report: ReloadReport) -> None:
     for line in log_lines(report):
-        log.write(line)
+        log.line(line)

@@ -15,6 +15,7 @@ from dnsd.process import stderr
 from dnsd.serve import log, spec
 from dnsd.serve.confine import confine, renounce_rings
 from dnsd.serve.worker import Worker
+from dnsd.text import printable
 
 
 def main() -> int:
@@ -28,7 +29,8 @@ def main() -> int:
     try:
         worker_spec = spec.decode(_first_line())
     except msgspec.DecodeError as error:
-        sys.stderr.write(f"dnsd worker: the master sends no usable specification: {error}\n")
+        fault = f"dnsd worker: the master sends no usable specification: {error}"
+        sys.stderr.write(f"{printable(fault)}\n")
         return 1
     log.configure(worker_spec.index)
     try:

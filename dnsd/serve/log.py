@@ -12,6 +12,8 @@ import traceback
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from dnsd.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -38,7 +40,7 @@ class OneLine(logging.Formatter):
         line = self.formatMessage(record)
         if record.exc_info and record.exc_info[1]:
             line += f" ({describe(record.exc_info[1], record.exc_info[2])})"
-        return line.replace("\n", " ")
+        return printable(line.replace("\n", " "))
 
 
 def describe(error: BaseException, trace: TracebackType | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dnsd.text import printable
+
 
 class Severity(StrEnum):
     """How bad a finding is: an error keeps the zone from being served, a warning does not."""
@@ -29,4 +31,5 @@ class Finding:
     code: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{max(self.line, 1)}: {self.severity}: {self.message} [{self.code}]"
+        where = f"{self.file}:{max(self.line, 1)}"
+        return printable(f"{where}: {self.severity}: {self.message} [{self.code}]")

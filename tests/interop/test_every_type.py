@@ -38,7 +38,7 @@ CHECKERS: dict[str, tuple[str, ...]] = {
     "nsd": ("nsd-checkzone", ORIGIN),
     "knot": ("kzonecheck", "-o", ORIGIN),
 }
-SERVERS = {"bind": Bind, "nsd": Nsd, "knot": Knot}
+SERVERS: dict[str, type[Bind | Knot | Nsd]] = {"bind": Bind, "nsd": Nsd, "knot": Knot}
 NOT_ASKED = frozenset(("NS", "NSEC3", "RRSIG", "NXT"))
 """A delegation, what has no owner for queries, and what only some servers give out by itself."""
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import BirdError
+from dnsd.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -280,7 +281,7 @@ def read_routes(reply: Reply) -> tuple[Route, ...]:
 
 def plain(text: str) -> str:
     """Return ``text`` as one line that is fit to print in a sentence."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = printable(" ".join(text.split()))
     return line if len(line) <= _LONGEST_QUOTE else f"{line[:_LONGEST_QUOTE]}…"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dnsd.config.units import format_duration
 from dnsd.control.exchange import OWN_WANT, Peer, within
+from dnsd.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -88,5 +89,5 @@ def unreachable(error: OSError, peer: Peer, how: str) -> Fault:
 def shown(text: str) -> str:
     """Return foreign ``text`` so that it can go into a sentence and onto a terminal."""
     text = " ".join(text[: 4 * LONGEST_DETAIL].split())
-    clean = "".join(char if char.isprintable() else "�" for char in text)
+    clean = printable(text)
     return clean if len(clean) <= LONGEST_DETAIL else f"{clean[: LONGEST_DETAIL - 1]}…"

@@ -1,0 +1,32 @@
+"""The console for tables and colours; rich is loaded only by who has some to show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.segment import Segment
+
+from dnsd.text import printable_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import ConsoleOptions, RenderableType
+
+
+class SafeConsole(Console):
+    """A console in which foreign text is escaped: what controls the terminal is rich's own."""
+
+    def __init__(self, *, soft_wrap: bool = False) -> None:
+        super().__init__(highlight=False, soft_wrap=soft_wrap)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render ``renderable`` piece by piece."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(printable_lines(segment.text), segment.style)

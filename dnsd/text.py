@@ -1,0 +1,25 @@
+r"""Text for people: whatever came from outside can be printed, and stays where it is put.
+
+The one function that every log and every command uses for what it shows: names of files and
+nodes, what other programs said, names that were asked for. (Names of zone files' own text are
+escaped as zone files do it, \DDD, in :mod:`dnsd.wire.name`.)
+"""
+
+from __future__ import annotations
+
+
+def printable(text: object) -> str:
+    r"""Return ``text`` as one line: control characters, and octets that are no text, as \xNN."""
+    plain = str(text)
+    if plain.isprintable():
+        return plain
+    return "".join(
+        char if char.isprintable() else repr(char)[1:-1].replace("\\udc", "\\x") for char in plain
+    )
+
+
+def printable_lines(text: str) -> str:
+    """Return ``text`` with its line breaks and tabs; all else is made :func:`printable`."""
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
