@@ -138,7 +138,7 @@ def test_other_faults_of_the_network_are_the_service_s() -> None:
 
 
 def test_foreign_text_is_made_harmless() -> None:
-    assert shown("a\x1b[31m\tb\n c\u202e") == "a�[31m b c�"
+    assert shown("a\x1b[31m\tb\n c\u202e") == r"a\x1b[31m b c\u202e"
     assert len(shown("x" * 10_000)) == LONGEST_DETAIL
 
 

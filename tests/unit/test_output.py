@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
@@ -201,7 +201,7 @@ def test_what_is_watched_ends_with_its_reader(monkeypatch: pytest.MonkeyPatch) -
     from dnsd.cli import output, watching
 
     monkeypatch.setattr(watching, "WATCH_S", 0)
-    looks = iter([{"pools": []}] * 3)
+    looks: Iterator[dict[str, Any]] = iter([{"pools": []}] * 3)
     reading, writing = os.pipe()
     os.close(reading)
     with stdout(monkeypatch, os.fdopen(writing, "w")):
