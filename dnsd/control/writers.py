@@ -66,8 +66,8 @@ class Writers:
         return aliases
 
     def _without(self, error: OSError) -> None:
-        log.write(
-            f"dnsd: the kernel does not tell who writes zone files ({error.strerror}): they are "
+        log.say(
+            f"the kernel does not tell who writes zone files ({error.strerror}): they are "
             "loaded when they have not changed for [zones] settle"
         )
 
