@@ -290,7 +290,7 @@ def test_a_report_comes_over_http() -> None:
         (HEAD + b"\r\n" + b" " * 3000, "answers with more than 2000 octets"),
         (
             b"HTTP/1.1 400 Bad\r\n\r\nthat is \x1b[2J no\naddress",
-            "refuses: that is �[2J no address",
+            r"refuses: that is \x1b[2J no address",
         ),
         (b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\n\r\n", "refuses: status 302"),
     ],
