@@ -80,6 +80,7 @@ async def _run(control_spec: ControlSpec) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     await admin.start()
     async with asyncio.TaskGroup() as group:
+        group.create_task(admin.run())
         group.create_task(web.run())
         group.create_task(node.run())
 

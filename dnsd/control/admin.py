@@ -17,7 +17,7 @@ import msgspec
 
 from dnsd.control import log
 from dnsd.control.socketfile import bind
-from dnsd.errors import AdminError
+from dnsd.errors import AdminError, StateError
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
@@ -32,6 +32,8 @@ MOST_CLIENTS = 64
 """Connections at once; each may wait for a reload."""
 IDLE = 60.0
 """Seconds that a client may be connected without asking anything."""
+AGAIN = 2.0
+"""Seconds between two looks whether the socket is where it should be."""
 STALL = 10.0
 """Seconds that a client may take to read what it has asked for."""
 
@@ -42,22 +44,43 @@ class AdminServer:
     """Listens at ``path`` and runs ``commands`` by name; AdminError is their way to refuse."""
 
     def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
+        self.fault = ""
+        """Why nobody can connect at ``path``; empty if that can be."""
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
         self._clients = 0
 
+    async def run(self) -> None:
+        """Listen for ever; where the disk has no room for the socket, as soon as it has."""
+        while True:
+            if self._server is None or not self._path.is_socket():
+                await self.start()
+            await asyncio.sleep(AGAIN)
+
     async def start(self) -> None:
-        """Bind and listen; StateError if that cannot be."""
-        sock = bind(self._path)
+        """Bind and listen, if that can be now; what keeps it from that is told once."""
+        self._leave()
+        try:
+            sock = bind(self._path)
+        except StateError as error:
+            if str(error) != self.fault:
+                log.say(f"control: {error}; it is tried again")
+            self.fault = str(error)
+            return
+        self.fault = ""
         self._server = await asyncio.start_unix_server(
             self._serve, sock=sock, limit=LONGEST_REQUEST
         )
 
-    def close(self) -> None:
-        """Stop listening and remove the socket."""
+    def _leave(self) -> None:
         if self._server is not None:
             self._server.close()
+            self._server = None
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        self._leave()
         with suppress(OSError):
             self._path.unlink()
 

@@ -1,7 +1,8 @@
 """The images that an earlier run has left: to be used again, or when a zone cannot be loaded now.
 
 Knows names and metadata of images; what is served, and what is to become of a zone, is decided
-by who asks. They are there for the first load only: what it does not need is deleted.
+by who asks. They are there for one load only, the first: what it does not need is deleted. Images
+that were in memory, and that the disk has taken at last, are there for the next one.
 """
 
 from __future__ import annotations
@@ -30,10 +31,21 @@ class Earlier:
         self._directory = stock.directory
         self._names = images.by_stem(stock)
         self._known = frozenset(self._names)
+        self._new: set[str] = set()
+
+    def add(self, origin: str, name: str) -> None:
+        """Take in that there is an image file ``name`` of the zone ``origin`` now."""
+        self._names.setdefault(images.stem(origin), []).insert(0, name)
+        self._new.add(origin)
+
+    def is_new(self, origin: str) -> bool:
+        """Return whether an image of the zone ``origin`` has come since the last load."""
+        return origin in self._new
 
     def forget(self) -> None:
         """Take them all for deleted."""
         self._names = {}
+        self._new.clear()
 
     def had(self, origin: str) -> bool:
         """Return whether there was an image of the zone ``origin``, damaged or not."""

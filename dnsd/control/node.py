@@ -18,6 +18,7 @@ from dnsd.config import origins
 from dnsd.control import limited, log, status
 from dnsd.control.builders import build_all
 from dnsd.control.converge import PERIOD_S, Convergence
+from dnsd.control.disk import Disk
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.report import summary
@@ -116,6 +117,7 @@ class Node:
             config, self._publisher, self._watch, self._build, self.engine, self.keeper
         )
         self._convergence = Convergence(vector, self._publisher, self._reloader)
+        self._disk = Disk(directory, stock, self._reloader.rows.values)
         self._requests: list[Request] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
@@ -139,6 +141,7 @@ class Node:
             group.create_task(self._converge())
             group.create_task(self.keeper.run())
             group.create_task(limited.tell(self._vector))
+            group.create_task(self._look_after_disk())
 
     async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:
         """Build ``jobs``, and let the master see how far it has come."""
@@ -175,7 +178,13 @@ class Node:
         """Return what ``dnsd status`` shows."""
         rows = self._reloader.rows.values()
         found = status.snapshot(self._spec, self._force.config, self._vector, rows)
-        problems = (*self._problems, *map(str, self._reloader.odd))
+        account = [self.keeper.fault] if self.keeper.fault else []
+        problems = (
+            *self._problems,
+            *map(str, self._reloader.odd),
+            *self._disk.problems,
+            *account,
+        )
         return {
             **found,
             "pools": summary(self.engine),
@@ -246,6 +255,8 @@ class Node:
     async def _reload_as_configured(self, order: Order) -> ReloadReport:
         notices = self._reread() if CONFIGURATION in order.due else ()
         report = await self._until_served(await self._reloader.run(*order))
+        if self.keeper.fault:
+            notices = (*notices, self.keeper.fault)
         problems = self._not_served()
         return msgspec.structs.replace(
             report,
@@ -325,6 +336,14 @@ class Node:
             await asyncio.sleep(PERIOD_S)
             if due := await self._convergence.due():
                 await self._ask(Order(frozenset(due)))
+
+    async def _look_after_disk(self) -> None:
+        """Try again what the disk has refused."""
+        while True:
+            await asyncio.sleep(self._disk.pause)
+            if taken := await self._disk.turn():
+                self._reloader.welcome(taken)
+                await self._ask(Order(frozenset(taken)))
 
     async def _beat(self) -> None:
         """Show the master that the loop turns; clear away what no worker needs any more."""

@@ -116,6 +116,11 @@ class Reloader:
             seconds=time.monotonic() - began,
         )
 
+    def welcome(self, taken: Mapping[str, str]) -> None:
+        """Have zones (by origin) served from their files, which the disk had refused before."""
+        for origin, name in taken.items():
+            self._earlier.add(origin, name)
+
     # -- what there is, and what is to be done ------------------------------------------------
 
     async def _list(self, due: Collection[str], forced: Set[str]) -> tuple[str, ...]:
@@ -158,6 +163,8 @@ class Reloader:
         return make_plan(self.rows, self._roster.wanted, scope, changed)
 
     def _has_changed(self, row: Row) -> bool:
+        if self._earlier.is_new(row.origin):
+            return True
         terms = self.config.zones.limits, self._include()
         return (
             (row.limits, row.include) != terms

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+from dnsd.control.statedir import REFUSALS
 from dnsd.errors import StateError
 
 if TYPE_CHECKING:
@@ -31,12 +32,15 @@ def bind(path: Path) -> socket.socket:
 def make_way(path: Path) -> None:
     """Make the directory of ``path``, and remove a socket there that nobody listens on.
 
-    StateError if that cannot be, if it is no socket, or if somebody does listen.
+    StateError if that can never be, if it is no socket, or if somebody does listen. What a disk
+    refuses now, it may take later.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         taken = path.exists() and _is_taken(path)
     except OSError as error:
+        if error.errno in REFUSALS:
+            return
         raise StateError(f"cannot make the admin socket {path}: {error.strerror}") from error
     if taken:
         raise StateError(

@@ -14,6 +14,7 @@ import msgspec
 
 from dnsd import config as configuration
 from dnsd import hotpath
+from dnsd.control import statedir
 from dnsd.control.log import say
 from dnsd.control.socketfile import make_way
 from dnsd.daemon import account, children, home, listen, specs
@@ -45,7 +46,8 @@ def run(path: Path | None, options: Options) -> int:
         hotpath.implementation()  # it may not be there; else the ready line looks which it is
     if configuration.listens_by_default(config):
         config = without_absent_addresses(config)
-    home.prepare(config.server.state_directory)
+    if refusal := statedir.prepare(config.server.state_directory):
+        say(f"{refusal}: zones are served from memory until it can be; it is tried again")
     home.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
     listen.probe(config.server.listen, floating=config.anycast.endpoints)

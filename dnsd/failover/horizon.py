@@ -180,6 +180,8 @@ class _Findings:
             self._unknown.append(f"node {node} has not reported since the switch")
         elif (silent := self._now - account.latest.asked) > FRESH_S:
             self._unknown.append(f"node {node} has been silent for {_spell(silent)}")
+        elif account.latest.report.doubt:
+            self._unknown.append(f"node {node}: {account.latest.report.doubt}")
 
     def look_for_given_out(self) -> None:
         """See whether it can still be given out; and whether anybody knows it at all."""

@@ -90,11 +90,15 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a node says; its account covers the last ``kept`` seconds."""
+    """What a node says; its account covers the last ``kept`` seconds.
+
+    ``doubt`` is why it is not to be relied on, empty if it is: nothing is SAFE by it then.
+    """
 
     node: str
     kept: float
     lines: tuple[Line, ...]
+    doubt: str = ""
 
 
 class _Declared(NamedTuple):

@@ -63,7 +63,7 @@ class ControlCells:
     ZONES and BROKEN count the zones of the generation, and those of them that have no image.
     RELOADED is the monotonic time (ns) of the last SIGHUP that has been dealt with. TO_BUILD is
     how many zones are being built, 0 when none are, and BUILT how many of them are done.
-    JOURNAL is how many octets the journal of EPOCH has, for this generation, at least.
+    JOURNAL is where the journal of EPOCH ends, for this generation, or before.
 
     CARRIER is control's order to the master about the VIPs' interface: its number, shifted by
     one, and in the lowest bit whether there is to be a carrier. STOPPED becomes 1 when a node

@@ -39,7 +39,7 @@ def main() -> int:
     except DnsdError as error:
         logging.getLogger(__name__).error("%s", error)
         return 1
-    faults = confine([Path(worker_spec.images)])
+    faults = confine([_existing(Path(worker_spec.images))])
     stderr.detach("dnsd worker")  # a thread: it has the rights that are left
     log.configure(worker_spec.index)
     for fault in faults:
@@ -47,6 +47,11 @@ def main() -> int:
             logging.getLogger(__name__).warning("%s", fault)
     worker.run()
     return 0
+
+
+def _existing(directory: Path) -> Path:
+    """Return ``directory``, or what there is above it: a full disk may have no room for it yet."""
+    return next(path for path in (directory, *directory.parents) if path.is_dir())
 
 
 def _first_line() -> bytes:

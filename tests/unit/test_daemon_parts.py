@@ -195,28 +195,14 @@ def test_what_the_system_refuses_becomes_a_sentence(
 # -- the state directory ----------------------------------------------------------------------
 
 
-def test_the_state_directory_is_made_private(tmp_path: Path) -> None:
-    directory = tmp_path / "a" / "b"
-    home.prepare(directory)
-    assert directory.stat().st_mode & 0o777 == 0o700
-    assert (directory / "images").is_dir()
-    directory.chmod(0o755)
-    home.prepare(directory)
-    assert directory.stat().st_mode & 0o777 == 0o700
-
-
-def test_a_directory_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StateError, match=r"cannot use the state directory .*STATE_DIRECTORY"):
-        home.prepare(tmp_path / "file" / "state")
-
-
 def test_the_lock_is_held_once_and_names_its_holder(tmp_path: Path) -> None:
-    handle = home.lock(tmp_path)
+    held = home.lock(tmp_path)
     with pytest.raises(StateError, match=rf"another dnsd \(pid {os.getpid()}\)"):
         home.lock(tmp_path)
-    os.close(handle)
-    os.close(home.lock(tmp_path))
+    for handle in held:
+        os.close(handle)
+    for handle in home.lock(tmp_path):
+        os.close(handle)
 
 
 # -- specs ------------------------------------------------------------------------------------

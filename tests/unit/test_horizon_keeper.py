@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
+from dnsd.control import durable
 from dnsd.control.horizon import keeper as keepers
 from dnsd.control.horizon import ledgerfile
 from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.listing import Contents
-from dnsd.errors import StateError
 from dnsd.failover.horizon import MARGIN_S, Safety
 from dnsd.failover.ledger import NEVER, WEEK_S, Use, declarations
 from dnsd.failover.version import Kind, Version, about_name, about_target
@@ -299,15 +301,53 @@ def test_it_is_on_disk_before_it_is_served(directory: Path) -> None:
     assert len(on_disk) == 2
 
 
-def test_what_cannot_be_written_is_not_served(directory: Path) -> None:
+@contextmanager
+def full_disk() -> Iterator[list[bool]]:
+    """A disk that takes no file while the list that is yielded has something in it."""
+    replace, full = durable.replace, list[bool]()
+
+    def refusing(path: Path, data: bytes) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(path, data)
+
+    with patch.object(durable, "replace", refusing):
+        yield full
+
+
+def test_what_cannot_be_written_is_served_and_nothing_is_safe_until_it_can(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     site = Site(directory, host(A))
-    (directory / ledgerfile.NAME).unlink()
-    (directory / ledgerfile.NAME).mkdir()
-    with pytest.raises(StateError, match="must write down what it is about to answer"):
-        asyncio.run(site.keeper.declare({APEX: site.zone(host(B))}))
-    site.reach()
-    assert "gives it out now" in site.about(A).reasons[0]
-    assert "gives it out now" not in site.about(B).reasons[0]
+    site.now += 1000
+    with full_disk() as full:
+        full.append(True)
+        site.load(host(B))
+        site.reach()
+        assert "gives it out now" in "".join(site.about(B).reasons)
+        site.now += WEEK_S
+        found = site.about(A)
+        assert found.safety == Safety.UNKNOWN
+        assert "ledger cannot be written (No space left on device)" in found.reasons[0]
+        for _ in range(3):
+            site.turn()
+        assert not (directory / ledgerfile.NAME).exists(), "it is true no more"
+        full.clear()
+        site.turn()
+        assert site.about(A).safety == Safety.SAFE
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert told[1] == "dnsd: horizon: the account is on disk again"
+
+
+def test_after_a_restart_an_account_that_could_not_be_written_is_missed(directory: Path) -> None:
+    site = Site(directory, host(A))
+    with full_disk() as full:
+        full.append(True)
+        site.load(host(B))
+        site.reach()
+    site.crash(1000.0, host(A))
+    assert site.about(B).until == site.now + WEEK_S + MARGIN_S
 
 
 def test_nothing_is_written_when_nothing_is_new(directory: Path) -> None:
@@ -359,6 +399,7 @@ STEPS = st.one_of(
     st.tuples(st.just("remove"), st.frozensets(ADDRESS, max_size=2)),
     st.tuples(st.just("crash"), st.tuples(st.sampled_from((0.0, 3.0)), CONTENTS)),
     st.tuples(st.just("crash control"), st.none()),
+    st.tuples(st.just("full"), st.booleans()),
     st.tuples(st.just("wait"), st.sampled_from((0.3, 2.0, 20.0))),
 )
 
@@ -405,10 +446,12 @@ def act(site: Site, what: str, how: Any) -> None:
 def test_it_is_never_safe_while_a_cache_holds_it(
     begin: Content, steps: list[tuple[tuple[str, object], bool]]
 ) -> None:
-    with TemporaryDirectory(prefix="dnsd-") as name, patch("os.fsync"):
+    with TemporaryDirectory(prefix="dnsd-") as name, patch("os.fsync"), full_disk() as full:
         site = Site(Path(name) / "state", begin)
         for (what, how), asks in steps:
             site.ask()
+            if what == "full":
+                full[:] = [True] if how else []
             act(site, what, how)
             if asks:
                 site.ask()

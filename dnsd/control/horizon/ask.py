@@ -8,16 +8,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from dnsd.errors import AdminError
 from dnsd.failover.horizon import Heard, Inquiry, Safety, Tail, Verdict, judge
 from dnsd.failover.version import about_name, about_target, canonical_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dnsd.control.horizon.keeper import Keeper
     from dnsd.failover.ledger import Report
-    from dnsd.failover.version import Question
+    from dnsd.failover.version import Question, Version
 
 NOT_YET = "the zones are being loaded: ask again in a moment"
 SEARCHING = "the zones are being searched for it"
@@ -44,7 +46,7 @@ class Horizon:
             while (served := self._keeper.served.known(question)) is None:
                 await asyncio.to_thread(self._keeper.served.search, question)
         self._sweep()
-        return self._keeper.ledger.report(self._keeper.clock(), question, served)
+        return self._report(self._keeper.clock(), question, served)
 
     def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
         """Return whether caches have forgotten what this node switched at ``since``.
@@ -58,15 +60,20 @@ class Horizon:
             self._search(question)
             return Verdict(Safety.UNKNOWN, None, None, (reason,), ())
         self._sweep()
-        ledger = self._keeper.ledger
         inquiry = Inquiry(
             question=question,
-            nodes=(ledger.node,),
-            heard=(Heard(ledger.report(now, question, served), now, now),),
+            nodes=(self._keeper.ledger.node,),
+            heard=(Heard(self._report(now, question, served), now, now),),
             since=since,
             tail=None if gate is None else Tail(None, gate),
         )
         return judge(inquiry, now)
+
+    def _report(
+        self, now: float, question: Question | None, served: Mapping[Version, int] | None
+    ) -> Report:
+        report = self._keeper.ledger.report(now, question, served)
+        return msgspec.structs.replace(report, doubt=self._keeper.fault)
 
     def latest(self, name: str, rtype: str, address: str) -> float:
         """Return when caches will have forgotten the answers with ``address`` given so far.

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.control import log
@@ -77,6 +76,8 @@ class Keeper:
         self.shelf = Shelf(stock)
         self.ready = False
         """Whether the account of before is part of it; until then it says too little."""
+        self.fault = ""
+        """Why the account is not on disk: then nothing is SAFE by it. Empty if it is."""
         self.clock = clock
         self.served = Served(self.shelf)
         self._file = LedgerFile(directory)
@@ -86,7 +87,6 @@ class Keeper:
         self._dump_number = 0
         self._on_disk = -1
         self._dirty = True
-        self._trouble = ""
         self._forget_at = clock() + FORGET_EVERY_S
 
     # -- over a restart -----------------------------------------------------------------------
@@ -164,7 +164,8 @@ class Keeper:
         """Write down that ``zones`` are about to be served; None: this one no more.
 
         Zones are called by their apex, and those that are not named go on as they are. Afterwards
-        comes :meth:`published` or :meth:`undo`. StateError if it cannot be written.
+        comes :meth:`published` or :meth:`undo`. If it cannot be written, they are served
+        nonetheless, and the account is in doubt (``fault``) until it can.
         """
         coming = {apex: zone for apex, zone in zones.items() if zone is not None}
         if not self.ready:
@@ -177,11 +178,7 @@ class Keeper:
         for apex, zone in zones.items():
             if zone is None:
                 self.zones.pop(apex, None)
-        try:
-            await self.save()
-        except StateError:
-            self.undo()
-            raise
+        await self.save()
 
     def _compare(self, zones: Mapping[str, Zone | None]) -> list[_Change]:
         changes = []
@@ -278,32 +275,42 @@ class Keeper:
             self._forget_at = self.clock() + FORGET_EVERY_S
             self.ledger.forget(self.clock())
             self._dirty = True
-        try:
-            await self.save()
-        except StateError as error:
-            if str(error) != self._trouble:
-                log.say(f"horizon: {error}")
-            self._trouble = str(error)
-        else:
-            self._trouble = ""
+        await self.save()
 
     async def save(self) -> None:
-        """Write it down, if it says anything new; StateError if that cannot be."""
+        """Write it down, if it says anything new, or could not be written before."""
         if self._is_new():
-            await asyncio.to_thread(self._file.write, *self._dumped())
+            self._note_fault(await asyncio.to_thread(self._write, *self._dumped()))
 
     def save_now(self) -> None:
         """Write it down before anything else happens."""
         if self.ready and self._is_new():
-            self._file.write(*self._dumped())
+            self._note_fault(self._write(*self._dumped()))
 
     def stop(self) -> None:
         """Write down what is new: the process is about to end."""
-        with suppress(StateError):
-            self.save_now()
+        self.save_now()
+
+    def _write(self, number: int, data: bytes) -> str:
+        """Write it; return why that cannot be.
+
+        An account on disk that is not true any more would be believed after a restart: it goes.
+        """
+        try:
+            self._file.write(number, data)
+        except StateError as error:
+            self._file.discard()
+            return str(error)
+        return ""
+
+    def _note_fault(self, fault: str) -> None:
+        if fault != self.fault:
+            log.say(f"horizon: {fault or 'the account is on disk again'}")
+        self.fault = fault
 
     def _is_new(self) -> bool:
-        return self._dirty or self.pools.changed or self.ledger.revision != self._on_disk
+        changed = self._dirty or self.pools.changed or bool(self.fault)
+        return changed or self.ledger.revision != self._on_disk
 
     def _dumped(self) -> tuple[int, bytes]:
         self._dump_number += 1

@@ -6,6 +6,7 @@ Knows nothing of what is in it.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.control import durable
@@ -46,7 +47,12 @@ class LedgerFile:
                 durable.replace(self._path, data)
             except OSError as error:
                 raise StateError(
-                    f"{self._path}: cannot be written ({error.strerror}); dnsd must write down "
-                    "what it is about to answer, or nobody could tell for how long caches hold it"
+                    f"{self._path} cannot be written ({error.strerror}): after a restart nobody "
+                    "could tell for how long caches hold what is answered now"
                 ) from error
             self._written = number
+
+    def discard(self) -> None:
+        """Remove the file: what is in it is not true any more. A full disk allows that."""
+        with self._lock, suppress(OSError):
+            self._path.unlink()

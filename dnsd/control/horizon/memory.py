@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnsd.control import log
 from dnsd.control.horizon.poolbook import CACHED, Given, Key, addresses_of, version_of
-from dnsd.errors import StateError
 from dnsd.failover.member import Forced
 from dnsd.failover.version import canonical_name
 from dnsd.image.pools import Mode
@@ -46,12 +44,8 @@ class LedgerMemory:
         )
         possible = _possible(pool) if pool.placements else frozenset()
         ttl = max(placement.meta.ttl for placement in pool.placements) if pool.placements else 0
-        if not self._keeper.pools.given(key, Given(served, possible, ttl), now):
-            return
-        try:
+        if self._keeper.pools.given(key, Given(served, possible, ttl), now):
             self._keeper.save_now()
-        except StateError as error:
-            log.say(f"horizon: {error}")
 
     def latest(self, key: live.Key, address: str) -> float:
         """Return until when caches may hold answers with ``address`` that were given so far."""

@@ -1,0 +1,95 @@
+"""Looks after what the disk has refused: the state directory, and images that are in memory.
+
+It tries again, less and less often, and needs no restart: an image that the disk takes at last is
+served from its file, like one of an earlier run. Nothing waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from dnsd.control import images, log, statedir
+from dnsd.errors import ImageError, StateError
+from dnsd.image import store
+from dnsd.image.stock import file_name, region_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from dnsd.control.table import Row
+    from dnsd.image.stock import Stock
+
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+"""Between two attempts; the second is doubled up to the first."""
+
+
+class Disk:
+    """The state directory ``directory``; ``rows`` are the zones, with images in ``stock``.
+
+    ``fault`` is why it cannot be written, empty if it can; ``pause`` how many seconds to wait until
+    the next :meth:`turn`.
+    """
+
+    def __init__(self, directory: Path, stock: Stock, rows: Callable[[], Iterable[Row]]) -> None:
+        self.fault = ""
+        self.pause = FIRST_PAUSE_S
+        self._directory = directory
+        self._stock = stock
+        self._rows = rows
+        self._taken: set[str] = set()
+
+    @property
+    def problems(self) -> list[str]:
+        """What operators should know, as sentences."""
+        count = sum(bool(self._in_memory(row)) for row in self._rows())
+        zones = "1 zone is" if count == 1 else f"{count} zones are"
+        memory = f"{zones} served from memory: the disk has not taken the image; it is tried again"
+        return [*([self.fault] if self.fault else []), *([memory] if count else [])]
+
+    async def turn(self) -> dict[str, str]:
+        """Try again; return the images (by origin) that the disk has taken: they are files now."""
+        taken: dict[str, str] = {}
+        fault = await asyncio.to_thread(self._prepare)
+        for row in () if fault else tuple(self._rows()):
+            image = self._in_memory(row)
+            if not image or image in self._taken:
+                continue
+            if fault := await asyncio.to_thread(self._copy, image):
+                break
+            self._taken.add(image)
+            taken[row.origin] = file_name(image)
+        if fault != self.fault:
+            log.say(fault or f"the state directory {self._directory} can be written again")
+        self.fault = fault
+        again = bool(fault) or bool(taken)
+        self.pause = min(2 * self.pause, LONGEST_PAUSE_S) if again else FIRST_PAUSE_S
+        return taken
+
+    def _in_memory(self, row: Row) -> str:
+        """Return the image of a zone that is served from memory, empty if it is not."""
+        served = row.served
+        return served.image if served is not None and region_of(served.image) else ""
+
+    def _prepare(self) -> str:
+        try:
+            return statedir.prepare(self._directory)
+        except StateError as error:
+            return str(error)
+
+    def _copy(self, image: str) -> str:
+        """Write an image that is in memory to its file; return why that cannot be."""
+        region = region_of(image)
+        assert region is not None
+        assert self._stock.memory is not None
+        path = self._stock.directory / file_name(image)
+        try:
+            store.save(path, self._stock.memory.read(region))
+            store.verify(path)  # it may have been given back meanwhile
+        except ImageError as error:
+            path.unlink(missing_ok=True)
+            return str(error)
+        images.seal(path)
+        return ""
