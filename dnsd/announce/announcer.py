@@ -18,8 +18,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.announce.damping import Damping, Past
 from dnsd.announce.health import Level
-from dnsd.announce.holddown import HoldDown
 
 if TYPE_CHECKING:
     from dnsd.announce.health import Verdict
@@ -69,25 +69,53 @@ class Situation(NamedTuple):
 
 ON_THE_ROUTE = (State.ANNOUNCED, State.DRAINED)
 
+UNKNOWN = "the node has not been looked at long enough"
+
 
 class Announcer:
     """Decides; ``state``, ``since`` and ``why`` say where it stands.
 
-    ``state`` at the beginning is INIT, or what a predecessor has left in force: ANNOUNCED.
+    ``state`` at the beginning is INIT, or what a predecessor has left in force: ANNOUNCED or
+    DRAINED. ``past`` is what it has left besides; if it was on the route, and its state is not in
+    force any more, it ended without leaving: that is a failure like any other.
     """
 
-    def __init__(self, config: Anycast, state: State = State.INIT, now: float = 0.0) -> None:
+    def __init__(
+        self,
+        config: Anycast,
+        state: State = State.INIT,
+        now: float = 0.0,
+        past: Past = Past(),  # noqa: B008 -- it is frozen
+    ) -> None:
         self.state = state
         self.since = now
         self.why: tuple[str, ...] = ()
         self._drain_linger = config.drain_linger
         self._stop_linger = config.stop_linger
-        self._hold = HoldDown(config.hold_down)
+        self._damping = Damping(config.hold_down, past)
+        self._soft = ""
         self._withdraw_at = 0.0
+        if past.on_route and state not in ON_THE_ROUTE:
+            self._damping.away.start(now)
 
-    def forgive(self) -> None:
-        """End a hold-down that is in force: the operator says that all is well."""
-        self._hold.forgive()
+    @property
+    def past(self) -> Past:
+        """What a successor has to know."""
+        return self._damping.past(on_route=self.state in ON_THE_ROUTE)
+
+    def forgive(self, now: float) -> None:
+        """End all waits that are in force: the operator says that the node is well."""
+        for series in (self._damping.away, self._damping.repair, self._damping.drained):
+            series.end(now)
+
+    def forgive_drain(self, now: float) -> None:
+        """End the wait of a node that was drained for a soft fault."""
+        self._damping.drained.end(now)
+
+    def repaired(self, now: float) -> None:
+        """Note that the VIPs were off their interface, and have been put back, at ``now``."""
+        if self.state in ON_THE_ROUTE:
+            self._damping.repair.start(now)
 
     def step(self, seen: Situation) -> Wanted:
         """Move to the state that ``seen`` asks for; return what is wanted now."""
@@ -99,7 +127,7 @@ class Announcer:
 
     def held(self, now: float) -> float:
         """Return for how many seconds the route still has to stay away."""
-        return self._hold.left(now)
+        return max(self._damping.away.left(now), self._damping.repair.left(now))
 
     # -- stopping -----------------------------------------------------------------------------
 
@@ -120,20 +148,31 @@ class Announcer:
     def _next(self, seen: Situation) -> tuple[State, tuple[str, ...]]:
         if reasons := self._reasons_against(seen):
             return self._away(seen), reasons
-        verdict = seen.verdict
-        if verdict is None:
-            # Who takes over from a predecessor has no reason yet to change what it finds.
-            state = self.state if self.state in ON_THE_ROUTE else State.STANDBY
-            return state, ("the node has not been looked at long enough",)
+        if seen.verdict is None and self.state not in ON_THE_ROUTE:
+            return State.STANDBY, (UNKNOWN,)
         if seen.orders.drain is not None:
             return State.DRAINED, _by_order("drain", seen.orders.drain.reason)
+        if seen.verdict is None:
+            # A successor has no reason yet to change what its predecessor has left.
+            return self.state, (UNKNOWN,)
+        return self._by_health(seen.verdict, seen.now)
+
+    def _by_health(self, verdict: Verdict, now: float) -> tuple[State, tuple[str, ...]]:
+        """Return the state of a node that may announce, and that no order says anything of."""
         if verdict.level == Level.DEGRADED:
+            if self.state == State.ANNOUNCED:
+                self._damping.drained.start(now)
+            self._soft = verdict.reasons[0]
             return State.DRAINED, verdict.reasons
+        if self.state == State.DRAINED and (left := self._damping.drained.left(now)) > 0:
+            after = f", after this: {self._soft}" if self._soft else ""
+            return State.DRAINED, (f"stays drained for {left:.0f} s more{after}", *verdict.reasons)
         return State.ANNOUNCED, verdict.reasons
 
     def _reasons_against(self, seen: Situation) -> tuple[str, ...]:
         """Return why nothing may be announced, empty if it may."""
         if seen.obstacle:
+            self.repaired(seen.now)
             return (seen.obstacle,)
         if seen.orders.withdraw is not None:
             return _by_order("withdraw", seen.orders.withdraw.reason)
@@ -143,14 +182,16 @@ class Announcer:
         if seen.verdict is not None and seen.verdict.level == Level.FAILED:
             self._fail(seen.now)
             return seen.verdict.reasons
-        if (left := self._hold.left(seen.now)) > 0:
+        if (left := self._damping.away.left(seen.now)) > 0:
             return (f"held down for {left:.0f} s more, after it had failed",)
+        if (left := self._damping.repair.left(seen.now)) > 0:
+            return (f"held down for {left:.0f} s more: its addresses go missing again and again",)
         return ()
 
     def _fail(self, now: float) -> None:
         """Begin a hold-down, if it is now that the route goes away."""
         if self.state in ON_THE_ROUTE:
-            self._hold.start(now)
+            self._damping.away.start(now)
 
     def _away(self, seen: Situation) -> State:
         """Return the state of a node that must not announce."""

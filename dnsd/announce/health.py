@@ -84,7 +84,8 @@ class Observation(NamedTuple):
     failing longest could not be loaded, 0 if none is. ``disk`` is a sentence about the state
     directory, empty if it is well. ``overloaded``: queries are lost for want of room while
     answers go out. ``cut_off`` is a sentence about members of pools that other nodes reach and
-    this one does not, empty if there are none. ``unserved`` are sentences about zones that a
+    this one does not, empty if there are none. ``repairing``: the VIPs were off their
+    interface a moment ago, and have been put back. ``unserved`` are sentences about zones that a
     worker does not serve as it should.
     """
 
@@ -97,6 +98,7 @@ class Observation(NamedTuple):
     disk: str
     overloaded: bool
     cut_off: str = ""
+    repairing: bool = False
     lost: int = 0
     unserved: tuple[str, ...] = ()
 
@@ -175,6 +177,8 @@ class Health:
         """Return what silence may be put down to, empty if it is the node's own."""
         since = self._faulty_since
         self._faulty_since = {number: since.get(number, seen.now) for number in faults}
+        if seen.repairing:
+            return "addresses that have just been put back"
         if seen.overloaded:
             return "overload"
         if late:

@@ -68,10 +68,14 @@ class ControlCells:
     CARRIER is control's order to the master about the VIPs' interface: its number, shifted by
     one, and in the lowest bit whether there is to be a carrier. STOPPED becomes 1 when a node
     that is stopping is off the route.
+
+    PAST_KNOWN, PAST_ON_ROUTE and the six cells from PAST_SERIES on are what the announcer leaves to
+    a successor: see :mod:`dnsd.control.anycast.pastkeeper`.
     """
 
     GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED, TO_BUILD, BUILT = range(9)
     CARRIER, STOPPED, JOURNAL = range(9, 12)
+    PAST_KNOWN, PAST_ON_ROUTE, PAST_SERIES = range(12, 15)
 
 
 class MasterCells:

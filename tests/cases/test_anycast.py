@@ -131,10 +131,12 @@ def test_a_new_control_takes_over_without_touching_the_route(announced: Site) ->
 
 
 def test_what_somebody_takes_away_is_put_back(announced: Site) -> None:
+    decided = sum("→" in line for line in announced.node.lines)
     announced.here.ip(f"addr del {VIPS[0]}/32 dev {INTERFACE}")
-    announced.wait_routes({VIPS[1]: False})
+    announced.node.wait_line(f"{VIPS[0]} had gone from {INTERFACE}; dnsd has put it right")
     announced.wait("announced")
     announced.wait_routes(ANNOUNCED)
+    assert sum("→" in line for line in announced.node.lines) == decided
     announced.here.ip(f"link del {INTERFACE}")
     announced.node.wait_line("the interface of the VIPs is lost and will be made again")
     announced.wait("announced")

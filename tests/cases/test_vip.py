@@ -9,8 +9,10 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
@@ -20,6 +22,7 @@ import pytest
 import uvloop
 
 from dnsd.control.anycast import netlink
+from dnsd.control.anycast.linkevents import LinkEvents
 from dnsd.control.anycast.netlink import Link
 from dnsd.control.anycast.vip import Survey, Vips
 from dnsd.daemon import tun
@@ -27,7 +30,7 @@ from dnsd.daemon.tun import Tun
 from dnsd.errors import VipError
 from tests.conftest import needs
 from tests.netspace import Space
-from tests.support import until
+from tests.support import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -487,3 +490,30 @@ def test_vip_advice_reads_the_settings_of_this_namespace(space: Space, other: Sp
     space(Path("/proc/sys/net/ipv4/ip_forward").write_text, "0")
     space(Path("/proc/sys/net/ipv4/conf/all/arp_ignore").write_text, "1")
     assert ask(space, Vips.advice) == ()
+
+
+# -- events -----------------------------------------------------------------------------------
+
+
+def test_link_events_end_a_wait_and_are_not_lost_while_nothing_waits(
+    space: Space, held: Tun
+) -> None:
+    async def changes_seen() -> int:
+        events, seen = LinkEvents(), 0
+        events.open()
+        events.open()  # it listens already
+        try:
+            for change in (f"link set {NAME} up", f"addr add {VIPS[0]}/32 dev {NAME}"):
+                # in the thread of the namespace, which this is
+                subprocess.run(["ip", *change.split()], check=True)
+                await asyncio.sleep(0.1)
+                began = time.monotonic()
+                await events.wait(PATIENCE)
+                seen += time.monotonic() - began < PATIENCE / 2
+                await events.wait(0)
+            return seen
+        finally:
+            events.close()
+
+    assert held.name == NAME
+    assert space(asyncio.run, changes_seen()) == 2

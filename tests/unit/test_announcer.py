@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.announce.announcer import ON_THE_ROUTE, Announcer, Situation, State, Wanted
+from dnsd.announce.damping import CALM_S, LONGEST_S, Past
 from dnsd.announce.health import Level, Verdict
 from dnsd.announce.orders import Order, Orders, decode, encode
 from dnsd.config import Anycast
@@ -57,6 +58,28 @@ def test_a_soft_fault_drains_and_never_withdraws() -> None:
     assert story.then(verdict=WELL) == State.ANNOUNCED
 
 
+def test_a_soft_fault_that_comes_again_drains_for_longer_each_time() -> None:
+    story = Story()
+    story.then()
+    for hold in (10, 20, 40, 80, 160, 300, 300):
+        assert story.then(verdict=SOFT) == State.DRAINED
+        assert story.then(verdict=WELL) == State.DRAINED
+        assert "after this: a zone is stale" in story.announcer.why[0]
+        assert story.then(hold - 0.5) == State.DRAINED
+        assert story.then(1) == State.ANNOUNCED
+
+
+def test_an_order_ends_a_drain_that_waits() -> None:
+    story = Story()
+    story.then()
+    story.then(verdict=SOFT)
+    story.then(verdict=WELL)
+    story.announcer.forgive_drain(story.now)
+    assert story.then() == State.ANNOUNCED
+    assert story.then(verdict=SOFT) == State.DRAINED
+    assert story.then(19, verdict=WELL) == State.DRAINED
+
+
 def test_who_is_merely_degraded_at_the_start_is_announced_drained() -> None:
     assert Story().then(verdict=SOFT) == State.DRAINED
 
@@ -85,7 +108,7 @@ def test_forgiving_ends_a_hold_down() -> None:
     story = Story()
     story.then()
     story.then(verdict=HARD)
-    story.announcer.forgive()
+    story.announcer.forgive(story.now)
     assert story.then(verdict=WELL) == State.ANNOUNCED
 
 
@@ -116,12 +139,43 @@ def test_a_drained_node_that_fails_is_withdrawn() -> None:
     assert story.then(10) == State.DRAINED
 
 
-def test_a_lost_address_leaves_the_route_without_a_hold_down() -> None:
+def test_a_lost_address_leaves_the_route_and_comes_back_at_once_the_first_time() -> None:
     story = Story()
     story.then()
-    assert story.then(obstacle="the address is gone") == State.INIT
-    assert not story.wanted.carrier
-    assert story.then(obstacle="") == State.ANNOUNCED
+    for hold in (0, 10, 20):
+        assert story.then(obstacle="the address is gone") == State.INIT
+        assert not story.wanted.carrier
+        if hold:
+            assert story.then(obstacle="") == State.STANDBY
+            assert "again and again" in story.announcer.why[0]
+        assert story.then(hold, obstacle="") == State.ANNOUNCED
+
+
+def test_what_is_repaired_at_once_is_no_change_until_it_happens_again() -> None:
+    story = Story()
+    story.then()
+    story.announcer.repaired(story.now)
+    assert story.then() == State.ANNOUNCED
+    story.announcer.repaired(story.now)
+    assert story.then() == State.WITHDRAWN
+    assert story.then(10) == State.ANNOUNCED
+
+
+def test_an_order_to_drain_stands_above_what_is_not_known_yet() -> None:
+    story = Story(state=State.ANNOUNCED)
+    assert story.then(verdict=None, orders=Orders(drain=ORDER)) == State.DRAINED
+    assert story.wanted.drain
+
+
+def test_a_node_that_ended_on_the_route_has_failed() -> None:
+    past = Past(on_route=True)
+    announcer = Announcer(CONFIG, State.INIT, 1000.0, past)
+    seen = Situation(1000.0, "", "", WELL, Orders(), stopping=False)
+    assert not announcer.step(seen).carrier
+    assert not announcer.step(seen._replace(now=1009.0)).carrier
+    assert announcer.step(seen._replace(now=1010.5)).carrier
+    # one that control alone has left is on the route still
+    assert Announcer(CONFIG, State.ANNOUNCED, 1000.0, past).step(seen).carrier
 
 
 @pytest.mark.parametrize("state", ON_THE_ROUTE)
@@ -205,6 +259,56 @@ def test_what_must_hold_whatever_is_seen(steps: list[tuple[float, Situation]]) -
             assert wanted.drain
         assert announcer.why or announcer.state == State.ANNOUNCED
         was_on = wanted.carrier
+
+
+def waits(seconds: float, first: float) -> int:
+    """How many waits of one series can begin within so many seconds."""
+    count, length, at = 1, first, 0.0
+    while at + length <= seconds:
+        at, length, count = at + length, min(2 * length, LONGEST_S), count + 1
+    return count
+
+
+LAW_S = 600.0
+"""The time over which changes are counted; in it no series is forgotten."""
+ALL = 3 * waits(LAW_S, CONFIG.hold_down) + 1
+"""Waits of all series: the lenient one begins with none."""
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 60), situations, st.booleans()), max_size=80))
+def test_the_route_changes_a_bounded_number_of_times(
+    steps: list[tuple[float, Situation, bool]],
+) -> None:
+    """Whatever is seen, and however often the whole node is killed and started again.
+
+    A wait has at most three changes: away, back with a mark, without it. Each order is obeyed at
+    once, so each may add as many.
+    """
+    assert LAW_S <= CALM_S
+    announcer, now = Announcer(CONFIG), 0.0
+    route, orders, changes, ordered = (False, False), Orders(), 0, 0
+    for seconds, seen, killed in steps:
+        now += seconds
+        if now > LAW_S:
+            break
+        if killed:
+            announcer = Announcer(CONFIG, State.INIT, now, announcer.past)
+            changes, route = changes + route[0], (False, False)
+        ordered += seen.orders != orders
+        orders = seen.orders
+        wanted = announcer.step(seen._replace(now=now))
+        found = wanted.carrier, wanted.carrier and wanted.drain
+        changes, route = changes + (found != route), found
+    assert changes <= 3 * (ALL + ordered) + 1
+
+
+def test_the_law_of_changes_can_fail() -> None:
+    """A node that forgets, as one without a past does, breaks it."""
+    changes = 0
+    for _ in range(int(LAW_S)):
+        announcer = Announcer(CONFIG)
+        changes += announcer.step(Situation(0.0, "", "", WELL, Orders(), stopping=False)).carrier
+    assert changes > 3 * ALL + 1
 
 
 @given(st.lists(situations, max_size=10), st.floats(0, 100))

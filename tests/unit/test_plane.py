@@ -12,13 +12,13 @@ import pytest
 
 from dnsd.announce.announcer import State, Wanted
 from dnsd.announce.health import TRANSPORTS, CheckResult, Observation, Outcome, WorkerView
-from dnsd.announce.orders import Order, Orders
+from dnsd.announce.orders import Order, Orders, decode
 from dnsd.config import Anycast, Config, Server
 from dnsd.config.anycast import Bird, Check
 from dnsd.control.anycast import plane as module
 from dnsd.control.anycast.commands import commands
 from dnsd.control.anycast.keeper import BirdView
-from dnsd.control.anycast.plane import LOOK_S, SETTLE_S, Plane
+from dnsd.control.anycast.plane import CONFLICTS_S, LOOK_S, SETTLE_S, Plane
 from dnsd.control.anycast.statefile import write_state
 from dnsd.control.anycast.vip import Survey
 from dnsd.errors import AdminError, VipError
@@ -61,7 +61,7 @@ class World:
                 drain_linger=1.0,
             ),
         )
-        for name in ("Vips", "Keeper", "SelfCheck", "Observer"):
+        for name in ("Vips", "Keeper", "SelfCheck", "Observer", "LinkEvents"):
             patch.setattr(module, name, lambda *_: self)
         patch.setattr("dnsd.control.log.write", self.log.append)
 
@@ -70,6 +70,15 @@ class World:
         return Plane(self.config, self.vector, self.doorbell, tuple, lambda: self.unsettled)
 
     # -- interface ----------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Listen to the kernel: it tells nothing here, so looks are timed."""
+
+    def close(self) -> None:
+        pass
+
+    async def wait(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
     async def survey(self) -> Survey:
         if self.survey_fault:
@@ -346,6 +355,65 @@ def test_a_vip_that_is_somebodys_is_not_taken(world: World) -> None:
     play(world, story)
 
 
+def test_what_is_repaired_while_announced_takes_nothing_away(world: World) -> None:
+    """Whatever else is wrong: here somebody has a VIP, which was rightly ignored so far."""
+
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        since = plane.view().since
+        world.claims = (f"the VIP {VIP} is somebody's",)
+        world.addresses |= {"203.0.113.9"}  # nobody's business, and no repair of a VIP
+        await asyncio.sleep(LOOK_S * 3)
+        assert world.addresses == {VIP}
+        assert world.told("put it right") == 0
+        world.addresses = frozenset()
+        await asyncio.sleep(LOOK_S * 3)
+        assert world.addresses == {VIP}
+        assert world.told(f"{VIP} had gone from anycast0; dnsd has put it right") == 1
+        assert (plane.view().state, plane.view().since) == (State.ANNOUNCED, since)
+        await asyncio.sleep(CONFLICTS_S)
+        assert any("is somebody's" in line for line in plane.view().advice)
+        assert plane.view().state == State.ANNOUNCED
+        # the second time is no accident any more
+        world.up = False
+        await until(plane, State.WITHDRAWN)
+        assert world.told("the link was down: anycast0; dnsd has put it right") == 1
+        assert "again and again" in plane.view().why[0]
+        world.claims = ()
+        await announced(world, plane)
+
+    play(world, story)
+
+
+def test_an_order_to_drain_is_obeyed_before_a_new_control_has_looked(world: World) -> None:
+    world.vector.control[ControlCells.CARRIER] = 1
+    world.vector.master[MasterCells.CARRIER] = 1
+    world.up, world.addresses, world.outcome = True, frozenset({VIP}), Outcome.SILENT
+
+    async def story(_world: World, plane: Plane) -> None:
+        assert plane.view().state == State.ANNOUNCED
+        found = await commands(plane)["drain"]({"reason": "new disks"})
+        assert isinstance(found, dict)
+        assert (found["state"], found["vips"][0]["wanted"]) == ("drained", "drained")
+
+    play(world, story)
+
+
+@pytest.mark.parametrize("killed", ["control", "node"])
+def test_a_hold_down_outlives_who_began_it(world: World, killed: str) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        world.silence()
+        await until(plane, State.WITHDRAWN)
+        await asyncio.sleep(0.1)  # it is written meanwhile
+        if killed == "node":
+            world.vector.control[:] = memoryview(bytes(world.vector.control.nbytes)).cast("Q")
+        again = world.begin()
+        assert again.view().held > 5
+
+    play(world, story)
+
+
 def test_faults_of_its_own_end_nothing_and_are_told_once(world: World) -> None:
     async def story(world: World, plane: Plane) -> None:
         await announced(world, plane)
@@ -449,13 +517,22 @@ async def _call(command: Callable[[dict[str, object]], Awaitable[object]]) -> ob
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b'{"drain":{"since":0,"reason":"\xff"}}', b"\xff"])
-def test_orders_that_cannot_be_read_are_reported(world: World, text: bytes) -> None:
-    (world.config.server.state_directory / "orders.json").write_bytes(text)
+def test_with_orders_that_cannot_be_read_a_node_is_drained_until_it_is_told_what_holds(
+    world: World, text: bytes
+) -> None:
+    file = world.config.server.state_directory / "orders.json"
+    file.write_bytes(text)
 
     async def story(world: World, plane: Plane) -> None:
-        assert world.told("orders of the operator are lost") == 1
+        assert world.told("orders may be lost and the node is drained") == 1
+        await until(plane, State.DRAINED)
         found = await commands(plane)["anycast"]({})
         assert isinstance(found, dict)
-        assert "are lost" in str(found["problems"])
+        assert "orders.json cannot be read" in found["why"][0]
+        assert "orders may be lost" in str(found["problems"])
+        found = await commands(plane)["undrain"]({})
+        assert isinstance(found, dict)
+        assert (found["state"], found["problems"]) == ("announced", [])
+        assert decode(file.read_bytes()) == Orders()
 
     play(world, story)

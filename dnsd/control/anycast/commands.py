@@ -62,6 +62,7 @@ class _Desk:
         return await self._put(drain=_order(request))
 
     async def undrain(self, _request: Mapping[str, Any]) -> dict[str, Any]:
+        self._plane.forgive_drain()
         return await self._put(drain=None)
 
     async def withdraw(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from dnsd.announce import orders
-from dnsd.announce.orders import Orders
+from dnsd.announce.orders import Order, Orders
 from dnsd.control import durable, log
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class OrderBook:
         except FileNotFoundError:
             return Orders()
         except (OSError, ValueError) as error:
-            self.fault = f"orders of the operator are lost: {self._path} cannot be read: {error}"
-            log.say(self.fault)
-            return Orders()
+            self.fault = (
+                f"{self._path} cannot be read ({error}), so orders may be lost and the node is "
+                "drained: order again what is to hold, or give `dnsd undrain node`"
+            )
+            log.say(f"anycast: {self.fault}")
+            reason = f"{self._path} cannot be read, and what it ordered is not known"
+            return Orders(drain=Order(since=time.time(), reason=reason))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.announce.announcer import Announcer, Situation, State, Wanted
@@ -19,8 +20,10 @@ from dnsd.announce.health import Health
 from dnsd.control import log
 from dnsd.control.anycast.bird import Bird
 from dnsd.control.anycast.keeper import BirdView, Keeper, shortened
+from dnsd.control.anycast.linkevents import LinkEvents
 from dnsd.control.anycast.observe import Observer
 from dnsd.control.anycast.orderbook import OrderBook
+from dnsd.control.anycast.pastkeeper import PastKeeper
 from dnsd.control.anycast.selfcheck import SelfCheck
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.anycast.vip import Vips
@@ -43,6 +46,14 @@ LOOK_S = 1.0
 """How often addresses and BIRD are looked at when nothing has changed."""
 ADVICE_S = 10.0
 """How often the kernel's settings are looked at: they change seldom."""
+CONFLICTS_S = 60.0
+"""How often a node that is announced asks its neighbours whether one of them has a VIP."""
+BREATH_S = 0.02
+"""Pause between two looks at the addresses: a flood of events must not become one of looks."""
+REPAIR_S = 2.0
+"""For so long after a repair silence is put down to what was repaired."""
+WRITE_S = 1.0
+"""How long a stop waits for the disk to take what a successor has to know."""
 SETTLE_S = 5.0
 """How long BIRD may take to read the mark of a drain before the node goes on without."""
 
@@ -109,7 +120,9 @@ class Plane:
         self._vector = vector
         self._doorbell = doorbell
         self._unsettled = unsettled
-        self._announcer = Announcer(self.config, self._inherited(), time.monotonic())
+        now = time.monotonic()
+        self._past = PastKeeper(vector, config.server.state_directory)
+        self._announcer = Announcer(self.config, self._inherited(), now, self._past.read(now))
         self._health = Health(self.config)
         self._selfcheck = SelfCheck(self.config, _Served(vector, rows))
         directory = config.server.state_directory
@@ -126,6 +139,10 @@ class Plane:
         self._order_seen = 0
         self._advice: tuple[str, ...] = ()
         self._advice_due = float("-inf")
+        self._events = LinkEvents()
+        self._repaired = float("-inf")
+        self._conflicts: tuple[str, ...] = ()
+        self._conflicts_due = float("-inf")
         self._bird_view = BirdView(error="BIRD has not been asked yet")
         self._told_bird = ""
         self._changed = asyncio.Condition()
@@ -154,7 +171,9 @@ class Plane:
     async def _decide(self, now: float) -> None:
         """Decide, and order what follows; the carrier goes at once, and comes when BIRD is set."""
         before = self._announcer.state
-        verdict = self._health.observe(self._observer.look(now, self._selfcheck.take()))
+        seen = self._observer.look(now, self._selfcheck.take())
+        repairing = bool(self._ordered() and now - self._repaired < REPAIR_S)
+        verdict = self._health.observe(seen._replace(repairing=repairing))
         self._verdict = verdict if self._health.settled else None
         wanted = self._announcer.step(self._situation(now))
         if self._announcer.state != before:
@@ -165,7 +184,9 @@ class Plane:
         # Before anything is waited for: meanwhile something else may have been decided.
         if not wanted.carrier or not wanted.drain or self._is_marked(now):
             self._order(wanted.carrier)
+        self._past.keep(self._announcer.past)
         if self._announcer.state == State.STOPPED:
+            await self._past.written(WRITE_S)
             self._vector.control[ControlCells.STOPPED] = 1
             self._ring()
         if changed:
@@ -224,13 +245,24 @@ class Plane:
     # -- addresses ----------------------------------------------------------------------------
 
     async def _keep_addresses(self) -> None:
-        while True:
-            obstacle = await self._look_at_addresses()
-            if obstacle and obstacle != self._obstacle:
-                log.say(f"anycast: {obstacle}")
-            self._obstacle = obstacle
-            await self._take_advice()
-            await asyncio.sleep(LOOK_S)
+        try:
+            self._events.open()
+        except OSError as error:
+            log.say(f"anycast: the kernel tells of no changes ({error.strerror}): looks are timed")
+        try:
+            while True:
+                await self._keep_addresses_once()
+                await asyncio.sleep(BREATH_S)
+                await self._events.wait(LOOK_S)
+        finally:
+            self._events.close()
+
+    async def _keep_addresses_once(self) -> None:
+        obstacle = await self._look_at_addresses()
+        if obstacle and obstacle != self._obstacle:
+            log.say(f"anycast: {obstacle}")
+        self._obstacle = obstacle
+        await self._take_advice()
 
     async def _look_at_addresses(self) -> str:
         """See that the VIPs are on their interface; return why they cannot be, if they cannot.
@@ -260,8 +292,9 @@ class Plane:
     async def _repair(self, survey: Survey) -> None:
         """Put right what ``survey`` shows to be wrong; VipError if it cannot be.
 
-        Whose the VIPs are is asked before they are taken, not while they are announced: then
-        a mistake elsewhere is shown, but must not take the node away.
+        Whose the VIPs are is asked before they are taken. While they are announced, what was
+        this node's is repaired first: then a mistake elsewhere is shown, but must not take the
+        node away.
         """
         if not survey.exists:
             self._order_anew(carrier=False)  # the master makes it again when it does it
@@ -269,12 +302,24 @@ class Plane:
                 f"the interface {self.config.interface} is gone: somebody has deleted it; "
                 "dnsd makes it again"
             )
-        if not survey.up or survey.addresses != set(self.config.vips):
-            if conflicts := await self._vips.conflicts():
+        whole = survey.up and survey.addresses >= set(self.config.vips)
+        if not whole or survey.addresses != set(self.config.vips):
+            announced = self._ordered()
+            if not announced and (conflicts := await self._vips.conflicts()):
                 raise VipError("; ".join(conflicts))
             await self._vips.establish()
+            if announced and not whole:
+                self._note_repair(survey)
             survey = self._survey = await self._vips.survey()
         self._see_to_carrier(survey)
+
+    def _note_repair(self, survey: Survey) -> None:
+        """Tell what was put right while the route was announced: clients have felt it."""
+        missing = sorted(set(self.config.vips) - survey.addresses)
+        what = f"{', '.join(missing)} had gone from" if missing else "the link was down:"
+        log.say(f"anycast: {what} {self.config.interface}; dnsd has put it right")
+        self._repaired = time.monotonic()
+        self._announcer.repaired(self._repaired)
 
     def _see_to_carrier(self, survey: Survey) -> None:
         """Give an order again that has been in force since the last look, and is not true.
@@ -302,9 +347,19 @@ class Plane:
             before, self._advice = self._advice, await self._vips.advice()
         except VipError:
             return  # what cannot be seen now, may be next time
+        await self._look_for_conflicts(now)
+        self._advice += self._conflicts
         for line in self._advice:
             if line not in before:
                 log.say(f"anycast: {line}")
+
+    async def _look_for_conflicts(self, now: float) -> None:
+        """Ask now and then whose the VIPs are besides; it changes nothing, but is shown."""
+        if now < self._conflicts_due or not self._ordered():
+            return
+        self._conflicts_due = now + CONFLICTS_S
+        with suppress(VipError):
+            self._conflicts = await self._vips.conflicts()
 
     # -- BIRD ---------------------------------------------------------------------------------
 
@@ -342,7 +397,11 @@ class Plane:
 
     def forgive(self) -> None:
         """End a hold-down."""
-        self._announcer.forgive()
+        self._announcer.forgive(time.monotonic())
+
+    def forgive_drain(self) -> None:
+        """End the wait of a node that was drained for a soft fault."""
+        self._announcer.forgive_drain(time.monotonic())
 
     async def settled(self, seconds: float) -> View:
         """Wait until the last decision is carried out, or ``seconds`` are over; return the view."""

@@ -36,6 +36,10 @@ MOST_IN_FLIGHT = 8
 KEPT = 10_000
 """Results that are kept for who takes them; if nobody does, the oldest go."""
 
+NOT_THE_NODE = OWN_WANT | {errno.EADDRNOTAVAIL}
+"""What is no silence of the node's. A VIP that is not there cannot be asked: the look at the
+addresses finds out, and puts it back."""
+
 JITTER = 0.1
 """Part of the interval by which it varies, so that nothing keeps in step with it."""
 
@@ -113,7 +117,7 @@ class _Lane:
             fault = question.fault(query, reply)
             outcome = Outcome.WRONG if fault else Outcome.OK
             detail = fault and f"answered {question} over {how} {fault}"
-        elif reply is not None and reply.errno in OWN_WANT:
+        elif reply is not None and reply.errno in NOT_THE_NODE:
             return None
         else:
             outcome, detail = Outcome.SILENT, _silence(reply, str(question), how)
@@ -135,6 +139,4 @@ def _silence(error: OSError | None, question: str, how: str) -> str:
         return f"has nobody who listens on {how} for {question}"
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return f"closed the connection over {how} without an answer to {question}"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"is no address of this node, so it was not asked over {how} for {question}"
     return f"could not be asked over {how} for {question}: {error.strerror or error}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.announce.holddown import CALM_S, LONGEST_S, HoldDown
+from dnsd.announce.damping import CALM_S, LONGEST_S, Damping, Hold, HoldDown, Past
 
 
 def lengths(hold: HoldDown, pauses: list[float]) -> list[float]:
@@ -38,14 +38,39 @@ def test_it_is_forgotten_after_a_long_calm() -> None:
     assert lengths(HoldDown(10.0), [0, CALM_S - 1, CALM_S - 1, CALM_S, 1]) == [10, 20, 40, 10, 20]
 
 
-def test_it_is_forgotten_when_somebody_says_so() -> None:
+def test_an_order_ends_the_wait_and_not_the_series() -> None:
     hold = HoldDown(10.0)
-    lengths(hold, [1.0] * 5)
-    hold.start(9000.0)
-    hold.forgive()
-    assert hold.left(9000.0) == 0.0
-    hold.start(9001.0)
-    assert hold.left(9001.0) == 10.0
+    lengths(hold, [1.0] * 2)
+    hold.start(2000.0 - CALM_S)
+    assert hold.left(2000.0 - CALM_S) == 40.0
+    hold.end(2000.0 - CALM_S)
+    assert hold.left(2000.0 - CALM_S) == 0.0
+    hold.start(2001.0 - CALM_S)
+    assert hold.left(2001.0 - CALM_S) == 80.0
+    hold.end(2500.0)  # too late to make it longer
+    assert hold.hold == Hold(80.0, 2081.0 - CALM_S)
+
+
+def test_a_lenient_series_begins_with_no_wait() -> None:
+    assert lengths(HoldDown(10.0, lenient=True), [1, 1, 1, 1, CALM_S, 1]) == [0, 10, 20, 40, 0, 10]
+
+
+def test_a_successor_goes_on_where_its_predecessor_was() -> None:
+    first = Damping(10.0)
+    first.away.start(100.0)
+    first.away.start(120.0)
+    first.repair.start(130.0)
+    past = first.past(on_route=True)
+    second = Damping(10.0, past)
+    assert second.past(on_route=True) == past
+    assert second.away.left(130.0) == 10.0
+    second.repair.start(131.0)
+    assert second.repair.left(131.0) == 10.0
+
+
+def test_times_of_another_boot_end_now() -> None:
+    past = Past(Hold(40.0, 1e9), Hold(), Hold(10.0, 5.0), on_route=True).of_earlier_boot(7.0)
+    assert past == Past(Hold(40.0, 7.0), Hold(), Hold(10.0, 7.0), on_route=False)
 
 
 def test_none_is_wanted() -> None:
