@@ -39,6 +39,8 @@ def lines(response: Response) -> Iterator[str]:
             yield f";; {name.upper()} SECTION:"
         for rrset in section:
             yield from records(rrset)
+    for error in message.errors:
+        yield f";; one record more is there, and cannot be shown: {error.exception}"
     yield ""
     yield f";; MSG SIZE  rcvd: {response.size}"
 

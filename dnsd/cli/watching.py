@@ -48,7 +48,13 @@ def watch(look: Look, as_json: bool, picture: Picture) -> None:
 
     from dnsd.cli.console import SafeConsole
 
-    with Live(picture(look()), console=SafeConsole(), auto_refresh=False) as live:
+    console = SafeConsole()
+    if not console.is_terminal:  # where nothing can be painted over, pictures follow one another
+        while is_read():
+            console.print(_picture_now(look, picture))
+            time.sleep(WATCH_S)
+        return
+    with Live(picture(look()), console=console, auto_refresh=False) as live:
         while is_read():
             time.sleep(WATCH_S)
             live.update(_picture_now(look, picture), refresh=True)

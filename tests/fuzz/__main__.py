@@ -2,7 +2,8 @@
 
 The native modules are compiled for coverage and with the sanitizers, into a copy; the corpus
 becomes the fewest inputs, old and new, that reach what the target's seeds don't. A crash leaves
-``crash-...`` in the current directory. TARGET is packets, images or texts.
+``crash-...`` in the current directory. TARGET is packets, streams, images or
+texts. Where there is no clang: ``python -m tests.fuzz.blind``.
 """
 
 from __future__ import annotations

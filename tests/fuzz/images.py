@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -11,7 +12,7 @@ from dnsd.hotpath import Client, Settings, Transport
 from dnsd.image import layout, store
 from dnsd.image.store import Image
 from dnsd.metrics import counters
-from tests.fuzz import zones
+from tests.fuzz import pooled, zones
 
 CLIENTS = (Client(Transport.UDP, "192.0.2.1"), Client(Transport.TCP, "2001:db8::1"))
 HEADER = layout.HEADER.size
@@ -21,11 +22,11 @@ STEP = 5
 
 
 def fuzz_one(data: bytes) -> None:
-    """The first octet picks an image; then six octets each: kind, place (3), value (2)."""
+    """The first octet picks image and words; then six octets each: kind, place (3), value (2)."""
     if not data:
         return
-    kind = list(zones.images())[data[0] % 4]
-    whole = zones.images()[kind]
+    number = data[0] % len(_kinds())
+    whole = _kinds()[number]
     octets = bytearray(whole)
     for at in range(1, len(data) - EDIT + 1, EDIT):
         _edit(octets, data[at : at + EDIT])
@@ -38,7 +39,13 @@ def fuzz_one(data: bytes) -> None:
             assert octets != whole
         else:
             assert octets == whole, "damage was not found"
-    _serve(kind, bytes(octets))
+    _serve(number, bytes(octets), data[0] // len(_kinds()))
+
+
+@cache
+def _kinds() -> list[bytes]:
+    """The octets of all images: those of :mod:`zones`, then those with pools."""
+    return [*zones.images().values(), *(one.octets for one in pooled.images().values())]
 
 
 def _edit(octets: bytearray, edit: bytes) -> None:
@@ -52,25 +59,36 @@ def _edit(octets: bytearray, edit: bytes) -> None:
         octets[place : place + width] = (edit[4:6] + b"\xff")[:width]
 
 
-def _serve(kind: str, octets: bytes) -> None:
+def _serve(number: int, octets: bytes, seed: int) -> None:
     path = hotpath.make(Settings(), counters.fresh())
+    plain = list(zones.images())
+    asked = zones.questions()[::STEP]
     try:
-        path.put_zone(zones.apex(kind), Image(octets))
-    except ImageError:
+        if number < len(plain):
+            path.put_zone(zones.apex(plain[number]), Image(octets))
+        else:
+            one = list(pooled.images().values())[number - len(plain)]
+            path.put_zone(zones.apex("nsec"), Image(octets), one.cells(seed))
+            asked = pooled.questions()
+    except (ImageError, ValueError):  # ValueError: it needs more cells than there are
         return
     for client in CLIENTS:
-        for question in zones.questions()[::STEP]:
+        for question in asked:
             path.answer(question, 0.0, client)
 
 
 def seeds() -> list[bytes]:
     """Where a search begins: every field of the headers, places behind them, lying pieces."""
     found = []
-    for kind, octets in enumerate(zones.images().values()):
+    for kind, octets in enumerate(_kinds()):
         places = [*range(16, HEADER, 2), *range(HEADER, len(octets), len(octets) // 50)]
         found += [bytes((kind,)) + _at(place, 1 + place % 3, 0x7FFF) for place in places]
         found += [bytes((kind,)) + _at(place, 0, 0) for place in places]
         found += [bytes((kind,)) + _lie(piece) for piece in _pieces(octets)]
+    plain = len(zones.images())
+    for kind, octets in enumerate(_kinds()[plain:], plain):
+        every = (bytes((first,)) for first in range(kind, 256, len(_kinds())))
+        found += [first + _at(len(octets) - 1, 1, octets[-1]) for first in every]
     return found
 
 

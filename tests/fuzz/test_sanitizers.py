@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import needs
-from tests.fuzz import overlay
+from tests.fuzz import overlay, sanitizers
 
-COMPILER = ("gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 TESTS = (
     "tests/fuzz/test_corpus.py",
     "tests/parity/test_composed.py",
@@ -29,7 +25,7 @@ from dnsd.compile import _emit as c; print(a.__file__, b.__file__, c.__file__)"
 @needs("gcc")
 @pytest.mark.timeout(900)
 def test_nothing_to_report(tmp_path: Path) -> None:
-    overlay.build(tmp_path, COMPILER)
+    overlay.build(tmp_path, sanitizers.COMPILER)
     # the tests mean these modules, and they are the ones with sanitizers in them
     modules = [Path(name) for name in _python(tmp_path, "-c", WHERE).split()]
     assert all(module.is_relative_to(tmp_path) for module in modules)
@@ -42,24 +38,6 @@ def test_nothing_to_report(tmp_path: Path) -> None:
 
 def _python(copy: Path, *arguments: str) -> str:
     """Run Python in the copy under the sanitizers and return what it writes."""
-    library = subprocess.run(
-        [COMPILER[0], "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
-    )
-    environment = os.environ | {
-        "LD_PRELOAD": library.stdout.strip(),
-        "ASAN_OPTIONS": "detect_leaks=0",  # Python itself leaves things behind
-        "PYTHONMALLOC": "malloc",  # so that each object has an end that is watched
-        "DNSD_HOTPATH": "native",
-        "CI": "",
-    }
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=copy,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = sanitizers.python(copy, *arguments)
     assert done.returncode == 0, done.stdout[-8000:]
     return done.stdout
