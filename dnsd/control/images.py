@@ -26,6 +26,7 @@ from dnsd.control.pools import PoolMeta
 from dnsd.control.stamps import Stamps, observe, stamp
 from dnsd.errors import ImageError
 from dnsd.image import store
+from dnsd.image.journal import SUFFIX
 from dnsd.image.memory import Memory
 from dnsd.image.stock import Stock, region_of
 from dnsd.image.store import Image
@@ -34,7 +35,6 @@ from dnsd.zone.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SUFFIX = ".img"
 BUILDING_CODE = (
     "zone",
     "compile",

@@ -75,6 +75,10 @@ class Publisher:
         self._cells_of[image] = taken = self._free.take(count)
         return taken.first
 
+    def first_cell(self, image: str) -> int:
+        """Return the first of the cells that ``image`` has taken."""
+        return self._cells_of[image].first
+
     def claim_cells(self, image: str, count: int) -> None:
         """Note that ``image``, which an earlier process has published, has ``count`` cells."""
         for placed in self.published.values():

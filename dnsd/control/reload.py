@@ -95,11 +95,14 @@ class Reloader:
             problems = await self._list(due, forced)
             odd = self.odd
         plan = await asyncio.to_thread(self._plan, self._scope(due), named)
-        results = await self._load(plan.load, forced)
+        results = [self._with_cells(result) for result in await self._load(plan.load, forced)]
         try:
             await self._keeper.declare(_changes(plan, results))
             self._publish(plan, results)
         except StateError as error:
+            for result in results:
+                if result.image is not None:
+                    self._publisher.give_back(result.image)
             problems = (*problems, str(error))
             self._undropped.update(plan.drop)
             plan = replace(plan, drop=())
@@ -242,6 +245,16 @@ class Reloader:
 
     # -- from images to workers ---------------------------------------------------------------
 
+    def _with_cells(self, result: BuildResult) -> BuildResult:
+        """Return ``result``, broken if there is no room for its pools: that is its fault alone."""
+        if result.image is None:
+            return result
+        try:
+            self._publisher.take_cells(result.image, sum(pool.cells for pool in result.pools))
+        except StateError as error:
+            return self._unpublished(result, str(error))
+        return result
+
     def _publish(self, plan: Plan, results: list[BuildResult]) -> None:
         """Tell the workers; StateError if that cannot be."""
         try:
@@ -274,7 +287,7 @@ class Reloader:
 
         The zone's pools of before have others, until the last worker has left their image.
         """
-        cell = self._publisher.take_cells(image, sum(pool.cells for pool in result.pools))
+        cell = self._publisher.first_cell(image)
         if result.pools or self._served_pools(result.origin):
             self._pools.place(result.origin, result.pools, cell)
         return cell

@@ -46,7 +46,7 @@ class Roster:
         written: Collection[str],
         meant: Set[str] | None,
     ) -> Seen:
-        """See which zones there are; if that cannot be told, they are the ones there were.
+        """See which zones there are; if that cannot be told, they are the ones there were last.
 
         ``served`` are the files of zones that are served. A file that is being ``written`` is no
         zone yet. The absence of zones in ``meant`` is no mistake; None: of none of them it is.
@@ -59,6 +59,9 @@ class Roster:
             found = find_zones(config)
         except ConfigError as error:
             problems = error.problems
+            if directory and not self.wanted:
+                # Its disk is missing, perhaps, and this is the start.
+                self.wanted = self._earlier.zones({}, directory)
         else:
             files = {
                 origin: file

@@ -21,6 +21,7 @@ from dnsd.daemon import account, children, home, listen, specs
 from dnsd.daemon.carrier import Carrier
 from dnsd.daemon.master import Master, Route
 from dnsd.daemon.notify import Notifier
+from dnsd.errors import ConfigError
 from dnsd.process import stderr
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run(path: Path | None, options: Options) -> int:
     config = configuration.resolve(path, options)
     account.enter(config)
     stderr.detach("dnsd")  # a thread: it has the rights that are left
-    zones = configuration.zone_files(config)
+    zones = _zones(config)
     if hotpath.VARIABLE in os.environ:
         hotpath.implementation()  # it may not be there; else the ready line looks which it is
     if configuration.listens_by_default(config):
@@ -54,7 +55,7 @@ def run(path: Path | None, options: Options) -> int:
     if path is None and not options.zones and not options.zone:
         _introduce(config, zones)
     if not zones:
-        say("there are no zones yet: every query will be refused")
+        say("there are no zone files: every query is refused, but for zones of the last run")
     account.advise(config)
     shared = specs.Shared.create(specs.worker_count(config))
     vector = shared.vector
@@ -64,6 +65,18 @@ def run(path: Path | None, options: Options) -> int:
     workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, shared)]
     everybody = children.control(control, vector), workers
     return Master(config.server, vector, *everybody, notifier, route).run()
+
+
+def _zones(config: Config) -> dict[str, Path]:
+    """Return the zones there are; if their directory is gone, what it had can be served."""
+    try:
+        return configuration.zone_files(config)
+    except ConfigError as error:
+        if not home.has_images(config.server.state_directory):
+            raise
+        for problem in error.problems:
+            say(problem)
+        return {}
 
 
 def _route(config: Config, vector: StateVector) -> Route | None:

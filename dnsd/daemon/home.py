@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 
 from dnsd.control.statedir import REFUSALS
 from dnsd.errors import StateError
+from dnsd.image.journal import IMAGES, SUFFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK = "lock"
+
+
+def has_images(directory: Path) -> bool:
+    """Tell whether an earlier run has left images in ``directory``."""
+    return any((directory / IMAGES).glob(f"*{SUFFIX}"))
 
 
 def lock(directory: Path) -> list[int]:

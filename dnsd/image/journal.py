@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 IMAGES = "images"
 """The directory of the image files, in the state directory."""
+SUFFIX = ".img"
+"""How the names of image files end."""
 
 
 class Placed(NamedTuple):

@@ -60,10 +60,12 @@ def test_an_empty_directory_takes_no_zone_away_not_even_by_a_restart() -> None:
         node.wait_line("[zones-gone]")
         assert [node.serial(name) for name in names] == [1, 1, 1]
         node.stop()
+        node.zones.rmdir()
         told = len(node.lines)
         node.start()
         node.wait_line("dnsd: ready on", after=told)
         assert [node.serial(name) for name in names] == [1, 1, 1]
+        node.zones.mkdir()
         shutil.copytree(away, node.zones, dirs_exist_ok=True)
         until(lambda: all(one["state"] == "served" for one in node.status()["zones"]))
         for path in node.zones.iterdir():

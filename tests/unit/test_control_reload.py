@@ -525,6 +525,19 @@ def test_after_a_start_with_an_empty_directory_the_zones_are_served(tmp_path: Pa
 
 
 @pytest.mark.usefixtures("readable")
+def test_after_a_start_without_the_directory_the_zones_are_served(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    site.run()
+    site.zones.rename(tmp_path / "away")
+    site.restart()
+    report = site.run(DIRECTORY, EVERYTHING)
+    assert "cannot list" in report.problems[0]
+    assert site.served() == {"a.": "1", "b.": "2"}
+    (tmp_path / "away").rename(site.zones)
+    assert site.run().ok
+
+
+@pytest.mark.usefixtures("readable")
 def test_a_start_with_another_directory_has_its_zones_only(tmp_path: Path) -> None:
     site = Site(tmp_path, a="1", b="2")
     site.run()
@@ -561,3 +574,25 @@ def test_other_directories_to_include_from_are_a_reason_to_load(tmp_path: Path) 
     site.reloader.config = msgspec.structs.replace(site.reloader.config, zones=zones)
     assert outcomes(site.run()) == {"a.": "loaded"}
     assert outcomes(site.run()) == {"a.": "unchanged"}
+
+
+def test_a_zone_with_more_pools_than_there_is_room_for_is_alone_with_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path, a="1", b="1")
+    site.run()
+    take = site.publisher.take_cells
+
+    def few(image: str, count: int) -> int:
+        if image.startswith("a-"):
+            raise StateError("there is no room for the pools of this zone")
+        return take(image, count)
+
+    monkeypatch.setattr(site.publisher, "take_cells", few)
+    site.write("a", "2")
+    site.write("b", "2")
+    report = site.run()
+    assert report.problems == ()
+    assert outcomes(report) == {"a.": "broken", "b.": "loaded"}
+    assert site.served() == {"a.": "1", "b.": "2"}
+    assert "there is no room" in (site.reloader.rows["a."].error or "")

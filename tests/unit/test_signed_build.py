@@ -92,3 +92,16 @@ def test_dnsd_explain_shows_the_signature(job: Job) -> None:
     assert f" RRSIG A 13 3 300 20251009085320 20250615150640 {KEY.tag} example.com. " in " ".join(
         found.stdout.split()
     )
+
+
+def test_a_zone_that_is_signed_with_one_of_two_listed_keys_is_served(job: Job) -> None:
+    other = make_key()
+    directory = Path(job.file).parent
+    policy = directory / "example.com.toml"
+    keys = f'"{KEY.write(directory)}", "{other.write(directory)}"'
+    policy.write_text(policy.read_text().replace("keys = [", f"keys = [{keys}]  # ["))
+    for key in (KEY, other):
+        Path(job.file).write_text(signed_text(TEXT, key))
+        result = build_zone(job)
+        assert result.image, result.findings
+        assert "signing-key" in [one.code for one in result.findings], "the other one is told"

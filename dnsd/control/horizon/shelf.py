@@ -18,6 +18,7 @@ from dnsd.control.horizon import listing
 from dnsd.control.horizon.changes import Known
 from dnsd.errors import ImageError
 from dnsd.failover.version import ANY, Kind, Version, rrset
+from dnsd.image.journal import SUFFIX
 from dnsd.wire import name as names
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Shelf:
 
     def is_used(self) -> bool:
         """Return whether there is any image."""
-        return any(name.endswith(images.SUFFIX) for name in self._stock.files())
+        return any(name.endswith(SUFFIX) for name in self._stock.files())
 
     def by_stem(self) -> dict[str, list[str]]:
         """Return the images by the zone they may belong to."""
