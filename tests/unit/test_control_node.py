@@ -215,6 +215,39 @@ def test_a_key_of_the_server_wants_a_restart() -> None:
     play(story, a=zone(1))
 
 
+def test_a_change_that_no_stamp_shows_is_noticed() -> None:
+    async def story(site: Site) -> None:
+        path = site.zones / "a.zone"
+        site.write("a", zone(2, "www A 192.0.2.1"))
+        await site.published(2)  # the node has looked
+        before = path.stat()
+        path.write_text(zone(3, "www A 192.0.2.1"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == before.st_size
+        await site.published(3)
+        assert (await site.node.command_status({}))["zones"][0]["serial"] == 3
+
+    play(story, a=zone(1))
+
+
+def test_without_a_watch_only_orders_load() -> None:
+    async def story(site: Site) -> None:
+        site.configure("watch = false\n")
+        await site.node.command_reload({})
+        site.write("a", zone(2, "more A 192.0.2.1"))
+        for _ in range(5):
+            await site.beat()
+            await asyncio.sleep(0.05)  # as long as between two looks
+        assert site.builds == [["a."]]
+        site.configure("watch = true\n")
+        await site.node.command_reload({})
+        assert site.builds == [["a."], ["a."]]
+        site.write("a", zone(3, "a A 192.0.2.1", "b A 192.0.2.1"))
+        await site.published(3)
+
+    play(story, a=zone(1))
+
+
 def test_what_is_refused_is_loaded_by_force() -> None:
     many = [f"h{number} A 192.0.2.1" for number in range(20)]
     pool = '[[pool]]\nname = "ns"\ntype = "A"\ncheck = "none"\n'
