@@ -45,8 +45,7 @@ def run(path: Path | None, options: Options) -> int:
     zones = _zones(config)
     if hotpath.VARIABLE in os.environ:
         hotpath.implementation()  # it may not be there; else the ready line looks which it is
-    if configuration.listens_by_default(config):
-        config = without_absent_addresses(config)
+    config = without_absent_addresses(config)
     if refusal := statedir.prepare(config.server.state_directory):
         say(f"{refusal}: zones are served from memory until it can be; it is tried again")
     home.lock(config.server.state_directory)
@@ -91,7 +90,9 @@ def _route(config: Config, vector: StateVector) -> Route | None:
 
 
 def without_absent_addresses(config: Config) -> Config:
-    """Leave out default addresses that the machine lacks, as [::1] without IPv6."""
+    """Leave out addresses that the machine lacks, as [::1] without IPv6, if none was asked for."""
+    if not configuration.listens_by_default(config):
+        return config
     there = tuple(one for one in config.server.listen if listen.is_local(one))
     for endpoint in config.server.listen:
         if endpoint not in there:

@@ -26,7 +26,7 @@ from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
 from dnsd.control.report import ReloadReport, log_lines, narrow
 from dnsd.control.stamps import observe
 from dnsd.control.table import ZoneState, apex_of
-from dnsd.control.watch import Watch
+from dnsd.control.watch import Deed, Sign, Watch
 from dnsd.errors import StateError
 from dnsd.image import memory, store
 from dnsd.image.journal import IMAGES
@@ -361,7 +361,9 @@ def test_files_that_are_no_zones_are_told_and_the_others_come_and_go(tmp_path: P
     site.write("c", "3")
     assert outcomes(site.run(DIRECTORY)) == {"b.": "dropped", "c.": "loaded"}
     report = site.run(CONFIGURATION, "a.")
-    assert narrow(report, ["a."]).ok, "a. itself is as it should be"
+    narrowed = narrow(report, ["a."])
+    assert narrowed.ok, "a. itself is as it should be"
+    assert not narrowed.odd
     for path in site.zones.iterdir():
         if path.stem not in ("a", "c"):
             path.unlink()
@@ -565,6 +567,20 @@ def test_a_named_zone_is_read_whatever_its_stamps_say(tmp_path: Path) -> None:
     assert outcomes(site.run(CONFIGURATION, "a.", named={"a."})) == {"a.": "loaded"}
     assert site.served() == {"a.": "2", "b.": "1"}
     assert outcomes(site.run("a.", named={"a."})) == {"a.": "unchanged"}
+
+
+def test_a_new_file_is_no_zone_while_it_is_written_unless_that_is_an_order(tmp_path: Path) -> None:
+    site = Site(tmp_path, a="1")
+    site.run()
+    site.write("a", "2")
+    site.write("b", "1")
+    for name in "ab":
+        path = str(site.zones / f"{name}.zone")
+        site.watch.look(0.0, observe([path]), [Sign(path, Deed.WRITTEN)])
+    site.run(DIRECTORY)
+    assert site.served() == {"a.": "1"}
+    site.run(CONFIGURATION, EVERYTHING)
+    assert site.served() == {"a.": "2", "b.": "1"}
 
 
 def test_other_directories_to_include_from_are_a_reason_to_load(tmp_path: Path) -> None:
