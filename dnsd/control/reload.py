@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config.policyfile import path_for
-from dnsd.control import guard, images
-from dnsd.control.build import troubled, worst
+from dnsd.control import images
+from dnsd.control.acceptance import Acceptance
+from dnsd.control.build import troubled
 from dnsd.control.earlier import Earlier
 from dnsd.control.horizon.keeper import Zone
 from dnsd.control.horizon.listing import UNREADABLE
@@ -72,6 +72,7 @@ class Reloader:
         self._undropped: set[str] = set()
         self._earlier = Earlier(self._stock)
         self._roster = Roster(self._earlier)
+        self._acceptance = Acceptance(self._stock, self._earlier, self.rows)
         self._recover()
 
     async def run(
@@ -210,43 +211,16 @@ class Reloader:
         kept = await asyncio.to_thread(self._earlier.reusable, jobs)
         done = {result.origin for result in kept}
         built = await self._build([job for job in jobs if job.origin not in done])
-        found = [*kept, *await asyncio.to_thread(self._judged, built, forced)]
+        zones = self.config.zones
+        shares = {one: 1.0 if {one, EVERYTHING} & forced else zones.shrink for one in files}
+        found = [*kept, *await asyncio.to_thread(self._acceptance.accept, built, shares)]
         self._earlier.forget()
         return found
-
-    def _judged(self, results: list[BuildResult], forced: Set[str]) -> list[BuildResult]:
-        """Return ``results``: some are refused, and what is broken is what it was last."""
-        judged = []
-        for result in results:
-            is_meant = bool({result.origin, EVERYTHING} & forced)
-            one = self._guarded(result, 1.0 if is_meant else self.config.zones.shrink)
-            row = self.rows.get(result.origin)
-            is_served = one.image is not None or (row is not None and row.served is not None)
-            judged.append(one if is_served else self._earlier.in_place_of(one))
-        return judged
-
-    def _guarded(self, result: BuildResult, share: float) -> BuildResult:
-        """Return ``result``, broken if it loses more than ``share`` of what there was."""
-        row = self.rows.get(result.origin)
-        old: guard.Content | None = row.served if row else None
-        old = old or self._earlier.meta(result.origin)
-        if result.image is None or old is None:
-            return result
-        file = next(iter(result.sources))
-        has_policy = result.sources.get(str(path_for(Path(file)))) is not None
-        edit = guard.Edit(result.origin, file, old, result, has_policy)
-        refusal = guard.loss(edit, share)
-        if refusal is not None:
-            self._stock.remove(result.image)
-            result = msgspec.structs.replace(result, image=None)
-        told = refusal or guard.stagnation(edit)
-        findings = worst((told, *result.findings)) if told else result.findings
-        return msgspec.structs.replace(result, findings=findings)
 
     # -- from images to workers ---------------------------------------------------------------
 
     def _with_cells(self, result: BuildResult) -> BuildResult:
-        """Return ``result``, broken if there is no room for its pools: that is its fault alone."""
+        """Return ``result``, failed if there is no room for its pools: others have theirs."""
         if result.image is None:
             return result
         try:
