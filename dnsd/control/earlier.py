@@ -86,6 +86,8 @@ class Earlier:
         ``files`` are the zones that there are now. Of those that are gone, only the ones count
         that were files of ``directory``: others are gone from the configuration.
         """
+        if not self._names:
+            return {}
         present = {images.stem(origin): origin for origin in files}
         found = {present[one]: files[present[one]] for one in self._names.keys() & present.keys()}
         for one in self._names.keys() - present.keys():

@@ -49,7 +49,7 @@ class Roster:
         """See which zones there are; if that cannot be told, they are the ones there were last.
 
         ``served`` are the files of zones that are served. A file that is being ``written`` is no
-        zone yet. The absence of zones in ``meant`` is no mistake; None: of none of them it is.
+        zone yet. That zones in ``meant`` are gone is no mistake; None: whichever are gone.
         """
         began_ns = time.time_ns()
         directory = config.zones.directory

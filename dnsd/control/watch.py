@@ -59,7 +59,7 @@ class Watch:
 
     @property
     def written(self) -> Collection[str]:
-        """The files that somebody is writing."""
+        """The files that are being written."""
         return self._written.keys()
 
     def follow(self, key: str, stamps: Mapping[str, Stamp | None]) -> None:
