@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from dnsd.config import locate, origins, policyrules
+from dnsd.config import locate, origins, policyrules, smallfile
 from dnsd.config.policy import Policy, Pool, Rules, Signing
 from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.config.problems import Problem
@@ -43,7 +43,7 @@ def load_policy(zone_file: Path, origin: str) -> tuple[Policy | None, tuple[Prob
     path = path_for(zone_file)
     if not os.path.lexists(path):
         return None, ()
-    text = text_of(path, "the policy")
+    text = text_of(path, "the policy", smallfile.read)
     return (None, (text,)) if isinstance(text, Problem) else read_policy(text, path, origin)
 
 

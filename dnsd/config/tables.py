@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import msgspec
@@ -18,8 +19,7 @@ from dnsd.config.kinds import Kind
 from dnsd.config.problems import Problem, show_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 Structs = dict[locate.KeyPath, type[msgspec.Struct]]
 
@@ -37,10 +37,12 @@ def kinds_of(struct: type[msgspec.Struct]) -> dict[str, Kind]:
     }
 
 
-def text_of(path: Path, what: str) -> str | Problem:
+def text_of(
+    path: Path, what: str, read: Callable[[Path], bytes] = Path.read_bytes
+) -> str | Problem:
     """Return the text of the file ``path``, or why ``what`` (it is said in messages) can't be."""
     try:
-        return path.read_bytes().decode()
+        return read(path).decode()
     except OSError as error:
         return Problem(str(path), 0, "", f"cannot read {what}: {error.strerror}")
     except UnicodeDecodeError as error:
@@ -57,6 +59,8 @@ def parse(text: str, path: Path) -> dict[str, Any] | Problem:
         line = int(match[1] or text.count("\n") + 1) if match else 0
         message = _TOML_PLACE.sub("", str(error))
         return Problem(str(path), line, "", f"is not TOML: {message[:1].lower()}{message[1:]}")
+    except RecursionError:
+        return Problem(str(path), 0, "", "is nested too deeply: no key needs that")
 
 
 class Schema:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import dns.dnssec
@@ -22,6 +23,7 @@ from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.DNSKEY import DNSKEY
 from dns.rdtypes.dnskeybase import Flag
 
+from dnsd.config import smallfile
 from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.wire import rdata as rr
 from dnsd.zone.findings import Severity
@@ -163,8 +165,7 @@ def _private(file: str, public: DNSKEY) -> PrivateKey:
 
 def _text(file: str) -> str:
     try:
-        with open(file, encoding="utf-8") as opened:  # noqa: PTH123 -- a path is a string here
-            return opened.read()
+        return smallfile.read(Path(file)).decode().replace("\r\n", "\n")
     except OSError as error:
         raise _Unfit(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -201,6 +202,13 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (path,) = paths(tmp_path, KEY)
     Path(f"{path}.private").write_bytes(b"\xff\xfe")
     assert fault(path).message.startswith(f"{path}.private is not a text")
+
+
+def test_a_pipe_in_place_of_a_key(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "Kx.key")
+    assert fault(f"{tmp_path}/Kx").message == (
+        f"cannot read {tmp_path}/Kx.key: it is not a regular file"
+    )
 
 
 def test_every_fault_at_once(tmp_path: Path) -> None:

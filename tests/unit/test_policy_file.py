@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dnsd.config import origins
 from dnsd.config.policy import Failback, Policy, Pool, Scope, Signing
 from dnsd.config.policyfile import key_files, load_policy, path_for, read_policy, strays
+from dnsd.config.smallfile import MOST_OCTETS
 
 FILE = Path("/etc/dnsd/zones/example.com.toml")
 ORIGIN = "example.com."
@@ -479,3 +481,26 @@ def test_strays(tmp_path: Path) -> None:
 )
 def test_within(name: str, origin: str, within: bool) -> None:
     assert origins.is_within(name, origin) is within
+
+
+# -- files that are none ----------------------------------------------------------------------
+
+
+def test_a_pipe_or_a_flood_in_place_of_a_policy_is_a_problem_and_keeps_no_loader(
+    tmp_path: Path,
+) -> None:
+    zone = tmp_path / "example.com.zone"
+    os.mkfifo(path_for(zone))
+    found, (problem,) = load_policy(zone, ORIGIN)
+    assert found is None
+    assert str(problem) == f"{path_for(zone)}: cannot read the policy: it is not a regular file"
+    path_for(zone).unlink()
+    path_for(zone).write_bytes(b"#" * (MOST_OCTETS + 1))
+    _, (problem,) = load_policy(zone, ORIGIN)
+    assert "it is larger than 1048576 octets" in problem.sentence
+    path_for(zone).write_bytes(b"#" * MOST_OCTETS)
+    assert load_policy(zone, ORIGIN)[0] is not None
+
+
+def test_toml_that_is_nested_without_end() -> None:
+    assert problems(f"x = {'[' * 10_000}") == [f"{FILE}: is nested too deeply: no key needs that"]

@@ -1,0 +1,27 @@
+"""Small files beside zones, whoever may put files there: read without waiting, and not too much."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST_OCTETS = 1 << 20
+"""Of a policy or a key; one has a few hundred."""
+
+
+def read(path: Path) -> bytes:
+    """Return what is in the regular file ``path``; OSError if it is none, or too large."""
+    # Without O_NONBLOCK a named pipe in place of the file would hang whoever reads it.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        octets = file.read(MOST_OCTETS + 1)
+    if len(octets) > MOST_OCTETS:
+        raise OSError(errno.EFBIG, f"it is larger than {MOST_OCTETS} octets")
+    return octets
