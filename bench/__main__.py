@@ -19,6 +19,7 @@ from bench.dig.cli import dig
 from bench.failover.cli import failover
 from bench.lab.cli import lab
 from bench.load import Load
+from bench.overload.cli import overload
 from bench.peers import PEERS
 from bench.plan.cli import plan
 from bench.queries.cli import query_file
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 KINDS = {
     "dig": "bench.dig.kind",
     "failover": "bench.failover.kind",
+    "overload": "bench.overload.kind",
     "plan": "bench.plan.kind",
     "retry-storm": "bench.storm.kind",
     "soak": "bench.soak.kind",
@@ -178,6 +180,7 @@ main.add_command(ttl)
 main.add_command(plan)
 main.add_command(failover)
 main.add_command(soak_)
+main.add_command(overload)
 
 if __name__ == "__main__":
     main()

@@ -27,7 +27,7 @@ from dnsd.errors import StateError
 from dnsd.image import memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
 IMAGES = "images"
 """The directory of the image files, in the state directory."""
@@ -60,6 +60,13 @@ Entry = Put | Drop
 State = dict[bytes, Placed | None]
 """What is served: the image of each zone by apex."""
 
+_News = dict[bytes, Entry]
+
+CHUNK = 1 << 14
+"""Octets that are read, and entries that are compared, in one step: both take less than a
+millisecond, however many zones there are."""
+STEP = 1000
+
 
 def apply(state: State, entries: Iterable[Entry]) -> None:
     """Change ``state`` as ``entries`` say."""
@@ -68,14 +75,6 @@ def apply(state: State, entries: Iterable[Entry]) -> None:
             state[entry.apex] = entry.placed
         else:
             state.pop(entry.apex, None)
-
-
-def difference(old: State, new: State) -> list[Entry]:
-    """Return the entries that turn the state ``old`` into ``new``."""
-    puts = [
-        Put(apex, placed) for apex, placed in new.items() if apex not in old or old[apex] != placed
-    ]
-    return [*puts, *(Drop(apex) for apex in old if apex not in new)]
 
 
 def encode(entries: Iterable[Entry]) -> bytes:
@@ -152,7 +151,19 @@ class JournalReader:
         self.state: State = {}
 
     def entries(self, epoch: int, end: int = 0) -> list[Entry]:
+        """Return what has changed since the last call, at once; see :meth:`reading`."""
+        steps = self.reading(epoch, end)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                found: list[Entry] = done.value
+                return found
+
+    def reading(self, epoch: int, end: int = 0) -> Generator[None, None, list[Entry]]:
         """Return what has changed since the last call, the journal of ``epoch`` being current.
+
+        It is read in steps of less than a millisecond, and counts as read only at the end.
 
         At most one entry for each zone, the last one. After a change of the epoch these are the
         differences between the two: zones that are in both with the same image have no entry,
@@ -164,34 +175,65 @@ class JournalReader:
         """
         if epoch != self._epoch:
             self._epoch = self._offset = epoch
-        state = {} if self._offset == epoch else dict(self.state)
-        apply(state, self._lines(end))
-        before, self.state = self.state, state
-        return difference(before, state)
+        begins = self._offset == epoch
+        news, offset = yield from self._lines(end)
+        if begins:
+            found, self.state = yield from self._replacing(news)
+        else:
+            found = [entry for entry in news.values() if _changes(self.state, entry)]
+            apply(self.state, found)
+        self._offset = offset
+        return found
 
-    def _lines(self, end: int) -> list[Entry]:
-        """Read as far as the last newline; a zero is where another epoch is going to begin."""
+    def _replacing(self, news: _News) -> Generator[None, None, tuple[list[Entry], State]]:
+        """Return what an epoch that begins with ``news`` changes, and its state."""
+        found: list[Entry] = []
+        state = State()
+        for number, entry in enumerate(news.values()):
+            apply(state, (entry,))
+            if isinstance(entry, Put) and _changes(self.state, entry):
+                found.append(entry)
+            if number % STEP == 0:
+                yield
+        for number, apex in enumerate(self.state):
+            if apex not in state:
+                found.append(Drop(apex))
+            if number % STEP == 0:
+                yield
+        return found, state
+
+    def _lines(self, end: int) -> Generator[None, None, tuple[_News, int]]:
+        """Read as far as the last newline; a zero is where another epoch is going to begin.
+
+        Return the last entry of each zone, and where the next one will be.
+        """
+        found: _News = {}
+        at, rest, zero = self._offset, b"", b""
+        while not zero and (chunk := self._chunk(at + len(rest))):
+            chunk, zero, _ = chunk.partition(b"\0")
+            whole, newline, rest = (rest + chunk).rpartition(b"\n")
+            at += len(whole) + len(newline)
+            try:
+                found.update((entry.apex, entry) for entry in map(decode, whole.splitlines()))
+            except ValueError as error:
+                raise StateError(f"the journal is damaged: {error}") from error
+            yield
+        if at < end:
+            raise StateError(
+                f"the journal is damaged: it has {at - self._epoch} octets and should have "
+                f"{end - self._epoch}"
+            )
+        return found, at
+
+    def _chunk(self, at: int) -> bytes:
         try:
-            data = b"".join(self._chunks()).partition(b"\0")[0]
+            return os.pread(self._fd, CHUNK, at)
         except OSError as error:
             sentence = f"cannot read the journal: {error.strerror}"
             raise StateError(sentence, error.errno or 0) from error
-        whole = data[: data.rfind(b"\n") + 1]
-        if self._offset + len(whole) < end:
-            octets = self._offset + len(whole) - self._epoch
-            raise StateError(
-                f"the journal is damaged: it has {octets} octets and should have "
-                f"{end - self._epoch}"
-            )
-        try:
-            lines = [decode(line) for line in whole.splitlines()]
-        except ValueError as error:
-            raise StateError(f"the journal is damaged: {error}") from error
-        self._offset += len(whole)
-        return lines
 
-    def _chunks(self) -> Iterable[bytes]:
-        at = self._offset
-        while chunk := os.pread(self._fd, 1 << 20, at):
-            yield chunk
-            at += len(chunk)
+
+def _changes(state: State, entry: Entry) -> bool:
+    if isinstance(entry, Drop):
+        return entry.apex in state
+    return entry.apex not in state or state[entry.apex] != entry.placed

@@ -16,10 +16,14 @@ from dnsd.image import layout
 from dnsd.wire import name as names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     Buffer = bytes | bytearray | mmap.mmap
 
+
+UNMAPPED_AT_ONCE = 1 << 24
+"""Octets of a mapping whose pages are given back in one step: a fraction of a millisecond."""
 
 MAPPED_FROM = 1 << 14
 """Octets from which an image is mapped, one copy for all workers, and not read."""
@@ -191,10 +195,23 @@ class Image:
                 buffer.close()
             raise
 
-    def close(self) -> None:
-        """Unmap the file; the image must not be used afterwards."""
+    def closing(self) -> Iterator[None]:
+        """Unmap the file, step by step; the image must not be used afterwards.
+
+        To unmap gigabytes at once takes the kernel many milliseconds. BufferError at the end if
+        something still refers to it: then it is still mapped and whole.
+        """
         if isinstance(self.buffer, mmap.mmap):
+            for at in range(0, len(self.buffer), UNMAPPED_AT_ONCE):
+                length = min(UNMAPPED_AT_ONCE, len(self.buffer) - at)
+                self.buffer.madvise(mmap.MADV_DONTNEED, at, length)
+                yield
             self.buffer.close()
+
+    def close(self) -> None:
+        """Unmap the file at once; see :meth:`closing`."""
+        for _ in self.closing():
+            pass
 
     def entry_name(self, entry: int) -> bytes:
         """Return the lower-case name of the entry at offset ``entry``."""

@@ -1,14 +1,14 @@
 """Follows what control publishes: from the journal's entries to the hot path's zones.
 
 Knows the state vector, the journal and image files; nothing of sockets. A thousand zones
-that change at once are put in place a few at a time, so that queries are answered between.
+that change at once are put in place a few at a time, so that queries are answered between:
+all that there is to do is one iterator of small steps, taken while a turn has time.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import ImageError, StateError
@@ -16,17 +16,15 @@ from dnsd.image.journal import JournalReader, Put
 from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.serve.missing import Missing
+from dnsd.serve.turn import FOLLOW_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from dnsd.hotpath.api import HotPath
     from dnsd.image.journal import Entry, Placed
     from dnsd.image.stock import Stock
     from dnsd.image.store import Image
-
-SLICE = 0.002
-"""Seconds of one turn that putting zones in place may take."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +67,7 @@ class Follower:
         self._on_current = on_current
         self._images: dict[bytes, Image] = {}
         self._replaced: list[Image] = []
-        self._waiting: deque[Entry] = deque()
+        self._steps: Iterator[None] | None = None
         self._missing = Missing(seat.gaps)
         self._epoch = 0
         self._generation = 0
@@ -77,34 +75,50 @@ class Follower:
 
     def beat(self) -> None:
         """See whether control has published something; to be called every now and then."""
-        if self._waiting:
-            return
+        if self._steps is None:
+            self._steps = self._catch_up()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take the next steps, as many as a turn has time for."""
+        steps, self._steps = self._steps, None
+        assert steps is not None
+        until = time.monotonic() + FOLLOW_S
+        for _ in steps:
+            if time.monotonic() >= until:
+                self._steps = steps
+                self._later(self._go_on)
+                break
+
+    def _catch_up(self) -> Iterator[None]:
         # Control writes in the opposite order: a generation that is seen here is never
         # newer than the journal that is read for it.
         generation = self._control[ControlCells.GENERATION]
         epoch = self._control[ControlCells.EPOCH]
-        if (epoch, generation) != (self._epoch, self._generation) and self._read(epoch):
+        news: Sequence[Entry] | None = None
+        if (epoch, generation) != (self._epoch, self._generation):
+            news = yield from self._read(epoch)
+        if news is not None:
             self._epoch, self._generation = epoch, generation
-            self._put_some()
+            yield from self._put_all(news)
         elif again := self._missing.again(time.monotonic()):
-            self._waiting.extend(again)
-            self._put_some()
+            yield from self._put_all(again)
 
-    def _read(self, epoch: int) -> bool:
-        """Read what is new in the journal of ``epoch``; False if that cannot be now."""
+    def _read(self, epoch: int) -> Generator[None, None, list[Entry] | None]:
+        """Return what is new in the journal of ``epoch``; None if it cannot be read now."""
         end = self._control[ControlCells.JOURNAL]
         try:
-            self._waiting.extend(self._journal.entries(epoch, end))
+            found = yield from self._journal.reading(epoch, end)
         except StateError as error:
             # The next lines make no sense without those that are missing, so it is read again;
             # what helps if it is damaged is a new epoch, which control begins. If it has begun
             # one meanwhile, this one may be forgotten.
             if self._control[ControlCells.EPOCH] == epoch:
                 self._complain(error)
-            return False
+            return None
         self._fault = ""
         self._missing.journal_is_read()
-        return True
+        return found
 
     def _complain(self, error: StateError) -> None:
         """Tell control, and log ``error`` once, however often it is met."""
@@ -114,15 +128,12 @@ class Follower:
             _log.error("%s; this worker serves what it has and tries again", error)
         self._fault = str(error)
 
-    def _put_some(self) -> None:
-        """Put zones in place for a while; say how far that has come when none waits any more."""
-        until = time.monotonic() + SLICE
-        while self._waiting:
-            self._put(self._waiting.popleft())
-            if self._waiting and time.monotonic() > until:
-                self._later(self._put_some)
-                return
-        self._close_replaced()
+    def _put_all(self, entries: Iterable[Entry]) -> Iterator[None]:
+        """Put zones in place, one in a step, and say how far that has come."""
+        for entry in entries:
+            self._put(entry)
+            yield
+        yield from self._close_replaced()
         self._acknowledge()
 
     def _acknowledge(self) -> None:
@@ -179,12 +190,13 @@ class Follower:
         if image is not None:
             self._images[apex] = image
 
-    def _close_replaced(self) -> None:
+    def _close_replaced(self) -> Iterator[None]:
         """Close the images that are not served any more and that nothing refers to."""
         still_used = []
         for image in self._replaced:
             try:
-                image.close()
+                yield from image.closing()
             except BufferError:
                 still_used.append(image)
+            yield
         self._replaced = still_used

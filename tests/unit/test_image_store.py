@@ -120,6 +120,22 @@ def test_small_images_hold_no_descriptor(tmp_path: Path) -> None:
     assert {image.apex for image in images} == {images[0].apex}
 
 
+def test_a_mapping_is_given_back_in_steps_and_is_whole_while_something_refers_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "UNMAPPED_AT_ONCE", mmap.PAGESIZE)
+    made = compiler.build(zone("ns A 192.0.2.1"), meta=bytes(range(256)) * 256)
+    store.save(tmp_path / "image", made)
+    image = Image.open(tmp_path / "image")
+    with memoryview(image.buffer) as view:
+        with pytest.raises(BufferError):
+            image.close()
+        assert bytes(view) == made
+    assert len(list(image.closing())) == -(-len(made) // mmap.PAGESIZE)
+    assert isinstance(image.buffer, mmap.mmap)
+    assert image.buffer.closed
+
+
 def test_every_truncation_is_refused() -> None:
     for length in range(len(OCTETS)):
         with pytest.raises(ImageError):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.errors import StateError
-from dnsd.image import memory
+from dnsd.image import journal, memory
 from dnsd.image.journal import (
     Drop,
     Entry,
@@ -114,6 +114,28 @@ def test_a_reader_gets_the_last_entry_of_a_zone_once(fd: int) -> None:
     assert reader.entries(writer.epoch) == [Put(b"\x00", Placed("2.img"))]
     assert reader.entries(writer.epoch) == []
     assert writer.lines == 4
+
+
+def test_it_is_read_in_steps_and_counts_only_at_the_end(
+    fd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "CHUNK", 100)
+    monkeypatch.setattr(journal, "STEP", 10)
+    state: State = {bytes([1, n, 0]): Placed(f"{n}.img") for n in range(100)}
+    writer = JournalWriter(fd, state)
+    reader = JournalReader(fd)
+    given_up = reader.reading(writer.epoch, writer.end)
+    assert [next(given_up) for _ in range(50)] == [None] * 50
+    assert reader.state == {}
+    steps = list(reader.reading(writer.epoch, writer.end))
+    assert len(steps) > 2 * len(state) / 10
+    assert reader.state == state
+    writer.append([Drop(apex) for apex in state])
+    given_up = reader.reading(writer.epoch, writer.end)
+    next(given_up)
+    assert reader.state == state
+    assert len(reader.entries(writer.epoch, writer.end)) == 100
+    assert reader.state == {}
 
 
 def test_a_new_epoch_brings_only_what_differs(fd: int) -> None:

@@ -1,0 +1,103 @@
+"""``python -m bench overload``: servers that are asked three times what they can answer."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import procs
+from bench.overload.run import Ground, Plan
+from bench.overload.study import Overload, faults, table
+from bench.peers import PEERS
+from bench.peers.base import Unavailable
+from bench.results import DIRECTORY
+from bench.run import LoadError
+from bench.server import ServerError
+from bench.study import progress, results
+from bench.study.errors import StudyError, sentences
+from bench.study.extra import needed
+from bench.study.kind import tell
+from bench.study.signals import ending
+from bench.study.text import grid
+
+SERVERS = ("dnsd", "nsd", "knot")
+SHORT_S = 1.0
+
+
+@click.command(name="overload")
+@click.option("--names", type=click.IntRange(1), default=100_000, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0.5, 60), default=4.0, show_default=True)
+@click.option("--factor", type=click.FloatRange(1, 20), default=3.0, show_default=True)
+@click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True)
+@click.option(
+    "--server",
+    "names_",
+    type=click.Choice(SERVERS),
+    multiple=True,
+    default=SERVERS,
+    show_default=True,
+)
+@click.option("--short", is_flag=True, help=f"One round, {SHORT_S:g} s for each load.")
+@click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
+@sentences
+def overload(
+    names: int,
+    seconds: float,
+    factor: float,
+    rounds: int,
+    names_: tuple[str, ...],
+    short: bool,
+    output: Path | None,
+) -> None:
+    """Ask each server a multiple of what it can answer; count what it answers nevertheless.
+
+    It needs two cores: one for the server, one for whoever asks. The exit status is 1 when dnsd
+    answers less than 80 % of its capacity, or loses a check or a process.
+    """
+    needed()
+    from bench.overload.kind import KIND
+
+    if short:
+        names, seconds, rounds = 1000, SHORT_S, 1
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise StudyError("overload needs two cores: one for the server, one for whoever asks")
+    plan = Plan(names, seconds, factor, rounds, *cores[:2])
+    versions, problems = {}, []
+    for name in names_:
+        try:
+            versions[name] = PEERS[name].version()
+        except Unavailable as error:
+            problems.append(f"{name}: {error}")
+    rows = []
+    with (
+        ending(),
+        tempfile.TemporaryDirectory(prefix="dnsd-overload-") as directory,
+        procs.pinned(plan.load_core),
+        progress.steps() as steps,
+    ):
+        Path(directory).chmod(0o755)
+        try:
+            ground = Ground(plan, Path(directory))
+            for round_ in range(1, rounds + 1):
+                for name in versions:
+                    steps.begin(f"round {round_}: {name}")
+                    rows.append(ground.measure(PEERS[name], round_, steps.say))
+        except (LoadError, ServerError) as error:
+            raise StudyError(str(error)) from None
+    settings = {"names": f"{names:,}", "each load": f"{seconds:g} s", "rounds": str(rounds)}
+    study = Overload(
+        kind=KIND.name,
+        about=results.about(versions, settings, problems=problems),
+        factor=factor,
+        rows=rows,
+    )
+    Console(width=170).print(grid(table(study)))
+    tell(KIND.write(study, output or DIRECTORY / time.strftime("overload-%Y%m%dT%H%M%S.json")))
+    if found := faults(study):
+        raise click.ClickException("; ".join(found))
