@@ -33,6 +33,13 @@ SHORT_S = 1.0
 @click.option("--names", type=click.IntRange(1), default=100_000, show_default=True)
 @click.option("--seconds", type=click.FloatRange(0.5, 60), default=4.0, show_default=True)
 @click.option("--factor", type=click.FloatRange(1, 20), default=3.0, show_default=True)
+@click.option(
+    "--others",
+    type=click.IntRange(0, 16),
+    default=2,
+    show_default=True,
+    help="Programs that want all of the server's core: its capacity is less then.",
+)
 @click.option("--rounds", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option(
     "--server",
@@ -49,6 +56,7 @@ def overload(
     names: int,
     seconds: float,
     factor: float,
+    others: int,
     rounds: int,
     names_: tuple[str, ...],
     short: bool,
@@ -67,7 +75,7 @@ def overload(
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise StudyError("overload needs two cores: one for the server, one for whoever asks")
-    plan = Plan(names, seconds, factor, rounds, *cores[:2])
+    plan = Plan(names, seconds, factor, rounds, others, *cores[:2])
     versions, problems = {}, []
     for name in names_:
         try:
@@ -91,6 +99,7 @@ def overload(
         except (LoadError, ServerError) as error:
             raise StudyError(str(error)) from None
     settings = {"names": f"{names:,}", "each load": f"{seconds:g} s", "rounds": str(rounds)}
+    settings["other programs on the server's core"] = str(others)
     study = Overload(
         kind=KIND.name,
         about=results.about(versions, settings, problems=problems),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +15,7 @@ import dns.exception
 import dns.message
 import dns.query
 
-from bench import verify, wire, zonegen
+from bench import procs, verify, wire, zonegen
 from bench.asker import OUTSTANDING, Askers
 from bench.overload.study import Row
 from bench.peers.base import Setup
@@ -20,7 +23,7 @@ from bench.server import Server, ServerError
 from bench.zonegen import Mix, ZonePlan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from bench.asker import Figures
@@ -39,12 +42,17 @@ PATIENCE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long each load lasts, how much the overload is, on which cores."""
+    """How long each load lasts, how much the overload is, on which cores.
+
+    The server shares its core with so many ``others`` that want all of it: what it can answer is
+    less then, and the load generator can ask a multiple of it.
+    """
 
     names: int
     seconds: float
     factor: float
     rounds: int
+    others: int
     server_core: int
     load_core: int
 
@@ -104,8 +112,10 @@ class Ground:
         place = self.directory / f"{peer.name}.{round_}"
         place.mkdir()
         setup = Setup(place, zonegen.ORIGIN, self.directory / "zone", verify.free_port())
-        with Server(peer, setup, (self.plan.server_core,)) as server:
+        with Server(peer, setup, (self.plan.server_core,)) as server, ExitStack() as others:
             server.wait(self._zone.proof())
+            for _ in range(self.plan.others):
+                others.enter_context(_busy(self.plan.server_core))
             first = self._capacity(setup.port)
             say(f"{peer.name} answers {first:,.0f} queries a second")
             before = set(server.pids())
@@ -135,6 +145,18 @@ class Ground:
         checks.check(server.setup.port, dns.message.make_query(proof.name, proof.type))
         if server.peer.name == "dnsd":
             checks.ask_status(server.setup.directory)
+
+
+@contextmanager
+def _busy(core: int) -> Iterator[None]:
+    """Keep ``core`` busy while the body runs."""
+    with procs.pinned(core):
+        process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _row(

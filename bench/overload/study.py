@@ -20,7 +20,8 @@ GOAL = 0.8
 """Share of its capacity that a server must still answer under overload."""
 
 WORDS = """\
-Each server has one core, and one worker or thread. Its capacity is the most that it answers while
+Each server has one core, which it shares with programs that want all of it, and one worker or
+thread. Its capacity is the most that it answers while
 there are always some queries waiting, measured before and after. In between comes the overload:
 queries at a multiple of that rate, whether answers come or not, from a core of their own. Goodput
 is what is answered within a second, as a share of the capacity. Meanwhile a monitor asks over TCP,

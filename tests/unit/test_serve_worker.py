@@ -366,6 +366,8 @@ def worker(node: WorkerNode) -> Iterator[Worker]:
     node.publish_epoch({ZONE: node.image(ZONE, 1)})
     worker = Worker(node.spec)
     worker._beat()
+    while worker._follower._steps is not None:
+        worker._follower._go_on()
     assert node.generation == 1
     yield worker
     for each in worker._udp:
