@@ -11,6 +11,7 @@
     ├── BirdError        BIRD cannot be reached, or refuses
     ├── OutputError      what a command prints cannot be written
     └── AdminError       a running node refused or failed a request
+        ├── ControlDown  workers answer, but control is down
         └── NotRunning   no node answers on the admin socket
 
 Each message is one sentence for the operator: what is wrong, where, and what to do.
@@ -18,7 +19,7 @@ Each message is one sentence for the operator: what is wrong, where, and what to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +88,17 @@ class OutputError(DnsdError):
 
 class AdminError(DnsdError):
     """A running node refused or failed a request."""
+
+
+class ControlDown(AdminError):
+    """The workers of a node answer, and control, which takes commands, is down.
+
+    ``status`` is what the master knows, as ``dnsd status`` shows it.
+    """
+
+    def __init__(self, message: str, status: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NotRunning(AdminError):

@@ -2,7 +2,7 @@
 
 Knows the names of the commands, how errors end them, and nothing of what they do. Exit
 status: 0 done, 1 not done (one sentence on standard error says why), 2 wrong usage, 3 no
-node is running.
+node is running, 4 a node works in part, or has done it in part: a sentence says which.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import IO, Any
 import click
 
 import dnsd
+from dnsd.cli import exits
 from dnsd.cli.output import echo, finish, prepare
-from dnsd.errors import DnsdError, NotRunning, OutputError
+from dnsd.errors import ControlDown, DnsdError, NotRunning, OutputError
 
 COMMANDS = {
     "serve": "Serve zones until told to stop.",
@@ -38,14 +39,11 @@ underscore) in the module of its name, or in the one that MODULES says."""
 
 MODULES = dict.fromkeys(("drain", "undrain", "withdraw", "announce"), "orders")
 
-EXIT_FAILED = 1
-EXIT_NOT_RUNNING = 3
-
 
 class Failure(click.ClickException):
     """A DnsdError on its way to standard error."""
 
-    exit_code = EXIT_FAILED
+    exit_code = exits.FAILED
 
     def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002
         """Print each sentence with the name of the program before it."""
@@ -56,7 +54,13 @@ class Failure(click.ClickException):
 class NotRunningFailure(Failure):
     """A command that needs a running node found none."""
 
-    exit_code = EXIT_NOT_RUNNING
+    exit_code = exits.NOT_RUNNING
+
+
+class DegradedFailure(Failure):
+    """A command found a node of which only a part works."""
+
+    exit_code = exits.DEGRADED
 
 
 class Commands(click.Group):
@@ -99,6 +103,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except NotRunning as error:
             raise NotRunningFailure(str(error)) from error
+        except ControlDown as error:
+            raise DegradedFailure(str(error)) from error
         except DnsdError as error:
             raise Failure(str(error)) from error
 
@@ -113,5 +119,5 @@ def main() -> None:
     "dig @127.0.0.1 -p 5300 www.example.com".
 
     Exit status: 0 done, 1 not done (a sentence on standard error says why), 2 wrong usage,
-    3 no node is running.
+    3 no node is running, 4 it works in part, or has done it in part (a sentence says which).
     """

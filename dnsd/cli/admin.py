@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import tomllib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dnsd import config
 from dnsd.config.tables import kinds_of
-from dnsd.errors import AdminError, ConfigError, NotRunning
+from dnsd.control.socketfile import is_friend, spare_name
+from dnsd.errors import AdminError, ConfigError, ControlDown, NotRunning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,19 +58,16 @@ def _salvage(config_file: Path) -> Path | None:
 def ask(path: Path, command: str, patience: float | None = ANSWER_S, **arguments: Any) -> Any:
     """Return the node's answer to ``command``.
 
-    NotRunning if no node listens at ``path``, AdminError if it refuses, or takes longer than
-    ``patience`` seconds (None: as long as it takes).
+    NotRunning if no node listens at ``path``, ControlDown if only its workers are there, AdminError
+    if it refuses, or takes longer than ``patience`` seconds (None: as long as it takes).
     """
     request = json.dumps({"command": command, **arguments}).encode() + b"\n"
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(ANSWER_S)
-            sock.connect(str(path))
-            sock.sendall(request)
+        with _connected(path) as sock:
+            with suppress(BrokenPipeError, ConnectionResetError):  # what it says lies there already
+                sock.sendall(request)
             sock.settimeout(patience)
             line = sock.makefile("rb").readline()
-    except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise NotRunning(f"dnsd is not running: nobody listens on {path}") from error
     except TimeoutError as error:
         raise AdminError(f"the node behind {path} does not answer") from error
     except PermissionError as error:
@@ -78,11 +77,42 @@ def ask(path: Path, command: str, patience: float | None = ANSWER_S, **arguments
     return _result(line, path)
 
 
+def _connected(path: Path) -> socket.socket:
+    """Return a socket that is connected to the node, by its file or else by its spare socket."""
+    try:
+        return _connect(str(path))
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        sentence = f"dnsd is not running: nobody listens on {path}"
+        try:
+            sock = _connect(spare_name(path))
+        except OSError:
+            raise NotRunning(sentence) from error
+        # Anybody could have taken the name of the spare socket.
+        owner = [path.parent.stat().st_uid] if path.parent.exists() else []
+        if not is_friend(sock, *owner):
+            sock.close()
+            raise NotRunning(sentence) from error
+        return sock
+
+
+def _connect(address: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(ANSWER_S)
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 def _result(line: bytes, path: Path) -> Any:
     try:
         answer = json.loads(line)
     except ValueError as error:
         raise AdminError(f"the node behind {path} ended before it answered") from error
+    if "down" in answer:
+        raise ControlDown(answer["error"], answer["down"])
     if not answer["ok"]:
         raise AdminError(answer["error"])
     return answer["result"]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsd.cli import exits
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
 from dnsd.cli.output import echo
 from dnsd.cli.tables import table
+from dnsd.errors import ControlDown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +28,19 @@ _STYLES = {"served": "green", "stale": "yellow", "broken": "red"}
 @config_option
 @json_option
 def status(config_file: Path | None, as_json: bool) -> None:
-    """Show what a running node serves and counts."""
-    found = ask(socket_path(config_file), "status")
+    """Show what a running node serves and counts.
+
+    Exit status: 0 it works, 3 it is not running, 4 control is down and the workers answer.
+    """
+    try:
+        found = ask(socket_path(config_file), "status")
+    except ControlDown as error:
+        _show(error.status, as_json)
+        sys.exit(exits.DEGRADED)
+    _show(found, as_json)
+
+
+def _show(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         echo(json.dumps(found))
         return
@@ -35,8 +49,10 @@ def status(config_file: Path | None, as_json: bool) -> None:
     console = SafeConsole()
     for line in _head(found):
         console.print(line, markup=False)
-    for part in (_workers(found["workers"]), _zones(found["zones"]), _counters(found["counters"])):
-        console.print(part)
+    console.print(_workers(found["workers"]))
+    if found["zones"]:
+        console.print(_zones(found["zones"]))
+    console.print(_counters(found["counters"]))
     if found.get("limited"):
         console.print(_limited(found["limited"]))
 

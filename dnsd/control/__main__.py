@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,9 @@ async def _run(control_spec: ControlSpec) -> None:
     web = WebServer(
         control_spec.config.http.listen, pages(commands, node.metrics_source(), node.unwell)
     )
-    admin = AdminServer(control_spec.config.server.admin_socket, commands)
+    fd = control_spec.spare_fd
+    spare = None if fd is None else socket.socket(fileno=fd)
+    admin = AdminServer(control_spec.config.server.admin_socket, commands, spare)
 
     def stop() -> None:
         # At once: a build that is under way is of no use to anybody.

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.control import log
-from dnsd.control.socketfile import bind
+from dnsd.control.socketfile import bind, is_friend
 from dnsd.errors import AdminError, StateError
 
 if TYPE_CHECKING:
+    import socket
     from asyncio import StreamReader, StreamWriter
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
@@ -41,14 +42,24 @@ _Request = msgspec.json.Decoder(dict[str, Any])
 
 
 class AdminServer:
-    """Listens at ``path`` and runs ``commands`` by name; AdminError is their way to refuse."""
+    """Listens at ``path`` and runs ``commands`` by name; AdminError is their way to refuse.
 
-    def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
+    It listens on the ``spare`` socket, too, if there is one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        commands: Mapping[str, Command],
+        spare: socket.socket | None = None,
+    ) -> None:
         self.fault = ""
         """Why nobody can connect at ``path``; empty if that can be."""
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
+        self._spare = spare
+        self._spare_server: asyncio.Server | None = None
         self._clients = 0
 
     async def run(self) -> None:
@@ -61,6 +72,10 @@ class AdminServer:
     async def start(self) -> None:
         """Bind and listen, if that can be now; what keeps it from that is told once."""
         self._leave()
+        if self._spare is not None and self._spare_server is None:
+            self._spare_server = await asyncio.start_unix_server(
+                self._serve_friend, sock=self._spare, limit=LONGEST_REQUEST
+            )
         try:
             sock = bind(self._path)
         except StateError as error:
@@ -83,6 +98,13 @@ class AdminServer:
         self._leave()
         with suppress(OSError):
             self._path.unlink()
+
+    async def _serve_friend(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Serve a client whom no file's mode has kept away, if it may connect."""
+        if is_friend(writer.get_extra_info("socket")):
+            await self._serve(reader, writer)
+        else:
+            writer.transport.abort()
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         self._clients += 1

@@ -2,11 +2,20 @@
 
 Only its owner can. Knows nothing of what is said over the socket, and imports no event loop:
 the master looks here, before it starts anything, whether another dnsd has the place.
+
+Beside the file there is a *spare* socket in the abstract namespace. It needs no disk, and the
+master holds it: it is there when the file could not be made, and when control, which both lead
+to, is down. Who is at its other end is known from the kernel, and must be the same user, or root.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
 import socket
+import struct
+import time
 from typing import TYPE_CHECKING
 
 from dnsd.control.statedir import REFUSALS
@@ -14,6 +23,11 @@ from dnsd.errors import StateError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+SPARE_S = 1.0
+SPARE_PAUSE_S = 0.05
+_CREDENTIALS = struct.Struct("3i")
+"""Of SO_PEERCRED: process, user, group."""
 
 
 def bind(path: Path) -> socket.socket:
@@ -27,6 +41,35 @@ def bind(path: Path) -> socket.socket:
         sock.close()
         raise StateError(f"cannot make the admin socket {path}: {error.strerror}") from error
     return sock
+
+
+def spare_name(path: Path) -> str:
+    """Return the name of the spare socket beside the file ``path``."""
+    return f"\0dnsd-{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]}"
+
+
+def bind_spare(path: Path) -> socket.socket | None:
+    """Return the spare socket beside ``path``, listening; None if somebody has its name."""
+    until = time.monotonic() + SPARE_S
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    while True:
+        try:
+            sock.bind(spare_name(path))
+        except OSError as error:
+            # A control whose master was killed a moment ago still has it.
+            if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                sock.close()
+                return None
+            time.sleep(SPARE_PAUSE_S)
+        else:
+            sock.listen()
+            return sock
+
+
+def is_friend(sock: socket.socket, *others: int) -> bool:
+    """Return whether at the other end is root, our own user, or one of ``others``."""
+    found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return _CREDENTIALS.unpack(found)[1] in {0, os.geteuid(), *others}
 
 
 def make_way(path: Path) -> None:

@@ -16,8 +16,9 @@ from dnsd import config as configuration
 from dnsd import hotpath
 from dnsd.control import statedir
 from dnsd.control.log import say
-from dnsd.control.socketfile import make_way
+from dnsd.control.socketfile import bind_spare, make_way
 from dnsd.daemon import account, children, home, listen, specs
+from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier
 from dnsd.daemon.master import Master, Route
 from dnsd.daemon.notify import Notifier
@@ -61,9 +62,13 @@ def run(path: Path | None, options: Options) -> int:
     route = _route(config, vector)
     doorbell = route.doorbell if route else None
     control = specs.control_spec(config, options, shared, started, doorbell)
+    attendant = None
+    if spare := bind_spare(config.server.admin_socket):
+        control = msgspec.structs.replace(control, spare_fd=spare.fileno())
+        attendant = Attendant(spare, control, vector)
     workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, shared)]
     everybody = children.control(control, vector), workers
-    return Master(config.server, vector, *everybody, notifier, route).run()
+    return Master(config.server, vector, *everybody, notifier, route, attendant=attendant).run()
 
 
 def _zones(config: Config) -> dict[str, Path]:

@@ -38,7 +38,9 @@ def control(spec: ControlSpec, vector: StateVector) -> Child:
 
     line = control_specs.encode(spec)
     fds = tuple(
-        fd for fd in (vector.fd, spec.journal_fd, spec.images_fd, spec.doorbell) if fd is not None
+        fd
+        for fd in (vector.fd, spec.journal_fd, spec.images_fd, spec.doorbell, spec.spare_fd)
+        if fd is not None
     )
     return Child("control", "dnsd.control", line, fds, reset)
 

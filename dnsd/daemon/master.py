@@ -27,6 +27,7 @@ from dnsd.image.state import ControlCells, MasterCells
 
 if TYPE_CHECKING:
     from dnsd.config import Anycast, Server
+    from dnsd.daemon.attendant import Attendant
     from dnsd.daemon.carrier import Carrier
     from dnsd.daemon.child import Child
     from dnsd.daemon.notify import Notifier
@@ -65,7 +66,7 @@ class Route(NamedTuple):
 class Master:
     """Runs ``control`` and ``workers`` until a signal says stop.
 
-    ``route`` is None for a node without VIPs.
+    ``route`` is None for a node without VIPs. ``attendant`` answers for control while it is down.
     """
 
     def __init__(
@@ -76,9 +77,12 @@ class Master:
         workers: list[Child],
         notifier: Notifier,
         route: Route | None = None,
+        *,
+        attendant: Attendant | None = None,
     ) -> None:
         self._server = server
         self._route = route
+        self._attendant = attendant
         self._vector = vector
         self._control = control
         self._workers = workers
@@ -125,6 +129,8 @@ class Master:
             if child.process is None and child.due <= now:
                 self._start(child, now)
             child.feed()
+        if self._attendant:
+            self._attend(self._attendant)
         for number in self._wait(TICK_S if self._ready else STARTING_TICK_S):
             self._on_signal(number)
         now = time.monotonic()
@@ -167,6 +173,16 @@ class Master:
     def _kill(self, child: Child) -> None:
         say(f"{child.name} has given no sign of life for too long: it is killed")
         child.send(signal.SIGKILL)
+
+    def _attend(self, attendant: Attendant) -> None:
+        """Have who asks control answered while it is down."""
+        down = not self._vector.control[ControlCells.HEARTBEAT]
+        if down == (attendant.fileno() in self._selector.get_map()):
+            return
+        if down:
+            self._selector.register(attendant, selectors.EVENT_READ, attendant.answer)
+        else:
+            self._selector.unregister(attendant)
 
     def _start(self, child: Child, now: float) -> None:
         if child is self._control:

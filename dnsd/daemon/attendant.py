@@ -1,0 +1,65 @@
+"""Answers on the admin socket for control, while there is none: that it is down, and who answers.
+
+The master's part of the spare socket (see :mod:`dnsd.control.socketfile`). It reads nothing, and
+waits for nobody: what it says fits into a socket's buffer.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dnsd.control import status
+from dnsd.control.socketfile import is_friend
+from dnsd.daemon.children import is_serving
+from dnsd.image.state import ControlCells
+
+if TYPE_CHECKING:
+    import socket
+
+    from dnsd.control.spec import ControlSpec
+    from dnsd.image.state import StateVector
+
+MOST_AT_ONCE = 16
+"""Clients answered in one turn of the master's loop."""
+
+
+class Attendant:
+    """Answers on the listening socket ``sock`` for the control process of ``spec``."""
+
+    def __init__(self, sock: socket.socket, spec: ControlSpec, vector: StateVector) -> None:
+        self._sock = sock
+        self._spec = spec
+        self._vector = vector
+        sock.setblocking(False)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when somebody asks."""
+        return self._sock.fileno()
+
+    def answer(self) -> None:
+        """Answer all who wait, but not too many."""
+        for _ in range(MOST_AT_ONCE):
+            try:
+                client, _ = self._sock.accept()
+            except OSError:
+                return
+            with client, suppress(OSError):  # it is gone
+                client.setblocking(False)
+                if is_friend(client):
+                    client.sendall(msgspec.json.encode(self._absence()) + b"\n")
+
+    def _absence(self) -> dict[str, Any]:
+        """Return what a command is answered with; ``down`` is what ``dnsd status`` shows."""
+        vector = self._vector
+        serving = sum(map(is_serving, map(vector.worker, range(vector.workers))))
+        cells = vector.control
+        zones = f"{cells[ControlCells.ZONES]} zones, {cells[ControlCells.BROKEN]} of them broken"
+        sentence = (
+            f"control is down, and is started again; {serving} of {vector.workers} workers answer "
+            f"from what was published last ({zones}); nothing is reloaded, ordered or checked"
+        )
+        found = status.snapshot(self._spec, self._spec.config, vector, ())
+        return {"ok": False, "error": sentence, "down": {**found, "problems": [sentence]}}
