@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsd.cli import exits
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.askers import Local, Site, peers_of
-from dnsd.cli.failover import force_option, show
+from dnsd.cli.failover import force_option, show_ordered
 from dnsd.cli.options import config_option, json_option, reason_option
 from dnsd.cli.output import echo
 from dnsd.errors import AdminError, NotRunning
@@ -61,8 +62,9 @@ def drain_member(
     First it is answered with a short TTL, until longer ones have expired; then no more; then
     caches forget it. It is safe to power off when nothing leads to it any more, on this node
     and on those that it knows ([failover] peers), each of which needs this order, too; with NAME
-    and TYPE, it is this pool of this node that is safe. Exit status: 0 only then. It goes on when
-    this command is interrupted, and outlives a restart; the same command shows how far it is.
+    and TYPE, it is this pool of this node that is safe. Exit status: 0 only then, 4 if the order is
+    in force but cannot be written down: a restart would bring it back. It goes on when this command
+    is interrupted, and outlives a restart; the same command shows how far it is.
     """
     _check_pool(pool)
     path = socket_path(config_file)
@@ -77,7 +79,9 @@ def drain_member(
         echo(json.dumps(found))
     elif not wait or not found["safe"]:
         _tell(found, alone=bool(pool["name"]))
-    sys.exit(0 if found["safe"] else 1)
+    if found["safe"]:
+        sys.exit(0)
+    sys.exit(exits.DEGRADED if found.get("unwritten") else exits.FAILED)
 
 
 @click.command("member")
@@ -89,7 +93,7 @@ def drain_member(
 def undrain_member(config_file: Path | None, as_json: bool, address: str, **pool: Any) -> None:
     """Take the drain of ADDRESS back, in the pool NAME TYPE or in every one."""
     _check_pool(pool)
-    show(ask(socket_path(config_file), "undrain_member", member=address, **pool), as_json)
+    show_ordered(ask(socket_path(config_file), "undrain_member", member=address, **pool), as_json)
 
 
 def _check_pool(pool: dict[str, Any]) -> None:
@@ -137,6 +141,8 @@ def _wait(
             told = lines
         if found["safe"] or not any(step["phase"] for step in found["steps"]):
             return found
+        if found["missing"] == [found.get("unwritten")]:
+            return found  # nothing else is missing, and nobody knows how long the disk takes
         time.sleep(LOOK_S)
         found = _with_others(site, _ask_patiently(path, **what))
 

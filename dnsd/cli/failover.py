@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from dnsd.cli import watching
+from dnsd.cli import exits, watching
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, for_option, json_option, reason_option
 from dnsd.cli.status import duration
@@ -78,11 +79,12 @@ def force(
 ) -> None:
     """Have MEMBER of the pool NAME TYPE count as up or down, whatever its checks say.
 
-    With "auto" its checks decide again. Orders outlive a restart.
+    With "auto" its checks decide again. Orders outlive a restart. Exit status: 4 if it is in force,
+    but cannot be written down.
     """
     arguments: dict[str, Any] = {**what, "for": seconds, "reason": reason, "force": insist}
     path = socket_path(config_file or given.config_file)
-    show(ask(path, "force", **arguments), as_json or given.as_json)
+    show_ordered(ask(path, "force", **arguments), as_json or given.as_json)
 
 
 @failover.command("failback", short_help="Let members come back that are held.")
@@ -95,7 +97,14 @@ def force(
 def failback(given: _Given, /, config_file: Path | None, as_json: bool, **what: Any) -> None:
     """Let MEMBER of the pool NAME TYPE come back that is well again, or all that are held."""
     path = socket_path(config_file or given.config_file)
-    show(ask(path, "failback", **what), as_json or given.as_json)
+    show_ordered(ask(path, "failback", **what), as_json or given.as_json)
+
+
+def show_ordered(found: dict[str, Any], as_json: bool) -> None:
+    """Print what is true after an order, and end with 4 if it is not on disk."""
+    show(found, as_json)
+    if found.get("unwritten"):
+        sys.exit(exits.DEGRADED)
 
 
 def show(found: dict[str, Any], as_json: bool) -> None:

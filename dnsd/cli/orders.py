@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsd.cli import exits
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.anycast import show
 from dnsd.cli.drains import drain_member, undrain_member
@@ -74,8 +75,11 @@ def announce(config_file: Path | None, as_json: bool) -> None:
 def _order(
     config_file: Path | None, as_json: bool, command: str, arguments: dict[str, Any]
 ) -> None:
-    """Order, show what is true then, and fail if it is not what was ordered."""
+    """Order, show what is true then, and fail if it is not what was ordered, or not on disk."""
     found = ask(socket_path(config_file), command, PATIENCE_S, **arguments)
     show(found, as_json)
-    if found["problems"]:
-        sys.exit(1)
+    unwritten = found.get("unwritten")
+    if any(problem != unwritten for problem in found["problems"]):
+        sys.exit(exits.FAILED)
+    if unwritten:
+        sys.exit(exits.DEGRADED)

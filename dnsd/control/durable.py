@@ -1,4 +1,8 @@
-"""Writes a file so that a power cut leaves the old content or the new one."""
+"""Files that a power cut leaves with the old content or the new one.
+
+What is to be kept is put into memory first (:mod:`dnsd.control.keepsake`): a control process that
+is started again goes on with that, full disk or not; only a restart of the node needs the disk.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dnsd.control.keepsake import Keepsake
+
+
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 def replace(path: Path, data: bytes) -> None:
     """Make ``data`` the content of ``path``; OSError if that cannot be, and nothing is changed."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
+    with os.fdopen(os.open(temporary, _FLAGS, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -23,3 +32,31 @@ def replace(path: Path, data: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+class Durable:
+    """The file ``path``; its last content is in ``keepsake``, too, if there is one."""
+
+    def __init__(self, path: Path, keepsake: Keepsake | None = None) -> None:
+        self.path = path
+        self._keepsake = keepsake
+
+    def read(self) -> bytes | None:
+        """Return what was to be written last; None if there is none, OSError if nobody knows."""
+        kept = None if self._keepsake is None else self._keepsake.get()
+        if kept is not None:
+            return kept
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def keep(self, data: bytes) -> None:
+        """Have a successor of this process read ``data``."""
+        if self._keepsake is not None:
+            self._keepsake.put(data)
+
+    def write(self, data: bytes) -> None:
+        """Make ``data`` the content; OSError if the disk refuses it: then a restart forgets it."""
+        self.keep(data)
+        replace(self.path, data)

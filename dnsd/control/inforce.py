@@ -7,6 +7,7 @@ What cannot change while the node runs (``[server]``, ``[anycast]``, ``[http]``,
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,7 +15,8 @@ from dnsd.config import Config, Options, listens_by_default, resolve
 from dnsd.config.anycast import Query
 from dnsd.control.spec import decode_config, encode_config
 
-FILE = "in-force.json"
+if TYPE_CHECKING:
+    from dnsd.control.keepsake import Keepsake
 
 
 class InForce:
@@ -24,22 +26,19 @@ class InForce:
     the master once read, but what was in force then.
     """
 
-    def __init__(self, config: Config, options: Options) -> None:
+    def __init__(self, config: Config, options: Options, keepsake: Keepsake) -> None:
         self.config = config
         self._options = options
-        self._kept = config.server.state_directory / FILE
+        self._keepsake = keepsake
 
     def recover(self) -> None:
         """Go on with what was in force in an earlier control process of the same master."""
-        with suppress(OSError, ValueError):
-            self.config = decode_config(self._kept.read_bytes())
+        with suppress(ValueError):
+            self.config = decode_config(self._keepsake.get() or b"")
 
     def keep(self) -> None:
-        """Write it down for :meth:`recover`; if that cannot be, a restart is a little older."""
-        temporary = self._kept.with_name(f".{FILE}.tmp")
-        with suppress(OSError):
-            temporary.write_bytes(encode_config(self.config))
-            temporary.replace(self._kept)
+        """Keep it for :meth:`recover`."""
+        self._keepsake.put(encode_config(self.config))
 
     def reread(self) -> tuple[str, ...]:
         """Read the file again; return the keys that want a restart, with their tables.

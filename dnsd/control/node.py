@@ -26,6 +26,7 @@ from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.inforce import InForce
+from dnsd.control.keepsake import Keepsake, Keepsakes
 from dnsd.control.publish import Publisher
 from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
 from dnsd.control.report import GOOD, ReloadReport, followed, log_lines, narrow
@@ -97,7 +98,8 @@ class Node:
         self._vector = vector
         self._cells = vector.control
         self._build_all = build
-        self._force = InForce(spec.config, spec.options)
+        kept = Keepsakes(spec.kept_fd, vector)
+        self._force = InForce(spec.config, spec.options, kept.config)
         if self._cells[ControlCells.EPOCH]:
             self._force.recover()
         else:
@@ -106,11 +108,18 @@ class Node:
         node = config.server.server_id or socket.gethostname()
         directory = config.server.state_directory
         stock = Stock(directory / IMAGES, Memory(spec.images_fd))
-        self.keeper = Keeper(node, directory, stock, self._reached)
-        self.horizon = Horizon(self.keeper, self._sweep)
+        self.keeper = Keeper(node, directory, stock, self._reached, keepsake=kept.ledger)
+        self.horizon = Horizon(self.keeper, self._sweep, lambda: self.engine.file.fault)
         memory = LedgerMemory(self.keeper, self.horizon)
         peers = Peers(node, config.failover)
-        self.engine = Engine(vector, directory, memory, peers=peers, failover=config.failover)
+        self.engine = Engine(
+            vector,
+            directory,
+            memory,
+            peers=peers,
+            failover=config.failover,
+            keepsake=kept.pools,
+        )
         self._publisher = Publisher(stock, spec.journal_fd, vector, self.engine.release)
         self._watch = Watch(config.zones.settle)
         self._reloader = Reloader(
@@ -123,8 +132,9 @@ class Node:
         self._problems: tuple[str, ...] = ()
         self.plane: Plane | None = None
         if spec.doorbell is not None:
+            rows = self._reloader.rows.values
             self.plane = _plane(
-                spec, vector, self._reloader.rows.values, self.engine, self._convergence
+                spec, vector, rows, self.engine, self._convergence, keepsake=kept.orders
             )
 
     async def run(self) -> None:
@@ -359,6 +369,8 @@ def _plane(
     rows: Callable[[], Iterable[Row]],
     engine: Engine,
     convergence: Convergence,
+    *,
+    keepsake: Keepsake,
 ) -> Plane:
     """Return the anycast plane; only a node that has one loads pyroute2 and pexpect."""
     from dnsd.control.anycast.plane import Plane
@@ -372,6 +384,7 @@ def _plane(
         engine.unsettled,
         cut_off=engine.cut_off,
         unserved=convergence.sentences,
+        keepsake=keepsake,
     )
 
 

@@ -37,11 +37,8 @@ def control(spec: ControlSpec, vector: StateVector) -> Child:
         cells[ControlCells.HEARTBEAT] = 0
 
     line = control_specs.encode(spec)
-    fds = tuple(
-        fd
-        for fd in (vector.fd, spec.journal_fd, spec.images_fd, spec.doorbell, spec.spare_fd)
-        if fd is not None
-    )
+    shared = vector.fd, spec.journal_fd, spec.images_fd, spec.kept_fd
+    fds = (*shared, *(fd for fd in (spec.doorbell, spec.spare_fd) if fd is not None))
     return Child("control", "dnsd.control", line, fds, reset)
 
 

@@ -23,17 +23,21 @@ def worker_count(config: Config) -> int:
 
 
 class Shared(NamedTuple):
-    """What all processes share: the state vector, and the descriptors of journal and images."""
+    """What processes share: the state vector, and descriptors of memory.
+
+    Of the ``journal``, of ``images``, and of what control has ``kept`` for its successor.
+    """
 
     vector: StateVector
     journal: int
     images: int
+    kept: int
 
     @classmethod
     def create(cls, workers: int) -> Shared:
         """Make all of it for so many ``workers``."""
         vector = StateVector.create(workers)
-        return cls(vector, memory.create("journal"), memory.create("images"))
+        return cls(vector, *map(memory.create, ("journal", "images", "kept")))
 
 
 def worker_specs(config: Config, shared: Shared) -> list[WorkerSpec]:
@@ -87,6 +91,7 @@ def control_spec(
         state_fd=shared.vector.fd,
         journal_fd=shared.journal,
         images_fd=shared.images,
+        kept_fd=shared.kept,
         workers=shared.vector.workers,
         master=os.getpid(),
         started=started,

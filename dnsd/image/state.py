@@ -70,12 +70,14 @@ class ControlCells:
     that is stopping is off the route.
 
     PAST_KNOWN, PAST_ON_ROUTE and the six cells from PAST_SERIES on are what the announcer leaves to
-    a successor: see :mod:`dnsd.control.anycast.pastkeeper`.
+    a successor: see :mod:`dnsd.control.anycast.pastkeeper`. Those that begin with KEPT say where in
+    memory it is what control leaves to it: see :mod:`dnsd.control.keepsake`.
     """
 
     GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED, TO_BUILD, BUILT = range(9)
     CARRIER, STOPPED, JOURNAL = range(9, 12)
     PAST_KNOWN, PAST_ON_ROUTE, PAST_SERIES = range(12, 15)
+    KEPT_CONFIG, KEPT_LEDGER, KEPT_POOLS, KEPT_ORDERS = range(20, 24)
 
 
 class MasterCells:

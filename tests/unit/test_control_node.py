@@ -17,11 +17,13 @@ from dnsd.control import spec as specs
 from dnsd.control.build import BuildResult, build_zone
 from dnsd.control.images import Job
 from dnsd.control.inforce import InForce
+from dnsd.control.keepsake import Keepsake
 from dnsd.control.node import Node
 from dnsd.control.report import ReloadReport
 from dnsd.control.spec import ControlSpec
 from dnsd.errors import AdminError, ConfigError
 from dnsd.image import memory
+from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from tests.support import zone
 
@@ -40,7 +42,7 @@ class Site:
         self.file = directory / "dnsd.toml"
         self.configure()
         self.vector = StateVector.create(1)
-        self.journal, self.images = memory.create("journal"), memory.create("images")
+        self.journal, self.images, self.kept = map(memory.create, ("journal", "images", "kept"))
         self.control = self.vector.control
         self.gate = asyncio.Event()
         self.gate.set()
@@ -53,6 +55,7 @@ class Site:
             state_fd=self.vector.fd,
             journal_fd=self.journal,
             images_fd=self.images,
+            kept_fd=self.kept,
             workers=1,
             master=os.getpid(),
             started=time.monotonic_ns(),
@@ -359,7 +362,8 @@ def test_what_is_in_force_survives_and_the_server_stays(tmp_path: Path) -> None:
     file = tmp_path / "dnsd.toml"
     file.write_text('[server]\nstate_directory = "."\n[zones]\npoll = "1s"\n')
     config = resolve(file, Options(workers=2))
-    force = InForce(config, Options(workers=2))
+    keepsake = Keepsake(Memory(memory.create("kept")), memoryview(bytearray(8)).cast("Q"), 0)
+    force = InForce(config, Options(workers=2), keepsake)
     assert force.reread() == ()
     file.write_text('[server]\nstate_directory = "."\nnsid = "x"\n[zones]\npoll = "2s"\n')
     assert force.reread() == ("[server] nsid",)
@@ -369,7 +373,7 @@ def test_what_is_in_force_survives_and_the_server_stays(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         force.reread()
     assert force.config.zones.poll == 2.0
-    successor = InForce(config, Options(workers=2))
+    successor = InForce(config, Options(workers=2), keepsake)
     successor.recover()
     assert successor.config == force.config
 
@@ -381,6 +385,7 @@ def test_a_spec_survives_its_line(tmp_path: Path) -> None:
         state_fd=3,
         journal_fd=4,
         images_fd=5,
+        kept_fd=6,
         workers=2,
         master=1,
         started=9,

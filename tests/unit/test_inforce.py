@@ -7,7 +7,9 @@ from pathlib import Path
 import msgspec
 
 from dnsd.config import Options, resolve
-from dnsd.control.inforce import FILE, InForce
+from dnsd.control.inforce import InForce
+from dnsd.control.keepsake import Keepsake
+from dnsd.image.memory import Memory, create
 
 TEXT = """\
 [server]
@@ -29,7 +31,8 @@ def begin(directory: Path) -> InForce:
     (directory / "state").mkdir()
     file = directory / "dnsd.toml"
     file.write_text(TEXT)
-    return InForce(resolve(file, Options()), Options())
+    keepsake = Keepsake(Memory(create("kept")), memoryview(bytearray(8)).cast("Q"), 0)
+    return InForce(resolve(file, Options()), Options(), keepsake)
 
 
 def test_a_question_that_only_stands_elsewhere_is_no_change(tmp_path: Path) -> None:
@@ -53,7 +56,7 @@ def test_a_successor_goes_on_without_what_is_no_configuration(tmp_path: Path) ->
     force = begin(tmp_path)
     before = force.config
     for rubbish in (b"", b"[]", b'{"path":"\xff"}'):
-        (tmp_path / "state" / FILE).write_bytes(rubbish)
+        force._keepsake.put(rubbish)
         force.recover()
         assert force.config == before
 

@@ -110,6 +110,7 @@ def report(plane: Plane, view: View) -> dict[str, Any]:
         "bird": _bird(view),
         "problems": [*dict.fromkeys(filter(None, troubles)), *view.bird.problems],
         "advice": view.advice,
+        "unwritten": plane.orders.fault or None,
     }
 
 

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 
 from dnsd.announce import orders
 from dnsd.announce.orders import Order, Orders
-from dnsd.control import durable, log
+from dnsd.control import log
+from dnsd.control.durable import Durable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dnsd.control.keepsake import Keepsake
+
 FILE = "orders.json"
+
+AGAIN_S = 2.0
+"""How often orders are written that the disk has refused."""
 
 
 class OrderBook:
@@ -22,9 +28,11 @@ class OrderBook:
     ``fault`` is why the last one is not written down; empty, it is.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, keepsake: Keepsake | None = None) -> None:
         self.fault = ""
         self._path = directory / FILE
+        self._file = Durable(self._path, keepsake)
+        self._unwritten = False
         self._orders = self._read()
         self._writing = asyncio.Lock()
 
@@ -35,6 +43,8 @@ class OrderBook:
     def put(self, changed: Orders) -> None:
         """Put ``changed`` in force: a broken disk must not keep a node from being withdrawn."""
         self._orders = changed
+        self._unwritten = True
+        self._file.keep(orders.encode(changed))
         self.fault = f"the orders are in force, but not written down in {self._path} yet"
 
     async def write(self) -> None:
@@ -42,21 +52,27 @@ class OrderBook:
         async with self._writing:
             written = self._orders
             try:
-                await asyncio.to_thread(durable.replace, self._path, orders.encode(written))
+                await asyncio.to_thread(self._file.write, orders.encode(written))
             except OSError as error:
                 self.fault = (
                     f"the orders cannot be written down in {self._path} ({error.strerror}): they "
-                    "are in force, but a restart forgets them; see to the disk, and order again"
+                    "are in force, but a restart forgets them until then; it is tried again"
                 )
             else:
                 if written is self._orders:
-                    self.fault = ""
+                    self.fault, self._unwritten = "", False
+
+    async def run(self) -> None:
+        """Write down for ever what the disk has refused."""
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            if self._unwritten:
+                await self.write()
 
     def _read(self) -> Orders:
         try:
-            return orders.decode(self._path.read_bytes())
-        except FileNotFoundError:
-            return Orders()
+            data = self._file.read()
+            return Orders() if data is None else orders.decode(data)
         except (OSError, ValueError) as error:
             self.fault = (
                 f"{self._path} cannot be read ({error}), so orders may be lost and the node is "

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dnsd.announce.health import Verdict
     from dnsd.config import Config
     from dnsd.control.anycast.vip import Survey
+    from dnsd.control.keepsake import Keepsake
     from dnsd.control.table import Row
     from dnsd.image.state import StateVector
 
@@ -104,7 +105,7 @@ class Plane:
     should.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is told of the node
         self,
         config: Config,
         vector: StateVector,
@@ -114,9 +115,10 @@ class Plane:
         *,
         cut_off: Callable[[], str] = str,
         unserved: Callable[[], tuple[str, ...]] = tuple,
+        keepsake: Keepsake | None = None,
     ) -> None:
         self.config = config.anycast
-        self.orders = OrderBook(config.server.state_directory)
+        self.orders = OrderBook(config.server.state_directory, keepsake)
         self._vector = vector
         self._doorbell = doorbell
         self._unsettled = unsettled
@@ -154,6 +156,7 @@ class Plane:
             for work in (
                 self._selfcheck.run,
                 self._observer.run,
+                self.orders.run,
                 self._decide_for_ever,
                 self._keep_addresses,
                 self._keep_bird,

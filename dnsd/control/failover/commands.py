@@ -169,6 +169,7 @@ class _Desk:
 
     async def _ordered(self, pools: Iterable[LivePool]) -> dict[str, Any]:
         """Have orders obeyed now, written down soon, and answer with what is true then."""
+        self._engine.file.demand()
         for pool in pools:
             self._engine.settle(pool)
         await asyncio.wait((asyncio.ensure_future(self._engine.save()),), timeout=WRITE_S)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dnsd.control.failover.live import Key, LivePool
     from dnsd.control.failover.peers import Votes
     from dnsd.control.failover.words import Noted
+    from dnsd.control.keepsake import Keepsake
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.drain import Drain
     from dnsd.image.state import StateVector
@@ -68,9 +69,11 @@ class Engine:
         make: Callable[[Seen, Unseen], Checks] = Runner,
         peers: Peers | None = None,
         failover: Failover | None = None,
+        *,
+        keepsake: Keepsake | None = None,
     ) -> None:
         now = time.monotonic()
-        self.file = StateFile(directory)
+        self.file = StateFile(directory, keepsake)
         self.table = Table(vector, self.file.read(time.time()), now, self._told)
         self.checking = Checking(self.settle, make, failover)
         self.memory = memory

@@ -50,6 +50,7 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
         "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
         "disputes": [{"address": address, "why": why} for address, why in disputes],
         "problems": [engine.file.fault] if engine.file.fault else [],
+        "unwritten": engine.file.fault or None,
     }
 
 
@@ -93,12 +94,16 @@ def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool)
         missing += [one for one in verdict.reasons if verdict.safety != Safety.SAFE]
         safe = safe and verdict.safety == Safety.SAFE
         done = max((one for one in (done, verdict.until) if one is not None), default=None)
+    if unwritten := engine.file.fault:
+        missing.append(unwritten)
+        safe = False  # a restart would bring the member back
     return {
         "address": address,
         "safe": safe,
         "since": clock.wall(done) if safe else None,
         "steps": steps,
         "missing": [] if safe else missing,
+        "unwritten": unwritten or None,
     }
 
 

@@ -9,38 +9,58 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
-from dnsd.control import durable, log
+from dnsd.control import log
+from dnsd.control.durable import Durable
 from dnsd.failover import stored
 from dnsd.failover.stored import Kept
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dnsd.control.keepsake import Keepsake
     from dnsd.failover.stored import StoredPool
 
 FILE = "failover.state"
 
 
 class StateFile:
-    """The file in ``directory``; ``fault`` is why the last state is not written down, if so."""
+    """The file in ``directory``."""
 
-    def __init__(self, directory: Path) -> None:
-        self.fault = ""
+    def __init__(self, directory: Path, keepsake: Keepsake | None = None) -> None:
+        self._refusal = ""
+        self._demanded = self._on_disk = 0
         self._path = directory / FILE
+        self._file = Durable(self._path, keepsake)
         self._exists = False
         self._writing = asyncio.Lock()
         # Who stops does not wait for a thread that writes: he writes, too, and has the last word.
         self._lock = threading.Lock()
         self._given = self._written = 0
 
+    @property
+    def fault(self) -> str:
+        """Why the last state, or an order, is not on disk; empty if all of it is."""
+        if self._refusal:
+            return (
+                f"the states of pools cannot be written down in {self._path} ({self._refusal}): "
+                "orders are in force, but a restart forgets them until then; it is tried again"
+            )
+        if self._demanded > self._on_disk:
+            return f"an order is in force, but not written down in {self._path} yet"
+        return ""
+
+    def demand(self) -> None:
+        """Note an order, which the next write takes in: until then it is not durable."""
+        self._demanded = self._given + 1
+
     def read(self, wall: float) -> Kept:
         """Return what was stored, as far as it can be read; what can't be is told."""
         try:
-            data = self._path.read_bytes()
-        except FileNotFoundError:
-            return Kept({}, 0.0, fresh=False, reason="")
+            data = self._file.read()
         except OSError as error:
             log.say(f"failover: {self._path} cannot be read ({error.strerror}): {_LOST}")
+            return Kept({}, 0.0, fresh=False, reason="")
+        if data is None:
             return Kept({}, 0.0, fresh=False, reason="")
         self._exists = True
         kept = stored.decode(data, wall)
@@ -66,22 +86,24 @@ class StateFile:
     def _put(self, number: int, pools: tuple[StoredPool, ...], wall: float) -> None:
         """Write them down, unless something with a higher ``number`` stands there already."""
         with self._lock:
-            if number > self._written and (pools or self._exists):
-                self._written = number
-                self._replace(pools, wall)
+            if number <= self._written:
+                return
+            self._written = number
+            if (pools or self._exists) and not self._replace(pools, wall):
+                return
+            self._on_disk = number
 
-    def _replace(self, pools: tuple[StoredPool, ...], wall: float) -> None:
+    def _replace(self, pools: tuple[StoredPool, ...], wall: float) -> bool:
+        """Write them down; return whether the disk has taken them."""
         try:
-            durable.replace(self._path, stored.encode(pools, wall))
+            self._file.write(stored.encode(pools, wall))
         except OSError as error:
-            if not self.fault:
+            if not self._refusal:
                 log.say(f"failover: {self._path} cannot be written ({error.strerror})")
-            self.fault = (
-                f"the states of pools cannot be written down in {self._path} ({error.strerror}): "
-                "orders are in force, but a restart forgets them; see to the disk"
-            )
-        else:
-            self._exists, self.fault = True, ""
+            self._refusal = error.strerror or str(error)
+            return False
+        self._exists, self._refusal = True, ""
+        return True
 
 
 _LOST = "what was known of pools, and ordered, is lost"

@@ -26,11 +26,21 @@ SEARCHING = "the zones are being searched for it"
 
 
 class Horizon:
-    """Answers from ``keeper``; ``sweep`` reads the notes of the workers."""
+    """Answers from ``keeper``; ``sweep`` reads the notes of the workers.
 
-    def __init__(self, keeper: Keeper, sweep: Callable[[], object]) -> None:
+    ``unwritten`` says which orders are in force and not on disk: after a restart, what they keep
+    back may be given out again.
+    """
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        sweep: Callable[[], object],
+        unwritten: Callable[[], str] = str,
+    ) -> None:
         self._keeper = keeper
         self._sweep = sweep
+        self._unwritten = unwritten
         self._searches: set[asyncio.Task[None]] = set()
         self._searched: set[Question] = set()
 
@@ -73,7 +83,7 @@ class Horizon:
         self, now: float, question: Question | None, served: Mapping[Version, int] | None
     ) -> Report:
         report = self._keeper.ledger.report(now, question, served)
-        return msgspec.structs.replace(report, doubt=self._keeper.fault)
+        return msgspec.structs.replace(report, doubt=self._keeper.fault or self._unwritten())
 
     def latest(self, name: str, rtype: str, address: str) -> float:
         """Return when caches will have forgotten the answers with ``address`` given so far.

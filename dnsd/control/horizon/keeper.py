@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from dnsd.control.keepsake import Keepsake
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.version import Version
     from dnsd.image.stock import Stock
@@ -69,6 +70,8 @@ class Keeper:
         stock: Stock,
         reached: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        keepsake: Keepsake | None = None,
     ) -> None:
         self.ledger = Ledger(node, clock())
         self.pools = PoolBook(self.ledger)
@@ -80,7 +83,7 @@ class Keeper:
         """Why the account is not on disk: then nothing is SAFE by it. Empty if it is."""
         self.clock = clock
         self.served = Served(self.shelf)
-        self._file = LedgerFile(directory)
+        self._file = LedgerFile(directory, keepsake)
         self._answered_before = self.shelf.is_used()
         self._reached = reached
         self._changes: list[_Change] = []

@@ -9,11 +9,13 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dnsd.control import durable
+from dnsd.control.durable import Durable
 from dnsd.errors import StateError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dnsd.control.keepsake import Keepsake
 
 NAME = "ledger"
 
@@ -21,17 +23,16 @@ NAME = "ledger"
 class LedgerFile:
     """The file in the state directory ``directory``; may be written by several threads."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, keepsake: Keepsake | None = None) -> None:
         self._path = directory / NAME
+        self._file = Durable(self._path, keepsake)
         self._lock = threading.Lock()
         self._written = 0
 
     def read(self) -> bytes | None:
         """Return what is in it, None if there is none; StateError if it cannot be read."""
         try:
-            return self._path.read_bytes()
-        except FileNotFoundError:
-            return None
+            return self._file.read()
         except OSError as error:
             raise StateError(f"{self._path}: cannot be read ({error.strerror})") from error
 
@@ -44,7 +45,7 @@ class LedgerFile:
             if number <= self._written:
                 return
             try:
-                durable.replace(self._path, data)
+                self._file.write(data)
             except OSError as error:
                 raise StateError(
                     f"{self._path} cannot be written ({error.strerror}): after a restart nobody "
