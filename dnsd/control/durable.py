@@ -7,6 +7,7 @@ is started again goes on with that, full disk or not; only a restart of the node
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,11 +22,16 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 def replace(path: Path, data: bytes) -> None:
     """Make ``data`` the content of ``path``; OSError if that cannot be, and nothing is changed."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with os.fdopen(os.open(temporary, _FLAGS, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with os.fdopen(os.open(temporary, _FLAGS, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):  # half a file would only make a full disk fuller
+            temporary.unlink()
+        raise
     # Only then a power cut cannot bring back what was there before.
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

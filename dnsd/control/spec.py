@@ -19,7 +19,8 @@ class ControlSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     ``state_fd`` is the inherited descriptor of the state vector of ``workers`` workers,
     ``journal_fd`` of the journal, ``images_fd`` of the memory for images, ``kept_fd`` of what
-    control leaves to its successor, ``master`` the master's pid, ``started`` when it started (monotonic, in nanoseconds).
+    control leaves to its successor, ``master`` the master's pid, ``started`` when it started
+    (monotonic, in nanoseconds).
     ``doorbell`` is the inherited eventfd that wakes the master; None without anycast. ``spare_fd``
     is the spare admin socket, None if another program has its name.
     """
