@@ -81,7 +81,7 @@ def _connected(path: Path) -> socket.socket:
     """Return a socket that is connected to the node, by its file or else by its spare socket."""
     try:
         return _connect(str(path))
-    except (FileNotFoundError, ConnectionRefusedError) as error:
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
         sentence = f"dnsd is not running: nobody listens on {path}"
         try:
             sock = _connect(spare_name(path))

@@ -171,7 +171,7 @@ def test_a_disk_that_fills_up_keeps_nothing_from_being_edited_ordered_or_started
         until(lambda: "drain: " in run(node, "failover").stdout, "the drain is in force")
         forced = ["failover", "force", "www.a.example", "A", A, "up"]
         # What dnsd has removed meanwhile may have made room for an order.
-        until(lambda: (disk.fill(), run(node, *forced).returncode == 4)[1], "no room")
+        until(lambda: _ordered_without_room(node, disk, *forced), "no room")
         disk.empty()
         until(lambda: not problems(node), "nothing is wrong any more")
         assert run(node, *forced).returncode == 0
@@ -202,6 +202,11 @@ def test_while_control_is_down_workers_answer_and_status_says_so() -> None:
         until(lambda: run(node, "status").returncode == 0, "control is back")
         node.stop()
         assert run(node, "status").returncode == 3
+
+
+def _ordered_without_room(node: Node, disk: Disk, *order: str) -> bool:
+    disk.fill()
+    return run(node, *order).returncode == 4
 
 
 def _failed(node: Node, *arguments: str) -> subprocess.CompletedProcess[str] | None:
