@@ -95,7 +95,7 @@ class Commands(click.Group):
                 finish()
         except OutputError as error:
             Failure(str(error)).show()
-            raise SystemExit(EXIT_FAILED) from None
+            raise SystemExit(exits.FAILED) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what dnsd raises on purpose becomes a sentence and an exit status."""

@@ -119,7 +119,9 @@ def test_control_answers_on_the_spare_socket_and_makes_the_file_when_it_can(
         return "here"
 
     async def story() -> None:
-        server = AdminServer(path, {"status": echo}, socketfile.bind_spare(path))
+        spare = socketfile.bind_spare(path)
+        assert spare
+        server = AdminServer(path, {"status": echo}, spare)
         running = asyncio.create_task(server.run())
         while not server.fault:
             await asyncio.sleep(0.01)
@@ -134,6 +136,7 @@ def test_control_answers_on_the_spare_socket_and_makes_the_file_when_it_can(
         assert await ask(path) == "here"
         running.cancel()
         server.close()
+        spare.close()
 
     asyncio.run(asyncio.wait_for(story(), 60))
     told = [line for line in capsys.readouterr().err.splitlines() if "admin socket" in line]
