@@ -61,6 +61,9 @@ class Echo:
     def put_zone(self, apex: bytes, image: Image | None, cells: Cells | None = None) -> None:
         raise AssertionError((apex, image, cells))
 
+    def use_secrets(self, secrets: tuple[bytes, ...]) -> None:
+        raise AssertionError(secrets)
+
     def drop_zone(self, apex: bytes) -> None:
         raise AssertionError(apex)
 

@@ -18,6 +18,9 @@ from dnsd.control.spec import decode_config, encode_config
 if TYPE_CHECKING:
     from dnsd.control.keepsake import Keepsake
 
+APPLIED = ("zones", "zone", "path")
+"""The parts of the configuration that a reload applies; every other one wants a restart."""
+
 
 class InForce:
     """Holds the configuration in force: ``config``.
@@ -43,16 +46,20 @@ class InForce:
     def reread(self) -> tuple[str, ...]:
         """Read the file again; return the keys that want a restart, with their tables.
 
-        ConfigError if it can't be used: then what was in force is in force.
+        What is applied is ``APPLIED`` and, because the secrets in it are handed to the workers,
+        ``[server] cookie_secret_file``. ConfigError if it can't be used: then what was in force
+        is in force.
         """
         fresh = self._as_begun(resolve(self.config.path, self._options))
-        lasting = {
-            "server": self.config.server,
-            "anycast": self.config.anycast,
-            "http": self.config.http,
-            "failover": self.config.failover,
-            "rate_limit": self.config.rate_limit,
+        server = msgspec.structs.replace(
+            self.config.server, cookie_secret_file=fresh.server.cookie_secret_file
+        )
+        lasting: dict[str, msgspec.Struct] = {
+            name: getattr(self.config, name)
+            for name in Config.__struct_fields__
+            if name not in APPLIED
         }
+        lasting["server"] = server
         changed = [
             f"[{table}] {key}"
             for table, old in lasting.items()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from dnsd.config import origins
+from dnsd.config import cookie_secrets, origins
 from dnsd.control import limited, log, status
 from dnsd.control.builders import build_all
 from dnsd.control.converge import PERIOD_S, Convergence
@@ -35,6 +35,7 @@ from dnsd.control.web import health
 from dnsd.control.web.metrics import Source
 from dnsd.control.writers import Writers
 from dnsd.errors import AdminError, ConfigError
+from dnsd.image import secrets
 from dnsd.image.journal import IMAGES
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, WorkerCells
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from dnsd.config import Config
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.build import BuildResult
     from dnsd.control.images import Job
@@ -130,6 +132,7 @@ class Node:
         self._requests: list[Request] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
+        self._pending: tuple[str, ...] = ()
         self.plane: Plane | None = None
         if spec.doorbell is not None:
             rows = self._reloader.rows.values
@@ -188,9 +191,11 @@ class Node:
         """Return what ``dnsd status`` shows."""
         rows = self._reloader.rows.values()
         found = status.snapshot(self._spec, self._force.config, self._vector, rows)
+        pending = (one for one in self._pending if one not in self._problems)
         account = [self.keeper.fault] if self.keeper.fault else []
         problems = (
             *self._problems,
+            *pending,
             *map(str, self._reloader.odd),
             *self._disk.problems,
             *account,
@@ -263,25 +268,44 @@ class Node:
         return report
 
     async def _reload_as_configured(self, order: Order) -> ReloadReport:
-        notices = self._reread() if CONFIGURATION in order.due else ()
+        if CONFIGURATION in order.due:
+            self._pending = self._reread()
         report = await self._until_served(await self._reloader.run(*order))
-        if self.keeper.fault:
-            notices = (*notices, self.keeper.fault)
+        notices = (self.keeper.fault,) if self.keeper.fault else ()
         problems = self._not_served()
+        pending = self._pending if CONFIGURATION in order.due else ()
         return msgspec.structs.replace(
             report,
-            ok=report.ok and not problems,
-            problems=(*report.problems, *problems),
+            ok=report.ok and not problems and not pending,
+            problems=(*report.problems, *problems, *pending),
             notices=notices,
         )
 
     def _reread(self) -> tuple[str, ...]:
-        """Read the configuration again; return what to say about it."""
+        """Read the configuration again; return what of it cannot be applied, as sentences."""
         changed = self._force.reread()
         config = self._force.config
         self._reloader.config = config
         self._watch.settle = config.zones.settle
-        return tuple(f"{key} has changed: restart dnsd for it to take effect" for key in changed)
+        restart = (
+            f"restart needed: {key} has changed, and a running dnsd keeps the old value"
+            for key in changed
+        )
+        return (*restart, *self._hand_out_secrets(config))
+
+    def _hand_out_secrets(self, config: Config) -> tuple[str, ...]:
+        """Give the workers the cookie secrets, if they are not those that they were given last.
+
+        Returns why they have none but the old ones.
+        """
+        try:
+            fresh = cookie_secrets(config)
+        except ConfigError as error:
+            return tuple(f"{one}; the old secrets stay in use" for one in error.problems)
+        given = secrets.read(self._vector.secrets)
+        if given is None or given[0] == 0 or given[1] != fresh:
+            secrets.write(self._vector.secrets, fresh)
+        return ()
 
     async def _until_served(self, report: ReloadReport) -> ReloadReport:
         """Wait until what is published is served, and have built what that takes.
@@ -289,9 +313,10 @@ class Node:
         Returns ``report`` with what became of that.
         """
         began = mended = time.monotonic()
-        while self._publisher.behind(self._publisher.generation):
+        while self._publisher.behind(self._publisher.generation) or self._old_secrets():
             now = time.monotonic()
-            gaps_only = not self._publisher.unread(self._publisher.generation)
+            unread = self._publisher.unread(self._publisher.generation)
+            gaps_only = not unread and not self._old_secrets()
             if now - began > ACKNOWLEDGE_S or (gaps_only and now - mended > GAPS_S):
                 break
             if gaps_only and (due := await self._convergence.due()):
@@ -311,7 +336,13 @@ class Node:
         ]
         now = time.monotonic()
         found = self._convergence.differences() if self._publisher.behind(generation) else ()
-        return (*late, *(one.told(now) for one in found if one.worker not in unread))
+        gaps = (one.told(now) for one in found if one.worker not in unread)
+        cookies = (f"worker {index} uses old cookie secrets" for index in self._old_secrets())
+        return (*late, *gaps, *cookies)
+
+    def _old_secrets(self) -> list[int]:
+        """Return the workers that answer and do not use the cookie secrets that there are."""
+        return self._publisher.below(WorkerCells.SECRETS, secrets.version(self._vector.secrets))
 
     def _reached(self) -> int:
         """Return the generation that every worker has got to, those too that are being started."""

@@ -123,18 +123,19 @@ class Publisher:
 
     def behind(self, generation: int) -> list[int]:
         """Return the workers that answer and do not serve ``generation`` whole."""
-        return self._below(WorkerCells.GENERATION, generation)
+        return self.below(WorkerCells.GENERATION, generation)
 
     def unread(self, generation: int) -> list[int]:
         """Return the workers that answer and have not got to ``generation`` yet."""
-        return self._below(WorkerCells.READ, generation)
+        return self.below(WorkerCells.READ, generation)
 
-    def _below(self, cell: int, generation: int) -> list[int]:
+    def below(self, cell: int, value: int) -> list[int]:
+        """Return the workers that answer and have less than ``value`` in their ``cell``."""
         cells = [self._vector.worker(index) for index in range(self._vector.workers)]
         return [
             index
             for index, worker in enumerate(cells)
-            if worker[WorkerCells.LISTENING] and worker[cell] < generation
+            if worker[WorkerCells.LISTENING] and worker[cell] < value
         ]
 
     def sweep(self) -> None:

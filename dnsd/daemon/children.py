@@ -26,6 +26,7 @@ _WORKER_HEAD = (
     WorkerCells.LISTENING,
     WorkerCells.SILENT,
     WorkerCells.READ,
+    WorkerCells.SECRETS,
 )
 
 

@@ -130,9 +130,13 @@ cdef class NativeHotPath:
         self.server.nsid_length = -1 if settings.nsid is None else min(len(nsid), 255)
         memcpy(self.server.nsid, PyBytes_AS_STRING(nsid), min(len(nsid), 255))
         self.server.keepalive = min(int(settings.tcp_idle * 10), 0xFFFF)
-        self.server.n_secrets = min(len(settings.cookie_secrets), MAX_SECRETS)
+        self._keep_secrets(settings.cookie_secrets)
+
+    cdef _keep_secrets(self, secrets):
+        cdef int i
+        self.server.n_secrets = min(len(secrets), MAX_SECRETS)
         for i in range(self.server.n_secrets):
-            secret = <bytes?>settings.cookie_secrets[i]
+            secret = <bytes?>secrets[i]
             if len(secret) != 16:
                 raise ValueError("a cookie secret has 16 octets")
             memcpy(self.server.secrets[i], PyBytes_AS_STRING(secret), 16)
@@ -213,6 +217,11 @@ cdef class NativeHotPath:
         self.server.lengths[len(apex)] -= 1
         self._reindex(self.server.slot_mask + 1)
         self._release(apex)
+
+    def use_secrets(self, secrets):
+        """See :meth:`dnsd.hotpath.api.HotPath.use_secrets`."""
+        self.python.use_secrets(secrets)
+        self._keep_secrets(secrets)
 
     cdef _release(self, apex):
         _, views = self.images.pop(apex, (None, ()))

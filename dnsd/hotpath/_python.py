@@ -6,6 +6,7 @@ Knows packets and images; nothing of sockets or files. Every packet is counted h
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING
@@ -79,6 +80,9 @@ class PythonHotPath:
         self._zones.pop(apex, None)
         self._cells.pop(apex, None)
         self._longest = max(map(len, self._zones), default=0)
+
+    def use_secrets(self, secrets: tuple[bytes, ...]) -> None:
+        self._settings = replace(self._settings, cookie_secrets=secrets)
 
     def answer(self, packet: bytes, now: float, client: Client) -> bytes | None:
         count = self._count

@@ -93,6 +93,10 @@ class HotPath(Protocol):
         """Stop being authoritative for ``apex``."""
         ...
 
+    def use_secrets(self, secrets: tuple[bytes, ...]) -> None:
+        """Take other ``cookie_secrets`` than those of the settings from the next packet on."""
+        ...
+
 
 @runtime_checkable
 class Draining(Protocol):

@@ -30,6 +30,7 @@ import mmap
 import os
 from typing import TYPE_CHECKING
 
+from dnsd.image import secrets
 from dnsd.image.buckets import BUCKETS, LIMITED, ROW, Buckets
 from dnsd.metrics import counters
 
@@ -50,6 +51,9 @@ POOL_CELLS = 1 << 17
 
 _MASTER = 64
 """Where the master's cells begin in slot 0: on a cache line of their own."""
+
+_SECRETS = 128
+"""Where the cookie secrets begin in slot 0."""
 
 _KEY = 16
 """Octets of the secret at the end of slot 0."""
@@ -95,14 +99,15 @@ class WorkerCells:
     """The head of a worker's slot.
 
     GENERATION is the last one that the worker serves whole. READ is the one that it has got to:
-    what of that it does not serve stands in its page of gaps.
+    what of that it does not serve stands in its page of gaps. SECRETS is the version of the cookie
+    secrets that it uses.
 
     SILENT is the master's cell, on a cache line of its own: for how long (ns) the worker has
     made no progress though it could have. It is measured in one place, and everybody who has
     to know whether a worker is dead reads it here.
     """
 
-    PID, HEARTBEAT, GENERATION, LAG, TCP_OPEN, LISTENING, READ = range(7)
+    PID, HEARTBEAT, GENERATION, LAG, TCP_OPEN, LISTENING, READ, SECRETS = range(8)
     SILENT = 8
 
 
@@ -137,6 +142,11 @@ class StateVector:
     def master(self) -> memoryview:
         """The cells of :class:`MasterCells`."""
         return self._cells[_MASTER : SLOT // 8]
+
+    @property
+    def secrets(self) -> memoryview:
+        """Control's cells for cookie secrets, as :mod:`dnsd.image.secrets` describes them."""
+        return self._cells[_SECRETS : _SECRETS + secrets.CELLS]
 
     def worker(self, index: int) -> memoryview:
         """The cells of :class:`WorkerCells` for worker ``index`` (from 0)."""

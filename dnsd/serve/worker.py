@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from dnsd import hotpath
+from dnsd.image import secrets
 from dnsd.image.memory import Memory
 from dnsd.image.pools import Cells
 from dnsd.image.state import StateVector, WorkerCells
@@ -60,6 +61,7 @@ class Worker:
         state = StateVector(spec.state_fd, spec.workers)
         self._head = state.worker(spec.index)
         self._counters = state.counters(spec.index)
+        self._secrets = state.secrets
         self._loop: AbstractEventLoop = uvloop.new_event_loop()
         self._hotpath = hotpath.make(spec.settings, self._counters, state.buckets(spec.index))
         self._tcp = TcpServer(
@@ -120,12 +122,14 @@ class Worker:
         self._loop.add_reader(0, self._on_master)
         self._head[WorkerCells.PID] = os.getpid()
         self._head[WorkerCells.GENERATION] = self._head[WorkerCells.READ] = 0
+        self._head[WorkerCells.SECRETS] = 0
         self._head[WorkerCells.LISTENING] = 1
         self._warn()
         # What is there now stays: no collection needs to look at it again.
         gc.collect()
         gc.freeze()
         self._due = time.monotonic_ns()
+        self._take_secrets()
         self._beat()
         self._await_zones()
         self._sweep()
@@ -194,6 +198,15 @@ class Worker:
             for each in self._udp:
                 each.count_drops()
             self._follower.beat()
+            self._take_secrets()
+
+    def _take_secrets(self) -> None:
+        """Use the cookie secrets that control has handed out since the start, if it has."""
+        if secrets.version(self._secrets) == self._head[WorkerCells.SECRETS]:
+            return
+        if (found := secrets.read(self._secrets)) is not None:
+            self._head[WorkerCells.SECRETS], cookie_secrets = found
+            self._hotpath.use_secrets(cookie_secrets)
 
     def _await_zones(self) -> None:
         if not (self._serving or self._finishing):

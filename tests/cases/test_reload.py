@@ -142,9 +142,9 @@ def test_a_key_that_wants_a_restart_is_named() -> None:
         text = node.config.read_text().replace("workers = 1", 'workers = 2\nnsid = "here"')
         node.config.write_text(text)
         result = node.reload()
-        assert result.returncode == 0
-        assert "[server] workers has changed: restart dnsd" in result.stdout
-        assert "[server] nsid has changed: restart dnsd" in result.stdout
+        assert result.returncode == 1
+        assert "restart needed: [server] workers has changed" in result.stderr
+        assert "restart needed: [server] nsid has changed" in result.stderr
         assert len(node.status()["workers"]) == 1
 
 

@@ -210,10 +210,17 @@ def test_a_key_of_the_server_wants_a_restart() -> None:
         text = site.file.read_text()
         site.file.write_text(text.replace("[zones]", "workers = 7\n[zones]"))
         report = await site.node.command_reload({})
-        assert report.ok
-        assert report.notices == (
-            "[server] workers has changed: restart dnsd for it to take effect",
+        assert not report.ok
+        sentence = (
+            "restart needed: [server] workers has changed, and a running dnsd keeps the old value"
         )
+        assert report.problems == (sentence,)
+        site.write("a", zone(22))
+        await site.published(2)
+        assert sentence in (await site.node.command_status({}))["problems"], "until it is"
+        site.file.write_text(text)
+        assert (await site.node.command_reload({})).ok
+        assert (await site.node.command_status({}))["problems"] == ()
 
     play(story, a=zone(1))
 

@@ -1,0 +1,145 @@
+"""What a node does when an image, a builder or a secret is not what it was: real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dns.edns
+import dns.exception
+import pytest
+
+from tests.support import Node, start_dnsd, until, zone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LARGE = [f"h{number} A 192.0.2.1" for number in range(1000)]
+"""Records of a zone whose image is mapped."""
+
+
+def image_of(node: Node, stem: str) -> Path:
+    (path,) = (node.state / "images").glob(f"{stem}-*.img")
+    return path
+
+
+def answers(node: Node, serial: int) -> bool:
+    try:
+        return node.serial("large.example") == serial
+    except (OSError, dns.exception.DNSException):
+        return False
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, truncate])
+def test_an_image_that_is_lost_under_a_running_node_is_built_again(
+    harm: Callable[[Path], None],
+) -> None:
+    """Truncated in place, whoever reads it is killed by SIGBUS: the successor must not be."""
+    zones = {"large.example": zone(7, *LARGE), "small.example": zone(1)}
+    with start_dnsd(zones, workers=2, poll="1h") as node:
+        victim = node.workers()[0]
+        harm(image_of(node, "large.example"))
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: victim not in node.workers() and 0 not in node.workers(), "a new worker")
+        until(lambda: not node.status()["differences"], "all is as it should be")
+        until(lambda: all(answers(node, 7) for _ in range(20)), "both workers answer")
+        assert image_of(node, "large.example").stat().st_size > 100
+        assert node.reload().returncode == 0
+        assert node.serial("small.example") == 1
+        time.sleep(0.1)
+        pids = node.workers()
+        assert all(answers(node, 7) for _ in range(20))
+        assert node.workers() == pids, "no worker dies any more"
+
+
+def builders(control: int) -> list[int]:
+    """The pids of the builders of the process ``control``."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == control and b"dnsd.control.builder" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_builder_that_is_killed_is_tried_again(times: int) -> None:
+    """Twice is too often for one reload; dnsd goes on without another one."""
+    records = [f"h{number} TXT {'x' * 200}" for number in range(8000)]
+    with start_dnsd({"big.example": zone(1)}, poll="1h") as node:
+        node.write("big.example", zone(2, *records))
+        control = node.status()["control"]["pid"]
+        told = []
+        reload = threading.Thread(target=lambda: told.append(node.reload()))
+        reload.start()
+        for _ in range(times):
+            (pid,) = until(lambda: builders(control), "a builder")
+            os.kill(pid, signal.SIGKILL)
+            until(lambda pid=pid: pid not in builders(control), "its end")
+        reload.join()
+        (result,) = told
+        if times == 1:
+            assert result.returncode == 0, result.stderr
+        else:
+            assert result.returncode == 1
+            assert (
+                "zone big.example. is not loaded: the process that built this zone was killed by "
+                "SIGKILL (out of memory?); still serving serial 1, dnsd tries again"
+            ) in result.stderr
+            assert "zone:1:" not in result.stderr
+        node.wait_serial("big.example", 2)
+        assert node.zone_status("big.example")["error"] is None
+
+
+def cookie(node: Node, sent: bytes) -> bytes:
+    answer = node.query("a.example", "SOA", options=[dns.edns.GenericOption(10, sent)])
+    (option,) = (one for one in answer.options if one.otype == 10)
+    return bytes(option.to_wire())
+
+
+def test_cookie_secrets_are_reloaded_and_others_need_a_restart() -> None:
+    with start_dnsd({"a.example": zone(1)}, workers=2, poll="1h") as node:
+        text = node.config.read_text()
+        file = node.directory / "secrets"
+        file.write_text("00" * 16 + "\n")
+        file.chmod(0o600)
+        named = text.replace("workers = 2", f'workers = 2\ncookie_secret_file = "{file}"')
+        node.config.write_text(named)
+        result = node.reload()
+        assert (result.returncode, result.stderr) == (0, "")
+        first = cookie(node, b"clientco")
+        assert len(first) == 24
+        assert all(cookie(node, b"clientco")[16:] == first[16:] for _ in range(10)), "both workers"
+        file.write_text("11" * 16 + "\n" + "00" * 16 + "\n")
+        assert node.reload("a.example").returncode == 0
+        second = cookie(node, first)
+        assert second[16:] != first[16:], "made with the new one"
+        assert node.status()["counters"]["cookies_valid"], "and the old one is good still"
+        victim = node.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: victim not in node.workers() and 0 not in node.workers(), "a new worker")
+        assert all(cookie(node, first)[16:] == second[16:] for _ in range(10))
+        file.write_text("no secret\n")
+        result = node.reload()
+        assert result.returncode == 1
+        assert "is not a cookie secret" in result.stderr
+        assert "the old secrets stay in use" in result.stderr
+        assert cookie(node, first)[16:] == second[16:]
+        node.config.write_text(named.replace("workers = 2", "workers = 3"))
+        file.write_text("11" * 16)
+        result = node.reload()
+        assert result.returncode == 1
+        assert "restart needed: [server] workers has changed" in result.stderr
