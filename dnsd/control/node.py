@@ -303,7 +303,8 @@ class Node:
         except ConfigError as error:
             return tuple(f"{one}; the old secrets stay in use" for one in error.problems)
         given = secrets.read(self._vector.secrets)
-        if given is None or given[0] == 0 or given[1] != fresh:
+        none_yet = self._spec.config.server.cookie_secret_file is None and given == (0, ())
+        if (given is None or given[0] == 0 or given[1] != fresh) and (fresh or not none_yet):
             secrets.write(self._vector.secrets, fresh)
         return ()
 
