@@ -50,8 +50,8 @@ _EXAMPLES = {
 }
 _BITS_OF_ADDRESS = 128
 
-for _name, (_number, _) in _FORMATS.items():
-    dns.rdatatype.register_type(dns.rdatatype.RdataType.make(_number), _name)
+for _mnemonic, (_code, _) in _FORMATS.items():
+    dns.rdatatype.register_type(dns.rdatatype.RdataType.make(_code), _mnemonic)
 
 
 def is_rare(rtype: int) -> bool:
@@ -86,11 +86,15 @@ def _name_field(words: list[str], origin: bytes) -> bytes:
 def _number_field(octets: int) -> Callable[[list[str], bytes], bytes]:
     def parse(words: list[str], _origin: bytes) -> bytes:
         (word,) = words
-        if not word.isdecimal():
-            raise ValueError
-        return int(word).to_bytes(octets, "big")
+        return _number(word).to_bytes(octets, "big")
 
     return parse
+
+
+def _number(word: str) -> int:
+    if not word.isdecimal():
+        raise ValueError
+    return int(word)
 
 
 def _hex_field(words: list[str], _origin: bytes) -> bytes:
@@ -129,8 +133,8 @@ def _atm_field(words: list[str], _origin: bytes) -> bytes:
 def _prefix_field(words: list[str], origin: bytes) -> bytes:
     """Prefix length, the other bits of the address, and the name that has the prefix."""
     bits, *rest = words
-    length = int(bits)
-    if not 0 <= length <= _BITS_OF_ADDRESS:
+    length = _number(bits)
+    if length > _BITS_OF_ADDRESS:
         raise ValueError
     suffix = b""
     if length < _BITS_OF_ADDRESS:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _APL, _NID, _L64 = 42, 104, 106
-_ALIAS_MODE, _SERVICE_MODE = b"\x00\x00", "1"
+_ALIAS_MODE = b"\x00\x00"
+_GENERIC = r"\#"
+"""What the form of RFC 3597 §5, which any type may have, begins with."""
 _ESCAPE = re.compile(r"\\(?:([0-9]{1,3})|.)", re.DOTALL)
 _MAX_MNEMONIC = 32
 MAX_RDATA = 0xFFFF
@@ -79,12 +81,11 @@ def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
     for token in tokens:
         if fault := _wrong_escape(token.text):
             raise BadRdata(f"in the {type_name(rtype)} record {fault}")
-    if raretypes.is_rare(rtype) and tokens[0].text != r"\#":
+    if raretypes.is_rare(rtype) and tokens[0].text != _GENERIC:
         return _parse_rare(rtype, tokens, origin)
     if rtype in (SVCB, HTTPS) and _is_alias_mode(tokens):
         # The parameters that a recipient ignores (RFC 9460 §2.4.2) are read as any others.
-        service = [Token(_SERVICE_MODE), *tokens[1:]]
-        return _ALIAS_MODE + parse_by_dnspython(rtype, service, origin)[2:]
+        return _ALIAS_MODE + parse_by_dnspython(rtype, _in_service_mode(tokens), origin)[2:]
     if rtype in (_NID, _L64) and len(tokens) == 2:
         tokens = [tokens[0], Token(_four_digits(tokens[1].text))]
     return parse_by_dnspython(rtype, tokens, origin)
@@ -114,7 +115,18 @@ def _parse_rare(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
 
 
 def _is_alias_mode(tokens: Sequence[Token]) -> bool:
-    return len(tokens) > 2 and tokens[0].text.isdecimal() and int(tokens[0].text) == 0
+    """Tell whether SVCB or HTTPS data begins with a priority of 0, in whichever form."""
+    if tokens[0].text == _GENERIC:
+        return len(tokens) > 2 and "".join(t.text for t in tokens[2:]).startswith("0000")
+    return bool(tokens[0].text) and not tokens[0].text.strip("0")
+
+
+def _in_service_mode(tokens: Sequence[Token]) -> list[Token]:
+    """Return the same data with a priority of 1."""
+    if tokens[0].text == _GENERIC:
+        octets = "".join(token.text for token in tokens[2:])
+        return [*tokens[:2], Token(f"0001{octets[4:]}")]
+    return [Token("1"), *tokens[1:]]
 
 
 def _four_digits(text: str) -> str:
@@ -127,7 +139,7 @@ def _parse_short(rtype: int, token: Token, origin: bytes) -> bytes | None:
 
     They are what $GENERATE makes, and it makes many.
     """
-    if token.quoted or token.text == r"\#":
+    if token.quoted or token.text == _GENERIC:
         return None
     try:
         if rtype in _SHORT_NAMES:

@@ -63,6 +63,9 @@ def test_the_table_was_read() -> None:
         pytest.param(f"a CNAME {'x.' * 5000}", [("5", "bad-rdata")], id="5000 labels"),
         pytest.param(f"a {'9' * 5000} A 192.0.2.1", [("5", "bad-ttl")], id="TTL of 5000 digits"),
         pytest.param(f"a {'9d' * 5000} A 192.0.2.1", [("5", "bad-ttl")], id="TTL of 5000 units"),
+        pytest.param(f"a HTTPS {'0' * 5000} . port=1", [("5", "svcb-alias")], id="alias of 5000"),
+        pytest.param(f"a HTTPS {'0' * 5000}1 .", [("5", "bad-rdata")], id="priority of 5000"),
+        pytest.param(f"a A6 {'9' * 5000} ::1 b", [("5", "bad-rdata")], id="prefix of 5000"),
         pytest.param(f"a T{'x' * 5000} b", [("5", "unknown-type")], id="type of 5000"),
         pytest.param(
             "".join(f"a TXT {n:05}{'x' * 250}\n" for n in range(244)), [], id="RRset that fits"
