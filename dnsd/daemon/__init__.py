@@ -29,7 +29,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.config import Config, Options
+    from dnsd.daemon.tun import Devices
     from dnsd.image.state import StateVector
+
+SPARE_DEVICES = 3
+"""One is in use; the others are for an interface that cannot be had back at once."""
 
 
 def run(path: Path | None, options: Options) -> int:
@@ -41,6 +45,7 @@ def run(path: Path | None, options: Options) -> int:
     # Taken from the environment first: it is not for the children.
     notifier = Notifier(os.environ)
     config = configuration.resolve(path, options)
+    devices = _devices(config)
     account.enter(config)
     stderr.detach("dnsd")  # a thread: it has the rights that are left
     zones = _zones(config)
@@ -59,7 +64,7 @@ def run(path: Path | None, options: Options) -> int:
     account.advise(config)
     shared = specs.Shared.create(specs.worker_count(config))
     vector = shared.vector
-    route = _route(config, vector)
+    route = _route(config, vector, devices)
     doorbell = route.doorbell if route else None
     control = specs.control_spec(config, options, shared, started, doorbell)
     attendant = None
@@ -83,14 +88,23 @@ def _zones(config: Config) -> dict[str, Path]:
         return {}
 
 
-def _route(config: Config, vector: StateVector) -> Route | None:
+def _devices(config: Config) -> Devices | None:
+    """Open what the interface of the VIPs is made with: often only root may do that."""
+    if not config.anycast.enabled:
+        return None
+    from dnsd.daemon.tun import Devices
+
+    return Devices(SPARE_DEVICES)
+
+
+def _route(config: Config, vector: StateVector, devices: Devices | None) -> Route | None:
     """Make the interface of the VIPs, if there are any; VipError if that cannot be."""
     settings = config.anycast
     if not settings.enabled:
         return None
     from dnsd.daemon.tun import Tun
 
-    carrier = Carrier(partial(Tun, settings.interface), vector, settings.heartbeat_miss)
+    carrier = Carrier(partial(Tun, settings.interface, devices), vector, settings.heartbeat_miss)
     return Route(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
 

@@ -12,6 +12,7 @@ import fcntl
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING, Self
@@ -54,6 +55,33 @@ _ATTRIBUTE = Struct("HH")
 _LARGEST_REPLY = 65536
 
 
+class Devices:
+    """Descriptors of the tun driver that are opened while this process may still do so.
+
+    ``spare`` of them, or as many as can be had. One comes back when its interface has been deleted
+    by others, so it lasts for any number of interfaces, one after the other.
+    """
+
+    def __init__(self, spare: int) -> None:
+        self._spare: list[int] = []
+        with suppress(OSError):
+            for _ in range(spare):
+                self._spare.append(os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC))
+
+    def take(self) -> int:
+        """Return one that has no interface; VipError if there is none to be had."""
+        return self._spare.pop() if self._spare else _open()
+
+    def give_back(self, device: int) -> None:
+        """Close ``device``, and its interface with it; keep it if it has none."""
+        try:
+            fcntl.ioctl(device, _TUNGETIFF, bytes(_IFREQ.size))
+        except OSError:
+            self._spare.append(device)
+        else:
+            os.close(device)
+
+
 class Tun:
     """Makes the interface ``name``, down and without carrier, and holds it; VipError if not.
 
@@ -61,9 +89,15 @@ class Tun:
     descriptors are closed on exec, and whoever forks must exec.
     """
 
-    def __init__(self, name: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        name: str,
+        devices: Devices | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.name = name
-        self._device = _open()
+        self._devices = devices or Devices(0)
+        self._device = self._devices.take()
         try:
             _attach(self._device, name, sleep)
             _set_carrier(self._device, name, 0)
@@ -91,7 +125,7 @@ class Tun:
     def close(self) -> None:
         """Let the interface go: it vanishes, with its addresses. May be called again."""
         if self._device >= 0:
-            os.close(self._device)
+            self._devices.give_back(self._device)
             self._device = -1
         netlink = getattr(self, "_netlink", None)
         if netlink is not None:

@@ -7,18 +7,21 @@ import signal
 import site
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.anycast_node import anycast_site
+from tests.conftest import needs
 from tests.support import Node, make_node, until, zone
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 NOBODY = 65534
-NET_BIND_SERVICE = 1 << 10
+NET_BIND_SERVICE, NET_ADMIN, NET_RAW = 1 << 10, 1 << 12, 1 << 13
 ROOT = Path(__file__).parents[2]
 MODULES = os.pathsep.join([str(ROOT), *site.getsitepackages()])
 RIGHTS = ("Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp", "CapInh", "CapPrm", "CapEff", "CapBnd")
@@ -147,6 +150,37 @@ def check_workers(pids: list[int]) -> None:
         until(lambda: status(pid)["Seccomp"] == "2", "a filter")  # noqa: B023
         assert status(pid)["NoNewPrivs"] == "1"
         assert capabilities(pid, "Prm", "Eff", "Inh", "Bnd", "Amb") == [0] * 5
+
+
+@needs("bird", "birdcl", "ip")
+def test_a_node_that_announces_keeps_what_interfaces_need_and_no_worker_does() -> None:
+    with tempfile.TemporaryDirectory(prefix="dnsd-") as name, anycast_site(Path(name)) as site:
+        for_nobody(site.node)
+        site.directory.chmod(0o777)  # as the guide has it: a directory of dnsd's for BIRD to read
+        bird = site.directory / "bird.ctl"
+        until(bird.exists, "BIRD's socket")
+        bird.chmod(0o666)  # the guide puts dnsd into BIRD's group
+        site.start()
+        site.wait("announced")
+        control, workers = others(site.node)
+        master = site.node.process.pid
+        for pid in (master, control, *workers):
+            assert status(pid)["Uid"].split() == [str(NOBODY)] * 4
+        assert capabilities(master, "Eff", "Amb") == [NET_BIND_SERVICE | NET_ADMIN | NET_RAW] * 2
+        assert capabilities(control, "Eff", "Inh", "Amb") == [NET_ADMIN | NET_RAW, 0, 0]
+        check_workers(workers)
+
+        # All of it is made anew without root: the interface, its addresses, the processes.
+        site.here.ip("link delete anycast0")
+        site.node.wait_line("the interface of the VIPs is lost")
+        until(lambda: (view := site.view()) and view["state"] != "announced")
+        site.wait("announced")
+        os.kill(control, signal.SIGKILL)
+        os.kill(workers[0], signal.SIGKILL)
+        site.node.wait_line("control is started again")
+        site.node.wait_line("worker 0 is started again")
+        site.wait("announced")
+        check_workers(others(site.node)[1])
 
 
 def test_as_root_only_workers_and_commands_have_no_rights_of_its() -> None:
