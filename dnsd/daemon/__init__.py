@@ -104,7 +104,9 @@ def _route(config: Config, vector: StateVector, devices: Devices | None) -> Rout
         return None
     from dnsd.daemon.tun import Tun
 
-    carrier = Carrier(partial(Tun, settings.interface, devices), vector, settings.heartbeat_miss)
+    carrier = Carrier(
+        partial(Tun, settings.interface, devices=devices), vector, settings.heartbeat_miss
+    )
     return Route(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
 

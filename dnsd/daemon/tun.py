@@ -92,8 +92,8 @@ class Tun:
     def __init__(
         self,
         name: str,
-        devices: Devices | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        devices: Devices | None = None,
     ) -> None:
         self.name = name
         self._devices = devices or Devices(0)
