@@ -23,7 +23,7 @@ from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
 from dnsd.process import stderr
 from dnsd.rights import capabilities
-from dnsd.rights.capabilities import Capability
+from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 
 if TYPE_CHECKING:
     from dnsd.control.spec import ControlSpec
@@ -96,7 +96,8 @@ def _give_up_rights(control_spec: ControlSpec) -> None:
     capabilities.gain_no_more()
     if os.geteuid() == 0:
         return
-    wanted = {Capability.NET_BIND_SERVICE} if control_spec.config.http.listen else set()
+    low = any(one.port < LOWEST_FREE_PORT for one in control_spec.config.http.listen)
+    wanted = {Capability.NET_BIND_SERVICE} if low else set()
     if control_spec.doorbell is not None:
         wanted |= {Capability.NET_ADMIN, Capability.NET_RAW}
     capabilities.restrict(wanted)

@@ -20,13 +20,10 @@ from dnsd.control.log import say
 from dnsd.daemon.home import LOCK
 from dnsd.errors import AccountError
 from dnsd.rights import capabilities
-from dnsd.rights.capabilities import Capability
+from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 
 if TYPE_CHECKING:
     from dnsd.config import Config, Server
-
-LOWEST_FREE_PORT = 1024
-"""Ports below are root's, unless net.ipv4.ip_unprivileged_port_start says otherwise."""
 
 
 class Account(NamedTuple):

@@ -16,6 +16,9 @@ from dnsd.rights import kernel
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+LOWEST_FREE_PORT = 1024
+"""Ports below need NET_BIND_SERVICE, unless net.ipv4.ip_unprivileged_port_start is lower."""
+
 _VERSION = 0x20080522
 _HIGHEST = 63
 
