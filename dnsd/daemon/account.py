@@ -11,6 +11,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,7 @@ import dnsd
 from dnsd.control.log import say
 from dnsd.daemon.home import LOCK
 from dnsd.errors import AccountError
+from dnsd.image.journal import IMAGES
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 
@@ -40,8 +42,7 @@ def enter(config: Config) -> None:
     if account is None:
         return
     if os.geteuid() == 0 and account.uid != 0:
-        _hand_over(config.server.state_directory, account)
-        _hand_over(config.server.admin_socket.parent, account)
+        _prepare(config, account)
         _become(account, needed(config))
     elif os.geteuid() != account.uid:
         raise AccountError(
@@ -105,22 +106,45 @@ def _become(account: Account, wanted: frozenset[Capability]) -> None:
         ) from error
 
 
-def _hand_over(directory: Path, account: Account) -> None:
-    """Make ``directory`` the user's: one that does not exist, or that dnsd has made as root."""
+def _prepare(config: Config, account: Account) -> None:
+    """Have the user own the directories that dnsd writes to, as far as they are dnsd's.
+
+    What cannot be done is told: answering needs no disk.
+    """
+    state = config.server.state_directory
     try:
-        if not directory.exists():
-            directory.mkdir(mode=0o700, parents=True)
-            os.chown(directory, account.uid, account.gid)
-        elif directory.lstat().st_uid == 0 and (directory / LOCK).exists():
-            for where, _, names, opened in os.fwalk(directory):
-                del where
-                os.chown(opened, account.uid, account.gid)
-                for name in names:
-                    os.chown(name, account.uid, account.gid, dir_fd=opened, follow_symlinks=False)
+        for directory in (state, config.server.admin_socket.parent):
+            if not directory.exists():
+                directory.mkdir(mode=0o700, parents=True)
+                os.chown(directory, account.uid, account.gid)
+        if _is_roots(state):
+            _hand_over(state, account)
     except OSError as error:
-        raise AccountError(
-            f"cannot give {directory} to {account.user} ([server] user): {error.strerror}"
-        ) from error
+        say(f"cannot give {state} to {account.user} ([server] user): {error.strerror}")
+
+
+def _is_roots(directory: Path) -> bool:
+    """Tell whether dnsd has used ``directory`` as root, and no other account could put files there.
+
+    A directory of the system's that is named by mistake must stay what it is.
+    """
+    try:
+        modes = [path.lstat().st_mode for path in (directory, directory / LOCK, directory / IMAGES)]
+    except FileNotFoundError:
+        return False
+    return (
+        [stat.S_IFMT(mode) for mode in modes] == [stat.S_IFDIR, stat.S_IFREG, stat.S_IFDIR]
+        and directory.lstat().st_uid == 0
+        and not modes[0] & (stat.S_IWGRP | stat.S_IWOTH)
+    )
+
+
+def _hand_over(directory: Path, account: Account) -> None:
+    """Make the user the owner of all that is in ``directory``; no link is followed."""
+    for _, _, names, opened in os.fwalk(directory):
+        os.chown(opened, account.uid, account.gid)
+        for name in names:
+            os.chown(name, account.uid, account.gid, dir_fd=opened, follow_symlinks=False)
 
 
 def _check_reach(config: Config, account: Account) -> None:

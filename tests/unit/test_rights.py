@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,30 @@ def test_only_root_can_become_somebody_else(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     with pytest.raises(AccountError, match=r"cannot become nobody .* started as user 12345; start"):
         account.enter(node(user="nobody"))
+
+
+def used(directory: Path) -> Path:
+    """A state directory as dnsd leaves it."""
+    directory.mkdir(mode=0o700)
+    (directory / "lock").touch()
+    (directory / "images").mkdir()
+    return directory
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_only_a_state_directory_that_dnsd_has_used_as_root_is_handed_over(tmp_path: Path) -> None:
+    assert account._is_roots(used(tmp_path / "state"))
+    assert not account._is_roots(tmp_path)
+    spoils: dict[str, Callable[[Path], object]] = {
+        "run": lambda path: ((path / "lock").unlink(), (path / "lock").mkdir()),  # as /run has it
+        "link": lambda path: ((path / "lock").unlink(), (path / "lock").symlink_to("/etc/passwd")),
+        "open": lambda path: path.chmod(0o770),
+        "users": lambda path: os.chown(path, 12345, 12345),
+        "empty": lambda path: (path / "images").rmdir(),
+    }
+    for name, spoil in spoils.items():
+        spoilt = used(tmp_path / name)
+        spoil(spoilt)
+        assert not account._is_roots(spoilt), name
+    (tmp_path / "alias").symlink_to(tmp_path / "state")
+    assert not account._is_roots(tmp_path / "alias")
