@@ -163,20 +163,31 @@ def used(directory: Path) -> Path:
     return directory
 
 
+def as_in_run(directory: Path) -> None:
+    """What lies in /run: a directory "lock"."""
+    (directory / "lock").unlink()
+    (directory / "lock").mkdir()
+
+
+def as_a_link(directory: Path) -> None:
+    (directory / "images").rename(directory / "other")
+    (directory / "images").symlink_to("other")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_only_a_state_directory_that_dnsd_has_used_as_root_is_handed_over(tmp_path: Path) -> None:
     assert account._is_roots(used(tmp_path / "state"))
     assert not account._is_roots(tmp_path)
-    spoils: dict[str, Callable[[Path], object]] = {
-        "run": lambda path: ((path / "lock").unlink(), (path / "lock").mkdir()),  # as /run has it
-        "link": lambda path: ((path / "lock").unlink(), (path / "lock").symlink_to("/etc/passwd")),
-        "open": lambda path: path.chmod(0o770),
-        "users": lambda path: os.chown(path, 12345, 12345),
-        "empty": lambda path: (path / "images").rmdir(),
-    }
-    for name, spoil in spoils.items():
-        spoilt = used(tmp_path / name)
+    spoils: list[Callable[[Path], object]] = [
+        as_in_run,
+        as_a_link,
+        lambda path: path.chmod(0o770),
+        lambda path: os.chown(path, 12345, 12345),
+        lambda path: (path / "images").rmdir(),
+    ]
+    for number, spoil in enumerate(spoils):
+        spoilt = used(tmp_path / str(number))
         spoil(spoilt)
-        assert not account._is_roots(spoilt), name
+        assert not account._is_roots(spoilt), number
     (tmp_path / "alias").symlink_to(tmp_path / "state")
     assert not account._is_roots(tmp_path / "alias")
