@@ -57,7 +57,7 @@ tables = st.tuples(
 policies = st.lists(tables, max_size=3).map("\n".join)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text=texts, policy=policies)
 def test_a_build_never_fails_on_what_is_in_the_files(text: str, policy: str) -> None:
     with TemporaryDirectory() as directory:
