@@ -178,6 +178,8 @@ def _from_config(
     if found and found.anycast.bgp:
         for fault in faults(found.anycast):
             findings.append(Finding(str(config_file), 0, Severity.ERROR, fault, "bird-config"))
+    if found and (advice := config.cookie_advice(found)):
+        findings.append(Finding(str(config_file), 0, Severity.WARNING, advice, "cookie-secrets"))
     if found and found.zones.directory:
         findings += _strays(found, zones.values())
     wanted += [(origin, short(path)) for origin, path in zones.items()]

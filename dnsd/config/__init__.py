@@ -55,6 +55,7 @@ __all__ = [
     "Server",
     "ZoneFile",
     "Zones",
+    "cookie_advice",
     "cookie_secrets",
     "default",
     "examine",
@@ -151,6 +152,12 @@ def cookie_secrets(config: Config) -> tuple[bytes, ...]:
     if problems:
         raise _error(problems)
     return secrets
+
+
+def cookie_advice(config: Config) -> str:
+    """Return what is to be said of the file of cookie secrets, empty if it is as it should be."""
+    file = config.server.cookie_secret_file
+    return "" if file is None else cookies.advice(file)
 
 
 def examine(path: Path | None) -> tuple[Config | None, dict[str, Path], tuple[Problem, ...]]:

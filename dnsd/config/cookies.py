@@ -12,7 +12,24 @@ SECRET_OCTETS = 16
 MOST_SECRETS = 4
 """One that makes cookies, and older ones that are still good; each costs every check a hash."""
 
+_OTHERS = 0o007
+"""What those may do with a file who are neither its owner nor of its group."""
+
 _SECRET = re.compile(r"[0-9a-fA-F]{32}")
+
+
+def advice(path: Path) -> str:
+    """Return what is to be said of the file's mode, empty if nobody else can read or change it."""
+    try:
+        is_open = path.stat().st_mode & _OTHERS
+    except OSError:
+        return ""  # who reads it says so
+    if not is_open:
+        return ""
+    return (
+        f"{path} can be read or changed by everybody on this machine, who can forge cookies then: "
+        f"chmod o= {path}"
+    )
 
 
 def read_secrets(path: Path) -> tuple[bytes, ...]:

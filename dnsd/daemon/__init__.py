@@ -62,6 +62,8 @@ def run(path: Path | None, options: Options) -> int:
     if not zones:
         say("there are no zone files: every query is refused, but for zones of the last run")
     account.advise(config)
+    if advice := configuration.cookie_advice(config):
+        say(advice)
     shared = specs.Shared.create(specs.worker_count(config))
     vector = shared.vector
     route = _route(config, vector, devices)

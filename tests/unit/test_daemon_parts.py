@@ -11,10 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner
 
 from dnsd import config as configuration
 from dnsd import daemon
-from dnsd.config import Anycast, Config, Endpoint, Options, Server
+from dnsd.cli import main
+from dnsd.config import Anycast, Config, Endpoint, Options, Server, cookie_advice
 from dnsd.config import RateLimit as ConfiguredLimit
 from dnsd.daemon import home, listen, specs
 from dnsd.daemon.notify import Notifier
@@ -263,6 +265,19 @@ def test_cookie_secrets_reach_the_workers_or_stop_the_start(tmp_path: Path) -> N
     file.write_text("00112233445566778899aabbccddeeff\n")
     (spec,) = specs.worker_specs(config, shared)
     assert spec.settings.cookie_secrets == (bytes.fromhex("00112233445566778899aabbccddeeff"),)
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o600, False), (0o640, False), (0o644, True)])
+def test_secrets_that_others_can_read_are_told_of(tmp_path: Path, mode: int, told: bool) -> None:
+    file = tmp_path / "secrets"
+    file.write_text("00112233445566778899aabbccddeeff\n")
+    file.chmod(mode)
+    config = Config(server=Server(cookie_secret_file=file, state_directory=tmp_path))
+    assert (f"chmod o= {file}" in cookie_advice(config)) == told
+    (tmp_path / "dnsd.toml").write_text(f'[server]\ncookie_secret_file = "{file}"\n')
+    found = CliRunner().invoke(main, ["check", "--config", str(tmp_path / "dnsd.toml")])
+    assert ("[cookie-secrets]" in found.output) == told
+    assert cookie_advice(Config(server=Server(state_directory=tmp_path))) == ""
 
 
 def test_there_is_a_worker_for_each_core_unless_told_otherwise() -> None:
