@@ -141,8 +141,8 @@ def _wait(
             told = lines
         if found["safe"] or not any(step["phase"] for step in found["steps"]):
             return found
-        if found["missing"] == [found.get("unwritten")]:
-            return found  # nothing else is missing, and nobody knows how long the disk takes
+        if found.get("unwritten"):
+            return found  # nobody knows how long the disk takes
         time.sleep(LOOK_S)
         found = _with_others(site, _ask_patiently(path, **what))
 

@@ -126,6 +126,11 @@ def test_orders(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object
     assert (result.exit_code, said) == (0, [asked])
     result, _ = run(monkeypatch, found(problems=["BIRD is down"]), *words)
     assert result.exit_code == 1
+    full = "the orders cannot be written down"
+    result, _ = run(monkeypatch, found(problems=[full], unwritten=full), *words)
+    assert (result.exit_code, full in result.output) == (4, True)
+    result, _ = run(monkeypatch, found(problems=["BIRD is down", full], unwritten=full), *words)
+    assert result.exit_code == 1
 
 
 def test_a_time_that_is_none_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,9 @@ def progress(*phases: str | None, safe: bool = False) -> dict[str, Any]:
     return {"address": A, "safe": safe, "since": at, "steps": steps, "missing": missing}
 
 
+FULL = "orders are in force, but the disk is full"
+
+
 def run(monkeypatch: pytest.MonkeyPatch, *words: str, **answers: Any) -> tuple[Result, list[Any]]:
     """Run a command; ``answers`` are those of the node, one after the other."""
     asked: list[Any] = []
@@ -209,6 +212,9 @@ def test_orders(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: Any) -
     result, said = run(monkeypatch, *words, **{asked[0]: found(member(A))})
     assert (result.exit_code, said) == (0, [asked])
     assert "www.example.com. A" in result.output
+    refused = {**found(member(A)), "problems": [FULL], "unwritten": FULL}
+    result, _ = run(monkeypatch, *words, **{asked[0]: refused})
+    assert (result.exit_code, FULL in result.output) == (4, True)
 
 
 def test_options_before_a_command_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -313,6 +319,17 @@ def test_a_drain_that_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
     result, _ = run(monkeypatch, *words, drain_member=progress("safe", safe=True))
     assert result.exit_code == 0
     assert f"{A}: SAFE to power off since 12:03:20" in lines(result)
+
+
+@pytest.mark.parametrize("wait", [(), ("--no-wait",)])
+def test_a_drain_that_is_not_on_disk_is_in_force_and_never_safe(
+    monkeypatch: pytest.MonkeyPatch, wait: tuple[str, ...]
+) -> None:
+    answer = {**progress("safe"), "missing": [FULL], "unwritten": FULL}
+    result, _ = run(monkeypatch, "drain", "member", A, *wait, drain_member=answer)
+    assert result.exit_code == 4
+    assert f"missing: {FULL}" in lines(result)
+    assert "SAFE" not in result.output
 
 
 def test_a_drain_of_a_member_that_is_answered_still(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from dnsd.config.policy import Failback
+from dnsd.control import durable
 from dnsd.control.failover import statefile
 from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import Engine
@@ -171,6 +172,36 @@ def test_a_drain_step_by_step(world: World) -> None:
         await order(engine, "undrain_member", member=A)
         assert world.answers(one) == (A, B)
         assert not (await order(engine, "drained", member=A))["safe"]
+
+    play(world, story)
+
+
+def test_a_drain_that_is_not_on_disk_is_never_safe(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restart would bring the member back: it is in force, and told, and written later."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        await place(engine, ORIGIN, [one], 0)
+        await checked(world, 400)
+        with monkeypatch.context() as patch:
+            patch.setattr(durable, "replace", full)
+            found = await order(engine, "drain_member", member=A, direct=True)
+            assert "No space left on device" in found["unwritten"]
+            assert world.answers(one) == (B,)
+            await checked(world, 400)
+            found = await order(engine, "drained", member=A)
+            assert [step["phase"] for step in found["steps"]] == ["safe"]
+            assert (found["safe"], found["missing"]) == (False, [found["unwritten"]])
+            forced = await order(engine, "force", forced="up", **WWW, member=B)
+            assert forced["unwritten"]
+        await engine.save()
+        found = await order(engine, "drained", member=A)
+        assert (found["safe"], found["unwritten"]) == (True, None)
 
     play(world, story)
 

@@ -95,7 +95,7 @@ def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool)
         safe = safe and verdict.safety == Safety.SAFE
         done = max((one for one in (done, verdict.until) if one is not None), default=None)
     if unwritten := engine.file.fault:
-        missing.append(unwritten)
+        missing.insert(0, unwritten)
         safe = False  # a restart would bring the member back
     return {
         "address": address,
