@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.announce import orders
 from dnsd.announce.orders import Order, Orders
-from dnsd.control import log
+from dnsd.control import durable, log
 from dnsd.control.durable import Durable
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class OrderBook:
         async with self._writing:
             written = self._orders
             try:
-                await asyncio.to_thread(self._file.write, orders.encode(written))
+                # Not what successors read: that may be newer by the time the disk has taken this.
+                await asyncio.to_thread(durable.replace, self._path, orders.encode(written))
             except OSError as error:
                 self.fault = (
                     f"the orders cannot be written down in {self._path} ({error.strerror}): they "
