@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 
 class SafeConsole(Console):
-    """A console in which foreign text is escaped: what controls the terminal is rich's own."""
+    """A console in which foreign text is escaped: what controls the terminal is rich's own.
+
+    Text is never markup: a name may have brackets in it.
+    """
 
     def __init__(self, *, soft_wrap: bool = False) -> None:
-        super().__init__(highlight=False, soft_wrap=soft_wrap)
+        super().__init__(highlight=False, markup=False, soft_wrap=soft_wrap)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

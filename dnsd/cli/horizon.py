@@ -195,13 +195,17 @@ def _show(verdict: Verdict, now: float, question: Question, as_json: bool) -> No
     if as_json:
         echo(json.dumps(_as_json(verdict, now, question)))
         return
+    from rich.text import Text
+
     from dnsd.cli.console import SafeConsole
 
     console = SafeConsole()
     style = _STYLES[verdict.safety]
-    console.print(f"[{style}]{verdict.safety.upper()}[/] {_when(verdict, now)}".rstrip())
+    console.print(
+        Text.assemble((verdict.safety.upper(), style), f" {_when(verdict, now)}".rstrip())
+    )
     for reason in verdict.reasons:
-        console.print(f"  {reason}", markup=False)
+        console.print(f"  {reason}")
     if verdict.held:
         console.print(_held(verdict, now))
 

@@ -48,7 +48,7 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
 
     console = SafeConsole()
     for line in _head(found):
-        console.print(line, markup=False)
+        console.print(line)
     console.print(_workers(found["workers"]))
     if found["zones"]:
         console.print(_zones(found["zones"]))

@@ -64,10 +64,11 @@ def test_logs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.table import Table
 
-    table = Table(EVIL)
-    table.add_row(f"[red]{EVIL}[/]")
+    table = Table(EVIL, "other")
+    table.add_row(EVIL, "[red]x[/green]")
     SafeConsole().print(table, EVIL)
     shown = capsys.readouterr().out
+    assert "[red]x[/green]" in shown
     assert all(line.isprintable() for line in shown.split("\n"))
     assert r"\x1b" in shown
 
