@@ -191,3 +191,16 @@ def test_only_a_state_directory_that_dnsd_has_used_as_root_is_handed_over(tmp_pa
         assert not account._is_roots(spoilt), number
     (tmp_path / "alias").symlink_to(tmp_path / "state")
     assert not account._is_roots(tmp_path / "alias")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_all_of_it_is_handed_over_and_no_link_is_followed(tmp_path: Path) -> None:
+    state, other = used(tmp_path / "state"), tmp_path / "other"
+    other.touch()
+    for link in (state / "link", state / "images/link"):
+        link.symlink_to(other)
+    account._hand_over(state, account.Account("x", 12345, 12346))
+    assert {(one.lstat().st_uid, one.lstat().st_gid) for one in (state, *state.rglob("*"))} == {
+        (12345, 12346)
+    }
+    assert other.stat().st_uid == 0
