@@ -19,7 +19,7 @@ from libc.time cimport time as c_time
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from dnsd.wire.siphash cimport siphash13, siphash13_words, siphash24
+from dnsd.wire.siphash cimport siphash13, siphash13_of, siphash13_words, siphash24
 
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.image import buckets, layout

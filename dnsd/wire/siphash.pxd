@@ -88,3 +88,23 @@ cdef inline uint64_t siphash13_words(
     sip_round(v)
     sip_round(v)
     return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+cdef inline uint64_t siphash13_of(const uint8_t *key, const uint64_t *words, int count) noexcept nogil:
+    """The same of any number of words, for what has no twin: their number is not added."""
+    cdef uint64_t k0, k1
+    cdef uint64_t v[4]
+    cdef int i
+    memcpy(&k0, key, 8)
+    memcpy(&k1, key + 8, 8)
+    v[0] = k0 ^ <uint64_t>0x736F6D6570736575ULL
+    v[1] = k1 ^ <uint64_t>0x646F72616E646F6DULL
+    v[2] = k0 ^ <uint64_t>0x6C7967656E657261ULL
+    v[3] = k1 ^ <uint64_t>0x7465646279746573ULL
+    for i in range(count):
+        sip_word(v, words[i])
+    v[2] ^= 0xFF
+    sip_round(v)
+    sip_round(v)
+    sip_round(v)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]

@@ -35,12 +35,11 @@ cdef int add_link(Composed *c, const uint8_t *fixed, const uint8_t *target, int 
     )
     if result:
         return FAULT if result == FAULT else 0
-    if put_head(c, c.name, c.name_length, 0, fixed) == FAULT:
+    if put_head(c, c.name, c.name_length, c.name_place, fixed) == FAULT:
         return FAULT
     begin = c.written
-    if put_name(c, target, length) == FAULT:
-        return FAULT
-    return end_record(c, ANSWER, begin)
+    c.name_place = put_octets(c, target, length)
+    return FAULT if c.name_place == FAULT else end_record(c, ANSWER, begin)
 
 
 cdef int substitute(Composed *c, const Zone *zone, const Entry *entry, int signed_, bint *full) noexcept nogil:
@@ -59,7 +58,7 @@ cdef int substitute(Composed *c, const Zone *zone, const Entry *entry, int signe
     owner = zone.image + at
     if read_block(zone, block_for(zone, entry, TYPE_DNAME, signed_), &block) == FAULT:
         return FAULT
-    read_from(&source, &block, owner, length, &record)
+    read_from(c, &source, &block, owner, length, &record)
     if block.ancount == 0 or read_record(&source, &here, &record) == FAULT:
         return FAULT
     prefix = c.name_length - length
@@ -72,7 +71,7 @@ cdef int substitute(Composed *c, const Zone *zone, const Entry *entry, int signe
     p16(fixed, TYPE_CNAME)
     if not full[0]:
         here = 0
-        read_from(&source, &block, owner, length, &record)
+        read_from(c, &source, &block, owner, length, &record)
         result = add_records(c, ANSWER, &source, &here, block.ancount, &record)
     if prefix + rdata > 255:
         full[0] = full[0] or result == FULL
@@ -131,7 +130,7 @@ cdef int add_body(Composed *c, Body *body) noexcept nogil:
     cdef Source source, other
     cdef int at = 0, other_at, i, result
     cdef int ancount = block.ancount + (body.choice.count if block.slot else 0)
-    read_from(&source, block, c.name, c.name_length, &record)
+    read_from(c, &source, block, c.name, c.name_length, &record)
     if block.slot:
         source.base = c.name_length
         source.body = c.pool
@@ -147,7 +146,7 @@ cdef int add_body(Composed *c, Body *body) noexcept nogil:
         if read_block(body.zone, body.piece[i], &piece) == FAULT or piece.ancount:
             return FAULT
         other_at = 0
-        read_from(&other, &piece, c.name, c.name_length, &record)
+        read_from(c, &other, &piece, c.name, c.name_length, &record)
         result = add_records(c, AUTHORITY, &other, &other_at, piece.nscount, &record)
     if result:
         return result
@@ -208,7 +207,8 @@ cdef int compose(Composed *c, const Zone *zone, const Query *query, int room, Bo
     c.links = c.groups = c.n_runs = 0
     c.counts[ANSWER] = c.counts[AUTHORITY] = c.counts[ADDITIONAL] = 0
     c.written, c.room = 12, room
-    if put_name(c, query.packet + 12, query.name.length) == FAULT:
+    c.name_place = put_octets(c, query.packet + 12, query.name.length)
+    if c.name_place == FAULT:
         return DECLINED
     c.written = c.start = c.written + 4
     c.arcounts[0] = 0

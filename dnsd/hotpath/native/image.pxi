@@ -101,7 +101,9 @@ cdef int read_entry(const Zone *zone, uint64_t at, Entry *entry) noexcept nogil:
     entry.defaults[1] = <uint64_t>u32(p + 12) * 8
     entry.match = <uint64_t>u32(p + 16) * 8
     entry.wild = <uint64_t>u32(p + 20) * 8
-    if not within(zone, at, ENTRY_SIZE + 12 * <uint64_t>entry.types):
+    if not within(
+        zone, at, ENTRY_SIZE + 8 * <uint64_t>entry.types + 2 * <uint64_t>(entry.types + (entry.types & 1))
+    ):
         return FAULT
     return 0
 

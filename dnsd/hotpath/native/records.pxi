@@ -27,6 +27,7 @@ cdef struct Source:
     int base                  # of the name that the pointers were computed for
     const uint8_t *body
     int end
+    uint32_t stamp            # its number among all sources; see Known
 
 
 cdef struct Record:
@@ -41,6 +42,11 @@ cdef struct Record:
     bint first                # of its RRset
 
 
+cdef struct Known:
+    uint64_t digest           # of the name that a pointer of the source with that stamp leads to
+    uint32_t stamp
+
+
 cdef struct Written:
     uint64_t digest           # of the name
     uint16_t at
@@ -49,7 +55,7 @@ cdef struct Written:
 
 cdef struct Composed:
     uint8_t key[16]           # of the digests
-    uint8_t message[12 + 2 * LARGEST + 2048]  # the last record may be longer than the room
+    uint8_t message[4 * LARGEST]  # the last record may be longer than the room
     int written               # octets of the message
     int room                  # for all of it
     int start                 # where its records begin
@@ -60,6 +66,7 @@ cdef struct Composed:
     int links
     uint8_t name[256]         # where the chain has led to, as it is spelled
     int name_length
+    int name_place            # where it stands in the message, or 0
     uint8_t seen[MAX_LINKS + 2][256]
     uint8_t pool[LARGEST]     # what is chosen from one, to be read
     uint8_t content[256 + 6 + LARGEST + 512]
@@ -69,11 +76,22 @@ cdef struct Composed:
     Written places[MAX_PLACES]
     uint16_t slots[PLACE_SLOTS]
     int n_places
+    Known known[POINTER_LIMIT + 1]
+    uint32_t stamps
+
+
+cdef inline uint64_t lower8(uint64_t octets) noexcept nogil:
+    """Eight octets, ASCII letters in lower case."""
+    cdef uint64_t ones = 0x0101010101010101ULL
+    cdef uint64_t low = octets & 127 * ones
+    cdef uint64_t letters = low + (128 - 65) * ones & ~(low + (128 - 91) * ones) & ~octets & 128 * ones
+    return octets | letters >> 2
 
 
 cdef int name_of(const uint8_t *octets, int length, Name *name) noexcept nogil:
-    """Take the uncompressed name apart; FAULT if it is none."""
+    """Take the uncompressed name, of which 256 octets can be read, apart; FAULT if it is none."""
     cdef int at = 0, i
+    cdef uint64_t word
     if not 0 < length <= 255:
         return FAULT
     name.labels = 0
@@ -85,8 +103,10 @@ cdef int name_of(const uint8_t *octets, int length, Name *name) noexcept nogil:
         at += 1 + octets[at]
     if at + 1 != length:
         return FAULT
-    for i in range(length):
-        name.lower[i] = octets[i] + (32 if <uint8_t>(octets[i] - 65) < 26 else 0)
+    for i in range(0, length, 8):
+        memcpy(&word, octets + i, 8)
+        word = lower8(word)
+        memcpy(name.lower + i, &word, 8)
     name.length = length
     return 0
 
@@ -131,8 +151,10 @@ cdef inline int names_inside(int rtype, int *before) noexcept nogil:
     return rtype == TYPE_NS or rtype == TYPE_CNAME or rtype == TYPE_PTR or rtype == TYPE_MX
 
 
-cdef void read_from(Source *source, const Block *block, const uint8_t *name, int length, Record *record) noexcept nogil:
+cdef void read_from(Composed *c, Source *source, const Block *block, const uint8_t *name, int length, Record *record) noexcept nogil:
     """Begin to read the block's records, as they are for a query for ``name``."""
+    c.stamps += 1
+    source.stamp = c.stamps
     source.name, source.length = name, length
     source.base = block.base if block.base else length
     source.body = block.body
@@ -226,50 +248,152 @@ cdef void forget_places(Composed *c) noexcept nogil:
     c.n_places = 0
 
 
-cdef int put_place(Composed *c, const uint8_t *name, int length, int at) noexcept nogil:
-    """Return where ``name`` (in lower case) has been written; else note ``at`` and return 0."""
-    cdef uint64_t digest = siphash13(c.key, name, length)
+cdef uint64_t label_digest(const Composed *c, const uint8_t *label, uint64_t rest) noexcept nogil:
+    """The digest of a name from that of what follows its first label."""
+    cdef uint64_t words[9]
+    cdef int i, count = 1 + (label[0] >> 3)
+    words[0] = rest
+    words[count] = 0
+    if label[0] < 4:              # octets just stored would make the load of a word wait
+        for i in range(1 + label[0]):
+            words[1] |= <uint64_t>label[i] << 8 * i
+    else:
+        memcpy(words + 1, label, 1 + label[0])
+    for i in range(1, count + 1):
+        words[i] = lower8(words[i])
+    return siphash13_of(c.key, words, 1 + count)
+
+
+cdef inline int slot_of(const Composed *c, uint64_t digest) noexcept nogil:
+    """The slot of the name, or the empty one that it would have.
+
+    Digests have 64 bits and a key: that two names have the same one does not happen.
+    """
     cdef int slot = digest & (PLACE_SLOTS - 1)
-    cdef Written *place
-    # digests of 64 bits under a key: that two names have the same one does not happen
-    while c.slots[slot]:
-        place = &c.places[c.slots[slot] - 1]
-        if place.digest == digest:
-            return place.at
+    while c.slots[slot] and c.places[c.slots[slot] - 1].digest != digest:
         slot = (slot + 1) & (PLACE_SLOTS - 1)
-    if at <= POINTER_LIMIT:
-        if c.n_places == MAX_PLACES:
-            return FAULT
-        place = &c.places[c.n_places]
-        place.digest, place.at, place.slot = digest, at, slot
-        c.n_places += 1
-        c.slots[slot] = c.n_places
+    return slot
+
+
+cdef inline int place_of(const Composed *c, int slot) noexcept nogil:
+    """Where the name in ``slot`` has been written; 0 if the slot is empty."""
+    return c.places[c.slots[slot] - 1].at if c.slots[slot] else 0
+
+
+cdef int note_place(Composed *c, int slot, uint64_t digest) noexcept nogil:
+    """Note that the name is about to be written."""
+    cdef Written *place = &c.places[c.n_places]
+    if c.written > POINTER_LIMIT:
+        return 0
+    if c.n_places == MAX_PLACES:
+        return FAULT
+    place.digest, place.at, place.slot = digest, c.written, slot
+    c.n_places += 1
+    c.slots[slot] = c.n_places
     return 0
 
 
-cdef int put_name(Composed *c, const uint8_t *octets, int length) noexcept nogil:
-    """Write the name, compressed; return where it stands as a whole, 0 if nowhere, or FAULT."""
-    cdef Name name
-    cdef int i, at, place, size, whole = c.written if c.written <= POINTER_LIMIT else 0
-    if name_of(octets, length, &name) == FAULT:
-        return FAULT
-    if name.labels == 0:
-        whole = 0
-    for i in range(name.labels):
-        at = name.offsets[i]
-        place = put_place(c, name.lower + at, length - at, c.written)
-        if place == FAULT:
+cdef struct Labels:
+    int count
+    const uint8_t *at[128]
+    uint16_t pointer[128]     # the one that led to the label, or 0
+    uint64_t rest             # digest of what follows the labels: 0 is the root
+    bint is_known             # what follows is not taken apart, because a pointer to it is known
+
+
+cdef int take_apart(
+    const Composed *c, const Source *source, int *at, Labels *labels, bint whole
+) noexcept nogil:
+    """Find the labels of the name at ``at``, and move ``at`` behind it; return 0 or FAULT.
+
+    Unless they are wanted as a ``whole``, a pointer that is known ends them.
+    """
+    cdef const uint8_t *octets = source.body
+    cdef int size = source.end, here = at[0], begin = here, end = 0, total = 0, length, pointer = 0
+    labels.count = 0
+    labels.rest = 0
+    labels.is_known = False
+    while here < size and octets[here]:
+        length = octets[here]
+        if length <= 63:
+            total += 1 + length
+            if here + 1 + length > size or total > 254 or labels.count == 127:
+                return FAULT
+            labels.at[labels.count] = octets + here
+            labels.pointer[labels.count] = pointer
+            labels.count += 1
+            pointer = 0
+            here += 1 + length
+            continue
+        if length < 0xC0 or here + 1 >= size or octets != source.body:
             return FAULT
+        if end == 0:
+            end = here + 2
+        pointer = n16(octets + here) & 0x3FFF
+        if c.known[pointer].stamp == source.stamp and not whole:
+            labels.rest = c.known[pointer].digest
+            labels.is_known = True
+            at[0] = end
+            return 0
+        here = pointer - 16 - source.base
+        if here >= begin:
+            return FAULT
+        if here < 0:
+            here = 0 if pointer == 12 else pointer - 12 + source.length - source.base
+            if pointer < 12 or pointer >= 12 + source.base or here < 0:
+                return FAULT
+            octets, size = source.name, source.length
+        begin = here
+    if here >= size:
+        return FAULT
+    at[0] = end if end else here + 1
+    return 0
+
+
+cdef int put_name(Composed *c, const Source *source, int *at) noexcept nogil:
+    """Write the name at ``at``, compressed, and move ``at`` behind it.
+
+    Return where it stands as a whole, 0 if nowhere, or FAULT.
+    """
+    cdef Labels labels
+    cdef uint64_t digests[129]
+    cdef int i, slot, place, size, begin = at[0]
+    cdef int whole = c.written if c.written <= POINTER_LIMIT else 0
+    if take_apart(c, source, at, &labels, False) == FAULT:
+        return FAULT
+    if labels.is_known and place_of(c, slot_of(c, labels.rest)) == 0:
+        at[0] = begin             # it is known, but stands too far behind to be pointed to
+        if take_apart(c, source, at, &labels, True) == FAULT:
+            return FAULT
+    digests[labels.count] = labels.rest
+    for i in range(labels.count - 1, -1, -1):
+        digests[i] = label_digest(c, labels.at[i], digests[i + 1])
+        if labels.pointer[i]:
+            c.known[labels.pointer[i]].digest = digests[i]
+            c.known[labels.pointer[i]].stamp = source.stamp
+    for i in range(labels.count + labels.is_known):
+        slot = slot_of(c, digests[i])
+        place = place_of(c, slot)
         if place:
             p16(c.message + c.written, 0xC000 | place)
             c.written += 2
             return place if i == 0 else whole
-        size = 1 + octets[at]
-        memcpy(c.message + c.written, octets + at, size)
+        if note_place(c, slot, digests[i]) == FAULT:
+            return FAULT
+        size = 1 + labels.at[i][0]
+        memcpy(c.message + c.written, labels.at[i], size)
         c.written += size
     c.message[c.written] = 0
     c.written += 1
-    return whole
+    return whole if labels.count else 0
+
+
+cdef int put_octets(Composed *c, const uint8_t *octets, int length) noexcept nogil:
+    """Write the uncompressed name, as :func:`put_name` does."""
+    cdef Source source
+    cdef int at = 0
+    source.body, source.end, source.stamp = octets, length, 0
+    return put_name(c, &source, &at)
 
 
 cdef int put_head(Composed *c, const uint8_t *owner, int length, int place, const uint8_t *fixed) noexcept nogil:
@@ -278,7 +402,7 @@ cdef int put_head(Composed *c, const uint8_t *owner, int length, int place, cons
         p16(c.message + c.written, 0xC000 | place)
         c.written += 2
     else:
-        place = put_name(c, owner, length)
+        place = put_octets(c, owner, length)
     if place != FAULT:
         memcpy(c.message + c.written, fixed, 2)
         p16(c.message + c.written + 2, 1)
@@ -296,8 +420,7 @@ cdef int end_record(Composed *c, int section, int begin) noexcept nogil:
 
 cdef int put_record(Composed *c, int section, const Source *source, Record *record) noexcept nogil:
     """Write the record, its names compressed where that is allowed; return 0, FULL or FAULT."""
-    cdef uint8_t name[256]
-    cdef int before, i, length, here = record.rdata, begin
+    cdef int before, i, here = record.rdata, begin
     cdef int names = names_inside(record.rtype, &before)
     if names == 0 and c.written + 11 + record.end - here > c.room:
         return FULL
@@ -309,8 +432,7 @@ cdef int put_record(Composed *c, int section, const Source *source, Record *reco
     c.written += before
     here += before
     for i in range(names):
-        length = read_name(source, &here, name)
-        if length == FAULT or put_name(c, name, length) == FAULT:
+        if put_name(c, source, &here) == FAULT:
             return FAULT
     if here > record.end:
         return FAULT
