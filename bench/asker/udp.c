@@ -233,9 +233,14 @@ static void step(int epoll, long long time, long due, int most)
     for (int i = 0; i < ready; i++)
         receive(events[i].data.u32);
     expire(time);
-    int free = most - outstanding;
-    if (due > 0 && free > 0)
+    for (int i = 0; i < SOCKETS && due > 0; i++) {
+        long before = windows[current].sent;
+        int free = most - outstanding;
+        if (free <= 0)
+            break;
         send_some(due < free ? (int)due : free);
+        due -= windows[current].sent - before;
+    }
 }
 
 static void print(int number)

@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import procs
 from bench.overload.run import Ground, Plan
 from bench.overload.study import Overload, faults, table
 from bench.peers import PEERS
@@ -36,7 +35,7 @@ SHORT_S = 1.0
 @click.option(
     "--others",
     type=click.IntRange(0, 16),
-    default=2,
+    default=6,
     show_default=True,
     help="Programs that want all of the server's core: its capacity is less then.",
 )
@@ -86,7 +85,6 @@ def overload(
     with (
         ending(),
         tempfile.TemporaryDirectory(prefix="dnsd-overload-") as directory,
-        procs.pinned(plan.load_core),
         progress.steps() as steps,
     ):
         Path(directory).chmod(0o755)

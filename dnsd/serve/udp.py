@@ -71,7 +71,7 @@ class UdpSocket:
         """Answer what is waiting, for one turn; False when no more was waiting."""
         receive, send, answer = self.sock.recvfrom, self.sock.sendto, self._answer
         now, clock, until = time(), self._clock, self._clock() + self._turn_s
-        while clock() < until:
+        while True:
             try:
                 packet, source = receive(_LARGEST)
             except OSError:
@@ -82,7 +82,8 @@ class UdpSocket:
                     send(response, source)
                 except OSError as error:
                     self._not_sent(error)
-        return True
+            if clock() >= until:
+                return True
 
     def _not_sent(self, error: OSError) -> None:
         """Count a response that the kernel did not take; it is never tried again."""
@@ -143,7 +144,7 @@ class WildcardUdpSocket(UdpSocket):
         receive, send, answer = self.sock.recvmsg, self.sock.sendmsg, self._answer
         origins = self._origins
         now, clock, until = time(), self._clock, self._clock() + self._turn_s
-        while clock() < until:
+        while True:
             try:
                 packet, ancillary, _flags, source = receive(_LARGEST, _ANCILLARY)
             except OSError:
@@ -155,7 +156,8 @@ class WildcardUdpSocket(UdpSocket):
                     send((response,), origins.get(info) or self._origin(ancillary), 0, source)
                 except OSError as error:
                     self._not_sent(error)
-        return True
+            if clock() >= until:
+                return True
 
     def _origin(self, ancillary: _Ancillary) -> _Ancillary:
         """Return what makes a response leave from the address that ``ancillary`` tells."""

@@ -23,7 +23,7 @@ from dnsd.hotpath.api import Settings
 from dnsd.image import journal
 from dnsd.image.journal import Drop, Placed, Put
 from dnsd.image.state import WorkerCells
-from dnsd.serve import sockets
+from dnsd.serve import sockets, turn
 from dnsd.serve.worker import Worker
 from dnsd.wire import name
 from tests.serving import PATIENCE, framed, unframed
@@ -408,6 +408,35 @@ def test_worker_that_is_told_to_finish_answers_what_has_come(
     assert worker._udp[0].sock.fileno() == -1
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", node.port), PATIENCE)
+
+
+@pytest.fixture
+def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns that are over as soon as the clock is looked at."""
+    monkeypatch.setattr(turn, "ONE_SOCKET_S", 0.0)
+
+
+@pytest.mark.usefixtures("no_time")
+def test_worker_comes_back_for_what_a_turn_has_left(node: WorkerNode, worker: Worker) -> None:
+    """All datagrams are out of the socket, which tells of nothing; not all are answered."""
+    query = dns.message.make_query("version.bind", "TXT", "CH").to_wire()
+    answers = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(("127.0.0.1", node.port))
+        client.setblocking(False)
+
+        def receive() -> None:
+            answers.append(client.recv(512))
+            if len(answers) == 40:
+                worker._loop.stop()
+
+        for _ in range(40):
+            client.send(query)
+        worker._loop.add_reader(client, receive)
+        worker._loop.call_later(PATIENCE, worker._loop.stop)
+        worker._loop.run_forever()
+        worker._loop.remove_reader(client)
+    assert len(answers) == 40
 
 
 def test_worker_without_zones_does_not_refuse_at_the_end(node: WorkerNode) -> None:
