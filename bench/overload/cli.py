@@ -35,7 +35,7 @@ SHORT_S = 1.0
 @click.option(
     "--others",
     type=click.IntRange(0, 16),
-    default=6,
+    default=4,
     show_default=True,
     help="Programs that want all of the server's core: its capacity is less then.",
 )

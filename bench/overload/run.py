@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,7 +38,6 @@ MOST = 900_000
 CHECK_S = 0.1
 """Seconds between two checks over TCP."""
 PATIENCE_S = 2.0
-URGENT = -10
 SETTLE_S = 1.0
 """Seconds after its first answer in which a server may still be busy with its start."""
 
@@ -145,8 +143,7 @@ class Ground:
 
     def _ask(self, port: int, rate: int, outstanding: int) -> Figures:
         messages = self.directory / "messages"
-        with _urgent():
-            return self._askers.udp(port, messages, self.plan.seconds, rate, outstanding)
+        return self._askers.udp(port, messages, self.plan.seconds, rate, outstanding)
 
     def _look(self, server: Server, checks: Checks) -> None:
         proof = self._zone.proof()
@@ -156,26 +153,15 @@ class Ground:
 
 
 @contextmanager
-def _urgent() -> Iterator[None]:
-    """Start what the body starts with a high priority, where that is allowed.
-
-    A load generator that waits for a CPU asks less than it should. The priority is that of the
-    calling thread, and of its children.
-    """
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, 0, URGENT)
-    try:
-        yield
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, before)
-
-
-@contextmanager
 def _busy(core: int) -> Iterator[None]:
-    """Keep ``core`` busy while the body runs."""
+    """Keep ``core`` busy while the body runs.
+
+    In a session of its own: Linux gives sessions equal shares, not processes.
+    """
     with procs.pinned(core):
-        process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        process = subprocess.Popen(
+            [sys.executable, "-c", "while True: pass"], start_new_session=True
+        )
     try:
         yield
     finally:
