@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
+from bench.abuse.cli import abuse
 from bench.dig.cli import dig
 from bench.failover.cli import failover
 from bench.lab.cli import lab
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from bench.study.kind import Kind
 
 KINDS = {
+    "abuse": "bench.abuse.kind",
     "dig": "bench.dig.kind",
     "failover": "bench.failover.kind",
     "overload": "bench.overload.kind",
@@ -181,6 +183,7 @@ main.add_command(plan)
 main.add_command(failover)
 main.add_command(soak_)
 main.add_command(overload)
+main.add_command(abuse)
 
 if __name__ == "__main__":
     main()

@@ -78,11 +78,20 @@ def start(
 
 def udp_socket(namespace: str, family: socket.AddressFamily) -> socket.socket:
     """Return a UDP socket that is in ``namespace``, though this process is not."""
+    return _socket(namespace, family, socket.SOCK_DGRAM)
+
+
+def tcp_socket(namespace: str, family: socket.AddressFamily) -> socket.socket:
+    """Return a TCP socket that is in ``namespace``, though this process is not."""
+    return _socket(namespace, family, socket.SOCK_STREAM)
+
+
+def _socket(namespace: str, family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
     with Path("/proc/thread-self/ns/net").open("rb") as own:
         with (NAMED / namespace).open("rb") as other:
             _enter(other.fileno())
         try:
-            return socket.socket(family, socket.SOCK_DGRAM)
+            return socket.socket(family, kind)
         finally:
             _enter(own.fileno())
 
@@ -117,9 +126,20 @@ def pids(namespace: str) -> list[int]:
     return found
 
 
+def end(namespace: str) -> None:
+    """End all that runs in ``namespace``; LabError if it stays."""
+    _end([namespace])
+
+
 def remove(namespaces: Iterable[str]) -> None:
     """End all that runs in ``namespaces`` and delete them; what is not there is no fault."""
     present = [name for name in namespaces if exists(name)]
+    _end(present)
+    if present:
+        batch(f"netns delete {name}" for name in present)
+
+
+def _end(present: Sequence[str]) -> None:
     until = time.monotonic() + PATIENCE_S
     # A process may have started another one after it was looked for.
     while running := [pid for name in present for pid in pids(name)]:
@@ -129,5 +149,3 @@ def remove(namespaces: Iterable[str]) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
-    if present:
-        batch(f"netns delete {name}" for name in present)
