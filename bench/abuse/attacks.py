@@ -186,7 +186,7 @@ ATTACKS = (
     ),
     Attack(
         "NSEC3",
-        f"names that do not exist, NSEC3 with 150 iterations, 2,000 a second from {PREFIXES} networks",
+        f"150 iterations, names that do not exist, 2,000 a second from {PREFIXES} networks",
         _udp(lambda: _subdomains(NSEC3, 1), 2000, PREFIXES),
     ),
     Attack("idle TCP", f"{IDLE} connections that say nothing", _idle),

@@ -80,6 +80,7 @@ options {{
     notify no;
     querylog no;
     tcp-clients 1000;
+    max-records-per-type 0;
     rate-limit {{ responses-per-second 200; slip 2; window 15; }};
 }};
 controls {{ }};
