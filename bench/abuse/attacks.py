@@ -37,11 +37,12 @@ class Done(NamedTuple):
 
 
 class Attack(NamedTuple):
-    """An attack: its name, what it is, and how it runs on a ground for so many seconds."""
+    """An attack: its name, what it is, how it runs for so many seconds, and the zone it is at."""
 
     name: str
     what: str
     run: Callable[[Ground, float], Done]
+    zone: str = PLAIN
 
 
 def flood(
@@ -183,11 +184,13 @@ ATTACKS = (
         "one CRC-32",
         f"a zone of {COLLIDING:,} names with one CRC-32, and more such names, 2,000 a second",
         _udp(_colliding, 2000, PREFIXES),
+        HASH,
     ),
     Attack(
         "NSEC3",
         f"150 iterations, names that do not exist, 2,000 a second from {PREFIXES} networks",
         _udp(lambda: _subdomains(NSEC3, 1), 2000, PREFIXES),
+        NSEC3,
     ),
     Attack("idle TCP", f"{IDLE} connections that say nothing", _idle),
     Attack(

@@ -11,7 +11,7 @@ from bench.abuse.honest import Client
 from bench.abuse.questions import ask
 from bench.abuse.servers import ADDRESS, SERVERS
 from bench.abuse.study import Cell
-from bench.abuse.zones import HASH, NSEC3, PLAIN, write
+from bench.abuse.zones import PLAIN, write
 from bench.lab import namespaces
 from bench.study.errors import StudyError
 
@@ -32,13 +32,14 @@ def cells(
     attacks: Sequence[Attack], names: Sequence[str], seconds: float, directory: Path, steps: Steps
 ) -> Iterator[Cell]:
     """Yield the result of each attack on each server; every cell has a fresh server."""
-    zones = write(directory)
+    files = write(directory, {PLAIN, *(attack.zone for attack in attacks)})
     with ground() as made:
         for attack in attacks:
             for name in names:
                 steps.begin(f"{attack.name} against {name}")
                 place = directory / f"{name}.{attack.name.replace(' ', '-')}"
                 place.mkdir()
+                zones = {zone: files[zone] for zone in (PLAIN, attack.zone)}
                 cell = _cell(made, attack, name, seconds, place, zones)
                 steps.say(f"{cell.attack}, {cell.server}: {cell.answered} of {cell.asked} answered")
                 yield cell
@@ -51,7 +52,7 @@ def _cell(
     log = place / "output.log"
     process = namespaces.start(made.server, start.command, log, start.environment)
     try:
-        _await(made, name, log)
+        _await(made, name, log, [*zones])
         before = procs.tree(process.pid)
         held, spent = procs.memory(before).pss, procs.cpu_seconds(before)
         with Client(made) as client:
@@ -77,10 +78,9 @@ def _cell(
         process.wait()
 
 
-def _await(made: Ground, name: str, log: Path) -> None:
-    """Wait until the server answers for all zones."""
+def _await(made: Ground, name: str, log: Path, waiting: list[str]) -> None:
+    """Wait until the server answers for the zones ``waiting``."""
     until = time.monotonic() + START_S
-    waiting = [PLAIN, HASH, NSEC3]
     with made.udp(HONEST) as sock:
         sock.settimeout(PAUSE_S)
         while waiting:

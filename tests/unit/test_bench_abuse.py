@@ -23,6 +23,7 @@ from bench.study.progress import steps
 from bench.study.results import About
 from bench.tables import Table
 from tests.conftest import needs
+from tests.support import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,5 +81,5 @@ def test_a_flood_costs_the_honest_nothing_and_the_forged_little(tmp_path: Path) 
 @pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 def test_without_a_server_everything_is_lost() -> None:
     with ground() as made, Client(made) as client:
-        pass
+        until(lambda: client.udp[0] and client.tcp[0], "a query over UDP and one over TCP")
     assert client.udp[1] == client.tcp[1] == 0
