@@ -34,7 +34,9 @@ check = "none"
 """
 ZONES = {"a.example": zone(1, "www IN A 192.0.2.1", "www IN A 192.0.2.2")}
 A = "192.0.2.1"
-SIZE = 2 << 20
+SIZE = 32 << 20
+BIG = zone(1, *(f"h{number} IN A 192.0.2.7" for number in range(60_000)))
+"""It is built by a process of its own."""
 
 
 class Disk:
@@ -133,11 +135,13 @@ def kill_control(node: Node) -> int:
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
 def test_a_start_without_a_disk_answers_and_all_of_it_heals(trouble: str) -> None:
     with node_on_a_disk() as (node, disk):
+        node.write("big.example", BIG)
         disk.fill() if trouble == "full" else disk.read_only(True)
         node.start()
         node.wait_ready()
         assert answers(node)
-        assert "1 zone is served from memory" in problems(node)
+        assert answers(node, "h7.big.example")
+        assert "2 zones are served from memory" in problems(node)
         horizon = run(node, "horizon", A)
         assert horizon.returncode == 1
         assert horizon.stdout.startswith("UNKNOWN")
@@ -147,7 +151,7 @@ def test_a_start_without_a_disk_answers_and_all_of_it_heals(trouble: str) -> Non
         assert answers(node)
         disk.empty() if trouble == "full" else disk.read_only(False)
         until(lambda: not problems(node), "nothing is wrong any more")
-        assert len(list((disk.where / "images").glob("*.img"))) == 1
+        assert len(list((disk.where / "images").glob("*.img"))) == 2
         assert not run(node, "horizon", A).stdout.startswith("UNKNOWN")
         assert answers(node)
 
