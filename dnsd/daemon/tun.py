@@ -63,6 +63,7 @@ class Devices:
     """
 
     def __init__(self, spare: int) -> None:
+        self._most = spare
         self._spare: list[int] = []
         with suppress(OSError):
             for _ in range(spare):
@@ -73,10 +74,8 @@ class Devices:
         return self._spare.pop() if self._spare else _open()
 
     def give_back(self, device: int) -> None:
-        """Close ``device``, and its interface with it; keep it if it has none."""
-        try:
-            fcntl.ioctl(device, _TUNGETIFF, bytes(_IFREQ.size))
-        except OSError:
+        """Close ``device``, and its interface with it; keep it as a spare one if it has none."""
+        if len(self._spare) < self._most and not _has_interface(device):
             self._spare.append(device)
         else:
             os.close(device)
@@ -154,6 +153,14 @@ def _open() -> int:
         return os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         raise VipError(_no_device(error)) from error
+
+
+def _has_interface(device: int) -> bool:
+    try:
+        fcntl.ioctl(device, _TUNGETIFF, bytes(_IFREQ.size))
+    except OSError:
+        return False
+    return True
 
 
 def _attach(device: int, name: str, sleep: Callable[[float], None]) -> None:
