@@ -6,7 +6,6 @@ whatever clients do.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +90,8 @@ class Teller:
 
 async def tell(vector: StateVector) -> None:
     """Tell in the log which networks are limited, for ever."""
+    import asyncio  # the master tells the status, too, and has no event loop in its memory
+
     teller = Teller()
     while True:
         now = time.monotonic()
