@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +16,7 @@ from dnsd.control import log, spec
 from dnsd.control.admin import AdminServer
 from dnsd.control.anycast.commands import commands as anycast_commands
 from dnsd.control.failover.commands import commands as failover_commands
+from dnsd.control.faults import FaultTeller, raise_descriptor_limit
 from dnsd.control.horizon.commands import commands as horizon_commands
 from dnsd.control.node import Node
 from dnsd.control.web.pages import pages
@@ -36,6 +38,7 @@ def main() -> int:
     except msgspec.DecodeError as error:
         log.say(f"control: the master sends no usable specification: {error}")
         return 1
+    raise_descriptor_limit()
     _give_up_rights(control_spec)
     stderr.detach("dnsd: control")  # a thread: it has the rights that are left
     try:
@@ -76,6 +79,7 @@ async def _run(control_spec: ControlSpec) -> None:
             stop()
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(FaultTeller(time.monotonic))
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGHUP, node.on_hangup)
     loop.add_reader(0, on_master)

@@ -7,6 +7,7 @@ all that there is to do is one iterator of small steps, taken while a turn has t
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -89,6 +90,11 @@ class Follower:
                 self._steps = steps
                 self._later(self._go_on)
                 break
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether an image cannot be opened because this process has too many descriptors."""
+        return self._missing.is_for(errno.EMFILE)
 
     def _catch_up(self) -> Iterator[None]:
         # Control writes in the opposite order: a generation that is seen here is never

@@ -37,6 +37,10 @@ class Missing:
     def __bool__(self) -> bool:
         return bool(self._zones) or self._journal is not None
 
+    def is_for(self, errno: int) -> bool:
+        """Return whether an image cannot be opened with this error."""
+        return any(gap.errno == errno for _, gap in self._zones.values())
+
     def lacks(self, put: Put, errno: int, now: float, *, stale: bool) -> bool:
         """Note that the image of ``put`` cannot be had; True if that is news."""
         assert put.placed

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import select
+import sys
 import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
@@ -88,6 +89,9 @@ class TcpServer:
         self._unswept: deque[Connection] = deque()
         self._paused_until: float | None = None
         self._finishing = False
+        self.descriptors = sys.maxsize
+        """Connections are given descriptors below this number; the others are for what goes
+        before them: images above all."""
 
     def fileno(self) -> int:
         """The descriptor that is readable when :meth:`on_readable` has something to do."""
@@ -158,12 +162,25 @@ class TcpServer:
             return
         if self._quota.is_full:
             self._evict()
+        # The kernel gives the lowest number that is free: so many descriptors are in use.
+        if sock.fileno() >= self.descriptors:
+            if not self._evict():
+                self._counters[_EVICTED] += 1
+                sockets.reset(sock)
+                return
+            sock = _moved_down(sock)
         sock.setblocking(False)
         connection = Connection(sock, Client(Transport.TCP, address), source, self._clock())
         self._connections[connection.fd] = connection
         self._epoll.register(connection.fd, connection.events)
         self._quota.add(source)
         self._counters[_ACCEPTED] += 1
+
+    def make_way(self) -> None:
+        """Close some connections: something that goes before them finds no descriptor."""
+        for _ in range(ACCEPTS):
+            if not self._evict():
+                return
 
     def _evict(self) -> bool:
         """Close the connection that has been idle longest; False if there is none."""
@@ -307,3 +324,9 @@ class TcpServer:
         for listener in self._listeners.values():
             listener.close()
         self._epoll.close()
+
+
+def _moved_down(sock: socket.socket) -> socket.socket:
+    """Return ``sock`` with the lowest descriptor that is free."""
+    with sock:
+        return sock.dup()

@@ -47,6 +47,9 @@ EARLY = 0.005
 FINISH = 1.0
 """Seconds that TCP connections get, after SIGTERM, to be answered."""
 
+RESERVE = 32
+"""Descriptors that TCP connections leave to others: to images that come, and are changed."""
+
 _OTHER_FILES = 64
 """Descriptors besides connections: listeners, loop, state vector, an image being mapped."""
 
@@ -138,6 +141,7 @@ class Worker:
         """Say what the system does not give; it is the same for all workers, so one says it."""
         spec = self._spec
         allowed = _raise_descriptor_limit()
+        self._tcp.descriptors = max(1, allowed - RESERVE)
         if spec.index != 0:
             return
         if allowed < spec.tcp.connections + _OTHER_FILES:
@@ -198,6 +202,8 @@ class Worker:
             for each in self._udp:
                 each.count_drops()
             self._follower.beat()
+            if self._follower.is_starved:
+                self._tcp.make_way()
             self._take_secrets()
 
     def _take_secrets(self) -> None:

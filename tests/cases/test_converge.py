@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ import dns.exception
 import pytest
 
 from dnsd.wire.cookie import made_with
-from tests.support import Node, start_dnsd, until, zone
+from tests.support import Node, make_node, start_dnsd, until, zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,3 +160,26 @@ def test_cookie_secrets_are_reloaded_and_others_need_a_restart() -> None:
         assert result.returncode == 1
         assert "restart needed: [server] workers has changed" in result.stderr
         assert makers(node) == {0}, "what can be applied is"
+
+
+def test_images_find_descriptors_before_connections_do() -> None:
+    """More connections than descriptors; then every zone comes anew, mapped with one of its own."""
+    zones = {f"z{number}.example": zone(1, *LARGE) for number in range(16)}
+    with make_node(zones, poll="1h", server="tcp_connections = 300\ntcp_per_source = 300") as node:
+        node.command = ["prlimit", "--nofile=100:100", *node.command]
+        node.start()
+        node.wait_ready()
+        clients = []
+        try:
+            for _ in range(120):
+                clients.append(socket.create_connection(("127.0.0.1", node.port), 10))
+            for origin in zones:
+                node.write(origin, zone(2, *LARGE))
+            result = node.reload()
+            assert result.returncode == 0, result.stderr
+            assert {node.serial(origin) for origin in zones} == {2}
+            assert node.status()["differences"] == []
+            assert not [line for line in node.lines if "Traceback" in line]
+        finally:
+            for client in clients:
+                client.close()

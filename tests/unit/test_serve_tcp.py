@@ -480,6 +480,23 @@ def test_tcp_nobody_makes_room_for_nobody() -> None:
         assert tcp_side.server._paused_until is None
 
 
+def test_tcp_connections_leave_descriptors_to_what_goes_before_them() -> None:
+    with TcpHarness() as tcp_side:
+        first = tcp_side.client()
+        tcp_side.until(lambda: len(tcp_side.server) == 1)
+        highest = max(tcp_side.server._connections)
+        tcp_side.server.descriptors = highest + 1
+        for number in range(1, 6):
+            newcomer = tcp_side.client()
+            while tcp_side.counted().get("tcp_evicted", 0) < number:
+                tcp_side.until(lambda: tcp_side.counted().get("tcp_evicted"))
+            tcp_side.asks(newcomer, 1)
+            assert max(tcp_side.server._connections) <= highest, "the reserve is not eaten"
+        assert not tcp_side.has(first)
+        tcp_side.server.make_way()
+        assert len(tcp_side.server) == 0
+
+
 def test_tcp_connection_gone_before_accept_is_nothing() -> None:
     with TcpHarness() as tcp_side, socket.socket() as client:
         listener = exhausted(tcp_side)

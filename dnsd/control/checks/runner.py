@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
+import resource
 import time
 from typing import TYPE_CHECKING
 
@@ -161,10 +162,20 @@ async def _run(target: Target) -> Result:
 
 
 def _groups(target: Target) -> tuple[Group, ...]:
-    groups = (Group("", MOST), Group(target.address, MOST_FOR_ADDRESS))
+    groups = (Group("", _most()), Group(target.address, MOST_FOR_ADDRESS))
     if isinstance(target.check, CommandCheck):
         return (*groups, Group("command", MOST_COMMANDS))
     return groups
+
+
+@functools.cache
+def _most() -> int:
+    """Return how many checks may be under way: half of the descriptors are for everything else.
+
+    The admin socket, HTTP and builders must find some, whatever checks wait for.
+    """
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(MOST, allowed // 2))
 
 
 class _Sleep:
