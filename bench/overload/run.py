@@ -37,6 +37,8 @@ MOST = 900_000
 """Queries that may wait for an answer at once: as many as the load generator can tell apart."""
 CHECK_S = 0.1
 """Seconds between two checks over TCP."""
+STATUS_S = 1.0
+"""Seconds between two questions for the status: its answer takes dnsd's share of the core, too."""
 PATIENCE_S = 2.0
 SETTLE_S = 1.0
 """Seconds after its first answer in which a server may still be busy with its start."""
@@ -67,6 +69,7 @@ class Checks:
     answered: int = 0
     worst: float = 0.0
     status: float | None = None
+    status_due: float = 0.0
 
     def check(self, port: int, query: dns.message.Message) -> None:
         """Ask once over TCP."""
@@ -81,8 +84,11 @@ class Checks:
         self.worst = max(self.worst, time.monotonic() - began)
 
     def ask_status(self, directory: Path) -> None:
-        """Ask dnsd's control for its status, without the cost of starting a command."""
+        """Ask dnsd's control for its status when it is time, without starting a command."""
         began = time.monotonic()
+        if began < self.status_due:
+            return
+        self.status_due = began + STATUS_S
         with socket.socket(socket.AF_UNIX) as admin:
             admin.settimeout(PATIENCE_S)
             admin.connect(str(directory / "admin.sock"))

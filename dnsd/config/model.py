@@ -70,7 +70,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 1232
     udp_receive_buffer: Annotated[
         int, Size("64KiB", "1GiB", "less loses bursts, more only makes answers late")
-    ] = 4 << 20
+    ] = 1 << 20
 
     tcp_connections: Annotated[int, Count(1, 1_000_000, "each one needs a file descriptor")] = 1000
     tcp_per_source: Annotated[int, Count(1, 1_000_000, "each one needs a file descriptor")] = 32

@@ -49,7 +49,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     tcp: TcpLimits = TcpLimits()
     heartbeat: float = 0.05
-    udp_receive_buffer: int = 4 << 20
+    udp_receive_buffer: int = 1 << 20
 
 
 def encode(spec: WorkerSpec) -> bytes:
