@@ -16,6 +16,7 @@ from rich.console import Console
 
 from bench import report, results, rounds
 from bench.abuse.cli import abuse
+from bench.dearest.cli import dearest
 from bench.dig.cli import dig
 from bench.failover.cli import failover
 from bench.lab.cli import lab
@@ -182,6 +183,7 @@ main.add_command(ttl)
 main.add_command(plan)
 main.add_command(failover)
 main.add_command(soak_)
+main.add_command(dearest)
 main.add_command(overload)
 main.add_command(abuse)
 
