@@ -33,7 +33,7 @@ from dnsd.control.report import GOOD, ReloadReport, followed, log_lines, narrow
 from dnsd.control.watch import Watch
 from dnsd.control.web import health
 from dnsd.control.web.metrics import Source
-from dnsd.control.writers import Writers
+from dnsd.control.writers import Writers, ends
 from dnsd.errors import AdminError, ConfigError
 from dnsd.image import secrets
 from dnsd.image.journal import IMAGES
@@ -123,7 +123,7 @@ class Node:
             keepsake=kept.pools,
         )
         self._publisher = Publisher(stock, spec.journal_fd, vector, self.engine.release)
-        self._watch = Watch(config.zones.settle)
+        self._watch = Watch(config.zones.settle, ends)
         self._reloader = Reloader(
             config, self._publisher, self._watch, self._build, self.engine, self.keeper
         )

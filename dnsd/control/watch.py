@@ -10,12 +10,13 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from dnsd.control.stamps import Stamp
 
 PATIENCE = 10
-"""Settle times that a settled change waits for others that are still going on."""
+"""Settle times that a settled change waits for others that are still going on, and a file whose
+last line does not end: it may be cut short."""
 
 WRITER_S = 60.0
 """How long a writer may pause before a file that it has not closed is taken for whole.
@@ -47,11 +48,13 @@ class Watch:
     A file is not whole while it is ``written``: by whoever has changed it and has not closed it.
     It has settled when it has been the same for ``settle`` seconds: files that an editor has moved
     away for a moment are left alone. Changes come in batches: while another changed file is
-    unsettled, nothing is due (within limits).
+    unsettled, nothing is due (within limits). ``ends`` tells whether a file ends as a whole one
+    does; one that does not has to be the same for longer.
     """
 
-    def __init__(self, settle: float) -> None:
+    def __init__(self, settle: float, ends: Callable[[str], bool] = bool) -> None:
         self.settle = settle
+        self._ends = ends
         self._made: dict[str, Mapping[str, Stamp | None]] = {}
         self._seen: dict[str, tuple[Stamp | None, float]] = {}
         self._written: dict[str, float] = {}
@@ -90,7 +93,7 @@ class Watch:
             del self._seen[path]
         self._note(now, signs)
         changed = {key: self._quiet(key, now) for key in self._made if self._differs(key)}
-        settled = [key for key, quiet in changed.items() if quiet >= self.settle]
+        settled = [key for key, quiet in changed.items() if self._has_settled(key, quiet)]
         limit = self.settle * (1 + PATIENCE)
         if len(settled) < len(changed) and not any(changed[key] >= limit for key in settled):
             return []
@@ -132,6 +135,19 @@ class Watch:
             path in self._touched or (path in self._seen and self._seen[path][0] != stamp)
             for path, stamp in self._made[key].items()
         )
+
+    def _has_settled(self, key: str, quiet: float) -> bool:
+        if quiet < self.settle:
+            return False
+        return quiet >= PATIENCE * self.settle or all(map(self._ends, self._changed(key)))
+
+    def _changed(self, key: str) -> list[str]:
+        """Return the files of ``key`` that have changed and are there."""
+        return [
+            path
+            for path, stamp in self._made[key].items()
+            if path in self._seen and self._seen[path][0] not in (stamp, None)
+        ]
 
     def _quiet(self, key: str, now: float) -> float:
         """Return for how many seconds no file of ``key`` has changed; 0 if one is written."""

@@ -7,6 +7,7 @@ kernel cannot tell (a file system of another machine, no inotify), stamps are al
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnsd.config.origins import SUFFIX
@@ -70,6 +71,19 @@ class Writers:
             f"the kernel does not tell who writes zone files ({error.strerror}): they are "
             "loaded when they have not changed for [zones] settle"
         )
+
+
+def ends(path: str) -> bool:
+    """Return whether the last line of the file ends; what cannot be read, the loader tells of."""
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            if not file.tell():
+                return True
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+    except OSError:
+        return True
 
 
 def _signs(watched: Inotify, paths: Iterable[str], aliases: dict[str, list[str]]) -> Iterator[Sign]:

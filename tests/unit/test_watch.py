@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dnsd.control.stamps import TICK_NS, Stamp, Stamps, doubtful, observe, stamp
 from dnsd.control.watch import PATIENCE, WRITER_S, Deed, Sign, Watch
+from dnsd.control.writers import ends
 
 OLD, NEW, NEWER = Stamp(1, 10, 5), Stamp(2, 10, 5), Stamp(3, 10, 5)
 SETTLE = 2.0
@@ -37,6 +38,32 @@ def test_a_change_is_due_once_it_has_settled(changed: Stamp | None) -> None:
     assert watch.look(10.0, {"a": changed}) == []
     assert watch.look(11.9, {"a": changed}) == []
     assert watch.look(12.0, {"a": changed}) == ["a."]
+
+
+def test_a_file_whose_last_line_does_not_end_has_to_be_the_same_for_longer() -> None:
+    watch = Watch(SETTLE, {"a": False, "b": True}.__getitem__)
+    for name in "ab":
+        watch.follow(f"{name}.", {name: OLD})
+    watch.look(0.0, {"a": OLD, "b": OLD})
+    assert watch.look(10.0, {"a": NEW, "b": OLD}) == []
+    assert watch.look(10.0 + SETTLE * PATIENCE - 0.1, {"a": NEW, "b": OLD}) == []
+    assert watch.look(10.0 + SETTLE * PATIENCE, {"a": NEW, "b": OLD}) == ["a."]
+    watch.follow("a.", {"a": NEW})
+    assert watch.look(100.0, {"a": NEW, "b": NEW}) == []
+    assert watch.look(100.0 + SETTLE, {"a": NEW, "b": NEW}) == ["b."]
+    # one that is gone ends nowhere
+    assert watch.look(200.0, {"a": None, "b": NEW}) == ["b."]
+    assert "a." in watch.look(200.0 + SETTLE, {"a": None, "b": NEW})
+
+
+@pytest.mark.parametrize(
+    ("content", "whole"), [(b"", True), (b"a A 192.0.2.1\n", True), (b"a A 192.0.2.1", False)]
+)
+def test_how_a_file_ends(tmp_path: Path, content: bytes, whole: bool) -> None:
+    path = tmp_path / "a.zone"
+    assert ends(str(path))
+    path.write_bytes(content)
+    assert ends(str(path)) is whole
 
 
 def test_a_file_that_goes_on_changing_is_not_due() -> None:
