@@ -39,7 +39,8 @@ def main() -> int:
     except DnsdError as error:
         logging.getLogger(__name__).error("%s", error)
         return 1
-    faults = confine([_existing(Path(worker_spec.images))])
+    # What is around the images: their directory may be deleted, and made again.
+    faults = confine([_existing(Path(worker_spec.images).parent)])
     stderr.detach("dnsd worker")  # a thread: it has the rights that are left
     log.configure(worker_spec.index)
     for fault in faults:

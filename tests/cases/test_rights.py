@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import site
 import socket
@@ -201,6 +202,16 @@ def test_as_root_only_workers_and_commands_have_no_rights_of_its() -> None:
         check_workers(workers)
         assert status(control)["NoNewPrivs"] == "1"
         assert POWERLESS in what_the_command_said(node)
+
+
+def test_images_whose_directory_was_deleted_are_made_and_read_again() -> None:
+    with make_node({"example.com": zone(1, "www A 192.0.2.1")}) as node:
+        node.start()
+        node.wait_ready()
+        shutil.rmtree(node.state / "images")
+        (node.state / "images").mkdir(mode=0o700)
+        node.write("example.com", zone(2, "www A 192.0.2.1"))
+        node.wait_serial("example.com", 2)
 
 
 def test_a_state_directory_of_roots_is_handed_over_and_served_from() -> None:
