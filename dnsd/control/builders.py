@@ -35,6 +35,9 @@ LONGEST_LINE = 1 << 24
 """Octets of a result: a few findings, and the stamps of as many files as a zone may include."""
 
 
+ENDS_S = 1.0
+"""Seconds that a process which has closed its pipe may take to end."""
+
 NICENESS = 10
 """Of the processes: answers go before new answers."""
 
@@ -143,9 +146,14 @@ async def _ask(process: Process, job: Job) -> BuildResult | None:
 
 async def _status(process: Process) -> int:
     """Return how ``process`` ended; if it has not, but talks nonsense, it does now."""
-    with suppress(ProcessLookupError):
-        process.kill()
-    return await process.wait()
+    try:
+        # kill() would reap one that is dead already, and how it ended would be lost.
+        async with asyncio.timeout(ENDS_S):
+            return await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        return await process.wait()
 
 
 async def _end(process: Process) -> None:
