@@ -48,13 +48,16 @@ class Child:
         self._unsent = b""
 
     def start(self, now: float) -> None:
-        """Start the process."""
+        """Start the process; OSError if the system has no room for it now.
+
+        Then it is due again later.
+        """
         self._reset()
         self._started = now
         # A reload may be asked for before control can take the signal: it waits, blocked.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
-            self.process = subprocess.Popen(
+            process = subprocess.Popen(
                 spawn.command(self._module),
                 stdin=subprocess.PIPE,
                 pass_fds=self._fds,
@@ -62,13 +65,28 @@ class Child:
                 process_group=0,  # Ctrl-C in the terminal is for the master
                 bufsize=0,
             )
+        except OSError:
+            self.due = now + self._backoff.pause(0.0)
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self.pidfd = os.pidfd_open(self.process.pid)
-        assert self.process.stdin
-        os.set_blocking(self.process.stdin.fileno(), False)
+        self._take(process, now)
         self._unsent = self._spec
         self.feed()
+
+    def _take(self, process: subprocess.Popen[bytes], now: float) -> None:
+        """Hold the process that has been started, or end it if it cannot be watched."""
+        assert process.stdin
+        try:
+            self.pidfd = os.pidfd_open(process.pid)
+        except OSError:
+            process.kill()
+            process.stdin.close()
+            process.wait()
+            self.due = now + self._backoff.pause(0.0)
+            raise
+        os.set_blocking(process.stdin.fileno(), False)
+        self.process = process
 
     def feed(self) -> None:
         """Send as much of the spec as the process takes."""

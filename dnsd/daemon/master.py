@@ -187,7 +187,13 @@ class Master:
     def _start(self, child: Child, now: float) -> None:
         if child is self._control:
             self._pulse = self._control_pulse()
-        child.start(now)
+        try:
+            child.start(now)
+        except OSError as error:
+            # Out of memory, processes or descriptors: no reason to end what still runs.
+            wait = child.due - now
+            say(f"{child.name} cannot be started ({error.strerror}): next try in {wait:.1f} s")
+            return
         assert child.process
         self._selector.register(child.pidfd, selectors.EVENT_READ, partial(self._on_end, child))
         if child.ends:
