@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import msgspec
@@ -19,7 +21,7 @@ from dnsd.config.kinds import Kind
 from dnsd.config.problems import Problem, show_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 Structs = dict[locate.KeyPath, type[msgspec.Struct]]
 
@@ -27,14 +29,27 @@ _S = TypeVar("_S", bound=msgspec.Struct)
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
-def kinds_of(struct: type[msgspec.Struct]) -> dict[str, Kind]:
-    """Return the keys of the table that ``struct`` is, with the kind of each."""
-    return {
-        field.name: note
-        for field in msgspec.structs.fields(struct)
-        for note in get_args(field.type)[1:]
-        if isinstance(note, Kind)
-    }
+@cache
+def kinds_of(struct: type[msgspec.Struct]) -> Mapping[str, Kind]:
+    """Return the keys of the table that ``struct`` is, with the kind of each.
+
+    It is remembered, as what follows is: msgspec evaluates every annotation anew, which takes
+    10 ms, and a policy may have thousands of tables.
+    """
+    return MappingProxyType(
+        {
+            field.name: note
+            for field in msgspec.structs.fields(struct)
+            for note in get_args(field.type)[1:]
+            if isinstance(note, Kind)
+        }
+    )
+
+
+@cache
+def _required(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the keys that the table that ``struct`` is must have."""
+    return tuple(field.name for field in msgspec.structs.fields(struct) if field.required)
 
 
 def text_of(
@@ -175,9 +190,9 @@ class Reader:
         self, struct: type[msgspec.Struct], path: locate.KeyPath, fields: dict[str, Any]
     ) -> None:
         """Report the keys that ``fields`` lack."""
-        for field in msgspec.structs.fields(struct):
-            if field.required and field.name not in fields:
-                self.report(path, f"needs the key {field.name}")
+        for name in _required(struct):
+            if name not in fields:
+                self.report(path, f"needs the key {name}")
 
     def built(self, struct: type[_S], path: locate.KeyPath, fields: dict[str, Any]) -> _S | None:
         """Return the struct, unless its values don't go together."""

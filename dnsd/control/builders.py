@@ -1,13 +1,15 @@
 """Runs builds beside everything else: small ones in a thread, large ones in processes.
 
 Starting a process costs more than a small zone; a large zone in a thread would slow down all
-else in this process and leave its memory behind. Knows nothing of what is in a zone.
+else in this process and leave its memory behind, or end it for want of memory.
+Knows nothing of what is in a zone but whether it may be more than its file shows.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.config import smallfile
+from dnsd.config.policyfile import path_for
 from dnsd.control import spawn
 from dnsd.control.build import BuildResult, build_zone, troubled
 from dnsd.control.builder import decode_result, encode_job
@@ -34,6 +38,7 @@ PER_ZONE = 1 << 13
 LONGEST_LINE = 1 << 24
 """Octets of a result: a few findings, and the stamps of as many files as a zone may include."""
 
+_MORE = re.compile(rb"\$(?:GENERATE|INCLUDE)", re.IGNORECASE)
 
 ENDS_S = 1.0
 """Seconds that a process which has closed its pipe may take to end."""
@@ -54,7 +59,8 @@ async def build_all(
     ``note`` is told, after each one, how many are done.
     """
     sizes = {job.file: _size(job.file) for job in jobs}
-    if sum(sizes.values()) + PER_ZONE * len(jobs) < SMALL:
+    small = sum(sizes.values()) + PER_ZONE * len(jobs) < SMALL
+    if small and not await asyncio.to_thread(_any_asks_for_more, list(sizes)):
         return [await asyncio.to_thread(build_zone, job) for job in jobs]
     waiting = sorted(jobs, key=lambda job: sizes[job.file])  # the largest is taken first
     results = _Noted(note)
@@ -170,7 +176,18 @@ def _lost(job: Job, status: int) -> BuildResult:
 
 
 def _size(file: str) -> int:
-    try:
-        return Path(file).stat().st_size
-    except OSError:
-        return 0
+    """Return how many octets ``file`` and the policy beside it have."""
+    octets = 0
+    for path in (Path(file), path_for(Path(file))):
+        with suppress(OSError):
+            octets += path.stat().st_size
+    return octets
+
+
+def _any_asks_for_more(files: Sequence[str]) -> bool:
+    """Whether one of ``files`` may have more records than stand in it: a line makes a million."""
+    for file in files:
+        with suppress(OSError):
+            if _MORE.search(smallfile.read(Path(file))):
+                return True
+    return False

@@ -327,6 +327,32 @@ def test_small_zones_are_built_without_starting_a_process(
     assert [result.serial for result in results] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("line", ["$GENERATE 1-9 h$ A 192.0.2.$", "$include more"])
+def test_a_small_file_that_asks_for_much_is_built_in_a_process(tmp_path: Path, line: str) -> None:
+    (tmp_path / "more").write_text("more A 192.0.2.1\n")
+    (tmp_path / "images").mkdir()
+    jobs = [
+        make_job(tmp_path, "a.", zone(1)),
+        make_job(tmp_path, "b.", f"{zone(2)}{line}\n"),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builders, "build_zone", None)
+        results = asyncio.run(build_all(jobs))
+    assert sorted(result.serial for result in results) == [1, 2]
+
+
+def test_a_large_policy_is_checked_in_a_process(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    job = make_job(tmp_path, "a.", zone(1))
+    path_for(Path(job.file)).write_text("[[pool]]\n" * (builders.SMALL // 10))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builders, "SMALL", builders.PER_ZONE * 2)
+        patch.setattr(builders, "build_zone", None)
+        (result,) = asyncio.run(build_all([job]))
+    assert not result.is_loaded
+    assert {found.code for found in result.findings} == {"policy"}
+
+
 def test_much_is_built_in_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builders, "SMALL", 0)
     results = build_many(tmp_path, 5)

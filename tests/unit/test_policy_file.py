@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dnsd.config import origins
@@ -504,3 +505,18 @@ def test_a_pipe_or_a_flood_in_place_of_a_policy_is_a_problem_and_keeps_no_loader
 
 def test_toml_that_is_nested_without_end() -> None:
     assert problems(f"x = {'[' * 10_000}") == [f"{FILE}: is nested too deeply: no key needs that"]
+
+
+def test_what_a_pool_may_have_is_found_out_once_for_all_pools(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+    real = msgspec.structs.fields
+
+    def fields(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+        asked.append(struct)
+        return real(struct)
+
+    monkeypatch.setattr(msgspec.structs, "fields", fields)
+    assert len(problems("[[pool]]\n" * 50)) == 150
+    assert len(asked) == len(set(asked)) <= 10
