@@ -15,10 +15,12 @@ from dnsd.announce.health import TRANSPORTS, CheckResult, Observation, Outcome, 
 from dnsd.announce.orders import Order, Orders, decode
 from dnsd.config import Anycast, Config, Server
 from dnsd.config.anycast import Bird, Check
+from dnsd.control.anycast import addresses
 from dnsd.control.anycast import plane as module
+from dnsd.control.anycast.addresses import CONFLICTS_S, LOOK_S
 from dnsd.control.anycast.commands import commands
 from dnsd.control.anycast.keeper import BirdView
-from dnsd.control.anycast.plane import CONFLICTS_S, LOOK_S, SETTLE_S, Plane
+from dnsd.control.anycast.plane import SETTLE_S, Plane
 from dnsd.control.anycast.statefile import write_state
 from dnsd.control.anycast.vip import Survey
 from dnsd.errors import AdminError, VipError
@@ -61,8 +63,10 @@ class World:
                 drain_linger=1.0,
             ),
         )
-        for name in ("Vips", "Keeper", "SelfCheck", "Observer", "LinkEvents"):
+        for name in ("Keeper", "SelfCheck", "Observer"):
             patch.setattr(module, name, lambda *_: self)
+        for name in ("Vips", "LinkEvents"):
+            patch.setattr(addresses, name, lambda *_: self)
         patch.setattr("dnsd.control.log.write", self.log.append)
 
     def begin(self) -> Plane:
@@ -278,7 +282,7 @@ def test_a_deleted_interface_is_made_again(world: World) -> None:
         world.exists = world.carrier = False
         world.addresses = frozenset()
         await until(plane, State.INIT)
-        assert "is gone" in plane.view().obstacle
+        assert "has been deleted" in plane.view().obstacle
         await announced(world, plane)
         assert world.addresses == {VIP}
 

@@ -1,0 +1,58 @@
+"""Control's order to the master about the carrier of the VIPs' interface.
+
+An order is a number in the state vector with one bit, and a ring of the master's doorbell. What
+the master has taken away by itself stays away until the next order.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dnsd.image.state import ControlCells, MasterCells
+
+if TYPE_CHECKING:
+    from dnsd.image.state import StateVector
+
+
+class CarrierOrder:
+    """The order in force, in ``vector``; ``doorbell`` is an eventfd that wakes the master."""
+
+    def __init__(self, vector: StateVector, doorbell: int) -> None:
+        self._control = vector.control
+        self._master = vector.master
+        self._doorbell = doorbell
+
+    @property
+    def number(self) -> int:
+        """What tells this order from all others; 0 before the first one."""
+        return int(self._control[ControlCells.CARRIER])
+
+    @property
+    def on(self) -> bool:
+        """Whether there is to be a carrier."""
+        return bool(self.number & 1)
+
+    @property
+    def done(self) -> bool:
+        """Whether the master gives a carrier."""
+        return bool(self._master[MasterCells.CARRIER])
+
+    @property
+    def silenced(self) -> bool:
+        """Whether the master has taken the carrier away in spite of the order."""
+        return bool(self.number and self._master[MasterCells.SILENCED] == self.number)
+
+    def put(self, carrier: bool) -> None:
+        """Order it, unless it is ordered already."""
+        if carrier != self.on:
+            self.again(carrier)
+
+    def again(self, carrier: bool) -> None:
+        """Order it anew: what was ordered before is not true any more."""
+        self._control[ControlCells.CARRIER] = ((self.number >> 1) + 1) << 1 | carrier
+        self.ring()
+
+    def ring(self) -> None:
+        """Wake the master."""
+        os.eventfd_write(self._doorbell, 1)
