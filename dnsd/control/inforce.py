@@ -23,11 +23,7 @@ APPLIED = ("zones", "zone", "path")
 
 
 class InForce:
-    """Holds the configuration in force: ``config``.
-
-    ``again`` says that this process takes the place of one that has died: then it is not what
-    the master once read, but what was in force then.
-    """
+    """Holds the configuration in force: ``config``, at first what the master has read."""
 
     def __init__(self, config: Config, options: Options, keepsake: Keepsake) -> None:
         self.config = config
