@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from dnsd.config import Options, resolve
-from dnsd.control import node as node_module
+from dnsd.control import delivery
 from dnsd.control import spec as specs
 from dnsd.control.build import BuildResult, build_zone
 from dnsd.control.images import Job
@@ -179,7 +179,7 @@ def test_a_reload_waits_for_the_workers() -> None:
 
 
 def test_a_worker_that_does_not_follow_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node_module, "ACKNOWLEDGE_S", 0.01)
+    monkeypatch.setattr(delivery, "ACKNOWLEDGE_S", 0.01)
 
     async def story(site: Site) -> None:
         worker = site.vector.worker(0)
@@ -352,7 +352,7 @@ def test_a_successor_goes_on_with_the_configuration_in_force() -> None:
         site.file.write_text("bad")
         master_has = site.spec
         site.node = Node(master_has, site.vector, site.build)
-        await site.node._first_load()
+        await site.node._requests.first()
         status = await site.node.command_status({})
         assert {one["zone"]: one["state"] for one in status["zones"]} == {
             "a.": "served",
