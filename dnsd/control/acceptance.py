@@ -6,12 +6,10 @@ Knows what is served and what an earlier run has left; how that is judged is
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config.policyfile import path_for
 from dnsd.control import guard
 from dnsd.control.build import worst
 
@@ -56,8 +54,7 @@ class Acceptance:
         if result.image is None or old is None:
             return result
         file = next(iter(result.sources))
-        has_policy = result.sources.get(str(path_for(Path(file)))) is not None
-        edit = guard.Edit(result.origin, file, old, result, has_policy)
+        edit = guard.Edit(result.origin, file, old, result)
         refusal = guard.loss(edit, share)
         if refusal is not None:
             self._stock.remove(result.image)

@@ -46,25 +46,23 @@ class Content(Protocol):
 
 
 class Edit(NamedTuple):
-    """A zone (``origin``, in ``file``) as it was and as it would be.
-
-    ``has_policy``: a policy is there. Who takes pools out of it may have lost them; who deletes
-    the file wants none.
-    """
+    """A zone (``origin``, in ``file``) as it was and as it would be."""
 
     origin: str
     file: str
     old: Content
     new: Content
-    has_policy: bool = True
 
 
 def loss(edit: Edit, share: float) -> Finding | None:
-    """Return why ``edit`` is refused: it takes away more than ``share`` of the records or pools."""
-    counts = [("records", "zone-shrunk", edit.old.records, edit.new.records)]
-    if edit.has_policy:
-        counts.append(("pools", "pools-gone", len(edit.old.pools), len(edit.new.pools)))
-    for what, code, old, new in counts:
+    """Return why ``edit`` is refused: it takes away more than ``share`` of the records or pools.
+
+    A policy that is gone takes all pools away: members that were out would be answered again.
+    """
+    for what, code, old, new in (
+        ("records", "zone-shrunk", edit.old.records, edit.new.records),
+        ("pools", "pools-gone", len(edit.old.pools), len(edit.new.pools)),
+    ):
         if old - new > share * old:
             message = (
                 f"{old - new} of {old} {what} are gone, more than [zones] shrink allows "
@@ -118,10 +116,9 @@ def absence(held: Collection[str], share: float) -> str:
     """Return the sentence about zones that are ``held``."""
     named = ", ".join(sorted(held)[:_NAMED])
     more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
-    be = "is" if len(held) == 1 else "are"
     return (
         f"the zone files of {named}{more} are gone, more than [zones] vanish allows at once "
-        f"({percent(share)}): what was served of them {be} served on; bring the files back, or run "
+        f"({percent(share)}): what was served of them is served on; bring the files back, or run "
         "dnsd reload --force if that is meant"
     )
 

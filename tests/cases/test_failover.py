@@ -234,6 +234,9 @@ def test_a_zone_is_edited_while_a_member_is_down() -> None:
         one.write(A, C)
         one.wait(C)
         (one.node.zones / f"{ORIGIN}.toml").unlink()
+        assert "1 of 1 pools are gone" in one.dnsd("reload", ORIGIN, fails=True)
+        assert one.answer == {C}, "a lost file brings no member back"
+        one.dnsd("reload", "--force", ORIGIN)
         one.wait(A, C)
         assert one.node.admin("failover")["pools"] == []
 
