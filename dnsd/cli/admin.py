@@ -82,7 +82,7 @@ def _connected(path: Path) -> socket.socket:
     try:
         return _connect(str(path))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
-        sentence = f"dnsd is not running: nobody listens on {path}"
+        sentence = f"dnsd is not running: nothing listens on {path}"
         try:
             sock = _connect(spare_name(path))
         except OSError:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from dnsd.zone.lookup import Question
 
-TCP_SIZE = 65535
 EDNS_SIZE = 1232
 """What passes everywhere without being cut into fragments (RFC 9715)."""
 PLAIN_SIZE = 512

@@ -209,7 +209,7 @@ def _picture(plans: list[Plan], rates: Rates) -> RenderableType:
 def _sentence(plan: Plan) -> str:
     what = f"{plan.pool.name} {plan.pool.type}"
     if plan.pool.check == "none":
-        return f'{what}: with check = "none" nobody sees a failure'
+        return f'{what}: with check = "none" no failure is seen'
     return f"{what}: {plan.assessment.sentence()}"
 
 

@@ -172,7 +172,7 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     peers: Annotated[tuple[Endpoint, ...], Peers()] = ()
     poll: Annotated[float, Duration("50ms", "1h", "each look costs every node an answer")] = 1.0
     timeout: Annotated[
-        float, Duration("10ms", "5m", "who has not answered in this time is not heard")
+        float, Duration("10ms", "5m", "a node that has not answered in this time is not heard")
     ] = 1.0
     commands: Annotated[dict[str, tuple[str, ...]], CommandLines()] = {}
     """What policies may have run, by name; see :mod:`dnsd.config.commandkinds`."""
@@ -190,7 +190,7 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """``[rate_limit]``: how many answers over UDP that say the same one network may get."""
 
     per_second: Annotated[
-        int, Count(0, 10_000, "0 limits nobody, and more would not keep a flood away")
+        int, Count(0, 10_000, "0 means no limit, and more would not keep a flood away")
     ] = 200
     slip: Annotated[
         int, Count(0, 100, "a client that is limited by mistake waits for so many answers")

@@ -143,7 +143,7 @@ def _peer(text: str) -> Endpoint:
     except ValueError:
         raise ValueError(
             f"{text!r} must have an IP address and a port, as in http://192.0.2.54:9153: "
-            "who serves names must not need them"
+            "a name server must not need names"
         ) from None
 
 

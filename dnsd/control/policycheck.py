@@ -296,7 +296,7 @@ def _objective(pool: Pool, rrset: RRset, failover: Failover | None) -> Iterator[
         return
     severity = Severity.ERROR if pool.rto_mode == "refuse" else Severity.WARNING
     if pool.check == "none":
-        message = 'with check = "none" nobody sees a failure: give the pool a check'
+        message = 'with check = "none" no failure is seen: give the pool a check'
         yield Fault("rto", "pool-rto", message, severity)
         return
     timing = timing_of(pool, failover)

@@ -196,7 +196,7 @@ def _set_carrier(device: int, name: str, value: int) -> None:
 def _failed(name: str, number: int) -> VipError:
     if number in (errno.EBADFD, errno.ENODEV):
         return VipError(
-            f"the interface {name} is gone: somebody has deleted it; restart dnsd to have it again"
+            f"the interface {name} is gone: it was deleted; restart dnsd to have it again"
         )
     if number == errno.EINVAL:
         return VipError(

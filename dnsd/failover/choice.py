@@ -68,7 +68,7 @@ class _Tier(NamedTuple):
 
 
 _WHY = {
-    Grade.OPEN: "members of whom nothing is known yet are answered: the others are too few",
+    Grade.OPEN: "members of which nothing is known yet are answered: the others are too few",
     Grade.HELD: "members that are held are answered: the others are too few",
 }
 _EMPTY = {"nodata": Mode.NODATA, "servfail": Mode.SERVFAIL, "refuse": Mode.REFUSED}

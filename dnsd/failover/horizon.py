@@ -214,7 +214,7 @@ class _Findings:
             elif _is_before(one.serial, one.wanted):
                 self._endless.append(f"{where} still has serial {one.serial}, not {one.wanted}")
             elif self._ttl == 0:
-                self._unknown.append(f"nobody knows the largest TTL that {where} gave: state it")
+                self._unknown.append(f"the largest TTL that {where} gave is not known: state it")
             else:
                 self._hold_all(one.name, one.since)
 
@@ -224,7 +224,7 @@ class _Findings:
         if tail is None:
             return
         if tail.rate is None:
-            self._unknown.append("nobody has counted the connections at the target")
+            self._unknown.append("the connections at the target are not counted")
         elif tail.rate >= tail.limit:
             self._endless.append(
                 f"{tail.rate:g} new connections come each second, the limit is {tail.limit:g}"
@@ -274,7 +274,7 @@ class _Findings:
         elif account is not None and account.latest.asked > at:
             self._unknown.append(f"node {node} is said to be fenced, but has reported since")
         elif self._ttl == 0:
-            self._unknown.append(f"nobody knows the largest TTL that node {node} gave: state it")
+            self._unknown.append(f"the largest TTL that node {node} gave is not known: state it")
         else:
             self._hold_all(node, at)
 

@@ -46,7 +46,7 @@ def faults(config: Anycast) -> tuple[str, ...]:
             "[anycast.bgp] router_id: is needed where no neighbor is reached from an IPv4 address"
         )
     if not config.neighbor:
-        found.append("[[anycast.neighbor]]: is missing: nobody is told about the VIPs")
+        found.append("[[anycast.neighbor]]: is missing: no router is told about the VIPs")
     else:
         found += _unheard(config)
     names = [config.bird.protocol]
@@ -67,8 +67,7 @@ def _unheard(config: Anycast) -> list[str]:
     """Return a sentence for each VIP that no session carries."""
     carried = {family_of(neighbor.address) for neighbor in config.neighbor}
     return [
-        f"[anycast] vips: {vip} is announced to nobody: no neighbor speaks "
-        f"IPv{family_of(vip).version}"
+        f"[anycast] vips: {vip} is not announced: no neighbor speaks IPv{family_of(vip).version}"
         for vip in config.vips
         if family_of(vip) not in carried
     ]

@@ -74,7 +74,7 @@ def compare(parent: Side, child: Side) -> Iterator[Finding]:
         yield _warning(
             where,
             f"{cut} is not delegated in its parent zone {to_text(parent.zone)}: add NS records "
-            "for it there, or nobody who comes from above will find it",
+            "for it there, or resolvers that come from above do not find it",
             "not-delegated",
         )
         return

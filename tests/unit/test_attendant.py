@@ -157,5 +157,5 @@ def test_a_name_that_is_taken_is_done_without(
 
 
 def test_nobody_there_is_not_running(tmp_path: Path) -> None:
-    with pytest.raises(NotRunning, match=r"not running: nobody listens on .*admin\.sock"):
+    with pytest.raises(NotRunning, match=r"not running: nothing listens on .*admin\.sock"):
         client.ask(tmp_path / "admin.sock", "status")

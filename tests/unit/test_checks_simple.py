@@ -97,7 +97,7 @@ def test_the_source_is_chosen() -> None:
 def test_a_port_where_nobody_listens_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert fault(TcpCheck(port, NEVER)) == f"has nobody who listens on TCP port {port}"
+    assert fault(TcpCheck(port, NEVER)) == f"has nothing that listens on TCP port {port}"
 
 
 def test_a_connection_that_nobody_takes_ends_with_the_time() -> None:
@@ -277,7 +277,7 @@ def test_silence_ends_with_the_time_over_both() -> None:
 def test_a_name_server_that_is_not_there_is_told() -> None:
     with name_server(right) as port:
         pass
-    assert fault(DnsCheck(WWW, port, NEVER)) == f"has nobody who listens on UDP port {port}"
+    assert fault(DnsCheck(WWW, port, NEVER)) == f"has nothing that listens on UDP port {port}"
 
 
 # -- a program ----------------------------------------------------------------------------------

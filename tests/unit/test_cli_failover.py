@@ -418,7 +418,7 @@ def test_an_objective_that_is_met(monkeypatch: pytest.MonkeyPatch, configured: s
     assert result.exit_code == 0
     shown = lines(result)
     assert "www.example.com. A 16s 5 to 300 5m12s10ms 5m16s10ms 6m met" in shown
-    assert 'hand.example.com. A: with check = "none" nobody sees a failure' in shown
+    assert 'hand.example.com. A: with check = "none" no failure is seen' in shown
     assert shown[-1].startswith("prices need the rate of queries: dnsd is not running")
 
 

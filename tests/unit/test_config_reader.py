@@ -224,7 +224,7 @@ def test_an_admin_socket_of_its_own() -> None:
         (
             "failover.peers = ['http://fra1.example.com:9153']",
             "1: [failover] peers: 'http://fra1.example.com:9153' must have an IP address and a "
-            "port, as in http://192.0.2.54:9153: who serves names must not need them",
+            "port, as in http://192.0.2.54:9153: a name server must not need names",
         ),
         (
             "failover.peers = ['http://[::1]:1', 'http://[0::1]:1/']",

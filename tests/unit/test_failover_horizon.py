@@ -164,7 +164,7 @@ def test_fencing_is_not_believed_against_better_knowledge() -> None:
     found = ask(heard, now=900.0, fenced=(("a", 901.0),))
     assert found.safety == Safety.UNKNOWN
     found = ask(now=900.0, fenced=(("a", 40.0),))
-    assert found.reasons == ("nobody knows the largest TTL that node a gave: state it",)
+    assert found.reasons == ("the largest TTL that node a gave is not known: state it",)
     found = ask(now=900.0, fenced=(("a", 40.0),), ttl=300)
     assert (found.safety, found.until) == (Safety.SAFE, 340.0 + MARGIN_S)
 

@@ -264,7 +264,7 @@ def test_an_objective_may_be_a_wish() -> None:
 def test_an_objective_needs_a_check() -> None:
     (finding,) = findings(pool("www", 'check = "none"', 'rto = "6m"'))
     assert (finding.line, finding.severity, finding.code) == (5, Severity.ERROR, "pool-rto")
-    assert finding.message.endswith("nobody sees a failure: give the pool a check")
+    assert finding.message.endswith("no failure is seen: give the pool a check")
 
 
 @pytest.mark.parametrize(("fallbacks", "fits"), [(22, True), (23, False)])

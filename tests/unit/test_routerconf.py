@@ -150,7 +150,7 @@ def test_router_id() -> None:
         (node(vips=()), "[anycast] vips: there is no address"),
         (node(bgp=None), "[anycast.bgp]: is missing"),
         (node(neighbor=()), "[[anycast.neighbor]]: is missing"),
-        (node(neighbor=(RTR4,)), "vips: 2001:db8:53::53 is announced to nobody"),
+        (node(neighbor=(RTR4,)), "vips: 2001:db8:53::53 is not announced"),
         (node(vips=("2001:db8:53::53",), neighbor=(RTR6,)), "[anycast.bgp] router_id: is needed"),
         (node(neighbor=(RTR4, RTR6, RTR4)), "rtr4: BIRD has a protocol of that name already"),
         (node(bird=Bird(protocol="rtr6")), "rtr6: BIRD has a protocol of that name already"),

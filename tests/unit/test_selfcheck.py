@@ -266,7 +266,7 @@ def test_nobody_who_listens_is_silence() -> None:
         port = server.port
     found = ask(SelfCheck(config(WWW), nothing, port=port))
     assert details(found, Outcome.SILENT) == {
-        f"has nobody who listens on {how} for www.example.com A" for how in HOW.values()
+        f"has nothing that listens on {how} for www.example.com A" for how in HOW.values()
     }
 
 

@@ -78,7 +78,7 @@ class Client:
             self.hang_up()
             raise BirdError(
                 f"BIRD at {self._ctl} was to {command} and has gone away: "
-                "see its log if nobody has stopped or restarted it"
+                "see its log unless an operator has stopped or restarted it"
             ) from None
         except OSError as error:
             self.hang_up()

@@ -136,7 +136,7 @@ def _silence(error: OSError | None, question: str, how: str) -> str:
     if error is None:
         return f"gave no answer over {how} to {question}"
     if isinstance(error, ConnectionRefusedError):
-        return f"has nobody who listens on {how} for {question}"
+        return f"has nothing that listens on {how} for {question}"
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return f"closed the connection over {how} without an answer to {question}"
     return f"could not be asked over {how} for {question}: {error.strerror or error}"

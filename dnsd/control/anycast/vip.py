@@ -89,7 +89,7 @@ class Vips:
         if link is None:
             raise VipError(
                 f"the interface {self._interface} does not exist: dnsd's master process makes "
-                "it at its start, so somebody has deleted it; restart dnsd"
+                "it at its start, so it was deleted; restart dnsd"
             )
         if link.kind != "tun":
             raise VipError(

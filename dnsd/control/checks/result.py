@@ -80,7 +80,7 @@ def unreachable(error: OSError, peer: Peer, how: str) -> Fault:
             raise Blind(f"the source of its checks, {peer.source}, is no address of this node")
         raise Blind(f"it cannot be checked: {error.strerror or error}")
     if isinstance(error, ConnectionRefusedError):
-        return Fault(f"has nobody who listens on {how} port {peer.port}")
+        return Fault(f"has nothing that listens on {how} port {peer.port}")
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return Fault(f"closed the connection to {how} port {peer.port}")
     return Fault(f"could not be reached on {how} port {peer.port}: {error.strerror or error}")

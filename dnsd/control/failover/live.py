@@ -238,7 +238,7 @@ class LivePool:
             self._told_agreed[address] = found.agreed, firm if early else found.firm
             if self._told_agreed[address] != (agreed, firm):
                 votes = (*found.up, *found.down, *found.silent)
-                said = ", ".join(quorum.told(vote, now) for vote in votes) or "nobody says anything"
+                said = ", ".join(quorum.told(vote, now) for vote in votes) or "no node has voted"
                 self.say(f"{address} is {found.sentence()} ({said})")
         return self._told_agreed != before
 

@@ -121,7 +121,7 @@ class Keeper:
         except StateError as error:
             self.ledger.distrust(now)
             log.say(
-                f"horizon: {error}: nobody knows what caches hold of this node, so for "
+                f"horizon: {error}: what caches hold of this node is not known, so for "
                 f"{WEEK_S / 86400:.0f} days nothing that it is asked about is safe"
             )
         self.ready = True

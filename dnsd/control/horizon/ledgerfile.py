@@ -48,8 +48,8 @@ class LedgerFile:
                 self._file.write(data)
             except OSError as error:
                 raise StateError(
-                    f"{self._path} cannot be written ({error.strerror}): after a restart nobody "
-                    "could tell for how long caches hold what is answered now"
+                    f"{self._path} cannot be written ({error.strerror}): after a restart it "
+                    "is unknown for how long caches hold what is answered now"
                 ) from error
             self._written = number
 
