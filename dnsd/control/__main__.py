@@ -16,14 +16,14 @@ from dnsd.control import log, spec
 from dnsd.control.admin import AdminServer
 from dnsd.control.anycast.commands import commands as anycast_commands
 from dnsd.control.failover.commands import commands as failover_commands
-from dnsd.control.faults import FaultTeller, raise_descriptor_limit
+from dnsd.control.faults import FaultTeller
 from dnsd.control.horizon.commands import commands as horizon_commands
 from dnsd.control.node import Node
 from dnsd.control.web.pages import pages
 from dnsd.control.web.server import WebServer
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
-from dnsd.process import stderr
+from dnsd.process import descriptors, stderr
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 
@@ -38,7 +38,7 @@ def main() -> int:
     except msgspec.DecodeError as error:
         log.say(f"control: the master sends no usable specification: {error}")
         return 1
-    raise_descriptor_limit()
+    descriptors.raise_limit()
     _give_up_rights(control_spec)
     stderr.detach("dnsd: control")  # a thread: it has the rights that are left
     try:

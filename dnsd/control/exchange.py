@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 STEPS = 10
 """Parts of a time-out; one that took twice its time does not count."""
 
-OWN_WANT = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-"""What this process lacks says nothing about the server."""
-
 _LARGEST = 65535
 _IP_BIND_ADDRESS_NO_PORT = 24  # Linux; Python has no name for it
 

@@ -1,4 +1,4 @@
-"""Faults that the event loop meets by itself, and descriptors, the want of which is one of them.
+"""Faults that the event loop meets by itself; the want of descriptors is one of them.
 
 accept() without a descriptor is no fault of dnsd's: the loop waits a second and tries again,
 and one line says so, not a traceback for each time.
@@ -6,11 +6,10 @@ and one line says so, not a traceback for each time.
 
 from __future__ import annotations
 
-import resource
 from typing import TYPE_CHECKING, Any
 
 from dnsd.control import log
-from dnsd.control.exchange import OWN_WANT
+from dnsd.process import descriptors
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -30,7 +29,7 @@ class FaultTeller:
     def __call__(self, loop: AbstractEventLoop, context: dict[str, Any]) -> None:
         """Tell of a want of this process's in a line, now and then; of all else as asyncio does."""
         error = context.get("exception")
-        if not isinstance(error, OSError) or error.errno not in OWN_WANT:
+        if not isinstance(error, OSError) or error.errno not in descriptors.WANT:
             loop.default_exception_handler(context)
             return
         if self._clock() >= self._next:
@@ -39,9 +38,3 @@ class FaultTeller:
                 f"control: {context['message']} ({error.strerror}); trying again: "
                 "raise the limit of open files (LimitNOFILE= or ulimit -n)"
             )
-
-
-def raise_descriptor_limit() -> None:
-    """Raise the limit of open files as far as this process may."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,17 +1,17 @@
 """The kernel's word on what is done to files in directories: inotify(7), a descriptor to read.
 
-Knows the system calls and the layout of their events, nothing of zones. Python has no binding of
-its own, and these are three calls. What lies on another machine (NFS), the kernel does not see.
+Knows the system calls and the layout of their events, nothing of zones. What lies on another
+machine (NFS), the kernel does not see.
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
 from contextlib import suppress
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.process import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,8 +43,7 @@ class Inotify:
     """Watches directories, each for all files in it; OSError if the kernel has no more of them."""
 
     def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._fd = self._call("inotify_init1", os.O_NONBLOCK | os.O_CLOEXEC)
+        self._fd = kernel.call("inotify_init1", os.O_NONBLOCK | os.O_CLOEXEC)
         self._directories: dict[int, set[str]] = {}
 
     def fileno(self) -> int:
@@ -63,11 +62,11 @@ class Inotify:
             if not names:
                 del self._directories[number]
                 with suppress(OSError):
-                    self._call("inotify_rm_watch", self._fd, number)
+                    kernel.call("inotify_rm_watch", self._fd, number)
         for directory in wanted.difference(*self._directories.values()):
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 path = os.fsencode(directory)
-                number = self._call("inotify_add_watch", self._fd, path, _WANTED)
+                number = kernel.call("inotify_add_watch", self._fd, path, _WANTED)
                 # one directory may have several names
                 self._directories.setdefault(number, set()).add(directory)
 
@@ -89,10 +88,3 @@ class Inotify:
                 self._directories.pop(number, None)
             for directory in self._directories.get(number, ()):
                 yield Event(f"{directory}/{os.fsdecode(name)}", mask)
-
-    def _call(self, name: str, *arguments: int | bytes) -> int:
-        result = int(getattr(self._libc, name)(*arguments))
-        if result < 0:
-            number = ctypes.get_errno() or errno.EIO
-            raise OSError(number, os.strerror(number))
-        return result

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SPARE_S = 1.0
 SPARE_PAUSE_S = 0.05
+"""Between attempts to have the name of the spare socket, and for how long they go on."""
 _CREDENTIALS = struct.Struct("3i")
 """Of SO_PEERCRED: process, user, group."""
 

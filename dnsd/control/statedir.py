@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
-import pwd
 import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from dnsd.errors import StateError
 from dnsd.image.journal import IMAGES
+from dnsd.process.users import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,8 +82,9 @@ def _make_private(path: Path, opened: int) -> bool:
     status = os.fstat(opened)
     if status.st_uid != os.geteuid():
         raise StateError(
-            f"{path} belongs to {_user(status.st_uid)}, and dnsd runs as {_user(os.geteuid())}: it "
-            f"is not trusted; look at what is in it and change its owner, {_REMEDY}"
+            f"{path} belongs to {name_of(status.st_uid)}, and dnsd runs as "
+            f"{name_of(os.geteuid())}: it is not trusted; look at what is in it "
+            f"and change its owner, {_REMEDY}"
         )
     loose = bool(status.st_mode & _OTHERS_WRITE)
     if status.st_mode & _OTHERS:
@@ -111,13 +112,7 @@ def _check_entries(path: Path, opened: int) -> None:
             )
         if status.st_uid != os.geteuid():
             raise StateError(
-                f"{path / name} belongs to {_user(status.st_uid)}, and dnsd runs as "
-                f"{_user(os.geteuid())}: it is not trusted; remove it, change its owner, {_REMEDY}"
+                f"{path / name} belongs to {name_of(status.st_uid)}, and dnsd runs as "
+                f"{name_of(os.geteuid())}: it is not trusted; remove it, change its owner, "
+                f"{_REMEDY}"
             )
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

@@ -21,6 +21,7 @@ from dnsd.control.log import say
 from dnsd.daemon.home import LOCK
 from dnsd.errors import AccountError
 from dnsd.image.journal import IMAGES
+from dnsd.process.users import name_of
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 
@@ -47,7 +48,7 @@ def enter(config: Config) -> None:
     elif os.geteuid() != account.uid:
         raise AccountError(
             f"cannot become {account.user} ([server] user): dnsd was started as "
-            f"{_name_of(os.geteuid())}; start it as root or as {account.user}, or remove the key"
+            f"{name_of(os.geteuid())}; start it as root or as {account.user}, or remove the key"
         )
     _check_reach(config, account)
 
@@ -160,10 +161,3 @@ def _check_reach(config: Config, account: Account) -> None:
                 f"{account.user} ([server] user) cannot {what} at {path}: change the modes of the "
                 "directories above, or install dnsd where others may read, such as /opt/dnsd"
             )
-
-
-def _name_of(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

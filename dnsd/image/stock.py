@@ -15,13 +15,14 @@ from dnsd.errors import ImageError
 from dnsd.image import store
 from dnsd.image.memory import Memory, Region
 from dnsd.image.store import Image
+from dnsd.process import descriptors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.image.store import Buffer
 
-_OWN_TROUBLE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES))
+_OWN_TROUBLE = descriptors.WANT | {errno.EACCES}
 """Errors that say something about the process and not about the image."""
 
 _IN_MEMORY = re.compile(r"(.+)@(\d+)\+(\d+)")

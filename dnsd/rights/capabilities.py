@@ -11,7 +11,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dnsd.rights import kernel
+from dnsd.process import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

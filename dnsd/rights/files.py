@@ -11,7 +11,7 @@ import stat
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from dnsd.rights import kernel
+from dnsd.process import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

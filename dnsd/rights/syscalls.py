@@ -14,7 +14,7 @@ import os
 import struct
 from typing import TYPE_CHECKING
 
-from dnsd.rights import kernel
+from dnsd.process import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.hotpath.api import Client, Transport
 from dnsd.metrics.counters import INDEX
+from dnsd.process import descriptors
 from dnsd.serve import sockets
 from dnsd.serve.connection import BadLength, Connection
 from dnsd.serve.turn import END_S, SWEEP_S, TCP_S
@@ -50,8 +51,6 @@ ACCEPTS = 16
 
 ACCEPT_PAUSE = 0.1
 """Seconds without accept() when the system has no descriptor or memory for a connection."""
-
-_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 _ACCEPTED = INDEX["tcp_accepted"]
 _REFUSED = INDEX["tcp_refused_source"]
@@ -134,7 +133,7 @@ class TcpServer:
             except BlockingIOError:
                 return False
             except OSError as error:
-                if error.errno not in _EXHAUSTED:
+                if error.errno not in descriptors.WANT:
                     continue  # that client has gone already: accept(2), "Error handling"
                 # Only the first accept() of a turn is sure to have a client waiting: Linux
                 # looks for a descriptor before it looks for a connection.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import resource
 import signal
 import time
 from itertools import chain
@@ -25,6 +24,7 @@ from dnsd.image.pools import Cells
 from dnsd.image.state import StateVector, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.metrics.counters import INDEX
+from dnsd.process import descriptors
 from dnsd.serve import sockets, turn, udp
 from dnsd.serve.follow import Follower, Seat
 from dnsd.serve.quota import Quota
@@ -140,7 +140,7 @@ class Worker:
     def _warn(self) -> None:
         """Say what the system does not give; it is the same for all workers, so one says it."""
         spec = self._spec
-        allowed = _raise_descriptor_limit()
+        allowed = descriptors.raise_limit()
         self._tcp.descriptors = max(1, allowed - RESERVE)
         if spec.index != 0:
             return
@@ -260,10 +260,3 @@ class Worker:
     def _on_fault(self, _loop: AbstractEventLoop, context: dict[str, Any]) -> None:
         self._counters[INDEX["internal_error"]] += 1
         _log.error("%s", context["message"], exc_info=context.get("exception"))
-
-
-def _raise_descriptor_limit() -> int:
-    """Raise the limit of open files as far as this process may; return what it is then."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard

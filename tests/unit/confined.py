@@ -16,7 +16,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from dnsd.rights import kernel, syscalls
+from dnsd.process import kernel
+from dnsd.rights import syscalls
 from dnsd.serve.confine import confine, renounce_rings
 
 NEW_USER = 0x10000000

@@ -17,7 +17,8 @@ from dnsd import config
 from dnsd.config import Anycast, Endpoint, Http, Server
 from dnsd.daemon import account
 from dnsd.errors import AccountError
-from dnsd.rights import capabilities, files, kernel, syscalls
+from dnsd.process import kernel
+from dnsd.rights import capabilities, files, syscalls
 from dnsd.rights.capabilities import Capability
 
 PROBE = Path(__file__).with_name("confined.py")

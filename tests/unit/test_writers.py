@@ -12,6 +12,7 @@ import pytest
 from dnsd.control.inotify import Inotify
 from dnsd.control.watch import Deed, Sign
 from dnsd.control.writers import Writers
+from dnsd.process import kernel
 
 
 class Looker:
@@ -120,14 +121,14 @@ def test_a_queue_that_overflows_is_told(file: Path, monkeypatch: pytest.MonkeyPa
 def test_without_the_kernels_help_stamps_are_looked_at(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    call = Inotify._call
+    call = kernel.call
 
-    def refuse(self: Inotify, what: str, *arguments: int | bytes) -> int:
+    def refuse(what: str, *arguments: int | bytes) -> int:
         if what == name:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return call(self, what, *arguments)
+        return call(what, *arguments)
 
-    monkeypatch.setattr(Inotify, "_call", refuse)
+    monkeypatch.setattr(kernel, "call", refuse)
     looker = Looker(file)
     file.write_text("new")
     stamps, signs = looker.writers.look(looker.paths)

@@ -19,7 +19,8 @@ from dnsd.announce.health import TRANSPORTS, CheckResult, Outcome
 from dnsd.config.anycast import PORT
 from dnsd.control.anycast import questions
 from dnsd.control.anycast.questions import Turn
-from dnsd.control.exchange import OWN_WANT, Peer, over_tcp, over_udp, within
+from dnsd.control.exchange import Peer, over_tcp, over_udp, within
+from dnsd.process import descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -36,7 +37,7 @@ MOST_IN_FLIGHT = 8
 KEPT = 10_000
 """Results that are kept for who takes them; if nobody does, the oldest go."""
 
-NOT_THE_NODE = OWN_WANT | {errno.EADDRNOTAVAIL}
+NOT_THE_NODE = descriptors.WANT | {errno.EADDRNOTAVAIL}
 """What is no silence of the node's. A VIP that is not there cannot be asked: the look at the
 addresses finds out, and puts it back."""
 

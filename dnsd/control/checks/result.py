@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dnsd.config.units import format_duration
-from dnsd.control.exchange import OWN_WANT, Peer, within
+from dnsd.control.exchange import Peer, within
+from dnsd.process import descriptors
 from dnsd.text import printable
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 LONGEST_DETAIL = 200
 """Characters of what a server or a program has said that go into a sentence."""
 
-_OWN_FAULTS = OWN_WANT | {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+_OWN_FAULTS = descriptors.WANT | {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 class Result(NamedTuple):

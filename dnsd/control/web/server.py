@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from dnsd.control import log
-from dnsd.control.exchange import OWN_WANT
 from dnsd.control.web.room import Guest, Room, source_of
 from dnsd.control.web.talk import Page, Refused, Talk, sentence
 from dnsd.errors import AdminError
+from dnsd.process import descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ class WebServer:
             sock, address = await asyncio.get_running_loop().sock_accept(listener)
         except OSError as error:
             # Else the client has gone before it was taken.
-            if error.errno in OWN_WANT:
+            if error.errno in descriptors.WANT:
                 await asyncio.sleep(REST_S)
             return
         group.create_task(self._receive(sock, source_of(address[0])))
