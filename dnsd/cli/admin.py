@@ -63,11 +63,9 @@ def ask(path: Path, command: str, patience: float | None = ANSWER_S, **arguments
     """
     request = json.dumps({"command": command, **arguments}).encode() + b"\n"
     try:
-        with _connected(path) as sock:
-            with suppress(BrokenPipeError, ConnectionResetError):  # what it says lies there already
-                sock.sendall(request)
-            sock.settimeout(patience)
-            line = sock.makefile("rb").readline()
+        # Control may end while it is asked. Then who is there now answers, if it is only the
+        # master; each command can be given twice.
+        line = _exchange(path, request, patience) or _exchange(path, request, patience)
     except TimeoutError as error:
         raise AdminError(f"the node behind {path} does not answer") from error
     except PermissionError as error:
@@ -75,6 +73,19 @@ def ask(path: Path, command: str, patience: float | None = ANSWER_S, **arguments
     except OSError as error:
         raise AdminError(f"cannot talk to the node behind {path}: {error.strerror}") from error
     return _result(line, path)
+
+
+def _exchange(path: Path, request: bytes, patience: float | None) -> bytes:
+    """Return the line that answers ``request``; empty if the node ended before it was whole."""
+    with _connected(path) as sock:
+        with suppress(BrokenPipeError, ConnectionResetError):  # what it says lies there already
+            sock.sendall(request)
+        sock.settimeout(patience)
+        try:
+            line = sock.makefile("rb").readline()
+        except ConnectionResetError:
+            return b""
+    return line if line.endswith(b"\n") else b""
 
 
 def _connected(path: Path) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -343,16 +344,44 @@ def test_the_client_raises_what_the_node_says(path: Path, answer: bytes, sentenc
     with bind(path) as sock:
         sock.listen()
 
-        def node() -> None:
-            connection, _ = sock.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(answer)
-
-        thread = threading.Thread(target=node)
+        thread = threading.Thread(target=answer_with, args=(sock, [answer, answer]), daemon=True)
         thread.start()
         with pytest.raises(AdminError, match=sentence):
             client.ask(path, "status")
+
+
+def answer_with(sock: socket.socket, answers: list[bytes]) -> None:
+    """Say one of ``answers`` to each client, and go."""
+    for answer in answers:
+        connection, _ = sock.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(answer)
+
+
+@pytest.mark.parametrize("first", [b"", b'{"ok": tr'])
+def test_when_control_ends_while_it_is_asked_its_successor_is(path: Path, first: bytes) -> None:
+    with bind(path) as sock:
+        sock.listen()
+        answers = [first, b'{"ok": true, "result": "there again"}\n']
+        thread = threading.Thread(target=answer_with, args=(sock, answers))
+        thread.start()
+        assert client.ask(path, "status") == "there again"
+        thread.join()
+
+
+def test_a_reset_is_an_end_like_any_other(path: Path) -> None:
+    """What is not read when a process is killed makes the kernel reset the connection."""
+    with bind(path) as sock:
+        sock.listen()
+
+        def node() -> None:
+            sock.accept()[0].close()
+            answer_with(sock, [b'{"ok": true, "result": "there again"}\n'])
+
+        thread = threading.Thread(target=node)
+        thread.start()
+        assert client.ask(path, "status", zones="z" * 1_000_000) == "there again"
         thread.join()
 
 
