@@ -19,16 +19,15 @@ from dnsd.control.acceptance import Acceptance
 from dnsd.control.build import troubled
 from dnsd.control.earlier import Earlier
 from dnsd.control.horizon.keeper import Zone
-from dnsd.control.horizon.listing import UNREADABLE
 from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.images import Job
+from dnsd.control.recover import recovered
 from dnsd.control.report import GOOD, Outcome, ReloadReport, ZoneReport
 from dnsd.control.roster import Roster
 from dnsd.control.stamps import observe
 from dnsd.control.table import Plan, Row, Served, apex_of, make_plan
-from dnsd.errors import ImageError, StateError
+from dnsd.errors import StateError
 from dnsd.image.journal import Drop, Entry, Placed, Put
-from dnsd.wire.name import to_text
 from dnsd.zone.sources import digest_of
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Reloader:
         keeper: Keeper,
     ) -> None:
         self.config = config
-        self.rows: dict[str, Row] = {}
+        self.rows = recovered(publisher)
         self._publisher = publisher
         self._pools = pools
         self._keeper = keeper
@@ -73,7 +72,7 @@ class Reloader:
         self._earlier = Earlier(self._stock)
         self._roster = Roster(self._earlier)
         self._acceptance = Acceptance(self._stock, self._earlier, self.rows)
-        self._recover()
+        self._go_on()
 
     async def run(
         self,
@@ -302,15 +301,7 @@ class Reloader:
         if result.image is not None:
             placed = self._publisher.published[apex_of(result.origin)]
             assert placed is not None, "it has just been published"
-            row.served = Served(
-                result.image,
-                result.serial,
-                result.records,
-                result.pools,
-                placed.cell,
-                result.contents,
-                result.text,
-            )
+            row.served = Served.of(result, result.image, placed.cell)
         row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
         row.include, row.digests = self._include(), result.digests
         row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
@@ -351,37 +342,17 @@ class Reloader:
 
     # -- after an earlier control process -----------------------------------------------------
 
-    def _recover(self) -> None:
-        """Fill the table with what the workers have been told before this process was."""
+    def _go_on(self) -> None:
+        """Have the others know what is served already."""
         known: dict[str, Zone] = {}
-        for apex, placed in self._publisher.published.items():
-            origin = to_text(apex)
-            row = self.rows[origin] = Row(origin, self._stock.directory, time.time())
-            if placed is None:
+        for origin, row in self.rows.items():
+            if row.served is None:
                 continue
-            try:
-                meta = images.meta_in(self._stock.open(placed.image))
-            except ImageError:
-                row.served = Served(placed.image, 0, 0, contents=UNREADABLE)
-                known[origin] = Zone(Shelved(placed.image, UNREADABLE))
-                continue
-            row.served = Served(
-                placed.image,
-                meta.serial,
-                meta.records,
-                meta.pools,
-                placed.cell,
-                meta.contents,
-                meta.text,
-            )
-            known[origin] = Zone(Shelved(placed.image, meta.contents), meta.pools)
-            if meta.pools:
-                count = sum(pool.cells for pool in meta.pools)
-                self._publisher.claim_cells(placed.image, count)
-                self._pools.place(origin, meta.pools, placed.cell)
-            row.limits, row.loaded = meta.limits, meta.builder == images.builder()
-            row.file, row.stamps, row.findings = Path(meta.file), meta.sources, meta.findings
-            row.include, row.digests = meta.include, meta.digests
+            known[origin] = _zone(row.served)
+            if row.served.pools:
+                count = sum(pool.cells for pool in row.served.pools)
+                self._publisher.claim_cells(row.served.image, count)
+                self._pools.place(origin, row.served.pools, row.served.cell)
             self._watch.follow(origin, row.stamps)
         if known:
             self._keeper.recover(known, self._publisher.generation)
@@ -391,8 +362,13 @@ class Reloader:
 def _changes(plan: Plan, results: Sequence[BuildResult]) -> dict[str, Zone | None]:
     """Return the zones that are about to be served, and those that are no more."""
     loaded = {
-        result.origin: Zone(Shelved(result.image, result.contents), result.pools)
+        result.origin: _zone(Served.of(result, result.image))
         for result in results
         if result.image is not None
     }
     return {**loaded, **dict.fromkeys(plan.drop)}
+
+
+def _zone(served: Served) -> Zone:
+    """Return what the ledger is told of a zone."""
+    return Zone(Shelved(served.image, served.contents), served.pools)

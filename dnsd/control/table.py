@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from dnsd.control.horizon.listing import UNKNOWN, Contents
 from dnsd.wire.name import from_text, lower
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.config import Limits
+    from dnsd.control.build import BuildResult
+    from dnsd.control.images import Meta
     from dnsd.control.pools import PoolMeta
     from dnsd.control.stamps import Stamp
 
@@ -52,6 +54,11 @@ class Served:
     cell: int = 0
     contents: Contents = UNKNOWN
     text: str = ""
+
+    @classmethod
+    def of(cls, made: BuildResult | Meta, image: str, cell: int = 0) -> Self:
+        """Return what is served of a zone that was ``made`` into ``image``."""
+        return cls(image, made.serial, made.records, made.pools, cell, made.contents, made.text)
 
 
 @dataclass(slots=True)
