@@ -163,12 +163,11 @@ class Node:
         """Return what ``dnsd status`` shows."""
         rows = self._reloader.rows.values()
         found = status.snapshot(self._spec, self._force.config, self._vector, rows)
-        account = [self.keeper.fault] if self.keeper.fault else []
         problems = (
             *self._requests.problems,
             *map(str, self._reloader.odd),
             *self._disk.problems,
-            *account,
+            *filter(None, (self.keeper.fault, self.engine.file.loss)),
         )
         return {
             **found,

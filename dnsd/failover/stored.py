@@ -68,6 +68,8 @@ def decode(data: bytes, wall: float) -> Kept:
         return Kept({}, 0.0, fresh=False, reason=str(error))
     pools = {(pool.name, pool.type): pool for pool in content.pools}
     ago = wall - content.wall
+    if not pools:  # nothing to be ignored
+        return Kept(pools, 0.0, fresh=False, reason="")
     if ago < 0:
         reason = "the clock was set back since the states were stored: the checks begin anew"
         return Kept(pools, 0.0, fresh=False, reason=reason)

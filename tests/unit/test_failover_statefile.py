@@ -47,3 +47,31 @@ def test_who_stops_has_the_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyP
     asyncio.run(story())
     kept = stored.decode((tmp_path / FILE).read_bytes(), 4.0)
     assert [name for name, _ in kept.pools] == ["last."]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"trunc', None])
+def test_orders_that_are_lost_are_missed_until_one_is_given(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    if content is None:
+        (tmp_path / FILE).mkdir()
+    else:
+        (tmp_path / FILE).write_bytes(content)
+    file = StateFile(tmp_path)
+    assert not file.read(1.0).pools
+    assert f"{FILE} " in file.loss
+    assert "give the orders anew" in file.loss
+    file.demand()
+    assert file.loss == ""
+
+
+def test_states_that_are_old_or_never_were_are_no_loss(tmp_path: Path) -> None:
+    file = StateFile(tmp_path)
+    file.read(1.0)
+    assert file.loss == ""
+    for stored_pools in (pools("a."), ()):
+        file.write_now(stored_pools, 2.0)
+        for wall in (1.0, 2.0, 1e9):
+            again = StateFile(tmp_path)
+            again.read(wall)
+            assert again.loss == ""

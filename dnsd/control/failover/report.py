@@ -49,7 +49,7 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
         "pools": [_pool(pool, clock) for pool in shown],
         "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
         "disputes": [{"address": address, "why": why} for address, why in disputes],
-        "problems": [engine.file.fault] if engine.file.fault else [],
+        "problems": [one for one in (engine.file.fault, engine.file.loss) if one],
         "unwritten": engine.file.fault or None,
     }
 

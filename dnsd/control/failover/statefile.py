@@ -27,6 +27,8 @@ class StateFile:
     """The file in ``directory``."""
 
     def __init__(self, directory: Path, keepsake: Keepsake | None = None) -> None:
+        self.loss = ""
+        """Why orders of before are not known any more; empty if they are, or a new one is given."""
         self._refusal = ""
         self._demanded = self._on_disk = 0
         self._path = directory / FILE
@@ -52,22 +54,31 @@ class StateFile:
     def demand(self) -> None:
         """Note an order, which the next write takes in: until then it is not durable."""
         self._demanded = self._given + 1
+        self.loss = ""
 
     def read(self, wall: float) -> Kept:
         """Return what was stored, as far as it can be read; what can't be is told."""
         try:
             data = self._file.read()
         except OSError as error:
-            log.say(f"failover: {self._path} cannot be read ({error.strerror}): {_LOST}")
+            self._lose(f"cannot be read ({error.strerror})")
             return Kept({}, 0.0, fresh=False, reason="")
         if data is None:
             return Kept({}, 0.0, fresh=False, reason="")
         self._exists = True
         kept = stored.decode(data, wall)
-        if kept.reason:
-            lost = "" if kept.pools else f"; {_LOST}"
-            log.say(f"failover: {self._path}: {kept.reason}{lost}")
+        if kept.reason and kept.pools:
+            log.say(f"failover: {self._path}: {kept.reason}")
+        elif kept.reason:
+            self._lose(f"holds nothing of use ({kept.reason})")
         return kept
+
+    def _lose(self, why: str) -> None:
+        self.loss = (
+            f"{self._path} {why}: what was known of pools is lost, and with it all drains and "
+            "orders: members that were out are answered again; give the orders anew"
+        )
+        log.say(f"failover: {self.loss}")
 
     async def write(self, pools: tuple[StoredPool, ...], wall: float) -> None:
         """Write down ``pools`` as they are at ``wall``."""
@@ -104,6 +115,3 @@ class StateFile:
             return False
         self._exists, self._refusal = True, ""
         return True
-
-
-_LOST = "what was known of pools, and ordered, is lost"
