@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dnsd.config.kinds import Texts, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+_T = TypeVar("_T")
 
 ADDRESS = "address"
 """The place that is not a policy's to fill."""
@@ -54,16 +56,7 @@ class CommandLines:
         """Return them; a path that is relative begins at the directory of the file."""
         if not isinstance(value, dict):
             raise wanted("a table of commands by name", value)
-        found: dict[str, tuple[str, ...]] = {}
-        faults = []
-        for name, line in value.items():
-            try:
-                found[_name(name)] = _line(line, base)
-            except ValueError as error:
-                faults.append(f"{name}: {error}")
-        if faults:
-            raise ValueError("\n".join(faults))
-        return found
+        return _each(value, lambda line: _line(line, base))
 
 
 @dataclass(frozen=True)
@@ -87,16 +80,21 @@ class Parameters:
         """Return the parameters; numbers become text."""
         if not isinstance(value, dict):
             raise wanted('a table, such as { port = "8080" }', value)
-        faults = []
-        found = {}
-        for name, text in value.items():
-            try:
-                found[_name(name)] = _value(text)
-            except ValueError as error:
-                faults.append(f"{name}: {error}")
-        if faults:
-            raise ValueError("\n".join(faults))
-        return found
+        return _each(value, _value)
+
+
+def _each(table: Mapping[str, object], read: Callable[[object], _T]) -> dict[str, _T]:
+    """Return what ``read`` makes of each value, by name; ValueError names all that are wrong."""
+    faults = []
+    found = {}
+    for name, value in table.items():
+        try:
+            found[_name(name)] = read(value)
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
+    if faults:
+        raise ValueError("\n".join(faults))
+    return found
 
 
 def _name(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Small files beside zones, whoever may put files there: read without waiting, and not too much."""
+"""Small files beside zones, where others may put files: read without waiting, and not too much."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_OCTETS = 1 << 20
 
 def read(path: Path) -> bytes:
     """Return what is in the regular file ``path``; OSError if it is none, or too large."""
-    # Without O_NONBLOCK a named pipe in place of the file would hang whoever reads it.
+    # Without O_NONBLOCK a named pipe in place of the file would hang its reader.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):

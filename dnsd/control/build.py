@@ -111,30 +111,34 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     described = pools.describe(policy, loaded.zone) if policy else ()
     compiled = list(pools.compiled(described, signer))
     contents, listing = contents_of(loaded.zone, {(one.owner, one.rtype) for one in compiled})
-    meta = images.Meta(
+    result = msgspec.structs.replace(
+        result, serial=loaded.zone.serial, pools=described, contents=contents
+    )
+    meta = images.encode(_meta(job, result, listing))
+    name = job.stock.save(images.new_name(job.origin), compiler.build(loaded.zone, meta, compiled))
+    images.seal(Path(job.images, name))
+    return msgspec.structs.replace(result, image=name)
+
+
+def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:
+    """Return what the image of ``result`` says of itself."""
+    return images.Meta(
         builder=images.builder(),
         origin=job.origin,
         file=job.file,
         limits=job.limits,
-        sources=sources,
+        sources=result.sources,
         digests=result.digests,
         text=result.text,
         include=job.include,
-        serial=loaded.zone.serial,
-        records=loaded.records,
+        serial=result.serial,
+        records=result.records,
         findings=result.findings,
-        pools=described,
+        pools=result.pools,
         failover=job.failover,
         boot=images.boot(),
-        contents=contents,
+        contents=result.contents,
         listing=listing,
-    )
-    name = images.new_name(job.origin)
-    image = compiler.build(loaded.zone, images.encode(meta), compiled)
-    name = job.stock.save(name, image)
-    images.seal(Path(job.images, name))
-    return msgspec.structs.replace(
-        result, image=name, serial=meta.serial, pools=described, contents=contents
     )
 
 
