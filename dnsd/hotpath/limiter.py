@@ -147,17 +147,10 @@ class Limiter:
         """Return the source that ``address`` belongs to."""
         plain = address.partition("%")[0]
         if ":" in plain:
-            packed, family, length = (
-                socket.inet_pton(socket.AF_INET6, plain),
-                6,
-                self.law.ipv6_prefix,
-            )
+            kind, family, length = socket.AF_INET6, 6, self.law.ipv6_prefix
         else:
-            packed, family, length = (
-                socket.inet_pton(socket.AF_INET, plain),
-                4,
-                self.law.ipv4_prefix,
-            )
+            kind, family, length = socket.AF_INET, 4, self.law.ipv4_prefix
+        packed = socket.inet_pton(kind, plain)
         exempt = any(
             network.version == family
             and int.from_bytes(packed) & int(network.netmask) == int(network.network_address)
