@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config import cookie_secrets
 from dnsd.control.spec import ControlSpec
+from dnsd.errors import StateError
 from dnsd.hotpath import RateLimit, Settings
 from dnsd.image import memory
 from dnsd.image.journal import IMAGES
@@ -35,9 +36,16 @@ class Shared(NamedTuple):
 
     @classmethod
     def create(cls, workers: int) -> Shared:
-        """Make all of it for so many ``workers``."""
-        vector = StateVector.create(workers)
-        return cls(vector, *map(memory.create, ("journal", "images", "kept")))
+        """Make all of it for so many ``workers``; StateError if the system refuses."""
+        try:
+            vector = StateVector.create(workers)
+            return cls(vector, *map(memory.create, ("journal", "images", "kept")))
+        except OSError as error:
+            raise StateError(
+                f"cannot make the memory that master, control and workers share: {error.strerror}; "
+                "look at the limits of this process (ulimit -a)",
+                error.errno or 0,
+            ) from error
 
 
 def worker_specs(config: Config, shared: Shared) -> list[WorkerSpec]:

@@ -313,3 +313,14 @@ def test_if_no_default_address_is_there_all_of_them_are_told(
     monkeypatch.setattr(listen, "is_local", lambda _: False)
     config = Config()
     assert daemon.without_absent_addresses(config) is config
+
+
+def test_memory_that_the_system_refuses_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a limit of file sizes does (LimitFSIZE=, ulimit -f), or one of descriptors."""
+
+    def refuse(_fd: int, _size: int) -> None:
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(os, "ftruncate", refuse)
+    with pytest.raises(StateError, match=r"workers share: File too large; look at the limits"):
+        specs.Shared.create(1)
