@@ -20,6 +20,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.announce.wayback import Sent, WayBack
 from dnsd.config.units import format_duration
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class Observation(NamedTuple):
     answers go out. ``cut_off`` is a sentence about members of pools that other nodes reach and
     this one does not, empty if there are none. ``repairing``: the VIPs were off their
     interface a moment ago, and have been put back. ``unserved`` are sentences about zones that a
-    worker does not serve as it should.
+    worker does not serve as it should. ``sent`` is what became of the answers to clients since the
+    last observation.
     """
 
     now: float
@@ -101,6 +103,7 @@ class Observation(NamedTuple):
     repairing: bool = False
     lost: int = 0
     unserved: tuple[str, ...] = ()
+    sent: Sent = Sent()
 
 
 class Level(IntEnum):
@@ -135,6 +138,7 @@ class Health:
         self._lanes = {lane: _Lane(config.check, wrong) for lane in lanes}
         self._hard = _Ailment(Level.FAILED, wrong, config.check.rise, lanes)
         self._soft = _Ailment(Level.DEGRADED, Level.DEGRADED, config.check.rise, lanes)
+        self._way_back = WayBack()
         self._level = Level.HEALTHY
         self._faulty_since: dict[int, float] = {}
         # Later than this it can't be counted on to answer a check in time.
@@ -162,7 +166,8 @@ class Health:
             if lane := self._lanes.get((result.vip, result.transport)):
                 lane.note(result, excuse)
         self._hard.look(_hard_reasons(seen, [*faults.values()]), seen.checks)
-        self._soft.look(_soft_reasons(seen, self._config.stale_after), seen.checks)
+        way_back = self._way_back.look(seen.now, seen.sent)
+        self._soft.look(_soft_reasons(seen, self._config.stale_after, way_back), seen.checks)
         found = [(one.level, reason) for one in (self._hard, self._soft) for reason in one.reasons]
         found += _gravest([lane for lane in self._lanes.values() if lane.level])
         found.sort(key=lambda one: -one[0])
@@ -333,9 +338,9 @@ def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _soft_reasons(seen: Observation, stale_after: float) -> tuple[str, ...]:
-    """Return why answers may be worse than those of another node."""
-    reasons = []
+def _soft_reasons(seen: Observation, stale_after: float, way_back: str) -> tuple[str, ...]:
+    """Return why clients may be better off with another node."""
+    reasons = [way_back] if way_back else []
     if seen.lost:
         what = "zone that was served is" if seen.lost == 1 else "zones that were served are"
         reasons.append(f"{seen.lost} {what} lost: dnsd status shows why")

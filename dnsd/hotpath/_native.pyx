@@ -11,7 +11,7 @@ import os
 import socket
 
 cimport cython
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EACCES, EAGAIN, EHOSTUNREACH, EINTR, ENETDOWN, ENETUNREACH, EPERM, errno
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
@@ -37,6 +37,8 @@ cdef int C_drop_short = INDEX["drop_short"]
 cdef int C_drop_response = INDEX["drop_response"]
 cdef int C_drop_send_blocked = INDEX["drop_send_blocked"]
 cdef int C_drop_send_error = INDEX["drop_send_error"]
+cdef int C_drop_send_no_route = INDEX["drop_send_no_route"]
+cdef int C_drop_send_forbidden = INDEX["drop_send_forbidden"]
 cdef int C_odd_no_question = INDEX["odd_no_question"]
 cdef int C_odd_many_questions = INDEX["odd_many_questions"]
 cdef int C_odd_bad_name = INDEX["odd_bad_name"]

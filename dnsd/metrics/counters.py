@@ -32,6 +32,8 @@ _PLAIN = (
     "drop_response",
     "drop_send_blocked",
     "drop_send_error",
+    "drop_send_no_route",
+    "drop_send_forbidden",
     "drop_receive_queue",
     # odd input that is answered: one of these goes up by one, exactly
     "odd_no_question",

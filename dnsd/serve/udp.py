@@ -7,6 +7,7 @@ what the kernel dropped and closing stay.
 
 from __future__ import annotations
 
+import errno
 import socket
 from functools import partial
 from struct import Struct
@@ -31,8 +32,16 @@ _LAST_TURNS = 512
 """Turns that a socket gets before it closes: more than its queue, less than a flood."""
 
 _UDP = Transport.UDP
-_BLOCKED = INDEX["drop_send_blocked"]
 _ERROR = INDEX["drop_send_error"]
+_REFUSALS = {
+    errno.EAGAIN: INDEX["drop_send_blocked"],
+    **dict.fromkeys(
+        (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN), INDEX["drop_send_no_route"]
+    ),
+    **dict.fromkeys((errno.EPERM, errno.EACCES), INDEX["drop_send_forbidden"]),
+}
+"""The counter of responses that the kernel did not take, by the number of its error."""
+
 _QUEUE = INDEX["drop_receive_queue"]
 
 _Ancillary = list[tuple[int, int, bytes]]
@@ -87,7 +96,7 @@ class UdpSocket:
 
     def _not_sent(self, error: OSError) -> None:
         """Count a response that the kernel did not take; it is never tried again."""
-        self._counters[_BLOCKED if isinstance(error, BlockingIOError) else _ERROR] += 1
+        self._counters[_REFUSALS.get(error.errno or 0, _ERROR)] += 1
 
     def count_drops(self) -> None:
         """Count what the kernel has dropped since the last time, for want of room."""

@@ -184,3 +184,45 @@ def test_of_several_workers_one_may_die(tmp_path: Path) -> None:
         until(lambda: len(now := workers(site)) == 2 and now != before, "another worker")
         assert not [line for line in site.node.lines if "→ withdrawn" in line]
         site.wait("announced")
+
+
+CLIENT = """\
+import socket, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("203.0.113.7", 0))
+sock.settimeout(0.02)
+print("asks", flush=True)
+number = 0
+while True:
+    number += 1
+    query = number.to_bytes(2, "big") + b"\\x00\\x00\\x00\\x01" + bytes(6)
+    query += b"\\x03www\\x07example\\x03com\\x00\\x00\\x01\\x00\\x01"
+    sock.sendto(query, ("192.0.2.53", 53))
+    try:
+        sock.recv(512)
+    except TimeoutError:
+        pass
+    number %= 60000
+"""
+"""Asks for ever, from an address to which the node needs its default route."""
+
+
+def test_a_node_whose_answers_cannot_leave_is_drained_until_they_can(announced: Site) -> None:
+    announced.router.ip(
+        "addr add 203.0.113.7/32 dev lo", f"route add {VIPS[0]}/32 via 198.51.100.2"
+    )
+    announced.here.ip("route add default via 198.51.100.1")
+    with announced.router.python(CLIENT) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "asks\n"
+        announced.here.ip("route del default")
+        view = announced.wait("drained")
+        assert re.fullmatch(
+            r"\d+ of \d+ answers to clients could not leave: there is no route for \d+ .*",
+            view["why"][0],
+        )
+        announced.wait_routes(DRAINED)
+        announced.here.ip("route add default via 198.51.100.1")
+        announced.wait("announced")
+        announced.wait_routes(ANNOUNCED)
+        assert not [line for line in announced.node.lines if "→ withdrawn" in line]

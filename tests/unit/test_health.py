@@ -22,6 +22,7 @@ from dnsd.announce.health import (
     Verdict,
     WorkerView,
 )
+from dnsd.announce.wayback import IN_A_ROW, Sent
 from dnsd.config.anycast import Anycast, Check
 
 OK, WRONG, SILENT = Outcome.OK, Outcome.WRONG, Outcome.SILENT
@@ -433,6 +434,7 @@ looks = st.builds(
     stale=st.sampled_from((0.0, 0.0, 100.0)),
     disk=st.sampled_from(("", "", "it is full")),
     overloaded=st.booleans(),
+    sent=st.just(Sent()),  # what follows from these has laws of its own: test_wayback.py
 )
 policies = st.sampled_from(("drain", "withdraw"))
 
@@ -538,3 +540,20 @@ def test_what_ails_a_node_besides_never_helps(
         observe(plain, seen)
         observe(spoilt, seen)
         assert spoilt.observe(one).level >= plain.observe(last).level
+
+
+# -- the way back to clients ------------------------------------------------------------------
+
+
+def test_answers_that_cannot_leave_degrade_the_node_and_never_fail_it() -> None:
+    site = Site.that_is_well("withdraw")
+    lost, well = Sent(made=1000, no_route=900), Sent(made=1000)
+    levels = []
+    for _ in range(4 * IN_A_ROW):
+        levels.append(site.look(*(result(OK, lane) for lane in LANES), sent=lost))
+    assert set(levels) == {HEALTHY, DEGRADED}
+    assert levels[-1] == DEGRADED
+    assert "there is no route for 1800" in site.verdict.reasons[0]
+    for _ in range(4 * IN_A_ROW + RISE):
+        site.look(*(result(OK, lane) for lane in LANES), sent=well)
+    assert site.verdict == GOOD

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dnsd.announce.health import CheckResult, Observation, Outcome
+from dnsd.announce.wayback import Sent
 from dnsd.config.anycast import Anycast, Check
 from dnsd.control.anycast import observe
 from dnsd.control.anycast.observe import ROWS_S, Disk, Observer, fault_of
@@ -101,6 +102,23 @@ def test_silence_is_what_the_master_says() -> None:
     site = Site()
     site.set(1, WorkerCells.SILENT, 1_500_000_000)
     assert [one.silent for one in site.look().workers] == [0.0, 1.5]
+
+
+# -- sent -------------------------------------------------------------------------------------
+
+
+def test_what_was_sent_since_the_last_look_is_counted_over_all_workers() -> None:
+    site = Site()
+    site.count(0, responses_udp=50, drop_send_no_route=20, drop_send_error=7)
+    site.count(1, responses_udp=30, drop_send_forbidden=3, drop_send_blocked=9)
+    checks = tuple(
+        CheckResult("192.0.2.53", transport, "www A", outcome, "", 0.001)
+        for transport in ("udp", "tcp")
+        for outcome in Outcome
+    )
+    seen = site.observer.look(site.now, checks)
+    assert seen.sent == Sent(made=80, own=2, no_route=20, forbidden=3)
+    assert site.look().sent == Sent()
 
 
 # -- zones ------------------------------------------------------------------------------------

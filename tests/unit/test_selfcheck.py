@@ -20,7 +20,7 @@ import pytest
 from dnsd.announce.health import CheckResult, Outcome
 from dnsd.config.anycast import Anycast, Check, Query
 from dnsd.control import exchange
-from dnsd.control.anycast.selfcheck import MOST_IN_FLIGHT, SelfCheck
+from dnsd.control.anycast.selfcheck import MOST_IN_FLIGHT, SelfCheck, interval_of
 from dnsd.control.exchange import STEPS, Peer, within
 from dnsd.errors import ConfigError
 
@@ -366,6 +366,19 @@ def test_only_so_many_queries_wait_for_an_answer() -> None:
 
     with serving(silent) as server:
         asyncio.run(run(server))
+
+
+@pytest.mark.parametrize(
+    ("vips", "interval"), [(1, 0.2), (2, 0.2), (10, 0.2), (20, 0.4), (50, 1.0), (200, 4.0)]
+)
+def test_many_vips_take_no_more_queries_in_a_second_than_ten(vips: int, interval: float) -> None:
+    many = Anycast(
+        enabled=True,
+        vips=tuple(f"192.0.2.{number}" for number in range(vips)),
+        subnets=("192.0.2.0/24",),
+        check=Check(interval=0.2),
+    )
+    assert interval_of(many) == pytest.approx(interval)
 
 
 # -- late by one's own fault ------------------------------------------------------------------

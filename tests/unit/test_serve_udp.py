@@ -204,7 +204,9 @@ class Failing(socket.socket):
     ("failure", "counter"),
     [
         (BlockingIOError(11, "would block"), "drop_send_blocked"),
-        (PermissionError(1, "forbidden by the firewall"), "drop_send_error"),
+        (PermissionError(1, "forbidden by the firewall"), "drop_send_forbidden"),
+        (OSError(101, "no route"), "drop_send_no_route"),
+        (OSError(113, "no neighbour"), "drop_send_no_route"),
         (OSError(105, "no buffer space"), "drop_send_error"),
     ],
 )

@@ -11,7 +11,8 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from dnsd.announce.health import Observation, WorkerView
+from dnsd.announce.health import Observation, Outcome, WorkerView
+from dnsd.announce.wayback import Sent
 from dnsd.control.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.counters import INDEX
@@ -66,6 +67,7 @@ class Observer:
             _Overload(vector.counters(index), config.check.timeout + _AFTER_OVERLOAD_S)
             for index in workers
         ]
+        self._sendings = _Sendings([vector.counters(index) for index in workers])
         self._table = _Table(rows, wall)
         self._disk = Disk(directory)
         self._cut_off = cut_off
@@ -87,6 +89,7 @@ class Observer:
             overloaded=any(overloads),
             cut_off=self._cut_off(),
             unserved=self._unserved(),
+            sent=self._sendings.look(checks),
         )
 
     def _view(self, number: int, cells: memoryview, now: float) -> WorkerView:
@@ -138,6 +141,28 @@ class _Overload:
 
     def _read(self) -> list[tuple[int, int]]:
         return [(self._counters[lost], self._counters[done]) for lost, done in self.PAIRS]
+
+
+class _Sendings:
+    """Sees how many answers over UDP went to clients, and how many had no way to them."""
+
+    NAMES = ("responses_udp", "drop_send_no_route", "drop_send_forbidden")
+
+    def __init__(self, workers: list[Counters]) -> None:
+        self._workers = workers
+        self._last = self._read()
+
+    def look(self, checks: Iterable[CheckResult]) -> Sent:
+        """Return what was sent since the last time, when ``checks`` were answered besides."""
+        last, self._last = self._last, self._read()
+        made, no_route, forbidden = (
+            max(0, now - was) for was, now in zip(last, self._last, strict=True)
+        )
+        own = sum(one.transport == "udp" and one.outcome != Outcome.SILENT for one in checks)
+        return Sent(made, own, no_route, forbidden)
+
+    def _read(self) -> list[int]:
+        return [sum(worker[INDEX[name]] for worker in self._workers) for name in self.NAMES]
 
 
 class _Table:

@@ -41,6 +41,11 @@ NOT_THE_NODE = descriptors.WANT | {errno.EADDRNOTAVAIL}
 """What is no silence of the node's. A VIP that is not there cannot be asked: the look at the
 addresses finds out, and puts it back."""
 
+AS_CONFIGURED = 10
+"""VIPs that are asked as often as configured. More of them are each asked less often, so that they
+take no more queries in a second: each costs control about a millisecond. All are answered by the
+same workers, whose own silence is noticed without asking."""
+
 JITTER = 0.1
 """Part of the interval by which it varies, so that nothing keeps in step with it."""
 
@@ -54,7 +59,7 @@ class SelfCheck:
 
     def __init__(self, config: Anycast, served: Served, *, port: int = PORT) -> None:
         configured = questions.read(config.query)
-        self._interval = config.check.interval
+        self._interval = interval_of(config)
         self._results: deque[CheckResult] = deque(maxlen=KEPT)
         self._lanes = [
             _Lane(vip, port, transport, config.check.timeout, Turn(configured, served))
@@ -94,6 +99,11 @@ class SelfCheck:
         elif not lane.turn.counts(question):
             return  # a zone that has just been dropped
         self._results.append(result)
+
+
+def interval_of(config: Anycast) -> float:
+    """Return after how many seconds each VIP is asked again over each transport."""
+    return config.check.interval * max(1.0, len(config.vips) / AS_CONFIGURED)
 
 
 class _Lane:

@@ -168,6 +168,15 @@ cdef inline void batch_reply(Batch *batch, int i, int length) noexcept nogil:
     batch.n_replies = n + 1
 
 
+cdef inline int refusal_of(int error) noexcept nogil:
+    """Return the counter of responses that the kernel refused with ``error``."""
+    if error == ENETUNREACH or error == EHOSTUNREACH or error == ENETDOWN:
+        return C_drop_send_no_route
+    if error == EPERM or error == EACCES:
+        return C_drop_send_forbidden
+    return C_drop_send_error
+
+
 cdef void batch_send(Batch *batch, uint64_t *count) noexcept nogil:
     """Send the answers; what would block is dropped and counted, never queued."""
     cdef int sent = 0, result
@@ -179,5 +188,5 @@ cdef void batch_send(Batch *batch, uint64_t *count) noexcept nogil:
             count[C_drop_send_blocked] += batch.n_replies - sent
             return
         elif errno != EINTR:
-            count[C_drop_send_error] += 1
+            count[refusal_of(errno)] += 1
             sent += 1
