@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bench import parts, procs, verify
 from bench.asker import OUTSTANDING
 from bench.machine import machine
-from bench.peers import Unavailable
+from bench.peers import base
 from bench.results import Report
 from bench.run import LoadError
 from bench.server import ServerError
@@ -38,7 +38,7 @@ def run(
     plan: Plan, peers: list[Peer], reference: str, command: str, say: Callable[[str], None]
 ) -> Report:
     """Measure ``peers`` as ``plan`` says, interleaved round by round."""
-    versions, missing = _versions(peers)
+    versions, missing = base.versions(peers)
     for name, why in missing.items():
         say(f"{name}: {why}")
     present = [peer for peer in peers if peer.name in versions]
@@ -150,17 +150,6 @@ def _large(stand: Stand, peer: Peer, round_: int) -> None:
             parts.use(stand, server)
             parts.started(stand, server, round_, kind, loaded)
         stand.say(f"round {round_}: {peer.name} {kind}, large zone: {loaded.seconds:.2f} s")
-
-
-def _versions(peers: list[Peer]) -> tuple[dict[str, str], dict[str, str]]:
-    versions: dict[str, str] = {}
-    missing: dict[str, str] = {}
-    for peer in peers:
-        try:
-            versions[peer.name] = peer.version()
-        except Unavailable as error:
-            missing[peer.name] = str(error)
-    return versions, missing
 
 
 def settings(plan: Plan) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Queries as messages, for the askers that are not dnsperf: each after its length in two bytes."""
+"""Queries as messages; in a file for the askers that are not dnsperf, each after its length."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ if TYPE_CHECKING:
 
     from bench.zonegen import Query
 
-TYPES = {"A": 1, "SOA": 6}
+TYPES = {"A": 1, "SOA": 6, "TXT": 16}
 UDP_SIZE = 1232
-OPT = struct.pack("!BHHBBHH", 0, 41, UDP_SIZE, 0, 0, 0, 0)
+_OPT = struct.Struct("!BHHBBHH")
+_DO = 0x8000
 
 
-def message(name: str, rrtype: str, *, edns: bool) -> bytes:
-    """Return a query with ID 0 for the absolute name ``name``, which holds no escapes."""
+def message(name: str, rrtype: str, ident: int = 0, *, edns: bool, dnssec: bool = False) -> bytes:
+    """Return a query for the absolute name ``name``, which holds no escapes; ``ident`` is its ID.
+
+    With ``dnssec`` (and ``edns``) it asks for signatures and proofs.
+    """
     labels = name.rstrip(".").encode("ascii").split(b".")
     owner = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
-    header = struct.pack("!6H", 0, 0, 1, 0, 0, int(edns))
-    return header + owner + struct.pack("!HH", TYPES[rrtype], 1) + (OPT if edns else b"")
+    header = struct.pack("!6H", ident, 0, 1, 0, 0, int(edns))
+    opt = _OPT.pack(0, 41, UDP_SIZE, 0, 0, _DO if dnssec else 0, 0) if edns else b""
+    return header + owner + struct.pack("!HH", TYPES[rrtype], 1) + opt
 
 
 def write(path: Path, origin: str, queries: Iterable[Query], *, edns: bool) -> None:

@@ -8,8 +8,8 @@ import random
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench import wire
 from bench.abuse.ground import PREFIXES, attacker
-from bench.abuse.questions import ask
 from bench.abuse.servers import ADDRESS
 from bench.abuse.zones import COLLIDING, HASH, NSEC3, PLAIN, labels
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 SEED = 4
 AFTER_S = 0.3
 """Seconds for the last answers."""
-A, TXT = 1, 16
 IDLE, SLOW = 500, 60
 """Connections, over all networks of attackers."""
 PIPELINED = 40
@@ -79,7 +78,7 @@ def _received(sock: socket.socket) -> int:
 def _hostile() -> Iterator[bytes]:
     """Yield damaged queries, and octets that are none."""
     chance = random.Random(SEED)
-    whole = ask(f"w1.{PLAIN}", A)
+    whole = wire.message(f"w1.{PLAIN}", "A", edns=True)
     while True:
         damaged = bytearray(whole)
         for _ in range(chance.randint(1, 6)):
@@ -90,22 +89,24 @@ def _hostile() -> Iterator[bytes]:
 
 
 def _identical() -> Iterator[bytes]:
-    return itertools.repeat(ask(f"big.{PLAIN}", TXT))
+    return itertools.repeat(wire.message(f"big.{PLAIN}", "TXT", edns=True))
 
 
-def _subdomains(zone: str, do: int = 0) -> Iterator[bytes]:
+def _subdomains(zone: str, *, dnssec: bool = False) -> Iterator[bytes]:
     chance = random.Random(SEED)
     while True:
-        yield ask(f"{chance.randbytes(6).hex()}.{zone}", A, chance.randrange(65536), do)
+        name, ident = f"{chance.randbytes(6).hex()}.{zone}", chance.randrange(65536)
+        yield wire.message(name, "A", ident, edns=True, dnssec=dnssec)
 
 
 def _dname() -> Iterator[bytes]:
-    return itertools.repeat(ask(f"x.dd.{PLAIN}", A))
+    return itertools.repeat(wire.message(f"x.dd.{PLAIN}", "A", edns=True))
 
 
 def _colliding() -> Iterator[bytes]:
     missing = [
-        ask(f"{label}.{HASH}", A) for label in itertools.islice(labels(HASH), COLLIDING, 30_000)
+        wire.message(f"{label}.{HASH}", "A", edns=True)
+        for label in itertools.islice(labels(HASH), COLLIDING, 30_000)
     ]
     return itertools.cycle(missing)
 
@@ -138,7 +139,7 @@ def _idle(ground: Ground, seconds: float) -> Done:
 
 
 def _slow(ground: Ground, seconds: float) -> Done:
-    query = ask(f"big.{PLAIN}", TXT)
+    query = wire.message(f"big.{PLAIN}", "TXT", edns=True)
     with contextlib.ExitStack() as stack:
         done = _connections(ground, SLOW, (len(query).to_bytes(2) + query) * PIPELINED, stack)
         time.sleep(seconds)
@@ -147,7 +148,7 @@ def _slow(ground: Ground, seconds: float) -> Done:
 
 def _reconnecting(ground: Ground, seconds: float) -> Done:
     """Connect, ask, go away without reading; again and again."""
-    query = ask(f"w1.{PLAIN}", A)
+    query = wire.message(f"w1.{PLAIN}", "A", edns=True)
     message = len(query).to_bytes(2) + query
     until = time.monotonic() + seconds
     count = 0
@@ -189,7 +190,7 @@ ATTACKS = (
     Attack(
         "NSEC3",
         f"150 iterations, names that do not exist, 2,000 a second from {PREFIXES} networks",
-        _udp(lambda: _subdomains(NSEC3, 1), 2000, PREFIXES),
+        _udp(lambda: _subdomains(NSEC3, dnssec=True), 2000, PREFIXES),
         NSEC3,
     ),
     Attack("idle TCP", f"{IDLE} connections that say nothing", _idle),

@@ -13,7 +13,7 @@ from bench.abuse.attacks import ATTACKS
 from bench.abuse.run import cells
 from bench.abuse.servers import SERVERS
 from bench.abuse.study import Abuse, parts
-from bench.peers.base import Unavailable
+from bench.peers import base
 from bench.results import DIRECTORY
 from bench.study import progress, results
 from bench.study.errors import sentences
@@ -51,12 +51,7 @@ def abuse(
     needed()
     from bench.abuse.kind import KIND
 
-    versions, problems = {}, []
-    for name in names:
-        try:
-            versions[name] = SERVERS[name][0].version()
-        except Unavailable as error:
-            problems.append(str(error))
+    versions, missing = base.versions(SERVERS[name][0] for name in names)
     attacks = [attack for attack in ATTACKS if attack.name in chosen]
     seconds = SHORT_S if short else seconds
     with (
@@ -68,7 +63,7 @@ def abuse(
     settings = {"each attack": f"{seconds:g} s"}
     study = Abuse(
         kind=KIND.name,
-        about=results.about(versions, settings, problems=problems),
+        about=results.about(versions, settings, problems=[*missing.values()]),
         words={attack.name: attack.what for attack in attacks},
         cells=found,
     )

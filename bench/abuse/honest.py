@@ -9,8 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
+from bench import wire
 from bench.abuse.ground import HONEST, TIMEOUT_S
-from bench.abuse.questions import ask
 from bench.abuse.servers import ADDRESS
 from bench.abuse.zones import HOSTS, PLAIN
 
@@ -56,7 +56,7 @@ class Client:
                     waiting[ident] = time.monotonic()
                     self.udp[0] += 1
                     with contextlib.suppress(OSError):
-                        sock.send(ask(f"w{number % HOSTS}.{PLAIN}", 1, ident))
+                        sock.send(_query(ident))
                 self._receive(sock, waiting)
 
     def _receive(self, sock: socket.socket, waiting: dict[int, float]) -> None:
@@ -80,7 +80,7 @@ class Client:
             if self._ending.wait(TCP_PAUSE_S):
                 return
             self.tcp[0] += 1
-            query = ask(f"w{number % HOSTS}.{PLAIN}", 1, number & 0xFFFF)
+            query = _query(number & 0xFFFF)
             try:
                 with self._ground.tcp(HONEST) as sock:
                     sock.connect((ADDRESS, 53))
@@ -89,3 +89,8 @@ class Client:
             except OSError:
                 continue
             self.tcp[1] += len(response) > 14 and response[5] & 0xF == 0
+
+
+def _query(ident: int) -> bytes:
+    """Return the query for one of the hosts, chosen by the ID."""
+    return wire.message(f"w{ident % HOSTS}.{PLAIN}", "A", ident, edns=True)

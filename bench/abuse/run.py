@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from bench import procs
+from bench import procs, wire
 from bench.abuse.ground import HONEST, ground
 from bench.abuse.honest import Client
-from bench.abuse.questions import ask
 from bench.abuse.servers import ADDRESS, SERVERS
 from bench.abuse.study import Cell
 from bench.abuse.zones import PLAIN, write
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 START_S = 120.0
 PAUSE_S = 0.05
-SOA = 6
 
 
 def cells(
@@ -88,7 +86,7 @@ def _await(made: Ground, name: str, log: Path, waiting: list[str]) -> None:
                 text = log.read_text(errors="replace")[-500:]
                 raise StudyError(f"{name} at {ADDRESS} does not serve {waiting[0]}: {text}")
             try:
-                sock.send(ask(waiting[0], SOA))
+                sock.send(wire.message(waiting[0], "SOA", edns=True))
                 response = sock.recv(4096)
             except OSError:
                 time.sleep(PAUSE_S)

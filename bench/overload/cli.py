@@ -6,14 +6,14 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from bench.overload.run import Ground, Plan
 from bench.overload.study import Overload, faults, table
-from bench.peers import PEERS
-from bench.peers.base import Unavailable
+from bench.peers import PEERS, base
 from bench.results import DIRECTORY
 from bench.run import LoadError
 from bench.server import ServerError
@@ -23,6 +23,10 @@ from bench.study.extra import needed
 from bench.study.kind import tell
 from bench.study.signals import ending
 from bench.study.text import grid
+
+if TYPE_CHECKING:
+    from bench.overload.study import Row
+    from bench.study.progress import Steps
 
 SERVERS = ("dnsd", "nsd", "knot")
 SHORT_S = 1.0
@@ -75,32 +79,16 @@ def overload(
     if len(cores) < 2:
         raise StudyError("overload needs two cores: one for the server, one for whoever asks")
     plan = Plan(names, seconds, factor, rounds, others, *cores[:2])
-    versions, problems = {}, []
-    for name in names_:
-        try:
-            versions[name] = PEERS[name].version()
-        except Unavailable as error:
-            problems.append(f"{name}: {error}")
-    rows = []
-    with (
-        ending(),
-        tempfile.TemporaryDirectory(prefix="dnsd-overload-") as directory,
-        progress.steps() as steps,
-    ):
-        Path(directory).chmod(0o755)
-        try:
-            ground = Ground(plan, Path(directory))
-            for round_ in range(1, rounds + 1):
-                for name in versions:
-                    steps.begin(f"round {round_}: {name}")
-                    rows.append(ground.measure(PEERS[name], round_, steps.say))
-        except (LoadError, ServerError) as error:
-            raise StudyError(str(error)) from None
+    versions, missing = base.versions(PEERS[name] for name in names_)
+    with ending(), progress.steps() as steps:
+        rows = _rows(plan, list(versions), steps)
     settings = {"names": f"{names:,}", "each load": f"{seconds:g} s", "rounds": str(rounds)}
     settings["other programs on the server's core"] = str(others)
     study = Overload(
         kind=KIND.name,
-        about=results.about(versions, settings, problems=problems),
+        about=results.about(
+            versions, settings, problems=[f"{name}: {why}" for name, why in missing.items()]
+        ),
         factor=factor,
         rows=rows,
     )
@@ -108,3 +96,19 @@ def overload(
     tell(KIND.write(study, output or DIRECTORY / time.strftime("overload-%Y%m%dT%H%M%S.json")))
     if found := faults(study):
         raise click.ClickException("; ".join(found))
+
+
+def _rows(plan: Plan, names: list[str], steps: Steps) -> list[Row]:
+    """Measure each server in each round; StudyError if that cannot be."""
+    with tempfile.TemporaryDirectory(prefix="dnsd-overload-") as directory:
+        Path(directory).chmod(0o755)
+        rows = []
+        try:
+            ground = Ground(plan, Path(directory))
+            for round_ in range(1, plan.rounds + 1):
+                for name in names:
+                    steps.begin(f"round {round_}: {name}")
+                    rows.append(ground.measure(PEERS[name], round_, steps.say))
+        except (LoadError, ServerError) as error:
+            raise StudyError(str(error)) from None
+        return rows

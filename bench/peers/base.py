@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 
@@ -87,3 +87,15 @@ def version_of(start: Start, pattern: str) -> str:
     )
     match = re.search(pattern, done.stdout + done.stderr)
     return match[1] if match else "unknown"
+
+
+def versions(peers: Iterable[Peer]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the versions of ``peers`` by name, and why the others cannot be measured here."""
+    found: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    for peer in peers:
+        try:
+            found[peer.name] = peer.version()
+        except Unavailable as error:
+            missing[peer.name] = str(error)
+    return found, missing

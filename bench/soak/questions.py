@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import struct
 
+from bench import wire
+
 ORIGIN = "soak.example"
 HOSTS = 200
 WAIT_S = 0.2
-A, SOA = 1, 6
 _HEADER = struct.Struct("!6H")
 
 
@@ -21,15 +22,9 @@ def zone(serial: int) -> str:
     )
 
 
-def question(number: int, name: str, rrtype: int) -> bytes:
-    """Return a query with the message ID ``number``."""
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    return _HEADER.pack(number, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", rrtype, 1)
-
-
 def host(number: int) -> bytes:
     """Return the query for one of the hosts, chosen by the message ID."""
-    return question(number, f"h{number % HOSTS}.{ORIGIN}", A)
+    return wire.message(f"h{number % HOSTS}.{ORIGIN}", "A", number, edns=False)
 
 
 def is_right(response: bytes, number: int) -> bool:
@@ -43,7 +38,7 @@ def is_right(response: bytes, number: int) -> bool:
 
 def serial(port: int) -> int:
     """Return the serial that the server answers with, 0 when it does not answer."""
-    asked = question(1, ORIGIN, SOA)
+    asked = wire.message(ORIGIN, "SOA", 1, edns=False)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(WAIT_S)
         try:

@@ -12,11 +12,11 @@ import dns.message
 import dns.name
 import pytest
 
+from bench import wire
 from bench.abuse import zones
 from bench.abuse.attacks import ATTACKS
 from bench.abuse.ground import ground
 from bench.abuse.honest import Client
-from bench.abuse.questions import ask
 from bench.abuse.run import cells
 from bench.abuse.study import HEAD, Abuse, Cell, parts
 from bench.study.progress import steps
@@ -37,7 +37,9 @@ def test_colliding_labels_are_different_names_of_one_crc() -> None:
 
 
 def test_questions_are_whole() -> None:
-    message = dns.message.from_wire(ask("big.abuse.example", 16, 7, 1))
+    message = dns.message.from_wire(
+        wire.message("big.abuse.example", "TXT", 7, edns=True, dnssec=True)
+    )
     assert message.id == 7
     assert str(message.question[0]) == "big.abuse.example. IN TXT"
     assert message.ednsflags & dns.flags.DO

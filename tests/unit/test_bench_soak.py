@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench import wire
 from bench.soak import questions, run
 from bench.soak.client import LATE_S, TCP_S, Miss
 from bench.soak.run import Plan, age
@@ -60,7 +61,7 @@ def test_the_zone_has_what_is_asked() -> None:
 
 
 def test_the_serial_is_read_whether_or_not_names_are_compressed() -> None:
-    query = questions.question(1, questions.ORIGIN, questions.SOA)
+    query = wire.message(questions.ORIGIN, "SOA", 1, edns=False)
     at = len(query) + 12
     for origin in (questions.ORIGIN, "other.example"):
         response = dns.message.make_response(dns.message.from_wire(query))
