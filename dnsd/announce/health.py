@@ -11,7 +11,7 @@ remember, and what is broken on one of them is rarely far from the others.
 
 Overload is no reason. A node that withdraws because too much comes moves what comes to the
 next one. While answers go out and the queues overflow, or a worker is late because it gets no
-CPU, silence is held against nobody; nor is it in the moments that the master needs to replace
+CPU, silence is not held against the node; nor is it in the moments that the master needs to replace
 one worker of several. Busy is not dead: workers fail the node only when none of them gets on.
 """
 

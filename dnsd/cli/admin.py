@@ -98,7 +98,7 @@ def _connected(path: Path) -> socket.socket:
             sock = _connect(spare_name(path))
         except OSError:
             raise NotRunning(sentence) from error
-        # Anybody could have taken the name of the spare socket.
+        # Any process could have taken the name of the spare socket.
         owner = [path.parent.stat().st_uid] if path.parent.exists() else []
         if not is_friend(sock, *owner):
             sock.close()

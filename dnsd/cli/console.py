@@ -1,4 +1,4 @@
-"""The console for tables and colours; rich is loaded only by who has some to show."""
+"""The console for tables and colours; only commands that show some load rich."""
 
 from __future__ import annotations
 

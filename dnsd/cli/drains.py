@@ -142,7 +142,7 @@ def _wait(
         if found["safe"] or not any(step["phase"] for step in found["steps"]):
             return found
         if found.get("unwritten"):
-            return found  # nobody knows how long the disk takes
+            return found  # how long the disk takes is not known
         time.sleep(LOOK_S)
         found = _with_others(site, _ask_patiently(path, **what))
 

@@ -54,7 +54,7 @@ class AdminServer:
         spare: socket.socket | None = None,
     ) -> None:
         self.fault = ""
-        """Why nobody can connect at ``path``; empty if that can be."""
+        """Why no client can connect at ``path``; empty if one can."""
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None

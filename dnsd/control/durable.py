@@ -48,7 +48,7 @@ class Durable:
         self._keepsake = keepsake
 
     def read(self) -> bytes | None:
-        """Return what was to be written last; None if there is none, OSError if nobody knows."""
+        """Return what was to be written last; None if nothing was, OSError if it is unknown."""
         kept = None if self._keepsake is None else self._keepsake.get()
         if kept is not None:
             return kept

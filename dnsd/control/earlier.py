@@ -1,7 +1,7 @@
 """The images that an earlier run has left: to be used again, or when a zone cannot be loaded now.
 
 Knows names and metadata of images; what is served, and what is to become of a zone, is decided
-by who asks. They are there for one load only, the first: what it does not need is deleted. Images
+by the caller. They are there for one load only, the first: what it does not need is deleted. Images
 that were in memory, and that the disk has taken at last, are there for the next one.
 """
 

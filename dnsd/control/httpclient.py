@@ -1,7 +1,7 @@
 """One GET on a stream, and its answer in HTTP/1.1 (RFC 9112), never more of it than its bounds.
 
-The server may be hostile: all that it sends is bounded here in size and number, and in time by who
-waits. h11 knows the protocol; Fault says what is wrong, to follow the address.
+The server may be hostile: all that it sends is bounded here in size and number, and in time by the
+caller. h11 knows the protocol; Fault says what is wrong, to follow the address.
 """
 
 from __future__ import annotations

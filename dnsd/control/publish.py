@@ -1,7 +1,7 @@
 """Tells the workers which images to serve, and knows when they do.
 
 Owns the journal and control's cells of the state vector; removes images and journals that
-nobody needs any more, and knows which cells are whose. Knows nothing of zone files.
+no worker needs any more, and knows which cells are whose. Knows nothing of zone files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Publisher:
 
     ``published`` is what the workers have been told: the image of each zone by apex. At first
     this is what an earlier control process (of the same master) has told them. ``release`` is
-    called with cells that no worker uses any more, before somebody else gets them.
+    called with cells that no worker uses any more, before another image gets them.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class Publisher:
         needed = _images(self.published)
         self._retire(name for name in self.stock.files() if name not in needed)
         if (memory := self.stock.memory) is not None:
-            # What is put there from now on is somebody's who has not told of it yet.
+            # What is put there from now on belongs to a build that has not told of it yet.
             regions = [region for region in map(region_of, needed) if region]
             self._leftovers.append(partial(memory.keep_only, regions, memory.end))
 

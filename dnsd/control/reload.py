@@ -133,7 +133,7 @@ class Reloader:
             self._roster.see,
             self.config,
             served,
-            # Whoever orders that all be loaded does not wait for writers.
+            # An order to load all does not wait for writers.
             () if EVERYTHING in due else frozenset(self._watch.written),
             None if EVERYTHING in forced else forced,
         )

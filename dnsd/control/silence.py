@@ -13,8 +13,8 @@ class Silence:
     """Measures for how long a process has made no progress, by a number that changes with it.
 
     What counts is time in which the watcher was awake, for after a pause of the whole machine
-    nobody has been silent, and in which the watched had a ``chance``: of the given seconds since
-    the last look, how many could it have used? ``tick`` is how often it looks, in seconds.
+    no process has been silent, and in which the watched had a ``chance``: of the given seconds
+    since the last look, how many could it have used? ``tick`` is how often it looks, in seconds.
     """
 
     def __init__(self, tick: float, chance: Callable[[float], float] = lambda step: step) -> None:
@@ -54,7 +54,7 @@ class Chance:
     """Tells how much of the time since the last look a process could have used.
 
     A process that wants a CPU (state R) has had the time that it ran, and no other: it may be
-    starved for long. One that is blocked (S, D) or stopped (T) wants none; nobody keeps it from
+    starved for long. One that is blocked (S, D) or stopped (T) wants none; nothing keeps it from
     getting on but itself, and the time counts as it goes by, without what it waited for a CPU
     in between. ``pid`` returns its number, 0 if there is none.
     """

@@ -5,7 +5,7 @@ the master looks here, before it starts anything, whether another dnsd has the p
 
 Beside the file there is a *spare* socket in the abstract namespace. It needs no disk, and the
 master holds it: it is there when the file could not be made, and when control, which both lead
-to, is down. Who is at its other end is known from the kernel, and must be the same user, or root.
+to, is down. The kernel tells which user is at its other end: it must be the same one, or root.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def spare_name(path: Path) -> str:
 
 
 def bind_spare(path: Path) -> socket.socket | None:
-    """Return the spare socket beside ``path``, listening; None if somebody has its name."""
+    """Return the spare socket beside ``path``, listening; None if another process has its name."""
     until = time.monotonic() + SPARE_S
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     while True:
@@ -74,9 +74,9 @@ def is_friend(sock: socket.socket, *others: int) -> bool:
 
 
 def make_way(path: Path) -> None:
-    """Make the directory of ``path``, and remove a socket there that nobody listens on.
+    """Make the directory of ``path``, and remove a socket there that no process listens on.
 
-    StateError if that can never be, if it is no socket, or if somebody does listen. What a disk
+    StateError if that can never be, if it is no socket, or if one does listen. What a disk
     refuses now, it may take later.
     """
     try:

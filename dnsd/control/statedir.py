@@ -1,7 +1,7 @@
 """The state directory: made, private, and trusted only if it is ours.
 
 What is in it decides what is answered and announced. So it and what it holds must belong to the
-user that dnsd runs as, no symbolic link is followed, and nobody else may write there. A disk that
+user that dnsd runs as, no symbolic link is followed, and no other user may write there. A disk that
 refuses is another matter: answering needs none, and what could not be made is made later.
 """
 
@@ -97,11 +97,11 @@ def _make_private(path: Path, opened: int) -> bool:
 
 
 def _check_entries(path: Path, opened: int) -> None:
-    """Raise StateError if something in the directory is a link, or somebody else's."""
+    """Raise StateError if something in the directory is a link, or another user's."""
     for name in os.listdir(opened):
         try:
             status = os.stat(name, dir_fd=opened, follow_symlinks=False)
-        except FileNotFoundError:  # it was somebody's temporary file
+        except FileNotFoundError:  # it was a temporary file
             continue
         if stat.S_ISDIR(status.st_mode) and name != IMAGES:
             continue  # such as lost+found: nothing of ours

@@ -28,7 +28,7 @@ class Deed(Enum):
     """What was done to a file."""
 
     WRITTEN = auto()
-    """It has changed, and whoever changes it has it open."""
+    """It has changed, and the program that changes it has it open."""
     CLOSED = auto()
     """It is whole again: closed, or another one has its name now."""
     UNKNOWN = auto()
@@ -45,7 +45,7 @@ class Sign(NamedTuple):
 class Watch:
     """Tells which keys are due: a file of theirs has changed, is whole, and has settled since.
 
-    A file is not whole while it is ``written``: by whoever has changed it and has not closed it.
+    A file is not whole while it is ``written``: by a program that has not closed it since.
     It has settled when it has been the same for ``settle`` seconds: files that an editor has moved
     away for a moment are left alone. Changes come in batches: while another changed file is
     unsettled, nothing is due (within limits). ``ends`` tells whether a file ends as a whole one

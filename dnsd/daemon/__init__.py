@@ -74,8 +74,8 @@ def run(path: Path | None, options: Options) -> int:
         control = msgspec.structs.replace(control, spare_fd=spare.fileno())
         attendant = Attendant(spare, control, vector)
     workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, shared)]
-    everybody = children.control(control, vector), workers
-    return Master(config.server, vector, *everybody, notifier, route, attendant=attendant).run()
+    processes = children.control(control, vector), workers
+    return Master(config.server, vector, *processes, notifier, route, attendant=attendant).run()
 
 
 def _zones(config: Config) -> dict[str, Path]:

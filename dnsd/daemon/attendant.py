@@ -1,7 +1,7 @@
-"""Answers on the admin socket for control, while there is none: that it is down, and who answers.
+"""Answers on the admin socket for control, while there is none: that it is down, and what works.
 
 The master's part of the spare socket (see :mod:`dnsd.control.socketfile`). It reads nothing, and
-waits for nobody: what it says fits into a socket's buffer.
+waits for no client: what it says fits into a socket's buffer.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Attendant:
         sock.setblocking(False)
 
     def fileno(self) -> int:
-        """Return the descriptor that is readable when somebody asks."""
+        """Return the descriptor that is readable when a client asks."""
         return self._sock.fileno()
 
     def answer(self) -> None:
-        """Answer all who wait, but not too many."""
+        """Answer the clients that wait, but not too many."""
         for _ in range(MOST_AT_ONCE):
             try:
                 client, _ = self._sock.accept()

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 TICK_S = 0.05
 STARTING_TICK_S = 0.01
-"""How often the master looks before the node is ready: somebody waits for it."""
+"""How often the master looks before the node is ready: an operator waits for it."""
 STOP_S = 5.0
 """How long the others may take to end before they are killed; workers finish TCP in one."""
 CONTROL_PATIENCE = 10
-"""Nobody waits for control as for an answer: it may be silent so many times longer,"""
+"""No client waits for control as for an answer: it may be silent so many times longer,"""
 CONTROL_SILENCE_S = 10.0
 """and never less than this."""
 STARTS = 3
@@ -162,7 +162,7 @@ class Master:
         return Pulse(max(limit, CONTROL_SILENCE_S), TICK_S, Chance(lambda: self._control.pid))
 
     def _look_for_stuck(self, now: float) -> None:
-        """Kill who could get on and does not: of the workers one at a time."""
+        """Kill what could get on and does not: of the workers one at a time."""
         beat = self._vector.control[ControlCells.HEARTBEAT]
         if beat and self._pulse.look(now, beat):
             self._kill(self._control)
@@ -175,7 +175,7 @@ class Master:
         child.send(signal.SIGKILL)
 
     def _attend(self, attendant: Attendant) -> None:
-        """Have who asks control answered while it is down."""
+        """Have clients of control answered while it is down."""
         down = not self._vector.control[ControlCells.HEARTBEAT]
         if down == (attendant.fileno() in self._selector.get_map()):
             return
@@ -281,7 +281,7 @@ class Master:
     # -- what is told -------------------------------------------------------------------------
 
     def _look(self, now: float) -> None:
-        """See how the node is, and tell who wants to know."""
+        """See how the node is, and tell the service manager."""
         serving = sum(map(is_serving, map(self._vector.worker, range(self._vector.workers))))
         if not self._ready:
             self._look_for_ready(serving)

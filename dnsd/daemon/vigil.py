@@ -1,4 +1,4 @@
-"""The master's watch over the workers: who is silent, and who has to go. One at a time.
+"""The master's watch over the workers: which are silent, and which has to go. One at a time.
 
 A worker is silent for as long as it makes no progress though it could have. What makes all of
 them silent at once (a packet, a disk, the machine) does so to their successors too; to kill all

@@ -55,7 +55,7 @@ class Settings:
     ``udp_payload`` is the largest UDP response in octets (RFC 9715). ``cookie_secrets`` are
     16 octets each, the first one is used to make cookies, all of them to check (RFC 9018).
     ``tcp_idle`` in seconds is announced to clients that ask with edns-tcp-keepalive (RFC 7828).
-    ``rate_limit`` None limits nobody.
+    ``rate_limit`` None: no answer is limited.
     """
 
     nsid: bytes | None = None

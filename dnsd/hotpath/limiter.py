@@ -1,4 +1,4 @@
-"""Response rate limiting: which answers over UDP are withheld, so that nobody is flooded with them.
+"""Response rate limiting: which answers over UDP are withheld, so that no network is flooded.
 
 Addresses of UDP packets are easily forged. So all answers that say the same to one network come
 out of one bucket: it holds as many as may be sent within a second, and fills again at that rate.
@@ -93,7 +93,10 @@ def microseconds() -> int:
 
 
 class Source(NamedTuple):
-    """Who asks: the first 8 octets of a prefix, its length and family; if it is never limited."""
+    """Where a query comes from: the first 8 octets of a prefix, its length and family.
+
+    One that is ``exempt`` is never limited.
+    """
 
     prefix: bytes
     length: int
@@ -164,7 +167,7 @@ class Limiter:
         """Take an answer out of the bucket of ``digest``, if there is one left.
 
         In a set that is full the word goes to the new bucket whose own would be full the soonest:
-        what is forgotten has sent the least, and to forget limits nobody.
+        what is forgotten has sent the least, and to forget limits no network.
         """
         words = self.memory.words
         tag = digest >> TIME_BITS
@@ -186,7 +189,7 @@ class Limiter:
         return True
 
     def _note(self, source: Source, kind: int, second: int) -> None:
-        """Note that an answer to ``source`` was withheld; who was limited least is forgotten."""
+        """Note that an answer to ``source`` was withheld; the one limited least is forgotten."""
         rows = self.memory.rows
         prefix = int.from_bytes(source.prefix, "little")
         about = source.family << 8 | source.length

@@ -134,7 +134,7 @@ class JournalWriter:
 
 
 def forget(fd: int, epoch: int) -> None:
-    """Give back what is before ``epoch``: nobody reads it any more."""
+    """Give back what is before ``epoch``: no worker reads it any more."""
     memory.punch(fd, 0, epoch)
 
 

@@ -1,7 +1,7 @@
 """Memory that master, control, builders and workers share, for what must not need a disk.
 
 A memfd that the master creates and hands down by number, like the state vector: there is no
-directory to be found, full or somebody else's. What is in it survives the end of every process
+directory to be found, full or another user's. What is in it survives the end of every process
 but the master, and ends with that, whatever ends it.
 
 It grows by whole regions, each of which begins on a page; one that is given back becomes a hole,
@@ -29,7 +29,7 @@ class Region(NamedTuple):
 
 
 def create(name: str) -> int:
-    """Return the descriptor of new, empty memory; ``name`` is for whoever looks at a process."""
+    """Return the descriptor of new, empty memory; ``name`` is for listings of open files."""
     return os.memfd_create(f"dnsd-{name}", os.MFD_CLOEXEC)
 
 
@@ -87,7 +87,7 @@ class Memory:
         return mmap.mmap(self.fd, region.size, offset=region.at, access=mmap.ACCESS_READ)
 
     def free(self, region: Region) -> None:
-        """Give ``region`` back; whoever has it mapped sees zeros from now on."""
+        """Give ``region`` back; a process that has it mapped sees zeros from now on."""
         punch(self.fd, region.at, page_after(region.at + region.size))
 
     @property

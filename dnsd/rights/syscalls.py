@@ -86,7 +86,7 @@ _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _SECCOMP = (317, 277)
 _SET_MODE_FILTER = 1
 _SPEC_ALLOW = 4
-"""Some kernels would slow down memory accesses of whoever has a filter."""
+"""Some kernels would slow down memory accesses of a process with a filter."""
 
 _CLONE_THREAD = 0x00010000
 _X32 = 0x40000000

@@ -1,6 +1,6 @@
 """A worker's rights, given up when its sockets are bound: it reads images, and answers.
 
-It is the process that takes packets from everybody. So it keeps no capability, starts no program,
+It is the process that takes packets from everywhere. So it keeps no capability, starts no program,
 opens no socket, writes no file, and reads none but images and Python's own.
 """
 

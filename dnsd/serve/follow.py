@@ -143,7 +143,7 @@ class Follower:
         self._acknowledge()
 
     def _acknowledge(self) -> None:
-        # In this order: who sees the generation read sees what is missing of it, too.
+        # In this order: a reader that sees the generation sees what is missing of it, too.
         self._missing.tell()
         if not self._missing:
             self._head[WorkerCells.GENERATION] = self._generation

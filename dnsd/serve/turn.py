@@ -2,7 +2,7 @@
 
 Every part that may have much to do looks at the clock after each piece of it (a packet, a
 message, a connection, an image), stops when its time is up, and goes on in the next turn with
-what it has left, before anything new. So whoever waits, waits for one turn of each of the others.
+what it has left, before anything new. So each waits for one turn of each of the others.
 
 A turn is longer than this only by the last piece that was begun, and never by more than one.
 """

@@ -57,7 +57,7 @@ class OrderBook:
             except OSError as error:
                 self.fault = (
                     f"the orders cannot be written down in {self._path} ({error.strerror}): they "
-                    "are in force, but a restart forgets them until then; it is tried again"
+                    "are in force, but a restart before that forgets them; it is tried again"
                 )
             else:
                 if written is self._orders:

@@ -35,7 +35,7 @@ class StateFile:
         self._file = Durable(self._path, keepsake)
         self._exists = False
         self._writing = asyncio.Lock()
-        # Who stops does not wait for a thread that writes: he writes, too, and has the last word.
+        # The stop does not wait for a thread that writes: it writes, too, and has the last word.
         self._lock = threading.Lock()
         self._given = self._written = 0
 
@@ -45,7 +45,7 @@ class StateFile:
         if self._refusal:
             return (
                 f"the states of pools cannot be written down in {self._path} ({self._refusal}): "
-                "orders are in force, but a restart forgets them until then; it is tried again"
+                "orders are in force, but a restart before that forgets them; it is tried again"
             )
         if self._demanded > self._on_disk:
             return f"an order is in force, but not written down in {self._path} yet"

@@ -1,6 +1,7 @@
 """How many connections there may be, and which one goes when there are too many: pure.
 
-Whoever sends half a request, or reads half an answer, holds a place only while no other wants it.
+A client that sends half a request, or reads half an answer, holds a place only while no other
+wants it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ RETRY_S = 5.0
 REST_S = 0.5
 """Pause when this process lacks descriptors."""
 TELL_S = 60.0
-"""How often a fault of dnsd's own is told, whoever asks for it."""
+"""How often a fault of dnsd's own is told, however often it happens."""
 MOST_ARGUMENTS = 8
 
 Arguments = Mapping[str, str]

@@ -16,7 +16,7 @@ import h11
 LONGEST_HEAD = 16384
 """Octets of a request with all its fields."""
 MOST_UNREAD = 65536
-"""Octets of a body, which nobody has asked for, that are read before the connection is closed."""
+"""Octets of a body, which no page wants, that are read before the connection is closed."""
 _CHUNK = 16384
 
 

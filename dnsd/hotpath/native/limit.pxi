@@ -28,7 +28,7 @@ cdef struct Exempt:
 
 
 cdef struct Limit:
-    uint64_t *words           # NULL: nobody is limited
+    uint64_t *words           # NULL: nothing is limited
     uint64_t *rows
     uint64_t sets
     int n_rows
@@ -121,7 +121,7 @@ cdef bint take(Limit *limit, uint64_t digest) noexcept nogil:
 
 
 cdef void note_limited(Limit *limit, uint64_t prefix, uint64_t about, int kind) noexcept nogil:
-    """Note that an answer to ``prefix`` was withheld; who was limited least is forgotten."""
+    """Note that an answer to ``prefix`` was withheld; the one limited least is forgotten."""
     cdef int64_t second = limit.now // 1000000
     cdef uint64_t *row
     cdef uint64_t *place = limit.rows
