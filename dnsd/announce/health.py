@@ -88,7 +88,7 @@ class Observation(NamedTuple):
     this one does not, empty if there are none. ``repairing``: the VIPs were off their
     interface a moment ago, and have been put back. ``unserved`` are sentences about zones that a
     worker does not serve as it should. ``sent`` is what became of the answers to clients since the
-    last observation.
+    last observation, ``gateway`` a sentence about a router that does not answer.
     """
 
     now: float
@@ -104,6 +104,7 @@ class Observation(NamedTuple):
     lost: int = 0
     unserved: tuple[str, ...] = ()
     sent: Sent = Sent()
+    gateway: str = ""
 
 
 class Level(IntEnum):
@@ -340,7 +341,7 @@ def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
 
 def _soft_reasons(seen: Observation, stale_after: float, way_back: str) -> tuple[str, ...]:
     """Return why clients may be better off with another node."""
-    reasons = [way_back] if way_back else []
+    reasons = [reason for reason in (seen.gateway, way_back) if reason]
     if seen.lost:
         what = "zone that was served is" if seen.lost == 1 else "zones that were served are"
         reasons.append(f"{seen.lost} {what} lost: dnsd status shows why")

@@ -207,6 +207,22 @@ while True:
 """Asks for ever, from an address to which the node needs its default route."""
 
 
+def test_a_node_whose_gateway_is_silent_is_drained_until_it_answers(announced: Site) -> None:
+    """The router that leads to clients is another than the one that BGP is spoken with."""
+    announced.here.ip(
+        "route add default via 198.51.100.9", "-6 route add default via 2001:db8:1::9"
+    )
+    announced.here.run("dig", "+tries=1", "+timeout=1", "@203.0.113.7", "x", check=False)
+    view = announced.wait("drained")
+    assert "the router 198.51.100.9 on up0, which leads to clients, does not answer ARP" in str(
+        view["why"]
+    )
+    announced.wait_routes(DRAINED)
+    announced.router.ip("addr add 198.51.100.9/32 dev down0")
+    announced.wait("announced")
+    announced.wait_routes(ANNOUNCED)
+
+
 def test_a_node_whose_answers_cannot_leave_is_drained_until_they_can(announced: Site) -> None:
     announced.router.ip(
         "addr add 203.0.113.7/32 dev lo", f"route add {VIPS[0]}/32 via 198.51.100.2"

@@ -10,6 +10,7 @@ import errno
 import ipaddress
 import socket
 from contextlib import contextmanager
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyroute2 import IPRoute
@@ -35,6 +36,10 @@ _NODAD = 0x02
 _DADFAILED = 0x08
 _TENTATIVE = 0x40
 _NOPREFIXROUTE = 0x200
+
+# <linux/neighbour.h>: the kernel has asked and not been answered yet; it has given up
+_NUD_INCOMPLETE = 0x01
+_NUD_FAILED = 0x20
 
 _NOT_THERE = (errno.EADDRNOTAVAIL, errno.ENODEV)
 
@@ -72,6 +77,46 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.text}/{self.length}"
+
+
+class Hop(NamedTuple):
+    """The neighbour that packets are handed to."""
+
+    address: str
+    ifindex: int
+
+
+class Reach(Enum):
+    """What the kernel knows of a neighbour."""
+
+    ANSWERS = "answers"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+def next_hop(destination: str, source: str) -> Hop | None:
+    """Return the router on the way to ``destination``; None if there is none, or no way."""
+    with _route() as route:
+        try:
+            row = route.route("get", dst=destination, src=source)[0]
+        except NetlinkError:
+            return None
+    gateway = row.get_attr("RTA_GATEWAY")
+    return Hop(gateway, row.get_attr("RTA_OIF")) if gateway else None
+
+
+def reach(hop: Hop) -> Reach:
+    """Return whether the kernel has found ``hop`` on its link."""
+    with _route() as route:
+        try:
+            state = route.neigh("get", dst=hop.address, ifindex=hop.ifindex)[0]["state"]
+        except NetlinkError as error:
+            if error.code in (errno.ENOENT, errno.ENODEV):
+                return Reach.UNKNOWN
+            raise
+    if state & _NUD_FAILED:
+        return Reach.FAILED
+    return Reach.UNKNOWN if state in (0, _NUD_INCOMPLETE) else Reach.ANSWERS
 
 
 def link(name: str) -> Link | None:

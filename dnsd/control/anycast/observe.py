@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.announce.health import Observation, Outcome, WorkerView
 from dnsd.announce.wayback import Sent
+from dnsd.control.anycast.gateways import Gateways
 from dnsd.control.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.counters import INDEX
@@ -41,7 +42,7 @@ _AFTER_OVERLOAD_S = 1.0
 
 
 class Observer:
-    """Looks at the node; :meth:`run` tries the disk meanwhile.
+    """Looks at the node; :meth:`run` looks meanwhile at what takes its time.
 
     ``rows`` returns the table of zones, ``cut_off`` why the node seems to be cut off, ``unserved``
     what workers do not serve as they should. Times are monotonic seconds, but for those of the
@@ -70,6 +71,7 @@ class Observer:
         self._sendings = _Sendings([vector.counters(index) for index in workers])
         self._table = _Table(rows, wall)
         self._disk = Disk(directory)
+        self._gateways = Gateways(config.vips)
         self._cut_off = cut_off
         self._unserved = unserved
 
@@ -90,6 +92,7 @@ class Observer:
             cut_off=self._cut_off(),
             unserved=self._unserved(),
             sent=self._sendings.look(checks),
+            gateway=self._gateways.fault,
         )
 
     def _view(self, number: int, cells: memoryview, now: float) -> WorkerView:
@@ -107,8 +110,10 @@ class Observer:
         )
 
     async def run(self) -> None:
-        """Try the state directory for ever."""
-        await self._disk.run()
+        """Try the state directory, and look at the routers, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._disk.run())
+            group.create_task(self._gateways.run())
 
 
 class _Overload:
