@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,6 +63,7 @@ class Chance:
     def __init__(self, pid: Callable[[], int], proc: Path = Path("/proc")) -> None:
         self._pid = pid
         self._proc = proc
+        self._files: _Files | None = None
         self._before: _Account | None = None
 
     def __call__(self, step: float) -> float:
@@ -76,10 +78,41 @@ class Chance:
 
     def _read(self) -> _Account | None:
         pid = self._pid()
-        place = self._proc / str(pid)
         try:
-            state = (place / "stat").read_text().rpartition(")")[2].split()[0]
-            ran, waited = (place / "schedstat").read_text().split()[:2]
-            return _Account(pid, state == "R", int(ran) / 1e9, int(waited) / 1e9)
-        except (OSError, IndexError, ValueError):
+            if self._files is None or self._files.pid != pid:
+                self._close()
+                self._files = _Files(self._proc, pid)
+            return self._files.account()
+        except (OSError, ValueError):
+            self._close()
             return None
+
+    def _close(self) -> None:
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+
+
+class _Files:
+    """The two files in /proc that tell of one process, held open: each look then costs little."""
+
+    def __init__(self, proc: Path, pid: int) -> None:
+        self.pid = pid
+        self._stat = os.open(proc / str(pid) / "stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._sched = os.open(proc / str(pid) / "schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            os.close(self._stat)
+            raise
+
+    def account(self) -> _Account:
+        """Return what they say now; OSError or ValueError if the process has gone."""
+        stat = os.pread(self._stat, 512, 0)
+        state = stat[stat.rindex(b")") + 2 :][:1]
+        ran, waited, *_ = os.pread(self._sched, 128, 0).split()
+        return _Account(self.pid, state == b"R", int(ran) / 1e9, int(waited) / 1e9)
+
+    def close(self) -> None:
+        """Close both."""
+        os.close(self._stat)
+        os.close(self._sched)
