@@ -2,30 +2,26 @@
 
 Starting a process costs more than a small zone; a large zone in a thread would slow down all
 else in this process and leave its memory behind, or end it for want of memory.
-Knows nothing of what is in a zone but whether it may be more than its file shows.
+Knows nothing of what is in a zone; what it may take, :mod:`weight` tells.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config import smallfile
-from dnsd.config.policyfile import path_for
-from dnsd.control import spawn
+from dnsd.control import spawn, weight
 from dnsd.control.build import BuildResult, build_zone, troubled
 from dnsd.control.builder import decode_result, encode_job
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dnsd.control.images import Job
 
@@ -37,8 +33,6 @@ PER_ZONE = 1 << 13
 
 LONGEST_LINE = 1 << 24
 """Octets of a result: a few findings, and the stamps of as many files as a zone may include."""
-
-_MORE = re.compile(rb"\$(?:GENERATE|INCLUDE)", re.IGNORECASE)
 
 ENDS_S = 1.0
 """Seconds that a process which has closed its pipe may take to end."""
@@ -58,9 +52,8 @@ async def build_all(
 
     ``note`` is told, after each one, how many are done.
     """
-    sizes = {job.file: _size(job.file) for job in jobs}
-    small = sum(sizes.values()) + PER_ZONE * len(jobs) < SMALL
-    if small and not await asyncio.to_thread(_any_asks_for_more, list(sizes)):
+    sizes = {job.file: weight.on_disk(job.file) for job in jobs}
+    if _are_small(sizes) and await asyncio.to_thread(_stay_small, [*sizes]):
         return [await asyncio.to_thread(build_zone, job) for job in jobs]
     waiting = sorted(jobs, key=lambda job: sizes[job.file])  # the largest is taken first
     results = _Noted(note)
@@ -175,19 +168,10 @@ def _lost(job: Job, status: int) -> BuildResult:
     return troubled(job, f"the process that built this zone {how}{hint}")
 
 
-def _size(file: str) -> int:
-    """Return how many octets ``file`` and the policy beside it have."""
-    octets = 0
-    for path in (Path(file), path_for(Path(file))):
-        with suppress(OSError):
-            octets += path.stat().st_size
-    return octets
+def _are_small(sizes: Mapping[str, int]) -> bool:
+    return sum(sizes.values()) + PER_ZONE * len(sizes) < SMALL
 
 
-def _any_asks_for_more(files: Sequence[str]) -> bool:
-    """Whether one of ``files`` may have more records than stand in it: a line makes a million."""
-    for file in files:
-        with suppress(OSError):
-            if _MORE.search(smallfile.read(Path(file))):
-                return True
-    return False
+def _stay_small(files: Sequence[str]) -> bool:
+    """Return whether small files are all that there is to them: a line may make a million."""
+    return _are_small({file: weight.of_zone(file) for file in files})

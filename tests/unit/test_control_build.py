@@ -327,15 +327,16 @@ def test_small_zones_are_built_without_starting_a_process(
     assert [result.serial for result in results] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("line", ["$GENERATE 1-9 h$ A 192.0.2.$", "$include more"])
+@pytest.mark.parametrize("line", ["$GENERATE 1-99 h$ A 192.0.2.$", "$include more"])
 def test_a_small_file_that_asks_for_much_is_built_in_a_process(tmp_path: Path, line: str) -> None:
-    (tmp_path / "more").write_text("more A 192.0.2.1\n")
+    (tmp_path / "more").write_text("more A 192.0.2.1\n" + ";" * 4000)
     (tmp_path / "images").mkdir()
     jobs = [
         make_job(tmp_path, "a.", zone(1)),
         make_job(tmp_path, "b.", f"{zone(2)}{line}\n"),
     ]
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builders, "SMALL", builders.PER_ZONE * 2 + 3000)
         patch.setattr(builders, "build_zone", None)
         results = asyncio.run(build_all(jobs))
     assert sorted(result.serial for result in results) == [1, 2]
