@@ -78,8 +78,30 @@ def _order(
     """Order, show what is true then, and fail if it is not what was ordered, or not on disk."""
     found = ask(socket_path(config_file), command, PATIENCE_S, **arguments)
     show(found, as_json)
+    if short := shortfall(command, found):
+        click.echo(f"dnsd: {short}", err=True)
+    if status := outcome(command, found):
+        sys.exit(status)
+
+
+def outcome(command: str, found: dict[str, Any]) -> int:
+    """Return the exit status of an order after which ``found`` was true."""
     unwritten = found.get("unwritten")
     if any(problem != unwritten for problem in found["problems"]):
-        sys.exit(exits.FAILED)
-    if unwritten:
-        sys.exit(exits.DEGRADED)
+        return exits.FAILED
+    return exits.DEGRADED if unwritten or shortfall(command, found) else 0
+
+
+def shortfall(command: str, found: dict[str, Any]) -> str:
+    """Return why the node is not as was ordered though the order is in force; "" if it is."""
+    state, orders = found["state"], found["orders"]
+    if command == "withdraw":
+        still = [one["vip"] for one in found["vips"] if one["carrier"]]
+        return f"the order is in force, but {', '.join(still)} still has a carrier" if still else ""
+    wanted = {"undrain": {"announced"}, "announce": {"announced"}}.get(command, set())
+    if command == "announce" and orders["drain"] is not None:
+        wanted = {"drained"}  # that is another order, and it is obeyed
+    if not wanted or state in wanted:
+        return ""
+    why = "; ".join(found["why"]) or "no reason is known"
+    return f"the order is taken back, but the node is {state}, not {wanted.pop()}: {why}"

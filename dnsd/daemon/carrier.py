@@ -100,4 +100,4 @@ class Carrier:
 
     def _is_alive(self, cells: memoryview) -> bool:
         """Return whether a worker serves and has got on not long ago."""
-        return is_serving(cells) and cells[WorkerCells.SILENT] <= self._miss * 1e9
+        return is_serving(cells) and cells[WorkerCells.SILENT] < self._miss * 1e9

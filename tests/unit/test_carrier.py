@@ -99,8 +99,8 @@ def test_one_silent_worker_of_two_is_no_reason(node: Node) -> None:
 def test_silence_of_all_takes_it_away_and_only_a_new_order_gives_it_back(node: Node) -> None:
     node.order(1, 1)
     node.alive = [False, False]
-    assert not node.tick(5)
-    assert node.tick(2)
+    assert not node.tick(4)
+    assert node.tick()
     assert node.interface.said == [True, False]
     assert node.vector.master[MasterCells.SILENCED] == node.vector.control[ControlCells.CARRIER]
     node.alive = [True, True]

@@ -122,7 +122,12 @@ def test_as_json_it_is_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_orders(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object) -> None:
-    result, said = run(monkeypatch, found(), *words)
+    withdrawn = [{**one, "carrier": False} for one in found()["vips"]]
+    obeyed: dict[str, dict[str, Any]] = {
+        "undrain": {"state": "announced", "orders": {"drain": None, "withdraw": None}},
+        "withdraw": {"state": "withdrawn", "vips": withdrawn},
+    }
+    result, said = run(monkeypatch, found(**obeyed.get(words[0], {})), *words)
     assert (result.exit_code, said) == (0, [asked])
     result, _ = run(monkeypatch, found(problems=["BIRD is down"]), *words)
     assert result.exit_code == 1
@@ -131,6 +136,23 @@ def test_orders(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object
     assert (result.exit_code, full in result.output) == (4, True)
     result, _ = run(monkeypatch, found(problems=["BIRD is down", full], unwritten=full), *words)
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "said"),
+    [
+        ("undrain node", "drained", "is taken back, but the node is drained, not announced: stale"),
+        ("undrain node", "withdrawn", "but the node is withdrawn, not announced: stale"),
+        ("announce", "standby", "but the node is standby, not drained: stale"),
+        ("withdraw", "withdrawn", f"is in force, but {V4} still has a carrier"),
+    ],
+)
+def test_an_order_that_changes_nothing_says_why_and_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, command: str, state: str, said: str
+) -> None:
+    result, _ = run(monkeypatch, found(state=state, why=["stale"]), *command.split())
+    assert result.exit_code == 4
+    assert said in " ".join(result.output.split())
 
 
 def test_a_time_that_is_none_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,119 @@
+"""Faults put into the plane, each of which a law must find: none of them is ever in dnsd."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from dnsd.announce.damping import HoldDown, Past
+from dnsd.control.anycast.addresses import Addresses
+from dnsd.control.anycast.carrierorder import CarrierOrder
+from dnsd.control.anycast.keeper import Keeper
+from dnsd.control.anycast.orderbook import OrderBook
+from dnsd.control.anycast.pastkeeper import PastKeeper
+from dnsd.control.keepsake import Keepsake
+from dnsd.daemon.carrier import Carrier
+from tests.simulation.world import Event
+
+
+class Mutation(NamedTuple):
+    """A fault, a story that shows it, and what the broken law says."""
+
+    make: Any
+    story: list[Event]
+    says: str
+
+
+def _the_master_never_takes_the_carrier(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Carrier, "_is_alive", lambda *_: True)
+
+
+def _a_look_that_fails_takes_the_route_away(patch: pytest.MonkeyPatch) -> None:
+    async def look(self: Addresses) -> str:
+        try:
+            self.survey = await self._vips.survey()
+            await self._repair(self.survey)
+        except Exception as error:
+            return str(error)
+        return ""
+
+    patch.setattr(Addresses, "_look", look)
+
+
+def _a_hold_down_never_ends(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(HoldDown, "left", lambda self, _now: 1.0 if self._until > 0 else 0.0)
+
+
+def _an_order_is_acknowledged_unwritten(patch: pytest.MonkeyPatch) -> None:
+    async def write(self: OrderBook) -> None:
+        self.fault = ""
+
+    patch.setattr(OrderBook, "write", write)
+
+
+def _an_order_that_the_disk_refuses_is_left_to_no_successor(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Keepsake, "put", lambda *_: None)
+
+
+def _the_past_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(PastKeeper, "read", lambda *_: Past())
+
+
+def _bird_is_told_once(patch: pytest.MonkeyPatch) -> None:
+    init = Keeper.__init__
+
+    def forget(self: Keeper, *arguments: Any) -> None:
+        init(self, *arguments)
+        self._pending = False
+
+    patch.setattr(Keeper, "__init__", forget)
+    patch.setattr("dnsd.control.anycast.keeper._is_marked_wrongly", lambda *_: False)
+
+
+def _a_lost_interface_is_not_made_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(CarrierOrder, "again", CarrierOrder.put)
+    patch.setattr(Carrier, "_replaced", lambda _: None)
+
+
+UP = Event(1.0, "foreign")
+"""Nothing to speak of, so that the node is announced by then."""
+
+MUTATIONS = {
+    "the master never takes the carrier": Mutation(
+        _the_master_never_takes_the_carrier,
+        [Event(3.0, "hang_all", 5.0), Event(0.2, "kill_control")],
+        "gets on",
+    ),
+    "a look that fails takes the route away": Mutation(
+        _a_look_that_fails_takes_the_route_away,
+        [Event(20.0, "netlink_fails", 5.0), Event(5.0, "foreign")],
+        "off the route for no reason",
+    ),
+    "a hold-down never ends": Mutation(
+        _a_hold_down_never_ends, [UP, Event(1.0, "kill_node", 1.0)], "off the route for no reason"
+    ),
+    "an order is acknowledged unwritten": Mutation(
+        _an_order_is_acknowledged_unwritten,
+        [UP, Event(1.0, "withdraw"), Event(3.0, "kill_node", 0.1), Event(20.0, "foreign")],
+        "withdrawal was acknowledged",
+    ),
+    "an order that the disk refuses is left to no successor": Mutation(
+        _an_order_that_the_disk_refuses_is_left_to_no_successor,
+        [UP, Event(0.0, "disk_full", 9.0), Event(1.0, "drain"), Event(4.0, "kill_control")],
+        "drain: None in place",
+    ),
+    "the past is forgotten": Mutation(
+        _the_past_is_forgotten,
+        [UP, *[Event(5.0, "kill_node", 0.1) for _ in range(10)]],
+        "changes of the route",
+    ),
+    "BIRD is told once": Mutation(
+        _bird_is_told_once,
+        [UP, Event(0.0, "bird_refuses", 3.0), Event(0.5, "drain"), Event(0.5, "kill_control")],
+        "drain",
+    ),
+    "a lost interface is not made again": Mutation(
+        _a_lost_interface_is_not_made_again, [UP, Event(1.0, "delete_link")], "off the route"
+    ),
+}
