@@ -57,7 +57,7 @@ def _fill(out: bytearray, start: int, mask: int, refs: array[int], key: bytes) -
     """Fill the table at ``start``; False when an entry would be too far from its place."""
     places = [(0, 0)] * (mask + 1)
     for ref in refs:
-        digest = siphash13(key, _name_at(out, ref * layout.ALIGN)) & 0xFFFFFFFF
+        digest = siphash13(key, layout.entry_name(out, ref * layout.ALIGN)) & 0xFFFFFFFF
         for probe in range(layout.MAX_PROBES):
             place = digest + probe & mask
             if places[place] == (0, 0):
@@ -69,9 +69,3 @@ def _fill(out: bytearray, start: int, mask: int, refs: array[int], key: bytes) -
     for place, slot in enumerate(places):
         pack_into(out, start + place * layout.SLOT_HASH.size, *slot)
     return True
-
-
-def _name_at(out: bytearray, at: int) -> bytes:
-    length, _, types = layout.ENTRY.unpack_from(out, at)[:3]
-    at += layout.ENTRY.size + 8 * types + 2 * (types + (types & 1))
-    return bytes(out[at : at + length])

@@ -41,6 +41,10 @@ owner, type and class. What is chosen takes the template's place. POOL says from
 from __future__ import annotations
 
 from struct import Struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 MAGIC = b"DNSDimg\n"
 VERSION = 4
@@ -107,3 +111,10 @@ HASH_SIZE = 20
 
 POINTER_LIMIT = 0x3FFF - 256
 """Offsets up to here may be pointed to, whatever the length of the query name."""
+
+
+def entry_name(octets: bytes | bytearray | mmap, entry: int) -> bytes:
+    """Return the lower-case name of the entry at the offset ``entry`` of an image's ``octets``."""
+    length, _, types = ENTRY.unpack_from(octets, entry)[:3]
+    at = entry + ENTRY.size + 8 * types + 2 * (types + (types & 1))
+    return bytes(octets[at : at + length])

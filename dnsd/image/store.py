@@ -215,6 +215,4 @@ class Image:
 
     def entry_name(self, entry: int) -> bytes:
         """Return the lower-case name of the entry at offset ``entry``."""
-        length, _, types = layout.ENTRY.unpack_from(self.buffer, entry)[:3]
-        at = entry + layout.ENTRY.size + 8 * types + 2 * (types + (types & 1))
-        return bytes(self.buffer[at : at + length])
+        return layout.entry_name(self.buffer, entry)

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from struct import Struct
 
-KEY_SIZE = 16
-"""Octets of a key."""
-
 _M = (1 << 64) - 1
 _WORDS = Struct("<QQ")
 _WORD = Struct("<Q")

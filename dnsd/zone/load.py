@@ -42,15 +42,13 @@ class LoadResult:
 
     ``zone`` is None exactly when ``findings`` (by file and line) hold an error. ``sources`` are
     all files that were read or looked for, the zone file first; ``records`` counts the records
-    of the zone, those of RRSIG too. ``unended``: the last line of a file has no line break, so
-    that it may have been cut short, or is being written still.
+    of the zone, those of RRSIG too.
     """
 
     zone: Zone | None
     findings: tuple[Finding, ...]
     sources: tuple[Source, ...]
     records: int
-    unended: bool = False
 
 
 def load_zone(
@@ -97,7 +95,6 @@ class _Loading:
         self.sources = Sources(limits, directories)
         self._name = name
         self._limits = limits
-        self._unended = False
         self._gatherer = Gatherer(Zone(lower(from_text(origin))), limits, self.report)
 
     def load(self, data: bytes, path: Path | None, now: float | None) -> LoadResult:
@@ -105,7 +102,6 @@ class _Loading:
         zone.bulk = table_for(zone.apex, len(data), self._limits)
         reader = Reader(self._gatherer, self._limits, self.report, self.sources)
         reader.read(data, self._name, path)
-        self._unended = reader.unended
         zone = self._gatherer.finish()
         if reader.complete:
             self._check(zone, time.time() if now is None else now)
@@ -129,4 +125,4 @@ class _Loading:
 
     def _result(self, zone: Zone | None) -> LoadResult:
         findings, sources = self.report.findings(self._name), tuple(self.sources.read)
-        return LoadResult(zone, findings, sources, self._gatherer.records, self._unended)
+        return LoadResult(zone, findings, sources, self._gatherer.records)

@@ -92,8 +92,6 @@ class Reader:
         self._generated = 0
         self.complete = True
         """Whether all of the text was read."""
-        self.unended = False
-        """Whether the last line of a file has no end: it may have been cut short."""
 
     def read(self, data: bytes, name: str, path: Path | None) -> None:
         """Read the zone file; ``path`` is where it stands, if anywhere."""
@@ -132,11 +130,10 @@ class Reader:
             self._check_end(file)
 
     def _check_end(self, file: _File) -> None:
-        """Note a file whose last line does not end: its writer may not be done, or was cut off."""
+        """Warn of a file whose last line does not end: it may be cut short."""
         text = file.scanner.text
         rest = text[text.rfind("\n") + 1 :]
         if rest and not rest.isspace():
-            self.unended = True
             self._report.warn(
                 file.name,
                 text.count("\n") + 1,

@@ -19,6 +19,8 @@ import dns.zone
 from dns.rdataclass import IN
 from dns.rdatatype import DNAME, HTTPS, NS, NSEC3, RRSIG, SOA, SVCB, RdataType
 
+from dnsd.wire.rdata import is_alias_mode
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -154,7 +156,7 @@ def _from_record(rrset: records.RRset) -> RRset:
 
 
 def _rdata(rtype: RdataType, rdata: bytes) -> Rdata:
-    if rtype in (SVCB, HTTPS) and rdata[:2] == b"\x00\x00":
+    if rtype in (SVCB, HTTPS) and is_alias_mode(rdata):
         # dnspython takes no parameters in AliasMode; RFC 9460 §2.4.2 has recipients ignore them
         rdata = b"\x00\x01" + rdata[2:]
         return dns.rdata.from_wire(IN, rtype, rdata, 0, len(rdata), None).replace(priority=0)
