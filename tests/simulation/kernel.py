@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from dnsd.control.anycast.bird import Protocol, Route, Session, Status
 from dnsd.control.anycast.keeper import GRACEFUL_SHUTDOWN
-from dnsd.control.anycast.netlink import Address, Link
+from dnsd.control.anycast.netlink import Address, Hop, Link, Reach
 from dnsd.errors import BirdError, VipError
 
 NAME = "anycast0"
@@ -44,7 +44,8 @@ class Kernel:
     def __init__(self, vips: tuple[str, ...]) -> None:
         self.vips = vips
         self.tun: Tun | None = None
-        self.fails: Callable[[], bool] = lambda: False
+        self.fails: Callable[[], bool] = _never
+        self.is_router_silent: Callable[[], bool] = _never
         self._made = 10
         self._listeners: set[asyncio.Event] = set()
 
@@ -117,6 +118,13 @@ class Kernel:
 
     def name_of(self, ifindex: int) -> str:
         return f"interface {ifindex}"
+
+    def next_hop(self, _destination: str, source: str) -> Hop:
+        self._fail()
+        return Hop(SESSIONS["edge6" if ":" in source else "edge4"], 2)
+
+    def reach(self, _hop: Hop) -> Reach:
+        return Reach.FAILED if self.is_router_silent() else Reach.ANSWERS
 
     def _of(self, ifindex: int) -> Tun:
         self._fail()

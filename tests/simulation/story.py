@@ -41,7 +41,9 @@ def _around(world: World, loop: Jumping) -> Iterator[None]:
         patch.setattr("dnsd.daemon.carrier.say", lambda _text: None)
         here = "dnsd.control.anycast."
         patch.setattr(durable, "replace", world.replace)
-        patch.setattr(here + "vip.netlink", world.kernel)
+        for module in ("vip", "gateways"):
+            patch.setattr(here + module + ".netlink", world.kernel)
+        patch.setattr(here + "gateways.wake", lambda _hops: None)
         patch.setattr(here + "vip.ThreadPoolExecutor", lambda **_: world.jobs.pool("netlink"))
         patch.setattr(here + "neighbours.ask", world.claims)
         patch.setattr(here + "kernel.advice", lambda *_: ())

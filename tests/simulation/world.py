@@ -44,11 +44,20 @@ REPAIRS = frozenset({"delete_vip", "delete_vips", "delete_link", "link_down", "c
 """What takes a node off the route besides silence and orders. Nothing else may, alone."""
 
 HARMLESS = frozenset(
-    {"hang_one", "crash_one", "wrong", "foreign", "claimed", "netlink_fails", "carrier_on"}
+    {
+        "hang_one",
+        "crash_one",
+        "wrong",
+        "router_silent",
+        "foreign",
+        "claimed",
+        "netlink_fails",
+        "carrier_on",
+    }
     | {"kill_control", "kill_control_at", "disk_full", "disk_slow", "mark_stuck"}
     | {"bird_stops", "bird_hangs", "bird_refuses", "bird_configured", "bird_cut"}
 )
-SOFT = frozenset({"wrong", "disk_full", "disk_slow"})
+SOFT = frozenset({"wrong", "router_silent", "disk_full", "disk_slow"})
 SILENCES = frozenset({"hang_all", "crash_all"})
 ORDERS = frozenset({"drain", "drain_for", "undrain", "withdraw", "withdraw_for", "announce"})
 KINDS = sorted(FAILURES | REPAIRS | HARMLESS | SILENCES | ORDERS)
@@ -80,6 +89,7 @@ class World:
         self.jobs.delay = lambda kind: 4.0 if self.has("disk_slow") and kind in _ON_DISK else 0.0
         self.kernel = Kernel(VIPS)
         self.kernel.fails = lambda: self.has("netlink_fails")
+        self.kernel.is_router_silent = lambda: self.has("router_silent")
         self.router = Router(self.kernel, lambda: statefile.read_state(self.state_file))
         for name in ("down", "refuses", "hangs", "cut"):
             setattr(self.router, name, lambda name=name: self.has(_BIRD[name]))
