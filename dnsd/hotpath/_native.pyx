@@ -3,8 +3,9 @@
 """The native twin of the hot path: the same answers, octet for octet, without Python objects.
 
 ``drain`` empties a UDP socket: recvmmsg, answer from the images, sendmmsg. What is rare and
-short is declined to the readable twin: class CH and transfers, which are refused. Images are bounds-checked at every step; one that doesn't hold together
-is declined too, and the readable twin says SERVFAIL.
+short is declined to the readable twin: class CH and transfers, which are refused. Images are
+bounds-checked at every step; one that doesn't hold together is declined too, and the readable twin
+says SERVFAIL.
 """
 
 import os
@@ -23,7 +24,7 @@ from dnsd.wire.siphash cimport siphash13, siphash13_of, siphash13_words, siphash
 
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.image import buckets, layout
-from dnsd.metrics.counters import INDEX, KINDS, QTYPES, RCODES
+from dnsd.metrics.counters import INDEX, KINDS, RCODES
 
 include "native/digest.pxi"
 

@@ -1,0 +1,43 @@
+# Which of the zones of a worker holds a name: a hash table of their apexes, under a key.
+
+cdef inline uint32_t apex_place(const Server *server, const uint8_t *apex, int length) noexcept nogil:
+    return <uint32_t>siphash13(server.key, apex, length) & server.slot_mask
+
+
+cdef void slot_put(Server *server, int index) noexcept nogil:
+    cdef Zone *zone = &server.zones[index]
+    cdef uint32_t place = apex_place(server, zone.apex, zone.apex_length)
+    while server.slots[place]:
+        place = (place + 1) & server.slot_mask
+    server.slots[place] = index + 1
+
+
+cdef const Zone *zone_at(const Server *server, const uint8_t *apex, int length) noexcept nogil:
+    """The zone with exactly that apex, or NULL."""
+    cdef uint32_t place
+    cdef const Zone *zone
+    if server.lengths[length] == 0:
+        return NULL
+    place = apex_place(server, apex, length)
+    while server.slots[place]:
+        zone = &server.zones[server.slots[place] - 1]
+        if zone.apex_length == length and memcmp(zone.apex, apex, length) == 0:
+            return zone
+        place = (place + 1) & server.slot_mask
+    return NULL
+
+
+cdef const Zone *zone_of(const Server *server, const Query *query) noexcept nogil:
+    """The deepest zone that holds the query name; for DS the parent's side of a cut."""
+    cdef const Name *name = &query.name
+    cdef const Zone *zone
+    cdef const Zone *found = NULL
+    cdef int level
+    for level in range(name.labels, -1, -1):
+        zone = zone_at(server, suffix(name, level), suffix_length(name, level))
+        if zone == NULL:
+            continue
+        if level < name.labels or query.qtype != TYPE_DS:
+            return zone
+        found = zone
+    return found
