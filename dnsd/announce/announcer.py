@@ -43,7 +43,8 @@ class Wanted(NamedTuple):
     """What is wanted of the route.
 
     ``carrier`` is the truth: without it nothing is announced. ``enabled`` is the protocol of
-    BIRD that learns the addresses, ``drain`` the mark that others are to be preferred.
+    BIRD that learns the addresses, ``drain`` the mark that others are to be preferred; off the
+    route it is there for the way back.
     """
 
     carrier: bool
@@ -204,9 +205,11 @@ class Announcer:
     def _wanted(self, seen: Situation) -> Wanted:
         if self.state == State.STOPPING:
             return Wanted(carrier=seen.now < self._withdraw_at, drain=True, enabled=True)
+        # The mark of an order stays while the node is off the route: it is to come back with it,
+        # whether BIRD can be told then or not.
         return Wanted(
             carrier=self.state in ON_THE_ROUTE,
-            drain=self.state == State.DRAINED,
+            drain=self.state == State.DRAINED or seen.orders.drain is not None,
             enabled=self.state != State.WITHDRAWN,
         )
 

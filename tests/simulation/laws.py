@@ -44,6 +44,7 @@ class Laws:
         self.soft = False
         self._ends: dict[str, float] = {}
         self._latest: dict[str, int] = {}
+        self._obeyed: set[str] = set()
         self._not_on_disk: dict[str, bool] = {}
         self._failures, self._repairs = 1, 0
         self._silent = False
@@ -72,12 +73,20 @@ class Laws:
         self.may[name] = self.may[name] | {wanted} | ({False} if ends else set())
         self._ends.pop(name, None)
         self._latest[name] = self.orders
+        self._obeyed.discard(name)
         return self.orders
 
-    def acknowledge(self, name: str, wanted: bool, number: int, until: float) -> None:
-        """Note that an order was answered; it counts unless another one has come since."""
+    def acknowledge(
+        self, name: str, wanted: bool, number: int, until: float, *, obeyed: bool
+    ) -> None:
+        """Note that an order was answered; it counts unless another one has come since.
+
+        One that is not ``obeyed`` is in force, but BIRD has not done what is left to it.
+        """
         if self._latest[name] == number:
             self.may[name] = {wanted}
+            if obeyed:
+                self._obeyed.add(name)
             self._ends[name] = until
 
     def keep(self, name: str, wanted: bool, *, on_disk: bool) -> None:
@@ -115,7 +124,7 @@ class Laws:
             why = node.plane.view().why if node and node.plane else ()
             raise Broken(f"off the route for no reason: {why}")
         wrong = self.may["drain"] == {True} and world.exported() and not world.router.mark
-        if wrong and now > self.bird_trouble_at + START_S:
+        if wrong and ("drain" in self._obeyed or now > self.bird_trouble_at + START_S):
             raise Broken("preferred although a drain was acknowledged")
 
     def _look(self, now: float, node: Node, carried: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from dnsd.announce.announcer import Announcer, Situation, Wanted
 from dnsd.announce.damping import HoldDown, Past
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.carrierorder import CarrierOrder
@@ -76,10 +77,30 @@ def _a_lost_interface_is_not_made_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Carrier, "_replaced", lambda _: None)
 
 
+def _the_mark_goes_with_the_route(patch: pytest.MonkeyPatch) -> None:
+    wanted = Announcer._wanted
+
+    def without(self: Announcer, seen: Situation) -> Wanted:
+        found = wanted(self, seen)
+        return found._replace(drain=found.drain and found.carrier)
+
+    patch.setattr(Announcer, "_wanted", without)
+
+
 UP = Event(1.0, "foreign")
 """Nothing to speak of, so that the node is announced by then."""
 
 MUTATIONS = {
+    "the mark of an order goes with the route": Mutation(
+        _the_mark_goes_with_the_route,
+        [
+            Event(5.0, "drain"),
+            Event(3.0, "kill_node", 1.0),
+            Event(1.5, "bird_hangs", 20.0),
+            Event(20.0, "foreign"),
+        ],
+        "preferred although a drain was acknowledged",
+    ),
     "the master never takes the carrier": Mutation(
         _the_master_never_takes_the_carrier,
         [Event(3.0, "hang_all", 5.0), Event(0.2, "kill_control")],

@@ -44,6 +44,15 @@ def test_every_law_can_fail(name: str) -> None:
 
 REPLAYS = {
     "silence as long as allowed": ([Event(1.0, "hang_all", 2.0)], 1),
+    "a drained node comes back while BIRD cannot be told": (
+        [
+            Event(5.0, "drain"),
+            Event(3.0, "kill_node", 1.0),
+            Event(1.5, "bird_hangs", 20.0),
+            Event(20.0, "foreign"),
+        ],
+        1,
+    ),
     "an order that ends before the disk has taken it": (
         [Event(5.0, "disk_slow", 0.5), Event(0.5, "drain_for", 2.0), Event(1.0, "bird_refuses")],
         110,

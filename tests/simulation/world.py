@@ -268,7 +268,8 @@ class World:
         if found["unwritten"] or not self.statuses[-1]:
             self.laws.keep(name, wanted, on_disk=not found["unwritten"])
         if self._loop.now < until - TICK_S:
-            self.laws.acknowledge(name, wanted, number, until)
+            obeyed = not self.statuses[-1]
+            self.laws.acknowledge(name, wanted, number, until, obeyed=obeyed)
 
     @property
     def carried(self) -> bool:

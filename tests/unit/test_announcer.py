@@ -161,6 +161,18 @@ def test_what_is_repaired_at_once_is_no_change_until_it_happens_again() -> None:
     assert story.then(10) == State.ANNOUNCED
 
 
+def test_the_mark_of_an_order_stays_while_the_node_is_away() -> None:
+    """BIRD may not be there to be told when it comes back."""
+    story = Story()
+    story.then(orders=Orders(drain=ORDER))
+    for away in ({"verdict": HARD}, {"obstacle": "no address"}):
+        story.then(**away)
+        assert (story.wanted.carrier, story.wanted.drain) == (False, True)
+    story.then(verdict=SOFT, obstacle="", orders=Orders())
+    assert not story.wanted.carrier
+    assert not story.wanted.drain
+
+
 def test_an_order_to_drain_stands_above_what_is_not_known_yet() -> None:
     story = Story(state=State.ANNOUNCED)
     assert story.then(verdict=None, orders=Orders(drain=ORDER)) == State.DRAINED
