@@ -24,10 +24,19 @@ if TYPE_CHECKING:
 LARGE = [f"h{number} A 192.0.2.1" for number in range(1000)]
 """Records of a zone whose image is mapped."""
 
+LEFT = 100
+"""Octets of an image that is cut short."""
+
 
 def image_of(node: Node, stem: str) -> Path:
     (path,) = (node.state / "images").glob(f"{stem}-*.img")
     return path
+
+
+def is_whole(node: Node, stem: str) -> bool:
+    """Whether there is one image, and more of it than :func:`truncate` leaves."""
+    images = [*(node.state / "images").glob(f"{stem}-*.img")]
+    return len(images) == 1 and images[0].stat().st_size > LEFT
 
 
 def answers(node: Node, serial: int) -> bool:
@@ -38,7 +47,7 @@ def answers(node: Node, serial: int) -> bool:
 
 
 def truncate(path: Path) -> None:
-    os.truncate(path, 100)
+    os.truncate(path, LEFT)
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, truncate])
@@ -54,7 +63,7 @@ def test_an_image_that_is_lost_under_a_running_node_is_built_again(
         until(lambda: victim not in node.workers() and 0 not in node.workers(), "a new worker")
         until(lambda: not node.status()["differences"], "all is as it should be")
         until(lambda: all(answers(node, 7) for _ in range(20)), "both workers answer")
-        assert image_of(node, "large.example").stat().st_size > 100
+        until(lambda: is_whole(node, "large.example"), "the lost image is cleared away")
         assert node.reload().returncode == 0
         assert node.serial("small.example") == 1
         time.sleep(0.1)
