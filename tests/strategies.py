@@ -253,5 +253,6 @@ _NSEC3 = (
     Nsec3(salt="abcd", iterations=1),
     Nsec3(opt_out=True),
     Nsec3(salt="00ff00", iterations=5, opt_out=True),
-    Nsec3(salt="ab" * 255, iterations=31),
+    Nsec3(salt="ab" * 255, iterations=30),
+    Nsec3(iterations=151),
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -236,6 +235,6 @@ def _family(vip: str) -> socket.AddressFamily:
 def _ask(sock: socket.socket, vip: str) -> str:
     with contextlib.suppress(OSError):
         sock.sendto(question.query(1), (vip, question.PORT))
-        if select.select([sock], [], [], ANSWER_S)[0]:
-            return question.answerer(sock.recv(512)).decode()
+        sock.settimeout(ANSWER_S)
+        return question.answerer(sock.recv(512)).decode()
     return ""

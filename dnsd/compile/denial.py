@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from dnsd.image import layout
 from dnsd.wire import name as names
 from dnsd.wire.rdata import NSEC, NSEC3, NSEC3PARAM
-from dnsd.zone.hashing import is_affordable
+from dnsd.zone.hashing import is_proven
 
 if TYPE_CHECKING:
     from dnsd.zone.records import RRset, Zone
@@ -190,7 +190,7 @@ class Nsec3Chain:
 
 
 class UnpaidChain:
-    """An NSEC3 chain that takes more hashing than a query may cost: one record stands for all.
+    """An NSEC3 chain with more iterations than validators check: one record stands for all.
 
     It goes along with each negative answer, so that validators see the iterations, and treat the
     answer as insecure (RFC 9276 §3.2). For an image it is an NSEC chain of one record, whose span
@@ -233,7 +233,7 @@ def chain_of(zone: Zone, structure: Structure) -> Denial:
         if parameters[:2] != _SHA1_NO_FLAGS:
             continue  # RFC 5155 §4.1.2, §8.1
         owners = _nsec3_owners(zone, parameters)
-        if owners and not is_affordable(int.from_bytes(parameters[2:4]), parameters[4]):
+        if owners and not is_proven(int.from_bytes(parameters[2:4])):
             return UnpaidChain(owners)
         if owners:
             return Nsec3Chain(zone, parameters, owners)

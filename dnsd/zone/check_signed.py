@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dnsd.wire.name import canonical_key, labels, lower, to_text
 from dnsd.wire.rdata import DNSKEY, DS, NSEC, NSEC3, NSEC3PARAM, name_end
 from dnsd.zone.faults import called, error_at, warning_at
-from dnsd.zone.hashing import is_affordable
+from dnsd.zone.hashing import is_affordable, is_proven
 from dnsd.zone.rdatatext import type_name
 
 if TYPE_CHECKING:
@@ -165,13 +165,20 @@ def _check_parameter(
             f"{called(rrset)} asks for {iterations} iterations, more than the limit of "
             f"{limits.nsec3_iterations}: sign the zone with 0 (RFC 9276)",
         )
-    elif not is_affordable(iterations, salt):
+    elif not is_proven(iterations):
         yield warning_at(
             rrset,
             "nsec3-insecure",
+            f"{called(rrset)} asks for {iterations} iterations, more than resolvers check: "
+            "negative answers come without a proof, and resolvers treat the zone as unsigned: "
+            "sign it with 0 iterations and no salt (RFC 9276)",
+        )
+    elif not is_affordable(iterations, salt):
+        yield error_at(
+            rrset,
+            "nsec3-salt",
             f"{called(rrset)} asks for {iterations} iterations with {salt} octets of salt, more "
-            "than a query may cost: negative answers come without a proof, and resolvers treat "
-            "the zone as unsigned: sign it with 0 iterations and no salt (RFC 9276)",
+            "than a query may cost: sign the zone with 0 iterations and no salt (RFC 9276)",
         )
     elif iterations > _INSECURE_ITERATIONS:
         yield warning_at(

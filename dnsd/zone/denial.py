@@ -12,7 +12,7 @@ import dns.dnssec
 import dns.name
 from dns.rdatatype import NSEC, NSEC3, NSEC3PARAM
 
-from dnsd.zone.hashing import is_affordable
+from dnsd.zone.hashing import is_proven
 from dnsd.zone.view import NONE
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def denial_of(view: View) -> Denial:
         # others are ignored (RFC 5155 §4.1.2, §8.1)
         if params.algorithm == _SHA1 and params.flags == 0:
             denial = Nsec3Denial(view, params)
-            if denial.has_chain and not is_affordable(params.iterations, len(params.salt or b"")):
+            if denial.has_chain and not is_proven(params.iterations):
                 return UnpaidDenial(denial.first)
             if denial.has_chain:
                 return denial
@@ -209,7 +209,7 @@ class Nsec3Denial:
 
 
 class UnpaidDenial:
-    """NSEC3 with more hashing than a query may cost: any record tells validators so."""
+    """NSEC3 with more iterations than validators check: any record tells them so."""
 
     def __init__(self, rrset: RRset) -> None:
         self._proofs = (Proof(rrset, "too many iterations: insecure (RFC 9276)"),)

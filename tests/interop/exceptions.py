@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dns.rdatatype import ANY, HTTPS, SVCB
+from dns.rdatatype import ANY, HTTPS, NSEC3PARAM, SVCB
 
+from dnsd.zone.hashing import is_proven
 from dnsd.zone.lookup import MAX_LINKS
 
 if TYPE_CHECKING:
+    from dns.rdtypes.ANY.NSEC3PARAM import NSEC3PARAM as Parameters
+
     from dnsd.zone.view import View
     from tests.interop.exchange import Ask, Normal, Section
 
@@ -73,6 +76,13 @@ def _length_of_chain(answers: Answers) -> bool:
     )
 
 
+def _more_iterations_than_checked(answers: Answers) -> bool:
+    announced = answers.zone.rrset(answers.zone.apex, NSEC3PARAM)
+    rdatas = announced.rdatas if announced else ()
+    iterations = (cast("Parameters", one).iterations for one in rdatas)
+    return answers.parts == ("authority",) and any(not is_proven(one) for one in iterations)
+
+
 EXCEPTIONS = (
     Reason(
         "service addresses",
@@ -93,6 +103,11 @@ EXCEPTIONS = (
         "below NSEC3 owners",
         "RFC 5155 §7.2.8: names that own nothing but NSEC3 do not exist, and enclose nothing",
         _below_nsec3_owner,
+    ),
+    Reason(
+        "more iterations than are checked",
+        "RFC 9276 §3.2: one NSEC3 record is enough for validators to treat the zone as insecure",
+        _more_iterations_than_checked,
     ),
     Reason(
         "length of a chain",

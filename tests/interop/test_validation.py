@@ -111,6 +111,30 @@ def test_signed(scene: Scene, expected: Expected) -> None:
         assert verdict.status is expected_status(expected.shown, family), f"{name}: {verdict.why}"
 
 
+@needs("unbound", "ldns-signzone", "ldns-keygen")
+@pytest.mark.parametrize(("iterations", "status"), [(150, Status.SECURE), (151, Status.INSECURE)])
+def test_more_iterations_than_are_checked_are_insecure_and_not_bogus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iterations: int, status: Status
+) -> None:
+    """RFC 9276 §3.2: without a proof, but with a record that shows the iterations."""
+    monkeypatch.setitem(Ldns.options, Chain.NSEC3, ("-n", "-t", str(iterations)))
+    family = Ldns(tmp_path).family(Chain.NSEC3)
+    zones = {zone.origin: zone.path for zone in family.zones}
+    origin = family.parent.origin
+    with (
+        Dnsd(tmp_path / "dnsd", zones) as server,
+        Unbound(tmp_path / "unbound", zones, server.port, [family.anchor]) as unbound,
+    ):
+        for name, rtype, rcode in (
+            ("nope", "A", NXDOMAIN),
+            ("ent", "A", NOERROR),
+            ("www", "AAAA", NOERROR),
+            ("x.wild", "A", NOERROR),
+        ):
+            verdict = unbound.judge(f"{name}.{origin}", rtype)
+            assert (verdict.rcode, verdict.status) == (rcode, status), f"{name}: {verdict.why}"
+
+
 @needs("unbound")
 def test_examples(tmp_path: Path) -> None:
     """The signed examples, with the anchor that lies beside them."""

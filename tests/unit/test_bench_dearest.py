@@ -61,7 +61,7 @@ def test_hashed_denial_is_not_dear() -> None:
 
 def test_what_is_dear_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many iterations as queries could be made to pay for, were there no limit."""
-    monkeypatch.setattr("dnsd.compile.denial.is_affordable", lambda *_: True)
+    monkeypatch.setattr("dnsd.compile.denial.is_proven", lambda *_: True)
     contents = Contents()
     dear = scene("dear", contents, [], Denial(hashed=True, iterations=2500))
     with Meter(dear) as meter:

@@ -256,12 +256,19 @@ def test_nsec3_iterations_have_a_price() -> None:
             f"{asks}{iterations} iterations, so that some resolvers treat the zone as unsigned: "
             "sign it with 0 (RFC 9276) [nsec3-iterations]"
         ]
-    for iterations, salt in ((151, ""), (65535, ""), (76, "ab" * 36)):
-        assert findings(text.format(iterations, salt or "-")) == [
-            f"{asks}{iterations} iterations with {len(salt) // 2} octets of salt, more than a "
-            "query may cost: negative answers come without a proof, and resolvers treat the zone "
-            "as unsigned: sign it with 0 iterations and no salt (RFC 9276) [nsec3-insecure]"
+    for iterations, salt in ((151, "-"), (65535, "-"), (151, "ab" * 255)):
+        assert findings(text.format(iterations, salt)) == [
+            f"{asks}{iterations} iterations, more than resolvers check: negative answers come "
+            "without a proof, and resolvers treat the zone as unsigned: sign it with 0 iterations "
+            "and no salt (RFC 9276) [nsec3-insecure]"
         ]
+    for iterations, salt in ((76, "ab" * 36), (31, "ab" * 255)):
+        found = findings(text.format(iterations, salt))
+        assert found[-1] == (
+            f"6: error: {'0' * 32}.example.com. NSEC3 asks for {iterations} iterations with "
+            f"{len(salt) // 2} octets of salt, more than a query may cost: sign the zone with 0 "
+            "iterations and no salt (RFC 9276) [nsec3-salt]"
+        )
 
 
 def test_nsec3_iterations_may_have_a_limit() -> None:
