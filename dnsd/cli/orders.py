@@ -12,6 +12,7 @@ from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.anycast import show
 from dnsd.cli.drains import drain_member, undrain_member
 from dnsd.cli.options import config_option, for_option, json_option, reason_option
+from dnsd.cli.output import echo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +80,7 @@ def _order(
     found = ask(socket_path(config_file), command, PATIENCE_S, **arguments)
     show(found, as_json)
     if short := shortfall(command, found):
-        click.echo(f"dnsd: {short}", err=True)
+        echo(f"dnsd: {short}", err=True)
     if status := outcome(command, found):
         sys.exit(status)
 
