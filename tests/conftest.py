@@ -52,8 +52,9 @@ def _noted(name: str, flags: int = os.MFD_CLOEXEC) -> int:
 os.memfd_create = _noted
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
-    """Close what a test has left: a run of thousands in one process must not run out."""
+    """Close what a test and its fixtures have left: thousands in one process must not run out."""
     while _memory:
         fd = _memory.pop()
         with contextlib.suppress(OSError):
