@@ -140,6 +140,10 @@ listen = ["{address}:53"]
 workers = 1
 state_directory = "{directory}/state"
 
+# All resolvers are in one network.
+[rate_limit]
+per_second = 0
+
 [zones]
 directory = "{directory}/zones"
 """)

@@ -55,6 +55,10 @@ server_id = "{site.name}"
 nsid = "{site.name}"
 state_directory = "{directory}/state"
 
+# The probers ask a thousand times a second from one network.
+[rate_limit]
+per_second = 0
+
 [zones]
 directory = "{directory}/zones"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -104,6 +105,8 @@ class _Files:
         except OSError:
             os.close(self._stat)
             raise
+        # A watcher that is replaced leaves no descriptor behind.
+        self.close = weakref.finalize(self, _close, self._stat, self._sched)
 
     def account(self) -> _Account:
         """Return what they say now; OSError or ValueError if the process has gone."""
@@ -112,7 +115,7 @@ class _Files:
         ran, waited, *_ = os.pread(self._sched, 128, 0).split()
         return _Account(self.pid, state == b"R", int(ran) / 1e9, int(waited) / 1e9)
 
-    def close(self) -> None:
-        """Close both."""
-        os.close(self._stat)
-        os.close(self._sched)
+
+def _close(*descriptors: int) -> None:
+    for each in descriptors:
+        os.close(each)

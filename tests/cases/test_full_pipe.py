@@ -15,7 +15,14 @@ ZONE = zone(1, "www A 192.0.2.1")
 
 def _children(master: int, module: bytes) -> list[int]:
     children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-    return [int(pid) for pid in children if module in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [int(pid) for pid in children if module in _command(pid)]
+
+
+def _command(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""  # it has just ended
 
 
 def _is_gone(pid: int) -> bool:

@@ -115,3 +115,13 @@ def test_a_real_process_that_runs_has_what_it_runs() -> None:
     while time.process_time() < end:
         pass
     assert 0.01 < chance(100.0) < 90
+
+
+def test_a_watcher_that_is_replaced_leaves_no_descriptor() -> None:
+    def watch() -> int:
+        chance = Chance(os.getpid)
+        assert chance(0.1) == 0.1
+        assert chance(0.1) <= 0.1
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+    assert [watch() for _ in range(5)] == [watch()] * 5
