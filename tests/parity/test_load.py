@@ -31,4 +31,6 @@ def test_same_records(model: Model) -> None:
     loaded = load_text(str(model.origin), model.text())
     assert loaded.zone is not None, loaded.findings
     assert data(loaded.zone) == data(records_of(model.zone()))
-    assert loaded.records == len(model.records())
+    # Records that differ in the case of a name only are one.
+    again = sum(finding.code == "duplicate-record" for finding in loaded.findings)
+    assert loaded.records + again == len(model.records())
