@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.checks.result import Result
 from dnsd.config.policy import Pool
-from dnsd.control.checks.result import Result
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.live import LivePool, addresses_of, named
 from dnsd.control.pools import PoolMeta
@@ -25,8 +25,8 @@ from tests.remembering import OwnMemory
 if TYPE_CHECKING:
     import pytest
 
-    from dnsd.control.checks.runner import Seen, Unseen
-    from dnsd.control.checks.targets import Target
+    from dnsd.checks.runner import Seen, Unseen
+    from dnsd.checks.targets import Target
 
 ORIGIN = "example.com."
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"

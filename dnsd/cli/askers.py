@@ -17,11 +17,11 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from dnsd.checks.httpclient import Exchange
+from dnsd.checks.result import Fault, shown
 from dnsd.cli.admin import ask as ask_admin
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.units import parse_duration
-from dnsd.control.checks.result import Fault, shown
-from dnsd.control.httpclient import Exchange
 from dnsd.errors import AdminError, NotRunning
 from dnsd.failover.horizon import Heard, Secondary
 from dnsd.failover.ledger import Report

@@ -20,6 +20,7 @@ from dnsd.zone.view import from_records
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from dnsd.checks.question import Question
     from dnsd.config.anycast import Query
     from dnsd.zone.records import Zone
 
@@ -32,7 +33,7 @@ class SelfQuestions:
     def __init__(self, file: str, queries: Iterable[Query], origins: Sequence[str]) -> None:
         self.findings: list[Finding] = []
         self._file = file
-        self._asked: dict[bytes, list[tuple[Query, questions.Question]]] = {}
+        self._asked: dict[bytes, list[tuple[Query, Question]]] = {}
         apexes = [dns.name.from_text(origin) for origin in origins]
         for query in queries:
             self._take(query, apexes)
@@ -68,7 +69,7 @@ class SelfQuestions:
         self.findings.append(Finding(self._file, query.line, severity, text, CODE))
 
 
-def _fault(question: questions.Question, answer: oracle.Answer) -> str:
+def _fault(question: Question, answer: oracle.Answer) -> str:
     """Return in which way ``answer`` is not the expected one; empty if it is."""
     if answer.rcode != dns.rcode.NOERROR:
         return f"is answered with {dns.rcode.to_text(answer.rcode)}"

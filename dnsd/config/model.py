@@ -178,7 +178,7 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What policies may have run, by name; see :mod:`dnsd.config.commandkinds`."""
 
     check_networks: Annotated[tuple[str, ...], Networks()] = ()
-    """Where checks may go; none: see :mod:`dnsd.control.checks.reach`."""
+    """Where checks may go; none: see :mod:`dnsd.checks.reach`."""
 
     @property
     def delay(self) -> float:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.checks import reach
+from dnsd.checks.question import question_of
+from dnsd.checks.targets import command_fault
 from dnsd.config import Failover
 from dnsd.config.anycast import Query
 from dnsd.config.policy import MOST_MEMBERS
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
 from dnsd.control import signedcheck
-from dnsd.control.anycast.questions import question_of
-from dnsd.control.checks import reach
-from dnsd.control.checks.targets import command_fault
 from dnsd.control.hints import check_hints
 from dnsd.failover import objective
 from dnsd.failover.objective import FLIP_S, Timing

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dnsd.checks.question import Question
 from dnsd.control import durable
-from dnsd.control.anycast.questions import Question
 from tests import jumping
 from tests.simulation.kernel import Bird
 from tests.simulation.machine import register

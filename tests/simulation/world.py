@@ -18,8 +18,8 @@ from dnsd.control import durable
 from dnsd.control.anycast import statefile
 from dnsd.control.anycast.commands import commands
 from dnsd.control.anycast.netlink import Address
-from dnsd.control.exchange import Peer
 from dnsd.errors import BirdError
+from dnsd.process.exchange import Peer
 from tests.jumping import Jumping
 from tests.simulation.kernel import Kernel, Router, not_there
 from tests.simulation.laws import HOLD_S, START_S, Broken, Laws

@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from dnsd.control.checks import http
-from dnsd.control.checks.certificate import not_after
-from dnsd.control.checks.http import HttpCheck, Tls
-from dnsd.control.checks.result import Blind, Result
-from dnsd.control.httpclient import MOST_BODY, MOST_HEAD, MOST_INTERIM
+from dnsd.checks import http
+from dnsd.checks.certificate import not_after
+from dnsd.checks.http import HttpCheck, Tls
+from dnsd.checks.httpclient import MOST_BODY, MOST_HEAD, MOST_INTERIM
+from dnsd.checks.result import Blind, Result
 
 NEVER = 60.0
 """A time-out that does not happen."""

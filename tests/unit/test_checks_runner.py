@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from dnsd.checks import runner as module
+from dnsd.checks.command import CommandCheck
+from dnsd.checks.dns import DnsCheck
+from dnsd.checks.http import HttpCheck, Tls
+from dnsd.checks.result import Blind, Result
+from dnsd.checks.runner import MOST_COMMANDS, MOST_FOR_ADDRESS, Runner
+from dnsd.checks.targets import Target, target_of
+from dnsd.checks.tcp import TcpCheck
 from dnsd.config import Failover
 from dnsd.config.policy import Pool
-from dnsd.control.checks import runner as module
-from dnsd.control.checks.command import CommandCheck
-from dnsd.control.checks.dns import DnsCheck
-from dnsd.control.checks.http import HttpCheck, Tls
-from dnsd.control.checks.result import Blind, Result
-from dnsd.control.checks.runner import MOST_COMMANDS, MOST_FOR_ADDRESS, Runner
-from dnsd.control.checks.targets import Target, target_of
-from dnsd.control.checks.tcp import TcpCheck
 
 PATIENCE = 30
 OK = Result(ok=True, detail="", latency=0.001)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.control.checks.schedule import (
+from dnsd.checks.schedule import (
     BURST,
     FIRST_RATE,
     FIRST_ROUND_S,

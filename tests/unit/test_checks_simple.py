@@ -21,12 +21,11 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from dnsd.config.anycast import Query
-from dnsd.control.anycast.questions import question_of
-from dnsd.control.checks import tcp
-from dnsd.control.checks.command import CommandCheck
-from dnsd.control.checks.dns import DnsCheck
-from dnsd.control.checks.result import (
+from dnsd.checks import tcp
+from dnsd.checks.command import CommandCheck
+from dnsd.checks.dns import DnsCheck
+from dnsd.checks.question import question_of
+from dnsd.checks.result import (
     LONGEST_DETAIL,
     Blind,
     Check,
@@ -34,8 +33,9 @@ from dnsd.control.checks.result import (
     shown,
     unreachable,
 )
-from dnsd.control.checks.tcp import TcpCheck
-from dnsd.control.exchange import Peer
+from dnsd.checks.tcp import TcpCheck
+from dnsd.config.anycast import Query
+from dnsd.process.exchange import Peer
 
 PATIENCE = 30
 NEVER = 60.0

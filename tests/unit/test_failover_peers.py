@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from dnsd.checks.result import Fault
 from dnsd.config import Endpoint, Failover
 from dnsd.config.policy import Scope
-from dnsd.control.checks.result import Fault
 from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers, get_votes

@@ -10,8 +10,9 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from dnsd.checks.question import Question
 from dnsd.config.anycast import Query
-from dnsd.control.anycast.questions import Question, Turn, read, soa_of
+from dnsd.control.anycast.questions import Turn, read, soa_of
 from dnsd.errors import ConfigError
 
 

@@ -19,10 +19,10 @@ import pytest
 
 from dnsd.announce.health import CheckResult, Outcome
 from dnsd.config.anycast import Anycast, Check, Query
-from dnsd.control import exchange
 from dnsd.control.anycast.selfcheck import MOST_IN_FLIGHT, SelfCheck, interval_of
-from dnsd.control.exchange import STEPS, Peer, within
 from dnsd.errors import ConfigError
+from dnsd.process import exchange
+from dnsd.process.exchange import STEPS, Peer, within
 
 PATIENCE = 30
 NEVER = 60.0

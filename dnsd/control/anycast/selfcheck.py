@@ -19,14 +19,15 @@ from dnsd.announce.health import TRANSPORTS, CheckResult, Outcome
 from dnsd.config.anycast import PORT
 from dnsd.control.anycast import questions
 from dnsd.control.anycast.questions import Turn
-from dnsd.control.exchange import Peer, over_tcp, over_udp, within
 from dnsd.process import descriptors
+from dnsd.process.exchange import Peer, over_tcp, over_udp, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from dnsd.checks.question import Question
     from dnsd.config.anycast import Anycast
-    from dnsd.control.anycast.questions import Question, Served
+    from dnsd.control.anycast.questions import Served
 
     Reply = bytes | OSError
     Exchange = Callable[[Peer, bytes], Coroutine[None, None, bytes]]

@@ -13,18 +13,18 @@ import traceback
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from dnsd.checks.runner import GRACE_S, Runner
+from dnsd.checks.schedule import FIRST_RATE, FIRST_ROUND_S
+from dnsd.checks.targets import target_of
 from dnsd.config import Failover
 from dnsd.control import log
-from dnsd.control.checks.runner import GRACE_S, Runner
-from dnsd.control.checks.schedule import FIRST_RATE, FIRST_ROUND_S
-from dnsd.control.checks.targets import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dnsd.control.checks.result import Result
-    from dnsd.control.checks.runner import Seen, Unseen
-    from dnsd.control.checks.targets import Target
+    from dnsd.checks.result import Result
+    from dnsd.checks.runner import Seen, Unseen
+    from dnsd.checks.targets import Target
     from dnsd.control.failover.live import LivePool
     from dnsd.failover.member import Member
 

@@ -14,8 +14,8 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from dnsd.checks.runner import Runner
 from dnsd.config import Failover
-from dnsd.control.checks.runner import Runner
 from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.statefile import StateFile
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from dnsd.checks.runner import Seen, Unseen
     from dnsd.control.cells import Range
-    from dnsd.control.checks.runner import Seen, Unseen
     from dnsd.control.failover.checking import Checks
     from dnsd.control.failover.forgetting import Memory
     from dnsd.control.failover.live import Key, LivePool

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.checks.httpclient import Exchange
+from dnsd.checks.result import Blind, Fault, shown
+from dnsd.checks.tcp import connected
 from dnsd.config.units import format_duration
 from dnsd.control import log
-from dnsd.control.checks.result import Blind, Fault, shown
-from dnsd.control.checks.tcp import connected
-from dnsd.control.exchange import Peer as Server
-from dnsd.control.exchange import within
-from dnsd.control.httpclient import Exchange
 from dnsd.failover.quorum import Ballot, heard
+from dnsd.process.exchange import Peer as Server
+from dnsd.process.exchange import within
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import dns.flags
 
-from dnsd.control.checks.result import Fault, Result, Stage, judged, shown, unreachable
-from dnsd.control.exchange import Peer, over_tcp, over_udp
+from dnsd.checks.result import Fault, Result, Stage, judged, shown, unreachable
+from dnsd.process.exchange import Peer, over_tcp, over_udp
 
 if TYPE_CHECKING:
-    from dnsd.control.anycast.questions import Question
+    from dnsd.checks.question import Question
 
 _FLAGS = 2
 """The octet of the header that has the TC flag (RFC 1035 §4.1.1)."""

@@ -1,6 +1,6 @@
 """Makes the checks of all targets, each in its time, and tells what came of them.
 
-Knows the clock and tasks; when a check is made, :mod:`dnsd.control.checks.schedule` decides,
+Knows the clock and tasks; when a check is made, :mod:`dnsd.checks.schedule` decides,
 and what a result means, whoever is told.
 """
 
@@ -13,16 +13,16 @@ import resource
 import time
 from typing import TYPE_CHECKING
 
-from dnsd.control.checks.command import CommandCheck
-from dnsd.control.checks.result import Blind, Result
-from dnsd.control.checks.schedule import Group, Schedule
-from dnsd.control.exchange import ended_within
+from dnsd.checks.command import CommandCheck
+from dnsd.checks.result import Blind, Result
+from dnsd.checks.schedule import Group, Schedule
+from dnsd.process.exchange import ended_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dnsd.control.checks.schedule import Entry
-    from dnsd.control.checks.targets import Target
+    from dnsd.checks.schedule import Entry
+    from dnsd.checks.targets import Target
 
     Seen = Callable[[Target, Result, float, float], object]
     Unseen = Callable[[Target, str], object]

@@ -6,8 +6,8 @@ import asyncio
 import socket
 from dataclasses import dataclass
 
-from dnsd.control.checks.result import Result, Stage, judged, unreachable
-from dnsd.control.exchange import Peer, open_socket
+from dnsd.checks.result import Result, Stage, judged, unreachable
+from dnsd.process.exchange import Peer, open_socket
 
 
 @dataclass(frozen=True)

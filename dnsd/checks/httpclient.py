@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from dnsd.control.checks.result import Fault
+from dnsd.checks.result import Fault
 
 if TYPE_CHECKING:
     import asyncio

@@ -14,12 +14,12 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dnsd.checks.certificate import not_after
+from dnsd.checks.httpclient import MOST_BODY, Exchange
+from dnsd.checks.result import Blind, Fault, Result, Stage, judged, shown, unreachable
+from dnsd.checks.tcp import connected
 from dnsd.config.units import format_duration
-from dnsd.control.checks.certificate import not_after
-from dnsd.control.checks.result import Blind, Fault, Result, Stage, judged, shown, unreachable
-from dnsd.control.checks.tcp import connected
-from dnsd.control.exchange import Peer
-from dnsd.control.httpclient import MOST_BODY, Exchange
+from dnsd.process.exchange import Peer
 
 _DAY_S = 86400
 

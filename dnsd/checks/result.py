@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dnsd.config.units import format_duration
-from dnsd.control.exchange import Peer, within
 from dnsd.process import descriptors
+from dnsd.process.exchange import Peer, within
 from dnsd.text import printable
 
 if TYPE_CHECKING:

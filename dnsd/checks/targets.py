@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dnsd.checks import reach
+from dnsd.checks.command import CommandCheck
+from dnsd.checks.dns import DnsCheck
+from dnsd.checks.http import HttpCheck, Tls
+from dnsd.checks.question import question_of
+from dnsd.checks.tcp import TcpCheck
 from dnsd.config.anycast import Query
 from dnsd.config.commandkinds import filled, places
-from dnsd.control.anycast.questions import question_of
-from dnsd.control.checks import reach
-from dnsd.control.checks.command import CommandCheck
-from dnsd.control.checks.dns import DnsCheck
-from dnsd.control.checks.http import HttpCheck, Tls
-from dnsd.control.checks.tcp import TcpCheck
 
 if TYPE_CHECKING:
+    from dnsd.checks.result import Check
     from dnsd.config import Failover
     from dnsd.config.policy import Pool
-    from dnsd.control.checks.result import Check
 
 PORTS = {"http": 80, "https": 443, "dns": 53}
 

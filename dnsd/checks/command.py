@@ -18,8 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dnsd.config.commandkinds import ADDRESS, filled
-from dnsd.control.checks.result import (
+from dnsd.checks.result import (
     LONGEST_DETAIL,
     Blind,
     Fault,
@@ -28,6 +27,7 @@ from dnsd.control.checks.result import (
     judged,
     shown,
 )
+from dnsd.config.commandkinds import ADDRESS, filled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
