@@ -1,0 +1,47 @@
+"""Whether a service has enough backends for its VIPs to be announced.
+
+Below ``min_backends`` the route goes, and the next city serves; above, any number of backends may
+fail or return without a word to a router.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.announce.health import Level, Verdict
+from dnsd.balance.backend import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dnsd.balance.backend import Backend
+
+NAMED = 4
+"""Backends that are named in a reason; more would not be read."""
+
+
+def verdict(backends: Mapping[str, Backend], least: int, *, settled: bool) -> Verdict | None:
+    """Return how well the service is; None: it cannot be told yet.
+
+    ``least`` backends must be up. ``settled``: there was time enough to check all of them, so one
+    that is still unknown is not waited for any more.
+    """
+    states = [one.state for one in backends.values()]
+    up = states.count(State.UP)
+    if not settled and State.UNKNOWN in states:
+        return None
+    troubles = _troubles(backends)
+    if up >= least:
+        return Verdict(Level.HEALTHY, troubles)
+    needed = f"{up} of {len(states)} backends up, {least} needed"
+    return Verdict(Level.FAILED, (f"too few backends are up ({needed})", *troubles))
+
+
+def _troubles(backends: Mapping[str, Backend]) -> tuple[str, ...]:
+    down = [
+        f"backend {name} is {one.state}" + (f": {one.why}" if one.why else "")
+        for name, one in backends.items()
+        if one.state != State.UP
+    ]
+    more = len(down) - NAMED
+    return (*down[:NAMED], f"{more} more are not up") if more > 0 else tuple(down)
