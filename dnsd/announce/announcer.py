@@ -94,9 +94,10 @@ class Announcer:
         self._drain_linger = config.drain_linger
         self._stop_linger = config.stop_linger
         self._damping = Damping(config.hold_down, past)
-        self._soft = ""
+        self._soft = self._hard = ""
         self._withdraw_at = 0.0
         if past.on_route and state not in ON_THE_ROUTE:
+            self._hard = "dnsd has ended while the VIPs were announced"
             self._damping.away.start(now)
 
     @property
@@ -163,11 +164,12 @@ class Announcer:
         if verdict.level == Level.DEGRADED:
             if self.state == State.ANNOUNCED:
                 self._damping.drained.start(now)
-            self._soft = verdict.reasons[0]
+            if not verdict.recovering:
+                self._soft = verdict.reasons[0]
             return State.DRAINED, verdict.reasons
         if self.state == State.DRAINED and (left := self._damping.drained.left(now)) > 0:
-            after = f", after this: {self._soft}" if self._soft else ""
-            return State.DRAINED, (f"stays drained for {left:.0f} s more{after}", *verdict.reasons)
+            why = f"stays drained for {left:.0f} s more{_after(self._soft)}"
+            return State.DRAINED, (why, *verdict.reasons)
         return State.ANNOUNCED, verdict.reasons
 
     def _reasons_against(self, seen: Situation) -> tuple[str, ...]:
@@ -178,20 +180,21 @@ class Announcer:
         if seen.orders.withdraw is not None:
             return _by_order("withdraw", seen.orders.withdraw.reason)
         if seen.silenced:
-            self._fail(seen.now)
+            self._fail(seen.now, seen.silenced)
             return (seen.silenced,)
         if seen.verdict is not None and seen.verdict.level == Level.FAILED:
-            self._fail(seen.now)
+            self._fail(seen.now, seen.verdict.reasons[0])
             return seen.verdict.reasons
         if (left := self._damping.away.left(seen.now)) > 0:
-            return (f"held down for {left:.0f} s more, after it had failed",)
+            return (f"held down for {left:.0f} s more{_after(self._hard)}",)
         if (left := self._damping.repair.left(seen.now)) > 0:
             return (f"held down for {left:.0f} s more: its addresses go missing again and again",)
         return ()
 
-    def _fail(self, now: float) -> None:
+    def _fail(self, now: float, why: str) -> None:
         """Begin a hold-down, if it is now that the route goes away."""
         if self.state in ON_THE_ROUTE:
+            self._hard = why
             self._damping.away.start(now)
 
     def _away(self, seen: Situation) -> State:
@@ -221,3 +224,8 @@ def _has_failed(seen: Situation) -> bool:
 
 def _by_order(what: str, reason: str) -> tuple[str, ...]:
     return (f"{what} was ordered: {reason}" if reason else f"{what} was ordered",)
+
+
+def _after(what: str) -> str:
+    """Return what a wait follows; an earlier process may not have left it to this one."""
+    return f", after this: {what}" if what else ", after a failure"

@@ -116,13 +116,29 @@ class Level(IntEnum):
 
 
 class Verdict(NamedTuple):
-    """How well the node is, and why: sentences, the gravest first.
+    """How well the node is, and why, in sentences: the gravest first.
 
-    A healthy node may have reasons too: things to know that change nothing.
+    What is over, and still counts until self-checks have been good often enough, comes last.
+    A healthy node may have reasons too: things to know that change nothing. ``recovering``: it is
+    not well, but all that it was not well for is over.
     """
 
     level: Level
     reasons: tuple[str, ...]
+    recovering: bool = False
+
+
+class _Finding(NamedTuple):
+    """A reason why the node is not well; ``over``: it is so no more, but still counts."""
+
+    level: Level
+    sentence: str
+    over: bool
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Where it stands among others: what is true now comes before what was graver."""
+        return self.over, -self.level
 
 
 class Health:
@@ -169,15 +185,16 @@ class Health:
         self._hard.look(_hard_reasons(seen, [*faults.values()]), seen.checks)
         way_back = self._way_back.look(seen.now, seen.sent)
         self._soft.look(_soft_reasons(seen, self._config.stale_after, way_back), seen.checks)
-        found = [(one.level, reason) for one in (self._hard, self._soft) for reason in one.reasons]
-        found += _gravest([lane for lane in self._lanes.values() if lane.level])
-        found.sort(key=lambda one: -one[0])
-        self._level = max((level for level, _ in found), default=Level.HEALTHY)
+        found = [*self._hard.findings, *self._soft.findings]
+        found += _foremost([lane.finding for lane in self._lanes.values() if lane.level])
+        found.sort(key=lambda one: one.rank)
+        self._level = max((one.level for one in found), default=Level.HEALTHY)
         remarks = [lane.remark for lane in self._lanes.values() if lane.remark][:_NAMED]
         if len(faults) < len(seen.workers):
             remarks += faults.values()
         remarks += [*late.values()][:_NAMED]
-        return Verdict(self._level, tuple([reason for _, reason in found] + remarks))
+        recovering = bool(found) and all(one.over for one in found)
+        return Verdict(self._level, (*(one.sentence for one in found), *remarks), recovering)
 
     def _excuse(self, seen: Observation, faults: Mapping[int, str], late: Mapping[int, str]) -> str:
         """Return what silence may be put down to, empty if it is the node's own."""
@@ -197,7 +214,7 @@ class Health:
 class _Lane:
     """One VIP over one transport: counts results, and knows what they make of the node.
 
-    ``level`` counts only once it is ``decided``; ``reason`` says why it is not HEALTHY, and
+    ``level`` counts only once it is ``decided``; ``finding`` says why it is not HEALTHY, and
     ``remark`` what changes nothing.
     """
 
@@ -216,11 +233,12 @@ class _Lane:
         self._remark = ""
 
     @property
-    def reason(self) -> str:
-        """Why the lane is not well, and how far it has come on its way back."""
+    def finding(self) -> _Finding:
+        """Why the lane is not well, or how far it has come on its way back."""
         if not self._good:
-            return self._why
-        return f"{self._why}; {self._good} of {self._rise} good answers since"
+            return _Finding(self.level, self._why, over=False)
+        way = _way_back(self._good, self._rise)
+        return _Finding(self.level, f"{way}, after this: {self._why}", over=True)
 
     @property
     def remark(self) -> str:
@@ -268,13 +286,18 @@ class _Lane:
         self.level, self._why, self.decided = level, why, True
 
 
-def _gravest(lanes: list[_Lane]) -> list[tuple[Level, str]]:
-    """Return the reasons of the lanes that are worst, and how many more there are."""
-    lanes = sorted(lanes, key=lambda lane: -lane.level)
-    found = [(lane.level, lane.reason) for lane in lanes[:_NAMED]]
-    if more := lanes[_NAMED:]:
-        found.append((more[0].level, f"{len(more)} more checks fail"))
-    return found
+def _foremost(findings: list[_Finding]) -> list[_Finding]:
+    """Return those of failing checks that come first, and how many more there are."""
+    findings = sorted(findings, key=lambda one: one.rank)
+    if more := findings[_NAMED:]:
+        level, _, over = more[0]
+        how = "recover" if over else "fail"
+        findings[_NAMED:] = [_Finding(level, f"{len(more)} more checks {how}", over)]
+    return findings
+
+
+def _way_back(good: int, rise: int) -> str:
+    return f"recovering: {good} of {rise} good self-checks"
 
 
 class _Ailment:
@@ -282,6 +305,8 @@ class _Ailment:
 
     When it is over, it counts until every lane has had enough good results in a row since. If
     it is ``grave`` and the lanes answer, but not well, it is no graver than ``wrong`` answers.
+
+    What ails a node before it has ever been well is its start, and not told when it is over.
     """
 
     def __init__(
@@ -290,22 +315,28 @@ class _Ailment:
         self._grave, self._wrong, self._rise = grave, wrong, rise
         self._what: tuple[str, ...] = ()
         self._over = False
+        self._starting = True
         self._good = dict.fromkeys(lanes, 0)
         self._answers = self._good.copy()
 
     @property
     def level(self) -> Level:
-        """How grave it is, while it has ``reasons``."""
+        """How grave it is, while it has ``findings``."""
         answers = self._over and min(self._answers.values()) >= self._rise
         return self._wrong if answers else self._grave
 
     @property
-    def reasons(self) -> tuple[str, ...]:
-        """What ails the node; for what is over, how far the way back is."""
+    def findings(self) -> list[_Finding]:
+        """What ails the node; or for what is over, how far the way back is."""
         if not self._over:
-            return self._what
-        way = f"over, {min(self._good.values())} of {self._rise} good answers since"
-        return tuple(f"{what}; {way}" for what in self._what)
+            return [_Finding(self.level, what, over=False) for what in self._what]
+        if not self._what:
+            return []
+        good = min(self._good.values())
+        way = f"starting: {good} of {self._rise} good self-checks"
+        if not self._starting:
+            way = f"{_way_back(good, self._rise)}, after this: {'; '.join(self._what)}"
+        return [_Finding(self.level, way, over=True)]
 
     def look(self, what: tuple[str, ...], checks: Iterable[CheckResult]) -> None:
         """Take in ``what`` ails the node now (empty if nothing does) and the new results."""
@@ -323,7 +354,7 @@ class _Ailment:
                 self._good[lane] = self._good[lane] + 1 if good else 0
                 self._answers[lane] = self._answers[lane] + 1 if answer else 0
         if min(self._good.values()) >= self._rise:
-            self._what = ()
+            self._what, self._starting = (), False
 
 
 def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:

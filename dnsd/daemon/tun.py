@@ -195,9 +195,7 @@ def _set_carrier(device: int, name: str, value: int) -> None:
 
 def _failed(name: str, number: int) -> VipError:
     if number in (errno.EBADFD, errno.ENODEV):
-        return VipError(
-            f"the interface {name} is gone: it was deleted; restart dnsd to have it again"
-        )
+        return VipError(f"the interface {name} has been deleted")
     if number == errno.EINVAL:
         return VipError(
             f"cannot control the carrier of {name}: this kernel ({os.uname().release}) is too "

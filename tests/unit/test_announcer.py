@@ -69,6 +69,15 @@ def test_a_soft_fault_that_comes_again_drains_for_longer_each_time() -> None:
         assert story.then(1) == State.ANNOUNCED
 
 
+def test_a_wait_names_what_was_wrong_and_not_the_way_back() -> None:
+    story = Story()
+    story.then()
+    story.then(verdict=SOFT)
+    story.then(verdict=Verdict(Level.DEGRADED, ("recovering: 4 of 5",), recovering=True))
+    story.then(verdict=WELL)
+    assert "after this: a zone is stale" in story.announcer.why[0]
+
+
 def test_an_order_ends_a_drain_that_waits() -> None:
     story = Story()
     story.then()
@@ -92,7 +101,7 @@ def test_a_hard_fault_withdraws_and_the_hold_down_doubles() -> None:
         assert story.wanted == Wanted(carrier=False, drain=False, enabled=False)
         assert story.then(verdict=WELL) == State.WITHDRAWN
         assert story.then(hold - 0.5) == State.WITHDRAWN
-        assert "held down" in story.announcer.why[0]
+        assert story.announcer.why == ("held down for 0 s more, after this: nobody answers",)
         assert story.then(1) == State.ANNOUNCED
 
 

@@ -146,7 +146,8 @@ def test_the_way_back_is_shown() -> None:
     site.levels([SILENT] * FALL)
     site.levels([OK, OK])
     assert site.verdict.reasons == (
-        "192.0.2.53 gave no answer to www A, 3 times in a row; 2 of 5 good answers since",
+        "recovering: 2 of 5 good self-checks, after this: "
+        "192.0.2.53 gave no answer to www A, 3 times in a row",
     )
     assert site.levels([OK] * 3) == [FAILED, FAILED, HEALTHY]
     assert site.verdict == GOOD
@@ -338,10 +339,51 @@ def test_what_is_over_counts_until_all_lanes_have_risen(
     site.look(**well)
     for done in range(1, RISE):
         assert site.all(OK) == level
-        assert site.verdict.reasons[0].endswith(f"; over, {done} of 5 good answers since")
+        way = f"recovering: {done} of 5 good self-checks, after this: "
+        assert site.verdict.reasons[0].startswith(way)
     for lane in LANES[:-1]:
         assert site.one(OK, lane) == level
     assert site.one(OK, LANES[-1]) == HEALTHY
+
+
+def test_what_is_so_now_stands_before_what_is_over_however_grave_that_was() -> None:
+    site = Site.that_is_well()
+    site.look(workers=())
+    over = [site.verdict.recovering]
+    site.look(workers=WELL)
+    over.append(site.verdict.recovering)
+    assert over == [False, True]
+    site.look(disk="it is full")
+    assert (site.level, site.verdict.recovering) == (FAILED, False)
+    assert site.verdict.reasons == (
+        "it is full",
+        "recovering: 0 of 5 good self-checks, after this: there is no worker",
+    )
+
+
+def test_a_start_is_no_recovery_and_its_past_is_not_told() -> None:
+    site = Site()
+    site.look(workers=(WELL[0]._replace(serving=False),))
+    told = [*site.verdict.reasons]
+    site.look(workers=WELL)
+    told += site.verdict.reasons
+    site.levels([SILENT] * FALL)
+    assert [*told, *site.verdict.reasons] == [
+        "no worker answers: worker 0 does not serve",
+        "starting: 0 of 5 good self-checks",
+        "192.0.2.53 gave no answer to www A, 3 times in a row",
+        "starting: 0 of 5 good self-checks",
+    ]
+
+
+def test_of_many_checks_that_recover_those_that_fail_stand_first() -> None:
+    site = Site.that_is_well()
+    for lane in LANES:
+        site.levels([SILENT] * FALL, lane)
+    for lane in LANES[:3]:
+        site.one(OK, lane)
+    assert site.verdict.reasons[0].startswith(f"{LANES[3][0]} gave no answer")
+    assert all(reason.startswith("recovering: 1 of 5") for reason in site.verdict.reasons[1:])
 
 
 @pytest.mark.parametrize("bad", [WRONG, SILENT])

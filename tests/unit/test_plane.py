@@ -540,3 +540,39 @@ def test_with_orders_that_cannot_be_read_a_node_is_drained_until_it_is_told_what
         assert decode(file.read_bytes()) == Orders()
 
     play(world, story)
+
+
+def test_the_file_of_orders_is_there_before_the_past_and_put_back(world: World) -> None:
+    directory = world.config.server.state_directory
+
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        await asyncio.sleep(0.1)  # it is written meanwhile
+        for name in ("orders.json", "anycast.past"):
+            assert (directory / name).exists()
+        (directory / "orders.json").unlink()
+        await asyncio.sleep(2.1)
+        assert decode((directory / "orders.json").read_bytes()) == Orders()
+
+    play(world, story)
+
+
+def test_lost_orders_are_not_no_orders(world: World) -> None:
+    """A node that has run before has a file of orders; without it, it is drained and says so."""
+    directory = world.config.server.state_directory
+    file = directory / "orders.json"
+    (directory / "anycast.past").write_text("of another boot")
+
+    async def story(_world: World, plane: Plane) -> None:
+        await until(plane, State.DRAINED)
+        found = await commands(plane)["anycast"]({})
+        assert isinstance(found, dict)
+        assert "orders.json is gone, and what it ordered is not known" in found["why"][0]
+        await asyncio.sleep(10.0)
+        assert not file.exists(), "that nothing is known must not become that nothing is ordered"
+        found = await commands(plane)["undrain"]({})
+        assert isinstance(found, dict)
+        assert (found["state"], found["problems"]) == ("announced", [])
+        assert decode(file.read_bytes()) == Orders()
+
+    play(world, story)

@@ -25,15 +25,22 @@ AGAIN_S = 2.0
 class OrderBook:
     """Holds the orders in force (:meth:`at`, :meth:`put`), and writes them down.
 
-    ``fault`` is why the last one is not written down; empty, it is.
+    ``fault`` is why the last one is not written down; empty, it is. The file is there also while
+    nothing is ordered, and put back when it is deleted. So where a node ``has_past`` and no file,
+    orders are lost, which is not the same as that there were none. ``on_disk`` is set as soon as
+    the next run of the node can miss the file.
     """
 
-    def __init__(self, directory: Path, keepsake: Keepsake | None = None) -> None:
+    def __init__(
+        self, directory: Path, keepsake: Keepsake | None = None, *, has_past: bool = False
+    ) -> None:
         self.fault = ""
         self._path = directory / FILE
+        self.on_disk = asyncio.Event()
         self._file = Durable(self._path, keepsake)
         self._unwritten = False
-        self._orders = self._read()
+        self._orders = self._read(has_past)
+        self._file.keep(orders.encode(self._orders))
         self._writing = asyncio.Lock()
 
     def at(self, wall: float) -> Orders:
@@ -60,25 +67,37 @@ class OrderBook:
                     "are in force, but a restart before that forgets them; it is tried again"
                 )
             else:
+                self.on_disk.set()
                 if written is self._orders:
                     self.fault, self._unwritten = "", False
 
     async def run(self) -> None:
-        """Write down for ever what the disk has refused."""
-        while True:
-            await asyncio.sleep(AGAIN_S)
-            if self._unwritten:
-                await self.write()
+        """Write down for ever what the disk has refused, or somebody has deleted.
 
-    def _read(self) -> Orders:
+        But not what stands for lost orders: that is the operator's to replace.
+        """
+        while True:
+            there = await asyncio.to_thread(self._path.exists)
+            if self._unwritten or not (there or self.fault):
+                await self.write()
+            else:
+                self.on_disk.set()
+            await asyncio.sleep(AGAIN_S)
+
+    def _read(self, has_past: bool) -> Orders:
         try:
             data = self._file.read()
-            return Orders() if data is None else orders.decode(data)
+            if data is not None:
+                return orders.decode(data)
         except (OSError, ValueError) as error:
-            self.fault = (
-                f"{self._path} cannot be read ({error}), so orders may be lost and the node is "
-                "drained: order again what is to hold, or give `dnsd undrain node`"
-            )
-            log.say(f"anycast: {self.fault}")
-            reason = f"{self._path} cannot be read, and what it ordered is not known"
-            return Orders(drain=Order(since=time.time(), reason=reason))
+            return self._lost(f"cannot be read ({error})")
+        return self._lost("is gone") if has_past else Orders()
+
+    def _lost(self, how: str) -> Orders:
+        self.fault = (
+            f"{self._path} {how}, so orders may be lost and the node is drained: order again what "
+            "is to hold, or give `dnsd undrain node`"
+        )
+        log.say(f"anycast: {self.fault}")
+        reason = f"{self._path} {how}, and what it ordered is not known"
+        return Orders(drain=Order(since=time.time(), reason=reason))

@@ -1,7 +1,7 @@
 """Keeps what the announcer must not forget: in shared memory over control, on disk over the master.
 
 What is on disk is bound to a boot, because its times are monotonic. A disk that cannot be written
-costs the memory of a restart, nothing else.
+costs the memory of a restart, nothing else. That there is a file says that the node has run before.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dnsd.control.images import boot
 from dnsd.image.state import ControlCells
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from dnsd.image.state import StateVector
@@ -27,17 +28,32 @@ _NS = 1_000_000_000
 _SERIES = ("away", "drained", "repair")
 
 
+def exists(directory: Path) -> bool:
+    """Return whether a node has run with this state directory before."""
+    return (directory / FILE).exists()
+
+
 class _Kept(msgspec.Struct, frozen=True):
     boot: str
     past: Past
 
 
 class PastKeeper:
-    """Reads what a predecessor has left (:meth:`read`), and keeps what is so now (:meth:`keep`)."""
+    """Reads what a predecessor has left (:meth:`read`), and keeps what is so now (:meth:`keep`).
 
-    def __init__(self, vector: StateVector, directory: Path) -> None:
+    Nothing is written to disk ``before`` has ended: that there is a file says of others that they
+    have been there.
+    """
+
+    def __init__(
+        self,
+        vector: StateVector,
+        directory: Path,
+        before: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0),
+    ) -> None:
         self._cells = vector.control
         self._path = directory / FILE
+        self._before = before
         self._boot = boot()
         self._kept: Past | None = None
         self._written: Past | None = None
@@ -82,6 +98,7 @@ class PastKeeper:
                     await asyncio.shield(self._writing)
 
     async def _write(self) -> None:
+        await self._before()
         while self._written != self._kept and self._kept is not None:
             past = self._written = self._kept
             data = msgspec.json.encode(_Kept(self._boot, past))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.announce.announcer import Announcer, Situation, State, Wanted
 from dnsd.announce.health import Health
 from dnsd.control import log
+from dnsd.control.anycast import pastkeeper
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.bird import Bird
 from dnsd.control.anycast.carrierorder import CarrierOrder
@@ -107,16 +108,16 @@ class Plane:
         keepsake: Keepsake | None = None,
     ) -> None:
         self.config = config.anycast
-        self.orders = OrderBook(config.server.state_directory, keepsake)
+        directory = config.server.state_directory
+        self.orders = OrderBook(directory, keepsake, has_past=pastkeeper.exists(directory))
         self._vector = vector
         self._carrier = CarrierOrder(vector, doorbell)
         self._unsettled = unsettled
         now = time.monotonic()
-        self._past = PastKeeper(vector, config.server.state_directory)
+        self._past = PastKeeper(vector, directory, self.orders.on_disk.wait)
         self._announcer = Announcer(self.config, self._inherited(), now, self._past.read(now))
         self._health = Health(self.config)
         self._selfcheck = SelfCheck(self.config, _Served(vector, rows))
-        directory = config.server.state_directory
         self._observer = Observer(self.config, vector, directory, rows, cut_off, unserved)
         self._bird = Bird(self.config.bird)
         self._keeper = Keeper(self.config, self._bird)

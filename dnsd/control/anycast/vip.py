@@ -87,10 +87,7 @@ class Vips:
     def _establish(self) -> None:
         link = netlink.link(self._interface)
         if link is None:
-            raise VipError(
-                f"the interface {self._interface} does not exist: dnsd's master process makes "
-                "it at its start, so it was deleted; restart dnsd"
-            )
+            raise VipError(f"the interface {self._interface} has been deleted; dnsd makes it again")
         if link.kind != "tun":
             raise VipError(
                 f"the interface {self._interface} is not the tun that dnsd makes, so its "
