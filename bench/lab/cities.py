@@ -7,18 +7,20 @@ that the process is in the city's namespace: any later command finds what an ear
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import procs
 from bench.lab import files, namespaces, question, stacks, topology
 from bench.lab.errors import LabError
 from bench.lab.ring import Ring
 from bench.lab.topology import SITES, VIPS
+from dnsd.cli import exits
 
 if TYPE_CHECKING:
     import signal
@@ -166,8 +168,11 @@ class City:
         """The name of the program that answers queries."""
         return self._stack.server
 
-    def dnsd(self, *arguments: str) -> str:
-        """Run a command of dnsd's on the node; LabError with what it said if it fails."""
+    def dnsd(self, *arguments: str, but: tuple[int, ...] = ()) -> str:
+        """Run a command of dnsd's on the node and return what it says.
+
+        LabError with that if it fails, with an exit status that is none of ``but``.
+        """
         done = subprocess.run(
             [*stacks.COMMAND, *arguments, "--config", str(self.directory / "dnsd.toml")],
             capture_output=True,
@@ -175,9 +180,17 @@ class City:
             timeout=PATIENCE_S,
             check=False,
         )
-        if done.returncode:
+        if done.returncode and done.returncode not in but:
             raise LabError(f"dnsd {' '.join(arguments)}: {(done.stderr or done.stdout).strip()}")
         return done.stdout
+
+    def view(self) -> dict[str, Any]:
+        """Return what ``dnsd anycast`` says, whether the route is as ordered or not."""
+        said = self.dnsd("anycast", "--json", but=(exits.DEGRADED,))
+        if not said:
+            raise LabError(f"control is down in {self.site.city}")
+        found: dict[str, Any] = json.loads(said)
+        return found
 
     def insist(self, *arguments: str) -> str:
         """Run a command of dnsd's until it succeeds: a node that has just come up is not ready."""

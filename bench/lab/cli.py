@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -99,10 +98,9 @@ def _show(found: Lab) -> None:
 
 def _state(city: City) -> str:
     try:
-        state: str = json.loads(city.dnsd("anycast", "--json"))["state"]
+        return str(city.view()["state"])
     except LabError:
         return "-"
-    return state
 
 
 @lab.command()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnsd.cli import watching
+from dnsd.cli import exits, watching
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
 from dnsd.cli.status import duration
@@ -29,8 +30,24 @@ def anycast(config_file: Path | None, as_json: bool, watch: bool) -> None:
     path = socket_path(config_file)
     if watch:
         watching.watch(lambda: ask(path, "anycast"), as_json, picture)
-    else:
-        show(ask(path, "anycast"), as_json)
+        return
+    found = ask(path, "anycast")
+    show(found, as_json)
+    if not is_as_ordered(found):
+        sys.exit(exits.DEGRADED)
+
+
+def is_as_ordered(found: dict[str, Any]) -> bool:
+    """Return whether the route is as the operator has ordered: without an order, announced.
+
+    It is not where dnsd has drained or withdrawn the node by itself, nor where something keeps what
+    dnsd wants from being true, such as a BIRD that is down.
+    """
+    orders = found["orders"]
+    withdrawn = orders["withdraw"] is not None
+    wanted = "withdrawn" if withdrawn else "announced" if orders["drain"] is None else "drained"
+    carried = all(vip["carrier"] != withdrawn for vip in found["vips"])
+    return found["state"] == wanted and carried and not found["problems"]
 
 
 def show(found: dict[str, Any], as_json: bool) -> None:

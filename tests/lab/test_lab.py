@@ -145,7 +145,7 @@ def test_dns_goes_on_while_bird_is_stopped(settled: Lab) -> None:
     city.send("bird", signal.SIGSTOP)
     try:
         settled.wait(ELSEWHERE)
-        until(lambda: "problem" in city.dnsd("anycast"), "the node says what is wrong")
+        until(lambda: city.view()["problems"], "the node says what is wrong")
         events.kill(settled)
         events.start(settled)
         city.insist("status")

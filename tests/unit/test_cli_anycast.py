@@ -76,7 +76,6 @@ def lines(result: Result) -> list[str]:
 
 def test_it_is_readable_and_brackets_are_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     result, _ = run(monkeypatch, found(), "anycast")
-    assert result.exit_code == 0
     shown = lines(result)
     assert shown[0] == "drained for 1 h 1 min: drain was ordered: [new] disks"
     assert shown[1].startswith("drain ordered 1 min ago, ends in ")
@@ -106,6 +105,36 @@ def test_what_bird_does_not_tell_is_not_known(monkeypatch: pytest.MonkeyPatch) -
 def test_as_json_it_is_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = found()
     assert json.loads(run(monkeypatch, answer, "anycast", "--json")[0].output) == answer
+
+
+def announced(**changes: Any) -> dict[str, Any]:
+    vips = [{**vip, "carrier": True} for vip in found()["vips"]]
+    orders = {"drain": None, "withdraw": None}
+    return found(**{"state": "announced", "vips": vips, "orders": orders, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 0),
+        ({"problems": ["BIRD cannot be reached"]}, 4),
+        ({"state": "drained"}, 4),
+        ({"state": "standby"}, 4),
+        ({"state": "withdrawn"}, 4),
+        ({"state": "drained", "orders": {"drain": {}, "withdraw": None}}, 0),
+        ({"state": "withdrawn", "orders": {"drain": {}, "withdraw": None}}, 4),
+        ({"state": "withdrawn", "orders": {"drain": None, "withdraw": {}}}, 4),
+        ({"state": "withdrawn", "orders": {"drain": None, "withdraw": {}}, "vips": []}, 0),
+    ],
+)
+def test_the_status_says_whether_the_route_is_as_ordered(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], status: int
+) -> None:
+    order = {"since": time.time(), "until": None, "reason": ""}
+    orders = {name: order if one == {} else one for name, one in changes.get("orders", {}).items()}
+    answer = announced(**{**changes, **({"orders": orders} if orders else {})})
+    for words in (["anycast"], ["anycast", "--json"]):
+        assert run(monkeypatch, answer, *words)[0].exit_code == status
 
 
 @pytest.mark.parametrize(
