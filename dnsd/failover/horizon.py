@@ -24,11 +24,12 @@ import msgspec
 from dnsd.config.units import format_duration
 from dnsd.failover.ledger import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, Report, Use
 from dnsd.failover.version import Kind, Question, Version
+from dnsd.wire import delivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MARGIN_S = 5.0
+MARGIN_S = delivery.MARGIN_S
 """Added to every bound: an answer is on its way before a cache has it."""
 
 FLOOR_S = 60.0

@@ -25,6 +25,7 @@ from dnsd.wire.siphash cimport siphash13, siphash13_of, siphash13_words, siphash
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.image import buckets, layout
 from dnsd.metrics.counters import INDEX, KINDS, RCODES
+from dnsd.wire import delivery
 
 include "native/digest.pxi"
 
@@ -40,6 +41,7 @@ cdef int C_drop_send_blocked = INDEX["drop_send_blocked"]
 cdef int C_drop_send_error = INDEX["drop_send_error"]
 cdef int C_drop_send_no_route = INDEX["drop_send_no_route"]
 cdef int C_drop_send_forbidden = INDEX["drop_send_forbidden"]
+cdef int C_drop_send_late = INDEX["drop_send_late"]
 cdef int C_odd_no_question = INDEX["odd_no_question"]
 cdef int C_odd_many_questions = INDEX["odd_many_questions"]
 cdef int C_odd_bad_name = INDEX["odd_bad_name"]
@@ -69,6 +71,7 @@ assert len(INDEX) < 256
 assert layout.MAX_PROBES == MAX_PROBES and layout.KEY_SIZE == 16
 assert (buckets.WAYS, buckets.TIME_BITS, buckets.ROW, buckets.QUIET) == (8, 40, 8, 60)
 
+include "native/clock.pxi"
 include "native/query.pxi"
 include "native/image.pxi"
 include "native/respond.pxi"
@@ -344,6 +347,7 @@ cdef class NativeHotPath:
         self.server.second = whole_second(clock)
         self.server.limit.now = clock // 1000
         batch.n_replies = 0
+        batch.composed = since_boot() if received else 0
         while batch.next < batch.n_used:
             i = batch.next
             batch.next += 1

@@ -34,6 +34,7 @@ _PLAIN = (
     "drop_send_error",
     "drop_send_no_route",
     "drop_send_forbidden",
+    "drop_send_late",
     "drop_receive_queue",
     # odd input that is answered: one of these goes up by one, exactly
     "odd_no_question",
@@ -63,6 +64,7 @@ _PLAIN = (
     "tcp_closed_slow_message",
     "tcp_closed_bad_length",
     "tcp_reset_unread",
+    "tcp_reset_late",
     # answers that rate limits withheld, and those of them that were sent truncated
     "limited",
     "limited_slipped",

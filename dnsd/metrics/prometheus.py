@@ -70,6 +70,7 @@ _HELP = {
     "drop_send_error": "Responses that the kernel refused to send for another reason.",
     "drop_send_no_route": "Responses that the kernel has no route for.",
     "drop_send_forbidden": "Responses that a firewall or a route of this machine forbids.",
+    "drop_send_late": "Responses not sent: the worker was stopped or starved for too long.",
     "drop_receive_queue": "Queries the kernel dropped because a receive queue was full.",
     "odd_no_question": "Queries without a question.",
     "odd_many_questions": "Queries with several questions.",
@@ -97,6 +98,7 @@ _HELP = {
     "tcp_closed_slow_message": "TCP connections closed in the middle of a slow message.",
     "tcp_closed_bad_length": "TCP connections closed because of a message of no possible length.",
     "tcp_reset_unread": "TCP connections reset because answers were not read.",
+    "tcp_reset_late": "TCP connections reset because an answer was not delivered in time.",
     "limited": "Answers that rate limits withheld.",
     "limited_slipped": "Answers withheld in whose place a truncated one was sent.",
 }

@@ -6,13 +6,14 @@ Knows the framing of RFC 1035 §4.2.2 and its socket; limits and times are judge
 from __future__ import annotations
 
 import select
+import socket
+from collections import deque
 from typing import TYPE_CHECKING
 
 from dnsd.serve import sockets
+from dnsd.wire.delivery import DELIVERED_WITHIN_S
 
 if TYPE_CHECKING:
-    import socket
-
     from dnsd.hotpath.api import Client
 
 _HEADER = 12
@@ -25,8 +26,14 @@ class BadLength(Exception):
     """The peer announces a message too short to be one: nothing after it can be trusted."""
 
 
+class Late(Exception):
+    """Answers have waited for too long: they must not be delivered any more."""
+
+
 class Connection:
     """A peer, what it has sent and not been answered, and what it has not been sent yet.
+
+    Each answer is delivered within DELIVERED_WITHIN_S, or the connection is to be reset.
 
     ``moved`` is when the peer last did something for itself: connected, finished a message,
     or was seen to take answers. ``begun`` is when the message that is not whole yet began.
@@ -34,13 +41,16 @@ class Connection:
     """
 
     __slots__ = (
+        "_composed",
         "_ended",
         "_in_kernel",
+        "_put",
         "_received",
         "begun",
         "client",
         "events",
         "fd",
+        "is_parting",
         "moved",
         "sock",
         "source",
@@ -59,6 +69,11 @@ class Connection:
         self._received = bytearray()
         self._ended = False
         self._in_kernel = 0
+        self._put = 0
+        # Of the answers that have perhaps not been delivered: when they were composed, and
+        # which octet of the stream is behind them.
+        self._composed: deque[tuple[float, int]] = deque()
+        self.is_parting = False
 
     @property
     def _is_whole(self) -> bool:
@@ -100,14 +115,23 @@ class Connection:
         self.begun = None
         return message
 
-    def put(self, response: bytes) -> None:
-        """Queue ``response``; :meth:`send` sends it."""
+    def put(self, response: bytes, composed: float) -> None:
+        """Queue ``response``, which was ``composed`` then; :meth:`send` sends it."""
         self.unsent += len(response).to_bytes(_PREFIX, "big") + response
+        self._put += _PREFIX + len(response)
+        if self._composed and self._composed[-1][0] == composed:
+            self._composed.pop()
+        self._composed.append((composed, self._put))
 
-    def send(self) -> None:
-        """Send as much as the kernel takes; OSError when the connection is broken."""
+    def send(self, now: float) -> None:
+        """Send as much as the kernel takes.
+
+        OSError when the connection is broken, Late when it is too late for what waits.
+        """
         if not self.unsent:
             return
+        if self.is_late(now):
+            raise Late
         try:
             taken = self.sock.send(self.unsent)
         except BlockingIOError:
@@ -123,6 +147,26 @@ class Connection:
         self._in_kernel = sockets.unacknowledged(self.sock)
         if self._in_kernel < before:
             self.moved = now
+
+    def is_late(self, now: float) -> bool:
+        """Whether an answer has not been delivered in time."""
+        if not self._composed or now - self._composed[0][0] <= DELIVERED_WITHIN_S:
+            return False
+        return not self.is_delivered() and now - self._composed[0][0] > DELIVERED_WITHIN_S
+
+    def is_delivered(self) -> bool:
+        """Whether the peer has acknowledged every answer."""
+        if self._composed:
+            acknowledged = self._put - len(self.unsent) - sockets.unacknowledged(self.sock)
+            while self._composed and self._composed[0][1] <= acknowledged:
+                self._composed.popleft()
+        return not self._composed
+
+    def part(self) -> None:
+        """Say that nothing will follow; the peer has then still to acknowledge."""
+        self.is_parting = True
+        self._put += 1  # the FIN counts as an octet (RFC 9293 §3.4)
+        self.sock.shutdown(socket.SHUT_WR)
 
     @property
     def is_quiet(self) -> bool:

@@ -12,11 +12,13 @@ import select
 import socket
 import sys
 import termios
+import time
 from contextlib import contextmanager
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnsd.errors import ListenError
+from dnsd.wire import delivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,10 @@ _MEMINFO = Struct("9I")
 _MEMINFO_DROPS = 8
 
 _LINGER_RESET = Struct("ii").pack(1, 0)
+_LINGER_NOT = Struct("ii").pack(0, 0)
+
+_TCP_CLOSED = 7
+"""The state of a TCP socket whose connection has ended (enum in include/net/tcp_states.h)."""
 
 BACKLOG = 1024
 """Connections the kernel may hold ready for accept(); net.core.somaxconn may lower it."""
@@ -98,12 +104,16 @@ def open_udp(place: Place, receive_buffer: int) -> socket.socket:
 def open_tcp(place: Place, unsent: int) -> socket.socket:
     """Return a non-blocking listener at ``place``; accepted sockets inherit its options.
 
-    At most ``unsent`` octets that the network does not take yet wait in the kernel.
+    At most ``unsent`` octets that the network does not take yet wait in the kernel. What is not
+    delivered in time never is, and nothing outlives its process: see :mod:`dnsd.wire.delivery`.
     """
     sock = _open(place, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, unsent)
+    user_timeout_ms = round(delivery.USER_TIMEOUT_S * 1000)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout_ms)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
     with _claim(sock, place):
         sock.bind(place.sockaddr)
         sock.listen(BACKLOG)
@@ -194,7 +204,29 @@ def has_room(sock: socket.socket) -> bool:
     return bool(room.poll(0))
 
 
-def reset(sock: socket.socket) -> None:
-    """Close a TCP socket with a reset: nothing of it stays in the kernel."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+def has_ended(sock: socket.socket) -> bool:
+    """Tell whether the connection of a TCP socket is over at both ends, as after a reset."""
+    state: int = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return state == _TCP_CLOSED
+
+
+def close(sock: socket.socket) -> None:
+    """Close an accepted TCP socket in order: what is in the kernel is still delivered."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
     sock.close()
+
+
+def reset(sock: socket.socket) -> None:
+    """Close an accepted TCP socket with a reset: nothing of it stays in the kernel.
+
+    That is how :func:`open_tcp` has them all end, unless :func:`close` is called.
+    """
+    sock.close()
+
+
+def since_boot() -> float:
+    """Return seconds that never go back, and go on while the machine is suspended.
+
+    For what may not be sent when it has waited too long.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -8,8 +8,12 @@ half-closed peer and a reset are plain facts of a socket instead of a transport'
 There is no timer for a connection either: :meth:`TcpServer.sweep` looks at all of them.
 
 A client that does not read is not asked for more: while answers wait, no query of its is
-taken, so a fast pipeline on a slow path is slowed down and loses nothing. When it reads
-nothing at all for ``TcpLimits.stall`` seconds it is reset.
+taken, so a fast pipeline on a slow path is slowed down. When it reads nothing at all for
+``TcpLimits.stall`` seconds it is reset, and when an answer has not been delivered within
+DELIVERED_WITHIN_S: what is older than that must not come into a cache any more.
+
+So a connection is closed in order only when its peer has acknowledged everything. Until then it is
+*parting*: shut down for writing, and looked at by ``sweep``.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from dnsd.hotpath.api import Client, Transport
 from dnsd.metrics.counters import INDEX
 from dnsd.process import descriptors
 from dnsd.serve import sockets
-from dnsd.serve.connection import BadLength, Connection
+from dnsd.serve.connection import BadLength, Connection, Late
 from dnsd.serve.turn import END_S, SWEEP_S, TCP_S
 
 if TYPE_CHECKING:
@@ -59,6 +63,7 @@ _IDLE = INDEX["tcp_closed_idle"]
 _SLOW = INDEX["tcp_closed_slow_message"]
 _BAD_LENGTH = INDEX["tcp_closed_bad_length"]
 _UNREAD = INDEX["tcp_reset_unread"]
+_LATE = INDEX["tcp_reset_late"]
 
 
 class TcpServer:
@@ -71,7 +76,7 @@ class TcpServer:
         quota: Quota,
         limits: TcpLimits,
         idle: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = sockets.since_boot,
     ) -> None:
         self._answer = hotpath.answer
         self._counters = counters
@@ -190,19 +195,24 @@ class TcpServer:
 
     def _serve(self, connection: Connection, until: float) -> None:
         """Send what waits, then read and answer; not much longer than ``until``."""
+        if connection.is_parting:
+            return
         now = self._clock()
         try:
-            connection.send()
+            connection.send(now)
             if not connection.unsent:
                 self._answer_messages(connection, now, until)
         except BadLength:
             self._counters[_BAD_LENGTH] += 1
+        except Late:
+            self._close(connection, _LATE)
+            return
         except OSError:
             self._close(connection)
             return
         self._note_activity(connection, now)
         if connection.is_done or (self._finishing and connection.is_quiet):
-            self._close(connection)
+            self._part(connection)
         elif connection.wants() != connection.events:
             connection.events = connection.wants()
             self._epoll.modify(connection.fd, connection.events)
@@ -222,21 +232,32 @@ class TcpServer:
                     break
                 response = self._answer(message, posix_time, connection.client)
                 if response is not None:
-                    connection.put(response)
+                    connection.put(response, now)
                 if len(connection.unsent) >= self._limits.unsent or self._clock() >= until:
                     break
         finally:
-            connection.send()
+            connection.send(self._clock())
+
+    def _part(self, connection: Connection) -> None:
+        """Close ``connection`` when its peer has got everything."""
+        if not connection.is_delivered():
+            try:
+                connection.part()
+                self._epoll.unregister(connection.fd)
+                return
+            except OSError:
+                pass  # the peer has gone
+        self._close(connection)
 
     def _close(self, connection: Connection, reason: int | None = None) -> None:
         del self._connections[connection.fd]
         self._quota.remove(connection.source)
         if reason is not None:
             self._counters[reason] += 1
-        if reason == _UNREAD:
-            sockets.reset(connection.sock)
+        if not connection.unsent and connection.is_delivered():
+            sockets.close(connection.sock)
         else:
-            connection.sock.close()
+            sockets.reset(connection.sock)
 
     # -- time -----------------------------------------------------------------------------
 
@@ -269,7 +290,14 @@ class TcpServer:
                 self._epoll.modify(listener, select.EPOLLIN)
 
     def _look_after(self, connection: Connection, now: float, until: float) -> None:
-        """Close ``connection`` if its time is up."""
+        """Close ``connection`` if its time is up, or if it is parting and that is done."""
+        if connection.is_late(now):
+            self._close(connection, _LATE)
+            return
+        if connection.is_parting:
+            if connection.is_delivered() or sockets.has_ended(connection.sock):
+                self._close(connection)
+            return
         if connection.waits_for_room:
             connection.look_for_progress(now)
             self._note_activity(connection, now)

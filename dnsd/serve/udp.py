@@ -11,13 +11,15 @@ import errno
 import socket
 from functools import partial
 from struct import Struct
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING
 
 from dnsd.hotpath.api import Client, Draining, Transport
 from dnsd.metrics.counters import INDEX
 from dnsd.serve import sockets
+from dnsd.serve.sockets import since_boot
 from dnsd.serve.turn import ONE_SOCKET_S
+from dnsd.wire.delivery import SENT_WITHIN_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +45,7 @@ _REFUSALS = {
 """The counter of responses that the kernel did not take, by the number of its error."""
 
 _QUEUE = INDEX["drop_receive_queue"]
+_LATE = INDEX["drop_send_late"]
 
 _Ancillary = list[tuple[int, int, bytes]]
 
@@ -67,7 +70,7 @@ class UdpSocket:
         hotpath: HotPath,
         counters: Counters,
         turn: float = ONE_SOCKET_S,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float] = since_boot,
     ) -> None:
         self.sock = sock
         self._turn_s = turn
@@ -79,7 +82,8 @@ class UdpSocket:
     def on_readable(self) -> bool:
         """Answer what is waiting, for one turn; False when no more was waiting."""
         receive, send, answer = self.sock.recvfrom, self.sock.sendto, self._answer
-        now, clock, until = time(), self._clock, self._clock() + self._turn_s
+        now, clock, tick = time(), self._clock, self._clock()
+        until = tick + self._turn_s
         while True:
             try:
                 packet, source = receive(_LARGEST)
@@ -88,10 +92,14 @@ class UdpSocket:
             response = answer(packet, now, Client(_UDP, source[0]))
             if response is not None:
                 try:
-                    send(response, source)
+                    if clock() - tick > SENT_WITHIN_S:
+                        self._counters[_LATE] += 1
+                    else:
+                        send(response, source)
                 except OSError as error:
                     self._not_sent(error)
-            if clock() >= until:
+            tick = clock()
+            if tick >= until:
                 return True
 
     def _not_sent(self, error: OSError) -> None:
@@ -143,7 +151,7 @@ class WildcardUdpSocket(UdpSocket):
         hotpath: HotPath,
         counters: Counters,
         turn: float = ONE_SOCKET_S,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float] = since_boot,
     ) -> None:
         super().__init__(sock, hotpath, counters, turn, clock)
         self._origins: dict[bytes, _Ancillary] = {}
@@ -152,7 +160,8 @@ class WildcardUdpSocket(UdpSocket):
         """Do as :meth:`UdpSocket.on_readable` does, with the destination as the source."""
         receive, send, answer = self.sock.recvmsg, self.sock.sendmsg, self._answer
         origins = self._origins
-        now, clock, until = time(), self._clock, self._clock() + self._turn_s
+        now, clock, tick = time(), self._clock, self._clock()
+        until = tick + self._turn_s
         while True:
             try:
                 packet, ancillary, _flags, source = receive(_LARGEST, _ANCILLARY)
@@ -162,10 +171,15 @@ class WildcardUdpSocket(UdpSocket):
             if response is not None:
                 try:
                     info = ancillary[0][2]
-                    send((response,), origins.get(info) or self._origin(ancillary), 0, source)
+                    origin = origins.get(info) or self._origin(ancillary)
+                    if clock() - tick > SENT_WITHIN_S:
+                        self._counters[_LATE] += 1
+                    else:
+                        send((response,), origin, 0, source)
                 except OSError as error:
                     self._not_sent(error)
-            if clock() >= until:
+            tick = clock()
+            if tick >= until:
                 return True
 
     def _origin(self, ancillary: _Ancillary) -> _Ancillary:

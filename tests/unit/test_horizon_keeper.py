@@ -190,7 +190,7 @@ def test_a_member_that_is_drained_is_forgotten_with_the_last_answer(directory: P
     assert (found.safety, found.until) == (Safety.WAIT, site.now - 10 + 30 + MARGIN_S)
     assert site.horizon.latest(*POOL, A) == site.now + 20
     assert site.horizon.latest(*POOL, C) == NEVER
-    site.now += 25
+    site.now += 20 + MARGIN_S
     assert site.about(A).safety == Safety.SAFE
     assert site.about(B).safety == Safety.WAIT
 

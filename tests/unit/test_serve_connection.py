@@ -49,13 +49,13 @@ def test_connection_is_done_when_its_last_answer_is_sent() -> None:
     side = connection(sock)
     side.receive()
     assert side.take(1.0) == query(1)
-    side.put(b"answer")
+    side.put(b"answer", 1.0)
     side.receive()
-    side.send()
+    side.send(1.0)
     assert side.wants() == select.EPOLLOUT
     done = [side.is_done]
     for sock.room in (3, 100):
-        side.send()
+        side.send(1.0)
         done.append(side.is_done)
     assert done == [False, False, True]
     assert sock.sent == framed(b"answer")
@@ -66,14 +66,14 @@ def test_connection_takes_nothing_after_an_impossible_length() -> None:
     side = connection(sock)
     side.receive()
     assert side.take(1.0) == query(1)
-    side.put(b"answer")
+    side.put(b"answer", 1.0)
     with pytest.raises(BadLength):
         side.take(1.0)
     side.receive()
     assert side.take(1.0) is None
     assert sock.chunks, "what follows is not read"
     sock.room = 100
-    side.send()
+    side.send(1.0)
     assert side.is_done
 
 

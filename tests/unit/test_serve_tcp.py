@@ -16,6 +16,7 @@ from dnsd.hotpath.api import Transport
 from dnsd.image.state import StateVector, WorkerCells
 from dnsd.serve import sockets, tcp
 from dnsd.serve.spec import TcpLimits
+from dnsd.wire.delivery import DELIVERED_WITHIN_S
 from tests.serving import Echo, TcpHarness, framed, query, unframed
 
 
@@ -283,28 +284,90 @@ def test_tcp_client_that_reads_slowly_gets_everything() -> None:
         tcp_side.asks(client, 1)
 
 
-def test_tcp_client_that_reads_less_than_makes_room_is_not_reset() -> None:
+def read_a_little(tcp_side: TcpHarness, client: socket.socket) -> None:
+    """Read until the server's kernel holds less, though not so little that it takes more."""
+    before = in_kernel(tcp_side, client)
+    while in_kernel(tcp_side, client) == before:
+        client.recv(4096)
+
+
+def test_tcp_client_that_reads_less_than_makes_room_is_not_reset_for_that() -> None:
     with TcpHarness(Echo(LARGE)) as tcp_side:
         client = stalled(tcp_side)
         waiting = unsent(tcp_side)
-        for _ in range(10):
-            tcp_side.pass_time(0.9)
-            kernel_before = in_kernel(tcp_side, client)
-            while in_kernel(tcp_side, client) == kernel_before:
-                client.recv(4096)
+        for passed in (0.9, 0.9, DELIVERED_WITHIN_S - 1.8):
+            tcp_side.pass_time(passed)
+            read_a_little(tcp_side, client)
         assert unsent(tcp_side) == waiting
-        tcp_side.pass_time(0.9)
         assert tcp_side.has(client)
+
+
+def test_tcp_client_that_reads_too_slowly_for_an_answer_is_reset() -> None:
+    with TcpHarness(Echo(LARGE)) as tcp_side:
+        client = stalled(tcp_side)
         tcp_side.pass_time(0.9)
+        read_a_little(tcp_side, client)
         tcp_side.pass_time(0.9)
-        assert tcp_side.counted() == {"tcp_reset_unread": 1}
+        read_a_little(tcp_side, client)
+        tcp_side.pass_time(DELIVERED_WITHIN_S - 1.8 + 0.001)
+        assert tcp_side.counted() == {"tcp_reset_late": 1}
+        with pytest.raises(ConnectionResetError):
+            tcp_side.rest(client)
+
+
+def test_tcp_nothing_is_sent_by_a_worker_that_was_stopped_for_too_long() -> None:
+    """There is room again, and the client would read it now."""
+    with TcpHarness(Echo(LARGE)) as tcp_side:
+        client = stalled(tcp_side)
+        tcp_side.clock.now += DELIVERED_WITHIN_S + 0.001
+        while tcp_side.has(client):
+            assert client.recv(1 << 20)
+            tcp_side.settle()
+        with pytest.raises(ConnectionResetError):
+            tcp_side.rest(client)
+        assert tcp_side.counted() == {"tcp_reset_late": 1}
+
+
+def test_tcp_answers_that_were_delivered_are_not_late() -> None:
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        tcp_side.asks(client, 1)
+        until_acknowledged(served(tcp_side, client))
+        tcp_side.pass_time(9)
+        tcp_side.asks(client, 2)
+        assert tcp_side.counted() == {}
+
+
+@pytest.mark.parametrize("death", ["reset", "read"])
+def test_tcp_connection_parts_when_its_last_answer_is_acknowledged(death: str) -> None:
+    with TcpHarness(Echo(LARGE)) as tcp_side:
+        client = tcp_side.client(receive_buffer=4096)
+        tcp_side.deliver(client, framed(query(1)))
+        client.shutdown(socket.SHUT_WR)
+        tcp_side.until(lambda: tcp_side.hotpath.asked)
+        tcp_side.settle()
+        tcp_side.pass_time(0.1)
+        assert tcp_side.has(client), "the answer is larger than what the client has room for"
+        if death == "read":
+            assert len(tcp_side.rest(client)) == LARGE + 2
+        else:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        while tcp_side.server:
+            tcp_side.pass_time(0)
+        assert tcp_side.counted() == {}
+
+
+def served(tcp_side: TcpHarness, client: socket.socket) -> socket.socket:
+    """The server's end of the connection."""
+    found = tcp_side.served(client)
+    assert found
+    return found
 
 
 def in_kernel(tcp_side: TcpHarness, client: socket.socket) -> int:
     """Octets that the kernel of the server's side holds for ``client``."""
-    served = tcp_side.served(client)
-    assert served
-    return sockets.unacknowledged(served)
+    return sockets.unacknowledged(served(tcp_side, client))
 
 
 def test_tcp_client_that_reads_is_not_the_longest_idle() -> None:
@@ -314,9 +377,7 @@ def test_tcp_client_that_reads_is_not_the_longest_idle() -> None:
         asking = tcp_side.client()
         tcp_side.asks(asking, 1)
         tcp_side.pass_time(0.1)
-        before = in_kernel(tcp_side, reading)
-        while in_kernel(tcp_side, reading) == before:
-            reading.recv(4096)
+        read_a_little(tcp_side, reading)
         tcp_side.pass_time(0.1)
         tcp_side.client()
         assert (tcp_side.has(reading), tcp_side.has(asking)) == (True, False)

@@ -2,8 +2,6 @@
 # (epoll_wait, timers, Python) costs as much as a tenth of a query. Only while datagrams come
 # quickly and nobody else wants the loop. The loop gets its turn all the same.
 
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
-
 cdef extern from "<poll.h>" nogil:
     cdef struct pollfd:
         int fd
@@ -31,21 +29,6 @@ cdef struct Pace:
     int64_t not_before        # earlier there is no waiting
     pollfd *others
     int n_others
-
-
-cdef inline int64_t monotonic() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
-
-
-cdef inline int64_t nanoseconds(double seconds) noexcept nogil:
-    return <int64_t>(seconds * 1e9)
-
-
-cdef inline uint32_t whole_second(int64_t clock) noexcept nogil:
-    """The seconds of the monotonic clock ``clock`` (nanoseconds), rounded up."""
-    return <uint32_t>((clock + 999999999) // 1000000000)
 
 
 cdef inline int64_t pace_note(Pace *pace, int received, bint waited) noexcept nogil:

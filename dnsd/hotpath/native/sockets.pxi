@@ -61,6 +61,9 @@ cdef enum:
     CONTROL = 64
 
 
+cdef int64_t SENT_WITHIN = nanoseconds(delivery.SENT_WITHIN_S)
+
+
 cdef struct Peer:
     unsigned short family     # laid out as sockaddr_in and sockaddr_in6
     uint8_t octets[126]
@@ -82,6 +85,7 @@ cdef struct Batch:
     int n_used                # message headers that the kernel has written into: datagrams
     int next                  # the first of them that is not answered yet
     int fd                    # where they come from
+    int64_t composed          # since_boot() when the first of the replies was begun
 
 
 cdef Batch *batch_new(int room):
@@ -178,9 +182,12 @@ cdef inline int refusal_of(int error) noexcept nogil:
 
 
 cdef void batch_send(Batch *batch, uint64_t *count) noexcept nogil:
-    """Send the answers; what would block is dropped and counted, never queued."""
+    """Send the answers; what would block, or is too old, is dropped and counted, never queued."""
     cdef int sent = 0, result
     while sent < batch.n_replies:
+        if since_boot() - batch.composed > SENT_WITHIN:
+            count[C_drop_send_late] += batch.n_replies - sent
+            return
         result = sendmmsg(batch.fd, &batch.replies[sent], batch.n_replies - sent, MSG_DONTWAIT)
         if result > 0:
             sent += result

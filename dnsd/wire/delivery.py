@@ -1,0 +1,52 @@
+"""How long an answer may be on its way: from when it is composed, and noted, to the cache.
+
+A cache that has just been given an answer keeps it for the TTL from then on. So what the notes
+say ends at ``composed + TTL`` ends there only after the longest way. Each part of that way has a
+name here and is enforced where the name is used; the horizon's margin is made of them.
+
+    UDP   composed ──SENT_WITHIN_S──→ kernel ──NEIGHBOUR_S──→ wire ──TRAVEL_S──→ cache
+    TCP   composed ──DELIVERED_WITHIN_S──→ acknowledged, or the connection is reset
+          worker stopped: its kernel goes on for USER_TIMEOUT_S, from the first loss on, which
+          it notices within RETRANSMIT_S
+
+It does not cover a machine that is suspended while a datagram lies in its kernel, routers that
+hold a packet for longer than TRAVEL_S, and clients that leave in their own buffers what they
+have acknowledged.
+"""
+
+from __future__ import annotations
+
+SENT_WITHIN_S = 1.0
+"""Workers drop a datagram that was composed earlier: a client that has waited so long asks again.
+
+The clock is looked at directly before the system call, so it holds for a worker that was stopped,
+or starved, in between. It is the clock that goes on while the machine is suspended.
+"""
+
+NEIGHBOUR_S = 3.0
+"""The kernel's own: for so long a datagram may wait for the link-layer address of the next hop.
+
+Three probes (net.ipv4.neigh.*.mcast_solicit) a second apart (retrans_time_ms), IPv6 alike.
+"""
+
+DELIVERED_WITHIN_S = 2.0
+"""Workers reset a TCP connection whose peer has not acknowledged an answer after so long."""
+
+USER_TIMEOUT_S = 2.0
+"""TCP_USER_TIMEOUT: the kernel gives up a connection that makes no progress, though the worker
+be stopped."""
+
+RETRANSMIT_S = 1.0
+"""The kernel's own: its first retransmission comes so late at most (RFC 6298 §2.1), and only
+then does TCP_USER_TIMEOUT begin."""
+
+TRAVEL_S = 1.0
+"""Through the network and into the cache."""
+
+UDP_S = SENT_WITHIN_S + NEIGHBOUR_S + TRAVEL_S
+TCP_S = DELIVERED_WITHIN_S + RETRANSMIT_S + USER_TIMEOUT_S + TRAVEL_S
+"""An answer may be given to the kernel as late as DELIVERED_WITHIN_S, and the worker be stopped
+then."""
+
+MARGIN_S = max(UDP_S, TCP_S)
+"""Seconds that the horizon adds to every bound."""
