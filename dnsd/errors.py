@@ -9,6 +9,7 @@
     ├── AccountError     the node cannot run as the user that it is to run as
     ├── VipError         a VIP, or the interface that carries it, cannot be had
     ├── BirdError        BIRD cannot be reached, or refuses
+    ├── BalanceError     the kernel does not forward as a director needs it
     ├── OutputError      what a command prints cannot be written
     └── AdminError       a running node refused or failed a request
         ├── ControlDown  workers answer, but control is down
@@ -76,6 +77,10 @@ class AccountError(DnsdError):
 
 class VipError(DnsdError):
     """A VIP, or the interface that carries it, cannot be had."""
+
+
+class BalanceError(DnsdError):
+    """The kernel cannot, or does not, forward as a director needs it."""
 
 
 class BirdError(DnsdError):

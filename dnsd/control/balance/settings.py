@@ -1,0 +1,95 @@
+"""The kernel's settings that a director needs: it sets them, and looks whether they stay.
+
+All directors of a service must hash alike: by addresses and ports, with one seed. What this kernel
+does not have is told with what is lost by it.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path("/proc/sys/net")
+
+SEED = "ipv4/fib_multipath_hash_seed"
+
+_ALWAYS = {
+    "ipv4/ip_forward": "1",
+    "ipv6/conf/all/forwarding": "1",
+    "ipv4/fib_multipath_hash_policy": "1",
+    "ipv6/fib_multipath_hash_policy": "1",
+    # A backend is on the link that clients' packets may have come from: no client is told to go
+    # there by itself.
+    "ipv4/conf/all/send_redirects": "0",
+}
+
+
+class Settings(NamedTuple):
+    """What has come of it: sentences, and whether the ``seed`` is set."""
+
+    changed: tuple[str, ...]
+    problems: tuple[str, ...]
+    seed: bool
+
+
+def wanted(seed: int, links: Iterable[str]) -> dict[str, str]:
+    """Return each setting and its value; ``links`` are those that packets come in by."""
+    redirects = {f"ipv4/conf/{link}/send_redirects": "0" for link in links}
+    return {**_ALWAYS, **redirects, SEED: str(seed)}
+
+
+def ensure(settings: dict[str, str], root: Path = ROOT) -> Settings:
+    """Give each of ``settings`` its value where it has another one."""
+    changed, problems = [], []
+    for place, value in settings.items():
+        path = root / place
+        name = f"net.{place.replace('/', '.')}"
+        try:
+            before = path.read_text().strip()
+            if before == value:
+                continue
+            path.write_text(value)
+        except OSError as error:
+            problems.append(_refusal(name, value, error))
+            continue
+        changed.append(f"{name} is set to {value} (it was {before})")
+    seed = not any(SEED.replace("/", ".") in problem for problem in problems)
+    return Settings(tuple(changed), tuple(problems), seed)
+
+
+def _refusal(name: str, value: str, error: OSError) -> str:
+    if name.endswith("hash_seed") and error.errno == errno.ENOENT:
+        return (
+            f"this kernel has no {name} (Linux 6.11 has): each director chooses backends by a seed "
+            "of its own, so let one director at a time announce a VIP, and drain the others"
+        )
+    if error.errno == errno.EROFS:
+        return (
+            f"cannot set {name} to {value}: /proc/sys is read-only here; set it with sysctl, or "
+            "run dnsd without ProtectKernelTunables"
+        )
+    return f"cannot set {name} to {value}: {error.strerror}; set it with sysctl"
+
+
+def advice(links: Iterable[str], root: Path = ROOT) -> tuple[str, ...]:
+    """Return a sentence for each setting that may keep clients' packets out."""
+    found = []
+    for link in links:
+        values = [_read(root / f"ipv4/conf/{name}/rp_filter") for name in ("all", link)]
+        if max(values) == 1:
+            found.append(
+                f"net.ipv4.conf.{link}.rp_filter is 1 (strict): packets of clients that this "
+                f"director would not answer by {link} are dropped; set it (and all) to 2 or 0"
+            )
+    return tuple(found)
+
+
+def _read(path: Path) -> int:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,205 @@
+"""What dnsd tells the kernel about slots, and what the kernel then does, in namespaces."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dnsd.control.balance import nexthops, nftables, settings
+from dnsd.control.balance.kernel import Nexthops, group_number
+from dnsd.control.balance.nexthops import Hop
+from dnsd.errors import BalanceError
+from tests.netspace import Space
+
+GROUP = group_number(7)
+SLOTS = 61
+VIP4, VIP6 = "192.0.2.80", "2001:db8:53::80"
+
+
+@pytest.fixture
+def space() -> Iterator[Space]:
+    """A director with two links: one to clients, one to backends."""
+    with Space() as made:
+        made.ip(
+            "link set lo up",
+            "link add in0 type veth peer name out0",
+            "link add be0 type veth peer name be1",
+            "addr add 198.51.100.2/24 dev in0",
+            "addr add 10.0.0.1/24 dev be0",
+            "addr add 2001:db8:1::2/64 dev in0 nodad",
+            "addr add fd00::1/64 dev be0 nodad",
+        )
+        for link in ("in0", "out0", "be0", "be1"):
+            made.ip(f"link set {link} up")
+        yield made
+
+
+def hops(space: Space, prefix: str, count: int = 3) -> list[Hop]:
+    link = space(socket.if_nametoindex, "be0")
+    return [Hop(f"{prefix}{11 + number}", link) for number in range(count)]
+
+
+def build(vip: str, backends: list[Hop]) -> None:
+    with Nexthops() as kernel:
+        numbers = range(GROUP + 1, GROUP + 1 + SLOTS)
+        kernel.point({one: backends[index % len(backends)] for index, one in enumerate(numbers)})
+        kernel.make_group(GROUP, SLOTS)
+        kernel.route(vip, GROUP)
+
+
+def chosen(space: Space, vip: str, source: str, count: int = 60) -> list[str]:
+    """The backend of each of so many flows, as the kernel says without a packet."""
+    family = "-6" if ":" in vip else "-4"
+    found = []
+    for port in range(count):
+        words = f"ip {family} route get {vip} from {source} iif in0 ipproto tcp"
+        said = space.run(*words.split(), "sport", str(2000 + port), "dport", "80").stdout.split()
+        found.append(said[said.index("via") + 1])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("vip", "prefix", "source"),
+    [(VIP4, "10.0.0.", "198.51.100.9"), (VIP6, "fd00::", "2001:db8:1::9")],
+)
+def test_flows_follow_their_slots_and_no_others(
+    space: Space, vip: str, prefix: str, source: str
+) -> None:
+    space(settings.ensure, settings.wanted(4711, ["in0"]))
+    backends = hops(space, prefix)
+    space(build, vip, backends)
+    before = chosen(space, vip, source)
+    assert set(Counter(before)) == {one.gateway for one in backends}
+
+    leaver, others = backends[0], backends[1:]
+
+    def leave() -> None:
+        with Nexthops() as kernel:
+            held = [number for number, one in kernel.all().items() if one.hop == leaver]
+            kernel.point({number: others[number % 2] for number in held})
+
+    space(leave)
+    after = chosen(space, vip, source)
+    assert leaver.gateway not in after
+    for was, now in zip(before, after, strict=True):
+        assert was in (now, leaver.gateway)
+
+
+def test_what_a_predecessor_has_made_is_read_back(space: Space) -> None:
+    backends = hops(space, "10.0.0.")
+    space(build, VIP4, backends)
+    with_kernel = space(_all)
+    assert with_kernel[GROUP] == nexthops.Found(GROUP, None, SLOTS, True)
+    assert with_kernel[GROUP + 2].hop == backends[1]
+    space(_remove)
+    assert space(_all) == {}
+    assert VIP4 not in space.run("ip", "route").stdout
+
+
+def _all() -> dict[int, nexthops.Found]:
+    with Nexthops() as kernel:
+        return kernel.all()
+
+
+def _remove() -> None:
+    with Nexthops() as kernel:
+        kernel.remove_route(VIP4)
+        kernel.remove_route(VIP4)
+        kernel.remove([GROUP, *range(GROUP + 1, GROUP + 1 + SLOTS)])
+        kernel.remove([GROUP])
+
+
+def _one_packet() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"x", (VIP4, 9))
+
+
+def _seen() -> tuple[list[float], dict[int, int]]:
+    with Nexthops() as kernel:
+        return kernel.silent(GROUP, SLOTS), kernel.packets(GROUP)
+
+
+def test_the_slot_of_a_packet_is_told_by_its_silence_and_by_its_counter(space: Space) -> None:
+    space(settings.ensure, settings.wanted(4711, ["in0"]))
+    space(build, VIP4, hops(space, "10.0.0."))
+    silent, packets = space(_seen)
+    assert len(silent) == SLOTS
+    assert sum(packets.values()) == 0
+    space.run("sleep", "0.3")
+    space(_one_packet)
+    silent, packets = space(_seen)
+    used = [number - GROUP - 1 for number, count in packets.items() if count]
+    assert len(used) == 1
+    assert (
+        silent[used[0]] < 0.3 <= min(value for slot, value in enumerate(silent) if slot != used[0])
+    )
+
+
+def test_counters_of_thousands_of_slots_are_read(space: Space) -> None:
+    def make() -> int:
+        with Nexthops() as kernel:
+            kernel.point(dict.fromkeys(range(GROUP + 1, GROUP + 1 + 4093), hop))
+            kernel.make_group(GROUP, 4093)
+            return len(kernel.packets(GROUP))
+
+    hop = hops(space, "10.0.0.")[0]
+    assert space(make) == 4093
+
+
+def test_a_hop_that_the_kernel_refuses_is_an_error_and_the_others_are_made(space: Space) -> None:
+    good = hops(space, "10.0.0.")[0]
+
+    def make() -> None:
+        with Nexthops() as kernel:
+            kernel.point(
+                {GROUP + 1: good, GROUP + 2: Hop("203.0.113.1", good.link), GROUP + 3: good}
+            )
+
+    with pytest.raises(BalanceError, match="the kernel refuses a change of nexthops"):
+        space(make)
+    assert set(space(_all)) == {GROUP + 1, GROUP + 3}
+
+
+# -- settings ---------------------------------------------------------------------------------
+
+
+def test_settings_are_set_once_and_told(space: Space) -> None:
+    wanted = settings.wanted(4711, ["in0"])
+    first = space(settings.ensure, wanted)
+    assert (first.problems, first.seed) == ((), True)
+    assert "net.ipv4.fib_multipath_hash_seed is set to 4711 (it was 0)" in first.changed
+    assert space(settings.ensure, wanted) == settings.Settings((), (), True)
+
+
+def test_a_kernel_without_a_seed_is_told_with_what_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "ipv4").mkdir()
+    found = settings.ensure({settings.SEED: "1"}, tmp_path)
+    assert not found.seed
+    assert "let one director at a time announce a VIP" in found.problems[0]
+
+
+# -- nftables ---------------------------------------------------------------------------------
+
+
+def test_rules_are_replaced_as_a_whole_and_removed(space: Space) -> None:
+    four, six = hops(space, "10.0.0."), hops(space, "fd00::")
+    guarded = [
+        nftables.Guarded(VIP4, tuple(four), ("tcp",), (80, 443)),
+        nftables.Guarded(VIP6, tuple(six)),
+    ]
+    for _ in range(2):
+        space(nftables.apply, nftables.replace(guarded))
+        shown = space.run("nft", "list", "ruleset").stdout
+        assert shown.count("dup to") == 6
+        assert 'dup to 10.0.0.12 device "be0"' in shown
+        assert 'dup to fd00::13 device "be0"' in shown
+        assert "tcp dport 443 return" in shown
+        assert "icmpv6 type packet-too-big icmpv6 code no-route jump vip0_errors" in shown
+    space(nftables.apply, nftables.replace(guarded[:1]))
+    assert space.run("nft", "list", "ruleset").stdout.count("dup to") == 3
+    space(nftables.apply, nftables.remove())
+    assert space.run("nft", "list", "ruleset").stdout == ""
