@@ -12,6 +12,7 @@ import click
 
 from dnsd import config
 from dnsd.cli.output import echo
+from dnsd.config import balancerules
 from dnsd.errors import ConfigError
 from dnsd.routerconf import (
     PASSWORDS,
@@ -118,7 +119,7 @@ def _nodes(files: tuple[Path, ...]) -> dict[str, Anycast]:
 
 def _anycast(file: Path) -> Anycast:
     """Return what ``file`` says about anycast; ConfigError if it says too little."""
-    anycast = config.load(file).anycast
+    anycast = balancerules.announced(config.load(file))
     if problems := faults(anycast):
         raise ConfigError([f"{file}: {problem}" for problem in problems])
     return anycast

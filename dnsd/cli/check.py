@@ -19,7 +19,8 @@ from dnsd import config
 from dnsd.cli.options import config_option, json_option, short, zone_option
 from dnsd.cli.output import echo_styled
 from dnsd.cli.selfquestions import SelfQuestions
-from dnsd.config import origins, policyfile
+from dnsd.config import balancerules, origins, policyfile
+from dnsd.control.balance import targets
 from dnsd.control.policycheck import check_file
 from dnsd.routerconf import faults
 from dnsd.wire import name as names
@@ -175,12 +176,18 @@ def _from_config(
     for problem in problems:
         file, line = problem.file or str(config_file), problem.line
         findings.append(Finding(file, line, Severity.ERROR, problem.sentence, "config"))
-    if found and found.anycast.bgp:
-        for fault in faults(found.anycast):
+    if found is None:
+        return None
+    if found.anycast.bgp:
+        for fault in faults(balancerules.announced(found)):
             findings.append(Finding(str(config_file), 0, Severity.ERROR, fault, "bird-config"))
-    if found and (advice := config.cookie_advice(found)):
+    for service in found.service:
+        for fault in targets.faults(service, found.failover):
+            place = str(config_file), service.line, Severity.ERROR
+            findings.append(Finding(*place, fault, "service"))
+    if advice := config.cookie_advice(found):
         findings.append(Finding(str(config_file), 0, Severity.WARNING, advice, "cookie-secrets"))
-    if found and found.zones.directory:
+    if found.zones.directory:
         findings += _strays(found, zones.values())
     wanted += [(origin, short(path)) for origin, path in zones.items()]
     return found

@@ -16,6 +16,7 @@ import msgspec
 import dnsd
 from dnsd.config import paths
 from dnsd.config.anycast import Anycast
+from dnsd.config.balance import Balance, Service
 from dnsd.config.commandkinds import CommandLines
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import (
@@ -210,6 +211,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     http: Http = Http()
     failover: Failover = Failover()
     rate_limit: RateLimit = RateLimit()
+    balance: Balance = Balance()
+    service: tuple[Service, ...] = ()
     path: Path | None = None
     """The file it was read from; None for one made of defaults and options."""
 

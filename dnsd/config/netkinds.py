@@ -71,6 +71,18 @@ class IpAddress:
 
 
 @dataclass(frozen=True)
+class HostAddresses:
+    """The addresses of one machine: one for each family, or one of them as a string."""
+
+    def read(self, value: object, _base: Path) -> tuple[str, ...]:
+        """Return the addresses in their usual form."""
+        found = read_each(value, "an IP address in a string, or one for each family", _host)
+        if len({":" in address for address in found}) != len(found) or not found:
+            raise ValueError("must be one address, or one for IPv4 and one for IPv6")
+        return found
+
+
+@dataclass(frozen=True)
 class RouterId:
     """A router ID: 32 bits in the form of an IPv4 address."""
 
@@ -172,6 +184,13 @@ def _vip(text: str) -> str:
     if vip.is_multicast or vip.is_loopback or vip.is_unspecified or vip.is_link_local:
         raise ValueError(f"{text!r} cannot be announced: a VIP is an ordinary unicast address")
     return str(vip)
+
+
+def _host(text: str) -> str:
+    address = read_address(text)
+    if address.is_multicast or address.is_loopback or address.is_unspecified:
+        raise ValueError(f"{text!r} is no address of another machine")
+    return str(address)
 
 
 def _subnet(text: str) -> str:

@@ -33,7 +33,7 @@ from dnsd.config.policykinds import (
     Weights,
 )
 
-__all__ = ["MOST_MEMBERS", "Failback", "Policy", "Pool", "Rules", "Scope", "Signing"]
+__all__ = ["MOST_MEMBERS", "Checking", "Failback", "Policy", "Pool", "Rules", "Scope", "Signing"]
 
 MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
@@ -44,10 +44,9 @@ ALL_DOWN = ("all", "last_good", "fallback", "nodata", "servfail", "refuse")
 _RESULTS = "one result is a sign at best, and so many never come"
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[defaults]``: every key of a pool but its name."""
+class Checking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an address is checked: the keys that pools and balanced services share."""
 
-    type: Annotated[Literal["A", "AAAA"], Choice(("A", "AAAA"))]
     check: Annotated[Literal["tcp", "http", "https", "dns", "command", "none"], Choice(CHECKS)]
 
     port: Annotated[int | None, Count(1, 65535, "a port has 16 bits")] = None
@@ -86,9 +85,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         float, Duration("50ms", "1h", "every check costs its target, and a slow one sees late")
     ] = 1.0
     down: Annotated[int, Count(1, 1000, _RESULTS)] = 3
-    ok: Annotated[int, Count(1, 1000, _RESULTS)] = 3
     up: Annotated[int, Count(1, 1000, _RESULTS)] = 3
 
+
+class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[defaults]``: every key of a pool but its name."""
+
+    type: Annotated[Literal["A", "AAAA"], Choice(("A", "AAAA"))]
+    ok: Annotated[int, Count(1, 1000, _RESULTS)] = 3
     ttl_min: Annotated[int, Ttl()] = 5
     failback: Annotated[Failback, FailbackKind()] = Failback()
     scope: Annotated[Scope, ScopeKind()] = Scope()

@@ -13,7 +13,7 @@ from dnsd.config.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import Checking, Pool
 
 Fault = tuple[str, str]
 """A key, and what is wrong with it."""
@@ -40,33 +40,38 @@ USED_BY = {
 
 def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
     """Return what is wrong with ``pool``; ``own`` are its keys that are not from [defaults]."""
-    yield from _check(pool)
-    yield from _times(pool)
+    yield from check_faults(pool, own)
+    if pool.check in _HTTP and pool.host is None and pool.name.startswith("*."):
+        yield "host", f"{pool.name} is no name that can be asked for: say which one to ask for"
     yield from _addresses(pool)
     yield from _all_down(pool, own)
     if "scope" in own and pool.check == "none" and pool.scope.kind == "quorum":
         yield "scope", 'is of no use with check = "none": there is nothing to agree on'
     if len(pool.tiers) == 1:
         yield "tiers", "one tier is the same as none: list those behind it, too"
-    for key in own:
-        if pool.check != "none" and pool.check not in USED_BY.get(key, (pool.check,)):
-            yield key, f'is of no use with check = "{pool.check}": remove it'
     if "weights" in own and pool.select != "weighted":
         yield "weights", f'are of no use with select = "{pool.select}": "weighted" needs them'
 
 
-def _check(pool: Pool) -> Iterator[Fault]:
+def check_faults(pool: Checking, own: Collection[str]) -> Iterator[Fault]:
+    """Return what is wrong with how ``pool`` checks; ``own`` are the keys that it says itself."""
+    yield from _check(pool)
+    yield from _times(pool)
+    for key in own:
+        if pool.check != "none" and pool.check not in USED_BY.get(key, (pool.check,)):
+            yield key, f'is of no use with check = "{pool.check}": remove it'
+
+
+def _check(pool: Checking) -> Iterator[Fault]:
     if pool.check == "tcp" and pool.port is None:
         yield "port", 'check = "tcp" needs the port to connect to'
     if pool.check == "dns" and pool.query is None:
         yield "query", 'check = "dns" needs the name to ask for'
     if pool.check == "command" and not pool.command:
         yield "command", 'check = "command" needs the name of one in [failover.commands]'
-    if pool.check in _HTTP and pool.host is None and pool.name.startswith("*."):
-        yield "host", f"{pool.name} is no name that can be asked for: say which one to ask for"
 
 
-def _times(pool: Pool) -> Iterator[Fault]:
+def _times(pool: Checking) -> Iterator[Fault]:
     """The time to detect a failure counts on it that a check ends before the next one begins."""
     interval = format_duration(pool.interval)
     for key, why in (

@@ -38,7 +38,8 @@ def show_key(path: locate.KeyPath) -> str:
     """Return a key path as people say it: ``[server] listen``, ``[[zone]] #2 name``."""
     *tables, last = path
     table = ".".join(str(part) for part in tables if isinstance(part, str))
-    number = next((f" #{part}" for part in tables if isinstance(part, int)), "")
+    numbers = [f" #{part}" for part in tables if isinstance(part, int)]
+    number = numbers[-1] if numbers else ""
     if isinstance(last, int):
         return f"[[{table}]] #{last}"
     if not tables:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dnsd.config import balancerules
 from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Query
+from dnsd.config.balance import Backend, Balance, Service
 from dnsd.config.model import Config, Failover, Http, Limits, RateLimit, Server, ZoneFile, Zones
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Reader, Schema, Structs, parse, text_of
@@ -27,6 +29,7 @@ TABLES: Structs = {
     ("http",): Http,
     ("failover",): Failover,
     ("rate_limit",): RateLimit,
+    ("balance",): Balance,
 }
 """The tables that stand once, by path."""
 
@@ -34,6 +37,8 @@ LISTS: Structs = {
     ("zone",): ZoneFile,
     ("anycast", "query"): Query,
     ("anycast", "neighbor"): Neighbor,
+    ("service",): Service,
+    ("service", "backend"): Backend,
 }
 """The tables that stand once for each thing they describe, by path."""
 
@@ -65,7 +70,9 @@ def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
     http = reader.struct(Http, ("http",), data.get("http", {}))
     failover = reader.struct(Failover, ("failover",), data.get("failover", {}))
     rate_limit = reader.struct(RateLimit, ("rate_limit",), data.get("rate_limit", {}))
+    balance = reader.struct(Balance, ("balance",), data.get("balance", {}))
     zone = reader.structs(ZoneFile, ("zone",), data.get("zone", []))
+    service = reader.structs(Service, ("service",), data.get("service", []))
     fields = {
         "server": server,
         "zones": zones,
@@ -73,8 +80,13 @@ def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
         "http": http,
         "failover": failover,
         "rate_limit": rate_limit,
+        "balance": balance,
         "zone": zone,
+        "service": service,
     }
     if None in fields.values() or reader.problems:
         return None
-    return reader.built(Config, (), {**fields, "path": reader.path})
+    config = reader.built(Config, (), {**fields, "path": reader.path})
+    for place, message in balancerules.faults(config, data) if config else ():
+        reader.report(place, message)
+    return config

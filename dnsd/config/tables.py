@@ -89,8 +89,9 @@ class Schema:
         self._homes = {title(path): [*kinds_of(struct)] for path, struct in paths}
         for inner in (*tables, *lists):
             if len(inner) > 1:
-                self._homes[title(inner[:-1])].append(str(inner[-1]))
-        self._top = [title(path) for path, _ in paths if len(path) - isinstance(path[-1], int) == 1]
+                home = (*inner[:-1], 1) if inner[:-1] in lists else inner[:-1]
+                self._homes[title(home)].append(str(inner[-1]))
+        self._top = [title(path) for path, _ in paths if len(_without_numbers(path)) == 1]
 
     def unknown(self, path: locate.KeyPath, value: object) -> str:
         """Return what to say of an unknown key: the nearest one, or where it belongs."""
@@ -138,7 +139,7 @@ class Reader:
     def each(self, path: locate.KeyPath, values: object) -> Iterator[tuple[locate.KeyPath, Any]]:
         """Give each of the tables ``[[path]]`` with its place."""
         if not isinstance(values, list):
-            name = ".".join(map(str, path))
+            name = ".".join(_without_numbers(path))
             self.report(path, f"must be a list of tables: write [[{name}]] before each of them")
             return
         for number, value in enumerate(values, 1):
@@ -176,10 +177,11 @@ class Reader:
         schema = self._schema
         for key, item in value.items():
             inner = (*path, key)
-            if inner in schema.tables:
-                fields[key] = self.struct(schema.tables[inner], inner, item)
-            elif inner in schema.lists:
-                fields[key] = self.structs(schema.lists[inner], inner, item)
+            known_as = _without_numbers(inner)
+            if known_as in schema.tables:
+                fields[key] = self.struct(schema.tables[known_as], inner, item)
+            elif known_as in schema.lists:
+                fields[key] = self.structs(schema.lists[known_as], inner, item)
             elif key in known:
                 fields[key] = self._value(known[key], inner, item)
             else:
@@ -213,9 +215,13 @@ class Reader:
 
 def title(path: locate.KeyPath) -> str:
     """Return the header of the table at ``path``."""
-    if isinstance(path[-1], int):
-        return f"[[{'.'.join(map(str, path[:-1]))}]]"
-    return f"[{'.'.join(map(str, path))}]"
+    name = ".".join(_without_numbers(path))
+    return f"[[{name}]]" if isinstance(path[-1], int) else f"[{name}]"
+
+
+def _without_numbers(path: locate.KeyPath) -> tuple[str, ...]:
+    """Return the keys of ``path``, whichever of their tables it goes through."""
+    return tuple(part for part in path if isinstance(part, str))
 
 
 def _nearest(key: str, names: list[str]) -> str | None:

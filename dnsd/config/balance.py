@@ -1,0 +1,143 @@
+"""``[balance]`` and ``[[service]]``: a director's services and their backends, as frozen values.
+
+What a key means is told in deploy/dnsd.example.toml. What one key says is checked by its kind; what
+they say together, in :mod:`dnsd.config.balancerules`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+
+from dnsd.config.kinds import Choice, Count, Duration, wanted
+from dnsd.config.netkinds import HostAddresses, Vips
+from dnsd.config.policy import Checking
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PREFIX = "vip-"
+"""What the interface of a service is called, with the service's name behind it."""
+LONGEST_NAME = 11
+"""Characters of a service's name, because an interface may have 15."""
+MOST_BACKENDS = 256
+MOST_SERVICES = 24
+"""Each has an interface of its own, and a cell for its carrier."""
+SLOTS = (1021, 4093)
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+@dataclass(frozen=True)
+class ServiceName:
+    """The name of a service or a backend, of at most ``longest`` characters."""
+
+    longest: int
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name."""
+        if not isinstance(value, str):
+            raise wanted("a name in a string", value)
+        if len(value) > self.longest or not _NAME.fullmatch(value):
+            raise ValueError(
+                f"{value!r} is no name here: 1 to {self.longest} lower-case letters, digits and -"
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Ports:
+    """A list of ports, or one of them as a number; empty means all of them."""
+
+    def read(self, value: object, _base: Path) -> tuple[int, ...]:
+        """Return the ports in their order, each of them once."""
+        items = [value] if type(value) is int else value
+        if not isinstance(items, list) or not all(type(item) is int for item in items):
+            raise wanted("a list of port numbers", value)
+        for port in items:
+            if not 1 <= port <= 65535:
+                raise ValueError(f"{port} is no port: from 1 to 65535")
+        return tuple(dict.fromkeys(items))
+
+
+@dataclass(frozen=True)
+class Slots:
+    """How many slots a service has: one of two primes."""
+
+    def read(self, value: object, _base: Path) -> int:
+        """Return the number."""
+        if value not in SLOTS or type(value) is not int:
+            raise ValueError(f"must be {SLOTS[0]} or {SLOTS[1]}, not {value!r}")
+        return value
+
+
+class Backend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[service.backend]]``: a machine that serves; ``address`` has one for each family."""
+
+    name: Annotated[str, ServiceName(63)]
+    address: Annotated[tuple[str, ...], HostAddresses()]
+    weight: Annotated[int, Count(0, 1000, "0 means drained, and shares are parts of the sum")] = 1
+
+    def of_family(self, vip: str) -> str | None:
+        """Return its address of the family of ``vip``, if it has one."""
+        return next((one for one in self.address if (":" in one) == (":" in vip)), None)
+
+
+class Service(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[service]]``: VIPs, and the backends that their packets are shared out to.
+
+    The keys of its checks are those of a pool; they differ in their defaults, as a director has few
+    backends and its users wait for it.
+    """
+
+    name: Annotated[str, ServiceName(LONGEST_NAME)]
+    vips: Annotated[tuple[str, ...], Vips()]
+    protocol: Annotated[Literal["tcp", "udp", "both"], Choice(("tcp", "udp", "both"))]
+    ports: Annotated[tuple[int, ...], Ports()] = ()
+    min_backends: Annotated[int, Count(1, MOST_BACKENDS, "without any there is no service")] = 1
+    idle: Annotated[
+        float, Duration("100ms", "1h", "a flow that pauses for longer may be moved")
+    ] = 60.0
+    patience: Annotated[
+        float, Duration("0s", "7d", "so long a backend that has returned waits for a busy slot")
+    ] = 3600.0
+    slots: Annotated[int, Slots()] = SLOTS[0]
+    backend: tuple[Backend, ...] = ()
+
+    interval: Annotated[
+        float, Duration("50ms", "1h", "every check costs its target, and a slow one sees late")
+    ] = 1.0
+    timeout: Annotated[
+        float, Duration("10ms", "5m", "no answer in this time counts as a failure")
+    ] = 1.0
+    fast_interval: Annotated[
+        float, Duration("20ms", "1h", "every check costs its target, and a slow one sees late")
+    ] = 0.2
+    line: int = 0
+    """Where in the configuration file it begins."""
+
+    @property
+    def interface(self) -> str:
+        """The interface whose carrier says whether the VIPs are announced."""
+        return PREFIX + self.name
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What is forwarded."""
+        return ("tcp", "udp") if self.protocol == "both" else (self.protocol,)
+
+    @property
+    def check_port(self) -> int | None:
+        """Where it is checked: the port that is given, or the first of those forwarded."""
+        return self.port or (self.ports[0] if self.ports else None)
+
+
+class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[balance]``: what holds for all services of a director."""
+
+    hash_seed: Annotated[
+        int, Count(1, 0xFFFFFFFF, "it has 32 bits, and 0 means one for each machine")
+    ] = 1
