@@ -18,6 +18,7 @@ from dnsd.config import Limits
 from dnsd.control.build import BuildResult, build_zone
 from dnsd.control.failover.words import Noted, PoolCells
 from dnsd.control.horizon.ask import Horizon
+from dnsd.control.horizon.coverage import Account
 from dnsd.control.horizon.keeper import Keeper, Zone
 from dnsd.control.horizon.poolbook import Given, Key, addresses_of, version_of
 from dnsd.control.horizon.shelf import Shelved
@@ -152,7 +153,8 @@ class Site:
         return [one.placed for one in live if one.placed is not None]
 
     def decide(self, mode: Mode = Mode.ANSWER) -> None:
-        """Write what is answered into all cells, and tell the keeper."""
+        """Write what is answered into all cells, once that is on disk, and tell the keeper."""
+        self.announce()
         for placed in self.placements():
             addresses = addresses_of(placed.meta)
             free = [one for one in addresses if one not in self.removed] or list(addresses)
@@ -161,6 +163,16 @@ class Site:
             mask = 0 if mode == Mode.NODATA else mask
             placed.cells.write(mask, self.ttl, mode, self.now)
         self.give()
+
+    def announce(self) -> None:
+        """Declare what is about to be answered."""
+        for placed in self.placements():
+            addresses = frozenset(addresses_of(placed.meta))
+            coming = Account(addresses - self.removed or addresses, placed.meta.ttl)
+            self.keeper.pools.announce(POOL, coming, self.now)
+            if not self.keeper.coverage.covers(POOL, coming):
+                asyncio.run(self.keeper.save())
+                assert self.keeper.coverage.covers(POOL, coming)
 
     def give(self) -> None:
         """Tell the keeper what workers answer now."""
@@ -180,8 +192,8 @@ class Site:
             possible = addresses - self.removed or addresses
         given = Given(frozenset(served), frozenset(possible), ttl)
         known = self.placements() or POOL in self.keeper.pools.decided
-        if known and self.keeper.pools.given(POOL, given, self.now):
-            self.keeper.save_now()
+        if known:
+            self.keeper.pools.given(POOL, given, self.now)
 
     def reach(self) -> None:
         """Have the worker get to the latest generation."""
@@ -194,6 +206,7 @@ class Site:
     def sweep(self) -> None:
         for placed in self.placements():
             placed.cells.sweep(self.now)
+        self.keeper.pools.swept(self.now)
 
     def turn(self) -> None:
         self.sweep()

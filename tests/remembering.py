@@ -13,12 +13,13 @@ from dnsd.failover.version import nothing, rrset
 from dnsd.image.pools import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dnsd.control.failover.live import Key, LivePool
     from dnsd.control.failover.words import Noted
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.horizon import Verdict
+    from dnsd.failover.pool import Decision
     from dnsd.failover.version import Question, Version
 
 NODE = "this one"
@@ -40,6 +41,17 @@ class OwnMemory:
         """Hold the account."""
         version = _version(key, meta, noted.mask, noted.mode)
         self._ledger.hold(version, noted.until, now, meta.ttl)
+
+    def swept(self, now: float) -> None:
+        """Forget nothing."""
+
+    def admits(self, _pool: LivePool, _coming: Decision, _now: float) -> bool:
+        """Say yes: there is no disk."""
+        return True
+
+    def when_on_disk(self, then: Callable[[], object]) -> None:
+        """Do it now: there is no disk."""
+        then()
 
     def decided(self, pool: LivePool, now: float) -> None:
         """Declare what the pool gives out, and what it may give out again."""

@@ -204,7 +204,7 @@ class Node:
 
     def _sweep(self) -> None:
         """Read out what workers have answered of pools."""
-        self.engine.table.sweep(time.monotonic())
+        self.engine.sweep()
 
     # -- without being asked ------------------------------------------------------------------
 

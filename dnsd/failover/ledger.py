@@ -329,6 +329,14 @@ def declarations(data: bytes) -> dict[Version, int]:
     return dict(_read(data).zones)
 
 
+def offers(data: bytes) -> dict[Version, int]:
+    """Return what pools could give out when ``data`` was written, with the largest TTLs.
+
+    StateError if that is damaged.
+    """
+    return dict(_read(data).pools)
+
+
 def negative_ttl(soa_ttl: int, minimum: int, nsec_ttl: int = 0) -> int:
     """Return for how long caches keep that something is not there (RFC 2308 §5).
 

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from dnsd.control import durable
+from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon import keeper as keepers
 from dnsd.control.horizon import ledgerfile
 from dnsd.control.horizon.keeper import Keeper
@@ -244,6 +245,43 @@ def test_after_a_crash_what_was_declared_is_bounded_by_the_start(directory: Path
     # C stands in a zone that has not changed.
     found = site.about(C)
     assert [one.use for one in found.held] == [Use.SERVED]
+
+
+@pytest.mark.parametrize("dumps", [0, 1, 2])
+def test_the_last_answers_outlive_a_crash_within_a_second_of_an_order(
+    directory: Path, dumps: int
+) -> None:
+    """The notes of the last moment are in memory only: a dump in between must not forget them."""
+    site = Site(directory, BOTH)
+    site.ttl = 5
+    site.decide()
+    site.turn()
+    site.ttl = 30
+    site.decide()
+    site.ask()
+    site.removed = frozenset({A})
+    site.decide()
+    for _ in range(dumps):
+        site.keeper.pools.changed = True
+        asyncio.run(site.keeper.turn())  # which reads no notes
+    site.generations = [site.generations[0]]
+    site.reached = site.released = 0
+    site.begin()
+    site.load(Content(members=(B,)))
+    assert site.about(A).until == site.now + 30 + MARGIN_S
+
+
+def test_what_left_long_ago_is_not_waited_for_after_a_restart(directory: Path) -> None:
+    """When no worker can note it any more, and all notes are read, the account ends."""
+    site = Site(directory, BOTH)
+    site.ask()
+    site.removed = frozenset({A})
+    site.decide()
+    site.now += LATE_S
+    site.turn()
+    site.now += 100
+    site.crash(1.0, Content(members=(B,)))
+    assert site.about(A).safety == Safety.SAFE
 
 
 def test_what_an_edit_took_away_while_the_node_was_down(directory: Path) -> None:

@@ -78,6 +78,7 @@ class Engine:
         self.checking = Checking(self.settle, make, failover)
         self.memory = memory
         self.peers = peers or Peers("", Failover())
+        self._waiting: set[LivePool] = set()
         self._cut_off: dict[LivePool, str] = {}
         self._running = False
         self._settle_by: float | None = None
@@ -150,20 +151,39 @@ class Engine:
     # -- deciding -----------------------------------------------------------------------------
 
     def settle(self, pool: LivePool) -> bool:
-        """Decide on ``pool`` now, and again when it is time; return whether that is news."""
+        """Decide on ``pool`` now, and again when it is time; return whether that is news.
+
+        The account of an answer comes before its word, and what is said about it after both.
+        """
         now = time.monotonic()
         try:
-            changed = pool.settle(now)
+            changed = pool.settle(now, lambda coming: self.memory.admits(pool, coming, now))
             wakeup = pool.next_wakeup(now)
         except Exception as error:
             self._lasting.tell(error)
             return False
-        self._wake(pool, wakeup)
-        self._compare(pool)
         if changed:
             self._remember(pool)
             self._dirty.set()
+        self._wake(pool, wakeup)
+        if pool.waits and pool not in self._waiting:
+            self._waiting.add(pool)
+            self.memory.when_on_disk(lambda: self._settle_again(pool))
+        self._tell(pool, now)
         return changed
+
+    def _settle_again(self, pool: LivePool) -> None:
+        """Decide on a pool whose answer has waited for the disk."""
+        self._waiting.discard(pool)
+        if self.table.pools.get(pool.key) is pool:
+            self.settle(pool)
+
+    def _tell(self, pool: LivePool, now: float) -> None:
+        try:
+            self._compare(pool)
+            pool.tell(now)
+        except Exception as error:
+            self._lasting.tell(error)
 
     def settle_all(self) -> None:
         """Decide on all pools."""
@@ -232,7 +252,7 @@ class Engine:
                 self.checking.run,
                 self._decide_in_time,
                 self._keep_state,
-                self._sweep,
+                self._sweep_for_ever,
                 self._judge_for_ever,
                 *([self._ask_peers] if self.peers.peers else []),
             ):
@@ -246,7 +266,11 @@ class Engine:
         await self.file.write(self.table.to_stored(time.monotonic()), time.time())
 
     def stop(self) -> None:
-        """Write it down at once: the process is about to end."""
+        """Write it down at once: the process is about to end.
+
+        What workers have noted is told before: the ledger is written next.
+        """
+        self.sweep()
         if self._running:
             self.file.write_now(self.table.to_stored(time.monotonic()), time.time())
 
@@ -264,9 +288,15 @@ class Engine:
     def _remember(self, pool: LivePool) -> None:
         self.memory.decided(pool, time.monotonic())
 
-    async def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Read what workers have noted."""
+        now = time.monotonic()
+        self.table.sweep(now)
+        self.memory.swept(now)
+
+    async def _sweep_for_ever(self) -> None:
         while True:
-            self.table.sweep(time.monotonic())
+            self.sweep()
             await asyncio.sleep(SWEEP_S)
 
     def judge_drains(self) -> None:

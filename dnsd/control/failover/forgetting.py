@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dnsd.control.failover.live import Key, LivePool
     from dnsd.control.failover.words import Noted
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.horizon import Verdict
+    from dnsd.failover.pool import Decision
     from dnsd.failover.version import Question
 
 
@@ -24,6 +27,19 @@ class Memory(Protocol):
 
         That is told once a second for all that cells say, and before they say something else.
         """
+
+    def swept(self, now: float) -> None:
+        """Take in that the notes of all workers have just been told."""
+
+    def admits(self, pool: LivePool, coming: Decision, now: float) -> bool:
+        """Declare that ``pool`` is about to answer ``coming``, and what may follow.
+
+        Return whether it may do so now: a restart that comes next would know of it. If not, what
+        is answered now has to stand until :meth:`when_on_disk` says so.
+        """
+
+    def when_on_disk(self, then: Callable[[], object]) -> None:
+        """Call ``then`` when what is declared is on disk, or the disk has refused it."""
 
     def decided(self, pool: LivePool, now: float) -> None:
         """Take in that the answer of ``pool`` has changed, or an order, or where it is placed.

@@ -17,7 +17,7 @@ from dnsd.failover.pool import Decision, PoolState
 from dnsd.image import pools as layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dnsd.control.failover.words import PoolCells
     from dnsd.control.pools import PoolMeta
@@ -79,10 +79,19 @@ class _Left(NamedTuple):
     mode: Mode
 
 
+class _Known(NamedTuple):
+    """How a pool is: what it answers, how its members are, and what is agreed on them."""
+
+    answer: tuple[Mode, tuple[str, ...]] | None
+    members: dict[str, tuple[State, Order | None]]
+    agreed: dict[str, tuple[Agreed | None, bool]]
+
+
 class LivePool:
     """A pool, its :class:`PoolState`, and where it is placed: the latest last.
 
-    ``decision`` is what is answered, ``since`` is when it last changed but for its TTL.
+    ``decision`` is what is answered, ``since`` is when it last changed but for its TTL. If it
+    ``waits``, there is another one, of which the disk has no account yet.
     """
 
     def __init__(self, origin: str, meta: PoolMeta, now: float) -> None:
@@ -94,10 +103,10 @@ class LivePool:
         self.decision = Decision(0, 0, Mode.ANSWER, ())
         self._trust_until: float | None = None
         self._left = _Left((), 0, Mode.ANSWER)
-        self._answered: object = None
+        self.waits = False
+        self._by: tuple[str, ...] = ()
         self._settled = False
-        self._told: dict[str, tuple[State, Order | None]] = {}
-        self._told_agreed: dict[str, tuple[Agreed | None, bool]] = {}
+        self._known = self._told = _Known(None, {}, {})
         self._begun = now
 
     @property
@@ -108,14 +117,14 @@ class LivePool:
     @property
     def answered(self) -> tuple[str, ...]:
         """The addresses that are answered, or of which one is for each query."""
-        return named(self.decision.mask, self.addresses)
+        return named(self.decision.mask, self._by)
 
     # -- what happens to it -------------------------------------------------------------------
 
     def restore(self, kept: Kept, now: float) -> None:
         """Take over what was stored of it."""
         self.state.restore(kept, now)
-        self._note_members()
+        self._known = self._told = self._seen(now)._replace(answer=None)
 
     def edit(self, meta: PoolMeta, now: float) -> None:
         """Go on with what the zone and its policy say now."""
@@ -158,28 +167,43 @@ class LivePool:
 
     # -- deciding -----------------------------------------------------------------------------
 
-    def settle(self, now: float) -> bool:
-        """Decide, have it answered, and tell what has changed, but for counters and TTLs.
+    def settle(self, now: float, admits: Callable[[Decision], bool]) -> bool:
+        """Decide, and have it answered if ``admits`` says so; return whether anything is new.
 
-        Return whether anything has.
+        What is not admitted ``waits``: what is answered stands, until it is settled again. Nothing
+        is told here, so that no fault in a sentence comes between a word and its account.
         """
-        found = self.state.decide(now)
-        if self._trust_until is not None:
-            if now < self._trust_until and not self.state.settled:
-                found = self._inherited() or found
-            else:
-                self._trust_until = None
-        self.decision = found
-        for placement in self.placements:
-            placement.write(found, self.addresses, now)
-        told = self._tell_members()
-        told = self._tell_agreements(now) or told
-        return self._tell_answer(now) or told
+        found = self._found(now)
+        self.waits = not admits(found)
+        if not self.waits:
+            self.decision, self._by = found, self.addresses
+        if self._by:
+            for placement in self.placements:
+                placement.write(self.decision, self._by, now)
+        before, self._known = self._known, self._seen(now)
+        if self._known.answer != before.answer:
+            self.since = now
+        return self._known != before
+
+    def tell(self, now: float) -> None:
+        """Tell what has changed since this was called last, but for counters and TTLs."""
+        before, self._told = self._told, self._known
+        self._tell_members(before)
+        self._tell_agreements(before, now)
+        self._tell_answer(before)
 
     def next_wakeup(self, now: float) -> float | None:
         """Return when to settle it again although nothing was seen; None: no need to."""
         times = [at for at in (self.state.next_wakeup(now), self._trust_until) if at is not None]
         return max(now, min(times)) if times else None
+
+    def _found(self, now: float) -> Decision:
+        found = self.state.decide(now)
+        if self._trust_until is not None:
+            if now < self._trust_until and not self.state.settled:
+                return self._inherited() or found
+            self._trust_until = None
+        return found
 
     def _inherited(self) -> Decision | None:
         """Return what workers were told already, if anything of it is there still."""
@@ -192,17 +216,25 @@ class LivePool:
 
     # -- what is told -------------------------------------------------------------------------
 
-    def _tell_answer(self, now: float) -> bool:
-        answered = (self.decision.mode, self.answered)
-        before, self._answered = self._answered, answered
-        if answered != before:
-            self.since = now
+    def _seen(self, now: float) -> _Known:
+        """Return how it is now, as far as that is told; at a start, other nodes are not heard."""
+        early = now < self._begun + _ROUNDS * self.meta.policy.interval
+        return _Known(
+            (self.decision.mode, self.answered),
+            {one: (member.state, member.order) for one, member in self.state.members.items()},
+            {
+                one: (found.agreed, early or found.firm)
+                for one, found in self.state.agreements.items()
+            },
+        )
+
+    def _tell_answer(self, before: _Known) -> None:
+        is_new = self._known.answer != before.answer
         # At a start it changes with each first check: what comes of them is told.
         was_settled, self._settled = self._settled, self._settled or self.state.settled
         begins_ill = self._settled and len(self.decision.why) > 1
-        if answered != before if was_settled else begins_ill:
+        if is_new if was_settled else begins_ill:
             self.say(f"answers {self.spelled()} for {self.decision.ttl} s: {self._reasons()}")
-        return answered != before
 
     def spelled(self) -> str:
         """Return what is answered, in words."""
@@ -216,35 +248,23 @@ class LivePool:
         more = [f"{len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
         return "; ".join([*reasons[:_REASONS], *more])
 
-    def _tell_members(self) -> bool:
-        before = self._told
+    def _tell_members(self, before: _Known) -> None:
         for address, member in self.state.members.items():
-            state, order = before.get(address, (member.state, member.order))
+            state, order = before.members.get(address, (member.state, member.order))
             # At a start nobody wants to read of each that it is well.
             if member.state not in (state, _well(state)):
                 self.say(f"{address} {state} → {member.state}{_cause(member)}")
             if member.order != order:
                 self.say(f"{address} {_ordered(member.order)}")
-        self._note_members()
-        return self._told != before
 
-    def _tell_agreements(self, now: float) -> bool:
-        """Tell what nodes agree on, and that they don't: at a start they are not heard yet."""
-        before = self._told_agreed
-        early = now < self._begun + _ROUNDS * self.meta.policy.interval
-        self._told_agreed = {}
+    def _tell_agreements(self, before: _Known, now: float) -> None:
+        """Tell what nodes agree on, and that they don't."""
         for address, found in self.state.agreements.items():
-            agreed, firm = before.get(address, (found.agreed, True))
-            self._told_agreed[address] = found.agreed, firm if early else found.firm
-            if self._told_agreed[address] != (agreed, firm):
+            known = self._known.agreed[address]
+            if known != before.agreed.get(address, (found.agreed, True)):
                 votes = (*found.up, *found.down, *found.silent)
                 said = ", ".join(quorum.told(vote, now) for vote in votes) or "no node has voted"
                 self.say(f"{address} is {found.sentence()} ({said})")
-        return self._told_agreed != before
-
-    def _note_members(self) -> None:
-        members = self.state.members.items()
-        self._told = {address: (member.state, member.order) for address, member in members}
 
     def say(self, what: str) -> None:
         """Write a line about it into the log."""

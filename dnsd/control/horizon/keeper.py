@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.control import log
 from dnsd.control.horizon.changes import Held, held_after
+from dnsd.control.horizon.coverage import Coverage
 from dnsd.control.horizon.ledgerfile import LedgerFile
-from dnsd.control.horizon.poolbook import PoolBook
+from dnsd.control.horizon.poolbook import PoolBook, accounts_in
 from dnsd.control.horizon.served import Served
 from dnsd.control.horizon.shelf import Shelf, Shelved
 from dnsd.errors import ImageError, StateError
@@ -87,6 +88,11 @@ class Keeper:
         self._answered_before = self.shelf.is_used()
         self._reached = reached
         self._changes: list[_Change] = []
+        self.coverage = Coverage()
+        self._began = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._waiting: list[Callable[[], object]] = []
+        self._writer: asyncio.Task[None] | None = None
         self._dump_number = 0
         self._on_disk = -1
         self._dirty = True
@@ -102,6 +108,7 @@ class Keeper:
         for apex, held in self._resume(zones).items():
             zone = zones.get(apex)
             self._changes.append(_Change(apex, None, zone, held, generation))
+        self._began.set()
         self.served.come({apex: zone.shelved for apex, zone in zones.items()})
         self._declare_all(zones)
 
@@ -116,6 +123,8 @@ class Keeper:
             data = self._file.read()
             if data is not None:
                 held = self._continue(data, zones, now)
+                if self._file.holds(data):
+                    self.coverage.found(accounts_in(data))
             elif self._answered_before:
                 raise StateError("the ledger is missing, but the node has answered before")
         except StateError as error:
@@ -173,6 +182,7 @@ class Keeper:
         coming = {apex: zone for apex, zone in zones.items() if zone is not None}
         if not self.ready:
             await asyncio.to_thread(self._resume, coming)
+            self._began.set()
         changes = await asyncio.to_thread(self._compare, zones)
         self._changes += changes  # whatever has been settled meanwhile stays settled
         shelved = {apex: zone.shelved for apex, zone in coming.items()}
@@ -281,18 +291,33 @@ class Keeper:
         await self.save()
 
     async def save(self) -> None:
-        """Write it down, if it says anything new, or could not be written before."""
-        if self._is_new():
-            self._note_fault(await asyncio.to_thread(self._write, *self._dumped()))
+        """Write it down, if it says anything new, or could not be written before.
 
-    def save_now(self) -> None:
-        """Write it down before anything else happens."""
-        if self.ready and self._is_new():
-            self._note_fault(self._write(*self._dumped()))
+        One at a time: what fails is removed, and an older account must not come after that.
+        """
+        async with self._writing:
+            if self.ready and self._is_new():
+                dumped = self._dumped()
+                self._note_fault(await asyncio.to_thread(self._write, *dumped))
+
+    def save_soon(self, then: Callable[[], object]) -> None:
+        """Write it down, and call ``then`` when the disk has taken it, or has refused it."""
+        self._waiting.append(then)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._save_for_all())
+
+    async def _save_for_all(self) -> None:
+        while self._waiting:
+            await self._began.wait()
+            waiting, self._waiting = self._waiting, []
+            await self.save()
+            for then in waiting:
+                then()
 
     def stop(self) -> None:
         """Write down what is new: the process is about to end."""
-        self.save_now()
+        if self.ready and self._is_new():
+            self._note_fault(self._write(*self._dumped()))
 
     def _write(self, number: int, data: bytes) -> str:
         """Write it; return why that cannot be.
@@ -307,6 +332,7 @@ class Keeper:
         return ""
 
     def _note_fault(self, fault: str) -> None:
+        self.coverage.end(written=not fault)
         if fault != self.fault:
             log.say(f"horizon: {fault or 'the account is on disk again'}")
         self.fault = fault
@@ -319,6 +345,7 @@ class Keeper:
         self._dump_number += 1
         self._on_disk = self.ledger.revision
         self._dirty = self.pools.changed = False
+        self.coverage.begin(self.pools.accounts())
         return self._dump_number, self.ledger.dump(self.clock())
 
 

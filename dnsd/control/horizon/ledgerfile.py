@@ -36,6 +36,13 @@ class LedgerFile:
         except OSError as error:
             raise StateError(f"{self._path}: cannot be read ({error.strerror})") from error
 
+    def holds(self, data: bytes) -> bool:
+        """Return whether the file itself says ``data``, so that a restart would find it."""
+        try:
+            return self._path.read_bytes() == data
+        except OSError:
+            return False
+
     def write(self, number: int, data: bytes) -> None:
         """Write ``data``, unless something with a higher ``number`` stands there already.
 

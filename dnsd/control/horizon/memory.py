@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dnsd.control.failover.live import named
+from dnsd.control.horizon.coverage import Account
 from dnsd.control.horizon.poolbook import CACHED, Given, Key, addresses_of, version_of
 from dnsd.failover.member import Forced
 from dnsd.failover.version import canonical_name
 from dnsd.image.pools import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dnsd.control.failover import live
     from dnsd.control.failover.live import LivePool, Placement
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from dnsd.control.horizon.keeper import Keeper
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.horizon import Verdict
+    from dnsd.failover.pool import Decision
     from dnsd.failover.version import Question, Version
 
 
@@ -36,16 +39,33 @@ class LedgerMemory:
         """Take in what workers have answered."""
         self._keeper.pools.noted(meta, noted.mask, noted.mode, noted.until, now)
 
+    def swept(self, now: float) -> None:
+        """Take in that all notes have been read."""
+        self._keeper.pools.swept(now)
+
+    def admits(self, pool: LivePool, coming: Decision, now: float) -> bool:
+        """Declare ``coming``, and all that may follow; return whether it may be answered now."""
+        key, ttl = _key(pool), _ttl(pool, coming)
+        account = Account(frozenset(named(coming.mask, pool.addresses)), ttl)
+        ahead = account.join(Account(_possible(pool), ttl))
+        self._keeper.pools.announce(key, ahead, now)
+        if not self._keeper.coverage.covers(key, ahead):
+            self._keeper.save_soon(_nothing)
+        return self._keeper.coverage.covers(key, account)
+
+    def when_on_disk(self, then: Callable[[], object]) -> None:
+        """Call ``then`` when the disk has taken what is declared, or has refused it."""
+        self._keeper.save_soon(then)
+
     def decided(self, pool: LivePool, now: float) -> None:
         """Take in what a pool gives out from now on, and what it may give out again."""
-        key = Key(canonical_name(pool.key.name), pool.key.type)
+        key = _key(pool)
         served = frozenset(
             version for placement in pool.placements for version in _served(placement)
         )
         possible = _possible(pool) if pool.placements else frozenset()
-        ttl = max(placement.meta.ttl for placement in pool.placements) if pool.placements else 0
-        if self._keeper.pools.given(key, Given(served, possible, ttl), now):
-            self._keeper.save_now()
+        ttl = _ttl(pool, pool.decision) if pool.placements else 0
+        self._keeper.pools.given(key, Given(served, possible, ttl), now)
 
     def latest(self, key: live.Key, address: str) -> float:
         """Return until when caches may hold answers with ``address`` that were given so far."""
@@ -54,6 +74,19 @@ class LedgerMemory:
     def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
         """Return whether caches have forgotten, of what was switched at ``since``."""
         return self._horizon.judge(question, since, gate, now)
+
+
+def _key(pool: LivePool) -> Key:
+    return Key(canonical_name(pool.key.name), pool.key.type)
+
+
+def _ttl(pool: LivePool, coming: Decision) -> int:
+    """Return the longest TTL that workers may give: a zone may have had another a moment ago."""
+    return max(coming.ttl, *(placement.meta.ttl for placement in pool.placements), 1)
+
+
+def _nothing() -> None:
+    """Nothing waits for it."""
 
 
 def _served(placement: Placement) -> Iterator[Version]:

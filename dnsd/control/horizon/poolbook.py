@@ -1,8 +1,9 @@
 """What pools give out, in the ledger: each answer that is given, and what may be given again.
 
-Beside the answers of now stands, for each pool, *any* answer: all addresses that may come back
-by themselves. It is on disk before the first answer, so that a flip need not wait for the disk.
-Given the time (monotonic seconds).
+Beside the answers of now stands, for each pool, its account (:mod:`accounts`): any answer with
+addresses that may come back by themselves, or that were given out until a moment ago. It is on
+disk before the first answer, so that a flip need not wait for the disk. Given the time (monotonic
+seconds).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.failover.ledger import Use
+from dnsd.control.horizon.accounts import Accounts
+from dnsd.control.horizon.coverage import Account
+from dnsd.failover.ledger import Use, offers
 from dnsd.failover.version import Kind, Version, canonical_name, nothing, rrset
 from dnsd.image.pools import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.ledger import Ledger
@@ -48,7 +51,24 @@ class PoolBook:
         self._ledger = ledger
         self._declared: dict[Key, dict[Version, Use]] = {}
         self._possible: dict[Key, frozenset[str]] = {}
+        self._accounts = Accounts()
         self.decided: set[Key] = set()
+
+    def accounts(self) -> Mapping[Key, Account]:
+        """Return what each pool may give out, as far as the ledger declares it now."""
+        return self._accounts.all()
+
+    def announce(self, key: Key, coming: Account, now: float) -> None:
+        """Declare what a pool is about to give out, or may give out soon."""
+        before = self._accounts.of(key)
+        self._accounts.announce(key, coming)
+        self._redeclare(key, before, now)
+
+    def swept(self, now: float) -> None:
+        """Note that all notes of workers have just been read: what left long ago is over."""
+        before = self._accounts.all()
+        for key in self._accounts.swept(now):
+            self._redeclare(key, before[key], now)
 
     def expect(self, meta: PoolMeta, now: float) -> None:
         """Declare that a pool is about to be served, before anybody has decided on it.
@@ -61,34 +81,37 @@ class PoolBook:
             possible = self._possible[key] | (set(addresses_of(meta)) - self._known(key))
             self._declare(key, {any_of(key, possible): Use.POSSIBLE}, ttl, now)
             self._possible[key] = frozenset(possible)
+            self.announce(key, Account(frozenset(possible), ttl), now)
             return
+        self.announce(key, Account(frozenset(addresses_of(meta)), ttl), now)
         self._declare(key, {any_of(key, addresses_of(meta)): Use.POSSIBLE}, ttl, now)
         unset = version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
         self._declared[key][unset] = Use.SERVED
         self._ledger.serve(unset, min(meta.policy.ttl_min, meta.ttl))
 
-    def given(self, key: Key, given: Given, now: float) -> bool:
-        """Take in what a pool gives out.
-
-        Return whether it may now give out what is not declared on disk.
-        """
+    def given(self, key: Key, given: Given, now: float) -> None:
+        """Take in what a pool gives out from now on; it has been announced."""
         if key not in self.decided:
             self.decided.add(key)
             self._end_of_undecided(key, now)
-        before = self._possible.get(key, frozenset())
         wanted = dict.fromkeys(given.served, Use.SERVED)
         if given.possible:
             wanted[any_of(key, given.possible)] = Use.POSSIBLE
         self._declare(key, wanted, given.ttl, now)
+        here = given.possible | _targets(given.served)
+        self._give(key, Account(here, given.ttl), now)
+        if (account := self._accounts.of(key)).addresses:
+            version = any_of(key, account.addresses)
+            use = wanted.setdefault(version, Use.IDLE)
+            self._declare(key, {version: use}, account.ttl, now)
         for version in self._declared[key].keys() - wanted.keys():
             self._ledger.retire(version, now)
             del self._declared[key][version]
             self.changed = True
         self._possible[key] = given.possible
-        if not self._declared[key]:
+        if not given.served and not given.possible:
             self.decided.discard(key)
-            del self._declared[key], self._possible[key]
-        return not given.possible <= before
+            del self._possible[key]
 
     def noted(self, meta: PoolMeta, mask: int, mode: Mode, until: float, now: float) -> None:
         """Take in that caches may hold an answer ``until`` then."""
@@ -104,12 +127,36 @@ class PoolBook:
         key = key_of(meta)
         if key in self.decided:
             return
-        stay = {version for one in now_served if key_of(one) == key for version in _undecided(one)}
+        here = [one for one in now_served if key_of(one) == key]
+        stay = {version for one in here for version in _undecided(one)}
         declared = self._declared.get(key, {})
         for version in declared.keys() - stay:
-            self._ledger.retire(version, now)
-            del declared[version]
-            self.changed = True
+            if declared[version] != Use.IDLE:  # else it is its account, which ends by itself
+                self._ledger.retire(version, now)
+                del declared[version]
+                self.changed = True
+        ttl = max((one.ttl for one in here), default=0)
+        self._give(key, Account(_targets(stay), ttl), now)
+
+    # -- accounts -----------------------------------------------------------------------------
+
+    def _give(self, key: Key, here: Account, now: float) -> None:
+        """Have the account be what is given out from now on, and what has been until now."""
+        before = self._accounts.of(key)
+        self._accounts.give(key, here, now)
+        self._redeclare(key, before, now)
+
+    def _redeclare(self, key: Key, before: Account, now: float) -> None:
+        """Declare the account of a pool as it is now."""
+        account = self._accounts.of(key)
+        declared = self._declared.setdefault(key, {})
+        old, new = any_of(key, before.addresses), any_of(key, account.addresses)
+        if old != new and declared.get(old) == Use.IDLE:
+            self._ledger.retire(old, now)
+            del declared[old]
+        if account.addresses:
+            self._declare(key, {new: declared.get(new, Use.IDLE)}, account.ttl, now)
+        self.changed |= account != before
 
     def _known(self, key: Key) -> set[str]:
         """Return the addresses that are given out, or may be, or have been."""
@@ -144,6 +191,18 @@ def any_of(key: Key, addresses: Collection[str]) -> Version:
     return Version(Kind.RRSET, key.owner, key.type, targets=targets)
 
 
+def accounts_in(data: bytes) -> dict[Key, Account]:
+    """Return the accounts in a dump of the ledger."""
+    found: dict[Key, Account] = {}
+    for version, ttl in offers(data).items():
+        if not version.digest and version.targets:
+            key = Key(version.owner, version.type)
+            before = found.get(key, Account(frozenset(), ttl))
+            # Who is asked about an address finds the one that has it: the lower TTL holds for all.
+            found[key] = Account(before.addresses.union(version.targets), min(before.ttl, ttl))
+    return found
+
+
 def version_of(meta: PoolMeta, mask: int, mode: Mode) -> Version:
     """Return what caches hold of the answer of a pool with the members of ``mask``."""
     key = key_of(meta)
@@ -156,6 +215,10 @@ def version_of(meta: PoolMeta, mask: int, mode: Mode) -> Version:
 @lru_cache(maxsize=4096)
 def _rrset(key: Key, addresses: tuple[str, ...]) -> Version:
     return rrset(key.owner, key.type, [ip_address(one).packed for one in addresses])
+
+
+def _targets(versions: Collection[Version]) -> frozenset[str]:
+    return frozenset(target for version in versions for target in version.targets)
 
 
 def _undecided(meta: PoolMeta) -> tuple[Version, Version]:

@@ -1,0 +1,82 @@
+"""The account of each pool: all that it may give out, and what it has given out until a moment ago.
+
+It grows at once. What is given out no more leaves it only when no worker can note it any more
+(``LATE_S``), and all notes have been read since: a crash in between must not forget it. Given the
+time (monotonic seconds).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.control.failover.words import LATE_S
+from dnsd.control.horizon.coverage import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dnsd.control.horizon.poolbook import Key
+
+NOTHING = Account(frozenset(), 0)
+
+
+class _Given(NamedTuple):
+    """What is given out since ``since``, and may be again."""
+
+    account: Account
+    since: float
+
+
+class Accounts:
+    """The accounts by pool."""
+
+    def __init__(self) -> None:
+        self._of: dict[Key, Account] = {}
+        self._given: dict[Key, _Given] = {}
+        self._left: dict[Key, dict[str, float]] = {}
+
+    def of(self, key: Key) -> Account:
+        """Return the account of a pool; it has no address if there is none."""
+        return self._of.get(key, NOTHING)
+
+    def all(self) -> Mapping[Key, Account]:
+        """Return them as they are now."""
+        return dict(self._of)
+
+    def announce(self, key: Key, coming: Account) -> None:
+        """Take in what a pool is about to give out, or may give out soon."""
+        self._of[key] = self.of(key).join(coming)
+        left = self._left.get(key, {})
+        for address in coming.addresses:
+            left.pop(address, None)
+
+    def give(self, key: Key, here: Account, now: float) -> None:
+        """Note that a pool gives out ``here`` and nothing else from now on."""
+        if here.addresses:
+            self.announce(key, here)
+        elif key not in self._of:
+            return
+        before = self._given.get(key)
+        if before is None or before.account.ttl != here.ttl:
+            self._given[key] = _Given(here, now)
+        left = self._left.setdefault(key, {})
+        for address in self.of(key).addresses - here.addresses:
+            left.setdefault(address, now)
+
+    def swept(self, now: float) -> list[Key]:
+        """Forget what left long ago, since all notes have just been read; return whose it was."""
+        return [key for key in tuple(self._given) if self._forget(key, now)]
+
+    def _forget(self, key: Key, now: float) -> bool:
+        left, given, account = self._left[key], self._given[key], self.of(key)
+        over = {address for address, since in left.items() if now >= since + LATE_S}
+        ttl = given.account.ttl if now >= given.since + LATE_S else account.ttl
+        shorter = Account(account.addresses - over, min(ttl, account.ttl))
+        if shorter == account:
+            return False
+        if shorter.addresses:
+            self._of[key] = shorter
+            self._left[key] = {one: since for one, since in left.items() if one not in over}
+        else:
+            del self._of[key], self._left[key], self._given[key]
+        return True

@@ -1,0 +1,56 @@
+"""Which answers of pools the ledger on disk covers: only those may be given.
+
+While the file is replaced, a power cut leaves the old one or the new one: an answer is covered if
+it is in both. A file that is missing covers everything, since it makes all of it UNKNOWN. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dnsd.control.horizon.poolbook import Key
+
+
+class Account(NamedTuple):
+    """Any answer of a pool with some of ``addresses``, with a TTL of at most ``ttl``."""
+
+    addresses: frozenset[str]
+    ttl: int
+
+    def covers(self, other: Account) -> bool:
+        """Return whether all of ``other`` is part of it."""
+        return other.addresses <= self.addresses and other.ttl <= self.ttl
+
+    def join(self, other: Account) -> Account:
+        """Return what covers both."""
+        return Account(self.addresses | other.addresses, max(self.ttl, other.ttl))
+
+
+class Coverage:
+    """What the file of the ledger covers; at first, nothing that is known of."""
+
+    def __init__(self) -> None:
+        self._on_disk: Mapping[Key, Account] | None = {}
+        self._coming: Mapping[Key, Account] | None = {}
+
+    def covers(self, key: Key, wanted: Account) -> bool:
+        """Return whether answers of the pool ``key`` are covered, whenever the power goes."""
+        return all(
+            one is None or (key in one and one[key].covers(wanted))
+            for one in (self._on_disk, self._coming)
+        )
+
+    def found(self, accounts: Mapping[Key, Account]) -> None:
+        """Note what the file covers that is there."""
+        self._on_disk = self._coming = accounts
+
+    def begin(self, accounts: Mapping[Key, Account]) -> None:
+        """Note that the file is about to be replaced by one that covers ``accounts``."""
+        self._coming = accounts
+
+    def end(self, *, written: bool) -> None:
+        """Note that it has been replaced; or that it could not be, and has been removed."""
+        self._on_disk = self._coming = self._coming if written else None
