@@ -44,12 +44,13 @@ class Wanted(NamedTuple):
 
     ``carrier`` is the truth: without it nothing is announced. ``enabled`` is the protocol of
     BIRD that learns the addresses, ``drain`` the mark that others are to be preferred; off the
-    route it is there for the way back.
+    route it is there for the way back. ``away`` are VIPs that have no carrier though others have.
     """
 
     carrier: bool
     drain: bool
     enabled: bool
+    away: frozenset[str] = frozenset()
 
 
 class Situation(NamedTuple):

@@ -19,7 +19,7 @@ from dnsd.control.log import say
 from dnsd.control.socketfile import bind_spare, make_way
 from dnsd.daemon import account, children, home, listen, specs
 from dnsd.daemon.attendant import Attendant
-from dnsd.daemon.carrier import Carrier
+from dnsd.daemon.carrier import Carrier, any_worker
 from dnsd.daemon.master import Master, Route
 from dnsd.daemon.notify import Notifier
 from dnsd.errors import ConfigError
@@ -107,7 +107,9 @@ def _route(config: Config, vector: StateVector, devices: Devices | None) -> Rout
     from dnsd.daemon.tun import Tun
 
     carrier = Carrier(
-        partial(Tun, settings.interface, devices=devices), vector, settings.heartbeat_miss
+        partial(Tun, settings.interface, devices=devices),
+        vector,
+        any_worker(vector, settings.heartbeat_miss),
     )
     return Route(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from dnsd.control.log import say
 from dnsd.daemon.children import is_serving
 from dnsd.errors import VipError
-from dnsd.image.state import ControlCells, MasterCells, WorkerCells
+from dnsd.image.state import NODE_CARRIER, CarrierCells, WorkerCells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,31 +37,37 @@ class Carrier:
     """Follows control's orders about the interface that ``make`` makes.
 
     It is made anew if somebody deletes it; VipError if it cannot be made at the beginning.
-    ``miss`` is the silence, in seconds, after which a worker is as good as dead.
+    ``is_alive`` says whether there is any sense in a carrier, ``cells`` where its orders stand.
     """
 
-    def __init__(self, make: Callable[[], Interface], vector: StateVector, miss: float) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Interface],
+        vector: StateVector,
+        is_alive: Callable[[], bool],
+        cells: CarrierCells = NODE_CARRIER,
+    ) -> None:
         self._make = make
         self._interface: Interface | None = make()
         self._vector = vector
-        self._miss = miss
-        self._workers = [vector.worker(index) for index in range(vector.workers)]
+        self._alive = is_alive
+        self._cells = cells
         self._order = 0
         self._lost = ""
         self.up = False
 
     def turn(self) -> bool:
         """Do what is due; return whether the carrier was taken because of silence."""
-        alive = any(map(self._is_alive, self._workers))
-        order = self._vector.control[ControlCells.CARRIER]
+        alive = self._is_alive()
+        order = self._vector.control[self._cells.order]
         if order != self._order:
             self._order = order
             self.set(bool(order & 1) and alive)
             if order & 1 and not alive:
-                self._vector.master[MasterCells.SILENCED] = order
+                self._vector.master[self._cells.silenced] = order
         if not self.up or alive:
             return False
-        self._vector.master[MasterCells.SILENCED] = order
+        self._vector.master[self._cells.silenced] = order
         self.set(False)
         return True
 
@@ -82,7 +88,7 @@ class Carrier:
             self._interface = self._replaced()
             up = False
         self.up = up
-        self._vector.master[MasterCells.CARRIER] = up
+        self._vector.master[self._cells.carrier] = up
 
     def _tell_loss(self, why: str) -> None:
         """Say it once: control tries again every second."""
@@ -98,6 +104,17 @@ class Carrier:
             return self._make()
         return None
 
-    def _is_alive(self, cells: memoryview) -> bool:
-        """Return whether a worker serves and has got on not long ago."""
-        return is_serving(cells) and cells[WorkerCells.SILENT] < self._miss * 1e9
+    def _is_alive(self) -> bool:
+        return self._alive()
+
+
+def any_worker(vector: StateVector, miss: float) -> Callable[[], bool]:
+    """Return what tells whether a worker serves, and has got on within ``miss`` seconds."""
+    workers = [vector.worker(index) for index in range(vector.workers)]
+
+    def is_alive() -> bool:
+        return any(
+            is_serving(cells) and cells[WorkerCells.SILENT] < miss * 1e9 for cells in workers
+        )
+
+    return is_alive

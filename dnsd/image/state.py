@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.image import secrets
 from dnsd.image.buckets import BUCKETS, LIMITED, ROW, Buckets
@@ -93,6 +93,40 @@ class MasterCells:
     """
 
     CARRIER, SILENCED, STOPPING = range(3)
+
+
+_SERVICES = 32
+"""Control's cell for the carrier of a director's first service; those of the others follow."""
+_SERVICES_OF_MASTER = 8
+"""The master's: two for each service."""
+MOST_CARRIERS = 24
+"""Services that there are cells for."""
+
+
+class CarrierCells(NamedTuple):
+    """The cells of one carrier: control's ``order``, and the master's two.
+
+    They are CARRIER of :class:`ControlCells`, and CARRIER and SILENCED of :class:`MasterCells`.
+    """
+
+    order: int
+    carrier: int
+    silenced: int
+
+    @classmethod
+    def of_node(cls) -> CarrierCells:
+        """Return those of the one interface that a DNS node has."""
+        return cls(ControlCells.CARRIER, MasterCells.CARRIER, MasterCells.SILENCED)
+
+    @classmethod
+    def of_service(cls, number: int) -> CarrierCells:
+        """Return those of a director's service ``number``, from 0."""
+        assert number < MOST_CARRIERS
+        master = _SERVICES_OF_MASTER + 2 * number
+        return cls(_SERVICES + number, master, master + 1)
+
+
+NODE_CARRIER = CarrierCells.of_node()
 
 
 class WorkerCells:

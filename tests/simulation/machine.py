@@ -17,7 +17,7 @@ from typing import Any
 from dnsd.config import Config
 from dnsd.control.anycast.plane import Plane
 from dnsd.control.keepsake import Keepsakes
-from dnsd.daemon.carrier import Carrier
+from dnsd.daemon.carrier import Carrier, any_worker
 from dnsd.daemon.vigil import Vigil
 from dnsd.image import memory
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
@@ -152,7 +152,7 @@ class Node:
         self._memory = memory.create("kept")
         self._doorbell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         miss = config.anycast.heartbeat_miss
-        self.carrier = Carrier(kernel.make, self.vector, miss)
+        self.carrier = Carrier(kernel.make, self.vector, any_worker(self.vector, miss))
         self._vigil = Vigil(self.vector, miss, TICK_S, lambda _pid: lambda step: step)
         self.workers = [Worker(self.vector.worker(index)) for index in range(WORKERS)]
         self.progressed = float("-inf")

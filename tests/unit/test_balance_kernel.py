@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from dnsd.control.anycast.vip import Survey
 from dnsd.control.balance import nexthops, nftables, settings
+from dnsd.control.balance.farvips import FarVips
 from dnsd.control.balance.kernel import Nexthops, group_number
 from dnsd.control.balance.nexthops import Hop
 from dnsd.errors import BalanceError
@@ -203,3 +206,46 @@ def test_rules_are_replaced_as_a_whole_and_removed(space: Space) -> None:
     assert space.run("nft", "list", "ruleset").stdout.count("dup to") == 3
     space(nftables.apply, nftables.remove())
     assert space.run("nft", "list", "ruleset").stdout == ""
+
+
+# -- the VIPs, at the far end of their interface ----------------------------------------------
+
+
+def test_vips_stand_on_their_interface_and_are_not_this_machines(space: Space) -> None:
+    vips = (VIP4, "192.0.2.81", VIP6, "2001:db8:54::80")
+    space(settings.ensure, settings.wanted(4711, ["in0"]))
+    space.ip("tuntap add vip-web mode tun")
+    space.ip("addr add 192.0.2.99/32 dev vip-web")
+    far = FarVips("vip-web", vips)
+
+    def establish() -> Survey:
+        async def work() -> Survey:
+            await far.establish()
+            await far.establish()
+            return await far.survey()
+
+        return asyncio.run(work())
+
+    survey = space(establish)
+    far.close()
+    assert survey.addresses == set(vips)
+    assert survey.elsewhere == {}
+    assert "192.0.2.99" not in space.run("ip", "addr").stdout
+    for vip, prefix in ((VIP4, "10.0.0."), (VIP6, "fd00::")):
+        space(build, vip, hops(space, prefix))
+        found = chosen(space, vip, "198.51.100.9" if "." in prefix else "2001:db8:1::9", 10)
+        assert all(one.startswith(prefix) for one in found)
+        space(_forget)
+
+
+def _forget() -> None:
+    with Nexthops() as kernel:
+        kernel.remove([GROUP, *range(GROUP + 1, GROUP + 1 + SLOTS)])
+
+
+def test_a_vip_that_is_an_address_of_the_director_is_told(space: Space) -> None:
+    space.ip("tuntap add vip-web mode tun", f"addr add {VIP4}/32 dev lo")
+    far = FarVips("vip-web", (VIP4,))
+    told = space(lambda: asyncio.run(far.conflicts()))
+    far.close()
+    assert told[0].startswith(f"the VIP {VIP4} is an ordinary address of lo")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dnsd.daemon.carrier import Carrier
+from dnsd.daemon.carrier import Carrier, any_worker
 from dnsd.daemon.vigil import Vigil
 from dnsd.errors import VipError
 from dnsd.image.state import ControlCells, MasterCells, StateVector, WorkerCells
@@ -37,7 +37,7 @@ class Node:
     def __init__(self) -> None:
         self.vector = StateVector.create(2)
         self.interface = Interface()
-        self.carrier = Carrier(self.make, self.vector, MISS)
+        self.carrier = Carrier(self.make, self.vector, any_worker(self.vector, MISS))
         self.vigil = Vigil(self.vector, 10 * MISS, TICK, lambda _pid: lambda step: step)
         self.now = 100.0
         self.alive = [True, True]

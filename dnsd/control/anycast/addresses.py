@@ -41,7 +41,8 @@ class Addresses:
 
     ``obstacle`` is why they cannot be had, ``blind`` why they could not be looked at; empty if
     neither is so. ``survey`` is the last look, ``advice`` what is to be known besides. ``repaired``
-    is told when clients have felt a repair (monotonic seconds).
+    is told when clients have felt a repair (monotonic seconds). ``vips`` is how they stand there,
+    if not as addresses of this machine.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Addresses:
         order: CarrierOrder,
         repaired: Callable[[float], None],
         lasting: Lasting,
+        vips: Vips | None = None,
     ) -> None:
         self.obstacle = ""
         self.blind = ""
@@ -59,7 +61,7 @@ class Addresses:
         self._order = order
         self._repaired = repaired
         self._lasting = lasting
-        self._vips = Vips(config.interface, config.vips)
+        self._vips = vips or Vips(config.interface, config.vips)
         self._events = LinkEvents()
         self._order_seen = 0
         self._repaired_at = float("-inf")

@@ -9,16 +9,25 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from dnsd.image.state import ControlCells, MasterCells
+from dnsd.image.state import NODE_CARRIER, CarrierCells
 
 if TYPE_CHECKING:
     from dnsd.image.state import StateVector
 
 
 class CarrierOrder:
-    """The order in force, in ``vector``; ``doorbell`` is an eventfd that wakes the master."""
+    """The order in force, in ``vector``; ``doorbell`` is an eventfd that wakes the master.
 
-    def __init__(self, vector: StateVector, doorbell: int) -> None:
+    ``cells`` are those of the interface that it is about.
+    """
+
+    def __init__(
+        self,
+        vector: StateVector,
+        doorbell: int,
+        cells: CarrierCells = NODE_CARRIER,
+    ) -> None:
+        self._cells = cells
         self._control = vector.control
         self._master = vector.master
         self._doorbell = doorbell
@@ -26,7 +35,7 @@ class CarrierOrder:
     @property
     def number(self) -> int:
         """What tells this order from all others; 0 before the first one."""
-        return int(self._control[ControlCells.CARRIER])
+        return int(self._control[self._cells.order])
 
     @property
     def on(self) -> bool:
@@ -36,12 +45,12 @@ class CarrierOrder:
     @property
     def done(self) -> bool:
         """Whether the master gives a carrier."""
-        return bool(self._master[MasterCells.CARRIER])
+        return bool(self._master[self._cells.carrier])
 
     @property
     def silenced(self) -> bool:
         """Whether the master has taken the carrier away in spite of the order."""
-        return bool(self.number and self._master[MasterCells.SILENCED] == self.number)
+        return bool(self.number and self._master[self._cells.silenced] == self.number)
 
     def put(self, carrier: bool) -> None:
         """Order it, unless it is ordered already."""
@@ -50,7 +59,7 @@ class CarrierOrder:
 
     def again(self, carrier: bool) -> None:
         """Order it anew: what was ordered before is not true any more."""
-        self._control[ControlCells.CARRIER] = ((self.number >> 1) + 1) << 1 | carrier
+        self._control[self._cells.order] = ((self.number >> 1) + 1) << 1 | carrier
         self.ring()
 
     def ring(self) -> None:

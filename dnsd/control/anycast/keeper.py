@@ -221,10 +221,11 @@ def _problems(
             found.append(f"the BGP session {one.name} is not established{cause}")
             continue
         for vip in vips:
-            if wanted.carrier and wanted.enabled and vip not in one.exported:
+            announced = wanted.carrier and wanted.enabled and vip not in wanted.away
+            if announced and vip not in one.exported:
                 if _can_carry(one, vip, sessions):
                     found.append(f"{vip} is not exported to {one.name}")
-            elif not (wanted.carrier and wanted.enabled) and vip in one.exported:
+            elif not announced and vip in one.exported:
                 found.append(f"{vip} is still exported to {one.name}")
             elif vip in one.exported and wanted.drain != (vip in one.drained):
                 how = "without the mark" if wanted.drain else "with the mark"

@@ -57,12 +57,16 @@ class Link(NamedTuple):
 
 
 class Address(NamedTuple):
-    """An address of an interface; ``usable`` once it needs no duplicate address detection."""
+    """An address of an interface; ``usable`` once it needs no duplicate address detection.
+
+    ``far`` is the address of the other end of a link with two ends; empty if there is none.
+    """
 
     ifindex: int
     text: str
     length: int
     usable: bool = True
+    far: str = ""
 
     @property
     def alone(self) -> bool:
@@ -156,11 +160,26 @@ def add(ifindex: int, text: str) -> None:
     if ":" in text:
         # Nobody else is asked for it, and no route besides the one of the address itself.
         family, length, flags = socket.AF_INET6, 128, _NODAD | _NOPREFIXROUTE
+    _add(ifindex, text, address=text, prefixlen=length, family=family, flags=flags)
+
+
+def add_far(ifindex: int, text: str, near: str) -> None:
+    """Have ``text`` be at the far end of the interface, whose own address is then ``near``.
+
+    So it stands there, and is not this machine's. The kernel makes no route to it (but for IPv6,
+    one that others are preferred to).
+    """
+    family, length, flags = socket.AF_INET, 32, _NOPREFIXROUTE
+    if ":" in text:
+        family, length, flags = socket.AF_INET6, 128, _NODAD | _NOPREFIXROUTE
+    how = {"prefixlen": length, "family": family, "flags": flags}
+    _add(ifindex, text, local=near, address=text, **how)
+
+
+def _add(ifindex: int, text: str, **how: Any) -> None:
     with _route() as route:
         try:
-            route.addr(
-                "add", index=ifindex, address=text, prefixlen=length, family=family, flags=flags
-            )
+            route.addr("add", index=ifindex, **how)
         except NetlinkError as error:
             if error.code == errno.EEXIST:
                 return
@@ -171,7 +190,8 @@ def remove(address: Address) -> None:
     """Take an address from its interface; none is there, so be it."""
     with _route() as route:
         try:
-            route.addr("del", index=address.ifindex, address=address.text, prefixlen=address.length)
+            ends = {"local": address.text, "address": address.far or address.text}
+            route.addr("del", index=address.ifindex, prefixlen=address.length, **ends)
         except NetlinkError as error:
             if error.code not in _NOT_THERE:
                 raise
@@ -243,10 +263,12 @@ def _of(info: Any, name: str) -> str:
 
 
 def _address(row: Any) -> Address:
-    text = row.get_attr("IFA_LOCAL") or row.get_attr("IFA_ADDRESS")
+    far = str(ipaddress.ip_address(row.get_attr("IFA_ADDRESS") or row.get_attr("IFA_LOCAL")))
+    text = str(ipaddress.ip_address(row.get_attr("IFA_LOCAL") or far))
     return Address(
         ifindex=row["index"],
-        text=str(ipaddress.ip_address(text)),
+        text=text,
+        far="" if far == text else far,
         length=row["prefixlen"],
         usable=not row["flags"] & (_TENTATIVE | _DADFAILED),
     )

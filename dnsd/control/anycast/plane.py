@@ -19,8 +19,9 @@ from dnsd.control import log
 from dnsd.control.anycast import pastkeeper
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.bird import Bird
+from dnsd.control.anycast.birdloop import BirdLoop
 from dnsd.control.anycast.carrierorder import CarrierOrder
-from dnsd.control.anycast.keeper import BirdView, Keeper, shortened
+from dnsd.control.anycast.keeper import BirdView, Keeper
 from dnsd.control.anycast.observe import Observer
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.pastkeeper import PastKeeper
@@ -122,16 +123,13 @@ class Plane:
         self._bird = Bird(self.config.bird)
         self._keeper = Keeper(self.config, self._bird)
         self._lasting = Lasting("anycast")
+        self._bird_loop = BirdLoop(self._keeper, self._lasting)
         self._addresses = Addresses(
             self.config, self._carrier, self._announcer.repaired, self._lasting
         )
         if self._announcer.state == State.INIT:
             self._addresses.obstacle = "the addresses have not been looked at yet"
-        self._wanted = Wanted(carrier=False, drain=False, enabled=True)
         self._verdict: Verdict | None = None
-        self._bird_view = BirdView(error="BIRD has not been asked yet")
-        self._told_bird = ""
-        self._changed = asyncio.Condition()
 
     async def run(self) -> None:
         """Work for ever."""
@@ -142,7 +140,7 @@ class Plane:
                 self.orders.run,
                 self._decide_for_ever,
                 self._addresses.run,
-                self._keep_bird,
+                self._bird_loop.run,
             ):
                 group.create_task(self._lasting.go_on(work, LOOK_S))
 
@@ -162,11 +160,10 @@ class Plane:
         verdict = self._health.observe(seen)
         self._verdict = verdict if self._health.settled else None
         wanted = self._announcer.step(self._situation(now))
-        changed = wanted != self._wanted
-        self._wanted = wanted
         # Before anything is waited for: meanwhile something else may have been decided.
         if not wanted.carrier or not wanted.drain or self._is_marked(now):
             self._carrier.put(wanted.carrier)
+        await self._bird_loop.want(wanted)
         if self._announcer.state != before:
             reasons = "; ".join(self._announcer.why) or "the node answers well"
             log.say(f"anycast: {before} → {self._announcer.state}: {reasons}")
@@ -175,9 +172,6 @@ class Plane:
             await self._past.written(WRITE_S)
             self._vector.control[ControlCells.STOPPED] = 1
             self._carrier.ring()
-        if changed:
-            async with self._changed:
-                self._changed.notify_all()
 
     def _situation(self, now: float) -> Situation:
         silenced = self._carrier.silenced
@@ -197,7 +191,7 @@ class Plane:
 
     def _is_marked(self, now: float) -> bool:
         """Return whether a drained node may be on the route: BIRD knows, or never will."""
-        seen = self._bird_view
+        seen = self._bird_loop.view
         if self._carrier.on or (seen.marked and seen.wanted is not None and seen.wanted.drain):
             return True
         return now - self._announcer.since > SETTLE_S
@@ -207,38 +201,6 @@ class Plane:
         if not self._carrier.on or not self._carrier.done:
             return State.INIT
         return State.DRAINED if read_state(self.config.bird.state_file) else State.ANNOUNCED
-
-    # -- BIRD ---------------------------------------------------------------------------------
-
-    async def _keep_bird(self) -> None:
-        while True:
-            wanted = self._wanted
-            try:
-                view = await self._keeper.turn(wanted)
-            except Exception as error:
-                view = BirdView(error=self._lasting.tell(error), wanted=wanted)
-            self._tell_bird(view)
-            async with self._changed:
-                self._bird_view = view
-                self._changed.notify_all()
-                await self._until_different(wanted)
-
-    async def _until_different(self, wanted: Wanted) -> None:
-        """Wait for something else to be wanted, or for the next look."""
-        try:
-            async with asyncio.timeout(LOOK_S):
-                await self._changed.wait_for(lambda: self._wanted != wanted)
-        except TimeoutError:
-            pass
-
-    def _tell_bird(self, view: BirdView) -> None:
-        """Log what has changed about BIRD."""
-        told = view.error or "; ".join(shortened(view.problems))
-        if view.booted != self._bird_view.booted and view.booted and self._bird_view.booted:
-            log.say(f"anycast: BIRD was started again ({view.booted})")
-        if told != self._told_bird:
-            self._told_bird = told
-            log.say(f"anycast: {told}" if told else "anycast: BIRD does what is wanted of it")
 
     # -- what others ask ----------------------------------------------------------------------
 
@@ -253,15 +215,8 @@ class Plane:
     async def settled(self, seconds: float) -> View:
         """Wait until the last decision is carried out, or ``seconds`` are over; return the view."""
         await self._decide(time.monotonic())
-        try:
-            async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait_for(self._is_settled)
-        except TimeoutError:
-            pass
+        await self._bird_loop.settled(seconds)
         return self.view()
-
-    def _is_settled(self) -> bool:
-        return self._bird_view.wanted == self._wanted
 
     def view(self) -> View:
         """Return what the plane knows now."""
@@ -269,7 +224,7 @@ class Plane:
             state=self._announcer.state,
             since=self._announcer.since,
             why=self._announcer.why,
-            wanted=self._wanted,
+            wanted=self._bird_loop.wanted,
             carrier=self._carrier.done,
             held=self._announcer.held(time.monotonic()),
             verdict=self._verdict,
@@ -277,5 +232,5 @@ class Plane:
             obstacle=self._addresses.obstacle,
             blind=self._addresses.blind,
             advice=self._addresses.advice,
-            bird=self._bird_view,
+            bird=self._bird_loop.view,
         )

@@ -60,13 +60,10 @@ class Vips:
 
         Takes some 0.3 s, as neighbours are asked; VipError if they cannot be.
         """
-        links, addresses = await self._run(lambda: (netlink.links(), netlink.addresses()))
-        own = next((link.ifindex for link in links if link.name == self._interface), 0)
+        links = await self._run(netlink.links)
+        own = await self._run(self._own_conflicts)
         answers = await asyncio.to_thread(neighbours.ask, links, self._vips)
-        return (
-            *(_elsewhere(address) for address in others(own, addresses, self._vips)),
-            *(str(answer) for answer in answers),
-        )
+        return (*own, *(str(answer) for answer in answers))
 
     async def advice(self) -> tuple[str, ...]:
         """Return a sentence for each setting of the kernel that does an anycast node harm."""
@@ -82,7 +79,22 @@ class Vips:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _survey(self) -> Survey:
-        return summary(netlink.link(self._interface), netlink.addresses(), self._vips)
+        return summary(netlink.link(self._interface), self._addresses(), self._vips)
+
+    def _own_conflicts(self) -> tuple[str, ...]:
+        """Return a sentence for each VIP that another interface of this machine has."""
+        link = netlink.link(self._interface)
+        found = others(0 if link is None else link.ifindex, self._addresses(), self._vips)
+        return tuple(map(_elsewhere, found))
+
+    def _addresses(self) -> tuple[Address, ...]:
+        return netlink.addresses()
+
+    def _add(self, ifindex: int, vip: str) -> None:
+        netlink.add(ifindex, vip)
+
+    def _remove(self, address: Address) -> None:
+        netlink.remove(address)
 
     def _establish(self) -> None:
         link = netlink.link(self._interface)
@@ -93,11 +105,11 @@ class Vips:
                 f"the interface {self._interface} is not the tun that dnsd makes, so its "
                 "addresses are left alone; change [anycast] interface"
             )
-        superfluous, missing = plan(link, netlink.addresses(), self._vips)
+        superfluous, missing = plan(link, self._addresses(), self._vips)
         for address in superfluous:
-            netlink.remove(address)
+            self._remove(address)
         for vip in missing:
-            netlink.add(link.ifindex, vip)
+            self._add(link.ifindex, vip)
         if not link.up:
             netlink.set_up(link.ifindex)
 
