@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.config import Config, Options, listens_by_default, resolve
-from dnsd.config.anycast import Query
 from dnsd.control.spec import decode_config, encode_config
 
 if TYPE_CHECKING:
@@ -50,16 +49,16 @@ class InForce:
         server = msgspec.structs.replace(
             self.config.server, cookie_secret_file=fresh.server.cookie_secret_file
         )
-        lasting: dict[str, msgspec.Struct] = {
+        lasting: dict[str, msgspec.Struct | tuple[msgspec.Struct, ...]] = {
             name: getattr(self.config, name)
             for name in Config.__struct_fields__
             if name not in APPLIED
         }
         lasting["server"] = server
         changed = [
-            f"[{table}] {key}"
+            what
             for table, old in lasting.items()
-            for key in _differing(old, getattr(fresh, table))
+            for what in _differing(table, old, getattr(fresh, table))
         ]
         self.config = msgspec.structs.replace(fresh, **lasting)
         self.keep()
@@ -74,10 +73,15 @@ class InForce:
         return fresh
 
 
-def _differing(old: msgspec.Struct, new: msgspec.Struct) -> tuple[str, ...]:
+def _differing(table: str, old: object, new: object) -> tuple[str, ...]:
+    """Return what differs, as it is called: keys of a table, or all tables of this name."""
+    if not isinstance(old, msgspec.Struct):
+        return (f"[[{table}]]",) if _placeless(old) != _placeless(new) else ()
     names = (field.name for field in msgspec.structs.fields(old))
     return tuple(
-        name for name in names if _placeless(getattr(old, name)) != _placeless(getattr(new, name))
+        f"[{table}] {name}"
+        for name in names
+        if _placeless(getattr(old, name)) != _placeless(getattr(new, name))
     )
 
 
@@ -85,4 +89,6 @@ def _placeless(value: object) -> object:
     """Return ``value`` without the lines where it stands in the file."""
     if isinstance(value, tuple):
         return tuple(map(_placeless, value))
-    return msgspec.structs.replace(value, line=0) if isinstance(value, Query) else value
+    if isinstance(value, msgspec.Struct) and "line" in value.__struct_fields__:
+        return msgspec.structs.replace(value, line=0)
+    return value
