@@ -69,7 +69,7 @@ class FakeChecks:
     def see(self, address: str, ok: bool, port: int | None = None) -> None:
         """Say that a check of ``address`` has ended."""
         now = time.monotonic()
-        detail = "" if ok else "has nothing that listens on TCP port 80"
+        detail = "" if ok else "connection refused on TCP port 80"
         for target in self._of(address, port):
             self._seen(target, Result(ok, detail, 0.1), now - 0.1, now)
 

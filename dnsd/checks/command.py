@@ -50,6 +50,9 @@ class CommandCheck:
     command: tuple[str, ...]
     timeout: float
 
+    def __str__(self) -> str:
+        return f"command {self.command[0]}"
+
     async def run(self, address: str) -> Result:
         """Run it and wait for its end."""
         program, *arguments = filled(self.command, {ADDRESS: address})
@@ -58,11 +61,11 @@ class CommandCheck:
         async def asking() -> None:
             status, output = await _run(line)
             if status:
-                how = f"signal {-status}" if status < 0 else f"status {status}"
+                how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
                 said = shown(output.decode("utf-8", "replace"))
-                raise Fault(f"failed {program}: {how}" + (f", {said}" if said else ""))
+                raise Fault(f"{program}: {how}" + (f", output: {said}" if said else ""))
 
-        return await judged(self.timeout, Stage(f"failed {program}: it did not end"), asking)
+        return await judged(self.timeout, Stage(f"{program} did not end"), asking)
 
 
 async def _run(line: list[str]) -> tuple[int, bytes]:
@@ -107,7 +110,7 @@ def _start(line: list[str], output: int) -> subprocess.Popen[bytes]:
             extra_groups=None if nobody is None else (),
         )
     except OSError as error:
-        raise Blind(f"{line[0]} cannot be started: {error.strerror or error}") from error
+        raise Blind(f"cannot start {line[0]}: {error.strerror or error}") from error
 
 
 def _end(process: subprocess.Popen[bytes], pidfd: int) -> None:

@@ -27,10 +27,13 @@ class DnsCheck:
     timeout: float
     source: str | None = None
 
+    def __str__(self) -> str:
+        return f"DNS query {self.question} on port {self.port}"
+
     async def run(self, address: str) -> Result:
         """Ask."""
         peer = Peer(address, self.port, self.source)
-        stage = Stage(f"gave no answer over UDP to {self.question}")
+        stage = Stage(f"no answer over UDP to {self.question}")
 
         async def asking() -> None:
             query = self.question.query()
@@ -41,11 +44,11 @@ class DnsCheck:
                 fault = self.question.fault(query, reply)
                 if not fault and reply[_FLAGS] & _TC:
                     how = "TCP"
-                    stage.waits_for = f"gave no answer over TCP to {self.question}"
+                    stage.waits_for = f"no answer over TCP to {self.question}"
                     fault = self.question.fault(query, await over_tcp(peer, packet))
             except OSError as error:
                 raise unreachable(error, peer, how) from error
             if fault:
-                raise Fault(shown(f"answered {self.question} over {how} {fault}"))
+                raise Fault(shown(f"{self.question} over {how}: answered {fault}"))
 
         return await judged(self.timeout, stage, asking)

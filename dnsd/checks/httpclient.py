@@ -1,16 +1,19 @@
 """One GET on a stream, and its answer in HTTP/1.1 (RFC 9112), never more of it than its bounds.
 
 The server may be hostile: all that it sends is bounded here in size and number, and in time by the
-caller. h11 knows the protocol; Fault says what is wrong, to follow the address.
+caller. h11 knows the protocol, :mod:`dnsd.checks.httphead` what is forgiven; Fault says what is
+wrong.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import h11
 
-from dnsd.checks.result import Fault
+from dnsd.checks import httphead
+from dnsd.checks.result import Fault, shown
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,8 +32,9 @@ SMALL_PIECES, LEAST_PIECE = 1000, 256
 
 _READ = 16384
 _FIRST = b"HTTP/"
-
-_GARBAGE = "sent something that is no response in HTTP/1.1"
+_QUOTED_BYTES = re.compile(r"bytearray\(b'(.*)'\)")
+_QUOTED = 60
+"""Octets of nonsense that a message repeats."""
 
 
 class Exchange:
@@ -40,6 +44,7 @@ class Exchange:
         self._reader = reader
         self._writer = writer
         self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEAD)
+        self._unread = bytearray()
         self._begin = b""
         self._over = False
 
@@ -62,9 +67,7 @@ class Exchange:
             event = await self._next()
             if isinstance(event, h11.Response):
                 return event.status_code
-            if not isinstance(event, h11.InformationalResponse):
-                raise Fault(_GARBAGE)
-        raise Fault(f"sent more than {MOST_INTERIM} interim responses")
+        raise Fault(f"more than {MOST_INTERIM} interim responses")
 
     async def body(self, most: int = MOST_BODY) -> bytes:
         """Return the body, or its first octets if there are more than ``most``."""
@@ -74,7 +77,7 @@ class Exchange:
             found += event.data
             pieces += 1
             if pieces > SMALL_PIECES + len(found) // LEAST_PIECE:
-                raise Fault("sent its body in too many small pieces")
+                raise Fault("body comes in too many small pieces")
         return bytes(found[:most])
 
     async def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
@@ -85,18 +88,61 @@ class Exchange:
                 raise Fault(self._why(error)) from error
             if event is not h11.NEED_DATA:
                 return event
-            data = await self._reader.read(_READ)
-            self._begin = (self._begin + data)[: len(_FIRST)]
-            if not _FIRST.startswith(self._begin):
-                raise Fault(_GARBAGE)  # at once: servers of other protocols wait for their client
-            self._over = not data
-            self._protocol.receive_data(data)
+            if self._protocol.their_state is h11.SEND_RESPONSE:
+                self._protocol.receive_data(await self._head())
+            else:
+                self._protocol.receive_data(await self._body_octets())
+
+    async def _head(self) -> bytes:
+        """Return the next head, mended; what follows it stays unread.
+
+        One that is cut off is returned as it is, and then nothing: h11 refuses it.
+        """
+        searched = 0
+        while (end := httphead.end_of(self._unread, searched)) < 0:
+            if len(self._unread) > MOST_HEAD:
+                raise Fault(_TOO_LONG)
+            if self._over:
+                return self._taken(len(self._unread))
+            searched = len(self._unread)
+            await self._read()
+        return httphead.mended(self._taken(end))
+
+    async def _body_octets(self) -> bytes:
+        """Return some octets behind a head; none when there are no more."""
+        if not self._unread:
+            await self._read()
+        return self._taken(len(self._unread))
+
+    def _taken(self, size: int) -> bytes:
+        taken = bytes(self._unread[:size])
+        del self._unread[:size]
+        return taken
+
+    async def _read(self) -> None:
+        data = await self._reader.read(_READ)
+        self._over = not data
+        self._begin = (self._begin + data)[:_QUOTED]
+        if not _FIRST.startswith(self._begin[: len(_FIRST)]):
+            # At once: servers of other protocols wait for their client.
+            raise Fault(self._garbage(""))
+        self._unread += data
 
     def _why(self, error: h11.RemoteProtocolError) -> str:
         if error.error_status_hint == 431:
-            return f"sent a head of more than {MOST_HEAD} octets"
+            return _TOO_LONG
+        if "_SWITCH_UPGRADE" in str(error):
+            return "status 101, which changes to another protocol and was not asked for"
         if not self._over:
-            return _GARBAGE
+            return self._garbage(_QUOTED_BYTES.sub(r'"\1"', str(error)))
         if not self._begin:
-            return "closed the connection in place of an answer"
-        return "closed the connection in the middle of its response"
+            return "connection closed without a response"
+        return "connection closed in the middle of the response"
+
+    def _garbage(self, why: str) -> str:
+        begin = self._begin.decode("utf-8", "replace")
+        what = shown(why or f'it begins with "{begin}"')
+        return f"response is not HTTP/1.1: {what}"
+
+
+_TOO_LONG = f"response header section of more than {MOST_HEAD} octets"

@@ -68,7 +68,7 @@ class Question:
         try:
             response = dns.message.from_wire(wire)
         except (dns.exception.DNSException, ValueError):
-            return "with octets that are no DNS message"
+            return "with octets that are not a DNS message"
         if not query.is_response(response):
             return "with a response to another question"
         if response.rcode() != dns.rcode.NOERROR:

@@ -20,19 +20,33 @@ LONGEST_DETAIL = 200
 _OWN_FAULTS = descriptors.WANT | {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
-class Result(NamedTuple):
-    """Whether the service is well; if not, ``detail`` follows its address in a sentence.
+class Part(NamedTuple):
+    """The result of one of the checks of a member; None for ``ok``: it could not be made."""
 
-    ``latency`` is in seconds.
+    check: str
+    ok: bool | None
+    detail: str
+    latency: float
+
+
+class Result(NamedTuple):
+    """Whether the service is well, and why: "status 503, expected 200".
+
+    The ``detail`` of a service that is well may be empty, or tell something worth knowing.
+    ``latency`` is in seconds. ``parts`` are the results of the single checks, if there are several.
     """
 
     ok: bool
     detail: str
     latency: float
+    parts: tuple[Part, ...] = ()
 
 
 class Check(Protocol):
-    """What is asked, with all its parameters: equal checks ask the same. Hashable."""
+    """What is asked, with all its parameters: equal checks ask the same. Hashable.
+
+    Its text says what is asked: "TCP port 443".
+    """
 
     @property
     def timeout(self) -> float:
@@ -43,48 +57,58 @@ class Check(Protocol):
 
 
 class Blind(Exception):
-    """This node could not check, which says nothing about the service; a sentence says why."""
+    """This node could not check, which says nothing about the service; a sentence says why.
+
+    ``parts`` are the results of the single checks, if there are several.
+    """
+
+    def __init__(self, why: str, parts: tuple[Part, ...] = ()) -> None:
+        super().__init__(why)
+        self.parts = parts
 
 
 class Fault(Exception):
-    """What is wrong with the service, as it follows its address in a sentence."""
+    """What is wrong with the service, as it follows its address and a colon."""
 
 
 class Stage:
-    """What a check waits for, as it follows the address when the time is over."""
+    """What has not happened yet, as it is told when the time is over: "no response"."""
 
     def __init__(self, waits_for: str) -> None:
         self.waits_for = waits_for
 
 
-async def judged(limit: float, stage: Stage, asking: Callable[[], Awaitable[None]]) -> Result:
-    """Return what came of ``asking``, which raises Fault or OSError, within ``limit`` seconds."""
+async def judged(limit: float, stage: Stage, asking: Callable[[], Awaitable[str | None]]) -> Result:
+    """Return what came of ``asking`` within ``limit`` seconds.
+
+    It raises Fault if the service is not well, and else returns what is worth knowing, if anything.
+    """
     began = time.monotonic()
 
-    async def fault() -> str:
+    async def answer() -> tuple[bool, str]:
         try:
-            await asking()
+            return True, await asking() or ""
         except Fault as found:
-            return str(found)
-        return ""
+            return False, str(found)
 
-    detail = await within(limit, fault())
-    if detail is None:
-        detail = f"{stage.waits_for} within {format_duration(limit)}"
-    return Result(not detail, detail, time.monotonic() - began)
+    found = await within(limit, answer())
+    if found is None:
+        found = False, f"{stage.waits_for} within {format_duration(limit)}"
+    return Result(*found, time.monotonic() - began)
 
 
 def unreachable(error: OSError, peer: Peer, how: str) -> Fault:
     """Return the fault that ``error`` shows; Blind if it is this node's own."""
+    port = f"{how} port {peer.port}"
     if error.errno in _OWN_FAULTS:
         if error.errno == errno.EADDRNOTAVAIL and peer.source is not None:
-            raise Blind(f"the source of its checks, {peer.source}, is no address of this node")
-        raise Blind(f"it cannot be checked: {error.strerror or error}")
+            raise Blind(f"source {peer.source} is not an address of this node")
+        raise Blind(f"this node cannot connect to {port}: {error.strerror or error}")
     if isinstance(error, ConnectionRefusedError):
-        return Fault(f"has nothing that listens on {how} port {peer.port}")
+        return Fault(f"connection refused on {port}")
     if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return Fault(f"closed the connection to {how} port {peer.port}")
-    return Fault(f"could not be reached on {how} port {peer.port}: {error.strerror or error}")
+        return Fault(f"connection reset on {port}")
+    return Fault(f"cannot connect to {port}: {error.strerror or error}")
 
 
 def shown(text: str) -> str:

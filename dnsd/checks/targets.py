@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from dnsd.checks import reach
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.dns import DnsCheck
-from dnsd.checks.http import HttpCheck, Tls
+from dnsd.checks.http import HttpCheck
 from dnsd.checks.question import question_of
+from dnsd.checks.stream import Tls
 from dnsd.checks.tcp import TcpCheck
 from dnsd.config.anycast import Query
 from dnsd.config.commandkinds import filled, places

@@ -18,6 +18,9 @@ class TcpCheck:
     timeout: float
     source: str | None = None
 
+    def __str__(self) -> str:
+        return f"TCP port {self.port}"
+
     async def run(self, address: str) -> Result:
         """Connect."""
         peer = Peer(address, self.port, self.source)
@@ -25,8 +28,12 @@ class TcpCheck:
         async def asking() -> None:
             (await connected(peer)).close()
 
-        stage = Stage(f"did not take a connection on TCP port {self.port}")
-        return await judged(self.timeout, stage, asking)
+        return await judged(self.timeout, connecting(peer), asking)
+
+
+def connecting(peer: Peer) -> Stage:
+    """Return the stage in which every check over TCP begins."""
+    return Stage(f"no connection to TCP port {peer.port}")
 
 
 async def connected(peer: Peer) -> socket.socket:

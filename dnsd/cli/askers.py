@@ -109,11 +109,11 @@ class Remote:
         try:
             status, body = asyncio.run(self._ask(f"{self._path}/{page}{query}"))
         except Fault as fault:
-            raise AdminError(f"{self.name} {fault}") from fault
+            raise AdminError(f"{self.name}: {fault}") from fault
         except TimeoutError as error:
-            raise AdminError(f"{self.name} does not answer within {ANSWER_S:g} s") from error
+            raise AdminError(f"{self.name}: no response within {ANSWER_S:g} s") from error
         except OSError as error:
-            raise AdminError(f"{self.name} cannot be asked: {error.strerror or error}") from error
+            raise AdminError(f"{self.name}: cannot connect: {error.strerror or error}") from error
         if status != HTTPStatus.OK:
             text = shown(body.decode("utf-8", "replace"))
             raise AdminError(f"{self.name} refuses: {text or f'status {status}'}")

@@ -128,7 +128,7 @@ def picture(found: dict[str, Any]) -> RenderableType:
         for one in found.get("disputes", ())
     ]
     parts += [
-        Text(f"not heard: {one['url']} {one['fault']}", style="red")
+        Text(f"not heard: {one['url']}: {one['fault']}", style="red")
         for one in found.get("peers", ())
         if one["fault"]
     ]
@@ -198,7 +198,9 @@ def _last(last: dict[str, Any] | None, check: str) -> str:
         return "-" if check == "none" else "none yet"
     ago = f"{max(0.0, time.time() - last['at']):.0f} s ago"
     took = f"{last['latency'] * 1000:.1f} ms"
-    return f"well, {took}, {ago}" if last["ok"] else f"it {last['detail']}, {took}, {ago}"
+    result = "passed" if last["ok"] else "failed"
+    why = f": {last['detail']}" if last["detail"] else ""
+    return f"{result} {ago}, {took}{why}"
 
 
 def _change(seconds: float | None) -> str:

@@ -14,9 +14,12 @@ import msgspec
 from dnsd.config import origins
 from dnsd.config.kinds import Count, Duration, wanted
 from dnsd.config.netkinds import MOST_NODES, read_address, read_each
+from dnsd.config.pattern import Pattern
+from dnsd.config.statuscodes import FIRST, LAST, read_range
 from dnsd.config.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 LONGEST_TTL = 2_147_483_647
@@ -28,10 +31,13 @@ PUBLIC, PRIVATE = ".key", ".private"
 """What the files of a key end in."""
 
 _HOLD = Duration("1s", "7d", "nobody waits longer without looking")
-_STATUS = Count(100, 599, "HTTP has no other status codes")
+_STATUS = Count(FIRST, LAST, "HTTP has no other status codes")
 _WEIGHT = Count(0, HEAVIEST, "weights count only beside each other")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,15}", re.ASCII)
 _QUORUM = re.compile(r"quorum:(\d{1,4})/(\d{1,4})", re.ASCII)
+_SHOWN = 60
+"""Characters of a long value that a message repeats."""
+
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -169,14 +175,17 @@ class Quorum:
 
 @dataclass(frozen=True)
 class StatusCodes:
-    """HTTP status codes, or one of them."""
+    """HTTP status codes and ranges of them, such as ``"200-299"``, or one of these."""
 
     def read(self, value: object, base: Path) -> tuple[int, ...]:
         """Return the codes in their order."""
         items = value if isinstance(value, list) else [value]
         if not items:
             raise ValueError("needs a status code at least, such as 200")
-        return tuple(_STATUS.read(item, base) for item in items)
+        return tuple(code for item in items for code in self._codes(item, base))
+
+    def _codes(self, item: object, base: Path) -> Iterable[int]:
+        return read_range(item) if isinstance(item, str) else (_STATUS.read(item, base),)
 
 
 @dataclass(frozen=True)
@@ -188,9 +197,9 @@ class Regex:
         if not isinstance(value, str):
             raise wanted("a regular expression in a string", value)
         try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from None
+            Pattern(value)
+        except ValueError as error:
+            raise ValueError(f"{_beginning(value)!r}: {error}") from None
         return value or None
 
 
@@ -294,6 +303,10 @@ class Weights:
         if faults:
             raise ValueError("\n".join(faults))
         return found
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _address(text: str) -> str:

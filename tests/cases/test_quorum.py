@@ -190,7 +190,7 @@ def test_three_nodes_agree() -> None:
         nodes.wait("xz", B)
         (heard, gone) = nodes.report("z")["peers"]
         assert (heard["node"], heard["fault"]) == ("x", None)
-        assert gone["fault"] == f"has nothing that listens on TCP port {gone['url'][-5:]}"
+        assert gone["fault"] == f"connection refused on TCP port {gone['url'][-5:]}"
         metrics = page(nodes.report("x")["peers"][1]["url"], "metrics").decode()
         assert 'dnsd_pool_disputed_members{pool="www.example.com.",type="A"} 1' in metrics
         assert f'dnsd_peer_heard{{peer="{heard["url"]}"}} 1' in metrics

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import ipaddress
 import ssl
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -17,11 +18,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from dnsd.checks import http
+from dnsd.checks import search, stream
 from dnsd.checks.certificate import not_after
-from dnsd.checks.http import HttpCheck, Tls
+from dnsd.checks.http import HttpCheck
 from dnsd.checks.httpclient import MOST_BODY, MOST_HEAD, MOST_INTERIM
 from dnsd.checks.result import Blind, Result
+from dnsd.checks.stream import Tls
+from dnsd.config.pattern import Pattern
 
 NEVER = 60.0
 """A time-out that does not happen."""
@@ -107,7 +110,7 @@ def test_what_is_asked() -> None:
 
 def test_another_status_is_told_and_a_redirection_is_not_followed() -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"
-    told = "answered GET /health with status 302 in place of 200 or 204"
+    told = "GET /health: status 302, expected 200 or 204"
     assert fault(sending(moved), replace(PLAIN, status=(200, 204))) == told
     assert check(sending(moved), replace(PLAIN, status=(302,))).ok
 
@@ -128,7 +131,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 def test_a_body_is_searched_however_it_comes(parts: tuple[bytes, ...]) -> None:
     assert check(sending(*parts), replace(PLAIN, body="is w.ll$")).ok
     told = fault(sending(*parts), replace(PLAIN, body="is ill"))
-    assert told == 'answered GET /health without "is ill" in its body'
+    assert told == 'GET /health: "is ill" not found in its body'
 
 
 def test_a_body_that_may_not_be_there_is_empty() -> None:
@@ -147,9 +150,7 @@ def test_of_a_huge_body_only_the_beginning_counts(head: bytes) -> None:
 
     assert check(serve, replace(PLAIN, body="early")).ok
     told = fault(serve, replace(PLAIN, body="late"))
-    assert (
-        told == f'answered GET /health without "late" in the first {MOST_BODY} octets of its body'
-    )
+    assert told == f'GET /health: "late" not found in the first {MOST_BODY} octets of its body'
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_of_a_huge_body_only_the_beginning_counts(head: bytes) -> None:
 )
 def test_garbage_is_told(garbage: bytes) -> None:
     told = fault(sending(garbage), replace(PLAIN, body="x"))
-    assert told == "sent something that is no response in HTTP/1.1"
+    assert told.startswith("response is not HTTP/1.1: ")
 
 
 @pytest.mark.parametrize(
@@ -182,11 +183,11 @@ def test_garbage_is_told(garbage: bytes) -> None:
 )
 def test_a_response_that_is_cut_off_is_told(short: bytes) -> None:
     told = fault(sending(short), replace(PLAIN, body="n"))
-    assert told == "closed the connection in the middle of its response"
+    assert told == "connection closed in the middle of the response"
 
 
 def test_a_connection_that_is_closed_at_once_is_told() -> None:
-    assert fault(sending()) == "closed the connection in place of an answer"
+    assert fault(sending()) == "connection closed without a response"
 
 
 @pytest.mark.parametrize(
@@ -197,19 +198,19 @@ def test_a_connection_that_is_closed_at_once_is_told() -> None:
     ],
 )
 def test_a_head_without_an_end_is_given_up(head: bytes) -> None:
-    assert fault(sending(head)) == f"sent a head of more than {MOST_HEAD} octets"
+    assert fault(sending(head)) == f"response header section of more than {MOST_HEAD} octets"
 
 
 def test_interim_responses_without_an_end_are_given_up() -> None:
     told = fault(sending(b"HTTP/1.1 100 Continue\r\n\r\n" * 100))
-    assert told == f"sent more than {MOST_INTERIM} interim responses"
+    assert told == f"more than {MOST_INTERIM} interim responses"
 
 
 def test_a_body_in_tiny_pieces_is_given_up() -> None:
     """Each of them costs more than its octets."""
     chunks = b"1\r\nx\r\n" * 60_000
     told = fault(sending(CHUNKED + chunks, then=NEVER), replace(PLAIN, body="y"))
-    assert told == "sent its body in too many small pieces"
+    assert told == "body comes in too many small pieces"
     few = b"1\r\nx\r\n" * 900 + b"0\r\n\r\n"
     assert check(sending(CHUNKED + few), replace(PLAIN, body="x{900}")).ok
 
@@ -224,11 +225,11 @@ def test_silence_and_a_slow_trickle_end_with_the_time() -> None:
             await asyncio.sleep(0.01)
 
     hasty = replace(PLAIN, timeout=SOON)
-    assert fault(sending(then=NEVER), hasty) == "did not answer GET /health within 100ms"
-    assert fault(trickle, hasty) == "did not answer GET /health within 100ms"
+    assert fault(sending(then=NEVER), hasty) == "no response to GET /health within 100ms"
+    assert fault(trickle, hasty) == "no response to GET /health within 100ms"
     endless = sending(b"HTTP/1.1 200 OK\r\n\r\nx", then=NEVER)
     told = fault(endless, replace(hasty, body="y"))
-    assert told == "did not send the whole body of GET /health within 100ms"
+    assert told == "body of GET /health not complete within 100ms"
 
 
 def test_a_stalled_loop_is_not_the_service_s_silence() -> None:
@@ -238,6 +239,27 @@ def test_a_stalled_loop_is_not_the_service_s_silence() -> None:
         writer.write(OK)
 
     assert check(serve, replace(PLAIN, timeout=SOON)).ok
+
+
+def test_a_pattern_that_would_backtrack_keeps_nothing_waiting() -> None:
+    body = b"x" * MOST_BODY
+    told = fault(sending(b"HTTP/1.1 200 OK\r\n\r\n" + body), replace(PLAIN, body="(x+x+)+y"))
+    assert told.startswith('GET /health: "(x+x+)+y" not found in the first ')
+
+
+def test_a_search_that_takes_long_says_nothing_of_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is made beside the loop, and what it costs is the policy's fault."""
+    over = threading.Event()
+    monkeypatch.setattr(search, "LONGEST_S", 0.05)
+    monkeypatch.setattr(Pattern, "found_in", lambda *_: over.wait(NEVER))
+    asked = replace(PLAIN, body="slow")
+    try:
+        with pytest.raises(Blind, match="expect_body takes longer than 50ms: simplify it"):
+            check(sending(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2 * search.SMALL), asked)
+    finally:
+        over.set()
 
 
 # -- TLS ----------------------------------------------------------------------------------------
@@ -300,16 +322,18 @@ class Authority:
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
     found = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(found.file))
-    http._context.cache_clear()
+    stream._context.cache_clear()
     yield found
-    http._context.cache_clear()
+    stream._context.cache_clear()
 
 
 SECURE = replace(PLAIN, tls=Tls(NAME))
 
 
 def test_a_certificate_that_is_valid_is_ok(authority: Authority) -> None:
-    assert check(sending(OK), SECURE, tls=authority.issue())[:2] == (True, "")
+    result = check(sending(OK), SECURE, tls=authority.issue())
+    assert result.ok
+    assert result.detail.startswith("certificate valid until 20")
     by_address = replace(PLAIN, tls=Tls("127.0.0.1"))
     assert check(sending(OK), by_address, tls=authority.issue()).ok
 
@@ -326,14 +350,14 @@ def test_a_certificate_for_another_name_is_not_valid(authority: Authority) -> No
     asked = replace(PLAIN, tls=Tls("other.example.com"))
     result = check(sending(OK), asked, tls=authority.issue())
     assert not result.ok
-    assert result.detail.startswith("has no valid certificate: Hostname mismatch")
+    assert result.detail.startswith("certificate is not valid: Hostname mismatch")
     unverified = replace(PLAIN, tls=Tls("other.example.com", verify=False))
     assert check(sending(OK), unverified, tls=authority.issue()).ok
 
 
 def test_an_expired_certificate_is_not_valid(authority: Authority) -> None:
     expired = authority.issue(begin=-5, end=-1)
-    told = "has no valid certificate: certificate has expired"
+    told = "certificate is not valid: certificate has expired"
     assert check(sending(OK), SECURE, tls=expired)[:2] == (False, told)
     unverified = replace(PLAIN, tls=Tls(NAME, verify=False))
     assert check(sending(OK), unverified, tls=expired).ok
@@ -343,7 +367,7 @@ def test_nobody_s_certificate_is_not_valid(authority: Authority, tmp_path: Path)
     (tmp_path / "other").mkdir()
     other = Authority(tmp_path / "other").issue()
     result = check(sending(OK), SECURE, tls=other)
-    assert result.detail.startswith("has no valid certificate: ")
+    assert result.detail.startswith("certificate is not valid: ")
     assert authority.file.exists()
 
 
@@ -354,7 +378,7 @@ def test_a_certificate_that_ends_soon_is_told(authority: Authority, verify: bool
     asked = replace(PLAIN, tls=Tls(NAME, verify, expiry=7 * day))
     result = check(sending(OK), asked, tls=context)
     assert not result.ok
-    assert result.detail.startswith("has a certificate that ends on 20")
+    assert result.detail.startswith("certificate expires on 20")
     assert result.detail.endswith(" UTC, in less than 7d")
     assert check(sending(OK), replace(PLAIN, tls=Tls(NAME, verify, expiry=2 * day)), tls=context).ok
 
@@ -364,7 +388,7 @@ def test_a_server_without_tls_is_told(authority: Authority) -> None:
         await reader.read(5)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    assert fault(clear, SECURE).startswith("does not speak TLS as it should: ")
+    assert fault(clear, SECURE).startswith("TLS failed: ")
     assert authority.file.exists()
 
 
@@ -373,7 +397,7 @@ def test_a_handshake_that_hangs_ends_with_the_time(authority: Authority) -> None
         await reader.read()
 
     told = fault(hang, replace(SECURE, timeout=SOON))
-    assert told == "did not finish the TLS handshake within 100ms"
+    assert told == "TLS handshake not finished within 100ms"
     assert authority.file.exists()
 
 
@@ -382,7 +406,7 @@ def test_a_name_that_cannot_be_sent_says_nothing_of_the_service(
     authority: Authority, name: str
 ) -> None:
     asked = replace(SECURE, tls=Tls(name))
-    with pytest.raises(Blind, match=f"it cannot be asked for {name} over TLS: "):
+    with pytest.raises(Blind, match=f'"{name}" cannot be a name in a TLS handshake: '):
         check(sending(OK), asked, tls=authority.issue())
 
 
@@ -405,5 +429,5 @@ def test_a_certificate_for_ever(tmp_path: Path) -> None:
 
 
 def test_a_source_that_is_not_here_says_nothing_of_the_service() -> None:
-    with pytest.raises(Blind, match=r"192\.0\.2\.53, is no address of this node"):
+    with pytest.raises(Blind, match=r"source 192\.0\.2\.53 is not an address of this node"):
         check(sending(OK), replace(PLAIN, source="192.0.2.53"))

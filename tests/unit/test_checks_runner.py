@@ -15,9 +15,10 @@ import pytest
 from dnsd.checks import runner as module
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.dns import DnsCheck
-from dnsd.checks.http import HttpCheck, Tls
+from dnsd.checks.http import HttpCheck
 from dnsd.checks.result import Blind, Result
 from dnsd.checks.runner import MOST_COMMANDS, MOST_FOR_ADDRESS, Runner
+from dnsd.checks.stream import Tls
 from dnsd.checks.targets import Target, target_of
 from dnsd.checks.tcp import TcpCheck
 from dnsd.config import Failover

@@ -120,8 +120,8 @@ def test_pools_are_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = lines(run(monkeypatch, "failover", failover=answer)[0])
     assert shown[0] == f"www.example.com. A → {A}, TTL 40 of 300, for 1 h 1 min"
     assert shown[1] == f"{B} is down: [red]"
-    assert f"{A} yes up (7 successes) 1 min 40 s well, 1.2 ms, 3 s ago in 12 s -" in shown
-    assert f"{B} no down 1 min 40 s it did not answer, 2000.0 ms, 0 s ago - -" in shown
+    assert f"{A} yes up (7 successes) 1 min 40 s passed 3 s ago, 1.2 ms in 12 s -" in shown
+    assert f"{B} no down 1 min 40 s failed 0 s ago, 2000.0 ms: did not answer - -" in shown
     forced = "forced down, ends in 1 min 1 s: [new] disks"
     assert f"192.0.2.3 yes up (7 successes), not seen 1 min 40 s none yet in 12 s {forced}" in shown
     assert any("drain: waiting, ends in" in line for line in shown)
@@ -148,7 +148,7 @@ def test_who_says_what_is_readable(monkeypatch: pytest.MonkeyPatch) -> None:
         "[fra1] says up, 1 min 1 s ago: too old to be counted",
         "",
         f"not agreed: {A}: www.example.com. A: it is not agreed on",
-        "not heard: http://192.0.2.55:9153 is [away]",
+        "not heard: http://192.0.2.55:9153: is [away]",
         "cut off: this node reaches nobody",
     ]
 

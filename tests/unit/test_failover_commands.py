@@ -61,7 +61,7 @@ def test_what_is_shown_of_a_pool(world: World) -> None:
         assert pool["why"][0] == f"{A} is suspect (2 of 3 failures)"
         first, second = pool["members"]
         assert (first["state"], first["seen_as"]) == ("suspect", "suspect (2 of 3 failures)")
-        assert first["last"]["detail"] == "has nothing that listens on TCP port 80"
+        assert first["last"]["detail"] == "connection refused on TCP port 80"
         assert first["last"]["latency"] == 0.1
         # The last check began a latency before it ended; the next one is an interval later.
         assert first["next_change"] == pytest.approx(0.9)

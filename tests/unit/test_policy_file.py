@@ -298,7 +298,10 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         ),
         (HTTP + "expect_status = []", "5: [[pool]] #1 expect_status: needs a status code at least"),
         (HTTP + "expect_status = [99]", "5: [[pool]] #1 expect_status: 99 is out of bounds: from "),
-        (HTTP + 'expect_body = "("', "5: [[pool]] #1 expect_body: '(' is no regular expression: "),
+        (
+            HTTP + 'expect_body = "("',
+            "5: [[pool]] #1 expect_body: '(': not a regular expression: missing )",
+        ),
         (TCP + 'source = "x"', "6: [[pool]] #1 source: 'x' is no IP address"),
         (
             TCP + 'command = ["/bin/sh", "-c", "id"]',

@@ -123,7 +123,7 @@ def test_a_truncated_answer_is_right_as_far_as_it_goes() -> None:
 @pytest.mark.parametrize("wire", [b"", b"\x00" * 11, b"\xff" * 64])
 def test_what_is_no_message_is_wrong(wire: bytes) -> None:
     asked = question("A")
-    assert asked.fault(asked.query(), wire) == "with octets that are no DNS message"
+    assert asked.fault(asked.query(), wire) == "with octets that are not a DNS message"
 
 
 def test_each_query_has_an_id_of_its_own() -> None:

@@ -81,14 +81,12 @@ class Alarms:
         self.why[target] = why
         self._count[why] += 1
         if self._count[why] == 1:
-            log.say(
-                f"failover: {target.address} is not seen: {why}; what is known of it stays as it is"
-            )
+            log.say(f"failover: cannot check {target.address}: {why}; its state stays as it is")
 
     def clear(self, target: Target) -> None:
         """Note that ``target`` is seen."""
         if (why := self._take(target)) and not self._count[why]:
-            log.say(f"failover: {target.address} is seen again (it was not: {why})")
+            log.say(f"failover: {target.address} is checked again (before: {why})")
 
     def forget(self, target: Target) -> None:
         """Note that ``target`` has gone."""
@@ -254,7 +252,7 @@ class Checking:
         for user in tuple(self._users[target]):
             if member := user.member:
                 member.thaw(ended)
-                member.result(ended, *result)
+                member.result(ended, result.ok, result.detail, result.latency)
                 self._changed(user.pool)
         self._pace(target)
 

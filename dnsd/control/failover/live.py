@@ -293,7 +293,7 @@ def _well(state: State) -> State:
 
 def _cause(member: Member) -> str:
     last = member.last
-    return f": it {last.detail}" if last and not last.ok and last.detail else ""
+    return f": {last.detail}" if last and not last.ok and last.detail else ""
 
 
 def _ordered(order: Order | None) -> str:

@@ -39,7 +39,7 @@ class Peer:
     """A node at ``url``; ``node`` is what it calls itself, empty until it has said so.
 
     ``at`` is when it was asked when it was heard last (monotonic seconds), ``fault`` why it was
-    not the last time: it follows the URL in a sentence.
+    not the last time.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -109,13 +109,13 @@ class Peers:
         if peer.node not in ("", ballot.node):
             hear(peer.node, {})
         if peer.fault:
-            log.say(f"failover: {peer.url} is heard again (it was not: it {peer.fault})")
+            log.say(f"failover: {peer.url} is heard again (before: {peer.fault})")
         peer.node, peer.at, peer.fault = ballot.node, asked, ""
         hear(ballot.node, heard(ballot, asked))
 
     def _miss(self, peer: Peer, fault: str) -> None:
         if not peer.fault:
-            log.say(f"failover: {peer.url} {fault}: its votes are missing, it is asked again")
+            log.say(f"failover: cannot get votes of {peer.url}: {fault}; trying again")
         peer.fault = fault
 
 
