@@ -20,7 +20,7 @@ from tests.support import COMMAND, Node, until
 from tests.support import zone as zone_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 VIPS = ("192.0.2.53", "2001:db8:53::53")
 INTERFACE = "anycast0"
@@ -152,12 +152,19 @@ class Site:
 
     def wait(self, state: str) -> dict[str, Any]:
         """Wait until the node is in ``state`` and BIRD as wanted; return the view."""
+        return self._wait(state, _is_done)
+
+    def wait_state(self, state: str) -> dict[str, Any]:
+        """Wait until the node is in ``state``, whatever problems it has; return the view."""
+        return self._wait(state, lambda _view: True)
+
+    def _wait(self, state: str, is_done: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         seen: list[object] = []
 
         def there() -> dict[str, Any] | None:
             view = self.view()
             seen[:] = [view]
-            return view if view and view["state"] == state and _is_done(view) else None
+            return view if view and view["state"] == state and is_done(view) else None
 
         try:
             found: dict[str, Any] = until(there, state)

@@ -55,6 +55,11 @@ os.memfd_create = _noted
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
     """Close what a test and its fixtures have left: thousands in one process must not run out."""
+    give_memory_back()
+
+
+def give_memory_back() -> None:
+    """Close the descriptors of shared memory that were made since the last time."""
     while _memory:
         fd = _memory.pop()
         with contextlib.suppress(OSError):

@@ -88,7 +88,9 @@ class Observation(NamedTuple):
     this one does not, empty if there are none. ``repairing``: the VIPs were off their
     interface a moment ago, and have been put back. ``unserved`` are sentences about zones that a
     worker does not serve as it should. ``sent`` is what became of the answers to clients since the
-    last observation, ``gateway`` a sentence about a router that does not answer.
+    last observation, ``gateway`` a sentence about a router that does not answer, ``unreached``
+    one about other nodes that do not reach this one, ``unasked`` one about why the node cannot ask
+    itself.
     """
 
     now: float
@@ -105,6 +107,8 @@ class Observation(NamedTuple):
     unserved: tuple[str, ...] = ()
     sent: Sent = Sent()
     gateway: str = ""
+    unreached: str = ""
+    unasked: str = ""
 
 
 class Level(IntEnum):
@@ -200,6 +204,8 @@ class Health:
         """Return what silence may be put down to, empty if it is the node's own."""
         since = self._faulty_since
         self._faulty_since = {number: since.get(number, seen.now) for number in faults}
+        if seen.unasked:
+            return "a node that cannot ask itself"
         if seen.repairing:
             return "addresses that have just been put back"
         if seen.overloaded:
@@ -372,7 +378,8 @@ def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
 
 def _soft_reasons(seen: Observation, stale_after: float, way_back: str) -> tuple[str, ...]:
     """Return why clients may be better off with another node."""
-    reasons = [reason for reason in (seen.gateway, way_back) if reason]
+    told = (seen.unasked, seen.gateway, way_back, seen.unreached)
+    reasons = [reason for reason in told if reason]
     if seen.lost:
         what = "zone that was served is" if seen.lost == 1 else "zones that were served are"
         reasons.append(f"{seen.lost} {what} lost: dnsd status shows why")

@@ -64,6 +64,7 @@ def picture(found: dict[str, Any]) -> RenderableType:
         *(Text(line) for line in _head(found)),
         _vips(found),
         _sessions(found["bird"]["sessions"]),
+        *([_probes(found["probes"])] if found.get("probes") else []),
         *(Text(f"problem: {line}", style="red") for line in found["problems"]),
         *(Text(f"advice: {line}", style="yellow") for line in found["advice"]),
     )
@@ -129,3 +130,23 @@ def _sessions(sessions: list[dict[str, Any]]) -> RenderableType:
         cells = one["name"], one["neighbor"], state, one["bfd"] or "-", one["info"]
         shown.add_row(*map(Text, cells))
     return shown
+
+
+def _probes(probes: list[dict[str, Any]]) -> RenderableType:
+    from rich.text import Text
+
+    from dnsd.cli.tables import table
+
+    shown = table("other node", "URL", "reaches this node", "is reached from here")
+    for one in probes:
+        says = one["fault"] and f"not known: it {one['fault']}"
+        reached = (f"{it['server']}: {it['answered']} of {it['asked']}" for it in one["servers"])
+        cells = one["node"] or "-", one["url"], says or _reaches(one), "\n".join(reached)
+        shown.add_row(*map(Text, cells))
+    return shown
+
+
+def _reaches(one: dict[str, Any]) -> str:
+    """Return what another node says of this one."""
+    said = (f"{family} {'yes' if yes else 'NO'}" for family, yes in one["reaches_us"].items())
+    return ", ".join(said) or "says nothing"

@@ -17,6 +17,7 @@ from dnsd.config.kinds import (
     Choice,
     Count,
     Duration,
+    Endpoints,
     FilePath,
     Flag,
     Origin,
@@ -27,6 +28,7 @@ from dnsd.config.kinds import (
 from dnsd.config.netkinds import (
     InterfaceName,
     IpAddress,
+    NodeUrl,
     RouterId,
     Subnets,
     Symbol,
@@ -36,6 +38,11 @@ from dnsd.config.netkinds import (
 
 PORT = 53
 """Where every VIP is asked."""
+
+MOST_PROBES = 31
+"""Other nodes that are asked, each again and again."""
+MOST_SERVERS = 8
+"""Addresses of one of them."""
 
 LARGEST_AS = 4_294_967_294
 _AS = Count(1, LARGEST_AS, "an AS number has 32 bits (RFC 6996 keeps some for private use)")
@@ -117,6 +124,27 @@ class Neighbor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"local: {self.local} and {self.address} must be of one family")
 
 
+class Probe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[anycast.probe]]``: another node, which asks this one, and which this one asks.
+
+    ``url`` is its ``[http] listen``, ``servers`` are where it answers queries.
+    """
+
+    url: Annotated[Endpoint, NodeUrl()]
+    servers: Annotated[tuple[Endpoint, ...], Endpoints()]
+
+    def __post_init__(self) -> None:
+        """Refuse what would ask this machine, or too much; ValueError is "KEY: SENTENCE"."""
+        if len(self.servers) > MOST_SERVERS:
+            raise ValueError(
+                f"servers: has {len(self.servers)} addresses; {MOST_SERVERS} are allowed"
+            )
+        for server in self.servers:
+            address = ipaddress.ip_address(server.address.partition("%")[0])
+            if address.is_loopback or address.is_unspecified:
+                raise ValueError(f"servers: {server} is no address of another machine")
+
+
 class Anycast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[anycast]``: the addresses that are announced while this node answers well."""
 
@@ -146,9 +174,18 @@ class Anycast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     bgp: Bgp | None = None
     query: tuple[Query, ...] = ()
     neighbor: tuple[Neighbor, ...] = ()
+    probe: tuple[Probe, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a VIP outside the subnets; ValueError is "KEY: SENTENCE"."""
+        """Refuse VIPs that cannot be announced, or asked; ValueError is "KEY: SENTENCE"."""
+        if len(self.probe) > MOST_PROBES:
+            raise ValueError(f"probe: there are {len(self.probe)}; {MOST_PROBES} are allowed")
+        for server in (server for probe in self.probe for server in probe.servers):
+            if self.enabled and server.address in self.vips:
+                raise ValueError(
+                    f"probe: {server.address} is a VIP of this node, whose kernel would answer "
+                    "itself: name an address that only the other node has"
+                )
         if self.enabled and not self.vips:
             raise ValueError("vips: anycast is enabled, but there is no address to announce")
         networks = [ipaddress.ip_network(text) for text in self.subnets]

@@ -228,3 +228,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 "failover.peers: the other nodes ask this one for its votes, too: it needs "
                 "[http] listen"
             )
+        if self.anycast.probe and not self.http.listen:
+            raise ValueError(
+                "anycast.probe: the other nodes read from this one whether it reaches them: it "
+                "needs [http] listen"
+            )

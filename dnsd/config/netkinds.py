@@ -146,6 +146,17 @@ class Peers:
         return peers
 
 
+@dataclass(frozen=True)
+class NodeUrl:
+    """The URL of another node: ``http://ADDRESS:PORT``, its ``[http] listen``."""
+
+    def read(self, value: object, _base: Path) -> Endpoint:
+        """Return where it is."""
+        if not isinstance(value, str):
+            raise wanted("a URL in a string", value)
+        return _peer(value)
+
+
 def _peer(text: str) -> Endpoint:
     scheme, separator, where = text.partition("://")
     if (scheme, separator) != ("http", "://"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config import balancerules
-from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Query
+from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Probe, Query
 from dnsd.config.balance import Backend, Balance, Service
 from dnsd.config.model import Config, Failover, Http, Limits, RateLimit, Server, ZoneFile, Zones
 from dnsd.config.problems import Problem
@@ -37,6 +37,7 @@ LISTS: Structs = {
     ("zone",): ZoneFile,
     ("anycast", "query"): Query,
     ("anycast", "neighbor"): Neighbor,
+    ("anycast", "probe"): Probe,
     ("service",): Service,
     ("service", "backend"): Backend,
 }

@@ -15,6 +15,7 @@ import msgspec
 from dnsd.control import log, spec
 from dnsd.control.admin import AdminServer
 from dnsd.control.anycast.commands import commands as anycast_commands
+from dnsd.control.anycast.probes import commands as probe_commands
 from dnsd.control.failover.commands import commands as failover_commands
 from dnsd.control.faults import FaultTeller
 from dnsd.control.horizon.commands import commands as horizon_commands
@@ -56,6 +57,7 @@ async def _run(control_spec: ControlSpec) -> None:
         "status": node.command_status,
         "reload": node.command_reload,
         **anycast_commands(node.plane),
+        **probe_commands(node.probes),
         **failover_commands(node.engine),
         **horizon_commands(node.horizon),
     }

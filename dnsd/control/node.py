@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnsd.config import origins
 from dnsd.control import limited, status
+from dnsd.control.anycast.probes import Probes
 from dnsd.control.builders import build_all
 from dnsd.control.converge import PERIOD_S, Convergence
 from dnsd.control.cookies import CookieSecrets
@@ -103,11 +104,18 @@ class Node:
         self._requests = Requests(
             self._force, self._reloader, self._watch, delivery, cookies, self.keeper
         )
+        self.probes = Probes(node, config)
         self.plane: Plane | None = None
         if spec.doorbell is not None:
             rows = self._reloader.rows.values
             self.plane = _plane(
-                spec, vector, rows, self.engine, self._convergence, keepsake=kept.orders
+                spec,
+                vector,
+                rows,
+                self.engine,
+                self._convergence,
+                probes=self.probes,
+                keepsake=kept.orders,
             )
 
     async def run(self) -> None:
@@ -115,6 +123,7 @@ class Node:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat())
             group.create_task(self.engine.run())
+            group.create_task(self.probes.run())
             if self.plane is not None:
                 group.create_task(self.plane.run())
             await self._requests.first()
@@ -254,6 +263,7 @@ def _plane(
     engine: Engine,
     convergence: Convergence,
     *,
+    probes: Probes,
     keepsake: Keepsake,
 ) -> Plane:
     """Return the anycast plane; only a node that has one loads pyroute2 and pexpect."""
@@ -268,5 +278,6 @@ def _plane(
         engine.unsettled,
         cut_off=engine.cut_off,
         unserved=convergence.sentences,
+        probes=probes,
         keepsake=keepsake,
     )

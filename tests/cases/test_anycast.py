@@ -242,3 +242,31 @@ def test_a_node_whose_answers_cannot_leave_is_drained_until_they_can(announced: 
         announced.wait("announced")
         announced.wait_routes(ANNOUNCED)
         assert not [line for line in announced.node.lines if "→ withdrawn" in line]
+
+
+def test_a_node_that_cannot_ask_itself_drains_and_is_not_withdrawn(announced: Site) -> None:
+    """Without lo its self-checks are lost, and the queries of clients are not."""
+    announced.router.ip("addr add 203.0.113.7/32 dev lo")
+    announced.here.ip("route add default via 198.51.100.1", "link set lo down")
+    view = announced.wait_state("drained")
+    assert view["why"][0].startswith("the interface lo is down")
+    asked = ("dig", "+short", f"@{VIPS[0]}", "-b", "203.0.113.7", f"www.{ZONE}", "A")
+    announced.router.ip(f"route replace {VIPS[0]}/32 via 198.51.100.2")
+    assert announced.router.run(*asked).stdout == "192.0.2.80\n"
+    announced.wait_routes(DRAINED)
+    announced.here.ip("link set lo up")
+    announced.wait("announced")
+    assert not [line for line in announced.node.lines if "→ withdrawn" in line]
+
+
+def test_a_control_that_hangs_does_not_keep_a_node_from_leaving(announced: Site) -> None:
+    """The master withdraws by itself, and answers until no query is under way."""
+    hung = control(announced)
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        announced.node.process.send_signal(signal.SIGTERM)
+        announced.wait_routes({})
+        assert announced.node.process.wait(30) == 0
+    finally:
+        if Path(f"/proc/{hung}").exists():
+            os.kill(hung, signal.SIGKILL)

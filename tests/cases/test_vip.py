@@ -260,7 +260,7 @@ def test_tun_refuses_a_persistent_one_and_leaves_it(space: Space) -> None:
 
 def test_tun_says_when_somebody_has_deleted_it(space: Space, held: Tun) -> None:
     space.ip(f"link delete {NAME}")
-    with pytest.raises(VipError, match=f"{NAME} is gone"):
+    with pytest.raises(VipError, match=f"{NAME} has been deleted"):
         space(held.carrier, True)
 
 
@@ -298,7 +298,7 @@ def test_vip_says_which_capability_is_missing(
 
 def test_vip_survey_without_an_interface(space: Space) -> None:
     assert ask(space, Vips.survey) == Survey(False, False, False, frozenset(), {})
-    with pytest.raises(VipError, match=f"{NAME} does not exist"):
+    with pytest.raises(VipError, match=f"{NAME} has been deleted"):
         ask(space, Vips.establish)
 
 

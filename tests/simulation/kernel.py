@@ -46,6 +46,7 @@ class Kernel:
         self.tun: Tun | None = None
         self.fails: Callable[[], bool] = _never
         self.is_router_silent: Callable[[], bool] = _never
+        self.is_lo_down: Callable[[], bool] = _never
         self._made = 10
         self._listeners: set[asyncio.Event] = set()
 
@@ -89,8 +90,11 @@ class Kernel:
 
     # -- netlink ------------------------------------------------------------------------------
 
-    def link(self, _name: str) -> Link | None:
+    def link(self, name: str) -> Link | None:
         self._fail()
+        if name == "lo":
+            up = not self.is_lo_down()
+            return Link(1, "lo", "", up, up, b"", False)
         tun = self.tun
         if tun is None:
             return None

@@ -42,6 +42,8 @@ class Laws:
         self.off_until = now + START_S
         self.bird_trouble_at = now
         self.soft = False
+        self._may_be_marked_until = now + START_S
+        self._orders_lost = False
         self._ends: dict[str, float] = {}
         self._latest: dict[str, int] = {}
         self._obeyed: set[str] = set()
@@ -101,6 +103,16 @@ class Laws:
         for name, forgotten in self._not_on_disk.items():
             self.may[name] |= {forgotten}
 
+    def lose_orders(self, *, known: bool) -> None:
+        """Note that the file of orders is gone: drained, then, if it is ``known`` that one was."""
+        self.orders += 1
+        self._orders_lost = True
+        self.may = {"drain": self.may["drain"] | {True}, "withdraw": {False}}
+        if not known:
+            self.may["drain"] |= {False}
+        self._not_on_disk.clear()
+        self._ends.clear()
+
     @property
     def last_end(self) -> float:
         """When the last order ends that ends by itself."""
@@ -123,6 +135,7 @@ class Laws:
         if not world.carried and self.may["withdraw"] == {False} and now > self.off_until:
             why = node.plane.view().why if node and node.plane else ()
             raise Broken(f"off the route for no reason: {why}")
+        self._judge_mark(now, world)
         wrong = self.may["drain"] == {True} and world.exported() and not world.router.mark
         if wrong and ("drain" in self._obeyed or now > self.bird_trouble_at + START_S):
             raise Broken("preferred although a drain was acknowledged")
@@ -145,6 +158,14 @@ class Laws:
             raise Broken(f"announced for {silent:.3f} s without a worker that gets on")
         if self.may["withdraw"] == {True}:
             raise Broken("announced although a withdrawal was acknowledged")
+
+    def _judge_mark(self, now: float, world: World) -> None:
+        """Nothing but orders and soft faults drains a node; BIRD may take its time to hear."""
+        if self.soft or True in self.may["drain"]:
+            self._may_be_marked_until = now + START_S
+        heard = max(self._may_be_marked_until, self.bird_trouble_at + START_S)
+        if now > heard and world.exported() and world.router.mark:
+            raise Broken("drained for no reason")
 
     def _count(self, now: float, world: World) -> None:
         on = bool(world.node and world.node.carrier.up)
@@ -174,6 +195,8 @@ class Laws:
             return f"only {exported} are exported: {view}"
         if world.router.mark != (orders.drain is not None):
             return f"the mark is {world.router.mark}, and {orders.drain} ordered"
+        if node.plane.orders.fault and not self._orders_lost:
+            return node.plane.orders.fault
         return "" if view.bird.well else f"{view.bird}"
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from dnsd.config import Config
 from dnsd.control.anycast.plane import Plane
+from dnsd.control.anycast.probes import Probes
 from dnsd.control.keepsake import Keepsakes
 from dnsd.daemon.carrier import Carrier, any_worker
 from dnsd.daemon.vigil import Vigil
@@ -143,9 +144,12 @@ class Worker:
 class Node:
     """One life of the master, with all that ends with it."""
 
-    def __init__(self, config: Config, kernel: Kernel, phase: float) -> None:
+    def __init__(
+        self, config: Config, kernel: Kernel, phase: float, probes: Callable[[], Probes]
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._config = config
+        self._probes = probes
         self._loop = loop
         self.vector = StateVector.create(WORKERS)
         self.vector.control[ControlCells.ZONES] = 1
@@ -177,7 +181,7 @@ class Node:
         self._loop.remove_reader(self._doorbell)
         for task in self._work:
             task.cancel()
-        os.close(self._doorbell)  # what is shared memory is closed after each test
+        os.close(self._doorbell)  # what is shared memory is closed after each story
 
     def _on_ring(self) -> None:
         os.eventfd_read(self._doorbell)
@@ -209,7 +213,15 @@ class Node:
         process = self.control = Process()
         self.plane = process.run(self._plane)
         process.begin(self.plane.run())
+        process.begin(self.plane.probes.run())
 
     def _plane(self) -> Plane:
         keepsake = Keepsakes(self._memory, self.vector).orders
-        return Plane(self._config, self.vector, self._doorbell, tuple, keepsake=keepsake)
+        return Plane(
+            self._config,
+            self.vector,
+            self._doorbell,
+            tuple,
+            probes=self._probes(),
+            keepsake=keepsake,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,6 +14,7 @@ from dnsd.control.anycast.carrierorder import CarrierOrder
 from dnsd.control.anycast.keeper import Keeper
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.pastkeeper import PastKeeper
+from dnsd.control.anycast.plane import Plane
 from dnsd.control.keepsake import Keepsake
 from dnsd.daemon.carrier import Carrier
 from tests.simulation.world import Event
@@ -87,6 +89,39 @@ def _the_mark_goes_with_the_route(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Announcer, "_wanted", without)
 
 
+def _one_other_node_is_believed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("dnsd.announce.reach.ENOUGH", 1)
+
+
+def _lost_orders_are_no_orders(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("dnsd.control.anycast.pastkeeper.exists", lambda _: False)
+
+
+def _the_protocol_is_not_enabled_again(patch: pytest.MonkeyPatch) -> None:
+    repair = Keeper._repair
+
+    async def without(self: Keeper, wanted: Wanted) -> bool:
+        enabled = not (await self._bird.protocol("vip")).disabled
+        return await repair(self, wanted._replace(enabled=enabled and wanted.enabled))
+
+    patch.setattr(Keeper, "_repair", without)
+
+
+def _bird_is_looked_at_only_when_something_else_is_wanted(patch: pytest.MonkeyPatch) -> None:
+    async def wait(self: Plane, wanted: Wanted) -> None:
+        await self._changed.wait_for(lambda: self._wanted != wanted)
+
+    patch.setattr(Plane, "_until_different", wait)
+
+
+def _what_the_disk_has_refused_is_not_written_again(patch: pytest.MonkeyPatch) -> None:
+    async def run(self: OrderBook) -> None:
+        self.on_disk.set()
+        await asyncio.sleep(1e9)
+
+    patch.setattr(OrderBook, "run", run)
+
+
 UP = Event(1.0, "foreign")
 """Nothing to speak of, so that the node is announced by then."""
 
@@ -133,6 +168,31 @@ MUTATIONS = {
         _bird_is_told_once,
         [UP, Event(0.0, "bird_refuses", 3.0), Event(0.5, "drain"), Event(0.5, "kill_control")],
         "drain",
+    ),
+    "one other node is believed": Mutation(
+        _one_other_node_is_believed,
+        [Event(20.0, "one_denies", 30.0), Event(25.0, "foreign")],
+        "drained for no reason",
+    ),
+    "lost orders are no orders": Mutation(
+        _lost_orders_are_no_orders,
+        [UP, Event(1.0, "drain"), Event(5.0, "lose_orders", 1.0), Event(20.0, "foreign")],
+        "preferred although a drain|drain: None in place",
+    ),
+    "the protocol is not enabled again": Mutation(
+        _the_protocol_is_not_enabled_again,
+        [UP, Event(1.0, "hang_all", 2.0)],
+        "does not heal: only .* are exported",
+    ),
+    "BIRD is looked at only when something else is wanted": Mutation(
+        _bird_is_looked_at_only_when_something_else_is_wanted,
+        [UP, Event(1.0, "bird_stops", 5.0), Event(0.1, "drain")],
+        "does not heal: .*cannot be reached",
+    ),
+    "what the disk has refused is not written again": Mutation(
+        _what_the_disk_has_refused_is_not_written_again,
+        [UP, Event(1.0, "disk_full", 5.0), Event(1.0, "drain"), Event(7.0, "foreign")],
+        "does not heal: the orders cannot be written down",
     ),
     "a lost interface is not made again": Mutation(
         _a_lost_interface_is_not_made_again, [UP, Event(1.0, "delete_link")], "off the route"

@@ -15,9 +15,10 @@ import pytest
 from dnsd.checks.question import Question
 from dnsd.control import durable
 from tests import jumping
+from tests.conftest import give_memory_back
 from tests.simulation.kernel import Bird
 from tests.simulation.machine import register
-from tests.simulation.world import World
+from tests.simulation.world import HERE, World
 
 if TYPE_CHECKING:
     from tests.jumping import Jumping
@@ -44,6 +45,7 @@ def _around(world: World, loop: Jumping) -> Iterator[None]:
         for module in ("vip", "gateways"):
             patch.setattr(here + module + ".netlink", world.kernel)
         patch.setattr(here + "gateways.wake", lambda _hops: None)
+        patch.setattr(here + "probes.is_here", lambda address: address == HERE)
         patch.setattr(here + "vip.ThreadPoolExecutor", lambda **_: world.jobs.pool("netlink"))
         patch.setattr(here + "neighbours.ask", world.claims)
         patch.setattr(here + "kernel.advice", lambda *_: ())
@@ -82,4 +84,5 @@ def play(story: list[Event], seed: int = 0) -> World:
         jumping.play(run)
     finally:
         random.setstate(before)
+        give_memory_back()
     return worlds[0]

@@ -9,15 +9,22 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from dnsd.announce.damping import LONGEST_S
+from dnsd.announce.reach import WINDOW, Asked, Reach
+from dnsd.checks.result import Fault
 from dnsd.cli.orders import outcome
-from dnsd.config import Anycast, Config, Server
+from dnsd.config import Anycast, Config, Endpoint, Http, Server
 from dnsd.config.anycast import Bird as BirdConfig
-from dnsd.config.anycast import Check, Query
+from dnsd.config.anycast import Check, Probe, Query
 from dnsd.control import durable
 from dnsd.control.anycast import statefile
 from dnsd.control.anycast.commands import commands
 from dnsd.control.anycast.netlink import Address
+from dnsd.control.anycast.orderbook import FILE as ORDERS_FILE
+from dnsd.control.anycast.pastkeeper import FILE as PAST
+from dnsd.control.anycast.probes import Probes
 from dnsd.errors import BirdError
 from dnsd.process.exchange import Peer
 from tests.jumping import Jumping
@@ -26,6 +33,7 @@ from tests.simulation.laws import HOLD_S, START_S, Broken, Laws
 from tests.simulation.machine import TICK_S, Jobs, Node
 
 VIPS = ("192.0.2.53", "2001:db8:53::53")
+HERE, OTHERS = "198.51.100.2", ("198.51.100.71", "198.51.100.72")
 MISS_S = 0.25
 LOOK_S = 0.02
 _EPOCH = 1_700_000_000.0
@@ -39,7 +47,7 @@ class Event(NamedTuple):
     amount: float = 1.0
 
 
-FAILURES = frozenset({"kill_node", "reboot"})
+FAILURES = frozenset({"kill_node", "reboot", "lose_orders"})
 REPAIRS = frozenset({"delete_vip", "delete_vips", "delete_link", "link_down", "carrier_off"})
 """What takes a node off the route besides silence and orders. Nothing else may, alone."""
 
@@ -53,11 +61,16 @@ HARMLESS = frozenset(
         "claimed",
         "netlink_fails",
         "carrier_on",
+        "unreached",
+        "one_denies",
+        "others_silent",
+        "lo_down",
     }
     | {"kill_control", "kill_control_at", "disk_full", "disk_slow", "mark_stuck"}
     | {"bird_stops", "bird_hangs", "bird_refuses", "bird_configured", "bird_cut"}
 )
-SOFT = frozenset({"wrong", "router_silent", "disk_full", "disk_slow"})
+SOFT = frozenset({"wrong", "router_silent", "disk_full", "disk_slow", "unreached", "lo_down"})
+"""What drains a node. Nothing else may, but orders, and that they are lost."""
 SILENCES = frozenset({"hang_all", "crash_all"})
 ORDERS = frozenset({"drain", "drain_for", "undrain", "withdraw", "withdraw_for", "announce"})
 KINDS = sorted(FAILURES | REPAIRS | HARMLESS | SILENCES | ORDERS)
@@ -74,6 +87,7 @@ class World:
         self.state_file = directory / "bird.conf"
         self.config = Config(
             server=Server(state_directory=self.state),
+            http=Http(listen=(Endpoint("127.0.0.1", 9153),)),
             anycast=Anycast(
                 enabled=True,
                 vips=VIPS,
@@ -83,6 +97,10 @@ class World:
                 check=Check(interval=0.5, fall=3, rise=3),
                 query=(Query(name="example.com."),),
                 bird=BirdConfig(state_file=self.state_file),
+                probe=tuple(
+                    Probe(url=Endpoint(other, 9153), servers=(Endpoint(other, 53),))
+                    for other in OTHERS
+                ),
             ),
         )
         self.jobs = Jobs(loop, seed)
@@ -90,6 +108,7 @@ class World:
         self.kernel = Kernel(VIPS)
         self.kernel.fails = lambda: self.has("netlink_fails")
         self.kernel.is_router_silent = lambda: self.has("router_silent")
+        self.kernel.is_lo_down = lambda: self.has("lo_down")
         self.router = Router(self.kernel, lambda: statefile.read_state(self.state_file))
         for name in ("down", "refuses", "hangs", "cut"):
             setattr(self.router, name, lambda name=name: self.has(_BIRD[name]))
@@ -114,6 +133,8 @@ class World:
         """Answer a self-check as the node would."""
         if not self.kernel.answers(peer.address):
             raise not_there()
+        if self.has("lo_down"):
+            await asyncio.sleep(3600)
         serving = [] if self.node is None else [one for one in self.node.workers if one.serving]
         if not serving:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
@@ -139,6 +160,24 @@ class World:
 
     def claims(self, _links: object, _vips: object) -> tuple[str, ...]:
         return ("198.51.100.7 has the VIP",) if self.has("claimed") else ()
+
+    def probes(self) -> Probes:
+        return Probes("here", self.config, self.probe, self.page)
+
+    async def probe(self, server: Endpoint) -> str:
+        return server.address
+
+    async def page(self, url: Endpoint) -> bytes:
+        """Return what another node says of this one."""
+        alone = self.has("one_denies")
+        if self.has("others_silent") or (alone and url.address != OTHERS[0]):
+            raise Fault("did not answer within 1s")
+        denies = self.has("unreached") or alone
+        servers = (
+            Asked(server=f"{HERE}:53", asked=WINDOW, answered=0 if denies else WINDOW),
+            Asked(server=f"{OTHERS[-1]}:53", asked=WINDOW, answered=WINDOW),
+        )
+        return msgspec.json.encode(Reach(node=url.address, servers=servers))
 
     # -- events -------------------------------------------------------------------------------
 
@@ -172,6 +211,11 @@ class World:
         self.laws.bird_trouble_at = self._loop.now
         if not self.carried:
             self.laws.excuse(self._loop.now)
+
+    def _lo_down(self, seconds: float) -> None:
+        self._until["lo_down"] = self._loop.now + seconds
+        self.kernel.tell()
+        self._loop.call_later(seconds, self.kernel.tell)
 
     def _hang_one(self, seconds: float) -> None:
         if self.node:
@@ -242,6 +286,12 @@ class World:
             self.kernel.delete()
         self._node_due = self._loop.now + seconds
 
+    def _lose_orders(self, seconds: float) -> None:
+        """Kill the node, and have the file of its orders be gone when it comes back."""
+        self._kill_node(seconds)
+        self.laws.lose_orders(known=(self.state / PAST).exists())
+        (self.state / ORDERS_FILE).unlink(missing_ok=True)
+
     def _reboot(self, seconds: float) -> None:
         self._kill_node(seconds)
         self.boot += 1
@@ -284,7 +334,7 @@ class World:
         """Start the node whenever there is none, for ever."""
         while True:
             if self.node is None and self._loop.now >= self._node_due:
-                self.node = Node(self.config, self.kernel, self._random.random())
+                self.node = Node(self.config, self.kernel, self._random.random(), self.probes)
             await asyncio.sleep(LOOK_S)
             self.laws.judge(self)
 

@@ -107,6 +107,27 @@ def test_as_json_it_is_what_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(run(monkeypatch, answer, "anycast", "--json")[0].output) == answer
 
 
+def test_what_other_nodes_say_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    lon, tyo = (
+        {
+            "url": f"http://10.{number}.0.2:9153",
+            "node": name,
+            "fault": fault,
+            "reaches_us": reaches,
+            "servers": [{"server": f"10.{number}.0.2:53", "asked": 5, "answered": 4, "by": name}],
+        }
+        for number, name, fault, reaches in (
+            (2, "lon", None, {"IPv4": True, "IPv6": False}),
+            (3, None, "did not answer within 1s", {}),
+        )
+    )
+    shown = lines(run(monkeypatch, found(probes=[lon, tyo]), "anycast")[0])
+    assert "lon http://10.2.0.2:9153 IPv4 yes, IPv6 NO 10.2.0.2:53: 4 of 5" in shown
+    assert (
+        "- http://10.3.0.2:9153 not known: it did not answer within 1s 10.3.0.2:53: 4 of 5" in shown
+    )
+
+
 def announced(**changes: Any) -> dict[str, Any]:
     vips = [{**vip, "carrier": True} for vip in found()["vips"]]
     orders = {"drain": None, "withdraw": None}

@@ -599,3 +599,14 @@ def test_answers_that_cannot_leave_degrade_the_node_and_never_fail_it() -> None:
     for _ in range(4 * IN_A_ROW + RISE):
         site.look(*(result(OK, lane) for lane in LANES), sent=well)
     assert site.verdict == GOOD
+
+
+def test_a_node_that_cannot_ask_itself_is_no_silent_one() -> None:
+    site = Site.that_is_well()
+    site.look(unasked="the interface lo is down")
+    assert set(site.levels([SILENT] * 20)) == {DEGRADED}
+    assert site.verdict.reasons[0] == "the interface lo is down"
+    site.look(unasked="")
+    for _ in range(RISE):
+        site.all(OK)
+    assert site.level == HEALTHY

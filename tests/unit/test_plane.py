@@ -64,7 +64,7 @@ class World:
             ),
         )
         for name in ("Keeper", "SelfCheck", "Observer"):
-            patch.setattr(module, name, lambda *_: self)
+            patch.setattr(module, name, lambda *_, **__: self)
         for name in ("Vips", "LinkEvents"):
             patch.setattr(addresses, name, lambda *_: self)
         patch.setattr("dnsd.control.log.write", self.log.append)

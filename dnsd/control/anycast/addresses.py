@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.control import log
 from dnsd.control.anycast.linkevents import LinkEvents
-from dnsd.control.anycast.vip import Vips
+from dnsd.control.anycast.vip import LOOPBACK, Vips
 from dnsd.errors import VipError
 
 if TYPE_CHECKING:
@@ -72,6 +72,16 @@ class Addresses:
     def is_repairing(self, now: float) -> bool:
         """Return whether the VIPs were off their interface a moment ago."""
         return self._order.on and now - self._repaired_at < REPAIR_S
+
+    @property
+    def unasked(self) -> str:
+        """Why the node cannot ask itself, a sentence; empty if it can, as far as is known."""
+        if self.survey is None or self.survey.loopback:
+            return ""
+        return (
+            f"the interface {LOOPBACK} is down, so the node cannot ask itself whether it answers: "
+            f"`ip link set {LOOPBACK} up`"
+        )
 
     async def run(self) -> None:
         """Look for ever."""

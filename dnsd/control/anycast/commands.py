@@ -96,7 +96,7 @@ def report(plane: Plane, view: View) -> dict[str, Any]:
     """Return ``view`` as plain values; durations in seconds, times as POSIX seconds."""
     wall, now = time.time(), time.monotonic()
     orders: Orders = plane.orders.at(wall)
-    troubles = (view.obstacle, view.blind, plane.orders.fault, view.bird.error)
+    troubles = (view.obstacle, view.blind, view.unasked, plane.orders.fault, view.bird.error)
     return {
         "state": view.state,
         "since": wall - (now - view.since),
@@ -109,8 +109,9 @@ def report(plane: Plane, view: View) -> dict[str, Any]:
         "vips": [_vip(vip, view) for vip in plane.config.vips],
         "bird": _bird(view),
         "problems": [*dict.fromkeys(filter(None, troubles)), *view.bird.problems],
-        "advice": view.advice,
+        "advice": [*view.advice, *filter(None, [plane.probes.remark()])],
         "unwritten": plane.orders.fault or None,
+        "probes": plane.probes.report(),
     }
 
 

@@ -45,11 +45,12 @@ class Observer:
     """Looks at the node; :meth:`run` looks meanwhile at what takes its time.
 
     ``rows`` returns the table of zones, ``cut_off`` why the node seems to be cut off, ``unserved``
-    what workers do not serve as they should. Times are monotonic seconds, but for those of the
-    table, which are POSIX seconds as ``wall`` gives them.
+    what workers do not serve as they should, ``unreached`` why other nodes do not reach it.
+    Times are monotonic seconds, but for those of the table, which are POSIX seconds as ``wall``
+    gives them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is told of the node
         self,
         config: Anycast,
         vector: StateVector,
@@ -58,6 +59,7 @@ class Observer:
         cut_off: Callable[[], str] = str,
         unserved: Callable[[], tuple[str, ...]] = tuple,
         *,
+        unreached: Callable[[], str] = str,
         wall: Callable[[], float] = time.time,
     ) -> None:
         workers = range(vector.workers)
@@ -74,6 +76,7 @@ class Observer:
         self._gateways = Gateways(config.vips)
         self._cut_off = cut_off
         self._unserved = unserved
+        self._unreached = unreached
 
     def look(self, now: float, checks: tuple[CheckResult, ...]) -> Observation:
         """Return what is to be seen at ``now``, together with the results of ``checks``."""
@@ -91,6 +94,7 @@ class Observer:
             overloaded=any(overloads),
             cut_off=self._cut_off(),
             unserved=self._unserved(),
+            unreached=self._unreached(),
             sent=self._sendings.look(checks),
             gateway=self._gateways.fault,
         )

@@ -25,6 +25,7 @@ from dnsd.control.anycast.keeper import BirdView, Keeper
 from dnsd.control.anycast.observe import Observer
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.pastkeeper import PastKeeper
+from dnsd.control.anycast.probes import Probes
 from dnsd.control.anycast.selfcheck import SelfCheck
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.lasting import Lasting
@@ -53,7 +54,8 @@ SETTLE_S = 5.0
 class View(NamedTuple):
     """What the plane knows; times are monotonic seconds.
 
-    ``obstacle`` is why the addresses cannot be had, ``blind`` why they could not be looked at.
+    ``obstacle`` is why the addresses cannot be had, ``blind`` why they could not be looked at,
+    ``unasked`` why the node cannot ask itself.
     """
 
     state: State
@@ -66,6 +68,7 @@ class View(NamedTuple):
     survey: Survey | None
     obstacle: str
     blind: str
+    unasked: str
     advice: tuple[str, ...]
     bird: BirdView
 
@@ -93,7 +96,7 @@ class Plane:
     ``doorbell`` wakes the master, ``rows`` are the zones and how they are. ``unsettled`` says
     why the node must not begin to announce them yet; empty, it may. ``cut_off`` says why it seems
     to be cut off from what its answers lead to, ``unserved`` what workers do not serve as they
-    should.
+    should, ``probes`` what other nodes say of it.
     """
 
     def __init__(  # noqa: PLR0913 - what it is told of the node
@@ -106,10 +109,12 @@ class Plane:
         *,
         cut_off: Callable[[], str] = str,
         unserved: Callable[[], tuple[str, ...]] = tuple,
+        probes: Probes | None = None,
         keepsake: Keepsake | None = None,
     ) -> None:
         self.config = config.anycast
         directory = config.server.state_directory
+        self.probes = probes or Probes("", config)
         self.orders = OrderBook(directory, keepsake, has_past=pastkeeper.exists(directory))
         self._vector = vector
         self._carrier = CarrierOrder(vector, doorbell)
@@ -119,7 +124,15 @@ class Plane:
         self._announcer = Announcer(self.config, self._inherited(), now, self._past.read(now))
         self._health = Health(self.config)
         self._selfcheck = SelfCheck(self.config, _Served(vector, rows))
-        self._observer = Observer(self.config, vector, directory, rows, cut_off, unserved)
+        self._observer = Observer(
+            self.config,
+            vector,
+            directory,
+            rows,
+            cut_off,
+            unserved,
+            unreached=self.probes.fault,
+        )
         self._bird = Bird(self.config.bird)
         self._keeper = Keeper(self.config, self._bird)
         self._lasting = Lasting("anycast")
@@ -156,7 +169,9 @@ class Plane:
         """Decide, and order what follows; the carrier goes at once, and comes when BIRD is set."""
         before = self._announcer.state
         seen = self._observer.look(now, self._selfcheck.take())
-        seen = seen._replace(repairing=self._addresses.is_repairing(now))
+        seen = seen._replace(
+            repairing=self._addresses.is_repairing(now), unasked=self._addresses.unasked
+        )
         verdict = self._health.observe(seen)
         self._verdict = verdict if self._health.settled else None
         wanted = self._announcer.step(self._situation(now))
@@ -231,6 +246,7 @@ class Plane:
             survey=self._addresses.survey,
             obstacle=self._addresses.obstacle,
             blind=self._addresses.blind,
+            unasked=self._addresses.unasked,
             advice=self._addresses.advice,
             bird=self._bird_loop.view,
         )

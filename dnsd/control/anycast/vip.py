@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+LOOPBACK = "lo"
+"""Packets of a machine to any of its own addresses go over it."""
+
 
 class Survey(NamedTuple):
     """What there is, as against what there should be.
 
     ``addresses`` are those of the interface that stand for themselves (/32, /128) and can be
-    used; ``elsewhere`` has the name of another interface for each VIP that one holds.
+    used; ``elsewhere`` has the name of another interface for each VIP that one holds. ``loopback``:
+    the node's packets to itself are delivered.
     """
 
     exists: bool
@@ -33,6 +37,7 @@ class Survey(NamedTuple):
     carrier: bool
     addresses: frozenset[str]
     elsewhere: dict[str, str]
+    loopback: bool = True
 
 
 class Vips:
@@ -79,7 +84,9 @@ class Vips:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _survey(self) -> Survey:
-        return summary(netlink.link(self._interface), self._addresses(), self._vips)
+        found = summary(netlink.link(self._interface), self._addresses(), self._vips)
+        loopback = netlink.link(LOOPBACK)
+        return found._replace(loopback=loopback is not None and loopback.up)
 
     def _own_conflicts(self) -> tuple[str, ...]:
         """Return a sentence for each VIP that another interface of this machine has."""

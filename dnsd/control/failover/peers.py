@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.checks.httpclient import Exchange
 from dnsd.checks.result import Blind, Fault, shown
-from dnsd.checks.tcp import connected
-from dnsd.config.units import format_duration
-from dnsd.control import log
+from dnsd.control import log, nodepage
 from dnsd.failover.quorum import Ballot, heard
-from dnsd.process.exchange import Peer as Server
-from dnsd.process.exchange import within
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -78,20 +74,7 @@ class Peers:
 
     async def _ballot_of(self, peer: Peer) -> Ballot:
         """Return what it answers; Fault or Blind, which follow its URL, if that are no votes."""
-
-        async def asking() -> bytes | Fault | Blind:
-            try:
-                return await self._ask(peer.endpoint)
-            except (Fault, Blind) as fault:
-                return fault
-            except OSError as error:
-                return Fault(f"cannot be asked: {error.strerror or error}")
-
-        answer = await within(self._timeout, asking())
-        if answer is None:
-            raise Fault(f"did not answer within {format_duration(self._timeout)}")
-        if not isinstance(answer, bytes):
-            raise answer
+        answer = await nodepage.in_time(self._timeout, partial(self._ask, peer.endpoint))
         try:
             ballot = msgspec.json.decode(answer, type=Ballot)
         except (msgspec.DecodeError, RecursionError) as error:
@@ -121,16 +104,4 @@ class Peers:
 
 async def get_votes(endpoint: Endpoint) -> bytes:
     """Return the body of the page of votes; Fault, Blind or OSError if it doesn't come."""
-    sock = await connected(Server(endpoint.address, endpoint.port))
-    reader, writer = await asyncio.open_connection(sock=sock)
-    try:
-        exchange = Exchange(reader, writer)
-        status = await exchange.get("/votes", str(endpoint))
-        if status != 200:
-            raise Fault(f"answers with status {status}")
-        body = await exchange.body(LONGEST_BALLOT + 1)
-        if len(body) > LONGEST_BALLOT:
-            raise Fault(f"answers with more than {LONGEST_BALLOT} octets")
-        return body
-    finally:
-        writer.transport.abort()
+    return await nodepage.get(endpoint, "/votes", LONGEST_BALLOT)

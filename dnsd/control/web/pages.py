@@ -1,7 +1,7 @@
 """What can be read of this node over HTTP.
 
     /horizon?target=ADDRESS   /horizon?name=NAME&type=TYPE   /horizon
-    /status   /failover   /votes   /metrics   /health
+    /status   /failover   /votes   /reach   /metrics   /health
 
 JSON, but for the metrics; keys are only ever added.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 
-_COMMANDS = ("horizon", "status", "failover", "votes")
+_COMMANDS = ("horizon", "status", "failover", "votes", "reach")
 """Admin commands that change nothing; what a node has not is not there."""
 
 

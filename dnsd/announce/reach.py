@@ -1,0 +1,176 @@
+"""Do clients elsewhere reach this node? As other nodes say, which ask it from where they are.
+
+Each node asks the servers of the others, again and again, and publishes what came of it
+(:class:`Reach`); each reads in the others' pages what they say of it (:class:`Hearing`). That is
+a way in and a way back which the node's own checks never take.
+
+No node is believed alone. This one is unreachable, in one family of addresses, when at least two
+others say so and none says that it does reach it. Another node counts only while it reaches any
+other: one that reaches none is cut off itself. So whatever fails in one place, or in one link
+between two, is no reason; nor is silence, or that no other node is heard.
+
+An answer on a VIP counts for the node that gave it: nodes give their names. A node that has a VIP
+can ask no other node for it, because its own kernel answers; only one without can.
+
+Pure: it is given the time (monotonic seconds).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import deque
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+WINDOW = 5
+"""Of a server the last so many questions count; until there are so many it says nothing."""
+
+FRESH_S = 5.0
+"""For so long counts what another node has said."""
+
+ENOUGH = 2
+"""So many nodes at least must say that they do not reach this one."""
+
+MOST_SERVERS = 256
+LONGEST_NAME = 255
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=WINDOW)]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the last questions to ``server`` (``ADDRESS:PORT``).
+
+    ``by`` is the name of the node that answered last, empty if none is known.
+    """
+
+    server: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
+    asked: _Count
+    answered: _Count
+    by: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)] = ""
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``node`` reaches."""
+
+    node: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
+    servers: Annotated[tuple[Asked, ...], msgspec.Meta(max_length=MOST_SERVERS)] = ()
+
+
+class Tally:
+    """The last questions to one server."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._answers: deque[bool] = deque(maxlen=WINDOW)
+        self._by = ""
+
+    def note(self, by: str | None) -> None:
+        """Note that ``by`` has answered ("": without a name), or that nobody has (None)."""
+        self._answers.append(by is not None)
+        self._by = by or self._by
+
+    def asked(self) -> Asked:
+        """Return what came of them."""
+        answers = self._answers
+        return Asked(server=self._server, asked=len(answers), answered=sum(answers), by=self._by)
+
+
+class Self(NamedTuple):
+    """This node: its ``name``, its ``vips``, and whether an address is on this machine."""
+
+    name: str
+    vips: frozenset[str]
+    has: Callable[[str], bool]
+
+
+class Said(NamedTuple):
+    """What another node said at ``at``, by family (is it IPv6?): whether it reaches this one.
+
+    A family of which it says nothing is not there.
+    """
+
+    at: float
+    reaches: dict[bool, bool]
+
+
+class Hearing:
+    """What other nodes say of the node ``me``."""
+
+    def __init__(self, me: Self) -> None:
+        self._me = me
+        self._said: dict[str, Said] = {}
+
+    def hear(self, url: str, reach: Reach, now: float) -> None:
+        """Take in the page of the node at ``url``."""
+        self._said[url] = Said(now, _said_of(self._me, reach))
+
+    def said_by(self, url: str, now: float) -> dict[bool, bool]:
+        """Return what the node at ``url`` says at ``now``, by family; nothing if it is silent."""
+        said = self._said.get(url)
+        return said.reaches if said is not None and now < said.at + FRESH_S else {}
+
+    def fault(self, now: float) -> str:
+        """Return why this node is not reached, a sentence; empty if it is, or nobody knows."""
+        return "; ".join(filter(None, (self._fault_of(is_6, now) for is_6 in (False, True))))
+
+    def remark(self, known: int, now: float) -> str:
+        """Return why what others say cannot count, with ``known`` others; empty if it can."""
+        heard = sum(bool(self.said_by(url, now)) for url in self._said)
+        if not known or heard >= ENOUGH:
+            return ""
+        return (
+            f"{heard} of {known} other nodes in [[anycast.probe]] say whether they reach this one, "
+            f"and it takes {ENOUGH} for that to count"
+        )
+
+    def _fault_of(self, is_6: bool, now: float) -> str:
+        said = {url: self.said_by(url, now).get(is_6) for url in sorted(self._said)}
+        deaf = [url for url, reaches in said.items() if reaches is False]
+        if len(deaf) < ENOUGH or any(said.values()):
+            return ""
+        family = "IPv6" if is_6 else "IPv4"
+        return (
+            f"no other node gets answers from this one over {family}, say {', '.join(deaf)}: a "
+            "route is missing on the way to them, or a filter stands in it"
+        )
+
+
+def _said_of(me: Self, reach: Reach) -> dict[bool, bool]:
+    """Return whether ``reach`` says that its node reaches ``me``, by family."""
+    found = {}
+    for is_6 in (False, True):
+        mine, reaches_others = _of_family(me, reach.servers, is_6)
+        if any(reaches for reaches in mine):
+            found[is_6] = True
+        elif mine and reaches_others:
+            found[is_6] = False
+    return found
+
+
+def _of_family(me: Self, servers: Iterable[Asked], is_6: bool) -> tuple[list[bool], bool]:
+    """Return for each server of ``me`` whether it is reached, and whether any other server is."""
+    mine: list[bool] = []
+    reaches_others = False
+    for one in servers:
+        address = _address(one.server)
+        if not address or (":" in address) != is_6:
+            continue
+        # Who else has a VIP may have been asked instead, and be the one that is silent.
+        is_mine = me.has(address) and (address not in me.vips or one.by == me.name)
+        if not is_mine:
+            reaches_others |= one.answered > 0
+        elif one.asked >= WINDOW:
+            mine.append(one.answered > 0)
+    return mine, reaches_others
+
+
+def _address(server: str) -> str:
+    """Return the address in ``ADDRESS:PORT`` in its usual form; "" if it is none."""
+    try:
+        return str(ipaddress.ip_address(server.rpartition(":")[0].strip("[]")))
+    except ValueError:
+        return ""
