@@ -10,11 +10,11 @@ import pytest
 from dnsd.announce.announcer import Announcer, Situation, Wanted
 from dnsd.announce.damping import HoldDown, Past
 from dnsd.control.anycast.addresses import Addresses
+from dnsd.control.anycast.birdloop import BirdLoop
 from dnsd.control.anycast.carrierorder import CarrierOrder
 from dnsd.control.anycast.keeper import Keeper
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.pastkeeper import PastKeeper
-from dnsd.control.anycast.plane import Plane
 from dnsd.control.keepsake import Keepsake
 from dnsd.daemon.carrier import Carrier
 from tests.simulation.world import Event
@@ -108,10 +108,10 @@ def _the_protocol_is_not_enabled_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def _bird_is_looked_at_only_when_something_else_is_wanted(patch: pytest.MonkeyPatch) -> None:
-    async def wait(self: Plane, wanted: Wanted) -> None:
-        await self._changed.wait_for(lambda: self._wanted != wanted)
+    async def wait(self: BirdLoop, wanted: Wanted) -> None:
+        await self._changed.wait_for(lambda: self.wanted != wanted)
 
-    patch.setattr(Plane, "_until_different", wait)
+    patch.setattr(BirdLoop, "_until_different", wait)
 
 
 def _what_the_disk_has_refused_is_not_written_again(patch: pytest.MonkeyPatch) -> None:
