@@ -53,9 +53,9 @@ def plan(
     )
 
 
-def watch(config: Path | None, seconds: float, ttl: float, caches: int | None) -> Live:
+def watch(config: Path | None, seconds: float, ttl: float) -> Live:
     """Return what a running dnsd is asked, counted for ``seconds``, which serves with ``ttl``."""
     before, begin = node.queries(node.status(config=config)), time.monotonic()
     time.sleep(seconds)
     after, end = node.queries(node.status(config=config)), time.monotonic()
-    return Live((after - before) / (end - begin), ttl, caches)
+    return Live((after - before) / (end - begin), ttl)

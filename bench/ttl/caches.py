@@ -51,6 +51,13 @@ class Cache:
         """Return for how long this cache holds an answer with ``ttl``, prefetching aside."""
         return min(max(ttl, self.floor), self.cap)
 
+    def stale_for(self, ttl: float) -> float:
+        """Return for how long after its lifetime an answer with ``ttl`` may still be given out.
+
+        What may not be held at all (TTL 0) is never there to be stale.
+        """
+        return self.stale if self.lifetime(ttl) else 0.0
+
     def early(self, ttl: float) -> float:
         """Return which last fraction of the lifetime has it ask beforehand."""
         life = self.lifetime(ttl)

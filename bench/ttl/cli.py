@@ -33,22 +33,48 @@ SHORT: dict[str, Any] = {
 }
 """What ``--short`` makes of the options that were not given."""
 
+_COUNT = click.IntRange(1, 10_000_000)
+_RATE = click.FloatRange(0, 1e9, min_open=True)
+_DURATION = click.FloatRange(0, 604_800)
+_SHARE = click.FloatRange(0, 1)
+_SKEW = click.FloatRange(0, 4)
+
 
 @click.command()
 @click.option("--short", is_flag=True, help="In seconds: what it shows, not figures.")
 @click.option("--ttl", "ttls", type=click.IntRange(0, 86_400), multiple=True, default=TTLS)
-@click.option("--seconds", default=240.0, show_default=True, help="With real resolvers (0: none).")
+@click.option(
+    "--seconds",
+    type=_DURATION,
+    default=240.0,
+    show_default=True,
+    help="With real resolvers (0: none).",
+)
 @click.option("--resolver", "resolvers", multiple=True, default=RESOLVERS, show_default=True)
-@click.option("--real-rate", default=10.0, show_default=True, help="Lookups/s, resolver and TTL.")
-@click.option("--real-names", default=12, show_default=True, help="Names with each TTL.")
-@click.option("--trip", default=20.0, show_default=True, help="Round trip to dnsd, ms.")
-@click.option("--caches", default=5000, show_default=True, help="Simulated caches.")
-@click.option("--names", default=40, show_default=True, help="Names that they are asked for.")
-@click.option("--rate", default=200.0, show_default=True, help="Lookups/s of all their users.")
-@click.option("--cache-skew", default=1.0, show_default=True, help="Zipf over caches.")
-@click.option("--name-skew", default=1.0, show_default=True, help="Zipf over names.")
-@click.option("--hours", default=4.0, show_default=True, help="Simulated, where demand is steady.")
-@click.option("--day-hours", default=24.0, show_default=True, help="Simulated, where it is not.")
+@click.option(
+    "--real-rate", type=_RATE, default=10.0, show_default=True, help="Lookups/s, resolver and TTL."
+)
+@click.option(
+    "--real-names", type=_COUNT, default=12, show_default=True, help="Names with each TTL."
+)
+@click.option(
+    "--trip", type=_DURATION, default=20.0, show_default=True, help="Round trip to dnsd, ms."
+)
+@click.option("--caches", type=_COUNT, default=5000, show_default=True, help="Simulated caches.")
+@click.option(
+    "--names", type=_COUNT, default=40, show_default=True, help="Names that they are asked for."
+)
+@click.option(
+    "--rate", type=_RATE, default=200.0, show_default=True, help="Lookups/s of all their users."
+)
+@click.option("--cache-skew", type=_SKEW, default=1.0, show_default=True, help="Zipf over caches.")
+@click.option("--name-skew", type=_SKEW, default=1.0, show_default=True, help="Zipf over names.")
+@click.option(
+    "--hours", type=_RATE, default=4.0, show_default=True, help="Simulated, where demand is steady."
+)
+@click.option(
+    "--day-hours", type=_RATE, default=24.0, show_default=True, help="Simulated, where it is not."
+)
 @click.option(
     "--profile",
     "profiles",
@@ -57,14 +83,30 @@ SHORT: dict[str, Any] = {
     default=PROFILES,
     show_default=True,
 )
-@click.option("--prefetch", default=0.1, show_default=True, help="Last share of a TTL.")
-@click.option("--floor", default=60.0, show_default=True, help="Of caches that stretch TTLs, s.")
-@click.option("--cap", default=300.0, show_default=True, help="Of caches that cap TTLs, s.")
-@click.option("--capped", default=0.2, show_default=True, help="Share of caches that cap TTLs.")
-@click.option("--stale", default=3600.0, show_default=True, help="How old answers may be, s.")
-@click.option("--swing", default=0.8, show_default=True, help="Of demand, over a day.")
-@click.option("--load-seconds", default=5.0, show_default=True, help="Real load at each TTL.")
-@click.option("--load-speed", default=20.0, show_default=True, help="Times as quickly.")
+@click.option(
+    "--prefetch", type=_SHARE, default=0.1, show_default=True, help="Last share of a TTL."
+)
+@click.option(
+    "--floor",
+    type=_DURATION,
+    default=60.0,
+    show_default=True,
+    help="Of caches that stretch TTLs, s.",
+)
+@click.option(
+    "--cap", type=_RATE, default=300.0, show_default=True, help="Of caches that cap TTLs, s."
+)
+@click.option(
+    "--capped", type=_SHARE, default=0.2, show_default=True, help="Share of caches that cap TTLs."
+)
+@click.option(
+    "--stale", type=_DURATION, default=3600.0, show_default=True, help="How old answers may be, s."
+)
+@click.option("--swing", type=_SHARE, default=0.8, show_default=True, help="Of demand, over a day.")
+@click.option(
+    "--load-seconds", type=_RATE, default=5.0, show_default=True, help="Real load at each TTL."
+)
+@click.option("--load-speed", type=_RATE, default=20.0, show_default=True, help="Times as quickly.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
 @click.pass_context
@@ -135,9 +177,16 @@ def _real(options: dict[str, Any]) -> Any:
     kinds = tuple(_kind(text) for text in options["resolvers"])
     count = sum(number for _, number in kinds)
     seconds = options["seconds"]
+    ttls = sorted(ttl for ttl in set(options["ttls"]) if LIFETIMES * ttl <= seconds)
+    if not ttls:
+        least = LIFETIMES * min(options["ttls"])
+        raise StudyError(
+            f"--seconds {seconds:g} is too short for real resolvers: the smallest TTL needs"
+            f" --seconds {least}; --seconds 0 leaves real resolvers out"
+        )
     return real.Plan(
         kinds=kinds,
-        ttls=tuple(sorted(ttl for ttl in set(options["ttls"]) if LIFETIMES * ttl <= seconds)),
+        ttls=tuple(ttls),
         demand=Population(
             count, options["real_names"], options["real_rate"] * count, 0.0, options["name_skew"]
         ),

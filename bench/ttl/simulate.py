@@ -132,8 +132,9 @@ def _waits(counts: Counts, asked: Arrivals, before: Floats, cache: Cache, ttl: f
     """Count whose users waited and whose got an old answer, by the time since the last ask."""
     last = np.where(_firsts(asked), before, np.roll(asked.times, 1))
     age, life = asked.times - last, cache.lifetime(ttl)
-    counts.waited += int(np.count_nonzero(age > life + cache.stale))
-    counts.stale += int(np.count_nonzero((age > life) & (age <= life + cache.stale)))
+    end = life + cache.stale_for(ttl)
+    counts.waited += int(np.count_nonzero(age > end))
+    counts.stale += int(np.count_nonzero((age > life) & (age <= end)))
 
 
 def _firsts(found: Arrivals) -> NDArray[np.bool_]:

@@ -9,10 +9,12 @@ import hypothesis.strategies as st
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 
 from bench.ttl import model, reasons, twins
 from bench.ttl.caches import Cache, Clock, walk
+from bench.ttl.cli import ttl
 from bench.ttl.demand import Arrivals, Day, Population, arrivals, zipf
 from bench.ttl.profiles import Profile, profiles
 from bench.ttl.results import Real, Simulated
@@ -286,3 +288,28 @@ def test_what_is_not_explained_is_said_to_be_so() -> None:
     assert explained.startswith("diurnal, TTL 60 s (-10.0 σ): -20.0%; explained")
     assert "not explained: the model for each part of the day by itself is -10.0" in not_explained
     assert not reasons.of_simulated([_simulated(52, 50)])
+
+
+def test_what_may_not_be_held_is_never_stale() -> None:
+    stale = next(profile for profile in ALL if profile.name == "serve-stale")
+    counts = simulate(Population(20, 2, 5), stale, [0], HOUR, 1)[0]
+    assert counts.stale == 0
+    assert counts.waited == counts.asks
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--ttl", "300"], "--seconds 240 is too short for real resolvers: the smallest TTL needs"),
+        (["--caches", "0"], "Invalid value for '--caches'"),
+        (["--rate", "-5"], "Invalid value for '--rate'"),
+        (["--rate", "0"], "Invalid value for '--rate'"),
+        (["--swing", "2"], "Invalid value for '--swing'"),
+        (["--capped", "1.5"], "Invalid value for '--capped'"),
+        (["--load-speed", "0"], "Invalid value for '--load-speed'"),
+    ],
+)
+def test_options_have_bounds(options: list[str], sentence: str) -> None:
+    done = CliRunner().invoke(ttl, options)
+    assert done.exit_code != 0
+    assert sentence in done.output

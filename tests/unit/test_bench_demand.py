@@ -1,0 +1,292 @@
+"""The demand behind a log of queries: formats, estimates, the curve, and plans made from it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import math
+from pathlib import Path
+
+import dpkt
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+
+from bench.demand import packets, text
+from bench.demand.curve import Curve, asked, peak
+from bench.demand.estimate import estimate
+from bench.demand.log import Log, Query, gather
+from bench.demand.reading import read
+from bench.demand.source import of_log, ttls_of
+from bench.plan.cli import plan
+from bench.queries.zone import read as read_zone
+from bench.study.errors import StudyError
+from bench.ttl.caches import Cache, walk
+from bench.ttl.demand import Day, Population, arrivals
+from dnsd.wire.query import HEADER
+
+DAY_S = 86_400.0
+TRUTH = {0: 50.0, 10: 39.9, 60: 31.4, 300: 22.9, 3600: 10.6}
+"""Queries/s by TTL of 5,000 caches that look up 40 names, 50 times a second in all."""
+
+
+def _shares(count: int) -> list[float]:
+    """Return shares by Zipf's law, in plain arithmetic."""
+    total = math.fsum(1 / rank for rank in range(1, count + 1))
+    return [1 / rank / total for rank in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(("ttl", "rate"), TRUTH.items())
+def test_the_table_of_truth_by_plain_arithmetic(ttl: int, rate: float) -> None:
+    each = [50 * cache * name for cache in _shares(5000) for name in _shares(40)]
+    assert math.fsum(one / (1 + one * ttl) for one in each) == pytest.approx(rate, abs=0.05)
+
+
+def _observed(
+    population: Population, ttl: float, seconds: float, day: Day | None = None, seed: int = 1
+) -> Log:
+    """Return what the caches of ``population`` ask, each lookup walked by a simulated cache."""
+    rng, cache = np.random.default_rng(seed), Cache()
+    queries = []
+    for some in arrivals(population.rates(), seconds, day or Day(), rng):
+        asks = walk(some, cache.again(some.times, ttl))
+        pairs, times = some.pairs[asks].tolist(), some.times[asks].tolist()
+        for pair, when in zip(pairs, times, strict=True):
+            source, name = divmod(pair, population.names)
+            queries.append(Query(when, f"192.0.2.{source}", f"{name}.example.", "A"))
+    return gather(queries)._replace(begin=0.0, end=seconds)
+
+
+def _curve(log: Log, ttl: float) -> Curve:
+    demand = estimate(log, np.full(len(log.asked), ttl))
+    return Curve(demand, peak(log, demand))
+
+
+@pytest.mark.parametrize("ttl", [60.0, 300.0])
+def test_a_day_at_one_ttl_gives_the_whole_curve(ttl: float) -> None:
+    population = Population(500, 20, 10)
+    curve = _curve(_observed(population, ttl, DAY_S), ttl)
+    for other in (0, 10, 60, 300, 3600):
+        truth = math.fsum(one / (1 + one * other) for one in population.rates().tolist())
+        rate = curve.mean(other)
+        assert rate.low <= truth <= rate.high
+        assert rate.mean == pytest.approx(truth, rel=0.05 if other < ttl else 0.02)
+
+
+def test_several_caches_behind_one_address_are_seen() -> None:
+    rng, cache, ttl = np.random.default_rng(3), Cache(), 60.0
+    queries = []
+    for some in arrivals(np.full(4, 0.5), DAY_S, Day(), rng):
+        asks = walk(some, cache.again(some.times, ttl))
+        for when in some.times[asks].tolist():
+            queries.append(Query(when, "192.0.2.1", "www.example.", "A"))
+    log = gather(queries)._replace(begin=0.0, end=DAY_S)
+    demand = estimate(log, np.array([ttl]))
+    assert demand.caches.tolist() == [4.0]
+    assert demand.rates[0] == pytest.approx(0.5, rel=0.05)
+    assert float(asked(demand, 600).sum()) == pytest.approx(4 * 0.5 / (1 + 0.5 * 600), rel=0.02)
+
+
+def test_one_repeated_query_is_no_second_cache() -> None:
+    log = _observed(Population(1, 1, 1.0), 60.0, DAY_S)
+    again = Query(float(log.times[7]) + 0.4, "192.0.2.0", "0.example.", "A")
+    queries = [*(Query(when, "192.0.2.0", "0.example.", "A") for when in log.times.tolist()), again]
+    found = gather(queries)._replace(begin=0.0, end=DAY_S)
+    assert estimate(found, np.array([60.0])).caches.tolist() == [1.0]
+
+
+def test_the_peak_of_a_day() -> None:
+    population = Population(200, 5, 20)
+    curve = _curve(_observed(population, 30.0, DAY_S, Day(0.8)), 30.0)
+    for ttl in (30, 60, 300):
+        # In the best hour of a sine of ±80 % there is 1.79 times the mean demand.
+        each = (1.79 * population.rates()).tolist()
+        truth = math.fsum(one / (1 + one * ttl) for one in each)
+        assert curve.at_peak(ttl).mean == pytest.approx(truth, rel=0.05)
+
+
+def test_queries_grow_no_faster_than_the_ttl_falls() -> None:
+    curve = _curve(_observed(Population(50, 5, 5), 60.0, DAY_S / 4), 60.0)
+    rates = [curve.mean(ttl).mean for ttl in (0, 1, 10, 100, 1000, 86_400)]
+    assert rates == sorted(rates, reverse=True)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1000), st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=60
+    )
+)
+@settings(max_examples=50)
+def test_a_log_loses_nothing(found: list[tuple[float, int, int]]) -> None:
+    queries = [Query(when, f"192.0.2.{s}", f"{n}.example.", "A") for when, s, n in found]
+    log = gather(queries)
+    again = [
+        Query(when, log.addresses[log.sources[pair]], *log.asked[log.rrsets[pair]])
+        for pair, when in zip(log.pairs.tolist(), log.times.tolist(), strict=True)
+    ]
+    assert sorted(again) == sorted(queries)
+    for pair in range(log.rrsets.size):
+        times = log.times[log.pairs == pair].tolist()
+        assert times == sorted(times)
+    wanted = np.array([one.name == "1.example." for one in log.asked])
+    only = log.only(wanted)
+    assert only.times.size == sum(query.name == "1.example." for query in queries)
+    assert {only.asked[rrset].name for rrset in only.rrsets.tolist()} <= {"1.example."}
+
+
+# -- formats: lines and octets of real servers -------------------------------------------------
+
+BIND = (
+    "29-Nov-2026 18:56:31.042 client @0x7fd05406b098 127.0.0.1#45481 (www.example.com): query: "
+    "www.example.com IN A +E(0)K (127.0.0.1)\n"
+    "29-Nov-2026 18:56:31.134 client @0x7fd04fd0c098 2001:db8::1#60920 (Nope.example.com): query: "
+    "Nope.example.com IN AAAA +E(0)DK (127.0.0.1)\n"
+)
+UNBOUND = (
+    "[1795978589] unbound[7273:0] info: start of service (unbound 1.17.1).\n"
+    "[1795978591] unbound[7273:0] info: 127.0.0.1 www.example.com. A IN\n"
+    "[1795978591] unbound[7273:0] info: 2001:db8::1 Nope.example.com. AAAA IN\n"
+)
+POWERDNS = (
+    "Nov 29 18:56:31 Remote 127.0.0.1 wants 'www.example.com|A', do = 0, bufsize = 1232: "
+    "packetcache MISS\nNov 29 18:56:31 End of answers\n"
+    "Nov 29 18:56:31 Remote 2001:db8::1 wants 'Nope.example.com|AAAA', do = 1, bufsize = 1232: "
+    "packetcache MISS\n"
+)
+CSV = (
+    "time,source,name,type\n"
+    "31.042,127.0.0.1,www.example.com,a\n"
+    "31.134,2001:db8::1,NOPE.example.com.,AAAA\n"
+)
+DNSTAP = base64.b64decode(
+    "AAAAAAAAACIAAAACAAAAAQAAABZwcm90b2J1ZjpkbnN0YXAuRG5zdGFwAAAAhQoCdm0SHUJJTkQgOS4xOC40OS0xfm"
+    "RlYjEydTMtRGViaWFucl4IARABGAEiBH8AAAEqBH8AAAEwqeMCOI0uQN/qsdgGTYRTigJSOFNjASAAAQAAAAAAAQN3"
+    "d3cHZXhhbXBsZQNjb20AAAEAAQAAKQTQAAAAAAAMAAoACOwPCqoHotTAeAEAAACGCgJ2bRIdQklORCA5LjE4LjQ5LT"
+    "F+ZGViMTJ1My1EZWJpYW5yXwgBEAEYASIEfwAAASoEfwAAATD42wM4jS5A3+qx2AZNhyIGCFI5+SkBIAABAAAAAAAB"
+    "BE5vcGUHZXhhbXBsZQNjb20AABwAAQAAKQTQAACAAAAMAAoACO9pz4gZuwzYeAEAAAAAAAAABAAAAAM="
+)
+"""What BIND 9.18 wrote to a file with ``dnstap { auth; }``."""
+
+
+@pytest.mark.parametrize("log", [BIND, UNBOUND, POWERDNS, CSV])
+def test_logs_of_servers(log: str) -> None:
+    first, second = text.queries(log.splitlines())
+    assert first[1:] == ("127.0.0.1", "www.example.com.", "A")
+    assert second[1:] == ("2001:db8::1", "nope.example.com.", "AAAA")
+    assert math.floor(first.when) % 60 == 31
+
+
+def test_dnstap() -> None:
+    first, second = packets.of_dnstap(io.BytesIO(DNSTAP))
+    assert first[1:] == ("127.0.0.1", "www.example.com.", "A")
+    assert second[1:] == ("127.0.0.1", "nope.example.com.", "AAAA")
+    assert second.when - first.when == pytest.approx(0.092, abs=0.001)
+
+
+def _question(name: bytes, flags: int = 0) -> bytes:
+    return HEADER.pack(7, flags, 1, 0, 0, 0) + name + b"\0\x01\0\x01"
+
+
+def _frame(payload: bytes, port: int = 53) -> bytes:
+    datagram = dpkt.udp.UDP(sport=4000, dport=port, data=payload)
+    datagram.ulen = len(datagram)
+    packet = dpkt.ip.IP(src=b"\xc0\0\2\1", dst=b"\xc0\0\2\2", p=17, data=datagram)
+    packet.len = len(packet)
+    return bytes(dpkt.ethernet.Ethernet(data=packet))
+
+
+def test_pcap() -> None:
+    buffer = io.BytesIO()
+    writer = dpkt.pcap.Writer(buffer)
+    www = b"\3WWW\7example\0"
+    for when, frame in (
+        (1.0, _frame(_question(www))),
+        (2.0, _frame(_question(www, 0x8000))),  # an answer
+        (3.0, _frame(_question(www), 5353)),
+        (4.0, _frame(b"junk")),
+        (5.0, b"\0" * 20),
+    ):
+        writer.writepkt(frame, when)
+    buffer.seek(0)
+    assert list(packets.of_pcap(buffer)) == [Query(1.0, "192.0.2.1", "www.example.", "A")]
+
+
+def _csv(log: Log) -> str:
+    lines = ["time,source,name,type"]
+    for pair, when in zip(log.pairs.tolist(), log.times.tolist(), strict=True):
+        name, rtype = log.asked[log.rrsets[pair]]
+        lines.append(f"{when},{log.addresses[log.sources[pair]]},{name},{rtype}")
+    return "\n".join(lines) + "\n"
+
+
+def test_whatever_the_file_is_it_is_found_out(tmp_path: Path) -> None:
+    log = _observed(Population(20, 2, 5), 30.0, 3600)
+    plain, packed = tmp_path / "log.csv", tmp_path / "log.csv.gz"
+    plain.write_text(_csv(log))
+    packed.write_bytes(gzip.compress(_csv(log).encode()))
+    for path in (plain, packed):
+        assert read(path).times.size == log.times.size
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"nothing\n", "no query of a log that is known"),
+        (b"time,source,name,type\nyesterday,192.0.2.1,www.example,A\n", "line 2: 'yesterday,"),
+        (CSV.encode(), "has 2 queries"),
+        (DNSTAP, "has 2 queries"),
+        (b"\x1f\x8bjunk", "Compressed file ended"),
+    ],
+)
+def test_what_cannot_be_used_is_said(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    with pytest.raises(StudyError, match="(?i)" + sentence):
+        read(path)
+
+
+# -- with a zone, and as a plan ------------------------------------------------------------------
+
+ZONE = """\
+$TTL 300
+@ SOA ns hostmaster 1 3600 600 86400 60
+@ NS ns
+ns A 192.0.2.53
+www 120 A 192.0.2.80
+web 60 CNAME www
+"""
+
+
+def test_ttls_are_those_of_the_zone(tmp_path: Path) -> None:
+    file = tmp_path / "example.zone"
+    file.write_text(ZONE)
+    names = ["www.example.", "web.example.", "nope.example.", "www.other.", "ns.example."]
+    log = gather(Query(when, "192.0.2.1", name, "A") for when, name in enumerate(names))
+    ttls = ttls_of(log, read_zone(file)).tolist()
+    assert ttls[:2] == [120, 60]
+    assert math.isnan(ttls[2])
+    assert math.isnan(ttls[3])
+    assert ttls[4] == 300
+
+
+def test_a_log_must_last_for_two_lifetimes() -> None:
+    log = _observed(Population(20, 2, 5), 30.0, 3600)
+    with pytest.raises(StudyError, match=r"lasts 3600 s, too short for a TTL of 2000 s: 4000 s"):
+        of_log(log, np.full(2, 2000.0), "log")
+
+
+def test_a_plan_from_a_log(tmp_path: Path) -> None:
+    (tmp_path / "example.zone").write_text(ZONE.replace("www 120", "0 120"))
+    path = tmp_path / "log.csv"
+    path.write_text(_csv(_observed(Population(100, 2, 5), 120.0, 6 * 3600.0)))
+    chosen = ["--demand", str(path), "--qps-budget", "1", "--rto", "60s"]
+    output = ["--output", str(tmp_path / "plan.json")]
+    done = CliRunner().invoke(plan, [*chosen, "--zone", str(tmp_path / "example.zone"), *output])
+    assert done.exit_code == 0, done.output
+    assert "recover within 1m" in done.output
+    done = CliRunner().invoke(plan, [*chosen, *output])
+    assert done.exit_code == 1
+    assert "--demand needs the TTLs: --zone FILE, or one for all by --at-ttl" in done.output
