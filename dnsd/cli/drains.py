@@ -14,7 +14,7 @@ from dnsd.cli import exits
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.askers import Local, Site, peers_of
 from dnsd.cli.failover import force_option, show_ordered
-from dnsd.cli.options import config_option, json_option, reason_option
+from dnsd.cli.options import at_option, config_option, json_option, reason_option
 from dnsd.cli.output import echo
 from dnsd.errors import AdminError, NotRunning
 from dnsd.failover.horizon import Inquiry, Safety, judge
@@ -40,6 +40,7 @@ _NAMED = 4
 @json_option
 @reason_option
 @force_option
+@at_option
 @click.option("--direct", is_flag=True, help="Switch at once, without lowering the TTL first.")
 @click.option(
     "--wait/--no-wait", default=True, help="Wait until it is safe; without, say how far it is."
@@ -52,6 +53,7 @@ def drain_member(
     as_json: bool,
     reason: str,
     insist: bool,
+    at: float | None,
     direct: bool,
     wait: bool,
     address: str,
@@ -64,16 +66,18 @@ def drain_member(
     and on those that it knows ([failover] peers), each of which needs this order, too; with NAME
     and TYPE, it is this pool of this node that is safe. Exit status: 0 only then, 4 if the order is
     in force but cannot be written down: a restart would bring it back. It goes on when this command
-    is interrupted, and outlives a restart; the same command shows how far it is.
+    is interrupted, and outlives a restart; the same command shows how far it is. With --at it is
+    planned, and not waited for: the TTL falls beforehand, and it switches then ("dnsd failover
+    cancel" takes it back).
     """
     _check_pool(pool)
     path = socket_path(config_file)
     # Without an end: what comes back by itself is never safe to power off.
-    order: dict[str, Any] = {"reason": reason, "direct": direct, "force": insist}
+    order: dict[str, Any] = {"reason": reason, "direct": direct, "force": insist, "at": at}
     found = ask(path, "drain_member", member=address, **pool, **order)
     site = None if pool["name"] else _site(path)
     found = _with_others(site, found)
-    if wait:
+    if wait and at is None:
         found = _wait(path, site, found, as_json, member=address, **pool)
     if as_json:
         echo(json.dumps(found))

@@ -10,7 +10,13 @@ import click
 
 from dnsd.cli import exits, watching
 from dnsd.cli.admin import ask, socket_path
-from dnsd.cli.options import config_option, for_option, json_option, reason_option
+from dnsd.cli.options import (
+    at_option,
+    config_option,
+    for_option,
+    json_option,
+    reason_option,
+)
 from dnsd.cli.status import duration
 
 if TYPE_CHECKING:
@@ -56,10 +62,11 @@ def failover(ctx: click.Context, config_file: Path | None, as_json: bool, watch:
         show(ask(path, "failover"), as_json)
 
 
-@failover.command("force", short_help="Have a member count as up or down.")
+@failover.command("force", short_help="Have a member count as up or down, now or later.")
 @config_option
 @json_option
 @for_option
+@at_option
 @reason_option
 @force_option
 @click.argument("name")
@@ -73,18 +80,37 @@ def force(
     config_file: Path | None,
     as_json: bool,
     seconds: float | None,
+    at: float | None,
     reason: str,
     insist: bool,
     **what: Any,
 ) -> None:
     """Have MEMBER of the pool NAME TYPE count as up or down, whatever its checks say.
 
-    With "auto" its checks decide again. Orders outlive a restart. Exit status: 4 if it is in force,
-    but cannot be written down.
+    With "auto" its checks decide again. Orders outlive restarts, and edits that take the member
+    away. With --at it is planned: the TTL falls beforehand, so that caches have forgotten the
+    answer by then (see "dnsd failover cancel"). Exit status: 4 if it is in force, but cannot be
+    written down.
     """
+    if at is not None and what["forced"] == "auto":
+        raise click.UsageError('"auto" cannot be planned: give the order an end with --for')
     arguments: dict[str, Any] = {**what, "for": seconds, "reason": reason, "force": insist}
+    arguments["at"] = at
     path = socket_path(config_file or given.config_file)
     show_ordered(ask(path, "force", **arguments), as_json or given.as_json)
+
+
+@failover.command("cancel", short_help="Forget what is planned for a member.")
+@config_option
+@json_option
+@click.argument("name")
+@click.argument("type")
+@click.argument("member")
+@click.pass_obj
+def cancel(given: _Given, /, config_file: Path | None, as_json: bool, **what: Any) -> None:
+    """Forget what is planned for MEMBER of the pool NAME TYPE; an order in force stands."""
+    path = socket_path(config_file or given.config_file)
+    show_ordered(ask(path, "cancel_plan", **what), as_json or given.as_json)
 
 
 @failover.command("failback", short_help="Let members come back that are held.")
@@ -120,6 +146,13 @@ def picture(found: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [] if found["pools"] else [Text("no pools")]
     for pool in found["pools"]:
         parts += [*_head(pool), _members(pool), *_agreements(pool), Text("")]
+    parts += [
+        Text(
+            f"kept for {one['address']} of {one['name']} {one['type']}: {_kept(one)}",
+            style="yellow",
+        )
+        for one in found.get("carried", ())
+    ]
     parts += [
         Text(f"not seen: {one['address']}: {one['why']}", style="red") for one in found["alarms"]
     ]
@@ -208,10 +241,29 @@ def _change(seconds: float | None) -> str:
 
 
 def _order(member: dict[str, Any]) -> str:
-    order, drain = member["order"], member["drain"]
-    if order is None:
-        return "-"
-    text = f"drain: {drain['phase']}" if drain else f"forced {order['forced']}"
-    if order["until"] is not None:
-        text += f", ends in {duration(max(0.0, order['until'] - time.time()))}"
-    return f"{text}: {order['reason']}" if order["reason"] else text
+    order, drain, plan = member["order"], member["drain"], member.get("plan")
+    parts = [_planned(plan)] if plan else []
+    if order is not None:
+        text = f"drain: {drain['phase']}" if drain else f"forced {order['forced']}"
+        if order["until"] is not None:
+            text += f", ends in {duration(max(0.0, order['until'] - time.time()))}"
+        parts.insert(0, f"{text}: {order['reason']}" if order["reason"] else text)
+    return "; ".join(parts) or "-"
+
+
+def _planned(plan: dict[str, Any]) -> str:
+    what = "drain" if plan["forced"] == "drain" else f"forced {plan['forced']}"
+    length = "" if plan["until"] is None else f" for {duration(plan['until'] - plan['at'])}"
+    reason = f": {plan['reason']}" if plan["reason"] else ""
+    return f"planned at {clock(plan['at'])}: {what}{length}{reason}"
+
+
+def _kept(one: dict[str, Any]) -> str:
+    return f"{_order({**one, 'drain': None})} ({one['why']})"
+
+
+def clock(at: float) -> str:
+    """Return a time of the day, with its date if that is not today."""
+    when = time.localtime(at)
+    today = when[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", when)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import click
@@ -57,6 +58,42 @@ def seconds_of(_ctx: click.Context, _param: click.Parameter, value: str | None) 
         raise click.BadParameter(str(error)) from error
 
 
+def moment_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Return the POSIX seconds of an option that is a moment, in the local time zone."""
+    if value is None:
+        return None
+    try:
+        return moment(value, datetime.now().astimezone())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def moment(text: str, now: datetime) -> float:
+    """Return the POSIX seconds of ``text``; ValueError is a sentence.
+
+    A time of the day is the next one; without an offset it is in the local time zone.
+    """
+    if text.startswith("+"):
+        return now.timestamp() + parse_duration(text[1:])
+    try:
+        if len(text) <= len("22:00:00"):
+            found = datetime.combine(now.date(), time.fromisoformat(text)).astimezone()
+            if found <= now:
+                tomorrow = now.date() + timedelta(days=1)
+                found = datetime.combine(tomorrow, time.fromisoformat(text)).astimezone()
+        else:
+            found = datetime.fromisoformat(text)
+            found = found if found.tzinfo else found.astimezone()
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no moment: write a time such as 22:00, a date and a time such as "
+            '"2026-12-01 22:00" or 2026-12-01T22:00+01:00, or +2h'
+        ) from None
+    if found <= now:
+        raise ValueError(f"{text!r} has passed")
+    return found.timestamp()
+
+
 for_option = click.option(
     "--for",
     "seconds",
@@ -64,6 +101,13 @@ for_option = click.option(
     metavar="TIME",
     help='How long, such as "1h30m"; without it, until it is taken back.',
 )
+at_option = click.option(
+    "--at",
+    callback=moment_of,
+    metavar="WHEN",
+    help='When, such as "22:00" (the next time it is), "2026-12-01 22:00" or "+2h".',
+)
+"""``--at WHEN``, passed as ``at: float | None``, POSIX seconds."""
 reason_option = click.option(
     "--reason", default="", metavar="TEXT", help="Why; everybody who looks will see it."
 )

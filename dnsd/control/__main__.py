@@ -62,7 +62,8 @@ async def _run(control_spec: ControlSpec) -> None:
         **horizon_commands(node.horizon),
     }
     web = WebServer(
-        control_spec.config.http.listen, pages(commands, node.metrics_source(), node.unwell)
+        control_spec.config.http.listen,
+        pages(commands, node.metrics_source(), node.unwell, node.notices),
     )
     fd = control_spec.spare_fd
     spare = None if fd is None else socket.socket(fileno=fd)

@@ -21,7 +21,7 @@ from dnsd.control.delivery import Delivery
 from dnsd.control.disk import Disk
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers
-from dnsd.control.failover.report import summary
+from dnsd.control.failover.report import carried, summary
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.memory import LedgerMemory
@@ -202,6 +202,13 @@ class Node:
         server = self._spec.config.server
         dead = health.problems(self._vector, server.heartbeat * server.heartbeat_miss)
         return [*dead, *self._convergence.sentences()]
+
+    def notices(self) -> list[str]:
+        """Return what operators should know although the node answers, as sentences."""
+        return [
+            f"an order for {one['address']} of {one['name']} {one['type']} is kept: {one['why']}"
+            for one in carried(self.engine)
+        ]
 
     def _set(self, cell: int, value: int) -> None:
         self._cells[cell] = value

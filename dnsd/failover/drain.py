@@ -60,6 +60,10 @@ class StoredDrain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     age: float
     gate: float | None = None
 
+    def aged(self, seconds: float) -> StoredDrain:
+        """Return it as it is ``seconds`` later."""
+        return msgspec.structs.replace(self, left=self.left - seconds, age=self.age + seconds)
+
 
 class Drain:
     """One drain. ``switch_at`` is when the member leaves the answer.

@@ -75,8 +75,8 @@ class StoredMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     address: str
-    state: State
-    age: float
+    state: State = State.INIT
+    age: float = 0.0
     n_fail: int = 0
     n_ok: int = 0
     n_stable: int = 0
@@ -85,6 +85,30 @@ class StoredMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     left: float | None = None
     reason: str = ""
     agreed: Agreed | None = None
+
+    def order(self, now: float) -> Order | None:
+        """Return what was ordered of it, if this was stored at ``now``."""
+        if self.forced is None:
+            return None
+        return Order(self.forced, None if self.left is None else now + self.left, self.reason)
+
+    def under(self, order: Order | None, now: float) -> StoredMember:
+        """Return it with what is ordered at ``now``."""
+        until = order.until if order else None
+        return msgspec.structs.replace(
+            self,
+            forced=order.forced if order else None,
+            left=None if until is None else until - now,
+            reason=order.reason if order else "",
+        )
+
+    def aged(self, seconds: float) -> StoredMember:
+        """Return it as it is ``seconds`` later: its order may be over."""
+        left = None if self.left is None else self.left - seconds
+        later = msgspec.structs.replace(self, age=self.age + seconds, left=left)
+        if left is not None and left <= 0:
+            return msgspec.structs.replace(later, forced=None, left=None, reason="")
+        return later
 
 
 SERVED = frozenset({State.UP, State.SUSPECT})
@@ -143,10 +167,14 @@ class Member:
 
     def tick(self, now: float) -> None:
         """Let time do what is due: an order ends, a hold time is over."""
-        if self.order and self.order.until is not None and now >= self.order.until:
-            self.order = None
+        self.end_order(now)
         if not self.frozen and (over := self._hold_ends()) is not None and now >= over:
             self._become(State.UP, now)
+
+    def end_order(self, now: float) -> None:
+        """Let an order end whose time is over."""
+        if self.order and self.order.until is not None and now >= self.order.until:
+            self.order = None
 
     def force(self, order: Order | None) -> None:
         """Obey ``order`` from now on; None: the results decide again."""
@@ -218,7 +246,6 @@ class Member:
 
     def to_stored(self, now: float) -> StoredMember:
         """Return what is to survive a restart."""
-        order = self.order
         return StoredMember(
             address=self.address,
             state=self.state,
@@ -227,11 +254,8 @@ class Member:
             n_ok=self.n_ok,
             n_stable=self.n_stable,
             n_before=self.n_before,
-            forced=order.forced if order else None,
-            left=order.until - now if order and order.until is not None else None,
-            reason=order.reason if order else "",
             agreed=self.agreed,
-        )
+        ).under(self.order, now)
 
     def restore_state(self, stored: StoredMember, ago: float, now: float) -> None:
         """Take over the state that was stored ``ago`` seconds ago."""
@@ -256,9 +280,7 @@ class Member:
 
     def restore_order(self, stored: StoredMember, ago: float, now: float) -> None:
         """Take over the order that was stored ``ago`` seconds ago, however long that is."""
-        if stored.forced is not None:
-            until = None if stored.left is None else now + stored.left - ago
-            self.order = Order(stored.forced, until, stored.reason)
+        self.order = stored.order(now - ago)
 
     # -- counting -----------------------------------------------------------------------------
 

@@ -6,23 +6,28 @@ time (seconds, monotonic). Members are bits, in the order in which they were giv
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dnsd.failover import quorum, ttl
 from dnsd.failover.choice import Choice, Grade, Mode, Standing
 from dnsd.failover.council import Council
-from dnsd.failover.drain import T_DRAIN, Drain
-from dnsd.failover.member import SERVED, Agreed, Forced, Member, State
-from dnsd.failover.stored import StoredPool
+from dnsd.failover.drain import T_DRAIN, Drain, direct
+from dnsd.failover.member import OUT, SERVED, Agreed, Forced, Member, State
+from dnsd.failover.orders import Directive, to_stored
+from dnsd.failover.stored import BELIEVED_S, StoredPool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dnsd.config.policy import Pool
     from dnsd.failover.choice import Answer
     from dnsd.failover.member import Order
+    from dnsd.failover.orders import Plan
     from dnsd.failover.quorum import Agreement, Vote
     from dnsd.failover.stored import Kept
+
+_T = TypeVar("_T")
 
 TICK_S = 0.001
 """How much later than a round second it looks again, so that the second is really over."""
@@ -37,9 +42,17 @@ class Decision(NamedTuple):
     why: tuple[str, ...]
 
 
-class PoolState:
-    """The members of a pool by their address, the drains of them, and what was good last.
+class Away(NamedTuple):
+    """A member that the zone does not have since ``since``."""
 
+    member: Member
+    since: float
+
+
+class PoolState:
+    """The members of a pool by their address, what is ordered of them, and what was good last.
+
+    ``away`` are those that the zone does not have now: what is ordered of them stands.
     ``ttl_max`` is the TTL of the records in the zone file; there is one member at least.
     Results and orders go in at any time; whoever gives one asks :meth:`decide` afterwards, and
     again at :meth:`next_wakeup`.
@@ -47,7 +60,9 @@ class PoolState:
 
     def __init__(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
         self.members: dict[str, Member] = {}
+        self.away: dict[str, Away] = {}
         self.drains: dict[str, Drain] = {}
+        self.plans: dict[str, Plan] = {}
         self.last_good: tuple[str, ...] = ()
         self._council = Council(policy)
         self._countdown: tuple[float, int] | None = None
@@ -58,13 +73,37 @@ class PoolState:
         self.policy = policy
         self._terms = ttl.terms(policy, ttl_max)
         self._choice = Choice(policy, members)
+        for one in self.members.keys() - set(members):
+            self._put_away(self.members[one], now)
         known = self.members
-        self.members = {one: known.get(one) or Member(one, policy, now) for one in members}
+        self.members = {one: known.get(one) or self._arrived(one, now) for one in members}
         for member in self.members.values():
             member.adopt(policy, now)
-        self.drains = {one: drain for one, drain in self.drains.items() if one in self.members}
         self._council.edit(policy, self.members)
         self._council.agree(self.members, now)
+
+    def _arrived(self, address: str, now: float) -> Member:
+        """Return a member that is new in the zone, or is there again."""
+        away = self.away.pop(address, None)
+        if away and now - away.since <= BELIEVED_S:
+            return away.member
+        member = Member(address, self.policy, now)
+        if away:
+            member.restore_debt(away.member.to_stored(now), now)
+            member.force(away.member.order)
+        return member
+
+    def _put_away(self, member: Member, now: float) -> None:
+        """Keep a member that the zone has no more."""
+        self.away[member.address] = Away(member, now)
+        self._forget_away()
+
+    def _forget_away(self) -> None:
+        """Forget members that are away and of which nothing is ordered, nor to be asked."""
+        for address, (member, _) in tuple(self.away.items()):
+            is_owed = member.state in OUT and self.policy.failback.kind == "manual"
+            if not (member.order or address in self.plans or is_owed):
+                del self.away[address]
 
     @property
     def is_shared(self) -> bool:
@@ -108,13 +147,41 @@ class PoolState:
 
     def force(self, member: str, order: Order | None) -> None:
         """Obey ``order``; None: the results decide again."""
-        self.members[member].force(order)
-        self.drains.pop(member, None)
+        self.obey(member, self.ordered(member)._replace(order=order, drain=None))
 
     def drain(self, member: str, order: Order, drain: Drain) -> None:
         """Obey ``order`` step by step, as ``drain`` does."""
-        self.members[member].force(order)
-        self.drains[member] = drain
+        self.obey(member, self.ordered(member)._replace(order=order, drain=drain))
+
+    def ordered(self, address: str) -> Directive:
+        """Return what is ordered of a member, be it away."""
+        member = self.known(address)
+        order = member.order if member else None
+        return Directive(order, self.drains.get(address), self.plans.get(address))
+
+    def obey(self, address: str, directive: Directive) -> None:
+        """Do what is ordered of a member from now on; it may be away."""
+        self._put(self.drains, address, directive.drain)
+        self._put(self.plans, address, directive.plan)
+        if member := self.known(address):
+            member.force(directive.order)
+        self._forget_away()
+
+    def known(self, address: str) -> Member | None:
+        """Return a member, be it away; None if nothing is known of it."""
+        away = self.away.get(address)
+        return self.members.get(address) or (away.member if away else None)
+
+    @staticmethod
+    def _put(where: dict[str, _T], address: str, what: _T | None) -> None:
+        if what is None:
+            where.pop(address, None)
+        else:
+            where[address] = what
+
+    def shift_plans(self, seconds: float) -> None:
+        """Have plans come so much later: the clock of the day was set."""
+        self.plans = {one: plan.shifted(seconds) for one, plan in self.plans.items()}
 
     def freeze(self, why: str) -> None:
         """Keep what is known: nobody checks the members, and ``why`` is the reason."""
@@ -147,27 +214,37 @@ class PoolState:
         return StoredPool(
             name=self.policy.name,
             type=self.policy.type,
-            members=tuple(member.to_stored(now) for member in self.members.values()),
+            members=tuple(member.to_stored(now) for member in self._everyone()),
             drains=tuple(drain.to_stored(one, now) for one, drain in self.drains.items()),
             last_good=self.last_good,
+            plans=tuple(to_stored(one, plan, now) for one, plan in self.plans.items()),
         )
 
+    def _everyone(self) -> Iterator[Member]:
+        yield from self.members.values()
+        for away in self.away.values():
+            yield away.member
+
     def restore(self, kept: Kept, now: float) -> None:
-        """Take over what was stored; members that are not there any more are left out."""
+        """Take over what was stored; what was ordered of members that are not there stands."""
         stored = kept.pools.get((self.policy.name, self.policy.type))
         if stored is None:
             return
         self.last_good = stored.last_good
         for one in stored.members:
-            if member := self.members.get(one.address):
-                if kept.fresh:
-                    member.restore_state(one, kept.ago, now)
-                else:
-                    member.restore_debt(one, now)
-                member.restore_order(one, kept.ago, now)
+            member = self.members.get(one.address) or Member(one.address, self.policy, now)
+            if kept.fresh:
+                member.restore_state(one, kept.ago, now)
+            else:
+                member.restore_debt(one, now)
+            member.restore_order(one, kept.ago, now)
+            if one.address not in self.members:
+                self.away[one.address] = Away(member, now - kept.ago)
         for drain in stored.drains:
-            if drain.address in self.members:
-                self.drains[drain.address] = Drain.restored(drain, kept.ago, now)
+            self.drains[drain.address] = Drain.restored(drain, kept.ago, now)
+        for plan in stored.plans:
+            self.plans[plan.address] = plan.aged(kept.ago).plan(now)
+        self._tick_orders(now)
 
     # -- deciding -----------------------------------------------------------------------------
 
@@ -195,7 +272,8 @@ class PoolState:
     def next_wakeup(self, now: float) -> float | None:
         """Return when to decide again although nothing was seen; None: no need to."""
         times = [drain.switch_at for drain in self.drains.values() if not drain.switched]
-        times += [at for member in self.members.values() if (at := member.due) is not None]
+        times += [at for member in self._everyone() if (at := member.due) is not None]
+        times += [plan.start for plan in self.plans.values()]
         times += self._council.wakeups()
         if self._countdown is not None:
             times.append(self._next_second(now, *self._countdown))
@@ -206,13 +284,34 @@ class PoolState:
         return bool(decision.mask & self._bit(member))
 
     def _tick(self, now: float) -> None:
-        for drain in self.drains.values():
-            drain.tick(now)
+        self._tick_orders(now)
         for member in self.members.values():
             member.tick(now)
-            if member.order is None:
-                self.drains.pop(member.address, None)
         self._council.agree(self.members, now)
+
+    def _tick_orders(self, now: float) -> None:
+        """Have plans begin and orders end."""
+        for address, plan in tuple(self.plans.items()):
+            if now >= plan.start:
+                self._begin(address, plan, now)
+        for drain in self.drains.values():
+            drain.tick(now)
+        for member in self._everyone():
+            member.end_order(now)
+        for address in tuple(self.drains):
+            if self.ordered(address).order is None:
+                del self.drains[address]
+        self._forget_away()
+
+    def _begin(self, address: str, plan: Plan, now: float) -> None:
+        del self.plans[address]
+        member = self.known(address)
+        if member is None or plan.is_over(now):
+            return
+        member.force(plan.order)
+        # Its TTL has been lowered: longer answers have expired by now.
+        is_drain = plan.order.forced == Forced.DRAIN
+        self._put(self.drains, address, direct(plan.start) if is_drain else None)
 
     def _natural(self, member: Member) -> Standing:
         """Return what the results say, or what is agreed on."""
@@ -230,7 +329,7 @@ class PoolState:
         early = [
             drain
             for one, drain in self.drains.items()
-            if not drain.switched and not answer.mask & self._bit(one)
+            if not drain.switched and (one not in self.members or not answer.mask & self._bit(one))
         ]
         for drain in early:
             drain.switch(now)
@@ -324,24 +423,39 @@ class PoolState:
         return (seconds, "it is planned to change") if seconds < found[0] else found
 
     def _planned(self, standings: Sequence[Standing], answer: Answer) -> float | None:
-        """Return when the answer will change although no check sees anything new."""
+        """Return when the answer will change although no check sees anything new.
+
+        Of changes at one instant, only what all of them come to counts.
+        """
         later = list(standings)
-        plans = []
-        for at, member in enumerate(self.members.values()):
-            until = member.order.until if member.order else None
-            if until is not None:
-                plans.append((until, at, self._natural(member)))
-            if (switch := self._switch_of(member)) is not None and (
-                until is None or switch < until
-            ):
-                plans.append((switch, at, Standing.REMOVED))
-        plans.sort(key=lambda plan: plan[0])
-        for number, (when, at, standing) in enumerate(plans):
+        changes = [
+            (when, at, standing)
+            for at, member in enumerate(self.members.values())
+            for when, standing in self._changes(member)
+        ]
+        changes.sort(key=lambda change: change[0])
+        for number, (when, at, standing) in enumerate(changes):
             later[at] = standing
-            more = number + 1 < len(plans) and plans[number + 1][0] == when
+            more = number + 1 < len(changes) and changes[number + 1][0] == when
             if not more and self._differs(later, answer):
                 return when
         return None
+
+    def _changes(self, member: Member) -> Iterator[tuple[float, Standing]]:
+        """Yield what orders and plans will make of ``member``, and when, in this order."""
+        natural = self._natural(member)
+        plan = self.plans.get(member.address)
+        until = member.order.until if member.order else None
+        ends = [at for at in (until, plan.start if plan else None) if at is not None]
+        switch = self._switch_of(member)
+        if switch is not None and switch < min(ends, default=inf):
+            yield switch, Standing.REMOVED
+        if until is not None and (plan is None or until <= plan.start):
+            yield until, natural
+        if plan is not None:
+            yield plan.start, Standing.IN if plan.order.forced == Forced.UP else Standing.REMOVED
+            if plan.order.until is not None:
+                yield plan.order.until, natural
 
     def _next_second(self, now: float, planned: float, seconds: int) -> float:
         """Return when the TTL, once ``seconds``, has to be one less: a change is ``planned``."""

@@ -16,8 +16,10 @@ from zlib import crc32
 
 import msgspec
 
-from dnsd.failover.drain import StoredDrain
+from dnsd.failover import orders
+from dnsd.failover.drain import Drain, StoredDrain
 from dnsd.failover.member import StoredMember
+from dnsd.failover.orders import Directive, StoredPlan
 
 VERSION = 1
 BELIEVED_S = 60.0
@@ -34,6 +36,45 @@ class StoredPool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     members: tuple[StoredMember, ...]
     drains: tuple[StoredDrain, ...] = ()
     last_good: tuple[str, ...] = ()
+    plans: tuple[StoredPlan, ...] = ()
+
+    def directive(self, address: str, now: float) -> Directive:
+        """Return what was ordered of ``address``, if this was stored at ``now``."""
+        members = [one.order(now) for one in self.members if one.address == address]
+        found = [one for one in self.drains if one.address == address]
+        planned = [one.plan(now) for one in self.plans if one.address == address]
+        return Directive(
+            next(iter(members), None),
+            Drain.restored(found[0], 0.0, now) if found else None,
+            next(iter(planned), None),
+        )
+
+    def under(self, address: str, directive: Directive, now: float) -> StoredPool:
+        """Return it with what is ordered of ``address``, stored at ``now``."""
+        order, drain, plan = directive
+        before = [one for one in self.members if one.address == address]
+        after = [one.under(order, now) for one in before or [StoredMember(address=address)]]
+        return msgspec.structs.replace(
+            self,
+            members=(*(one for one in self.members if one.address != address), *after),
+            drains=(
+                *(one for one in self.drains if one.address != address),
+                *((drain.to_stored(address, now),) if drain else ()),
+            ),
+            plans=(
+                *(one for one in self.plans if one.address != address),
+                *((orders.to_stored(address, plan, now),) if plan else ()),
+            ),
+        )
+
+    def aged(self, seconds: float) -> StoredPool:
+        """Return it as it is ``seconds`` later."""
+        return msgspec.structs.replace(
+            self,
+            members=tuple(one.aged(seconds) for one in self.members),
+            drains=tuple(one.aged(seconds) for one in self.drains),
+            plans=tuple(one.aged(seconds) for one in self.plans),
+        )
 
 
 class Kept(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from dnsd.cli import askers, main, watching
 from dnsd.cli import drains as drains_module
 from dnsd.cli import failover as failover_module
 from dnsd.cli import rto as rto_module
+from dnsd.cli.options import moment
 from dnsd.errors import AdminError, NotRunning
 from dnsd.failover.ledger import Ledger, Use
 from dnsd.failover.version import rrset
@@ -94,7 +96,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, **answers: Any) -> tuple[R
     for module, name in ((watching, "WATCH_S"), (drains_module, "LOOK_S")):
         monkeypatch.setattr(module, name, 0)
     monkeypatch.setattr(rto_module, "LISTEN_S", 0.001)
-    clock = SimpleNamespace(time=lambda: NOW, sleep=lambda _: None)
+    clock = SimpleNamespace(
+        time=lambda: NOW, sleep=lambda _: None, localtime=time.localtime, strftime=time.strftime
+    )
     monkeypatch.setattr(failover_module, "time", clock)
     return CliRunner().invoke(main, words, env={"COLUMNS": "200"}), asked
 
@@ -191,8 +195,13 @@ def test_without_a_node_the_exit_status_says_so(monkeypatch: pytest.MonkeyPatch)
                     "for": 600.0,
                     "reason": "disks",
                     "force": False,
+                    "at": None,
                 },
             ),
+        ),
+        (
+            ["failover", "cancel", "www", "A", A],
+            ("cancel_plan", {"name": "www", "type": "A", "member": A}),
         ),
         (
             ["failover", "failback", "www", "A"],
@@ -234,6 +243,53 @@ def test_options_before_a_command_count(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert asked == [tmp_path / "admin.sock"] * 2
 
 
+def test_what_is_planned_and_what_is_kept_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = {"forced": "down", "until": NOW + 7200, "at": NOW + 3600, "reason": "disks"}
+    order = {"forced": "down", "until": None, "reason": "smoke"}
+    kept = {"name": "www.example.com.", "type": "A", "address": B, "plan": None, "order": order}
+    answer = {
+        **found(member(A, plan=plan)),
+        "carried": [{**kept, "why": "the pool does not have it now"}],
+    }
+    result, _ = run(monkeypatch, "failover", failover=answer)
+    shown = " ".join(result.output.split())
+    assert f"planned at {failover_module.clock(NOW + 3600)}: forced down for 1 h: disks" in shown
+    assert f"kept for {B} of www.example.com. A: forced down: smoke (the pool does not" in shown
+
+
+def test_an_order_at_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("failover", "force", "www", "A", A)
+    result, said = run(monkeypatch, *words, "down", "--at", "+2h", force=found(member(A)))
+    assert (result.exit_code, round(said[0][1]["at"] - time.time())) == (0, 7200)
+    result, _ = run(monkeypatch, *words, "down", "--at", "yesterday", force=found(member(A)))
+    assert (result.exit_code, "'yesterday' is no moment" in result.stderr) == (2, True)
+    result, _ = run(monkeypatch, *words, "auto", "--at", "+2h", force=found(member(A)))
+    assert (result.exit_code, "cannot be planned" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("22:00", datetime(2026, 3, 28, 22, 0)),
+        ("12:00", datetime(2026, 3, 29, 12, 0)),
+        ("11:59:30", datetime(2026, 3, 29, 11, 59, 30)),
+        ("2026-12-01 22:00", datetime(2026, 12, 1, 22, 0)),
+        ("2026-12-01", datetime(2026, 12, 1)),
+        ("2026-12-01T22:00+00:00", datetime(2026, 12, 1, 22, 0, tzinfo=UTC)),
+        ("+90m", datetime(2026, 3, 28, 13, 30)),
+    ],
+)
+def test_a_moment(text: str, wanted: datetime) -> None:
+    now = datetime(2026, 3, 28, 12, 0).astimezone()
+    assert moment(text, now) == wanted.timestamp()
+
+
+@pytest.mark.parametrize("text", ["", "25:00", "2026-03-28 11:00", "tomorrow", "+", "+-1h"])
+def test_what_is_no_moment_that_lies_ahead(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        moment(text, datetime(2026, 3, 28, 12, 0).astimezone())
+
+
 def test_an_order_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = AdminError("there is nothing else to answer")
     result, _ = run(monkeypatch, "failover", "force", "www", "A", A, "down", force=refusal)
@@ -268,7 +324,7 @@ def test_a_drain_is_followed_until_it_is_safe(monkeypatch: pytest.MonkeyPatch) -
         f"{A}: SAFE, as far as this pool leads there, since 12:03:20",
     ]
     pool = {"member": A, "name": "www", "type": "A"}
-    order = {"reason": "disks", "direct": True, "force": True}
+    order = {"reason": "disks", "direct": True, "force": True, "at": None}
     assert asked[0] == ("drain_member", {**pool, **order})
     assert asked[1:] == [("drained", pool)] * 5
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -350,3 +351,190 @@ def test_a_drain_goes_on_after_a_restart(world: World) -> None:
 
     play(world, first)
     play(world, second, before=lambda engine: engine.place(ORIGIN, [one], 0))
+
+
+# -- on disk before it is obeyed, and for longer than its member ------------------------------
+
+
+def slow_disk(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    async def to_thread(work: Any, *arguments: Any) -> Any:
+        await asyncio.sleep(seconds)
+        return work(*arguments)
+
+    monkeypatch.setattr("asyncio.to_thread", to_thread)
+
+
+def test_an_order_is_on_disk_before_it_is_obeyed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        await place(engine, ORIGIN, [one], 0)
+        await well(world)
+        await asyncio.sleep(20)
+        slow_disk(monkeypatch, 2.0)
+        asked = asyncio.ensure_future(
+            order(engine, "drain_member", member=A, direct=True, reason="disks")
+        )
+        await asyncio.sleep(1.9)
+        world.see((B, OK))  # which decides on the pool, too
+        assert world.answers(one) == (A, B)
+        assert not asked.done()
+        found = await asked
+        assert world.answers(one) == (B,)
+        assert found["unwritten"] is None
+        assert b'"reason":"disks"' in (world.directory / statefile.FILE).read_bytes()
+
+    play(world, story)
+
+
+def test_a_disk_that_hangs_keeps_no_order_from_being_obeyed_and_nothing_is_safe(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Item by item: in force, told, not SAFE; and SAFE when the disk has it."""
+
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        await place(engine, ORIGIN, [one], 0)
+        await well(world)
+        await asyncio.sleep(20)
+        slow_disk(monkeypatch, 1000.0)
+        found = await order(engine, "drain_member", member=A, direct=True)
+        assert world.answers(one) == (B,)
+        assert "not written down" in found["unwritten"]
+        await asyncio.sleep(900)
+        found = await order(engine, "drained", member=A, **WWW)
+        assert [step["phase"] for step in found["steps"]] == ["safe"]
+        assert not found["safe"]
+        await asyncio.sleep(2000)
+        assert (await order(engine, "drained", member=A, **WWW))["safe"]
+
+    play(world, story)
+
+
+def test_an_order_of_a_pool_that_goes_meanwhile_is_not_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        await place(engine, ORIGIN, [one], 0)
+        slow_disk(monkeypatch, 2.0)
+        asked = asyncio.ensure_future(order(engine, "force", forced="down", **WWW, member=A))
+        await asyncio.sleep(1)
+        engine.remove(ORIGIN)
+        await asked
+        (kept,) = (await order(engine, "failover"))["carried"]
+        assert (kept["address"], kept["order"]["forced"]) == (A, "down")
+        await place(engine, ORIGIN, [one], 50)
+        assert world.answers(one, 50) == (B,)
+
+    play(world, story)
+
+
+def test_a_carried_order_is_shown_and_can_be_taken_back(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta((A, B, C))
+        await place(engine, ORIGIN, [one], 0)
+        await well(world)
+        await order(engine, "force", forced="down", **WWW, member=A, reason="smoke")
+        await order(engine, "drain_member", member=C, direct=True)
+        await place(engine, ORIGIN, [meta((B, C))], 50)
+        found = await order(engine, "failover")
+        (kept,) = found["carried"]
+        assert kept["order"]["reason"] == "smoke"
+        assert kept["why"] == "the pool does not have it now"
+        engine.remove(ORIGIN)
+        found = await order(engine, "failover")
+        assert {kept["address"] for kept in found["carried"]} == {A, C}
+        assert {kept["why"] for kept in found["carried"]} == {"the pool is not there now"}
+        await order(engine, "force", forced="auto", **WWW, member=A)
+        assert "no pool" in await refused(engine, "force", forced="down", **WWW, member=A)
+        await order(engine, "undrain_member", member=C)
+        assert (await order(engine, "failover"))["carried"] == []
+        await place(engine, ORIGIN, [one], 100)
+        assert world.answers(one, 100) == (A, B, C)
+
+    play(world, story)
+
+
+def test_a_carried_order_outlives_a_restart(world: World) -> None:
+    async def first(_world: World, engine: Engine) -> None:
+        await place(engine, ORIGIN, [meta()], 0)
+        await order(engine, "force", forced="down", **WWW, member=A)
+        await place(engine, ORIGIN, [meta((B,))], 50)
+
+    async def second(world: World, engine: Engine) -> None:
+        await place(engine, ORIGIN, [meta((B, C))], 100)
+        assert [one["address"] for one in (await order(engine, "failover"))["carried"]] == [A]
+        await place(engine, ORIGIN, [meta()], 150)
+        assert world.answers(meta(), 150) == (B,)
+
+    play(world, first)
+    play(world, second)
+
+
+@pytest.fixture
+def day(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Have the time of the day go on with the clock that jumps; what it is ahead can be set."""
+    ahead = [1.8e9]
+    monkeypatch.setattr("time.time", lambda: ahead[0] + time.monotonic())
+    return ahead
+
+
+@pytest.mark.usefixtures("day")
+def test_maintenance_is_planned_and_cancelled(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta()
+        await place(engine, ORIGIN, [one], 0)
+        await checked(world, 400)
+        assert world.word(one).ttl == 300
+        at = time.time() + 600
+        ahead = {**WWW, "member": A, "at": at, "for": 3600, "reason": "disks"}
+        found = await order(engine, "force", forced="down", **ahead)
+        plan = found["pools"][0]["members"][0]["plan"]
+        assert plan == {
+            "forced": "down",
+            "at": pytest.approx(at, abs=0.1),
+            "until": pytest.approx(at + 3600, abs=0.1),
+            "reason": "disks",
+        }
+        assert world.answers(one) == (A, B)
+        assert world.told(f"{A} is to be forced down in 10m for 1h: disks") == 1
+        assert "cancel it first" in await refused(engine, "force", forced="up", **ahead)
+        await checked(world, 500)
+        assert world.word(one).ttl in range(90, 101)
+        await order(engine, "cancel_plan", **WWW, member=A)
+        assert world.word(one).ttl == 300
+        assert "nothing is planned" in await refused(engine, "cancel_plan", **WWW, member=A)
+        await order(engine, "drain_member", **{**ahead, "at": time.time() + 60, "for": None})
+        await checked(world, 70)
+        assert world.answers(one) == (B,)
+        assert (await order(engine, "drained", member=A))["steps"][0]["phase"] is not None
+
+    play(world, story)
+
+
+@pytest.mark.parametrize(
+    ("at", "why"),
+    [(1.0, "lie ahead"), ("22:00", "POSIX"), (1e300, "within a year"), (float("nan"), "POSIX")],
+)
+def test_plans_that_make_no_sense_are_refused(world: World, at: object, why: str) -> None:
+    async def story(_world: World, engine: Engine) -> None:
+        await place(engine, ORIGIN, [meta()], 0)
+        assert why in await refused(engine, "force", forced="down", **WWW, member=A, at=at)
+
+    play(world, story)
+
+
+def test_plans_follow_the_time_of_the_day(world: World, day: list[float]) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        one = meta(check="none")
+        await place(engine, ORIGIN, [one], 0)
+        await order(engine, "force", forced="down", **WWW, member=A, at=time.time() + 7200)
+        day[0] += 7000  # the machine has slept
+        await asyncio.sleep(20)
+        assert world.answers(one) == (A, B)
+        await asyncio.sleep(190)
+        assert world.answers(one) == (B,)
+
+    play(world, story)

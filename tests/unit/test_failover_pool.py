@@ -10,7 +10,9 @@ from dnsd.config.policy import Failback, Pool
 from dnsd.failover import drain, ttl
 from dnsd.failover.choice import Mode
 from dnsd.failover.member import Forced, Order, State
+from dnsd.failover.orders import Directive, Plan
 from dnsd.failover.pool import Decision, PoolState
+from dnsd.failover.stored import decode, encode
 from tests.failover import ADDRESSES, World, pool
 
 A, B, C = ADDRESSES[:3]
@@ -287,12 +289,14 @@ def test_an_edit_of_the_zone_keeps_the_members_that_stay() -> None:
     state.drain(A, Order(Forced.DRAIN), drain.direct(100.0))
     state.edit(state.policy, 60, (B, C), 101.0)
     assert [one.state for one in state.members.values()] == [State.DOWN, State.INIT]
-    assert not state.drains
     state.result(C, 102.0, ok=True)
     assert state.decide(102.0)[:2] == (0b10, 5)
+    # What is ordered stands, and is obeyed when the member is there again.
+    assert list(state.away) == [A]
     state.edit(state.policy, 60, (A, B, C), 103.0)
-    assert state.members[A].state == State.INIT
-    assert state.members[A].order is None
+    assert state.ordered(A).order == Order(Forced.DRAIN)
+    assert state.drains[A].switched
+    assert not state.away
     assert state.members[C].state == State.UP
 
 
@@ -402,3 +406,125 @@ def _within_bounds(found: Decision, by: ttl.Terms, now: float) -> None:
         assert found.ttl == 5
     else:
         assert found.ttl >= by.shortest
+
+
+# -- orders and plans -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("away", [10.0, 1000.0])
+def test_an_order_outlives_an_edit_that_takes_its_member_away(away: float) -> None:
+    state = pool_of(STABLE, STABLE)
+    state.force(A, DOWN)
+    state.edit(state.policy, 300, (B,), 100.0)
+    assert state.decide(100.0).mask == 1
+    stored = state.to_stored(100.0)
+    assert {one.address: one.forced for one in stored.members} == {A: Forced.DOWN, B: None}
+    state.edit(state.policy, 300, (A, B), 100.0 + away)
+    assert state.decide(100.0 + away).mask == 0b10
+    assert state.members[A].order == DOWN
+    # Nobody has looked at it for a while: it has to show anew that it is well.
+    assert state.members[A].state == (State.UP if away < 60 else State.INIT)
+
+
+def test_an_order_ends_while_its_member_is_away_or_is_taken_back() -> None:
+    state = pool_of(STABLE, STABLE, STABLE)
+    state.force(A, Order(Forced.DOWN, 120.0))
+    state.force(B, DOWN)
+    state.edit(state.policy, 300, (C,), 100.0)
+    assert state.next_wakeup(100.0) == 120.0
+    state.decide(121.0)
+    assert list(state.away) == [B]
+    state.force(B, None)
+    assert not state.away
+    state.edit(state.policy, 300, (A, B, C), 130.0)
+    assert not any(one.order for one in state.members.values())
+
+
+def test_the_operator_is_asked_before_a_member_comes_back_that_was_away() -> None:
+    state = pool_of("---", STABLE, failback=Failback("manual"))
+    state.edit(state.policy, 300, (B,), 100.0)
+    state.edit(state.policy, 300, (A, B), 1000.0)
+    for _ in range(10):
+        state.result(A, 1001.0, ok=True)
+    assert state.members[A].state == State.HELD
+
+
+def plan(start: float, forced: Forced = Forced.DOWN, until: float | None = None) -> Directive:
+    return Directive(plan=Plan(start, Order(forced, until, "new disks")))
+
+
+def test_a_planned_change_has_its_ttl_lowered_and_ends_by_itself() -> None:
+    state = pool_of(STABLE, STABLE)
+    state.obey(A, plan(1000.0, until=1600.0))
+    assert state.decide(100.0)[:2] == (0b11, 300)
+    assert state.next_wakeup(100.0) == pytest.approx(700.0, abs=0.01)
+    assert state.decide(800.0)[:2] == (0b11, 200)
+    assert state.decide(999.5)[:2] == (0b11, 1)
+    assert state.decide(1000.0)[:2] == (0b10, 300)
+    assert state.members[A].order == Order(Forced.DOWN, 1600.0, "new disks")
+    assert not state.plans
+    assert state.decide(1590.0)[:2] == (0b10, 10)
+    assert state.decide(1600.0).mask == 0b11
+
+
+def test_a_planned_drain_switches_at_once() -> None:
+    state = pool_of(STABLE, STABLE)
+    state.obey(A, plan(1000.0, Forced.DRAIN))
+    assert state.decide(990.0)[:2] == (0b11, 10)
+    assert state.decide(1000.2).mask == 0b10
+    assert state.drains[A].switched
+    assert state.drains[A].switch_at == 1000.0
+
+
+def test_a_plan_replaces_the_order_of_before() -> None:
+    state = pool_of(STABLE, STABLE)
+    state.obey(A, plan(200.0)._replace(order=Order(Forced.UP, 250.0)))
+    assert state.decide(200.0).mask == 0b10
+    assert state.decide(260.0).mask == 0b10
+
+
+def test_two_changes_at_one_instant_count_together() -> None:
+    """An order ends when the next one begins: nothing changes, and no TTL is lowered."""
+    state = pool_of(STABLE, STABLE)
+    state.obey(A, plan(200.0)._replace(order=Order(Forced.DOWN, 200.0)))
+    assert state.decide(150.0)[:2] == (0b10, 300)
+    assert state.decide(199.5)[:2] == (0b10, 300)
+    assert state.decide(200.0)[:2] == (0b10, 300)
+
+
+def test_members_that_change_places_at_one_instant() -> None:
+    state = pool_of(STABLE, STABLE, STABLE, tiers=((A, B), (C,)), min_up=2)
+    state.obey(A, plan(200.0))
+    state.obey(B, plan(200.0))
+    assert state.decide(150.0)[:2] == (0b011, 50)
+    assert state.decide(200.0).mask == 0b100
+    # Each alone would have changed the answer, too; what they come to is what is told.
+    assert state.decide(200.0).why[0].startswith("tier 2 is answered")
+
+
+def test_a_plan_outlives_edits_restarts_and_clocks_that_are_set() -> None:
+    state = pool_of(STABLE, STABLE)
+    state.obey(A, plan(1000.0, until=2000.0))
+    state.edit(state.policy, 300, (B,), 100.0)
+    data = encode((state.to_stored(100.0),), 1e9)
+    again = PoolState(state.policy, 300, (A, B), 0.0)
+    again.restore(decode(data, 1e9 + 300), 0.0)
+    assert again.plans[A].start == 600.0
+    assert again.decide(590.0)[:2] == (0b11, 5)
+    again.shift_plans(-10.0)
+    assert again.decide(590.0).mask == 0b10
+    late = PoolState(state.policy, 300, (A, B), 0.0)
+    late.restore(decode(data, 1e9 + 1950), 0.0)  # it was away for all of it
+    assert not late.plans
+    assert late.members[A].order is None
+
+
+def test_a_plan_of_a_member_that_is_away_stands() -> None:
+    state = pool_of(STABLE, STABLE)
+    state.obey(A, plan(1000.0))
+    state.edit(state.policy, 300, (B,), 100.0)
+    state.decide(900.0)
+    assert list(state.away) == [A]
+    state.decide(1000.0)
+    state.edit(state.policy, 300, (A, B), 1100.0)
+    assert state.decide(1100.0).mask == 0b10

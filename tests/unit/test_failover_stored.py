@@ -69,14 +69,15 @@ def test_a_clock_that_was_set_back_says_nothing() -> None:
     assert "clock was set back" in kept.reason
 
 
-def test_members_that_are_gone_are_left_out_and_new_ones_begin() -> None:
+def test_members_that_are_gone_wait_with_their_orders_and_new_ones_begin() -> None:
     new = ADDRESSES[5]
     again = restored(10.0, (C, new))
     assert {one.address: one.state for one in again.members.values()} == {
         C: State.UP,
         new: State.INIT,
     }
-    assert not again.drains
+    assert list(again.drains) == [A]
+    assert again.ordered(A).order
     assert again.decide(7.0).mask == 1
 
 

@@ -186,7 +186,7 @@ def test_pages() -> None:
         assert await fetch(f"{url}/health") == (
             200,
             "application/json",
-            '{"ok":true,"problems":[]}\n',
+            '{"ok":true,"problems":[],"notices":[]}\n',
         )
 
     serve(story)

@@ -6,17 +6,13 @@ asked before a member comes back. Given the time (monotonic seconds).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from dnsd.failover.member import OUT, State
-from dnsd.failover.stored import BELIEVED_S, Kept
-
-if TYPE_CHECKING:
-    from dnsd.failover.drain import StoredDrain
-    from dnsd.failover.member import StoredMember
-    from dnsd.failover.stored import StoredPool
+from dnsd.failover.orders import Directive
+from dnsd.failover.stored import BELIEVED_S, Kept, StoredPool
 
 
 class _Carried(NamedTuple):
@@ -47,10 +43,22 @@ class CarriedPools:
         ago = now - found.at
         return Kept({(name, rtype): found.pool}, ago, _is_fresh(found, now), "")
 
+    def directive(self, name: str, rtype: str, address: str, now: float) -> Directive:
+        """Return what is ordered of a member of a pool that is not there."""
+        found = self._pools.get((name, rtype))
+        return found.pool.aged(now - found.at).directive(address, now) if found else Directive()
+
+    def obey(self, name: str, rtype: str, address: str, directive: Directive, now: float) -> None:
+        """Note what is ordered of a member of a pool that is not there."""
+        nothing = _Carried(StoredPool(name=name, type=rtype, members=()), now, fresh=False)
+        found = self._pools.get((name, rtype), nothing)
+        pool = found.pool.aged(now - found.at).under(address, directive, now)
+        self._pools[name, rtype] = _Carried(pool, now, _is_fresh(found, now))
+
     def to_stored(self, now: float) -> tuple[StoredPool, ...]:
         """Return what is to survive a restart, as of ``now``; forget what need not."""
         stored = {
-            key: _aged(one.pool, now - one.at, _is_fresh(one, now))
+            key: _as_believed(one.pool.aged(now - one.at), _is_fresh(one, now))
             for key, one in self._pools.items()
         }
         self._pools = {key: one for key, one in self._pools.items() if _matters(stored[key])}
@@ -62,29 +70,23 @@ def _is_fresh(one: _Carried, now: float) -> bool:
 
 
 def _matters(pool: StoredPool) -> bool:
-    return any(one.forced or one.state != State.INIT for one in pool.members)
+    return bool(pool.plans) or any(one.forced or one.state != State.INIT for one in pool.members)
 
 
-def _aged(pool: StoredPool, seconds: float, fresh: bool) -> StoredPool:
+def _as_believed(pool: StoredPool, fresh: bool) -> StoredPool:
+    """Return ``pool`` without states that nobody has looked at for too long, and plans long over.
+
+    That a member was out is kept: who is back says so himself.
+    """
     return msgspec.structs.replace(
         pool,
-        members=tuple(_aged_member(one, seconds, fresh) for one in pool.members),
-        drains=tuple(_aged_drain(one, seconds) for one in pool.drains),
+        members=tuple(
+            one
+            if fresh or one.state in OUT
+            else msgspec.structs.replace(
+                one, state=State.INIT, n_fail=0, n_ok=0, n_stable=0, n_before=0
+            )
+            for one in pool.members
+        ),
+        plans=tuple(one for one in pool.plans if one.ends is None or one.ends > 0),
     )
-
-
-def _aged_member(one: StoredMember, seconds: float, fresh: bool) -> StoredMember:
-    left = None if one.left is None else one.left - seconds
-    one = msgspec.structs.replace(one, age=one.age + seconds, left=left)
-    if left is not None and left <= 0:
-        one = msgspec.structs.replace(one, forced=None, left=None, reason="")
-    if not fresh and one.state not in OUT:
-        # Nobody has looked for too long. That it was out is kept: who is back says so himself.
-        one = msgspec.structs.replace(
-            one, state=State.INIT, n_fail=0, n_ok=0, n_stable=0, n_before=0
-        )
-    return one
-
-
-def _aged_drain(one: StoredDrain, seconds: float) -> StoredDrain:
-    return msgspec.structs.replace(one, left=one.left - seconds, age=one.age + seconds)

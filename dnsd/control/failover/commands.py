@@ -1,33 +1,36 @@
 """The admin commands of the failover plane: what operators ask of it, and order.
 
-An order is in force at once, and is answered when it is on disk, or when that takes too long.
+An order is on disk before it is obeyed, unless the disk refuses it or takes too long. It is
+answered when it is obeyed.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from ipaddress import ip_address
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config import origins
 from dnsd.control.failover.report import ballot, drained, report
+from dnsd.control.failover.table import Place
 from dnsd.errors import AdminError
 from dnsd.failover import drain as drains
 from dnsd.failover.member import Forced, Order
+from dnsd.failover.orders import Directive, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from dnsd.control.admin import Command
     from dnsd.control.failover.engine import Engine
     from dnsd.control.failover.live import LivePool
     from dnsd.failover.quorum import Ballot
 
-WRITE_S = 5.0
-"""How long a disk may take to write an order down."""
-
 LONGEST_REASON = 500
+
+LONGEST_PLAN_S = 366 * 86400.0
+"""What is planned for later than that is mistyped."""
 
 _NAMED = 5
 """Pools that a sentence names."""
@@ -40,6 +43,7 @@ def commands(engine: Engine) -> dict[str, Command]:
         "failover": desk.show,
         "votes": desk.votes,
         "force": desk.force,
+        "cancel_plan": desk.cancel,
         "failback": desk.fail_back,
         "drain_member": desk.drain,
         "undrain_member": desk.undrain,
@@ -60,49 +64,98 @@ class _Desk:
         return ballot(self._engine)
 
     async def force(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        forced = request.get("forced")
+        if forced == "auto":
+            return await self._free(request)
         pool = self._named(request)
         member = _member(pool, request)
-        forced = request.get("forced")
-        if forced not in ("up", "down", "auto"):
+        if forced not in ("up", "down"):
             raise AdminError('"forced" must be "up", "down" or "auto"')
-        order = None if forced == "auto" else _order(request, Forced(forced))
-        if order is not None:
-            _object([(pool, member)], order.forced, request)
-        pool.force(member, order)
-        return await self._ordered([pool])
+        return await self._forced([pool], member, Forced(forced), request)
+
+    async def cancel(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Forget what is planned."""
+        at = self._place(request)
+        if self._directive(at).plan is None:
+            raise AdminError(f"nothing is planned for {at.address} in {at.name} {at.type}")
+        return await self._order({at: lambda _: self._directive(at)._replace(plan=None)})
+
+    async def _free(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Have the checks decide again, or do so once the member is there again."""
+        at = self._place(request)
+        return await self._order(
+            {at: lambda _: self._directive(at)._replace(order=None, drain=None)}
+        )
+
+    async def _forced(
+        self, pools: list[LivePool], member: str, forced: Forced, request: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Force ``member``, now or when that is planned."""
+        start = _start(request)
+        order = _order(request, forced, start)
+        _object([(pool, member) for pool in pools], forced, request)
+        places = [Place(*pool.key[1:], member) for pool in pools]
+        if start is None:
+            return await self._order({at: self._enforcing(at, order) for at in places})
+        if taken := [at for at in places if self._directive(at).plan]:
+            at = taken[0]
+            raise AdminError(
+                f"something is planned for {member} in {at.name} {at.type} already: cancel it "
+                f"first (dnsd failover cancel {at.name} {at.type} {member})"
+            )
+        return await self._order({at: self._planning(at, Plan(start, order)) for at in places})
+
+    def _enforcing(self, at: Place, order: Order) -> Callable[[float], Directive]:
+        return lambda _: self._directive(at)._replace(order=order, drain=None)
+
+    def _planning(self, at: Place, plan: Plan) -> Callable[[float], Directive]:
+        return lambda _: self._directive(at)._replace(plan=plan)
 
     async def fail_back(self, request: Mapping[str, Any]) -> dict[str, Any]:
         pool = self._named(request)
         now = time.monotonic()
         wanted = [_member(pool, request)] if request.get("member") else list(pool.state.members)
-        # All of them, not until the first one.
+        # All of them, not until the first one; nothing is kept out by it, so it may come first.
         held = [one for one in wanted if pool.state.members[one].fail_back(now)]
         if not held:
             which = f"{wanted[0]} is not held" if len(wanted) == 1 else "no member is held"
             raise AdminError(
                 f"{pool.key}: {which}: there is nothing to fail back; see dnsd failover"
             )
-        return await self._ordered([pool])
+        self._engine.settle(pool)
+        return await self._order({})
 
     async def drain(self, request: Mapping[str, Any]) -> dict[str, Any]:
         address = _address(request.get("member"))
         pools = self._with(address, request)
-        order = _order(request, Forced.DRAIN)
         fresh = [pool for pool in pools if address not in pool.state.drains]
+        if request.get("at") is not None:
+            await self._forced(fresh, address, Forced.DRAIN, request)
+            return self._progress(address, pools, request)
+        order = _order(request, Forced.DRAIN, None)
         _object([(pool, address) for pool in fresh], Forced.DRAIN, request)
-        for pool in pools:
-            self._drain(pool, address, order, directly=bool(request.get("direct")))
-        await self._ordered(pools)
+        directly = bool(request.get("direct"))
+        await self._order(
+            {
+                Place(*pool.key[1:], address): self._draining(pool, address, order, directly)
+                for pool in pools
+            }
+        )
         return self._progress(address, pools, request)
 
     async def undrain(self, request: Mapping[str, Any]) -> dict[str, Any]:
         address = _address(request.get("member"))
-        pools = [pool for pool in self._with(address, request) if address in pool.state.drains]
-        if not pools:
+        if request.get("name"):
+            places = [self._place(request)]
+        else:
+            places = [at for at in self._places() if at.address == address]
+        drained = [at for at in places if _is_drained(self._directive(at))]
+        if not drained:
             raise AdminError(f"{address} is not drained; see dnsd failover")
-        for pool in pools:
-            pool.force(address, None)
-        return await self._ordered(pools)
+        return await self._order({at: self._freeing(at) for at in drained})
+
+    def _freeing(self, at: Place) -> Callable[[float], Directive]:
+        return lambda _: self._directive(at)._replace(order=None, drain=None)
 
     async def drained(self, request: Mapping[str, Any]) -> dict[str, Any]:
         address = _address(request.get("member"))
@@ -110,20 +163,26 @@ class _Desk:
 
     # -- drains -------------------------------------------------------------------------------
 
-    def _drain(self, pool: LivePool, address: str, order: Order, *, directly: bool) -> None:
+    def _draining(
+        self, pool: LivePool, address: str, order: Order, directly: bool
+    ) -> Callable[[float], Directive]:
         """Begin a drain; one that has begun goes on, at once if that is wanted now."""
-        now = time.monotonic()
-        drain = pool.state.drains.get(address)
-        if drain is None:
-            until = now if directly else self._horizon(pool, address, now)
-            drain = drains.direct(now) if directly else drains.lowered(now, until)
-        elif directly:
-            drain.switch(now)
-        pool.drain(address, order, drain)
+
+        def make(now: float) -> Directive:
+            known = pool.state.ordered(address)
+            drain = known.drain
+            if drain is None:
+                until = now if directly else self._horizon(pool, address, now)
+                drain = drains.direct(now) if directly else drains.lowered(now, until)
+            elif directly:
+                drain.switch(now)
+            return known._replace(order=order, drain=drain)
+
+        return make
 
     def _horizon(self, pool: LivePool, address: str, now: float) -> float:
         """Return when caches have forgotten the answers with ``address`` given up to now."""
-        self._engine.table.sweep(now)
+        self._engine.sweep()
         return max(now, self._engine.memory.latest(pool.key, address))
 
     def _progress(
@@ -136,17 +195,32 @@ class _Desk:
 
     def _named(self, request: Mapping[str, Any]) -> LivePool:
         """Return the pool of ``name`` and ``type``; AdminError if there is none."""
-        name, rtype = request.get("name"), request.get("type")
-        if not isinstance(name, str) or not isinstance(rtype, str):
-            raise AdminError('"name" and "type" must say which pool is meant')
-        try:
-            name, rtype = origins.normal(name), rtype.upper()
-        except ValueError as error:
-            raise AdminError(str(error)) from error
-        for pool in self._engine.table.pools.values():
-            if pool.key[1:] == (name, rtype):
-                return pool
+        name, rtype = _pool_name(request)
+        if pool := self._engine.table.find(name, rtype):
+            return pool
         raise AdminError(f"there is no pool {name} {rtype}{self._hint()}")
+
+    def _place(self, request: Mapping[str, Any]) -> Place:
+        """Return of whom something is ordered; it need not be in a pool now."""
+        at = Place(*_pool_name(request), _address(request.get("member")))
+        if at in self._engine.table.carried(time.monotonic()):
+            return at
+        _member(self._named(request), request)
+        return at
+
+    def _places(self) -> list[Place]:
+        """Return all members, and those of whom something is ordered although they are away."""
+        table = self._engine.table
+        here = [
+            Place(*key[1:], address)
+            for key, pool in table.pools.items()
+            for address in pool.state.members
+        ]
+        return [*here, *table.carried(time.monotonic())]
+
+    def _directive(self, at: Place) -> Directive:
+        """Return what is ordered now; of a pool that is not there, as it was stored."""
+        return self._engine.table.directive(at, time.monotonic())
 
     def _with(self, address: str, request: Mapping[str, Any]) -> list[LivePool]:
         """Return the pools that have the member ``address``, or the one that is named."""
@@ -155,7 +229,9 @@ class _Desk:
             _member(pool, request)
             return [pool]
         pools = self._engine.table.pools.values()
-        found = [pool for pool in pools if address in pool.state.members]
+        found = [
+            pool for pool in pools if address in pool.state.members or address in pool.state.drains
+        ]
         if not found:
             raise AdminError(f"{address} is a member of no pool{self._hint()}")
         return found
@@ -167,13 +243,14 @@ class _Desk:
         more = [f"{len(every) - _NAMED} more"] if len(every) > _NAMED else []
         return f": there are {', '.join([*every[:_NAMED], *more])}"
 
-    async def _ordered(self, pools: Iterable[LivePool]) -> dict[str, Any]:
-        """Have orders obeyed now, written down soon, and answer with what is true then."""
-        self._engine.file.demand()
-        for pool in pools:
-            self._engine.settle(pool)
-        await asyncio.wait((asyncio.ensure_future(self._engine.save()),), timeout=WRITE_S)
-        return report(self._engine, pools)
+    async def _order(self, wanted: Mapping[Place, Callable[[float], Directive]]) -> dict[str, Any]:
+        """Have orders written down, then obeyed, and answer with what is true then."""
+        await self._engine.order(wanted)
+        return report(self._engine, self._pools(wanted))
+
+    def _pools(self, places: Iterable[Place]) -> list[LivePool]:
+        found = [self._engine.table.find(at.name, at.type) for at in places]
+        return [pool for pool in dict.fromkeys(found) if pool]
 
 
 def _object(wanted: list[tuple[LivePool, str]], forced: Forced, request: Mapping[str, Any]) -> None:
@@ -205,11 +282,43 @@ def _address(text: object) -> str:
         raise AdminError(f"{text!r} is no address of a member") from None
 
 
-def _order(request: Mapping[str, Any], forced: Forced) -> Order:
+def _pool_name(request: Mapping[str, Any]) -> tuple[str, str]:
+    name, rtype = request.get("name"), request.get("type")
+    if not isinstance(name, str) or not isinstance(rtype, str):
+        raise AdminError('"name" and "type" must say which pool is meant')
+    try:
+        return origins.normal(name), rtype.upper()
+    except ValueError as error:
+        raise AdminError(str(error)) from error
+
+
+def _is_drained(directive: Directive) -> bool:
+    return directive.order is not None and directive.order.forced == Forced.DRAIN
+
+
+def _start(request: Mapping[str, Any]) -> float | None:
+    """Return when an order is to begin (monotonic seconds), None if it is now."""
+    at = request.get("at")
+    if at is None:
+        return None
+    if not isinstance(at, int | float) or not isfinite(at):
+        raise AdminError('"at" must be a time in POSIX seconds')
+    left = at - time.time()
+    if left <= 0:
+        raise AdminError(f"what is planned must lie ahead: that was {-left:.0f} s ago")
+    if left > LONGEST_PLAN_S:
+        raise AdminError("what is planned must begin within a year")
+    return time.monotonic() + left
+
+
+def _order(request: Mapping[str, Any], forced: Forced, start: float | None) -> Order:
     """Return the order that ``request`` gives; AdminError if it is none."""
     seconds, reason = request.get("for"), request.get("reason", "")
     if not isinstance(reason, str) or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise AdminError(f'"reason" must be one line of at most {LONGEST_REASON} characters')
-    if seconds is not None and (not isinstance(seconds, int | float) or seconds <= 0):
-        raise AdminError('"for" must be a number of seconds, more than 0')
-    return Order(forced, None if seconds is None else time.monotonic() + seconds, reason)
+    if seconds is None:
+        return Order(forced, None, reason)
+    if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_PLAN_S:
+        raise AdminError('"for" must be a number of seconds, more than 0 and at most a year')
+    begins = time.monotonic() if start is None else start
+    return Order(forced, begins + seconds, reason)

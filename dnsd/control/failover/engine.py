@@ -24,7 +24,7 @@ from dnsd.control.lasting import Lasting
 from dnsd.failover.version import about_member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from dnsd.checks.runner import Seen, Unseen
@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from dnsd.control.failover.forgetting import Memory
     from dnsd.control.failover.live import Key, LivePool
     from dnsd.control.failover.peers import Votes
+    from dnsd.control.failover.table import Place
     from dnsd.control.failover.words import Noted
     from dnsd.control.keepsake import Keepsake
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.drain import Drain
+    from dnsd.failover.orders import Directive
     from dnsd.image.state import StateVector
 
 WRITE_S = 1.0
@@ -52,6 +54,12 @@ JUDGE_S = 0.5
 """How often it is asked whether a member that is drained is forgotten."""
 
 RETRY_S = 1.0
+
+CLOCK_STEP_S = 1.0
+"""When the time of the day has moved by so much against the monotonic clock, plans follow."""
+
+WRITE_DOWN_S = 5.0
+"""How long a disk may take to write an order down."""
 
 
 class Engine:
@@ -79,6 +87,8 @@ class Engine:
         self.memory = memory
         self.peers = peers or Peers("", Failover())
         self._waiting: set[LivePool] = set()
+        self._ordering = asyncio.Lock()
+        self._offset = time.time() - now
         self._cut_off: dict[LivePool, str] = {}
         self._running = False
         self._settle_by: float | None = None
@@ -213,6 +223,33 @@ class Engine:
             until = self._wakeups[0][0] if self._wakeups else math.inf
             await _wait(self._woken, until - now)
 
+    # -- orders -------------------------------------------------------------------------------
+
+    async def order(self, wanted: Mapping[Place, Callable[[float], Directive]]) -> None:
+        """Write down what is ``wanted`` of members, then do it.
+
+        Each is asked again when it is obeyed, because what caches hold may have changed. A disk
+        that refuses it, or takes longer than WRITE_DOWN_S, does not keep it from being obeyed:
+        ``file.fault`` says so then, and nothing is SAFE.
+        """
+        async with self._ordering:
+            now = time.monotonic()
+            self.table.proposed = {at: make(now) for at, make in wanted.items()}
+            self.file.demand()
+            try:
+                await asyncio.wait((asyncio.ensure_future(self.save()),), timeout=WRITE_DOWN_S)
+            finally:
+                self.table.proposed = {}
+                self._obey({at: make(time.monotonic()) for at, make in wanted.items()})
+
+    def _obey(self, directives: Mapping[Place, Directive]) -> None:
+        now = time.monotonic()
+        pools = [self.table.obey(at, one, now) for at, one in directives.items()]
+        for pool in dict.fromkeys(pools):
+            if pool is not None:
+                self.settle(pool)
+        self._dirty.set()
+
     # -- other nodes --------------------------------------------------------------------------
 
     def hear(self, node: str, votes: Votes) -> None:
@@ -277,8 +314,21 @@ class Engine:
     async def _keep_state(self) -> None:
         while True:
             await _wait(self._dirty, REFRESH_S)
+            self._follow_clock()
             await self.save()
             await asyncio.sleep(WRITE_S)
+
+    def _follow_clock(self) -> None:
+        """Have plans begin at their time of the day, though that was set, or the machine slept."""
+        offset = time.time() - time.monotonic()
+        shift, self._offset = self._offset - offset, offset
+        if abs(shift) < CLOCK_STEP_S:
+            self._offset += shift  # a clock that is slewed adds up
+            return
+        for pool in tuple(self.table.pools.values()):
+            if pool.state.plans:
+                pool.state.shift_plans(shift)
+                self.settle(pool)
 
     # -- what caches hold ---------------------------------------------------------------------
 

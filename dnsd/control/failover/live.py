@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.config.units import format_duration
 from dnsd.control import log
 from dnsd.failover import quorum
 from dnsd.failover.choice import Mode
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from dnsd.control.failover.words import PoolCells
     from dnsd.control.pools import PoolMeta
-    from dnsd.failover.drain import Drain
     from dnsd.failover.member import Agreed, Member, Order
+    from dnsd.failover.orders import Directive, Plan
     from dnsd.failover.stored import Kept
 
 _EMPTY = {Mode.NODATA: "no address", Mode.SERVFAIL: "SERVFAIL", Mode.REFUSED: "REFUSED"}
@@ -83,7 +84,7 @@ class _Known(NamedTuple):
     """How a pool is: what it answers, how its members are, and what is agreed on them."""
 
     answer: tuple[Mode, tuple[str, ...]] | None
-    members: dict[str, tuple[State, Order | None]]
+    members: dict[str, tuple[State, Order | None, Plan | None]]
     agreed: dict[str, tuple[Agreed | None, bool]]
 
 
@@ -157,13 +158,12 @@ class LivePool:
 
     def force(self, member: str, order: Order | None) -> None:
         """Obey ``order``; None: the results decide again."""
-        self._trust_until = None
-        self.state.force(member, order)
+        self.obey(member, self.state.ordered(member)._replace(order=order, drain=None))
 
-    def drain(self, member: str, order: Order, drain: Drain) -> None:
-        """Obey ``order`` step by step."""
+    def obey(self, member: str, directive: Directive) -> None:
+        """Do all that is ordered of a member, and nothing else."""
         self._trust_until = None
-        self.state.drain(member, order, drain)
+        self.state.obey(member, directive)
 
     # -- deciding -----------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class LivePool:
     def tell(self, now: float) -> None:
         """Tell what has changed since this was called last, but for counters and TTLs."""
         before, self._told = self._told, self._known
-        self._tell_members(before)
+        self._tell_members(before, now)
         self._tell_agreements(before, now)
         self._tell_answer(before)
 
@@ -221,7 +221,10 @@ class LivePool:
         early = now < self._begun + _ROUNDS * self.meta.policy.interval
         return _Known(
             (self.decision.mode, self.answered),
-            {one: (member.state, member.order) for one, member in self.state.members.items()},
+            {
+                one: (member.state, member.order, self.state.plans.get(one))
+                for one, member in self.state.members.items()
+            },
             {
                 one: (found.agreed, early or found.firm)
                 for one, found in self.state.agreements.items()
@@ -248,14 +251,19 @@ class LivePool:
         more = [f"{len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
         return "; ".join([*reasons[:_REASONS], *more])
 
-    def _tell_members(self, before: _Known) -> None:
+    def _tell_members(self, before: _Known, now: float) -> None:
         for address, member in self.state.members.items():
-            state, order = before.members.get(address, (member.state, member.order))
+            here = self._known.members[address]
+            state, order, plan = before.members.get(address, here)
             # At a start nobody wants to read of each that it is well.
             if member.state not in (state, _well(state)):
                 self.say(f"{address} {state} → {member.state}{_cause(member)}")
             if member.order != order:
                 self.say(f"{address} {_ordered(member.order)}")
+            if plan and here[2] is None and member.order != plan.order:
+                self.say(f"{address} has nothing planned any more")
+            if here[2] and here[2] != plan:
+                self.say(f"{address} {_planned(here[2], now)}")
 
     def _tell_agreements(self, before: _Known, now: float) -> None:
         """Tell what nodes agree on, and that they don't."""
@@ -301,3 +309,11 @@ def _ordered(order: Order | None) -> str:
         return "is under no order any more: its checks decide"
     what = "drained" if order.forced == Forced.DRAIN else f"forced {order.forced}"
     return f"is {what}: {order.reason}" if order.reason else f"is {what}"
+
+
+def _planned(plan: Plan, now: float) -> str:
+    forced, until, reason = plan.order
+    what = "drained" if forced == Forced.DRAIN else f"forced {forced}"
+    length = "" if until is None else f" for {format_duration(round(until - plan.start))}"
+    starts = format_duration(max(0, round(plan.start - now)))
+    return f"is to be {what} in {starts}{length}" + (f": {reason}" if reason else "")

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from dnsd.control.failover.peers import Peer
     from dnsd.failover.drain import Drain
     from dnsd.failover.member import Member, Order
+    from dnsd.failover.orders import Plan
     from dnsd.failover.quorum import Agreement, Vote
+
+
+WAITS = "another answer waits for the ledger: what is given out must be on disk before"
 
 
 class _Clock:
@@ -47,11 +51,28 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
         "peers": [_peer(peer, clock) for peer in engine.peers.peers],
         "cut_off": engine.cut_off() or None,
         "pools": [_pool(pool, clock) for pool in shown],
+        "carried": carried(engine),
         "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
         "disputes": [{"address": address, "why": why} for address, why in disputes],
         "problems": [one for one in (engine.file.fault, engine.file.loss) if one],
         "unwritten": engine.file.fault or None,
     }
+
+
+def carried(engine: Engine) -> list[dict[str, Any]]:
+    """Return what is ordered of members that no pool has now."""
+    clock = _Clock()
+    return [
+        {
+            **at._asdict(),
+            "why": "the pool does not have it now"
+            if engine.table.find(at.name, at.type)
+            else "the pool is not there now",
+            "order": order and _order(order, clock),
+            "plan": plan and _plan(plan, clock),
+        }
+        for at, (order, _, plan) in engine.table.carried(clock.now).items()
+    ]
 
 
 def summary(engine: Engine) -> dict[str, int]:
@@ -140,7 +161,7 @@ def _pool(pool: LivePool, clock: _Clock) -> dict[str, Any]:
         "answered": pool.answered,
         "answer": pool.spelled(),
         "ttl": decision.ttl,
-        "why": decision.why,
+        "why": (*decision.why, WAITS) if pool.waits else decision.why,
         "since": clock.wall(pool.since),
         "members": [_member(pool, address, member, clock) for address, member in members],
     }
@@ -149,7 +170,7 @@ def _pool(pool: LivePool, clock: _Clock) -> dict[str, Any]:
 def _member(pool: LivePool, address: str, member: Member, clock: _Clock) -> dict[str, Any]:
     policy = pool.meta.policy
     change = member.next_possible_change(clock.now)
-    drain = pool.state.drains.get(address)
+    drain, plan = pool.state.drains.get(address), pool.state.plans.get(address)
     found = pool.state.agreements.get(address)
     last = member.last
     return {
@@ -174,6 +195,7 @@ def _member(pool: LivePool, address: str, member: Member, clock: _Clock) -> dict
         },
         "order": member.order and _order(member.order, clock),
         "drain": drain and _progress(drain, clock),
+        "plan": plan and _plan(plan, clock),
     }
 
 
@@ -199,6 +221,10 @@ def _agreement(found: Agreement, clock: _Clock) -> dict[str, Any]:
 
 def _order(order: Order, clock: _Clock) -> dict[str, Any]:
     return {"forced": order.forced, "until": clock.wall(order.until), "reason": order.reason}
+
+
+def _plan(plan: Plan, clock: _Clock) -> dict[str, Any]:
+    return {**_order(plan.order, clock), "at": clock.wall(plan.start)}
 
 
 def _progress(drain: Drain, clock: _Clock) -> dict[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dnsd.control.cells import Range
     from dnsd.control.failover.words import Noted
     from dnsd.control.pools import PoolMeta
+    from dnsd.failover.orders import Directive
     from dnsd.failover.stored import Kept, StoredPool
     from dnsd.image.state import StateVector
 
@@ -28,6 +29,14 @@ class Edit(NamedTuple):
 
     here: tuple[LivePool, ...]
     gone: tuple[LivePool, ...]
+
+
+class Place(NamedTuple):
+    """Of whom something is ordered: an address in the pool of this name and type."""
+
+    name: str
+    type: str
+    address: str
 
 
 class Table:
@@ -42,6 +51,7 @@ class Table:
         self._words = vector.words
         self._notes = [vector.notes(index) for index in range(vector.workers)]
         self._told = told
+        self.proposed: dict[Place, Directive] = {}
         self._carried = CarriedPools(kept, now)
         self._of: dict[str, set[Key]] = {}
         self._placed: dict[int, tuple[Key, Placement]] = {}
@@ -88,9 +98,47 @@ class Table:
         yield from tuple(self._placed.values())
 
     def to_stored(self, now: float) -> tuple[StoredPool, ...]:
-        """Return what is to survive a restart."""
-        here = (pool.state.to_stored(now) for pool in self.pools.values())
-        return (*here, *self._carried.to_stored(now))
+        """Return what is to survive a restart, with orders that are obeyed once it is on disk."""
+        stored = {(one.name, one.type): one for one in self._stored(now)}
+        for at, directive in self.proposed.items():
+            if pool := stored.get(at[:2]):
+                stored[at[:2]] = pool.under(at.address, directive, now)
+        return tuple(stored.values())
+
+    def _stored(self, now: float) -> Iterator[StoredPool]:
+        yield from self._carried.to_stored(now)
+        for pool in self.pools.values():
+            yield pool.state.to_stored(now)
+
+    def find(self, name: str, rtype: str) -> LivePool | None:
+        """Return the pool of that name and type, None if no zone has it."""
+        return next((one for key, one in self.pools.items() if key[1:] == (name, rtype)), None)
+
+    def carried(self, now: float) -> dict[Place, Directive]:
+        """Return what is ordered of members that are in no pool now."""
+        places = [
+            Place(pool.name, pool.type, one.address)
+            for pool in self._carried.to_stored(now)
+            for one in pool.members
+        ]
+        for pool in self.pools.values():
+            places += [Place(*pool.key[1:], address) for address in pool.state.away]
+        found = {at: self.directive(at, now) for at in places}
+        return {at: one for at, one in found.items() if one.order or one.plan}
+
+    def directive(self, at: Place, now: float) -> Directive:
+        """Return what is ordered of a member, be it away."""
+        pool = self.find(at.name, at.type)
+        return pool.state.ordered(at.address) if pool else self._carried.directive(*at, now)
+
+    def obey(self, at: Place, directive: Directive, now: float) -> LivePool | None:
+        """Do what is ordered of a member, be it away; return the pool that has to be settled."""
+        pool = self.find(at.name, at.type)
+        if pool is None:
+            self._carried.obey(*at, directive, now)
+        else:
+            pool.obey(at.address, directive)
+        return pool
 
     # -- zones --------------------------------------------------------------------------------
 

@@ -30,16 +30,21 @@ _COMMANDS = ("horizon", "status", "failover", "votes", "reach")
 """Admin commands that change nothing; what a node has not is not there."""
 
 
-def pages(commands: dict[str, Command], source: Source, problems: Callable[[], list[str]]) -> Pages:
+def pages(
+    commands: dict[str, Command],
+    source: Source,
+    problems: Callable[[], list[str]],
+    notices: Callable[[], list[str]] = list,
+) -> Pages:
     """Return the pages: the answers of ``commands``, the metrics of ``source``, and the health.
 
-    ``problems`` says what keeps the node from answering.
+    ``problems`` says what keeps the node from answering, ``notices`` what operators should know.
     """
 
     async def health(_arguments: Arguments) -> Page:
         found = problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK
-        return _json({"ok": not found, "problems": found}, status)
+        return _json({"ok": not found, "problems": found, "notices": notices()}, status)
 
     async def measured(_arguments: Arguments) -> Page:
         return Page(CONTENT_TYPE, metrics.text(source).encode())

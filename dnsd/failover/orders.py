@@ -1,0 +1,73 @@
+"""What the operator has ordered of one member: now, and from a planned moment on.
+
+Orders belong to (pool, address): they stand whether the zone has the member or not. Pure; times are
+monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from dnsd.failover.member import Forced, Order
+
+if TYPE_CHECKING:
+    from dnsd.failover.drain import Drain
+
+
+class Plan(NamedTuple):
+    """An ``order`` that is obeyed from ``start`` on, in the place of what was ordered before."""
+
+    start: float
+    order: Order
+
+    def is_over(self, now: float) -> bool:
+        """Return whether even its end has passed: dnsd was away for all of it."""
+        return self.order.until is not None and now >= self.order.until
+
+    def shifted(self, seconds: float) -> Plan:
+        """Return the plan for so much later: the clock of the day was set."""
+        until = self.order.until
+        ends = None if until is None else until + seconds
+        return Plan(self.start + seconds, self.order._replace(until=ends))
+
+
+class Directive(NamedTuple):
+    """All that is ordered of a member; a ``drain`` belongs to an order that says so."""
+
+    order: Order | None = None
+    drain: Drain | None = None
+    plan: Plan | None = None
+
+
+class StoredPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of a plan survives a restart: seconds until it ``starts``, and until it ends."""
+
+    address: str
+    starts: float
+    ends: float | None
+    forced: Forced
+    reason: str = ""
+
+    def aged(self, seconds: float) -> StoredPlan:
+        """Return it as it is ``seconds`` later."""
+        ends = None if self.ends is None else self.ends - seconds
+        return msgspec.structs.replace(self, starts=self.starts - seconds, ends=ends)
+
+    def plan(self, now: float) -> Plan:
+        """Return the plan, if this is how it was stored at ``now``."""
+        ends = None if self.ends is None else now + self.ends
+        return Plan(now + self.starts, Order(self.forced, ends, self.reason))
+
+
+def to_stored(address: str, plan: Plan, now: float) -> StoredPlan:
+    """Return what is to survive a restart."""
+    forced, until, reason = plan.order
+    return StoredPlan(
+        address=address,
+        starts=plan.start - now,
+        ends=None if until is None else until - now,
+        forced=forced,
+        reason=reason,
+    )
