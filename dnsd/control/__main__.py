@@ -61,13 +61,12 @@ async def _run(control_spec: ControlSpec) -> None:
         **failover_commands(node.engine),
         **horizon_commands(node.horizon),
     }
-    web = WebServer(
-        control_spec.config.http.listen,
-        pages(commands, node.metrics_source(), node.unwell, node.notices),
-    )
+    config = control_spec.config
+    made = pages(commands, node.metrics_source(), node.unwell, node.notices)
+    web = WebServer(config.http.listen, made, config.failover.peers)
     fd = control_spec.spare_fd
     spare = None if fd is None else socket.socket(fileno=fd)
-    admin = AdminServer(control_spec.config.server.admin_socket, commands, spare)
+    admin = AdminServer(config.server.admin_socket, commands, spare)
 
     def stop() -> None:
         # At once: a build that is under way is of no use to anybody.

@@ -212,7 +212,7 @@ def test_nobody_sees_and_nothing_changes() -> None:
         one.wait(B)
         one.write(A, B, more='source = "192.0.2.1"')
         until(lambda: all(member["unseen"] for member in one.pool()["members"]))
-        one.node.wait_line("cannot check 192.0.2.1: source")
+        one.node.wait_line("source 192.0.2.1 is not an address of this node")
         one.services[A].set("lives")
         one.services[B].set("dies")
         assert one.answer == {B}

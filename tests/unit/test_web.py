@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dnsd.config import Endpoint
@@ -242,7 +242,7 @@ def ask(url: str, request: bytes) -> bytes:
         return read_to_end(sock)
 
 
-@pytest.mark.parametrize("half", [b"", b"G", b"GET /health HTTP/1.1\r\nHost: x\r\n"])
+@pytest.mark.parametrize("half", [b"G", b"GET /health HTTP/1.1\r\nHost: x\r\n"])
 def test_half_a_request_keeps_nobody_else_waiting(
     monkeypatch: pytest.MonkeyPatch, half: bytes
 ) -> None:
@@ -265,6 +265,59 @@ def test_half_a_request_keeps_nobody_else_waiting(
             every[-1].recv(1)
         for one in every:
             one.close()
+
+    serve(story)
+
+
+def test_connections_that_send_nothing_keep_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The kernel keeps them; when its queue is full, SYN cookies take over."""
+    monkeypatch.setattr(server, "BACKLOG", 16)
+    silent: list[socket.socket] = []
+
+    async def story(url: str) -> None:
+        await asyncio.to_thread(lambda: silent.extend(connect(url) for _ in range(100)))
+        for _ in range(3):
+            assert (await fetch(f"{url}/health"))[0] == 200
+
+    serve(story)
+    for one in silent:
+        one.close()
+
+
+def test_half_requests_that_come_again_and_again_starve_no_whole_one() -> None:
+    """Each that has to leave comes back at once; the other node of the site is slow to ask."""
+    came = 0
+
+    async def pest(address: tuple[str, int]) -> None:
+        nonlocal came
+        loop = asyncio.get_running_loop()
+        while True:
+            with socket.socket() as sock, suppress(OSError):
+                sock.setblocking(False)
+                await loop.sock_connect(sock, address)
+                await loop.sock_sendall(sock, b"GET /health HT")
+                came += 1
+                await loop.sock_recv(sock, 1)
+
+    async def story(url: str) -> None:
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        address = host, int(port)
+        pests = [asyncio.create_task(pest(address)) for _ in range(20)]
+        for _ in range(5):
+            reader, writer = await asyncio.open_connection(*address)
+            begin = came
+            while came < begin + 10 * room.MOST_OF_SOURCE:
+                await asyncio.sleep(0)
+            writer.write(b"GET /health HTTP/1.0\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+            await writer.wait_closed()
+        for one in pests:
+            one.cancel()
+        await asyncio.wait(pests)
+        assert (await fetch(f"{url}/health"))[0] == 200
 
     serve(story)
 
@@ -375,8 +428,8 @@ def test_want_of_descriptors_is_waited_out(
 class Crowd:
     """Guests of a room; ``gone`` are those that had to leave."""
 
-    def __init__(self) -> None:
-        self.room = room.Room()
+    def __init__(self, *reserved: str) -> None:
+        self.room = room.Room(reserved)
         self.gone: list[room.Guest] = []
 
     def come(self, source: str, *, busy: bool = False) -> room.Guest | None:
@@ -472,3 +525,16 @@ def test_an_address_that_is_taken_is_told_and_waited_for(
         await asyncio.wait([task])
 
     asyncio.run(story())
+
+
+@given(st.lists(st.integers(0, 40), max_size=400), st.floats(0, 1))
+@example([number % 41 for number in range(400)], 1.0)
+def test_strangers_take_no_place_of_another_node(strangers: list[int], busy: float) -> None:
+    crowd = Crowd("node")
+    first = crowd.come("node")
+    for number, source in enumerate(strangers):
+        crowd.come(f"stranger {source}", busy=number < busy * len(strangers))
+    assert first is not None
+    assert first in crowd.room
+    assert all(crowd.come("node", busy=True) for _ in range(room.MOST_OF_SOURCE - 1))
+    assert len(crowd.room) <= room.MOST + room.MOST_OF_SOURCE

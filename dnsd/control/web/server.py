@@ -7,6 +7,7 @@ Knows nothing of what is in a page.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 import traceback
@@ -17,12 +18,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dnsd.control import log
 from dnsd.control.web.room import Guest, Room, source_of
-from dnsd.control.web.talk import Page, Refused, Talk, sentence
+from dnsd.control.web.talk import Page, Pending, Request, Talk, sentence
 from dnsd.errors import AdminError
 from dnsd.process import descriptors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from dnsd.config import Endpoint
 
@@ -47,12 +48,14 @@ Pages = Mapping[str, Maker]
 
 
 class WebServer:
-    """Serves ``pages`` (by path) on ``endpoints``."""
+    """Serves ``pages`` (by path) on ``endpoints``; ``peers`` are the other nodes of the site."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], pages: Pages) -> None:
+    def __init__(
+        self, endpoints: Sequence[Endpoint], pages: Pages, peers: Iterable[Endpoint] = ()
+    ) -> None:
         self._endpoints = endpoints
         self._pages = pages
-        self._room = Room()
+        self._room = Room(source_of(peer.address) for peer in peers)
         self._faults = _Faults()
         self.addresses: list[tuple[str, int]] = []
         """Where it listens, by now."""
@@ -89,16 +92,16 @@ class WebServer:
             if error.errno in descriptors.WANT:
                 await asyncio.sleep(REST_S)
             return
-        group.create_task(self._receive(sock, source_of(address[0])))
+        task = group.create_task(self._receive(sock, source_of(address[0])))
+        task.add_done_callback(lambda _: sock.close())
+        await asyncio.sleep(0)  # sock_accept() itself does not wait while connections are pending
 
     async def _receive(self, sock: socket.socket, source: str) -> None:
         task = asyncio.current_task()
         assert task
         guest = Guest(source, task.cancel)
         try:
-            with sock:
-                if self._room.enter(guest):
-                    await self._converse(Talk(sock), guest)
+            await self._converse(Talk(sock), guest)
         except (OSError, TimeoutError):
             pass  # the client is gone, or too slow
         except asyncio.CancelledError:
@@ -108,26 +111,35 @@ class WebServer:
             self._room.exit(guest)
 
     async def _converse(self, talk: Talk, guest: Guest) -> None:
-        try:
+        """Take the request, and answer it.
+
+        One that has come with the connection never waits for its rest: however many others do, it
+        can't be taken for one of them.
+        """
+        request = talk.request_now()
+        guest.busy = request is not Pending.MORE
+        if not self._room.enter(guest):
+            return
+        if request is Pending.MORE:
             async with asyncio.timeout(HEAD_S):
                 request = await talk.request()
-            if request is None:
-                return
-            method, target = request
             guest.busy = True
-            page = await self._page(method, target)
-        except Refused as refused:
-            method, page = "GET", refused.page
+        if request is None:
+            return
+        if isinstance(request, Page):
+            page, with_body = request, True
+        else:
+            page, with_body = await self._page(request), request.method != "HEAD"
         guest.busy = False
         async with asyncio.timeout(SEND_S):
-            await talk.answer(page, with_body=method != "HEAD")
+            await talk.answer(page, with_body=with_body)
 
-    async def _page(self, method: str, target: str) -> Page:
+    async def _page(self, request: Request) -> Page:
         """Return the answer to a request."""
-        if method != "GET":
+        if request.method != "GET":
             return sentence(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is served here")
         try:
-            url = urlsplit(target)
+            url = urlsplit(request.target)
         except ValueError as error:
             return sentence(HTTPStatus.BAD_REQUEST, f"this is no address of a page: {error}")
         try:
@@ -182,6 +194,9 @@ def _listener(endpoint: Endpoint) -> socket.socket:
         if endpoint.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # The kernel keeps connections to itself that have sent nothing yet. If these fill its
+        # queue, SYN cookies (net.ipv4.tcp_syncookies, on by default) let others in all the same.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, math.ceil(HEAD_S))
         sock.bind((endpoint.address, endpoint.port))
         sock.listen(BACKLOG)
     except OSError:

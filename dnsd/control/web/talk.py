@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
+from enum import Enum
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -28,12 +29,21 @@ class Page(NamedTuple):
     status: HTTPStatus = HTTPStatus.OK
 
 
-class Refused(Exception):
-    """What came is no request; ``page`` says so."""
+class Request(NamedTuple):
+    """What a client asks for."""
 
-    def __init__(self, page: Page) -> None:
-        super().__init__(page.status)
-        self.page = page
+    method: str
+    target: str
+
+
+class Pending(Enum):
+    """The request is not whole yet."""
+
+    MORE = 1
+
+
+Asked = Request | Page | Pending | None
+"""A page says why what came is no request; None: the client has gone without one."""
 
 
 class Talk:
@@ -42,23 +52,29 @@ class Talk:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
-        self._left = b""
 
-    async def request(self) -> tuple[str, str] | None:
-        """Return method and target; None if the client has gone, Refused if it sends nonsense."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                event = self._protocol.next_event()
-            except h11.RemoteProtocolError as error:
-                status = HTTPStatus(error.error_status_hint)
-                page = sentence(status, f"this is no request in HTTP/1.1: {error}")
-                raise Refused(page) from None
-            if isinstance(event, h11.Request):
-                return event.method.decode("ascii"), event.target.decode("ascii")
-            if event is not h11.NEED_DATA:
-                return None
+    def request_now(self) -> Asked:
+        """Return the request if it has come already, without waiting for any more of it."""
+        with suppress(BlockingIOError):
+            self._protocol.receive_data(self._sock.recv(_CHUNK))
+        return self._asked()
+
+    async def request(self) -> Request | Page | None:
+        """Return the request, once it is whole."""
+        while (asked := self._asked()) is Pending.MORE:
+            loop = asyncio.get_running_loop()
             self._protocol.receive_data(await loop.sock_recv(self._sock, _CHUNK))
+        return asked
+
+    def _asked(self) -> Asked:
+        try:
+            event = self._protocol.next_event()
+        except h11.RemoteProtocolError as error:
+            status = HTTPStatus(error.error_status_hint)
+            return sentence(status, f"this is not HTTP/1.1: {error}")
+        if isinstance(event, h11.Request):
+            return Request(event.method.decode("ascii"), event.target.decode("ascii"))
+        return Pending.MORE if event is h11.NEED_DATA else None
 
     async def answer(self, page: Page, *, with_body: bool = True) -> None:
         """Send ``page``, and tell the client that it is the last one."""
