@@ -47,6 +47,7 @@ class FakeChecks:
 
     def __init__(self, seen: Seen, unseen: Unseen) -> None:
         self.targets: dict[Target, str] = {}
+        self.behind = 0.0
         self._seen, self._unseen = seen, unseen
         self._death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -22,6 +22,7 @@ from dnsd.checks.result import (
     LONGEST_DETAIL,
     Blind,
     Fault,
+    Reason,
     Result,
     Stage,
     judged,
@@ -53,6 +54,9 @@ class CommandCheck:
     def __str__(self) -> str:
         return f"command {self.command[0]}"
 
+    def endpoint(self, _address: str) -> None:
+        """What its program connects to is not known."""
+
     async def run(self, address: str) -> Result:
         """Run it and wait for its end."""
         program, *arguments = filled(self.command, {ADDRESS: address})
@@ -63,7 +67,8 @@ class CommandCheck:
             if status:
                 how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
                 said = shown(output.decode("utf-8", "replace"))
-                raise Fault(f"{program}: {how}" + (f", output: {said}" if said else ""))
+                sentence = f"{program}: {how}" + (f", output: {said}" if said else "")
+                raise Fault(sentence, Reason.COMMAND)
 
         return await judged(self.timeout, Stage(f"{program} did not end"), asking)
 

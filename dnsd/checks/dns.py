@@ -30,6 +30,9 @@ class DnsCheck:
     def __str__(self) -> str:
         return f"DNS query {self.question} on port {self.port}"
 
+    def endpoint(self, _address: str) -> None:
+        """It asks over UDP first."""
+
     async def run(self, address: str) -> Result:
         """Ask."""
         peer = Peer(address, self.port, self.source)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dnsd.checks.httpclient import MOST_BODY, Exchange
-from dnsd.checks.result import Fault, Result, Stage, judged, shown
+from dnsd.checks.result import Endpoint, Fault, Reason, Result, Stage, judged, shown
 from dnsd.checks.search import is_found
 from dnsd.checks.stream import Tls, opened
 from dnsd.checks.tcp import connecting
@@ -41,6 +41,10 @@ class HttpCheck:
     def __str__(self) -> str:
         return f"GET {self.path} on {'HTTPS' if self.tls else 'HTTP'} port {self.port}"
 
+    def endpoint(self, address: str) -> Endpoint:
+        """Return where it connects to."""
+        return Endpoint(address, self.port, self.source)
+
     async def run(self, address: str) -> Result:
         """Ask, and search the body: the time that takes is not the server's."""
         peer = Peer(address, self.port, self.source)
@@ -56,7 +60,7 @@ class HttpCheck:
             return result
         where = f"the first {MOST_BODY} octets of " if len(body) >= MOST_BODY else ""
         told = f'GET {self.path}: "{shown(self.body)}" not found in {where}its body'
-        return result._replace(ok=False, detail=told)
+        return result._replace(ok=False, detail=told, reason=Reason.ANSWER)
 
     async def _ask(self, peer: Peer, stage: Stage, bodies: list[bytes]) -> str:
         async with opened(peer, self.tls, stage, self.timeout) as stream:

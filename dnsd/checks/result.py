@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dnsd.config.units import format_duration
@@ -20,6 +21,35 @@ LONGEST_DETAIL = 200
 _OWN_FAULTS = descriptors.WANT | {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
+class Reason(StrEnum):
+    """Which kind of failure it was: few, so that they can be counted."""
+
+    NONE = ""
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    NO_CONNECTION = "connect_timeout"
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    ANSWER = "answer"
+    """It answered, but not as expected."""
+    COMMAND = "command"
+    STUCK = "stuck"
+    """The check did not end although it was told to."""
+
+
+UNCONNECTED = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_CONNECTION})
+"""No connection came about: the same holds for whatever is asked there."""
+
+
+class Endpoint(NamedTuple):
+    """Where checks connect to over TCP: no connection there is none for any of them."""
+
+    address: str
+    port: int
+    source: str | None
+
+
 class Part(NamedTuple):
     """The result of one of the checks of a member; None for ``ok``: it could not be made."""
 
@@ -34,12 +64,14 @@ class Result(NamedTuple):
 
     The ``detail`` of a service that is well may be empty, or tell something worth knowing.
     ``latency`` is in seconds. ``parts`` are the results of the single checks, if there are several.
+    ``reason`` is the kind of a failure.
     """
 
     ok: bool
     detail: str
     latency: float
     parts: tuple[Part, ...] = ()
+    reason: Reason = Reason.NONE
 
 
 class Check(Protocol):
@@ -51,6 +83,9 @@ class Check(Protocol):
     @property
     def timeout(self) -> float:
         """Seconds after which :meth:`run` gives up."""
+
+    def endpoint(self, address: str) -> Endpoint | None:
+        """Return where it connects to over TCP, and to nothing else; None if it does not."""
 
     async def run(self, address: str) -> Result:
         """Ask the service at ``address``; Blind if that could not be done."""
@@ -70,12 +105,30 @@ class Blind(Exception):
 class Fault(Exception):
     """What is wrong with the service, as it follows its address and a colon."""
 
+    def __init__(self, sentence: str, reason: Reason = Reason.ANSWER) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
 
 class Stage:
-    """What has not happened yet, as it is told when the time is over: "no response"."""
+    """What has not happened yet, as it is told when the time is over: "no response".
 
-    def __init__(self, waits_for: str) -> None:
-        self.waits_for = waits_for
+    ``reason`` is the kind of failure if it does not happen; that of a later stage is TIMEOUT.
+    """
+
+    def __init__(self, waits_for: str, reason: Reason = Reason.TIMEOUT) -> None:
+        self._waits_for = waits_for
+        self.reason = reason
+
+    @property
+    def waits_for(self) -> str:
+        """What is waited for now."""
+        return self._waits_for
+
+    @waits_for.setter
+    def waits_for(self, what: str) -> None:
+        self._waits_for = what
+        self.reason = Reason.TIMEOUT
 
 
 async def judged(limit: float, stage: Stage, asking: Callable[[], Awaitable[str | None]]) -> Result:
@@ -85,16 +138,17 @@ async def judged(limit: float, stage: Stage, asking: Callable[[], Awaitable[str 
     """
     began = time.monotonic()
 
-    async def answer() -> tuple[bool, str]:
+    async def answer() -> tuple[bool, str, Reason]:
         try:
-            return True, await asking() or ""
+            return True, await asking() or "", Reason.NONE
         except Fault as found:
-            return False, str(found)
+            return False, str(found), found.reason
 
     found = await within(limit, answer())
     if found is None:
-        found = False, f"{stage.waits_for} within {format_duration(limit)}"
-    return Result(*found, time.monotonic() - began)
+        found = False, f"{stage.waits_for} within {format_duration(limit)}", stage.reason
+    ok, detail, reason = found
+    return Result(ok, detail, time.monotonic() - began, reason=reason)
 
 
 def unreachable(error: OSError, peer: Peer, how: str) -> Fault:
@@ -105,10 +159,15 @@ def unreachable(error: OSError, peer: Peer, how: str) -> Fault:
             raise Blind(f"source {peer.source} is not an address of this node")
         raise Blind(f"this node cannot connect to {port}: {error.strerror or error}")
     if isinstance(error, ConnectionRefusedError):
-        return Fault(f"connection refused on {port}")
+        return Fault(f"connection refused on {port}", Reason.REFUSED)
     if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return Fault(f"connection reset on {port}")
-    return Fault(f"cannot connect to {port}: {error.strerror or error}")
+        return Fault(f"connection reset on {port}", Reason.RESET)
+    return Fault(f"cannot connect to {port}: {error.strerror or error}", Reason.UNREACHABLE)
+
+
+def broken_off(error: OSError, peer: Peer) -> Fault:
+    """Return the fault that ``error`` shows on a connection over TCP that had come about."""
+    return Fault(str(unreachable(error, peer, "TCP")), Reason.RESET)
 
 
 def shown(text: str) -> str:

@@ -14,15 +14,18 @@ import time
 from typing import TYPE_CHECKING
 
 from dnsd.checks.command import CommandCheck
-from dnsd.checks.result import Blind, Result
-from dnsd.checks.schedule import Group, Schedule
+from dnsd.checks.result import UNCONNECTED, Blind, Reason, Result
+from dnsd.checks.schedule import JITTER, Group, Schedule
+from dnsd.config import Failover
 from dnsd.process.exchange import ended_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from dnsd.checks.result import Endpoint
     from dnsd.checks.schedule import Entry
     from dnsd.checks.targets import Target
+    from dnsd.config import CheckLimits
 
     Seen = Callable[[Target, Result, float, float], object]
     Unseen = Callable[[Target, str], object]
@@ -30,29 +33,45 @@ if TYPE_CHECKING:
 GRACE_S = 1.0
 """How much longer than its time-out a check may take before it counts as stuck."""
 
-MOST = 500
-"""Checks under way at once: time-outs of 2 s let 250 a second fail."""
-
-MOST_FOR_ADDRESS = 4
-"""Checks of one address at once, of whatever kind: it may be ill."""
-
-MOST_COMMANDS = 16
-"""Programs at once: each costs a process, or several."""
-
 TICK_S = 0.1
 """How often it is looked whether this process is awake."""
 
 
+def limits_in_force(failover: Failover) -> CheckLimits:
+    """Return the limits of this process: half of its descriptors are for everything else.
+
+    The admin socket, HTTP and builders must find some, whatever checks wait for.
+    """
+    wanted = failover.limits
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted._replace(total=max(1, min(wanted.total, allowed // 2)))
+
+
+_STUCK = "had a check that did not end"
+
+
 class Runner:
-    """Checks for ever, as long as :meth:`run` runs.
+    """Checks for ever, as long as :meth:`run` runs; at most ``most`` at once.
+
+    A connection that does not come about counts for all targets that would have connected there:
+    a machine that is dead is found out by one check, however many names lead to it.
 
     ``seen`` is told each result: target, result, and when the check began and ended (monotonic
     seconds). ``unseen`` is told why one could not be made, which says nothing about the service:
     what is known of it stays as it is. Both are called in the loop and must not wait.
     """
 
-    def __init__(self, seen: Seen, unseen: Unseen, *, chance: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        seen: Seen,
+        unseen: Unseen,
+        most: CheckLimits | None = None,
+        *,
+        chance: random.Random | None = None,
+    ) -> None:
         self._seen, self._unseen = seen, unseen
+        self._most = most or limits_in_force(Failover())
+        self._at: dict[Endpoint, dict[Target, None]] = {}
         self._schedule: Schedule[Target] = Schedule(chance or random.Random(), time.monotonic())
         self._stuck: dict[Target, asyncio.Task[Result]] = {}
         self._changed = asyncio.Event()
@@ -60,7 +79,7 @@ class Runner:
 
     @property
     def behind(self) -> float:
-        """For how long the first check in the queue has been waiting for its turn, in seconds."""
+        """By how much the check that is late the most should have begun before, in seconds."""
         return self._schedule.behind(time.monotonic())
 
     @property
@@ -74,9 +93,13 @@ class Runner:
         for target in [known for known in self._schedule if known not in wanted]:
             self._schedule.remove(target)
         self._schedule.add(
-            [(one, one.interval, _groups(one)) for one in wanted if one not in self._schedule],
+            [(one, one.interval, self._groups(one)) for one in wanted if one not in self._schedule],
             time.monotonic(),
         )
+        self._at = {}
+        for target in wanted:
+            if endpoint := target.check.endpoint(target.address):
+                self._at.setdefault(endpoint, {})[target] = None
         self._changed.set()
 
     def hurry(self, target: Target) -> None:
@@ -131,6 +154,21 @@ class Runner:
             self._unseen(target, "this process was too busy to check it")
         else:
             self._seen(target, told, began, ended)
+            if told.reason in UNCONNECTED:
+                self._spread(target, told, began, ended)
+
+    def _spread(self, target: Target, told: Result, began: float, ended: float) -> None:
+        """Have what is ``told`` of a connection that did not come about count for others, too.
+
+        A time-out does not for those that would have waited longer.
+        """
+        endpoint = target.check.endpoint(target.address)
+        for other in tuple(self._at.get(endpoint, ())) if endpoint else ():
+            if told.reason == Reason.NO_CONNECTION and other.check.timeout > target.check.timeout:
+                continue
+            apart = (1 - JITTER) * other.fast_interval
+            if other in self._schedule and self._schedule.stand_in(other, began, apart, ended):
+                self._seen(other, told, began, ended)
 
     async def _ask(self, target: Target) -> Result | str:
         """Return the result, or why there is none."""
@@ -149,7 +187,17 @@ class Runner:
             task.cancel()
         self._stuck[target] = task
         task.add_done_callback(functools.partial(self._unstuck, target))
-        return Result(ok=False, detail="had a check that did not end", latency=limit)
+        return Result(ok=False, detail=_STUCK, latency=limit, reason=Reason.STUCK)
+
+    def _groups(self, target: Target) -> tuple[Group, ...]:
+        """Return what it is limited with.
+
+        A program is none of the connections to an address: what it connects to is not known.
+        """
+        most = self._most
+        if isinstance(target.check, CommandCheck):
+            return Group("", most.total), Group("command", most.commands)
+        return Group("", most.total), Group(target.address, most.address)
 
     def _unstuck(self, target: Target, task: asyncio.Task[Result]) -> None:
         del self._stuck[target]
@@ -159,23 +207,6 @@ class Runner:
 
 async def _run(target: Target) -> Result:
     return await target.check.run(target.address)
-
-
-def _groups(target: Target) -> tuple[Group, ...]:
-    groups = (Group("", _most()), Group(target.address, MOST_FOR_ADDRESS))
-    if isinstance(target.check, CommandCheck):
-        return (*groups, Group("command", MOST_COMMANDS))
-    return groups
-
-
-@functools.cache
-def _most() -> int:
-    """Return how many checks may be under way: half of the descriptors are for everything else.
-
-    The admin socket, HTTP and builders must find some, whatever checks wait for.
-    """
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(1, min(MOST, allowed // 2))
 
 
 class _Sleep:

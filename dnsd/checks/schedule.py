@@ -9,11 +9,16 @@ Knows targets by their keys, and groups of them that may have only so many check
   not over more than their interval; the second one breaks up what began together.
 - Checks begin at a bounded rate: what has become due at once (after a pause of the machine,
   or when every target is suspect) does not begin at once.
+- Of those that wait, the one begins first that is to have begun first (earliest deadline): a
+  check that confirms a failure has the nearest deadline, and so it overtakes those that are only
+  due because of the jitter, and delays none beyond its deadline by more than its own turn. So
+  nothing starves, and how long any of them waits at worst is known: :mod:`dnsd.failover.queue`.
 """
 
 from __future__ import annotations
 
 import heapq
+from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
@@ -34,7 +39,7 @@ FIRST_RATE = 100.0
 SECOND = 0.3
 """Part of the interval after which the second check may begin: those of one start drift apart."""
 
-LEAST_RATE = 100.0
+LEAST_RATE = 250.0
 """Checks that may begin in a second, whatever is asked for."""
 
 HEADROOM = 2.0
@@ -58,14 +63,19 @@ class Group(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Entry(Generic[K]):
-    """A target: ``due`` is when its next check is to begin, ``began`` when the last one did."""
+    """A target: ``began`` is when its last check did.
+
+    The next one is to begin when it is ``due``, and at the latest at its ``deadline``.
+    """
 
     key: K
     interval: float
     groups: tuple[Group, ...]
     due: float
+    deadline: float
     began: float | None = None
     running: bool = False
+    waiting: bool = False
     gone: bool = False
     version: int = field(default=0)
 
@@ -78,7 +88,7 @@ class Schedule(Generic[K]):
         self._entries: dict[K, Entry[K]] = {}
         self._heap: list[tuple[float, int, int, Entry[K]]] = []
         self._pushed = 0
-        self._queue: dict[Entry[K], float] = {}
+        self._queue: list[Entry[K]] = []
         self._under_way: Counter[str] = Counter()
         self._allowance = float(BURST)
         self._counted = now
@@ -100,42 +110,59 @@ class Schedule(Generic[K]):
         whole = max(FIRST_ROUND_S, len(new) / FIRST_RATE)
         for number, (key, interval, groups) in enumerate(new):
             part = (number + self._chance.random()) / len(new)
-            entry = Entry(key, interval, groups, now + part * min(whole, interval))
+            due = now + part * min(whole, interval)
+            entry = Entry(key, interval, groups, due, due)
             self._entries[key] = entry
             self._asked += 1 / interval
-            self._push(entry)
+            self._push(entry, now)
 
     def remove(self, key: K) -> None:
         """Forget a target; its check that is under way counts until it ends."""
         entry = self._entries.pop(key)
         entry.gone = True
         self._asked -= 1 / entry.interval
-        self._queue.pop(entry, None)
+        self._leave(entry)
 
     def pace(self, key: K, interval: float, now: float) -> None:
-        """Check a target each ``interval`` from now on, counted from its last check."""
+        """Check a target each ``interval`` from now on, counted from its last check.
+
+        One that is late keeps its place in the queue.
+        """
         entry = self._entries[key]
         if entry.interval == interval:
             return
         self._asked += 1 / interval - 1 / entry.interval
         entry.interval = interval
-        if entry.began is not None and entry not in self._queue:
-            entry.due = max(now, self._after(entry, entry.began))
-            if not entry.running:
-                self._push(entry)
+        has_its_turn = entry.waiting and entry.deadline <= now
+        if entry.began is not None and not has_its_turn:
+            self._plan(entry, entry.began, now)
+
+    def stand_in(self, key: K, began: float, apart: float, now: float) -> bool:
+        """Count a check of another target, which began at ``began``, as one of ``key``, too.
+
+        Return whether it does: not if the own one is under way, nor if the last one began less
+        than ``apart`` seconds before, because failures are to be seen some time apart.
+        """
+        entry = self._entries[key]
+        if entry.running or (entry.began is not None and began < entry.began + apart):
+            return False
+        entry.began = began
+        self._plan(entry, began, now)
+        return True
 
     # -- checks that begin and end --------------------------------------------------------------
 
     def due(self, now: float) -> list[Entry[K]]:
         """Return those whose check begins now; those that must wait are first in the next turn."""
         while self._heap and self._heap[0][0] <= now:
-            due, _, version, entry = heapq.heappop(self._heap)
+            _, _, version, entry = heapq.heappop(self._heap)
             if not entry.gone and entry.version == version:
-                self._queue[entry] = due
+                entry.waiting = True
+                insort(self._queue, entry, key=_deadline)
         self._earn(now)
         started = []
         self._out_of_allowance = False
-        for entry in list(self._queue):
+        for entry in self._queue:
             if any(self._under_way[name] >= most for name, most in entry.groups):
                 continue
             if self._allowance < 1 - _ROUNDING:
@@ -144,6 +171,8 @@ class Schedule(Generic[K]):
             self._allowance -= 1
             self._begin(entry, now)
             started.append(entry)
+        if started:
+            self._queue = [entry for entry in self._queue if entry.waiting]
         return started
 
     def ended(self, entry: Entry[K], now: float) -> None:
@@ -151,8 +180,7 @@ class Schedule(Generic[K]):
         self._under_way.subtract(name for name, _ in entry.groups)
         entry.running = False
         if not entry.gone:
-            entry.due = max(now, entry.due)
-            self._push(entry)
+            self._push(entry, now)
 
     def next(self, now: float) -> float | None:
         """Return when to ask again; None: when something has ended or been added."""
@@ -162,25 +190,40 @@ class Schedule(Generic[K]):
         return max(now, min(times)) if times else None
 
     def behind(self, now: float) -> float:
-        """Return for how long the check has waited that waits for the longest, in seconds."""
-        return max((now - due for due in self._queue.values()), default=0.0)
+        """Return for how long the check is late that is late for the longest, in seconds."""
+        return max(0.0, now - self._queue[0].deadline) if self._queue else 0.0
 
     def _begin(self, entry: Entry[K], now: float) -> None:
-        del self._queue[entry]
         first = entry.began is None
-        entry.began, entry.running = now, True
-        entry.due = self._after(entry, now)
+        entry.began, entry.running, entry.waiting = now, True, False
+        self._time(entry, now)
         if first:
             entry.due = now + entry.interval * self._chance.uniform(SECOND, 1)
         self._under_way.update(name for name, _ in entry.groups)
 
-    def _after(self, entry: Entry[K], began: float) -> float:
-        return began + entry.interval * self._chance.uniform(1 - JITTER, 1)
+    def _plan(self, entry: Entry[K], began: float, now: float) -> None:
+        """Have the next check of ``entry`` begin in its time after the last one."""
+        self._time(entry, began)
+        if not entry.running:
+            self._push(entry, now)
 
-    def _push(self, entry: Entry[K]) -> None:
+    def _time(self, entry: Entry[K], began: float) -> None:
+        entry.due = began + entry.interval * self._chance.uniform(1 - JITTER, 1)
+        entry.deadline = began + entry.interval
+
+    def _push(self, entry: Entry[K], now: float) -> None:
+        """Have it wait until it is due; what should have begun before must from now on."""
+        self._leave(entry)
+        entry.due, entry.deadline = max(now, entry.due), max(now, entry.deadline)
         entry.version += 1
         self._pushed += 1
         heapq.heappush(self._heap, (entry.due, self._pushed, entry.version, entry))
+
+    def _leave(self, entry: Entry[K]) -> None:
+        """Take it out of the queue, if it waits there."""
+        if entry.waiting:
+            entry.waiting = False
+            self._queue.remove(entry)
 
     def _rate(self) -> float:
         return max(LEAST_RATE, HEADROOM * self._asked)
@@ -188,3 +231,7 @@ class Schedule(Generic[K]):
     def _earn(self, now: float) -> None:
         self._allowance = min(BURST, self._allowance + (now - self._counted) * self._rate())
         self._counted = now
+
+
+def _deadline(entry: Entry[K]) -> float:
+    return entry.deadline

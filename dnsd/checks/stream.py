@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.checks.certificate import not_after
-from dnsd.checks.result import Blind, Fault, Stage, shown, unreachable
+from dnsd.checks.result import Blind, Fault, Reason, Stage, broken_off, shown
 from dnsd.checks.tcp import connected
 from dnsd.config.units import format_duration
 
@@ -66,9 +66,9 @@ async def opened(
         finally:
             writer.transport.abort()
     except ssl.SSLError as error:
-        raise Fault(_refused(error)) from error
+        raise Fault(_refused(error), Reason.TLS) from error
     except OSError as error:
-        raise unreachable(error, peer, "TCP") from error
+        raise broken_off(error, peer) from error
 
 
 async def _open(
@@ -196,10 +196,11 @@ def _examined(tls: Tls, writer: asyncio.StreamWriter) -> str:
     try:
         end = not_after(peer.getpeercert(binary_form=True) or b"")
     except ValueError as error:
-        raise Fault(f"certificate cannot be read: {error}") from error
+        raise Fault(f"certificate cannot be read: {error}", Reason.TLS) from error
     until = datetime.fromtimestamp(end, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if tls.expiry is not None and end - time.time() < tls.expiry:
-        raise Fault(f"certificate expires on {until}, in less than {format_duration(tls.expiry)}")
+        least = format_duration(tls.expiry)
+        raise Fault(f"certificate expires on {until}, in less than {least}", Reason.TLS)
     return f"certificate valid until {until}"
 
 

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from dataclasses import dataclass
 
-from dnsd.checks.result import Result, Stage, judged, unreachable
+from dnsd.checks.result import Endpoint, Reason, Result, Stage, judged, unreachable
 from dnsd.process.exchange import Peer, open_socket
 
 
@@ -21,6 +21,10 @@ class TcpCheck:
     def __str__(self) -> str:
         return f"TCP port {self.port}"
 
+    def endpoint(self, address: str) -> Endpoint:
+        """Return where it connects to."""
+        return Endpoint(address, self.port, self.source)
+
     async def run(self, address: str) -> Result:
         """Connect."""
         peer = Peer(address, self.port, self.source)
@@ -33,7 +37,7 @@ class TcpCheck:
 
 def connecting(peer: Peer) -> Stage:
     """Return the stage in which every check over TCP begins."""
-    return Stage(f"no connection to TCP port {peer.port}")
+    return Stage(f"no connection to TCP port {peer.port}", Reason.NO_CONNECTION)
 
 
 async def connected(peer: Peer) -> socket.socket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dnsd.checks.result import Result, judged
+from dnsd.checks.result import Endpoint, Result, judged
 from dnsd.checks.stream import Tls, opened
 from dnsd.checks.tcp import connecting
 from dnsd.process.exchange import Peer
@@ -21,6 +21,10 @@ class TlsCheck:
 
     def __str__(self) -> str:
         return f"TLS on port {self.port}"
+
+    def endpoint(self, address: str) -> Endpoint:
+        """Return where it connects to."""
+        return Endpoint(address, self.port, self.source)
 
     async def run(self, address: str) -> Result:
         """Connect and shake hands."""

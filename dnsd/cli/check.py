@@ -21,7 +21,7 @@ from dnsd.cli.output import echo_styled
 from dnsd.cli.selfquestions import SelfQuestions
 from dnsd.config import balancerules, origins, policyfile
 from dnsd.control.balance import targets
-from dnsd.control.policycheck import check_file
+from dnsd.control.policycheck import check_file, check_promises, promised
 from dnsd.routerconf import faults
 from dnsd.wire import name as names
 from dnsd.zone import neighbours
@@ -32,6 +32,8 @@ from dnsd.zone.load import load_text, load_zone
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from dnsd.config.policy import Policy
+    from dnsd.control.promises import InZone
     from dnsd.zone.load import LoadResult
     from dnsd.zone.neighbours import Side
     from dnsd.zone.records import Zone
@@ -111,13 +113,16 @@ def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, 
     named = [origin for origin, _ in wanted]
     cuts = _Cuts(named)
     asked = SelfQuestions(str(config_file), given.anycast.query if given else (), named)
+    together = _Together(given.failover if given else None)
     for origin, file in wanted:
         result = _load(origin, file, limits, given.zones.include if given else ())
-        reports.append(_report(origin, result, findings, given, file=file))
+        reports.append(_report(origin, result, findings, given, together, file=file))
         if result.zone:
             cuts.note(result.zone)
             asked.note(result.zone)
-    return Report(tuple(reports), (*findings, *cuts.compare(), *asked.findings))
+    return Report(
+        tuple(reports), (*findings, *cuts.compare(), *asked.findings, *together.findings())
+    )
 
 
 def _report(
@@ -125,6 +130,7 @@ def _report(
     result: LoadResult,
     findings: list[Finding],
     given: config.Config | None,
+    together: _Together,
     *,
     file: Path,
 ) -> ZoneReport:
@@ -136,9 +142,32 @@ def _report(
     failover = given.failover if given else None
     policy, found, _ = check_file(origin, file, result.zone, failover)
     findings += found
+    if policy and result.zone:
+        together.note(policy, result.zone, found)
     there = str(policyfile.path_for(file)) if policy or found else None
     pools = len(policy.pools) if policy else 0
     return ZoneReport(origin, str(file), result.records, serial, there, pools)
+
+
+class _Together:
+    """Remembers the pools of this check: all of a node's are checked in one queue."""
+
+    def __init__(self, failover: config.Failover | None) -> None:
+        self._failover = failover
+        self._zones: list[tuple[Policy, tuple[InZone, ...]]] = []
+        self._told: set[tuple[str, int]] = set()
+
+    def note(self, policy: Policy, zone: Zone, found: Iterable[Finding]) -> None:
+        """Keep the pools of ``zone``, and which promises do not even hold by themselves."""
+        self._zones.append((policy, promised(policy, zone)))
+        self._told |= {(one.file, one.line) for one in found if one.code == "pool-rto"}
+
+    def findings(self) -> list[Finding]:
+        """Return the promises that do not hold because of other zones."""
+        if len(self._zones) < 2:
+            return []
+        found = check_promises(self._zones, self._failover)
+        return [one for one in found if (one.file, one.line) not in self._told]
 
 
 class _Cuts:

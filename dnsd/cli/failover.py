@@ -33,6 +33,9 @@ _STYLES = {
     "down": "red",
 }
 
+_SEEN_S = 0.1
+"""Checks that are less late than this are in time."""
+
 force_option = click.option(
     "--force", "insist", is_flag=True, help="Even if a pool then has too few members."
 )
@@ -167,8 +170,25 @@ def picture(found: dict[str, Any]) -> RenderableType:
     ]
     if found.get("cut_off"):
         parts.append(Text(f"cut off: {found['cut_off']}", style="red"))
+    parts += [
+        Text(f"not kept: {one['name']} {one['type']}: {one['why']}", style="red")
+        for one in found.get("promises", ())
+    ]
+    parts += _behind(found)
     parts += [Text(f"problem: {line}", style="red") for line in found["problems"]]
     return Group(*parts)
+
+
+def _behind(found: dict[str, Any]) -> list[RenderableType]:
+    """Return how far checks are behind their schedule, if one would see it."""
+    from rich.text import Text
+
+    if found.get("late"):
+        return [Text(f"late: {found['late']}", style="red")]
+    behind = found.get("behind", 0.0)
+    if behind < _SEEN_S:
+        return []
+    return [Text(f"checks are {behind:.1f} s behind their schedule", style="yellow")]
 
 
 def _head(pool: dict[str, Any]) -> list[RenderableType]:

@@ -20,23 +20,22 @@ from dnsd.cli.options import config_option, json_option, seconds_of
 from dnsd.cli.output import echo
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
-from dnsd.control.policycheck import timing_of
-from dnsd.control.pools import rrset_of
+from dnsd.control.policycheck import promised
+from dnsd.control.promises import Promises
 from dnsd.errors import ConfigError, DnsdError, ZoneError
-from dnsd.failover.objective import assess
 from dnsd.failover.price import Live, forecast
 from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from rich.console import RenderableType
 
     from dnsd.config import Config
     from dnsd.config.policy import Policy, Pool
-    from dnsd.failover.objective import Alternative, Assessment, Timing
+    from dnsd.control.promises import InZone
+    from dnsd.failover.objective import Alternative, Assessment
     from dnsd.failover.price import Forecast
 
 LISTEN_S = 1.0
@@ -50,14 +49,6 @@ class Rates(NamedTuple):
 
     most: dict[str, float]
     how: str
-
-
-class _Found(NamedTuple):
-    """A pool, the TTL of its records, and how its members are checked."""
-
-    pool: Pool
-    ttl: int
-    timing: Timing
 
 
 class Plan(NamedTuple):
@@ -84,14 +75,17 @@ def rto(
     """Show for each pool how long a failure can be felt, and ways to a shorter time.
 
     That is the worst case of a client whose cache keeps to TTLs: the time of detection, and the
-    TTL of answers given before. Each way that meets the objective is shown with its price.
+    TTL of answers given before. It includes the wait of a check for its turn, if all that the
+    node checks hangs. Each way that meets the objective is shown with its price.
     dnsd does not count queries for each pool: of a node that runs, all queries of the pool's
     type are taken, which is the most it can be; --qps says better.
 
     Exit status: 1 if an objective is not met.
     """
     rates = _rates(config_file, qps)
-    plans = [_plan(found, objective, rates) for found in _pools(config_file)]
+    found, pools = _pools(config_file)
+    promises = Promises(pools, found.failover)
+    plans = [_plan(pool, promises, objective, rates) for pool in pools]
     if as_json:
         echo(json.dumps({"pools": [_as_data(plan) for plan in plans], "rates": rates.how}))
     else:
@@ -104,29 +98,31 @@ def rto(
 # -- what there is ----------------------------------------------------------------------------
 
 
-def _pools(config_file: Path | None) -> Iterator[_Found]:
-    """Yield each pool; the errors of dnsd check end it."""
+def _pools(config_file: Path | None) -> tuple[Config, list[InZone]]:
+    """Return the configuration and each pool; the errors of dnsd check end it."""
     found, zones, problems = config.examine(config_file)
     if found is None or problems:
         raise ConfigError([str(problem) for problem in problems])
+    pools: list[InZone] = []
     for origin, file in zones.items():
         policy, faults = load_policy(file, origin)
         if faults:
             raise ConfigError([str(fault) for fault in faults])
         if policy is not None:
-            yield from _pools_of(policy, file, found)
+            pools += _pools_of(policy, file, found)
+    return found, pools
 
 
-def _pools_of(policy: Policy, file: Path, found: Config) -> Iterator[_Found]:
+def _pools_of(policy: Policy, file: Path, found: Config) -> tuple[InZone, ...]:
     limits = Limits(**msgspec.structs.asdict(found.zones.limits))
     zone = load_zone(policy.origin, file, limits).zone
     if zone is None:
         raise ZoneError(f"{file} cannot be loaded: see dnsd check {file}")
-    for pool in policy.pools:
-        rrset = rrset_of(pool, zone)
-        if rrset is None:
-            raise ZoneError(f"{pool.name} {pool.type} is not in {file}: see dnsd check {file}")
-        yield _Found(pool, rrset.ttl, timing_of(pool, found.failover))
+    pools = promised(policy, zone)
+    there = {id(pool.policy) for pool in pools}
+    if missing := next((pool for pool in policy.pools if id(pool) not in there), None):
+        raise ZoneError(f"{missing.name} {missing.type} is not in {file}: see dnsd check {file}")
+    return pools
 
 
 def _rates(config_file: Path | None, qps: float | None) -> Rates:
@@ -148,13 +144,12 @@ def _rates(config_file: Path | None, qps: float | None) -> Rates:
     return Rates({rtype: rate for rtype, rate in most.items() if rate}, how)
 
 
-def _plan(found: _Found, objective: float | None, rates: Rates) -> Plan:
-    pool, ttl, timing = found
-    wanted = pool.rto if objective is None else objective
-    rate = rates.most.get(pool.type)
-    live = None if rate is None else Live(rate, ttl)
-    assessment = assess(timing, ttl, pool.ttl_min, wanted, live)
-    return Plan(pool, assessment, live and forecast(live, ttl))
+def _plan(pool: InZone, promises: Promises, objective: float | None, rates: Rates) -> Plan:
+    wanted = pool.policy.rto if objective is None else objective
+    rate = rates.most.get(pool.policy.type)
+    live = None if rate is None else Live(rate, pool.ttl)
+    assessment = promises.assess(pool, wanted, live)
+    return Plan(pool.policy, assessment, live and forecast(live, pool.ttl))
 
 
 # -- how it is shown --------------------------------------------------------------------------
@@ -168,6 +163,8 @@ def _as_data(plan: Plan) -> dict[str, Any]:
         "check": pool.check,
         "ttl_max": found.ttl_max,
         "ttl_min": found.ttl_min,
+        "queue": found.timing.queue,
+        "queued": found.queued,
         "detection": found.timing.detection,
         "worst": found.worst,
         "fixed": found.fixed,

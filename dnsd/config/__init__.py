@@ -25,6 +25,7 @@ from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
 from dnsd.config.model import (
     DEFAULT_LISTEN,
+    CheckLimits,
     Config,
     Failover,
     Http,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Anycast",
+    "CheckLimits",
     "Config",
     "Endpoint",
     "Failover",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -167,6 +167,14 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     listen: Annotated[tuple[Endpoint, ...], Endpoints()] = ()
 
 
+class CheckLimits(NamedTuple):
+    """Checks that may be under way at once: in all, of one address, and by programs."""
+
+    total: int
+    address: int
+    commands: int
+
+
 class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[failover]``: the other nodes that vote on members of pools, and what checks may do."""
 
@@ -180,6 +188,22 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     check_networks: Annotated[tuple[str, ...], Networks()] = ()
     """Where checks may go; none: see :mod:`dnsd.checks.reach`."""
+
+    max_checks: Annotated[
+        int, Count(1, 10_000, "each holds a descriptor, and half of the process's are for checks")
+    ] = 500
+    """Checks under way at once: time-outs of 2 s let 250 a second fail."""
+
+    max_checks_per_address: Annotated[
+        int, Count(1, 1000, "a server that is ill is not to be flooded with checks")
+    ] = 16
+    max_commands: Annotated[int, Count(1, 1000, "each costs a process, or several")] = 16
+    """Programs at once, of ``commands``."""
+
+    @property
+    def limits(self) -> CheckLimits:
+        """How many checks may be under way at once."""
+        return CheckLimits(self.max_checks, self.max_checks_per_address, self.max_commands)
 
     @property
     def delay(self) -> float:

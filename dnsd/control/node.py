@@ -177,6 +177,7 @@ class Node:
             *map(str, self._reloader.odd),
             *self._disk.problems,
             *filter(None, (self.keeper.fault, self.engine.file.loss)),
+            *self.engine.checking.problems,
         )
         return {
             **found,
@@ -195,6 +196,7 @@ class Node:
             self.keeper.ledger,
             self.engine.peers.peers,
             self._convergence.differences,
+            self.engine.checking,
         )
 
     def unwell(self) -> list[str]:

@@ -12,24 +12,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.checks import reach
 from dnsd.checks.question import question_of
 from dnsd.checks.targets import command_fault
-from dnsd.config import Failover
 from dnsd.config.anycast import Query
 from dnsd.config.policy import MOST_MEMBERS
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
 from dnsd.control import signedcheck
 from dnsd.control.hints import check_hints
-from dnsd.failover import objective
-from dnsd.failover.objective import FLIP_S, Timing
+from dnsd.control.promises import InZone, Promises
 from dnsd.failover.quorum import FRESH_INTERVALS
 from dnsd.wire.name import ancestors, from_text, lower, to_text, wildcard_of
 from dnsd.wire.rdata import AAAA, CNAME, DNAME, NS, A
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
+    from dnsd.config import Failover
     from dnsd.config.policy import Policy, Pool
     from dnsd.control.signing import Signer
     from dnsd.zone.records import RRset, Zone
@@ -85,12 +84,39 @@ def check_policy(policy: Policy, zone: Zone, failover: Failover | None = None) -
     """
     signer, found = _signer(policy, zone)
     found += [
-        Finding(policy.file, pool.at(fault.key), fault.severity, _told(pool, fault), fault.code)
+        _finding(policy, pool, fault)
         for pool in policy.pools
         for fault in _faults(pool, zone, signer, failover)
     ]
+    found += check_promises([(policy, promised(policy, zone))], failover)
     found += check_hints(zone, _pools_by_member(policy, zone))
     return Checked(policy, sorted(found), signer)
+
+
+def promised(policy: Policy, zone: Zone) -> tuple[InZone, ...]:
+    """Return the pools of ``policy`` whose records are in ``zone``, for what they promise."""
+    found = ((pool, rrset_of(pool, zone)) for pool in policy.pools)
+    return tuple(
+        InZone(pool, rrset.ttl, members_of(rrset)) for pool, rrset in found if rrset is not None
+    )
+
+
+def check_promises(
+    zones: Collection[tuple[Policy, Sequence[InZone]]], failover: Failover | None = None
+) -> list[Finding]:
+    """Find the objectives that are not kept if the pools of ``zones`` are all there are."""
+    promises = Promises((pool for _, pools in zones for pool in pools), failover)
+    return [
+        _finding(policy, pool.policy, fault)
+        for policy, pools in zones
+        for pool in pools
+        for fault in _objective(pool, promises)
+    ]
+
+
+def _finding(policy: Policy, pool: Pool, fault: Fault) -> Finding:
+    message = _told(pool, fault)
+    return Finding(policy.file, pool.at(fault.key), fault.severity, message, fault.code)
 
 
 def _signer(policy: Policy, zone: Zone) -> tuple[Signer | None, list[Finding]]:
@@ -159,7 +185,6 @@ def _faults(
     if failover is not None and pool.check != "none":
         yield from _reach(members, failover)
     yield from _times(pool, rrset)
-    yield from _objective(pool, rrset, failover)
     if failover is not None and pool.scope.kind == "quorum" and pool.check != "none":
         yield from _peers(pool, failover)
     yield from _effects(pool, members, zone)
@@ -291,30 +316,16 @@ def _times(pool: Pool, rrset: RRset) -> Iterator[Fault]:
         )
 
 
-def _objective(pool: Pool, rrset: RRset, failover: Failover | None) -> Iterator[Fault]:
-    if pool.rto is None:
+def _objective(pool: InZone, promises: Promises) -> Iterator[Fault]:
+    policy = pool.policy
+    if policy.rto is None:
         return
-    severity = Severity.ERROR if pool.rto_mode == "refuse" else Severity.WARNING
-    if pool.check == "none":
+    severity = Severity.ERROR if policy.rto_mode == "refuse" else Severity.WARNING
+    if policy.check == "none":
         message = 'with check = "none" no failure is seen: give the pool a check'
         yield Fault("rto", "pool-rto", message, severity)
-        return
-    timing = timing_of(pool, failover)
-    # What would help is not worked out, at some expense, for those who need no help.
-    if objective.worst(timing, rrset.ttl, pool.ttl_min) > pool.rto:
-        found = objective.assess(timing, rrset.ttl, pool.ttl_min, pool.rto)
-        if not found.met:
-            yield Fault("rto", "pool-rto", found.sentence(), severity)
-
-
-def timing_of(pool: Pool, failover: Failover | None = None) -> Timing:
-    """Return how the members of ``pool`` are checked, and when all who decide know of it.
-
-    ``failover`` says how other nodes are asked; without it, as they are by default.
-    """
-    quorum = (failover or Failover()).delay if pool.scope.kind == "quorum" else 0.0
-    delays = quorum + FLIP_S
-    return Timing(pool.interval, pool.timeout, pool.fast_interval, pool.down, delays)
+    for _, found in promises.broken([pool]):
+        yield Fault("rto", "pool-rto", found.sentence(), severity)
 
 
 def _peers(pool: Pool, failover: Failover) -> Iterator[Fault]:

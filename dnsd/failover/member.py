@@ -15,6 +15,7 @@ member as it is. Pure: it is given the time (seconds, monotonic); what is answer
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -124,6 +125,8 @@ class Member:
 
     ``agreed`` is what several nodes have agreed on last, if they are to.
 
+    ``counts`` has the results that were counted: successes as "ok", failures by their reasons.
+
     While it is ``frozen`` (a sentence: why) nobody is checking: results are not counted, and
     whatever was known stays.
     """
@@ -134,6 +137,7 @@ class Member:
         self.since = now
         self.n_fail = self.n_ok = self.n_stable = self.n_before = 0
         self.last: Seen | None = None
+        self.counts: Counter[str] = Counter()
         self.order: Order | None = None
         self.agreed: Agreed | None = None
         self.frozen = ""
@@ -155,11 +159,14 @@ class Member:
 
     # -- what happens to it -------------------------------------------------------------------
 
-    def result(self, now: float, ok: bool, detail: str = "", latency: float = 0.0) -> None:
-        """Count the result of a check."""
+    def result(
+        self, now: float, ok: bool, detail: str = "", latency: float = 0.0, reason: str = ""
+    ) -> None:
+        """Count the result of a check; ``reason`` says of what kind a failure is."""
         if self.frozen:
             return
         self.last = Seen(now, ok, detail, latency)
+        self.counts["ok" if ok else reason or "other"] += 1
         if ok:
             self._succeeded(now)
         else:

@@ -4,6 +4,9 @@ The worst case is that of a client whose cache was filled at the worst moment, f
 of a member until the last cache that keeps to TTLs has forgotten it. A TTL that follows health
 hides the time of detection; it cannot recall answers that were given out at Tmax before.
 
+How long a check may wait for its turn is in it, where other targets are known: ``queue`` seconds
+before the first check that fails, and before each that confirms it (:mod:`dnsd.failover.queue`).
+
 Not in it: a check that hangs longer than its timeout (one second more for each), clients that
 pin an address, resolvers with a TTL floor. Knows plain numbers only; times in seconds.
 """
@@ -26,27 +29,31 @@ _ROUNDING = 1e-9
 
 
 class Timing(NamedTuple):
-    """How a member is checked: I, o, I_fast, N; ``delays``: quorum and flip."""
+    """How a member is checked: I, o, I_fast, N; ``delays``: quorum and flip.
+
+    ``queue`` is for how long a check waits for its turn at the worst: w.
+    """
 
     interval: float
     timeout: float
     fast_interval: float
     down: int
     delays: float = FLIP_S
+    queue: float = 0.0
 
     @property
     def gap(self) -> float:
-        """Seconds between two checks of a suspect: g."""
-        return max(self.fast_interval, self.timeout)
+        """Seconds between two checks of a suspect: g + w."""
+        return max(self.fast_interval, self.timeout) + self.queue
 
     @property
     def first(self) -> float:
-        """Seconds until the first failure is seen: I + o."""
-        return self.interval + self.timeout
+        """Seconds until the first failure is seen: I + w + o."""
+        return self.interval + self.queue + self.timeout
 
     @property
     def confirming(self) -> float:
-        """Seconds until the others are: (N−1)g."""
+        """Seconds until the others are: (N−1)(g + w)."""
         return (self.down - 1) * self.gap
 
     @property
@@ -61,7 +68,7 @@ def fixed_worst(timing: Timing, ttl: float) -> float:
 
 
 def worst(timing: Timing, ttl_max: float, ttl_min: float) -> float:
-    """Return dnsd's worst case: I + o + max(Tmax, (N−1)g + min(Tmin, Tmax)) + delays."""
+    """Return dnsd's worst case: I + w + o + max(Tmax, (N−1)(g+w) + min(Tmin, Tmax)) + delays."""
     last = timing.confirming + min(ttl_min, ttl_max)
     return timing.first + max(ttl_max, last) + timing.delays
 
@@ -73,6 +80,14 @@ def largest_ttl(timing: Timing, ttl_min: int, objective: float) -> int | None:
         # Not even Tmin can be kept: no TTL may be larger than what confirming leaves.
         room -= timing.confirming
     return floor(room) if room >= 1 else None
+
+
+def longest_queue(timing: Timing, ttl_max: float, ttl_min: float, objective: float) -> float:
+    """Return how long checks may wait at most so that ``objective`` is kept; negative: never."""
+    alone = timing._replace(queue=0.0)
+    room = objective - alone.delays - alone.first + _ROUNDING
+    last = alone.confirming + min(ttl_min, ttl_max)
+    return min(room - ttl_max, (room - last) / alone.down)
 
 
 class Alternative(NamedTuple):
@@ -90,7 +105,11 @@ class Alternative(NamedTuple):
 
 
 class Assessment(NamedTuple):
-    """What a pool can promise; ``largest`` and ``alternatives`` are for when it must do better."""
+    """What a pool can promise; ``largest`` and ``alternatives`` are for when it must do better.
+
+    ``queued`` says what the wait for a turn is made of, ``wider`` which limit of checks at once
+    would help; both are empty if there is nothing to say.
+    """
 
     timing: Timing
     ttl_max: int
@@ -100,6 +119,8 @@ class Assessment(NamedTuple):
     worst: float
     largest: int | None
     alternatives: tuple[Alternative, ...]
+    queued: str = ""
+    wider: str = ""
 
     @property
     def met(self) -> bool:
@@ -110,11 +131,14 @@ class Assessment(NamedTuple):
         """Return the verdict with its terms, and what would help."""
         by = self.timing
         last = by.confirming + min(self.ttl_min, self.ttl_max)
+        queue = f"queue {_spell(by.queue)} + " if by.queue else ""
         terms = (
-            f"interval {_spell(by.interval)} + timeout {_spell(by.timeout)} + "
+            f"interval {_spell(by.interval)} + {queue}timeout {_spell(by.timeout)} + "
             f"the larger of the TTL {_spell(self.ttl_max)} and {_spell(last)} "
             f"({by.down - 1} confirming checks, then the smallest TTL) + {_spell(by.delays)}"
         )
+        if self.queued:
+            terms += f"; the queue, if all other checks hang: {self.queued}"
         worst_case = f"the worst case is {_spell(self.worst)} ({terms})"
         if self.objective is None:
             return f"{worst_case}; no objective is set"
@@ -123,7 +147,7 @@ class Assessment(NamedTuple):
         return f"{worst_case}, over the objective of {_spell(self.objective)}: {self._remedy()}"
 
     def _remedy(self) -> str:
-        ways = []
+        ways = [self.wider] if self.wider else []
         if self.largest is not None:
             ways.append(f"a TTL of at most {self.largest}")
         for one in self.alternatives:
@@ -135,7 +159,8 @@ class Assessment(NamedTuple):
                 )
                 break
         if not ways:
-            return "no TTL can meet it with this timeout; shorten the timeout"
+            crowded = ", or check fewer targets" if self.queued else ""
+            return f"no TTL can meet it with this timeout; shorten the timeout{crowded}"
         return f"it needs {', or '.join(ways)}"
 
 
@@ -145,6 +170,9 @@ def assess(
     ttl_min: int,
     objective: float | None = None,
     live: Live | None = None,
+    *,
+    queued: str = "",
+    wider: str = "",
 ) -> Assessment:
     """Return what a pool can promise, and the ways to keep its objective with their prices."""
     largest = None if objective is None else largest_ttl(timing, ttl_min, objective)
@@ -157,6 +185,8 @@ def assess(
         worst(timing, ttl_max, ttl_min),
         largest,
         () if objective is None else alternatives(timing, ttl_max, ttl_min, objective, live),
+        queued,
+        wider,
     )
 
 

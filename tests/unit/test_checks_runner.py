@@ -16,12 +16,12 @@ from dnsd.checks import runner as module
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.dns import DnsCheck
 from dnsd.checks.http import HttpCheck
-from dnsd.checks.result import Blind, Result
-from dnsd.checks.runner import MOST_COMMANDS, MOST_FOR_ADDRESS, Runner
+from dnsd.checks.result import Blind, Endpoint, Result
+from dnsd.checks.runner import Runner, limits_in_force
 from dnsd.checks.stream import Tls
 from dnsd.checks.targets import Target, target_of
 from dnsd.checks.tcp import TcpCheck
-from dnsd.config import Failover
+from dnsd.config import CheckLimits, Failover
 from dnsd.config.policy import Pool
 
 PATIENCE = 30
@@ -36,6 +36,10 @@ class Scripted:
     name: str
     does: Callable[[], Awaitable[Result]] = field(compare=False)
     timeout: float = 0.05
+    port: int | None = None
+
+    def endpoint(self, address: str) -> Endpoint | None:
+        return None if self.port is None else Endpoint(address, self.port, None)
 
     async def run(self, address: str) -> Result:  # noqa: ARG002
         return await self.does()
@@ -259,19 +263,41 @@ def test_one_address_is_not_asked_too_much_at_once() -> None:
         now["all"] -= 1
         return OK
 
-    many = [target(count, f"t{at}", timeout=PATIENCE) for at in range(4 * MOST_FOR_ADDRESS)]
+    limit = Failover().max_checks_per_address
+    many = [target(count, f"t{at}", timeout=PATIENCE) for at in range(4 * limit)]
     told, runner = running(
         *many, until=lambda told, _: len({one for one, *_ in told.results}) == len(many)
     )
-    assert most["all"] == MOST_FOR_ADDRESS
+    assert most["all"] == limit
     assert runner.behind >= 0
     assert {result for _, result, _, _ in told.results} == {OK}
 
 
-def test_programs_have_a_limit_of_their_own() -> None:
-    command = Target("192.0.2.1", CommandCheck(("/bin/true",), 1.0), 1.0, 1.0)
-    assert ("command", MOST_COMMANDS) in module._groups(command)
-    assert len(module._groups(target(well))) == 2
+def test_programs_have_a_limit_of_their_own_and_none_of_the_address() -> None:
+    """What a program connects to is not known, so all that it counts for is programs."""
+    checks = [CommandCheck(("/bin/sleep", f"0.2{'0' * at}"), PATIENCE) for at in range(6)]
+    targets = [Target("192.0.2.1", check, 10.0, 1.0) for check in checks]
+
+    async def run() -> list[tuple[float, float]]:
+        told = Told()
+        runner = Runner(told.see, told.miss, CheckLimits(total=500, address=1, commands=2))
+        runner.assign(targets)
+        task = asyncio.create_task(runner.run())
+        async with asyncio.timeout(PATIENCE):
+            while len(told.results) < len(targets):
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+        return [(began, ended) for _, _, began, ended in told.results]
+
+    spans = asyncio.run(run())
+    assert max(sum(began <= at < ended for began, ended in spans) for at, _ in spans) == 2
+
+
+def test_the_limits_leave_descriptors_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (100, 100))
+    assert limits_in_force(Failover()) == Failover().limits._replace(total=50)
+    assert limits_in_force(Failover(max_checks=7)).total == 7
 
 
 def test_what_the_caller_raises_ends_it() -> None:

@@ -15,6 +15,7 @@ from dnsd.failover.objective import (
     assess,
     fixed_worst,
     largest_ttl,
+    longest_queue,
     worst,
 )
 from dnsd.failover.price import Live
@@ -28,6 +29,7 @@ timings = st.builds(
     fast_interval=st.sampled_from([0.5, 1.0, 2.0]),
     down=st.integers(1, 5),
     delays=st.just(FLIP_S),
+    queue=st.sampled_from([0.0, 0.0, 0.7, 4.0]),
 )
 
 
@@ -37,8 +39,9 @@ def failures(timing: Timing, chance: random.Random, slow: bool) -> list[float]:
     start = timing.interval if slow else chance.uniform(0, timing.interval)
     seen = []
     for _ in range(timing.down):
+        start += timing.queue if slow else chance.uniform(0, timing.queue)
         seen.append(start + (timing.timeout if slow else chance.uniform(0, timing.timeout)))
-        start += timing.gap
+        start += timing.gap - timing.queue
     return seen
 
 
@@ -46,7 +49,7 @@ def wire_ttl(timing: Timing, failed: int, ttl_max: int, ttl_min: int) -> float:
     if failed == 0:
         return ttl_max
     low = min(ttl_min, ttl_max)
-    return max(low, min(ttl_max, int((timing.down - failed - 1) * timing.gap)))
+    return max(low, min(ttl_max, int((timing.down - failed - 1) * (timing.gap - timing.queue))))
 
 
 def outage(seed: int, timing: Timing, ttl_max: int, ttl_min: int, slow: bool) -> float:
@@ -104,6 +107,19 @@ def test_the_largest_ttl_meets_the_objective_and_the_next_does_not(
         return
     assert worst(timing, largest, ttl_min) <= objective + slack
     assert worst(timing, largest + 1, ttl_min) > objective - slack
+
+
+@given(timings, st.integers(1, 300), st.integers(1, 30), st.floats(1, 400))
+def test_the_longest_queue_meets_the_objective_and_a_longer_one_does_not(
+    timing: Timing, ttl_max: int, ttl_min: int, objective: float
+) -> None:
+    longest = longest_queue(timing, ttl_max, ttl_min, objective)
+    slack = 1e-6
+    if longest < 0:
+        assert worst(timing._replace(queue=0.0), ttl_max, ttl_min) > objective - slack
+        return
+    assert worst(timing._replace(queue=longest), ttl_max, ttl_min) <= objective + slack
+    assert worst(timing._replace(queue=longest + 0.001), ttl_max, ttl_min) > objective - slack
 
 
 @given(timings, st.integers(1, 600), st.integers(1, 30), st.floats(1, 400))

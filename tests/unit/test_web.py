@@ -21,8 +21,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dnsd.config import Endpoint
+from dnsd.config.policy import Pool
+from dnsd.control.failover.live import LivePool
+from dnsd.control.pools import PoolMeta
 from dnsd.control.table import Row, Served
-from dnsd.control.web import health, metrics, room, server, talk
+from dnsd.control.web import health, members, metrics, room, server, talk
 from dnsd.control.web.metrics import Source
 from dnsd.control.web.pages import pages
 from dnsd.control.web.server import Pages, WebServer
@@ -79,6 +82,38 @@ def test_zones_workers_and_caches_are_there() -> None:
     assert seen['dnsd_worker_listening{worker="0"}'] == 1
     assert seen["dnsd_horizon_versions"] == 1
     assert 290 < seen["dnsd_horizon_latest_seconds"] <= 300
+
+
+def test_members_have_metrics_of_their_own_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = LivePool("example.com.", meta(("192.0.2.1", "192.0.2.2")), time.monotonic() - 60)
+    sick = pool.state.members["192.0.2.1"]
+    for reason in ("refused", "refused", "timeout"):
+        sick.result(time.monotonic(), False, "is \x1b ill", 0.25, reason)
+    pool.state.members["192.0.2.2"].result(time.monotonic(), True, "", 0.5)
+    pool.settle(time.monotonic(), lambda _coming: True)
+    found = source()._replace(pools=lambda: [pool])
+    seen = samples(metrics.text(found))
+    first, second = (
+        f'member="{address}",pool="www.example.com.",' for address in ("192.0.2.1", "192.0.2.2")
+    )
+    assert seen[f'dnsd_member_state{{{first}state="down",type="A"}}'] == 1
+    assert seen[f'dnsd_member_state{{{second}state="up",type="A"}}'] == 1
+    assert seen[f'dnsd_member_checks_total{{{first}result="refused",type="A"}}'] == 2
+    assert seen[f'dnsd_member_answered{{{first}type="A"}}'] == 0
+    assert seen[f'dnsd_member_answered{{{second}type="A"}}'] == 1
+    assert seen[f'dnsd_member_check_latency_seconds{{{second}type="A"}}'] == 0.5
+    changed = seen[f'dnsd_member_changed_timestamp_seconds{{{first}type="A"}}']
+    assert abs(changed - time.time()) < 5
+    assert seen["dnsd_members_without_metrics"] == 0
+    monkeypatch.setattr(members, "MOST", 1)
+    seen = samples(metrics.text(found))
+    assert sum(name.startswith("dnsd_member_state") for name in seen) == 1
+    assert seen["dnsd_members_without_metrics"] == 1
+
+
+def meta(addresses: tuple[str, ...]) -> PoolMeta:
+    policy = Pool(name="www.example.com.", type="A", check="tcp", port=80)
+    return PoolMeta(policy=policy, ttl=300, members=addresses, cell=0, cells=0)
 
 
 def test_the_text_is_as_the_format_wants_it() -> None:

@@ -8,16 +8,18 @@ The reason is an alarm, until it is seen again. Knows neither decisions nor word
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 import traceback
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from dnsd.checks.runner import GRACE_S, Runner
+from dnsd.checks.runner import GRACE_S, Runner, limits_in_force
 from dnsd.checks.schedule import FIRST_RATE, FIRST_ROUND_S
 from dnsd.checks.targets import target_of
 from dnsd.config import Failover
 from dnsd.control import log
+from dnsd.control.failover.pledges import Pledges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,6 +42,10 @@ OVERDUE = 3
 
 class Checks(Protocol):
     """Makes checks, as :class:`Runner` does."""
+
+    @property
+    def behind(self) -> float:
+        """By how many seconds checks are late."""
 
     def assign(self, targets: Iterable[Target]) -> None:
         """Check these and no others."""
@@ -109,19 +115,33 @@ class Checking:
     def __init__(
         self,
         changed: Callable[[LivePool], object],
-        make: Callable[[Seen, Unseen], Checks] = Runner,
+        make: Callable[[Seen, Unseen], Checks] | None = None,
         failover: Failover | None = None,
     ) -> None:
         self._failover = failover or Failover()
+        limits = limits_in_force(self._failover)
         self.alarms = Alarms()
+        self.pledges = Pledges(self._failover, limits)
         self._changed = changed
-        self._make = make
+        self._make = make or functools.partial(Runner, most=limits)
         self._checks: Checks | None = None
         self._users: dict[Target, list[User]] = {}
         self._targets_of: dict[LivePool, dict[str, Target]] = {}
         self._heard: dict[Target, float] = {}
         self._hurried: set[Target] = set()
         self._edited = asyncio.Event()
+
+    @property
+    def behind(self) -> float:
+        """By how many seconds checks are late."""
+        return self._checks.behind if self._checks else 0.0
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Promises that are not kept, as sentences."""
+        late = self.pledges.lateness(self.behind)
+        broken = [f"{pool.key}: {why}" for pool, why in self.pledges.broken.items()]
+        return (*([late] if late else []), *broken)
 
     @property
     def first_round(self) -> float:
@@ -175,6 +195,7 @@ class Checking:
         while True:
             await self._edited.wait()
             self._edited.clear()
+            self.pledges.review(self._targets_of)
             if self._checks:
                 self._assign(self._checks)
 
@@ -187,8 +208,10 @@ class Checking:
         while True:
             await asyncio.sleep(LOOK_S)
             now = time.monotonic()
+            self.pledges.watch(self.behind)
+            wait = self.pledges.longest_wait
             for target, heard in list(self._heard.items()):
-                limit = OVERDUE * target.interval + target.check.timeout + GRACE_S
+                limit = OVERDUE * (target.interval + wait) + target.check.timeout + GRACE_S
                 if now - heard > limit:
                     self._miss(target, f"{OVERDUE} checks of it are missing")
 
@@ -252,7 +275,7 @@ class Checking:
         for user in tuple(self._users[target]):
             if member := user.member:
                 member.thaw(ended)
-                member.result(ended, result.ok, result.detail, result.latency)
+                member.result(ended, result.ok, result.detail, result.latency, result.reason)
                 self._changed(user.pool)
         self._pace(target)
 

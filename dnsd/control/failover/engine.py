@@ -14,7 +14,6 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from dnsd.checks.runner import Runner
 from dnsd.config import Failover
 from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.peers import Peers
@@ -74,7 +73,7 @@ class Engine:
         vector: StateVector,
         directory: Path,
         memory: Memory,
-        make: Callable[[Seen, Unseen], Checks] = Runner,
+        make: Callable[[Seen, Unseen], Checks] | None = None,
         peers: Peers | None = None,
         failover: Failover | None = None,
         *,

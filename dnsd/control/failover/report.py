@@ -54,6 +54,12 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
         "carried": carried(engine),
         "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
         "disputes": [{"address": address, "why": why} for address, why in disputes],
+        "behind": round(engine.checking.behind, 3),
+        "late": engine.checking.pledges.lateness(engine.checking.behind) or None,
+        "promises": [
+            {"name": pool.key.name, "type": pool.key.type, "why": why}
+            for pool, why in engine.checking.pledges.broken.items()
+        ],
         "problems": [one for one in (engine.file.fault, engine.file.loss) if one],
         "unwritten": engine.file.fault or None,
     }

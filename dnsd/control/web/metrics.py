@@ -12,6 +12,7 @@ import dnsd
 from dnsd import hotpath
 from dnsd.control import limited
 from dnsd.control.table import ZoneState
+from dnsd.control.web import members
 from dnsd.failover.member import State
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.prometheus import Family, counted, text_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dnsd.control.differences import Difference
+    from dnsd.control.failover.checking import Checking
     from dnsd.control.failover.live import LivePool
     from dnsd.control.failover.peers import Peer
     from dnsd.control.table import Row
@@ -37,6 +39,7 @@ class Source(NamedTuple):
     ledger: Ledger
     peers: Sequence[Peer] = ()
     differences: Callable[[], Sequence[Difference]] = tuple
+    checking: Checking | None = None
 
 
 def text(source: Source) -> str:
@@ -54,6 +57,8 @@ def families(source: Source) -> Iterator[Family]:
     yield from _zones(list(source.rows()))
     yield from _differences(vector.workers, source.differences())
     yield from _pools(list(source.pools()))
+    yield from members.families(list(source.pools()))
+    yield from _checks(source.checking)
     yield from _votes(list(source.pools()), source.peers)
     yield from _caches(source.ledger)
 
@@ -206,6 +211,19 @@ def _pools(pools: list[LivePool]) -> Iterator[Family]:
             (labels, sum(one.order is not None for one in pool.state.members.values()))
             for labels, pool in labelled
         ],
+    )
+
+
+def _checks(checking: Checking | None) -> Iterator[Family]:
+    yield _one(
+        "dnsd_checks_behind_seconds",
+        "By how much checks of services are behind their schedule.",
+        checking.behind if checking else 0.0,
+    )
+    yield _one(
+        "dnsd_broken_promises",
+        "Pools that cannot keep their recovery time objective, because of all that is checked.",
+        len(checking.pledges.broken) if checking else 0,
     )
 
 

@@ -1,0 +1,66 @@
+"""Whether the pools of this node keep what they promise, and whether their checks are in time.
+
+What a pool promises in seconds depends on all others: they are checked in one queue. An edit is
+refused that would break a promise (:mod:`dnsd.control.acceptance`); what cannot be refused, or is
+only to be warned of, is told here. So is a queue that is longer than it ever should be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.config.units import format_duration
+from dnsd.control import log
+from dnsd.control.promises import Promises
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dnsd.config import CheckLimits, Failover
+    from dnsd.control.failover.live import LivePool
+
+LATE_S = 1.0
+"""So much later than promised is no matter of the loop's being busy for a moment."""
+
+
+class Pledges:
+    """Holds what is ``broken``: a sentence for each pool whose objective is not met any more."""
+
+    def __init__(self, failover: Failover, limits: CheckLimits) -> None:
+        self.broken: dict[LivePool, str] = {}
+        self.longest_wait = 0.0
+        self._failover, self._limits = failover, limits
+        self._late = False
+
+    def review(self, pools: Iterable[LivePool]) -> None:
+        """Work out anew what ``pools``, which are all, can promise; tell what has changed."""
+        of = {id(pool.meta): pool for pool in pools}
+        metas = [pool.meta for pool in of.values()]
+        promises = Promises(metas, self._failover, self._limits)
+        self.longest_wait = promises.longest_wait
+        before = self.broken
+        self.broken = {of[id(meta)]: found.sentence() for meta, found in promises.broken(metas)}
+        for pool, sentence in self.broken.items():
+            if pool not in before:
+                pool.say(f"the recovery time objective is not met any more: {sentence}")
+        for pool in before.keys() - self.broken.keys():
+            pool.say("the recovery time objective is met again")
+
+    def watch(self, behind: float) -> None:
+        """Tell that checks are ``behind`` their schedule, and that they no longer are."""
+        late = self.lateness(behind)
+        if late and not self._late:
+            log.say(f"failover: {late}")
+        elif self._late and not late:
+            log.say("failover: checks are in time again")
+        self._late = bool(late)
+
+    def lateness(self, behind: float) -> str:
+        """Return that checks are later than any promise allows for; empty if they are not."""
+        if behind < self.longest_wait + LATE_S:
+            return ""
+        return (
+            f"checks are {format_duration(round(behind, 1))} behind their schedule, and "
+            f"promises allow for {format_duration(self.longest_wait)}: failures are seen too late; "
+            "this machine is too busy, or checks do not end"
+        )
