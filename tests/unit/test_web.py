@@ -94,15 +94,16 @@ def test_members_have_metrics_of_their_own_up_to_a_number(monkeypatch: pytest.Mo
     found = source()._replace(pools=lambda: [pool])
     seen = samples(metrics.text(found))
     first, second = (
-        f'member="{address}",pool="www.example.com.",' for address in ("192.0.2.1", "192.0.2.2")
+        f'pool="www.example.com.",type="A",member="{address}"'
+        for address in ("192.0.2.1", "192.0.2.2")
     )
-    assert seen[f'dnsd_member_state{{{first}state="down",type="A"}}'] == 1
-    assert seen[f'dnsd_member_state{{{second}state="up",type="A"}}'] == 1
-    assert seen[f'dnsd_member_checks_total{{{first}result="refused",type="A"}}'] == 2
-    assert seen[f'dnsd_member_answered{{{first}type="A"}}'] == 0
-    assert seen[f'dnsd_member_answered{{{second}type="A"}}'] == 1
-    assert seen[f'dnsd_member_check_latency_seconds{{{second}type="A"}}'] == 0.5
-    changed = seen[f'dnsd_member_changed_timestamp_seconds{{{first}type="A"}}']
+    assert seen[f'dnsd_member_state{{{first},state="down"}}'] == 1
+    assert seen[f'dnsd_member_state{{{second},state="up"}}'] == 1
+    assert seen[f'dnsd_member_checks_total{{{first},result="refused"}}'] == 2
+    assert seen[f"dnsd_member_answered{{{first}}}"] == 0
+    assert seen[f"dnsd_member_answered{{{second}}}"] == 1
+    assert seen[f"dnsd_member_check_latency_seconds{{{second}}}"] == 0.5
+    changed = seen[f"dnsd_member_changed_timestamp_seconds{{{first}}}"]
     assert abs(changed - time.time()) < 5
     assert seen["dnsd_members_without_metrics"] == 0
     monkeypatch.setattr(members, "MOST", 1)
