@@ -36,6 +36,9 @@ OWN = ""
 
 LONGEST_NAME = 255
 
+LONGEST_AGE_S = 1e9
+"""A result that is older is told as so old: a number without bounds is no age."""
+
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
     """A vote as it travels: about the member ``address`` of the pool ``name`` and ``type``.
@@ -47,7 +50,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     address: str
     state: State
-    age: Annotated[float, msgspec.Meta(ge=0)]
+    age: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_AGE_S)]
 
 
 class Ballot(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +168,7 @@ def said(name: str, rtype: str, members: Iterable[Member], now: float) -> list[S
             type=rtype,
             address=member.address,
             state=vote.state,
-            age=max(0.0, now - vote.at),
+            age=min(max(0.0, now - vote.at), LONGEST_AGE_S),
         )
         for member in members
         if (vote := own_vote(member))

@@ -19,7 +19,8 @@ from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers, get_votes
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
-from dnsd.failover.member import State
+from dnsd.failover import quorum
+from dnsd.failover.member import Member, State
 from dnsd.failover.quorum import Ballot, Said
 from tests import jumping
 from tests.jumping import Jumping
@@ -323,3 +324,92 @@ def test_a_node_that_has_no_such_page() -> None:
 
     with pytest.raises(Fault, match="answers with status 404"):
         asyncio.run(ask())
+
+
+# -- hostile votes ----------------------------------------------------------------------------
+
+
+def vote_of(**changes: str) -> str:
+    fields = {
+        "name": '"www.example.com."',
+        "type": '"A"',
+        "address": f'"{A}"',
+        "state": '"down"',
+        "age": "0.5",
+    } | changes
+    return "{" + ",".join(f'"{key}":{value}' for key, value in fields.items()) + "}"
+
+
+def ballot_with(vote: str, node: str = "y") -> bytes:
+    good = vote_of(address=f'"{B}"', state='"up"')
+    return f'{{"node":"{node}","votes":[{good},{vote}]}}'.encode()
+
+
+HOSTILE = [
+    b"[" * 200_000,
+    b'{"node":"y","votes":' + b'[{"x":' * 100_000,
+    ballot_with("null"),
+    ballot_with(vote_of(age="1e308")),
+    ballot_with(vote_of(age="1e999")),
+    ballot_with(vote_of(age="NaN")),
+    ballot_with(vote_of(age="-1")),
+    ballot_with(vote_of(age="1" + "0" * 400)),
+    ballot_with(vote_of(state='"up\\u001b[2J"')),
+    ballot_with(vote_of(name='"\\ud800"')),
+    ballot_with(vote_of(), node="\\u001b[31my\\u202e"),
+    ballot_with(vote_of(), node="y" * 300),
+    ballot_with(vote_of(name='"' + "x" * 100_000 + '"', address='"\\u001b[2J"')),
+    b"\xff\xfe",
+    b"",
+]
+
+
+@pytest.mark.parametrize("answer", HOSTILE, ids=lambda answer: answer[:40].decode("latin-1"))
+def test_a_bad_vote_is_the_fault_of_its_node_alone(world: SharedWorld, answer: bytes) -> None:
+    async def story(_world: World, engine: Engine) -> None:
+        engine.place(ORIGIN, [SHARED], 0)
+        world.others.say(a=State.UP, b=State.UP)
+        await checked(world)
+        world.others.answers = {Y: answer, Z: {A: State.DOWN, B: State.UP}}
+        for _ in range(10):
+            world.see((A, BAD), (B, OK))
+            await asyncio.sleep(1)
+        assert world.answers(SHARED) == (B,)
+        assert [vote.node for vote in only(engine).state.agreements[A].down][:2] != []
+        assert world.told("dnsd failed") == 0
+        assert len([line for line in world.log if "votes" in line]) <= 2
+        peers = {peer.endpoint: peer for peer in engine.peers.peers}
+        assert peers[Z].fault == ""
+        world.others.say(a=State.UP, b=State.UP)
+        await asyncio.sleep(2)
+        assert peers[Y].fault == ""
+
+    play(world, story)
+
+
+def test_a_fault_of_ours_with_the_votes_of_one_node_is_told_and_stops_no_other() -> None:
+    others = Others()
+    others.say(a=State.UP)
+    heard: list[str] = []
+    peers = Peers("x", Failover(peers=(Y, Z)), others.ask)
+
+    def hear(node: str, _votes: object) -> None:
+        if node == "y":
+            raise ZeroDivisionError
+        heard.append(node)
+
+    async def story(_loop: Jumping) -> None:
+        task = asyncio.ensure_future(peers.run(hear))
+        await asyncio.sleep(3.5)
+        assert not task.done()
+
+    jumping.play(story)
+    assert heard == ["z"] * 4
+    assert "ZeroDivisionError" in peers.peers[0].fault
+
+
+def test_a_result_that_is_very_old_is_told_as_old_as_votes_can_be() -> None:
+    member = Member(A, SHARED.policy, 0.0)
+    member.result(0.0, ok=True)
+    (vote,) = quorum.said("www.example.com.", "A", [member], 1e12)
+    assert msgspec.json.decode(msgspec.json.encode(vote), type=Said) == vote

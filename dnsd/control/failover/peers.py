@@ -65,11 +65,11 @@ class Peers:
         while True:
             asked = time.monotonic()
             try:
-                ballot = await self._ballot_of(peer)
+                self._hear(peer, await self._ballot_of(peer), asked, hear)
             except (Fault, Blind) as fault:
                 self._miss(peer, str(fault))
-            else:
-                self._hear(peer, ballot, asked, hear)
+            except Exception as error:  # a fault of dnsd's: the others are heard all the same
+                self._miss(peer, f"dnsd failed on its votes: {type(error).__name__}: {error}")
             await asyncio.sleep(max(0.0, asked + self._poll - time.monotonic()))
 
     async def _ballot_of(self, peer: Peer) -> Ballot:
