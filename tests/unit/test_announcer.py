@@ -228,11 +228,14 @@ def test_who_has_been_drained_for_long_stops_soon() -> None:
     assert story.then(0.06) == State.STOPPED
 
 
-def test_who_fails_while_stopping_is_withdrawn_at_once() -> None:
+@pytest.mark.parametrize(
+    "fails", [{"verdict": HARD}, {"silenced": "no worker"}, {"obstacle": "the address is gone"}]
+)
+def test_who_fails_while_stopping_is_withdrawn_at_once(fails: dict[str, object]) -> None:
     story = Story()
     story.then()
     story.then(stopping=True)
-    story.then(1, verdict=HARD)
+    story.then(1, **fails)  # type: ignore[arg-type]
     assert not story.wanted.carrier
     assert story.then(0.06) == State.STOPPED
 

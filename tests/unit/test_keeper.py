@@ -135,6 +135,22 @@ def test_it_reads_the_mark_once_and_then_only_looks(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+@pytest.mark.parametrize("wanted", [STANDBY, ANNOUNCED, DRAINED])
+def test_what_a_predecessor_wrote_and_did_not_tell_is_told_first(
+    tmp_path: Path, wanted: Wanted
+) -> None:
+    """The file is as wanted, but BIRD has another mark, and may export nothing that shows it."""
+
+    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
+        write_state(bird.file, wanted.drain)
+        bird.mark, bird.carrier = not wanted.drain, wanted.carrier
+        await keeper.turn(wanted)
+        assert bird.orders() == ["configure"]
+        assert bird.mark == wanted.drain
+
+    play(tmp_path, story)
+
+
 def test_a_drain_marks_and_its_end_takes_the_mark_away(tmp_path: Path) -> None:
     async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
         await keeper.turn(ANNOUNCED)
