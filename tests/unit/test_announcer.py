@@ -235,7 +235,7 @@ def test_who_fails_while_stopping_is_withdrawn_at_once(fails: dict[str, object])
     story = Story()
     story.then()
     story.then(stopping=True)
-    story.then(1, **fails)  # type: ignore[arg-type]
+    story.then(1, **fails)
     assert not story.wanted.carrier
     assert story.then(0.06) == State.STOPPED
 
