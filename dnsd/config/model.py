@@ -149,6 +149,9 @@ class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = 0.2
     shrink: Annotated[float, Share()] = 0.5
     vanish: Annotated[float, Share()] = 0.5
+    policy_grace: Annotated[
+        float, Duration("0s", "1d", "a policy that has been away for so long is gone")
+    ] = 60.0
     limits: Limits = Limits()
 
 

@@ -97,6 +97,7 @@ class Node:
         self._reloader = Reloader(
             config, self._publisher, self._watch, self._build, self.engine, self.keeper
         )
+        self.engine.absences = lambda: self._reloader.absences
         self._convergence = Convergence(vector, self._publisher, self._reloader)
         self._disk = Disk(directory, stock, self._reloader.rows.values)
         cookies = CookieSecrets(spec.config, vector, self._publisher)

@@ -141,6 +141,11 @@ class Reloader:
         return seen.problems
 
     @property
+    def absences(self) -> tuple[str, ...]:
+        """What is to be told of policies that are away, as sentences."""
+        return tuple(self._acceptance.grace.told.values())
+
+    @property
     def odd(self) -> tuple[Finding, ...]:
         """What is to be told of the directory: files that are no zones, zones that are gone."""
         return self._roster.odd
@@ -212,7 +217,10 @@ class Reloader:
         built = await self._build([job for job in jobs if job.origin not in done])
         zones = self.config.zones
         shares = {one: 1.0 if {one, EVERYTHING} & forced else zones.shrink for one in files}
-        found = [*kept, *await asyncio.to_thread(self._acceptance.accept, built, shares)]
+        meant = files.keys() if EVERYTHING in forced else files.keys() & forced
+        accept = self._acceptance.accept
+        done_now = await asyncio.to_thread(accept, built, shares, meant, zones.policy_grace)
+        found = [*kept, *done_now]
         self._earlier.forget()
         return found
 
@@ -247,6 +255,7 @@ class Reloader:
             self._pools.remove(origin)
             del self.rows[origin]
             self._watch.forget(origin)
+            self._acceptance.grace.forget(origin)
 
     def _entry(self, result: BuildResult) -> Entry | None:
         """Return what to tell the workers; nothing, if a broken zone stays as it was."""

@@ -85,6 +85,8 @@ class Engine:
         self.checking = Checking(self.settle, make, failover)
         self.memory = memory
         self.peers = peers or Peers("", Failover())
+        self.absences: Callable[[], Sequence[str]] = tuple
+        """What is to be told of policies that are away, as sentences."""
         self._waiting: set[LivePool] = set()
         self._ordering = asyncio.Lock()
         self._offset = time.time() - now
