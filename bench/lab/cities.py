@@ -50,6 +50,7 @@ class City:
         self._stack = stack
         self._names = names
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._unread: list[int] = []
 
     def namespace(self, role: str) -> str:
         """Return the namespace of one of its machines."""
@@ -85,11 +86,19 @@ class City:
 
     def start(self, name: str) -> None:
         """Start one of the programs: "router", "prober", or one of the node's."""
+        self._start(name, self.directory / f"{name}.log")
+
+    def start_unread(self, name: str) -> None:
+        """Start it with an output that is full and is not read."""
+        path = self.directory / f"{name}.unread"
+        self._unread.append(_full_pipe(path))
+        self._start(name, path)
+        path.unlink()
+
+    def _start(self, name: str, output: Path) -> None:
         program, role = self._program(name)
         self._reap(name)
-        child = namespaces.start(
-            self.namespace(role), program.command, self.directory / f"{name}.log"
-        )
+        child = namespaces.start(self.namespace(role), program.command, output)
         self._children[name] = child
         (self.directory / f"{name}.pid").write_text(f"{child.pid}\n")
 
@@ -156,6 +165,8 @@ class City:
         """Take note that all programs have ended, as their parent must."""
         for name in list(self._children):
             self._reap(name)
+        while self._unread:
+            os.close(self._unread.pop())
 
     def _reap(self, name: str) -> None:
         if child := self._children.pop(name, None):
@@ -239,6 +250,16 @@ class City:
         finally:
             for sock in socks:
                 sock.close()
+
+
+def _full_pipe(path: Path) -> int:
+    """Make a named pipe that is full; return the descriptor of its reader, which never reads."""
+    os.mkfifo(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(descriptor, b"x")
+    return descriptor
 
 
 def _family(vip: str) -> socket.AddressFamily:

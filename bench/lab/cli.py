@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench.lab import events, hijack, measure, results, rivals, story
+from bench.lab import events, faults, hijack, measure, results, rivals, story
 from bench.lab.errors import LabError
 from bench.lab.lab import Lab, existing
 from bench.lab.stacks import Dnsd
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.lab.cities import City
+
+EVENTS = events.EVENTS | faults.FAULTS
+"""What can happen to dnsd."""
 
 console = Console(highlight=False, width=140)
 name_option = click.option("--name", default="lab", show_default=True, help="Which lab.")
@@ -202,7 +205,7 @@ def demo(picture: Path) -> None:
 
 @lab.command(name="measure")
 @click.option("--repeat", "repeats", default=5, show_default=True, help="How often each.")
-@click.option("--only", type=click.Choice(list(events.EVENTS | events.COMMON)), multiple=True)
+@click.option("--only", type=click.Choice(list(EVENTS | events.COMMON)), multiple=True)
 @click.option("--stack", "stacks", type=click.Choice(["dnsd", *rivals.STACKS]), multiple=True)
 @click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
 @_sentences
@@ -214,7 +217,7 @@ def measure_(
     failures: list[str] = []
     titles: dict[str, str] = {}
     for stack in stacks or ("dnsd", *rivals.STACKS):
-        known = events.EVENTS if stack == "dnsd" else events.COMMON
+        known = EVENTS if stack == "dnsd" else events.COMMON
         chosen = {name: event for name, event in known.items() if not only or name in only}
         titles |= {name: event.title for name, event in chosen.items()}
         try:
@@ -233,7 +236,7 @@ def measure_(
         machine=machine(),
         versions=measure.versions(rivals.VERSIONS),
         titles=titles,
-        allowed={name: event.allowed for name, event in events.EVENTS.items()},
+        allowed={name: event.allowed for name, event in EVENTS.items()},
         runs=runs,
         failures=failures,
     )

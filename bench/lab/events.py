@@ -83,6 +83,12 @@ def start(lab: Lab) -> None:
     lab[VICTIM].start(lab[VICTIM].server)
 
 
+def bring_back(lab: Lab) -> None:
+    """Start the server again after it has died, and do not wait for a hold-down to end."""
+    start(lab)
+    announce(lab)
+
+
 def announce(lab: Lab) -> None:
     """Take a withdrawal back, by order or after a failure."""
     lab[VICTIM].insist("announce")
@@ -213,7 +219,7 @@ EVENTS = {
     "drain": Event("drain", 0, ELSEWHERE, drain, undrain),
     "undrain": Event("undrain", 0, AT_HOME, undrain, _nothing, drained),
     "drain-all": Event("drain of all cities", 0, AT_HOME, drain_all, undrain_all, seconds=1.5),
-    "kill-master": Event("SIGKILL of the master", 10, ELSEWHERE, kill, start),
+    "kill-master": Event("SIGKILL of the master", 10, ELSEWHERE, kill, bring_back),
     "kill-workers": Event("SIGKILL of all workers", None, {}, kill_workers, announce, seconds=3),
     "hang-worker": Event("SIGSTOP of one worker", None, {}, hang_worker, announce, seconds=3),
     "hang-workers": Event("SIGSTOP of all workers", 350, ELSEWHERE, hang_workers, announce),

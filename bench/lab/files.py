@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dnsd.config import Anycast
 
 ZONE = "anycast.test"
+HTTP_PORT = 9153
 PASSWORD = "no secret in a lab"
 LOG = "log stderr all;\n"
 """There is no syslog in a namespace."""
@@ -48,8 +49,16 @@ asn = {site.asn}
 """
         for name, address, local in zip(SESSIONS, router, node, strict=True)
     )
+    probes = "".join(
+        f"""
+[[anycast.probe]]
+url = "http://{lan(other, 2).v4}:{HTTP_PORT}"
+servers = ["{lan(other, 2).v4}:53", "[{lan(other, 2).v6}]:53"]
+"""
+        for other in others(site)
+    )
     return f"""[server]
-listen = ["127.0.0.1:5300"]
+listen = ["127.0.0.1:5300", "{node.v4}:53", "[{node.v6}]:53"]
 workers = {workers}
 server_id = "{site.name}"
 nsid = "{site.name}"
@@ -61,6 +70,9 @@ per_second = 0
 
 [zones]
 directory = "{directory}/zones"
+
+[http]
+listen = ["{node.v4}:{HTTP_PORT}"]
 
 [anycast]
 enabled = true
@@ -82,7 +94,7 @@ state_file = "{directory}/dnsd-state.conf"
 [anycast.bgp]
 asn = {NODE_AS}
 password_file = "{directory}/password"
-{neighbors}"""
+{neighbors}{probes}"""
 
 
 def zone(site: Site) -> str:

@@ -46,7 +46,10 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """An event in figures: lost queries and ms of the client that lost most in each repeat."""
+    """An event in figures: lost queries and ms of the client that lost most in each repeat.
+
+    ``moves`` is how often the client that was moved most came to another city.
+    """
 
     stack: str
     event: str
@@ -54,6 +57,7 @@ class Row(msgspec.Struct, frozen=True):
     lost: str
     window_ms: str
     most: int
+    moves: int
 
 
 def rows(runs: list[Run]) -> list[Row]:
@@ -74,9 +78,15 @@ def rows(runs: list[Run]) -> list[Row]:
                 _figures([run.lost for run in worst]),
                 _figures([run.window_ms for run in worst]),
                 max(run.lost for run in worst),
+                max(map(_moves, same)),
             )
         )
     return found
+
+
+def _moves(run: Run) -> int:
+    """Return how often the client's queries came to another city."""
+    return max((by.count("→") for by in run.answered_by), default=0)
 
 
 def _figures(values: list[float] | list[int]) -> str:
@@ -91,7 +101,7 @@ def _asked(runs: list[Run]) -> float:
     return sum(run.sent for run in runs) / max(1.0, sum(run.watched_ms for run in runs))
 
 
-HEAD = ("stack", "event", "repeats", "lost queries", "ms", "allowed", "kept")
+HEAD = ("stack", "event", "repeats", "lost queries", "ms", "moves", "allowed", "kept")
 
 
 def cells(report: Report) -> list[tuple[str, ...]]:
@@ -106,6 +116,7 @@ def cells(report: Report) -> list[tuple[str, ...]]:
                 str(row.repeats),
                 row.lost,
                 row.window_ms,
+                str(row.moves),
                 "" if allowed is None else str(allowed),
                 "" if allowed is None else ("yes" if row.most <= allowed else "NO"),
             )
@@ -128,7 +139,8 @@ def markdown(report: Report) -> str:
         [
             f"# The three cities, measured {report.created}\n",
             "Each client asks one query a millisecond, IPv4 and IPv6 in turn. Figures are those of"
-            " the client that lost most: median (least–most) of the repeats.\n",
+            " the client that lost most: median (least–most) of the repeats; moves are how often a"
+            " client came to another city, at the most.\n",
             *(f"| {line} |" for line in lines),
             "",
             *(f"- {failure}" for failure in report.failures),

@@ -21,6 +21,7 @@ from bench.lab import lab as labs
 from bench.lab.cities import City
 from bench.lab.errors import LabError
 from bench.lab.events import AT_HOME, ELSEWHERE, EVENTS, VICTIM
+from bench.lab.faults import FAULTS
 from bench.lab.lab import Lab
 from bench.lab.topology import BY_NAME, NODE_AS, SECOND, SITES
 from bench.lab.trace import Query
@@ -42,6 +43,11 @@ AT_MOST = {
     "kill-workers": 300,
     "hang-workers": 1000,
     "cut": 1000,
+    "foreign": 0,
+    "order-at-once": 0,
+    "lo-down": 0,
+    "link-down": 300,
+    "filter-behind": 20_000,
 }
 """Queries that each event may cost its client; nothing costs the others' any."""
 WATCHED_S = 0.5
@@ -93,7 +99,7 @@ def test_each_client_reaches_its_own_city_by_the_length_of_the_path(settled: Lab
 
 @pytest.mark.parametrize("name", AT_MOST)
 def test_event(settled: Lab, name: str) -> None:
-    event = EVENTS[name]._replace(seconds=WATCHED_S)
+    event = (EVENTS | FAULTS)[name]._replace(seconds=WATCHED_S)
     since, ended = measure.once(settled, event)
     event.undo(settled)
     settled.settle()

@@ -61,6 +61,14 @@ REPLAYS = {
         [Event(5.0, "disk_slow", 0.5), Event(0.5, "drain_for", 2.0), Event(1.0, "bird_refuses")],
         110,
     ),
+    "a carrier is given while the kernel does not tell, and the story ends": (
+        [
+            Event(0.01, "netlink_fails", 0.1),
+            Event(0.01, "withdraw", 0.01),
+            Event(0.01, "carrier_on", 0.01),
+        ],
+        0,
+    ),
 }
 """Stories that have once broken a law."""
 

@@ -205,7 +205,8 @@ class World:
             self._until[event.what] = now + event.amount
 
     def end_all_faults(self) -> None:
-        self._until.clear()
+        # That a carrier was given is over, but a look has yet to find out.
+        self._until = {"given": self._until.get("given", 0.0)}
         self.jobs.trap = 0
         self._node_due = min(self._node_due, self._loop.now)
         self.laws.bird_trouble_at = self._loop.now

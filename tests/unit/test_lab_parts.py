@@ -165,7 +165,7 @@ def report(*runs: Run) -> Report:
 def test_a_repeat_counts_by_the_client_that_lost_most() -> None:
     runs = [run(1, "nyc", 280), run(1, "lon", 0), run(2, "nyc", 300), run(3, "nyc", 290)]
     (cells,) = results.cells(report(*runs))
-    assert cells == ("dnsd", "a cut", "3", "290 (280–300)", "290 (280–300)", "320", "yes")
+    assert cells == ("dnsd", "a cut", "3", "290 (280–300)", "290 (280–300)", "1", "320", "yes")
     (cells,) = results.cells(report(*runs, run(4, "tyo", 321)))
     assert cells[-1] == "NO"
 

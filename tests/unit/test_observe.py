@@ -239,6 +239,16 @@ def test_a_directory_that_is_gone_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_a_lack_of_descriptors_is_no_fault_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(**_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", without)
+    assert fault_of(tmp_path) == ""
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_a_full_disk_is_told(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_fd: int, offset: int, size: int) -> None:

@@ -17,6 +17,7 @@ from dnsd.control.anycast.gateways import Gateways
 from dnsd.control.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.counters import INDEX
+from dnsd.process import descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -223,5 +224,7 @@ def fault_of(directory: Path) -> str:
         with tempfile.TemporaryFile(dir=directory) as file:
             os.posix_fallocate(file.fileno(), 0, ROOM)
     except OSError as error:
+        if error.errno in descriptors.WANT:
+            return ""  # that this process cannot open anything says nothing of the disk
         return f"the state directory {directory} cannot be written: {error.strerror or error}"
     return ""
