@@ -20,11 +20,13 @@ from dnsd.control.failover.words import Noted, PoolCells
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.coverage import Account
 from dnsd.control.horizon.keeper import Keeper, Zone
+from dnsd.control.horizon.ledgerfile import NAME
 from dnsd.control.horizon.poolbook import Given, Key, addresses_of, version_of
 from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.images import Job
 from dnsd.control.pools import PoolMeta
 from dnsd.failover.horizon import Verdict
+from dnsd.failover.ledger import WEEK_S, Ledger
 from dnsd.failover.version import Question, Version, about_target
 from dnsd.image.journal import IMAGES
 from dnsd.image.pools import SLOTS, Mode, cells
@@ -104,6 +106,8 @@ class Site:
         self.ttl = 5
         self.held: list[tuple[str, float]] = []
         self._zone: Zone | None = None
+        # It knows what it has given out for so long that nothing else can be in caches.
+        (directory / NAME).write_bytes(Ledger("a", self.now - 2 * WEEK_S).dump(self.now))
         self.begin()
         if begin is not None:
             self.load(begin)

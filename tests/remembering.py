@@ -6,9 +6,10 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from dnsd.control.failover.live import addresses_of, named
-from dnsd.failover.horizon import Heard, Inquiry, Tail, judge
-from dnsd.failover.ledger import Ledger, Use
+from dnsd.failover.horizon import Inquiry, Tail, judge
+from dnsd.failover.ledger import WEEK_S, Ledger, Use
 from dnsd.failover.member import Forced
+from dnsd.failover.site import alone
 from dnsd.failover.version import nothing, rrset
 from dnsd.image.pools import Mode
 
@@ -34,7 +35,7 @@ class OwnMemory:
 
     def __init__(self, now: float) -> None:
         self._began = now
-        self._ledger = Ledger(NODE, now)
+        self._ledger = Ledger(NODE, now - 2 * WEEK_S)
         self._known: dict[Key, dict[Version, frozenset[str]]] = {}
 
     def noted(self, key: Key, meta: PoolMeta, noted: Noted, now: float) -> None:
@@ -83,8 +84,7 @@ class OwnMemory:
         tail = None if gate is None else Tail(None, gate)
         inquiry = Inquiry(
             question=question,
-            nodes=(NODE,),
-            heard=(Heard(report, now, now),),
+            site=alone(report, now),
             since=since,
             tail=tail,
         )

@@ -27,6 +27,7 @@ import dns.message
 import dns.rdatatype
 
 import dnsd as package
+from dnsd.failover.ledger import WEEK_S, Ledger
 from tests.serving import free_port
 
 if TYPE_CHECKING:
@@ -288,6 +289,16 @@ settle = "{settle}"
         finally:
             if hasattr(node, "process"):
                 node.stop()
+
+
+def remember(node: Node, name: str | None = None) -> None:
+    """Give a node an account that goes back for weeks: else it is new, and waits for a week.
+
+    ``name`` is its ``server_id``.
+    """
+    node.state.mkdir(mode=0o700, exist_ok=True)
+    ledger = Ledger(name or socket.gethostname(), -2 * WEEK_S)
+    (node.state / "ledger").write_bytes(ledger.dump(0.0))
 
 
 @contextmanager

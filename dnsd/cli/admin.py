@@ -24,33 +24,38 @@ ANSWER_S = 10.0
 
 def socket_path(config_file: Path | None) -> Path:
     """Return where the node with the configuration ``config_file`` listens."""
+    return server_of(config_file).admin_socket
+
+
+def server_of(config_file: Path | None) -> config.Server:
+    """Return the places of the node with the configuration ``config_file``."""
     if config_file is None:
-        return _default_path()
+        return _default()
     try:
-        return config.load(config_file).server.admin_socket
+        return config.load(config_file).server
     except ConfigError:
         # A node that runs is not to be out of reach because a key elsewhere is wrong.
-        path = _salvage(config_file)
-        if path is None:
+        server = _salvage(config_file)
+        if server is None:
             raise
-        return path
+        return server
 
 
-def _default_path() -> Path:
+def _default() -> config.Server:
     try:
-        return config.Server().admin_socket
+        return config.Server()
     except ValueError as error:
         raise ConfigError([str(error)]) from error
 
 
-def _salvage(config_file: Path) -> Path | None:
-    """Return the admin socket, if the file says so much; None if it doesn't."""
+def _salvage(config_file: Path) -> config.Server | None:
+    """Return the places, if the file says so much; None if it doesn't."""
     try:
         server = tomllib.loads(config_file.read_text())["server"]
         kinds = kinds_of(config.Server)
         base = config_file.parent.absolute()
         fields = {key: kinds[key].read(server[key], base) for key in _PLACES if key in server}
-        return config.Server(**fields).admin_socket
+        return config.Server(**fields)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -73,6 +78,17 @@ def ask(path: Path, command: str, patience: float | None = ANSWER_S, **arguments
     except OSError as error:
         raise AdminError(f"cannot talk to the node behind {path}: {error.strerror}") from error
     return _result(line, path)
+
+
+def runs(path: Path) -> bool:
+    """Return whether a node listens at ``path``; one that cannot be reached may run."""
+    try:
+        _connected(path).close()
+    except NotRunning:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _exchange(path: Path, request: bytes, patience: float | None) -> bytes:

@@ -12,16 +12,19 @@ import click
 
 from dnsd.cli import exits
 from dnsd.cli.admin import ask, socket_path
-from dnsd.cli.askers import Local, Site, peers_of
+from dnsd.cli.askers import Local, fenced
 from dnsd.cli.failover import force_option, show_ordered
-from dnsd.cli.options import at_option, config_option, json_option, reason_option
+from dnsd.cli.options import at_option, config_option, json_option, reading, reason_option
 from dnsd.cli.output import echo
+from dnsd.cli.survey import Survey
 from dnsd.errors import AdminError, NotRunning
 from dnsd.failover.horizon import Inquiry, Safety, judge
 from dnsd.failover.version import about_target
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dnsd.failover.horizon import Verdict
 
 LOOK_S = 0.5
 
@@ -45,6 +48,14 @@ _NAMED = 4
 @click.option(
     "--wait/--no-wait", default=True, help="Wait until it is safe; without, say how far it is."
 )
+@click.option(
+    "--fenced-at",
+    "fences",
+    multiple=True,
+    callback=reading(fenced),
+    metavar="NODE=TIME",
+    help="A node that is dead and has answered nothing since, as with dnsd horizon.",
+)
 @click.argument("address")
 @click.argument("name", required=False)
 @click.argument("type", required=False)
@@ -56,29 +67,30 @@ def drain_member(
     at: float | None,
     direct: bool,
     wait: bool,
+    fences: tuple[tuple[str, float], ...],
     address: str,
     **pool: Any,
 ) -> None:
     """Drain ADDRESS in the pool NAME TYPE, or in every pool that has it, until it is SAFE.
 
     First it is answered with a short TTL, until longer ones have expired; then no more; then
-    caches forget it. It is safe to power off when nothing leads to it any more, on this node
-    and on those that it knows ([failover] peers), each of which needs this order, too; with NAME
-    and TYPE, it is this pool of this node that is safe. Exit status: 0 only then, 4 if the order is
-    in force but cannot be written down: a restart would bring it back. It goes on when this command
-    is interrupted, and outlives a restart; the same command shows how far it is. With --at it is
-    planned, and not waited for: the TTL falls beforehand, and it switches then ("dnsd failover
-    cancel" takes it back).
+    caches forget it. It is safe to power off when nothing leads to it any more, on this node and
+    on all others of the site, which are asked as "dnsd horizon" does, and of which each needs this
+    order, too; with NAME and TYPE, it is this pool of this node that is safe. Exit status: 0 only
+    then, 4 if the order is in force but cannot be written down: a restart would bring it back. It
+    goes on when this command is interrupted, and outlives a restart; the same command shows how
+    far it is. With --at it is planned, and not waited for: the TTL falls beforehand, and it switches
+    then ("dnsd failover cancel" takes it back).
     """
     _check_pool(pool)
     path = socket_path(config_file)
     # Without an end: what comes back by itself is never safe to power off.
     order: dict[str, Any] = {"reason": reason, "direct": direct, "force": insist, "at": at}
     found = ask(path, "drain_member", member=address, **pool, **order)
-    site = None if pool["name"] else _site(path)
-    found = _with_others(site, found)
+    others = None if pool["name"] else _Others(path, fences)
+    found = _with_others(others, found)
     if wait and at is None:
-        found = _wait(path, site, found, as_json, member=address, **pool)
+        found = _wait(path, others, found, as_json, member=address, **pool)
     if as_json:
         echo(json.dumps(found))
     elif not wait or not found["safe"]:
@@ -105,34 +117,38 @@ def _check_pool(pool: dict[str, Any]) -> None:
         raise click.UsageError("a pool is a NAME and a TYPE, such as www.example.com A")
 
 
-def _site(path: Path) -> Site | None:
-    """Return the node with those that it knows, None if it is alone."""
-    local = Local(path, optional=False)
-    peers = peers_of(local)
-    return Site([local, *peers], {}, (), time.monotonic()) if peers else None
+class _Others:
+    """The whole site, asked from the node behind ``path``."""
+
+    def __init__(self, path: Path, fences: tuple[tuple[str, float], ...]) -> None:
+        self._survey = Survey([Local(path)])
+        self._closed = tuple((name, self._survey.began - ago) for name, ago in fences)
+
+    def judge(self, address: str) -> tuple[Verdict, float]:
+        """Return what the site says of ``address``, and when."""
+        question = about_target(address)
+        site, began = self._survey.ask(question), self._survey.began
+        inquiry = Inquiry(question=question, site=site, since=began, fenced=self._closed)
+        now = time.monotonic()
+        return judge(inquiry, now), now
 
 
-def _with_others(site: Site | None, found: dict[str, Any]) -> dict[str, Any]:
+def _with_others(others: _Others | None, found: dict[str, Any]) -> dict[str, Any]:
     """Return how far it is, by what other nodes say, too: once it is safe here, they are asked."""
-    if site is None or not found["safe"]:
+    if others is None or not found["safe"]:
         return found
-    question = about_target(found["address"])
     try:
-        site.ask(question)
+        verdict, now = others.judge(found["address"])
     except NotRunning as error:
         return {**found, "safe": False, "since": None, "missing": [str(error)]}
-    now = time.monotonic()
-    inquiry = Inquiry(question=question, nodes=site.names, heard=site.heard, since=site.began)
-    verdict = judge(inquiry, now)
     if verdict.safety != Safety.SAFE:
-        missing = [*verdict.reasons, *site.faults]
-        return {**found, "safe": False, "since": None, "missing": missing}
+        return {**found, "safe": False, "since": None, "missing": [*verdict.reasons]}
     until = time.time() + (verdict.until or now) - now
     return {**found, "since": max(found["since"], until)}
 
 
 def _wait(
-    path: Path, site: Site | None, found: dict[str, Any], as_json: bool, **what: Any
+    path: Path, others: _Others | None, found: dict[str, Any], as_json: bool, **what: Any
 ) -> dict[str, Any]:
     """Tell each step until it is safe, or until nothing more is to be waited for."""
     told: list[str] = []
@@ -148,7 +164,7 @@ def _wait(
         if found.get("unwritten"):
             return found  # how long the disk takes is not known
         time.sleep(LOOK_S)
-        found = _with_others(site, _ask_patiently(path, **what))
+        found = _with_others(others, _ask_patiently(path, **what))
 
 
 def _ask_patiently(path: Path, **what: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """``dnsd horizon``: which answers caches may still hold, until when, and of which nodes.
 
-Asks nodes and secondaries (:mod:`dnsd.cli.askers`), and shows what :mod:`dnsd.failover.horizon`
-makes of it. Exit status 0: SAFE; 1: WAIT or UNKNOWN; 3: no node runs here.
+Asks the whole site (:mod:`dnsd.cli.survey`), and shows what :mod:`dnsd.failover.horizon` makes of
+it. Exit status 0: SAFE; 1: WAIT or UNKNOWN; 3: no node runs here.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ import click
 import msgspec
 
 from dnsd.cli.admin import socket_path
-from dnsd.cli.askers import Local, Node, Remote, SecondaryServer, Site, fenced, peers_of, secondary
-from dnsd.cli.options import config_option, json_option
+from dnsd.cli.askers import Local, Remote, SecondaryServer, fenced, secondary
+from dnsd.cli.options import config_option, json_option, reading
 from dnsd.cli.output import echo
+from dnsd.cli.remains import remains
+from dnsd.cli.survey import Secondaries, Survey
 from dnsd.config.units import format_duration, parse_duration
 from dnsd.failover.horizon import FLOOR_S, Inquiry, Safety, Verdict, judge
 from dnsd.failover.ledger import LONGEST_FLOOR_S
+from dnsd.failover.site import Answered, census
 from dnsd.failover.version import Question, about_name, about_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -35,18 +37,6 @@ AGAIN_S = 1.0
 _STYLES = {Safety.SAFE: "green", Safety.WAIT: "yellow", Safety.UNKNOWN: "red"}
 _SHOWN = 20
 """Versions that are listed of one verdict; with --json there are all of them."""
-
-
-def _read(of: Callable[[str], Any]) -> Callable[..., Any]:
-    """Return a callback for an option whose texts ``of`` reads."""
-
-    def read(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
-        try:
-            return tuple(map(of, value)) if isinstance(value, tuple) else of(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from error
-
-    return read
 
 
 def _floor(text: str) -> float:
@@ -64,7 +54,7 @@ def _floor(text: str) -> float:
     "--node",
     "urls",
     multiple=True,
-    callback=_read(Remote),
+    callback=reading(Remote),
     metavar="URL",
     help="Another node, by its [http] listen: http://192.0.2.1:9153; may be repeated.",
 )
@@ -72,7 +62,7 @@ def _floor(text: str) -> float:
     "--fenced-at",
     "fences",
     multiple=True,
-    callback=_read(fenced),
+    callback=reading(fenced),
     metavar="NODE=TIME",
     help="A node that is dead and has answered nothing since: a name (or its URL) and how long "
     'ago ("10m"), or the time of day as 2026-01-31T12:00:00.',
@@ -81,21 +71,21 @@ def _floor(text: str) -> float:
     "--secondary",
     "secondaries",
     multiple=True,
-    callback=_read(secondary),
+    callback=reading(secondary),
     metavar="ADDRESS[:PORT]/ZONE",
     help="A server that is no dnsd and transfers the zone: its serial must have moved.",
 )
 @click.option(
     "--floor",
     default=format_duration(int(FLOOR_S)),
-    callback=_read(_floor),
+    callback=reading(_floor),
     show_default=True,
     metavar="TIME",
     help="How long some caches keep even what has a shorter TTL, for the second figure.",
 )
 @click.option(
     "--ttl",
-    callback=_read(lambda text: int(parse_duration(text)) if text else None),
+    callback=reading(lambda text: int(parse_duration(text)) if text else None),
     metavar="TIME",
     help="The largest TTL that was in use, for when no report tells it.",
 )
@@ -123,28 +113,54 @@ def horizon(
     WAIT       until when, and why
     UNKNOWN    a node has not spoken, or something cannot be known (then --ttl may help)
 
-    The node that runs here is asked, all that it knows ([failover] peers), and each --node.
-    Exit status: 0 SAFE, 1 WAIT or UNKNOWN, 3 no node runs here and no other was named.
+    The node of this machine is asked, each --node, all nodes that these know ([failover] peers,
+    and those that they have ever heard), and all that those know. A node that does not answer makes
+    it UNKNOWN. Exit status: 0 SAFE, 1 WAIT or UNKNOWN, 3 no node runs here and no other was named.
     """
     question = _question(what)
-    local = Local(socket_path(config_file), optional=bool(urls))
-    named = {one.name for one in urls}
-    peers = [one for one in peers_of(local) if one.name not in named]
-    nodes: list[Node] = [local, *peers, *urls]
-    site = Site(nodes, dict(fences), secondaries, time.monotonic())
+    survey = _survey(config_file, urls)
+    closed = tuple((name, survey.began - ago) for name, ago in fences)
     if question is None:
-        _list(site, as_json)
+        _list(survey, closed, as_json)
         return
-    verdict, now = _asked(site, question, floor, ttl)
+    servers = Secondaries(secondaries)
+
+    def asked() -> tuple[Verdict, float]:
+        site = survey.ask(question)
+        inquiry = Inquiry(
+            question=question,
+            site=site,
+            since=survey.began,
+            fenced=closed,
+            secondaries=servers.ask(survey),
+            floor=floor,
+            ttl=ttl,
+        )
+        now = time.monotonic()
+        return judge(inquiry, now), now
+
+    verdict, now = asked()
     shown = ""
     while wait and verdict.safety != Safety.SAFE:
         if verdict.safety.value != shown and not as_json:
             shown = verdict.safety.value
             echo(f"{shown.upper()}: {'; '.join(verdict.reasons)}", err=True)
         time.sleep(AGAIN_S)
-        verdict, now = _asked(site, question, floor, ttl)
+        verdict, now = asked()
     _show(verdict, now, question, as_json)
     sys.exit(0 if verdict.safety == Safety.SAFE else 1)
+
+
+def _survey(config_file: Path | None, urls: tuple[Remote, ...]) -> Survey:
+    """Return what asks the site: the node of this machine, which need not run if others are named.
+
+    Where it has run, it is part of the site nonetheless.
+    """
+    local = Local(socket_path(config_file))
+    if urls and not local.runs():
+        left = remains(config_file)
+        return Survey([*urls, *left.peers], left.sightings)
+    return Survey([local, *urls])
 
 
 def _question(what: tuple[str, ...]) -> Question | None:
@@ -167,27 +183,6 @@ def _question(what: tuple[str, ...]) -> Question | None:
     raise click.UsageError("give an address, or a name and a type")
 
 
-def _asked(site: Site, question: Question, floor: float, ttl: int | None) -> tuple[Verdict, float]:
-    site.ask(question)
-    now = time.monotonic()
-    inquiry = Inquiry(
-        question=question,
-        nodes=site.names,
-        heard=site.heard,
-        since=site.began,
-        fenced=site.fenced,
-        secondaries=site.secondaries(),
-        floor=floor,
-        ttl=ttl,
-    )
-    verdict = judge(inquiry, now)
-    if site.faults:
-        # It is said at the end why a node is silent; that it is makes it UNKNOWN already.
-        reasons = (*verdict.reasons, *site.faults)
-        verdict = msgspec.structs.replace(verdict, reasons=reasons)
-    return verdict, now
-
-
 # -- showing ----------------------------------------------------------------------------------
 
 
@@ -206,6 +201,8 @@ def _show(verdict: Verdict, now: float, question: Question, as_json: bool) -> No
     )
     for reason in verdict.reasons:
         console.print(f"  {reason}")
+    if len(verdict.nodes) > 1:
+        console.print(f"  by what {len(verdict.nodes)} nodes say: {', '.join(verdict.nodes)}")
     if verdict.held:
         console.print(_held(verdict, now))
 
@@ -251,6 +248,8 @@ def _as_json(verdict: Verdict, now: float, question: Question) -> dict[str, Any]
         "seconds": None if verdict.until is None else verdict.until - now,
         "seconds_floored": None if verdict.floored is None else verdict.floored - now,
         "reasons": verdict.reasons,
+        "nodes": verdict.nodes,
+        "missing": [msgspec.to_builtins(one) for one in verdict.missing],
         "held": [
             {
                 "node": one.node,
@@ -264,20 +263,21 @@ def _as_json(verdict: Verdict, now: float, question: Question) -> dict[str, Any]
     }
 
 
-def _list(site: Site, as_json: bool) -> None:
+def _list(survey: Survey, closed: tuple[tuple[str, float], ...], as_json: bool) -> None:
     """Show all that the nodes say without being asked for something."""
-    site.ask(None)
-    reports = [one.report for one in site.heard]
+    site = survey.ask(None)
+    answered = [one.outcome for one in site.sightings if isinstance(one.outcome, Answered)]
+    reports = list({one.node: one.report for one in answered}.values())
+    problems = [str(one) for one in census(site, closed).missing]
     if as_json:
-        found = {"reports": msgspec.to_builtins(reports), "problems": list(site.faults)}
-        echo(json.dumps(found))
+        echo(json.dumps({"reports": msgspec.to_builtins(reports), "problems": problems}))
     else:
         from dnsd.cli.console import SafeConsole
 
         SafeConsole().print(_reports(reports))
-        for fault in site.faults:
-            echo(fault, err=True)
-    sys.exit(1 if site.faults else 0)
+        for problem in problems:
+            echo(problem, err=True)
+    sys.exit(1 if problems else 0)
 
 
 def _reports(reports: list[Report]) -> RenderableType:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dnsd import config
 from dnsd.config.units import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 config_option = click.option(
     "--config",
@@ -46,6 +50,18 @@ zone_option = click.option(
     help="A zone and its file, such as example.com=new/example.com.zone; may be repeated.",
 )
 """``--zone ORIGIN=FILE``…, passed as ``zones: tuple[str, ...]``, texts as Options wants."""
+
+
+def reading(of: Callable[[str], Any]) -> Callable[..., Any]:
+    """Return a callback for an option whose texts ``of`` reads; its ValueError is a sentence."""
+
+    def read(_ctx: click.Context, _param: click.Parameter, value: Any) -> Any:
+        try:
+            return tuple(map(of, value)) if isinstance(value, tuple) else of(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return read
 
 
 def seconds_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:

@@ -135,6 +135,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         65_535
     )
     findings: Annotated[int, Count(1, 1_000_000, "all of them are held in memory")] = 1000
+    longest_ttl: Annotated[
+        float, Duration("1s", "7d", "caches need not keep anything longer than seven days")
+    ] = 604_800.0
+    """The largest TTL that any zone has ever had; a week says nothing, and limits nothing."""
 
 
 class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.report import carried, summary
 from dnsd.control.horizon.ask import Horizon
+from dnsd.control.horizon.identity import Identity, instance_of
 from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.inforce import InForce
@@ -36,6 +37,7 @@ from dnsd.control.web import health
 from dnsd.control.web.metrics import Source
 from dnsd.control.writers import Writers, ends
 from dnsd.errors import AdminError
+from dnsd.failover.ledger import WEEK_S
 from dnsd.image.journal import IMAGES
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, WorkerCells
@@ -80,10 +82,16 @@ class Node:
         node = config.server.server_id or socket.gethostname()
         directory = config.server.state_directory
         stock = Stock(directory / IMAGES, Memory(spec.images_fd))
-        self.keeper = Keeper(node, directory, stock, self._reached, keepsake=kept.ledger)
-        self.horizon = Horizon(self.keeper, self._sweep, lambda: self.engine.file.fault)
+        instance = instance_of(spec.master, spec.started)
+        peers = Peers(node, config.failover, instance=instance)
+        identity = Identity(instance, spec.started / 1e9, peers, self._ceiling)
+        self.keeper = Keeper(
+            node, directory, stock, self._reached, keepsake=kept.ledger, meet=identity.meet
+        )
+        self.horizon = Horizon(
+            self.keeper, self._sweep, lambda: self.engine.file.fault, identity.stamp
+        )
         memory = LedgerMemory(self.keeper, self.horizon)
-        peers = Peers(node, config.failover)
         self.engine = Engine(
             vector,
             directory,
@@ -220,6 +228,14 @@ class Node:
         """Return the generation that every worker has got to, those too that are being started."""
         workers = (self._vector.worker(index) for index in range(self._vector.workers))
         return min(worker[WorkerCells.GENERATION] for worker in workers)
+
+    def _ceiling(self) -> int | None:
+        """Return the largest TTL that any zone ever had, None if the configuration doesn't say."""
+        longest = int(self._force.config.zones.limits.longest_ttl)
+        if longest >= WEEK_S:
+            return None
+        # An earlier version of a zone, with more, may be served in place of one that is refused.
+        return max([longest, *(one.shelved.contents.ttl for one in self.keeper.zones.values())])
 
     def _sweep(self) -> None:
         """Read out what workers have answered of pools."""

@@ -1,11 +1,13 @@
-"""Has the last cache forgotten it? Reports of several nodes in, SAFE, WAIT or UNKNOWN out.
+"""Has the last cache forgotten it? The complete site in, SAFE, WAIT or UNKNOWN out.
 
 It may be asked about a target address ("who may still come to 192.0.2.10?"), or about a name
 and type ("who may still have another answer than the one that is given now?").
 
 Nobody's clock is compared with another's: a report holds remaining seconds, and they are added
 to the asker's own clock at the time the report came in, which is never too early. Bounds of
-several nodes, and of several reports, are joined by max. Silence is never SAFE.
+several nodes, and of several reports, are joined by max. Silence is never SAFE: what of the site
+is missing (:mod:`dnsd.failover.site`) makes it UNKNOWN. How far back an account goes is looked at
+for each node: what was given out before may be held for as long as the largest TTL there was.
 
 This is the protocol's bound: for caches that keep to TTLs, and a second figure for those that
 keep everything at least ``floor`` seconds. It does not cover clients that pin an address for as
@@ -23,11 +25,12 @@ import msgspec
 
 from dnsd.config.units import format_duration
 from dnsd.failover.ledger import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, Report, Use
+from dnsd.failover.site import Answered, Census, Missing, Site, census
 from dnsd.failover.version import Kind, Question, Version
 from dnsd.wire import delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MARGIN_S = delivery.MARGIN_S
 """Added to every bound: an answer is on its way before a cache has it."""
@@ -37,6 +40,8 @@ FLOOR_S = 60.0
 
 FRESH_S = 10.0
 """An older report says nothing of what its node gives out now."""
+
+_STATE_IT = "state it with [zones.limits] longest_ttl, or with --ttl; until then it is a week"
 
 _NAMED = 4
 """Versions that are named in one sentence."""
@@ -50,16 +55,10 @@ class Safety(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Heard(msgspec.Struct, frozen=True):
-    """A report, and when it was asked for and came in, by the asker's clock."""
-
-    report: Report
-    asked: float
-    received: float
-
-
 class Secondary(msgspec.Struct, frozen=True):
-    """A server that is no dnsd and transfers ``zone``; ``wanted`` is the serial of the change.
+    """A server that is no dnsd and transfers ``zone``.
+
+    ``wanted`` is the serial of the change, or the reason why that is not known.
 
     ``serial`` is what it has, None if it did not say; ``since`` is when it was first seen with
     the wanted one or a later one, by the asker's clock.
@@ -67,7 +66,7 @@ class Secondary(msgspec.Struct, frozen=True):
 
     name: str
     zone: str
-    wanted: int
+    wanted: int | str
     serial: int | None
     since: float = 0.0
 
@@ -82,14 +81,13 @@ class Tail(msgspec.Struct, frozen=True):
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known when the question is put; times by the asker's clock.
 
-    ``nodes`` are those that must have reported, to something asked at ``since`` (the switch) or
-    later. ``fenced`` are nodes that surely have given no answer after a time. ``ttl`` is the
-    largest TTL that was in use, for when no report tells it.
+    Each node of the ``site`` must have reported, to something asked at ``since`` (the switch) or
+    later. ``fenced`` are nodes, by name or URL, that surely have given no answer after a time.
+    ``ttl`` is the largest TTL that was ever in use, where no node says so.
     """
 
     question: Question
-    nodes: tuple[str, ...]
-    heard: tuple[Heard, ...]
+    site: Site
     since: float
     fenced: tuple[tuple[str, float], ...] = ()
     ttl: int | None = None
@@ -116,6 +114,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     ``until`` is when it becomes SAFE (or has become), as far as that is known: None if no end
     is in sight, or if it never was given out. ``floored`` is the same for caches with a floor.
+    ``nodes`` are those that have reported, ``missing`` what of the site is not known.
     """
 
     safety: Safety
@@ -123,12 +122,14 @@ class Verdict(msgspec.Struct, frozen=True):
     floored: float | None
     reasons: tuple[str, ...]
     held: tuple[Held, ...]
+    nodes: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
 
 def judge(inquiry: Inquiry, now: float) -> Verdict:
     """Return whether the caches have forgotten what ``inquiry`` asks about."""
     found = _Findings(inquiry, now)
-    for node in sorted({*inquiry.nodes, *found.accounts, *dict(inquiry.fenced)}):
+    for node in found.nodes:
         found.look_at(node)
     found.look_for_given_out()
     found.look_at_secondaries()
@@ -139,7 +140,7 @@ def judge(inquiry: Inquiry, now: float) -> Verdict:
 class _Account(NamedTuple):
     """One node: its latest report, and the bounds of all its reports by the asker's clock."""
 
-    latest: Heard
+    latest: Answered
     bounds: dict[Version, Bound]
 
     def uses(self, use: Use) -> frozenset[Version]:
@@ -155,38 +156,38 @@ class _Findings:
     """Collects what speaks against SAFE: what is unknown, what has no end, what has one."""
 
     def __init__(self, inquiry: Inquiry, now: float) -> None:
-        self.accounts = _accounts(inquiry)
+        self.census = census(inquiry.site, inquiry.fenced)
+        self._accounts = _accounts(inquiry.question, self.census)
         self._inquiry = inquiry
         self._now = now
         self._floor = min(inquiry.floor, LONGEST_FLOOR_S)
-        self._fenced = dict(inquiry.fenced)
-        self._unknown: list[str] = []
+        self._unknown = [str(one) for one in self.census.missing]
         self._endless: list[str] = []
+        self._waits: list[str] = []
         self._remarks: list[str] = []
         self._held: list[Held] = []
-        told = [bound.ttl for one in self.accounts.values() for bound in one.bounds.values()]
-        self._ttl = max([*told, inquiry.ttl or 0])
+        self._reaches_back = True
         self._current = self._given_by_all()
+
+    @property
+    def nodes(self) -> list[str]:
+        """All nodes that anything is known of."""
+        return sorted({*self._accounts, *self.census.fences})
 
     def look_at(self, node: str) -> None:
         """Look whether one node has spoken, and what caches may hold of it."""
-        account = self.accounts.get(node)
+        account = self._accounts.get(node)
         if account is not None:
             self._hold(node, account)
-        if node in self._fenced:
-            self._look_at_fenced(node, self._fenced[node], account)
-        elif account is None:
-            self._unknown.append(f"node {node} has not reported")
-        elif account.latest.asked < self._inquiry.since:
-            self._unknown.append(f"node {node} has not reported since the switch")
-        elif (silent := self._now - account.latest.asked) > FRESH_S:
-            self._unknown.append(f"node {node} has been silent for {_spell(silent)}")
-        elif account.latest.report.doubt:
-            self._unknown.append(f"node {node}: {account.latest.report.doubt}")
+        if node in self.census.fences:
+            self._look_at_fenced(node, self.census.fences[node])
+        elif node in self.census.latest and account is not None:
+            self._look_at_answer(node, account.latest)
+            self._look_before(node, account.latest)
 
     def look_for_given_out(self) -> None:
-        """See whether it can still be given out; and whether anybody knows it at all."""
-        alive = {node: one for node, one in self.accounts.items() if node not in self._fenced}
+        """See whether it can still be given out; and whether any node knows it at all."""
+        alive = self._alive()
         if self._inquiry.question.target:
             for node, account in sorted(alive.items()):
                 if served := account.uses(Use.SERVED):
@@ -201,21 +202,21 @@ class _Findings:
                 f"{node} {_named(one.uses(Use.SERVED))}" for node, one in sorted(alive.items())
             ]
             self._endless.append(f"the nodes give different answers: {'; '.join(given)}")
-        # Who asks about a member knows that it is one.
+        # The pool of a member is known, so its address is not mistyped.
         known = self._inquiry.question.is_member
         if alive and not known and not any(account.bounds for account in alive.values()):
-            self._look_how_far_back(alive.values())
+            self._look_how_far_back(alive)
 
     def look_at_secondaries(self) -> None:
         """See whether every secondary has the change; what it gave out before may be held."""
         for one in self._inquiry.secondaries:
             where = f"secondary {one.name} of {one.zone}"
-            if one.serial is None:
+            if isinstance(one.wanted, str):
+                self._unknown.append(f"{where} cannot be compared: {one.wanted}")
+            elif one.serial is None:
                 self._unknown.append(f"{where} has not told its serial")
             elif _is_before(one.serial, one.wanted):
                 self._endless.append(f"{where} still has serial {one.serial}, not {one.wanted}")
-            elif self._ttl == 0:
-                self._unknown.append(f"the largest TTL that {where} gave is not known: state it")
             else:
                 self._hold_all(one.name, one.since)
 
@@ -236,7 +237,7 @@ class _Findings:
         until = max((one.until for one in self._held), default=NEVER) + MARGIN_S
         floored = max((one.floored for one in self._held), default=NEVER) + MARGIN_S
         left = until - self._now
-        waits = [f"caches may hold it for {_spell(left)} more"] if left > 0 else []
+        waits = [f"caches may hold it for {_spell(left)} more", *self._waits] if left > 0 else []
         safety = Safety.SAFE
         if self._endless or waits:
             safety = Safety.WAIT
@@ -249,13 +250,19 @@ class _Findings:
             floored if ends else None,
             (*self._unknown, *self._endless, *waits, *self._remarks),
             tuple(sorted(self._held, key=lambda one: (-one.until, one.node))),
+            tuple(sorted(self.census.latest)),
+            self.census.missing,
         )
 
     # -- nodes --------------------------------------------------------------------------------
 
+    def _alive(self) -> dict[str, _Account]:
+        closed = self.census.fences
+        return {node: one for node, one in self._accounts.items() if node not in closed}
+
     def _given_by_all(self) -> frozenset[Version]:
-        """Return the answers to a name that every node gives now: nobody waits for their end."""
-        alive = [one for node, one in self.accounts.items() if node not in self._fenced]
+        """Return the answers to a name that every node gives now: their end is not waited for."""
+        alive = self._alive().values()
         if self._inquiry.question.target or not alive:
             return frozenset()
         return frozenset.intersection(*(one.uses(Use.SERVED) for one in alive))
@@ -263,32 +270,73 @@ class _Findings:
     def _hold(self, node: str, account: _Account) -> None:
         uses = {line.version: line.use for line in account.latest.report.lines}
         for version, bound in account.bounds.items():
-            if version not in self._current and bound.last > NEVER:
+            if version not in self._current and bound != Bound(ttl=bound.ttl):
                 floored = max(bound.until, bound.last + self._floor)
                 use = uses.get(version, Use.IDLE)
                 self._held.append(Held(node, version, bound.until, floored, use))
 
-    def _look_at_fenced(self, node: str, at: float, account: _Account | None) -> None:
+    def _look_at_answer(self, node: str, latest: Answered) -> None:
+        """Look whether the latest answer of a node says how things are now."""
+        if latest.asked < self._inquiry.since:
+            self._unknown.append(f"node {node} has not reported since the switch")
+        elif (silent := self._now - latest.asked) > FRESH_S:
+            self._unknown.append(f"node {node} has been silent for {_spell(silent)}")
+        elif latest.report.doubt:
+            self._unknown.append(f"node {node}: {latest.report.doubt}")
+
+    def _look_before(self, node: str, latest: Answered) -> None:
+        """Look what caches may hold of the time before a node began its account."""
+        ttl = self._ceiling_of(latest.report)
+        until, floored = self._end_of(latest.received - latest.report.kept, ttl)
+        if floored + MARGIN_S <= self._now and latest.report.kept >= WEEK_S:
+            return
+        self._held.append(Held(node, None, until, floored))
+        if until + MARGIN_S > self._now:
+            self._reaches_back = False
+            self._waits.append(
+                f"node {node} began its account {_spell(latest.report.kept)} ago, and caches may "
+                f"hold what was given out there before ({_origin(latest.report, ttl)})"
+            )
+
+    def _look_at_fenced(self, node: str, at: float) -> None:
         """Close the account of a node that is said to have stopped."""
+        account = self._accounts.get(node)
         if at > self._now:
             self._unknown.append(f"node {node} is to be fenced, but is not yet")
         elif account is not None and account.latest.asked > at:
             self._unknown.append(f"node {node} is said to be fenced, but has reported since")
-        elif self._ttl == 0:
-            self._unknown.append(f"the largest TTL that node {node} gave is not known: state it")
         else:
             self._hold_all(node, at)
 
     def _hold_all(self, node: str, last: float) -> None:
         """Note that ``node`` may have given out anything until ``last``."""
-        until = last + self._ttl
-        self._held.append(Held(node, None, until, max(until, last + self._floor)))
+        ttl = self._longest()
+        self._held.append(Held(node, None, *self._end_of(last, ttl)))
+        if ttl >= WEEK_S:
+            self._waits.append(f"the largest TTL that {node} gave is not known: {_STATE_IT}")
 
-    def _look_how_far_back(self, accounts: Iterable[_Account]) -> None:
-        """Judge that nobody has ever given it out, by how long that is known."""
-        kept = min(account.latest.report.kept for account in accounts)
+    def _end_of(self, last: float, ttl: float) -> tuple[float, float]:
+        """Return until when caches hold what was given out at ``last``; and with a floor."""
+        return last + ttl, last + max(ttl, self._floor)
+
+    def _ceiling_of(self, report: Report) -> float:
+        """Return the largest TTL that was given out before an account began."""
+        stated = self._inquiry.ttl if report.ceiling is None else report.ceiling
+        return WEEK_S if stated is None else min(WEEK_S, stated)
+
+    def _longest(self) -> float:
+        """Return the largest TTL that a server may have given that cannot be asked."""
+        told = [bound.ttl for one in self._accounts.values() for bound in one.bounds.values()]
+        if self.census.latest:
+            answers = self.census.latest.values()
+            return max([*told, *(self._ceiling_of(one.report) for one in answers)])
+        return max([*told, WEEK_S if self._inquiry.ttl is None else self._inquiry.ttl])
+
+    def _look_how_far_back(self, alive: Mapping[str, _Account]) -> None:
+        """Judge that no node has ever given it out, by how long that is known."""
+        kept = min(account.latest.report.kept for account in alive.values())
         question = self._inquiry.question
-        if kept >= WEEK_S:
+        if self._reaches_back:
             self._remarks.append(f"no node has given out {question} in the last {_spell(kept)}")
         else:
             self._unknown.append(
@@ -297,24 +345,31 @@ class _Findings:
             )
 
 
-def _accounts(inquiry: Inquiry) -> dict[str, _Account]:
-    """Return the account of each node that was heard of, as far as the question concerns it."""
+def _accounts(question: Question, there: Census) -> dict[str, _Account]:
+    """Return the account of each node that has answered, as far as the question concerns it."""
     found: dict[str, _Account] = {}
-    for heard in sorted(inquiry.heard, key=lambda one: (one.asked, one.received)):
-        node = heard.report.node
+    for answer in there.answers:
+        node = answer.node
         bounds = found[node].bounds if node in found else {}
-        lines = [one for one in heard.report.lines if inquiry.question.concerns(one.version)]
+        lines = [one for one in answer.report.lines if question.concerns(one.version)]
         for line in lines:
             bounds[line.version] = bounds.get(line.version, Bound()).join(
                 Bound(
-                    heard.received + line.left,
-                    NEVER if line.ago is None else heard.received - line.ago,
+                    answer.received + line.left,
+                    NEVER if line.ago is None else answer.received - line.ago,
                     line.ttl,
                 )
             )
-        report = msgspec.structs.replace(heard.report, lines=tuple(lines))
-        found[node] = _Account(msgspec.structs.replace(heard, report=report), bounds)
+        report = msgspec.structs.replace(answer.report, lines=tuple(lines))
+        found[node] = _Account(msgspec.structs.replace(answer, report=report), bounds)
     return found
+
+
+def _origin(report: Report, ttl: float) -> str:
+    """Return where the largest TTL of the time before an account comes from, or what to do."""
+    if report.ceiling is not None:
+        return f"its longest_ttl is {_spell(ttl)}"
+    return f"no TTL was above {_spell(ttl)}, as stated" if ttl < WEEK_S else _STATE_IT
 
 
 def _is_before(serial: int, wanted: int) -> bool:

@@ -23,7 +23,8 @@ from zlib import crc32
 import msgspec
 
 from dnsd.errors import StateError
-from dnsd.failover.version import Kind, Version, everything
+from dnsd.failover.acquainted import NOT_TOLD, Known, Peer, Retired, Unfound
+from dnsd.failover.version import Kind, Version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -93,12 +94,19 @@ class Report(msgspec.Struct, frozen=True):
     """What a node says; its account covers the last ``kept`` seconds.
 
     ``doubt`` is why it is not to be relied on, empty if it is: nothing is SAFE by it then.
+    ``ceiling`` is the largest TTL that was ever given out, before the account began, too; None if
+    that is not known. ``instance`` is different for each run of the node, which began ``up``
+    seconds ago. ``knows`` are the other nodes that it knows.
     """
 
     node: str
     kept: float
     lines: tuple[Line, ...]
     doubt: str = ""
+    ceiling: int | None = None
+    instance: str = ""
+    up: float | None = None
+    knows: Known | Unfound = NOT_TOLD
 
 
 class _Declared(NamedTuple):
@@ -110,11 +118,16 @@ class _Declared(NamedTuple):
 
 
 class _Saved(msgspec.Struct, frozen=True):
-    """The content of the file: the bounds, and what was declared with its TTL."""
+    """The content of the file: the bounds, and what was declared with its TTL.
+
+    ``heard`` are the nodes that were ever heard, ``retired`` those that are known to be dead.
+    """
 
     past: Report
     zones: tuple[tuple[Version, int], ...]
     pools: tuple[tuple[Version, int], ...]
+    heard: tuple[Peer, ...] = ()
+    retired: tuple[Retired, ...] = ()
 
 
 class Ledger:
@@ -130,6 +143,8 @@ class Ledger:
         self._began = now
         self._bounds: dict[Version, Bound] = {}
         self._declared: dict[Version, _Declared] = {}
+        self._heard: dict[str, str] = {}
+        self._retired: dict[str, float] = {}
 
     # -- what was given out -------------------------------------------------------------------
 
@@ -145,10 +160,9 @@ class Ledger:
         if until > self.bound(version).until:
             self._raise(version, Bound(until, min(now, until), ttl))
 
-    def distrust(self, now: float, ttl: float = WEEK_S) -> None:
-        """Note that nobody knows what was given out up to now: a ledger could not be read."""
+    def distrust(self, now: float) -> None:
+        """Note that it is not known what was given out up to now: the account begins again."""
         self._began = now
-        self._raise(everything("."), Bound(now + ttl, now, int(ttl)))
 
     def bound(self, version: Version) -> Bound:
         """Return until when caches may hold it."""
@@ -210,6 +224,32 @@ class Ledger:
             if declared.noted:
                 self.retire(version, now)
 
+    # -- other nodes --------------------------------------------------------------------------
+
+    def meet(self, node: str, url: str, at: float) -> bool:
+        """Note that ``node`` was heard at ``url``, ``at`` then; return whether that is news.
+
+        One that was said to be dead before that is not.
+        """
+        lives = at > self._retired.get(node, at)
+        if lives:
+            del self._retired[node]
+        news = lives or self._heard.get(node) != url
+        self._heard[node] = url
+        return news
+
+    def retire_node(self, node: str, at: float) -> None:
+        """Note that ``node`` gives no answer any more, since ``at`` at the latest."""
+        self._retired[node] = max(at, self._retired.get(node, at))
+
+    def known(self, now: float) -> Known:
+        """Return the nodes that were ever heard, and those of them that are dead."""
+        heard = tuple(Peer(url, node) for node, url in sorted(self._heard.items()))
+        return Known(heard, self._dead(now))
+
+    def _dead(self, now: float) -> tuple[Retired, ...]:
+        return tuple(Retired(node, now - at) for node, at in sorted(self._retired.items()))
+
     # -- together with others -----------------------------------------------------------------
 
     def merge(self, other: Ledger) -> None:
@@ -233,6 +273,9 @@ class Ledger:
         saved = _read(data)
         self._began = min(self._began, now - saved.past.kept)
         self.absorb(saved.past, now)
+        self._heard |= {peer.node: peer.url for peer in saved.heard}
+        for one in saved.retired:
+            self.retire_node(one.node, now - one.ago)
         for version, ttl in (*saved.zones, *saved.pools):
             if version not in unchanged:
                 self.note(version, now, ttl)
@@ -279,6 +322,8 @@ class Ledger:
             Report(self.node, self._kept(now), past),
             zones=tuple((version, by.ttl) for version, by in declared if not by.noted),
             pools=tuple((version, by.ttl) for version, by in declared if by.noted),
+            heard=self.known(now).peers,
+            retired=self._dead(now),
         )
         body = msgspec.json.encode(saved)
         return _MAGIC + b"%08x\n" % crc32(body) + body
@@ -335,6 +380,15 @@ def offers(data: bytes) -> dict[Version, int]:
     StateError if that is damaged.
     """
     return dict(_read(data).pools)
+
+
+def owner_of(data: bytes) -> tuple[str, tuple[Peer, ...]]:
+    """Return what the node was called that wrote ``data``, and the nodes that it had heard.
+
+    StateError if that is damaged.
+    """
+    saved = _read(data)
+    return saved.past.node, saved.heard
 
 
 def negative_ttl(soa_ttl: int, minimum: int, nsec_ttl: int = 0) -> int:

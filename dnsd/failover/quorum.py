@@ -54,10 +54,11 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ballot(msgspec.Struct, frozen=True, kw_only=True):
-    """All votes of ``node``."""
+    """All votes of ``node``; ``instance`` is another one for each of its runs."""
 
     node: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
     votes: tuple[Said, ...] = ()
+    instance: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)] = ""
 
 
 class Vote(NamedTuple):

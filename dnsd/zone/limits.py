@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+WEEK_S = 604_800.0
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -46,3 +48,7 @@ class Limits:
 
     findings: int = 1000
     """Findings that are kept; after so many errors the loader stops."""
+
+    longest_ttl: float = WEEK_S
+    """The largest TTL of a record: the horizon relies on it. A week is no limit, since no cache
+    should keep anything longer."""

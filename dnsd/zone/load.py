@@ -16,6 +16,7 @@ from dnsd.zone.check import check_zone
 from dnsd.zone.findings import Severity
 from dnsd.zone.gather import Gatherer
 from dnsd.zone.limits import Limits
+from dnsd.zone.longest import too_long
 from dnsd.zone.reader import Reader
 from dnsd.zone.records import Zone
 from dnsd.zone.report import Report
@@ -114,6 +115,8 @@ class _Loading:
 
         Where records could not be read, nothing is said that they might have set right.
         """
+        for finding in too_long(zone, self._limits):
+            self.report.add(finding)
         torn = self.report.errors > 0
         for finding in check_zone(zone, Structure(zone), self._name, now, self._limits):
             is_conflict = finding.severity is Severity.ERROR and finding.code not in _ABSENCES

@@ -20,12 +20,13 @@ import dns.message
 import dns.query
 import msgspec
 
-from dnsd.failover.horizon import MARGIN_S, Heard, Inquiry, Safety, Verdict, judge
+from dnsd.failover.horizon import MARGIN_S, Inquiry, Safety, Verdict, judge
 from dnsd.failover.ledger import Report
+from dnsd.failover.site import Answered, Sighting, Site
 from dnsd.failover.version import about_target
 from tests.conftest import needs
 from tests.serving import free_port
-from tests.support import Node, make_node, until, zone
+from tests.support import Node, make_node, remember, until, zone
 
 HOST = "127.0.0.1"
 ONE, TWO, OLD = "127.0.0.2", "127.0.0.3", "192.0.2.10"
@@ -96,14 +97,14 @@ class Scene:
         self.looks = 0
 
     def verdict(self, target: str) -> Verdict:
-        heard = []
+        seen = []
         began = time.monotonic()
         for node in self.nodes:
             asked = time.monotonic()
             report = msgspec.convert(node.admin("horizon", target=target), Report)
-            heard.append(Heard(report, asked, time.monotonic()))
+            seen.append(Sighting(str(node.state), Answered(report, asked, time.monotonic())))
         question = about_target(target)
-        inquiry = Inquiry(question=question, nodes=("a", "b"), heard=tuple(heard), since=began)
+        inquiry = Inquiry(question=question, site=Site(tuple(seen)), since=began)
         return judge(inquiry, time.monotonic())
 
     def look(self) -> None:
@@ -166,6 +167,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
                 'interval = "300ms"\ntimeout = "250ms"\nfast_interval = "250ms"\n'
                 "down = 2\nok = 1\nup = 2\nttl_min = 2\n"
             )
+            remember(node, name)
             node.start()
             nodes.append(node)
         for node in nodes:

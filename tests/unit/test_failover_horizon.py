@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsd.failover.acquainted import Known
 from dnsd.failover.horizon import (
     FRESH_S,
     MARGIN_S,
-    Heard,
     Inquiry,
     Safety,
     Secondary,
@@ -23,6 +24,7 @@ from dnsd.failover.horizon import (
     judge,
 )
 from dnsd.failover.ledger import WEEK_S, Ledger, Report, Use, restore
+from dnsd.failover.site import Answered, Sighting, Silent, Site
 from dnsd.failover.version import Version, about_name, about_target, everything, gap, rrset
 
 OLD, NEW = "192.0.2.10", "192.0.2.11"
@@ -52,10 +54,12 @@ class Node:
     def use(self, at: float, version: Version, use: Use, ttl: int = 300) -> None:
         self.ledger.offer(version, ttl, use, at + self.offset)
 
-    def heard(self, at: float) -> Heard:
+    def heard(self, at: float, **more: object) -> Answered:
         """Ask at ``at``; what crosses the wire is JSON."""
-        data = msgspec.json.encode(self.ledger.report(at + self.offset))
-        return Heard(msgspec.json.decode(data, type=Report), asked=at, received=at)
+        report = self.ledger.report(at + self.offset)
+        told = {"knows": Known(()), "instance": self.ledger.node, "ceiling": 300, **more}
+        data = msgspec.json.encode(msgspec.structs.replace(report, **told))
+        return Answered(msgspec.json.decode(data, type=Report), asked=at, received=at)
 
 
 def drained(name: str = "a", offset: float = 0.0) -> Node:
@@ -66,9 +70,20 @@ def drained(name: str = "a", offset: float = 0.0) -> Node:
     return node
 
 
-def ask(*heard: Heard, now: float, **more: object) -> Verdict:
-    known: dict[str, object] = {"question": TARGET, "nodes": ("a",), "since": 10.0, **more}
-    return judge(Inquiry(heard=heard, **known), now)  # type: ignore[arg-type]
+def site_of(*heard: Answered, nodes: Sequence[str] = ("a",)) -> Site:
+    """Return the site in which these were heard, each at an address that is its name."""
+    latest = {one.node: one for one in heard}
+    told = {name: Silent("it is silent") for name in nodes} | latest
+    sightings = tuple(Sighting(name, one) for name, one in told.items())
+    return Site(sightings, tuple(one for one in heard if one is not latest[one.node]))
+
+
+def ask(
+    *heard: Answered, now: float, nodes: Sequence[str] = ("a",), since: float = 10.0, **more: object
+) -> Verdict:
+    known: dict[str, object] = {"question": TARGET, **more}
+    site = site_of(*heard, nodes=nodes)
+    return judge(Inquiry(site=site, since=since, **known), now)  # type: ignore[arg-type]
 
 
 def test_it_is_safe_when_the_last_cache_has_forgotten() -> None:
@@ -97,7 +112,12 @@ def test_the_latest_of_several_nodes_counts() -> None:
 @pytest.mark.parametrize(
     ("asked", "now", "why"),
     [
-        (None, 500.0, "node a has not reported"),
+        (
+            None,
+            500.0,
+            "node a has not reported: it is silent; if it is dead for good, say since when with "
+            '"--fenced-at a=TIME"',
+        ),
         (9.0, 15.0, "node a has not reported since the switch"),
         (500.0, 501.0 + FRESH_S, "node a has been silent for 11s"),
     ],
@@ -166,7 +186,8 @@ def test_fencing_is_not_believed_against_better_knowledge() -> None:
     found = ask(heard, now=900.0, fenced=(("a", 901.0),))
     assert found.safety == Safety.UNKNOWN
     found = ask(now=900.0, fenced=(("a", 40.0),))
-    assert found.reasons == ("the largest TTL that node a gave is not known: state it",)
+    assert (found.safety, found.until) == (Safety.WAIT, 40.0 + WEEK_S + MARGIN_S)
+    assert "the largest TTL that a gave is not known: state it" in found.reasons[1]
     found = ask(now=900.0, fenced=(("a", 40.0),), ttl=300)
     assert (found.safety, found.until) == (Safety.SAFE, 340.0 + MARGIN_S)
 
@@ -180,6 +201,46 @@ def test_what_nobody_knows_is_safe_only_if_accounts_go_back_far_enough() -> None
     found = ask(node.heard(20.0), now=20.0)
     assert found.safety == Safety.UNKNOWN
     assert "it is mistyped, or" in found.reasons[0]
+    assert ask(node.heard(306.0), now=306.0).safety == Safety.SAFE
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "stated", "until", "why"),
+    [
+        (None, None, WEEK_S, "until then it is a week"),
+        (None, 600, 600.0, "no TTL was above 10m, as stated"),
+        (900, 600, 900.0, "its longest_ttl is 15m"),
+    ],
+)
+def test_how_far_back_an_account_goes_is_looked_at_for_each_node(
+    ceiling: int | None, stated: int | None, until: float, why: str
+) -> None:
+    """The other node knows the address well; this one was redeployed without its account."""
+    new = Node("b")
+    new.ledger = Ledger("b", 90.0)
+    heard = (drained().heard(100.0), new.heard(100.0, ceiling=ceiling))
+    found = ask(*heard, now=100.0, nodes=("a", "b"), ttl=stated)
+    assert (found.safety, found.until) == (Safety.WAIT, 90.0 + until + MARGIN_S)
+    assert (
+        "node b began its account 10s ago, and caches may hold what was given" in found.reasons[1]
+    )
+    assert why in found.reasons[1]
+
+
+def test_what_asks_late_and_answers_late_counts_from_the_question() -> None:
+    """An answer that was asked for before the switch says nothing of the time after it."""
+    late = msgspec.structs.replace(drained().heard(9.0), received=12.0)
+    found = ask(late, now=12.0)
+    assert found.reasons[0] == "node a has not reported since the switch"
+
+
+def test_a_line_that_says_less_than_it_should_is_waited_for() -> None:
+    """A bound without a last time is a bound."""
+    heard = drained().heard(20.0)
+    lines = tuple(msgspec.structs.replace(one, ago=None) for one in heard.report.lines)
+    report = msgspec.structs.replace(heard.report, lines=lines)
+    found = ask(msgspec.structs.replace(heard, report=report), now=20.0)
+    assert (found.safety, found.until) == (Safety.WAIT, 60.0 + MARGIN_S)
 
 
 def test_a_name_waits_for_other_answers_than_the_present_one() -> None:
@@ -188,7 +249,7 @@ def test_a_name_waits_for_other_answers_than_the_present_one() -> None:
         node.give(0.0)
         node.use(10.0, WWW_OLD, Use.IDLE)
         node.give(10.0, WWW_NEW, ttl=300)
-    both = {"question": NAME, "nodes": ("a", "b")}
+    both: dict[str, Any] = {"question": NAME, "nodes": ("a", "b")}
     found = ask(*(node.heard(20.0) for node in nodes), now=20.0, **both)
     assert (found.safety, found.until) == (Safety.WAIT, 60.0 + MARGIN_S)
     assert {one.version for one in found.held} == {WWW_OLD}
@@ -252,6 +313,7 @@ class World:
     """
 
     def __init__(self, seed: int) -> None:
+        self.lost: set[str] = set()
         self.chance = random.Random(seed)
         self.now = 0.0
         names = "abc"[: self.chance.randint(1, 3)]
@@ -295,7 +357,11 @@ class World:
                 del self.down_until[name]
                 node = self.nodes[name]
                 node.offset = self._offset()
-                node.ledger = restore(self.disk[name], at + node.offset)
+                if name in self.lost:
+                    node.ledger = Ledger(name, at + node.offset)
+                else:
+                    node.ledger = restore(self.disk[name], at + node.offset)
+                self.lost.discard(name)
                 self.written[name] = -1
                 self._set(name, Use.IDLE)
         for name in self.nodes:
@@ -325,9 +391,11 @@ class World:
         self._set(name, self.chance.choice(list(Use)))
 
     def _end(self, name: str) -> None:
-        """Stop a node: one time in three properly, otherwise by a crash."""
+        """Stop a node: one time in three properly, otherwise by a crash, or with its disk."""
         if name in self.down_until:
             return
+        if self.chance.random() < 0.2:
+            self.lost.add(name)
         if self.chance.random() < 0.33:
             self._collect(name).ledger.close(self.now + self.nodes[name].offset)
             self._save(name)
@@ -349,7 +417,7 @@ class World:
         asked = self.now
         for name in sorted(self.nodes):
             if name not in self.down_until and self.chance.random() < 0.97:
-                one = self._collect(name).heard(self.now)
+                one = self._collect(name).heard(self.now, ceiling=TTL_MAX)
                 heard.append(msgspec.structs.replace(one, received=self.now + 0.2))
         fenced = tuple((name, self.now) for name in self.down_until if self.chance.random() < 0.5)
         self.now += self.chance.uniform(0.2, 2)
@@ -360,8 +428,7 @@ class World:
                 self._query(name)
         inquiry = Inquiry(
             question=TARGET,
-            nodes=tuple(sorted(self.nodes)),
-            heard=tuple(heard),
+            site=site_of(*heard, nodes=sorted(self.nodes)),
             since=asked,
             fenced=fenced,
             floor=FLOOR,

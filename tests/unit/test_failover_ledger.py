@@ -211,11 +211,9 @@ def test_an_account_is_handed_over_as_remaining_seconds() -> None:
     assert heir.bound(WWW) == (9050.0, 8990.0, 60)
 
 
-def test_who_cannot_be_believed_is_bounded_by_a_week() -> None:
+def test_an_account_that_cannot_be_believed_begins_again() -> None:
     ledger = Ledger("a", 0.0)
     ledger.distrust(100.0)
-    assert ledger.bound(everything(".")).until == 100.0 + WEEK_S
-    assert about_name("www.example.com.", "A").concerns(everything("."))
     assert ledger.report(160.0).kept == 60.0
 
 

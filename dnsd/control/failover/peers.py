@@ -42,15 +42,20 @@ class Peer:
         self.endpoint = endpoint
         self.url = f"http://{endpoint}"
         self.node = ""
+        self.instance = ""
+        """Which run of it was heard last."""
         self.at: float | None = None
         self.fault = ""
 
 
 class Peers:
-    """Asks the nodes of ``config``; ``node`` is what this one calls itself."""
+    """Asks the nodes of ``config``; ``node`` is what this one is called, ``instance`` its run."""
 
-    def __init__(self, node: str, config: Failover, ask: Ask | None = None) -> None:
+    def __init__(
+        self, node: str, config: Failover, ask: Ask | None = None, instance: str = ""
+    ) -> None:
         self.node = node
+        self.instance = instance
         self.peers = tuple(map(Peer, config.peers))
         self._poll, self._timeout = config.poll, config.timeout
         self._ask = ask or get_votes
@@ -94,6 +99,7 @@ class Peers:
         if peer.fault:
             log.say(f"failover: {peer.url} is heard again (before: {peer.fault})")
         peer.node, peer.at, peer.fault = ballot.node, asked, ""
+        peer.instance = ballot.instance
         hear(ballot.node, heard(ballot, asked))
 
     def _miss(self, peer: Peer, fault: str) -> None:

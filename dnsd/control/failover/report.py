@@ -102,7 +102,8 @@ def ballot(engine: Engine) -> Ballot:
         if pool.state.is_shared
         for vote in said(pool.key.name, pool.key.type, pool.state.members.values(), now)
     ]
-    return Ballot(node=engine.peers.node, votes=tuple(votes))
+    peers = engine.peers
+    return Ballot(node=peers.node, votes=tuple(votes), instance=peers.instance)
 
 
 def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool) -> dict[str, Any]:

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.errors import AdminError
-from dnsd.failover.horizon import Heard, Inquiry, Safety, Tail, Verdict, judge
+from dnsd.failover.horizon import Inquiry, Safety, Tail, Verdict, judge
+from dnsd.failover.site import alone
 from dnsd.failover.version import about_name, about_target, canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dnsd.control.horizon.keeper import Keeper
-    from dnsd.failover.ledger import Report
+    from dnsd.failover.ledger import Ledger, Report
     from dnsd.failover.version import Question, Version
+
+    Stamp = Callable[[Report, Ledger, float], Report]
 
 NOT_YET = "the zones are being loaded: ask again in a moment"
 SEARCHING = "the zones are being searched for it"
@@ -29,7 +32,8 @@ class Horizon:
     """Answers from ``keeper``; ``sweep`` reads the notes of the workers.
 
     ``unwritten`` says which orders are in force and not on disk: after a restart, what they keep
-    back may be given out again.
+    back may be given out again. ``stamp`` adds what the node says of itself
+    (:meth:`dnsd.control.horizon.identity.Identity.stamp`); without it no report makes SAFE.
     """
 
     def __init__(
@@ -37,8 +41,10 @@ class Horizon:
         keeper: Keeper,
         sweep: Callable[[], object],
         unwritten: Callable[[], str] = str,
+        stamp: Stamp | None = None,
     ) -> None:
         self._keeper = keeper
+        self._stamp = stamp or _unstamped
         self._sweep = sweep
         self._unwritten = unwritten
         self._searches: set[asyncio.Task[None]] = set()
@@ -72,8 +78,7 @@ class Horizon:
         self._sweep()
         inquiry = Inquiry(
             question=question,
-            nodes=(self._keeper.ledger.node,),
-            heard=(Heard(self._report(now, question, served), now, now),),
+            site=alone(self._report(now, question, served), now),
             since=since,
             tail=None if gate is None else Tail(None, gate),
         )
@@ -82,7 +87,8 @@ class Horizon:
     def _report(
         self, now: float, question: Question | None, served: Mapping[Version, int] | None
     ) -> Report:
-        report = self._keeper.ledger.report(now, question, served)
+        ledger = self._keeper.ledger
+        report = self._stamp(ledger.report(now, question, served), ledger, now)
         return msgspec.structs.replace(report, doubt=self._keeper.fault or self._unwritten())
 
     def latest(self, name: str, rtype: str, address: str) -> float:
@@ -120,3 +126,7 @@ def question_of(target: str, name: str, rtype: str) -> Question | None:
     except ValueError as error:
         raise AdminError(f"{name or target!r} cannot be asked about: {error}") from error
     return None
+
+
+def _unstamped(report: Report, _ledger: Ledger, _now: float) -> Report:
+    return report

@@ -23,7 +23,7 @@ from dnsd.control.horizon.poolbook import PoolBook, accounts_in
 from dnsd.control.horizon.served import Served
 from dnsd.control.horizon.shelf import Shelf, Shelved
 from dnsd.errors import ImageError, StateError
-from dnsd.failover.ledger import SAVE_EVERY_S, WEEK_S, Ledger, declarations
+from dnsd.failover.ledger import SAVE_EVERY_S, Ledger, declarations
 from dnsd.failover.version import Kind, everything
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Keeper:
     """The ledger of ``node``, in the state directory ``directory``, about the images in ``stock``.
 
     ``reached`` returns the generation that every worker has got to; ``clock`` is monotonic.
+    ``meet`` has the ledger remember which nodes were heard, and returns whether that is news.
     """
 
     def __init__(
@@ -73,8 +74,10 @@ class Keeper:
         clock: Callable[[], float] = time.monotonic,
         *,
         keepsake: Keepsake | None = None,
+        meet: Callable[[Ledger], bool] = lambda _: False,
     ) -> None:
         self.ledger = Ledger(node, clock())
+        self._meet = meet
         self.pools = PoolBook(self.ledger)
         self.zones: dict[str, Zone] = {}
         self.shelf = Shelf(stock)
@@ -130,8 +133,8 @@ class Keeper:
         except StateError as error:
             self.ledger.distrust(now)
             log.say(
-                f"horizon: {error}: what caches hold of this node is not known, so for "
-                f"{WEEK_S / 86400:.0f} days nothing that it is asked about is safe"
+                f"horizon: {error}: what caches hold of this node is not known, and nothing is "
+                "safe before the largest TTL there was ([zones.limits] longest_ttl) has passed"
             )
         self.ready = True
         return held
@@ -284,6 +287,7 @@ class Keeper:
     async def turn(self) -> None:
         """Do what is to be done once a second."""
         self.settle()
+        self._dirty |= self._meet(self.ledger)
         if self.clock() >= self._forget_at:
             self._forget_at = self.clock() + FORGET_EVERY_S
             self.ledger.forget(self.clock())

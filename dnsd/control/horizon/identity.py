@@ -1,0 +1,79 @@
+"""What a node says of itself beside its account: which run it is, and which other nodes it knows.
+
+Without that nothing is SAFE by its report (:mod:`dnsd.failover.site`).
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.control import images
+from dnsd.failover.acquainted import Known, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dnsd.control.failover.peers import Peers
+    from dnsd.failover.ledger import Ledger, Report
+
+_DIGEST_OCTETS = 8
+
+
+class Identity:
+    """The run ``instance`` of a node, which began at ``began`` (monotonic seconds).
+
+    ``peers`` are the other nodes of its configuration, ``ceiling`` returns the largest TTL that any
+    zone was ever given out with, None if that is not known.
+    """
+
+    def __init__(
+        self, instance: str, began: float, peers: Peers, ceiling: Callable[[], int | None]
+    ) -> None:
+        self.instance = instance
+        self._began = began
+        self._peers = peers
+        self._ceiling = ceiling
+
+    def meet(self, ledger: Ledger) -> bool:
+        """Have ``ledger`` remember the nodes that were heard; return whether that is news."""
+        told = [
+            ledger.meet(one.node, one.url, one.at)
+            for one in self._peers.peers
+            if one.node and one.at is not None
+        ]
+        return any(told)
+
+    def stamp(self, report: Report, ledger: Ledger, now: float) -> Report:
+        """Return ``report`` with what the node says of itself."""
+        remembered = ledger.known(now)
+        configured = self._configured(now)
+        names = {peer.node for peer in configured}
+        others = [peer for peer in remembered.peers if peer.node not in names]
+        return msgspec.structs.replace(
+            report,
+            instance=self.instance,
+            up=max(0.0, now - self._began),
+            ceiling=self._ceiling(),
+            knows=Known((*configured, *others), remembered.retired),
+        )
+
+    def _configured(self, now: float) -> Sequence[Peer]:
+        return [
+            Peer(
+                one.url, one.node, one.instance, None if one.at is None else max(0.0, now - one.at)
+            )
+            for one in self._peers.peers
+        ]
+
+
+def instance_of(master: int, started: int) -> str:
+    """Return what tells a run of a node from every other one: ``master`` is its pid.
+
+    It stays the same when control is started again. ``started`` is when it began (monotonic,
+    nanoseconds).
+    """
+    run = f"{images.boot()} {master} {started}".encode()
+    return blake2b(run, digest_size=_DIGEST_OCTETS).hexdigest()

@@ -1,0 +1,45 @@
+"""Which other nodes a node knows: a list, or the reason why there is none; never an empty guess.
+
+A list names all nodes of the configuration, and every node that was ever heard: a node that an
+edit of the configuration leaves out may still answer. Pure data, as it travels between nodes.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Peer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A node at ``url``.
+
+    ``node`` is what it calls itself, empty if it was never heard. ``instance`` is its run that was
+    heard last, ``ago`` seconds ago, by this run of the node that tells it.
+    """
+
+    url: str
+    node: str = ""
+    instance: str = ""
+    ago: float | None = None
+
+
+class Retired(msgspec.Struct, frozen=True):
+    """A node that an operator has declared dead: it has given no answer for ``ago`` seconds."""
+
+    node: str
+    ago: float
+
+
+class Known(msgspec.Struct, frozen=True, tag="known"):
+    """All nodes that a node knows; none, if it is alone."""
+
+    peers: tuple[Peer, ...]
+    retired: tuple[Retired, ...] = ()
+
+
+class Unfound(msgspec.Struct, frozen=True, tag="unfound"):
+    """It cannot be told which nodes a node knows; ``reason`` completes "node a: …"."""
+
+    reason: str
+
+
+NOT_TOLD = Unfound("its version of dnsd does not say which other nodes it knows: update it")
