@@ -26,6 +26,7 @@ COMMANDS = {
     "failover": "Show what pools are answered with, and why; give orders.",
     "rto": "Show how long a failure can be felt, and what would help.",
     "horizon": "Show which answers caches may still hold, and until when.",
+    "declare": "Tell a node what it cannot know of caches.",
     "anycast": "Show whether the VIPs are announced, to whom, and why.",
     "drain": "Have clients leave this node, or a member of pools.",
     "undrain": "Take a drain back.",

@@ -163,17 +163,24 @@ def fenced(text: str) -> tuple[str, float]:
     name, equals, when = text.rpartition("=")
     if not (name and equals):
         raise ValueError(f"{text!r} is not NODE=TIME, as in fra1=10m")
+    return name.rstrip("/"), ago(when)
+
+
+def ago(when: str) -> float:
+    """Return how many seconds ago a time was; ValueError is a sentence."""
     try:
-        return name.rstrip("/"), parse_duration(when)
+        return parse_duration(when)
     except ValueError:
         pass
     try:
-        ago = time.time() - datetime.fromisoformat(when).timestamp()
+        seconds = time.time() - datetime.fromisoformat(when).timestamp()
     except ValueError:
         raise ValueError(
             f'{when!r} is no time: write how long ago it was ("10m"), or 2026-01-31T12:00:00'
         ) from None
-    return name.rstrip("/"), ago
+    if seconds < 0:
+        raise ValueError(f"{when!r} is still to come")
+    return seconds
 
 
 def secondary(text: str) -> SecondaryServer:

@@ -34,6 +34,8 @@ PATIENCE_S = 30.0
 _PASSES = re.compile(r" for [\dhms]+( more)?$")
 """Reasons that are different each second."""
 
+HALF_A_DAY_S = 43_200.0
+
 _NAMED = 4
 """Reasons in one line."""
 
@@ -228,4 +230,5 @@ def _step(step: dict[str, Any]) -> str:
 
 
 def _clock(at: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(at))
+    far = abs(at - time.time()) > HALF_A_DAY_S
+    return time.strftime("%F %H:%M:%S" if far else "%H:%M:%S", time.localtime(at))

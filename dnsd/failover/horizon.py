@@ -41,7 +41,10 @@ FLOOR_S = 60.0
 FRESH_S = 10.0
 """An older report says nothing of what its node gives out now."""
 
-_STATE_IT = "state it with [zones.limits] longest_ttl, or with --ttl; until then it is a week"
+_STATE_IT = (
+    "the largest TTL there was is not known: set [zones.limits] longest_ttl, or give --ttl; until "
+    "then it is taken to be a week"
+)
 
 _NAMED = 4
 """Versions that are named in one sentence."""
@@ -286,7 +289,8 @@ class _Findings:
 
     def _look_before(self, node: str, latest: Answered) -> None:
         """Look what caches may hold of the time before a node began its account."""
-        ttl = self._ceiling_of(latest.report)
+        before = latest.report.before
+        ttl = self._ceiling_of(latest.report) if before is None else before
         until, floored = self._end_of(latest.received - latest.report.kept, ttl)
         if floored + MARGIN_S <= self._now and latest.report.kept >= WEEK_S:
             return
@@ -313,7 +317,7 @@ class _Findings:
         ttl = self._longest()
         self._held.append(Held(node, None, *self._end_of(last, ttl)))
         if ttl >= WEEK_S:
-            self._waits.append(f"the largest TTL that {node} gave is not known: {_STATE_IT}")
+            self._waits.append(f"{node} may have given out anything up to then; {_STATE_IT}")
 
     def _end_of(self, last: float, ttl: float) -> tuple[float, float]:
         """Return until when caches hold what was given out at ``last``; and with a floor."""
@@ -367,9 +371,13 @@ def _accounts(question: Question, there: Census) -> dict[str, _Account]:
 
 def _origin(report: Report, ttl: float) -> str:
     """Return where the largest TTL of the time before an account comes from, or what to do."""
+    if report.before is not None:
+        return f"no TTL was above {_spell(ttl)} there, as declared"
     if report.ceiling is not None:
         return f"its longest_ttl is {_spell(ttl)}"
-    return f"no TTL was above {_spell(ttl)}, as stated" if ttl < WEEK_S else _STATE_IT
+    if ttl < WEEK_S:
+        return f"no TTL was above {_spell(ttl)}, says --ttl"
+    return f'{_STATE_IT}; if nothing was, "dnsd declare past --ttl 0s" on that node says so'
 
 
 def _is_before(serial: int, wanted: int) -> bool:

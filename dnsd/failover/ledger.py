@@ -95,7 +95,8 @@ class Report(msgspec.Struct, frozen=True):
 
     ``doubt`` is why it is not to be relied on, empty if it is: nothing is SAFE by it then.
     ``ceiling`` is the largest TTL that was ever given out, before the account began, too; None if
-    that is not known. ``instance`` is different for each run of the node, which began ``up``
+    that is not known; ``before`` is the same for this node alone, before its account began, as an
+    operator has declared it. ``instance`` is different for each run of the node, which began ``up``
     seconds ago. ``knows`` are the other nodes that it knows.
     """
 
@@ -104,6 +105,7 @@ class Report(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]
     doubt: str = ""
     ceiling: int | None = None
+    before: int | None = None
     instance: str = ""
     up: float | None = None
     knows: Known | Unfound = NOT_TOLD
@@ -143,6 +145,7 @@ class Ledger:
         self._began = now
         self._bounds: dict[Version, Bound] = {}
         self._declared: dict[Version, _Declared] = {}
+        self._before: int | None = None
         self._heard: dict[str, str] = {}
         self._retired: dict[str, float] = {}
 
@@ -163,6 +166,14 @@ class Ledger:
     def distrust(self, now: float) -> None:
         """Note that it is not known what was given out up to now: the account begins again."""
         self._began = now
+        self._before = None
+
+    def declare_past(self, ttl: int) -> None:
+        """Note that nothing was given out with more than ``ttl`` before the account began.
+
+        An operator knows it.
+        """
+        self._before = ttl
 
     def bound(self, version: Version) -> Bound:
         """Return until when caches may hold it."""
@@ -273,6 +284,7 @@ class Ledger:
         saved = _read(data)
         self._began = min(self._began, now - saved.past.kept)
         self.absorb(saved.past, now)
+        self._before = saved.past.before
         self._heard |= {peer.node: peer.url for peer in saved.heard}
         for one in saved.retired:
             self.retire_node(one.node, now - one.ago)
@@ -300,7 +312,7 @@ class Ledger:
             for version in sorted({*self._bounds, *present})
             if question is None or question.concerns(version)
         ]
-        return Report(self.node, self._kept(now), tuple(lines))
+        return Report(self.node, self._kept(now), tuple(lines), before=self._before)
 
     def forget(self, now: float) -> None:
         """Forget bounds that have been over for a week, and the oldest if there are too many."""
@@ -319,7 +331,7 @@ class Ledger:
         past = tuple(self._line(version, None, now) for version in self._bounds)
         declared = self._declared.items()
         saved = _Saved(
-            Report(self.node, self._kept(now), past),
+            Report(self.node, self._kept(now), past, before=self._before),
             zones=tuple((version, by.ttl) for version, by in declared if not by.noted),
             pools=tuple((version, by.ttl) for version, by in declared if by.noted),
             heard=self.known(now).peers,

@@ -21,7 +21,9 @@ from dnsd.failover.ledger import Report
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-FENCE = 'if it is dead for good, say since when with "--fenced-at {}=TIME"'
+FENCE = (
+    'if it is dead, say since when ("--fenced-at {0}=TIME", or for good "dnsd declare dead {0}")'
+)
 """What to do about a node that does not answer."""
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from dnsd.failover.drain import T_DRAIN
 from tests.services import SLOW_S, Service, services
-from tests.support import Node, make_node, until, zone
+from tests.support import Node, make_node, remember, until, zone
 
 ORIGIN = "example.com"
 WWW = "www.example.com"
@@ -54,6 +54,7 @@ class Cluster:
 
     def start(self) -> None:
         seen = len(self.node.lines)
+        remember(self.node)
         self.node.start()
         self.node.wait_line("dnsd: ready on", seen)
 

@@ -228,14 +228,13 @@ def test_what_is_no_question(asking: Asked, what: tuple[str, ...]) -> None:
 
 def config(tmp_path: Path, more: str = "") -> Path:
     file = tmp_path / "dnsd.toml"
-    file.write_text(
-        f'[server]\nserver_id = "a"\nstate_directory = "{tmp_path}/state"\n{more}[zones]\ndirectory = "."\n'
-    )
+    state = f'[server]\nserver_id = "a"\nstate_directory = "{tmp_path}/state"\n'
+    file.write_text(f'{state}{more}[zones]\ndirectory = "."\n')
     return file
 
 
 def test_a_node_of_this_machine_that_has_died_is_named(asking: Asked, tmp_path: Path) -> None:
-    file = config(tmp_path, '[failover]\npeers = ["192.0.2.2:9153"]\n')
+    file = config(tmp_path, '[failover]\npeers = ["http://192.0.2.2:9153"]\n')
     (tmp_path / "state").mkdir()
     ledger = Ledger("old name", 0.0)
     ledger.meet("c", "http://192.0.2.3:9153", 0.0)

@@ -115,8 +115,8 @@ def test_the_latest_of_several_nodes_counts() -> None:
         (
             None,
             500.0,
-            "node a has not reported: it is silent; if it is dead for good, say since when with "
-            '"--fenced-at a=TIME"',
+            'node a has not reported: it is silent; if it is dead, say since when ("--fenced-at '
+            'a=TIME", or for good "dnsd declare dead a")',
         ),
         (9.0, 15.0, "node a has not reported since the switch"),
         (500.0, 501.0 + FRESH_S, "node a has been silent for 11s"),
@@ -187,7 +187,7 @@ def test_fencing_is_not_believed_against_better_knowledge() -> None:
     assert found.safety == Safety.UNKNOWN
     found = ask(now=900.0, fenced=(("a", 40.0),))
     assert (found.safety, found.until) == (Safety.WAIT, 40.0 + WEEK_S + MARGIN_S)
-    assert "the largest TTL that a gave is not known: state it" in found.reasons[1]
+    assert "a may have given out anything up to then; the largest TTL" in found.reasons[1]
     found = ask(now=900.0, fenced=(("a", 40.0),), ttl=300)
     assert (found.safety, found.until) == (Safety.SAFE, 340.0 + MARGIN_S)
 
@@ -207,8 +207,8 @@ def test_what_nobody_knows_is_safe_only_if_accounts_go_back_far_enough() -> None
 @pytest.mark.parametrize(
     ("ceiling", "stated", "until", "why"),
     [
-        (None, None, WEEK_S, "until then it is a week"),
-        (None, 600, 600.0, "no TTL was above 10m, as stated"),
+        (None, None, WEEK_S, "until then it is taken to be a week"),
+        (None, 600, 600.0, "no TTL was above 10m, says --ttl"),
         (900, 600, 900.0, "its longest_ttl is 15m"),
     ],
 )

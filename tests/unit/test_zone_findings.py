@@ -279,3 +279,19 @@ def test_nsec3_iterations_may_have_a_limit() -> None:
         "NSEC3 asks for 201 iterations, more than the limit of 200: "
         "sign the zone with 0 (RFC 9276) [nsec3-iterations]"
     ]
+
+
+@pytest.mark.parametrize("hosts", [1, 40_000])
+def test_ttls_may_have_a_limit(hosts: int) -> None:
+    """In a large zone most records stand in a table of their own."""
+    limits = replace(Limits(), longest_ttl=3600.0)
+    text = "$TTL 3600\n@ SOA ns h 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.53\n"
+    text += "".join(f"h{number} A 192.0.2.7\n" for number in range(hosts))
+    assert load_text("example.com", text, limits=limits).zone
+    late = f"{text}late 3601 A 192.0.2.7\n"
+    found = load_text("example.com", late, limits=limits)
+    assert found.zone is None
+    (finding,) = found.findings
+    assert finding.code == "ttl-too-long"
+    assert "late.example.com. A has the TTL 3601" in finding.message
+    assert load_text("example.com", late).zone

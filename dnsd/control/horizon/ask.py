@@ -91,6 +91,16 @@ class Horizon:
         report = self._stamp(ledger.report(now, question, served), ledger, now)
         return msgspec.structs.replace(report, doubt=self._keeper.fault or self._unwritten())
 
+    async def declare_past(self, ttl: int) -> None:
+        """Note that nothing was given out with more than ``ttl`` before the account began."""
+        self._keeper.ledger.declare_past(ttl)
+        await self._keeper.save_declared()
+
+    async def declare_dead(self, node: str, ago: float) -> None:
+        """Note that another node has given no answer for ``ago`` seconds, and gives none again."""
+        self._keeper.ledger.retire_node(node, self._keeper.clock() - ago)
+        await self._keeper.save_declared()
+
     def latest(self, name: str, rtype: str, address: str) -> float:
         """Return when caches will have forgotten the answers with ``address`` given so far.
 

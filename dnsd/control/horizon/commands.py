@@ -1,10 +1,11 @@
-"""The admin command of the horizon: the node's report, for whoever merges it with others."""
+"""The admin commands of the horizon: the node's report, and what operators declare."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from dnsd.control.horizon.ask import question_of
+from dnsd.errors import AdminError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,4 +22,21 @@ def commands(horizon: Horizon) -> dict[str, Command]:
         target, name, rtype = (str(request.get(key) or "") for key in ("target", "name", "type"))
         return await horizon.report(question_of(target, name, rtype))
 
-    return {"horizon": ask}
+    async def declare_past(request: Mapping[str, Any]) -> None:
+        await horizon.declare_past(int(_seconds(request, "ttl")))
+
+    async def declare_dead(request: Mapping[str, Any]) -> None:
+        node = request.get("node")
+        if not isinstance(node, str) or not node:
+            raise AdminError('"node" must be the name of a node')
+        await horizon.declare_dead(node, _seconds(request, "ago"))
+
+    return {"horizon": ask, "declare_past": declare_past, "declare_dead": declare_dead}
+
+
+def _seconds(request: Mapping[str, Any], key: str) -> float:
+    """Return a duration of a request; AdminError if it is none."""
+    seconds = request.get(key)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
+        raise AdminError(f'"{key}" must be a number of seconds')
+    return float(seconds)

@@ -22,7 +22,7 @@ from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.poolbook import PoolBook, accounts_in
 from dnsd.control.horizon.served import Served
 from dnsd.control.horizon.shelf import Shelf, Shelved
-from dnsd.errors import ImageError, StateError
+from dnsd.errors import AdminError, ImageError, StateError
 from dnsd.failover.ledger import SAVE_EVERY_S, Ledger, declarations
 from dnsd.failover.version import Kind, everything
 
@@ -303,6 +303,13 @@ class Keeper:
             if self.ready and self._is_new():
                 dumped = self._dumped()
                 self._note_fault(await asyncio.to_thread(self._write, *dumped))
+
+    async def save_declared(self) -> None:
+        """Write down what an operator has declared; AdminError if that cannot be."""
+        self._dirty = True
+        await self.save()
+        if self.fault:
+            raise AdminError(f"it is in force, but a restart forgets it: {self.fault}")
 
     def save_soon(self, then: Callable[[], object]) -> None:
         """Write it down, and call ``then`` when the disk has taken it, or has refused it."""

@@ -1,0 +1,62 @@
+"""``dnsd declare``: what an operator knows of caches, and a node cannot.
+
+The node writes it down, and answers every later question by it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dnsd.cli.admin import ask, socket_path
+from dnsd.cli.askers import ago
+from dnsd.cli.options import config_option, reading
+from dnsd.cli.output import echo
+from dnsd.config.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.group()
+def declare() -> None:
+    """Tell a node what it cannot know of caches: it relies on it from then on."""
+
+
+@declare.command()
+@config_option
+@click.option(
+    "--ttl",
+    required=True,
+    callback=reading(parse_duration),
+    metavar="TIME",
+    help="The largest TTL; 0s, if nothing was given out.",
+)
+def past(config_file: Path | None, ttl: float) -> None:
+    """Declare the largest TTL that was given out before this node began its account.
+
+    For a node that is new, or that has lost its state directory: caches may hold what was given
+    out in its place before for so long, and until then nothing is SAFE.
+    """
+    ask(socket_path(config_file), "declare_past", ttl=ttl)
+    echo(f"noted: nothing was given out before with a TTL above {format_duration(int(ttl))}")
+
+
+@declare.command()
+@config_option
+@click.option(
+    "--since",
+    default="0s",
+    callback=reading(ago),
+    metavar="TIME",
+    help='How long ago it stopped ("10m"), or when (2026-01-31T12:00:00); now by default.',
+)
+@click.argument("node")
+def dead(config_file: Path | None, since: float, node: str) -> None:
+    """Declare that NODE gives no answer any more, since a time, and will never again.
+
+    It need not report any more. As soon as this node hears it again, that is taken back.
+    """
+    ask(socket_path(config_file), "declare_dead", node=node, ago=since)
+    echo(f"noted: node {node} is dead")
