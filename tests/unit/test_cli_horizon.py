@@ -234,7 +234,10 @@ def config(tmp_path: Path, more: str = "") -> Path:
 
 
 def test_a_node_of_this_machine_that_has_died_is_named(asking: Asked, tmp_path: Path) -> None:
-    file = config(tmp_path, '[failover]\npeers = ["http://192.0.2.2:9153"]\n')
+    file = config(
+        tmp_path,
+        '[http]\nlisten = ["127.0.0.1:9153"]\n[failover]\npeers = ["http://192.0.2.2:9153"]\n',
+    )
     (tmp_path / "state").mkdir()
     ledger = Ledger("old name", 0.0)
     ledger.meet("c", "http://192.0.2.3:9153", 0.0)
