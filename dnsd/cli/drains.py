@@ -81,8 +81,8 @@ def drain_member(
     order, too; with NAME and TYPE, it is this pool of this node that is safe. Exit status: 0 only
     then, 4 if the order is in force but cannot be written down: a restart would bring it back. It
     goes on when this command is interrupted, and outlives a restart; the same command shows how
-    far it is. With --at it is planned, and not waited for: the TTL falls beforehand, and it switches
-    then ("dnsd failover cancel" takes it back).
+    far it is. With --at it is planned, and not waited for: the TTL falls beforehand, and it
+    switches then ("dnsd failover cancel" takes it back).
     """
     _check_pool(pool)
     path = socket_path(config_file)

@@ -19,7 +19,8 @@ from dnsd.cli import failover as failover_module
 from dnsd.cli import rto as rto_module
 from dnsd.cli.options import moment
 from dnsd.errors import AdminError, NotRunning
-from dnsd.failover.ledger import Ledger, Use
+from dnsd.failover.acquainted import Known, Peer
+from dnsd.failover.ledger import WEEK_S, Ledger, Use
 from dnsd.failover.version import rrset
 
 A, B = "192.0.2.1", "192.0.2.2"
@@ -100,7 +101,26 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, **answers: Any) -> tuple[R
         time=lambda: NOW, sleep=lambda _: None, localtime=time.localtime, strftime=time.strftime
     )
     monkeypatch.setattr(failover_module, "time", clock)
+    at = {"time": lambda: progress()["since"], "monotonic": time.monotonic}
+    monkeypatch.setattr(drains_module, "time", SimpleNamespace(**{**vars(clock), **at}))
     return CliRunner().invoke(main, words, env={"COLUMNS": "200"}), asked
+
+
+def told(ledger: Ledger, now: float, *peers: Peer) -> Any:
+    """What a node says of what it has given out, and of the nodes that it knows."""
+    known = {"knows": Known(peers), "instance": ledger.node, "up": 100.0}
+    return msgspec.to_builtins(msgspec.structs.replace(ledger.report(now), **known))
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node is the only one, and has never given anything out."""
+
+    def get(_self: object, _page: str, _arguments: object) -> Any:
+        now = time.monotonic()
+        return told(Ledger("a", now - 2 * WEEK_S), now)
+
+    monkeypatch.setattr(askers.Local, "get", get)
 
 
 def lines(result: Result) -> list[str]:
@@ -333,21 +353,20 @@ def test_a_drain_is_not_safe_while_other_nodes_lead_there(monkeypatch: pytest.Mo
     """The node knows one that gives the address out until somebody drains it there, too."""
     url, now = "http://192.0.2.1:9153", time.monotonic()
     www = rrset("www.example.com.", "A", [bytes((192, 0, 2, 1))])
-    here, there = Ledger("a", now - 100), Ledger("b", now - 100)
+    here, there = Ledger("a", now - 2 * WEEK_S), Ledger("b", now - 2 * WEEK_S)
     for ledger in (here, there):
         ledger.offer(www, 5, Use.SERVED, now - 90)
     here.retire(www, now - 80)
-    pages = {"failover": {"peers": [{"url": url, "node": "b"}]}}
-    reports: list[object] = [there.report(now)]
+    reports: list[object] = [told(there, now)]
 
     def remote(*_: object) -> Any:
         answer = reports.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return msgspec.to_builtins(answer)
+        return answer
 
-    def local(_self: object, page: str, _arguments: object) -> Any:
-        return pages.get(page) or msgspec.to_builtins(here.report(time.monotonic()))
+    def local(*_: object) -> Any:
+        return told(here, time.monotonic(), Peer(url, "b"))
 
     monkeypatch.setattr(askers.Remote, "get", remote)
     monkeypatch.setattr(askers.Local, "get", local)
@@ -356,15 +375,17 @@ def test_a_drain_is_not_safe_while_other_nodes_lead_there(monkeypatch: pytest.Mo
     assert result.exit_code == 1
     assert lines(result)[1] == f"missing: node b gives it out now: www.example.com. A → {A}"
     there.retire(www, now - 80)
-    reports += [AdminError(f"{url} cannot be asked: no route"), there.report(now)]
+    reports += [AdminError(f"{url}: no route"), told(there, now)]
     result, _ = run(monkeypatch, "drain", "member", A, drain_member=safe, drained=safe)
     assert result.exit_code == 0
-    assert lines(result)[1:-1] == [
-        "missing: node b has not reported",
-        f"missing: {url} cannot be asked: no route",
-    ]
+    (missing,) = lines(result)[1:-1]
+    assert missing.startswith(f"missing: node b ({url}) has not reported: {url}: no route; if it")
     assert lines(result)[-1].startswith(f"{A}: SAFE to power off since ")
     assert not reports
+    fence = ("--fenced-at", "b=10m")
+    reports += [AdminError(f"{url}: no route")] * 2
+    result, _ = run(monkeypatch, "drain", "member", A, *fence, "--no-wait", drain_member=safe)
+    assert "b may have given out anything up to then" in result.output
 
 
 def test_a_drain_that_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,6 +428,19 @@ def test_a_drain_that_somebody_takes_back_is_not_safe(monkeypatch: pytest.Monkey
     assert "0.example.com. A: is not drained" in lines(result)
 
 
+def test_a_drain_on_a_node_that_is_too_busy_to_say_which_nodes_it_knows_is_not_safe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def busy(*_: object) -> Any:
+        raise AdminError("the node behind /run/x does not answer")
+
+    monkeypatch.setattr(askers.Local, "get", busy)
+    safe = progress("safe", safe=True)
+    result, _ = run(monkeypatch, "drain", "member", A, "--no-wait", drain_member=safe)
+    assert result.exit_code == 1
+    assert "the node behind /run/x does not answer" in result.output
+
+
 def test_a_drain_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = progress("safe", safe=True)
     result, _ = run(
@@ -415,7 +449,7 @@ def test_a_drain_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
         drain_member=progress("waiting"),
         drained=[answer],
     )
-    assert (result.exit_code, json.loads(result.output)) == (0, answer)
+    assert (result.exit_code, json.loads(result.output)["safe"]) == (0, True)
 
 
 def test_a_name_alone_is_no_pool(monkeypatch: pytest.MonkeyPatch) -> None:
