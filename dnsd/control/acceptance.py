@@ -1,7 +1,8 @@
 """What becomes of builds: accepted, refused for what they lose, or replaced by what was good last.
 
-Knows what is served and what an earlier run has left; how that is judged is
-:mod:`dnsd.control.guard`'s business.
+An edit that would break a promise in seconds is refused, too. Knows what is served and what an
+earlier run has left; how that is judged is the business of :mod:`dnsd.control.guard` and
+:mod:`dnsd.control.commitments`.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.checks.runner import limits_in_force
 from dnsd.config.policyfile import path_for
 from dnsd.control import guard, log
 from dnsd.control.build import worst
+from dnsd.control.commitments import Commitments
 from dnsd.control.grace import Grace
+from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Set
+    from collections.abc import Iterable, Mapping, Sequence, Set
 
+    from dnsd.config import Failover
     from dnsd.control.build import BuildResult
+    from dnsd.control.commitments import Broken
     from dnsd.control.earlier import Earlier
     from dnsd.control.table import Row
     from dnsd.image.stock import Stock
@@ -29,7 +35,10 @@ if TYPE_CHECKING:
 class Acceptance:
     """Judges builds whose images are in ``stock`` by ``rows`` and, at a start, ``earlier``."""
 
-    def __init__(self, stock: Stock, earlier: Earlier, rows: Mapping[str, Row]) -> None:
+    def __init__(
+        self, stock: Stock, earlier: Earlier, rows: Mapping[str, Row], failover: Failover
+    ) -> None:
+        self._failover = failover
         self._stock = stock
         self._earlier = earlier
         self._rows = rows
@@ -45,14 +54,18 @@ class Acceptance:
         """Return ``results`` as they are to be published.
 
         A zone whose policy is away goes on as it is for ``grace`` seconds, unless it is ``forced``.
-        One that would lose more than its share of what it has is broken. What is broken and not
-        served is what it was last.
+        One that would lose more than its share of what it has is broken, and so is one that is
+        served already and would break a promise. What is broken and not served is what it was last.
         """
         accepted = []
-        for result in results:
-            one = self._patient(result, 0.0 if result.origin in forced else grace)
-            one = self._guarded(one, shares[result.origin])
-            row = self._rows.get(result.origin)
+        guarded = [
+            self._guarded(
+                self._patient(one, 0.0 if one.origin in forced else grace), shares[one.origin]
+            )
+            for one in results
+        ]
+        for one in self._committed(guarded):
+            row = self._rows.get(one.origin)
             is_served = one.image is not None or (row is not None and row.served is not None)
             accepted.append(one if is_served else self._earlier.in_place_of(one))
         return accepted
@@ -79,6 +92,36 @@ class Acceptance:
         row = self._rows.get(origin)
         return (row.served if row else None) or self._earlier.meta(origin)
 
+    def _committed(self, results: Sequence[BuildResult]) -> list[BuildResult]:
+        """Return ``results``; those that break promises are broken themselves, or say so.
+
+        A zone that is not served yet is not kept from its clients for what others promise.
+        """
+        served = {
+            origin: row.served.pools
+            for origin, row in self._rows.items()
+            if row.served and row.served.pools
+        }
+        edits = {one.origin: one.pools for one in results if one.image is not None}
+        commitments = Commitments(served, self._failover, limits_in_force(self._failover))
+        if commitments.all_kept(edits):
+            return list(results)
+        return [self._judged(one, commitments) for one in results]
+
+    def _judged(self, result: BuildResult, commitments: Commitments) -> BuildResult:
+        if result.image is None:
+            return result
+        row = self._rows.get(result.origin)
+        broken = commitments.broken_by(result.origin, result.pools)
+        is_refused = bool(row and row.served) and any(one.is_refusal for one in broken)
+        if is_refused:
+            self._stock.remove(result.image)
+            result = msgspec.structs.replace(result, image=None)
+        else:
+            commitments.take(result.origin, result.pools)
+        found = [_finding(result, one, is_refused=is_refused) for one in broken]
+        return msgspec.structs.replace(result, findings=worst((*found, *result.findings)))
+
     def _guarded(self, result: BuildResult, share: float) -> BuildResult:
         """Return ``result``, broken if it loses more than ``share`` of what there was."""
         old = self._old(result.origin)
@@ -93,3 +136,9 @@ class Acceptance:
         told = refusal or guard.stagnation(edit)
         findings = worst((told, *result.findings)) if told else result.findings
         return msgspec.structs.replace(result, findings=findings)
+
+
+def _finding(result: BuildResult, broken: Broken, *, is_refused: bool) -> Finding:
+    severity = Severity.ERROR if is_refused and broken.is_refusal else Severity.WARNING
+    file = str(path_for(Path(next(iter(result.sources)))))
+    return Finding(file, 0, severity, broken.sentence(), "pool-rto")

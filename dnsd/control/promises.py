@@ -6,7 +6,7 @@ Knows which targets pools have, and how the schedule of checks and the formulas 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.schedule import BURST, HEADROOM, LEAST_RATE
@@ -36,6 +36,9 @@ class Promised(Protocol):
     def ttl(self) -> int: ...  # noqa: D102
     @property
     def members(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+P = TypeVar("P", bound=Promised)
 
 
 class InZone(NamedTuple):
@@ -99,7 +102,7 @@ class Promises:
         rto = pool.policy.rto
         return rto is None or pool.policy.check == "none" or self.worst(pool) <= rto + 1e-9
 
-    def broken(self, pools: Iterable[Promised]) -> Iterator[tuple[Promised, Assessment]]:
+    def broken(self, pools: Iterable[P]) -> Iterator[tuple[P, Assessment]]:
         """Yield those of ``pools`` that do not keep their objective."""
         for pool in pools:
             if not self.is_kept(pool):

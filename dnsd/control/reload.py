@@ -71,7 +71,7 @@ class Reloader:
         self._undropped: set[str] = set()
         self._earlier = Earlier(self._stock)
         self._roster = Roster(self._earlier)
-        self._acceptance = Acceptance(self._stock, self._earlier, self.rows)
+        self._acceptance = Acceptance(self._stock, self._earlier, self.rows, config.failover)
         self._go_on()
 
     async def run(

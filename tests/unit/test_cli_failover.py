@@ -544,3 +544,31 @@ def test_a_policy_that_is_broken_has_no_plan(
     policy.write_text("[[pool]]\nname = 1\n")
     result = rto(monkeypatch, configured, **NOBODY)
     assert (result.exit_code, f"{policy}:2" in result.stderr) == (1, True)
+
+
+def test_the_queue_of_checks_is_shown(monkeypatch: pytest.MonkeyPatch, configured: str) -> None:
+    Path(configured).write_text(
+        Path(configured).read_text() + "\n[failover]\nmax_checks = 1\n", encoding="utf-8"
+    )
+    data = json.loads(rto(monkeypatch, configured, "--json", **NOBODY).stdout)
+    assert data["pools"][0]["queue"] > 0
+    assert "checks in all, 1 at once" in data["pools"][0]["queued"]
+    assert "queue" in data["pools"][0]["sentence"]
+
+
+def test_checks_that_are_late_and_promises_that_are_broken_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = {
+        "behind": 7.25,
+        "late": "checks are 7.3s behind their schedule, and promises allow for 2s",
+        "promises": [{"name": "www.example.com.", "type": "A", "why": "the worst case is 12s"}],
+    }
+    shown = lines(run(monkeypatch, "failover", failover={**found(), **told})[0])
+    assert "not kept: www.example.com. A: the worst case is 12s" in shown
+    assert f"late: {told['late']}" in shown
+    early = {**told, "late": None, "behind": 0.5}
+    shown = lines(run(monkeypatch, "failover", failover={**found(), **early})[0])
+    assert "checks are 0.5 s behind their schedule" in shown
+    shown = lines(run(monkeypatch, "failover", failover={**found(), **early, "behind": 0.01})[0])
+    assert not any("behind" in line for line in shown)

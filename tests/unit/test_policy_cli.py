@@ -138,3 +138,27 @@ def test_the_configuration_itself_is_no_stray_policy() -> None:
     Path("example.com.zone").write_text(ZONE)
     Path("dnsd.toml").write_text('[zones]\ndirectory = "."\n')
     assert check("--config", "dnsd.toml").stdout == "no findings in 1 zone with 5 records\n"
+
+
+def test_all_that_the_node_checks_counts_for_an_objective() -> None:
+    """Two zones whose promises hold alone, and not beside each other; nor with another limit."""
+    Path("zones").mkdir()
+    promise = 'interval = "1s"\ntimeout = "1s"\ndown = 2\nttl_min = 1\nrto = "9s"\n'
+    for zone in ("a.example", "b.example"):
+        names = "".join(f"n{at} 5 A 192.0.2.1\nn{at} 5 A 192.0.2.2\n" for at in range(20))
+        Path(f"zones/{zone}.zone").write_text(ZONE + names)
+        pools = "".join(f'[[pool]]\nname = "n{at}"\n' for at in range(20))
+        defaults = f'[defaults]\ntype = "A"\ncheck = "http"\n{promise}'
+        Path(f"zones/{zone}.toml").write_text(defaults + pools)
+    assert check("zones/a.example.zone").exit_code == 0
+    Path("dnsd.toml").write_text('[zones]\ndirectory = "zones"\n')
+    result = check("--config", "dnsd.toml")
+    assert result.exit_code == 1
+    first = result.stdout.splitlines()[0]
+    assert first.startswith("zones/a.example.toml:8: error: n0.a.example. A: rto: the worst case")
+    assert "2s: 40 checks of 192.0.2.1, 16 at once" in first
+    assert "it needs [failover] max_checks_per_address = 20, or a TTL of at most" in first
+    assert first.endswith(" [pool-rto]")
+    limit = "[failover]\nmax_checks_per_address = 20\n"
+    Path("dnsd.toml").write_text(f'[zones]\ndirectory = "zones"\n{limit}')
+    assert check("--config", "dnsd.toml").exit_code == 0

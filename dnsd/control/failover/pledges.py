@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnsd.config.units import format_duration
 from dnsd.control import log
 from dnsd.control.promises import Promises
 
@@ -60,7 +59,7 @@ class Pledges:
         if behind < self.longest_wait + LATE_S:
             return ""
         return (
-            f"checks are {format_duration(round(behind, 1))} behind their schedule, and "
-            f"promises allow for {format_duration(self.longest_wait)}: failures are seen too late; "
+            f"checks are {behind:.1f} s behind their schedule, and promises allow for "
+            f"{self.longest_wait:.1f} s: failures are seen too late; "
             "this machine is too busy, or checks do not end"
         )
