@@ -9,13 +9,16 @@ from dnsd.checks import reach
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.dns import DnsCheck
 from dnsd.checks.http import HttpCheck
+from dnsd.checks.pushed import PushedCheck
 from dnsd.checks.question import question_of
+from dnsd.checks.statefile import FileCheck
 from dnsd.checks.stream import Tls
 from dnsd.checks.tcp import TcpCheck
 from dnsd.config.anycast import Query
 from dnsd.config.commandkinds import filled, places
 
 if TYPE_CHECKING:
+    from dnsd.checks.pushed import Board
     from dnsd.checks.result import Check
     from dnsd.config import Failover
     from dnsd.config.policy import Pool
@@ -36,18 +39,22 @@ class Target:
     fast_interval: float
 
 
-def target_of(pool: Pool, address: str, failover: Failover) -> Target | None:
+def target_of(
+    pool: Pool, address: str, failover: Failover, board: Board | None = None
+) -> Target | None:
     """Return how the member ``address`` of ``pool`` is checked; None: not at all.
 
-    ``failover`` says what a check may do; ValueError, a sentence, if it cannot be made.
+    ``failover`` says what a check may do, ``board`` has what is pushed; ValueError, a sentence, if
+    it cannot be made.
     """
-    check = _check(pool, failover)
-    if check is not None and (fault := reach.fault(address, failover.check_networks)):
+    check = _check(pool, failover, board)
+    here = check is None or isinstance(check, FileCheck | PushedCheck)
+    if not here and (fault := reach.fault(address, failover.check_networks)):
         raise ValueError(fault)
     return None if check is None else Target(address, check, pool.interval, pool.fast_interval)
 
 
-def _check(pool: Pool, failover: Failover) -> Check | None:
+def _check(pool: Pool, failover: Failover, board: Board | None) -> Check | None:
     port = pool.port or PORTS.get(pool.check, 0)
     match pool.check:
         case "tcp":
@@ -58,7 +65,29 @@ def _check(pool: Pool, failover: Failover) -> Check | None:
             return _dns(pool, port)
         case "command":
             return CommandCheck(_line(pool, failover), pool.timeout)
+        case "file":
+            return FileCheck(_file(pool, failover), pool.believed, pool.timeout)
+        case "pushed":
+            return PushedCheck(pool.name, pool.type, pool.timeout, board)
     return None
+
+
+def _file(pool: Pool, failover: Failover) -> str:
+    if fault := state_file_fault(pool, failover):
+        raise ValueError(fault)
+    return failover.state_files[pool.state_file or ""]
+
+
+def state_file_fault(pool: Pool, failover: Failover) -> str:
+    """Return why ``pool`` cannot have its states read, as a sentence; empty if it can."""
+    files = failover.state_files
+    if pool.state_file in files:
+        return ""
+    listed = f" (which has {', '.join(files)})" if files else ""
+    return (
+        f"{pool.state_file} is not in [failover.state_files] of the configuration{listed}: list it "
+        "there with its path, or choose another file"
+    )
 
 
 def _line(pool: Pool, failover: Failover) -> tuple[str, ...]:

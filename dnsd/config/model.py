@@ -35,6 +35,7 @@ from dnsd.config.kinds import (
     check_socket_path,
 )
 from dnsd.config.netkinds import Networks, Peers
+from dnsd.config.statekinds import StateFiles
 
 _LOOP = "a zone file must not keep the loader from ending"
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
@@ -169,9 +170,10 @@ class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[http]``: what programs may read of this node: horizon, pools, metrics, health."""
+    """``[http]``: what programs may read of this node, and who may push states of members."""
 
     listen: Annotated[tuple[Endpoint, ...], Endpoints()] = ()
+    token_file: Annotated[Path | None, FilePath()] = None
 
 
 class CheckLimits(NamedTuple):
@@ -192,6 +194,9 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 1.0
     commands: Annotated[dict[str, tuple[str, ...]], CommandLines()] = {}
     """What policies may have run, by name; see :mod:`dnsd.config.commandkinds`."""
+
+    state_files: Annotated[dict[str, str], StateFiles()] = {}
+    """Where policies may have states read from, by name."""
 
     check_networks: Annotated[tuple[str, ...], Networks()] = ()
     """Where checks may go; none: see :mod:`dnsd.checks.reach`."""

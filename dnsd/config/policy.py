@@ -32,13 +32,14 @@ from dnsd.config.policykinds import (
     TypeName,
     Weights,
 )
+from dnsd.config.statekinds import StateFileName
 
 __all__ = ["MOST_MEMBERS", "Checking", "Failback", "Policy", "Pool", "Rules", "Scope", "Signing"]
 
 MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
 
-CHECKS = ("tcp", "http", "https", "dns", "command", "none")
+CHECKS = ("tcp", "http", "https", "dns", "command", "file", "pushed", "none")
 ALL_DOWN = ("all", "last_good", "fallback", "nodata", "servfail", "refuse")
 
 _RESULTS = "one result is a sign at best, and so many never come"
@@ -47,7 +48,10 @@ _RESULTS = "one result is a sign at best, and so many never come"
 class Checking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How an address is checked: the keys that pools and balanced services share."""
 
-    check: Annotated[Literal["tcp", "http", "https", "dns", "command", "none"], Choice(CHECKS)]
+    check: Annotated[
+        Literal["tcp", "http", "https", "dns", "command", "file", "pushed", "none"],
+        Choice(CHECKS),
+    ]
 
     port: Annotated[int | None, Count(1, 65535, "a port has 16 bits")] = None
     """None: the usual one of the check (80, 443, 53), which "tcp" has not."""
@@ -72,6 +76,14 @@ class Checking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     parameters: Annotated[dict[str, str], Parameters()] = {}
     """What is filled in for the places that the command has."""
+
+    state_file: Annotated[str | None, StateFileName()] = None
+    """One of ``[failover.state_files]`` in the configuration."""
+
+    believed: Annotated[
+        float, Duration("1s", "7d", "a state that nobody writes anew is none any more")
+    ] = 60.0
+    """How long after it was written a state in a file counts."""
 
     source: Annotated[str | None, IpAddress()] = None
 

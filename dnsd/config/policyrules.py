@@ -34,6 +34,8 @@ USED_BY = {
     "query_type": ("dns",),
     "command": ("command",),
     "parameters": ("command",),
+    "state_file": ("file",),
+    "believed": ("file",),
 }
 """The keys that only some checks use."""
 
@@ -41,6 +43,8 @@ USED_BY = {
 def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
     """Return what is wrong with ``pool``; ``own`` are its keys that are not from [defaults]."""
     yield from check_faults(pool, own)
+    if pool.check == "file" and not pool.state_file:
+        yield "state_file", 'check = "file" needs the name of one in [failover.state_files]'
     if pool.check in _HTTP and pool.host is None and pool.name.startswith("*."):
         yield "host", f"{pool.name} is no name that can be asked for: say which one to ask for"
     yield from _addresses(pool)

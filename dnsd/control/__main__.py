@@ -21,6 +21,7 @@ from dnsd.control.faults import FaultTeller
 from dnsd.control.horizon.commands import commands as horizon_commands
 from dnsd.control.node import Node
 from dnsd.control.web.pages import pages
+from dnsd.control.web.push import Push
 from dnsd.control.web.server import WebServer
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
@@ -63,7 +64,8 @@ async def _run(control_spec: ControlSpec) -> None:
     }
     config = control_spec.config
     made = pages(commands, node.metrics_source(), node.unwell, node.notices)
-    web = WebServer(config.http.listen, made, config.failover.peers)
+    push = Push(config.http.token_file, node.engine.checking.board, node.engine.takes_no_state)
+    web = WebServer(config.http.listen, made, config.failover.peers, push)
     fd = control_spec.spare_fd
     spare = None if fd is None else socket.socket(fileno=fd)
     admin = AdminServer(config.server.admin_socket, commands, spare)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.checks import reach
 from dnsd.checks.question import question_of
-from dnsd.checks.targets import command_fault
+from dnsd.checks.targets import command_fault, state_file_fault
 from dnsd.config.anycast import Query
 from dnsd.config.policy import MOST_MEMBERS
 from dnsd.config.policyfile import load_policy
@@ -172,6 +172,8 @@ def _faults(
         yield from _query(pool)
     if pool.check == "command" and failover is not None:
         yield from _command(pool, failover)
+    if pool.check == "file" and failover is not None:
+        yield from _state_file(pool, failover)
     if fault := _out_of_reach(pool, zone) or _missing(pool, zone):
         yield fault
         return
@@ -182,7 +184,7 @@ def _faults(
     yield from _signed(pool, rrset, signer)
     yield from _members(pool, members)
     yield from _named(pool, members)
-    if failover is not None and pool.check != "none":
+    if failover is not None and pool.check not in ("none", "file", "pushed"):
         yield from _reach(members, failover)
     yield from _times(pool, rrset)
     if failover is not None and pool.scope.kind == "quorum" and pool.check != "none":
@@ -200,6 +202,11 @@ def _query(pool: Pool) -> Iterator[Fault]:
 def _command(pool: Pool, failover: Failover) -> Iterator[Fault]:
     if fault := command_fault(pool, failover):
         yield Fault("command", "pool-command", fault)
+
+
+def _state_file(pool: Pool, failover: Failover) -> Iterator[Fault]:
+    if fault := state_file_fault(pool, failover):
+        yield Fault("state_file", "pool-state-file", fault)
 
 
 def _out_of_reach(pool: Pool, zone: Zone) -> Fault | None:

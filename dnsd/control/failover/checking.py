@@ -14,6 +14,7 @@ import traceback
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from dnsd.checks.pushed import Board
 from dnsd.checks.runner import GRACE_S, Runner, limits_in_force
 from dnsd.checks.schedule import FIRST_RATE, FIRST_ROUND_S
 from dnsd.checks.targets import target_of
@@ -118,6 +119,8 @@ class Checking:
         make: Callable[[Seen, Unseen], Checks] | None = None,
         failover: Failover | None = None,
     ) -> None:
+        self.board = Board()
+        """What other programs push of members."""
         self._failover = failover or Failover()
         limits = limits_in_force(self._failover)
         self.alarms = Alarms()
@@ -222,7 +225,7 @@ class Checking:
         wanted = {}
         for address, member in pool.state.members.items():
             try:
-                target = target_of(pool.meta.policy, address, self._failover)
+                target = target_of(pool.meta.policy, address, self._failover, self.board)
             except ValueError as error:
                 member.freeze(f"it cannot be checked: {error}")
                 continue

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from dnsd.checks import pushed
     from dnsd.checks.runner import Seen, Unseen
     from dnsd.control.cells import Range
     from dnsd.control.failover.checking import Checks
@@ -223,6 +224,17 @@ class Engine:
                     self.settle(pool)
             until = self._wakeups[0][0] if self._wakeups else math.inf
             await _wait(self._woken, until - now)
+
+    def takes_no_state(self, at: pushed.Place) -> str:
+        """Return why nothing may be pushed of a member, empty if it may."""
+        pool = self.table.find(at.name, at.type)
+        if pool is None:
+            return f"there is no pool {at.name} {at.type}"
+        if at.address not in pool.state.members:
+            return f"{at.address} is no member of {at.name} {at.type}"
+        if pool.meta.policy.check != "pushed":
+            return f'{at.name} {at.type} has check = "{pool.meta.policy.check}", not "pushed"'
+        return ""
 
     # -- orders -------------------------------------------------------------------------------
 

@@ -1,4 +1,6 @@
-"""A small HTTP server: GET only, one request on each connection, few of them, each for seconds.
+"""A small HTTP server: one request on each connection, few of them, each for seconds.
+
+Everything is read with GET; a PUT goes to who takes pushes, if there is one.
 
 All of it runs in control's event loop, so nothing here may take long, or wait without a limit.
 Knows nothing of what is in a page.
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from dnsd.control import log
+from dnsd.control.web.push import LONGEST_BODY, PREFIX
 from dnsd.control.web.room import Guest, Room, source_of
 from dnsd.control.web.talk import Page, Pending, Request, Talk, sentence
 from dnsd.errors import AdminError
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dnsd.config import Endpoint
+    from dnsd.control.web.push import Push
 
 BACKLOG = 128
 HEAD_S = 3.0
@@ -48,13 +52,21 @@ Pages = Mapping[str, Maker]
 
 
 class WebServer:
-    """Serves ``pages`` (by path) on ``endpoints``; ``peers`` are the other nodes of the site."""
+    """Serves ``pages`` (by path) on ``endpoints``; ``peers`` are the other nodes of the site.
+
+    ``push`` takes what is put; without it nothing is.
+    """
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], pages: Pages, peers: Iterable[Endpoint] = ()
+        self,
+        endpoints: Sequence[Endpoint],
+        pages: Pages,
+        peers: Iterable[Endpoint] = (),
+        push: Push | None = None,
     ) -> None:
         self._endpoints = endpoints
         self._pages = pages
+        self._push = push
         self._room = Room(source_of(peer.address) for peer in peers)
         self._faults = _Faults()
         self.addresses: list[tuple[str, int]] = []
@@ -128,11 +140,25 @@ class WebServer:
             return
         if isinstance(request, Page):
             page, with_body = request, True
+        elif request.method == "PUT" and self._push is not None:
+            page, with_body = await self._put(talk, request), True
         else:
             page, with_body = await self._page(request), request.method != "HEAD"
         guest.busy = False
         async with asyncio.timeout(SEND_S):
             await talk.answer(page, with_body=with_body)
+
+    async def _put(self, talk: Talk, request: Request) -> Page:
+        """Return the answer to a request that pushes something."""
+        assert self._push is not None
+        if refusal := self._push.refusal(request.authorization):
+            return refusal
+        path = request.target.partition("?")[0]
+        if not path.startswith(PREFIX):
+            return sentence(HTTPStatus.METHOD_NOT_ALLOWED, f"PUT is for {PREFIX}… only")
+        async with asyncio.timeout(HEAD_S):
+            body = await talk.body(LONGEST_BODY)
+        return body if isinstance(body, Page) else self._push.put(path, body)
 
     async def _page(self, request: Request) -> Page:
         """Return the answer to a request."""

@@ -34,6 +34,7 @@ class Request(NamedTuple):
 
     method: str
     target: str
+    authorization: str = ""
 
 
 class Pending(Enum):
@@ -73,8 +74,39 @@ class Talk:
             status = HTTPStatus(error.error_status_hint)
             return sentence(status, f"this is not HTTP/1.1: {error}")
         if isinstance(event, h11.Request):
-            return Request(event.method.decode("ascii"), event.target.decode("ascii"))
+            fields = [value for name, value in event.headers if name == b"authorization"]
+            authorization = fields[0].decode("latin-1") if len(fields) == 1 else ""
+            return Request(
+                event.method.decode("ascii"), event.target.decode("ascii"), authorization
+            )
         return Pending.MORE if event is h11.NEED_DATA else None
+
+    async def body(self, longest: int) -> bytes | Page:
+        """Return what follows the request, or a page that says why it cannot be had."""
+        taken = b""
+        while True:
+            try:
+                event = self._protocol.next_event()
+            except h11.RemoteProtocolError as error:
+                return sentence(HTTPStatus.BAD_REQUEST, f"this is not HTTP/1.1: {error}")
+            if isinstance(event, h11.Data):
+                taken += event.data
+                if len(taken) > longest:
+                    what = f"the body has more than {longest} octets"
+                    return sentence(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, what)
+            elif event is h11.NEED_DATA:
+                if self._protocol.they_are_waiting_for_100_continue:
+                    await self._go_on()
+                loop = asyncio.get_running_loop()
+                self._protocol.receive_data(await loop.sock_recv(self._sock, _CHUNK))
+            else:
+                return taken
+
+    async def _go_on(self) -> None:
+        """Tell a client that asks first (``Expect: 100-continue``) to send the body."""
+        go_on = h11.InformationalResponse(status_code=100, headers=[])
+        sent = self._protocol.send(go_on) or b""
+        await asyncio.get_running_loop().sock_sendall(self._sock, sent)
 
     async def answer(self, page: Page, *, with_body: bool = True) -> None:
         """Send ``page``, and tell the client that it is the last one."""
@@ -89,6 +121,8 @@ class Talk:
         ]
         if page.status == HTTPStatus.METHOD_NOT_ALLOWED:
             fields.append(("Allow", "GET"))
+        if page.status == HTTPStatus.UNAUTHORIZED:
+            fields.append(("WWW-Authenticate", "Bearer"))
         events: list[h11.Event] = [
             h11.Response(status_code=page.status, reason=page.status.phrase, headers=fields)
         ]

@@ -1,0 +1,71 @@
+"""What another program has said of a service last, over HTTP: believed until it said it would end.
+
+Silence is never health: without such a word, or when its time is over, nothing is known.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dnsd.checks.result import Blind, Result
+from dnsd.config.units import format_duration
+
+
+class Place(NamedTuple):
+    """The member ``address`` of the pool of this name and type."""
+
+    name: str
+    type: str
+    address: str
+
+
+class Word(NamedTuple):
+    """What was said, and until when it is believed (monotonic seconds)."""
+
+    ok: bool
+    detail: str
+    until: float
+
+
+class Board:
+    """The last word on each member."""
+
+    def __init__(self) -> None:
+        self._words: dict[Place, Word] = {}
+
+    def put(self, place: Place, word: Word, now: float) -> None:
+        """Take in what is said of a member; it replaces what was said before."""
+        self._words = {at: one for at, one in self._words.items() if now < one.until}
+        self._words[place] = word
+
+    def word(self, place: Place) -> Word | None:
+        """Return what was said last, None if nothing was, or long ago."""
+        return self._words.get(place)
+
+
+@dataclass(frozen=True)
+class PushedCheck:
+    """What the ``board`` says of the members of a pool."""
+
+    name: str
+    type: str
+    timeout: float
+    board: Board | None = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return "a state that is pushed"
+
+    def endpoint(self, _address: str) -> None:
+        """It connects to nothing."""
+
+    async def run(self, address: str) -> Result:
+        """Look; Blind if nothing is said, or it is over."""
+        word = self.board.word(Place(self.name, self.type, address)) if self.board else None
+        if word is None:
+            raise Blind("no state has been pushed (PUT /members/NAME/TYPE/ADDRESS)")
+        if (late := time.monotonic() - word.until) >= 0:
+            ago = format_duration(round(late))
+            raise Blind(f"the state that was pushed last ended {ago} ago")
+        return Result(word.ok, word.detail, 0.0)

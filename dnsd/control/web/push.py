@@ -1,0 +1,126 @@
+"""States of members that other programs push: PUT /members/NAME/TYPE/ADDRESS, with a token.
+
+    {"state": "up", "for": "60s", "detail": "12 sessions"}
+
+Off unless a token is configured. Every request costs a token of the bucket before its secret is
+looked at, so that guessing is slow; the secret is compared in constant time.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import unquote
+
+import msgspec
+
+from dnsd.checks.pushed import Place, Word
+from dnsd.config import origins, smallfile
+from dnsd.config.units import format_duration, parse_duration
+from dnsd.control.web.gate import Gate
+from dnsd.control.web.talk import Page, sentence
+from dnsd.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dnsd.checks.pushed import Board
+
+PREFIX = "/members/"
+
+PER_SECOND = 20.0
+BURST = 100.0
+"""A push for each of some hundred members every few seconds; 72,000 guesses an hour at a secret."""
+
+LONGEST_BODY = 4096
+SHORTEST_TOKEN = 16
+LONGEST_S = 86_400.0
+"""A state that nobody confirms for a day is none."""
+
+
+class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is pushed; ``for_`` is how long it is believed."""
+
+    state: Literal["up", "down"]
+    for_: Annotated[str, msgspec.Meta(max_length=32)] = msgspec.field(name="for")
+    detail: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class Push:
+    """Takes pushes onto ``board``.
+
+    ``token_file`` holds the secret, and is read each time; ``objection`` says why a member takes
+    no state, empty if it does.
+    """
+
+    def __init__(
+        self,
+        token_file: Path | None,
+        board: Board,
+        objection: Callable[[Place], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._token_file = token_file
+        self._board = board
+        self._objection = objection
+        self._clock = clock
+        self._gate = Gate(PER_SECOND, BURST)
+
+    def refusal(self, authorization: str) -> Page | None:
+        """Return why a request is refused before its body is read; None if it is not."""
+        if self._token_file is None:
+            return sentence(HTTPStatus.FORBIDDEN, "no [http] token_file is configured")
+        if not self._gate.opens(self._clock()):
+            return sentence(HTTPStatus.TOO_MANY_REQUESTS, "too many requests: try again later")
+        try:
+            token = read_token(self._token_file)
+        except ValueError as error:
+            return sentence(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        scheme, _, given = authorization.partition(" ")
+        wanted = scheme.lower() == "bearer"
+        if not hmac.compare_digest(given.strip().encode(), token) or not wanted:
+            return sentence(HTTPStatus.UNAUTHORIZED, "this needs Authorization: Bearer TOKEN")
+        return None
+
+    def put(self, path: str, body: bytes) -> Page:
+        """Take in what is said of the member of ``path``."""
+        try:
+            place = _place(path)
+            said = msgspec.json.decode(body, type=_Body)
+            seconds = parse_duration(said.for_)
+            if not 1 <= seconds <= LONGEST_S:
+                raise ValueError(f'"for" is from 1s to {format_duration(LONGEST_S)}')
+        except (ValueError, RecursionError) as error:
+            return sentence(HTTPStatus.BAD_REQUEST, printable(str(error)))
+        if why := self._objection(place):
+            return sentence(HTTPStatus.NOT_FOUND, why)
+        now = self._clock()
+        ok = said.state == "up"
+        detail = printable(said.detail) or ("" if ok else "is said to be down")
+        self._board.put(place, Word(ok, detail, now + seconds), now)
+        return sentence(HTTPStatus.OK, f"{place.address} is {said.state} for {said.for_}")
+
+
+def read_token(path: Path) -> bytes:
+    """Return the secret in ``path``; ValueError is a sentence, which never quotes it."""
+    try:
+        token = smallfile.read(path).strip()
+    except OSError as error:
+        raise ValueError(f"[http] token_file {path} cannot be read: {error.strerror}") from error
+    if len(token) < SHORTEST_TOKEN or not token.isascii() or b"\n" in token:
+        raise ValueError(
+            f"[http] token_file {path} must hold one line of at least {SHORTEST_TOKEN} characters"
+        )
+    return token
+
+
+def _place(path: str) -> Place:
+    parts = [unquote(part) for part in path.removeprefix(PREFIX).split("/")]
+    if len(parts) != 3:
+        raise ValueError(f"a member is {PREFIX}NAME/TYPE/ADDRESS")
+    name, rtype, address = parts
+    return Place(origins.normal(name), rtype.upper(), str(ip_address(address)))
