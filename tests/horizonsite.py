@@ -181,6 +181,7 @@ class Site:
     def give(self) -> None:
         """Tell the keeper what workers answer now."""
         served: set[Version] = set()
+        lasting: set[Version] = set()
         possible: set[str] = set()
         ttl = 0
         for placed in self.placements():
@@ -188,13 +189,16 @@ class Site:
             masks = [word.mask]
             if word.mode == Mode.ONE:
                 masks = [1 << at for at in range(32) if word.mask >> at & 1]
-            served |= {version_of(meta, mask, word.mode) for mask in masks}
+            versions = {version_of(meta, mask, word.mode) for mask in masks}
+            served |= versions
+            lasting = versions if placed is self.generations[-1].placed else set()
             ttl = max(ttl, meta.ttl)
         if latest := [one for one in self.generations[-1:] if one.placed]:
             assert latest[0].placed
             addresses = set(addresses_of(latest[0].placed.meta))
             possible = addresses - self.removed or addresses
-        given = Given(frozenset(served), frozenset(possible), ttl)
+        leaving = frozenset(served - lasting)
+        given = Given(frozenset(served), frozenset(possible), ttl, leaving)
         known = self.placements() or POOL in self.keeper.pools.decided
         if known:
             self.keeper.pools.given(POOL, given, self.now)

@@ -273,7 +273,8 @@ class _Findings:
     def _hold(self, node: str, account: _Account) -> None:
         uses = {line.version: line.use for line in account.latest.report.lines}
         for version, bound in account.bounds.items():
-            if version not in self._current and bound != Bound(ttl=bound.ttl):
+            given = bound.last > NEVER or bound.until > account.latest.received - WEEK_S
+            if given and version not in self._current:
                 floored = max(bound.until, bound.last + self._floor)
                 use = uses.get(version, Use.IDLE)
                 self._held.append(Held(node, version, bound.until, floored, use))

@@ -14,11 +14,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import dns.exception
 import dns.message
 import dns.query
 import msgspec
+import pytest
 
 from dnsd.failover.horizon import MARGIN_S, Inquiry, Safety, Verdict, judge
 from dnsd.failover.ledger import Report
@@ -221,3 +223,41 @@ def _command_line(there: Scene) -> None:
     done = first.run("horizon", *config, *node)
     assert done.returncode == 0
     assert "www.example.test. A" in done.stdout
+
+
+def verdict_of(node: Node, *what: str) -> dict[str, Any]:
+    """What the command line says."""
+    done = node.run("horizon", *what, "--json", "--config", str(node.config))
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert (done.returncode == 0) == (found["safety"] == "safe")
+    return found
+
+
+@pytest.mark.parametrize("left", [f"www {TTL} A {TWO}", f"other {TTL} A {TWO}", ""])
+def test_a_pool_that_an_edit_takes_away_is_waited_for_and_then_over(left: str) -> None:
+    """Its policy is deleted, with its records, or with the whole zone."""
+    texts = {"a.example": records(), "b.example": zone(1)}
+    with make_node(texts, tail='vanish = "100%"\nshrink = "100%"\n') as node:
+        policy = node.zones / "a.example.toml"
+        policy.write_text('[[pool]]\nname = "www"\ntype = "A"\ncheck = "none"\nttl_min = 2\n')
+        remember(node)
+        node.start()
+        node.wait_ready()
+        until(lambda: node.addresses("www.a.example"), "it is answered")
+        policy.unlink()
+        if left:
+            node.replace("a.example", zone(9, left))
+        else:
+            (node.zones / "a.example.zone").unlink()
+        node.run("reload", "--force", "--config", str(node.config))
+        questions = ((ONE,), ("www.a.example", "A"))
+        seen: list[str] = []
+
+        def over() -> bool:
+            found = [verdict_of(node, *question)["safety"] for question in questions]
+            seen.extend(found)
+            return found == ["safe", "safe"]
+
+        assert not over()
+        until(over, "caches have forgotten it")
+        assert "wait" in seen

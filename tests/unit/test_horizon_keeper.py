@@ -19,6 +19,7 @@ from dnsd.control import durable
 from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon import keeper as keepers
 from dnsd.control.horizon import ledgerfile
+from dnsd.control.horizon.ask import CHANGING
 from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.listing import Contents
 from dnsd.failover.horizon import MARGIN_S, Safety, Verdict
@@ -509,3 +510,30 @@ def test_it_is_never_safe_while_a_cache_holds_it(
 def test_a_keeper_is_named(directory: Path) -> None:
     (directory / IMAGES).mkdir(parents=True)
     assert Keeper("fra1", directory, Stock(directory / IMAGES), lambda: 0).ledger.node == "fra1"
+
+
+def test_while_an_answer_is_replaced_the_old_one_is_not_the_present_one(directory: Path) -> None:
+    """Some workers still give it, so it will be held for its TTL from then on."""
+    www = about_name("www.example.com", "A")
+    site = Site(directory, host(A))
+    assert site.verdict(www).safety == Safety.SAFE
+    site.load(host(B))
+    found = site.verdict(www)
+    assert (found.safety, found.reasons[0]) == (Safety.UNKNOWN, f"node a: {CHANGING}")
+    site.reach()
+    assert site.verdict(www).until == site.now + 60 + MARGIN_S
+
+
+def test_a_pool_that_is_gone_is_given_out_until_no_worker_answers_it(directory: Path) -> None:
+    pool = about_name("pool.example.com", "A")
+    site = Site(directory, BOTH)
+    site.ttl = 30
+    site.decide()
+    site.ask()
+    assert site.verdict(pool).safety == Safety.SAFE
+    site.load(host(C))
+    assert "gives it out now" in site.about(A).reasons[0]
+    assert CHANGING in site.verdict(pool).reasons[0]
+    site.reach()
+    for found in (site.about(A), site.verdict(pool)):
+        assert (found.safety, found.until) == (Safety.WAIT, site.now + 30 + MARGIN_S)

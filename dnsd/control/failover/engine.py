@@ -123,7 +123,10 @@ class Engine:
 
     def release(self, cells: Range) -> None:
         """Read out cells that nobody answers from any more."""
-        self._follow(self.table.release(cells, time.monotonic()), [])
+        here, gone = self.table.release(cells, time.monotonic())
+        self._follow(here, [])
+        for pool in gone:
+            self._remember(pool)
 
     def _follow(self, here: Sequence[LivePool], gone: Sequence[LivePool]) -> None:
         self.checking.follow(here, gone)

@@ -100,6 +100,8 @@ class LivePool:
         self.meta = meta
         self.state = PoolState(meta.policy, meta.ttl, meta.members, now)
         self.placements: list[Placement] = []
+        self.is_gone = False
+        """Whether no zone has it any more; workers may still answer it from its placements."""
         self.since = now
         self.decision = Decision(0, 0, Mode.ANSWER, ())
         self._trust_until: float | None = None

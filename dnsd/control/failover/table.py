@@ -53,6 +53,8 @@ class Table:
         self._told = told
         self.proposed: dict[Place, Directive] = {}
         self._carried = CarriedPools(kept, now)
+        self._leaving: dict[Key, LivePool] = {}
+        """Pools that are gone, but that some worker may still answer."""
         self._of: dict[str, set[Key]] = {}
         self._placed: dict[int, tuple[Key, Placement]] = {}
 
@@ -75,9 +77,9 @@ class Table:
         """Note that a zone is gone."""
         return self._edit(origin, [], now)
 
-    def release(self, cells: Range, now: float) -> list[LivePool]:
+    def release(self, cells: Range, now: float) -> Edit:
         """Read out cells for the last time, and wipe them; return the pools that were there."""
-        released = []
+        here, gone = [], []
         for first in range(cells.first, cells.first + cells.size):
             if found := self._placed.pop(first, None):
                 key, placement = found
@@ -85,8 +87,13 @@ class Table:
                 placement.cells.clear()
                 if pool := self.pools.get(key):
                     pool.displace(placement, now)
-                    released.append(pool)
-        return released
+                    here.append(pool)
+                elif pool := self._leaving.get(key):
+                    pool.displace(placement, now)
+                    gone.append(pool)
+                    if not pool.placements:
+                        del self._leaving[key]
+        return Edit(tuple(here), tuple(gone))
 
     def sweep(self, now: float) -> None:
         """Tell what workers have answered."""
@@ -150,6 +157,9 @@ class Table:
             self._of[origin] = keys
         for pool in gone:
             self._carried.put(pool.state.to_stored(now), now)
+            pool.is_gone = True
+            if pool.placements:
+                self._leaving[pool.key] = pool
         return Edit(tuple(here), tuple(gone))
 
     def _put(self, origin: str, placement: Placement, now: float) -> LivePool:
@@ -159,6 +169,8 @@ class Table:
         if pool is None:
             pool = self.pools[key] = LivePool(origin, meta, now)
             pool.restore(self._carried.take(key.name, key.type, now), now)
+            if before := self._leaving.pop(key, None):
+                pool.placements = before.placements
         else:
             pool.edit(meta, now)
         pool.place(placement)

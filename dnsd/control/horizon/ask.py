@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Stamp = Callable[[Report, Ledger, float], Report]
 
 NOT_YET = "the zones are being loaded: ask again in a moment"
+CHANGING = "not every worker has got to the latest edit of the zone: ask again in a moment"
 SEARCHING = "the zones are being searched for it"
 
 
@@ -89,7 +90,14 @@ class Horizon:
     ) -> Report:
         ledger = self._keeper.ledger
         report = self._stamp(ledger.report(now, question, served), ledger, now)
-        return msgspec.structs.replace(report, doubt=self._keeper.fault or self._unwritten())
+        doubt = self._keeper.fault or self._unwritten() or self._changing(question)
+        return msgspec.structs.replace(report, doubt=doubt)
+
+    def _changing(self, question: Question | None) -> str:
+        """Return why the answer to a name is not the only one now, empty if it is."""
+        if question is None or question.target or not self._keeper.is_changing(question):
+            return ""
+        return CHANGING
 
     async def declare_past(self, ttl: int) -> None:
         """Note that nothing was given out with more than ``ttl`` before the account began."""

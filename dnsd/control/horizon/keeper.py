@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from dnsd.control.keepsake import Keepsake
     from dnsd.control.pools import PoolMeta
-    from dnsd.failover.version import Version
+    from dnsd.failover.version import Question, Version
     from dnsd.image.stock import Stock
 
 FORGET_EVERY_S = 60.0
@@ -240,6 +240,11 @@ class Keeper:
             one if one.generation is not None else one._replace(generation=generation)
             for one in self._changes
         ]
+
+    def is_changing(self, question: Question) -> bool:
+        """Return whether an edit changes the answer to ``question`` that not every worker gives."""
+        ending = (held.version for change in self._changes for held in change.held)
+        return any(question.concerns(one) for one in (*ending, *self.pools.leaving()))
 
     def settle(self) -> None:
         """Retire what no worker answers from any more."""

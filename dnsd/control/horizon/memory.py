@@ -65,7 +65,9 @@ class LedgerMemory:
         )
         possible = _possible(pool) if pool.placements else frozenset()
         ttl = _ttl(pool, pool.decision) if pool.placements else 0
-        self._keeper.pools.given(key, Given(served, possible, ttl), now)
+        stays = () if pool.is_gone else pool.placements[-1:]
+        lasting = frozenset(version for placement in stays for version in _served(placement))
+        self._keeper.pools.given(key, Given(served, possible, ttl, served - lasting), now)
 
     def latest(self, key: live.Key, address: str) -> float:
         """Return until when caches may hold answers with ``address`` that were given so far."""

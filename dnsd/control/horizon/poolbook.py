@@ -19,7 +19,7 @@ from dnsd.failover.version import Kind, Version, canonical_name, nothing, rrset
 from dnsd.image.pools import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.ledger import Ledger
@@ -36,11 +36,15 @@ class Key(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What a pool gives out now, ``served``, and the addresses that may come back by themselves."""
+    """What a pool gives out now, ``served``, and the addresses that may come back by themselves.
+
+    ``leaving`` is what only workers answer that have not got to the latest image.
+    """
 
     served: frozenset[Version]
     possible: frozenset[str]
     ttl: int
+    leaving: frozenset[Version] = frozenset()
 
 
 class PoolBook:
@@ -51,6 +55,7 @@ class PoolBook:
         self._ledger = ledger
         self._declared: dict[Key, dict[Version, Use]] = {}
         self._possible: dict[Key, frozenset[str]] = {}
+        self._leaving: dict[Key, frozenset[Version]] = {}
         self._accounts = Accounts()
         self.decided: set[Key] = set()
 
@@ -109,9 +114,15 @@ class PoolBook:
             del self._declared[key][version]
             self.changed = True
         self._possible[key] = given.possible
+        self._leaving[key] = given.leaving
         if not given.served and not given.possible:
             self.decided.discard(key)
-            del self._possible[key]
+            del self._possible[key], self._leaving[key]
+
+    def leaving(self) -> Iterator[Version]:
+        """Yield what some workers still answer although an edit has replaced it."""
+        for versions in self._leaving.values():
+            yield from versions
 
     def noted(self, meta: PoolMeta, mask: int, mode: Mode, until: float, now: float) -> None:
         """Take in that caches may hold an answer ``until`` then."""
