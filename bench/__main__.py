@@ -24,6 +24,7 @@ from bench.load import Load
 from bench.overload.cli import overload
 from bench.peers import PEERS
 from bench.plan.cli import plan
+from bench.promise.cli import promise
 from bench.queries.cli import query_file
 from bench.soak.cli import soak_
 from bench.stand import Part, Plan
@@ -184,6 +185,7 @@ main.add_command(plan)
 main.add_command(failover)
 main.add_command(soak_)
 main.add_command(dearest)
+main.add_command(promise)
 main.add_command(overload)
 main.add_command(abuse)
 
