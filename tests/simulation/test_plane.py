@@ -1,7 +1,7 @@
 """The laws of the plane, over stories of faults, kills and orders.
 
 A story that breaks a law is shown as a list of events and a seed: put it into ``REPLAYS``. For a
-search: ``pytest --hypothesis-profile=search --hypothesis-seed=7 tests/simulation``.
+search: ``pytest --timeout 0 --hypothesis-profile=search --hypothesis-seed=7 tests/simulation``.
 """
 
 from __future__ import annotations

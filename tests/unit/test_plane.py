@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from dnsd.announce.health import TRANSPORTS, CheckResult, Observation, Outcome, 
 from dnsd.announce.orders import Order, Orders, decode
 from dnsd.config import Anycast, Config, Server
 from dnsd.config.anycast import Bird, Check
+from dnsd.control import durable
 from dnsd.control.anycast import addresses
 from dnsd.control.anycast import plane as module
 from dnsd.control.anycast.addresses import CONFLICTS_S, LOOK_S
@@ -574,5 +576,28 @@ def test_lost_orders_are_not_no_orders(world: World) -> None:
         assert isinstance(found, dict)
         assert (found["state"], found["problems"]) == ("announced", [])
         assert decode(file.read_bytes()) == Orders()
+
+    play(world, story)
+
+
+def test_nothing_says_that_a_node_has_run_before_its_orders_are_on_disk(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = world.config.server.state_directory
+    replace = durable.replace
+
+    def refuse(path: Path, data: bytes) -> None:
+        if path.name == "orders.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(path, data)
+
+    async def story(world: World, plane: Plane) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(durable, "replace", refuse)
+            await announced(world, plane)
+            await asyncio.sleep(5.0)
+            assert not (directory / "anycast.past").exists()
+        await asyncio.sleep(2.1)
+        assert (directory / "anycast.past").exists()
 
     play(world, story)

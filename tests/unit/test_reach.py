@@ -202,6 +202,24 @@ def test_what_is_no_page_of_another_node_is_not_heard(log: list[str], answer: by
     assert len(log) == 2
 
 
+def test_a_fault_of_its_own_ends_nothing(log: list[str]) -> None:
+    others = Others()
+    others.pages[URLS[0]] = RuntimeError("a bug")
+
+    async def story(_loop: Jumping) -> None:
+        probes = Probes("nyc", config(), others.ask, others.page)
+        task = asyncio.ensure_future(probes.run())
+        await asyncio.sleep(3)
+        others.pages[URLS[0]] = encoded(NO)
+        await asyncio.sleep(3)
+        assert probes.fault()
+        assert not task.done()
+        task.cancel()
+
+    jumping.play(story)
+    assert sum("RuntimeError: a bug; it is tried again" in line for line in log) == 1
+
+
 def test_a_server_is_asked_for_its_name_and_silence_is_none() -> None:
     with make_node({"example.com": zone(1)}) as node:
         node.start()

@@ -38,7 +38,7 @@ class OrderBook:
         self._path = directory / FILE
         self.on_disk = asyncio.Event()
         self._file = Durable(self._path, keepsake)
-        self._unwritten = False
+        self._unwritten = self._are_lost = False
         self._orders = self._read(has_past)
         self._file.keep(orders.encode(self._orders))
         self._writing = asyncio.Lock()
@@ -50,7 +50,7 @@ class OrderBook:
     def put(self, changed: Orders) -> None:
         """Put ``changed`` in force: a broken disk must not keep a node from being withdrawn."""
         self._orders = changed
-        self._unwritten = True
+        self._unwritten, self._are_lost = True, False
         self._file.keep(orders.encode(changed))
         self.fault = f"the orders are in force, but not written down in {self._path} yet"
 
@@ -62,6 +62,7 @@ class OrderBook:
                 # Not what successors read: that may be newer by the time the disk has taken this.
                 await asyncio.to_thread(durable.replace, self._path, orders.encode(written))
             except OSError as error:
+                self._unwritten = True
                 self.fault = (
                     f"the orders cannot be written down in {self._path} ({error.strerror}): they "
                     "are in force, but a restart before that forgets them; it is tried again"
@@ -78,7 +79,7 @@ class OrderBook:
         """
         while True:
             there = await asyncio.to_thread(self._path.exists)
-            if self._unwritten or not (there or self.fault):
+            if self._unwritten or not (there or self._are_lost):
                 await self.write()
             else:
                 self.on_disk.set()
@@ -94,6 +95,7 @@ class OrderBook:
         return self._lost("is gone") if has_past else Orders()
 
     def _lost(self, how: str) -> Orders:
+        self._are_lost = True
         self.fault = (
             f"{self._path} {how}, so orders may be lost and the node is drained: order again what "
             "is to hold, or give `dnsd undrain node`"

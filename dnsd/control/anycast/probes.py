@@ -23,6 +23,7 @@ import msgspec
 from dnsd.announce.reach import Hearing, Reach, Self, Tally
 from dnsd.checks.result import Blind, Fault, shown
 from dnsd.control import log, nodepage
+from dnsd.control.lasting import Lasting
 from dnsd.process import descriptors
 from dnsd.process.exchange import Peer, over_udp, within
 
@@ -64,6 +65,7 @@ class Probes:
     ) -> None:
         vips = frozenset(config.anycast.vips if config.anycast.enabled else ())
         self._name = name
+        self._lasting = Lasting("anycast")
         self._hearing = Hearing(Self(name, vips, is_here))
         self._neighbours = tuple(map(Neighbour, config.anycast.probe))
         self._ask, self._page = ask or ask_for_name, page or get_page
@@ -72,9 +74,10 @@ class Probes:
         """Ask, and read, for ever."""
         async with asyncio.TaskGroup() as group:
             for one in self._neighbours:
-                group.create_task(self._listen(one))
-                for server, tally in one.tallies.items():
-                    group.create_task(self._keep_asking(server, tally))
+                work = [partial(self._listen, one)]
+                work += [partial(self._keep_asking, *it) for it in one.tallies.items()]
+                for part in work:
+                    group.create_task(self._lasting.go_on(part, POLL_S))
 
     def fault(self) -> str:
         """Return why this node is not reached, a sentence; empty if it is, or nobody knows."""
