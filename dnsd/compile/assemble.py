@@ -162,7 +162,7 @@ class Assembler:
         proof = 0
         if pool.denial:
             record, signatures = pool.denial
-            proof = self._piece(Item(record, record.owner, DENIAL_TTL, signatures))
+            proof = self._piece(Item(record, record.owner, min(DENIAL_TTL, record.ttl), signatures))
         return self._plain.pool_denial(), self._signed.pool_denial(), proof
 
     # -- entries --------------------------------------------------------------------------

@@ -40,7 +40,8 @@ MEMBERS = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
 FALLBACK = ("198.51.100.1", "198.51.100.2")
 ADDRESSES = (*MEMBERS, *FALLBACK)
 
-_APEX = "$TTL 300\n@ SOA ns host 1 3600 600 86400 300\n@ NS ns\nns A 127.0.0.1\n"
+_APEX = "$TTL 300\n@ SOA ns host 1 3600 600 86400 {}\n@ NS ns\nns A 127.0.0.1\n"
+MINIMUM = {Chain.NSEC: 300, Chain.OPT_OUT: 4, Chain.NSEC3: 300}
 
 
 class Case(NamedTuple):
@@ -87,7 +88,7 @@ def _sign(signer: Signer, chain: Chain) -> tuple[str, Path, str]:
     directory = signer.directory
     source, zone = directory / f"{origin}source", directory / f"{origin}zone"
     lines = [f"{case.owner} A {member}\n" for case in CASES for member in MEMBERS]
-    source.write_text(f"$ORIGIN {origin}\n{_APEX}{''.join(lines)}")
+    source.write_text(f"$ORIGIN {origin}\n{_APEX.format(MINIMUM[chain])}{''.join(lines)}")
     anchor = signer.sign(origin, source, zone, chain)
     keys = [path.stem for path in directory.glob(f"K{origin}*.private")]
     zone.with_suffix(".toml").write_text(_policy(keys))
@@ -176,7 +177,10 @@ def test_it_is_what_the_word_says(scene: Scene, case: Case) -> None:
             assert not answer
             proofs = [one for one in response.authority if one.rdtype in {NSEC, NSEC3}]
             assert [" A " in f"{one[0]} " for one in proofs] == [False]
-            assert {rrset.ttl for rrset in response.authority} == {10}
+            ttl = 4 if origin.startswith(Chain.OPT_OUT) else 10
+            assert {rrset.ttl for rrset in response.authority} == {ttl}
+            for rrsigs in (one for one in response.authority if one.rdtype == RRSIG):
+                assert all(rrsigs.ttl <= rrsig.original_ttl for rrsig in rrsigs)
             continue
         found = {rdata.to_text() for rdata in answer[A]}
         wanted = {one for bit, one in enumerate(ADDRESSES) if case.word.mask & 1 << bit}
@@ -202,7 +206,7 @@ def test_a_node_whose_services_fail_stays_secure(tmp_path: Path) -> None:
     source, zone = directory / "source", directory / "down.test.zone"
     owners = ("fallback", "nodata", "servfail")
     lines = [f"{owner} A 127.0.0.{last}\n" for owner in owners for last in (2, 3)]
-    source.write_text(f"$ORIGIN {origin}\n{_APEX}{''.join(lines)}")
+    source.write_text(f"$ORIGIN {origin}\n{_APEX.format(300)}{''.join(lines)}")
     anchor = signer.sign(origin, source, zone, Chain.NSEC)
     (key,) = directory.glob("K*.private")
     text = f'[signing]\nkeys = ["{key.stem}"]\n[defaults]\ntype = "A"\ncheck = "tcp"\n'
