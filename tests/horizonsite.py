@@ -187,7 +187,7 @@ class Site:
         for placed in self.placements():
             word, meta = placed.cells.word, placed.meta
             masks = [word.mask]
-            if word.mode == Mode.ONE:
+            if word.mode == Mode.SOME:
                 masks = [1 << at for at in range(32) if word.mask >> at & 1]
             versions = {version_of(meta, mask, word.mode) for mask in masks}
             served |= versions
@@ -255,7 +255,7 @@ class Site:
         addresses = addresses_of(placed.meta)
         chosen = [at for at in range(len(addresses)) if word.mask >> at & 1]
         note = word.slot
-        if word.mode == Mode.ONE:
+        if word.mode == Mode.SOME:
             chosen = chosen[int(self.now) % len(chosen) :][:1]
             note = SLOTS + chosen[0]
         until = ceil(self.now) + word.ttl

@@ -138,7 +138,7 @@ class World:
     def answers(self, one: PoolMeta, cell: int = 0) -> tuple[str, ...]:
         """Return what a worker answers from an image whose cells begin at ``cell``."""
         word = self.word(one, cell)
-        if word.mode not in (pools.Mode.ANSWER, pools.Mode.ONE):
+        if word.mode not in (pools.Mode.ANSWER, pools.Mode.SOME):
             return (word.mode.name,)
         return named(word.mask, addresses_of(one))
 

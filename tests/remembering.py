@@ -96,9 +96,9 @@ def _served(pool: LivePool) -> Iterator[tuple[Version, frozenset[str]]]:
     for placement in pool.placements:
         word, meta = placement.cells.word, placement.meta
         masks = [word.mask]
-        if word.mode == Mode.ONE:
+        if word.mode == Mode.SOME:
             masks = [1 << at for at in range(word.mask.bit_length()) if word.mask >> at & 1]
-        if word.mode in (Mode.ANSWER, Mode.ONE, Mode.NODATA):
+        if word.mode in (Mode.ANSWER, Mode.SOME, Mode.NODATA):
             for mask in masks:
                 version = _version(pool.key, meta, mask, word.mode)
                 yield version, frozenset(named(mask, addresses_of(meta)))

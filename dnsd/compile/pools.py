@@ -6,6 +6,7 @@ Knows how they are laid out; which RRsets are pools, and what may be signed for 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from struct import pack
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ class Pool:
 
     In a signed zone ``signatures`` holds the RRSIGs of every answer there can be, by its mask,
     and ``denial`` an NSEC or NSEC3 RRset without the pool's type, with its RRSIGs.
+
+    An answer of mode SOME has ``take`` members, which are drawn for each query; of a pool that is
+    ``sticky`` it has one, which is always the same for the same network.
     """
 
     owner: bytes
@@ -36,6 +40,8 @@ class Pool:
     fallback: tuple[bytes, ...] = ()
     signatures: Mapping[int, RRset] = field(default_factory=dict)
     denial: tuple[RRset, RRset] | None = None
+    take: int = 1
+    sticky: bool = False
 
 
 def members_of(rrset: RRset) -> tuple[bytes, ...]:
@@ -93,11 +99,20 @@ def encode(
                 cell,
                 *pieces,
                 signatures,
+                pool.take,
+                layout.STICKY if pool.sticky else layout.ANEW,
+                _key(pool),
             ),
             pack(f"<{len(padded)}H", *padded),
             *rdatas,
         )
     )
+
+
+def _key(pool: Pool) -> bytes:
+    """Return what networks are hashed with: the same on all nodes, and after any edit."""
+    what = pool.owner + pool.rtype.to_bytes(2)
+    return blake2b(what, digest_size=16, person=b"dnsd-sticky").digest()
 
 
 def _signatures(pool: Pool, members: int, add: Callable[[bytes], int]) -> int:

@@ -25,6 +25,7 @@ from dnsd.config.policykinds import (
     Regex,
     Scope,
     ScopeKind,
+    Selection,
     StatusCodes,
     Tiers,
     Token,
@@ -116,7 +117,8 @@ class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tiers: Annotated[tuple[tuple[str, ...], ...], Tiers()] = ()
     """Members that none of them names belong to the first one."""
 
-    select: Annotated[Literal["all", "weighted", "one"], Choice(("all", "weighted", "one"))] = "all"
+    select: Annotated[str, Selection()] = "all"
+    """See :attr:`take`, :attr:`is_weighted` and :attr:`is_sticky`."""
     weights: Annotated[dict[str, int], Weights()] = {}
     """By address; a member that is not named has 1."""
 
@@ -124,6 +126,24 @@ class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float | None, Duration("1s", "7d", "caches count whole seconds, and none forgets later")
     ] = None
     rto_mode: Annotated[Literal["refuse", "warn"], Choice(("refuse", "warn"))] = "refuse"
+
+    @property
+    def take(self) -> int | None:
+        """How many of the eligible members an answer has; None: all of them."""
+        if self.select == "all":
+            return None
+        kind, _, number = self.select.partition(":")
+        return int(number) if kind == "some" else 1
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether weights count."""
+        return self.select not in {"all", "one"}
+
+    @property
+    def is_sticky(self) -> bool:
+        """Whether the same network gets the same member."""
+        return self.select == "sticky"
 
 
 class Pool(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):

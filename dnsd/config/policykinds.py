@@ -27,6 +27,9 @@ LONGEST_TTL = 2_147_483_647
 
 HEAVIEST = 1000
 
+MOST_TAKEN = 32
+"""Members of a pool."""
+
 PUBLIC, PRIVATE = ".key", ".private"
 """What the files of a key end in."""
 
@@ -35,6 +38,7 @@ _STATUS = Count(FIRST, LAST, "HTTP has no other status codes")
 _WEIGHT = Count(0, HEAVIEST, "weights count only beside each other")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,15}", re.ASCII)
 _QUORUM = re.compile(r"quorum:(\d{1,4})/(\d{1,4})", re.ASCII)
+_SOME = re.compile(r"some:(\d{1,4})", re.ASCII)
 _SHOWN = 60
 """Characters of a long value that a message repeats."""
 
@@ -171,6 +175,24 @@ class Quorum:
         if type(value) in (int, float):
             raise ValueError(f"must be {what}, not {value}")
         raise wanted(what, value)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How many of the members that are up an answer has: "all", "one", "some:2", and so on."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the text, the number without leading zeros."""
+        what = '"all", "one", "weighted", "sticky", or "some:" and a number, such as "some:2"'
+        if not isinstance(value, str):
+            raise wanted(what, value)
+        if value in {"all", "one", "weighted", "sticky"}:
+            return value
+        if not (match := _SOME.fullmatch(value)):
+            raise ValueError(f"must be {what}, not {value!r}")
+        if not 1 <= int(match[1]) <= MOST_TAKEN:
+            raise ValueError(f"{value!r} is out of bounds: from 1 to {MOST_TAKEN} can be answered")
+        return f"some:{int(match[1])}"
 
 
 @dataclass(frozen=True)

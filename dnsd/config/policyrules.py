@@ -53,7 +53,7 @@ def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
         yield "scope", 'is of no use with check = "none": there is nothing to agree on'
     if len(pool.tiers) == 1:
         yield "tiers", "one tier is the same as none: list those behind it, too"
-    if "weights" in own and pool.select != "weighted":
+    if "weights" in own and not pool.is_weighted:
         yield "weights", f'are of no use with select = "{pool.select}": "weighted" needs them'
 
 

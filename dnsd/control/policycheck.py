@@ -183,6 +183,7 @@ def _faults(
     members = members_of(rrset)
     yield from _signed(pool, rrset, signer)
     yield from _members(pool, members)
+    yield from _taken(pool, members)
     yield from _named(pool, members)
     if failover is not None and pool.check not in ("none", "file", "pushed"):
         yield from _reach(members, failover)
@@ -289,6 +290,17 @@ def _first_tier(pool: Pool, members: tuple[str, ...]) -> int:
     """Return how many members are tried first: those that no later tier names."""
     later = {address for tier in pool.tiers[1:] for address in tier}
     return sum(member not in later for member in members)
+
+
+def _taken(pool: Pool, members: Collection[str]) -> Iterator[Fault]:
+    """Find that an answer always has all members, though only some are selected."""
+    if pool.take and pool.take > 1 and pool.take >= len(members):
+        yield Fault(
+            "select",
+            "pool-select",
+            f'"{pool.select}" is the same as "all": there are only {len(members)} members',
+            Severity.WARNING,
+        )
 
 
 def _named(pool: Pool, members: Collection[str]) -> Iterator[Fault]:

@@ -109,4 +109,6 @@ def compiled(pools: Sequence[PoolMeta], signer: Signer | None) -> Iterator[compi
             fallback=tuple(ip_address(one).packed for one in policy.fallback),
             signatures=signer.signatures(policy) if signer else {},
             denial=signer.denial(policy) if signer else None,
+            take=policy.take or 1,
+            sticky=policy.is_sticky,
         )

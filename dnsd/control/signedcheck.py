@@ -6,6 +6,7 @@ Knows the pool, its records and the zone as they were loaded; whether the keys a
 
 from __future__ import annotations
 
+from math import comb
 from typing import TYPE_CHECKING
 
 from dnsd.wire.name import from_text, is_wildcard
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_TOGETHER = 8
 """Records of a pool that answers with all that are up: each one more doubles the signatures."""
+MOST_ANSWERS = 256
+"""Sets of records that a pool answers with: each one needs a signature."""
 MOST_IN_ALL = 12
 """Records and fallback addresses of a pool: an image has a place for each set of them."""
 
@@ -62,7 +65,7 @@ def _without_keys(pool: Pool, records: int) -> Iterator[Fault]:
 
 
 def _sizes(pool: Pool, records: int) -> Iterator[Fault]:
-    if pool.select == "all" and records > MOST_TOGETHER:
+    if pool.take is None and records > MOST_TOGETHER:
         yield (
             "",
             "pool-too-large-signed",
@@ -77,6 +80,19 @@ def _sizes(pool: Pool, records: int) -> Iterator[Fault]:
             "pool-too-large-signed",
             f"has {records} records{beside}; in a signed zone a pool may have {MOST_IN_ALL} in all",
         )
+    elif pool.take and (answers := _answers(records, pool.take)) > MOST_ANSWERS:
+        yield (
+            "select",
+            "pool-too-large-signed",
+            f'has {records} records, and "{pool.select}" makes {answers} answers of them; in a '
+            f"signed zone there may be {MOST_ANSWERS}, because each needs a signature of its own: "
+            "take fewer at once",
+        )
+
+
+def _answers(records: int, take: int) -> int:
+    """Return how many sets of at most ``take`` of so many records there are."""
+    return sum(comb(records, count) for count in range(1, min(take, records) + 1))
 
 
 def _nodata(pool: Pool, signer: Signer) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from ipaddress import ip_address
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import dns.dnssec
@@ -54,15 +55,27 @@ def masks(pool: Pool, members: int) -> Iterator[int]:
     as nobody has decided, the answer has all records, whatever the policy selects.
     """
     every = (1 << members) - 1
-    if pool.select == "all":
+    fallback = ((1 << len(pool.fallback)) - 1) << members
+    take = pool.take
+    if take is None:
         yield from range(1, every + 1)
-        if pool.fallback:
-            yield ((1 << len(pool.fallback)) - 1) << members
+        if fallback:
+            yield fallback
         return
-    for bit in range(members + len(pool.fallback)):
-        yield 1 << bit
-    if members > 1:
+    for count in range(1, min(take, members) + 1):
+        yield from _sets(range(members), count)
+    if fallback:
+        yield from _sets(
+            range(members, members + len(pool.fallback)), min(take, len(pool.fallback))
+        )
+    if members > take:
         yield every
+
+
+def _sets(bits: Iterable[int], count: int) -> Iterator[int]:
+    """Return the masks with ``count`` of ``bits``."""
+    for chosen in combinations(bits, count):
+        yield sum(1 << bit for bit in chosen)
 
 
 class Signer:

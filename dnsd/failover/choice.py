@@ -24,8 +24,8 @@ class Mode(IntEnum):
     NODATA = 2
     SERVFAIL = 3
     REFUSED = 4
-    ONE = 5
-    """One member of the mask for each query, by weight; all alike if no weight is left."""
+    SOME = 5
+    """Some members of the mask for each query, by weight; all alike if no weight is left."""
 
 
 class Standing(Enum):
@@ -83,8 +83,8 @@ class Choice:
     def __init__(self, policy: Pool, members: Sequence[str]) -> None:
         self._all_down = policy.all_down
         self._tiers = _tiers(policy, members)
-        self._mode = Mode.ANSWER if policy.select == "all" else Mode.ONE
-        weighted = policy.weights if policy.select == "weighted" else {}
+        self._mode = Mode.ANSWER if policy.take is None else Mode.SOME
+        weighted = policy.weights if policy.is_weighted else {}
         self.weights = (
             *(weighted.get(address, 1) for address in members),
             *(1 for _ in policy.fallback),

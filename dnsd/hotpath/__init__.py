@@ -47,16 +47,25 @@ def implementation() -> str:
     return _choose(os.environ.get(VARIABLE, ""))[0]
 
 
-def make(settings: Settings, counters: Counters, memory: Buckets | None = None) -> HotPath:
+def make(
+    settings: Settings,
+    counters: Counters,
+    memory: Buckets | None = None,
+    seed: int | None = None,
+) -> HotPath:
     """Return a hot path with no zones.
 
     ``memory`` is what rate limits need, if there are any; without it they have some of their own.
+    ``seed`` (64 bits) is where its random numbers begin, by which members of pools are drawn;
+    without it that is random, too.
     """
-    return _choose(os.environ.get(VARIABLE, ""))[1](settings, counters, memory)
+    return _choose(os.environ.get(VARIABLE, ""))[1](settings, counters, memory, seed)
 
 
 @cache
-def _choose(wanted: str) -> tuple[str, Callable[[Settings, Counters, Buckets | None], HotPath]]:
+def _choose(
+    wanted: str,
+) -> tuple[str, Callable[[Settings, Counters, Buckets | None, int | None], HotPath]]:
     if wanted and wanted not in _TWINS:
         raise ConfigError([f"{VARIABLE}={wanted}: choose 'python' or 'native', or leave it out"])
     for name in (wanted,) if wanted else _TWINS:

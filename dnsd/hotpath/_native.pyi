@@ -9,7 +9,11 @@ from dnsd.metrics.counters import Counters
 class NativeHotPath:
     limiter: Limiter | None
     def __init__(
-        self, settings: Settings, counters: Counters, memory: Buckets | None = None
+        self,
+        settings: Settings,
+        counters: Counters,
+        memory: Buckets | None = None,
+        seed: int | None = None,
     ) -> None: ...
     def answer(self, packet: bytes, now: float, client: Client) -> bytes | None: ...
     def put_zone(self, apex: bytes, image: Image | None) -> None: ...

@@ -106,14 +106,15 @@ cdef class NativeHotPath:
     cdef readonly object limiter
     cdef object limits      # memoryviews that keep the limiter's memory
 
-    def __cinit__(self, settings, counters, memory=None):
+    def __cinit__(self, settings, counters, memory=None, seed=None):
         memset(&self.server, 0, sizeof(Server))
         PyObject_GetBuffer(counters, &self._counter_buffer, PyBUF_WRITABLE)
         if self._counter_buffer.len < <Py_ssize_t>(len(INDEX) * sizeof(uint64_t)):
             raise ValueError("there are more counters than cells")
         self.server.count = <uint64_t *>self._counter_buffer.buf
         self.counters = counters
-        self.python = PythonHotPath(settings, counters, memory)
+        self.python = PythonHotPath(settings, counters, memory, seed)
+        self.server.draws = int.from_bytes(os.urandom(8)) if seed is None else seed
         self.limiter = self.python.limiter
         self.places, self.images, self.vacant = {}, {}, []
         self.server.slots = <int *>calloc(2, sizeof(int))

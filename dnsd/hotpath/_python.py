@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dnsd.hotpath import blocks, chaos, compose
 from dnsd.hotpath.api import Transport
 from dnsd.hotpath.body import Body
+from dnsd.hotpath.draws import Draws
 from dnsd.hotpath.limiter import Limiter, Verdict, account
 from dnsd.hotpath.pools import Asked
 from dnsd.image import buckets, reader
@@ -60,13 +61,18 @@ class PythonHotPath:
     """See :class:`dnsd.hotpath.api.HotPath`."""
 
     def __init__(
-        self, settings: Settings, counters: Counters, memory: Buckets | None = None
+        self,
+        settings: Settings,
+        counters: Counters,
+        memory: Buckets | None = None,
+        seed: int | None = None,
     ) -> None:
         self._settings = settings
         self._count = counters
         self._zones: dict[bytes, Image | None] = {}
         self._cells: dict[bytes, Cells | None] = {}
         self._longest = 0
+        self._draws = Draws(seed)
         self.limiter: Limiter | None = None
         if settings.rate_limit is not None:
             self.limiter = Limiter(settings.rate_limit, memory or buckets.fresh(), counters)
@@ -156,7 +162,7 @@ class PythonHotPath:
             raise Malformed(query.FORMERR, "odd_meta_type")
         if asked.qtype in (AXFR, IXFR):
             return self._transfer(asked, client), b""
-        return self._lookup(asked, client[0])
+        return self._lookup(asked, client)
 
     def _chaos(self, asked: Query) -> Body:
         octets = chaos.answer(lower(asked.qname), asked.qtype, self._settings)
@@ -179,7 +185,7 @@ class PythonHotPath:
         at = reader.block_for(image, image.apex_entry, SOA, 0)
         return blocks.static(image, at, len(asked.qname))
 
-    def _lookup(self, asked: Query, transport: int) -> tuple[Body, bytes]:
+    def _lookup(self, asked: Query, client: Client) -> tuple[Body, bytes]:
         name = lower(asked.qname)
         apex, image = self._zone_of(name, asked)
         if image is None:
@@ -190,8 +196,8 @@ class PythonHotPath:
             return Body(query.SERVFAIL), opt.extended_error(opt.NOT_READY)
         signed = int(asked.edns is not None and asked.edns.flags >= opt.DO)
         place, at = blocks.locate(image, name, asked.offsets, asked.qtype, signed)
-        chosen_by = Asked(int.from_bytes(asked.ident), self._cells[image.apex])
-        room = self._limit(asked, transport) - _HEADER.size - len(asked.question)
+        chosen_by = Asked(client[1], self._draws, self._cells[image.apex])
+        room = self._limit(asked, client[0]) - _HEADER.size - len(asked.question)
         pieces = blocks.pieces_for(image, at, place, name, asked.offsets) if at else []
         if not at or blocks.is_composed(image, at, pieces):
             body = compose.answer(image, asked.qname, asked.qtype, signed, room, chosen_by)

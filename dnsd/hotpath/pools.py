@@ -11,6 +11,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import ImageError
+from dnsd.hotpath import draws
 from dnsd.image import layout
 from dnsd.image.pools import DENIAL_TTL, SLOTS, Mode, Word, decode
 from dnsd.wire.rdata import RRSIG
@@ -27,13 +28,14 @@ _LENGTH = Struct(">H").pack
 
 
 class Asked(NamedTuple):
-    """What a choice depends on: the number of the message, and the cells of the image if any."""
+    """What a choice depends on: who asks, random numbers, and the cells of the image if any."""
 
-    ident: int = 0
+    address: str
+    draws: draws.Draws
     cells: Cells | None = None
 
 
-NOBODY = Asked()
+NOBODY = Asked("0.0.0.0", draws.Draws(0))
 
 
 class Pool(NamedTuple):
@@ -48,6 +50,9 @@ class Pool(NamedTuple):
     soa: tuple[int, int]
     nsec: int
     signatures: int
+    take: int
+    manner: int
+    key: bytes
 
     def weight(self, image: Image, member: int) -> int:
         """Return the weight of ``member``."""
@@ -63,26 +68,28 @@ class Pool(NamedTuple):
 
 def read(image: Image, at: int) -> Pool:
     """Return the POOL at offset ``at``."""
-    members, natural, octets, ttl, cell, soa, soa_do, nsec, signatures = _POOL(image.buffer, at)
-    return Pool(
-        at, members, natural, octets, ttl, cell, (soa * 8, soa_do * 8), nsec * 8, signatures * 8
+    members, natural, octets, ttl, cell, soa, soa_do, nsec, signatures, *some = _POOL(
+        image.buffer, at
     )
+    denial = (soa * 8, soa_do * 8), nsec * 8
+    return Pool(at, members, natural, octets, ttl, cell, *denial, signatures * 8, *some)
 
 
 def choose(image: Image, pool: Pool, asked: Asked) -> Word:
     """Return what the query ``asked`` gets, and note it.
 
-    The mask of the word returned is that of the answer: of a word of mode ONE one member,
-    chosen by weight. Messages have random numbers, so nothing needs to be remembered.
+    The mask of the word returned is that of the answer: of a word of mode SOME those members that
+    are chosen.
     """
-    ident, cells = asked
+    cells = asked.cells
     word = decode(cells.words[pool.cell]) if cells else Word(0, 0, Mode.UNSET)
     if word.mode == Mode.UNSET:
         return Word((1 << pool.natural) - 1, pool.ttl, Mode.ANSWER)
-    if word.mode == Mode.ONE:
-        member = _one(image, pool, word.mask, ident)
-        word = word._replace(mask=1 << member)
-        _note(cells, pool.cell + SLOTS + member, word.ttl)
+    if word.mode == Mode.SOME:
+        chosen = _some(image, pool, word.mask, asked)
+        word = word._replace(mask=sum(1 << member for member in chosen))
+        for member in chosen:
+            _note(cells, pool.cell + SLOTS + member, word.ttl)
     elif word.mode in (Mode.ANSWER, Mode.NODATA):
         if word.slot >= SLOTS:
             raise ImageError(f"there is no slot {word.slot} for notes")
@@ -99,18 +106,14 @@ def _note(cells: Cells | None, cell: int, ttl: int) -> None:
         cells.notes[cell] = max(cells.notes[cell], until)
 
 
-def _one(image: Image, pool: Pool, mask: int, ident: int) -> int:
-    """Return one member of ``mask`` by weight; if none has any, all have the same."""
+def _some(image: Image, pool: Pool, mask: int, asked: Asked) -> set[int]:
+    """Return the members of ``mask`` that the query ``asked`` gets."""
     members = [member for member in range(pool.members) if mask >> member & 1]
     weights = [pool.weight(image, member) for member in members]
-    if not any(weights):
-        weights = [1] * len(members)
-    place = ident * sum(weights) >> 16
-    for member, weight in zip(members, weights, strict=True):
-        if place < weight:
-            return member
-        place -= weight
-    return 0
+    if pool.manner == layout.STICKY and members:
+        rdatas = [pool.rdata(image, member) for member in members]
+        return {members[draws.steady(pool.key, asked.address, rdatas, weights)]}
+    return {members[place] for place in draws.several(asked.draws, weights, pool.take)}
 
 
 def records(

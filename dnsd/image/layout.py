@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 MAGIC = b"DNSDimg\n"
-VERSION = 4
+VERSION = 5
 ALIGN = 8
 
 HEADER = Struct("<8sII QII II II 2I 2I II II HBB IBB2xI 16s")
@@ -82,13 +82,17 @@ SIGNED = 4
 LINKS = 3
 """The flags from this bit on are a number: CNAME records in the answer."""
 
-POOL = Struct("<BB H II I 2I I")
+POOL = Struct("<BB H II I 2I I BBxx 16s")
 """members (fallback addresses among them), members of the zone file, octets of an rdata | TTL while
 nobody has decided, first cell (from where the image's begin) | SOA piece of a denial without DO |
-SOA piece with DO, NSEC piece | signatures. Then: weights (16 bits each), padded to 4 octets;
-rdatas.
+SOA piece with DO, NSEC piece | signatures | members of an answer of mode SOME, how they are
+chosen (ANEW, STICKY) | key of that. Then: weights (16 bits each), padded to 4 octets; rdatas.
 
 ``signatures`` is the ref of 2^members refs, one for each mask, to SIGNATURES; 0: there are none."""
+ANEW = 0
+"""For each query of mode SOME, members are drawn by weight."""
+STICKY = 1
+"""The same network always gets the same member, as long as that may be answered."""
 SIGNATURES = Struct("<H")
 """How many; each is a length (16 bits) and the rdata of an RRSIG."""
 

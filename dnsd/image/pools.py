@@ -14,7 +14,7 @@ stand at the same place in two arrays of the state vector:
 
     words   written by control     [0] the word, [1 + slot] what the slot stands for: a word
                                    with neither TTL nor slot
-    notes   written by one worker  [slot] and, for mode ONE, [SLOTS + member]: until when caches
+    notes   written by one worker  [slot] and, for mode SOME, [SLOTS + member]: until when caches
                                    may hold that answer (monotonic seconds, rounded up)
 
 What a slot stands for is changed only after its notes were read. Knows nothing of health.
@@ -46,8 +46,8 @@ class Mode(IntEnum):
     NODATA = 2
     SERVFAIL = 3
     REFUSED = 4
-    ONE = 5
-    """One member of the mask for each query, by weight."""
+    SOME = 5
+    """Some members of the mask for each query; how many, and how chosen, the image says."""
 
 
 class Word(NamedTuple):

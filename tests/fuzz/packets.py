@@ -52,8 +52,8 @@ def twins(settings: int, kind: str) -> tuple[Side, Side]:
         native = PythonHotPath
     cells = counters.fresh(), counters.fresh()
     paths: tuple[HotPath, HotPath] = (
-        PythonHotPath(SETTINGS[settings], cells[0]),
-        native(SETTINGS[settings], cells[1]),
+        PythonHotPath(SETTINGS[settings], cells[0], seed=1),
+        native(SETTINGS[settings], cells[1], seed=1),
     )
     for path in paths:
         for served in (kind, "nsec") if kind == "root" else (kind,):

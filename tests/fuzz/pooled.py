@@ -49,9 +49,9 @@ def _image(*, is_signed: bool) -> Pooled:
         sign_nsec(model)
     zone = records_of(model.zone())
     found = [
-        pools.pool(zone, pools.key(mail, "A"), weights=(1, 2, 3)),
+        pools.pool(zone, pools.key(mail, "A"), weights=(1, 2, 3), take=2),
         pools.pool(zone, pools.key(host, "A"), fallback=(bytes((192, 0, 2, 9)),)),
-        pools.pool(zone, pools.key(wildcard, "AAAA")),
+        pools.pool(zone, pools.key(wildcard, "AAAA"), sticky=True),
     ]
     return Pooled(bytes(compiler.build(zone, pools=found, key=bytes(16))), Decided(found))
 

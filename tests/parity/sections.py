@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from struct import unpack_from
 from typing import TYPE_CHECKING, NamedTuple
 
 import dns.flags
 import dns.message
 import dns.zone
-from dns.rdatatype import RdataType
+from dns.rdatatype import CNAME, RdataType
 
 from dnsd import compile as compiler
 from dnsd import hotpath
@@ -121,6 +122,27 @@ def of_answer(answer: Answer) -> Sections:
         planned(answer.authority),
         planned(answer.additional),
     )
+
+
+def parsed(octets: bytes) -> dns.message.Message:
+    """Read a response; no record may stand twice in a section, which dnspython would not tell.
+
+    But for an alias that a wildcard gives to the very name that it points to: the block of the
+    wildcard has both links, and does not know the query name.
+    """
+    message = dns.message.from_wire(octets)
+    announced = unpack_from(">3H", octets, 6)
+    extra = int(message.opt is not None) + int(message.tsig is not None)
+    answer, authority, additional = (
+        sum(map(len, section))
+        for section in (message.answer, message.authority, message.additional)
+    )
+    twice = {announced[0] - answer}
+    if any(one.rdtype == CNAME and one[0].target == one.name for one in message.answer):
+        twice -= {1, 2}
+    assert twice <= {0}, f"a record stands twice: {message}"
+    assert announced[1:] == (authority, additional + extra), f"a record stands twice: {message}"
+    return message
 
 
 def of_message(message: dns.message.Message) -> Sections:

@@ -26,7 +26,16 @@ from dnsd.zone.lookup import Question, lookup
 from dnsd.zone.records import Zone
 from tests import pools
 from tests.model import Model, Record
-from tests.parity.sections import NOW, Section, Served, of_answer, of_message, packet, viewed
+from tests.parity.sections import (
+    NOW,
+    Section,
+    Served,
+    of_answer,
+    of_message,
+    packet,
+    parsed,
+    viewed,
+)
 from tests.pools import Decided, Key
 from tests.strategies import Query, Scene, models, scenes, signed
 
@@ -125,7 +134,7 @@ def agree(story: Story) -> None:
     for query in story.scene.queries:
         if query.rtype == RRSIG:
             continue
-        response = of_message(dns.message.from_wire(served.ask(query)))
+        response = of_message(parsed(served.ask(query)))
         expected = of_answer(lookup(served.view, Question(query.name, query.rtype, query.do)))
         assert response._replace(additional=frozenset()) == expected._replace(
             additional=frozenset()
@@ -149,7 +158,8 @@ def chosen_pools(draw: DrawFn, zone: Zone, keys: list[Key]) -> list[compiler.Poo
         fallback = tuple(bytes(size - 1) + bytes((n,)) for n in draw(fallbacks))
         members = len(zone.nodes[one.owner][one.rtype].rdatas) + len(fallback)
         weights = tuple(draw(st.integers(0, 3)) for _ in range(members))
-        found.append(pools.pool(zone, one, fallback=fallback, weights=weights))
+        manner = {"take": draw(st.integers(0, 4)), "sticky": draw(st.booleans())}
+        found.append(pools.pool(zone, one, fallback=fallback, weights=weights, **manner))
     return found
 
 
@@ -178,7 +188,11 @@ def test_both_twins_choose_the_same(story: Story, data: st.DataObject) -> None:
     counts = counters.fresh(), counters.fresh()
     cells = decided.cells, pools.several(decided.cells)
     settings = Settings(udp_payload=data.draw(st.sampled_from((512, 1232))))
-    paths = PythonHotPath(settings, counts[0]), native.NativeHotPath(settings, counts[1])
+    seed = data.draw(st.integers(0, 2**64 - 1))
+    paths = (
+        PythonHotPath(settings, counts[0], None, seed),
+        native.NativeHotPath(settings, counts[1], None, seed),
+    )
     for path, its_cells in zip(paths, cells, strict=True):
         path.put_zone(zone.apex, Image(image), its_cells)
     for query in story.scene.queries:
@@ -218,7 +232,7 @@ def test_caches_keep_that_there_is_nothing_for_as_long_as_the_soa_says() -> None
     query = Query(www, dns.rdatatype.A, do=False)
     octets = path.answer(packet(query, 1232), NOW, Client(Transport.UDP, "192.0.2.1"))
     assert octets
-    response = dns.message.from_wire(octets)
+    response = parsed(octets)
     assert (response.rcode(), response.answer) == (0, [])
     assert response.authority[0].ttl == 10
     assert 9 <= decided.left(one, 2) <= 11

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dnsd.hotpath import Settings
 from tests import wirecheck
 from tests.model import Model
-from tests.parity.sections import TCP, UDP, Served, of_answer, of_message, planned, serve
+from tests.parity.sections import TCP, UDP, Served, of_answer, of_message, parsed, planned, serve
 from tests.strategies import Query, Scene, crowded, models, scenes, signed
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def check(served: Served, query: Query, payload: int | None) -> None:
 
 def check_content(served: Served, query: Query, packet: bytes, payload: int | None) -> None:
     answer = served.expect(query._replace(do=query.do and payload is not None))
-    got, wanted = of_message(dns.message.from_wire(packet)), of_answer(answer)
+    got, wanted = of_message(parsed(packet)), of_answer(answer)
     assert got._replace(additional=frozenset()) == wanted._replace(additional=frozenset())
     assert planned(answer.additional[: answer.mandatory]) <= got.additional <= wanted.additional
 

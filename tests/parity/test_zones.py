@@ -19,7 +19,16 @@ from dnsd.hotpath import Settings
 from dnsd.metrics import counters
 from dnsd.zone.lookup import Question, zone_for
 from tests.parity.samples import sample
-from tests.parity.sections import NOW, Served, of_answer, of_message, put, serve_text, viewed
+from tests.parity.sections import (
+    NOW,
+    Served,
+    of_answer,
+    of_message,
+    parsed,
+    put,
+    serve_text,
+    viewed,
+)
 from tests.strategies import QTYPES, Query, below, models, queries, signed
 
 if TYPE_CHECKING:
@@ -53,7 +62,7 @@ def test_parent_and_child(data: st.DataObject, parent: Model, child: Model) -> N
 
 
 def check(served: Served, query: Query) -> None:
-    response = dns.message.from_wire(served.ask(query))
+    response = parsed(served.ask(query))
     assert of_message(response) == of_answer(served.expect(query)), str(query)
 
 

@@ -122,6 +122,20 @@ def rrsigs_of(rrset: RRset) -> list[RRSIG]:
             2,
             {0b0001, 0b0010, 0b0100, 0b1000, 0b0011},
         ),
+        ({"select": "sticky"}, 3, {0b001, 0b010, 0b100, 0b111}),
+        ({"select": "some:2"}, 2, {0b01, 0b10, 0b11}),
+        ({"select": "some:2"}, 3, set(range(1, 8))),
+        (
+            {"select": "some:2", "fallback": ("192.0.2.7", "192.0.2.8", "192.0.2.9")},
+            1,
+            {0b0001, 0b0110, 0b1010, 0b1100},
+        ),
+        (
+            {"select": "some:2"},
+            4,
+            {0b0001, 0b0010, 0b0100, 0b1000, 0b0011, 0b0101, 0b1001}
+            | {0b0110, 0b1010, 0b1100, 0b1111},
+        ),
     ],
 )
 def test_masks(keys: dict[str, Any], members: int, expected: set[int]) -> None:

@@ -123,18 +123,22 @@ def test_what_was_good_last_is_left_without_those_the_operator_removes() -> None
 
 def test_one_for_each_query() -> None:
     weights = {A: 3, B: 0, D: 2}
-    assert chosen("+++", select="one", weights=weights) == (0b111, Mode.ONE, Grade.GOOD)
-    assert chosen("+++", select="weighted", weights=weights) == (0b101, Mode.ONE, Grade.GOOD)
-    assert chosen("-+-", select="weighted", weights=weights) == (0b010, Mode.ONE, Grade.GOOD)
-    assert chosen("---", select="weighted", weights=weights) == (0b101, Mode.ONE, Grade.DOWN)
+    assert chosen("+++", select="one", weights=weights) == (0b111, Mode.SOME, Grade.GOOD)
+    assert chosen("+++", select="weighted", weights=weights) == (0b101, Mode.SOME, Grade.GOOD)
+    assert chosen("-+-", select="weighted", weights=weights) == (0b010, Mode.SOME, Grade.GOOD)
+    assert chosen("---", select="weighted", weights=weights) == (0b101, Mode.SOME, Grade.DOWN)
+    for select in ("some:2", "sticky"):
+        assert chosen("+++", select=select, weights=weights) == (0b101, Mode.SOME, Grade.GOOD)
     assert chosen("+++", weights=weights) == (0b111, Mode.ANSWER, Grade.GOOD)
     gone: dict[str, object] = {"all_down": "fallback", "fallback": ("198.51.100.1",)}
-    assert chosen("--", 0, select="weighted", **gone) == (0b100, Mode.ONE, Grade.DOWN)
+    assert chosen("--", 0, select="weighted", **gone) == (0b100, Mode.SOME, Grade.DOWN)
 
 
 def test_weights_are_those_of_members_and_fallbacks() -> None:
     changes: dict[str, object] = {"fallback": (C, D), "weights": {A: 3, C: 9}}
     assert Choice(pool(select="weighted", **changes), (A, B)).weights == (3, 1, 1, 1)
+    assert Choice(pool(select="some:2", **changes), (A, B)).weights == (3, 1, 1, 1)
+    assert Choice(pool(select="sticky", **changes), (A, B)).weights == (3, 1, 1, 1)
     assert Choice(pool(select="one", **changes), (A, B)).weights == (1, 1, 1, 1)
 
 

@@ -321,7 +321,7 @@ policies = st.builds(
     all_down=st.sampled_from(["nodata", "servfail", "refuse", "last_good", "all"]),
     min_up=st.sampled_from([1, 1, 2, 0.5]),
     tiers=st.sampled_from([(), (), ((A,), (B,)), ((B, C), (A,))]),
-    select=st.sampled_from(["all", "one", "weighted"]),
+    select=st.sampled_from(["all", "one", "weighted", "some:2", "sticky"]),
     weights=st.just({A: 2, C: 0}),
 )
 
@@ -394,7 +394,7 @@ def _happen(world: World, what: str, which: float | str) -> None:
 
 
 def _within_bounds(found: Decision, by: ttl.Terms, now: float) -> None:
-    assert bool(found.mask) == (found.mode in (Mode.ANSWER, Mode.ONE)), now
+    assert bool(found.mask) == (found.mode in (Mode.ANSWER, Mode.SOME)), now
     assert found.mask < 8
     because = found.why[-1].removeprefix("TTL: ")
     assert found.ttl <= by.longest

@@ -43,7 +43,7 @@ class Memory:
         """Note an answer as a worker does that read the word then; return what it has noted."""
         at, word = reading
         mask, cell = word.mask, word.slot
-        if word.mode == Mode.ONE:
+        if word.mode == Mode.SOME:
             chosen = [one for one in range(MEMBERS) if mask >> one & 1]
             one = chosen[member % len(chosen)]
             mask, cell = 1 << one, SLOTS + one
@@ -131,10 +131,10 @@ def test_a_worker_may_be_late() -> None:
 
 def test_single_members_have_cells_of_their_own() -> None:
     memory = Memory()
-    memory.write(0b101, mode=Mode.ONE)
+    memory.write(0b101, mode=Mode.SOME)
     memory.note(memory.read(), member=1)
     memory.cells.sweep(memory.now)
-    assert memory.told == [Noted(0b100, Mode.ONE, 1060)]
+    assert memory.told == [Noted(0b100, Mode.SOME, 1060)]
 
 
 def test_another_process_goes_on() -> None:
@@ -158,7 +158,7 @@ def test_cleared_cells_say_nothing() -> None:
     assert list(memory.cells.noted()) == []
 
 
-MODES = (Mode.ANSWER, Mode.NODATA, Mode.SERVFAIL, Mode.REFUSED, Mode.ONE)
+MODES = (Mode.ANSWER, Mode.NODATA, Mode.SERVFAIL, Mode.REFUSED, Mode.SOME)
 WRITES = st.tuples(
     st.just("write"), st.integers(1, 7), st.integers(0, 9), st.sampled_from([*MODES, Mode.ANSWER])
 )

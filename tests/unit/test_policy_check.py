@@ -78,6 +78,8 @@ def findings(
         pool("www", "min_up = 0.9", 'tiers = [["192.0.2.1"], ["192.0.2.10"]]'),
         pool("www", "min_up = 2", 'tiers = [[], ["192.0.2.10"]]'),
         pool("www", 'select = "weighted"', 'weights = { "192.0.2.1" = 2 }'),
+        pool("www", 'select = "some:2"', 'weights = { "192.0.2.1" = 2 }'),
+        pool("www", 'select = "sticky"', 'weights = { "192.0.2.1" = 2 }'),
         pool("www", 'all_down = "fallback"', 'fallback = ["192.0.2.99"]'),
         pool("*.dev"),
         pool("one", 'all_down = "nodata"'),
@@ -232,6 +234,11 @@ def test_an_error(policy: str, line: int, code: str, message: str) -> None:
     ("policy", "code", "message"),
     [
         (pool("one"), "pool-single", 'has one record, so with all_down = "all" its answer never'),
+        (
+            pool("www", 'select = "some:3"'),
+            "pool-select",
+            'select: "some:3" is the same as "all": there are only 3 members',
+        ),
         (pool("ns"), "pool-name-server", "name: is a name server of the zone: the addresses of "),
     ],
 )

@@ -384,6 +384,16 @@ def test_a_problem(text: str, problem: str) -> None:
         ),
         (TCP + 'tiers = [["192.0.2.1"]]', "6: [[pool]] #1 tiers: one tier is the same as none: "),
         (
+            TCP + 'select = "some"',
+            '6: [[pool]] #1 select: must be "all", "one", "weighted", "sticky", or "some:" and a '
+            "number, such as \"some:2\", not 'some'",
+        ),
+        (
+            TCP + 'select = "some:0"',
+            "6: [[pool]] #1 select: 'some:0' is out of bounds: from 1 to 32 can be answered",
+        ),
+        (TCP + "select = 2", '6: [[pool]] #1 select: must be "all", "one", "weighted", "sticky", '),
+        (
             TCP + 'select = "one"\nweights = { "192.0.2.1" = 2 }',
             '7: [[pool]] #1 weights: are of no use with select = "one": "weighted" needs them',
         ),
@@ -523,3 +533,20 @@ def test_what_a_pool_may_have_is_found_out_once_for_all_pools(
     monkeypatch.setattr(msgspec.structs, "fields", fields)
     assert len(problems("[[pool]]\n" * 50)) == 150
     assert len(asked) == len(set(asked)) <= 10
+
+
+@pytest.mark.parametrize(
+    ("select", "take", "is_weighted", "is_sticky"),
+    [
+        ("all", None, False, False),
+        ("one", 1, False, False),
+        ("weighted", 1, True, False),
+        ("some:1", 1, True, False),
+        ("some:12", 12, True, False),
+        ("sticky", 1, True, True),
+    ],
+)
+def test_select(select: str, take: int | None, is_weighted: bool, is_sticky: bool) -> None:
+    (pool,) = read(TCP + f'select = "{select}"').pools
+    assert (pool.select, pool.take) == (select, take)
+    assert (pool.is_weighted, pool.is_sticky) == (is_weighted, is_sticky)

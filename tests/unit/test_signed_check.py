@@ -63,6 +63,9 @@ def with_key(policy: str, directory: Path) -> str:
         pool("n9", 'select = "one"'),
         pool("n9", f'select = "weighted"\n{FALLBACK}'),
         pool("n12", 'select = "one"'),
+        pool("n12", 'select = "sticky"'),
+        pool("n12", 'select = "some:2"'),
+        pool("n8", 'select = "some:4"'),
     ],
 )
 def test_what_is_allowed_with_a_key(policy: str, tmp_path: Path) -> None:
@@ -79,6 +82,14 @@ def test_what_is_allowed_with_a_key(policy: str, tmp_path: Path) -> None:
             "n9.example.com. A: has 9 records; in a signed zone a pool may have 8, because each "
             'set of them needs a signature of its own: with select = "one" or "weighted" there '
             "may be 12",
+        ),
+        (
+            pool("n12", 'select = "some:3"'),
+            6,
+            "pool-too-large-signed",
+            'n12.example.com. A: select: has 12 records, and "some:3" makes 298 answers of them; '
+            "in a signed zone there may be 256, because each needs a signature of its own: take "
+            "fewer at once",
         ),
         (
             pool("n13", 'select = "one"'),

@@ -245,8 +245,11 @@ class LivePool:
         """Return what is answered, in words."""
         decision = self.decision
         addresses = ", ".join(self.answered)
-        one = "one of " if decision.mode == Mode.ONE and len(self.answered) > 1 else ""
-        return _EMPTY.get(decision.mode, f"{one}{addresses}")
+        some = ""
+        take = self.meta.policy.take or 1
+        if decision.mode == Mode.SOME and len(self.answered) > take:
+            some = "one of " if take == 1 else f"{take} of "
+        return _EMPTY.get(decision.mode, f"{some}{addresses}")
 
     def _reasons(self) -> str:
         reasons = self.decision.why

@@ -191,7 +191,7 @@ def _member(pool: LivePool, address: str, member: Member, clock: _Clock) -> dict
         "successes": member.n_ok,
         "stable": member.n_stable,
         "answered": address in pool.answered,
-        "weight": policy.weights.get(address, 1) if policy.select == "weighted" else None,
+        "weight": policy.weights.get(address, 1) if policy.is_weighted else None,
         "unseen": member.frozen or None,
         "agreement": found and _agreement(found, clock),
         "next_change": None if change is None else max(0.0, change - clock.now),

@@ -24,14 +24,14 @@ LATE_S = 15.0
 Ten times what the master waits before it replaces one that is stuck."""
 
 NOTED_IN_SLOTS = (Mode.ANSWER, Mode.NODATA)
-"""Modes whose answers are noted in the slot; of mode ONE each member has its own cell, and an
+"""Modes whose answers are noted in the slot; of mode SOME each member has its own cell, and an
 error is nothing that caches keep."""
 
 
 class Noted(NamedTuple):
     """An answer that workers have given: caches may hold it ``until`` then (monotonic seconds).
 
-    ``mask`` is one member if ``mode`` is ONE.
+    If ``mode`` is SOME, ``mask`` is one member, which was among those that were answered.
     """
 
     mask: int
@@ -103,7 +103,7 @@ class PoolCells:
             yield from self._noted_in(slot)
         for member in range(self._members):
             if until := self._latest(SLOTS + member):
-                yield Noted(1 << member, Mode.ONE, until)
+                yield Noted(1 << member, Mode.SOME, until)
 
     def clear(self) -> None:
         """Wipe all of it: no worker uses the cells."""

@@ -96,10 +96,10 @@ def _served(placement: Placement) -> Iterator[Version]:
     word, meta = placement.cells.word, placement.meta
     if word.mode == Mode.UNSET:
         yield version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
-    elif word.mode == Mode.ONE:
+    elif word.mode == Mode.SOME:
         for at in range(word.mask.bit_length()):
             if word.mask >> at & 1:
-                yield version_of(meta, 1 << at, Mode.ONE)
+                yield version_of(meta, 1 << at, Mode.SOME)
     elif word.mode in CACHED:
         yield version_of(meta, word.mask, word.mode)
 

@@ -12,10 +12,12 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import structs
+
 from dnsd.control.horizon.accounts import Accounts
 from dnsd.control.horizon.coverage import Account
 from dnsd.failover.ledger import Use, offers
-from dnsd.failover.version import Kind, Version, canonical_name, nothing, rrset
+from dnsd.failover.version import Kind, Version, canonical_name, digest_of, nothing, rrset
 from dnsd.image.pools import Mode
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.ledger import Ledger
 
-CACHED = (Mode.ANSWER, Mode.ONE, Mode.NODATA)
+CACHED = (Mode.ANSWER, Mode.SOME, Mode.NODATA)
 """Modes whose answers caches keep."""
 
 
@@ -220,6 +222,8 @@ def version_of(meta: PoolMeta, mask: int, mode: Mode) -> Version:
     if mode == Mode.NODATA:
         return nothing(key.owner, key.type)
     chosen = tuple(one for at, one in enumerate(addresses_of(meta)) if mask >> at & 1)
+    if mode == Mode.SOME and (meta.policy.take or 1) > 1:
+        return _among(key, chosen, meta.policy.select)
     return _rrset(key, chosen)
 
 
@@ -230,6 +234,14 @@ def _rrset(key: Key, addresses: tuple[str, ...]) -> Version:
 
 def _targets(versions: Collection[Version]) -> frozenset[str]:
     return frozenset(target for version in versions for target in version.targets)
+
+
+@lru_cache(maxsize=4096)
+def _among(key: Key, addresses: tuple[str, ...], select: str) -> Version:
+    """Return what stands for every answer that has ``addresses`` and some others."""
+    packed = [ip_address(one).packed for one in addresses]
+    found = rrset(key.owner, key.type, packed)
+    return structs.replace(found, digest=digest_of(key.owner, f"{key.type} {select}", packed))
 
 
 def _undecided(meta: PoolMeta) -> tuple[Version, Version]:

@@ -54,7 +54,7 @@ cdef int choose_for(const Query *query, int signed_, Body *body) noexcept nogil:
     signed_ = signed_ and body.block.flags & SIGNED
     if body.block.length - body.block.split > 256 + 4 or body.block.length - body.block.split < 5:
         return FAULT
-    if choose(body.zone, body.block.slot, signed_, n16(query.packet), query.second, choice) == FAULT:
+    if choose(body.zone, body.block.slot, signed_, query, choice) == FAULT:
         return FAULT
     if choice.mode == MODE_SERVFAIL or choice.mode == MODE_REFUSED:
         body.empty = True

@@ -1,7 +1,9 @@
-# Which members of a pool a query gets: the twin of dnsd.hotpath.pools.
+# Which members of a pool a query gets: the twin of dnsd.hotpath.pools and dnsd.hotpath.draws.
+
+from libc.math cimport log
 
 cdef enum:
-    POOL_SIZE = 28
+    POOL_SIZE = 48
     MEMBERS = 32
     SLOTS = 8
     DENIAL_TTL = 10
@@ -10,8 +12,14 @@ cdef enum:
     MODE_NODATA = 2
     MODE_SERVFAIL = 3
     MODE_REFUSED = 4
-    MODE_ONE = 5
+    MODE_SOME = 5
+    STICKY = 1
+    NETWORK_IPV4 = 3          # octets of a client's address that count
+    NETWORK_IPV6 = 7
     TYPE_RRSIG = 46
+
+
+cdef double TINY = 2.0 ** -53
 
 
 cdef struct Pool:
@@ -19,6 +27,8 @@ cdef struct Pool:
     uint32_t ttl, cell
     uint64_t soa[2]
     uint64_t nsec, signatures
+    int take, manner
+    const uint8_t *key
     const uint8_t *weights
     const uint8_t *rdatas
 
@@ -44,6 +54,7 @@ cdef int read_pool(const Zone *zone, uint64_t at, Pool *pool) noexcept nogil:
     pool.ttl, pool.cell = u32(p + 4), u32(p + 8)
     pool.soa[0], pool.soa[1] = <uint64_t>u32(p + 12) * 8, <uint64_t>u32(p + 16) * 8
     pool.nsec, pool.signatures = <uint64_t>u32(p + 20) * 8, <uint64_t>u32(p + 24) * 8
+    pool.take, pool.manner, pool.key = p[28], p[29], p + 32
     if not 0 < pool.natural <= pool.members <= MEMBERS:
         return FAULT
     weights = 2 * <uint64_t>(pool.members + (pool.members & 1))
@@ -57,7 +68,18 @@ cdef int read_pool(const Zone *zone, uint64_t at, Pool *pool) noexcept nogil:
     return FAULT if zone.words != NULL and pool.cell + SLOTS + pool.members > zone.cells else 0
 
 
-cdef int one_of(const Pool *pool, uint32_t mask, uint32_t ident) noexcept nogil:
+cdef inline uint32_t draw_below(uint64_t *state, uint32_t end) noexcept nogil:
+    """A random number (SplitMix64) from 0 to ``end`` - 1."""
+    cdef uint64_t z
+    state[0] += <uint64_t>0x9E3779B97F4A7C15ULL
+    z = state[0]
+    z = (z ^ z >> 30) * <uint64_t>0xBF58476D1CE4E5B9ULL
+    z = (z ^ z >> 27) * <uint64_t>0x94D049BB133111EBULL
+    z ^= z >> 31
+    return (z >> 32) * end >> 32
+
+
+cdef int one_of(const Pool *pool, uint32_t mask, uint64_t *draws) noexcept nogil:
     """One member of the mask by weight; if none has any, all have the same."""
     cdef uint32_t total = 0, place, weight
     cdef int i, alike = 0
@@ -65,7 +87,7 @@ cdef int one_of(const Pool *pool, uint32_t mask, uint32_t ident) noexcept nogil:
         if mask >> i & 1:
             total += u16(pool.weights + 2 * i)
             alike += 1
-    place = ident * (total if total else alike) >> 16
+    place = draw_below(draws, total if total else alike)
     for i in range(pool.members):
         if mask >> i & 1:
             weight = u16(pool.weights + 2 * i) if total else 1
@@ -73,6 +95,46 @@ cdef int one_of(const Pool *pool, uint32_t mask, uint32_t ident) noexcept nogil:
                 return i
             place -= weight
     return 0
+
+
+cdef inline int count_of(uint32_t mask) noexcept nogil:
+    cdef int count = 0
+    while mask:
+        mask &= mask - 1
+        count += 1
+    return count
+
+
+cdef uint32_t several_of(const Pool *pool, uint32_t mask, uint64_t *draws) noexcept nogil:
+    """Members of the mask, drawn one after the other by weight; all if there are no more."""
+    cdef uint32_t chosen = 0
+    cdef int i
+    if count_of(mask) <= pool.take:
+        return mask
+    for i in range(pool.take):
+        chosen |= <uint32_t>1 << one_of(pool, mask & ~chosen, draws)
+    return chosen
+
+
+cdef uint32_t steady_of(const Pool *pool, uint32_t mask, const Query *query) noexcept nogil:
+    """The member of the mask that the client's network gets: rendezvous hashing by weight."""
+    cdef uint8_t hashed[24]   # the network, the rdata
+    cdef uint32_t total = 0, weight, best = 0
+    cdef double cost, least = 0
+    cdef int i, size = min(pool.octets, 16)
+    memset(hashed, 0, sizeof(hashed))
+    memcpy(hashed, query.client, NETWORK_IPV4 if query.client_length == 4 else NETWORK_IPV6)
+    for i in range(pool.members):
+        if mask >> i & 1:
+            total += u16(pool.weights + 2 * i)
+    for i in range(pool.members):
+        weight = (u16(pool.weights + 2 * i) if total else 1) if mask >> i & 1 else 0
+        if weight:
+            memcpy(hashed + 8, pool.rdatas + i * pool.octets, size)
+            cost = -log(<double>((siphash13(pool.key, hashed, 24) >> 11) + 0.5) * TINY) / weight
+            if best == 0 or cost < least:
+                best, least = <uint32_t>1 << i, cost
+    return best
 
 
 cdef int find_signatures(const Zone *zone, Choice *choice) noexcept nogil:
@@ -103,19 +165,19 @@ cdef inline void note(const Zone *zone, uint32_t cell, uint32_t until) noexcept 
 
 
 cdef int choose(
-    const Zone *zone, uint64_t slot, bint signed_, uint32_t ident, uint32_t second, Choice *choice
+    const Zone *zone, uint64_t slot, bint signed_, const Query *query, Choice *choice
 ) noexcept nogil:
-    """Choose what the query ``ident`` gets of the pool at ``slot``, and note it in this ``second``."""
+    """Choose what the query gets of the pool at ``slot``, and note it."""
     cdef Pool *pool = &choice.pool
     cdef uint64_t word = 0
-    cdef uint32_t place
+    cdef uint32_t place, second = query.second
     cdef int i
     if read_pool(zone, slot, pool) == FAULT:
         return FAULT
     if zone.words != NULL:
         word = zone.words[pool.cell]
     choice.mode = word >> 56 & 7
-    if choice.mode > MODE_ONE:
+    if choice.mode > MODE_SOME:
         return FAULT
     choice.mask = <uint32_t>word
     choice.ttl = word >> 32 & 0xFFFFFF
@@ -123,10 +185,15 @@ cdef int choose(
     if choice.mode == MODE_UNSET:
         choice.mask = <uint32_t>((<uint64_t>1 << pool.natural) - 1)
         choice.ttl = pool.ttl
-    elif choice.mode == MODE_ONE:
-        i = one_of(pool, choice.mask, ident)
-        choice.mask = <uint32_t>1 << i
-        note(zone, pool.cell + SLOTS + i, second + choice.ttl)
+    elif choice.mode == MODE_SOME:
+        choice.mask &= <uint32_t>((<uint64_t>1 << pool.members) - 1)
+        if pool.manner == STICKY:
+            choice.mask = steady_of(pool, choice.mask, query)
+        else:
+            choice.mask = several_of(pool, choice.mask, query.draws)
+        for i in range(pool.members):
+            if choice.mask >> i & 1:
+                note(zone, pool.cell + SLOTS + i, second + choice.ttl)
     elif choice.mode == MODE_ANSWER or choice.mode == MODE_NODATA:
         place = word >> 59
         if place >= SLOTS:
@@ -135,10 +202,7 @@ cdef int choose(
     if MODE_NODATA <= choice.mode <= MODE_REFUSED:
         return 0
     choice.mask &= <uint32_t>((<uint64_t>1 << pool.members) - 1)
-    place = choice.mask
-    while place:
-        place &= place - 1
-        choice.count += 1
+    choice.count = count_of(choice.mask)
     choice.length = choice.count * (6 + pool.octets)
     if signed_ and pool.signatures:
         return find_signatures(zone, choice)

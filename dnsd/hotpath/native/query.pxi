@@ -60,6 +60,9 @@ cdef struct Query:
     int algorithm             # octets of its algorithm's name; time signed and fudge follow it
     const uint8_t *tsig_algorithm
     uint32_t second           # when it is answered: of the monotonic clock, rounded up
+    uint64_t *draws           # state of the worker's random numbers
+    const uint8_t *client     # the client's address
+    int client_length
     int counter               # the counter of what was odd
 
 

@@ -34,6 +34,7 @@ cdef struct Server:
     Composed *composed
     Limit limit
     uint32_t second           # of the monotonic clock, rounded up: for notes
+    uint64_t draws            # state of the random numbers that choose from pools
 
 
 cdef struct Request:
@@ -324,6 +325,9 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
     query.packet = request.packet
     query.size = request.size
     query.second = server.second
+    query.draws = &server.draws
+    query.client = request.address
+    query.client_length = request.address_length
     query.question = query.qtype = query.qclass = 0
     query.payload = query.version = query.edns_flags = 0
     query.has_edns = query.nsid = query.keepalive = query.bad_cookie = False
