@@ -21,7 +21,7 @@ from dnsd import config, hotpath
 from dnsd.cli import explanation
 from dnsd.cli.explanation import Source
 from dnsd.cli.options import config_option, short, zone_option
-from dnsd.control import pools
+from dnsd.control import hints, pools
 from dnsd.control.policycheck import check_file
 from dnsd.image.store import Image
 from dnsd.metrics import counters
@@ -107,6 +107,8 @@ def _source(origin: str, file: Path, given: config.Config) -> Source:
     policy, found, signer = check_file(origin, file, result.zone, given.failover)
     if any(finding.severity is Severity.ERROR for finding in found):
         result = replace(result, zone=None, findings=(*result.findings, *found))
+    if result.zone is not None:
+        result = replace(result, zone=hints.followed(result.zone, policy, signer))
     described = pools.describe(policy, result.zone) if policy and result.zone else ()
     return Source(origin, file, result, described, signer)
 

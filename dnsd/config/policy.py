@@ -122,6 +122,8 @@ class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weights: Annotated[dict[str, int], Weights()] = {}
     """By address; a member that is not named has 1."""
 
+    hints: Annotated[Literal["keep", "follow"], Choice(("keep", "follow"))] = "keep"
+
     rto: Annotated[
         float | None, Duration("1s", "7d", "caches count whole seconds, and none forgets later")
     ] = None

@@ -81,7 +81,7 @@ def build_zone(job: Job) -> BuildResult:
 def _build(job: Job, began_ns: int) -> BuildResult:
     # dnspython costs 15 MB: only who builds needs it.
     from dnsd import compile as compiler
-    from dnsd.control import pools
+    from dnsd.control import hints, pools
     from dnsd.control.horizon.contents import contents_of
     from dnsd.control.policycheck import check_file
     from dnsd.zone import limits, load
@@ -108,14 +108,13 @@ def _build(job: Job, began_ns: int) -> BuildResult:
     )
     if loaded.zone is None or any(one.severity is Severity.ERROR for one in found):
         return result
-    described = pools.describe(policy, loaded.zone) if policy else ()
+    zone = hints.followed(loaded.zone, policy, signer)
+    described = pools.describe(policy, zone) if policy else ()
     compiled = list(pools.compiled(described, signer))
-    contents, listing = contents_of(loaded.zone, {(one.owner, one.rtype) for one in compiled})
-    result = msgspec.structs.replace(
-        result, serial=loaded.zone.serial, pools=described, contents=contents
-    )
+    contents, listing = contents_of(zone, {(one.owner, one.rtype) for one in compiled})
+    result = msgspec.structs.replace(result, serial=zone.serial, pools=described, contents=contents)
     meta = images.encode(_meta(job, result, listing))
-    name = job.stock.save(images.new_name(job.origin), compiler.build(loaded.zone, meta, compiled))
+    name = job.stock.save(images.new_name(job.origin), compiler.build(zone, meta, compiled))
     images.seal(Path(job.images, name))
     return msgspec.structs.replace(result, image=name)
 

@@ -16,8 +16,7 @@ from dnsd.config.anycast import Query
 from dnsd.config.policy import MOST_MEMBERS
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
-from dnsd.control import signedcheck
-from dnsd.control.hints import check_hints
+from dnsd.control import hints, signedcheck
 from dnsd.control.promises import InZone, Promises
 from dnsd.failover.quorum import FRESH_INTERVALS
 from dnsd.wire.name import ancestors, from_text, lower, to_text, wildcard_of
@@ -89,7 +88,8 @@ def check_policy(policy: Policy, zone: Zone, failover: Failover | None = None) -
         for fault in _faults(pool, zone, signer, failover)
     ]
     found += check_promises([(policy, promised(policy, zone))], failover)
-    found += check_hints(zone, _pools_by_member(policy, zone))
+    found += hints.check_hints(zone, _pools_by_member(policy, zone))
+    found += hints.check_followed(zone, hints.members_of_followed(policy, zone), signer)
     return Checked(policy, sorted(found), signer)
 
 
@@ -141,7 +141,9 @@ def _signer(policy: Policy, zone: Zone) -> tuple[Signer | None, list[Finding]]:
 
 
 def _pools_by_member(policy: Policy, zone: Zone) -> dict[str, str]:
-    found = ((pool, rrset_of(pool, zone)) for pool in policy.pools)
+    """Return the pools whose members may stand in hints, by member."""
+    kept = (pool for pool in policy.pools if pool.hints == "keep")
+    found = ((pool, rrset_of(pool, zone)) for pool in kept)
     return {
         address: f"{pool.name} {pool.type}"
         for pool, rrset in found

@@ -115,6 +115,16 @@ class Signer:
             found[mask] = _rrsigs(answer, ready or self._sign(answer, plan))
         return found
 
+    def sign_again(self, rrset: RRset) -> RRset | None:
+        """Return RRSIGs for ``rrset``, in place of those of an RRset that it was made from.
+
+        None if that is not signed, or there is no key.
+        """
+        own = self.signatures_of(rrset)
+        if own is None or not self.has_keys:
+            return None
+        return _rrsigs(rrset, self._sign(rrset, _plan(self._keys, own)))
+
     def denial(self, pool: Pool) -> tuple[RRset, RRset] | None:
         """Return what proves that ``pool`` has no records, with its RRSIGs.
 
