@@ -82,6 +82,7 @@ def _served(kind: str, pieces: list[bytes]) -> bytes:
             while octets := _received(client, server):
                 received += octets
     _turn(server)
+    server.sweep()  # it parts when everything is acknowledged
     assert not len(server), "the connection is not closed"
     return bytes(received)
 

@@ -85,7 +85,7 @@ def test_what_is_allowed_with_a_key(policy: str, tmp_path: Path) -> None:
         ),
         (
             pool("n12", 'select = "some:3"'),
-            6,
+            8,
             "pool-too-large-signed",
             'n12.example.com. A: select: has 12 records, and "some:3" makes 298 answers of them; '
             "in a signed zone there may be 256, because each needs a signature of its own: take "
