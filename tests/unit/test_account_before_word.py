@@ -124,7 +124,7 @@ class Node(World):
         notes = self.vector.notes(worker)
         until = math.ceil(time.monotonic()) + word.ttl
         chosen = [at for at in range(len(addresses_of(one))) if word.mask >> at & 1]
-        at = word.slot if word.mode != Mode.ONE else SLOTS + chosen[0]
+        at = word.slot if word.mode != Mode.SOME else SLOTS + chosen[0]
         notes[cell + one.cell + at] = max(notes[cell + one.cell + at], until)
         for address in named(word.mask, addresses_of(one)):
             self.held[address] = max(self.held.get(address, 0.0), time.monotonic() + word.ttl)
