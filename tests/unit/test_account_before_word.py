@@ -31,7 +31,7 @@ from dnsd.control.horizon.ledgerfile import NAME
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.poolbook import accounts_in, key_of
 from dnsd.control.pools import PoolMeta
-from dnsd.failover.ledger import restore
+from dnsd.failover.ledger import Line, Use, restore
 from dnsd.failover.member import Forced, Order
 from dnsd.failover.pool import Decision
 from dnsd.image.journal import IMAGES
@@ -364,3 +364,28 @@ def test_a_power_cut_forgets_nothing_that_was_answered(
 
     with world() as node:
         run(node, story)
+
+
+def test_a_pool_that_is_removed_is_given_out_until_no_worker_has_it(node: Node) -> None:
+    async def story(node: Node, engine: Engine) -> None:
+        one = meta(check="none")
+        await node.publish(engine, one, 0)
+        for again in (1, 2):
+            node.ask(node.word(one), one, 0, 0)
+            engine.remove(ORIGIN)
+            assert {line.use for line in _lines(node) if A in line.version.targets} >= {Use.SERVED}
+            engine.release(Range(0, one.cells))
+            await asyncio.sleep(LATE_S + 2)
+            lines = [line for line in _lines(node) if A in line.version.targets]
+            assert {line.use for line in lines} == {Use.IDLE}
+            assert max(line.left for line in lines) > 250
+            assert not node.keeper.pools.accounts()
+            if again == 1:
+                await node.publish(engine, one, 0)
+                assert node.answers(one) == (A, B)
+
+    run(node, story)
+
+
+def _lines(node: Node) -> tuple[Line, ...]:
+    return node.keeper.ledger.report(time.monotonic()).lines
