@@ -280,3 +280,27 @@ def test_the_plan_of_a_node_that_runs() -> None:
         assert over.returncode == 1
         (pool,) = json.loads(over.stdout)["pools"]
         assert pool["largest_ttl"] == 9
+
+
+@pytest.mark.parametrize("ends", ["is stopped", "is killed"])
+def test_the_last_answers_before_an_order_outlive_the_end_of_the_node(ends: str) -> None:
+    """A long TTL goes out, a member is forced down, and the node ends within the same second."""
+    with cluster(A, B, ttl=300) as one:
+        until(lambda: one.ttl == 300)
+        one.dnsd("failover", "force", WWW, "A", A, "down")
+        one.wait(B)
+        one.dnsd("failover", "force", WWW, "A", A, "auto")
+        one.wait(A, B)
+        assert one.ttl == 300
+        one.dnsd("failover", "force", WWW, "A", A, "down")
+        if ends == "is stopped":
+            one.node.stop()
+        else:
+            one.node.kill()
+        seen = len(one.node.lines)
+        one.node.start()  # with the ledger that it has left
+        one.node.wait_line("dnsd: ready on", seen)
+        config = ("--config", str(one.node.config))
+        found = json.loads(one.node.run("horizon", "--json", A, *config).stdout)
+        assert found["safety"] != "safe", found
+        assert max(one["seconds"] for one in found["held"]) > 250, found
