@@ -71,6 +71,26 @@ class Space:
             finally:
                 process.kill()
 
+    @contextmanager
+    def monitor(self) -> Iterator[Callable[[], list[str]]]:
+        """Watch routes meanwhile; what it gives returns the changes so far, a line each."""
+        command = ["ip", "-o", "monitor", "route"]
+        process = self(
+            lambda: subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1)
+        )
+
+        def lines() -> list[str]:
+            process.terminate()
+            return process.communicate()[0].splitlines()
+
+        try:
+            yield lines
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+
     def join(self, other: Space, here: str, there: str) -> None:
         """Put a cable between this namespace and another: a veth, up at both ends."""
         self.ip(f"link add {here} type veth peer name {there} netns {other.number}")

@@ -56,7 +56,7 @@ class _Lane:
 class Backend:
     """One backend; ``lanes`` are the addresses that are checked.
 
-    ``inherited`` is the state that a predecessor has left: it holds until checks say otherwise.
+    ``state`` holds until checks say something.
     """
 
     def __init__(
@@ -65,12 +65,21 @@ class Backend:
         *,
         fall: int,
         rise: int,
-        inherited: State = State.UNKNOWN,
+        state: State = State.UNKNOWN,
     ) -> None:
         self._fall, self._rise = fall, rise
-        self._lanes = {address: _Lane(inherited) for address in lanes}
+        self._lanes = {address: _Lane(state) for address in lanes}
         self.since = 0.0
         """When the state has changed last (monotonic seconds); 0 before."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that are checked."""
+        return tuple(self._lanes)
+
+    def pace(self, *, fall: int, rise: int) -> None:
+        """Count to other numbers from now on."""
+        self._fall, self._rise = fall, rise
 
     @property
     def state(self) -> State:
@@ -85,7 +94,7 @@ class Backend:
     def why(self) -> str:
         """Why it is down: a sentence about each address that is; empty if it is not."""
         return "; ".join(
-            f"{address} {lane.why}" for address, lane in self._lanes.items() if lane.why
+            f"{address}: {lane.why}" for address, lane in self._lanes.items() if lane.why
         )
 
     def in_doubt(self, address: str) -> bool:

@@ -32,6 +32,7 @@ COMMANDS = {
     "undrain": "Take a drain back.",
     "withdraw": "Take the route of this node's VIPs away.",
     "announce": "Take a withdrawal back.",
+    "balance": "Share packets to VIPs out to backends, as a director.",
     "bird-config": "Write the configuration of a node's BIRD, or of a site's router.",
     "version": "Show the version, the hot path, Python, and libraries.",
 }

@@ -47,6 +47,11 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
     from dnsd.cli.console import SafeConsole
 
     console = SafeConsole()
+    if "services" in found:
+        from dnsd.cli.services import picture
+
+        console.print(picture(found))
+        return
     for line in _head(found):
         console.print(line)
     console.print(_workers(found["workers"]))

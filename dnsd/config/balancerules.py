@@ -86,6 +86,8 @@ def _of_service(service: Service, anycast: Anycast) -> Iterator[tuple[str, str]]
     if weighted < service.min_backends:
         least = service.min_backends
         yield "min_backends", f"{least} are needed, but only {weighted} have a weight above 0"
+    if service.check == "pushed":
+        yield "check", "states that are pushed are taken for pools only: choose another check"
     if service.source and len({":" in vip for vip in service.vips}) > 1:
         yield "source", "is an address of one family, but the service has VIPs of both"
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -30,6 +30,7 @@ from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 
 if TYPE_CHECKING:
+    from dnsd.control.admin import Command
     from dnsd.control.spec import ControlSpec
 
 
@@ -53,19 +54,10 @@ def main() -> int:
 
 async def _run(control_spec: ControlSpec) -> None:
     vector = StateVector(control_spec.state_fd, control_spec.workers)
-    node = Node(control_spec, vector)
-    commands = {
-        "status": node.command_status,
-        "reload": node.command_reload,
-        **anycast_commands(node.plane),
-        **probe_commands(node.probes),
-        **failover_commands(node.engine),
-        **horizon_commands(node.horizon),
-    }
     config = control_spec.config
-    made = pages(commands, node.metrics_source(), node.unwell, node.notices)
-    push = Push(config.http.token_file, node.engine.checking.board, node.engine.takes_no_state)
-    web = WebServer(config.http.listen, made, config.failover.peers, push)
+    role: Role = _director(control_spec, vector) or _Node(control_spec, vector)
+    commands = role.commands()
+    web = role.web()
     fd = control_spec.spare_fd
     spare = None if fd is None else socket.socket(fileno=fd)
     admin = AdminServer(config.server.admin_socket, commands, spare)
@@ -73,10 +65,13 @@ async def _run(control_spec: ControlSpec) -> None:
     def stop() -> None:
         # At once: a build that is under way is of no use to anybody.
         admin.close()
-        node.engine.stop()
-        node.keeper.stop()
+        role.stop()
         stderr.flush()
         os._exit(0)
+
+    def on_terminate() -> None:
+        role.leave()
+        stop()
 
     def on_master() -> None:
         if not os.read(0, 4096):
@@ -84,8 +79,8 @@ async def _run(control_spec: ControlSpec) -> None:
 
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(FaultTeller(time.monotonic))
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGHUP, node.on_hangup)
+    loop.add_signal_handler(signal.SIGTERM, on_terminate)
+    loop.add_signal_handler(signal.SIGHUP, role.on_hangup)
     loop.add_reader(0, on_master)
     # The master starts this process with SIGHUP blocked, so that none comes too early.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
@@ -93,7 +88,65 @@ async def _run(control_spec: ControlSpec) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(admin.run())
         group.create_task(web.run())
-        group.create_task(node.run())
+        group.create_task(role.run())
+
+
+class Role(Protocol):
+    """What this process does: the control of a DNS node, or of a director."""
+
+    def commands(self) -> dict[str, Command]:
+        """Return the admin commands."""
+
+    def web(self) -> WebServer:
+        """Return the server of what can be read over HTTP."""
+
+    def on_hangup(self) -> None:
+        """Reload."""
+
+    async def run(self) -> None:
+        """Work for ever."""
+
+    def leave(self) -> None:
+        """Take away what would outlive its purpose, as the end was ordered."""
+
+    def stop(self) -> None:
+        """Put down what a successor needs."""
+
+
+class _Node(Node):
+    """The control of a DNS node."""
+
+    def commands(self) -> dict[str, Command]:
+        return {
+            "status": self.command_status,
+            "reload": self.command_reload,
+            **anycast_commands(self.plane),
+            **probe_commands(self.probes),
+            **failover_commands(self.engine),
+            **horizon_commands(self.horizon),
+        }
+
+    def web(self) -> WebServer:
+        config, board = self._spec.config, self.engine.checking.board
+        made = pages(self.commands(), self.metrics_source(), self.unwell, self.notices)
+        push = Push(config.http.token_file, board, self.engine.takes_no_state)
+        return WebServer(config.http.listen, made, config.failover.peers, push)
+
+    def leave(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        self.engine.stop()
+        self.keeper.stop()
+
+
+def _director(control_spec: ControlSpec, vector: StateVector) -> Role | None:
+    """Return the control of a director if this is one; only then is its code loaded."""
+    if not control_spec.config.service:
+        return None
+    from dnsd.control.balance.director import Director
+
+    return Director(control_spec, vector)
 
 
 def _give_up_rights(control_spec: ControlSpec) -> None:

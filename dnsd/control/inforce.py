@@ -15,6 +15,8 @@ from dnsd.config import Config, Options, listens_by_default, resolve
 from dnsd.control.spec import decode_config, encode_config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dnsd.control.keepsake import Keepsake
 
 APPLIED = ("zones", "zone", "path")
@@ -22,9 +24,19 @@ APPLIED = ("zones", "zone", "path")
 
 
 class InForce:
-    """Holds the configuration in force: ``config``, at first what the master has read."""
+    """Holds the configuration in force: ``config``, at first what the master has read.
 
-    def __init__(self, config: Config, options: Options, keepsake: Keepsake) -> None:
+    ``applied`` are the parts that a reload applies.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        options: Options,
+        keepsake: Keepsake,
+        applied: tuple[str, ...] = APPLIED,
+    ) -> None:
+        self._applied = applied
         self.config = config
         self._options = options
         self._keepsake = keepsake
@@ -38,21 +50,22 @@ class InForce:
         """Keep it for :meth:`recover`."""
         self._keepsake.put(encode_config(self.config))
 
-    def reread(self) -> tuple[str, ...]:
+    def reread(self, check: Callable[[Config], object] = bool) -> tuple[str, ...]:
         """Read the file again; return the keys that want a restart, with their tables.
 
-        What is applied is ``APPLIED`` and, because the secrets in it are handed to the workers,
+        What is applied is ``applied`` and, because the secrets in it are handed to the workers,
         ``[server] cookie_secret_file``. ConfigError if it can't be used: then what was in force
-        is in force.
+        is in force; ``check`` may raise it, too.
         """
         fresh = self._as_begun(resolve(self.config.path, self._options))
+        check(fresh)
         server = msgspec.structs.replace(
             self.config.server, cookie_secret_file=fresh.server.cookie_secret_file
         )
         lasting: dict[str, msgspec.Struct | tuple[msgspec.Struct, ...]] = {
             name: getattr(self.config, name)
             for name in Config.__struct_fields__
-            if name not in APPLIED
+            if name not in self._applied
         }
         lasting["server"] = server
         changed = [

@@ -45,6 +45,10 @@ def run(path: Path | None, options: Options) -> int:
     # Taken from the environment first: it is not for the children.
     notifier = Notifier(os.environ)
     config = configuration.resolve(path, options)
+    if config.service:
+        raise ConfigError(
+            ["this configuration is a director's ([[service]]): start it with `dnsd balance`"]
+        )
     devices = _devices(config)
     account.enter(config)
     stderr.detach("dnsd")  # a thread: it has the rights that are left

@@ -68,7 +68,7 @@ def needed(config: Config) -> frozenset[Capability]:
     endpoints = (*config.server.listen, *config.http.listen, *config.anycast.endpoints)
     if any(endpoint.port < LOWEST_FREE_PORT for endpoint in endpoints):
         wanted.add(Capability.NET_BIND_SERVICE)
-    if config.anycast.enabled:
+    if config.anycast.enabled or config.service:
         # The interface and its addresses; asking the link whether a VIP is another machine's.
         wanted |= {Capability.NET_ADMIN, Capability.NET_RAW}
     return frozenset(wanted)

@@ -14,7 +14,7 @@ import sys
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dnsd import hotpath
 from dnsd.control.log import say
@@ -28,7 +28,6 @@ from dnsd.image.state import ControlCells, MasterCells
 if TYPE_CHECKING:
     from dnsd.config import Anycast, Server
     from dnsd.daemon.attendant import Attendant
-    from dnsd.daemon.carrier import Carrier
     from dnsd.daemon.child import Child
     from dnsd.daemon.notify import Notifier
     from dnsd.image.state import StateVector
@@ -52,13 +51,27 @@ PATIENCE_S = 30.0
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+class Carries(Protocol):
+    """A carrier, or several of them as one; see :class:`dnsd.daemon.carrier.Carrier`."""
+
+    @property
+    def up(self) -> bool:
+        """Whether there is one."""
+
+    def turn(self) -> bool:
+        """Do what is due; return whether it was taken because of silence."""
+
+    def set(self, up: bool) -> None:
+        """Give it or take it, whatever the orders are."""
+
+
 class Route(NamedTuple):
     """What the master has to do with anycast: the carrier, and its settings.
 
     ``doorbell`` is an eventfd that control writes to when it has an order.
     """
 
-    carrier: Carrier
+    carrier: Carries
     settings: Anycast
     doorbell: int
 
@@ -234,7 +247,7 @@ class Master:
     def _follow(self, route: Route, now: float) -> None:
         """Do what control orders about the carrier, and what cannot wait for control."""
         if route.carrier.turn():
-            say("no worker is alive: the VIPs are withdrawn")
+            say(f"{self.SILENCE}: the VIPs are withdrawn")
         if self._leave_until and (
             now >= self._leave_until or self._vector.control[ControlCells.STOPPED]
         ):
@@ -290,8 +303,7 @@ class Master:
             self._notify.ready()
         if self._ready:
             leaving = "leaving the route; " if self._leave_until else ""
-            workers = f"{serving} of {len(self._workers)} workers"
-            self._notify.status(f"{leaving}{self._zones()}, {workers}")
+            self._notify.status(f"{leaving}{self._how_it_is(serving)}")
         busy = self._hangup or self._leave_until or not self._ready
         if busy and now >= self._next_wait:
             self._next_wait = now + PATIENCE_S / 3
@@ -301,18 +313,34 @@ class Master:
             self._notify.alive()
 
     def _look_for_ready(self, serving: int) -> None:
-        if serving == len(self._workers):
+        if self._is_ready(serving):
             self._ready = True
             self._line.clear()
-            vips = self._route.settings.endpoints if self._route else ()
-            where = ", ".join(map(str, (*self._server.listen, *vips)))
-            workers = f"{serving} worker{'s' if serving > 1 else ''}"
-            say(f"ready on {where} ({workers}, {self._zones()}, {_hot_path()})")
+            say(f"ready {self._with_what(serving)}")
             self._notify.ready()
         else:
             text = self._progress()
             self._notify.status(text)
             self._line.show(text)
+
+    # -- what differs in a director -------------------------------------------------------------
+
+    SILENCE = "no worker is alive"
+    """Why the carrier is taken away without an order."""
+
+    def _is_ready(self, serving: int) -> bool:
+        return serving == len(self._workers)
+
+    def _with_what(self, serving: int) -> str:
+        """Return what is ready, behind that word."""
+        vips = self._route.settings.endpoints if self._route else ()
+        where = ", ".join(map(str, (*self._server.listen, *vips)))
+        workers = f"{serving} worker{'s' if serving > 1 else ''}"
+        return f"on {where} ({workers}, {self._zones()}, {_hot_path()})"
+
+    def _how_it_is(self, serving: int) -> str:
+        """Return a few words for the service manager."""
+        return f"{self._zones()}, {serving} of {len(self._workers)} workers"
 
     def _progress(self) -> str:
         cells = self._vector.control

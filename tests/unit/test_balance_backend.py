@@ -25,7 +25,7 @@ def test_it_is_unknown_until_enough_results_say_one_thing() -> None:
 
 
 def test_it_goes_down_after_fall_results_in_a_row() -> None:
-    one = backend(inherited=State.UP)
+    one = backend(state=State.UP)
     for now in (1.0, 2.0):
         one.bad(A, "is ill", now)
     one.good(A, 3.0)
@@ -34,12 +34,12 @@ def test_it_goes_down_after_fall_results_in_a_row() -> None:
     assert one.state == State.UP
     assert one.in_doubt(A)
     one.bad(A, "is ill", 6.0)
-    assert (one.state, one.since, one.why) == (State.DOWN, 6.0, f"{A} is ill")
+    assert (one.state, one.since, one.why) == (State.DOWN, 6.0, f"{A}: is ill")
     assert not one.in_doubt(A)
 
 
 def test_what_is_certain_counts_at_once_and_comes_back_like_all_else() -> None:
-    one = backend(inherited=State.UP)
+    one = backend(state=State.UP)
     one.bad(A, "refuses", 1.0, certain=True)
     assert one.state == State.DOWN
     one.good(A, 2.0)
@@ -50,9 +50,9 @@ def test_what_is_certain_counts_at_once_and_comes_back_like_all_else() -> None:
 
 
 def test_one_address_of_two_that_is_down_takes_the_backend() -> None:
-    one = backend(A, B, inherited=State.UP)
+    one = backend(A, B, state=State.UP)
     one.bad(B, "is ill", 1.0, certain=True)
-    assert (one.state, one.why) == (State.DOWN, f"{B} is ill")
+    assert (one.state, one.why) == (State.DOWN, f"{B}: is ill")
 
 
 @given(st.lists(st.booleans()))
@@ -74,7 +74,7 @@ def test_silence_changes_nothing_and_counting_is_in_a_row(results: list[bool]) -
 
 def group(up: int, down: int, unknown: int = 0) -> dict[str, Backend]:
     states = [State.UP] * up + [State.DOWN] * down + [State.UNKNOWN] * unknown
-    return {f"b{number}": backend(inherited=state) for number, state in enumerate(states)}
+    return {f"b{number}": backend(state=state) for number, state in enumerate(states)}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dnsd.control.admin import Command
+    from dnsd.control.anycast.keeper import BirdView
     from dnsd.control.anycast.plane import Plane, View
 
 SETTLE_S = 6.0
@@ -59,14 +60,14 @@ class _Desk:
         return report(self._plane, self._plane.view())
 
     async def drain(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._put(drain=_order(request))
+        return await self._put(drain=order_of(request))
 
     async def undrain(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         self._plane.forgive_drain()
         return await self._put(drain=None)
 
     async def withdraw(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._put(withdraw=_order(request))
+        return await self._put(withdraw=order_of(request))
 
     async def announce(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         self._plane.forgive()
@@ -81,7 +82,7 @@ class _Desk:
         return report(self._plane, view)
 
 
-def _order(request: Mapping[str, Any]) -> Order:
+def order_of(request: Mapping[str, Any]) -> Order:
     """Return the order that ``request`` gives; AdminError if it is none."""
     seconds, reason = request.get("for"), request.get("reason", "")
     if not isinstance(reason, str) or len(reason) > LONGEST_REASON or not reason.isprintable():
@@ -107,7 +108,7 @@ def report(plane: Plane, view: View) -> dict[str, Any]:
         "orders": msgspec.to_builtins(orders),
         "interface": plane.config.interface,
         "vips": [_vip(vip, view) for vip in plane.config.vips],
-        "bird": _bird(view),
+        "bird": bird_report(view.bird),
         "problems": [*dict.fromkeys(filter(None, troubles)), *view.bird.problems],
         "advice": [*view.advice, *filter(None, [plane.probes.remark()])],
         "unwritten": plane.orders.fault or None,
@@ -136,8 +137,8 @@ def _wanted(view: View) -> str:
     return "drained" if view.wanted.drain else "announced"
 
 
-def _bird(view: View) -> dict[str, Any]:
-    bird = view.bird
+def bird_report(bird: BirdView) -> dict[str, Any]:
+    """Return what was seen of BIRD as plain values."""
     return {
         "error": bird.error or None,
         "version": bird.version or None,

@@ -100,7 +100,7 @@ class Reach(Enum):
 
 def next_hop(destination: str, source: str) -> Hop | None:
     """Return the router on the way to ``destination``; None if there is none, or no way."""
-    with _route() as route:
+    with opened() as route:
         try:
             row = route.route("get", dst=destination, src=source)[0]
         except NetlinkError:
@@ -111,7 +111,7 @@ def next_hop(destination: str, source: str) -> Hop | None:
 
 def reach(hop: Hop) -> Reach:
     """Return whether the kernel has found ``hop`` on its link."""
-    with _route() as route:
+    with opened() as route:
         try:
             state = route.neigh("get", dst=hop.address, ifindex=hop.ifindex)[0]["state"]
         except NetlinkError as error:
@@ -125,7 +125,7 @@ def reach(hop: Hop) -> Reach:
 
 def link(name: str) -> Link | None:
     """Return the interface ``name``, or None if there is none."""
-    with _route() as route:
+    with opened() as route:
         try:
             return _link(route.link("get", ifname=name)[0])
         except NetlinkError as error:
@@ -136,13 +136,13 @@ def link(name: str) -> Link | None:
 
 def links() -> tuple[Link, ...]:
     """Return every interface of this network namespace."""
-    with _route() as route:
+    with opened() as route:
         return tuple(_link(row) for row in route.get_links())
 
 
 def addresses() -> tuple[Address, ...]:
     """Return every address of this network namespace."""
-    with _route() as route:
+    with opened() as route:
         return tuple(_address(row) for row in route.get_addr())
 
 
@@ -177,7 +177,7 @@ def add_far(ifindex: int, text: str, near: str) -> None:
 
 
 def _add(ifindex: int, text: str, **how: Any) -> None:
-    with _route() as route:
+    with opened() as route:
         try:
             route.addr("add", index=ifindex, **how)
         except NetlinkError as error:
@@ -188,7 +188,7 @@ def _add(ifindex: int, text: str, **how: Any) -> None:
 
 def remove(address: Address) -> None:
     """Take an address from its interface; none is there, so be it."""
-    with _route() as route:
+    with opened() as route:
         try:
             ends = {"local": address.text, "address": address.far or address.text}
             route.addr("del", index=address.ifindex, prefixlen=address.length, **ends)
@@ -199,13 +199,13 @@ def remove(address: Address) -> None:
 
 def set_up(ifindex: int) -> None:
     """Set the interface up."""
-    with _route() as route:
+    with opened() as route:
         route.link("set", index=ifindex, state="up")
 
 
 @contextmanager
-def _route() -> Iterator[Any]:
-    """Open a socket of rtnetlink; what it refuses becomes a VipError."""
+def opened() -> Iterator[Any]:
+    """Open a socket of pyroute2; what the kernel refuses becomes a VipError."""
     try:
         with IPRoute() as route:
             yield route

@@ -103,10 +103,25 @@ class Nexthops:
 
     # -- what there is --------------------------------------------------------------------------
 
-    def all(self) -> dict[int, Found]:
-        """Return all objects and groups that are dnsd's, by number."""
-        found = (nexthops.read(one.body) for one in self._ask(nexthops.get_all()))
-        return {one.number: one for one in found if one.number >> 28 == _MARK >> 28}
+    def found(self, numbers: Iterable[int]) -> dict[int, Found]:
+        """Return which of these objects and groups there are, by number.
+
+        Each is asked for: a dump of all ends, without a word, before a group that is too large
+        for the kernel's first buffer.
+        """
+        items, found = [*numbers], []
+        for start in range(0, len(items), _BATCH):
+            wanted = items[start : start + _BATCH]
+            self._send([nexthops.get(number) for number in wanted])
+            left = len(wanted)
+            while left:
+                for one in self._receive():
+                    left -= 1
+                    if one.error not in (0, errno.ENOENT):
+                        raise refused(one.error)
+                    if not one.error:
+                        found.append(nexthops.read(one.body))
+        return {one.number: one for one in found}
 
     def silent(self, group: int, slots: int) -> list[float]:
         """Return for each slot of ``group`` for how many seconds it has carried no packet."""
@@ -156,7 +171,7 @@ class Nexthops:
                     return
 
     def _send(self, requests: Sequence[bytes]) -> None:
-        """Send ``requests``; answers to the last one have the number ``self._sequence``."""
+        """Send ``requests``; the answers to the last one have the number ``self._sequence``."""
         self._sequence += 1
         try:
             self._sock.send(b"".join((*requests[:-1], numbered(requests[-1], self._sequence))))

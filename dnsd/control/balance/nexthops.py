@@ -104,11 +104,6 @@ def get(number: int, *, counters: bool = False) -> bytes:
     return message(RTM_GETNEXTHOP, 0, body)
 
 
-def get_all() -> bytes:
-    """Return the message that asks for all objects and groups."""
-    return message(RTM_GETNEXTHOP, messages.DUMP, _NHMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0))
-
-
 def get_buckets(group: int) -> bytes:
     """Return the message that asks for each bucket of a ``group``."""
     body = _NHMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + attribute(_ID, U32.pack(group))

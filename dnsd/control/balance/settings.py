@@ -22,6 +22,9 @@ _ALWAYS = {
     "ipv6/conf/all/forwarding": "1",
     "ipv4/fib_multipath_hash_policy": "1",
     "ipv6/fib_multipath_hash_policy": "1",
+    # Or each slot that moves has the kernel tell every listener the whole route again, with all of
+    # its slots: twenty times the work.
+    "ipv4/nexthop_compat_mode": "0",
     # A backend is on the link that clients' packets may have come from: no client is told to go
     # there by itself.
     "ipv4/conf/all/send_redirects": "0",

@@ -1,0 +1,278 @@
+"""A director in a site made of namespaces: what its backends suffer, and what clients notice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.director import (
+    BACKENDS,
+    CLIENT4,
+    CLIENT6,
+    PORT,
+    VIP4,
+    VIP6,
+    VIPS,
+    DirectorSite,
+    director_site,
+)
+from tests.support import until
+
+CLIENTS = {VIP4: CLIENT4, VIP6: CLIENT6}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[DirectorSite]:
+    """A site with one director that announces."""
+    with director_site(tmp_path) as made:
+        made.directors[0].start()
+        made.directors[0].wait()
+        made.wait_routes()
+        yield made
+
+
+class Flow:
+    """A connection that is kept, and asks again and again."""
+
+    def __init__(self, vip: str) -> None:
+        self.sock = socket.create_connection((vip, PORT), timeout=10)
+        self._lines = self.sock.makefile()
+        self.name = self.ask()
+
+    def ask(self) -> str:
+        """Return who answers; OSError if the connection is broken."""
+        self.sock.sendall(b"?\n")
+        answer = self._lines.readline().split()
+        if not answer:
+            raise ConnectionResetError("closed")
+        return answer[0]
+
+    def close(self) -> None:
+        """Close it."""
+        self._lines.close()
+        self.sock.close()
+
+
+class Crowd:
+    """Connections of the client's that are busy all the time; ``lost`` counts those that broke."""
+
+    def __init__(self, site: DirectorSite, count: int = 40) -> None:
+        self._site = site
+        self.flows = [site.client(Flow, VIPS[number % 2]) for number in range(count)]
+        self.lost: list[str] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            for flow in [*self.flows]:
+                try:
+                    assert flow.ask() == flow.name
+                except (OSError, AssertionError):
+                    self.lost.append(flow.name)
+                    self.flows.remove(flow)
+                    flow.close()
+
+    def __enter__(self) -> Crowd:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        for flow in self.flows:
+            flow.close()
+
+
+@contextmanager
+def updates(site: DirectorSite) -> Iterator[list[str]]:
+    """Collect what changes in the router's kernel about the VIPs meanwhile."""
+    before = site.router.run("ip", "-4", "-o", "route", "show", VIP4).stdout
+    seen: list[str] = []
+    with site.router.monitor() as lines:
+        yield seen
+        seen += [line for line in lines() if any(vip in line for vip in VIPS)]
+    assert site.router.run("ip", "-4", "-o", "route", "show", VIP4).stdout == before
+
+
+def test_packets_reach_backends_which_see_the_client(site: DirectorSite) -> None:
+    for vip in VIPS:
+        found = [site.ask(vip) for _ in range(30)]
+        assert {name for name, _ in found} == set(BACKENDS)
+        assert {address for _, address in found} == {CLIENTS[vip]}
+
+
+def test_a_killed_backend_costs_its_own_flows_only_and_no_update(site: DirectorSite) -> None:
+    director = site.directors[0]
+    with Crowd(site) as crowd:
+        mine = sum(flow.name == "b" for flow in crowd.flows)
+        assert 0 < mine < len(crowd.flows)
+        with updates(site) as seen:
+            began = time.monotonic()
+            site.backends["b"].kill()
+            until(lambda: director.node.lines_with("slots to"), "its slots move")
+            took = time.monotonic() - began
+            director.wait(up=("a", "c"))
+            assert {site.ask(vip)[0] for vip in VIPS for _ in range(20)} == {"a", "c"}
+            until(lambda: len(crowd.lost) == mine)
+        assert seen == []
+        assert set(crowd.lost) == {"b"}
+    assert took < 1.0  # 0.3 s on a machine with nothing else to do
+
+
+def test_one_that_returns_takes_no_flow_that_lives(site: DirectorSite) -> None:
+    director = site.directors[0]
+    site.backends["b"].kill()
+    director.wait(up=("a", "c"))
+    with Crowd(site) as crowd:
+        site.backends["b"].start()
+        director.wait()
+        until(lambda: director.backend("b")["slots"] > 200, "slots that nobody uses go back")
+        assert site.directors[0].service()["waiting"] > 0  # those of the crowd stay
+        until(lambda: "b" in {site.ask()[0] for _ in range(10)}, "new flows reach it")
+        assert crowd.lost == []
+    until(lambda: director.service()["waiting"] == 0, "the others follow when they are silent")
+    until(lambda: director.backend("b")["slots"] == director.backend("b")["wanted"])
+
+
+def test_a_drain_loses_nothing_and_says_when_it_is_safe(site: DirectorSite) -> None:
+    director = site.directors[0]
+    with Crowd(site) as crowd:
+        done = director.command("balance", "drain", "b", "--no-wait", "--reason", "new disks")
+        assert done.returncode == 1
+        assert "slots carry packets" in done.stdout
+        assert {site.ask(vip)[0] for vip in VIPS for _ in range(5)}
+        assert crowd.lost == []
+    done = director.command("balance", "drain", "b")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "web: b is up, drained: SAFE")
+    assert director.backend("b")["slots"] == 0
+    site.backends["b"].kill()
+
+    os.kill(director.service_pid(), signal.SIGKILL)
+    until(lambda: director.backend("b").get("drained"), "the drain outlives control")
+    assert director.backend("b")["drained"]["reason"] == "new disks"
+    site.backends["b"].start()
+    director.wait()
+    assert director.command("balance", "undrain", "b").returncode == 0
+    until(lambda: director.backend("b")["slots"] == director.backend("b")["wanted"] > 0)
+
+
+def test_when_all_are_down_the_route_goes_and_comes_back_with_them(site: DirectorSite) -> None:
+    director = site.directors[0]
+    for backend in site.backends.values():
+        backend.kill()
+    director.wait("withdrawn", up=())
+    site.wait_routes(())
+    assert "too few backends are up (0 of 3 backends up, 1 needed)" in director.service()["why"][0]
+    for backend in site.backends.values():
+        backend.start()
+    director.wait()
+    site.wait_routes()
+    assert site.ask()[0] in BACKENDS
+
+
+def test_a_machine_that_vanishes_is_found_without_a_check(tmp_path: Path) -> None:
+    with director_site(tmp_path, interval="20s") as site:
+        director = site.directors[0]
+        director.start()
+        director.wait()
+        began = time.monotonic()
+        site.backends["c"].vanish()
+        until(lambda: director.node.lines_with("c is down"), "it is down")
+        assert time.monotonic() - began < 3.0  # 1 s on a machine with nothing else to do
+        assert "does not answer" in director.node.lines_with("c is down")[0]
+        assert {site.ask(vip)[0] for vip in VIPS for _ in range(10)} == {"a", "b"}
+
+
+def test_killing_control_moves_no_slot(site: DirectorSite) -> None:
+    director = site.directors[0]
+    before = director.choices(VIP4)
+    with Crowd(site) as crowd, updates(site) as seen:
+        lines = len(director.node.lines)
+        os.kill(director.service_pid(), signal.SIGKILL)
+        director.node.wait_line("slots in the kernel are taken over", lines)
+        director.wait()
+        assert crowd.lost == []
+    assert seen == []
+    assert director.choices(VIP4) == before
+
+
+def test_edits_of_backends_and_weights_are_reloaded(site: DirectorSite) -> None:
+    director = site.directors[0]
+    director.configure({"a": 1, "b": 2})
+    with Crowd(site) as crowd:
+        mine = sum(flow.name == "c" for flow in crowd.flows)
+        assert director.command("reload").returncode == 0
+        assert [one["weight"] for one in director.service()["backends"]] == [1, 2]
+        until(lambda: len(crowd.lost) == mine)
+        assert set(crowd.lost) == {"c"}
+    until(lambda: director.service()["waiting"] == 0)
+    shares = Counter(director.choices(VIP4, 3000))
+    assert 0.6 < shares["b"] / 3000 < 0.73
+    director.configure({"a": 1, "b": 1}, protocol="tcp", patience="nonsense")
+    done = director.command("reload")
+    assert done.returncode == 1
+    assert "patience" in done.stderr
+
+
+def test_two_directors_agree_whatever_they_have_lived_through(tmp_path: Path) -> None:
+    with director_site(tmp_path, 2) as site:
+        one, two = site.directors
+        one.start()
+        one.wait()
+        site.backends["b"].kill()
+        one.wait(up=("a", "c"))
+        site.backends["b"].start()
+        one.wait()
+        until(lambda: one.service()["waiting"] == 0)
+        two.start()
+        two.wait()
+        for vip in VIPS:
+            assert one.choices(vip, 300) == two.choices(vip, 300)
+        until(lambda: _is_shared(site))
+        with Crowd(site) as crowd:
+            one.node.process.send_signal(signal.SIGTERM)
+            assert one.node.process.wait(20) == 0
+            until(lambda: not _is_shared(site))
+            assert "dup to" not in one.space.run("nft", "list", "ruleset").stdout
+            one.start()
+            one.wait()
+            until(lambda: _is_shared(site))
+            one.node.process.kill()
+            began = time.monotonic()
+            until(lambda: not _is_shared(site))
+            took = time.monotonic() - began
+            asked = Counter(site.ask(vip)[0] for vip in VIPS for _ in range(20))
+            assert set(asked) == set(BACKENDS)
+            assert crowd.lost == []
+        assert took < 0.5  # 10 ms, and the time that looking takes
+
+
+def _is_shared(site: DirectorSite) -> bool:
+    """Return whether the router has two directors for a VIP."""
+    return site.router.run("ip", "route", "show", VIP4).stdout.count("nexthop") == 2
+
+
+def test_icmp_too_big_reaches_the_backend_of_its_flow(site: DirectorSite) -> None:
+    """A backend's segments are too long for the client's link: only ICMP tells it."""
+    site.router.ip("link set c0 mtu 1280")
+    site.client.ip("link set up0 mtu 1280")
+    for number in range(12):
+        answer = site.client(_ask_much, VIPS[number % 2])
+        assert len(answer) > 100_000
+
+
+def _ask_much(vip: str) -> bytes:
+    with socket.create_connection((vip, PORT), timeout=10) as sock:
+        sock.sendall(b"?\n" * 8000)
+        sock.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: sock.recv(65536), b""))
