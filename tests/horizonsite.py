@@ -14,19 +14,22 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from dnsd.config import Limits
 from dnsd.control.build import BuildResult, build_zone
 from dnsd.control.failover.words import Noted, PoolCells
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.coverage import Account
 from dnsd.control.horizon.keeper import Keeper, Zone
-from dnsd.control.horizon.ledgerfile import NAME
+from dnsd.control.horizon.lease import Clocks, Lease
+from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.poolbook import Given, Key, addresses_of, version_of
 from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.images import Job
 from dnsd.control.pools import PoolMeta
 from dnsd.failover.horizon import Verdict
-from dnsd.failover.ledger import WEEK_S, Ledger
+from dnsd.failover.ledger import WEEK_S, Ledger, Report
 from dnsd.failover.version import Question, Version, about_target
 from dnsd.image.journal import IMAGES
 from dnsd.image.pools import SLOTS, Mode, cells
@@ -91,11 +94,34 @@ class Generation(NamedTuple):
     placed: Placed | None
 
 
+class SiteClocks(Clocks):
+    """Those of a site; ``boots`` counts the starts of the machine."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.boots = 1
+
+    def boot(self) -> str:
+        return f"boot {self.boots}"
+
+    def running(self) -> float:
+        return self._site.now
+
+    def day(self) -> float:
+        return self._site.now + 1e9
+
+    async def sleep(self, seconds: float) -> None:
+        self._site.now += seconds
+
+
 class Site:
     """The node; ``now`` is the time by its clock."""
 
-    def __init__(self, directory: Path, begin: Content | None = None) -> None:
+    def __init__(
+        self, directory: Path, begin: Content | None = None, ceiling: int | None = None
+    ) -> None:
         self.now = 1000.0
+        self.ceiling = ceiling
         self.directory = directory
         (directory / IMAGES).mkdir(parents=True)
         self.generations: list[Generation] = [Generation(None, None)]
@@ -108,6 +134,8 @@ class Site:
         self._zone: Zone | None = None
         # It knows what it has given out for so long that nothing else can be in caches.
         (directory / NAME).write_bytes(Ledger("a", self.now - 2 * WEEK_S).dump(self.now))
+        self.clocks = SiteClocks(self)
+        Lease(directory, self.clocks).renew()
         self.begin()
         if begin is not None:
             self.load(begin)
@@ -116,8 +144,12 @@ class Site:
     def begin(self) -> None:
         """Begin as a new control process."""
         stock = Stock(self.directory / IMAGES)
-        self.keeper = Keeper("a", self.directory, stock, lambda: self.reached, lambda: self.now)
-        self.horizon = Horizon(self.keeper, self.sweep)
+        file = LedgerFile(self.directory, clocks=self.clocks)
+        self.keeper = Keeper("a", file, stock, lambda: self.reached, lambda: self.now)
+        self.horizon = Horizon(self.keeper, self.sweep, stamp=self.stamp)
+
+    def stamp(self, report: Report, _ledger: Ledger, _now: float) -> Report:
+        return msgspec.structs.replace(report, ceiling=self.ceiling)
 
     # -- what control does ----------------------------------------------------------------
 

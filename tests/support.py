@@ -27,6 +27,7 @@ import dns.message
 import dns.rdatatype
 
 import dnsd as package
+from dnsd.control.horizon.lease import Lease
 from dnsd.failover.ledger import WEEK_S, Ledger
 from tests.serving import free_port
 
@@ -299,6 +300,7 @@ def remember(node: Node, name: str | None = None) -> None:
     node.state.mkdir(mode=0o700, exist_ok=True)
     ledger = Ledger(name or socket.gethostname(), -2 * WEEK_S)
     (node.state / "ledger").write_bytes(ledger.dump(0.0))
+    Lease(node.state).close()
 
 
 @contextmanager

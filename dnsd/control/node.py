@@ -25,6 +25,7 @@ from dnsd.control.failover.report import carried, summary
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.identity import Identity, instance_of
 from dnsd.control.horizon.keeper import Keeper
+from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.inforce import InForce
 from dnsd.control.keepsake import Keepsake, Keepsakes
@@ -85,9 +86,8 @@ class Node:
         instance = instance_of(spec.master, spec.started)
         peers = Peers(node, config.failover, instance=instance)
         identity = Identity(instance, spec.started / 1e9, peers, self._ceiling)
-        self.keeper = Keeper(
-            node, directory, stock, self._reached, keepsake=kept.ledger, meet=identity.meet
-        )
+        file = LedgerFile(directory, kept.ledger)
+        self.keeper = Keeper(node, file, stock, self._reached, meet=identity.meet)
         self.horizon = Horizon(
             self.keeper, self._sweep, lambda: self.engine.file.fault, identity.stamp
         )

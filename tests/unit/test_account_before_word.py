@@ -27,7 +27,7 @@ from dnsd.control.failover.live import Placement, addresses_of, named
 from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.keeper import Keeper
-from dnsd.control.horizon.ledgerfile import NAME
+from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.poolbook import accounts_in, key_of
 from dnsd.control.pools import PoolMeta
@@ -98,7 +98,7 @@ class Node(World):
         return Engine(self.vector, self.directory, LedgerMemory(self.keeper, horizon), self._make)
 
     def _keeper(self) -> Keeper:
-        return Keeper("a", self.directory, Stock(self.directory / IMAGES), lambda: 0)
+        return Keeper("a", LedgerFile(self.directory), Stock(self.directory / IMAGES), lambda: 0)
 
     async def publish(self, engine: Engine, one: PoolMeta, cell: int) -> None:
         """Have workers answer from new cells, as a reload does."""
@@ -215,7 +215,7 @@ def test_a_disk_that_refuses_the_account_keeps_no_order_from_being_obeyed(node: 
         pool.force(A, None)
         engine.settle(pool)
         assert node.answers(one) == (B,)
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(2.1)
         assert node.answers(one) == (A, B)
         assert "No space left on device" in node.keeper.fault
         assert not (node.directory / NAME).exists()

@@ -19,6 +19,7 @@ from dnsd.control import images
 from dnsd.control.build import BuildResult
 from dnsd.control.cells import Range
 from dnsd.control.horizon.keeper import Keeper
+from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.images import Job
 from dnsd.control.pools import PoolMeta
 from dnsd.control.publish import Publisher
@@ -81,7 +82,9 @@ class Site:
         self.pools = Decider()
         self.publisher = Publisher(self.stock, self.journal, self.vector, self.pools.release)
         self.watch = Watch(1.0)
-        self.keeper = Keeper("a", self.state, self.stock, lambda: self.publisher.generation)
+        self.keeper = Keeper(
+            "a", LedgerFile(self.state), self.stock, lambda: self.publisher.generation
+        )
         self.reloader = Reloader(
             msgspec.structs.replace(config, **changes),
             self.publisher,

@@ -21,7 +21,7 @@ from dnsd.failover.acquainted import Known, Peer, Retired
 from dnsd.failover.horizon import MARGIN_S, Safety
 from dnsd.failover.ledger import Ledger, Report, owner_of, restore
 from tests.horizonsite import Content, Site
-from tests.unit.test_horizon_keeper import full_disk
+from tests.unit.test_horizon_keeper import disk
 
 B = Endpoint("192.0.2.2", 9153)
 URL = "http://192.0.2.2:9153"
@@ -132,8 +132,8 @@ def test_what_is_declared_is_on_disk_or_said_not_to_be(tmp_path: Path) -> None:
     stored = restore((tmp_path / "state/ledger").read_bytes(), 0.0)
     assert stored.known(0.0).retired == (Retired("b", 10.0),)
     assert stored.report(0.0).before == 5
-    with full_disk() as full:
-        full.append(True)
+    with disk() as there:
+        there.full = True
         with pytest.raises(AdminError, match="a restart forgets it"):
             run(asked["declare_past"]({"ttl": 5}))
 

@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from dnsd.control import durable
 from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon import keeper as keepers
-from dnsd.control.horizon import ledgerfile
+from dnsd.control.horizon import lease, ledgerfile
 from dnsd.control.horizon.ask import CHANGING
 from dnsd.control.horizon.keeper import Keeper
+from dnsd.control.horizon.lease import RENEW_S, RUNNING_S, STOPPED_S
+from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.listing import Contents
 from dnsd.failover.horizon import MARGIN_S, Safety, Verdict
 from dnsd.failover.ledger import NEVER, WEEK_S, Use, declarations
@@ -287,6 +289,7 @@ def test_what_left_long_ago_is_not_waited_for_after_a_restart(directory: Path) -
     site.now += LATE_S
     site.turn()
     site.now += 100
+    site.turn()
     site.crash(1.0, Content(members=(B,)))
     assert site.about(A).safety == Safety.SAFE
 
@@ -346,18 +349,32 @@ def test_it_is_on_disk_before_it_is_served(directory: Path) -> None:
     assert len(on_disk) == 2
 
 
+class Disk:
+    """A disk that is ``full``, or ``read_only``: then it does not remove a file either."""
+
+    full = False
+    read_only = False
+
+
 @contextmanager
-def full_disk() -> Iterator[list[bool]]:
-    """A disk that takes no file while the list that is yielded has something in it."""
-    replace, full = durable.replace, list[bool]()
+def disk() -> Iterator[Disk]:
+    """The disk of the ledger."""
+    replace, unlink, there = durable.replace, Path.unlink, Disk()
 
     def refusing(path: Path, data: bytes) -> None:
-        if full:
+        if there.read_only:
+            raise OSError(errno.EROFS, "Read-only file system")
+        if there.full:
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(path, data)
 
-    with patch.object(durable, "replace", refusing):
-        yield full
+    def keeping(path: Path, missing_ok: bool = False) -> None:
+        if there.read_only and path.name.startswith(ledgerfile.NAME):
+            raise OSError(errno.EROFS, "Read-only file system")
+        unlink(path, missing_ok)
+
+    with patch.object(durable, "replace", refusing), patch.object(Path, "unlink", keeping):
+        yield there
 
 
 def test_what_cannot_be_written_is_served_and_nothing_is_safe_until_it_can(
@@ -365,8 +382,8 @@ def test_what_cannot_be_written_is_served_and_nothing_is_safe_until_it_can(
 ) -> None:
     site = Site(directory, host(A))
     site.now += 1000
-    with full_disk() as full:
-        full.append(True)
+    with disk() as there:
+        there.full = True
         site.load(host(B))
         site.reach()
         assert "gives it out now" in "".join(site.about(B).reasons)
@@ -377,7 +394,7 @@ def test_what_cannot_be_written_is_served_and_nothing_is_safe_until_it_can(
         for _ in range(3):
             site.turn()
         assert not (directory / ledgerfile.NAME).exists(), "it is true no more"
-        full.clear()
+        there.full = False
         site.turn()
         assert site.about(A).safety == Safety.SAFE
     told = capsys.readouterr().err.splitlines()
@@ -387,8 +404,8 @@ def test_what_cannot_be_written_is_served_and_nothing_is_safe_until_it_can(
 
 def test_after_a_restart_an_account_that_could_not_be_written_is_missed(directory: Path) -> None:
     site = Site(directory, host(A))
-    with full_disk() as full:
-        full.append(True)
+    with disk() as there:
+        there.full = True
         site.load(host(B))
         site.reach()
     site.crash(1000.0, host(A))
@@ -442,10 +459,10 @@ STEPS = st.one_of(
     st.tuples(st.just("turn"), st.none()),
     st.tuples(st.just("flip"), st.tuples(st.frozensets(ADDRESS, min_size=1), TTL, MODES)),
     st.tuples(st.just("remove"), st.frozensets(ADDRESS, max_size=2)),
-    st.tuples(st.just("crash"), st.tuples(st.sampled_from((0.0, 3.0)), CONTENTS)),
+    st.tuples(st.just("crash"), st.tuples(st.sampled_from((0.0, 3.0, 100.0)), CONTENTS)),
     st.tuples(st.just("crash control"), st.none()),
-    st.tuples(st.just("full"), st.booleans()),
-    st.tuples(st.just("wait"), st.sampled_from((0.3, 2.0, 20.0))),
+    st.tuples(st.just("disk"), st.sampled_from(("full", "read-only", "well"))),
+    st.tuples(st.just("wait"), st.sampled_from((0.3, 2.0, 20.0, 100.0))),
 )
 
 
@@ -491,12 +508,12 @@ def act(site: Site, what: str, how: Any) -> None:
 def test_it_is_never_safe_while_a_cache_holds_it(
     begin: Content, steps: list[tuple[tuple[str, object], bool]]
 ) -> None:
-    with TemporaryDirectory(prefix="dnsd-") as name, patch("os.fsync"), full_disk() as full:
-        site = Site(Path(name) / "state", begin)
+    with TemporaryDirectory(prefix="dnsd-") as name, patch("os.fsync"), disk() as there:
+        site = Site(Path(name) / "state", begin, ceiling=60)
         for (what, how), asks in steps:
             site.ask()
-            if what == "full":
-                full[:] = [True] if how else []
+            if what == "disk":
+                there.full, there.read_only = how == "full", how == "read-only"
             act(site, what, how)
             if asks:
                 site.ask()
@@ -509,7 +526,8 @@ def test_it_is_never_safe_while_a_cache_holds_it(
 
 def test_a_keeper_is_named(directory: Path) -> None:
     (directory / IMAGES).mkdir(parents=True)
-    assert Keeper("fra1", directory, Stock(directory / IMAGES), lambda: 0).ledger.node == "fra1"
+    file = ledgerfile.LedgerFile(directory)
+    assert Keeper("fra1", file, Stock(directory / IMAGES), lambda: 0).ledger.node == "fra1"
 
 
 def test_while_an_answer_is_replaced_the_old_one_is_not_the_present_one(directory: Path) -> None:
@@ -537,3 +555,92 @@ def test_a_pool_that_is_gone_is_given_out_until_no_worker_answers_it(directory: 
     site.reach()
     for found in (site.about(A), site.verdict(pool)):
         assert (found.safety, found.until) == (Safety.WAIT, site.now + 30 + MARGIN_S)
+
+
+# -- the lease --------------------------------------------------------------------------------
+
+
+def test_a_ledger_that_a_read_only_disk_keeps_is_not_believed_after_it(directory: Path) -> None:
+    """What was served since is not in it, and could not be; nor could the file be removed."""
+    site = Site(directory, host(B))
+    site.turn()
+    with disk() as there:
+        there.read_only = True
+        began = site.now
+        site.load(host(A))
+        assert site.now - began >= RUNNING_S, "it was served while a restart believed the old one"
+        site.reach()
+        site.ask()
+    site.crash(1.0, host(B))
+    assert is_open(site.about(A), site.now)
+    assert site.about(B).safety == Safety.WAIT
+
+
+def test_on_a_disk_that_was_read_only_for_long_an_edit_waits_no_more(directory: Path) -> None:
+    site = Site(directory, host(B))
+    site.turn()
+    with disk() as there:
+        there.read_only = True
+        site.now += RUNNING_S
+        began = site.now
+        site.load(host(A))
+        assert site.now == began
+
+
+def test_a_full_disk_lets_an_edit_be_served_at_once(directory: Path) -> None:
+    site = Site(directory, host(B))
+    site.turn()
+    with disk() as there:
+        there.full = True
+        began = site.now
+        site.load(host(A))
+        assert site.now == began
+
+
+@pytest.mark.parametrize(("away", "known"), [(RUNNING_S - 1, True), (RUNNING_S + 1, False)])
+def test_a_node_that_was_away_for_long_begins_its_account_again(
+    directory: Path, away: float, known: bool
+) -> None:
+    """It may have run meanwhile, on a disk that took nothing. What is known is not forgotten."""
+    site = Site(directory, host(A))
+    site.load(host(B))
+    site.reach()
+    site.turn()
+    site.crash(away, host(B))
+    assert [one for one in site.about(A).held if one.version and one.until > site.now]
+    assert (site.keeper.ledger.report(site.now).kept > WEEK_S) == known
+
+
+def test_a_lease_is_renewed_as_long_as_the_ledger_can_be_written(directory: Path) -> None:
+    site = Site(directory, host(A))
+    for _ in range(10):
+        site.turn()
+        site.now += RENEW_S + 1
+    site.crash(0.0, host(A))
+    assert site.keeper.ledger.report(site.now).kept > WEEK_S
+
+
+def test_a_clean_stop_outlives_a_boot_but_not_for_long(directory: Path) -> None:
+    for away, known in ((STOPPED_S - 1, True), (STOPPED_S + 1, False)):
+        site = Site(directory / str(known), host(A))
+        site.turn()
+        site.keeper.stop()
+        site.clocks.boots += 1
+        site.crash(away, host(A))
+        assert (site.keeper.ledger.report(site.now).kept > WEEK_S) == known
+        site.turn()
+        site.clocks.boots += 1  # the power is cut
+        site.crash(0.0, host(A))
+        assert site.keeper.ledger.report(site.now).kept < WEEK_S
+
+
+def test_a_process_vouches_for_what_it_has_written_only(directory: Path) -> None:
+    site = Site(directory, host(A))
+    site.turn()
+    site.now += RUNNING_S + 1
+    file = LedgerFile(directory, clocks=site.clocks)
+    file.vouch()
+    file.close()
+    assert (file.is_last(), file.believed_for()) == (False, 0.0)
+    (directory / lease.NAME).write_text("damaged")
+    assert not LedgerFile(directory, clocks=site.clocks).is_last()

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.control import log
 from dnsd.control.horizon.changes import Held, held_after
 from dnsd.control.horizon.coverage import Coverage
-from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.poolbook import PoolBook, accounts_in
 from dnsd.control.horizon.served import Served
 from dnsd.control.horizon.shelf import Shelf, Shelved
@@ -28,9 +27,8 @@ from dnsd.failover.version import Kind, everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
-    from dnsd.control.keepsake import Keepsake
+    from dnsd.control.horizon.ledgerfile import LedgerFile
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.version import Question, Version
     from dnsd.image.stock import Stock
@@ -59,7 +57,7 @@ class _Change(NamedTuple):
 
 
 class Keeper:
-    """The ledger of ``node``, in the state directory ``directory``, about the images in ``stock``.
+    """The ledger of ``node``, in ``file``, about the images in ``stock``.
 
     ``reached`` returns the generation that every worker has got to; ``clock`` is monotonic.
     ``meet`` has the ledger remember which nodes were heard, and returns whether that is news.
@@ -68,12 +66,11 @@ class Keeper:
     def __init__(
         self,
         node: str,
-        directory: Path,
+        file: LedgerFile,
         stock: Stock,
         reached: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
         *,
-        keepsake: Keepsake | None = None,
         meet: Callable[[Ledger], bool] = lambda _: False,
     ) -> None:
         self.ledger = Ledger(node, clock())
@@ -87,7 +84,7 @@ class Keeper:
         """Why the account is not on disk: then nothing is SAFE by it. Empty if it is."""
         self.clock = clock
         self.served = Served(self.shelf)
-        self._file = LedgerFile(directory, keepsake)
+        self._file = file
         self._answered_before = self.shelf.is_used()
         self._reached = reached
         self._changes: list[_Change] = []
@@ -126,6 +123,8 @@ class Keeper:
             data = self._file.read()
             if data is not None:
                 held = self._continue(data, zones, now)
+                if not self._file.is_last():
+                    raise StateError("the ledger was not kept up to the end of the last run")
                 if self._file.holds(data):
                     self.coverage.found(accounts_in(data))
             elif self._answered_before:
@@ -180,7 +179,8 @@ class Keeper:
 
         Zones are called by their apex, and those that are not named go on as they are. Afterwards
         comes :meth:`published` or :meth:`undo`. If it cannot be written, they are served
-        nonetheless, and the account is in doubt (``fault``) until it can.
+        nonetheless, and the account is in doubt (``fault``) until it can; but not as long as a
+        restart would believe the ledger that is on disk, and that knows nothing of them.
         """
         coming = {apex: zone for apex, zone in zones.items() if zone is not None}
         if not self.ready:
@@ -195,6 +195,7 @@ class Keeper:
             if zone is None:
                 self.zones.pop(apex, None)
         await self.save()
+        await self._disbelieved()
 
     def _compare(self, zones: Mapping[str, Zone | None]) -> list[_Change]:
         changes = []
@@ -298,6 +299,8 @@ class Keeper:
             self.ledger.forget(self.clock())
             self._dirty = True
         await self.save()
+        if not self.fault:
+            await asyncio.to_thread(self._file.vouch)
 
     async def save(self) -> None:
         """Write it down, if it says anything new, or could not be written before.
@@ -308,6 +311,12 @@ class Keeper:
             if self.ready and self._is_new():
                 dumped = self._dumped()
                 self._note_fault(await asyncio.to_thread(self._write, *dumped))
+
+    async def _disbelieved(self) -> None:
+        """Wait until what could not be written has no earlier ledger on disk against it."""
+        while self.fault and (left := self._file.believed_for()) > 0:
+            await self._file.wait(min(left, SAVE_EVERY_S))
+            await self.save()
 
     async def save_declared(self) -> None:
         """Write down what an operator has declared; AdminError if that cannot be."""
@@ -327,6 +336,7 @@ class Keeper:
             await self._began.wait()
             waiting, self._waiting = self._waiting, []
             await self.save()
+            await self._disbelieved()
             for then in waiting:
                 then()
 
@@ -334,6 +344,8 @@ class Keeper:
         """Write down what is new: the process is about to end."""
         if self.ready and self._is_new():
             self._note_fault(self._write(*self._dumped()))
+        if self.ready and not self.fault:
+            self._file.close()
 
     def _write(self, number: int, data: bytes) -> str:
         """Write it; return why that cannot be.
@@ -348,7 +360,8 @@ class Keeper:
         return ""
 
     def _note_fault(self, fault: str) -> None:
-        self.coverage.end(written=not fault)
+        if not fault or self._file.believed_for() <= 0:
+            self.coverage.end(written=not fault)
         if fault != self.fault:
             log.say(f"horizon: {fault or 'the account is on disk again'}")
         self.fault = fault

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.control.durable import Durable
+from dnsd.control.horizon.lease import Clocks, Lease
 from dnsd.errors import StateError
 
 if TYPE_CHECKING:
@@ -23,8 +24,14 @@ NAME = "ledger"
 class LedgerFile:
     """The file in the state directory ``directory``; may be written by several threads."""
 
-    def __init__(self, directory: Path, keepsake: Keepsake | None = None) -> None:
+    def __init__(
+        self, directory: Path, keepsake: Keepsake | None = None, clocks: Clocks | None = None
+    ) -> None:
         self._path = directory / NAME
+        self._keepsake = keepsake
+        self._clocks = clocks or Clocks()
+        self._lease = Lease(directory, self._clocks)
+        self._is_ours = False
         self._file = Durable(self._path, keepsake)
         self._lock = threading.Lock()
         self._written = 0
@@ -35,6 +42,21 @@ class LedgerFile:
             return self._file.read()
         except OSError as error:
             raise StateError(f"{self._path}: cannot be read ({error.strerror})") from error
+
+    def is_last(self) -> bool:
+        """Return whether nothing was given out that what is read does not know.
+
+        An earlier process of this run of the node has left all that it knew in memory.
+        """
+        return self.believed_for() > 0 or bool(self._keepsake and self._keepsake.get())
+
+    def believed_for(self) -> float:
+        """Return for how many seconds more a restart would believe what is on disk."""
+        return self._lease.left()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait by the clocks that the lease goes by."""
+        await self._clocks.sleep(seconds)
 
     def holds(self, data: bytes) -> bool:
         """Return whether the file itself says ``data``, so that a restart would find it."""
@@ -51,6 +73,7 @@ class LedgerFile:
         with self._lock:
             if number <= self._written:
                 return
+            self._is_ours = False
             try:
                 self._file.write(data)
             except OSError as error:
@@ -58,9 +81,26 @@ class LedgerFile:
                     f"{self._path} cannot be written ({error.strerror}): after a restart it "
                     "is unknown for how long caches hold what is answered now"
                 ) from error
-            self._written = number
+            self._written, self._is_ours = number, True
+
+    def vouch(self) -> None:
+        """Have a restart believe what is on disk, if this process has written it."""
+        with self._lock, suppress(OSError):  # it is tried again before the lease ends
+            if self._is_ours and self._lease.is_due():
+                self._lease.renew()
+
+    def close(self) -> None:
+        """Have a later start believe what is on disk: this process, which wrote it, ends."""
+        with self._lock, suppress(OSError):
+            if self._is_ours:
+                self._lease.close()
 
     def discard(self) -> None:
-        """Remove the file: what is in it is not true any more. A full disk allows that."""
+        """Remove the file: what is in it is not true any more.
+
+        A full disk allows that. A disk that is read-only does not, and then the file is believed
+        until its lease ends.
+        """
         with self._lock, suppress(OSError):
-            self._path.unlink()
+            self._path.unlink(missing_ok=True)
+            self._lease.end()
