@@ -7,27 +7,27 @@ time (seconds, monotonic). Members are bits, in the order in which they were giv
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.failover import quorum, ttl
 from dnsd.failover.choice import Choice, Grade, Mode, Standing
 from dnsd.failover.council import Council
-from dnsd.failover.drain import T_DRAIN, Drain, direct
-from dnsd.failover.member import OUT, SERVED, Agreed, Forced, Member, State
-from dnsd.failover.orders import Directive, to_stored
-from dnsd.failover.stored import BELIEVED_S, StoredPool
+from dnsd.failover.drain import T_DRAIN
+from dnsd.failover.member import SERVED, Agreed, Forced, Member, State
+from dnsd.failover.roll import Roll
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from dnsd.config.policy import Pool
     from dnsd.failover.choice import Answer
+    from dnsd.failover.drain import Drain
     from dnsd.failover.member import Order
-    from dnsd.failover.orders import Plan
+    from dnsd.failover.orders import Directive, Plan
     from dnsd.failover.quorum import Agreement, Vote
-    from dnsd.failover.stored import Kept
+    from dnsd.failover.roll import Away
+    from dnsd.failover.stored import Kept, StoredPool
 
-_T = TypeVar("_T")
 
 TICK_S = 0.001
 """How much later than a round second it looks again, so that the second is really over."""
@@ -42,27 +42,16 @@ class Decision(NamedTuple):
     why: tuple[str, ...]
 
 
-class Away(NamedTuple):
-    """A member that the zone does not have since ``since``."""
-
-    member: Member
-    since: float
-
-
 class PoolState:
     """The members of a pool by their address, what is ordered of them, and what was good last.
 
-    ``away`` are those that the zone does not have now: what is ordered of them stands.
     ``ttl_max`` is the TTL of the records in the zone file; there is one member at least.
     Results and orders go in at any time; whoever gives one asks :meth:`decide` afterwards, and
     again at :meth:`next_wakeup`.
     """
 
     def __init__(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
-        self.members: dict[str, Member] = {}
-        self.away: dict[str, Away] = {}
-        self.drains: dict[str, Drain] = {}
-        self.plans: dict[str, Plan] = {}
+        self._roll = Roll()
         self.last_good: tuple[str, ...] = ()
         self._council = Council(policy)
         self._countdown: tuple[float, int] | None = None
@@ -73,37 +62,29 @@ class PoolState:
         self.policy = policy
         self._terms = ttl.terms(policy, ttl_max)
         self._choice = Choice(policy, members)
-        for one in self.members.keys() - set(members):
-            self._put_away(self.members[one], now)
-        known = self.members
-        self.members = {one: known.get(one) or self._arrived(one, now) for one in members}
-        for member in self.members.values():
-            member.adopt(policy, now)
+        self._roll.edit(policy, members, now)
         self._council.edit(policy, self.members)
         self._council.agree(self.members, now)
 
-    def _arrived(self, address: str, now: float) -> Member:
-        """Return a member that is new in the zone, or is there again."""
-        away = self.away.pop(address, None)
-        if away and now - away.since <= BELIEVED_S:
-            return away.member
-        member = Member(address, self.policy, now)
-        if away:
-            member.restore_debt(away.member.to_stored(now), now)
-            member.force(away.member.order)
-        return member
+    @property
+    def members(self) -> Mapping[str, Member]:
+        """The members that the zone has."""
+        return self._roll.members
 
-    def _put_away(self, member: Member, now: float) -> None:
-        """Keep a member that the zone has no more."""
-        self.away[member.address] = Away(member, now)
-        self._forget_away()
+    @property
+    def away(self) -> Mapping[str, Away]:
+        """Members that the zone does not have, and of which something is ordered."""
+        return self._roll.away
 
-    def _forget_away(self) -> None:
-        """Forget members that are away and of which nothing is ordered, nor to be asked."""
-        for address, (member, _) in tuple(self.away.items()):
-            is_owed = member.state in OUT and self.policy.failback.kind == "manual"
-            if not (member.order or address in self.plans or is_owed):
-                del self.away[address]
+    @property
+    def drains(self) -> Mapping[str, Drain]:
+        """The drains, by address."""
+        return self._roll.drains
+
+    @property
+    def plans(self) -> Mapping[str, Plan]:
+        """What is planned, by address."""
+        return self._roll.plans
 
     @property
     def is_shared(self) -> bool:
@@ -155,33 +136,15 @@ class PoolState:
 
     def ordered(self, address: str) -> Directive:
         """Return what is ordered of a member, be it away."""
-        member = self.known(address)
-        order = member.order if member else None
-        return Directive(order, self.drains.get(address), self.plans.get(address))
+        return self._roll.ordered(address)
 
     def obey(self, address: str, directive: Directive) -> None:
         """Do what is ordered of a member from now on; it may be away."""
-        self._put(self.drains, address, directive.drain)
-        self._put(self.plans, address, directive.plan)
-        if member := self.known(address):
-            member.force(directive.order)
-        self._forget_away()
-
-    def known(self, address: str) -> Member | None:
-        """Return a member, be it away; None if nothing is known of it."""
-        away = self.away.get(address)
-        return self.members.get(address) or (away.member if away else None)
-
-    @staticmethod
-    def _put(where: dict[str, _T], address: str, what: _T | None) -> None:
-        if what is None:
-            where.pop(address, None)
-        else:
-            where[address] = what
+        self._roll.obey(address, directive)
 
     def shift_plans(self, seconds: float) -> None:
         """Have plans come so much later: the clock of the day was set."""
-        self.plans = {one: plan.shifted(seconds) for one, plan in self.plans.items()}
+        self._roll.shift_plans(seconds)
 
     def freeze(self, why: str) -> None:
         """Keep what is known: nobody checks the members, and ``why`` is the reason."""
@@ -211,40 +174,14 @@ class PoolState:
 
     def to_stored(self, now: float) -> StoredPool:
         """Return what is to survive a restart."""
-        return StoredPool(
-            name=self.policy.name,
-            type=self.policy.type,
-            members=tuple(member.to_stored(now) for member in self._everyone()),
-            drains=tuple(drain.to_stored(one, now) for one, drain in self.drains.items()),
-            last_good=self.last_good,
-            plans=tuple(to_stored(one, plan, now) for one, plan in self.plans.items()),
-        )
-
-    def _everyone(self) -> Iterator[Member]:
-        yield from self.members.values()
-        for away in self.away.values():
-            yield away.member
+        return self._roll.to_stored(now, self.last_good)
 
     def restore(self, kept: Kept, now: float) -> None:
         """Take over what was stored; what was ordered of members that are not there stands."""
         stored = kept.pools.get((self.policy.name, self.policy.type))
-        if stored is None:
-            return
-        self.last_good = stored.last_good
-        for one in stored.members:
-            member = self.members.get(one.address) or Member(one.address, self.policy, now)
-            if kept.fresh:
-                member.restore_state(one, kept.ago, now)
-            else:
-                member.restore_debt(one, now)
-            member.restore_order(one, kept.ago, now)
-            if one.address not in self.members:
-                self.away[one.address] = Away(member, now - kept.ago)
-        for drain in stored.drains:
-            self.drains[drain.address] = Drain.restored(drain, kept.ago, now)
-        for plan in stored.plans:
-            self.plans[plan.address] = plan.aged(kept.ago).plan(now)
-        self._tick_orders(now)
+        if stored is not None:
+            self.last_good = stored.last_good
+            self._roll.restore(stored, kept.ago, fresh=kept.fresh, now=now)
 
     # -- deciding -----------------------------------------------------------------------------
 
@@ -271,10 +208,7 @@ class PoolState:
 
     def next_wakeup(self, now: float) -> float | None:
         """Return when to decide again although nothing was seen; None: no need to."""
-        times = [drain.switch_at for drain in self.drains.values() if not drain.switched]
-        times += [at for member in self._everyone() if (at := member.due) is not None]
-        times += [plan.start for plan in self.plans.values()]
-        times += self._council.wakeups()
+        times = [*self._roll.wakeups(), *self._council.wakeups()]
         if self._countdown is not None:
             times.append(self._next_second(now, *self._countdown))
         return max(now, min(times)) if times else None
@@ -284,34 +218,8 @@ class PoolState:
         return bool(decision.mask & self._bit(member))
 
     def _tick(self, now: float) -> None:
-        self._tick_orders(now)
-        for member in self.members.values():
-            member.tick(now)
+        self._roll.tick(now)
         self._council.agree(self.members, now)
-
-    def _tick_orders(self, now: float) -> None:
-        """Have plans begin and orders end."""
-        for address, plan in tuple(self.plans.items()):
-            if now >= plan.start:
-                self._begin(address, plan, now)
-        for drain in self.drains.values():
-            drain.tick(now)
-        for member in self._everyone():
-            member.end_order(now)
-        for address in tuple(self.drains):
-            if self.ordered(address).order is None:
-                del self.drains[address]
-        self._forget_away()
-
-    def _begin(self, address: str, plan: Plan, now: float) -> None:
-        del self.plans[address]
-        member = self.known(address)
-        if member is None or plan.is_over(now):
-            return
-        member.force(plan.order)
-        # Its TTL has been lowered: longer answers have expired by now.
-        is_drain = plan.order.forced == Forced.DRAIN
-        self._put(self.drains, address, direct(plan.start) if is_drain else None)
 
     def _natural(self, member: Member) -> Standing:
         """Return what the results say, or what is agreed on."""
@@ -345,14 +253,9 @@ class PoolState:
             case Forced.DOWN:
                 return Standing.REMOVED
             case Forced.DRAIN:
-                lowering = self._switch_of(member) is not None
+                lowering = self._roll.switch_of(member) is not None
                 return self._natural(member) if lowering else Standing.REMOVED
         return self._natural(member)
-
-    def _switch_of(self, member: Member) -> float | None:
-        """Return when ``member`` will leave the answer, if a drain has it still there."""
-        drain = self.drains.get(member.address)
-        return None if drain is None or drain.switched else drain.switch_at
 
     def _bit(self, member: str) -> int:
         return 1 << list(self.members).index(member)
@@ -377,7 +280,7 @@ class PoolState:
                 seconds = self._terms.shortest  # one failure takes it out
             if seconds < least and self._matters(at, member, standings, answer):
                 least, because = seconds, f"{member.address} is {self.told(member)}"
-            if least > T_DRAIN and self._switch_of(member) is not None:
+            if least > T_DRAIN and self._roll.switch_of(member) is not None:
                 least, because = T_DRAIN, f"{member.address} is about to leave"
         return least, because
 
@@ -402,7 +305,7 @@ class PoolState:
 
     def _next_standings(self, member: Member) -> tuple[Standing, ...]:
         """Return what its next results, as many as it takes, could make of ``member``."""
-        if (member.order and self._switch_of(member) is None) or self.policy.check == "none":
+        if (member.order and self._roll.switch_of(member) is None) or self.policy.check == "none":
             return ()
         match self._natural(member):
             case Standing.IN:
@@ -447,7 +350,7 @@ class PoolState:
         plan = self.plans.get(member.address)
         until = member.order.until if member.order else None
         ends = [at for at in (until, plan.start if plan else None) if at is not None]
-        switch = self._switch_of(member)
+        switch = self._roll.switch_of(member)
         if switch is not None and switch < min(ends, default=inf):
             yield switch, Standing.REMOVED
         if until is not None and (plan is None or until <= plan.start):

@@ -528,3 +528,14 @@ def test_a_plan_of_a_member_that_is_away_stands() -> None:
     state.decide(1000.0)
     state.edit(state.policy, 300, (A, B), 1100.0)
     assert state.decide(1100.0).mask == 0b10
+
+
+def test_a_member_that_was_held_when_it_went_keeps_nothing_awake() -> None:
+    state = pool_of("---", STABLE, failback=Failback("hold", 60.0))
+    for _ in range(3):
+        state.result(A, 110.0, ok=True)
+    assert state.members[A].state == State.HELD
+    state.force(A, Order(Forced.DOWN, 500.0))
+    state.edit(state.policy, 300, (B,), 120.0)
+    state.decide(200.0)
+    assert state.next_wakeup(200.0) == 500.0
