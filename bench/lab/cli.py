@@ -216,6 +216,7 @@ def measure_(
     runs: list[results.Run] = []
     failures: list[str] = []
     titles: dict[str, str] = {}
+    load = f"{os.getloadavg()[0]:.1f} before"
     for stack in stacks or ("dnsd", *rivals.STACKS):
         known = EVENTS if stack == "dnsd" else events.COMMON
         chosen = {name: event for name, event in known.items() if not only or name in only}
@@ -233,7 +234,7 @@ def measure_(
     report = results.Report(
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         command="python -m bench " + shlex.join(sys.argv[1:]),
-        machine=machine(),
+        machine={**machine(), "load average": load},
         versions=measure.versions(rivals.VERSIONS),
         titles=titles,
         allowed={name: event.allowed for name, event in EVENTS.items()},

@@ -180,6 +180,7 @@ def merge(reports: list[Report]) -> Report:
         machine=_joined([one.machine for one in reports]),
         versions=_joined([one.versions for one in reports]),
         titles={key: title for one in reports for key, title in one.titles.items()},
+        allowed={key: most for one in reports for key, most in one.allowed.items()},
         runs=[run for one in reports for run in one.runs],
         failures=[failure for one in reports for failure in one.failures],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.lab import question, results, topology, trace
@@ -182,7 +183,9 @@ def test_report_survives_its_file(tmp_path: Path) -> None:
 
 def test_reports_of_several_runs_are_one() -> None:
     one, other = report(run(1, "nyc", 3)), report(run(1, "nyc", 4))
+    other = msgspec.structs.replace(other, allowed={"kill": 10})
     merged = results.merge([one, other])
+    assert merged.allowed == {"cut": 320, "kill": 10}
     assert [found.lost for found in merged.runs] == [3, 4]
     assert merged.created == "now"
     assert merged.command == "measure && measure"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from dnsd.announce.reach import FRESH_S, WINDOW, Asked, Hearing, Reach, Self, Ta
 from dnsd.checks.result import Fault
 from dnsd.config import Config, Endpoint, Http
 from dnsd.config.anycast import Anycast, Probe
+from dnsd.config.reader import read_text
 from dnsd.control.anycast.probes import Probes, ask_for_name
 from tests import jumping
 from tests.jumping import Jumping
@@ -231,3 +233,32 @@ def test_a_server_is_asked_for_its_name_and_silence_is_none() -> None:
         with pytest.raises(ConnectionRefusedError):
             asyncio.run(ask_for_name(there))
         assert time.monotonic() > began
+
+
+# -- configuration ------------------------------------------------------------------------------
+
+
+HTTP = '[http]\nlisten = ["127.0.0.1:9153"]\n'
+ENABLED = '[anycast]\nenabled = true\nvips = ["192.0.2.53"]\nsubnets = ["192.0.2.0/24"]\n'
+PROBE = '[[anycast.probe]]\nurl = "http://10.2.0.2:9153"\nservers = ["10.2.0.2:53"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (HTTP + PROBE, None),
+        (HTTP + ENABLED + PROBE, None),
+        (PROBE, "it needs [http] listen"),
+        (HTTP + PROBE.replace("http://", ""), "is no URL of a node"),
+        (HTTP + PROBE.replace("10.2.0.2:53", "127.0.0.1:53"), "is no address of another machine"),
+        (HTTP + PROBE.replace('"10.2.0.2:53"', ""), "needs an address at least"),
+        (HTTP + PROBE.replace("10.2.0.2:53", "192.0.2.53:53"), None),
+        (HTTP + ENABLED + PROBE.replace("10.2.0.2:53", "192.0.2.53:53"), "is a VIP of this node"),
+        (HTTP + PROBE.replace('["10.2.0.2:53"]', repr([f"10.0.0.{n}:53" for n in range(9)])), "8"),
+        (HTTP + 32 * PROBE, "31 are allowed"),
+    ],
+)
+def test_what_is_configured_can_be_asked_or_is_refused(text: str, problem: str | None) -> None:
+    config, problems = read_text(text, Path("dnsd.toml"))
+    assert (config is None) == (problem is not None)
+    assert [problem in str(one) for one in problems if problem] == [True] * bool(problem)
