@@ -233,7 +233,7 @@ FAULTS = {
         fresh,
     ),
     "filter-behind": Event(
-        "answers are lost behind the node (`[[anycast.probe]]`)",
+        "answers are lost behind the node: only probes see it",
         10000,
         ELSEWHERE,
         on("router", *rules("add", "blackhole", "iif node")),
