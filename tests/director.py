@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dnsd.config import load
 from dnsd.config.balancerules import announced
 from dnsd.control.anycast.statefile import write_state
+from dnsd.control.balance import backendhost
 from dnsd.routerconf import Dialect, node_bird, router_bird, site_of
 from tests.netspace import Space
 from tests.support import COMMAND, Node, until
@@ -125,9 +126,7 @@ class Backend(Machine):
     def __init__(self, site: DirectorSite, number: int, name: str) -> None:
         super().__init__(site, number, name)
         self.process: subprocess.Popen[bytes] | None = None
-        for setting, value in (("arp_ignore", 1), ("arp_announce", 2)):
-            self.space.run("sysctl", "-qw", f"net.ipv4.conf.all.{setting}={value}")
-        self.space.ip(f"addr add {VIP4}/32 dev lo", f"addr add {VIP6}/128 dev lo nodad")
+        self.space(backendhost.setup, VIPS, site.directory / name)
 
     def start(self) -> None:
         """Start its service."""

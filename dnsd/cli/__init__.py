@@ -33,6 +33,7 @@ COMMANDS = {
     "withdraw": "Take the route of this node's VIPs away.",
     "announce": "Take a withdrawal back.",
     "balance": "Share packets to VIPs out to backends, as a director.",
+    "backend": "Prepare a machine that serves behind a director.",
     "bird-config": "Write the configuration of a node's BIRD, or of a site's router.",
     "version": "Show the version, the hot path, Python, and libraries.",
 }

@@ -16,7 +16,7 @@ from dnsd.errors import AdminError, ConfigError, DnsdError, NotRunning
 COMMANDS = [
     *("serve", "check", "explain", "status", "reload"),
     *("failover", "rto", "horizon", "declare"),
-    *("anycast", "drain", "undrain", "withdraw", "announce", "balance", "bird-config"),
+    *("anycast", "drain", "undrain", "withdraw", "announce", "balance", "backend", "bird-config"),
     "version",
 ]
 

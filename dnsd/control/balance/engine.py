@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from dnsd.balance.slots import Move
-from dnsd.checks.result import Reason
+from dnsd.checks.result import Blind, Reason
 from dnsd.checks.runner import Runner
 from dnsd.control import log
 from dnsd.control.anycast import netlink
 from dnsd.control.balance import links, nftables, settings
 from dnsd.control.balance.kernel import Nexthops
+from dnsd.control.balance.lifelines import Lifelines, Place
 from dnsd.control.balance.links import Links
 from dnsd.control.balance.live import LiveService
 from dnsd.control.balance.nftables import Guarded
@@ -70,6 +72,8 @@ class Engine:
         self._by_address: dict[str, list[tuple[LiveService, str]]] = {}
         self._runner = Runner(self._seen, self._unseen)
         self._links = Links(self._silent, self._cut)
+        self._lifelines = Lifelines(self._on_end)
+        self._looks: set[asyncio.Task[None]] = set()
         # pyroute2 needs a thread without a running loop; one at a time, so nothing races.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="balance")
         self._kernel: Nexthops | None = None
@@ -304,6 +308,32 @@ class Engine:
                         place = service, backend.name, address
                         self._by_target.setdefault(target, []).append(place)
         self._runner.assign(self._by_target)
+        self._lifelines.keep(self._by_place())
+
+    def _by_place(self) -> dict[Place, list[Target]]:
+        """Return the targets by the place that a connection of theirs goes to."""
+        found: dict[Place, list[Target]] = {}
+        for target, places in self._by_target.items():
+            for service, _, address in places:
+                port = service.config.check_port
+                if port is not None and "tcp" in service.config.protocols:
+                    found.setdefault(Place(address, port), []).append(target)
+        return found
+
+    def _on_end(self, place: Place) -> None:
+        """Check at once what may just have died."""
+        for target in dict.fromkeys(self._by_place().get(place, [])):
+            task = asyncio.create_task(self._look_at(target))
+            self._looks.add(task)
+            task.add_done_callback(self._looks.discard)
+
+    async def _look_at(self, target: Target) -> None:
+        """Take in a refusal; anything else is for the checks that come in their time."""
+        began = time.monotonic()
+        with suppress(Blind):
+            result = await target.check.run(target.address)
+            if result.reason == Reason.REFUSED:
+                self._seen(target, result, began, time.monotonic())
 
     def _seen(self, target: Target, result: Result, _began: float, ended: float) -> None:
         self._unseen_why.pop(target, None)

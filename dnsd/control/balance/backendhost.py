@@ -1,0 +1,177 @@
+"""A backend's machine: what it needs so that it can answer clients directly, and its way back.
+
+A director hands on packets as they are: their destination is the VIP. So the machine has the VIP
+on its loopback interface, and is silent about it on its links: it answers no ARP for it and does
+not ask in its name, or routers and neighbours would send packets past the directors. And it probes
+for the path's MTU, because messages about it may be lost on the way.
+
+What was changed is written down, and :func:`undo` takes back exactly that.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.control import durable
+from dnsd.control.anycast import netlink
+from dnsd.control.balance import settings
+from dnsd.errors import BalanceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from dnsd.control.anycast.netlink import Address, Link
+
+FILE = "backend.json"
+LOOPBACK = "lo"
+
+SETTINGS = {
+    "ipv4/conf/all/arp_ignore": "1",
+    "ipv4/conf/all/arp_announce": "2",
+    "ipv4/tcp_mtu_probing": "1",
+}
+
+_WHY = {
+    "arp_ignore": "this machine answers ARP for the VIPs, so packets may come past the directors",
+    "arp_announce": "this machine asks by ARP in the name of the VIPs, so others take it for their "
+    "owner",
+    "tcp_mtu_probing": "connections of clients behind a path with a small MTU may hang",
+}
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What setup has changed: ``addresses`` that it added, ``settings`` as they were before."""
+
+    addresses: tuple[str, ...] = ()
+    settings: dict[str, str] = {}
+
+
+def setup(vips: Iterable[str], directory: Path, root: Path = settings.ROOT) -> list[str]:
+    """Make this machine ready to serve ``vips``; return what was changed, as sentences.
+
+    BalanceError or VipError if that cannot be. Again, it changes nothing.
+    """
+    record = _read(directory)
+    before = {place: _value(root / place) for place in SETTINGS}
+    loopback = _loopback()
+    there = {one.text for one in netlink.addresses() if one.ifindex == loopback.ifindex}
+    missing = [vip for vip in vips if vip not in there]
+    changed = {place: was for place, was in before.items() if _is_less(was, SETTINGS[place])}
+    # Written down first: what is changed can be taken back, whatever happens in between.
+    _write(
+        directory,
+        Record(tuple(dict.fromkeys((*record.addresses, *missing))), {**changed, **record.settings}),
+    )
+    done = settings.ensure({place: SETTINGS[place] for place in changed}, root)
+    if done.problems:
+        raise BalanceError("\n".join(done.problems))
+    for vip in missing:
+        netlink.add(loopback.ifindex, vip)
+    return [*done.changed, *(f"{LOOPBACK} has {vip}" for vip in missing)]
+
+
+def undo(directory: Path, root: Path = settings.ROOT) -> list[str]:
+    """Take back what :func:`setup` has changed; return it as sentences."""
+    record = _read(directory)
+    loopback = _loopback()
+    found = []
+    for one in netlink.addresses():
+        if one.ifindex == loopback.ifindex and one.text in record.addresses:
+            netlink.remove(one)
+            found.append(f"{one.text} is taken from {LOOPBACK}")
+    # What somebody has changed since is theirs.
+    ours = {
+        place: was
+        for place, was in record.settings.items()
+        if _value(root / place) == SETTINGS.get(place)
+    }
+    done = settings.ensure(ours, root)
+    if done.problems:
+        raise BalanceError("\n".join(done.problems))
+    with suppress(FileNotFoundError):
+        (directory / FILE).unlink()
+    return [*found, *done.changed]
+
+
+def check(vips: Iterable[str], root: Path = settings.ROOT) -> list[str]:
+    """Return what keeps this machine from serving ``vips`` as a backend, as sentences."""
+    addresses, links = netlink.addresses(), netlink.links()
+    wanted = tuple(vips)
+    return [
+        *(line for vip in wanted for line in _misplaced(vip, addresses, links)),
+        *_unset([link.name for link in links if link.segment], root),
+    ]
+
+
+def _misplaced(vip: str, addresses: Iterable[Address], links: Iterable[Link]) -> Iterator[str]:
+    names = {link.ifindex: link for link in links}
+    places = [one for one in addresses if one.text == vip]
+    if not places:
+        yield (
+            f"{vip} is no address of this machine: packets for it are dropped, or sent on; "
+            f"`dnsd backend setup {vip}` adds it"
+        )
+    for one in places:
+        link = names.get(one.ifindex)
+        if link is not None and link.segment:
+            yield (
+                f"{vip} is an address of {link.name}, which tells its neighbours of it: remove it "
+                f"there (`ip address delete {one} dev {link.name}`), it belongs on {LOOPBACK}"
+            )
+
+
+def _unset(links: list[str], root: Path) -> Iterator[str]:
+    for place, value in SETTINGS.items():
+        *where, name = place.split("/")
+        if _is_less(_value(root / place), value):
+            own = [root / "ipv4/conf" / link / name for link in links] if "conf" in where else []
+            if own and all(not _is_less(_value(one), value) for one in own):
+                continue  # the larger one of a link's own and that of all counts
+            yield f"net.{place.replace('/', '.')} is not {value}: {_WHY[name]}"
+
+
+def _is_less(value: str, wanted: str) -> bool:
+    return not value.isdigit() or int(value) < int(wanted)
+
+
+def _value(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _loopback() -> Link:
+    found = netlink.link(LOOPBACK)
+    if found is None:
+        raise BalanceError(f"there is no interface {LOOPBACK} here")
+    if not found.up:
+        netlink.set_up(found.ifindex)
+    return found
+
+
+def _read(directory: Path) -> Record:
+    path = directory / FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Record)
+    except FileNotFoundError:
+        return Record()
+    except (OSError, ValueError) as error:
+        raise BalanceError(
+            f"{path}, which says what was changed here, cannot be read ({error}): remove it if "
+            "nothing is to be taken back"
+        ) from error
+
+
+def _write(directory: Path, record: Record) -> None:
+    try:
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        durable.replace(directory / FILE, msgspec.json.encode(record))
+    except OSError as error:
+        raise BalanceError(
+            f"cannot write down in {directory} what is changed ({error.strerror}), so nothing is"
+        ) from error
