@@ -97,7 +97,7 @@ class World:
         policy = msgspec.structs.replace(self.site.policy, name=f"n{number}.example.com.")
         return PoolMeta(policy=policy, ttl=self.site.ttl, members=addresses, cell=0, cells=0)
 
-    def target(self, pool: Pool, address: str, _failover: Failover) -> Target:
+    def target(self, pool: Pool, address: str, _failover: Failover, *_: object) -> Target:
         """Stand in for ``target_of``."""
         name = "all" if self.site.shared else pool.name
         return Target(address, Played(name, pool.timeout, self), pool.interval, pool.fast_interval)

@@ -84,22 +84,15 @@ class Check(Protocol):
     def timeout(self) -> float:
         """Seconds after which :meth:`run` gives up."""
 
-    def endpoint(self, address: str) -> Endpoint | None:
+    def endpoint(self, address: str, /) -> Endpoint | None:
         """Return where it connects to over TCP, and to nothing else; None if it does not."""
 
-    async def run(self, address: str) -> Result:
+    async def run(self, address: str, /) -> Result:
         """Ask the service at ``address``; Blind if that could not be done."""
 
 
 class Blind(Exception):
-    """This node could not check, which says nothing about the service; a sentence says why.
-
-    ``parts`` are the results of the single checks, if there are several.
-    """
-
-    def __init__(self, why: str, parts: tuple[Part, ...] = ()) -> None:
-        super().__init__(why)
-        self.parts = parts
+    """This node could not check, which says nothing about the service; a sentence says why."""
 
 
 class Fault(Exception):

@@ -13,9 +13,11 @@ import resource
 import time
 from typing import TYPE_CHECKING
 
+from dnsd.checks.calculated import CalculatedCheck
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.result import UNCONNECTED, Blind, Reason, Result
 from dnsd.checks.schedule import JITTER, Group, Schedule
+from dnsd.checks.several import singles
 from dnsd.config import Failover
 from dnsd.process.exchange import ended_within
 
@@ -192,12 +194,17 @@ class Runner:
     def _groups(self, target: Target) -> tuple[Group, ...]:
         """Return what it is limited with.
 
-        A program is none of the connections to an address: what it connects to is not known.
+        A program is none of the connections to an address: what it connects to is not known. A
+        calculated check connects to nothing, and may wait for those that do.
         """
         most = self._most
-        if isinstance(target.check, CommandCheck):
-            return Group("", most.total), Group("command", most.commands)
-        return Group("", most.total), Group(target.address, most.address)
+        checks = singles(target.check)
+        groups = []
+        if any(isinstance(one, CommandCheck) for one in checks):
+            groups.append(Group("command", most.commands))
+        if not all(isinstance(one, CommandCheck | CalculatedCheck) for one in checks):
+            groups.append(Group(target.address, most.address))
+        return (Group("", most.total), *groups) if groups else ()
 
     def _unstuck(self, target: Target, task: asyncio.Task[Result]) -> None:
         del self._stuck[target]

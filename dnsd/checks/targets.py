@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.checks import reach
+from dnsd.checks.calculated import CalculatedCheck, nothing_known
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.dns import DnsCheck
+from dnsd.checks.grpc import GrpcCheck
 from dnsd.checks.http import HttpCheck
 from dnsd.checks.pushed import PushedCheck
 from dnsd.checks.question import question_of
+from dnsd.checks.several import SeveralChecks
 from dnsd.checks.statefile import FileCheck
 from dnsd.checks.stream import Tls
 from dnsd.checks.tcp import TcpCheck
+from dnsd.checks.tls import TlsCheck
 from dnsd.config.anycast import Query
+from dnsd.config.checkkeys import each_check
 from dnsd.config.commandkinds import filled, places
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dnsd.checks.calculated import States
     from dnsd.checks.pushed import Board
     from dnsd.checks.result import Check
     from dnsd.config import Failover
     from dnsd.config.policy import Pool
 
-PORTS = {"http": 80, "https": 443, "dns": 53}
+PORTS = {"http": 80, "https": 443, "tls": 443, "dns": 53}
+"""Where a check goes that says no port."""
+
+_STAY_HERE = ("calculated", "file", "pushed", "none")
+_OVER_TLS = ("tls", "https", "grpcs")
 
 
 @dataclass(frozen=True)
@@ -40,60 +52,97 @@ class Target:
 
 
 def target_of(
-    pool: Pool, address: str, failover: Failover, board: Board | None = None
+    pool: Pool,
+    address: str,
+    failover: Failover,
+    board: Board | None = None,
+    states: States = nothing_known,
 ) -> Target | None:
     """Return how the member ``address`` of ``pool`` is checked; None: not at all.
 
-    ``failover`` says what a check may do, ``board`` has what is pushed; ValueError, a sentence, if
-    it cannot be made.
+    ``failover`` says what a check may do, ``board`` has what is pushed, ``states`` knows how
+    members are that a calculated check looks at; ValueError, a sentence, if it cannot be made.
     """
-    check = _check(pool, failover, board)
-    here = check is None or isinstance(check, FileCheck | PushedCheck)
-    if not here and (fault := reach.fault(address, failover.check_networks)):
+    if pool.check == "none":
+        return None
+    singles = each_check(pool)
+    if any(goes_out(one) for one in singles) and (
+        fault := reach.fault(address, failover.check_networks)
+    ):
         raise ValueError(fault)
-    return None if check is None else Target(address, check, pool.interval, pool.fast_interval)
+    checks = tuple(_check(one, address, failover, board, states) for one in singles)
+    check = SeveralChecks(checks, pool.need.of(len(checks))) if pool.checks else checks[0]
+    return Target(address, check, pool.interval, pool.fast_interval)
 
 
-def _check(pool: Pool, failover: Failover, board: Board | None) -> Check | None:
+def goes_out(one: Pool) -> bool:
+    """Return whether the only check of ``one`` asks the member itself."""
+    return one.check not in _STAY_HERE
+
+
+def _check(
+    pool: Pool, address: str, failover: Failover, board: Board | None, states: States
+) -> Check:
     port = pool.port or PORTS.get(pool.check, 0)
+    if fault := configured_fault(pool, failover):
+        raise ValueError(fault.message)
     match pool.check:
         case "tcp":
             return TcpCheck(port, pool.timeout, pool.source)
+        case "tls":
+            tls = _tls(pool, pool.name.removesuffix("."), failover)
+            return TlsCheck(port, pool.timeout, tls, pool.source)
         case "http" | "https":
-            return _http(pool, port)
+            return _http(pool, port, failover)
+        case "grpc" | "grpcs":
+            return _grpc(pool, port, failover)
         case "dns":
             return _dns(pool, port)
         case "command":
             return CommandCheck(_line(pool, failover), pool.timeout)
         case "file":
-            return FileCheck(_file(pool, failover), pool.believed, pool.timeout)
+            path = failover.state_files[pool.state_file or ""]
+            return FileCheck(path, pool.believed, pool.timeout)
         case "pushed":
             return PushedCheck(pool.name, pool.type, pool.timeout, board)
-    return None
-
-
-def _file(pool: Pool, failover: Failover) -> str:
-    if fault := state_file_fault(pool, failover):
-        raise ValueError(fault)
-    return failover.state_files[pool.state_file or ""]
-
-
-def state_file_fault(pool: Pool, failover: Failover) -> str:
-    """Return why ``pool`` cannot have its states read, as a sentence; empty if it can."""
-    files = failover.state_files
-    if pool.state_file in files:
-        return ""
-    listed = f" (which has {', '.join(files)})" if files else ""
-    return (
-        f"{pool.state_file} is not in [failover.state_files] of the configuration{listed}: list it "
-        "there with its path, or choose another file"
-    )
+        case "calculated":
+            of = tuple(one.of_member(address) for one in pool.of)
+            return CalculatedCheck(of, pool.need.of(len(of)), pool.timeout, states)
+    raise AssertionError(pool.check)
 
 
 def _line(pool: Pool, failover: Failover) -> tuple[str, ...]:
-    if fault := command_fault(pool, failover):
-        raise ValueError(fault)
     return filled(failover.commands[pool.command or ""], pool.parameters)
+
+
+class Lacking(NamedTuple):
+    """What a check needs that the configuration has not: the policy's ``key``, and a sentence."""
+
+    key: str
+    message: str
+
+
+def configured_fault(pool: Pool, failover: Failover) -> Lacking | None:
+    """Return what ``failover`` does not allow, or does not list, of the check of ``pool``."""
+    if pool.check == "command" and (fault := command_fault(pool, failover)):
+        return Lacking("command", fault)
+    if pool.check == "file" and pool.state_file not in failover.state_files:
+        name = str(pool.state_file)
+        return Lacking("state_file", _not_listed(name, "state_files", failover.state_files, "path"))
+    for key, files in (("tls_ca", failover.tls_ca), ("tls_client", failover.tls_client)):
+        name = getattr(pool, key)
+        if pool.check in _OVER_TLS and name is not None and name not in files:
+            return Lacking(key, _not_listed(name, key, files, "file"))
+    return None
+
+
+def _not_listed(name: str, table: str, names: Iterable[str], what: str) -> str:
+    listed = ", ".join(names)
+    return (
+        f"{name} is not in [failover.{table}] of the configuration"
+        f"{f' (which has {listed})' if listed else ''}: "
+        f"list it there with its {what}, or choose another"
+    )
 
 
 def command_fault(pool: Pool, failover: Failover) -> str:
@@ -101,11 +150,7 @@ def command_fault(pool: Pool, failover: Failover) -> str:
     commands = failover.commands
     line = commands.get(pool.command or "")
     if line is None:
-        listed = f" (which has {', '.join(commands)})" if commands else ""
-        return (
-            f"{pool.command} is not in [failover.commands] of the configuration{listed}: "
-            "list it there with its program, or choose another command"
-        )
+        return _not_listed(str(pool.command), "commands", commands, "program")
     if missing := sorted(places(line) - pool.parameters.keys()):
         return f"{pool.command} needs {', '.join(missing)}: give it in parameters"
     if unknown := sorted(pool.parameters.keys() - places(line)):
@@ -114,10 +159,9 @@ def command_fault(pool: Pool, failover: Failover) -> str:
     return ""
 
 
-def _http(pool: Pool, port: int) -> HttpCheck:
+def _http(pool: Pool, port: int, failover: Failover) -> HttpCheck:
     """A host that is given is asked for as it is written, the pool's name as RFC 9110 §7.2 says."""
-    name = pool.name.removesuffix(".")
-    host = pool.host or (name if port == PORTS[pool.check] else f"{name}:{port}")
+    host = _host(pool, port)
     return HttpCheck(
         port=port,
         path=pool.path,
@@ -125,14 +169,36 @@ def _http(pool: Pool, port: int) -> HttpCheck:
         timeout=pool.timeout,
         status=pool.expect_status,
         body=pool.expect_body,
-        tls=_tls(pool, host) if pool.check == "https" else None,
+        tls=_tls(pool, host, failover) if pool.check == "https" else None,
         source=pool.source,
     )
 
 
-def _tls(pool: Pool, host: str) -> Tls:
+def _grpc(pool: Pool, port: int, failover: Failover) -> GrpcCheck:
+    host = _host(pool, port)
+    return GrpcCheck(
+        port=port,
+        host=host,
+        timeout=pool.timeout,
+        service=pool.grpc_service,
+        tls=_tls(pool, host, failover, protocol="h2") if pool.check == "grpcs" else None,
+        source=pool.source,
+    )
+
+
+def _host(pool: Pool, port: int) -> str:
+    name = pool.name.removesuffix(".")
+    return pool.host or (name if port == PORTS.get(pool.check) else f"{name}:{port}")
+
+
+def _tls(pool: Pool, host: str, failover: Failover, protocol: str | None = None) -> Tls:
     return Tls(
-        (pool.sni or _without_port(host)).removesuffix("."), pool.tls_verify, pool.tls_expiry
+        name=(pool.sni or _without_port(host)).removesuffix("."),
+        verify=pool.tls_verify,
+        expiry=pool.tls_expiry,
+        authority=None if pool.tls_ca is None else failover.tls_ca[pool.tls_ca],
+        client=None if pool.tls_client is None else failover.tls_client[pool.tls_client],
+        protocol=protocol,
     )
 
 

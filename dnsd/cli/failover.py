@@ -36,6 +36,8 @@ _STYLES = {
 _SEEN_S = 0.1
 """Checks that are less late than this are in time."""
 
+_RESULTS = {True: ("passed", "dim"), False: ("failed", "red"), None: ("unknown", "yellow")}
+
 force_option = click.option(
     "--force", "insist", is_flag=True, help="Even if a pool then has too few members."
 )
@@ -148,7 +150,7 @@ def picture(found: dict[str, Any]) -> RenderableType:
 
     parts: list[RenderableType] = [] if found["pools"] else [Text("no pools")]
     for pool in found["pools"]:
-        parts += [*_head(pool), _members(pool), *_agreements(pool), Text("")]
+        parts += [*_head(pool), _members(pool), *_checks(pool), *_agreements(pool), Text("")]
     parts += [
         Text(
             f"kept for {one['address']} of {one['name']} {one['type']}: {_kept(one)}",
@@ -225,6 +227,19 @@ def _members(pool: dict[str, Any]) -> RenderableType:
             Text(_order(one), style="yellow"),
         )
     return Padding(shown, (0, 0, 0, 2))
+
+
+def _checks(pool: dict[str, Any]) -> list[RenderableType]:
+    """Return the results of each check of members that have several."""
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for one in pool["members"]:
+        for found in one.get("checks", ()):
+            result, style = _RESULTS[found["ok"]]
+            why = f": {found['detail']}" if found["detail"] else ""
+            parts.append(Text(f"  {one['address']} {found['check']}: {result}{why}", style=style))
+    return parts
 
 
 def _agreements(pool: dict[str, Any]) -> list[RenderableType]:

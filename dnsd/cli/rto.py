@@ -160,7 +160,7 @@ def _as_data(plan: Plan) -> dict[str, Any]:
     return {
         "name": pool.name,
         "type": pool.type,
-        "check": pool.check,
+        "check": pool.checked_by,
         "ttl_max": found.ttl_max,
         "ttl_min": found.ttl_min,
         "queue": found.timing.queue,

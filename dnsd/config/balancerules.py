@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.config.balance import MOST_BACKENDS, MOST_SERVICES, PREFIX
+from dnsd.config.checkkeys import each_check
 from dnsd.config.policyrules import check_faults
 
 if TYPE_CHECKING:
@@ -86,8 +87,12 @@ def _of_service(service: Service, anycast: Anycast) -> Iterator[tuple[str, str]]
     if weighted < service.min_backends:
         least = service.min_backends
         yield "min_backends", f"{least} are needed, but only {weighted} have a weight above 0"
-    if service.check == "pushed":
-        yield "check", "states that are pushed are taken for pools only: choose another check"
+    key = "checks" if service.checks else "check"
+    kinds = {one.check for one in each_check(service)}
+    if "pushed" in kinds:
+        yield key, "states that are pushed are taken for pools only: choose another check"
+    if "calculated" in kinds:
+        yield key, '"calculated" looks at pools of a zone, which a service has not'
     if service.source and len({":" in vip for vip in service.vips}) > 1:
         yield "source", "is an address of one family, but the service has VIPs of both"
 

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from dnsd.config.kinds import Texts, wanted
+from dnsd.config.kinds import FilePath, Texts, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,6 +70,30 @@ class CommandName:
                 "the name of a command that [failover.commands] of the configuration lists", value
             )
         return _name(value)
+
+
+@dataclass(frozen=True)
+class ListedName:
+    """The name of something that the configuration lists in its table ``home``."""
+
+    home: str
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name."""
+        if not isinstance(value, str):
+            raise wanted(f"a name that [{self.home}] of the configuration lists", value)
+        return _name(value)
+
+
+@dataclass(frozen=True)
+class NamedFiles:
+    """A table of files by name."""
+
+    def read(self, value: object, base: Path) -> dict[str, str]:
+        """Return the paths; one that is relative begins at the directory of the file."""
+        if not isinstance(value, dict):
+            raise wanted('a table of files by name, such as { internal = "ca.pem" }', value)
+        return _each(value, lambda path: str(FilePath().read(path, base)))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import dnsd
 from dnsd.config import paths
 from dnsd.config.anycast import Anycast
 from dnsd.config.balance import Balance, Service
-from dnsd.config.commandkinds import CommandLines
+from dnsd.config.commandkinds import CommandLines, NamedFiles
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import (
     Account,
@@ -35,7 +35,6 @@ from dnsd.config.kinds import (
     check_socket_path,
 )
 from dnsd.config.netkinds import Networks, Peers
-from dnsd.config.statekinds import StateFiles
 
 _LOOP = "a zone file must not keep the loader from ending"
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
@@ -195,8 +194,14 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     commands: Annotated[dict[str, tuple[str, ...]], CommandLines()] = {}
     """What policies may have run, by name; see :mod:`dnsd.config.commandkinds`."""
 
-    state_files: Annotated[dict[str, str], StateFiles()] = {}
+    state_files: Annotated[dict[str, str], NamedFiles()] = {}
     """Where policies may have states read from, by name."""
+
+    tls_ca: Annotated[dict[str, str], NamedFiles()] = {}
+    """Files of certificates that policies may have trusted, by name."""
+
+    tls_client: Annotated[dict[str, str], NamedFiles()] = {}
+    """Files of a certificate and its key that policies may have shown, by name."""
 
     check_networks: Annotated[tuple[str, ...], Networks()] = ()
     """Where checks may go; none: see :mod:`dnsd.checks.reach`."""

@@ -11,82 +11,38 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from dnsd.config.commandkinds import CommandName, Parameters
-from dnsd.config.kinds import Choice, Count, Duration, Flag
-from dnsd.config.netkinds import IpAddress
+from dnsd.config.checkkeys import CheckKeys, Checks, OneCheck
+from dnsd.config.kinds import Choice, Count, Duration
 from dnsd.config.policykinds import (
     Addresses,
     Failback,
     FailbackKind,
     KeyFiles,
-    Name,
     Owner,
     Quorum,
-    Regex,
     Scope,
     ScopeKind,
     Selection,
-    StatusCodes,
     Tiers,
-    Token,
     Ttl,
-    TypeName,
     Weights,
 )
-from dnsd.config.statekinds import StateFileName
 
 __all__ = ["MOST_MEMBERS", "Checking", "Failback", "Policy", "Pool", "Rules", "Scope", "Signing"]
 
 MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
 
-CHECKS = ("tcp", "http", "https", "dns", "command", "file", "pushed", "none")
 ALL_DOWN = ("all", "last_good", "fallback", "nodata", "servfail", "refuse")
 
 _RESULTS = "one result is a sign at best, and so many never come"
 
 
-class Checking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Checking(CheckKeys, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How an address is checked: the keys that pools and balanced services share."""
 
-    check: Annotated[
-        Literal["tcp", "http", "https", "dns", "command", "file", "pushed", "none"],
-        Choice(CHECKS),
-    ]
-
-    port: Annotated[int | None, Count(1, 65535, "a port has 16 bits")] = None
-    """None: the usual one of the check (80, 443, 53), which "tcp" has not."""
-
-    path: Annotated[str, Token("a path", "/")] = "/"
-    host: Annotated[str | None, Token("a host name")] = None
-    """None: the pool's name."""
-
-    sni: Annotated[str | None, Token("a host name")] = None
-    """None: the host."""
-
-    expect_status: Annotated[tuple[int, ...], StatusCodes()] = (200,)
-    expect_body: Annotated[str | None, Regex()] = None
-    tls_verify: Annotated[bool, Flag()] = True
-    tls_expiry: Annotated[
-        float | None, Duration("1m", "365d", "certificates live for days or months")
-    ] = None
-    query: Annotated[str | None, Name()] = None
-    query_type: Annotated[str, TypeName()] = "SOA"
-    command: Annotated[str | None, CommandName()] = None
-    """One of ``[failover.commands]`` in the configuration."""
-
-    parameters: Annotated[dict[str, str], Parameters()] = {}
-    """What is filled in for the places that the command has."""
-
-    state_file: Annotated[str | None, StateFileName()] = None
-    """One of ``[failover.state_files]`` in the configuration."""
-
-    believed: Annotated[
-        float, Duration("1s", "7d", "a state that nobody writes anew is none any more")
-    ] = 60.0
-    """How long after it was written a state in a file counts."""
-
-    source: Annotated[str | None, IpAddress()] = None
+    checks: Annotated[tuple[OneCheck, ...], Checks()] = ()
+    """Several checks, of which ``need`` must pass; then ``check`` is empty."""
 
     interval: Annotated[
         float, Duration("100ms", "1h", "every check costs its target, and a slow one sees late")
@@ -119,7 +75,7 @@ class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     select: Annotated[str, Selection()] = "all"
     """See :attr:`take`, :attr:`is_weighted` and :attr:`is_sticky`."""
-    weights: Annotated[dict[str, int], Weights()] = {}
+    weights: Annotated[dict[str, int], Weights()] = msgspec.field(default_factory=dict)
     """By address; a member that is not named has 1."""
 
     hints: Annotated[Literal["keep", "follow"], Choice(("keep", "follow"))] = "keep"
@@ -157,8 +113,13 @@ class Pool(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
     line: int = 0
     """Where in the policy file it begins."""
 
-    lines: dict[str, int] = {}
+    lines: dict[str, int] = msgspec.field(default_factory=dict)
     """Where in the policy file its keys stand, those from ``[defaults]`` too."""
+
+    @property
+    def checked_by(self) -> str:
+        """How its members are checked, in a word or two."""
+        return self.check or f"{self.need.of(len(self.checks))} of {len(self.checks)} checks"
 
     def at(self, key: str) -> int:
         """Return the line of ``key``, or the pool's own."""

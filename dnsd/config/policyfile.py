@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from dnsd.config import locate, origins, policyrules, smallfile
 from dnsd.config.policy import Policy, Pool, Rules, Signing
 from dnsd.config.policykinds import PRIVATE, PUBLIC
@@ -21,6 +23,8 @@ from dnsd.config.tables import Reader, Schema, parse, text_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
+
+    from dnsd.config.references import Reference
 
 SUFFIX = ".toml"
 
@@ -81,6 +85,7 @@ class _PolicyReader(Reader):
     def policy(self, data: dict[str, Any], origin: str) -> Policy:
         """Return the policy, as far as it has no problem."""
         defaults = self.fields(Rules, ("defaults",), data.get("defaults", {})) or {}
+        self._complete(("defaults",), defaults, origin)
         # With a fault there nobody knows what the pools would have said together with it.
         is_sound = not self.problems
         signing = self.fields(Signing, ("signing",), data.get("signing", {})) or {}
@@ -91,7 +96,7 @@ class _PolicyReader(Reader):
             if own is None or not is_sound:
                 continue
             lines = self._lines(place, defaults, own)
-            pool = Pool(**(defaults | own), line=self._line(place), lines=lines)
+            pool = Pool(**policyrules.merged(defaults, own), line=self._line(place), lines=lines)
             for key, message in policyrules.faults(pool, own):
                 self.report((*place, key), message)
             first = taken.setdefault((pool.name, pool.type), pool)
@@ -114,9 +119,35 @@ class _PolicyReader(Reader):
         if own is None:
             return None
         self.require(Pool, place, defaults | own)
+        if not {"check", "checks"} & (defaults | own).keys():
+            self.report(place, "needs the key check")
         if own.get("name") is not None:
             own["name"] = self._owner(place, own["name"], origin)
+        self._complete(place, own, origin)
         return own if len(self.problems) == before else None
+
+    def _complete(self, place: locate.KeyPath, fields: dict[str, Any], origin: str) -> None:
+        """Complete the names in ``fields`` that calculated checks refer to."""
+        if fields.get("of"):
+            fields["of"] = self._references((*place, "of"), fields["of"], origin)
+        if fields.get("checks"):
+            fields["checks"] = tuple(
+                msgspec.structs.replace(
+                    one, of=self._references((*place, "checks"), one.of, origin)
+                )
+                for one in fields["checks"]
+            )
+
+    def _references(
+        self, place: locate.KeyPath, found: Iterable[Reference], origin: str
+    ) -> tuple[Reference, ...]:
+        completed = []
+        for one in found:
+            try:
+                completed.append(one.completed(origin))
+            except ValueError as error:
+                self.report(place, str(error))
+        return tuple(completed)
 
     def _owner(self, place: locate.KeyPath, name: str, origin: str) -> str | None:
         try:

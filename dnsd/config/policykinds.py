@@ -244,6 +244,22 @@ class Token:
 
 
 @dataclass(frozen=True)
+class Text:
+    """Any text of at most ``longest`` characters, without control characters."""
+
+    longest: int
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the text."""
+        if not isinstance(value, str):
+            raise wanted("a string", value)
+        if len(value) > self.longest or not value.isprintable():
+            shown = _beginning(value)
+            raise ValueError(f"{shown!r} is not text of up to {self.longest} printable characters")
+        return value
+
+
+@dataclass(frozen=True)
 class TypeName:
     """The name of a type of records."""
 

@@ -6,36 +6,46 @@ as an unknown one is; what ``[defaults]`` says for other pools is none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dnsd.config.checkkeys import CHECKS, each_check
 from dnsd.config.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from collections.abc import Set as AbstractSet
 
+    from dnsd.config.need import Need
     from dnsd.config.policy import Checking, Pool
 
 Fault = tuple[str, str]
 """A key, and what is wrong with it."""
 
 _HTTP = ("http", "https")
-_OVER_IP = ("tcp", *_HTTP, "dns")
+_GRPC = ("grpc", "grpcs")
+_TLS = ("tls", "https", "grpcs")
+_OVER_IP = ("tcp", "tls", *_HTTP, *_GRPC, "dns")
 USED_BY = {
     "port": _OVER_IP,
     "source": _OVER_IP,
     "path": _HTTP,
-    "host": _HTTP,
+    "host": (*_HTTP, *_GRPC),
     "expect_status": _HTTP,
     "expect_body": _HTTP,
-    "sni": ("https",),
-    "tls_verify": ("https",),
-    "tls_expiry": ("https",),
+    "sni": _TLS,
+    "tls_verify": _TLS,
+    "tls_expiry": _TLS,
+    "tls_ca": _TLS,
+    "tls_client": _TLS,
+    "grpc_service": _GRPC,
     "query": ("dns",),
     "query_type": ("dns",),
     "command": ("command",),
     "parameters": ("command",),
     "state_file": ("file",),
     "believed": ("file",),
+    "of": ("calculated",),
+    "need": ("calculated",),
 }
 """The keys that only some checks use."""
 
@@ -43,9 +53,7 @@ USED_BY = {
 def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
     """Return what is wrong with ``pool``; ``own`` are its keys that are not from [defaults]."""
     yield from check_faults(pool, own)
-    if pool.check == "file" and not pool.state_file:
-        yield "state_file", 'check = "file" needs the name of one in [failover.state_files]'
-    if pool.check in _HTTP and pool.host is None and pool.name.startswith("*."):
+    if pool.name.startswith("*.") and any(_names_pool(one) for one in each_check(pool)):
         yield "host", f"{pool.name} is no name that can be asked for: say which one to ask for"
     yield from _addresses(pool)
     yield from _all_down(pool, own)
@@ -57,22 +65,89 @@ def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
         yield "weights", f'are of no use with select = "{pool.select}": "weighted" needs them'
 
 
+def _names_pool(one: Pool) -> bool:
+    """Return whether the check has the pool's name in what it asks."""
+    if one.check in (*_HTTP, *_GRPC):
+        return one.host is None
+    return one.check == "tls" and one.sni is None
+
+
+def merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return ``own`` keys over those from [defaults].
+
+    One check is in place of several there, and the other way round; if [defaults] has both, the
+    several count.
+    """
+    over = {"check": {"checks", "need"}, "checks": {"check", "need"}}
+    gone = set().union(*(theirs for ours, theirs in over.items() if ours in own))
+    if "checks" in defaults and "checks" not in gone:
+        gone.add("check")
+    return {key: value for key, value in defaults.items() if key not in gone} | own
+
+
 def check_faults(pool: Checking, own: Collection[str]) -> Iterator[Fault]:
     """Return what is wrong with how ``pool`` checks; ``own`` are the keys that it says itself."""
-    yield from _check(pool)
+    if not pool.check and not pool.checks:
+        yield "check", f"is missing: one of {', '.join(CHECKS)}"
+        return
+    if pool.checks:
+        yield from _several(pool)
+    else:
+        yield from _check(pool)
     yield from _times(pool)
+    kinds = {one.check for one in each_check(pool)}
     for key in own:
-        if pool.check != "none" and pool.check not in USED_BY.get(key, (pool.check,)):
-            yield key, f'is of no use with check = "{pool.check}": remove it'
+        if kinds != {"none"} and not _is_used(key, kinds, pool):
+            yield key, f'is of no use with check = "{", ".join(sorted(kinds))}": remove it'
+
+
+def _is_used(key: str, kinds: AbstractSet[str], pool: Checking) -> bool:
+    if key == "need" and pool.checks:
+        return True
+    return not kinds.isdisjoint(USED_BY.get(key, kinds))
+
+
+def _several(pool: Checking) -> Iterator[Fault]:
+    if pool.check:
+        yield "checks", f'stands beside check = "{pool.check}": leave one of them out'
+    yield from _need(pool.need, len(pool.checks))
+    for number, (one, said) in enumerate(zip(each_check(pool), pool.checks, strict=True), 1):
+        place = f"check {number} ({one.check})"
+        for key, message in _check(one):
+            yield "checks", f"{place}: {key}: {message}"
+        for key in said.own:
+            if one.check not in USED_BY.get(key, (one.check,)):
+                yield (
+                    "checks",
+                    f'{place}: {key}: is of no use with check = "{one.check}": remove it',
+                )
+
+
+def _need(need: Need, total: int) -> Iterator[Fault]:
+    try:
+        need.of(total)
+    except ValueError as error:
+        yield "need", str(error)
+
+
+_NEEDS = {
+    "tcp": ("port", "the port to connect to"),
+    "grpc": ("port", "the port to connect to"),
+    "grpcs": ("port", "the port to connect to"),
+    "dns": ("query", "the name to ask for"),
+    "command": ("command", "the name of one in [failover.commands]"),
+    "file": ("state_file", "the name of one in [failover.state_files]"),
+    "calculated": ("of", "the names or members to look at"),
+}
+"""The key that a check can't do without."""
 
 
 def _check(pool: Checking) -> Iterator[Fault]:
-    if pool.check == "tcp" and pool.port is None:
-        yield "port", 'check = "tcp" needs the port to connect to'
-    if pool.check == "dns" and pool.query is None:
-        yield "query", 'check = "dns" needs the name to ask for'
-    if pool.check == "command" and not pool.command:
-        yield "command", 'check = "command" needs the name of one in [failover.commands]'
+    key, what = _NEEDS.get(pool.check, ("", ""))
+    if key and not getattr(pool, key):
+        yield key, f'check = "{pool.check}" needs {what}'
+    if pool.check == "calculated" and pool.of:
+        yield from _need(pool.need, len(pool.of))
 
 
 def _times(pool: Checking) -> Iterator[Fault]:

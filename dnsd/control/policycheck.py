@@ -9,14 +9,11 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.checks import reach
-from dnsd.checks.question import question_of
-from dnsd.checks.targets import command_fault, state_file_fault
-from dnsd.config.anycast import Query
+from dnsd.config import Failover
 from dnsd.config.policy import MOST_MEMBERS
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
-from dnsd.control import hints, signedcheck
+from dnsd.control import checkfaults, hints, signedcheck
 from dnsd.control.promises import InZone, Promises
 from dnsd.failover.quorum import FRESH_INTERVALS
 from dnsd.wire.name import ancestors, from_text, lower, to_text, wildcard_of
@@ -85,7 +82,7 @@ def check_policy(policy: Policy, zone: Zone, failover: Failover | None = None) -
     found += [
         _finding(policy, pool, fault)
         for pool in policy.pools
-        for fault in _faults(pool, zone, signer, failover)
+        for fault in _faults(pool, policy, zone, signer, failover)
     ]
     found += check_promises([(policy, promised(policy, zone))], failover)
     found += hints.check_hints(zone, _pools_by_member(policy, zone))
@@ -168,14 +165,13 @@ def _told(pool: Pool, fault: Fault) -> str:
 
 
 def _faults(
-    pool: Pool, zone: Zone, signer: Signer | None, failover: Failover | None
+    pool: Pool, policy: Policy, zone: Zone, signer: Signer | None, failover: Failover | None
 ) -> Iterator[Fault]:
-    if pool.check == "dns":
-        yield from _query(pool)
-    if pool.check == "command" and failover is not None:
-        yield from _command(pool, failover)
-    if pool.check == "file" and failover is not None:
-        yield from _state_file(pool, failover)
+    def members_in(other: Pool) -> tuple[str, ...]:
+        found = rrset_of(other, zone)
+        return () if found is None else members_of(found)
+
+    yield from (Fault(*one) for one in checkfaults.faults(pool, policy, failover, members_in))
     if fault := _out_of_reach(pool, zone) or _missing(pool, zone):
         yield fault
         return
@@ -187,29 +183,11 @@ def _faults(
     yield from _members(pool, members)
     yield from _taken(pool, members)
     yield from _named(pool, members)
-    if failover is not None and pool.check not in ("none", "file", "pushed"):
-        yield from _reach(members, failover)
+    yield from (Fault(*one) for one in checkfaults.unreachable(pool, members, failover))
     yield from _times(pool, rrset)
     if failover is not None and pool.scope.kind == "quorum" and pool.check != "none":
         yield from _peers(pool, failover)
     yield from _effects(pool, members, zone)
-
-
-def _query(pool: Pool) -> Iterator[Fault]:
-    try:
-        question_of(Query(name=pool.query or pool.name, type=pool.query_type))
-    except ValueError as error:
-        yield Fault("query_type", "pool-check", str(error))
-
-
-def _command(pool: Pool, failover: Failover) -> Iterator[Fault]:
-    if fault := command_fault(pool, failover):
-        yield Fault("command", "pool-command", fault)
-
-
-def _state_file(pool: Pool, failover: Failover) -> Iterator[Fault]:
-    if fault := state_file_fault(pool, failover):
-        yield Fault("state_file", "pool-state-file", fault)
 
 
 def _out_of_reach(pool: Pool, zone: Zone) -> Fault | None:
@@ -280,12 +258,6 @@ def _members(pool: Pool, members: tuple[str, ...]) -> Iterator[Fault]:
     if pool.min_up > first:
         where = "the first tier has" if pool.tiers else "there are"
         yield Fault("min_up", "pool-min-up", f"{pool.min_up} can never be up: {where} only {first}")
-
-
-def _reach(members: tuple[str, ...], failover: Failover) -> Iterator[Fault]:
-    for address in members:
-        if fault := reach.fault(address, failover.check_networks):
-            yield Fault("", "pool-check-network", fault)
 
 
 def _first_tier(pool: Pool, members: tuple[str, ...]) -> int:

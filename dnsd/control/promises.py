@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
+from dnsd.checks.calculated import CalculatedCheck
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.schedule import BURST, HEADROOM, LEAST_RATE
+from dnsd.checks.several import singles
 from dnsd.checks.targets import target_of
 from dnsd.config import Failover
+from dnsd.config.dependencies import circle, references_of
 from dnsd.failover import objective
 from dnsd.failover.objective import FLIP_S, Timing
 from dnsd.failover.queue import COMMANDS, Pace, Queue, Wait
@@ -19,7 +22,9 @@ from dnsd.failover.queue import COMMANDS, Pace, Queue, Wait
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
+    from dnsd.checks.targets import Target
     from dnsd.config import CheckLimits
+    from dnsd.config.dependencies import Key
     from dnsd.config.policy import Pool
     from dnsd.failover.objective import Assessment
     from dnsd.failover.price import Live
@@ -74,6 +79,9 @@ class Promises:
         self._failover = failover or Failover()
         self._queue = Queue(limits or self._failover.limits, PACE)
         self._lines: dict[Hashable, tuple[str, ...]] = {}
+        pools = tuple(pools)
+        self._pools = {_key(pool): pool for pool in pools}
+        self._policies = {key: pool.policy for key, pool in self._pools.items()}
         seen: set[Hashable] = set()
         for pool in pools:
             stands = tuple(_stands(pool, self._failover))
@@ -122,7 +130,17 @@ class Promises:
         )
 
     def _timing(self, pool: Promised) -> Timing:
-        return timing_of(pool.policy, self._failover)._replace(queue=self.wait(pool).seconds)
+        timing = timing_of(pool.policy, self._failover)._replace(queue=self.wait(pool).seconds)
+        return timing._replace(delays=timing.delays + self._depends(pool))
+
+    def _depends(self, pool: Promised) -> float:
+        """Return how long it takes until a failure shows in what ``pool`` looks at, in seconds."""
+        found = references_of(pool.policy)
+        if not found or circle(pool.policy, self._policies):
+            return 0.0  # what depends on itself is refused
+        others = (self._pools.get((one.name, one.type)) for one in found)
+        timings = [self._timing(other) for other in others if other is not None]
+        return max((timing.detection + timing.delays for timing in timings), default=0.0)
 
     def _worst_line(self, pool: Promised) -> tuple[str, Wait]:
         waits = [(line, self._queue.wait(line)) for line in self._lines[_key(pool)]]
@@ -149,7 +167,7 @@ def timing_of(pool: Pool, failover: Failover) -> Timing:
     return Timing(pool.interval, pool.timeout, pool.fast_interval, pool.down, delays)
 
 
-def _key(pool: Promised) -> Hashable:
+def _key(pool: Promised) -> Key:
     return pool.policy.name, pool.policy.type
 
 
@@ -166,5 +184,15 @@ def _stands(pool: Promised, failover: Failover) -> Iterator[_Stand]:
             yield _Stand((_key(pool), address), line, policy.timeout, policy.interval)
         else:
             if target is not None:
-                line = COMMANDS if isinstance(target.check, CommandCheck) else address
-                yield _Stand(target, line, target.check.timeout, target.interval)
+                for line in _lines(target):
+                    key = (target, line)
+                    yield _Stand(key, line, target.check.timeout, target.interval)
+
+
+def _lines(target: Target) -> Iterator[str]:
+    """Yield the lines in which ``target`` waits, as the runner of checks has them."""
+    checks = singles(target.check)
+    if any(isinstance(one, CommandCheck) for one in checks):
+        yield COMMANDS
+    if not all(isinstance(one, CommandCheck | CalculatedCheck) for one in checks):
+        yield target.address

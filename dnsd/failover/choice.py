@@ -62,7 +62,9 @@ class Answer(NamedTuple):
     why: str
 
 
-class _Tier(NamedTuple):
+class Tier(NamedTuple):
+    """Members that are tried together, by number, and how many of them must be up."""
+
     members: tuple[int, ...]
     need: int
 
@@ -82,7 +84,7 @@ class Choice:
 
     def __init__(self, policy: Pool, members: Sequence[str]) -> None:
         self._all_down = policy.all_down
-        self._tiers = _tiers(policy, members)
+        self.tiers = _tiers(policy, members)
         self._mode = Mode.ANSWER if policy.take is None else Mode.SOME
         weighted = policy.weights if policy.is_weighted else {}
         self.weights = (
@@ -99,7 +101,7 @@ class Choice:
             (Grade.OPEN, lambda one: one in {Standing.IN, Standing.OPEN}),
             (Grade.HELD, lambda one: one in {Standing.IN, Standing.OPEN, Standing.HELD}),
         ):
-            for number, tier in enumerate(self._tiers):
+            for number, tier in enumerate(self.tiers):
                 up = [member for member in tier.members if enough(standings[member])]
                 if len(up) >= tier.need:
                     return Answer(self._mask(up), self._mode, grade, self._why(number, grade))
@@ -128,24 +130,24 @@ class Choice:
 
         If these are all there are, they are answered nevertheless: an RRset is never empty.
         """
-        for tier in self._tiers:
+        for tier in self.tiers:
             up = [member for member in tier.members if standings[member] is not Standing.REMOVED]
             if up:
                 return self._mask(up)
-        return self._mask(self._tiers[0].members)
+        return self._mask(self.tiers[0].members)
 
     def _mask(self, up: Sequence[int]) -> int:
         """Return the bits of ``up``, without those who weigh nothing unless they are all."""
         return _bits(member for member in up if self.weights[member]) or _bits(up)
 
 
-def _tiers(policy: Pool, members: Sequence[str]) -> list[_Tier]:
+def _tiers(policy: Pool, members: Sequence[str]) -> list[Tier]:
     """Return the tiers that have members; the first one holds those that no tier names."""
     number = {address: at for at, address in enumerate(members)}
     named = [tuple(number[one] for one in tier if one in number) for tier in policy.tiers]
     known = {member for tier in named for member in tier}
     rest = tuple(member for member in range(len(members)) if member not in known)
-    return [_Tier(tier, _need(policy.min_up, len(tier))) for tier in _joined(rest, named) if tier]
+    return [Tier(tier, _need(policy.min_up, len(tier))) for tier in _joined(rest, named) if tier]
 
 
 def _joined(rest: tuple[int, ...], named: list[tuple[int, ...]]) -> list[tuple[int, ...]]:

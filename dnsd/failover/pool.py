@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.failover import quorum, ttl
 from dnsd.failover.choice import Choice, Grade, Mode, Standing
+from dnsd.failover.combine import combined
 from dnsd.failover.council import Council
 from dnsd.failover.drain import T_DRAIN
 from dnsd.failover.member import SERVED, Agreed, Forced, Member, State
@@ -243,10 +244,23 @@ class PoolState:
             drain.switch(now)
         return bool(early)
 
-    def _standings(self) -> list[Standing]:
-        return [self._standing(member) for member in self.members.values()]
+    def has_enough(self, verdicts: Mapping[str, bool | None]) -> bool | None:
+        """Return whether enough members of a tier are up; ``verdicts`` say which are.
 
-    def _standing(self, member: Member) -> Standing:
+        None: that depends on those of which nothing is known.
+        """
+        members = tuple(self.members)
+        tiers = [
+            combined([verdicts[members[at]] for at in tier.members], tier.need)
+            for tier in self._choice.tiers
+        ]
+        return combined(tiers, 1)
+
+    def _standings(self) -> list[Standing]:
+        return [self.standing(member) for member in self.members.values()]
+
+    def standing(self, member: Member) -> Standing:
+        """Return what ``member`` is worth now."""
         match member.order.forced if member.order else None:
             case Forced.UP:
                 return Standing.IN

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
 import ssl
 import threading
 import time
@@ -13,10 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from dnsd.checks import search, stream
 from dnsd.checks.certificate import not_after
@@ -25,11 +21,11 @@ from dnsd.checks.httpclient import MOST_BODY, MOST_HEAD, MOST_INTERIM
 from dnsd.checks.result import Blind, Result
 from dnsd.checks.stream import Tls
 from dnsd.config.pattern import Pattern
+from tests.certificates import NAME, Authority
 
 NEVER = 60.0
 """A time-out that does not happen."""
 SOON = 0.1
-NAME = "www.example.com"
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PLAIN = HttpCheck(port=0, path="/health", host=NAME, timeout=NEVER)
@@ -265,59 +261,6 @@ def test_a_search_that_takes_long_says_nothing_of_the_service(
 # -- TLS ----------------------------------------------------------------------------------------
 
 
-class Authority:
-    """Issues certificates for servers."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority")])
-        builder = self._builder(self._name, self._key, -1, 10)
-        constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self.own = builder.add_extension(constraints, critical=True).sign(
-            self._key, hashes.SHA256()
-        )
-        self.file = directory / "ca.pem"
-        self.file.write_bytes(self.own.public_bytes(serialization.Encoding.PEM))
-
-    def issue(self, begin: float = -1, end: float = 10) -> ssl.SSLContext:
-        """Return the context of a server; ``begin`` and ``end`` are days from now."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-        names = [x509.DNSName(NAME), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        certificate = (
-            self._builder(subject, key, begin, end)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
-        path = self._directory / "server.pem"
-        path.write_bytes(
-            certificate.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
-
-    def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, begin: float, end: float
-    ) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now + datetime.timedelta(days=begin))
-            .not_valid_after(now + datetime.timedelta(days=end))
-        )
-
-
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
     found = Authority(tmp_path)
@@ -423,7 +366,7 @@ def test_a_certificate_for_ever(tmp_path: Path) -> None:
     """From 2050 on its end has another form."""
     authority = Authority(tmp_path)
     key = ec.generate_private_key(ec.SECP256R1())
-    late = authority._builder(authority._name, key, -1, 365 * 60).sign(key, hashes.SHA256())
+    late = authority.builder(authority.name, key, -1, 365 * 60).sign(key, hashes.SHA256())
     end = not_after(late.public_bytes(serialization.Encoding.DER))
     assert end == late.not_valid_after_utc.timestamp()
 

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from dnsd.checks.calculated import CalculatedCheck
+from dnsd.checks.result import Blind, Part, Result
+from dnsd.config.need import Need
 from dnsd.config.policy import Failback
+from dnsd.config.references import Reference
 from dnsd.control.cells import Range
 from dnsd.control.failover import statefile
 from dnsd.control.failover.checking import RESTART_S
 from dnsd.control.failover.engine import REFRESH_S, WRITE_S, Engine
+from dnsd.control.failover.live import Key
+from dnsd.control.failover.report import report
 from dnsd.failover import stored
 from dnsd.failover.member import Forced, Order, State
 from dnsd.image.pools import Mode
@@ -479,5 +485,89 @@ def test_a_round_that_does_not_end_is_no_reason_for_ever(world: World) -> None:
         assert engine.unsettled()
         await asyncio.sleep(0.2)
         assert engine.unsettled() == ""
+
+    play(world, story)
+
+
+# -- calculated checks, and several -----------------------------------------------------------
+
+
+DB: dict[str, object] = {"name": "db.example.com."}
+WEB: dict[str, object] = {
+    "name": "web.example.com.",
+    "check": "calculated",
+    "of": (Reference("db.example.com.", "A", A),),
+    "need": Need(),
+}
+
+
+def calculated(world: World) -> CalculatedCheck:
+    """The check of the members of WEB."""
+    checks = {one.check for one in world.checks[-1].targets}
+    (found,) = (one for one in checks if isinstance(one, CalculatedCheck))
+    return found
+
+
+def test_a_calculated_check_sees_what_answers_are_made_of(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        db, web = metas(DB, WEB)
+        await place(engine, ORIGIN, [db, web], 0)
+        check = calculated(world)
+        with pytest.raises(Blind, match="not checked yet"):
+            await check.run(A)
+        world.checks[-1].see(A, OK, 80)
+        assert (await check.run(A)).ok
+        for _ in range(3):
+            world.checks[-1].see(A, BAD, 80)
+        result = await check.run(A)
+        assert (result.ok, result.detail) == (
+            False,
+            f"0 of 1 up, 1 needed: db.example.com. A {A}: down",
+        )
+        pool = engine.table.pools[Key(ORIGIN, "db.example.com.", "A")]
+        pool.force(A, Order(Forced.UP))
+        engine.settle(pool)
+        assert (await check.run(A)).ok, "an order stands above results"
+        pool.force(A, None)
+        world.checks[-1].miss(A, "no route to it")
+        with pytest.raises(Blind, match="cannot be checked: no route to it"):
+            await check.run(A)
+        engine.place(ORIGIN, [web], 200)
+        with pytest.raises(Blind, match="not a pool of this node"):
+            await check.run(A)
+
+    play(world, story)
+
+
+def test_a_name_is_up_when_enough_of_its_members_are(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        whole = {**WEB, "of": (Reference("db.example.com.", "A"),)}
+        db, web = metas({**DB, "min_up": 2}, whole)
+        await place(engine, ORIGIN, [db, web], 0)
+        check = calculated(world)
+        world.checks[-1].see(A, OK, 80)
+        with pytest.raises(Blind, match="too little is known of it"):
+            await check.run(A)
+        world.checks[-1].see(B, OK, 80)
+        assert (await check.run(A)).ok
+        for _ in range(3):
+            world.checks[-1].see(B, BAD, 80)
+        assert "db.example.com. A: too few members are up" in (await check.run(A)).detail
+
+    play(world, story)
+
+
+def test_the_result_of_each_check_is_reported(world: World) -> None:
+    async def story(world: World, engine: Engine) -> None:
+        await place(engine, ORIGIN, [meta()], 0)
+        parts = (
+            Part("TCP port 80", True, "", 0.1),
+            Part("TLS on port 443", False, "certificate expires soon", 0.2),
+        )
+        (target,) = (one for one in world.checks[-1].targets if one.address == A)
+        world.checks[-1]._seen(target, Result(False, "1 of 2 passed", 0.2, parts), 1.0, 1.2)
+        first, second = report(engine)["pools"][0]["members"]
+        assert first["checks"] == [one._asdict() for one in parts]
+        assert second["checks"] == []
 
     play(world, story)

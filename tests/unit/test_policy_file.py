@@ -228,7 +228,7 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         (TCP + "intervall = 1", "6: [[pool]] #1 intervall: is unknown; did you mean interval?"),
         (TCP + "line = 3", "6: [[pool]] #1 line: is unknown; "),
         (TCP.replace('"A"', '"MX"'), '3: [[pool]] #1 type: must be "A" or "AAAA", not \'MX\''),
-        (TCP.replace("tcp", "ping"), '4: [[pool]] #1 check: must be "tcp" or "http" or '),
+        (TCP.replace("tcp", "ping"), '4: [[pool]] #1 check: must be "tcp" or "tls" or "http" or '),
         (TCP.replace('"www"', "3"), "2: [[pool]] #1 name: must be a name in a string, not a "),
         (TCP.replace("www", "a..b"), "2: [[pool]] #1 name: 'a..b' has an empty label: two dots"),
         (TCP.replace("www", "x" * 64), f"2: [[pool]] #1 name: {'x' * 64!r} has a label of 64 "),

@@ -14,6 +14,7 @@ import traceback
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from dnsd.checks.calculated import nothing_known
 from dnsd.checks.pushed import Board
 from dnsd.checks.runner import GRACE_S, Runner, limits_in_force
 from dnsd.checks.schedule import FIRST_RATE, FIRST_ROUND_S
@@ -25,7 +26,8 @@ from dnsd.control.failover.pledges import Pledges
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dnsd.checks.result import Result
+    from dnsd.checks.calculated import States
+    from dnsd.checks.result import Part, Result
     from dnsd.checks.runner import Seen, Unseen
     from dnsd.checks.targets import Target
     from dnsd.control.failover.live import LivePool
@@ -110,7 +112,8 @@ class Checking:
     """Has the members of pools checked.
 
     ``changed`` is called with each pool of which one has been seen, or can't be any more.
-    ``failover`` is what the configuration says of checks.
+    ``failover`` is what the configuration says of checks; ``states`` returns how the pools of a
+    zone are, for calculated ones.
     """
 
     def __init__(
@@ -118,9 +121,11 @@ class Checking:
         changed: Callable[[LivePool], object],
         make: Callable[[Seen, Unseen], Checks] | None = None,
         failover: Failover | None = None,
+        states: Callable[[str], States] = lambda _origin: nothing_known,
     ) -> None:
         self.board = Board()
         """What other programs push of members."""
+        self._states = states
         self._failover = failover or Failover()
         limits = limits_in_force(self._failover)
         self.alarms = Alarms()
@@ -131,6 +136,7 @@ class Checking:
         self._users: dict[Target, list[User]] = {}
         self._targets_of: dict[LivePool, dict[str, Target]] = {}
         self._heard: dict[Target, float] = {}
+        self._parts: dict[Target, tuple[Part, ...]] = {}
         self._hurried: set[Target] = set()
         self._edited = asyncio.Event()
 
@@ -154,6 +160,11 @@ class Checking:
             (min(spread, one.interval) + one.check.timeout + GRACE_S for one in self._users),
             default=0.0,
         )
+
+    def parts_of(self, pool: LivePool, address: str) -> tuple[Part, ...]:
+        """Return the last results of the single checks of a member, if it has several."""
+        target = self._targets_of.get(pool, {}).get(address)
+        return () if target is None else self._parts.get(target, ())
 
     def follow(self, here: Iterable[LivePool], gone: Iterable[LivePool]) -> None:
         """Check the members of the pools ``here`` as they are now, and of those gone no more.
@@ -223,9 +234,11 @@ class Checking:
     def _wanted(self, pool: LivePool) -> dict[str, Target]:
         """Return how each member is checked that is; one that can't be is frozen."""
         wanted = {}
+        states = self._states(pool.key.origin)
         for address, member in pool.state.members.items():
             try:
-                target = target_of(pool.meta.policy, address, self._failover, self.board)
+                policy = pool.meta.policy
+                target = target_of(policy, address, self._failover, self.board, states)
             except ValueError as error:
                 member.freeze(f"it cannot be checked: {error}")
                 continue
@@ -252,6 +265,7 @@ class Checking:
         if not users:
             del self._users[target]
             del self._heard[target]
+            self._parts.pop(target, None)
             self.alarms.forget(target)
             self._hurried.discard(target)
 
@@ -275,6 +289,7 @@ class Checking:
             return
         self._heard[target] = time.monotonic()
         self.alarms.clear(target)
+        self._parts[target] = result.parts
         for user in tuple(self._users[target]):
             if member := user.member:
                 member.thaw(ended)

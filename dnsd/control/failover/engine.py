@@ -18,6 +18,7 @@ from dnsd.config import Failover
 from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.statefile import StateFile
+from dnsd.control.failover.states import states_in
 from dnsd.control.failover.table import Table
 from dnsd.control.lasting import Lasting
 from dnsd.failover.version import about_member
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.checks import pushed
+    from dnsd.checks.calculated import States
     from dnsd.checks.runner import Seen, Unseen
     from dnsd.control.cells import Range
     from dnsd.control.failover.checking import Checks
@@ -83,7 +85,7 @@ class Engine:
         now = time.monotonic()
         self.file = StateFile(directory, keepsake)
         self.table = Table(vector, self.file.read(time.time()), now, self._told)
-        self.checking = Checking(self.settle, make, failover)
+        self.checking = Checking(self.settle, make, failover, self._states)
         self.memory = memory
         self.peers = peers or Peers("", Failover())
         self.absences: Callable[[], Sequence[str]] = tuple
@@ -164,6 +166,9 @@ class Engine:
         return ""
 
     # -- deciding -----------------------------------------------------------------------------
+
+    def _states(self, origin: str) -> States:
+        return states_in(self.table.pools, origin)
 
     def settle(self, pool: LivePool) -> bool:
         """Decide on ``pool`` now, and again when it is time; return whether that is news.

@@ -16,6 +16,7 @@ from dnsd.failover.version import about_target
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dnsd.control.failover.checking import Checking
     from dnsd.control.failover.engine import Engine
     from dnsd.control.failover.live import LivePool
     from dnsd.control.failover.peers import Peer
@@ -50,7 +51,7 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
         "node": engine.peers.node,
         "peers": [_peer(peer, clock) for peer in engine.peers.peers],
         "cut_off": engine.cut_off() or None,
-        "pools": [_pool(pool, clock) for pool in shown],
+        "pools": [_pool(pool, clock, engine.checking) for pool in shown],
         "carried": carried(engine),
         "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
         "disputes": [{"address": address, "why": why} for address, why in disputes],
@@ -155,14 +156,14 @@ def _disputed(pool: LivePool) -> list[tuple[str, str]]:
     ]
 
 
-def _pool(pool: LivePool, clock: _Clock) -> dict[str, Any]:
+def _pool(pool: LivePool, clock: _Clock, checking: Checking) -> dict[str, Any]:
     policy, decision = pool.meta.policy, pool.decision
     members = pool.state.members.items()
     return {
         "zone": pool.key.origin,
         "name": pool.key.name,
         "type": pool.key.type,
-        "check": policy.check,
+        "check": policy.checked_by,
         "scope": str(policy.scope),
         "ttl_max": pool.meta.ttl,
         "ttl_min": min(policy.ttl_min, pool.meta.ttl),
@@ -172,7 +173,11 @@ def _pool(pool: LivePool, clock: _Clock) -> dict[str, Any]:
         "ttl": decision.ttl,
         "why": (*decision.why, WAITS) if pool.waits else decision.why,
         "since": clock.wall(pool.since),
-        "members": [_member(pool, address, member, clock) for address, member in members],
+        "members": [
+            _member(pool, address, member, clock)
+            | {"checks": [one._asdict() for one in checking.parts_of(pool, address)]}
+            for address, member in members
+        ],
     }
 
 

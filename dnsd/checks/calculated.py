@@ -1,0 +1,76 @@
+"""A check that asks nothing: the state of members and names that this node checks anyway."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.checks.result import Blind, Part, Reason, Result
+from dnsd.failover.combine import combined, in_words
+
+if TYPE_CHECKING:
+    from dnsd.config.references import Reference
+
+LOOK_S = 0.05
+"""How often it looks for the first result of what it depends on."""
+
+
+class Verdict(NamedTuple):
+    """Whether something is up, and why not; None: unknown, with ``soon`` only at the beginning."""
+
+    ok: bool | None
+    why: str = ""
+    soon: bool = False
+
+
+States = Callable[["Reference"], Verdict]
+
+
+def nothing_known(_reference: Reference) -> Verdict:
+    """Return what is said where no members are known."""
+    return Verdict(None, "nothing is known of it here")
+
+
+@dataclass(frozen=True)
+class CalculatedCheck:
+    """``need`` of the references ``of`` must be up; ``states`` knows how they are."""
+
+    of: tuple[Reference, ...]
+    need: int
+    timeout: float
+    states: States = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.need} of {', '.join(map(str, self.of))}"
+
+    def endpoint(self, _address: str) -> None:
+        """It connects to nothing."""
+
+    async def run(self, _address: str) -> Result:
+        """Look, and for some time again where nothing is known yet; Blind if that decides."""
+        began = time.monotonic()
+        while True:
+            verdicts = [self.states(one) for one in self.of]
+            ok = combined([one.ok for one in verdicts], self.need)
+            late = time.monotonic() + LOOK_S > began + self.timeout
+            if ok is not None or late or not any(one.soon for one in verdicts):
+                break
+            await asyncio.sleep(LOOK_S)
+        told = "; ".join(
+            f"{one}: {found.why}"
+            for one, found in zip(self.of, verdicts, strict=True)
+            if found.ok is not True
+        )
+        words = in_words([one.ok for one in verdicts], self.need).replace("passed", "up")
+        detail = f"{words}: {told}" if told else ""
+        if ok is None:
+            raise Blind(detail)
+        parts = tuple(
+            Part(str(one), found.ok, found.why, 0.0)
+            for one, found in zip(self.of, verdicts, strict=True)
+        )
+        reason = Reason.NONE if ok else Reason.ANSWER
+        return Result(ok, detail, time.monotonic() - began, parts, reason)

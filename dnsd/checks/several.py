@@ -1,0 +1,72 @@
+"""Several checks of one member that count as one: all, any, or so many of them must pass.
+
+They are made at the same time. What they say together is :mod:`dnsd.failover.combine`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dnsd.checks.result import Blind, Part, Reason, Result
+from dnsd.failover.combine import combined, in_words
+
+if TYPE_CHECKING:
+    from dnsd.checks.result import Check
+
+
+@dataclass(frozen=True)
+class SeveralChecks:
+    """``checks``, of which ``need`` must pass."""
+
+    checks: tuple[Check, ...]
+    need: int
+
+    def __str__(self) -> str:
+        return f"{self.need} of {len(self.checks)} checks"
+
+    @property
+    def timeout(self) -> float:
+        """Seconds after which the last one has given up."""
+        return max(one.timeout for one in self.checks)
+
+    def endpoint(self, _address: str) -> None:
+        """Return None: one connection that does not come about decides nothing."""
+
+    async def run(self, address: str) -> Result:
+        """Make them; Blind if what is missing decides."""
+        began = time.monotonic()
+        made = await asyncio.gather(*(_made(one, address) for one in self.checks))
+        parts = tuple(part for part, _ in made)
+        verdicts = [part.ok for part in parts]
+        ok = combined(verdicts, self.need)
+        told = "; ".join(f"{part.check}: {part.detail}" for part in parts if part.ok is not True)
+        detail = f"{in_words(verdicts, self.need)}: {told}" if told else ""
+        if ok is None:
+            raise Blind(detail)
+        failed = next((reason for part, reason in made if part.ok is False), Reason.NONE)
+        reason = Reason.NONE if ok else failed
+        return Result(ok, detail, time.monotonic() - began, parts, reason)
+
+
+def singles(check: Check) -> tuple[Check, ...]:
+    """Return the checks that ``check`` is made of."""
+    return check.checks if isinstance(check, SeveralChecks) else (check,)
+
+
+async def _made(check: Check, address: str) -> tuple[Part, Reason]:
+    """Return the result of one, and the kind of its failure.
+
+    Whatever keeps it from being made says nothing of the others.
+    """
+    began = time.monotonic()
+    try:
+        result = await check.run(address)
+    except Blind as why:
+        return Part(str(check), None, str(why), time.monotonic() - began), Reason.NONE
+    except Exception as error:  # a fault of dnsd's
+        what = f"the check itself failed: {type(error).__name__}: {error}"
+        return Part(str(check), None, what, time.monotonic() - began), Reason.NONE
+    return Part(str(check), result.ok, result.detail, result.latency), result.reason

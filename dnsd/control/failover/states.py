@@ -1,0 +1,54 @@
+"""How members and names are, for the calculated checks of others.
+
+What counts is what answers are made of: an order before results, what nodes agree on before what
+this one sees. What is not known, or not seen any more, is neither up nor down.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.checks.calculated import Verdict
+from dnsd.control.failover.live import Key
+from dnsd.failover.choice import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dnsd.checks.calculated import States
+    from dnsd.config.references import Reference
+    from dnsd.control.failover.live import LivePool
+
+
+def states_in(pools: Mapping[Key, LivePool], origin: str) -> States:
+    """Return what tells how the pools of the zone ``origin`` are, whenever it is asked."""
+
+    def state(reference: Reference) -> Verdict:
+        pool = pools.get(Key(origin, reference.name, reference.type))
+        if pool is None:
+            return Verdict(None, "not a pool of this node")
+        return _of_member(pool, reference.address) if reference.address else _of_pool(pool)
+
+    return state
+
+
+def _of_member(pool: LivePool, address: str) -> Verdict:
+    member = pool.state.members.get(address)
+    if member is None:
+        return Verdict(None, "not a member any more")
+    if member.frozen and member.order is None:
+        return Verdict(None, f"cannot be checked: {member.frozen}")
+    match pool.state.standing(member):
+        case Standing.IN:
+            return Verdict(True)
+        case Standing.OPEN:
+            return Verdict(None, "not checked yet", soon=True)
+    return Verdict(False, pool.state.told(member))
+
+
+def _of_pool(pool: LivePool) -> Verdict:
+    found = {address: _of_member(pool, address) for address in pool.state.members}
+    ok = pool.state.has_enough({address: one.ok for address, one in found.items()})
+    if ok is None:
+        return Verdict(None, "too little is known of it", any(one.soon for one in found.values()))
+    return Verdict(ok, "" if ok else "too few members are up")
