@@ -1,18 +1,9 @@
-"""One node: the real carrier, vigil and plane, workers in a few words, one life after the other.
-
-A process is a set of tasks that can be killed at any of their awaits: what they have asked of a
-disk, the kernel or BIRD, and is not done by then, is lost.
-"""
+"""One node: the real carrier, vigil and plane, workers in a few words, one life after the other."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import ContextVar, copy_context
-from typing import Any
 
 from dnsd.config import Config
 from dnsd.control.anycast.plane import Plane
@@ -23,93 +14,12 @@ from dnsd.daemon.vigil import Vigil
 from dnsd.image import memory
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from tests.simulation.kernel import Kernel
+from tests.simulation.processes import Process
 
 TICK_S = 0.05
 WORKERS = 2
 WORKER_START_S = 0.3
 CONTROL_START_S = 0.2
-
-_process: ContextVar[Process | None] = ContextVar("process", default=None)
-
-
-class Process:
-    """The tasks of one process."""
-
-    def __init__(self) -> None:
-        self.tasks: set[asyncio.Task[Any]] = set()
-        self.dead = False
-
-    def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        context = copy_context()
-        context.run(_process.set, self)
-        return asyncio.get_running_loop().create_task(work, context=context)
-
-    def run(self, work: Callable[[], Any]) -> Any:
-        context = copy_context()
-        context.run(_process.set, self)
-        return context.run(work)
-
-    def kill(self) -> None:
-        self.dead = True
-        for task in tuple(self.tasks):
-            task.cancel()
-
-
-def register(loop: asyncio.AbstractEventLoop, work: Any, **how: Any) -> asyncio.Task[Any]:
-    """Make a task (a task factory) that ends with its process."""
-    task = asyncio.Task(work, loop=loop, **how)
-    context = how.get("context")
-    process = _process.get() if context is None else context.get(_process)
-    if process is not None:
-        process.tasks.add(task)
-        task.add_done_callback(process.tasks.discard)
-    return task
-
-
-class Jobs:
-    """What takes time outside the loop: ``delay`` more; the ``trap``-th from now kills."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, seed: int) -> None:
-        self._loop = loop
-        self._random = random.Random(seed)
-        self.delay: Callable[[str], float] = lambda _kind: 0.0
-        self.trap = 0
-
-    def begin(self, kind: str, work: Callable[[], Any]) -> Future[Any]:
-        done: Future[Any] = Future()
-        process = _process.get()
-        if process is not None and self.trap:
-            self.trap -= 1
-            if not self.trap:
-                self._loop.call_soon(process.kill)
-
-        def finish() -> None:
-            if process is not None and process.dead:
-                return
-            try:
-                done.set_result(work())
-            except Exception as error:
-                done.set_exception(error)
-
-        seconds = self._random.uniform(0.0002, 0.003) + self.delay(kind)
-        self._loop.call_later(seconds, finish)
-        return done
-
-    def pool(self, name: str) -> Pool:
-        return Pool(self, name)
-
-
-class Pool(ThreadPoolExecutor):
-    """Threads whose work is done when the jobs say so."""
-
-    def __init__(self, jobs: Jobs, name: str) -> None:
-        super().__init__(1)
-        self._jobs, self._name = jobs, name
-
-    def submit(self, work: Callable[..., Any], /, *args: Any, **keys: Any) -> Future[Any]:
-        inner = getattr(work, "args", (work,))[0]
-        name = getattr(inner, "__name__", "") if self._name == "thread" else self._name
-        return self._jobs.begin(name, lambda: work(*args, **keys))
 
 
 class Worker:

@@ -17,7 +17,7 @@ from dnsd.control import durable
 from tests import jumping
 from tests.conftest import give_memory_back
 from tests.simulation.kernel import Bird
-from tests.simulation.machine import register
+from tests.simulation.processes import register
 from tests.simulation.world import HERE, World
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from dnsd.process.exchange import Peer
 from tests.jumping import Jumping
 from tests.simulation.kernel import Kernel, Router, not_there
 from tests.simulation.laws import HOLD_S, START_S, Broken, Laws
-from tests.simulation.machine import TICK_S, Jobs, Node
+from tests.simulation.machine import TICK_S, Node
+from tests.simulation.processes import Jobs
 
 VIPS = ("192.0.2.53", "2001:db8:53::53")
 HERE, OTHERS = "198.51.100.2", ("198.51.100.71", "198.51.100.72")
