@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 
-class _Selector(selectors.PollSelector):  # select() knows no descriptor above 1023
+class Clock(selectors.PollSelector):  # select() knows no descriptor above 1023
+    """What the loop waits with: its waiting takes no time, and it is later."""
+
     now = 1000.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -36,8 +38,8 @@ class _Inline(ThreadPoolExecutor):
 class Jumping(asyncio.SelectorEventLoop):
     """The loop; ``now`` may be set forward."""
 
-    def __init__(self) -> None:
-        self._clock = _Selector()
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
         super().__init__(self._clock)
         self.set_default_executor(_Inline(1))
 
@@ -54,21 +56,24 @@ class Jumping(asyncio.SelectorEventLoop):
         self._clock.now += seconds
 
 
-def play(story: Callable[[Jumping], Coroutine[Any, Any, None]]) -> None:
+def play(
+    story: Callable[[Jumping], Coroutine[Any, Any, None]], loop: Jumping | None = None
+) -> None:
     """Run ``story`` to its end."""
-    loop = Jumping()
+    loop = loop or Jumping()
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("time.monotonic", loop.time)
             try:
                 loop.run_until_complete(story(loop))
             finally:
-                loop.run_until_complete(_end_others())
+                loop.run_until_complete(end_others())
     finally:
         loop.close()
 
 
-async def _end_others() -> None:
+async def end_others() -> None:
+    """End all tasks but this one."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
 from dnsd.config import Config
 from dnsd.control.anycast.plane import Plane

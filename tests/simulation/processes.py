@@ -9,10 +9,15 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from typing import Any
 
 _process: ContextVar[Process | None] = ContextVar("process", default=None)
+
+
+class Killed(BaseException):
+    """The process ends within a call."""
 
 
 class Process:
@@ -21,18 +26,17 @@ class Process:
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[Any]] = set()
         self.dead = False
+        self.context = copy_context()
+        self.context.run(_process.set, self)
 
     def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Have the process do ``work`` beside all else."""
-        context = copy_context()
-        context.run(_process.set, self)
+        context = self.context.copy()
         return asyncio.get_running_loop().create_task(work, context=context)
 
     def run(self, work: Callable[[], Any]) -> Any:
         """Have the process do ``work`` now."""
-        context = copy_context()
-        context.run(_process.set, self)
-        return context.run(work)
+        return self.context.copy().run(work)
 
     def kill(self) -> None:
         """End it: its tasks are cancelled."""
@@ -70,6 +74,8 @@ class Jobs:
         self._random = random.Random(seed)
         self.delay: Callable[[str], float] = lambda _kind: 0.0
         self.trap = 0
+        self.at_work = False
+        self._under_way: dict[Future[Any], tuple[Process | None, Callable[[], Any]]] = {}
 
     def begin(self, kind: str, work: Callable[[], Any]) -> Future[Any]:
         """Have ``work`` done, of a ``kind`` that the delay depends on."""
@@ -81,16 +87,35 @@ class Jobs:
                 self._loop.call_soon(process.kill)
 
         def finish() -> None:
-            if process is not None and process.dead:
+            if done not in self._under_way or (process is not None and process.dead):
                 return
+            del self._under_way[done]
+            self.at_work = True
             try:
                 done.set_result(work())
             except Exception as error:
                 done.set_exception(error)
+            except Killed:
+                return
+            finally:
+                self.at_work = False
+
+        self._under_way[done] = process, work
 
         seconds = self._random.uniform(0.0002, 0.003) + self.delay(kind)
         self._loop.call_later(seconds, finish)
         return done
+
+    def finish_some(self, process: Process) -> None:
+        """Have half of what ``process`` has under way be done, though it will not hear of it."""
+        for done, (one, work) in tuple(self._under_way.items()):
+            if one is process:
+                del self._under_way[done]
+                if self._random.random() < 0.5:
+                    self.at_work = True
+                    with suppress(Exception, Killed):
+                        process.run(work)
+                    self.at_work = False
 
     def pool(self, name: str) -> Pool:
         """Return the threads of this ``name``."""

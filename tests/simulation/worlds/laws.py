@@ -1,0 +1,195 @@
+"""The laws of failover and horizon, judged by what caches get and hold.
+
+No node is asked what it thinks of itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.simulation.laws import Broken
+from tests.simulation.worlds import judge, zones
+
+if TYPE_CHECKING:
+    from tests.simulation.worlds.caches import Key
+    from tests.simulation.worlds.judge import Asked
+    from tests.simulation.worlds.machine import Machine
+    from tests.simulation.worlds.world import World
+
+ROUNDED_S = 1e-3
+INF = float("inf")
+
+
+class Claim(NamedTuple):
+    """That no cache holds an address, of one node or (None) of any, and none gets it any more."""
+
+    target: str
+    node: int | None
+
+
+class Order(NamedTuple):
+    """What was ordered of a member on one node, since when it counts, and until when."""
+
+    out: bool
+    since: float
+    until: float = INF
+    durable: bool = True
+
+
+class Laws:
+    """What must hold in ``world``."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.claims: dict[Claim, float] = {}
+        self.orders: dict[tuple[int, str], Order] = {}
+        self.open: dict[tuple[int, str], set[bool]] = defaultdict(set)
+        """Orders that have no answer (yet): whether they would take the member out."""
+        self.returning: dict[str, int] = defaultdict(int)
+        """How many edits are under way that may bring an address back."""
+        self.returned: dict[str, float] = defaultdict(float)
+        """When something last happened that may bring an address back."""
+        self.judged = 0
+        self.safe = 0
+        self._failures: dict[tuple[int, str], list[float]] = defaultdict(list)
+        self._successes: dict[tuple[int, str], list[float]] = defaultdict(list)
+
+    # -- what is known to come ------------------------------------------------------------------
+
+    def may_return(self, target: str) -> None:
+        """Note that from now on ``target`` may be given out again."""
+        self.returned[target] = self._world.loop.now
+        for claim in [one for one in self.claims if one.target == target]:
+            del self.claims[claim]
+
+    def may_be_empty(self, machine: Machine) -> None:
+        """Note that perhaps all members are out on ``machine``: then they are answered again."""
+        if self._all_out(machine):
+            for content in machine.contents:
+                for target in content.members:
+                    self.may_return(target)
+
+    def is_out(self, node: int, target: str) -> bool:
+        """Return whether ``target`` must not be given out by a node, as a member."""
+        order = self.orders.get((node, target))
+        now = self._world.loop.now
+        return order is not None and order.out and order.since < now < order.until
+
+    # -- answers --------------------------------------------------------------------------------
+
+    def composed(self, machine: Machine, name: str, addresses: frozenset[str]) -> None:
+        """Judge what a worker composes from what it reads now."""
+        if name != zones.POOL or not addresses:
+            return
+        wrong = [one for one in addresses if self.is_out(machine.index, one)]
+        if wrong and not machine.unruled and not self._all_out(machine):
+            raise Broken(f"order: node {machine.name} answers {wrong[0]}, which it has taken out")
+
+    def _all_out(self, machine: Machine) -> bool:
+        """Return whether perhaps all members are taken out: an RRset is never empty."""
+        return any(
+            all(self._may_be_out(machine.index, one) for one in content.members)
+            for content in machine.contents
+        )
+
+    def _may_be_out(self, node: int, target: str) -> bool:
+        return self.is_out(node, target) or True in self.open[node, target]
+
+    def delivered(self, key: Key) -> None:
+        """Judge what a cache gets."""
+        for target in key.addresses:
+            for node in (None, key.node):
+                if (at := self.claims.get(Claim(target, node))) is not None:
+                    ago = self._world.loop.now - at
+                    raise Broken(
+                        f"safe: a cache gets {target} of node {'abc'[key.node]}, "
+                        f"{ago:.3f} s after it was SAFE"
+                    )
+
+    # -- verdicts -------------------------------------------------------------------------------
+
+    def verdict(self, target: str, asked: Asked, since: float) -> None:
+        """Judge a verdict about an address at all nodes, asked for at ``since``."""
+        self.judged += 1
+        if asked.safe and self._counts(target, since):
+            self.safe += 1
+            now = self._world.loop.now
+            self._claim(Claim(target, None))
+            if asked.floored is not None and asked.floored <= asked.now:
+                for key, hold in self._world.caches.holding(target):
+                    if hold.floored > now + ROUNDED_S:
+                        raise Broken(
+                            f"floor: {target} of node {'abc'[key.node]} is held for "
+                            f"{hold.floored - now:.3f} s more by caches with a floor"
+                        )
+
+    def drained(self, machine: Machine, target: str, since: float) -> None:
+        """Judge that a node says of a member that it is drained and SAFE."""
+        self.judged += 1
+        if self._counts(target, since):
+            self.safe += 1
+            self._claim(Claim(target, machine.index))
+
+    def _counts(self, target: str, since: float) -> bool:
+        return not self.returning[target] and self.returned[target] < since
+
+    def _claim(self, claim: Claim) -> None:
+        now = self._world.loop.now
+        for key, hold in self._world.caches.holding(claim.target, claim.node):
+            if hold.until > now + ROUNDED_S:
+                raise Broken(
+                    f"safe: {claim.target} of node {'abc'[key.node]} is SAFE, and a cache holds it "
+                    f"for {hold.until - now:.3f} s more"
+                )
+        self.claims.setdefault(claim, now)
+
+    def name_safe(self, name: str, given: frozenset[frozenset[str]]) -> None:
+        """Judge that no cache has another answer for ``name`` than those ``given`` by all."""
+        self.judged += 1
+        self.safe += 1
+        now = self._world.loop.now
+        for key, hold in self._world.caches.held.items():
+            if key.name == name and key.addresses not in given and hold.until > now + ROUNDED_S:
+                raise Broken(
+                    f"name: {name} is SAFE, and a cache holds {sorted(key.addresses)} of node "
+                    f"{'abc'[key.node]} for {hold.until - now:.3f} s more"
+                )
+
+    # -- crashes --------------------------------------------------------------------------------
+
+    def account(self, machine: Machine) -> None:
+        """Judge that the disk of a machine, as it is now, knows of all that caches hold of it."""
+        now = self._world.loop.now
+        for key, hold in self._world.caches.held.items():
+            if key.node != machine.index or hold.until <= now:
+                continue
+            for target in key.addresses:
+                left = judge.durable_left(machine, target)
+                if left is not None and left < hold.until - now - ROUNDED_S:
+                    raise Broken(
+                        f"account: the disk of node {machine.name} knows of {target} for "
+                        f"{left:.3f} s, and a cache holds it for {hold.until - now:.3f} s"
+                    )
+
+    # -- votes ----------------------------------------------------------------------------------
+
+    def checked(self, node: int, address: str, *, ok: bool) -> None:
+        """Note what a check of a node finds."""
+        found = self._successes if ok else self._failures
+        found[node, address].append(self._world.loop.now)
+
+    def agreed(self, node: int, address: str, state: str, window: float) -> None:
+        """Judge that a node has changed what is agreed on a member."""
+        found = self._successes if state == "up" else self._failures
+        since = self._world.loop.now - window
+        voters = [
+            one
+            for one in range(self._world.size)
+            if any(at >= since for at in found[one, address][-50:])
+        ]
+        if len(voters) < self._world.need:
+            raise Broken(
+                f"quorum: node {'abc'[node]} has agreed that {address} is {state}, and only "
+                f"{len(voters)} nodes have seen that"
+            )

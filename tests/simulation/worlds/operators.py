@@ -1,0 +1,181 @@
+"""What operators do: orders, edits, and questions whether it is safe now."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from dnsd.errors import AdminError
+from tests.simulation.worlds import judge, zones
+from tests.simulation.worlds.laws import INF, Order
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from tests.simulation.worlds.machine import Machine
+    from tests.simulation.worlds.world import World
+
+ORDERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "force_down": ("force", {"forced": "down"}),
+    "force_down_for": ("force", {"forced": "down"}),
+    "force_up": ("force", {"forced": "up"}),
+    "auto": ("force", {"forced": "auto"}),
+    "drain": ("drain_member", {}),
+    "drain_direct": ("drain_member", {"direct": True}),
+    "undrain": ("undrain_member", {}),
+    "fail_back": ("failback", {}),
+}
+AGAIN_S = 1.0
+MOST_ASKED = 6
+PATIENCE = 40
+"""Times that it is asked about what has been taken out."""
+
+
+class Operators:
+    """Everybody who has a console on one of the machines."""
+
+    def __init__(self, world: World, random: Random) -> None:
+        self._world = world
+        self._random = random
+        self._work: set[asyncio.Task[Any]] = set()
+
+    def begin(self, work: Any) -> None:
+        """Have somebody do ``work`` beside all else."""
+        task = self._world.loop.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._work.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._world.fail("an operator has met a fault", error)
+
+    # -- orders ---------------------------------------------------------------------------------
+
+    async def order(self, what: str, machine: Machine, target: str, amount: float) -> None:
+        """Order something of a member on one node."""
+        world, laws = self._world, self._world.laws
+        command, request = ORDERS[what]
+        out = what.startswith("force_down")
+        limited = what.endswith("_for")
+        asked = world.loop.now
+        key = (machine.index, target)
+        back = not out and what != "drain_direct"
+        if back:
+            laws.may_return(target)
+        before = laws.orders.get(key)
+        if not out or before is None:
+            laws.orders.pop(key, None)
+        laws.open[key] |= {out or what.startswith("drain")}
+        laws.may_be_empty(machine)
+        with_time = {"for": amount} if limited else {}
+        named = {"name": "www.example.com.", "type": "A", "member": target, "force": True}
+        try:
+            found = await world.net.ask(machine, machine, command, **named, **request, **with_time)
+        except AdminError:
+            laws.open[key].clear()
+            if before is not None and key not in laws.orders:
+                laws.orders[key] = before  # nothing was ordered
+            return
+        except OSError:
+            return  # no answer: it may be in force
+        if back:
+            laws.may_return(target)
+        laws.open[key].clear()
+        if out and not limited:
+            self.begin(self.wait(self._random.choice(world.machines), target, PATIENCE))
+        durable = not found["unwritten"]
+        until = asked + amount if limited else INF
+        laws.orders[key] = Order(out, world.loop.now, until, durable)
+        if what.startswith("drain"):
+            laws.open[key].add(True)
+            await self._drained(machine, target, machine.life)
+
+    async def _drained(self, machine: Machine, target: str, life: object) -> None:
+        """Look how a drain gets on, as ``dnsd drain member`` does."""
+        world, laws = self._world, self._world.laws
+        key = (machine.index, target)
+        order = laws.orders[key]
+        while machine.life is life and laws.orders.get(key) in (order, None):
+            asked = world.loop.now
+            try:
+                found = await world.net.ask(
+                    machine, machine, "drained", member=target, name="www.example.com.", type="A"
+                )
+            except (AdminError, OSError):
+                return
+            if laws.orders.get(key) != order:
+                return
+            phases = {step["phase"] for step in found["steps"]}
+            if order.out is False and phases <= {"waiting", "safe"}:
+                order = Order(True, world.loop.now, INF, order.durable)
+                laws.orders[key] = order
+            if found["safe"]:
+                laws.drained(machine, target, asked)
+                return
+            await asyncio.sleep(AGAIN_S)
+
+    # -- edits ----------------------------------------------------------------------------------
+
+    async def edit(self, machine: Machine, content: zones.Content | None) -> None:
+        """Put other files on one machine, and have them loaded."""
+        laws = self._world.laws
+        before = machine.contents[-1].addresses if machine.contents else frozenset()
+        was_unruled = machine.unruled
+        coming = set(content.addresses - before) if content else set()
+        if content and content.terms is None:
+            coming |= content.addresses  # no order is about records without a policy
+        coming = {
+            one
+            for one in coming
+            if was_unruled
+            or content is None
+            or content.terms is None
+            or not laws.is_out(machine.index, one)
+        }
+        for target in coming:
+            laws.returning[target] += 1
+            laws.may_return(target)
+        machine.edit(content)
+        laws.may_be_empty(machine)
+        await self._reloaded(machine, content)
+        for target in sorted(before - (content.addresses if content else frozenset())):
+            self.begin(self.wait(self._random.choice(self._world.machines), target, PATIENCE))
+        for target in coming:
+            laws.returning[target] -= 1
+            laws.may_return(target)
+
+    async def _reloaded(self, machine: Machine, content: zones.Content | None) -> None:
+        """Have the files loaded, however often that takes."""
+        while True:
+            with suppress(OSError, AdminError):
+                report = await self._world.net.ask(machine, machine, "reload", force=True)
+                if report.ok:
+                    if machine.contents[-1:] == [content] or content is None:
+                        machine.contents = machine.contents[-1:] if content else []
+                    return
+            await asyncio.sleep(AGAIN_S)
+
+    # -- questions ------------------------------------------------------------------------------
+
+    async def ask_for_ever(self) -> None:
+        """Ask again and again, about one thing or another, at one node or another."""
+        while True:
+            await asyncio.sleep(self._random.expovariate(1 / self._world.pause))
+            target = self._random.choice((*self._world.members, *zones.HOSTS))
+            machine = self._random.choice(self._world.machines)
+            self.begin(self.wait(machine, target, self._random.randrange(1, MOST_ASKED)))
+
+    async def wait(self, machine: Machine, target: str, times: int) -> None:
+        """Ask until it is safe, as ``dnsd horizon --wait`` does, but only so many times."""
+        question = judge.about(target=target)
+        for _ in range(times):
+            since = self._world.loop.now
+            asked = await judge.ask(self._world, machine, question, self._world.floor)
+            if asked is None:
+                return
+            self._world.laws.verdict(target, asked, since)
+            if asked.safe:
+                return
+            await asyncio.sleep(AGAIN_S)

@@ -1,0 +1,153 @@
+"""Stories of a seed, and what is left of one when all is taken away that does not matter."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.simulation.laws import Broken
+from tests.simulation.worlds.story import play
+from tests.simulation.worlds.world import EDITS, FAULTS, KINDS, Event, Kind
+from tests.simulation.worlds.zones import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECONDS = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 12.0)
+MOST_EVENTS = 9
+
+
+class Found(NamedTuple):
+    """A world that breaks a law."""
+
+    seed: int
+    kind: Kind
+    story: list[Event]
+    says: str
+
+    @property
+    def law(self) -> str:
+        """The word by which the law is called."""
+        return self.says.partition(":")[0]
+
+
+def told(found: Found) -> str:
+    """Return what was found, and how it is seen again."""
+    events = "".join(f"    {event!r},\n" for event in found.story)
+    again = f"python -m bench worlds --replay {found.seed}"
+    return f"{found.says}\nseed {found.seed}, {found.kind!r}\n[\n{events}]\n{again}"
+
+
+def world_of(seed: int) -> tuple[Kind, list[Event]]:
+    """Return what a seed stands for."""
+    random = Random(seed)
+    size = random.choice((1, 2, 2, 3))
+    terms = random.choice(_TERMS)
+    if size == 3 and random.random() < 0.7:
+        terms = terms._replace(scope="quorum:2/3")
+    kind = Kind(
+        size=size,
+        terms=terms,
+        ttl=random.choice((6, 15, 30)),
+        members=random.choice((1, 2, 2, 3)),
+        pause=random.choice((0.2, 0.6, 2.0)),
+    )
+    weights = [_WEIGHT.get(one, 1.0 if one in FAULTS else 0.7) for one in KINDS]
+    picked = random.choices(KINDS, weights, k=random.randrange(1, MOST_EVENTS))
+    story = [
+        Event(random.choice(SECONDS), what, random.choice(SECONDS), random.randrange(24))
+        for what in picked
+    ]
+    if random.random() < 0.5:
+        where = random.randrange(24)
+        plot = [
+            Event(random.choice(SECONDS), what, random.choice(SECONDS), where)
+            for what in random.choice(_PLOTS)
+        ]
+        for event in plot:  # they come in this order, whatever comes between
+            story.append(event)
+        at = sorted(random.sample(range(len(story)), len(plot)))
+        others = iter(story[: -len(plot)])
+        story = [plot.pop(0) if number in at else next(others) for number in range(len(story))]
+    return kind, story
+
+
+def run(seed: int) -> Found | None:
+    """Play the world of ``seed``; return what it breaks."""
+    kind, story = world_of(seed)
+    return broken(seed, kind, story)
+
+
+def broken(seed: int, kind: Kind, story: list[Event]) -> Found | None:
+    """Play a story; return what it breaks."""
+    try:
+        play(story, seed, kind)
+    except Broken as error:
+        return Found(seed, kind, story, str(error))
+    return None
+
+
+def shrunk(found: Found, say: Callable[[str], object] = lambda _: None) -> Found:
+    """Return a shorter story that breaks the same law."""
+    changed = True
+    while changed:
+        changed = False
+        for at in range(len(found.story) - 1, -1, -1):
+            for shorter in _shorter(found.story, at):
+                again = broken(found.seed, found.kind, shorter)
+                if again is not None and again.law == found.law:
+                    found, changed = again, True
+                    say(f"{len(found.story)} events")
+                    break
+    return found
+
+
+def _shorter(story: list[Event], at: int) -> list[list[Event]]:
+    """Return the story without an event, with and without the time before it."""
+    head, tail = story[:at], story[at + 1 :]
+    shorter = [head + tail]
+    if tail:
+        later = tail[0]._replace(after=tail[0].after + story[at].after)
+        shorter.append([*head, later, *tail[1:]])
+    return shorter
+
+
+_TERMS = (
+    Terms(),
+    Terms(),
+    Terms(select="one"),
+    Terms(all_down="last_good", ttl_min=5),
+    Terms(all_down="nodata", failback="hold:10s"),
+    Terms(failback="manual"),
+)
+
+_PLOTS = (
+    ("force_down", "edit_away", "edit_back"),
+    ("force_down", "edit_away", "crash", "edit_back"),
+    ("force_down", "edit_no_policy", "edit_policy"),
+    ("force_down", "edit_zone_gone", "edit_zone_back"),
+    ("force_down", "crash"),
+    ("force_down", "disk_full", "crash"),
+    ("drain_direct", "crash"),
+    ("drain", "stop_node"),
+    ("edit_host", "redeploy", "edit_host"),
+    ("edit_away", "redeploy"),
+    ("edit_away", "stop_node"),
+    ("member_down", "member_up", "member_down"),
+    ("member_down", "force_down", "kill_control"),
+    ("edit_ttl_down", "edit_away", "crash"),
+    ("late", "stop_worker", "edit_away"),
+    ("late", "stop_worker", "force_down"),
+)
+"""What belongs together: all of it happens to one member, or to one node."""
+
+_WEIGHT = {
+    **dict.fromkeys(EDITS, 0.5),
+    "force_down": 2.0,
+    "drain": 1.0,
+    "drain_direct": 1.5,
+    "member_down": 1.5,
+    "edit_away": 1.5,
+    "edit_host": 1.5,
+    "kill_in_write": 2.0,
+}

@@ -1,0 +1,125 @@
+"""Plays a story: several nodes and all around them, under one clock that jumps."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from contextlib import contextmanager
+from functools import cache, partialmethod
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dnsd.checks.tcp import TcpCheck
+from dnsd.control import durable
+from dnsd.image import store
+from tests import jumping
+from tests.conftest import give_memory_back
+from tests.simulation.processes import register
+from tests.simulation.worlds import commands
+from tests.simulation.worlds.clock import WorldLoop
+from tests.simulation.worlds.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnsd.checks.result import Result
+    from tests.jumping import Jumping
+    from tests.simulation.worlds.net import Net
+    from tests.simulation.worlds.world import Event, Kind
+
+
+class _Chance:
+    """Stands for the module ``random``, with generators that the seed decides."""
+
+    def __init__(self, seed: int) -> None:
+        self._seeds = random.Random(seed)
+
+    def Random(self) -> random.Random:  # noqa: N802
+        return random.Random(self._seeds.getrandbits(32))
+
+
+_monotonic = time.monotonic
+
+
+@cache
+def _with_a_clock() -> tuple[Any, ...]:
+    """Return the functions of dnsd of which the system's clock is a default argument."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("dnsd.")]
+    classes = [one for module in modules for one in vars(module).values() if isinstance(one, type)]
+    made = [init for one in classes if callable(init := vars(one).get("__init__"))]
+    return tuple({one for one in made if _monotonic in (getattr(one, "__defaults__", None) or ())})
+
+
+@contextmanager
+def _around(world: World, seed: int) -> Iterator[None]:
+    """Put ``world`` in the place of clocks, sockets, disks and threads."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.monotonic", world.monotonic)
+        for one in _with_a_clock():
+            given = [world.monotonic if at is _monotonic else at for at in one.__defaults__]
+            patch.setattr(one, "__defaults__", tuple(given))
+        patch.setattr("time.monotonic_ns", lambda: int(world.monotonic() * 1e9))
+        patch.setattr("time.time", world.wall)
+        for way in ("write", "say", "line"):
+            patch.setattr(f"dnsd.control.log.{way}", _say)
+        patch.setattr(durable, "replace", world.replace)
+        patch.setattr(store, "save", world.save_image)
+        patch.setattr("dnsd.control.failover.peers.get_votes", world.net.votes)
+        patch.setattr(TcpCheck, "run", partialmethod(_check, world.net))
+        patch.setattr("dnsd.checks.runner.random", _Chance(seed))
+        patch.setattr("dnsd.control.inforce.resolve", commands.again)
+        patch.setattr("dnsd.control.node.limited.tell", _never_tells)
+        patch.setattr("dnsd.control.node.Writers", object)
+        for where, seconds in _LOOKS.items():
+            patch.setattr(where, seconds)
+        yield
+
+
+_LOOKS = {
+    "dnsd.checks.runner.TICK_S": 1.0,
+    "dnsd.control.node.PERIOD_S": 1.0,
+    "dnsd.control.delivery.ACKNOWLEDGE_POLL_S": 0.1,
+}
+"""How often is looked for what no story is about: so much less often that it costs little."""
+
+
+def _say(text: str) -> None:
+    if TOLD is not None:
+        TOLD.append(text)
+
+
+TOLD: list[str] | None = None
+"""Where the nodes' logs go; None: nowhere."""
+
+
+async def _check(check: TcpCheck, net: Net, address: str) -> Result:
+    return await net.check(check, address)
+
+
+async def _never_tells(_vector: object) -> None:
+    """No story is about rate limits."""
+
+
+def play(story: list[Event], seed: int, kind: Kind) -> World:
+    """Play ``story``, and check every law all the time, and that it heals; Broken if not."""
+    worlds: list[World] = []
+    loop = WorldLoop()
+
+    async def run(_loop: Jumping) -> None:
+        loop.set_task_factory(register)
+        world = World(loop, kind, seed)
+        worlds.append(world)
+        loop.set_default_executor(world.jobs.pool("thread"))
+        with _around(world, seed):
+            try:
+                await world.play(story)
+            finally:
+                await jumping.end_others()
+
+    try:
+        jumping.play(run, loop)
+    finally:
+        give_memory_back()
+    return worlds[0]

@@ -1,0 +1,124 @@
+"""Several nodes keep the laws of failover and horizon, whatever happens to them.
+
+A world that breaks a law is shown as a seed, and as the least of its story that still breaks it:
+put that into ``REPLAYS``. For a search: ``python -m bench worlds``; of one seed:
+``python -m bench worlds --replay SEED``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from tests.simulation.laws import Broken
+from tests.simulation.worlds.mutations import END, MUTATIONS
+from tests.simulation.worlds.search import run, shrunk, told
+from tests.simulation.worlds.story import play
+from tests.simulation.worlds.world import Event, Kind
+from tests.simulation.worlds.zones import Terms
+
+WORLDS = 150
+AT_ONCE = 25
+
+
+@pytest.mark.parametrize("first", range(0, WORLDS, AT_ONCE))
+def test_the_laws_hold_whatever_happens(first: int) -> None:
+    for seed in range(first, first + AT_ONCE):
+        found = run(seed)
+        if found is not None:
+            pytest.fail(told(shrunk(found)), pytrace=False)
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_every_line_of_safety_is_needed(name: str) -> None:
+    """Without the fault the same story breaks no law: so it is the fault that is found."""
+    mutation = MUTATIONS[name]
+    play(mutation.story, mutation.seed, mutation.kind)
+    with pytest.MonkeyPatch.context() as patch:
+        mutation.make(patch)
+        with pytest.raises(Broken, match=f"^{mutation.says}:"):
+            play(mutation.story, mutation.seed, mutation.kind)
+
+
+def test_a_world_is_always_the_same() -> None:
+    """What a seed stands for does not change from one time to the next."""
+    first, second = (
+        play([Event(1.0, "crash"), Event(9.0, "edit_away")], 5, Kind(size=3)) for _ in range(2)
+    )
+    assert first.caches.held == second.caches.held
+    assert first.loop.now == second.loop.now
+
+
+class Replay(NamedTuple):
+    """A story that has once broken a law; ``open`` is why it still does."""
+
+    kind: Kind
+    story: list[Event]
+    open: str = ""
+
+
+ONE = Kind(size=1)
+REPLAYS = {
+    "an order outlives an edit that takes its member away": Replay(
+        ONE,
+        [Event(1.0, "force_down"), Event(3.0, "edit_away"), Event(3.0, "edit_back"), END],
+    ),
+    "an order outlives an edit and a crash": Replay(
+        ONE,
+        [
+            Event(1.0, "force_down"),
+            Event(3.0, "edit_away"),
+            Event(3.0, "crash"),
+            Event(3.0, "edit_back"),
+            END,
+        ],
+    ),
+    "an order outlives its policy": Replay(
+        ONE,
+        [Event(1.0, "force_down"), Event(3.0, "edit_no_policy"), Event(3.0, "edit_policy"), END],
+    ),
+    "an order outlives its zone": Replay(
+        ONE,
+        [Event(1.0, "force_down"), Event(3.0, "edit_zone_gone"), Event(3.0, "edit_zone_back"), END],
+    ),
+    "an account that begins late": Replay(
+        Kind(),
+        [
+            Event(1.0, "edit_host", 1.0, 13),
+            Event(12.0, "redeploy", 1.0, 0),
+            Event(0.1, "edit_host", 1.0, 6),
+            END,
+        ],
+        "how far back accounts reach is looked at only when no node has any",
+    ),
+    "an order with an end, and a clock that is set": Replay(
+        ONE,
+        [
+            Event(1.0, "force_down_for", 12.0),
+            Event(1.0, "clock_forward", 2.0),
+            Event(1.0, "crash", 0.1),
+            END,
+        ],
+        "what is left of an order is told by the clock of the day",
+    ),
+    "a stop at once after an order": Replay(
+        ONE, [Event(1.0, "force_down"), Event(0.3, "stop_node"), END]
+    ),
+    "a node that sees no member, among three": Replay(
+        Kind(size=3, terms=Terms(scope="quorum:2/3")), [Event(1.0, "blind", 12.0), END]
+    ),
+}
+"""Stories that have once broken a law, or were thought to."""
+
+
+def _marked(name: str) -> object:
+    reason = REPLAYS[name].open
+    mark = pytest.mark.xfail(reason=reason, strict=True, raises=Broken)
+    return pytest.param(name, marks=[mark] if reason else [])
+
+
+@pytest.mark.parametrize("name", list(map(_marked, REPLAYS)))
+def test_what_once_broke_a_law(name: str) -> None:
+    replay = REPLAYS[name]
+    play(replay.story, 1, replay.kind)
