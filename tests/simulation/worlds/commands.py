@@ -32,6 +32,7 @@ def configuration(machine: Machine) -> Config:
         f'[server]\nserver_id = "{machine.name}"\nstate_directory = "{machine.state}"\n'
         f'workers = 2\nheartbeat = "1s"\n'
         f'[zones]\ndirectory = "{machine.zones}"\nwatch = false\npoll = "60s"\n'
+        '[zones.limits]\nlongest_ttl = "45s"\n'
         f'[http]\nlisten = ["127.0.0.1:{HTTP_PORT}"]\n'
         f"[failover]\npeers = [{', '.join(peers)}]\n"
         'check_networks = ["192.0.2.0/24"]\n'

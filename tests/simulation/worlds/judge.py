@@ -1,20 +1,27 @@
 """What the world knows of horizons: how a site is asked, and what a ledger on disk says.
 
-Everything that depends on the judge's interface stands here.
+Everything that depends on the judge's interface stands here. The survey is the real one; what its
+nodes answer is fetched before, over the world's net, and handed to it with the times of that.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
+from dnsd.cli.survey import Survey
 from dnsd.control.horizon import ledgerfile
-from dnsd.errors import AdminError, StateError
-from dnsd.failover.horizon import MARGIN_S, Heard, Inquiry, Safety, judge
+from dnsd.errors import AdminError, NotRunning, StateError
+from dnsd.failover.horizon import MARGIN_S, Inquiry, Safety, judge
 from dnsd.failover.ledger import restore
 from dnsd.failover.version import about_name, about_target
+from tests.simulation.worlds import commands
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
     from dnsd.failover.horizon import Verdict
     from dnsd.failover.version import Question
     from tests.simulation.worlds.machine import Machine
@@ -34,46 +41,127 @@ class Asked(NamedTuple):
     verdict: Verdict
 
 
-async def ask(world: World, at: Machine, question: Question, floor: float) -> Asked | None:
-    """Ask from ``at`` as ``dnsd horizon`` does there; None: no node runs there."""
-    began = at.clock
-    arguments = (
-        {"target": question.target}
-        if question.target
-        else {"name": question.name, "type": question.type}
-    )
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            known = (await world.net.ask(at, at, "failover"))["peers"]
-    except (OSError, TimeoutError, AdminError):
-        known = []
-    peers = {one["url"]: one["node"] or one["url"] for one in known}
-    targets = {at.name: at} | {node: _named(world, url) for url, node in peers.items()}
-    heard: list[Heard] = []
+class _Answer(NamedTuple):
+    """What came of asking a node, and when, by the asker's clock."""
 
-    async def hear(machine: Machine) -> None:
-        asked = at.clock
+    body: bytes | Exception
+    received: float
+
+
+class Fetching:
+    """Stands for time, threads and HTTP while a survey reads what has been fetched."""
+
+    def __init__(self) -> None:
+        self.clock: float | None = None
+        """What the asker's clock says; None: no survey is at work."""
+        self.began = 0.0
+        self.answers: dict[str, _Answer] = {}
+
+    def pool(self, _threads: int) -> _Inline:
+        """Stand for the threads of a survey."""
+        return _Inline(self)
+
+    def remote(self, url: str) -> _Node:
+        """Stand for :class:`dnsd.cli.askers.Remote`."""
+        return _Node(self, url)
+
+
+class _Inline:
+    """Threads, each of which begins at the same time."""
+
+    def __init__(self, fetching: Fetching) -> None:
+        self._fetching = fetching
+
+    def __enter__(self) -> _Inline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._fetching.clock = self._fetching.began
+
+    def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            self._fetching.clock = self._fetching.began
+            yield work(item)
+
+
+class _Node:
+    """A node that has been asked."""
+
+    def __init__(self, fetching: Fetching, address: str) -> None:
+        self.address = address
+        self._fetching = fetching
+
+    def get(self, _page: str, _arguments: Mapping[str, str]) -> Any:
+        """Return what it has answered."""
+        answer = self._fetching.answers.get(self.address)
+        if answer is None:
+            raise AdminError(f"{self.address}: cannot connect: No route to host")
+        self._fetching.clock = answer.received
+        if isinstance(answer.body, Exception):
+            raise answer.body
+        return msgspec.json.decode(answer.body)
+
+
+class Asker:
+    """One run of ``dnsd horizon`` on the machine ``at``."""
+
+    def __init__(self, world: World, at: Machine) -> None:
+        self._world = world
+        self._at = at
+        self._fetching = world.fetching
+        self._fetching.clock = at.clock
+        self._survey = Survey([_Node(self._fetching, "this machine")])
+        self._fetching.clock = None
+
+    async def ask(self, question: Question, floor: float) -> Asked | None:
+        """Ask all nodes; None: none runs on this machine."""
+        began = self._at.clock
+        answers: dict[str, _Answer] = {}
+        urls = {f"http://{one.address}:{commands.HTTP_PORT}": one for one in self._world.machines}
+        await asyncio.gather(
+            self._fetch(answers, "this machine", self._at, question),
+            *(
+                self._fetch(answers, url, machine, question)
+                for url, machine in urls.items()
+                if machine is not self._at
+            ),
+        )
+        self._fetching.began = self._fetching.clock = began
+        self._fetching.answers = answers
+        try:
+            site = self._survey.ask(question)
+        except NotRunning:
+            return None
+        finally:
+            self._fetching.clock = None
+        inquiry = Inquiry(question=question, site=site, since=self._survey.began, floor=floor)
+        now = self._at.clock
+        verdict = judge(inquiry, now)
+        return Asked(verdict.safety == Safety.SAFE, verdict.floored, now, verdict)
+
+    async def _fetch(
+        self, answers: dict[str, _Answer], address: str, machine: Machine, question: Question
+    ) -> None:
+        body: bytes | Exception
         try:
             async with asyncio.timeout(ANSWER_S):
-                report = await world.net.ask(at, machine, "horizon", **arguments)
-        except (OSError, TimeoutError, AdminError):
-            return
-        heard.append(Heard(report, asked, at.clock))
-
-    await asyncio.gather(*map(hear, targets.values()))
-    if at.control is None:
-        return None
-    inquiry = Inquiry(
-        question=question, nodes=tuple(targets), heard=tuple(heard), since=began, floor=floor
-    )
-    now = at.clock
-    verdict = judge(inquiry, now)
-    return Asked(verdict.safety == Safety.SAFE, verdict.floored, now, verdict)
+                body = msgspec.json.encode(
+                    await self._world.net.ask(self._at, machine, "horizon", **_arguments(question))
+                )
+        except ConnectionRefusedError:
+            here = machine is self._at
+            body = NotRunning() if here else AdminError("cannot connect: Connection refused")
+        except (OSError, TimeoutError) as error:
+            body = AdminError(f"no answer: {type(error).__name__}")
+        except AdminError as error:
+            body = error
+        answers[address] = _Answer(body, self._at.clock)
 
 
-def _named(world: World, url: str) -> Machine:
-    host = url.removeprefix("http://").rpartition(":")[0]
-    return next(one for one in world.machines if one.address == host)
+def _arguments(question: Question) -> dict[str, str]:
+    if question.target:
+        return {"target": question.target}
+    return {"name": question.name, "type": question.type}
 
 
 def about(target: str = "", name: str = "") -> Question:

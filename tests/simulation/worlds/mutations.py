@@ -8,12 +8,9 @@ import msgspec
 
 from dnsd.config.policy import Pool
 from dnsd.control.failover.statefile import StateFile
-from dnsd.control.failover.table import Table
 from dnsd.control.failover.words import PoolCells
 from dnsd.control.horizon.changes import Held, Known, held_after
-from dnsd.control.horizon.coverage import Coverage
 from dnsd.control.horizon.keeper import Keeper
-from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.poolbook import PoolBook
 from dnsd.control.keepsake import Keepsake
@@ -71,29 +68,8 @@ def _bounds_are_joined_by_min(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Bound, "join", join)
 
 
-def _doubt_is_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("dnsd.control.horizon.ask.Horizon._report", _undoubted)
-
-
-def _undoubted(self: Any, now: float, question: Any, served: Any) -> Any:
-    return self._keeper.ledger.report(now, question, served)
-
-
 def _notes_are_not_read(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(PoolCells, "sweep", lambda *_: None)
-
-
-def _notes_are_not_read_at_a_release(patch: pytest.MonkeyPatch) -> None:
-    release = Table.release
-
-    def without(self: Table, *given: Any) -> Any:
-        with_notes, PoolCells.sweep = PoolCells.sweep, lambda *_: None  # type: ignore[method-assign]
-        try:
-            return release(self, *given)
-        finally:
-            PoolCells.sweep = with_notes  # type: ignore[method-assign]
-
-    patch.setattr(Table, "release", without)
 
 
 def _an_order_is_acknowledged_unwritten(patch: pytest.MonkeyPatch) -> None:
@@ -131,26 +107,6 @@ def _what_was_declared_is_not_bounded_after_a_crash(patch: pytest.MonkeyPatch) -
         self.absorb(_read(data).past, now)
 
     patch.setattr(Ledger, "resume", resume)
-
-
-def _a_lost_account_is_none(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Ledger, "distrust", lambda *_: None)
-
-
-def _an_account_is_written_once(patch: pytest.MonkeyPatch) -> None:
-    write = LedgerFile.write
-
-    def once(self: LedgerFile, number: int, data: bytes) -> None:
-        if self.read() is None:
-            write(self, number, data)
-
-    patch.setattr(LedgerFile, "write", once)
-
-
-def _a_word_does_not_wait_for_its_account(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Coverage, "covers", lambda *_: True)
-    patch.setattr(Keeper, "save_soon", lambda *_: None)
-    patch.setattr(Keeper, "turn", _never)
 
 
 async def _never(_self: Keeper) -> None:
@@ -198,12 +154,6 @@ MUTATIONS = {
     "no margin": Mutation(_no_margin, ONE, [Event(0.1, "late", 30.0), DOWN, END], "safe"),
     "the floor is ignored": Mutation(_the_floor_is_ignored, ONE, [DOWN, END], "floor"),
     "bounds are joined by min": Mutation(_bounds_are_joined_by_min, ONE, [DOWN, END], "safe"),
-    "doubt is ignored": Mutation(
-        _doubt_is_ignored,
-        ONE,
-        [Event(1.0, "disk_full", 60.0), DOWN, Event(30.0, "crash"), Event(6.0, "member_up")],
-        "safe",
-    ),
     "notes are not read": Mutation(_notes_are_not_read, LONG, [LATER, DOWN, END], "safe"),
     "pools are not in the ledger": Mutation(
         _pools_are_not_in_the_ledger, LONG, [LATER, DOWN, END], "safe"

@@ -51,6 +51,14 @@ class Operators:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._world.fail("an operator has met a fault", error)
 
+    async def declare_past(self, machine: Machine) -> None:
+        """Say that a node of a new site has given out nothing before."""
+        while True:
+            with suppress(OSError, AdminError):
+                await self._world.net.ask(machine, machine, "declare_past", ttl=0)
+                return
+            await asyncio.sleep(AGAIN_S)
+
     # -- orders ---------------------------------------------------------------------------------
 
     async def order(self, what: str, machine: Machine, target: str, amount: float) -> None:
@@ -170,9 +178,10 @@ class Operators:
     async def wait(self, machine: Machine, target: str, times: int) -> None:
         """Ask until it is safe, as ``dnsd horizon --wait`` does, but only so many times."""
         question = judge.about(target=target)
+        asker = judge.Asker(self._world, machine)
         for _ in range(times):
             since = self._world.loop.now
-            asked = await judge.ask(self._world, machine, question, self._world.floor)
+            asked = await asker.ask(question, self._world.floor)
             if asked is None:
                 return
             self._world.laws.verdict(target, asked, since)

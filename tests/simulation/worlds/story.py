@@ -72,6 +72,8 @@ def _around(world: World, seed: int) -> Iterator[None]:
         patch.setattr("dnsd.control.inforce.resolve", commands.again)
         patch.setattr("dnsd.control.node.limited.tell", _never_tells)
         patch.setattr("dnsd.control.node.Writers", object)
+        patch.setattr("dnsd.cli.survey.ThreadPoolExecutor", world.fetching.pool)
+        patch.setattr("dnsd.cli.survey.Remote", world.fetching.remote)
         for where, seconds in _LOOKS.items():
             patch.setattr(where, seconds)
         yield

@@ -18,7 +18,7 @@ from tests.simulation.worlds.story import play
 from tests.simulation.worlds.world import Event, Kind
 from tests.simulation.worlds.zones import Terms
 
-WORLDS = 150
+WORLDS = 100
 AT_ONCE = 25
 
 
@@ -90,7 +90,6 @@ REPLAYS = {
             Event(0.1, "edit_host", 1.0, 6),
             END,
         ],
-        "how far back accounts reach is looked at only when no node has any",
     ),
     "an order with an end, and a clock that is set": Replay(
         ONE,

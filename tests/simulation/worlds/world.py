@@ -67,6 +67,7 @@ class World:
         self.need = kind.size // 2 + 1 if kind.terms.scope != "local" else 1
         self.jobs = Jobs(loop, seed)
         self.jobs.delay = self._disk_delay
+        self.fetching = judge.Fetching()
         self.laws = Laws(self)
         self.net = Net(self, Random(seed + 1))
         self.caches = Caches(self, Random(seed + 2), kind.pause)
@@ -84,6 +85,8 @@ class World:
 
     def monotonic(self) -> float:
         """Return what the monotonic clock of the machine says that asks."""
+        if self.fetching.clock is not None:
+            return self.fetching.clock
         process: Any = processes.current()
         return self.loop.now + (0.0 if process is None else process.machine.monotonic)
 
@@ -293,6 +296,7 @@ class World:
             machine.edit(self.latest)
             machine.contents = [self.latest]
             machine.start()
+            self.operators.begin(self.operators.declare_past(machine))
         self.caches.begin()
         self.operators.begin(self.operators.ask_for_ever())
         try:
