@@ -10,7 +10,6 @@ from dnsd.config.policy import Pool
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.words import PoolCells
 from dnsd.control.horizon.changes import Held, Known, held_after
-from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.poolbook import PoolBook
 from dnsd.control.keepsake import Keepsake
@@ -107,10 +106,6 @@ def _what_was_declared_is_not_bounded_after_a_crash(patch: pytest.MonkeyPatch) -
         self.absorb(_read(data).past, now)
 
     patch.setattr(Ledger, "resume", resume)
-
-
-async def _never(_self: Keeper) -> None:
-    """Nothing is ever written down but what a reload declares."""
 
 
 def _what_is_replaced_is_over_soon(patch: pytest.MonkeyPatch) -> None:
