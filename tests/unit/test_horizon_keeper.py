@@ -24,6 +24,7 @@ from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.lease import RENEW_S, RUNNING_S, STOPPED_S
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.listing import Contents
+from dnsd.control.horizon.served import Served
 from dnsd.failover.horizon import MARGIN_S, Safety, Verdict
 from dnsd.failover.ledger import NEVER, WEEK_S, Use, declarations
 from dnsd.failover.version import Kind, Version, about_name, about_target
@@ -432,6 +433,24 @@ def test_before_the_zones_are_loaded_nothing_is_safe(directory: Path) -> None:
         return site.horizon.judge(question, site.now, None, site.now).safety
 
     assert asyncio.run(ask()) == Safety.UNKNOWN
+
+
+def test_after_a_restart_nothing_is_said_before_it_is_known_what_is_served(
+    directory: Path,
+) -> None:
+    """The account of before is read first; that zones are served again is known a moment later."""
+    site = Site(directory, host(A))
+    site.begin()
+    keeper, ready = site.keeper, []
+
+    def come(zones: Any) -> None:
+        ready.append(keeper.ready)
+        Served.come(keeper.served, zones)
+
+    with patch.object(keeper.served, "come", come):
+        site.load(host(A))
+    assert ready == [False]
+    assert keeper.ready
 
 
 def test_a_writer_that_comes_late_does_not_undo_a_later_one(tmp_path: Path) -> None:

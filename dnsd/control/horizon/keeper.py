@@ -79,7 +79,8 @@ class Keeper:
         self.zones: dict[str, Zone] = {}
         self.shelf = Shelf(stock)
         self.ready = False
-        """Whether the account of before is part of it; until then it says too little."""
+        """Whether the account of before is part of it, and what is served; until then it says too
+        little."""
         self.fault = ""
         """Why the account is not on disk: then nothing is SAFE by it. Empty if it is."""
         self.clock = clock
@@ -111,6 +112,7 @@ class Keeper:
         self._began.set()
         self.served.come({apex: zone.shelved for apex, zone in zones.items()})
         self._declare_all(zones)
+        self.ready = True
 
     def _resume(self, zones: Mapping[str, Zone]) -> dict[str, tuple[Held, ...]]:
         """Go on with what is on disk; ``zones`` is what is about to be served, or still is.
@@ -135,7 +137,6 @@ class Keeper:
                 f"horizon: {error}: what caches hold of this node is not known, and nothing is "
                 "safe before the largest TTL there was ([zones.limits] longest_ttl) has passed"
             )
-        self.ready = True
         return held
 
     def _continue(
@@ -194,6 +195,7 @@ class Keeper:
         for apex, zone in zones.items():
             if zone is None:
                 self.zones.pop(apex, None)
+        self.ready = True
         await self.save()
         await self._disbelieved()
 
