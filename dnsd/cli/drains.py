@@ -89,9 +89,12 @@ def drain_member(
     # Without an end: what comes back by itself is never safe to power off.
     order: dict[str, Any] = {"reason": reason, "direct": direct, "force": insist, "at": at}
     found = ask(path, "drain_member", member=address, **pool, **order)
+    if at is not None:
+        show_ordered(found, as_json)
+        return
     others = None if pool["name"] else _Others(path, fences)
     found = _with_others(others, found)
-    if wait and at is None:
+    if wait:
         found = _wait(path, others, found, as_json, member=address, **pool)
     if as_json:
         echo(json.dumps(found))

@@ -130,6 +130,8 @@ class _Node(Node):
         config, board = self._spec.config, self.engine.checking.board
         made = pages(self.commands(), self.metrics_source(), self.unwell, self.notices)
         push = Push(config.http.token_file, board, self.engine.takes_no_state)
+        if advice := push.advice():
+            log.say(f"http: {advice}")
         return WebServer(config.http.listen, made, config.failover.peers, push)
 
     def leave(self) -> None:

@@ -277,6 +277,13 @@ def test_what_is_planned_and_what_is_kept_is_shown(monkeypatch: pytest.MonkeyPat
     assert f"kept for {B} of www.example.com. A: forced down: smoke (the pool does not" in shown
 
 
+def test_a_drain_that_is_planned_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("drain", "member", A, "www", "A", "--at", "+1h")
+    result, said = run(monkeypatch, *words, drain_member=found(member(A)))
+    assert [command for command, _ in said] == ["drain_member"]
+    assert (result.exit_code, said[0][1]["at"] > time.time()) == (0, True)
+
+
 def test_an_order_at_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("failover", "force", "www", "A", A)
     result, said = run(monkeypatch, *words, "down", "--at", "+2h", force=found(member(A)))

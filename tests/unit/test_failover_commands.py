@@ -510,6 +510,8 @@ def test_maintenance_is_planned_and_cancelled(world: World) -> None:
         await checked(world, 70)
         assert world.answers(one) == (B,)
         assert (await order(engine, "drained", member=A))["steps"][0]["phase"] is not None
+        later = {**WWW, "member": A, "at": time.time() + 60}
+        assert "drained already" in await refused(engine, "drain_member", **later)
 
     play(world, story)
 

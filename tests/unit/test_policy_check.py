@@ -395,6 +395,16 @@ def test_commands_and_addresses_that_checks_may_not_have() -> None:
     assert "192.0.2.10 is in none of the networks that [failover] check_netw" in finding.message
 
 
+def test_states_from_outside() -> None:
+    read = pool("www", 'check = "file"', 'state_file = "balancer"')
+    (finding,) = findings(read, failover=Failover())
+    assert (finding.line, finding.code) == (5, "pool-state-file")
+    assert "state_file: balancer is not in [failover.state_files]" in finding.message
+    narrow = Failover(state_files={"balancer": "/x"}, check_networks=("192.0.2.9/32",))
+    assert findings(read, failover=narrow) == [], "nothing is sent to the members"
+    assert findings(pool("www", 'check = "pushed"'), failover=narrow) == []
+
+
 # -- files ------------------------------------------------------------------------------------
 
 

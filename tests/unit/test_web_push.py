@@ -76,6 +76,18 @@ def test_a_token_that_is_none_lets_nobody_in(token: Path, content: str | None) -
         read_token(token)
 
 
+def test_a_token_that_others_can_read_is_told(token: Path) -> None:
+    push, _, _ = make(token)
+    token.chmod(0o640)
+    assert push.advice() == ""
+    token.chmod(0o644)
+    assert push.advice().endswith(f"machine: chmod o= {token}")
+    token.write_text("short")
+    assert "at least 16 characters" in push.advice()
+    assert TOKEN not in push.advice()
+    assert make(None)[0].advice() == ""
+
+
 def test_guessing_is_slow(token: Path) -> None:
     push, _, clock = make(token)
     answers = [status(push.refusal("Bearer x")) for _ in range(int(BURST) + 5)]

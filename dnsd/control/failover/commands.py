@@ -130,8 +130,9 @@ class _Desk:
         pools = self._with(address, request)
         fresh = [pool for pool in pools if address not in pool.state.drains]
         if request.get("at") is not None:
-            await self._forced(fresh, address, Forced.DRAIN, request)
-            return self._progress(address, pools, request)
+            if not fresh:
+                raise AdminError(f"{address} is drained already; see dnsd failover")
+            return await self._forced(fresh, address, Forced.DRAIN, request)
         order = _order(request, Forced.DRAIN, None)
         _object([(pool, address) for pool in fresh], Forced.DRAIN, request)
         directly = bool(request.get("direct"))

@@ -38,6 +38,7 @@ BURST = 100.0
 
 LONGEST_BODY = 4096
 SHORTEST_TOKEN = 16
+_OTHERS = 0o007
 LONGEST_S = 86_400.0
 """A state that nobody confirms for a day is none."""
 
@@ -69,6 +70,24 @@ class Push:
         self._objection = objection
         self._clock = clock
         self._gate = Gate(PER_SECOND, BURST)
+
+    def advice(self) -> str:
+        """Return what is wrong with the file of the token, if there is one; empty: nothing."""
+        if self._token_file is None:
+            return ""
+        try:
+            read_token(self._token_file)
+            is_open = self._token_file.stat().st_mode & _OTHERS
+        except ValueError as error:
+            return str(error)
+        except OSError:
+            return ""
+        if not is_open:
+            return ""
+        return (
+            f"[http] token_file {self._token_file} can be read or changed by everybody on this "
+            f"machine: chmod o= {self._token_file}"
+        )
 
     def refusal(self, authorization: str) -> Page | None:
         """Return why a request is refused before its body is read; None if it is not."""
