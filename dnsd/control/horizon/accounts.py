@@ -45,10 +45,11 @@ class Accounts:
 
     def announce(self, key: Key, coming: Account) -> None:
         """Take in what a pool is about to give out, or may give out soon."""
-        self._of[key] = self.of(key).join(coming)
-        left = self._left.get(key, {})
-        for address in coming.addresses:
-            left.pop(address, None)
+        if not (before := self.of(key)).covers(coming):
+            self._of[key] = before.join(coming)
+        if left := self._left.get(key):
+            for address in coming.addresses:
+                left.pop(address, None)
 
     def give(self, key: Key, here: Account, now: float) -> None:
         """Note that a pool gives out ``here`` and nothing else from now on."""

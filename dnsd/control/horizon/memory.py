@@ -5,6 +5,7 @@ The :class:`dnsd.control.failover.forgetting.Memory` of a node: with all of its 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dnsd.control.failover.live import named
@@ -79,7 +80,12 @@ class LedgerMemory:
 
 
 def _key(pool: LivePool) -> Key:
-    return Key(canonical_name(pool.key.name), pool.key.type)
+    return _key_of(pool.key.name, pool.key.type)
+
+
+@lru_cache(maxsize=4096)
+def _key_of(name: str, rtype: str) -> Key:
+    return Key(canonical_name(name), rtype)
 
 
 def _ttl(pool: LivePool, coming: Decision) -> int:

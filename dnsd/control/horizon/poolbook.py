@@ -69,7 +69,8 @@ class PoolBook:
         """Declare what a pool is about to give out, or may give out soon."""
         before = self._accounts.of(key)
         self._accounts.announce(key, coming)
-        self._redeclare(key, before, now)
+        if self._accounts.of(key) is not before:
+            self._redeclare(key, before, now)
 
     def swept(self, now: float) -> None:
         """Note that all notes of workers have just been read: what left long ago is over."""
