@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SPARE_DEVICES = 3
 """For interfaces that cannot be had back at once."""
 
-SILENCE_S = 5.0
+SILENCE_S = 10.0
 """For so long backends go unwatched before another director is better: a restart of control takes
 one second."""
 

@@ -201,8 +201,8 @@ def test_killing_control_moves_no_slot(site: DirectorSite) -> None:
         os.kill(director.service_pid(), signal.SIGKILL)
         director.node.wait_line("slots in the kernel are taken over", lines)
         director.wait()
-        assert crowd.lost == []
-    assert seen == []
+        assert crowd.lost == [], director.node.lines
+    assert seen == [], director.node.lines
     assert director.choices(VIP4) == before
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dnsd.control.anycast.vip import Survey
-from dnsd.control.balance import nexthops, nftables, settings
+from dnsd.control.balance import links, nexthops, nftables, settings
 from dnsd.control.balance.farvips import FarVips
 from dnsd.control.balance.kernel import Nexthops, group_number
 from dnsd.control.balance.nexthops import Hop
@@ -254,3 +254,45 @@ def test_a_vip_that_is_an_address_of_the_director_is_told(space: Space) -> None:
     told = space(lambda: asyncio.run(far.conflicts()))
     far.close()
     assert told[0].startswith(f"the VIP {VIP4} is an ordinary address of lo")
+
+
+# -- rights -----------------------------------------------------------------------------------
+
+WITHOUT_ROOT = """
+import os, socket
+from dnsd.control.balance import kernel, links, nftables, settings
+from dnsd.rights import capabilities
+from dnsd.rights.capabilities import Capability
+
+wanted = {Capability.NET_ADMIN, Capability.NET_RAW}
+capabilities.gain_no_more()
+capabilities.prepare_change_of_user(wanted)
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+capabilities.hand_on(wanted)
+capabilities.restrict(wanted)
+done = settings.ensure({**settings.wanted(7, ["be0"]), **links.neighbour_settings(["be0"])})
+assert done.changed and not done.problems, done
+hop = links.hop_to("10.0.0.11")
+group = kernel.group_number(3)
+with kernel.Nexthops() as nexthops:
+    nexthops.point({group + 1 + slot: hop for slot in range(61)})
+    nexthops.make_group(group, 61)
+    nexthops.route("192.0.2.80", group)
+nftables.apply(nftables.replace([nftables.Guarded("192.0.2.80", (hop,))]))
+print("done")
+"""
+
+
+def test_a_director_needs_no_root_but_two_capabilities(space: Space) -> None:
+    with space.python(WITHOUT_ROOT) as process:
+        assert process.communicate(timeout=60)[0] == "done\n"
+
+
+def test_only_what_is_on_a_link_can_be_a_backend(space: Space) -> None:
+    link = space(socket.if_nametoindex, "be0")
+    space.ip("route add 203.0.113.0/24 via 10.0.0.254")
+    assert space(links.hop_to, "10.0.0.11") == Hop("10.0.0.11", link)
+    assert space(links.hop_to, "fd00::11") == Hop("fd00::11", link)
+    for elsewhere in ("203.0.113.9", "192.0.2.9", "10.0.0.1", "2001:db8:9::9"):
+        assert space(links.hop_to, elsewhere) is None
