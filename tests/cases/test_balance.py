@@ -193,6 +193,27 @@ def test_a_machine_that_vanishes_is_found_without_a_check(tmp_path: Path) -> Non
         assert {site.ask(vip)[0] for vip in VIPS for _ in range(10)} == {"a", "b"}
 
 
+def test_a_service_that_dies_is_found_without_a_check_and_shares_follow_weights(
+    tmp_path: Path,
+) -> None:
+    with director_site(tmp_path, interval="20s") as site:
+        director = site.directors[0]
+        director.configure({"a": 1, "b": 2, "c": 1})
+        director.start()
+        director.wait()
+        for vip in VIPS:
+            shares = Counter(director.choices(vip, 10_000))
+            slots = {one["backend"]: one["slots"] for one in director.service()["backends"]}
+            for name, weight in (("a", 0.25), ("b", 0.5), ("c", 0.25)):
+                assert abs(shares[name] / 10_000 - weight) < 0.03
+                assert abs(shares[name] / 10_000 / (slots[name] / 1021) - 1) < 0.1
+        began = time.monotonic()
+        site.backends["b"].kill()
+        until(lambda: director.node.lines_with("slots to a"), "its slots move")
+        assert time.monotonic() - began < 2.0  # 0.03 s on a machine with little else to do
+        assert "connection refused" in director.node.lines_with("b is down")[0]
+
+
 def test_killing_control_moves_no_slot(site: DirectorSite) -> None:
     director = site.directors[0]
     before = director.choices(VIP4)
