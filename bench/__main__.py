@@ -34,6 +34,7 @@ from bench.study.extra import needed
 from bench.study.kind import tell
 from bench.study.results import kind_of
 from bench.ttl.cli import ttl
+from bench.worlds.cli import worlds
 from bench.zonegen import Mix, ZonePlan
 
 if TYPE_CHECKING:
@@ -188,6 +189,7 @@ main.add_command(dearest)
 main.add_command(promise)
 main.add_command(overload)
 main.add_command(abuse)
+main.add_command(worlds)
 
 if __name__ == "__main__":
     main()

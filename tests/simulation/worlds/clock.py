@@ -79,6 +79,8 @@ class WorldLoop(Jumping):
         self._planned = _Planned()
         super().__init__(self._planned)
         self._number = itertools.count()
+        self.calls = 0
+        """Callbacks of processes so far."""
 
     @property
     def fault(self) -> Exception | None:
@@ -107,6 +109,7 @@ class WorldLoop(Jumping):
     def _call_soon(
         self, callback: Any, args: tuple[Any, ...], context: Context | None
     ) -> events.Handle:
+        self.calls += 1
         handle = _Handle(callback, args, self, context)
         self._ready.append(handle)  # type: ignore[attr-defined]
         return handle

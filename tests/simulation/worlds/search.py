@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.simulation.laws import Broken
-from tests.simulation.worlds.story import play
+from tests.jumping import Clock
+from tests.simulation.worlds.story import lived
 from tests.simulation.worlds.world import EDITS, FAULTS, KINDS, Event, Kind
 from tests.simulation.worlds.zones import Terms
 
@@ -72,19 +72,47 @@ def world_of(seed: int) -> tuple[Kind, list[Event]]:
     return kind, story
 
 
+class Tally(NamedTuple):
+    """What was lived through: so many worlds, seconds in them, and what happened there."""
+
+    worlds: int = 0
+    seconds: float = 0.0
+    events: int = 0
+    calls: int = 0
+    answers: int = 0
+    verdicts: int = 0
+    safe: int = 0
+
+    def plus(self, other: Tally) -> Tally:
+        """Return both together."""
+        return Tally._make(one + more for one, more in zip(self, other, strict=True))
+
+
+def counted(seed: int) -> tuple[Tally, Found | None]:
+    """Play the world of ``seed``; return what was lived through, and what it breaks."""
+    kind, story = world_of(seed)
+    world, error = lived(story, seed, kind)
+    tally = Tally(
+        worlds=1,
+        seconds=world.loop.now - Clock.now,
+        events=len(story),
+        calls=world.loop.calls,
+        answers=world.caches.answers,
+        verdicts=world.laws.judged,
+        safe=world.laws.safe,
+    )
+    return tally, None if error is None else Found(seed, kind, story, str(error))
+
+
 def run(seed: int) -> Found | None:
     """Play the world of ``seed``; return what it breaks."""
-    kind, story = world_of(seed)
-    return broken(seed, kind, story)
+    return counted(seed)[1]
 
 
 def broken(seed: int, kind: Kind, story: list[Event]) -> Found | None:
     """Play a story; return what it breaks."""
-    try:
-        play(story, seed, kind)
-    except Broken as error:
-        return Found(seed, kind, story, str(error))
-    return None
+    _, error = lived(story, seed, kind)
+    return None if error is None else Found(seed, kind, story, str(error))
 
 
 def shrunk(found: Found, say: Callable[[str], object] = lambda _: None) -> Found:

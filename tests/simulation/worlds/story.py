@@ -16,6 +16,7 @@ from dnsd.control import durable
 from dnsd.image import store
 from tests import jumping
 from tests.conftest import give_memory_back
+from tests.simulation.laws import Broken
 from tests.simulation.processes import register
 from tests.simulation.worlds import commands
 from tests.simulation.worlds.clock import WorldLoop
@@ -104,8 +105,8 @@ async def _never_tells(_vector: object) -> None:
     """No story is about rate limits."""
 
 
-def play(story: list[Event], seed: int, kind: Kind) -> World:
-    """Play ``story``, and check every law all the time, and that it heals; Broken if not."""
+def lived(story: list[Event], seed: int, kind: Kind) -> tuple[World, Broken | None]:
+    """Play ``story``, and check every law all the time, and that it heals."""
     worlds: list[World] = []
     loop = WorldLoop()
 
@@ -122,6 +123,16 @@ def play(story: list[Event], seed: int, kind: Kind) -> World:
 
     try:
         jumping.play(run, loop)
+    except Broken as error:
+        return worlds[0], error
     finally:
         give_memory_back()
-    return worlds[0]
+    return worlds[0], None
+
+
+def play(story: list[Event], seed: int, kind: Kind) -> World:
+    """Live through ``story``; Broken if a law is broken."""
+    world, broken = lived(story, seed, kind)
+    if broken is not None:
+        raise broken
+    return world

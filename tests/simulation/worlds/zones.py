@@ -7,8 +7,10 @@ same content has the same stamps, and its image is made of the same octets in ev
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,7 +82,9 @@ class Content(NamedTuple):
 def root() -> Path:
     """Return the directory of all worlds of this process."""
     memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="dnsd-worlds-", dir=memory if memory.is_dir() else None))
+    path = tempfile.mkdtemp(prefix="dnsd-worlds-", dir=memory if memory.is_dir() else None)
+    Finalize(None, shutil.rmtree, (path, True), exitpriority=1)  # in a forked process, too
+    return Path(path)
 
 
 @cache
