@@ -17,6 +17,7 @@ from dnsd.checks.result import Blind, Result
 from dnsd.checks.statefile import AHEAD_S, FileCheck, Said, parse
 from dnsd.checks.targets import target_of
 from dnsd.config import Failover
+from dnsd.config.checkkeys import OneCheck
 from dnsd.control.failover.engine import Engine
 from tests.plane import ORIGIN, POLICY, A, B, World, close, meta, place, play
 
@@ -163,6 +164,12 @@ def test_only_members_of_pools_that_want_it_take_a_state(world: World) -> None:
         assert "no member" in engine.takes_no_state(at._replace(address="192.0.2.99"))
         assert "no pool" in engine.takes_no_state(at._replace(type="AAAA"))
         await place(engine, ORIGIN, [meta()], 50)
-        assert 'has check = "tcp"' in engine.takes_no_state(at)
+        assert 'has no check = "pushed"' in engine.takes_no_state(at)
+        one = OneCheck(check="pushed", own=("check",))
+        both = meta(
+            check="", port=None, checks=(one, OneCheck(check="tcp", port=80, own=("check", "port")))
+        )
+        await place(engine, ORIGIN, [both], 100)
+        assert engine.takes_no_state(at) == ""
 
     play(world, story)

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dnsd.config import Failover
+from dnsd.config.checkkeys import each_check
 from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.statefile import StateFile
@@ -240,8 +241,8 @@ class Engine:
             return f"there is no pool {at.name} {at.type}"
         if at.address not in pool.state.members:
             return f"{at.address} is no member of {at.name} {at.type}"
-        if pool.meta.policy.check != "pushed":
-            return f'{at.name} {at.type} has check = "{pool.meta.policy.check}", not "pushed"'
+        if all(one.check != "pushed" for one in each_check(pool.meta.policy)):
+            return f'{at.name} {at.type} has no check = "pushed"'
         return ""
 
     # -- orders -------------------------------------------------------------------------------
