@@ -47,6 +47,7 @@ class Content(NamedTuple):
     members: tuple[str, ...] = ()
     pool_ttl: int = 30
     more: tuple[str, ...] = ()
+    select: str = "all"
 
     @property
     def text(self) -> str:
@@ -71,7 +72,7 @@ def built(content: Content) -> tuple[BuildResult, bytes]:
     policy = directory / "example.com.toml"
     policy.unlink(missing_ok=True)
     if content.members:
-        policy.write_text(POLICY)
+        policy.write_text(f'{POLICY}select = "{content.select}"\n')
     job = Job(origin=APEX, file=str(file), limits=Limits(), images=str(directory))
     result = build_zone(job)
     assert result.image, result.findings
@@ -286,12 +287,14 @@ class Site:
         assert word.mode != Mode.UNSET
         addresses = addresses_of(placed.meta)
         chosen = [at for at in range(len(addresses)) if word.mask >> at & 1]
-        note = word.slot
+        notes = [word.slot]
         if word.mode == Mode.SOME:
-            chosen = chosen[int(self.now) % len(chosen) :][:1]
-            note = SLOTS + chosen[0]
+            first = int(self.now) % len(chosen)
+            chosen = (chosen[first:] + chosen[:first])[: placed.meta.policy.take or 1]
+            notes = [SLOTS + one for one in chosen]
         until = ceil(self.now) + word.ttl
-        placed.notes[note] = max(placed.notes[note], until)
+        for note in notes:
+            placed.notes[note] = max(placed.notes[note], until)
         self.held += [(addresses[at], self.now + word.ttl) for at in chosen]
 
     def verdict(self, question: Question) -> Verdict:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import lru_cache
 from math import inf, log
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ _M = (1 << 64) - 1
 _NETWORK = {socket.AF_INET: 3, socket.AF_INET6: 7}
 """Octets of a client's address that count: a /24, a /56."""
 _RDATA = 16
+_KNOWN = 1024
+"""Choices for clients that are remembered: each costs SipHash for each member."""
 
 
 class Draws:
@@ -59,7 +62,8 @@ def _one(draws: Draws, weights: Sequence[int]) -> int:
     raise AssertionError("a number below the sum of the weights")
 
 
-def steady(key: bytes, address: str, rdatas: Sequence[bytes], weights: Sequence[int]) -> int:
+@lru_cache(_KNOWN)
+def steady(key: bytes, address: str, rdatas: tuple[bytes, ...], weights: tuple[int, ...]) -> int:
     """Return which of ``rdatas`` the network of ``address`` gets: the one that rates highest.
 
     Rendezvous hashing by weight: when one leaves, only its networks move, each to the one that
@@ -67,7 +71,7 @@ def steady(key: bytes, address: str, rdatas: Sequence[bytes], weights: Sequence[
     """
     network = _network(address)
     if not any(weights):
-        weights = [1] * len(weights)
+        weights = (1,) * len(weights)
     best, least = 0, inf
     for place, (rdata, weight) in enumerate(zip(rdatas, weights, strict=True)):
         if weight:

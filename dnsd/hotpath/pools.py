@@ -111,8 +111,8 @@ def _some(image: Image, pool: Pool, mask: int, asked: Asked) -> set[int]:
     members = [member for member in range(pool.members) if mask >> member & 1]
     weights = [pool.weight(image, member) for member in members]
     if pool.manner == layout.STICKY and members:
-        rdatas = [pool.rdata(image, member) for member in members]
-        return {members[draws.steady(pool.key, asked.address, rdatas, weights)]}
+        rdatas = tuple(pool.rdata(image, member) for member in members)
+        return {members[draws.steady(pool.key, asked.address, rdatas, tuple(weights))]}
     return {members[place] for place in draws.several(asked.draws, weights, pool.take)}
 
 

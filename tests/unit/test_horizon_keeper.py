@@ -470,6 +470,7 @@ CONTENTS = st.builds(
     st.sets(ADDRESS, max_size=3).map(lambda members: tuple(sorted(members))),
     TTL.map(lambda ttl: max(ttl, 2)),
     st.just(()),
+    st.sampled_from(("all", "some:2", "sticky")),
 ).map(lambda content: content._replace(hosts=_one_ttl_each(content.hosts)))
 MODES = st.sampled_from((Mode.ANSWER, Mode.ANSWER, Mode.SOME, Mode.NODATA))
 STEPS = st.one_of(
@@ -574,6 +575,23 @@ def test_a_pool_that_is_gone_is_given_out_until_no_worker_answers_it(directory: 
     site.reach()
     for found in (site.about(A), site.verdict(pool)):
         assert (found.safety, found.until) == (Safety.WAIT, site.now + 30 + MARGIN_S)
+
+
+def test_of_some_answered_together_each_is_held(directory: Path) -> None:
+    some = Content(members=(A, B, C), select="some:2")
+    site = Site(directory, some)
+    site.ttl = 30
+    site.decide(Mode.SOME)
+    site.ask()
+    held = {one for one in TARGETS if site.holds(one)}
+    assert len(held) == 2
+    site.removed, site.now = frozenset(held), site.now + 10
+    site.decide(Mode.SOME)
+    for target in held:
+        found = site.about(target)
+        assert (found.safety, found.until) == (Safety.WAIT, site.now + 20 + MARGIN_S)
+    site.now += 20 + MARGIN_S
+    assert all(site.about(one).safety == Safety.SAFE for one in held)
 
 
 # -- the lease --------------------------------------------------------------------------------
