@@ -24,18 +24,18 @@ def not_after(der: bytes) -> float:
     if kind == _UTC_TIME:
         text = ("19" if text >= "5" else "20") + text
     elif kind != _GENERALIZED_TIME:
-        raise ValueError("its validity has no end")
+        raise ValueError("it has no notAfter")
     return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def _content(der: bytes, kind: int) -> tuple[bytes, bytes]:
     """Return what is in the value of ``kind`` at the start of ``der``, and what is behind it."""
     if len(der) < 2 or der[0] != kind:
-        raise ValueError(f"there is no value of kind {kind:#x} where one must be")
+        raise ValueError(f"malformed DER: no value of kind {kind:#x}")
     size, start = der[1], 2
     if size & 0x80:
         start += size & 0x7F
         size = int.from_bytes(der[2:start], "big")
     if start + size > len(der):
-        raise ValueError("a value is longer than what it is in")
+        raise ValueError("malformed DER: a value is longer than what contains it")
     return der[start : start + size], der[start + size :]

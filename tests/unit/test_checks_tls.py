@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -142,3 +144,38 @@ def test_faults_of_files(authority: Authority, tmp_path: Path) -> None:
     assert fault_of_client(str(authority.pair())) == ""
     assert "No such file" in fault_of_authority(str(tmp_path / "x"))
     assert "with its key" in fault_of_client(str(authority.file))
+
+
+@pytest.mark.parametrize(
+    ("sent", "ok"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nall is well", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nall is well", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nall is well", False),
+        (b"", False),
+    ],
+)
+def test_a_connection_that_is_closed_without_close_notify(
+    authority: Authority, sent: bytes, ok: bool
+) -> None:
+    """Many servers end so; whether the response is whole is seen by its own framing."""
+    context = authority.issue()
+    asked = HttpCheck(0, "/", NAME, NEVER, body="well$", tls=trusting(authority))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            sock = context.wrap_socket(listener.accept()[0], server_side=True)
+            sock.recv(1024)
+            if sent:
+                sock.sendall(sent)
+            with socket.socket(fileno=sock.detach()) as plain:
+                plain.shutdown(socket.SHUT_WR)
+                with suppress(OSError):
+                    plain.recv(1024)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = listener.getsockname()[1]
+        result = asyncio.run(replace(asked, port=port).run("127.0.0.1"))
+        thread.join()
+    assert result.ok == ok, result.detail
