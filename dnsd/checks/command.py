@@ -63,7 +63,7 @@ class CommandCheck:
         line = [program, *arguments]
 
         async def asking() -> None:
-            status, output = await _run(line)
+            status, output = await run_program(line)
             if status:
                 how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
                 said = shown(output.decode("utf-8", "replace"))
@@ -73,8 +73,11 @@ class CommandCheck:
         return await judged(self.timeout, Stage(f"{program} did not end"), asking)
 
 
-async def _run(line: list[str]) -> tuple[int, bytes]:
-    """Return the exit status (negative: the signal) and the first octets of the output."""
+async def run_program(line: list[str], told: bytes = b"") -> tuple[int, bytes]:
+    """Return the exit status (negative: the signal) and the first octets of the output.
+
+    It reads ``told`` on standard input, which must fit into a pipe; Blind if it cannot be started.
+    """
     loop = asyncio.get_running_loop()
     ours, theirs = os.pipe()
     os.set_blocking(ours, False)
@@ -82,7 +85,7 @@ async def _run(line: list[str]) -> tuple[int, bytes]:
     ended = asyncio.Event()
     try:
         try:
-            process = _start(line, theirs)
+            process = _start(line, theirs, told)
         finally:
             os.close(theirs)
         pidfd = os.pidfd_open(process.pid)
@@ -99,12 +102,13 @@ async def _run(line: list[str]) -> tuple[int, bytes]:
     return process.returncode, bytes(output)
 
 
-def _start(line: list[str], output: int) -> subprocess.Popen[bytes]:
+def _start(line: list[str], output: int, told: bytes) -> subprocess.Popen[bytes]:
     nobody = NOBODY if os.geteuid() == 0 else None
+    given = _pipe_with(told) if told else subprocess.DEVNULL
     try:
         return subprocess.Popen(
             line,
-            stdin=subprocess.DEVNULL,
+            stdin=given,
             stdout=output,
             stderr=output,
             cwd="/",
@@ -116,6 +120,20 @@ def _start(line: list[str], output: int) -> subprocess.Popen[bytes]:
         )
     except OSError as error:
         raise Blind(f"cannot start {line[0]}: {error.strerror or error}") from error
+    finally:
+        if told:
+            os.close(given)
+
+
+def _pipe_with(told: bytes) -> int:
+    """Return the end to read from of a pipe that holds ``told`` and nothing else will come into."""
+    end, beginning = os.pipe()
+    os.set_blocking(beginning, False)
+    try:
+        os.write(beginning, told)
+    finally:
+        os.close(beginning)
+    return end
 
 
 def _end(process: subprocess.Popen[bytes], pidfd: int) -> None:

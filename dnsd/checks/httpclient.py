@@ -1,4 +1,4 @@
-"""One GET on a stream, and its answer in HTTP/1.1 (RFC 9112), never more of it than its bounds.
+"""One GET or POST on a stream, and its answer in HTTP/1.1 (RFC 9112), within bounds.
 
 The server may be hostile: all that it sends is bounded here in size and number, and in time by the
 caller. h11 knows the protocol, :mod:`dnsd.checks.httphead` what is forgiven; Fault says what is
@@ -17,6 +17,7 @@ from dnsd.checks.result import Fault, shown
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
 MOST_HEAD = 65536
 """Octets of a status line and its fields."""
@@ -37,6 +38,16 @@ _QUOTED = 60
 """Octets of nonsense that a message repeats."""
 
 
+def _fields(host: str) -> list[tuple[str, str]]:
+    return [
+        ("Host", host),
+        ("User-Agent", "dnsd"),
+        ("Accept", "*/*"),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ]
+
+
 class Exchange:
     """Asks one question by ``writer`` and reads the answer from ``reader``."""
 
@@ -50,18 +61,20 @@ class Exchange:
 
     async def get(self, target: str, host: str) -> int:
         """Ask for ``target``, and return the status of the first answer that is no interim one."""
-        request = h11.Request(
-            method="GET",
-            target=target,
-            headers=[
-                ("Host", host),
-                ("User-Agent", "dnsd"),
-                ("Accept", "*/*"),
-                ("Accept-Encoding", "identity"),
-                ("Connection", "close"),
-            ],
-        )
-        for part in (request, h11.EndOfMessage()):
+        return await self._ask("GET", target, _fields(host))
+
+    async def post(
+        self, target: str, host: str, fields: Sequence[tuple[str, str]], body: bytes
+    ) -> int:
+        """Send ``body`` to ``target``, and return the status of the answer, as :meth:`get`."""
+        length = ("Content-Length", str(len(body)))
+        return await self._ask("POST", target, [*_fields(host), *fields, length], body)
+
+    async def _ask(
+        self, method: str, target: str, fields: list[tuple[str, str]], body: bytes = b""
+    ) -> int:
+        request = h11.Request(method=method, target=target, headers=fields)
+        for part in (request, h11.Data(data=body), h11.EndOfMessage()):
             self._writer.write(self._protocol.send(part) or b"")
         for _ in range(MOST_INTERIM + 1):
             event = await self._next()

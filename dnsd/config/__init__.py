@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config import cookies, origins, paths, reader, tables, zones
+from dnsd.config import cookies, hookkinds, origins, paths, reader, tables, zones
 from dnsd.config.anycast import Anycast
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
@@ -175,7 +175,13 @@ def examine(path: Path | None) -> tuple[Config | None, dict[str, Path], tuple[Pr
     return (
         config,
         found.files,
-        (*problems, *found.problems, *found.odd, *_cookie_secrets(config)[1]),
+        (
+            *problems,
+            *found.problems,
+            *found.odd,
+            *_cookie_secrets(config)[1],
+            *_hook_secret(config),
+        ),
     )
 
 
@@ -189,6 +195,17 @@ def _bare() -> Config:
         return Config()
     except ValueError as error:
         raise ConfigError([str(error)]) from error
+
+
+def _hook_secret(config: Config) -> tuple[Problem, ...]:
+    file = config.failover.hooks.secret_file
+    try:
+        if file is not None:
+            hookkinds.read_secret(file)
+    except ValueError as error:
+        key = "[failover.hooks] secret_file"
+        return (Problem(str(config.path or ""), 0, key, str(error)),)
+    return ()
 
 
 def _cookie_secrets(config: Config) -> tuple[tuple[bytes, ...], tuple[Problem, ...]]:

@@ -17,8 +17,9 @@ import dnsd
 from dnsd.config import paths
 from dnsd.config.anycast import Anycast
 from dnsd.config.balance import Balance, Service
-from dnsd.config.commandkinds import CommandLines, NamedFiles
+from dnsd.config.commandkinds import ADDRESS, CommandLines, NamedFiles, places
 from dnsd.config.endpoint import Endpoint
+from dnsd.config.hookkinds import Hooks
 from dnsd.config.kinds import (
     Account,
     Count,
@@ -206,6 +207,9 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     check_networks: Annotated[tuple[str, ...], Networks()] = ()
     """Where checks may go; none: see :mod:`dnsd.checks.reach`."""
 
+    hooks: Hooks = Hooks()
+    """What is told of each change."""
+
     max_checks: Annotated[
         int, Count(1, 10_000, "each holds a descriptor, and half of the process's are for checks")
     ] = 500
@@ -264,6 +268,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 "anycast.heartbeat_miss: must be longer than [server] heartbeat, or every worker "
                 "seems dead between two of its heartbeats"
             )
+        if fault := _hook_fault(self.failover):
+            raise ValueError(f"failover.hooks.command: {fault}")
         if self.failover.peers and not self.http.listen:
             raise ValueError(
                 "failover.peers: the other nodes ask this one for its votes, too: it needs "
@@ -274,3 +280,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 "anycast.probe: the other nodes read from this one whether it reaches them: it "
                 "needs [http] listen"
             )
+
+
+def _hook_fault(failover: Failover) -> str:
+    """Return why the command of the hooks cannot be run; empty if it can, or there is none."""
+    name = failover.hooks.command
+    if name is None:
+        return ""
+    line = failover.commands.get(name)
+    if line is None:
+        return f"{name} is not in [failover.commands]: list it there with its program"
+    if places(line) or any(f"{{{ADDRESS}}}" in text for text in line):
+        return (
+            f"{name} has a place for the address or a parameter, which a change has not: it is "
+            "told on standard input, as JSON"
+        )
+    return ""

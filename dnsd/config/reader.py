@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dnsd.config import balancerules
 from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Probe, Query
 from dnsd.config.balance import Backend, Balance, Service
+from dnsd.config.hookkinds import Hooks
 from dnsd.config.model import Config, Failover, Http, Limits, RateLimit, Server, ZoneFile, Zones
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Reader, Schema, Structs, parse, text_of
@@ -28,6 +29,7 @@ TABLES: Structs = {
     ("anycast", "bgp"): Bgp,
     ("http",): Http,
     ("failover",): Failover,
+    ("failover", "hooks"): Hooks,
     ("rate_limit",): RateLimit,
     ("balance",): Balance,
 }

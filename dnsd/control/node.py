@@ -22,6 +22,7 @@ from dnsd.control.disk import Disk
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.report import carried, summary
+from dnsd.control.hooks.hooks import Hooks
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.identity import Identity, instance_of
 from dnsd.control.horizon.keeper import Keeper
@@ -100,6 +101,8 @@ class Node:
             failover=config.failover,
             keepsake=kept.pools,
         )
+        self.hooks = Hooks(config.failover, node)
+        self.engine.publish = self.hooks.tell
         self._publisher = Publisher(stock, spec.journal_fd, vector, self.engine.release)
         self._watch = Watch(config.zones.settle, ends)
         self._reloader = Reloader(
@@ -126,12 +129,14 @@ class Node:
                 probes=self.probes,
                 keepsake=kept.orders,
             )
+            self.plane.publish = self.hooks.tell
 
     async def run(self) -> None:
         """Load all zones, publish them, and keep them fresh for ever."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat())
             group.create_task(self.engine.run())
+            group.create_task(self.hooks.run())
             group.create_task(self.probes.run())
             if self.plane is not None:
                 group.create_task(self.plane.run())
@@ -187,6 +192,7 @@ class Node:
             *self._disk.problems,
             *filter(None, (self.keeper.fault, self.engine.file.loss)),
             *self.engine.checking.problems,
+            *self.hooks.problems,
         )
         return {
             **found,
@@ -206,6 +212,7 @@ class Node:
             self.engine.peers.peers,
             self._convergence.differences,
             self.engine.checking,
+            self.hooks.outboxes,
         )
 
     def unwell(self) -> list[str]:

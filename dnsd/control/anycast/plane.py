@@ -28,6 +28,7 @@ from dnsd.control.anycast.pastkeeper import PastKeeper
 from dnsd.control.anycast.probes import Probes
 from dnsd.control.anycast.selfcheck import SelfCheck
 from dnsd.control.anycast.statefile import read_state
+from dnsd.control.hooks.news import news
 from dnsd.control.lasting import Lasting
 from dnsd.image.state import ControlCells, MasterCells
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from dnsd.announce.health import Verdict
     from dnsd.config import Config
     from dnsd.control.anycast.vip import Survey
+    from dnsd.control.hooks.news import News
     from dnsd.control.keepsake import Keepsake
     from dnsd.control.table import Row
     from dnsd.image.state import StateVector
@@ -135,6 +137,8 @@ class Plane:
         )
         self._bird = Bird(self.config.bird)
         self._keeper = Keeper(self.config, self._bird)
+        self.publish: Callable[[News], object] = len
+        """What is to be called with each change."""
         self._lasting = Lasting("anycast")
         self._bird_loop = BirdLoop(self._keeper, self._lasting)
         self._addresses = Addresses(
@@ -182,6 +186,9 @@ class Plane:
         if self._announcer.state != before:
             reasons = "; ".join(self._announcer.why) or "the node answers well"
             log.say(f"anycast: {before} → {self._announcer.state}: {reasons}")
+            self.publish(
+                news("route", was=before, now=self._announcer.state, why=self._announcer.why)
+            )
         self._past.keep(self._announcer.past)
         if self._announcer.state == State.STOPPED:
             await self._past.written(WRITE_S)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dnsd.control.failover.peers import Votes
     from dnsd.control.failover.table import Place
     from dnsd.control.failover.words import Noted
+    from dnsd.control.hooks.news import News
     from dnsd.control.keepsake import Keepsake
     from dnsd.control.pools import PoolMeta
     from dnsd.failover.drain import Drain
@@ -91,6 +92,8 @@ class Engine:
         self.peers = peers or Peers("", Failover())
         self.absences: Callable[[], Sequence[str]] = tuple
         """What is to be told of policies that are away, as sentences."""
+        self.publish: Callable[[News], object] = len
+        """What is to be called with each change."""
         self._waiting: set[LivePool] = set()
         self._ordering = asyncio.Lock()
         self._offset = time.time() - now
@@ -203,6 +206,8 @@ class Engine:
         try:
             self._compare(pool)
             pool.tell(now)
+            for change in pool.take_news():
+                self.publish(change)
         except Exception as error:
             self._lasting.tell(error)
 
@@ -392,6 +397,7 @@ class Engine:
         drain.judge(now, self.memory.judge(question, drain.switch_at, drain.gate, now))
         if drain.phase != before:
             pool.say(f"the drain of {address}: {before} → {drain.phase}")
+            self._tell(pool, now)
             self._dirty.set()
 
 

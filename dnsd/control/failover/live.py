@@ -7,10 +7,11 @@ seconds); what a decision is, :mod:`dnsd.failover.pool` says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnsd.config.units import format_duration
 from dnsd.control import log
+from dnsd.control.hooks.news import news
 from dnsd.failover import quorum
 from dnsd.failover.choice import Mode
 from dnsd.failover.member import Forced, State
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from dnsd.control.failover.words import PoolCells
+    from dnsd.control.hooks.news import News
     from dnsd.control.pools import PoolMeta
+    from dnsd.failover.drain import Phase
     from dnsd.failover.member import Agreed, Member, Order
     from dnsd.failover.orders import Directive, Plan
     from dnsd.failover.stored import Kept
@@ -109,6 +112,8 @@ class LivePool:
         self.waits = False
         self._by: tuple[str, ...] = ()
         self._settled = False
+        self._news: list[News] = []
+        self._phases: dict[str, Phase] = {}
         self._known = self._told = _Known(None, {}, {})
         self._begun = now
 
@@ -192,7 +197,13 @@ class LivePool:
         before, self._told = self._told, self._known
         self._tell_members(before, now)
         self._tell_agreements(before, now)
+        self._tell_drains()
         self._tell_answer(before)
+
+    def take_news(self) -> list[News]:
+        """Return what has been told since this was called last, as data."""
+        taken, self._news = self._news, []
+        return taken
 
     def next_wakeup(self, now: float) -> float | None:
         """Return when to settle it again although nothing was seen; None: no need to."""
@@ -240,6 +251,13 @@ class LivePool:
         begins_ill = self._settled and len(self.decision.why) > 1
         if is_new if was_settled else begins_ill:
             self.say(f"answers {self.spelled()} for {self.decision.ttl} s: {self._reasons()}")
+            self._note(
+                "answer",
+                mode=self.decision.mode.name.lower(),
+                answered=self.answered,
+                ttl=self.decision.ttl,
+                why=self.decision.why,
+            )
 
     def spelled(self) -> str:
         """Return what is answered, in words."""
@@ -263,8 +281,14 @@ class LivePool:
             # At a start nobody wants to read of each that it is well.
             if member.state not in (state, _well(state)):
                 self.say(f"{address} {state} → {member.state}{_cause(member)}")
+                last = member.last
+                detail = last.detail if last and not last.ok else ""
+                self._note("member", member=address, was=state, now=member.state, why=detail)
             if member.order != order:
                 self.say(f"{address} {_ordered(member.order)}")
+                forced = member.order and member.order.forced
+                reason = member.order.reason if member.order else ""
+                self._note("order", member=address, forced=forced, why=reason)
             if plan and here[2] is None and member.order != plan.order:
                 self.say(f"{address} has nothing planned any more")
             if here[2] and here[2] != plan:
@@ -278,6 +302,19 @@ class LivePool:
                 votes = (*found.up, *found.down, *found.silent)
                 said = ", ".join(quorum.told(vote, now) for vote in votes) or "no node has voted"
                 self.say(f"{address} is {found.sentence()} ({said})")
+
+    def _tell_drains(self) -> None:
+        """Note how far drains have come."""
+        before = self._phases
+        self._phases = {one: drain.phase for one, drain in self.state.drains.items()}
+        for address in before.keys() | self._phases.keys():
+            was, now = before.get(address), self._phases.get(address)
+            if was != now:
+                self._note("drain", member=address, was=was, now=now)
+
+    def _note(self, event: str, **what: Any) -> None:
+        key = self.key
+        self._news.append(news(event, zone=key.origin, name=key.name, type=key.type, **what))
 
     def say(self, what: str) -> None:
         """Write a line about it into the log."""

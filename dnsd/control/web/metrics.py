@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dnsd.control.failover.checking import Checking
     from dnsd.control.failover.live import LivePool
     from dnsd.control.failover.peers import Peer
+    from dnsd.control.hooks.outbox import Outbox
     from dnsd.control.table import Row
     from dnsd.failover.ledger import Ledger
     from dnsd.image.state import StateVector
@@ -40,6 +41,7 @@ class Source(NamedTuple):
     peers: Sequence[Peer] = ()
     differences: Callable[[], Sequence[Difference]] = tuple
     checking: Checking | None = None
+    outboxes: Sequence[Outbox] = ()
 
 
 def text(source: Source) -> str:
@@ -59,6 +61,7 @@ def families(source: Source) -> Iterator[Family]:
     yield from _pools(list(source.pools()))
     yield from members.families(list(source.pools()))
     yield from _checks(source.checking)
+    yield from _hooks(source.outboxes)
     yield from _votes(list(source.pools()), source.peers)
     yield from _caches(source.ledger)
 
@@ -224,6 +227,25 @@ def _checks(checking: Checking | None) -> Iterator[Family]:
         "dnsd_broken_promises",
         "Pools that cannot keep their recovery time objective, because of all that is checked.",
         len(checking.pledges.broken) if checking else 0,
+    )
+
+
+def _hooks(outboxes: Sequence[Outbox]) -> Iterator[Family]:
+    yield Family(
+        "dnsd_hook_changes_total",
+        "counter",
+        "Changes for the receivers of [failover.hooks] by what has become of them.",
+        [
+            ({"hook": one.name, "result": result}, count)
+            for one in outboxes
+            for result, count in (("delivered", one.delivered), ("dropped", one.dropped))
+        ],
+    )
+    yield Family(
+        "dnsd_hook_changes_waiting",
+        "gauge",
+        "Changes that wait for a receiver.",
+        [({"hook": one.name}, one.waiting) for one in outboxes],
     )
 
 

@@ -1,0 +1,95 @@
+"""The receivers that the configuration names, each with a queue of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from dnsd.checks.command import run_program
+from dnsd.checks.result import Blind, shown
+from dnsd.config.hookkinds import parts_of, read_secret
+from dnsd.control import log
+from dnsd.control.hooks.news import encoded
+from dnsd.control.hooks.outbox import Outbox, Undelivered
+from dnsd.control.hooks.post import Post
+from dnsd.control.lasting import Lasting
+from dnsd.process.exchange import within
+
+if TYPE_CHECKING:
+    from dnsd.config import Failover
+    from dnsd.control.hooks.news import News
+
+
+RETRY_S = 1.0
+"""Pause after a fault of dnsd's own."""
+
+
+class Command:
+    """Runs the program ``line`` once for each change, which stands on its standard input."""
+
+    def __init__(self, line: tuple[str, ...], timeout: float) -> None:
+        self._line, self._timeout = line, timeout
+
+    async def __call__(self, change: bytes) -> None:
+        """Run it; Undelivered if it does not end with 0."""
+        try:
+            ended = await within(self._timeout, run_program([*self._line], change + b"\n"))
+        except Blind as why:
+            raise Undelivered(str(why)) from why
+        if ended is None:
+            raise Undelivered(f"it did not end within {self._timeout:g} s")
+        status, output = ended
+        if status:
+            said = shown(output.decode("utf-8", "replace"))
+            raise Undelivered(f"exit status {status}" + (f", output: {said}" if said else ""))
+
+
+class Hooks:
+    """Tells all receivers of changes on ``node``, numbered as they come; there may be none."""
+
+    def __init__(self, failover: Failover, node: str) -> None:
+        self._node = node
+        self._number = 0
+        self._lasting = Lasting("hooks")
+        self.outboxes = tuple(_outboxes(failover))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is not delivered, as sentences."""
+        return tuple(
+            f"hooks: {one.name} does not take changes: {one.fault}; {one.waiting} wait, "
+            f"{one.dropped} were dropped"
+            for one in self.outboxes
+            if one.fault
+        )
+
+    def tell(self, change: News) -> None:
+        """Have ``change`` told; never waits."""
+        if not self.outboxes:
+            return
+        self._number += 1
+        octets = encoded(change, self._node, self._number)
+        for outbox in self.outboxes:
+            outbox.put(octets)
+
+    async def run(self) -> None:
+        """Deliver for ever."""
+        async with asyncio.TaskGroup() as group:
+            for outbox in self.outboxes:
+                group.create_task(self._lasting.go_on(outbox.run, RETRY_S))
+
+
+def _outboxes(failover: Failover) -> list[Outbox]:
+    hooks = failover.hooks
+    found = []
+    if hooks.url:
+        try:
+            secret = read_secret(hooks.secret_file) if hooks.secret_file else None
+        except ValueError as error:
+            log.say(f"hooks: nothing is posted to {hooks.url}: {error}")
+        else:
+            found.append(Outbox("url", Post(parts_of(hooks.url), secret, hooks.timeout)))
+    if hooks.command:
+        line = failover.commands[hooks.command]
+        found.append(Outbox("command", Command(line, hooks.timeout)))
+    return found

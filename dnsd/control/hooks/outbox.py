@@ -1,0 +1,102 @@
+"""Changes that wait for a receiver: in their order, one at a time, tried again, and never too many.
+
+When the receiver does not take them for long, the oldest ones are dropped: what is true now matters
+more than what was. How many were, is counted and told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from dnsd.control import log
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Deliver = Callable[[bytes], Awaitable[None]]
+
+MOST = 1000
+"""Changes that wait."""
+
+TRIES = 8
+"""For one change; with the pauses between them that is two minutes."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+
+
+class Undelivered(Exception):
+    """The receiver has not taken it; a sentence says why. ``is_final``: it never will."""
+
+    def __init__(self, why: str, *, is_final: bool = False) -> None:
+        super().__init__(why)
+        self.is_final = is_final
+
+
+class Outbox:
+    """The queue of the receiver that is called ``name``; ``deliver`` raises Undelivered.
+
+    ``delivered`` and ``dropped`` count changes; ``fault`` says why the last one was not taken.
+    """
+
+    def __init__(self, name: str, deliver: Deliver) -> None:
+        self.name = name
+        self.delivered = self.dropped = 0
+        self.fault = ""
+        self._deliver = deliver
+        self._waiting: deque[bytes] = deque()
+        self._come = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait."""
+        return len(self._waiting)
+
+    def put(self, change: bytes) -> None:
+        """Have ``change`` delivered; never waits."""
+        if len(self._waiting) == MOST:
+            self._waiting.popleft()
+            self._drop("its queue is full")
+        self._waiting.append(change)
+        self._come.set()
+
+    async def run(self) -> None:
+        """Deliver for ever."""
+        while True:
+            await self._come.wait()
+            self._come.clear()
+            while self._waiting:
+                await self._deliver_one(self._waiting.popleft())
+
+    async def _deliver_one(self, change: bytes) -> None:
+        pause = FIRST_PAUSE_S
+        for tries_left in reversed(range(TRIES)):
+            try:
+                await self._deliver(change)
+            except Undelivered as why:
+                self._fail(str(why))
+                if why.is_final or not tries_left:
+                    self._drop(str(why))
+                    return
+            else:
+                self._succeed()
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def _fail(self, why: str) -> None:
+        if not self.fault:
+            log.say(f"hooks: {self.name} does not take changes: {why}; it is tried again")
+        self.fault = why
+
+    def _succeed(self) -> None:
+        self.delivered += 1
+        if self.fault:
+            log.say(f"hooks: {self.name} takes changes again; {self.dropped} were dropped so far")
+        self.fault = ""
+
+    def _drop(self, why: str) -> None:
+        if not self.dropped:
+            log.say(f"hooks: a change for {self.name} is dropped: {why}; others are only counted")
+        self.dropped += 1
