@@ -16,7 +16,7 @@ from dnsd.checks.targets import target_of
 from dnsd.config import Failover
 from dnsd.config.dependencies import circle, references_of
 from dnsd.failover import objective
-from dnsd.failover.objective import FLIP_S, Timing
+from dnsd.failover.objective import FLIP_S, LATE_S, Timing
 from dnsd.failover.queue import COMMANDS, Pace, Queue, Wait
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def timing_of(pool: Pool, failover: Failover) -> Timing:
     As if no check waited for another.
     """
     quorum = failover.delay if pool.scope.kind == "quorum" else 0.0
-    delays = quorum + FLIP_S
+    delays = quorum + FLIP_S + LATE_S
     return Timing(pool.interval, pool.timeout, pool.fast_interval, pool.down, delays)
 
 
