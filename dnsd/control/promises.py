@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from dnsd.checks.calculated import CalculatedCheck
-from dnsd.checks.command import CommandCheck
 from dnsd.checks.schedule import BURST, HEADROOM, LEAST_RATE
 from dnsd.checks.several import singles
 from dnsd.checks.targets import target_of
@@ -79,6 +78,7 @@ class Promises:
         self._failover = failover or Failover()
         self._queue = Queue(limits or self._failover.limits, PACE)
         self._lines: dict[Hashable, tuple[str, ...]] = {}
+        self._timeouts: dict[Hashable, float] = {}
         pools = tuple(pools)
         self._pools = {_key(pool): pool for pool in pools}
         self._policies = {key: pool.policy for key, pool in self._pools.items()}
@@ -86,6 +86,7 @@ class Promises:
         for pool in pools:
             stands = tuple(_stands(pool, self._failover))
             self._lines[_key(pool)] = tuple(dict.fromkeys(one.line for one in stands))
+            self._timeouts[_key(pool)] = max((one.timeout for one in stands), default=0.0)
             for one in stands:
                 if one.key not in seen:
                     seen.add(one.key)

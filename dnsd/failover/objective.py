@@ -23,8 +23,8 @@ FLIP_S = 0.01
 """From the decision until the last worker answers accordingly."""
 
 LATE_S = 0.25
-"""What checks, time-outs and the flip may be late because the machine is busy. Measured: 0.1 s where
-eight programs shared two cores (``python -m bench promise``)."""
+"""What checks, time-outs and the flip may be late because the machine is busy: 0.1 s was measured
+where eight programs shared two cores (``python -m bench promise``)."""
 
 _INTERVALS = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0)
 _FAST_INTERVALS = (0.5, 1.0, 2.0, 5.0)

@@ -376,7 +376,7 @@ def test_votes_that_are_old_when_they_come() -> None:
 
 def test_the_votes_of_others_are_part_of_the_objective() -> None:
     """They need 2 s by default; where the configuration is known, what it says."""
-    plain, shared = pool("www", 'rto = "313s"'), pool("www", 'rto = "313s"', QUORUM)
+    plain, shared = pool("www", 'rto = "314s"'), pool("www", 'rto = "314s"', QUORUM)
     assert findings(plain) == []
     (finding,) = findings(shared)
     assert "the worst case is 5m14s260ms" in finding.message
