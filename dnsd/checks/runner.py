@@ -49,11 +49,6 @@ def limits_in_force(failover: Failover) -> CheckLimits:
     return wanted._replace(total=max(1, min(wanted.total, allowed // 2)))
 
 
-def runs_program(target: Target) -> bool:
-    """Return whether a check of ``target``, or one of several, is a program of the operator's."""
-    return any(isinstance(one, CommandCheck) for one in singles(target.check))
-
-
 _STUCK = "had a check that did not end"
 
 

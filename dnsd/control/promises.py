@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from dnsd.checks.calculated import CalculatedCheck
+from dnsd.checks.command import CommandCheck
 from dnsd.checks.schedule import BURST, HEADROOM, LEAST_RATE
 from dnsd.checks.several import singles
 from dnsd.checks.targets import target_of
