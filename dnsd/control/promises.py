@@ -133,6 +133,8 @@ class Promises:
 
     def _timing(self, pool: Promised) -> Timing:
         timing = timing_of(pool.policy, self._failover)._replace(queue=self.wait(pool).seconds)
+        # Of several checks of a member the slowest one counts.
+        timing = timing._replace(timeout=self._timeouts[_key(pool)] or timing.timeout)
         return timing._replace(delays=timing.delays + self._depends(pool))
 
     def _depends(self, pool: Promised) -> float:

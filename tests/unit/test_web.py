@@ -129,9 +129,8 @@ def test_the_text_is_as_the_format_wants_it() -> None:
 
 
 def test_every_metric_stands_in_the_document_and_none_besides() -> None:
-    told = re.findall(
-        r"^\| `(dnsd_\w+)` \| (\w+) \| [\w, ]* \| (.+) \|$", _document(), re.MULTILINE
-    )
+    of_a_node, _, _ = _document().partition("\nA director (")
+    told = re.findall(r"^\| `(dnsd_\w+)` \| (\w+) \| [\w, ]* \| (.+) \|$", of_a_node, re.MULTILINE)
     families = [(one.name, one.kind, one.help) for one in metrics.families(source())]
     assert told == families
     assert len({name for name, _, _ in families}) == len(families)
