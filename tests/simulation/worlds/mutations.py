@@ -9,7 +9,9 @@ import msgspec
 from dnsd.config.policy import Pool
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.words import PoolCells
+from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.changes import Held, Known, held_after
+from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.poolbook import PoolBook
 from dnsd.control.keepsake import Keepsake
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import pytest
 
     from dnsd.config.policy import Scope
+    from dnsd.failover.ledger import Report
 
 HORIZON = "dnsd.failover.horizon."
 END = Event(25.0, "member_up")
@@ -65,6 +68,25 @@ def _bounds_are_joined_by_min(patch: pytest.MonkeyPatch) -> None:
         )
 
     patch.setattr(Bound, "join", join)
+
+
+def _doubt_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    report = Horizon._report
+
+    def undoubted(self: Horizon, *given: Any) -> Report:
+        return msgspec.structs.replace(report(self, *given), doubt="")
+
+    patch.setattr(Horizon, "_report", undoubted)
+
+
+def _an_account_is_written_once(patch: pytest.MonkeyPatch) -> None:
+    write = LedgerFile.write
+
+    def once(self: LedgerFile, number: int, data: bytes) -> None:
+        if self.read() is None:
+            write(self, number, data)
+
+    patch.setattr(LedgerFile, "write", once)
 
 
 def _notes_are_not_read(patch: pytest.MonkeyPatch) -> None:
@@ -149,6 +171,18 @@ MUTATIONS = {
     "no margin": Mutation(_no_margin, ONE, [Event(0.1, "late", 30.0), DOWN, END], "safe"),
     "the floor is ignored": Mutation(_the_floor_is_ignored, ONE, [DOWN, END], "floor"),
     "bounds are joined by min": Mutation(_bounds_are_joined_by_min, ONE, [DOWN, END], "safe"),
+    "doubt is ignored": Mutation(
+        _doubt_is_ignored,
+        ONE,
+        [Event(1.0, "disk_full", 60.0), DOWN, Event(30.0, "crash"), Event(6.0, "member_up")],
+        "safe",
+    ),
+    "an account is written once": Mutation(
+        _an_account_is_written_once,
+        ONE._replace(ttl=6),
+        [Event(2.0, "edit_ttl_up"), LATER, Event(1.0, "crash")],
+        "account",
+    ),
     "notes are not read": Mutation(_notes_are_not_read, LONG, [LATER, DOWN, END], "safe"),
     "pools are not in the ledger": Mutation(
         _pools_are_not_in_the_ledger, LONG, [LATER, DOWN, END], "safe"

@@ -74,7 +74,7 @@ class World:
         self.operators = Operators(self, Random(seed + 3))
         self.machines = [Machine(self, index) for index in range(kind.size)]
         self.configs = [machine.prepare() for machine in self.machines]
-        self.latest = Content(self.members, kind.ttl, zones.HOSTS[0], kind.ttl, kind.terms)
+        self.latest = Content(self.members, kind.ttl, zones.HOSTS[0], kind.ttl // 3, kind.terms)
         """What the zone had when there was one last."""
         self.faults: list[str] = []
         self._until: dict[tuple[str, int], float] = {}
@@ -403,7 +403,7 @@ def _changed(**changes: Any) -> Callable[[World, str], Content | None]:
 EDITS: dict[str, Callable[[World, str], Content | None]] = {
     "edit_away": _without,
     "edit_back": _with,
-    "edit_ttl_up": _changed(ttl=25, host_ttl=25),
+    "edit_ttl_up": _changed(ttl=25, host_ttl=10),
     "edit_ttl_down": _changed(ttl=8, host_ttl=5),
     "edit_host": _changed(host=zones.HOSTS[1]),
     "edit_host_back": _changed(host=zones.HOSTS[0]),

@@ -67,7 +67,7 @@ class Content(NamedTuple):
     @property
     def text(self) -> str:
         """The zone file."""
-        lines = ["@ 30 SOA ns h 1 3600 600 86400 5", "@ 30 NS ns", "ns 30 A 198.51.100.53"]
+        lines = ["@ 2 SOA ns h 1 3600 600 86400 5", "@ 2 NS ns", "ns 2 A 198.51.100.53"]
         lines += [f"www {self.ttl} A {member}" for member in self.members]
         lines += [f"host {self.host_ttl} A {self.host}"] if self.host else []
         return "".join(f"{line}\n" for line in lines)
