@@ -123,6 +123,7 @@ class Site:
     ) -> None:
         self.now = 1000.0
         self.ceiling = ceiling
+        self.name = "a"
         self.directory = directory
         (directory / IMAGES).mkdir(parents=True)
         self.generations: list[Generation] = [Generation(None, None)]
@@ -146,7 +147,7 @@ class Site:
         """Begin as a new control process."""
         stock = Stock(self.directory / IMAGES)
         file = LedgerFile(self.directory, clocks=self.clocks)
-        self.keeper = Keeper("a", file, stock, lambda: self.reached, lambda: self.now)
+        self.keeper = Keeper(self.name, file, stock, lambda: self.reached, lambda: self.now)
         self.horizon = Horizon(self.keeper, self.sweep, stamp=self.stamp)
 
     def stamp(self, report: Report, _ledger: Ledger, _now: float) -> Report:

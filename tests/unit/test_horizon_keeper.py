@@ -681,3 +681,14 @@ def test_a_process_vouches_for_what_it_has_written_only(directory: Path) -> None
     assert (file.is_last(), file.believed_for()) == (False, 0.0)
     (directory / lease.NAME).write_text("damaged")
     assert not LedgerFile(directory, clocks=site.clocks).is_last()
+
+
+def test_a_ledger_under_another_name_says_nothing_of_what_this_node_gave_out(
+    directory: Path,
+) -> None:
+    """It was renamed, or its state directory is a copy of another node's."""
+    site = Site(directory, host(A))
+    site.turn()
+    site.name = "b"
+    site.crash(0.0, host(A))
+    assert is_open(site.about(C), site.now)

@@ -22,7 +22,7 @@ from dnsd.control.horizon.poolbook import PoolBook, accounts_in
 from dnsd.control.horizon.served import Served
 from dnsd.control.horizon.shelf import Shelf, Shelved
 from dnsd.errors import AdminError, ImageError, StateError
-from dnsd.failover.ledger import SAVE_EVERY_S, Ledger, declarations
+from dnsd.failover.ledger import SAVE_EVERY_S, Ledger, declarations, owner_of
 from dnsd.failover.version import Kind, everything
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ class Keeper:
                 held = self._continue(data, zones, now)
                 if not self._file.is_last():
                     raise StateError("the ledger was not kept up to the end of the last run")
+                if (owner := owner_of(data)[0]) != self.ledger.node:
+                    raise StateError(f"the ledger is that of node {owner}, renamed or copied")
                 if self._file.holds(data):
                     self.coverage.found(accounts_in(data))
             elif self._answered_before:
