@@ -180,6 +180,22 @@ def test_when_all_are_down_the_route_goes_and_comes_back_with_them(site: Directo
     assert site.ask()[0] in BACKENDS
 
 
+def test_orders_hold_for_all_services_and_are_shown(site: DirectorSite) -> None:
+    director = site.directors[0]
+    done = director.command("drain", "node", "--reason", "new switch")
+    assert done.returncode == 0, done
+    assert "drain ordered" in done.stdout
+    director.wait("drained")
+    assert site.ask()[0] in BACKENDS
+    assert director.command("undrain", "node").returncode == 0
+    assert director.command("withdraw").returncode == 0
+    site.wait_routes(())
+    assert director.command("announce").returncode == 0
+    director.wait()
+    site.wait_routes()
+    assert "192.0.2.80" in director.command("status").stdout
+
+
 def test_a_machine_that_vanishes_is_found_without_a_check(tmp_path: Path) -> None:
     with director_site(tmp_path, interval="20s") as site:
         director = site.directors[0]

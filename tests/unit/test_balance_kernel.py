@@ -273,7 +273,7 @@ capabilities.hand_on(wanted)
 capabilities.restrict(wanted)
 done = settings.ensure({**settings.wanted(7, ["be0"]), **links.neighbour_settings(["be0"])})
 assert done.changed and not done.problems, done
-hop = links.hop_to("10.0.0.11")
+hop = links.hops_to(["10.0.0.11"])["10.0.0.11"]
 group = kernel.group_number(3)
 with kernel.Nexthops() as nexthops:
     nexthops.point({group + 1 + slot: hop for slot in range(61)})
@@ -292,7 +292,9 @@ def test_a_director_needs_no_root_but_two_capabilities(space: Space) -> None:
 def test_only_what_is_on_a_link_can_be_a_backend(space: Space) -> None:
     link = space(socket.if_nametoindex, "be0")
     space.ip("route add 203.0.113.0/24 via 10.0.0.254")
-    assert space(links.hop_to, "10.0.0.11") == Hop("10.0.0.11", link)
-    assert space(links.hop_to, "fd00::11") == Hop("fd00::11", link)
-    for elsewhere in ("203.0.113.9", "192.0.2.9", "10.0.0.1", "2001:db8:9::9"):
-        assert space(links.hop_to, elsewhere) is None
+    elsewhere = ("203.0.113.9", "192.0.2.9", "10.0.0.1", "2001:db8:9::9")
+    assert space(links.hops_to, ("10.0.0.11", "fd00::11", *elsewhere)) == {
+        "10.0.0.11": Hop("10.0.0.11", link),
+        "fd00::11": Hop("fd00::11", link),
+        **dict.fromkeys(elsewhere),
+    }

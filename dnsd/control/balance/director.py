@@ -141,13 +141,21 @@ class Director:
             log.say(f"reload: {sentence}")
         if report.ok:
             log.say("reload: the configuration is in force")
+        self._enforcing = asyncio.ensure_future(self._enforce())
+        self._enforcing.add_done_callback(lambda _: self._reloaded(asked))
+
+    def _reloaded(self, asked: int) -> None:
         self._cells[ControlCells.RELOADED] = asked
 
     async def command_reload(self, _request: Mapping[str, Any]) -> ReloadReport:
-        """Read the configuration again."""
+        """Read the configuration again, and wait until it is in force."""
         report = self._reload()
-        await self.engine.turned()
+        await self._enforce()
         return report
+
+    async def _enforce(self) -> None:
+        await self.engine.look()
+        await self.engine.turned()
 
     def _reload(self) -> ReloadReport:
         """Put the file's backends and checks in force; what was, stays if they cannot be."""

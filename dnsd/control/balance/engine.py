@@ -27,7 +27,7 @@ from dnsd.control.balance.nftables import Guarded
 from dnsd.control.balance.rates import Rates
 from dnsd.control.balance.targets import targets_of
 from dnsd.control.lasting import Lasting
-from dnsd.errors import BalanceError
+from dnsd.errors import BalanceError, DnsdError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -81,21 +81,27 @@ class Engine:
         self._wake = asyncio.Event()
         self._turned = asyncio.Condition()
         self._turn_number = 0
-        self._look_due = float("-inf")
+        self._looked = False
+        self._look_fault = ""
+        self._looking = asyncio.Lock()
         self._ruled: object = None
         self._unseen_why: dict[Target, str] = {}
 
     async def run(self) -> None:
         """Work for ever."""
         async with asyncio.TaskGroup() as group:
-            for work in (self._turns, self._runner.run, self._links.run, self.drains.run):
+            for work in (
+                self._turns,
+                self._look_for_ever,
+                self._runner.run,
+                self._links.run,
+                self.drains.run,
+            ):
                 group.create_task(self._lasting.go_on(work, TURN_S))
 
     def take(self, config: Config) -> None:
-        """Go on with another configuration, which has the same services."""
+        """Go on with another configuration, which has the same services, from the next look on."""
         self._config = config
-        self._look_due = float("-inf")
-        self.wake()
 
     def is_made(self, name: str) -> bool:
         """Return whether the slots of a service are in the kernel."""
@@ -130,8 +136,9 @@ class Engine:
             try:
                 await self._turn()
                 fault = ""
-            except BalanceError as error:
+            except DnsdError as error:
                 fault = str(error)
+            fault = fault or self._look_fault
             if fault and fault != self.fault:
                 log.say(f"balance: {fault}")
             self.fault = fault
@@ -147,15 +154,36 @@ class Engine:
     async def _turn(self) -> None:
         """Make what is missing, and move the slots that are due."""
         now = time.monotonic()
-        if now >= self._look_due:
-            await self._look()
-            self._look_due = now + KERNEL_S
+        if not self._looked:
+            return
         for service in self.services.values():
             service.drained = self.drains.of(service.config.name).keys()
             if service.config.name not in self._made:
                 await self._make(service)
             await self._move(service, time.monotonic())
         await self._measure(now)
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            fault = await self.look()
+            if fault and fault != self._look_fault:
+                log.say(f"balance: {fault}")
+            self._look_fault = fault
+            await asyncio.sleep(KERNEL_S if self._looked else TURN_S)
+
+    async def look(self) -> str:
+        """Look at the kernel's side, and take in the configuration; return why that failed.
+
+        It holds up no slot that is to move.
+        """
+        async with self._looking:
+            try:
+                await self._look()
+            except DnsdError as error:
+                return str(error)
+        self._looked = True
+        self.wake()
+        return ""
 
     async def _look(self) -> None:
         """Look at settings and links, and assign checks by what there is."""
@@ -165,13 +193,13 @@ class Engine:
             for backend in service.backend
             for address in backend.address
         }
-        hops = {address: await self._do(links.hop_to, address) for address in addresses}
+        hops = await asyncio.to_thread(links.hops_to, addresses)
         used = {hop.link for hop in hops.values() if hop is not None}
         for config in self._config.service:
             self._place(config, hops)
         self._assign()
         self._links.watch(hop for hop in hops.values() if hop is not None)
-        await self._do(self._set, used)
+        await asyncio.to_thread(self._set, used)
         await self._rule()
 
     def _place(self, config: Service, hops: dict[str, Hop | None]) -> None:
@@ -216,7 +244,7 @@ class Engine:
         """Put the rules in place that go with the services, if they are not."""
         guarded = [one for service in self.services.values() for one in _guarded(service)]
         if guarded != self._ruled:
-            await self._do(nftables.apply, nftables.replace(guarded))
+            await asyncio.to_thread(nftables.apply, nftables.replace(guarded))
             self._ruled = guarded
 
     async def _make(self, service: LiveService) -> None:
@@ -257,7 +285,11 @@ class Engine:
             moves = service.due(now, unused=self._unused(service))
         if not moves:
             return
+        hops = service.hops
         await self._do(self._nexthops().point, service.hops_for(moves))
+        if service.hops is not hops:
+            self.wake()  # a backend has moved to another address meanwhile: once more
+            return
         service.slots.moved(moves)
         took = (time.monotonic() - now) * 1000
         log.say(f"balance: service {service.config.name}: {_counted(moves)} in {took:.0f} ms")

@@ -13,7 +13,7 @@ import ipaddress
 import socket
 from contextlib import suppress
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyroute2.netlink.exceptions import NetlinkError
 
@@ -43,15 +43,19 @@ _MOST = 1000
 """Messages that are read in one turn."""
 
 
-def hop_to(address: str) -> Hop | None:
-    """Return the link that ``address`` is on; None if it is on none. To be called in a thread."""
+def hops_to(addresses: Iterable[str]) -> dict[str, Hop | None]:
+    """Return the link that each address is on; None if it is on none. To be called in a thread."""
     with netlink.opened() as route:
-        try:
-            row = route.route("get", dst=address, family=family_of(address))[0]
-        except NetlinkError as error:
-            if error.code in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL):
-                return None
-            raise
+        return {address: _hop_to(route, address) for address in addresses}
+
+
+def _hop_to(route: Any, address: str) -> Hop | None:
+    try:
+        row = route.route("get", dst=address, family=family_of(address))[0]
+    except NetlinkError as error:
+        if error.code in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL):
+            return None
+        raise
     if row.get_attr("RTA_GATEWAY") or row["type"] != _UNICAST:
         return None
     return Hop(str(ipaddress.ip_address(address)), row.get_attr("RTA_OIF"))
