@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 DECIDE_S = 0.05
 """How often the director decides."""
 AGAIN_S = 1.0
+POLL_S = 0.01
+"""How often it is looked whether the master has obeyed, while a command waits for it."""
 SETTLE_S = 5.0
 """How long BIRD may take to read the mark of a drain before the director goes on without."""
 
@@ -211,5 +213,10 @@ class Routes:
 
     async def settled(self, seconds: float) -> None:
         """Wait until the last decision is carried out, or ``seconds`` are over."""
+        until = time.monotonic() + seconds
         await self.decide()
         await self._loop.settled(seconds)
+        orders = [route.order for route in self.routes.values()]
+        # The master does it in its own time, which is a busy machine's.
+        while any(one.on != one.done for one in orders) and time.monotonic() < until:
+            await asyncio.sleep(POLL_S)
