@@ -221,6 +221,10 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_commands: Annotated[int, Count(1, 1000, "each costs a process, or several")] = 16
     """Programs at once, of ``commands``."""
 
+    def of_checks(self) -> Failover:
+        """Return what images depend on: where changes are told is nothing to them."""
+        return msgspec.structs.replace(self, hooks=Hooks())
+
     @property
     def limits(self) -> CheckLimits:
         """How many checks may be under way at once."""

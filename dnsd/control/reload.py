@@ -207,7 +207,7 @@ class Reloader:
                 limits=self.config.zones.limits,
                 images=str(self._stock.directory),
                 memory=None if self._stock.memory is None else self._stock.memory.fd,
-                failover=self.config.failover,
+                failover=self.config.failover.of_checks(),
                 include=self._include(),
             )
             for origin, file in files.items()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from dnsd.config import Failover
+from dnsd.config.hookkinds import Hooks
 from dnsd.config.policy import Pool
 from dnsd.control.build import BuildResult
 from dnsd.control.images import Job
@@ -90,3 +91,20 @@ def test_the_limits_of_the_configuration_count(tmp_path: Path, limit: int) -> No
     site.run()
     site.write("b", "2/40")
     assert outcomes(site.run())["b."] == ("broken" if limit == 16 else "loaded")
+
+
+def test_no_image_depends_on_where_changes_are_told(tmp_path: Path) -> None:
+    """Nor could it hold the path of a secret."""
+    seen: list[Failover] = []
+
+    class Watched(Promising):
+        def build_one(self, job: Job) -> BuildResult:
+            seen.append(job.failover)
+            return super().build_one(job)
+
+    site = Watched(tmp_path, a="1/2")
+    hooks = Hooks(url="http://192.0.2.9/", secret_file=tmp_path / "secret")
+    site.begin(failover=Failover(hooks=hooks, max_checks=7))
+    assert site.run().ok
+    assert seen == [Failover(max_checks=7)]
+    assert msgspec.json.decode(msgspec.json.encode(seen[0]), type=Failover) == seen[0]
