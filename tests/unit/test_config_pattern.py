@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dnsd.checks.httpclient import MOST_BODY
@@ -26,6 +26,9 @@ _patterns = st.recursive(
 
 
 @given(_patterns, st.text("ab1 é\n", max_size=8))
+@example("^a$", "a\n")
+@example("^a$", "a\n\n")
+@example("^$", "\n")
 def test_it_finds_what_python_finds(pattern: str, text: str) -> None:
     assert Pattern(pattern).found_in(text) == bool(re.search(pattern, text, re.ASCII))
 
