@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import dns.rcode
@@ -94,11 +99,13 @@ class Cluster:
 
 
 @contextmanager
-def cluster(*members: str, more: str = "", ttl: int = 30, workers: int = 1) -> Iterator[Cluster]:
+def cluster(
+    *members: str, more: str = "", ttl: int = 30, workers: int = 1, tail: str = ""
+) -> Iterator[Cluster]:
     """A node that is ready, with a pool of members that are all well."""
     with (
         services(A, B, C) as (port, found),
-        make_node(workers=workers, settle="50ms") as node,
+        make_node(workers=workers, settle="50ms", tail=tail) as node,
     ):
         one = Cluster(node, port, found)
         one.write(*members, more=more, ttl=ttl)
@@ -121,6 +128,44 @@ def test_services_die_in_many_ways() -> None:
         until(lambda: one.member(A)["last"]["latency"] >= SLOW_S)
         assert one.answer == {A, B}
         assert any(f"{WWW}. A: answers {B} for" in line for line in one.node.lines)
+
+
+def test_changes_are_told_to_a_url_and_a_command(tmp_path: Path) -> None:
+    got: list[tuple[bytes, str]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            got.append((body, self.headers["X-Dnsd-Signature"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 32)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/changes"
+        tail = (
+            '[failover.commands]\nrefusing = ["/bin/false"]\n[failover.hooks]\n'
+            f'url = "{url}"\nsecret_file = "{secret}"\ncommand = "refusing"\n'
+        )
+        with cluster(A, B, tail=tail) as one:
+            one.wait(A, B)
+            one.services[A].set("dies")
+            one.wait(B)
+            until(lambda: len(got) >= 3)
+            until(lambda: any("command does not take changes" in line for line in one.node.lines))
+            assert "exit status 1" in " ".join(one.node.status()["problems"])
+        server.shutdown()
+    events = [json.loads(body) for body, _ in got]
+    told = [(one["event"], one.get("member"), one.get("now")) for one in events[:3]]
+    assert told == [("member", A, "suspect"), ("member", A, "down"), ("answer", None, None)]
+    assert [one["number"] for one in events] == sorted(one["number"] for one in events)
+    for body, signature in got:
+        assert signature == f"sha256={hmac.new(b's' * 32, body, hashlib.sha256).hexdigest()}"
 
 
 def test_all_die_at_once() -> None:
