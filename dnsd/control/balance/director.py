@@ -62,7 +62,7 @@ class Director:
         config = self._force.config
         drains = Drains(config.server.state_directory, kept.pools)
         self.engine = Engine(config, drains, self._is_unused)
-        self.routes = Routes(config, vector, spec.doorbell, self._judge, self._unready, kept.orders)
+        self.routes = Routes(config, vector, spec.doorbell, self._judge, self._unready, kept)
         self._desk = Desk(self.engine, self.routes)
 
     async def run(self) -> None:

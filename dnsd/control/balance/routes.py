@@ -22,17 +22,19 @@ from dnsd.control.anycast.keeper import Keeper
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.balance.farvips import FarVips
+from dnsd.control.balance.pasts import Pasts
 from dnsd.control.lasting import Lasting
 from dnsd.image.state import CarrierCells, ControlCells, MasterCells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dnsd.announce.damping import Past
     from dnsd.announce.health import Verdict
     from dnsd.announce.orders import Orders
     from dnsd.config import Anycast, Config
     from dnsd.control.anycast.keeper import BirdView
-    from dnsd.control.keepsake import Keepsake
+    from dnsd.control.keepsake import Keepsakes
     from dnsd.image.state import StateVector
 
     Judge = Callable[[str, float], Verdict | None]
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 DECIDE_S = 0.05
 """How often the director decides."""
 AGAIN_S = 1.0
+WRITE_S = 1.0
+"""How long a stop waits for the disk to take what a successor has to know."""
 POLL_S = 0.01
 """How often it is looked whether the master has obeyed, while a command waits for it."""
 SETTLE_S = 5.0
@@ -63,7 +67,14 @@ class Route:
     """The route of one service, called ``name``."""
 
     def __init__(
-        self, name: str, settings: Anycast, order: CarrierOrder, lasting: Lasting, *, drained: bool
+        self,
+        name: str,
+        settings: Anycast,
+        order: CarrierOrder,
+        lasting: Lasting,
+        past: Past,
+        *,
+        drained: bool,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -71,7 +82,7 @@ class Route:
         self.wanted = Wanted(carrier=False, drain=False, enabled=True)
         inherited = State.DRAINED if drained else State.ANNOUNCED
         state = inherited if order.on and order.done else State.INIT
-        self.announcer = Announcer(settings, state, time.monotonic())
+        self.announcer = Announcer(settings, state, time.monotonic(), past)
         vips = FarVips(settings.interface, settings.vips)
         self.addresses = Addresses(settings, order, self.announcer.repaired, lasting, vips)
         if state == State.INIT:
@@ -113,10 +124,12 @@ class Routes:
         doorbell: int,
         judge: Judge,
         ready: Callable[[str], str],
-        keepsake: Keepsake | None = None,
+        kept: Keepsakes,
     ) -> None:
         self.config = announced(config)
-        self.orders = OrderBook(config.server.state_directory, keepsake)
+        directory = config.server.state_directory
+        self.orders = OrderBook(directory, kept.orders)
+        self._pasts = Pasts(directory, time.monotonic(), kept.ledger)
         self._vector = vector
         self._judge = judge
         self._ready = ready
@@ -128,6 +141,7 @@ class Routes:
                 of_service(config, service),
                 CarrierOrder(vector, doorbell, CarrierCells.of_service(number)),
                 lasting,
+                self._pasts.of(service.name),
                 drained=drained,
             )
             for number, service in enumerate(config.service)
@@ -156,7 +170,9 @@ class Routes:
             wanted = route.wanted
             if not wanted.carrier or not wanted.drain or self._is_marked(route, now):
                 route.order.put(wanted.carrier)
+        self._pasts.keep({name: one.announcer.past for name, one in self.routes.items()})
         if all(one.announcer.state == State.STOPPED for one in self.routes.values()):
+            await self._pasts.written(WRITE_S)
             self._vector.control[ControlCells.STOPPED] = 1
             next(iter(self.routes.values())).order.ring()
         await self._loop.want(self._wanted())
