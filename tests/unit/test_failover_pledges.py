@@ -7,6 +7,7 @@ import pytest
 
 from dnsd.config import Failover
 from dnsd.control import log
+from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.live import LivePool
 from dnsd.control.failover.pledges import LATE_S, Pledges
 from tests.unit.test_commitments import pools
@@ -67,3 +68,13 @@ def test_checks_that_wait_as_long_as_promises_allow_are_not_late(said: list[str]
     )
     pledges.watch(0.0)
     assert said[1:] == ["failover: checks are in time again"]
+
+
+def test_the_first_round_of_checks_includes_their_queue() -> None:
+    """Else a node would be announced, or an earlier answer forgotten, before all were checked."""
+    few, many = Checking(id), Checking(id)
+    few.follow(live("a.", 1), [])
+    many.follow(live("b.", 40), [])
+    wait = Pledges(FAILOVER, FAILOVER.limits).longest_wait_of(live("b.", 40))
+    assert wait > 2
+    assert many.first_round == pytest.approx(few.first_round + wait)

@@ -156,8 +156,12 @@ class Checking:
     def first_round(self) -> float:
         """Seconds after which everything has been checked once, or is late."""
         spread = max(FIRST_ROUND_S, len(self._users) / FIRST_RATE)
+        queue = self.pledges.longest_wait_of(self._targets_of)
         return max(
-            (min(spread, one.interval) + one.check.timeout + GRACE_S for one in self._users),
+            (
+                min(spread, one.interval) + queue + one.check.timeout + GRACE_S
+                for one in self._users
+            ),
             default=0.0,
         )
 

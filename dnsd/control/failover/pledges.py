@@ -45,6 +45,11 @@ class Pledges:
         for pool in before.keys() - self.broken.keys():
             pool.say("the recovery time objective is met again")
 
+    def longest_wait_of(self, pools: Iterable[LivePool]) -> float:
+        """Return for how long a check waits for its turn at the worst, if ``pools`` are all."""
+        metas = [pool.meta for pool in pools]
+        return Promises(metas, self._failover, self._limits).longest_wait
+
     def watch(self, behind: float) -> None:
         """Tell that checks are ``behind`` their schedule, and that they no longer are."""
         late = self.lateness(behind)
