@@ -172,6 +172,15 @@ def test_a_hop_that_the_kernel_refuses_is_an_error_and_the_others_are_made(space
     assert set(space(_all)) == {GROUP + 1, GROUP + 3}
 
 
+def test_a_group_that_the_kernel_refuses_is_told_with_what_it_needs(space: Space) -> None:
+    def make() -> None:
+        with Nexthops() as kernel:
+            kernel.make_group(GROUP, SLOTS)
+
+    with pytest.raises(BalanceError, match="resilient nexthop groups, which Linux has since 5.13"):
+        space(make)
+
+
 # -- settings ---------------------------------------------------------------------------------
 
 

@@ -86,7 +86,12 @@ class Nexthops:
 
     def make_group(self, number: int, slots: int) -> None:
         """Make the group ``number`` of the objects behind it, which exist."""
-        self._do([nexthops.put_group(number, range(number + 1, number + 1 + slots))])
+        try:
+            self._do([nexthops.put_group(number, range(number + 1, number + 1 + slots))])
+        except BalanceError as error:
+            raise BalanceError(
+                f"{error}; slots need resilient nexthop groups, which Linux has since 5.13"
+            ) from error
 
     def route(self, vip: str, group: int) -> None:
         """Have ``vip`` lead to ``group``."""
