@@ -177,7 +177,9 @@ def test_a_group_that_the_kernel_refuses_is_told_with_what_it_needs(space: Space
         with Nexthops() as kernel:
             kernel.make_group(GROUP, SLOTS)
 
-    with pytest.raises(BalanceError, match="resilient nexthop groups, which Linux has since 5.13"):
+    with pytest.raises(
+        BalanceError, match=r"resilient nexthop groups, which Linux has since 5\.13"
+    ):
         space(make)
 
 
