@@ -92,6 +92,7 @@ class Machine:
         self.wall = 0.0
         self.contents: list[zones.Content] = []
         """What may be served: what lies there now, the last, and what it takes the place of."""
+        self.edits = 0
         self.suspended = False
         self.life: Life | None = None
         self.boots = 0
@@ -109,7 +110,8 @@ class Machine:
 
     def edit(self, content: zones.Content | None) -> None:
         """Put other files into the directory."""
-        self.contents = [*self.contents[-1:], *([content] if content else [])]
+        self.edits += 1
+        self.contents = [*self.contents, *([content] if content else [])]
         zones.edit(self.zones, content)
 
     @property

@@ -147,20 +147,20 @@ class Operators:
             laws.may_return(target)
         machine.edit(content)
         laws.may_be_empty(machine)
-        await self._reloaded(machine, content)
+        await self._reloaded(machine, content, machine.edits)
         for target in sorted(before - (content.addresses if content else frozenset())):
             self.begin(self.wait(self._random.choice(self._world.machines), target, PATIENCE))
         for target in coming:
             laws.returning[target] -= 1
             laws.may_return(target)
 
-    async def _reloaded(self, machine: Machine, content: zones.Content | None) -> None:
+    async def _reloaded(self, machine: Machine, content: zones.Content | None, number: int) -> None:
         """Have the files loaded, however often that takes."""
         while True:
             with suppress(OSError, AdminError):
                 report = await self._world.net.ask(machine, machine, "reload", force=True)
                 if report.ok:
-                    if machine.contents[-1:] == [content] or content is None:
+                    if machine.edits == number:  # else other files lie there by now
                         machine.contents = machine.contents[-1:] if content else []
                     return
             await asyncio.sleep(AGAIN_S)
