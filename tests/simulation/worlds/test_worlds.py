@@ -18,7 +18,7 @@ from tests.simulation.worlds.story import play
 from tests.simulation.worlds.world import Event, Kind
 from tests.simulation.worlds.zones import Terms
 
-WORLDS = 100
+WORLDS = 1000
 AT_ONCE = 25
 
 
