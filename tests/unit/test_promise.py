@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
+from dnsd.checks.runner import Runner
+from dnsd.checks.targets import Target
 from dnsd.config import Failover
 from dnsd.control.failover.live import LivePool
 from dnsd.control.promises import InZone, Promises
-from tests.promised import Site, World, closed, dead, ill, kills
+from tests.jumping import Jumping, play
+from tests.promised import Played, Site, World, closed, dead, ill, kills
 
 FEW = Failover(max_checks_per_address=2)
 Kill = Callable[[World, str], list[LivePool]]
@@ -68,19 +72,22 @@ def test_a_name_that_is_ill_says_nothing_of_the_others() -> None:
 
 
 def test_a_time_out_says_nothing_of_checks_that_would_have_waited_longer() -> None:
-    """They may have to: a far machine that answers after 1.5 s is well for who waits for 2 s."""
-    patient = msgspec.structs.replace(Site(1).policy, timeout=2.0)
-    seen: list[str] = []
+    """A far machine that answers after 1.5 s is well for a check that waits for 2 s."""
+    seen: dict[float, set[bool]] = {1.0: set(), 2.0: set()}
 
-    def slow(world: World, address: str) -> list[LivePool]:
-        pool = world.pools[1]
-        pool.meta = msgspec.structs.replace(
-            pool.meta, policy=msgspec.structs.replace(patient, name=pool.meta.policy.name)
+    async def story(_loop: Jumping) -> None:
+        world = World(Site(1), FEW, 1)
+        world.slow["192.0.2.1"] = 1.5
+        runner = Runner(
+            lambda target, result, *_: seen[target.check.timeout].add(result.ok),
+            lambda *_: None,
+            FEW.limits,
         )
-        world.checking.follow([pool], [])
-        world.slow[address] = 1.5
-        seen.extend(member.state for member in pool.state.members.values())
-        return world.pools[:1]
+        checks = [Played(f"n{timeout}", timeout, world) for timeout in seen]
+        runner.assign([Target("192.0.2.1", check, 4.0, 0.5) for check in checks])
+        task = asyncio.create_task(runner.run())
+        await asyncio.sleep(60)
+        task.cancel()
 
-    kills(Site(2), slow, 6, FEW)
-    assert set(seen) == {"up"}
+    play(story)
+    assert seen == {1.0: {False}, 2.0: {True}}
