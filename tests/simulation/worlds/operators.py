@@ -69,7 +69,7 @@ class Operators:
         limited = what.endswith("_for")
         asked = world.loop.now
         key = (machine.index, target)
-        back = not out and what != "drain_direct"
+        back = limited or (not out and what != "drain_direct")  # then or now
         if back:
             laws.may_return(target)
         before = laws.orders.get(key)
