@@ -230,6 +230,21 @@ def test_a_service_that_dies_is_found_without_a_check_and_shares_follow_weights(
         assert "connection refused" in director.node.lines_with("b is down")[0]
 
 
+def test_one_that_dies_again_as_soon_as_it_is_back_is_found_without_a_check(tmp_path: Path) -> None:
+    with director_site(tmp_path, interval="4s") as site:
+        director = site.directors[0]
+        director.start()
+        director.wait()
+        for _ in range(3):
+            lines = len(director.node.lines)
+            began = time.monotonic()
+            site.backends["b"].kill()
+            director.node.wait_line("b is down", lines)
+            assert time.monotonic() - began < 1.5  # 0.03 s on a machine with little else to do
+            site.backends["b"].start()
+            director.node.wait_line("b is up", lines)
+
+
 def test_killing_control_moves_no_slot(site: DirectorSite) -> None:
     director = site.directors[0]
     before = director.choices(VIP4)

@@ -46,6 +46,9 @@ TURN_S = 1.0
 """How often slots are looked at when nothing has changed."""
 TURNED_S = 3.0
 """How long a turn is waited for."""
+LOOKS_S = (0.0, 0.05, 0.15)
+"""When a service is checked whose kept connection has ended. More than once: the process that held
+the connection may end before the one that listens."""
 KERNEL_S = 10.0
 """How often settings, links and rules are looked at."""
 
@@ -347,20 +350,21 @@ class Engine:
         found: dict[Place, list[Target]] = {}
         for target, places in self._by_target.items():
             for service, _, address in places:
-                port = service.config.check_port
-                if port is not None and "tcp" in service.config.protocols:
-                    found.setdefault(Place(address, port), []).append(target)
+                if (place := _lifeline(service, address)) is not None:
+                    found.setdefault(place, []).append(target)
         return found
 
     def _on_end(self, place: Place) -> None:
         """Check at once what may just have died."""
         for target in dict.fromkeys(self._by_place().get(place, [])):
-            task = asyncio.create_task(self._look_at(target))
-            self._looks.add(task)
-            task.add_done_callback(self._looks.discard)
+            for delay in LOOKS_S:
+                task = asyncio.create_task(self._look_at(target, delay))
+                self._looks.add(task)
+                task.add_done_callback(self._looks.discard)
 
-    async def _look_at(self, target: Target) -> None:
+    async def _look_at(self, target: Target, delay: float) -> None:
         """Take in a refusal; anything else is for the checks that come in their time."""
+        await asyncio.sleep(delay)
         began = time.monotonic()
         with suppress(Blind):
             result = await target.check.run(target.address)
@@ -378,6 +382,7 @@ class Engine:
             else:
                 backend.bad(address, result.detail, ended, certain=result.reason == Reason.REFUSED)
             self._tell(service, name, before)
+            self._note(service, address, ok=result.ok)
         in_doubt = any(one.backends[name].in_doubt(at) for one, name, at in places)
         self._runner.hurry(target) if in_doubt else self._runner.relax(target)
 
@@ -412,9 +417,15 @@ class Engine:
                 before = backend.state
                 backend.bad(address, why, time.monotonic(), certain=True)
                 self._tell(service, name, before)
+                self._note(service, address, ok=False)
         for target in self._by_target:
             if target.address == address:
                 self._runner.hurry(target)
+
+    def _note(self, service: LiveService, address: str, *, ok: bool) -> None:
+        """Have the kept connection follow what is known of a backend's address."""
+        if (place := _lifeline(service, address)) is not None:
+            self._lifelines.checked(place, ok=ok)
 
     def _tell(self, service: LiveService, name: str, before: State) -> None:
         backend = service.backends[name]
@@ -423,6 +434,13 @@ class Engine:
         self.wake()
         why = f": {backend.why}" if backend.why else ""
         log.say(f"balance: service {service.config.name}: {name} is {backend.state}{why}")
+
+
+def _lifeline(service: LiveService, address: str) -> Place | None:
+    """Return where a connection is kept to a backend's address; None if the service takes none."""
+    port = service.config.check_port
+    takes = port is not None and "tcp" in service.config.protocols
+    return Place(address, port) if takes and port is not None else None
 
 
 def _guarded(service: LiveService) -> Iterable[Guarded]:
