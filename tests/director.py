@@ -204,6 +204,10 @@ class Director(Machine):
         """Run a command of dnsd there."""
         return self.space.run(*COMMAND, *words, "--config", str(self.node.config), check=False)
 
+    def birdc(self, *words: str) -> str:
+        """Return what its BIRD says."""
+        return birdc(self.directory / "bird", *words)
+
     def service(self) -> dict[str, Any]:
         """Return what is said of the service; empty while nobody answers."""
         done = self.command("balance", "status", "--json")
@@ -271,6 +275,12 @@ def _bird(space: Space, place: Path) -> subprocess.Popen[bytes]:
     return space(subprocess.Popen, ["bird", "-f", *options])
 
 
+def birdc(place: Path, *words: str) -> str:
+    """Return what the BIRD at ``place`` says."""
+    command = ["birdc", "-s", str(place.with_suffix(".ctl")), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 class DirectorSite:
     """The whole of it; ``directors`` are made, not started."""
 
@@ -313,6 +323,10 @@ class DirectorSite:
         """Return the VIPs that the router's kernel has a route to."""
         said = "".join(self.router.run("ip", f, "route").stdout for f in ("-4", "-6"))
         return {vip for vip in VIPS if vip in said}
+
+    def birdc(self, *words: str) -> str:
+        """Return what the router's BIRD says."""
+        return birdc(self.directory / "router", *words)
 
     def wait_routes(self, wanted: Iterable[str] = VIPS) -> None:
         """Wait until the router has just these routes."""
