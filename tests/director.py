@@ -3,6 +3,8 @@
     client ── router ═╤═ LAN ═╤═ director1, director2
                               └═ a, b, c: each answers with its name
 
+With ``far``, the backends are on a network of their own behind the router, and reached by VXLAN.
+
 The router's BIRD and the directors' run what dnsd writes for them. Root only; nothing is left.
 """
 
@@ -20,6 +22,7 @@ from dnsd.config import load
 from dnsd.config.balancerules import announced
 from dnsd.control.anycast.statefile import write_state
 from dnsd.control.balance import backendhost
+from dnsd.control.balance.backendhost import Way
 from dnsd.routerconf import Dialect, node_bird, router_bird, site_of
 from tests.netspace import Space
 from tests.support import COMMAND, Node, until
@@ -79,8 +82,9 @@ patience = "{patience}"
 BACKEND = """\
 [[service.backend]]
 name = "{name}"
-address = ["10.0.0.{number}", "fd00::{number}"]
+address = ["10.{net}.0.{number}", "fd0{net}::{number}"]
 weight = {weight}
+via = "{via}"
 """
 
 ROUTER = """\
@@ -93,22 +97,24 @@ protocol kernel {{ ipv6 {{ import none; export all; }}; merge paths on; }}
 
 
 class Machine:
-    """A machine on the LAN, ``number`` in its addresses."""
+    """A machine on the LAN or, with ``net`` 1, on the far one, ``number`` in its addresses."""
 
-    def __init__(self, site: DirectorSite, number: int, name: str) -> None:
+    def __init__(self, site: DirectorSite, number: int, name: str, net: int = 0) -> None:
         self.name = name
+        self.addresses = f"10.{net}.0.{number}", f"fd0{net}::{number}"
+        self._bridge = f"br{net}"
         self.number = number
         self.space = Space()
         self.port = f"p{number}"
         self._site = site
         self.space.join(site.router, "lan0", self.port)
-        site.router.ip(f"link set {self.port} master br0")
+        site.router.ip(f"link set {self.port} master {self._bridge}")
         self.space.ip(
             "link set lo up",
-            f"addr add 10.0.0.{number}/24 dev lan0",
-            f"addr add fd00::{number}/64 dev lan0 nodad",
-            "route add default via 10.0.0.254",
-            "-6 route add default via fd00::254",
+            f"addr add {self.addresses[0]}/24 dev lan0",
+            f"addr add {self.addresses[1]}/64 dev lan0 nodad",
+            f"route add default via 10.{net}.0.254",
+            f"-6 route add default via fd0{net}::254",
         )
 
     def vanish(self) -> None:
@@ -117,16 +123,20 @@ class Machine:
 
     def come_back(self) -> None:
         """Put it on the LAN again."""
-        self._site.router.ip(f"link set {self.port} master br0")
+        self._site.router.ip(f"link set {self.port} master {self._bridge}")
 
 
 class Backend(Machine):
     """A machine that answers, ready for direct server return."""
 
     def __init__(self, site: DirectorSite, number: int, name: str) -> None:
-        super().__init__(site, number, name)
+        super().__init__(site, number, name, int(site.far))
         self.process: subprocess.Popen[bytes] | None = None
-        self.space(backendhost.setup, VIPS, site.directory / name)
+        way = Way(self.addresses if site.far else ())
+        place = site.directory / name
+        # As systemd has it: sources are filtered, loosely.
+        self.space.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=2")
+        self.space(lambda: backendhost.setup(VIPS, place, way=way))
 
     def start(self) -> None:
         """Start its service."""
@@ -176,8 +186,9 @@ class Director(Machine):
         """Write the configuration, with other backends or ``keys`` if they are given."""
         self.keys = {**self.keys, **keys}
         weights = weights or dict.fromkeys(BACKENDS, 1)
+        how = {"net": int(self._site.far), "via": "vxlan" if self._site.far else "link"}
         backends = "".join(
-            BACKEND.format(name=name, number=11 + BACKENDS.index(name), weight=weight)
+            BACKEND.format(name=name, number=11 + BACKENDS.index(name), weight=weight, **how)
             for name, weight in weights.items()
         )
         values = {
@@ -284,15 +295,22 @@ def birdc(place: Path, *words: str) -> str:
 class DirectorSite:
     """The whole of it; ``directors`` are made, not started."""
 
-    def __init__(self, directory: Path, directors: int = 1, **keys: object) -> None:
+    def __init__(
+        self, directory: Path, directors: int = 1, *, far: bool = False, **keys: object
+    ) -> None:
         self.directory = directory
+        self.far = far
         self.router, self.client = Space(), Space()
         self._router_bird: subprocess.Popen[bytes] | None = None
-        self.router.ip("link set lo up", "link add br0 type bridge", "link set br0 up")
+        self.router.ip("link set lo up", *(f"link add br{net} type bridge" for net in (0, 1)))
         self.client.join(self.router, "up0", "c0")
         self.router.ip(
+            "link set br0 up",
+            "link set br1 up",
             "addr add 10.0.0.254/24 dev br0",
             "addr add fd00::254/64 dev br0 nodad",
+            "addr add 10.1.0.254/24 dev br1",
+            "addr add fd01::254/64 dev br1 nodad",
             "addr add 198.51.100.1/24 dev c0",
             "addr add 2001:db8:1::1/64 dev c0 nodad",
         )
@@ -359,9 +377,11 @@ def _ask(vip: str, timeout: float) -> tuple[str, str]:
 
 
 @contextmanager
-def director_site(directory: Path, directors: int = 1, **keys: object) -> Iterator[DirectorSite]:
+def director_site(
+    directory: Path, directors: int = 1, *, far: bool = False, **keys: object
+) -> Iterator[DirectorSite]:
     """Make a site whose directors are not started yet; ``keys`` are those in CONFIG's braces."""
-    site = DirectorSite(directory, directors, **keys)
+    site = DirectorSite(directory, directors, far=far, **keys)
     try:
         site.build()
         yield site

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,8 +13,13 @@ from dnsd.cli import exits
 from dnsd.cli.options import json_option
 from dnsd.cli.output import echo
 from dnsd.config import paths
-from dnsd.config.netkinds import Vips
+from dnsd.config.balance import VXLAN_DEVICE, VXLAN_PORT, VXLAN_VNI, DevicePrefix
+from dnsd.config.netkinds import HostAddresses, Vips
 from dnsd.control.balance import backendhost
+from dnsd.control.balance.backendhost import Way
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _vips(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -32,6 +38,61 @@ _record_option = click.option(
 )
 
 
+def _addresses(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    try:
+        return HostAddresses().read(list(values), Path()) if values else ()
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _device(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    try:
+        return DevicePrefix().read(value, Path())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _way_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say how directors reach this machine."""
+    options = (
+        click.option(
+            "--vxlan",
+            multiple=True,
+            metavar="ADDRESS",
+            callback=_addresses,
+            help="The address of this machine that directors send to by VXLAN; one for each "
+            "family.",
+        ),
+        click.option(
+            "--vni",
+            type=click.IntRange(1, 0xFFFFFF),
+            default=VXLAN_VNI,
+            show_default=True,
+            help="As directors have vxlan_vni.",
+        ),
+        click.option(
+            "--port",
+            type=click.IntRange(1, 0xFFFF),
+            default=VXLAN_PORT,
+            show_default=True,
+            help="As directors have vxlan_port.",
+        ),
+        click.option(
+            "--device",
+            default=VXLAN_DEVICE,
+            show_default=True,
+            metavar="NAME",
+            callback=_device,
+            help="The name of the VXLAN device, without 4 or 6 behind it.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.group()
 def backend() -> None:
     """Prepare a machine that serves behind a director, and answers clients directly.
@@ -43,19 +104,40 @@ def backend() -> None:
 
 @backend.command()
 @_record_option
+@_way_options
 @_vips_argument
-def setup(record: Path | None, vips: tuple[str, ...]) -> None:
-    """Put each VIP on the loopback interface, keep quiet about it on links, probe for MTUs."""
-    for line in backendhost.setup(vips, record or paths.state_directory()):
+def setup(
+    record: Path | None,
+    vxlan: tuple[str, ...],
+    vni: int,
+    port: int,
+    device: str,
+    vips: tuple[str, ...],
+) -> None:
+    """Put each VIP on the loopback interface, keep quiet about it on links, probe for MTUs.
+
+    With --vxlan, packets from directors that are not on a link of this machine are taken in, too.
+    Any sender's are: have a firewall let that UDP port through from directors only.
+    """
+    way = Way(vxlan, vni, port, device)
+    for line in backendhost.setup(vips, record or paths.state_directory(), way=way):
         echo(line)
 
 
 @backend.command()
 @json_option
+@_way_options
 @_vips_argument
-def check(as_json: bool, vips: tuple[str, ...]) -> None:
+def check(
+    as_json: bool,
+    vxlan: tuple[str, ...],
+    vni: int,
+    port: int,
+    device: str,
+    vips: tuple[str, ...],
+) -> None:
     """Say what keeps this machine from serving each VIP. Exit status: 0 if nothing does, else 1."""
-    problems = backendhost.check(vips)
+    problems = backendhost.check(vips, way=Way(vxlan, vni, port, device))
     if as_json:
         echo(json.dumps({"ok": not problems, "problems": problems}))
     else:

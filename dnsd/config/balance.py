@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from dnsd.config.kinds import Choice, Count, Duration, wanted
-from dnsd.config.netkinds import HostAddresses, Vips
+from dnsd.config.netkinds import LONGEST_INTERFACE, HostAddresses, InterfaceName, Vips
 from dnsd.config.policy import Checking
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ MOST_BACKENDS = 256
 MOST_SERVICES = 24
 """Each has an interface of its own, and a cell for its carrier."""
 SLOTS = (1021, 4093)
+
+VXLAN_VNI = 53
+VXLAN_PORT = 4789
+"""The port of RFC 7348."""
+VXLAN_DEVICE = "dnsd-vx"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
@@ -64,6 +69,21 @@ class Ports:
 
 
 @dataclass(frozen=True)
+class DevicePrefix:
+    """The name of an interface, with room for the digit of a family behind it."""
+
+    def read(self, value: object, base: Path) -> str:
+        """Return the name."""
+        name = InterfaceName().read(value, base)
+        if len(name) > LONGEST_INTERFACE - 1 or name.startswith(PREFIX):
+            raise ValueError(
+                f"{value!r} is no name for VXLAN devices: 1 to {LONGEST_INTERFACE - 1} characters, "
+                f"as 4 or 6 comes behind it, and not {PREFIX}…, as interfaces of services are"
+            )
+        return name
+
+
+@dataclass(frozen=True)
 class Slots:
     """How many slots a service has: one of two primes."""
 
@@ -80,6 +100,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: Annotated[str, ServiceName(63)]
     address: Annotated[tuple[str, ...], HostAddresses()]
     weight: Annotated[int, Count(0, 1000, "0 means drained, and shares are parts of the sum")] = 1
+    via: Annotated[Literal["link", "vxlan"], Choice(("link", "vxlan"))] = "link"
 
     def of_family(self, vip: str) -> str | None:
         """Return its address of the family of ``vip``, if it has one."""
@@ -141,3 +162,9 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     hash_seed: Annotated[
         int, Count(1, 0xFFFFFFFF, "it has 32 bits, and 0 means one for each machine")
     ] = 1
+    vxlan_vni: Annotated[int, Count(1, 0xFFFFFF, "a VNI has 24 bits")] = VXLAN_VNI
+    vxlan_port: Annotated[int, Count(1, 0xFFFF, "it is a UDP port")] = VXLAN_PORT
+    vxlan_device: Annotated[str, DevicePrefix()] = VXLAN_DEVICE
+    vxlan_mtu: Annotated[
+        int | None, Count(1280, 0xFFFF, "IPv6 needs 1280, and no packet is longer")
+    ] = None

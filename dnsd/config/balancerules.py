@@ -50,6 +50,7 @@ def faults(config: Config, data: dict[str, Any]) -> Iterator[Fault]:
             "a director's VIPs are those of its services: leave out vips and enabled here",
         )
     yield from _twins(config)
+    yield from _ways(config)
     for number, service in enumerate(config.service, 1):
         place: KeyPath = ("service", number)
         own = data["service"][number - 1]
@@ -73,6 +74,22 @@ def _twins(config: Config) -> Iterator[Fault]:
                 message = f"{vip} belongs to the service {vips[vip]} already"
                 yield ("service", number, "vips"), message
             vips[vip] = service.name
+
+
+def _ways(config: Config) -> Iterator[Fault]:
+    """Packets go one way to an address, and never to a VIP, which would send them back."""
+    vips = {vip: service.name for service in config.service for vip in service.vips}
+    ways: dict[str, str] = {}
+    for number, service in enumerate(config.service, 1):
+        for place, backend in enumerate(service.backend, 1):
+            at: KeyPath = ("service", number, "backend", place)
+            for address in backend.address:
+                if address in vips:
+                    message = f"{address} is a VIP of the service {vips[address]}, no backend"
+                    yield (*at, "address"), message
+                if ways.setdefault(address, backend.via) != backend.via:
+                    message = f'{address} is reached via "{ways[address]}" in another service'
+                    yield (*at, "via"), message
 
 
 def _of_service(service: Service, anycast: Anycast) -> Iterator[tuple[str, str]]:

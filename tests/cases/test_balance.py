@@ -324,12 +324,13 @@ def test_icmp_too_big_reaches_the_backend_of_its_flow(site: DirectorSite) -> Non
     for vip in VIPS:
         names: set[str] = set()
         while names != set(BACKENDS):
-            answer = site.client(_ask_much, vip)
+            answer = site.client(ask_much, vip)
             assert answer.count(b"\n") == 8000
             names.add(answer.split()[0].decode())
 
 
-def _ask_much(vip: str) -> bytes:
+def ask_much(vip: str) -> bytes:
+    """Return what is answered to many questions at once."""
     with socket.create_connection((vip, PORT), timeout=10) as sock:
         sock.sendall(b"?\n" * 8000)
         sock.shutdown(socket.SHUT_WR)

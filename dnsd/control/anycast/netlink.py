@@ -36,6 +36,7 @@ _NODAD = 0x02
 _DADFAILED = 0x08
 _TENTATIVE = 0x40
 _NOPREFIXROUTE = 0x200
+_SCOPE_HOST = 254
 
 # <linux/neighbour.h>: the kernel has asked and not been answered yet; it has given up
 _NUD_INCOMPLETE = 0x01
@@ -161,6 +162,12 @@ def add(ifindex: int, text: str) -> None:
         # Nobody else is asked for it, and no route besides the one of the address itself.
         family, length, flags = socket.AF_INET6, 128, _NODAD | _NOPREFIXROUTE
     _add(ifindex, text, address=text, prefixlen=length, family=family, flags=flags)
+
+
+def add_hidden(ifindex: int, text: str) -> None:
+    """Give the interface an IPv4 address with scope host, which nothing is sent from."""
+    how = {"prefixlen": 32, "family": socket.AF_INET, "scope": _SCOPE_HOST}
+    _add(ifindex, text, address=text, **how)
 
 
 def add_far(ifindex: int, text: str, near: str) -> None:

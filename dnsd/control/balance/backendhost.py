@@ -5,19 +5,26 @@ on its loopback interface, and is silent about it on its links: it answers no AR
 not ask in its name, or routers and neighbours would send packets past the directors. And it probes
 for the path's MTU, because messages about it may be lost on the way.
 
+Where directors reach it by VXLAN, it has a device that takes their packets out of the tunnel, for
+each address that they send to. The device forwards nothing, and nothing is sent by it. Its address
+is RFC 7600's dummy, because the kernel drops what comes in by a link without any where sources are
+filtered, loosely too.
+
 What was changed is written down, and :func:`undo` takes back exactly that.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from dnsd.config.balance import VXLAN_DEVICE, VXLAN_PORT, VXLAN_VNI
 from dnsd.control import durable
 from dnsd.control.anycast import netlink
-from dnsd.control.balance import settings
+from dnsd.control.balance import settings, tunnels
+from dnsd.control.balance.farvips import NEAR4
 from dnsd.errors import BalanceError
 
 if TYPE_CHECKING:
@@ -25,9 +32,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.control.anycast.netlink import Address, Link
+    from dnsd.control.balance.tunnels import Device
 
 FILE = "backend.json"
 LOOPBACK = "lo"
+_ETHERNET_MTU = 1500
 
 SETTINGS = {
     "ipv4/conf/all/arp_ignore": "1",
@@ -44,17 +53,49 @@ _WHY = {
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What setup has changed: ``addresses`` that it added, ``settings`` as they were before."""
+    """What setup has changed: ``addresses`` that it added, ``settings`` as they were before.
+
+    ``tunnels`` are the VXLAN devices that it made.
+    """
 
     addresses: tuple[str, ...] = ()
     settings: dict[str, str] = {}
+    tunnels: tuple[str, ...] = ()
 
 
-def setup(vips: Iterable[str], directory: Path, root: Path = settings.ROOT) -> list[str]:
+class Way(NamedTuple):
+    """How directors reach this machine by VXLAN: at which addresses, with which keys of theirs."""
+
+    addresses: tuple[str, ...] = ()
+    vni: int = VXLAN_VNI
+    port: int = VXLAN_PORT
+    device: str = VXLAN_DEVICE
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """The devices that it takes; nothing is sent by them, so any MTU will do."""
+        return tuple(
+            tunnels.Device(
+                *(tunnels.name_of(self.device, one), self.vni, self.port, _ETHERNET_MTU),
+                *(one, tunnels.mac_of(one)),
+            )
+            for one in self.addresses
+        )
+
+
+ON_LINK = Way()
+
+
+def setup(
+    vips: Iterable[str], directory: Path, root: Path = settings.ROOT, way: Way = ON_LINK
+) -> list[str]:
     """Make this machine ready to serve ``vips``; return what was changed, as sentences.
 
     BalanceError or VipError if that cannot be. Again, it changes nothing.
     """
+    vips = tuple(vips)
+    if strange := [*_strange(way, vips)]:
+        raise BalanceError("\n".join(strange))
     record = _read(directory)
     before = {place: _value(root / place) for place in SETTINGS}
     loopback = _loopback()
@@ -62,16 +103,61 @@ def setup(vips: Iterable[str], directory: Path, root: Path = settings.ROOT) -> l
     missing = [vip for vip in vips if vip not in there]
     changed = {place: was for place, was in before.items() if _is_less(was, SETTINGS[place])}
     # Written down first: what is changed can be taken back, whatever happens in between.
+    names = (device.name for device in way.devices)
     _write(
         directory,
-        Record(tuple(dict.fromkeys((*record.addresses, *missing))), {**changed, **record.settings}),
+        Record(
+            tuple(dict.fromkeys((*record.addresses, *missing))),
+            {**changed, **record.settings},
+            tuple(dict.fromkeys((*record.tunnels, *names))),
+        ),
     )
     done = settings.ensure({place: SETTINGS[place] for place in changed}, root)
     if done.problems:
         raise BalanceError("\n".join(done.problems))
     for vip in missing:
         netlink.add(loopback.ifindex, vip)
-    return [*done.changed, *(f"{LOOPBACK} has {vip}" for vip in missing)]
+    opened = [line for device in way.devices for line in _open(device, root)]
+    return [*done.changed, *(f"{LOOPBACK} has {vip}" for vip in missing), *opened]
+
+
+def _has(index: int, text: str) -> bool:
+    return any((one.ifindex, one.text) == (index, text) for one in netlink.addresses())
+
+
+def _strange(way: Way, vips: tuple[str, ...]) -> Iterator[str]:
+    """Say which addresses of ``way`` cannot be the end of a tunnel here."""
+    if not way.addresses:
+        return
+    own = {one.text for one in netlink.addresses()} - set(vips)
+    families = [":" in one for one in way.addresses]
+    for address in way.addresses:
+        if address not in own:
+            yield (
+                f"{address} is no address of this machine's own, so no tunnel can end there: give "
+                "--vxlan the address that directors have for it"
+            )
+        if families.count(":" in address) > 1:
+            yield f"{address} is one of several of its family: a tunnel ends at one of each"
+
+
+def _open(device: Device, root: Path) -> Iterator[str]:
+    """Have a ``device`` that takes packets in."""
+    index, made = tunnels.ensure(device)
+    if ":" not in device.local:
+        netlink.add_hidden(index, NEAR4)
+    if made:
+        yield f"{device.name} takes VXLAN in: VNI {device.vni}, {device.local}, port {device.port}"
+    done = settings.ensure(_of_device(device), root)
+    if done.problems:
+        raise BalanceError("\n".join(done.problems))
+    yield from done.changed
+
+
+def _of_device(device: Device) -> dict[str, str]:
+    """Clients' packets come in where none would be sent to them, and are for this machine."""
+    place = f"ipv4/conf/{device.name}"
+    return {f"{place}/rp_filter": "2", f"{place}/forwarding": "0"}
 
 
 def undo(directory: Path, root: Path = settings.ROOT) -> list[str]:
@@ -83,7 +169,8 @@ def undo(directory: Path, root: Path = settings.ROOT) -> list[str]:
         if one.ifindex == loopback.ifindex and one.text in record.addresses:
             netlink.remove(one)
             found.append(f"{one.text} is taken from {LOOPBACK}")
-    # What somebody has changed since is theirs.
+    found += [f"{name} is removed" for name in record.tunnels if tunnels.remove(name)]
+    # What was changed since is not dnsd's.
     ours = {
         place: was
         for place, was in record.settings.items()
@@ -97,14 +184,41 @@ def undo(directory: Path, root: Path = settings.ROOT) -> list[str]:
     return [*found, *done.changed]
 
 
-def check(vips: Iterable[str], root: Path = settings.ROOT) -> list[str]:
+def check(vips: Iterable[str], root: Path = settings.ROOT, way: Way = ON_LINK) -> list[str]:
     """Return what keeps this machine from serving ``vips`` as a backend, as sentences."""
     addresses, links = netlink.addresses(), netlink.links()
     wanted = tuple(vips)
     return [
         *(line for vip in wanted for line in _misplaced(vip, addresses, links)),
         *_unset([link.name for link in links if link.segment], root),
+        *_strange(way, wanted),
+        *(line for device in way.devices for line in _closed(device, root)),
     ]
+
+
+def _closed(device: Device, root: Path) -> Iterator[str]:
+    """Say why a ``device`` does not take packets in."""
+    row = tunnels.look(device.name)
+    again = f"`dnsd backend setup --vxlan {device.local} ...`"
+    if row is None:
+        yield (
+            f"there is no VXLAN device {device.name}: what directors send to {device.local} is "
+            f"dropped; {again} makes it"
+        )
+        return
+    for fault in tunnels.faults(device, row):
+        yield f"{device.name} {fault}, so what directors send to {device.local} is dropped"
+    if not tunnels.is_up(row):
+        yield f"{device.name} is down, so packets from directors are dropped; {again} sets it up"
+    if ":" not in device.local and not _has(row["index"], NEAR4):
+        yield (
+            f"{device.name} has not the address {NEAR4}, so packets of clients may be dropped; "
+            f"{again} adds it"
+        )
+    for place, value in _of_device(device).items():
+        if _value(root / place) != value:
+            name = place.replace("/", ".")
+            yield f"net.{name} is not {value}: packets of clients may be dropped; {again} sets it"
 
 
 def _misplaced(vip: str, addresses: Iterable[Address], links: Iterable[Link]) -> Iterator[str]:

@@ -18,11 +18,12 @@ from dnsd.checks.result import Blind, Reason
 from dnsd.checks.runner import Runner
 from dnsd.control import log
 from dnsd.control.anycast import netlink
-from dnsd.control.balance import links, nftables, settings
+from dnsd.control.balance import links, nftables, settings, tunnels
 from dnsd.control.balance.kernel import Nexthops
 from dnsd.control.balance.lifelines import Lifelines, Place
 from dnsd.control.balance.links import Links
 from dnsd.control.balance.live import LiveService
+from dnsd.control.balance.nexthops import family_of
 from dnsd.control.balance.nftables import Guarded
 from dnsd.control.balance.rates import Rates
 from dnsd.control.balance.targets import targets_of
@@ -190,20 +191,38 @@ class Engine:
 
     async def _look(self) -> None:
         """Look at settings and links, and assign checks by what there is."""
-        addresses = {
-            address
-            for service in self._config.service
-            for backend in service.backend
-            for address in backend.address
-        }
-        hops = await asyncio.to_thread(links.hops_to, addresses)
+        near = await asyncio.to_thread(links.hops_to, self._addresses("link"))
+        far = await asyncio.to_thread(
+            tunnels.hops_to, self._config.balance, self._addresses("vxlan")
+        )
+        hops = {**near, **far.hops}
+        if far.made:
+            self._made -= self._tunnelled()
         used = {hop.link for hop in hops.values() if hop is not None}
         for config in self._config.service:
             self._place(config, hops)
         self._assign()
-        self._links.watch(hop for hop in hops.values() if hop is not None)
-        await asyncio.to_thread(self._set, used)
-        await self._rule()
+        self._links.watch(hop for hop in near.values() if hop is not None)
+        await asyncio.to_thread(self._set, used, far.problems)
+        await self._rule(frozenset(hop.link for hop in far.hops.values() if hop is not None))
+
+    def _addresses(self, via: str) -> set[str]:
+        """Return the addresses of the backends that are reached so."""
+        return {
+            address
+            for service in self._config.service
+            for backend in service.backend
+            for address in backend.address
+            if backend.via == via
+        }
+
+    def _tunnelled(self) -> set[str]:
+        """Return the services that have a backend behind a tunnel."""
+        return {
+            one.name
+            for one in self._config.service
+            if any(backend.via == "vxlan" for backend in one.backend)
+        }
 
     def _place(self, config: Service, hops: dict[str, Hop | None]) -> None:
         """Give a service its backends, and the hop of each."""
@@ -228,7 +247,7 @@ class Engine:
                     "" if actual == name else actual for actual in service.slots.actual
                 ]
 
-    def _set(self, used: set[int]) -> None:
+    def _set(self, used: set[int], problems: tuple[str, ...]) -> None:
         names = [netlink.name_of(link) for link in used]
         wanted = settings.wanted(self._config.balance.hash_seed, names)
         self.settings = settings.ensure({**wanted, **links.neighbour_settings(names)})
@@ -237,18 +256,18 @@ class Engine:
         everything = [one.name for one in netlink.links() if one.segment]
         advice = settings.advice(everything)
         homeless = [line for one in self.services.values() for line in one.homeless()]
-        told = (*self.settings.problems, *homeless, *advice)
+        told = (*self.settings.problems, *problems, *homeless, *advice)
         for sentence in told:
             if sentence not in self.advice:
                 log.say(f"balance: {sentence}")
         self.advice = told
 
-    async def _rule(self) -> None:
+    async def _rule(self, one_way: frozenset[int]) -> None:
         """Put the rules in place that go with the services, if they are not."""
         guarded = [one for service in self.services.values() for one in _guarded(service)]
-        if guarded != self._ruled:
-            await asyncio.to_thread(nftables.apply, nftables.replace(guarded))
-            self._ruled = guarded
+        if (guarded, one_way) != self._ruled:
+            await asyncio.to_thread(nftables.apply, nftables.replace(guarded, one_way))
+            self._ruled = guarded, one_way
 
     async def _make(self, service: LiveService) -> None:
         """Make the slots of a service, or take over those that an earlier process has left."""
@@ -411,8 +430,8 @@ class Engine:
 
     def _lose(self, address: str, link: int, why: str) -> None:
         for service, name in self._by_address.get(address, []):
-            hops = service.hops.get(name, {}).values()
-            if any(hop.link == link and hop.gateway == address for hop in hops):
+            hop = service.hops.get(name, {}).get(family_of(address))
+            if hop is not None and hop.link == link:
                 backend: Backend = service.backends[name]
                 before = backend.state
                 backend.bad(address, why, time.monotonic(), certain=True)

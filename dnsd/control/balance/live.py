@@ -201,11 +201,19 @@ class LiveService:
     def homeless(self) -> list[str]:
         """Return a sentence for each backend that is on no link of this director."""
         return [
-            f"service {self.config.name}: backend {one.name} ({', '.join(one.address)}) is on no "
-            "link of this director, so it gets nothing; give it an address there"
+            f"service {self.config.name}: backend {one.name} ({', '.join(one.address)}) "
+            f"{_HOMELESS[one.via]}"
             for one in self.config.backend
             if not self._has_hops(one)
         ]
+
+
+_HOMELESS = {
+    "link": "is on no link of this director, so it gets nothing; give it an address there, or have "
+    'packets go to it via = "vxlan"',
+    "vxlan": "gets nothing, as there is no tunnel to it: this director has no route there, or no "
+    "VXLAN device",
+}
 
 
 def _groups(config: Service, taken: set[int]) -> tuple[Group, ...]:

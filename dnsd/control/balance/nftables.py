@@ -39,6 +39,7 @@ _REGISTER_VERDICT, _REGISTER_1 = 0, 1
 _DROP, _JUMP, _RETURN = 0, -3, -5
 _NETWORK, _TRANSPORT = 1, 2
 _META_L4PROTO = 16
+_META_IIF = 4
 
 _NFGENMSG = Struct(">BBH")
 _BE32 = Struct(">I")
@@ -59,12 +60,17 @@ class Guarded(NamedTuple):
     ports: tuple[int, ...] = ()
 
 
-def replace(services: Sequence[Guarded]) -> bytes:
-    """Return the batch that puts the rules for ``services`` in the place of all that were there."""
+def replace(services: Sequence[Guarded], one_way: Iterable[int] = ()) -> bytes:
+    """Return the batch that puts the rules for ``services`` in the place of all that were there.
+
+    ``one_way`` are links by which packets only go out: what comes in by them is dropped.
+    """
+    closed = sorted(one_way)
     parts = [_begin()]
     for family in (_NFPROTO_IPV4, _NFPROTO_IPV6):
         own = [one for one in services if _family(one.vip) == family]
         parts += [*_removal(family), _table(family), _hook(family)]
+        parts += [_rule(family, "prerouting", *_is_from(link), _verdict(_DROP)) for link in closed]
         for number, service in enumerate(own):
             parts += _rules(family, f"vip{number}", service)
     return _batch(parts)
@@ -201,6 +207,11 @@ def _is_to(vip: str) -> Iterable[bytes]:
     address = ipaddress.ip_address(vip)
     offset = 24 if address.version == 6 else 16
     return _payload(_NETWORK, offset, len(address.packed)), _equals(address.packed)
+
+
+def _is_from(link: int) -> Iterable[bytes]:
+    key = attribute(2, _BE32.pack(_META_IIF)), attribute(1, _BE32.pack(_REGISTER_1))
+    return _expression("meta", *key), _equals(messages.U32.pack(link))
 
 
 def _is_protocol(number: int) -> Iterable[bytes]:
