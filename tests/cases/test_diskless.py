@@ -156,6 +156,24 @@ def test_a_start_without_a_disk_answers_and_all_of_it_heals(trouble: str) -> Non
         assert answers(node)
 
 
+def test_a_node_that_comes_back_on_a_read_only_disk_answers_at_once_and_stays() -> None:
+    with node_on_a_disk() as (node, disk):
+        node.start()
+        node.wait_ready()
+        node.stop()
+        disk.read_only(True)
+        node.write("new.example", zone(1, "www IN A 192.0.2.3"))
+        node.start()
+        node.wait_line("what is new waits")  # the last run has ended a moment ago
+        node.stop()
+        (node.zones / "new.example.zone").unlink()
+        before = len(node.lines)
+        node.start()
+        node.wait_line("dnsd: ready on", after=before)
+        assert answers(node)
+        assert run(node, "horizon", A).stdout.startswith("UNKNOWN")
+
+
 def test_a_disk_that_fills_up_keeps_nothing_from_being_edited_ordered_or_started_again() -> None:
     with node_on_a_disk() as (node, disk):
         node.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +18,6 @@ from dnsd.image.journal import IMAGES
 from dnsd.image.memory import Memory
 from dnsd.image.stock import Stock
 from dnsd.zone.load import load_text
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ZONE = "@ 300 IN SOA ns host 7 2 3 4 5\n@ 300 IN NS ns\nns 300 IN A 192.0.2.1\n"
 
@@ -90,6 +87,22 @@ def test_a_disk_that_goes_on_refusing_is_tried_less_and_less_often(
     assert again.endswith("can be written again")
     site.turn()
     assert site.disk.pause == FIRST_PAUSE_S
+
+
+def test_a_read_only_disk_ends_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It refuses to remove even what is not there."""
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    (site.directory / IMAGES).mkdir(0o700, parents=True)
+    site.directory.chmod(0o700)
+    with monkeypatch.context() as patch:
+        for call in ("open", "unlink"):
+            patch.setattr(Path, call, refuse)
+        assert site.turn() == {}
+    assert "Read-only file system" in site.disk.fault
+    assert site.turn().keys() == {"one.example.", "two.example."}
 
 
 def test_an_image_that_was_given_back_meanwhile_is_no_file(site: Site) -> None:

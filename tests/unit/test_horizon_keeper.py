@@ -624,6 +624,49 @@ def test_on_a_disk_that_was_read_only_for_long_an_edit_waits_no_more(directory: 
         assert site.now == began
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(host(A), host(A)), (BOTH, BOTH), (BOTH, Content(members=(A,)))],
+)
+def test_a_node_that_starts_on_a_read_only_disk_answers_at_once(
+    directory: Path, before: Content, after: Content
+) -> None:
+    """What the ledger on disk declares may be given out, whoever believes it afterwards."""
+    site = Site(directory, before)
+    site.turn()
+    site.keeper.stop()
+    with disk() as there:
+        there.read_only = True
+        began = site.now
+        site.crash(0.0, after)
+        assert site.now == began
+        assert site.keeper.fault
+        site.crash(0.0, after)
+        assert site.about(A).safety != Safety.SAFE
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (host(A), host(B)),
+        (host(A), host(A, 61)),
+        (BOTH, Content(members=(A, C))),
+    ],
+)
+def test_a_node_that_starts_with_an_edit_on_a_read_only_disk_waits(
+    directory: Path, before: Content, after: Content, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = Site(directory, before)
+    site.turn()
+    site.keeper.stop()
+    with disk() as there:
+        there.read_only = True
+        began = site.now
+        site.crash(0.0, after)
+        assert site.now - began >= STOPPED_S
+    assert f"what is new waits {STOPPED_S:.0f} s" in capsys.readouterr().err
+
+
 def test_a_full_disk_lets_an_edit_be_served_at_once(directory: Path) -> None:
     site = Site(directory, host(B))
     site.turn()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.control import log
 from dnsd.control.horizon.changes import Held, held_after
 from dnsd.control.horizon.coverage import Coverage
-from dnsd.control.horizon.poolbook import PoolBook, accounts_in
+from dnsd.control.horizon.poolbook import PoolBook, accounts_in, key_of, undecided
 from dnsd.control.horizon.served import Served
 from dnsd.control.horizon.shelf import Shelf, Shelved
 from dnsd.errors import AdminError, ImageError, StateError
@@ -129,7 +129,7 @@ class Keeper:
                     raise StateError("the ledger was not kept up to the end of the last run")
                 if (owner := owner_of(data)[0]) != self.ledger.node:
                     raise StateError(f"the ledger is that of node {owner}, renamed or copied")
-                if self._file.holds(data):
+                if self._file.kept() == data:
                     self.coverage.found(accounts_in(data))
             elif self._answered_before:
                 raise StateError("the ledger is missing, but the node has answered before")
@@ -183,7 +183,7 @@ class Keeper:
         Zones are called by their apex, and those that are not named go on as they are. Afterwards
         comes :meth:`published` or :meth:`undo`. If it cannot be written, they are served
         nonetheless, and the account is in doubt (``fault``) until it can; but not as long as a
-        restart would believe the ledger that is on disk, and that knows nothing of them.
+        restart would believe the ledger that is on disk, if that does not declare them.
         """
         coming = {apex: zone for apex, zone in zones.items() if zone is not None}
         if not self.ready:
@@ -199,7 +199,24 @@ class Keeper:
                 self.zones.pop(apex, None)
         self.ready = True
         await self.save()
-        await self._disbelieved()
+        if self.fault and not await asyncio.to_thread(self._is_declared_on_disk, zones):
+            await self._disbelieved()
+
+    def _is_declared_on_disk(self, zones: Mapping[str, Zone | None]) -> bool:
+        """Return whether a restart that believes the ledger on disk knows all of ``zones``.
+
+        Then they need not wait: a node that starts on a disk that is read-only answers at once.
+        """
+        try:
+            declared = declarations(self._file.kept())
+        except StateError:
+            return False
+        return all(
+            zone is not None
+            and declared.get(version_of(apex, zone), -1) >= zone.shelved.contents.ttl
+            and all(self.coverage.covers(key_of(meta), undecided(meta)) for meta in zone.pools)
+            for apex, zone in zones.items()
+        )
 
     def _compare(self, zones: Mapping[str, Zone | None]) -> list[_Change]:
         changes = []
@@ -318,6 +335,11 @@ class Keeper:
 
     async def _disbelieved(self) -> None:
         """Wait until what could not be written has no earlier ledger on disk against it."""
+        if self.fault and (left := self._file.believed_for()) > 0:
+            log.say(
+                f"horizon: what is new waits {left:.0f} s, or until the disk can be written: a "
+                "restart before would believe the ledger on disk, which does not have it"
+            )
         while self.fault and (left := self._file.believed_for()) > 0:
             await self._file.wait(min(left, SAVE_EVERY_S))
             await self.save()

@@ -58,12 +58,12 @@ class LedgerFile:
         """Wait by the clocks that the lease goes by."""
         await self._clocks.sleep(seconds)
 
-    def holds(self, data: bytes) -> bool:
-        """Return whether the file itself says ``data``, so that a restart would find it."""
+    def kept(self) -> bytes:
+        """Return what the file itself says, which a restart would find; empty if nothing."""
         try:
-            return self._path.read_bytes() == data
+            return self._path.read_bytes()
         except OSError:
-            return False
+            return b""
 
     def write(self, number: int, data: bytes) -> None:
         """Write ``data``, unless something with a higher ``number`` stands there already.

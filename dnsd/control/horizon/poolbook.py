@@ -91,7 +91,7 @@ class PoolBook:
             self._possible[key] = frozenset(possible)
             self.announce(key, Account(frozenset(possible), ttl), now)
             return
-        self.announce(key, Account(frozenset(addresses_of(meta)), ttl), now)
+        self.announce(key, undecided(meta), now)
         self._declare(key, {any_of(key, addresses_of(meta)): Use.POSSIBLE}, ttl, now)
         unset = version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
         self._declared[key][unset] = Use.SERVED
@@ -197,6 +197,11 @@ def key_of(meta: PoolMeta) -> Key:
 def addresses_of(meta: PoolMeta) -> tuple[str, ...]:
     """Return the address of each bit of a mask."""
     return (*meta.members, *meta.policy.fallback)
+
+
+def undecided(meta: PoolMeta) -> Account:
+    """Return what a pool may give out before anybody has decided on it."""
+    return Account(frozenset(addresses_of(meta)), max(meta.ttl, 1))
 
 
 def any_of(key: Key, addresses: Collection[str]) -> Version:
