@@ -17,6 +17,7 @@ from dnsd.failover.horizon import Safety, Verdict
 from dnsd.failover.member import Forced, Order, State
 from dnsd.failover.pool import Decision, PoolState
 from dnsd.failover.quorum import Vote
+from dnsd.failover.stored import Moment
 
 ADDRESSES = tuple(f"192.0.2.{number}" for number in range(1, 10))
 
@@ -99,10 +100,10 @@ class World:
 
     def restart(self, pause: float) -> stored.Kept:
         """End dnsd, with its checks; ``pause`` seconds later another one begins."""
-        data = stored.encode((self.state.to_stored(self.now),), 1e9 + self.now)
+        data = stored.encode((self.state.to_stored(self.now),), Moment(1e9 + self.now))
         members = tuple(self.state.members)
         self._wait(self.now + pause)
-        kept = stored.decode(data, 1e9 + self.now)
+        kept = stored.decode(data, Moment(1e9 + self.now))
         self.state = PoolState(self.policy, self.ttl, members, self.now)
         self.state.restore(kept, self.now)
         self._events = [event for event in self._events if event[2] == "poll"]

@@ -5,8 +5,11 @@
 
 Whatever cannot be read is ignored, and the reason is told: the checks find out anew. What is
 read may still be too old to be believed: states are, after a minute; orders and drains never
-are. Knows neither files nor what a state means. ``wall`` is the time of day, the one clock
-that two processes share.
+are. Knows neither files nor what a state means.
+
+What has gone by since is told by the clock that runs since the boot, as long as the machine has not
+started again: the clock of the day may be set at any time. Only plans follow that one, because
+their time is a time of the day.
 """
 
 from __future__ import annotations
@@ -26,6 +29,24 @@ BELIEVED_S = 60.0
 """States are older than that only if nobody has been looking for so long."""
 
 _MAGIC = "dnsd-failover"
+
+
+class Moment(NamedTuple):
+    """A moment that two processes can compare: by clocks that they share.
+
+    ``wall`` is the time of day, ``running`` the seconds since the start of the machine that is
+    called ``boot``, suspended ones too; without such a name (empty) there is only the time of day.
+    """
+
+    wall: float
+    boot: str = ""
+    running: float = 0.0
+
+    def since(self, earlier: Moment) -> float:
+        """Return the seconds that have gone by; negative if the clock of the day was set back."""
+        if self.boot and self.boot == earlier.boot:
+            return self.running - earlier.running
+        return self.wall - earlier.wall
 
 
 class StoredPool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,6 +88,10 @@ class StoredPool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             ),
         )
 
+    def planned_later(self, seconds: float) -> StoredPool:
+        """Return it with all plans so much later."""
+        return msgspec.structs.replace(self, plans=tuple(one.aged(-seconds) for one in self.plans))
+
     def aged(self, seconds: float) -> StoredPool:
         """Return it as it is ``seconds`` later."""
         return msgspec.structs.replace(
@@ -92,23 +117,27 @@ class Kept(NamedTuple):
 
 class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     wall: float
+    boot: str = ""
+    running: float = 0.0
     pools: tuple[StoredPool, ...]
 
 
-def encode(pools: tuple[StoredPool, ...], wall: float) -> bytes:
-    """Return ``pools`` as they are at ``wall``."""
-    body = msgspec.json.encode(_Content(wall=wall, pools=pools))
+def encode(pools: tuple[StoredPool, ...], now: Moment) -> bytes:
+    """Return ``pools`` as they are ``now``."""
+    body = msgspec.json.encode(_Content(**now._asdict(), pools=pools))
     return f"{_MAGIC} {VERSION} {crc32(body):08x}\n".encode() + body
 
 
-def decode(data: bytes, wall: float) -> Kept:
-    """Return what was stored in ``data``, seen at ``wall``."""
+def decode(data: bytes, now: Moment) -> Kept:
+    """Return what was stored in ``data``, seen ``now``."""
     try:
         content = _read(data)
     except ValueError as error:
         return Kept({}, 0.0, fresh=False, reason=str(error))
-    pools = {(pool.name, pool.type): pool for pool in content.pools}
-    ago = wall - content.wall
+    then = Moment(content.wall, content.boot, content.running)
+    ago = now.since(then)
+    set_back = max(ago, 0.0) - (now.wall - then.wall)
+    pools = {(pool.name, pool.type): pool.planned_later(set_back) for pool in content.pools}
     if not pools:  # nothing to be ignored
         return Kept(pools, 0.0, fresh=False, reason="")
     if ago < 0:

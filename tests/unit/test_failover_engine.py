@@ -402,7 +402,7 @@ def test_an_order_is_obeyed_before_all_have_been_checked(world: World) -> None:
 def test_what_has_changed_is_on_disk_within_a_second(world: World) -> None:
     async def story(world: World, engine: Engine) -> None:
         def on_disk() -> stored.Kept:
-            return stored.decode(path.read_bytes(), time.time())
+            return stored.decode(path.read_bytes(), statefile.moment())
 
         path = world.directory / statefile.FILE
         await place(engine, ORIGIN, [meta()], 0)

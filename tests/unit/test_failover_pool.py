@@ -12,7 +12,7 @@ from dnsd.failover.choice import Mode
 from dnsd.failover.member import Forced, Order, State
 from dnsd.failover.orders import Directive, Plan
 from dnsd.failover.pool import Decision, PoolState
-from dnsd.failover.stored import decode, encode
+from dnsd.failover.stored import Moment, decode, encode
 from tests.failover import ADDRESSES, World, pool
 
 A, B, C = ADDRESSES[:3]
@@ -506,15 +506,15 @@ def test_a_plan_outlives_edits_restarts_and_clocks_that_are_set() -> None:
     state = pool_of(STABLE, STABLE)
     state.obey(A, plan(1000.0, until=2000.0))
     state.edit(state.policy, 300, (B,), 100.0)
-    data = encode((state.to_stored(100.0),), 1e9)
+    data = encode((state.to_stored(100.0),), Moment(1e9))
     again = PoolState(state.policy, 300, (A, B), 0.0)
-    again.restore(decode(data, 1e9 + 300), 0.0)
+    again.restore(decode(data, Moment(1e9 + 300)), 0.0)
     assert again.plans[A].start == 600.0
     assert again.decide(590.0)[:2] == (0b11, 5)
     again.shift_plans(-10.0)
     assert again.decide(590.0).mask == 0b10
     late = PoolState(state.policy, 300, (A, B), 0.0)
-    late.restore(decode(data, 1e9 + 1950), 0.0)  # it was away for all of it
+    late.restore(decode(data, Moment(1e9 + 1950)), 0.0)  # it was away for all of it
     assert not late.plans
     assert late.members[A].order is None
 

@@ -11,7 +11,7 @@ import pytest
 from dnsd.control import durable
 from dnsd.control.failover.statefile import FILE, StateFile
 from dnsd.failover import stored
-from dnsd.failover.stored import StoredPool
+from dnsd.failover.stored import Moment, StoredPool
 
 
 def pools(name: str) -> tuple[StoredPool, ...]:
@@ -36,16 +36,16 @@ def test_who_stops_has_the_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyP
     file = StateFile(tmp_path)
 
     async def story() -> None:
-        first = asyncio.create_task(file.write(pools("first."), 1.0))
-        second = asyncio.create_task(file.write(pools("second."), 2.0))
+        first = asyncio.create_task(file.write(pools("first."), Moment(1.0)))
+        second = asyncio.create_task(file.write(pools("second."), Moment(2.0)))
         await asyncio.to_thread(began.wait)
-        stop = asyncio.create_task(asyncio.to_thread(file.write_now, pools("last."), 3.0))
+        stop = asyncio.create_task(asyncio.to_thread(file.write_now, pools("last."), Moment(3.0)))
         await asyncio.sleep(0)
         asyncio.get_running_loop().call_later(0.02, go_on.set)
         await asyncio.gather(first, second, stop)
 
     asyncio.run(story())
-    kept = stored.decode((tmp_path / FILE).read_bytes(), 4.0)
+    kept = stored.decode((tmp_path / FILE).read_bytes(), Moment(4.0))
     assert [name for name, _ in kept.pools] == ["last."]
 
 
@@ -58,7 +58,7 @@ def test_orders_that_are_lost_are_missed_until_one_is_given(
     else:
         (tmp_path / FILE).write_bytes(content)
     file = StateFile(tmp_path)
-    assert not file.read(1.0).pools
+    assert not file.read(Moment(1.0)).pools
     assert f"{FILE} " in file.loss
     assert "give the orders anew" in file.loss
     file.demand()
@@ -67,11 +67,11 @@ def test_orders_that_are_lost_are_missed_until_one_is_given(
 
 def test_states_that_are_old_or_never_were_are_no_loss(tmp_path: Path) -> None:
     file = StateFile(tmp_path)
-    file.read(1.0)
+    file.read(Moment(1.0))
     assert file.loss == ""
     for stored_pools in (pools("a."), ()):
-        file.write_now(stored_pools, 2.0)
+        file.write_now(stored_pools, Moment(2.0))
         for wall in (1.0, 2.0, 1e9):
             again = StateFile(tmp_path)
-            again.read(wall)
+            again.read(Moment(wall))
             assert again.loss == ""

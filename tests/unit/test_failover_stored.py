@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from dnsd.config.policy import Failback
 from dnsd.failover import drain
-from dnsd.failover.member import Forced, Order, State
+from dnsd.failover.member import Forced, Order, State, StoredMember
+from dnsd.failover.orders import StoredPlan
 from dnsd.failover.pool import PoolState
-from dnsd.failover.stored import StoredPool, decode, encode
+from dnsd.failover.stored import Moment, StoredPool, decode, encode
 from tests.failover import ADDRESSES, pool
 
 A, B, C = ADDRESSES[:3]
@@ -29,17 +30,17 @@ def a_pool() -> PoolState:
     return state
 
 
-STORED = encode((a_pool().to_stored(100.0),), wall=1e9)
+STORED = encode((a_pool().to_stored(100.0),), Moment(1e9))
 
 
 def restored(ago: float, members: tuple[str, ...] = (A, B, C), now: float = 7.0) -> PoolState:
     state = PoolState(MANUAL, 300, members, now)
-    state.restore(decode(STORED, 1e9 + ago), now)
+    state.restore(decode(STORED, Moment(1e9 + ago)), now)
     return state
 
 
 def test_what_is_young_is_taken_over() -> None:
-    kept = decode(STORED, 1e9 + 60)
+    kept = decode(STORED, Moment(1e9 + 60))
     assert (kept.fresh, kept.reason, kept.ago) == (True, "", 60.0)
     again = restored(10.0)
     assert again.settled
@@ -52,7 +53,7 @@ def test_what_is_young_is_taken_over() -> None:
 
 
 def test_of_what_is_old_only_what_the_operator_wants_is_left() -> None:
-    kept = decode(STORED, 1e9 + 61)
+    kept = decode(STORED, Moment(1e9 + 61))
     assert not kept.fresh
     assert kept.reason == "the stored states are 61 s old: the checks begin anew"
     again = restored(61.0)
@@ -64,7 +65,7 @@ def test_of_what_is_old_only_what_the_operator_wants_is_left() -> None:
 
 
 def test_a_clock_that_was_set_back_says_nothing() -> None:
-    kept = decode(STORED, 1e9 - 3600)
+    kept = decode(STORED, Moment(1e9 - 3600))
     assert (kept.fresh, kept.ago) == (False, 0.0)
     assert "clock was set back" in kept.reason
 
@@ -83,7 +84,7 @@ def test_members_that_are_gone_wait_with_their_orders_and_new_ones_begin() -> No
 
 def test_other_pools_are_not_its_own() -> None:
     other = PoolState(pool(type="AAAA"), 300, (A,), 0.0)
-    other.restore(decode(STORED, 1e9), 0.0)
+    other.restore(decode(STORED, Moment(1e9)), 0.0)
     assert other.members[A].state == State.INIT
 
 
@@ -100,7 +101,7 @@ def test_other_pools_are_not_its_own() -> None:
     ],
 )
 def test_what_cannot_be_read_is_ignored_with_a_reason(data: bytes, reason: str) -> None:
-    kept = decode(data, 1e9)
+    kept = decode(data, Moment(1e9))
     assert not kept.pools
     assert not kept.fresh
     assert reason in kept.reason
@@ -110,18 +111,41 @@ def test_what_cannot_be_read_is_ignored_with_a_reason(data: bytes, reason: str) 
 def test_one_byte_that_is_wrong_is_found(at: int, wrong: int) -> None:
     data = bytearray(STORED)
     data[at] ^= wrong
-    assert not decode(bytes(data), 1e9).pools
+    assert not decode(bytes(data), Moment(1e9)).pools
 
 
 @given(st.binary(max_size=60))
 def test_nothing_that_is_read_raises(data: bytes) -> None:
-    assert decode(data, 1e9).reason
+    assert decode(data, Moment(1e9)).reason
 
 
 def test_what_is_encoded_is_decoded() -> None:
     one = a_pool().to_stored(100.0)
     two = StoredPool(name="x.", type="AAAA", members=())
-    assert decode(encode((one, two), 5.0), 6.0).pools == {
+    assert decode(encode((one, two), Moment(5.0)), Moment(6.0)).pools == {
         ("www.example.com.", "A"): one,
         ("x.", "AAAA"): two,
     }
+
+
+@given(st.floats(-1e5, 1e5), st.floats(0, 1e5))
+def test_in_one_boot_the_clock_of_the_day_tells_the_time_of_plans_only(
+    step: float, ago: float
+) -> None:
+    """An order with an end ends when it should, though the clock of the day was set."""
+    order = StoredMember(address="192.0.2.1", forced=Forced.DOWN, left=100.0)
+    plan = StoredPlan(address="192.0.2.2", starts=200.0, ends=None, forced=Forced.DOWN)
+    pool = StoredPool(name="www.example.", type="A", members=(order,), plans=(plan,))
+    then = Moment(1e9, "boot", 50.0)
+    kept = decode(encode((pool,), then), Moment(1e9 + ago + step, "boot", 50.0 + ago))
+    assert kept.ago == pytest.approx(ago)
+    (found,) = kept.pools.values()
+    assert found.members == (order,)
+    starts = found.aged(kept.ago).plans[0].starts
+    assert starts == pytest.approx(200.0 - ago - step, abs=1e-3)
+
+
+def test_over_a_boot_the_clock_of_the_day_is_all_there_is() -> None:
+    then, now = Moment(1e9, "boot", 5000.0), Moment(1e9 + 30, "another", 10.0)
+    assert now.since(then) == 30
+    assert Moment(2.0).since(Moment(1.0)) == 1

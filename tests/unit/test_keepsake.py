@@ -17,7 +17,7 @@ from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.durable import Durable
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.keepsake import Keepsakes
-from dnsd.failover.stored import StoredPool
+from dnsd.failover.stored import Moment, StoredPool
 from dnsd.image import memory
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, StateVector
@@ -135,19 +135,19 @@ def test_an_order_about_a_member_is_durable_only_when_it_is_on_disk(
 
     async def story() -> None:
         file = StateFile(tmp_path, site.begin().pools)
-        file.read(0.0)
-        await file.write((POOL,), 0.0)
+        file.read(Moment(0.0))
+        await file.write((POOL,), Moment(0.0))
         assert file.fault == ""
         file.demand()
         assert "not written down" in file.fault, "it may be under way"
         with monkeypatch.context() as patch:
             patch.setattr(durable, "replace", full)
-            await file.write((POOL,), 0.0)
+            await file.write((POOL,), Moment(0.0))
             assert "a restart before that forgets them" in file.fault
-            await file.write((POOL,), 0.0)
+            await file.write((POOL,), Moment(0.0))
             assert "a restart before that forgets them" in file.fault
-            assert StateFile(tmp_path, site.begin().pools).read(0.0).pools
-        await file.write((POOL,), 0.0)
+            assert StateFile(tmp_path, site.begin().pools).read(Moment(0.0)).pools
+        await file.write((POOL,), Moment(0.0))
         assert file.fault == ""
 
     asyncio.run(story())

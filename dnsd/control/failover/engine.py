@@ -18,7 +18,7 @@ from dnsd.config import Failover
 from dnsd.config.checkkeys import each_check
 from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.peers import Peers
-from dnsd.control.failover.statefile import StateFile
+from dnsd.control.failover.statefile import StateFile, moment
 from dnsd.control.failover.states import states_in
 from dnsd.control.failover.table import Table
 from dnsd.control.lasting import Lasting
@@ -86,7 +86,7 @@ class Engine:
     ) -> None:
         now = time.monotonic()
         self.file = StateFile(directory, keepsake)
-        self.table = Table(vector, self.file.read(time.time()), now, self._told)
+        self.table = Table(vector, self.file.read(moment()), now, self._told)
         self.checking = Checking(self.settle, make, failover, self._states)
         self.memory = memory
         self.peers = peers or Peers("", Failover())
@@ -327,7 +327,7 @@ class Engine:
     async def save(self) -> None:
         """Write down what is to survive a restart."""
         self._dirty.clear()
-        await self.file.write(self.table.to_stored(time.monotonic()), time.time())
+        await self.file.write(self.table.to_stored(time.monotonic()), moment())
 
     def stop(self) -> None:
         """Write it down at once: the process is about to end.
@@ -336,7 +336,7 @@ class Engine:
         """
         self.sweep()
         if self._running:
-            self.file.write_now(self.table.to_stored(time.monotonic()), time.time())
+            self.file.write_now(self.table.to_stored(time.monotonic()), moment())
 
     async def _keep_state(self) -> None:
         while True:

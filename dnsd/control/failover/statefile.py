@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING
 
-from dnsd.control import log
+from dnsd.control import images, log
 from dnsd.control.durable import Durable
 from dnsd.failover import stored
-from dnsd.failover.stored import Kept
+from dnsd.failover.stored import Kept, Moment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from dnsd.failover.stored import StoredPool
 
 FILE = "failover.state"
+
+
+def moment() -> Moment:
+    """Return now, by the clocks that outlive a process."""
+    return Moment(time.time(), images.boot(), time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 class StateFile:
@@ -56,7 +62,7 @@ class StateFile:
         self._demanded = self._given + 1
         self.loss = ""
 
-    def read(self, wall: float) -> Kept:
+    def read(self, now: Moment) -> Kept:
         """Return what was stored, as far as it can be read; what can't be is told."""
         try:
             data = self._file.read()
@@ -66,7 +72,7 @@ class StateFile:
         if data is None:
             return Kept({}, 0.0, fresh=False, reason="")
         self._exists = True
-        kept = stored.decode(data, wall)
+        kept = stored.decode(data, now)
         if kept.reason and kept.pools:
             log.say(f"failover: {self._path}: {kept.reason}")
         elif kept.reason:
@@ -80,34 +86,34 @@ class StateFile:
         )
         log.say(f"failover: {self.loss}")
 
-    async def write(self, pools: tuple[StoredPool, ...], wall: float) -> None:
-        """Write down ``pools`` as they are at ``wall``."""
+    async def write(self, pools: tuple[StoredPool, ...], now: Moment) -> None:
+        """Write down ``pools`` as they are ``now``."""
         number = self._next()
         async with self._writing:
-            await asyncio.to_thread(self._put, number, pools, wall)
+            await asyncio.to_thread(self._put, number, pools, now)
 
-    def write_now(self, pools: tuple[StoredPool, ...], wall: float) -> None:
+    def write_now(self, pools: tuple[StoredPool, ...], now: Moment) -> None:
         """Write them down at once; a node that has no pools needs no file."""
-        self._put(self._next(), pools, wall)
+        self._put(self._next(), pools, now)
 
     def _next(self) -> int:
         self._given += 1
         return self._given
 
-    def _put(self, number: int, pools: tuple[StoredPool, ...], wall: float) -> None:
+    def _put(self, number: int, pools: tuple[StoredPool, ...], now: Moment) -> None:
         """Write them down, unless something with a higher ``number`` stands there already."""
         with self._lock:
             if number <= self._written:
                 return
             self._written = number
-            if (pools or self._exists) and not self._replace(pools, wall):
+            if (pools or self._exists) and not self._replace(pools, now):
                 return
             self._on_disk = number
 
-    def _replace(self, pools: tuple[StoredPool, ...], wall: float) -> bool:
+    def _replace(self, pools: tuple[StoredPool, ...], now: Moment) -> bool:
         """Write them down; return whether the disk has taken them."""
         try:
-            self._file.write(stored.encode(pools, wall))
+            self._file.write(stored.encode(pools, now))
         except OSError as error:
             if not self._refusal:
                 log.say(f"failover: {self._path} cannot be written ({error.strerror})")

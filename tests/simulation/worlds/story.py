@@ -63,6 +63,7 @@ def _around(world: World, seed: int) -> Iterator[None]:
             patch.setattr(one, "__defaults__", tuple(given))
         patch.setattr("time.monotonic_ns", lambda: int(world.monotonic() * 1e9))
         patch.setattr("time.time", world.wall)
+        patch.setattr("dnsd.control.failover.engine.moment", world.moment)
         for way in ("write", "say", "line"):
             patch.setattr(f"dnsd.control.log.{way}", _say)
         patch.setattr(durable, "replace", world.replace)

@@ -99,7 +99,6 @@ REPLAYS = {
             Event(1.0, "crash", 0.1),
             END,
         ],
-        "what is left of an order is told by the clock of the day",
     ),
     "a stop at once after an order": Replay(
         ONE, [Event(1.0, "force_down"), Event(0.3, "stop_node"), END]

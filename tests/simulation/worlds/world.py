@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnsd.errors import ImageError
+from dnsd.failover.stored import Moment
 from tests.simulation import processes
 from tests.simulation.laws import Broken
 from tests.simulation.processes import Jobs, Killed
@@ -94,6 +95,12 @@ class World:
         """Return what the clock of the day says there."""
         process: Any = processes.current()
         return EPOCH + self.loop.now + (0.0 if process is None else process.machine.wall)
+
+    def moment(self) -> Moment:
+        """Return now by the clocks that outlive a process there."""
+        process: Any = processes.current()
+        name = "" if process is None else f"machine {process.machine.index}"
+        return Moment(self.wall(), name, self.loop.now)
 
     def replace(self, path: Path, data: bytes) -> None:
         """Write as :func:`dnsd.control.durable.replace` does, on the disk of a machine."""
