@@ -37,10 +37,12 @@ def past(config_file: Path | None, ttl: float) -> None:
     """Declare the largest TTL that was given out before this node began its account.
 
     For a node that is new, or that has lost its state directory: caches may hold what was given
-    out in its place before for so long, and until then nothing is SAFE.
+    out in its place before for so long, and until then nothing is SAFE. Say 0s only of a node that
+    takes the place of no other server: what is declared is relied on.
     """
     ask(socket_path(config_file), "declare_past", ttl=ttl)
-    echo(f"noted: nothing was given out before with a TTL above {format_duration(int(ttl))}")
+    limit = f" with a TTL above {format_duration(int(ttl))}" if ttl else ""
+    echo(f"noted: nothing was given out{limit} before this node began its account")
 
 
 @declare.command()

@@ -21,7 +21,7 @@ from dnsd.cli.output import echo
 from dnsd.cli.remains import remains
 from dnsd.cli.survey import Secondaries, Survey
 from dnsd.config.units import format_duration, parse_duration
-from dnsd.failover.horizon import FLOOR_S, Inquiry, Safety, Verdict, judge
+from dnsd.failover.horizon import FLOOR_S, MARGIN_S, Inquiry, Safety, Verdict, before_account, judge
 from dnsd.failover.ledger import LONGEST_FLOOR_S
 from dnsd.failover.site import Answered, census
 from dnsd.failover.version import Question, about_name, about_target
@@ -121,7 +121,7 @@ def horizon(
     survey = _survey(config_file, urls)
     closed = tuple((name, survey.began - ago) for name, ago in fences)
     if question is None:
-        _list(survey, closed, as_json)
+        _list(survey, closed, ttl, as_json)
         return
     servers = Secondaries(secondaries)
 
@@ -263,7 +263,9 @@ def _as_json(verdict: Verdict, now: float, question: Question) -> dict[str, Any]
     }
 
 
-def _list(survey: Survey, closed: tuple[tuple[str, float], ...], as_json: bool) -> None:
+def _list(
+    survey: Survey, closed: tuple[tuple[str, float], ...], ttl: int | None, as_json: bool
+) -> None:
     """Show all that the nodes say without being asked for something."""
     site = survey.ask(None)
     answered = [one.outcome for one in site.sightings if isinstance(one.outcome, Answered)]
@@ -274,7 +276,12 @@ def _list(survey: Survey, closed: tuple[tuple[str, float], ...], as_json: bool) 
     else:
         from dnsd.cli.console import SafeConsole
 
-        SafeConsole().print(_reports(reports))
+        console = SafeConsole()
+        console.print(_reports(reports))
+        for report in reports:
+            longest, sentence = before_account(report, ttl)
+            if report.kept < longest + MARGIN_S:
+                console.print(sentence)
         for problem in problems:
             echo(problem, err=True)
     sys.exit(1 if problems else 0)

@@ -290,18 +290,14 @@ class _Findings:
 
     def _look_before(self, node: str, latest: Answered) -> None:
         """Look what caches may hold of the time before a node began its account."""
-        before = latest.report.before
-        ttl = self._ceiling_of(latest.report) if before is None else before
+        ttl, why = before_account(latest.report, self._inquiry.ttl)
         until, floored = self._end_of(latest.received - latest.report.kept, ttl)
         if floored + MARGIN_S <= self._now and latest.report.kept >= WEEK_S:
             return
         self._held.append(Held(node, None, until, floored))
         if until + MARGIN_S > self._now:
             self._reaches_back = False
-            self._waits.append(
-                f"node {node} began its account {_spell(latest.report.kept)} ago, and caches may "
-                f"hold what was given out there before ({_origin(latest.report, ttl)})"
-            )
+            self._waits.append(why)
 
     def _look_at_fenced(self, node: str, at: float) -> None:
         """Close the account of a node that is said to have stopped."""
@@ -325,9 +321,7 @@ class _Findings:
         return last + ttl, last + max(ttl, self._floor)
 
     def _ceiling_of(self, report: Report) -> float:
-        """Return the largest TTL that was given out before an account began."""
-        stated = self._inquiry.ttl if report.ceiling is None else report.ceiling
-        return WEEK_S if stated is None else min(WEEK_S, stated)
+        return _ceiling_of(report, self._inquiry.ttl)
 
     def _longest(self) -> float:
         """Return the largest TTL that a server may have given that cannot be asked."""
@@ -368,6 +362,24 @@ def _accounts(question: Question, there: Census) -> dict[str, _Account]:
         report = msgspec.structs.replace(answer.report, lines=tuple(lines))
         found[node] = _Account(msgspec.structs.replace(answer, report=report), bounds)
     return found
+
+
+def before_account(report: Report, stated: int | None) -> tuple[float, str]:
+    """Return the largest TTL that a node gave out before it began its account, and a sentence.
+
+    ``stated`` is what whoever asks says of it. Caches hold it for so long from the beginning on.
+    """
+    ttl = _ceiling_of(report, stated) if report.before is None else report.before
+    return ttl, (
+        f"node {report.node} began its account {_spell(report.kept)} ago, and caches may hold "
+        f"what was given out there before ({_origin(report, ttl)})"
+    )
+
+
+def _ceiling_of(report: Report, stated: int | None) -> float:
+    """Return the largest TTL that there was at a node, which ``stated`` says if it does not."""
+    largest = stated if report.ceiling is None else report.ceiling
+    return WEEK_S if largest is None else min(WEEK_S, largest)
 
 
 def _origin(report: Report, ttl: float) -> str:

@@ -171,8 +171,14 @@ class Ledger:
     def declare_past(self, ttl: int) -> None:
         """Note that nothing was given out with more than ``ttl`` before the account began.
 
-        An operator knows it.
+        An operator knows it. StateError if this node knows better, from an earlier account.
         """
+        known = (one.ttl for one in self._bounds.values() if NEVER < one.last <= self._began)
+        if (largest := max(known, default=0)) > ttl:
+            raise StateError(
+                f"this node has given out TTLs of up to {largest} s before its account began: "
+                f"declare {largest}s or more"
+            )
         self._before = ttl
 
     def bound(self, version: Version) -> Bound:

@@ -24,6 +24,7 @@ from dnsd.cli.survey import MOST_NODES, Secondaries, Survey
 from dnsd.config import Endpoint
 from dnsd.errors import AdminError, NotRunning
 from dnsd.failover.acquainted import Known, Peer
+from dnsd.failover.horizon import MARGIN_S
 from dnsd.failover.ledger import WEEK_S, Ledger, Report, Use
 from dnsd.failover.site import Sighting, Silent, census
 from dnsd.failover.version import about_target, rrset
@@ -215,6 +216,18 @@ def test_without_a_question_all_is_listed(asking: Asked) -> None:
     found = asking(Fake(report("a", 10, peers={URL: "b"})), {URL: NO_ROUTE})
     assert found.exit_code == 1
     assert "no route" in found.stderr
+
+
+def test_the_list_says_from_when_on_it_is_complete(asking: Asked) -> None:
+    new = report("a", 10) | {"kept": 20.0, "ceiling": None}
+    found = asking(Fake(new), {})
+    assert found.exit_code == 0
+    told = " ".join(found.stdout.split())
+    assert "node a began its account 20s ago, and caches may hold what was given out there" in told
+    for options, known in (({"ceiling": 30}, 30.0), ({"before": 0}, 0.0)):
+        for kept in (known + MARGIN_S - 1.0, known + MARGIN_S):
+            found = asking(Fake(new | options | {"kept": kept}), {})
+            assert ("began its account" in found.stdout) == (kept < known + MARGIN_S)
 
 
 def test_no_node_at_all(asking: Asked) -> None:

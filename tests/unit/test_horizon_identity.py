@@ -16,10 +16,11 @@ from dnsd.control.failover.peers import Peers
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.commands import commands
 from dnsd.control.horizon.identity import Identity, instance_of
-from dnsd.errors import AdminError
+from dnsd.errors import AdminError, StateError
 from dnsd.failover.acquainted import Known, Peer, Retired
 from dnsd.failover.horizon import MARGIN_S, Safety
 from dnsd.failover.ledger import Ledger, Report, owner_of, restore
+from dnsd.failover.version import everything, rrset
 from tests.horizonsite import Content, Site
 from tests.unit.test_horizon_keeper import disk
 
@@ -85,6 +86,21 @@ def test_the_past_that_is_declared_is_that_of_this_account() -> None:
     assert again.report(200.0).before is None
 
 
+def test_a_past_that_contradicts_what_the_node_knows_is_refused() -> None:
+    """A routine "declare past --ttl 0s" must not make up for what the node itself gave out."""
+    ledger = Ledger("a", 0.0)
+    ledger.note(rrset("www.example.com.", "A", [bytes((192, 0, 2, 1))]), 50.0, 300)
+    ledger.declare_past(0)
+    again = restore(ledger.dump(60.0), 100.0)
+    again.distrust(100.0)
+    again = restore(again.dump(101.0), 200.0)
+    with pytest.raises(StateError, match="TTLs of up to 300 s"):
+        again.declare_past(299)
+    again.note(rrset("new.example.com.", "A", [bytes((192, 0, 2, 1))]), 201.0, 600)
+    again.declare_past(300)
+    assert again.report(201.0).before == 300
+
+
 def test_each_run_has_another_name() -> None:
     assert instance_of(7, 1) == instance_of(7, 1)
     assert len({instance_of(7, 1), instance_of(7, 2), instance_of(8, 1)}) == 3
@@ -136,6 +152,10 @@ def test_what_is_declared_is_on_disk_or_said_not_to_be(tmp_path: Path) -> None:
         there.full = True
         with pytest.raises(AdminError, match="a restart forgets it"):
             run(asked["declare_past"]({"ttl": 5}))
+    site.keeper.ledger.distrust(site.now)
+    site.keeper.ledger.note(everything("example.com."), site.now, 60)
+    with pytest.raises(AdminError, match="declare 60s or more"):
+        run(asked["declare_past"]({"ttl": 5}))
 
 
 @pytest.mark.parametrize(

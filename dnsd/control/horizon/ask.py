@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.errors import AdminError
+from dnsd.errors import AdminError, StateError
 from dnsd.failover.horizon import Inquiry, Safety, Tail, Verdict, judge
 from dnsd.failover.site import alone
 from dnsd.failover.version import about_name, about_target, canonical_name
@@ -100,8 +100,14 @@ class Horizon:
         return CHANGING
 
     async def declare_past(self, ttl: int) -> None:
-        """Note that nothing was given out with more than ``ttl`` before the account began."""
-        self._keeper.ledger.declare_past(ttl)
+        """Note that nothing was given out with more than ``ttl`` before the account began.
+
+        AdminError if the node knows better.
+        """
+        try:
+            self._keeper.ledger.declare_past(ttl)
+        except StateError as error:
+            raise AdminError(str(error)) from error
         await self._keeper.save_declared()
 
     async def declare_dead(self, node: str, ago: float) -> None:
