@@ -85,17 +85,17 @@ class FileCheck:
         if said is None:
             return f"{path} does not name {address}"
         limit = self.believed if said.believed is None else said.believed
-        return _believed(said, time.time() - written, limit, str(path))
+        return _believed(said, written, limit, str(path))
 
 
-def _believed(said: Said, age: float, limit: float, path: str) -> Result | str:
+def _believed(said: Said, written: float, limit: float, path: str) -> Result | str:
+    """Return what is said, or why it says nothing; that stays the same, so it is told once."""
+    age = time.time() - written
+    moment = time.strftime("%F %T", time.localtime(written))
     if age < -AHEAD_S:
-        return f"{path} was written {format_duration(round(-age))} from now, by its time"
+        return f"{path} was written at {moment}, by its time: that is in the future"
     if age > limit:
-        return (
-            f"{path} is {format_duration(round(age))} old, and believed for "
-            f"{format_duration(limit)}"
-        )
+        return f"{path} was written at {moment}, and is believed for {format_duration(limit)}"
     return Result(said.ok, "" if said.ok else f"{path} says DOWN", 0.0)
 
 

@@ -61,6 +61,7 @@ class Requests:
         self._delivery = delivery
         self._cookies = cookies
         self._keeper = keeper
+        self._troubles: dict[str, str] = {}
         self._waiting: list[tuple[Request, Future[ReloadReport]]] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
@@ -84,7 +85,7 @@ class Requests:
         report = await self._reload(Request(frozenset({DIRECTORY, EVERYTHING})))
         # What is as it should be stands in the ready line, as a number.
         bad = tuple(zone for zone in report.zones if zone.outcome not in GOOD)
-        _tell(msgspec.structs.replace(report, zones=bad))
+        self._tell(msgspec.structs.replace(report, zones=bad))
 
     async def run(self) -> None:
         """Do what is asked for, for ever."""
@@ -93,7 +94,7 @@ class Requests:
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
             report = await self._reload(Request.together(request for request, _ in waiting))
-            _tell(report)
+            self._tell(report)
             for _, done in waiting:
                 if not done.done():  # the client that asked may have gone
                     done.set_result(report)
@@ -138,7 +139,10 @@ class Requests:
         )
         return (*restart, *self._cookies.hand_out(config))
 
-
-def _tell(report: ReloadReport) -> None:
-    for line in log_lines(report):
-        log.line(line)
+    def _tell(self, report: ReloadReport) -> None:
+        """Log what is new; a trouble that is there at each new attempt is logged once."""
+        known = self._troubles
+        self._troubles = known | {one.zone: one.trouble for one in report.zones}
+        new = (one for one in report.zones if not one.trouble or one.trouble != known.get(one.zone))
+        for line in log_lines(msgspec.structs.replace(report, zones=tuple(new))):
+            log.line(line)

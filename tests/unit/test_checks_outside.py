@@ -69,12 +69,25 @@ def test_a_state_is_believed_for_a_time(path: Path) -> None:
     age(path, 29)
     assert not asked(path, B).ok
     age(path, 31)
-    assert "is 31s old, and believed for 30s" in blind(path, B)
+    assert "and is believed for 30s" in blind(path, B)
     assert asked(path).ok
     age(path, 61)
-    assert "is 1m1s old, and believed for 1m" in blind(path)
+    assert "and is believed for 1m" in blind(path)
     age(path, -AHEAD_S - 60)
-    assert "from now, by its time" in blind(path)
+    assert "that is in the future" in blind(path)
+
+
+def test_why_a_file_says_nothing_does_not_change_with_the_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an alarm, told once for each reason: an old file is not news each second."""
+    age(path, 61)
+    said = blind(path)
+    written = time.strftime("%F %T", time.localtime(path.stat().st_mtime))
+    assert f"was written at {written}," in said
+    now = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert blind(path) == said
 
 
 @pytest.mark.parametrize(
@@ -137,7 +150,7 @@ def test_a_word_counts_until_it_is_over() -> None:
     with pytest.raises(Blind, match="no state"):
         asyncio.run(check.run(B))
     board.put(at, Word(ok=True, detail="", until=now - 5), now)
-    with pytest.raises(Blind, match="ended 5s ago"):
+    with pytest.raises(Blind, match="is over"):
         asyncio.run(check.run(A))
 
 

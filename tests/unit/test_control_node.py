@@ -293,6 +293,20 @@ def test_what_is_refused_is_loaded_by_force() -> None:
     play(story, a=zone(1, *many), b=zone(1))
 
 
+def test_a_trouble_that_stays_is_logged_once(capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(site: Site) -> None:
+        policy = site.zones / "b.toml"
+        for _ in range(2):
+            policy.write_text('[[pool]]\nname = "ns"\ntype = "A"\ncheck = "none"\n')
+            assert (await site.node.command_reload({"zones": ["b"]})).ok
+            policy.unlink()
+            for _ in range(3):
+                assert not (await site.node.command_reload({"zones": ["b"]})).ok
+        assert capsys.readouterr().err.count(f"the policy {policy} is gone") == 2
+
+    play(story, b=zone(1))
+
+
 def test_a_hangup_reloads_and_tells_the_master_when_it_is_done() -> None:
     async def story(site: Site) -> None:
         site.gate.clear()
