@@ -24,6 +24,7 @@ from dnsd.config.endpoint import Endpoint
 from dnsd.config.units import parse_duration
 from dnsd.errors import AdminError
 from dnsd.failover.ledger import Report
+from dnsd.failover.site import HERE
 from dnsd.failover.version import canonical_name
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Node(Protocol):
 class Local:
     """The node behind an admin socket; NotRunning if none runs there."""
 
-    address = "this machine"
+    address = HERE
 
     def __init__(self, path: Path) -> None:
         self._path = path

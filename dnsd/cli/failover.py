@@ -279,7 +279,7 @@ def _order(member: dict[str, Any]) -> str:
     order, drain, plan = member["order"], member["drain"], member.get("plan")
     parts = [_planned(plan)] if plan else []
     if order is not None:
-        text = f"drain: {drain['phase']}" if drain else f"forced {order['forced']}"
+        text = f"drain: {drain['phase']}" if drain else _forced(order)
         if order["until"] is not None:
             text += f", ends in {duration(max(0.0, order['until'] - time.time()))}"
         parts.insert(0, f"{text}: {order['reason']}" if order["reason"] else text)
@@ -287,10 +287,13 @@ def _order(member: dict[str, Any]) -> str:
 
 
 def _planned(plan: dict[str, Any]) -> str:
-    what = "drain" if plan["forced"] == "drain" else f"forced {plan['forced']}"
     length = "" if plan["until"] is None else f" for {duration(plan['until'] - plan['at'])}"
     reason = f": {plan['reason']}" if plan["reason"] else ""
-    return f"planned at {clock(plan['at'])}: {what}{length}{reason}"
+    return f"planned at {clock(plan['at'])}: {_forced(plan)}{length}{reason}"
+
+
+def _forced(order: dict[str, Any]) -> str:
+    return "drain" if order["forced"] == "drain" else f"forced {order['forced']}"
 
 
 def _kept(one: dict[str, Any]) -> str:

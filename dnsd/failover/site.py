@@ -26,6 +26,9 @@ FENCE = (
 )
 """What to do about a node that does not answer."""
 
+HERE = "this machine"
+"""What stands for the address of the node on this machine."""
+
 
 class Answered(msgspec.Struct, frozen=True):
     """A report, and when it was asked for and came in."""
@@ -177,7 +180,11 @@ class _Census:
             if not outcome.node:
                 self._miss(address, "does not say what it is called")
             return
-        names = self._names(address) or {address}
+        names = self._names(address)
+        if not names and address == HERE:  # it runs, so there is nothing to declare
+            self._miss(f"of {HERE}", f"has not reported: {outcome.reason}")
+            return
+        names = names or {address}
         for name in sorted(one for one in names if not self._is_accounted_for(one)):
             called = name if name == address else f"{name} ({address})"
             self._miss(called, f"has not reported: {outcome.reason}", FENCE.format(name))

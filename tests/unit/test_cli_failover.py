@@ -269,12 +269,21 @@ def test_what_is_planned_and_what_is_kept_is_shown(monkeypatch: pytest.MonkeyPat
     kept = {"name": "www.example.com.", "type": "A", "address": B, "plan": None, "order": order}
     answer = {
         **found(member(A, plan=plan)),
-        "carried": [{**kept, "why": "the pool does not have it now"}],
+        "carried": [
+            {**kept, "why": "the pool does not have it now"},
+            {
+                **kept,
+                "order": {**order, "forced": "drain"},
+                "drain": None,
+                "why": "it is not there",
+            },
+        ],
     }
     result, _ = run(monkeypatch, "failover", failover=answer)
     shown = " ".join(result.output.split())
     assert f"planned at {failover_module.clock(NOW + 3600)}: forced down for 1 h: disks" in shown
     assert f"kept for {B} of www.example.com. A: forced down: smoke (the pool does not" in shown
+    assert f"kept for {B} of www.example.com. A: drain: smoke (it is not there)" in shown
 
 
 def test_a_drain_that_is_planned_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dnsd.failover.acquainted import Known, Peer, Retired, Unfound
 from dnsd.failover.horizon import MARGIN_S, Inquiry, Safety, Verdict, judge
 from dnsd.failover.ledger import WEEK_S, Line, Report, Use
-from dnsd.failover.site import Answered, Sighting, Silent, Site, alone, census
+from dnsd.failover.site import HERE, Answered, Sighting, Silent, Site, alone, census
 from dnsd.failover.version import Question, about_name, about_target, rrset
 
 TARGET = about_target("192.0.2.10")
@@ -55,6 +55,15 @@ def answered(sighting: Sighting) -> Answered:
 
 A, B = "http://a:9153", "http://b:9153"
 PEER_B = Peer(B, "b")
+
+
+def test_a_node_of_this_machine_that_cannot_say_its_name_is_missed_and_not_called_dead() -> None:
+    verdict = ask(seen(HERE, "control is down, and is started again"))
+    assert verdict.safety == Safety.UNKNOWN
+    (missing,) = verdict.missing
+    assert str(missing) == (
+        "node of this machine has not reported: control is down, and is started again"
+    )
 
 
 def test_a_site_that_is_whole_is_safe() -> None:
