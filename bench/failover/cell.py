@@ -214,6 +214,7 @@ class _Stage:
             "stop": lambda: programs.send("service0", signal.SIGSTOP),
             "continue": lambda: programs.send("service0", signal.SIGCONT),
             "kill-front": lambda: programs.kill(front, signal.SIGKILL),
+            "end-front": lambda: programs.kill(front, signal.SIGTERM),
             "start-front": lambda: programs.restart(front),
         }
         actions[what]()

@@ -177,15 +177,25 @@ type = "A"
 # -- HAProxy and Unbound ----------------------------------------------------------------------
 
 
-def haproxy(listen: str, services: Sequence[str], checks: Checks, directory: Path) -> str:
-    """Return HAProxy's configuration: the first service, and the others for when it is down.
-
-    It counts as failures of checks what users' connections run into, which no name server sees.
-    """
-    servers = "".join(
+def in_turn(services: Sequence[str]) -> str:
+    """Return HAProxy's servers: the first service, and the others for when it is down."""
+    return "".join(
         f"    server s{number} {service} check{' backup' if number else ''}\n"
         for number, service in enumerate(services)
     )
+
+
+def sharing(services: Sequence[str]) -> str:
+    """Return HAProxy's servers: all services at once."""
+    lines = (f"    server s{number} {service} check\n" for number, service in enumerate(services))
+    return "    balance roundrobin\n" + "".join(lines)
+
+
+def haproxy(listen: str, servers: str, checks: Checks, directory: Path) -> str:
+    """Return HAProxy's configuration for ``servers``, lines of :func:`in_turn` or others.
+
+    It counts as failures of checks what users' connections run into, which no name server sees.
+    """
     passive = f"observe layer4 error-limit {checks.down} on-error mark-down"
     times = f"inter {_ms(checks.interval)} fastinter {_ms(checks.fast)}"
     return f"""global
@@ -205,6 +215,63 @@ listen shop
     bind {listen}
     option httpchk GET /
 {servers}"""
+
+
+# -- directors --------------------------------------------------------------------------------
+
+
+def director(
+    home: Path, ends: tuple[str, str], vip: str, services: Sequence[str], checks: Checks
+) -> str:
+    """Return dnsd's configuration for a director; ``ends`` are its address and the router's."""
+    local, router = ends
+    backends = "".join(
+        f'[[service.backend]]\nname = "s{number}"\naddress = "{address}"\n'
+        for number, address in enumerate(services)
+    )
+    return f"""[server]
+state_directory = "{home}/state"
+[anycast]
+subnets = ["{vip}/32"]
+hold_down = "1s"
+drain_linger = "300ms"
+[anycast.bird]
+ctl = "{home}/bird.ctl"
+state_file = "{home}/dnsd-state.conf"
+timeout = "5s"
+[anycast.bgp]
+asn = 65020
+bfd_interval = "500ms"
+[[anycast.neighbor]]
+name = "rtr"
+address = "{router}"
+local = "{local}"
+asn = 65001
+[balance]
+hash_seed = 4711
+[[service]]
+name = "shop"
+vips = ["{vip}/32"]
+protocol = "tcp"
+ports = [80]
+check = "http"
+path = "/"
+interval = "{_ms(checks.interval)}"
+fast_interval = "{_ms(checks.fast)}"
+timeout = "{_ms(checks.timeout)}"
+down = {checks.down}
+up = {checks.up}
+idle = "2s"
+{backends}"""
+
+
+def farm_router(sessions: str) -> str:
+    """Return the configuration of the BIRD that directors tell their routes."""
+    return f"""router id 10.0.0.254;
+protocol device {{ scan time 10; }}
+protocol kernel {{ ipv4 {{ import none; export all; }}; merge paths on; }}
+{sessions}
+"""
 
 
 def unbound(directory: Path, address: str, outgoing: str, authority: str) -> str:

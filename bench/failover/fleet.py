@@ -34,7 +34,8 @@ class Outcome(NamedTuple):
 def room(order: Order) -> int:
     """Return how much room a cell takes: most take one."""
     anycast = order.stack.name.startswith(("anycast", "dnsd"))
-    return HEAVY if order.story.ground == CITIES and anycast else 1
+    directors = order.stack.name == "farm-directors"
+    return HEAVY if directors or (order.story.ground == CITIES and anycast) else 1
 
 
 class Fleet:

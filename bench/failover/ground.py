@@ -19,6 +19,7 @@ from bench.lab.topology import BY_NAME, SITES, VIPS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.failover.farm import Farm
     from bench.lab.topology import Site
 
 RESOLVERS = 8
@@ -130,7 +131,7 @@ class Cities:
         self.lab["nyc"].mend()
 
 
-Ground: TypeAlias = Town | Cities
+Ground: TypeAlias = "Town | Cities | Farm"
 """Where the hosts are: ``services`` (the first is the one that fails), ``authority`` (the name
 server), ``front``, ``resolvers``, which ask from ``outgoing``, and the users' own ``sources``.
 """

@@ -6,6 +6,8 @@
     proxy       HAProxy in front of the services
     anycast-withdraw, anycast-drain    the services' address is anycast, announced by dnsd and
                 BIRD; a script withdraws or drains the site when its service's check fails
+    farm-proxy, farm-directors  three services that are all in use, behind HAProxy, or behind an
+                anycast address that two directors announce (:mod:`bench.failover.balancers`)
 
 All check as often and count alike (:class:`bench.failover.settings.Checks`), and all start from
 a steady state: the first service is well and answers.
@@ -212,11 +214,19 @@ class Proxy(_Plain):
         addresses = [f"{host.address}:{BEHIND}" for host in ground.services]
         path = directory / "haproxy.cfg"
         path.write_text(
-            files.haproxy(f"{ground.front.address}:{HTTP}", addresses, self._checks, directory)
+            files.haproxy(
+                f"{ground.front.address}:{HTTP}",
+                self._servers(addresses),
+                self._checks,
+                directory,
+            )
         )
         command = (program("haproxy"), "-db", "-f", str(path))
         haproxy = Program("haproxy", ground.front.namespace, command, moves=True, carries=True)
         return [nsd(ground.authority, directory, ground.front.address, files.LONG), haproxy]
+
+    def _servers(self, services: Sequence[str]) -> str:
+        return files.in_turn(services)
 
     def order(self, what: str, ground: Ground, directory: Path) -> tuple[Host, tuple[str, ...]]:
         """Tell HAProxy over its socket."""

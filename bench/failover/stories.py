@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     from bench.failover.settings import Checks, Pace
 
-TOWN, CITIES = "town", "cities"
+TOWN, CITIES, FARM = "town", "cities", "farm"
 
 
 class Step(NamedTuple):
     """Something that is done.
 
     To the first service (kill, end, start, stop, continue), to its site (cut, mend), to what is in
-    front of the services (kill-front, start-front), or by the operator with the users (move,
-    return).
+    front of the services (kill-front, end-front, start-front), or by the operator with the users
+    (move, return).
     """
 
     at: float
@@ -107,11 +107,19 @@ def front(told: Told, ground: str) -> Story:
     return Story("front", "the front dies", ground, steps, until, told.pace.calm)
 
 
+def restart(told: Told, ground: str) -> Story:
+    """What is in front is told to stop, and started again when it has."""
+    steps = (Step(0, "end-front"), Step(0, "start-front"))
+    until = 2 * told.checks.detection() + told.after(0)
+    return Story("restart", "the front is restarted", ground, steps, until, told.pace.calm)
+
+
 STORIES: dict[str, Callable[[Told, str], Story]] = {
     "kill": kill,
     "hang": hang,
     "flap": flap,
     "planned": planned,
     "front": front,
+    "restart": restart,
     "site": site,
 }

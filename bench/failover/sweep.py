@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.failover.balancers import Directors, SharingProxy
 from bench.failover.cell import Order
 from bench.failover.settings import Checks, Pace
 from bench.failover.stacks import Anycast, Dnsd, Gdnsd, Proxy, Script
-from bench.failover.stories import CITIES, STORIES, TOWN, Told
+from bench.failover.stories import CITIES, FARM, STORIES, TOWN, Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,12 +61,14 @@ def full() -> Sweep:
     brief = [stack for stack in named if stack.ttl <= LONG]
     proxy = Proxy(checks)
     anycast = [Anycast("withdraw", checks), Anycast("drain", checks)]
+    farm: list[Stack] = [SharingProxy(checks), Directors(checks)]
     orders = [
         *make.orders([*named, proxy], ["kill"], TOWN),
         *make.orders([*brief, proxy], ["hang", "flap", "front"], TOWN),
         *make.orders([*named, proxy], ["site"], CITIES),
         *make.orders([one for one in [*brief, proxy] if one.orders], ["planned"], TOWN),
         *make.orders(anycast, ["kill", "hang", "flap", "site", "planned"], CITIES),
+        *make.orders(farm, ["kill", "hang", "flap", "planned", "front", "restart"], FARM),
     ]
     return Sweep(orders, *make)
 
@@ -84,6 +87,7 @@ def short() -> Sweep:
     orders = [
         *make.orders(named, ["kill"], TOWN),
         *make.orders([Anycast("withdraw", checks)], ["kill"], CITIES),
+        *make.orders([SharingProxy(checks), Directors(checks)], ["kill"], FARM),
     ]
     return Sweep(orders, *make)
 

@@ -54,7 +54,8 @@ STORY_TITLES = {
     "hang": "The service hangs (SIGSTOP), and goes on",
     "flap": "The service flaps",
     "planned": "Planned maintenance: users are moved, {linger} s later the service is stopped",
-    "front": "What is in front dies: the name server or the proxy",
+    "front": "What is in front dies: the name server, the proxy, or one of two directors",
+    "restart": "What is in front is restarted: the proxy, or one of two directors",
     "site": "The site is cut off: packets vanish",
 }
 
