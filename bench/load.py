@@ -48,9 +48,9 @@ class Outcome:
         return self.completed / self.seconds
 
 
-def command(load: Load, port: int, queries: Path) -> list[str]:
+def command(load: Load, port: int, queries: Path, address: str = "127.0.0.1") -> list[str]:
     """Return dnsperf's command line for ``load``."""
-    line = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(queries)]
+    line = ["dnsperf", "-s", address, "-p", str(port), "-d", str(queries)]
     line += ["-l", f"{load.seconds:g}", "-t", str(TIMEOUT_S), "-O", "suppress=timeouts,unexpected"]
     line += ["-q", str(OUTSTANDING), "-c", str(load.sockets), "-T", "1", "-b", "1024"]
     line += ["-m", load.transport]

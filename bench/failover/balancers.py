@@ -55,7 +55,7 @@ class Directors:
     sampled: tuple[str, ...] = ()
 
     def __init__(self, checks: Checks) -> None:
-        self._checks = checks
+        self._keys = files.checked(checks)
 
     def ground(self, name: str, kind: str) -> Ground:
         """Return a farm."""
@@ -65,34 +65,9 @@ class Directors:
     def programs(self, ground: Ground, directory: Path) -> list[Program]:
         """NSD with a zone that never changes, the router's BIRD, and dnsd and BIRD of each."""
         assert isinstance(ground, Farm)
-        for host in ground.services:
-            words = ("setup", "--record", str(directory / host.address), VIP)
-            done = namespaces.run(host.namespace, *lab_stacks.COMMAND, "backend", *words)
-            if done.returncode:
-                raise LabError(f"dnsd backend setup: {done.stderr}")
-        services = [host.address for host in ground.services]
-        found: list[Program] = []
-        nodes = {}
-        for number, host in zip(DIRECTORS, ground.directors, strict=True):
-            home = _home(directory, number)
-            home.mkdir()
-            config = home / "dnsd.toml"
-            local = host.address, ROUTER
-            config.write_text(files.director(home, local, VIP, services, self._checks))
-            anycast = announced(load(config))
-            nodes[f"d{number}"] = anycast
-            write_state(anycast.bird.state_file, False)
-            (home / "bird.conf").write_text(node_bird(anycast, Dialect.BIRD2))
-            serve = (*lab_stacks.COMMAND, "balance", "--config", str(config))
-            found += [
-                _bird(f"bird{number}", host.namespace, home),
-                Program(f"dnsd{number}", host.namespace, serve, moves=True),
-            ]
-        (directory / "bird.conf").write_text(
-            files.farm_router(router_bird(site_of(nodes), Dialect.BIRD2))
-        )
+        prepare(ground, directory, VIP)
         names = nsd(ground.authority, directory, VIP, files.LONG)
-        return [names, _bird("router", ground.users, directory), *found]
+        return [names, *directors(ground, directory, self._keys)]
 
     def order(self, what: str, ground: Ground, directory: Path) -> tuple[Host, tuple[str, ...]]:
         """Drain the first service on both directors until that is safe, or let it come back."""
@@ -102,6 +77,41 @@ class Directors:
             for config in (_home(directory, number) / "dnsd.toml" for number in DIRECTORS)
         ]
         return ground.authority, ("sh", "-c", " && ".join(lines))
+
+
+def prepare(farm: Farm, directory: Path, *vips: str) -> None:
+    """Make the services' machines ready for ``vips``."""
+    for host in farm.services:
+        words = ("setup", "--record", str(directory / host.address), *vips)
+        done = namespaces.run(host.namespace, *lab_stacks.COMMAND, "backend", *words)
+        if done.returncode:
+            raise LabError(f"dnsd backend setup: {done.stderr}")
+
+
+def directors(farm: Farm, directory: Path, keys: str) -> list[Program]:
+    """Return the router's BIRD, and dnsd and BIRD of each director, with their files written."""
+    services = [host.address for host in farm.services]
+    found: list[Program] = []
+    nodes = {}
+    for number, host in zip(DIRECTORS, farm.directors, strict=True):
+        home = _home(directory, number)
+        home.mkdir()
+        config = home / "dnsd.toml"
+        local = host.address, ROUTER
+        config.write_text(files.director(home, local, VIP, services, keys))
+        anycast = announced(load(config))
+        nodes[f"d{number}"] = anycast
+        write_state(anycast.bird.state_file, False)
+        (home / "bird.conf").write_text(node_bird(anycast, Dialect.BIRD2))
+        serve = (*lab_stacks.COMMAND, "balance", "--config", str(config))
+        found += [
+            _bird(f"bird{number}", host.namespace, home),
+            Program(f"dnsd{number}", host.namespace, serve, moves=True),
+        ]
+    (directory / "bird.conf").write_text(
+        files.farm_router(router_bird(site_of(nodes), Dialect.BIRD2))
+    )
+    return [_bird("router", farm.users, directory), *found]
 
 
 def _home(directory: Path, number: int) -> Path:

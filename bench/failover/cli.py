@@ -22,8 +22,9 @@ from bench.study.progress import steps
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.failover.results import FailoverStudy
+    from bench.failover.results import Carried, FailoverStudy
     from bench.failover.sweep import Sweep
+    from bench.study.progress import Steps
     from bench.study.results import About
 
 PRIORITY = -10
@@ -34,6 +35,7 @@ VERSIONS = {
     "gdnsd": ("gdnsd", "-h"),
     "NSD": ("nsd", "-v"),
     "HAProxy": ("haproxy", "-v"),
+    "nginx": ("nginx", "-v"),
     "BIRD": ("bird", "--version"),
     "Unbound": ("unbound", "-V"),
 }
@@ -81,14 +83,37 @@ def failover(
         raise StudyError("no cell has such a stack and such a story")
     with steps() as told, _preferred():
         found = fleet.Fleet(parallel, told).run(chosen.orders)
+        carried = _carried(chosen, found.problems, told)
     if not found.cells:
         raise StudyError("nothing was measured: " + "; ".join(found.problems))
-    study = FailoverStudy(kind=KIND.name, about=_about(chosen, found.problems), cells=found.cells)
+    study = FailoverStudy(
+        kind=KIND.name,
+        about=_about(chosen, found.problems),
+        cells=found.cells,
+        carried=tuple(carried),
+    )
     _show(study)
     path = output or DIRECTORY / time.strftime("failover-%Y%m%dT%H%M%S.json")
     tell(KIND.write(study, path))
     if found.problems:
         raise SystemExit(1)
+
+
+def _carried(chosen: Sweep, problems: list[str], told: Steps) -> list[Carried]:
+    """Measure what carrying costs, alone on the machine, if it is to be; add to ``problems``."""
+    from bench.failover import carrying
+    from bench.lab.errors import LabError
+    from bench.peers.base import Unavailable
+    from bench.run import LoadError
+
+    if chosen.carrying is None:
+        return []
+    told.begin("CPU time for packets")
+    try:
+        return carrying.measure(chosen.carrying)
+    except (LabError, LoadError, Unavailable, OSError) as error:
+        problems.append(f"CPU time for packets: {error}")
+        return []
 
 
 @contextmanager
@@ -120,6 +145,17 @@ def _about(chosen: Sweep, problems: list[str]) -> About:
         "linger, s": f"{pace.linger:g}",
         "flaps": f"{pace.flaps} × {pace.flap:g} s down and up",
     }
+    if chosen.carrying is not None:
+        each = chosen.carrying
+        settings["carrying"] = (
+            f"{each.rounds} rounds, {each.seconds:g} s with {each.rate:,} questions a second each"
+        )
+        there = Path("/proc/net/ip_vs").exists()
+        settings["IPVS"] = (
+            "IPVS is in this kernel, but not among what is measured."
+            if there
+            else "IPVS is not in this kernel, so it could not be measured."
+        )
     versions = {name: version(*command) for name, command in VERSIONS.items()}
     return about(versions, settings, problems=problems)
 

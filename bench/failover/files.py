@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.failover.settings import EACH, WWW, ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from bench.failover.settings import Checks
 
+STREAM = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+"""Where Debian's libnginx-mod-stream puts it."""
 LONG = 3600
 """The TTL of what never changes."""
 
@@ -220,10 +222,26 @@ listen shop
 # -- directors --------------------------------------------------------------------------------
 
 
+def checked(checks: Checks) -> str:
+    """Return how directors share out and check the study's services."""
+    return f"""protocol = "tcp"
+ports = [80]
+check = "http"
+path = "/"
+interval = "{_ms(checks.interval)}"
+fast_interval = "{_ms(checks.fast)}"
+timeout = "{_ms(checks.timeout)}"
+down = {checks.down}
+up = {checks.up}"""
+
+
 def director(
-    home: Path, ends: tuple[str, str], vip: str, services: Sequence[str], checks: Checks
+    home: Path, ends: tuple[str, str], vip: str, services: Sequence[str], keys: str
 ) -> str:
-    """Return dnsd's configuration for a director; ``ends`` are its address and the router's."""
+    """Return dnsd's configuration for a director; ``ends`` are its address and the router's.
+
+    ``keys`` say what the service is and how it is checked, as :func:`checked` does.
+    """
     local, router = ends
     backends = "".join(
         f'[[service.backend]]\nname = "s{number}"\naddress = "{address}"\n'
@@ -252,17 +270,39 @@ hash_seed = 4711
 [[service]]
 name = "shop"
 vips = ["{vip}/32"]
-protocol = "tcp"
-ports = [80]
-check = "http"
-path = "/"
-interval = "{_ms(checks.interval)}"
-fast_interval = "{_ms(checks.fast)}"
-timeout = "{_ms(checks.timeout)}"
-down = {checks.down}
-up = {checks.up}
+{keys}
 idle = "2s"
 {backends}"""
+
+
+def dns_proxy(listen: str, servers: Sequence[str]) -> str:
+    """Return HAProxy's configuration for DNS over TCP, shared out to ``servers``."""
+    return f"""global
+    nbthread 1
+defaults
+    mode tcp
+    timeout connect 1s
+    timeout client 30s
+    timeout server 30s
+listen dns
+    bind {listen}
+{sharing(servers)}"""
+
+
+def dns_stream(directory: Path, listen: str, servers: Sequence[str]) -> str:
+    """Return nginx's configuration for DNS over UDP, shared out to ``servers``."""
+    upstream = " ".join(f"server {server};" for server in servers)
+    return f"""load_module {STREAM};
+daemon off;
+worker_processes 1;
+pid {directory}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 8192; }}
+stream {{
+  upstream dns {{ {upstream} }}
+  server {{ listen {listen} udp; proxy_pass dns; proxy_responses 1; proxy_timeout 2s; }}
+}}
+"""
 
 
 def farm_router(sessions: str) -> str:

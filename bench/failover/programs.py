@@ -91,6 +91,10 @@ class Programs:
         """Return how many processes each program is at the moment."""
         return {name: len(procs.tree(one.pid)) for name, one in self._running.items()}
 
+    def pids(self, name: str) -> list[int]:
+        """Return the processes of a program."""
+        return procs.tree(self._running[name].pid)
+
     def reap(self) -> None:
         """Take note that all have ended, as their parent must."""
         until = time.monotonic() + PATIENCE_S

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import msgspec
 
 from bench.failover.answers import Span, Verdict
@@ -61,10 +63,28 @@ class Cell(msgspec.Struct, frozen=True):
     verdicts: list[Verdict] = []
 
 
+class Carried(msgspec.Struct, frozen=True):
+    """One way for one transport: CPU milliseconds for each 1,000 packets of clients', by round.
+
+    ``whole`` is what all took, ``beyond`` how much more that was than the direct way.
+    """
+
+    transport: str
+    way: str
+    whole: list[float]
+    beyond: list[float]
+
+    @property
+    def cost(self) -> float:
+        """The median of what the way costs."""
+        return statistics.median(self.beyond)
+
+
 class FailoverStudy(Study, frozen=True):
-    """All cells."""
+    """All cells, and what it costs to carry packets where that was measured."""
 
     cells: list[Cell]
+    carried: tuple[Carried, ...] = ()
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.failover import carrying
 from bench.failover.balancers import Directors, SharingProxy
 from bench.failover.cell import Order
 from bench.failover.settings import Checks, Pace
@@ -22,12 +23,13 @@ LONG = 60
 
 
 class Sweep(NamedTuple):
-    """Cells, and what they have in common."""
+    """Cells, and what they have in common; ``carrying`` is how costs by packet are measured."""
 
     orders: list[Order]
     checks: Checks
     pace: Pace
     rate: float
+    carrying: carrying.Pace | None = None
 
 
 class _Maker(NamedTuple):
@@ -70,7 +72,7 @@ def full() -> Sweep:
         *make.orders(anycast, ["kill", "hang", "flap", "site", "planned"], CITIES),
         *make.orders(farm, ["kill", "hang", "flap", "planned", "front", "restart"], FARM),
     ]
-    return Sweep(orders, *make)
+    return Sweep(orders, *make, carrying.FULL)
 
 
 def short() -> Sweep:
@@ -110,4 +112,5 @@ def choose(sweep: Sweep, stacks: Sequence[str], stories: Sequence[str]) -> Sweep
         if (not stacks or order.stack.name.startswith(tuple(stacks)))
         and (not stories or order.story.name in stories)
     ]
-    return sweep._replace(orders=orders)
+    farm = any(order.story.ground == FARM for order in orders)
+    return sweep._replace(orders=orders, carrying=sweep.carrying if farm else None)

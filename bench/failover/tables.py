@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING
 
 from bench.failover.phases import phases
@@ -9,10 +10,10 @@ from bench.failover.settings import EACH, WWW
 from bench.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bench.failover.answers import Verdict
-    from bench.failover.results import Cell, FailoverStudy
+    from bench.failover.results import Carried, Cell, FailoverStudy
     from bench.study.text import Part
 
 TITLE = "What users lose when a service or a site dies"
@@ -38,6 +39,14 @@ processes; every stack needs an ordinary name server besides, where that is none
 way**: those through which every request passes. **Detour**: how much longer a request takes than
 one to the service's own address, both asked in turn (median, quartiles). **Queries**: what one
 cache asks for the name in an hour of steady demand, 3600/TTL."""
+
+CARRYING = """**CPU** is that of all that takes part (who asks, three NSDs, what is on the way, the
+kernel's threads for packets), for each 1,000 packets of clients' ({pace}). **Beyond direct** is how
+much more that is than when the router itself shares out the same questions, in the same round; the
+median of all rounds, and the lowest and the highest. Packets of directors cross one more link than
+direct ones, those of proxies two, with their answers. A single machine cannot tell a kernel's work
+for one packet more exactly than what the rounds differ by. What dnsd and BIRD take for checks and
+sessions, whatever is carried, is not counted. {ipvs}"""
 
 WIRE = """The authoritative servers were asked five times a second. A dead member counts as wrong
 when its death had to be known by then; a healthy one is lacking when its recovery had to be
@@ -81,6 +90,9 @@ def parts(study: FailoverStudy) -> list[Part]:
         found.append(sentence)
     found += [costs(study.cells), COST]
     judged = [one for one in study.cells if one.stack.startswith(JUDGED) and one.story in FAILURES]
+    if study.carried:
+        about = settings.get("carrying", ""), settings.get("IPVS", "")
+        found += [carrying(study.carried), CARRYING.format(pace=about[0], ipvs=about[1])]
     if judged:
         found += [wrong(sorted(judged, key=lambda cell: FAILURES.index(cell.story))), WIRE]
     if followed := [cell for cell in judged if cell.story == "kill"]:
@@ -161,6 +173,25 @@ def _detour(figures: list[float]) -> str:
         return ""
     middle, low, high = figures
     return f"{middle:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def carrying(rows: Sequence[Carried]) -> Table:
+    """Return what each way costs by packet."""
+    head = ["transport", "way", "CPU, ms", "beyond direct, ms", "of the proxy's"]
+    proxies = {row.transport: row for row in rows if row.way in ("haproxy", "nginx")}
+    shown = [
+        [
+            row.transport.upper(),
+            row.way,
+            f"{statistics.median(row.whole):.1f}",
+            "–"
+            if row.way == "direct"
+            else f"{row.cost:+.1f} ({min(row.beyond):+.1f} to {max(row.beyond):+.1f})",
+            f"{row.cost / proxies[row.transport].cost:.2f} ×" if row.way == "directors" else "–",
+        ]
+        for row in rows
+    ]
+    return Table("CPU time for 1,000 packets of clients'", head, shown)
 
 
 def wrong(cells: Iterable[Cell]) -> Table:

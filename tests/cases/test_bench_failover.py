@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bench.__main__ import main
+from bench.failover import carrying, files
 from bench.failover.results import FailoverStudy
 from bench.lab import namespaces
 from bench.study.results import load
@@ -17,10 +18,7 @@ from tests.conftest import CI
 
 @pytest.mark.needs("ip", "nsd", "haproxy", "unbound")
 def test_users_of_a_script_and_of_a_proxy_are_counted(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        if CI:
-            pytest.fail("the study needs root, and in CI nothing may be missing")
-        pytest.skip("the study needs root")
+    _need_root()
     output = tmp_path / "failover.json"
     done = CliRunner().invoke(main, ["failover", "--sweep", "smoke", "--output", str(output)])
     assert done.exit_code == 0, done.output
@@ -32,3 +30,39 @@ def test_users_of_a_script_and_of_a_proxy_are_counted(tmp_path: Path) -> None:
     assert (script.seen, proxy.seen) == (1.0, 0.0), "a proxy hides the users' addresses"
     assert proxy.parts.carries == ["haproxy"]
     assert not list(namespaces.NAMED.glob(f"dnsdfo-{os.getpid()}-*"))
+
+
+@pytest.mark.needs("ip", "nsd", "haproxy", "unbound", "bird")
+def test_users_of_two_directors_are_seen_and_nothing_is_in_their_way(tmp_path: Path) -> None:
+    _need_root()
+    output = tmp_path / "failover.json"
+    words = ["failover", "--sweep", "short", "--stack", "farm-directors", "--output", str(output)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    (found,) = load(output, FailoverStudy).cells
+    assert found.seen == 1.0
+    assert found.parts.carries == []
+    assert found.lost < found.sent / 10
+    assert not list(namespaces.NAMED.glob(f"dnsdfo-{os.getpid()}-*"))
+
+
+@pytest.mark.needs("ip", "nsd", "haproxy", "nginx", "bird", "dnsperf")
+@pytest.mark.skipif(not CI and not files.STREAM.exists(), reason="needs libnginx-mod-stream")
+def test_what_carrying_costs_is_measured() -> None:
+    _need_root()
+    rows = carrying.measure(carrying.BRIEF)
+    ways = [(row.transport, row.way) for row in rows]
+    assert ways == [
+        *(("udp", way) for way in ("direct", "directors", "nginx")),
+        *(("tcp", way) for way in ("direct", "directors", "haproxy")),
+    ]
+    assert all(cost > 0 for row in rows for cost in row.whole)
+    proxies = [row for row in rows if row.way in carrying.PROXIES.values()]
+    assert all(row.cost > 0 for row in proxies), "a process cannot be cheaper than none"
+
+
+def _need_root() -> None:
+    if os.geteuid() != 0:
+        if CI:
+            pytest.fail("the study needs root, and in CI nothing may be missing")
+        pytest.skip("the study needs root")

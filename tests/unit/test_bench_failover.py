@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dns.message
 import dns.rrset
+import msgspec
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -15,10 +16,11 @@ from hypothesis import strategies as st
 from bench.failover import answers, files, stories, sweep, tables, visits
 from bench.failover.answers import Sample, Span, Truth, Window
 from bench.failover.ask import SILENCE, read
+from bench.failover.carrying import KEYS
 from bench.failover.detour import quartiles
 from bench.failover.kind import KIND
 from bench.failover.phases import phases
-from bench.failover.results import Cell, FailoverStudy, Parts
+from bench.failover.results import Carried, Cell, FailoverStudy, Parts
 from bench.failover.settings import EACH, WWW, Checks, Pace
 from bench.failover.stories import Step, Told
 from bench.failover.users import Population
@@ -26,6 +28,7 @@ from bench.failover.visits import Visit
 from bench.failover.watcher import Counter
 from bench.study.results import About, load
 from bench.tables import Table
+from dnsd import config as dnsd_config
 from dnsd.cli import main as dnsd
 
 CHECKS = Checks()
@@ -302,6 +305,33 @@ def test_report_shows_ttls_by_phase_and_wrong_answers() -> None:
     assert row == ["dnsd-60, TTL 60", "60", "60", "5", "–", "5–60", "1.0"]
     (row,) = shown["Answers: when they changed, and which were wrong"].rows
     assert row[4:6] == ["1.0", "1.0"]
+
+
+def test_the_cost_of_carrying_is_told_beside_the_proxy_of_its_transport() -> None:
+    rows = (
+        Carried("udp", "direct", [80.0, 82.0, 81.0], [0.0, 0.0, 0.0]),
+        Carried("udp", "directors", [85.0, 88.0, 86.0], [5.0, 6.0, 4.0]),
+        Carried("udp", "nginx", [131.0, 132.0, 130.0], [50.0, 40.0, 60.0]),
+    )
+    found = tables.parts(msgspec.structs.replace(study(cell("farm-proxy")), carried=rows))
+    table = next(one for one in found if isinstance(one, Table) and "CPU" in one.title)
+    assert table.rows[1] == ["UDP", "directors", "86.0", "+5.0 (+4.0 to +6.0)", "0.10 ×"]
+    assert [row[-1] for row in table.rows] == ["–", "0.10 ×", "–"]
+
+
+def test_carrying_is_measured_with_what_carries_only() -> None:
+    full = sweep.full()
+    assert sweep.choose(full, ["farm-directors"], ["restart"]).carrying
+    assert sweep.choose(full, ["proxy"], []).carrying is None
+
+
+def test_the_configuration_of_a_director_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "dnsd.toml"
+    ends = "10.0.0.1", "10.0.0.254"
+    for keys in (files.checked(CHECKS), KEYS):
+        path.write_text(files.director(tmp_path, ends, "192.0.2.80", ["10.0.0.11"], keys))
+        (service,) = dnsd_config.load(path).service
+        assert service.backend[0].address == ("10.0.0.11",)
 
 
 def test_failures_before_anything_happened_are_told() -> None:
