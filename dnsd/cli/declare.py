@@ -62,3 +62,15 @@ def dead(config_file: Path | None, since: float, node: str) -> None:
     """
     ask(socket_path(config_file), "declare_dead", node=node, ago=since)
     echo(f"noted: node {node} is dead")
+
+
+@declare.command()
+@config_option
+@click.argument("node")
+def alive(config_file: Path | None, node: str) -> None:
+    """Take it back that NODE is dead, on the node where that was declared.
+
+    For one that was declared dead by mistake, or that is in use again.
+    """
+    ask(socket_path(config_file), "declare_alive", node=node)
+    echo(f"noted: node {node} is not dead")

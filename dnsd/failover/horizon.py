@@ -25,7 +25,7 @@ import msgspec
 
 from dnsd.config.units import format_duration
 from dnsd.failover.ledger import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, Report, Use
-from dnsd.failover.site import Answered, Census, Missing, Site, census
+from dnsd.failover.site import ALIVE, Answered, Census, Missing, Site, census
 from dnsd.failover.version import Kind, Question, Version
 from dnsd.wire import delivery
 
@@ -305,7 +305,9 @@ class _Findings:
         if at > self._now:
             self._unknown.append(f"node {node} is to be fenced, but is not yet")
         elif account is not None and account.latest.asked > at:
-            self._unknown.append(f"node {node} is said to be fenced, but has reported since")
+            self._unknown.append(
+                f"node {node} is said to be dead, but has reported since; {ALIVE.format(node)}"
+            )
         else:
             self._hold_all(node, at)
 

@@ -259,13 +259,23 @@ class Ledger:
         """Note that ``node`` gives no answer any more, since ``at`` at the latest."""
         self._retired[node] = max(at, self._retired.get(node, at))
 
+    def revive_node(self, node: str) -> None:
+        """Take it back that ``node`` gives no answer any more; StateError if nothing says so."""
+        if node not in self._retired:
+            dead = ", ".join(sorted(self._retired)) or "none"
+            raise StateError(
+                f"{node} has not been declared dead on this node; declared dead: {dead}"
+            )
+        del self._retired[node]
+
     def known(self, now: float) -> Known:
         """Return the nodes that were ever heard, and those of them that are dead."""
         heard = tuple(Peer(url, node) for node, url in sorted(self._heard.items()))
         return Known(heard, self._dead(now))
 
     def _dead(self, now: float) -> tuple[Retired, ...]:
-        return tuple(Retired(node, now - at) for node, at in sorted(self._retired.items()))
+        dead = sorted(self._retired.items())
+        return tuple(Retired(node, now - at) for node, at in dead if node != self.node)
 
     # -- together with others -----------------------------------------------------------------
 

@@ -26,6 +26,9 @@ FENCE = (
 )
 """What to do about a node that does not answer."""
 
+ALIVE = 'take that back: "dnsd declare alive {0}" where it was declared, or no --fenced-at'
+"""What to do about a node that is said to be dead, and is not."""
+
 HERE = "this machine"
 """What stands for the address of the node on this machine."""
 
@@ -198,7 +201,11 @@ class _Census:
         name, sighting = peer.node or peer.url, self._at.get(peer.url)
         fence = self._fences.get(name)
         if fence is not None and peer.ago is not None and teller.asked - peer.ago > fence:
-            self._miss(name, f"is said to be fenced, but node {teller.node} has heard it since")
+            self._miss(
+                name,
+                f"is said to be dead, but node {teller.node} has heard it since",
+                ALIVE.format(name),
+            )
         if fence is not None:
             return
         if sighting is None:

@@ -182,7 +182,10 @@ def test_fencing_closes_the_account_of_a_dead_node() -> None:
 def test_fencing_is_not_believed_against_better_knowledge() -> None:
     heard = drained().heard(900.0)
     found = ask(heard, now=900.0, fenced=(("a", 40.0),))
-    assert found.reasons == ("node a is said to be fenced, but has reported since",)
+    assert found.reasons == (
+        "node a is said to be dead, but has reported since; take that back: "
+        '"dnsd declare alive a" where it was declared, or no --fenced-at',
+    )
     found = ask(heard, now=900.0, fenced=(("a", 901.0),))
     assert found.safety == Safety.UNKNOWN
     found = ask(now=900.0, fenced=(("a", 40.0),))

@@ -179,7 +179,7 @@ def test_a_node_that_was_retired_is_fenced() -> None:
 def test_a_fence_is_not_believed_when_another_node_hears_the_dead_one() -> None:
     here = report("a", Peer(B, "b", "run of b", 0.3))
     found = ask(seen(A, here), seen(B, "no route"), fenced=(("b", NOW - 80),))
-    assert "node b is said to be fenced, but node a has heard it since" in found.reasons[0]
+    assert "node b is said to be dead, but node a has heard it since" in found.reasons[0]
 
 
 def test_a_node_without_a_name_is_missing() -> None:

@@ -77,6 +77,23 @@ def test_a_node_that_is_declared_dead_is_so_until_it_is_heard() -> None:
     assert again.known(102.0).retired == ()
 
 
+def test_a_node_that_was_declared_dead_by_mistake_is_missed_again() -> None:
+    ledger = Ledger("a", 0.0)
+    ledger.retire_node("b", 20.0)
+    with pytest.raises(StateError, match="c has not been declared dead on this node"):
+        ledger.revive_node("c")
+    ledger.revive_node("b")
+    assert restore(ledger.dump(30.0), 100.0).known(100.0).retired == ()
+
+
+def test_a_ledger_that_calls_its_own_node_dead_is_wrong() -> None:
+    """It may be a copy of another node's, or of an earlier version: the node runs."""
+    ledger = Ledger("a", 0.0)
+    ledger.retire_node("a", 20.0)
+    assert ledger.known(30.0).retired == ()
+    assert restore(ledger.dump(30.0), 100.0).known(100.0).retired == ()
+
+
 def test_the_past_that_is_declared_is_that_of_this_account() -> None:
     ledger = Ledger("a", 0.0)
     ledger.declare_past(60)
@@ -148,6 +165,13 @@ def test_what_is_declared_is_on_disk_or_said_not_to_be(tmp_path: Path) -> None:
     stored = restore((tmp_path / "state/ledger").read_bytes(), 0.0)
     assert stored.known(0.0).retired == (Retired("b", 10.0),)
     assert stored.report(0.0).before == 5
+    run(asked["declare_alive"]({"node": "b"}))
+    stored = restore((tmp_path / "state/ledger").read_bytes(), 0.0)
+    assert stored.known(0.0).retired == ()
+    with pytest.raises(AdminError, match="declared dead: none"):
+        run(asked["declare_alive"]({"node": "b"}))
+    with pytest.raises(AdminError, match="a is this node, and it runs"):
+        run(asked["declare_dead"]({"node": "a", "ago": 10}))
     with disk() as there:
         there.full = True
         with pytest.raises(AdminError, match="a restart forgets it"):
@@ -165,6 +189,7 @@ def test_what_is_declared_is_on_disk_or_said_not_to_be(tmp_path: Path) -> None:
         ("declare_dead", {"node": "", "ago": 1}),
         ("declare_dead", {"node": "b", "ago": -1}),
         ("declare_dead", {"node": "b", "ago": "1"}),
+        ("declare_alive", {"node": ""}),
         ("declare_past", {"ttl": True}),
         ("declare_past", {}),
     ],
@@ -179,9 +204,11 @@ def test_the_commands_of_an_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(declare, "ask", lambda _path, *what, **more: given.append((what, more)))
     invoke = CliRunner().invoke
     assert invoke(declare.declare, ["dead", "b", "--since", "10m"]).exit_code == 0
+    assert invoke(declare.declare, ["alive", "b"]).exit_code == 0
     assert invoke(declare.declare, ["past", "--ttl", "0s"]).exit_code == 0
     assert given == [
         (("declare_dead",), {"node": "b", "ago": 600.0}),
+        (("declare_alive",), {"node": "b"}),
         (("declare_past",), {"ttl": 0.0}),
     ]
     assert invoke(declare.declare, ["dead", "b", "--since", "3000-01-01T00:00:00"]).exit_code == 2

@@ -112,7 +112,17 @@ class Horizon:
 
     async def declare_dead(self, node: str, ago: float) -> None:
         """Note that another node has given no answer for ``ago`` seconds, and gives none again."""
+        if node == self._keeper.ledger.node:
+            raise AdminError(f"{node} is this node, and it runs: declare it dead on another one")
         self._keeper.ledger.retire_node(node, self._keeper.clock() - ago)
+        await self._keeper.save_declared()
+
+    async def declare_alive(self, node: str) -> None:
+        """Take it back that a node is dead; AdminError if that was not declared."""
+        try:
+            self._keeper.ledger.revive_node(node)
+        except StateError as error:
+            raise AdminError(str(error)) from error
         await self._keeper.save_declared()
 
     def latest(self, name: str, rtype: str, address: str) -> float:

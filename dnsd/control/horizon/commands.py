@@ -26,12 +26,25 @@ def commands(horizon: Horizon) -> dict[str, Command]:
         await horizon.declare_past(int(_seconds(request, "ttl")))
 
     async def declare_dead(request: Mapping[str, Any]) -> None:
-        node = request.get("node")
-        if not isinstance(node, str) or not node:
-            raise AdminError('"node" must be the name of a node')
-        await horizon.declare_dead(node, _seconds(request, "ago"))
+        await horizon.declare_dead(_node(request), _seconds(request, "ago"))
 
-    return {"horizon": ask, "declare_past": declare_past, "declare_dead": declare_dead}
+    async def declare_alive(request: Mapping[str, Any]) -> None:
+        await horizon.declare_alive(_node(request))
+
+    return {
+        "horizon": ask,
+        "declare_past": declare_past,
+        "declare_dead": declare_dead,
+        "declare_alive": declare_alive,
+    }
+
+
+def _node(request: Mapping[str, Any]) -> str:
+    """Return the name of the node in a request; AdminError if there is none."""
+    node = request.get("node")
+    if not isinstance(node, str) or not node:
+        raise AdminError('"node" must be the name of a node')
+    return node
 
 
 def _seconds(request: Mapping[str, Any], key: str) -> float:
