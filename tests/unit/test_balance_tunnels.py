@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,23 @@ def test_with_another_vni_the_device_is_made_anew_and_that_of_others_left_alone(
     found = space(tunnels.hops_to, Balance(vxlan_device="own"), (FAR4,))
     assert "own4 already, which is none of dnsd's" in found.problems[0]
     assert not space(tunnels.remove, "own4")
+
+
+def test_a_port_that_is_taken_and_a_kernel_without_vxlan_are_told(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with space(socket.socket, socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("0.0.0.0", 4789))
+        found = space(tunnels.hops_to, Balance(), (FAR4, FAR6))
+    assert found.hops[FAR4] is None
+    assert found.hops[FAR6] is not None
+    assert "another program has UDP port 4789" in found.problems[0]
+    assert space(tunnels.hops_to, Balance(), (FAR4,)).hops[FAR4] is not None
+
+    monkeypatch.setattr(tunnels, "KIND", "vxlan-none")
+    found = space(tunnels.hops_to, Balance(vxlan_device="other"), (FAR4,))
+    assert found.hops == {FAR4: None}
+    assert "this kernel has no VXLAN" in found.problems[0]
 
 
 def test_a_backend_is_made_ready_and_given_back(space: Space, tmp_path: Path) -> None:

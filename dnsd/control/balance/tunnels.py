@@ -175,9 +175,22 @@ def ensure(device: Device) -> tuple[int, bool]:
             route.link("set", index=index, mtu=device.mtu)
         if row is None or not is_up(row):
             # No ARP: who is there is written down.
-            flags = _IFF_UP | _IFF_NOARP
-            route.link("set", index=index, ifalias=ALIAS, flags=flags, change=flags)
+            route.link("set", index=index, ifalias=ALIAS, flags=_IFF_NOARP, change=_IFF_NOARP)
+            _open(route, device, index)
         return index, made
+
+
+def _open(route: Any, device: Device, index: int) -> None:
+    """Set a device up, which takes its UDP port."""
+    try:
+        route.link("set", index=index, flags=_IFF_UP, change=_IFF_UP)
+    except NetlinkError as error:
+        if error.code != errno.EADDRINUSE:
+            raise
+        raise BalanceError(
+            f"cannot set {device.name} up: another program has UDP port {device.port}; stop that, "
+            "or choose another port for VXLAN on directors and backends"
+        ) from error
 
 
 def remove(name: str) -> bool:
@@ -231,6 +244,11 @@ def _make(route: Any, device: Device) -> int:
             **{"vxlan_id": device.vni, "vxlan_port": device.port, "vxlan_learning": False},
         )
     except NetlinkError as error:
+        if error.code in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
+            raise BalanceError(
+                f"cannot make {device.name}: this kernel has no VXLAN over the family of "
+                f"{device.local} (CONFIG_VXLAN, and IPv6 that is not disabled)"
+            ) from error
         if error.code != errno.EEXIST:
             raise
         raise BalanceError(
