@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from dnsd.checks import grpc
 from dnsd.checks.grpc import GrpcCheck
 from dnsd.checks.stream import Tls
 from tests.certificates import NAME, Authority
+from tests.checked import Serve, result_of
 
 if TYPE_CHECKING:
     import ssl
@@ -32,7 +33,6 @@ HEAD = [(":status", "200"), ("content-type", "application/grpc")]
 SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
 WELL = b"\0\0\0\0\x02\x08\x01"
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Respond = Callable[[h2.connection.H2Connection, int], object]
 
 
@@ -42,21 +42,7 @@ def check(
     tls: ssl.SSLContext | None = None,
     host: str = "127.0.0.1",
 ) -> Result:
-    async def handled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, EOFError, asyncio.CancelledError):
-            await serve(reader, writer)
-        writer.transport.abort() if tls else writer.close()
-
-    async def run() -> Result:
-        server = await asyncio.start_server(handled, host, 0, ssl=tls)
-        port = server.sockets[0].getsockname()[1]
-        try:
-            return await replace(asked, port=port).run(host)
-        finally:
-            server.close()
-            await asyncio.sleep(0.01)
-
-    return asyncio.run(run())
+    return result_of(asked, serve, tls, host)
 
 
 def server(respond: Respond, seen: list[object] | None = None) -> Serve:

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +22,12 @@ from dnsd.checks.result import Blind, Result
 from dnsd.checks.stream import Tls
 from dnsd.config.pattern import Pattern
 from tests.certificates import NAME, Authority
+from tests.checked import Serve, result_of
 
 NEVER = 60.0
 """A time-out that does not happen."""
 SOON = 0.1
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PLAIN = HttpCheck(port=0, path="/health", host=NAME, timeout=NEVER)
 
 
@@ -52,25 +52,7 @@ def check(
     tls: ssl.SSLContext | None = None,
 ) -> Result:
     """Return what ``asked`` says of a server; its port is filled in."""
-
-    async def handled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except (OSError, EOFError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.transport.abort() if tls else writer.close()
-
-    async def run() -> Result:
-        server = await asyncio.start_server(handled, host, 0, ssl=tls)
-        port = server.sockets[0].getsockname()[1]
-        try:
-            return await replace(asked, port=port).run(host)
-        finally:
-            server.close()
-            await asyncio.sleep(0.01)
-
-    return asyncio.run(run())
+    return result_of(asked, serve, tls, host)
 
 
 def fault(serve: Serve, asked: HttpCheck = PLAIN) -> str:

@@ -18,6 +18,7 @@ from dnsd.checks.result import Blind, Result
 from dnsd.checks.stream import Tls, fault_of_authority, fault_of_client
 from dnsd.checks.tls import TlsCheck
 from tests.certificates import NAME, Authority
+from tests.checked import result_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,23 +35,12 @@ def authority(tmp_path: Path) -> Authority:
 def ask(asked: TlsCheck | HttpCheck, tls: ssl.SSLContext, host: str = "127.0.0.1") -> Result:
     """Return what ``asked`` says of a server that answers every request with status 200."""
 
-    async def handled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, EOFError, asyncio.CancelledError):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            await reader.read()
-        writer.transport.abort()
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
 
-    async def run() -> Result:
-        server = await asyncio.start_server(handled, host, 0, ssl=tls)
-        port = server.sockets[0].getsockname()[1]
-        try:
-            return await replace(asked, port=port).run(host)
-        finally:
-            server.close()
-            await asyncio.sleep(0.01)
-
-    return asyncio.run(run())
+    return result_of(asked, serve, tls, host)
 
 
 def trusting(authority: Authority, **more: object) -> Tls:
