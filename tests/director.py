@@ -66,7 +66,7 @@ hash_seed = 4711
 name = "web"
 vips = ["192.0.2.80/32", "2001:db8:53::80/128"]
 protocol = "{protocol}"
-ports = [8080]
+ports = {ports}
 check = "tcp"
 interval = "{interval}"
 fast_interval = "200ms"
@@ -132,6 +132,8 @@ class Backend(Machine):
     def __init__(self, site: DirectorSite, number: int, name: str) -> None:
         super().__init__(site, number, name, int(site.far))
         self.process: subprocess.Popen[bytes] | None = None
+        self.module = "tests.echo"
+        """What is run with its name and its port."""
         way = Way(self.addresses if site.far else ())
         place = site.directory / name
         # As systemd has it: sources are filtered, loosely.
@@ -140,7 +142,7 @@ class Backend(Machine):
 
     def start(self) -> None:
         """Start its service."""
-        line = [sys.executable, "-m", "tests.echo", self.name, str(PORT)]
+        line = [sys.executable, "-m", self.module, self.name, str(PORT)]
         root = Path(__file__).parents[1]
         self.process = self.space(lambda: subprocess.Popen(line, cwd=root))
         until(lambda: self.space(_can_connect), f"{self.name} listens")
@@ -193,7 +195,7 @@ class Director(Machine):
         )
         values = {
             **{"hold_down": "1s", "interval": "1s", "idle": "2s", "patience": "1h"},
-            **{"protocol": "both", "min_backends": 1},
+            **{"protocol": "both", "ports": [PORT], "min_backends": 1},
             **self.keys,
         }
         self.node.config.write_text(

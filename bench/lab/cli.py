@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench.balance.cli import balance
 from bench.lab import events, faults, hijack, measure, results, rivals, story
 from bench.lab.errors import LabError
 from bench.lab.lab import Lab, existing
@@ -258,3 +259,6 @@ def report(paths: tuple[Path, ...], output: Path | None) -> None:
     console.print(results.table(found))
     if output is not None:
         results.save(found, output)
+
+
+lab.add_command(balance)

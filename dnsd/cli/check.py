@@ -32,6 +32,7 @@ from dnsd.zone.load import load_text, load_zone
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from dnsd.config.balance import Service
     from dnsd.config.policy import Policy
     from dnsd.control.promises import InZone
     from dnsd.zone.load import LoadResult
@@ -64,6 +65,8 @@ class Report:
 
     zones: tuple[ZoneReport, ...]
     findings: tuple[Finding, ...]
+    services: tuple[Service, ...] = ()
+    """Those of a director."""
 
     def count(self, severity: Severity) -> int:
         """Return how many findings are of ``severity``."""
@@ -121,7 +124,9 @@ def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, 
             cuts.note(result.zone)
             asked.note(result.zone)
     return Report(
-        tuple(reports), (*findings, *cuts.compare(), *asked.findings, *together.findings())
+        tuple(reports),
+        (*findings, *cuts.compare(), *asked.findings, *together.findings()),
+        given.service if given else (),
     )
 
 
@@ -293,7 +298,13 @@ def _summary(report: Report) -> str:
     records = _plural(sum(zone.records for zone in report.zones), "record")
     pools = sum(zone.pools for zone in report.zones)
     held = f"{records} and {_plural(pools, 'pool')}" if pools else records
-    return f"{' and '.join(counts) or 'no findings'} in {what} with {held}"
+    if report.services:
+        backends = sum(len(service.backend) for service in report.services)
+        served = f"{_plural(len(report.services), 'service')} with {_plural(backends, 'backend')}"
+    else:
+        served = ""
+    held = f"{what} with {held}" if report.zones or not served else ""
+    return f"{' and '.join(counts) or 'no findings'} in {', '.join(filter(None, (served, held)))}"
 
 
 def _plural(number: int, noun: str) -> str:

@@ -150,6 +150,11 @@ def test_the_configuration_by_environment(monkeypatch: pytest.MonkeyPatch) -> No
     assert check().stdout == "no findings in 0 zones with 0 records\n"
 
 
+def test_what_is_checked_of_a_director_is_counted() -> None:
+    example = Path(__file__).parents[2] / "deploy/director.example.toml"
+    assert check("--config", str(example)).stdout == "no findings in 3 services with 4 backends\n"
+
+
 def test_problems_of_a_configuration_are_findings() -> None:
     Path("dnsd.toml").write_text("[server]\nworkrs = 1\nnsid = 2\n")
     result = check("--config", "dnsd.toml")
