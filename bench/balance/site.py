@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 FAR = "far"
 """The next city."""
+IDLE_S = 3.0
+"""Kept connections ask each second; on a busy machine, in the second after it."""
 WEIGHTS = {"a": 1, "b": 2, "c": 1}
 
 _DNS = """\
@@ -48,7 +50,7 @@ class Site(DirectorSite):
     """Directors that are made, not started; backends serve once it is built."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory, 2, ports=[PORT, DNS])
+        super().__init__(directory, 2, ports=[PORT, DNS], idle=f"{IDLE_S:g}s")
         for director in self.directors:
             director.configure(WEIGHTS)
         self.backends[FAR] = Backend(self, 14, FAR)

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bench.balance.loads import fetch
-from bench.balance.site import FAR, WEIGHTS, Client, Lines, Site, at_home
+from bench.balance.site import FAR, IDLE_S, WEIGHTS, Client, Lines, Site, at_home
 from bench.balance.study import Row
 from tests.director import BACKENDS, PORT, VIPS
 from tests.support import until
@@ -68,7 +68,7 @@ class Play:
                 return True
             for name in BACKENDS:
                 self._client.release(name)
-            time.sleep(2 * QUIET_S)
+            time.sleep(IDLE_S + 1.0)
             return False
 
         until(is_settled, "no slot waits for silence")
@@ -146,7 +146,7 @@ class Play:
         self._note(
             "drained",
             "0 connections lost, SAFE only when its slots are silent",
-            f"SAFE {took:.1f} s after its kept flows had begun to end (idle = 2 s)"
+            f"SAFE {took:.1f} s after its kept flows had begun to end (idle = {IDLE_S:g} s)"
             f"{', but earlier too' if any(early) else ', not before'}; then killed: {lost} lost, "
             f"{failed} new flows failed",
             lost == failed == 0 and not any(early),
@@ -161,7 +161,7 @@ class Play:
         if all(one.backend("b")["safe"] for one in self._site.directors):
             return True
         self._client.release("b")
-        time.sleep(QUIET_S + 1.0)
+        time.sleep(IDLE_S + 1.0)
         return False
 
     def _director_dies(self) -> None:
