@@ -310,3 +310,17 @@ def start_dnsd(zones: Mapping[str, str] | None = None, **options: Any) -> Iterat
         node.start()
         node.wait_ready()
         yield node
+
+
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended; one that nobody has waited for has ended too."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def family(pid: int) -> list[int]:
+    """All descendants of a process."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [each for child in children for each in (int(child), *family(int(child)))]

@@ -10,7 +10,7 @@ import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.lab import files, namespaces
+from bench.lab import faults, files, namespaces
 from bench.lab.errors import LabError
 from bench.lab.events import VICTIM
 from bench.lab.topology import BY_NAME
@@ -53,7 +53,8 @@ def by_mistake(lab: Lab) -> list[Finding]:
     """Bring the routes into the node's BIRD, which stays as dnsd wants it.
 
     Those that can be on an interface come on the one that carries the VIPs: they pass for VIPs
-    in all but their prefix. dnsd would take them away again, so the node is looked at at once.
+    in all but their prefix. Control would take them away again within milliseconds, so it is
+    stopped meanwhile: the guards of BIRD and of the router stand alone.
     """
     city = lab[VICTIM]
     on_interface = [claim for claim in CLAIMS if not claim.prefixes[0].endswith("/0")]
@@ -63,11 +64,13 @@ def by_mistake(lab: Lab) -> list[Finding]:
         for claim in on_interface
         for prefix in claim.prefixes
     ]
+    faults.hang_control(lab)
     try:
         _configure(city, own + _static([claim for claim in CLAIMS if claim not in on_interface]))
         namespaces.batch(lines, city.namespace("node"))
         return _findings(lab)
     finally:
+        faults.wake_control(lab)
         _configure(city, own)
 
 

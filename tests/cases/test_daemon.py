@@ -12,23 +12,9 @@ from pathlib import Path
 import dns.rcode
 import pytest
 
-from tests.support import make_node, start_dnsd, until, zone
+from tests.support import family, is_gone, make_node, start_dnsd, until, zone
 
 ZONES = {"example.com": zone(1, "www A 192.0.2.1"), "example.org": zone(7)}
-
-
-def is_gone(pid: int) -> bool:
-    """Whether the process has ended; one that nobody has waited for has ended too."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def family(pid: int) -> list[int]:
-    """All descendants of a process."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [each for child in children for each in (int(child), *family(int(child)))]
 
 
 def test_it_says_when_it_is_ready_answers_and_stops_on_sigterm() -> None:
