@@ -40,9 +40,9 @@ async def serve(name: str, port: int) -> None:
                 writer.write(answer(name, writer.get_extra_info("peername")))
                 await writer.drain()
         except ConnectionError:
-            pass
-        finally:
             writer.transport.abort()
+        else:
+            writer.close()  # once all of the answers have been taken
 
     loop = asyncio.get_running_loop()
     await asyncio.start_server(talk, ("0.0.0.0", "::"), port, backlog=1000)

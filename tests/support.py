@@ -149,9 +149,11 @@ class Node:
         return status
 
     def kill(self) -> None:
-        """End the master without a word, as a crash would."""
+        """End the master without a word, as a crash would, and wait until the others follow."""
+        others = family(self.process.pid)
         self.process.kill()
         self.process.wait(PATIENCE)
+        until(lambda: all(map(is_gone, others)), "all processes have ended")
 
     # -- commands -----------------------------------------------------------------------------
 

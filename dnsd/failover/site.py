@@ -258,7 +258,7 @@ class _Census:
             )
 
     def _is_at_several(self, node: str) -> bool:
-        return sum(_is_of(one, node) for one in self._site.sightings) > 1
+        return len({one.address for one in self._site.sightings if _is_of(one, node)}) > 1
 
 
 def _is_another(last: Answered, instance: str, seen: float) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.serving import free_port
-from tests.support import Node, family, is_gone, make_node, remember, until, zone
+from tests.support import Node, make_node, remember, until, zone
 
 HOST = "127.0.0.1"
 OLD, NEW = "192.0.2.10", "192.0.2.11"
@@ -50,9 +50,7 @@ class Member:
 
     def kill(self) -> None:
         """End all of it without a word."""
-        children = family(self.node.process.pid)
         self.node.kill()
-        until(lambda: all(map(is_gone, children)), "all of it has ended")
 
     def horizon(self, *arguments: str, config: bool = True) -> dict[str, Any]:
         mine = ("--config", str(self.node.config)) if config else ()

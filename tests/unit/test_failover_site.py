@@ -253,8 +253,14 @@ def verdict(site: Site, question: Question, fenced: Sequence[tuple[str, float]])
 
 
 def is_fenced(one: Sighting, site: Site, fenced: Sequence[tuple[str, float]]) -> bool:
-    """Return whether a node is said to be dead: by answering it proves that wrong."""
-    return isinstance(one.outcome, Answered) and one.outcome.node in census(site, fenced).fences
+    """Return whether a node is said to be dead, by any name: by answering it proves that wrong."""
+    answers = [each.outcome for each in site.sightings if isinstance(each.outcome, Answered)]
+    known = [each.report.knows for each in answers if isinstance(each.report.knows, Known)]
+    names = {peer.node for knows in known for peer in knows.peers if peer.url == one.address}
+    names |= {one.address, one.node}
+    if isinstance(one.outcome, Answered):
+        names.add(one.outcome.node)
+    return not names.isdisjoint(census(site, fenced).fences)
 
 
 LESS = ("knows", "ceiling", "kept", "instance", "up", "doubt", "node", "ago")

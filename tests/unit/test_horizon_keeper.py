@@ -714,6 +714,16 @@ def test_a_clean_stop_outlives_a_boot_but_not_for_long(directory: Path) -> None:
         assert site.keeper.ledger.report(site.now).kept < WEEK_S
 
 
+def test_a_node_that_was_heard_just_before_a_stop_is_known_after_it(directory: Path) -> None:
+    site = Site(directory, host(A))
+    site.turn()
+    with patch.object(site.keeper, "_meet", lambda ledger: ledger.meet("b", "http://b", site.now)):
+        site.keeper.stop()
+    site.crash(1.0, host(A))
+    known = site.keeper.ledger.known(site.now)
+    assert [peer.node for peer in known.peers] == ["b"]
+
+
 def test_a_process_vouches_for_what_it_has_written_only(directory: Path) -> None:
     site = Site(directory, host(A))
     site.turn()

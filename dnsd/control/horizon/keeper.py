@@ -314,7 +314,6 @@ class Keeper:
     async def turn(self) -> None:
         """Do what is to be done once a second."""
         self.settle()
-        self._dirty |= self._meet(self.ledger)
         if self.clock() >= self._forget_at:
             self._forget_at = self.clock() + FORGET_EVERY_S
             self.ledger.forget(self.clock())
@@ -329,6 +328,7 @@ class Keeper:
         One at a time: what fails is removed, and an older account must not come after that.
         """
         async with self._writing:
+            self._dirty |= self._meet(self.ledger)
             if self.ready and self._is_new():
                 dumped = self._dumped()
                 self._note_fault(await asyncio.to_thread(self._write, *dumped))
@@ -367,7 +367,8 @@ class Keeper:
                 then()
 
     def stop(self) -> None:
-        """Write down what is new: the process is about to end."""
+        """Write down what is new, nodes that were just heard too: the process is about to end."""
+        self._dirty |= self._meet(self.ledger)
         if self.ready and self._is_new():
             self._note_fault(self._write(*self._dumped()))
         if self.ready and not self.fault:
