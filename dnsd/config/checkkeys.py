@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     C = TypeVar("C", bound=Checking)
 
-CHECKS = (
+CheckName = Literal[
     "tcp",
     "tls",
     "http",
@@ -39,7 +39,8 @@ CHECKS = (
     "pushed",
     "calculated",
     "none",
-)
+]
+CHECKS: tuple[str, ...] = get_args(CheckName)
 
 MOST_CHECKS = 8
 """Checks of one member: they are made at the same time."""
@@ -50,24 +51,7 @@ _LONGEST_SERVICE = 255
 class CheckKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is asked, and what must come back."""
 
-    check: Annotated[
-        Literal[
-            "",
-            "tcp",
-            "tls",
-            "http",
-            "https",
-            "grpc",
-            "grpcs",
-            "dns",
-            "command",
-            "file",
-            "pushed",
-            "calculated",
-            "none",
-        ],
-        Choice(CHECKS),
-    ] = ""
+    check: Annotated[Literal["", CheckName], Choice(CHECKS)] = ""
     """Empty: there are several."""
 
     port: Annotated[int | None, Count(1, 65535, "a port has 16 bits")] = None

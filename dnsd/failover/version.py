@@ -168,7 +168,10 @@ def about_member(address: str, name: str, rtype: str) -> Question:
 
 def canonical_name(text: str) -> str:
     """Return the one way to write the absolute name ``text``; ValueError if it is none."""
-    return names.to_text(names.lower(names.from_text(text)))
+    try:
+        return names.to_text(names.lower(names.from_text(text)))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a domain name: {error}") from None
 
 
 def _expands(owner: bytes, name: bytes) -> bool:

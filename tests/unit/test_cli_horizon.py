@@ -488,3 +488,9 @@ def test_what_is_no_url(text: str) -> None:
 def test_what_is_no_secondary(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not|does not begin"):
         secondary(text)
+
+
+def test_what_is_no_name_is_said_with_what_was_given(asking: Asked) -> None:
+    done = asking(None, {}, "not..a..name")
+    assert done.exit_code == 2
+    assert "'not..a..name' is not a domain name: a label must have 1 to 63 octets" in done.output
