@@ -246,6 +246,17 @@ class Director(Machine):
         except AssertionError:
             raise AssertionError(f"{self.service()}\n" + "\n".join(self.node.lines)) from None
 
+    def settle(self) -> None:
+        """Wait until it announces, all are up, and each has its share of the slots.
+
+        One that is found up after the others gets its slots when nobody has used them for a while.
+        """
+        self.wait()
+        until(
+            lambda: all(one["slots"] == one["wanted"] > 0 for one in self.service()["backends"]),
+            "each has its slots",
+        )
+
     def service_pid(self) -> int:
         """Return the number of the process of control."""
         done = self.command("status", "--json")

@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Iterator[DirectorSite]:
     """A site with one director that announces."""
     with director_site(tmp_path) as made:
         made.directors[0].start()
-        made.directors[0].wait()
+        made.directors[0].settle()
         made.wait_routes()
         yield made
 
@@ -202,7 +202,7 @@ def test_a_machine_that_vanishes_is_found_without_a_check(tmp_path: Path) -> Non
     with director_site(tmp_path, interval="20s") as site:
         director = site.directors[0]
         director.start()
-        director.wait()
+        director.settle()
         began = time.monotonic()
         site.backends["c"].vanish()
         until(lambda: director.node.lines_with("c is down"), "it is down")
@@ -218,7 +218,7 @@ def test_a_service_that_dies_is_found_without_a_check_and_shares_follow_weights(
         director = site.directors[0]
         director.configure({"a": 1, "b": 2, "c": 1})
         director.start()
-        director.wait()
+        director.settle()
         for vip in VIPS:
             shares = Counter(director.choices(vip, 10_000))
             slots = {one["backend"]: one["slots"] for one in director.service()["backends"]}
@@ -236,7 +236,7 @@ def test_one_that_dies_again_as_soon_as_it_is_back_is_found_without_a_check(tmp_
     with director_site(tmp_path, interval="4s") as site:
         director = site.directors[0]
         director.start()
-        director.wait()
+        director.settle()
         for _ in range(3):
             lines = len(director.node.lines)
             began = time.monotonic()

@@ -333,21 +333,23 @@ def test_nobody_there_is_not_running(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "sentence"),
+    ("answers", "sentence"),
     [
-        (b'{"ok": false, "error": "not today"}\n', "not today"),
-        (b"", "ended before it answered"),
-        (b'{"ok": tr', "ended before it answered"),
+        ([b'{"ok": false, "error": "not today"}\n'], "not today"),
+        ([b"", b""], "ended before it answered"),
+        ([b'{"ok": tr', b'{"ok": tr'], "ended before it answered"),
     ],
 )
-def test_the_client_raises_what_the_node_says(path: Path, answer: bytes, sentence: str) -> None:
+def test_the_client_raises_what_the_node_says(
+    path: Path, answers: list[bytes], sentence: str
+) -> None:
     with bind(path) as sock:
         sock.listen()
-
-        thread = threading.Thread(target=answer_with, args=(sock, [answer, answer]), daemon=True)
+        thread = threading.Thread(target=answer_with, args=(sock, answers))
         thread.start()
         with pytest.raises(AdminError, match=sentence):
             client.ask(path, "status")
+        thread.join()
 
 
 def answer_with(sock: socket.socket, answers: list[bytes]) -> None:
