@@ -7,8 +7,12 @@ hides the time of detection; it cannot recall answers that were given out at Tma
 How long a check may wait for its turn is in it, where other targets are known: ``queue`` seconds
 before the first check that fails, and before each that confirms it (:mod:`dnsd.failover.queue`).
 
+Caches that count time in whole seconds hold an answer for up to a second more than its TTL:
+that is in it, too.
+
 Not in it: a check that hangs longer than its timeout (one second more for each), clients that
-pin an address, resolvers with a TTL floor. Knows plain numbers only; times in seconds.
+pin an address, resolvers with a TTL floor (:mod:`dnsd.ttl.recovery` has them). Knows plain
+numbers only; times in seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +29,10 @@ FLIP_S = 0.01
 LATE_S = 0.25
 """What checks, time-outs and the flip may be late because the machine is busy: 0.1 s was measured
 where eight programs shared two cores (``python -m bench promise``)."""
+
+WHOLE_S = 1.0
+"""What caches hold an answer for beyond its TTL because they count in whole seconds: it came within
+second n, and is given out through second n + T (``python -m bench ttl`` finds such caches)."""
 
 _INTERVALS = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0)
 _FAST_INTERVALS = (0.5, 1.0, 2.0, 5.0)
@@ -67,19 +75,19 @@ class Timing(NamedTuple):
 
 
 def fixed_worst(timing: Timing, ttl: float) -> float:
-    """Return the worst case with a TTL that never changes: D + T + d."""
-    return timing.detection + ttl + timing.delays
+    """Return the worst case with a TTL that never changes: D + T + 1 + d."""
+    return timing.detection + ttl + WHOLE_S + timing.delays
 
 
 def worst(timing: Timing, ttl_max: float, ttl_min: float) -> float:
-    """Return dnsd's worst case: I + w + o + max(Tmax, (N−1)(g+w) + min(Tmin, Tmax)) + delays."""
+    """Return dnsd's worst case: I + w + o + max(Tmax, (N−1)(g+w) + min(Tmin, Tmax)) + 1 + d."""
     last = timing.confirming + min(ttl_min, ttl_max)
-    return timing.first + max(ttl_max, last) + timing.delays
+    return timing.first + max(ttl_max, last) + WHOLE_S + timing.delays
 
 
 def largest_ttl(timing: Timing, ttl_min: int, objective: float) -> int | None:
     """Return the largest Tmax that keeps the worst case within ``objective``; None if none does."""
-    room = objective - timing.delays - timing.first + _ROUNDING
+    room = objective - timing.delays - WHOLE_S - timing.first + _ROUNDING
     if timing.confirming + ttl_min > room:
         # Not even Tmin can be kept: no TTL may be larger than what confirming leaves.
         room -= timing.confirming
@@ -89,7 +97,7 @@ def largest_ttl(timing: Timing, ttl_min: int, objective: float) -> int | None:
 def longest_queue(timing: Timing, ttl_max: float, ttl_min: float, objective: float) -> float:
     """Return how long checks may wait at most so that ``objective`` is kept; negative: never."""
     alone = timing._replace(queue=0.0)
-    room = objective - alone.delays - alone.first + _ROUNDING
+    room = objective - alone.delays - WHOLE_S - alone.first + _ROUNDING
     last = alone.confirming + min(ttl_min, ttl_max)
     return min(room - ttl_max, (room - last) / alone.down)
 
@@ -139,7 +147,8 @@ class Assessment(NamedTuple):
         terms = (
             f"interval {_spell(by.interval)} + {queue}timeout {_spell(by.timeout)} + "
             f"the larger of the TTL {_spell(self.ttl_max)} and {_spell(last)} "
-            f"({by.down - 1} confirming checks, then the smallest TTL) + {_spell(by.delays)}"
+            f"({by.down - 1} confirming checks, then the smallest TTL) + {_spell(WHOLE_S)} (caches "
+            f"count whole seconds) + {_spell(by.delays)}"
         )
         if self.queued:
             terms += f"; the queue, if all other checks hang: {self.queued}"

@@ -324,7 +324,7 @@ def test_the_plan_of_a_node_that_runs() -> None:
         over = one.node.run("rto", "--config", str(one.node.config), "--objective", "10s", "--json")
         assert over.returncode == 1
         (pool,) = json.loads(over.stdout)["pools"]
-        assert pool["largest_ttl"] == 9
+        assert pool["largest_ttl"] == 8
 
 
 @pytest.mark.parametrize("ends", ["is stopped", "is killed"])

@@ -58,9 +58,9 @@ def test_one_kill_for_real(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["promise", *options, *where])
     assert result.exit_code == 0, result.output
     (row,) = json.loads(output.read_text())["rows"]
-    assert row["promised"] == pytest.approx(7.26)
+    assert row["promised"] == pytest.approx(8.26)
     assert 4 < row["longest"] <= row["promised"]  # the TTL of 5 s is felt in any case
-    assert "| 3 | distinct | closed | 1 | 7.26 |" in output.with_suffix(".md").read_text()
+    assert "| 3 | distinct | closed | 1 | 8.26 |" in output.with_suffix(".md").read_text()
 
 
 def test_a_promise_that_is_not_kept_is_told() -> None:

@@ -34,13 +34,13 @@ def pools(origin: str, count: int, **changes: object) -> tuple[PoolMeta, ...]:
 
 
 class Promising(Site):
-    """Zones whose number of records is that of their names; the zone "a" promises 9 s."""
+    """Zones whose number of records is that of their names; the zone "a" promises 10 s."""
 
     mode = "refuse"
 
     def build_one(self, job: Job) -> BuildResult:
         result = super().build_one(job)
-        changes = {"rto": 9.0, "rto_mode": self.mode} if job.origin == "a." else {}
+        changes = {"rto": 10.0, "rto_mode": self.mode} if job.origin == "a." else {}
         found = pools(job.origin, result.records, **changes)
         return msgspec.structs.replace(result, pools=found)
 

@@ -28,7 +28,7 @@ def live(origin: str, count: int, **changes: object) -> list[LivePool]:
 
 def test_a_promise_that_others_break_is_told_once_and_again_when_it_holds(said: list[str]) -> None:
     pledges = Pledges(FAILOVER, FAILOVER.limits)
-    (mine,) = live("a.", 1, rto=9.0)
+    (mine,) = live("a.", 1, rto=10.0)
     others = live("b.", 40)
     pledges.review([mine])
     assert (pledges.broken, pledges.longest_wait, said) == ({}, 0.0, [])
@@ -45,7 +45,7 @@ def test_a_promise_that_others_break_is_told_once_and_again_when_it_holds(said: 
 
 def test_an_edit_of_a_pool_itself_counts(said: list[str]) -> None:
     pledges = Pledges(FAILOVER, FAILOVER.limits)
-    (mine,) = live("a.", 1, rto=9.0)
+    (mine,) = live("a.", 1, rto=10.0)
     pledges.review([mine])
     mine.meta = msgspec.structs.replace(mine.meta, ttl=300)
     pledges.review([mine])

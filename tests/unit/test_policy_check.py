@@ -248,8 +248,9 @@ def test_a_warning(policy: str, code: str, message: str) -> None:
     assert finding.message.partition(" A: ")[2].startswith(message)
 
 
-# Of the pool www: interval 10 s + timeout 2 s + TTL 300 s + 10 ms until the answer has changed.
-@pytest.mark.parametrize("rto", ["312260ms", "6m"])
+# Of the pool www: interval 10 s + timeout 2 s + TTL 300 s + 1 s, as caches count whole
+# seconds, + 260 ms until the answer has changed.
+@pytest.mark.parametrize("rto", ["313260ms", "6m"])
 def test_an_objective_that_is_met(rto: str) -> None:
     assert findings(pool("www", f'rto = "{rto}"')) == []
 
@@ -258,9 +259,9 @@ def test_an_objective_that_is_not_met() -> None:
     (finding,) = findings(pool("www", 'rto = "60s"'))
     assert (finding.line, finding.severity, finding.code) == (6, Severity.ERROR, "pool-rto")
     assert finding.message.startswith(
-        "www.example.com. A: rto: the worst case is 5m12s260ms (interval 10s + timeout 2s + "
+        "www.example.com. A: rto: the worst case is 5m13s260ms (interval 10s + timeout 2s + "
     )
-    assert "over the objective of 1m: it needs a TTL of at most 47, or " in finding.message
+    assert "over the objective of 1m: it needs a TTL of at most 46, or " in finding.message
 
 
 def test_an_objective_may_be_a_wish() -> None:
@@ -376,10 +377,10 @@ def test_votes_that_are_old_when_they_come() -> None:
 
 def test_the_votes_of_others_are_part_of_the_objective() -> None:
     """They need 2 s by default; where the configuration is known, what it says."""
-    plain, shared = pool("www", 'rto = "314s"'), pool("www", 'rto = "314s"', QUORUM)
+    plain, shared = pool("www", 'rto = "315s"'), pool("www", 'rto = "315s"', QUORUM)
     assert findings(plain) == []
     (finding,) = findings(shared)
-    assert "the worst case is 5m14s260ms" in finding.message
+    assert "the worst case is 5m15s260ms" in finding.message
     assert findings(shared, failover=others(2, poll=0.5, timeout=0.4)) == []
 
 

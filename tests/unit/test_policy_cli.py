@@ -143,7 +143,7 @@ def test_the_configuration_itself_is_no_stray_policy() -> None:
 def test_all_that_the_node_checks_counts_for_an_objective() -> None:
     """Two zones whose promises hold alone, and not beside each other; nor with another limit."""
     Path("zones").mkdir()
-    promise = 'interval = "1s"\ntimeout = "1s"\ndown = 2\nttl_min = 1\nrto = "9s"\n'
+    promise = 'interval = "1s"\ntimeout = "1s"\ndown = 2\nttl_min = 1\nrto = "10s"\n'
     for zone in ("a.example", "b.example"):
         names = "".join(f"n{at} 5 A 192.0.2.1\nn{at} 5 A 192.0.2.2\n" for at in range(20))
         Path(f"zones/{zone}.zone").write_text(ZONE + names)
