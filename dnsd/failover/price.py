@@ -6,7 +6,10 @@ in seconds. Knows neither zones nor policies.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from dnsd.failover.rate import Rate
 
 SATURATED = 0.95
 """When caches ask this near to as often as the TTL lets them, their rate says no more how often
@@ -48,11 +51,31 @@ class Forecast(NamedTuple):
 
 
 class Live(NamedTuple):
-    """What is measured: queries per second, at which TTL, from how many caches (if known)."""
+    """What is measured: queries per second, at which TTL, from how many caches (if known).
+
+    ``low`` and ``high`` are the ends of the rate's interval, the rate itself if they are left out.
+    """
 
     rate: float
     ttl: float
     caches: int | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def least(self) -> float:
+        """The lower end of the interval."""
+        return self.rate if self.low is None else self.low
+
+    @property
+    def most(self) -> float:
+        """The upper end of the interval."""
+        return self.rate if self.high is None else self.high
+
+
+def measured(rate: Rate, ttl: float) -> Live:
+    """Return what counting has found, with its interval, at names that have the TTL ``ttl``."""
+    return Live(rate.mean, ttl, low=rate.low, high=rate.high)
 
 
 def forecast(live: Live, ttl: float) -> Forecast:
@@ -61,10 +84,10 @@ def forecast(live: Live, ttl: float) -> Forecast:
     A cache with much demand asks once each TTL, one with little asks for each of its queries;
     every mixture lies between them.
     """
-    saturated = live.rate * live.ttl / ttl if ttl else None
-    if saturated is None:
-        return Forecast(live.rate, _likely(live, ttl), float("inf"))
-    least, most = sorted((live.rate, saturated))
+    if not ttl:
+        return Forecast(live.least, _likely(live, ttl), float("inf"))
+    times = live.ttl / ttl
+    least, most = live.least * min(1.0, times), live.most * max(1.0, times)
     if live.caches:
         # No more than one query from each cache in each TTL.
         most = max(least, min(most, live.caches / ttl))

@@ -56,7 +56,7 @@ def wire_ttl(timing: Timing, failed: int, ttl_max: int, ttl_min: int) -> float:
 def outage(seed: int, timing: Timing, ttl_max: int, ttl_min: int, slow: bool) -> float:
     """Return when the last of some caches has forgotten a member that dies at 0.
 
-    Each counts whole seconds, which begin at a moment of its own, and holds until second n + T ends.
+    Each counts whole seconds, which begin at a moment of its own, and holds through second n + T.
     """
     chance = random.Random(seed)
     seen = failures(timing, chance, slow)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.failover.price import Live, demand_of, forecast, miss_rate, stale_share
+from dnsd.failover.price import Live, demand_of, forecast, measured, miss_rate, stale_share
+from dnsd.failover.rate import rate_of
 
 SECONDS = 40_000.0
 
@@ -90,3 +91,13 @@ def test_without_their_number_only_bounds_are_told() -> None:
     assert forecast(Live(10.0, 300), 60) == (10.0, None, 50.0)
     assert forecast(Live(10.0, 60), 300) == (2.0, None, 10.0)
     assert forecast(Live(10.0, 60), 0) == (10.0, None, float("inf"))
+
+
+def test_the_interval_of_a_rate_is_in_its_forecast() -> None:
+    rate = rate_of([2, 3, 4, 3], 1.0)
+    assert rate is not None
+    live = measured(rate, 300)
+    assert forecast(live, 300) == (rate.low, None, rate.high)
+    shorter, longer = forecast(live, 60), forecast(live, 600)
+    assert [shorter.least, shorter.most] == pytest.approx([rate.low, rate.high * 5])
+    assert [longer.least, longer.most] == pytest.approx([rate.low / 2, rate.high])
