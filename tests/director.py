@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -329,8 +330,11 @@ class DirectorSite:
         )
         for setting in ("ipv4.ip_forward", "ipv6.conf.all.forwarding"):
             self.router.run("sysctl", "-qw", f"net.{setting}=1")
+        # By addresses and ports alone, as a router does to which packets come over a wire: policy 1
+        # takes what the client's socket says, which says something else after a retransmission.
         for family in ("ipv4", "ipv6"):
-            self.router.run("sysctl", "-qw", f"net.{family}.fib_multipath_hash_policy=1")
+            for name, value in (("fields", "0x37"), ("policy", "3")):
+                self.router.run("sysctl", "-qw", f"net.{family}.fib_multipath_hash_{name}={value}")
         self.client.ip(
             "link set lo up",
             f"addr add {CLIENT4}/24 dev up0",
@@ -367,6 +371,10 @@ class DirectorSite:
         """Return who answers a new connection of the client's, and the address that it saw."""
         return self.client(_ask, vip, timeout)
 
+    def answerers(self, vip: str, ports: Iterable[int]) -> list[str]:
+        """Return who answers connections of the client's from each of these ports."""
+        return self.client(lambda: [_ask(vip, 5.0, port)[0] for port in ports])
+
     def end(self) -> None:
         """End all that runs."""
         for director in self.directors:
@@ -381,8 +389,10 @@ class DirectorSite:
             space.close()
 
 
-def _ask(vip: str, timeout: float) -> tuple[str, str]:
-    with socket.create_connection((vip, PORT), timeout=timeout) as sock:
+def _ask(vip: str, timeout: float, port: int = 0) -> tuple[str, str]:
+    with socket.create_connection((vip, PORT), timeout, ("", port)) as sock:
+        # It ends with a reset: its port can be had again at once.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.sendall(b"?\n")
         with sock.makefile() as lines:
             name, address = lines.readline().split()

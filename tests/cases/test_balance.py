@@ -53,6 +53,10 @@ class Flow:
     def ask(self) -> str:
         """Return who answers; OSError if the connection is broken."""
         self.sock.sendall(b"?\n")
+        return self.answer()
+
+    def answer(self) -> str:
+        """Return who answers what was asked before."""
         answer = self._lines.readline().split()
         if not answer:
             raise ConnectionResetError("closed")
@@ -301,19 +305,56 @@ def test_two_directors_agree_whatever_they_have_lived_through(tmp_path: Path) ->
             one.start()
             one.wait()
             until(lambda: _is_shared(site))
+            answered = {vip: site.answerers(vip, PORTS) for vip in VIPS}
             one.node.process.kill()
             began = time.monotonic()
             until(lambda: not _is_shared(site))
             took = time.monotonic() - began
             asked = Counter(site.ask(vip)[0] for vip in VIPS for _ in range(20))
             assert set(asked) == set(BACKENDS)
+            # Real packets, half of which came over the other director before.
+            assert {vip: site.answerers(vip, PORTS) for vip in VIPS} == answered
             assert crowd.lost == []
         assert took < 0.5  # 10 ms, and the time that looking takes
+
+
+PORTS = range(20_000, 20_100)
 
 
 def _is_shared(site: DirectorSite) -> bool:
     """Return whether the router has two directors for a VIP."""
     return site.router.run("ip", "route", "show", VIP4).stdout.count("nexthop") == 2
+
+
+LOSS = """add table inet loss
+add chain inet loss before { type filter hook prerouting priority 0; }
+add rule inet loss before iif c0 drop"""
+
+
+def test_a_retransmission_moves_no_flow(site: DirectorSite) -> None:
+    """The client's socket hashes its packets anew then, which must not matter."""
+    flows = [site.client(Flow, VIPS[number % 2]) for number in range(40)]
+    before = _retransmitted(site)
+    site.router.run("nft", LOSS)
+    for flow in flows:
+        flow.sock.sendall(b"?\n")
+    until(lambda: _retransmitted(site) >= before + 2 * len(flows), "each sends it again, twice")
+    site.router.run("nft", "delete table inet loss")
+    for flow in flows:
+        assert flow.answer() == flow.name
+        flow.close()
+
+
+def _retransmitted(site: DirectorSite) -> int:
+    """Return how many segments the client's machine has sent more than once."""
+    names, values = site.client(
+        lambda: [
+            line.split()
+            for line in Path("/proc/thread-self/net/snmp").read_text().splitlines()
+            if line.startswith("Tcp:")
+        ]
+    )
+    return int(dict(zip(names, values, strict=True))["RetransSegs"])
 
 
 def test_icmp_too_big_reaches_the_backend_of_its_flow(site: DirectorSite) -> None:

@@ -204,6 +204,16 @@ def test_a_kernel_without_a_seed_is_told_with_what_is_lost(tmp_path: Path) -> No
 # -- nftables ---------------------------------------------------------------------------------
 
 
+def test_a_kernel_that_cannot_hash_chosen_fields_is_told_with_what_is_lost(tmp_path: Path) -> None:
+    wanted = {
+        place: value for place, value in settings.wanted(4711, []).items() if "hash_f" in place
+    }
+    told = settings.ensure(wanted, tmp_path).problems
+    assert len(told) == 2
+    assert "cannot set net.ipv4.fib_multipath_hash_fields to 55 (Linux 5.14 can)" in told[0]
+    assert settings.ensure(wanted, tmp_path).seed
+
+
 def test_rules_are_replaced_as_a_whole_and_removed(space: Space) -> None:
     four, six = hops(space, "10.0.0."), hops(space, "fd00::")
     guarded = [

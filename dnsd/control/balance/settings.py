@@ -17,11 +17,23 @@ ROOT = Path("/proc/sys/net")
 
 SEED = "ipv4/fib_multipath_hash_seed"
 
+_CUSTOM = "3"
+_FIELDS = f"{0x01 | 0x02 | 0x04 | 0x10 | 0x20}"
+"""Source, destination, protocol and both ports, read from each packet's own headers.
+
+Policy 1 hashes the same fields, but only of a packet that has no hash yet. Most have one: network
+cards compute it, with a key of their own, and so do the sockets of containers and virtual machines
+on this host, which draw another one with each retransmission. Directors then choose different
+backends, and a flow moves to another one in its middle.
+"""
+
 _ALWAYS = {
     "ipv4/ip_forward": "1",
     "ipv6/conf/all/forwarding": "1",
-    "ipv4/fib_multipath_hash_policy": "1",
-    "ipv6/fib_multipath_hash_policy": "1",
+    "ipv4/fib_multipath_hash_fields": _FIELDS,
+    "ipv6/fib_multipath_hash_fields": _FIELDS,
+    "ipv4/fib_multipath_hash_policy": _CUSTOM,
+    "ipv6/fib_multipath_hash_policy": _CUSTOM,
     # Or each slot that moves has the kernel tell every listener the whole route again, with all of
     # its slots: twenty times the work.
     "ipv4/nexthop_compat_mode": "0",
@@ -69,6 +81,11 @@ def _refusal(name: str, value: str, error: OSError) -> str:
         return (
             f"this kernel has no {name} (Linux 6.11 has): each director chooses backends by a seed "
             "of its own, so let one director at a time announce a VIP, and drain the others"
+        )
+    if "multipath_hash_" in name and error.errno in (errno.ENOENT, errno.EINVAL):
+        return (
+            f"this kernel cannot set {name} to {value} (Linux 5.14 can): flows may move from one "
+            "backend to another, as they are hashed by what network cards say of them"
         )
     if error.errno == errno.EROFS:
         return (
