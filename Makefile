@@ -51,8 +51,8 @@ bench: setup peers
 	$(BIN)/python -m bench dig --short --output bench/results/short-dig.json
 	$(BIN)/python -m bench retry-storm --short --output bench/results/short-retry-storm.json
 	$(BIN)/python -m bench failover --short --output bench/results/short-failover.json
-	$(BIN)/python -m bench soak --short --output bench/results/short-soak.json
-	$(BIN)/python -m bench overload --short --output bench/results/short-overload.json
+	$(BIN)/python -m bench soak --short --busy-ok --output bench/results/short-soak.json
+	$(BIN)/python -m bench overload --short --busy-ok --output bench/results/short-overload.json
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

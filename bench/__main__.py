@@ -15,20 +15,18 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
-from bench.abuse.cli import abuse
 from bench.dearest.cli import dearest
 from bench.dig.cli import dig
 from bench.failover.cli import failover
 from bench.lab.cli import lab
 from bench.load import Load
-from bench.overload.cli import overload
 from bench.peers import PEERS
 from bench.plan.cli import plan
 from bench.promise.cli import promise
 from bench.queries.cli import query_file
-from bench.soak.cli import soak_
 from bench.stand import Part, Plan
 from bench.storm.cli import retry_storm
+from bench.study.command import Deferred, schema
 from bench.study.errors import StudyError, sentences
 from bench.study.extra import needed
 from bench.study.kind import tell
@@ -40,17 +38,21 @@ from bench.zonegen import Mix, ZonePlan
 if TYPE_CHECKING:
     from bench.study.kind import Kind
 
-KINDS = {
-    "abuse": "bench.abuse.kind",
+STUDIES = {
+    "abuse": ("bench.abuse.kind", "Attack servers, and count what honest clients lose."),
+    "overload": ("bench.overload.kind", "Ask servers more than they can answer."),
+    "soak": ("bench.soak.kind", "One trouble after the other for a real node."),
+}
+"""The studies: the name of the command and in the files, the module with its KIND, what it does."""
+OTHERS = {
     "dig": "bench.dig.kind",
     "failover": "bench.failover.kind",
-    "overload": "bench.overload.kind",
     "plan": "bench.plan.kind",
     "retry-storm": "bench.storm.kind",
-    "soak": "bench.soak.kind",
     "ttl": "bench.ttl.kind",
 }
-"""The kinds of studies: the name that stands in their files, and the module with its KIND."""
+"""Kinds whose commands are their own."""
+KINDS = {name: module for name, (module, _) in STUDIES.items()} | OTHERS
 
 console = Console(stderr=False, width=120)
 
@@ -170,11 +172,23 @@ def render(paths: tuple[Path, ...]) -> None:
     """Write report, CSV and pictures of earlier studies (JSON files) once more."""
     needed()
     for path in paths:
-        module = KINDS.get(kind_of(path))
-        if module is None:
-            raise StudyError(f"{path} holds a study of a kind that is not known")
-        kind: Kind[Any] = import_module(module).KIND
-        tell([path, *kind.again(path)])
+        tell([path, *_kind(kind_of(path)).again(path)])
+
+
+@main.command(name="schema")
+@click.argument("name", type=click.Choice(list(KINDS)))
+@sentences
+def schema_(name: str) -> None:
+    """Print the JSON Schema of the files of a study."""
+    needed()
+    click.echo(schema(_kind(name)))
+
+
+def _kind(name: str) -> Kind[Any]:
+    if name not in KINDS:
+        raise StudyError(f"a study {name} is not known: {', '.join(KINDS)} are")
+    kind: Kind[Any] = import_module(KINDS[name]).KIND
+    return kind
 
 
 main.add_command(lab)
@@ -184,12 +198,12 @@ main.add_command(retry_storm)
 main.add_command(ttl)
 main.add_command(plan)
 main.add_command(failover)
-main.add_command(soak_)
 main.add_command(dearest)
 main.add_command(promise)
-main.add_command(overload)
-main.add_command(abuse)
 main.add_command(worlds)
+
+for _name, (_module, _sentence) in STUDIES.items():
+    main.add_command(Deferred(_name, _module, _sentence))
 
 if __name__ == "__main__":
     main()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from bench.study.results import Study
+from bench.study.figures import Figure
+from bench.study.results import Row, Study
 from bench.tables import MIB, Table
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 TITLE = "What attacks do to servers, and to those whose addresses are forged"
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
+class Cell(Row, frozen=True, kw_only=True):
     """One attack on one server.
 
     ``asked`` and ``answered`` are an honest client's queries over UDP, ``tcp_…`` those over TCP.
@@ -48,6 +47,17 @@ class Abuse(Study, frozen=True, kw_only=True):
 
     words: dict[str, str]
     cells: list[Cell]
+
+
+def figures(study: Abuse) -> list[Figure]:
+    """Return the shares of honest queries that were lost."""
+    return [
+        Figure(
+            f"{cell.attack}, {cell.server}: UDP lost", "%", [100 * (1 - cell.answered / cell.asked)]
+        )
+        for cell in study.cells
+        if cell.asked
+    ]
 
 
 HEAD = ["server", "UDP lost", "TCP lost", "attack", "octets out/in", "CPU, s", "memory, MiB"]

@@ -55,7 +55,6 @@ class Plan:
     names: int
     seconds: float
     factor: float
-    rounds: int
     others: int
     server_core: int
     load_core: int
@@ -115,9 +114,9 @@ class Ground:
         )
         self._askers.build()
 
-    def measure(self, peer: Peer, round_: int, say: Callable[[str], None]) -> Row:
+    def measure(self, peer: Peer, say: Callable[[str], None]) -> Row:
         """Start ``peer``, load it, and return what it did."""
-        place = self.directory / f"{peer.name}.{round_}"
+        place = self.directory / peer.name
         place.mkdir()
         setup = Setup(place, zonegen.ORIGIN, self.directory / "zone", verify.free_port())
         with Server(peer, setup, (self.plan.server_core,)) as server, ExitStack() as others:
@@ -141,7 +140,7 @@ class Ground:
             # Once more: other programs on this machine take their share now and then.
             capacity = max(first, self._capacity(setup.port))
             say(f"{peer.name} answered {figures.qps:,.0f} of them, and can answer {capacity:,.0f}")
-            return _row(peer.name, round_, capacity, figures, checks, gone)
+            return _row(peer.name, capacity, figures, checks, gone)
 
     def _capacity(self, port: int) -> float:
         """Return how many queries a second are answered when some always wait."""
@@ -175,12 +174,9 @@ def _busy(core: int) -> Iterator[None]:
         process.wait()
 
 
-def _row(
-    name: str, round_: int, capacity: float, figures: Figures, checks: Checks, gone: set[int]
-) -> Row:
+def _row(name: str, capacity: float, figures: Figures, checks: Checks, gone: set[int]) -> Row:
     return Row(
         server=name,
-        round=round_,
         capacity=capacity,
         asked=figures.sent / figures.seconds / capacity,
         answered=figures.qps / capacity,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from bench.study.results import Study
+from bench.study import results
+from bench.study.figures import Figure
 from bench.tables import Table
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ each time on a new connection, as a node's check of itself does, and dnsd is ask
 "asked" is the multiple that the load generator really reached."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(results.Row, frozen=True):
     """One server under one load; rates are queries a second, times µs (``*_ms``: ms).
 
     ``asked`` and ``answered`` are shares of ``capacity``. ``checks`` were made over TCP, and
@@ -40,7 +39,6 @@ class Row(msgspec.Struct, frozen=True):
     """
 
     server: str
-    round: int
     capacity: float
     asked: float
     answered: float
@@ -53,7 +51,7 @@ class Row(msgspec.Struct, frozen=True):
     replaced: int
 
 
-class Overload(Study, frozen=True, kw_only=True):
+class Overload(results.Study, frozen=True, kw_only=True):
     """All rows; ``factor`` is the multiple of the capacity that was wanted."""
 
     factor: float
@@ -73,8 +71,20 @@ def faults(found: Overload, server: str = "dnsd") -> list[str]:
     return sentences
 
 
+def figures(found: Overload) -> list[Figure]:
+    """Return each server's capacity and goodput."""
+    return [
+        figure
+        for row in found.rows
+        for figure in (
+            Figure(f"{row.server}: capacity", "q/s", [row.capacity]),
+            Figure(f"{row.server}: goodput", "% of the capacity", [100 * row.answered]),
+        )
+    ]
+
+
 def table(found: Overload) -> Table:
-    """Return the medians of all rounds, by server."""
+    """Return the medians of all repeats, by server."""
     head = ["server", "capacity, q/s", "asked", "goodput", "p50, ms", "p99, ms"]
     head += ["checks answered", "slowest check, ms", "status, ms", "processes replaced"]
     names = dict.fromkeys(row.server for row in found.rows)

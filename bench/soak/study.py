@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from bench.study.results import Study
+from bench.study.figures import Figure
+from bench.study.results import Row, Study
 from bench.tables import Table
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ GROWTH_OCTETS = 2 * MIB
 """A process has grown when its memory is more than both above what it was when it was warm."""
 
 
-class Spell(msgspec.Struct, frozen=True):
+class Spell(Row, frozen=True):
     """One trouble, once: ``round`` from 1, ``begin`` in seconds from the beginning.
 
     ``converged`` is how many seconds after its end the last change was served, None for never.
@@ -40,7 +39,7 @@ class Spell(msgspec.Struct, frozen=True):
     worst: float
 
 
-class Gauge(msgspec.Struct, frozen=True):
+class Gauge(Row, frozen=True):
     """What one process held at the end of a round: PSS in octets, open descriptors."""
 
     round: int
@@ -56,6 +55,17 @@ class Soak(Study, frozen=True, kw_only=True):
     words: dict[str, tuple[str, str]]
     spells: list[Spell]
     gauges: list[Gauge]
+
+
+def figures(soak: Soak) -> list[Figure]:
+    """Return what was lost, of all that was asked, and what nothing explains."""
+    lost = sum(spell.lost for spell in soak.spells)
+    unexplained = sum(spell.unexplained + spell.wrong for spell in soak.spells)
+    asked = max(1, sum(spell.sent for spell in soak.spells))
+    return [
+        Figure("lost", "% of all queries", [100 * lost / asked]),
+        Figure("lost without a reason, or wrong", "queries", [unexplained]),
+    ]
 
 
 def faults(soak: Soak) -> list[str]:
@@ -88,9 +98,9 @@ def growths(soak: Soak) -> list[tuple[Gauge, Gauge]]:
 
 def lives(gauges: Sequence[Gauge]) -> list[list[Gauge]]:
     """Return the gauges of each process that was there for two rounds or more."""
-    found: dict[tuple[str, int], list[Gauge]] = {}
+    found: dict[tuple[int, str, int], list[Gauge]] = {}
     for gauge in gauges:
-        found.setdefault((gauge.role, gauge.pid), []).append(gauge)
+        found.setdefault((gauge.repeat, gauge.role, gauge.pid), []).append(gauge)
     return [life for life in found.values() if len(life) > 1]
 
 

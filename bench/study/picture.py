@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, INK, GREY = "#CC79A7", "#56B4E9", "#222222", "#8A8A8A"
+RULE = "#DDDDDD"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, INK)
 """Okabe and Ito's palette, which the colour-blind tell apart; RED is for losses and limits."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -39,7 +40,7 @@ STYLE: Any = {
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "grid.color": "#DDDDDD",
+    "grid.color": RULE,
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "legend.fontsize": 9,
@@ -47,6 +48,16 @@ STYLE: Any = {
     "lines.markersize": 5,
     "figure.dpi": 100,
 }
+_DARK = {
+    "#ffffff": "#0d1117",
+    INK: "#e6edf3",
+    GREY: "#9198a1",
+    RULE: "#30363d",
+    BLUE: "#4aa3e0",
+    GREEN: "#2bc49a",
+    RED: "#ff8c42",
+}
+"""What a colour is on dark paper, where it would be too dark or too light."""
 _COMPACT = (
     (re.compile(r"(\.\d\d)\d+"), r"\1"),
     (re.compile(r'<g id="(?!clip)[^"]*">'), "<g>"),
@@ -85,12 +96,17 @@ def log_axis(axes: Axes) -> None:
     )
 
 
-def save(drawn: Figure, svg: Path, png: Path) -> None:
-    """Write ``drawn`` in both formats, without the date, so that nothing changes but the data."""
+def save(drawn: Figure, svg: Path, png: Path, warning: str = "") -> None:
+    """Write ``drawn`` in both formats, without the date, so that nothing changes but the data.
+
+    A ``warning`` stands below it.
+    """
+    if warning:
+        drawn.supxlabel(warning, color=RED, fontsize=9)
     buffer = StringIO()
     drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg.write_text(compact(buffer.getvalue()), encoding="utf-8")
-    drawn.savefig(png, format="png", dpi=120, metadata={"Software": None})
+    drawn.savefig(png, format="png", metadata={"Software": None})
 
 
 def compact(svg: str) -> str:
@@ -100,4 +116,14 @@ def compact(svg: str) -> str:
     """
     for pattern, better in _COMPACT:
         svg = pattern.sub(better, svg)
-    return svg
+    return svg.replace("<defs>", f"<style>{_dark()}</style>\n<defs>", 1)
+
+
+def _dark() -> str:
+    """Return the style sheet of a reader who prefers dark pages: light ink on dark paper."""
+    rules = [
+        f'[style*="{what}: {light}" i]{{{what}:{dark} !important}}'
+        for light, dark in _DARK.items()
+        for what in ("fill", "stroke")
+    ]
+    return f"@media (prefers-color-scheme: dark){{{''.join(rules)}text{{fill:#e6edf3}}}}"

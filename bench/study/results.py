@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
+from io import StringIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -16,17 +17,23 @@ import msgspec
 from bench.machine import machine
 from bench.peers.base import VERSION_S
 from bench.study.errors import StudyError
+from bench.study.figures import Figure
+from bench.study.figures import join as join_figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+VERSION = 2
+"""The format of the files: grows when a field changes its meaning."""
+
 
 class About(msgspec.Struct, frozen=True):
     """How a study came about, and how to repeat it.
 
-    ``settings`` are in words ("seconds": "120"); ``seeds`` by what they are for; ``problems``
-    are sentences about what could not be measured.
+    ``settings`` are in words ("seconds": "120 s"), ``parameters`` the same as values; ``seeds``
+    by what they are for; ``problems`` are sentences about what could not be measured, ``busy``
+    about what else the machine did.
     """
 
     created: str
@@ -36,16 +43,53 @@ class About(msgspec.Struct, frozen=True):
     settings: dict[str, str] = {}
     seeds: dict[str, int] = {}
     problems: list[str] = []
+    parameters: dict[str, Any] = {}
+    repeats: int = 1
+    busy: list[str] = []
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of rows: in which repeat of the study it was measured, from 1."""
+
+    repeat: int = 1
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all studies: subclasses add their rows. ``kind`` names the subclass in files."""
+    """The base of all studies: subclasses add their rows. ``kind`` names the subclass in files.
+
+    ``version`` is that of the format (:data:`VERSION`; 1 where the file does not say).
+    ``figures`` are those that the study stands for, over all repeats.
+    """
 
     kind: str
     about: About
+    version: int = 1
+    figures: list[Figure] = []
 
 
 StudyT = TypeVar("StudyT", bound=Study)
+
+
+def join(runs: Sequence[StudyT]) -> StudyT:
+    """Return the repeats of a study as one: lists of rows are put together, each row numbered.
+
+    All else is that of the first repeat.
+    """
+    first = runs[0]
+    joined: dict[str, Any] = {"figures": join_figures(run.figures for run in runs)}
+    for name in first.__struct_fields__:
+        if _is_rows(runs, name):
+            joined[name] = [
+                msgspec.structs.replace(row, repeat=number)
+                for number, run in enumerate(runs, 1)
+                for row in getattr(run, name)
+            ]
+    return msgspec.structs.replace(first, **joined)
+
+
+def _is_rows(runs: Sequence[Study], name: str) -> bool:
+    lists = [value for run in runs if isinstance(value := getattr(run, name), list | tuple)]
+    return any(isinstance(row, Row) for rows in lists for row in rows)
 
 
 def about(
@@ -95,11 +139,16 @@ def save(study: Study, path: Path) -> None:
 def load(path: Path, kind: type[StudyT]) -> StudyT:
     """Read what :func:`save` wrote, or raise StudyError."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        found = msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}") from None
     except msgspec.DecodeError as error:
         raise StudyError(f"{path} holds no results that can be read: {error}") from None
+    if found.version > VERSION:
+        raise StudyError(
+            f"{path} is of version {found.version}: this bench reads versions up to {VERSION}"
+        )
+    return found
 
 
 def kind_of(path: Path) -> str:
@@ -107,13 +156,14 @@ def kind_of(path: Path) -> str:
     return load(path, Study).kind
 
 
-def write_csv(rows: Sequence[msgspec.Struct], path: Path) -> None:
-    """Write ``rows`` (of one type, of plain fields) as CSV, with their fields as head."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if rows:
-            writer.writerow(rows[0].__struct_fields__)
-        writer.writerows([_cell(value) for value in msgspec.structs.astuple(row)] for row in rows)
+def as_csv(rows: Sequence[msgspec.Struct]) -> str:
+    """Return ``rows`` (of one type, of plain fields) as CSV: a line for each, fields as head."""
+    file = StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    if rows:
+        writer.writerow(rows[0].__struct_fields__)
+    writer.writerows([_cell(value) for value in msgspec.structs.astuple(row)] for row in rows)
+    return file.getvalue()
 
 
 def _cell(value: Any) -> Any:

@@ -19,8 +19,9 @@ Part: TypeAlias = str | Table
 
 
 def report(title: str, about: About, parts: Sequence[Part], picture: str) -> str:
-    """Return the report: title, picture, parts, and all that is needed to repeat it."""
-    blocks = [f"# {title}", f"Measured {about.created}.", f"![{title}]({picture})"]
+    """Return the report: title, picture ("": none), parts, and what is needed to repeat it."""
+    blocks = [f"# {title}", f"Measured {about.created}."]
+    blocks += [f"![{title}]({picture})"] if picture else []
     blocks += [part if isinstance(part, str) else table(part) for part in parts]
     blocks += ["## How it was measured", origin(about)]
     return "\n\n".join(blocks) + "\n"
@@ -50,6 +51,7 @@ def origin(about: About) -> str:
     for name, items in (("Versions", about.versions), ("Settings", about.settings)):
         lines += [f"{name}: {pairs(items)}"] if items else []
     lines += [f"Seeds: {pairs(about.seeds)}"] if about.seeds else []
+    lines += [f"Repeats: {about.repeats}"] if about.repeats > 1 else []
     lines += [f"Not measured: {problem}" for problem in about.problems]
     return "\n".join(f"- {line}" for line in lines)
 

@@ -13,7 +13,6 @@ from bench.study.results import About
 
 ROW = Row(
     server="dnsd",
-    round=1,
     capacity=200_000.0,
     asked=3.0,
     answered=0.95,
