@@ -11,9 +11,9 @@ from itertools import count
 
 import msgspec
 
+from dnsd.caches.judge import Safety, Verdict
 from dnsd.config.policy import Pool
 from dnsd.failover import drain, stored
-from dnsd.failover.horizon import Safety, Verdict
 from dnsd.failover.member import Forced, Order, State
 from dnsd.failover.pool import Decision, PoolState
 from dnsd.failover.quorum import Vote

@@ -16,8 +16,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from dnsd.build.images import Job
+from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.build.pools import PoolMeta
+from dnsd.caches.judge import Verdict
+from dnsd.caches.ledger import WEEK_S, Ledger, Report
+from dnsd.caches.version import Question, Version, about_target
 from dnsd.config import Limits
-from dnsd.control.build import BuildResult, build_zone
 from dnsd.control.failover.words import Noted, PoolCells
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.coverage import Account
@@ -26,14 +31,9 @@ from dnsd.control.horizon.lease import Clocks, Lease
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.poolbook import Given, Key, addresses_of, version_of
 from dnsd.control.horizon.shelf import Shelved
-from dnsd.control.images import Job
-from dnsd.control.pools import PoolMeta
-from dnsd.failover.horizon import Verdict
-from dnsd.failover.ledger import WEEK_S, Ledger, Report
-from dnsd.failover.version import Question, Version, about_target
-from dnsd.image.journal import IMAGES
 from dnsd.image.pools import SLOTS, Mode, cells
 from dnsd.image.stock import Stock
+from dnsd.process.statedir import IMAGES
 
 APEX = "example.com."
 POOL = Key("pool.example.com.", "A")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.build.pools import PoolMeta
 from dnsd.checks.result import Result
 from dnsd.config.policy import Pool
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.live import LivePool, addresses_of, named
-from dnsd.control.pools import PoolMeta
 from dnsd.image import pools
 from dnsd.image.state import StateVector
 from tests import jumping
@@ -120,7 +120,7 @@ class World:
         self.log: list[str] = []
         self.checks: list[FakeChecks] = []
         self.now = 1000.0
-        patch.setattr("dnsd.control.log.write", self.log.append)
+        patch.setattr("dnsd.process.log.write", self.log.append)
         patch.setattr("os.fsync", lambda _: None)
 
     def engine(self) -> Engine:

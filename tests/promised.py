@@ -18,16 +18,16 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from dnsd.build.pools import PoolMeta
 from dnsd.checks.result import Endpoint, Reason, Result
 from dnsd.checks.runner import Runner
 from dnsd.checks.targets import Target
 from dnsd.config import Failover
 from dnsd.config.policy import Pool
-from dnsd.control import log
 from dnsd.control.failover import checking as module
 from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.live import LivePool
-from dnsd.control.pools import PoolMeta
+from dnsd.process import log
 from tests.jumping import Jumping, play
 
 LATENCY_S = 0.002

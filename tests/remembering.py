@@ -5,23 +5,23 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from dnsd.caches.judge import Inquiry, Tail, judge
+from dnsd.caches.ledger import WEEK_S, Ledger, Use
+from dnsd.caches.site import alone
+from dnsd.caches.version import nothing, rrset
 from dnsd.control.failover.live import addresses_of, named
-from dnsd.failover.horizon import Inquiry, Tail, judge
-from dnsd.failover.ledger import WEEK_S, Ledger, Use
 from dnsd.failover.member import Forced
-from dnsd.failover.site import alone
-from dnsd.failover.version import nothing, rrset
 from dnsd.image.pools import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dnsd.build.pools import PoolMeta
+    from dnsd.caches.judge import Verdict
+    from dnsd.caches.version import Question, Version
     from dnsd.control.failover.live import Key, LivePool
     from dnsd.control.failover.words import Noted
-    from dnsd.control.pools import PoolMeta
-    from dnsd.failover.horizon import Verdict
     from dnsd.failover.pool import Decision
-    from dnsd.failover.version import Question, Version
 
 NODE = "this one"
 

@@ -27,8 +27,8 @@ import dns.message
 import dns.rdatatype
 
 import dnsd as package
+from dnsd.caches.ledger import WEEK_S, Ledger
 from dnsd.control.horizon.lease import Lease
-from dnsd.failover.ledger import WEEK_S, Ledger
 from tests.serving import free_port
 
 if TYPE_CHECKING:

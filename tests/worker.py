@@ -14,10 +14,11 @@ import dns.rcode
 
 from dnsd import compile as compiler
 from dnsd.hotpath.api import Settings
-from dnsd.image import journal, memory, store
+from dnsd.image import memory, store
 from dnsd.image.journal import JournalWriter, Placed, State
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.metrics import counters
+from dnsd.process.statedir import IMAGES
 from dnsd.serve import spec
 from dnsd.serve.spec import TcpLimits, WorkerSpec
 from dnsd.wire import name
@@ -44,7 +45,7 @@ class WorkerNode:
         settings: Settings = Settings(server_id=b"worker-test"),  # noqa: B008 - it is frozen
     ) -> None:
         self.directory = directory
-        (directory / journal.IMAGES).mkdir()
+        (directory / IMAGES).mkdir()
         self.state = StateVector.create(1)
         self.head = self.state.worker(0)
         self.port = free_port()
@@ -55,7 +56,7 @@ class WorkerNode:
             state_fd=self.state.fd,
             journal_fd=memory.create("journal"),
             images_fd=memory.create("images"),
-            images=str(directory / journal.IMAGES),
+            images=str(directory / IMAGES),
             listen=tuple((address, self.port) for address in self.addresses),
             settings=settings,
             tcp=TcpLimits(connections=100, per_source=100),
@@ -132,7 +133,7 @@ class WorkerNode:
     def save(self, zone: Zone, file_name: str) -> Placed:
         """Save an image of ``zone`` that is large enough to be mapped, and return it."""
         image = compiler.build(zone, meta=bytes(store.MAPPED_FROM))
-        store.save(self.directory / journal.IMAGES / file_name, image)
+        store.save(self.directory / IMAGES / file_name, image)
         return Placed(file_name)
 
     def publish_epoch(self, state: State) -> None:

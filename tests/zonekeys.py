@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dns.dnssec import PrivateKey
     from dns.rdtypes.ANY.DNSKEY import DNSKEY
 
-    from dnsd.control.keys import Key
+    from dnsd.build.keys import Key
 
 ALGORITHMS = (
     Algorithm.RSASHA256,
@@ -53,7 +53,7 @@ class ZoneKey:
 
     @property
     def key(self) -> Key:
-        from dnsd.control.keys import Key
+        from dnsd.build.keys import Key
 
         return Key(self.dnskey, self.private)
 

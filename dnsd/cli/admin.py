@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from dnsd import config
 from dnsd.config.tables import kinds_of
-from dnsd.control.socketfile import is_friend, spare_name
 from dnsd.errors import AdminError, ConfigError, ControlDown, NotRunning
+from dnsd.process.socketfile import is_friend, spare_name
 
 if TYPE_CHECKING:
     from pathlib import Path

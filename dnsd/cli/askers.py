@@ -16,6 +16,9 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from dnsd.caches.ledger import Report
+from dnsd.caches.site import HERE
+from dnsd.caches.version import canonical_name
 from dnsd.checks.httpclient import Exchange
 from dnsd.checks.result import Fault, shown
 from dnsd.cli.admin import ask as ask_admin
@@ -23,9 +26,6 @@ from dnsd.cli.admin import runs
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.units import parse_duration
 from dnsd.errors import AdminError
-from dnsd.failover.ledger import Report
-from dnsd.failover.site import HERE
-from dnsd.failover.version import canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """``dnsd check``: every finding about zones, their policies and the configuration.
 
 Knows what was asked for and how findings are shown, to people and programs; what is a finding
-is decided by :mod:`dnsd.config`, :mod:`dnsd.zone.load` and :mod:`dnsd.control.policycheck`.
+is decided by :mod:`dnsd.config`, :mod:`dnsd.zone.load` and :mod:`dnsd.build.policycheck`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import click
 import msgspec
 
 from dnsd import config
+from dnsd.build.policycheck import check_file, check_promises, promised
 from dnsd.cli.options import config_option, json_option, short, zone_option
 from dnsd.cli.output import echo_styled
 from dnsd.cli.selfquestions import SelfQuestions
 from dnsd.config import balancerules, origins, policyfile
 from dnsd.control.balance import targets
-from dnsd.control.policycheck import check_file, check_promises, promised
 from dnsd.routerconf import faults
 from dnsd.wire import name as names
 from dnsd.zone import neighbours
@@ -32,9 +32,9 @@ from dnsd.zone.load import load_text, load_zone
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from dnsd.build.promises import InZone
     from dnsd.config.balance import Service
     from dnsd.config.policy import Policy
-    from dnsd.control.promises import InZone
     from dnsd.zone.load import LoadResult
     from dnsd.zone.neighbours import Side
     from dnsd.zone.records import Zone

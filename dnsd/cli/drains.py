@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsd.caches.judge import Inquiry, Safety, judge
+from dnsd.caches.version import about_target
 from dnsd.cli import exits
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.askers import Local, fenced
@@ -18,13 +20,11 @@ from dnsd.cli.options import at_option, config_option, json_option, reading, rea
 from dnsd.cli.output import echo
 from dnsd.cli.survey import Survey
 from dnsd.errors import AdminError, NotRunning
-from dnsd.failover.horizon import Inquiry, Safety, judge
-from dnsd.failover.version import about_target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dnsd.failover.horizon import Verdict
+    from dnsd.caches.judge import Verdict
 
 LOOK_S = 0.5
 

@@ -18,11 +18,11 @@ import msgspec
 
 from dnsd import compile as compiler
 from dnsd import config, hotpath
+from dnsd.build import hints, pools
+from dnsd.build.policycheck import check_file
 from dnsd.cli import explanation
 from dnsd.cli.explanation import Source
 from dnsd.cli.options import config_option, short, zone_option
-from dnsd.control import hints, pools
-from dnsd.control.policycheck import check_file
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire import name as names

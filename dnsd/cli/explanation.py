@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from dns.rdatatype import RdataType
 
+    from dnsd.build.pools import PoolMeta
+    from dnsd.build.signing import Signer
     from dnsd.cli.ask import Response
-    from dnsd.control.pools import PoolMeta
-    from dnsd.control.signing import Signer
     from dnsd.hotpath import HotPath
     from dnsd.zone.load import LoadResult
     from dnsd.zone.lookup import Question, Step

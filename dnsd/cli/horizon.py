@@ -1,6 +1,6 @@
 """``dnsd horizon``: which answers caches may still hold, until when, and of which nodes.
 
-Asks the whole site (:mod:`dnsd.cli.survey`), and shows what :mod:`dnsd.failover.horizon` makes of
+Asks the whole site (:mod:`dnsd.cli.survey`), and shows what :mod:`dnsd.caches.judge` makes of
 it. Exit status 0: SAFE; 1: WAIT or UNKNOWN; 3: no node runs here.
 """
 
@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from dnsd.caches.judge import FLOOR_S, MARGIN_S, Inquiry, Safety, Verdict, before_account, judge
+from dnsd.caches.ledger import LONGEST_FLOOR_S
+from dnsd.caches.site import Answered, census
+from dnsd.caches.version import Question, about_name, about_target
 from dnsd.cli.admin import socket_path
 from dnsd.cli.askers import Local, Remote, SecondaryServer, fenced, secondary
 from dnsd.cli.options import config_option, json_option, reading
@@ -21,17 +25,13 @@ from dnsd.cli.output import echo
 from dnsd.cli.remains import remains
 from dnsd.cli.survey import Secondaries, Survey
 from dnsd.config.units import format_duration, parse_duration
-from dnsd.failover.horizon import FLOOR_S, MARGIN_S, Inquiry, Safety, Verdict, before_account, judge
-from dnsd.failover.ledger import LONGEST_FLOOR_S
-from dnsd.failover.site import Answered, census
-from dnsd.failover.version import Question, about_name, about_target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
 
-    from dnsd.failover.ledger import Report
+    from dnsd.caches.ledger import Report
 
 AGAIN_S = 1.0
 _STYLES = {Safety.SAFE: "green", Safety.WAIT: "yellow", Safety.UNKNOWN: "red"}

@@ -12,7 +12,7 @@ import msgspec
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
 from dnsd.cli.output import echo
-from dnsd.control.report import ReloadReport, log_lines, summary
+from dnsd.control.zones.report import ReloadReport, log_lines, summary
 from dnsd.text import printable
 
 if TYPE_CHECKING:

@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd import config
+from dnsd.caches.ledger import owner_of
+from dnsd.caches.site import Sighting, Silent
 from dnsd.cli.admin import server_of
 from dnsd.cli.askers import Remote
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.errors import ConfigError, StateError
-from dnsd.failover.ledger import owner_of
-from dnsd.failover.site import Sighting, Silent
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dnsd.failover.acquainted import Peer
+    from dnsd.caches.acquainted import Peer
 
 
 class Remains(NamedTuple):

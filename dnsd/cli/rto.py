@@ -15,13 +15,13 @@ import click
 import msgspec
 
 from dnsd import config
+from dnsd.build.policycheck import promised
+from dnsd.build.promises import Promises
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option, seconds_of
 from dnsd.cli.output import echo
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
-from dnsd.control.policycheck import promised
-from dnsd.control.promises import Promises
 from dnsd.errors import ConfigError, DnsdError, ZoneError
 from dnsd.failover.price import Live, forecast
 from dnsd.zone.limits import Limits
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from dnsd.build.promises import InZone
     from dnsd.config import Config
     from dnsd.config.policy import Policy, Pool
-    from dnsd.control.promises import InZone
     from dnsd.failover.objective import Alternative, Assessment
     from dnsd.failover.price import Forecast
 

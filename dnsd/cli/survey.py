@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dnsd.caches.acquainted import Known
+from dnsd.caches.judge import Secondary
+from dnsd.caches.ledger import Report
+from dnsd.caches.site import Answered, Sighting, Silent, Site
 from dnsd.cli.askers import Remote, SecondaryServer
 from dnsd.errors import AdminError, NotRunning
-from dnsd.failover.acquainted import Known
-from dnsd.failover.horizon import Secondary
-from dnsd.failover.ledger import Report
-from dnsd.failover.site import Answered, Sighting, Silent, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from dnsd.caches.version import Question
     from dnsd.cli.askers import Node
-    from dnsd.failover.version import Question
 
 MOST_NODES = 1000
 """Addresses that are asked in one round: a node that lists ever more of them ends somewhere."""

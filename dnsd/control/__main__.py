@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from dnsd.control import log, spec
+from dnsd.control import spec
 from dnsd.control.admin import AdminServer
 from dnsd.control.anycast.commands import commands as anycast_commands
 from dnsd.control.anycast.probes import commands as probe_commands
@@ -25,7 +25,7 @@ from dnsd.control.web.push import Push
 from dnsd.control.web.server import WebServer
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
-from dnsd.process import descriptors, stderr
+from dnsd.process import descriptors, log, stderr
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dnsd.control import log
-from dnsd.control.socketfile import bind, is_friend
 from dnsd.errors import AdminError, StateError
+from dnsd.process import log
+from dnsd.process.socketfile import bind, is_friend
 
 if TYPE_CHECKING:
     import socket

@@ -13,17 +13,18 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dnsd.control import images, log
+from dnsd.build import images
 from dnsd.control.differences import Differences, lasting
 from dnsd.control.retries import Retries
 from dnsd.errors import StateError
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dnsd.control.differences import Difference
     from dnsd.control.publish import Publisher
-    from dnsd.control.reload import Reloader
+    from dnsd.control.zones.reload import Reloader
     from dnsd.image.state import StateVector
     from dnsd.image.stock import Stock
 

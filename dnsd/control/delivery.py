@@ -6,14 +6,14 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from dnsd.control.report import followed
+from dnsd.control.zones.report import followed
 
 if TYPE_CHECKING:
     from dnsd.control.converge import Convergence
     from dnsd.control.cookies import CookieSecrets
     from dnsd.control.publish import Publisher
-    from dnsd.control.reload import Reloader
-    from dnsd.control.report import ReloadReport
+    from dnsd.control.zones.reload import Reloader
+    from dnsd.control.zones.report import ReloadReport
 
 ACKNOWLEDGE_S = 15.0
 """How long workers may take to apply a generation before a reload is said to have failed.

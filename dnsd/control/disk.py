@@ -10,16 +10,17 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dnsd.control import images, log, statedir
+from dnsd.build import images
 from dnsd.errors import ImageError, StateError
 from dnsd.image import store
 from dnsd.image.stock import file_name, region_of
+from dnsd.process import log, statedir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from dnsd.control.table import Row
+    from dnsd.control.zones.table import Row
     from dnsd.image.stock import Stock
 
 FIRST_PAUSE_S = 1.0

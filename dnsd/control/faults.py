@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dnsd.control import log
-from dnsd.process import descriptors
+from dnsd.process import descriptors, log
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

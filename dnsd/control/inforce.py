@@ -17,7 +17,7 @@ from dnsd.control.spec import decode_config, encode_config
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dnsd.control.keepsake import Keepsake
+    from dnsd.image.keepsake import Keepsake
 
 APPLIED = ("zones", "zone", "path")
 """The parts of the configuration that a reload applies; every other one wants a restart."""

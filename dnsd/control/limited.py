@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from dnsd.control import log
 from dnsd.image import buckets
 from dnsd.metrics.counters import KINDS
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

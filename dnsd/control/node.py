@@ -11,10 +11,11 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+from dnsd.build.builders import build_all
+from dnsd.caches.ledger import WEEK_S
 from dnsd.config import origins
 from dnsd.control import limited, status
 from dnsd.control.anycast.probes import Probes
-from dnsd.control.builders import build_all
 from dnsd.control.converge import PERIOD_S, Convergence
 from dnsd.control.cookies import CookieSecrets
 from dnsd.control.delivery import Delivery
@@ -29,30 +30,29 @@ from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.inforce import InForce
-from dnsd.control.keepsake import Keepsake, Keepsakes
 from dnsd.control.publish import Publisher
-from dnsd.control.reload import CONFIGURATION, EVERYTHING, Reloader
-from dnsd.control.report import ReloadReport, narrow
-from dnsd.control.requests import Request, Requests
-from dnsd.control.watch import Watch
 from dnsd.control.web import health
 from dnsd.control.web.metrics import Source
-from dnsd.control.writers import Writers, ends
+from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
+from dnsd.control.zones.report import ReloadReport, narrow
+from dnsd.control.zones.requests import Request, Requests
+from dnsd.control.zones.watch import Watch
+from dnsd.control.zones.writers import Writers, ends
 from dnsd.errors import AdminError
-from dnsd.failover.ledger import WEEK_S
-from dnsd.image.journal import IMAGES
+from dnsd.image.keepsake import Keepsake, Keepsakes
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.image.stock import Stock
+from dnsd.process.statedir import IMAGES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from dnsd.build.images import Job
+    from dnsd.build.pipeline import BuildResult
     from dnsd.control.anycast.plane import Plane
-    from dnsd.control.build import BuildResult
-    from dnsd.control.images import Job
     from dnsd.control.spec import ControlSpec
-    from dnsd.control.table import Row
+    from dnsd.control.zones.table import Row
     from dnsd.image.state import StateVector
 
     NotedBuild = Callable[[Sequence[Job], Callable[[int], None]], Awaitable[list[BuildResult]]]

@@ -11,9 +11,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dnsd.control.cells import Cells, Range
 from dnsd.errors import StateError
 from dnsd.image import journal
+from dnsd.image.cells import Cells, Range
 from dnsd.image.journal import Entry, JournalReader, JournalWriter, State, apply
 from dnsd.image.state import POOL_CELLS, ControlCells, WorkerCells
 from dnsd.image.stock import region_of

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dnsd.config import Config
     from dnsd.control.spec import ControlSpec
-    from dnsd.control.table import Row
+    from dnsd.control.zones.table import Row
     from dnsd.image.state import StateVector
 
 

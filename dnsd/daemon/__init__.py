@@ -14,16 +14,15 @@ import msgspec
 
 from dnsd import config as configuration
 from dnsd import hotpath
-from dnsd.control import statedir
-from dnsd.control.log import say
-from dnsd.control.socketfile import bind_spare, make_way
 from dnsd.daemon import account, children, home, listen, specs
 from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier, any_worker
 from dnsd.daemon.master import Master, Route
 from dnsd.daemon.notify import Notifier
 from dnsd.errors import ConfigError
-from dnsd.process import stderr
+from dnsd.process import statedir, stderr
+from dnsd.process.log import say
+from dnsd.process.socketfile import bind_spare, make_way
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import dnsd
-from dnsd.control.log import say
 from dnsd.daemon.home import LOCK
 from dnsd.errors import AccountError
-from dnsd.image.journal import IMAGES
+from dnsd.process.log import say
+from dnsd.process.statedir import IMAGES
 from dnsd.process.users import name_of
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability

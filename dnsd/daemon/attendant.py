@@ -1,6 +1,6 @@
 """Answers on the admin socket for control, while there is none: that it is down, and what works.
 
-The master's part of the spare socket (see :mod:`dnsd.control.socketfile`). It reads nothing, and
+The master's part of the spare socket (see :mod:`dnsd.process.socketfile`). It reads nothing, and
 waits for no client: what it says fits into a socket's buffer.
 """
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.control import status
-from dnsd.control.socketfile import is_friend
 from dnsd.daemon.children import is_serving
 from dnsd.image.state import ControlCells
+from dnsd.process.socketfile import is_friend
 
 if TYPE_CHECKING:
     import socket

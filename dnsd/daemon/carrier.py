@@ -10,10 +10,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from dnsd.control.log import say
 from dnsd.daemon.children import is_serving
 from dnsd.errors import VipError
 from dnsd.image.state import NODE_CARRIER, CarrierCells, WorkerCells
+from dnsd.process.log import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable

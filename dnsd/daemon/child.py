@@ -12,8 +12,8 @@ import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dnsd.control import spawn
 from dnsd.daemon.pulse import Backoff
+from dnsd.process import spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,9 +16,6 @@ import msgspec
 from dnsd import config as configuration
 from dnsd.config import Options
 from dnsd.config.balancerules import announced
-from dnsd.control import statedir
-from dnsd.control.log import say
-from dnsd.control.socketfile import bind_spare, make_way
 from dnsd.daemon import account, children, home, specs
 from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier
@@ -27,7 +24,9 @@ from dnsd.daemon.notify import Notifier
 from dnsd.daemon.tun import Devices, Tun
 from dnsd.errors import ConfigError
 from dnsd.image.state import CarrierCells, ControlCells
-from dnsd.process import stderr
+from dnsd.process import statedir, stderr
+from dnsd.process.log import say
+from dnsd.process.socketfile import bind_spare, make_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

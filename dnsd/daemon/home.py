@@ -7,9 +7,9 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dnsd.control.statedir import REFUSALS
 from dnsd.errors import StateError
-from dnsd.image.journal import IMAGES, SUFFIX
+from dnsd.image.journal import SUFFIX
+from dnsd.process.statedir import IMAGES, REFUSALS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,13 +17,13 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dnsd import hotpath
-from dnsd.control.log import say
-from dnsd.control.silence import Chance
 from dnsd.daemon.children import is_serving
 from dnsd.daemon.progress import ProgressLine
 from dnsd.daemon.pulse import Pulse
 from dnsd.daemon.vigil import Vigil
 from dnsd.image.state import ControlCells, MasterCells
+from dnsd.process.log import say
+from dnsd.process.silence import Chance
 
 if TYPE_CHECKING:
     from dnsd.config import Anycast, Server

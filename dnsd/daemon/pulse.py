@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnsd.control.silence import Silence
+from dnsd.process.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from dnsd.control.spec import ControlSpec
 from dnsd.errors import StateError
 from dnsd.hotpath import RateLimit, Settings
 from dnsd.image import memory
-from dnsd.image.journal import IMAGES
 from dnsd.image.state import StateVector
+from dnsd.process.statedir import IMAGES
 from dnsd.serve.spec import TcpLimits, WorkerSpec
 
 if TYPE_CHECKING:

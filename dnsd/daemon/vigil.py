@@ -11,9 +11,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dnsd.control.silence import Chance, Silence
 from dnsd.daemon.children import is_serving
 from dnsd.image.state import WorkerCells
+from dnsd.process.silence import Chance, Silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

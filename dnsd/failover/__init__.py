@@ -1,10 +1,9 @@
-"""Which members of an RRset are answered, with which TTL, and what caches still remember: pure.
+"""Which members of an RRset are answered, and with which TTL: pure.
 
     member      one member: its state, from results of checks and the operator's orders
     ttl, pool   members → what is answered, with which TTL, and why; choice: which of them
     quorum      what several nodes agree on; council: who says what of the members of a pool
     drain       how a member leaves step by step; stored: what survives a restart
-    version     what a cache can hold; ledger: until when it may; horizon: is a target forgotten?
     objective   can a recovery time be met; price: what a TTL costs in queries
 
 Nothing here knows what time it is: it is told.

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dnsd.failover.horizon import Safety
+from dnsd.caches.judge import Safety
 
 if TYPE_CHECKING:
-    from dnsd.failover.horizon import Verdict
+    from dnsd.caches.judge import Verdict
 
 T_DRAIN = 5
 

@@ -29,8 +29,6 @@ from dnsd.image import memory
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-IMAGES = "images"
-"""The directory of the image files, in the state directory."""
 SUFFIX = ".img"
 """How the names of image files end."""
 

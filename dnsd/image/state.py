@@ -75,7 +75,7 @@ class ControlCells:
 
     PAST_KNOWN, PAST_ON_ROUTE and the six cells from PAST_SERIES on are what the announcer leaves to
     a successor: see :mod:`dnsd.control.anycast.pastkeeper`. Those that begin with KEPT say where in
-    memory it is what control leaves to it: see :mod:`dnsd.control.keepsake`.
+    memory it is what control leaves to it: see :mod:`dnsd.image.keepsake`.
     """
 
     GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED, TO_BUILD, BUILT = range(9)

@@ -80,7 +80,7 @@ def builders(control: int) -> list[int]:
             continue
         try:
             parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == control and b"dnsd.control.builder" in (process / "cmdline").read_bytes():
+            if parent == control and b"dnsd.build.builder" in (process / "cmdline").read_bytes():
                 found.append(int(process.name))
         except OSError:
             continue

@@ -22,10 +22,10 @@ import dns.query
 import msgspec
 import pytest
 
-from dnsd.failover.horizon import MARGIN_S, Inquiry, Safety, Verdict, judge
-from dnsd.failover.ledger import Report
-from dnsd.failover.site import Answered, Sighting, Site
-from dnsd.failover.version import about_target
+from dnsd.caches.judge import MARGIN_S, Inquiry, Safety, Verdict, judge
+from dnsd.caches.ledger import Report
+from dnsd.caches.site import Answered, Sighting, Site
+from dnsd.caches.version import about_target
 from tests.conftest import needs
 from tests.serving import free_port
 from tests.support import Node, make_node, remember, until, zone

@@ -17,11 +17,12 @@ import pytest
 from dns.rdatatype import NSEC, NSEC3, RRSIG, A
 
 from dnsd import compile as compiler
-from dnsd.control.policycheck import check_file
-from dnsd.control.pools import compiled, describe
-from dnsd.image import journal, store
+from dnsd.build.policycheck import check_file
+from dnsd.build.pools import compiled, describe
+from dnsd.image import store
 from dnsd.image.journal import Placed
 from dnsd.image.pools import Mode, Word, encode
+from dnsd.process.statedir import IMAGES
 from dnsd.wire.name import from_text
 from dnsd.zone.load import load_zone
 from tests.conftest import needs
@@ -149,7 +150,7 @@ def _place(node: WorkerNode, origin: str, path: Path, cell: int) -> Placed:
     assert findings == []
     pools = describe(policy, zone)
     image = compiler.build(zone, bytes(store.MAPPED_FROM), list(compiled(pools, signer)))
-    store.save(node.directory / journal.IMAGES / origin, image)
+    store.save(node.directory / IMAGES / origin, image)
     for case, pool in zip(CASES, pools, strict=True):
         node.state.words[cell + pool.cell] = encode(case.word)
     return Placed(origin, cell)

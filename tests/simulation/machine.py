@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dnsd.config import Config
 from dnsd.control.anycast.plane import Plane
 from dnsd.control.anycast.probes import Probes
-from dnsd.control.keepsake import Keepsakes
 from dnsd.daemon.carrier import Carrier, any_worker
 from dnsd.daemon.vigil import Vigil
 from dnsd.image import memory
+from dnsd.image.keepsake import Keepsakes
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from tests.simulation.kernel import Kernel
 from tests.simulation.processes import Process

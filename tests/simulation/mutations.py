@@ -15,8 +15,8 @@ from dnsd.control.anycast.carrierorder import CarrierOrder
 from dnsd.control.anycast.keeper import Keeper
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.pastkeeper import PastKeeper
-from dnsd.control.keepsake import Keepsake
 from dnsd.daemon.carrier import Carrier
+from dnsd.image.keepsake import Keepsake
 from tests.simulation.world import Event
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dnsd.checks.question import Question
-from dnsd.control import durable
+from dnsd.process import durable
 from tests import jumping
 from tests.conftest import give_memory_back
 from tests.simulation.kernel import Bird
@@ -38,7 +38,7 @@ def _around(world: World, loop: Jumping) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.time", lambda: loop.now + _EPOCH)
         patch.setattr("os.fsync", lambda _fd: None)
-        patch.setattr("dnsd.control.log.write", lambda _text: None)
+        patch.setattr("dnsd.process.log.write", lambda _text: None)
         patch.setattr("dnsd.daemon.carrier.say", lambda _text: None)
         here = "dnsd.control.anycast."
         patch.setattr(durable, "replace", world.replace)

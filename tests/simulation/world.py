@@ -18,7 +18,6 @@ from dnsd.cli.orders import outcome
 from dnsd.config import Anycast, Config, Endpoint, Http, Server
 from dnsd.config.anycast import Bird as BirdConfig
 from dnsd.config.anycast import Check, Probe, Query
-from dnsd.control import durable
 from dnsd.control.anycast import statefile
 from dnsd.control.anycast.commands import commands
 from dnsd.control.anycast.netlink import Address
@@ -26,6 +25,7 @@ from dnsd.control.anycast.orderbook import FILE as ORDERS_FILE
 from dnsd.control.anycast.pastkeeper import FILE as PAST
 from dnsd.control.anycast.probes import Probes
 from dnsd.errors import BirdError
+from dnsd.process import durable
 from dnsd.process.exchange import Peer
 from tests.jumping import Jumping
 from tests.simulation.kernel import Kernel, Router, not_there
@@ -146,7 +146,7 @@ class World:
         return b"wrong" if self.has("wrong") else b"right"
 
     def replace(self, path: Path, data: bytes) -> None:
-        """Write as :func:`dnsd.control.durable.replace` does, on this disk."""
+        """Write as :func:`dnsd.process.durable.replace` does, on this disk."""
         if self.has("disk_full"):
             raise OSError(errno.ENOSPC, "No space left on device")
         _replace(path, data)

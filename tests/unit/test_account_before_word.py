@@ -20,8 +20,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from dnsd.control import durable
-from dnsd.control.cells import Range
+from dnsd.build.pools import PoolMeta
+from dnsd.caches.ledger import Line, Use, restore
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.live import Placement, addresses_of, named
 from dnsd.control.failover.words import LATE_S
@@ -30,13 +30,13 @@ from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.poolbook import accounts_in, key_of
-from dnsd.control.pools import PoolMeta
-from dnsd.failover.ledger import Line, Use, restore
 from dnsd.failover.member import Forced, Order
 from dnsd.failover.pool import Decision
-from dnsd.image.journal import IMAGES
+from dnsd.image.cells import Range
 from dnsd.image.pools import SLOTS, Mode, Word
 from dnsd.image.stock import Stock
+from dnsd.process import durable
+from dnsd.process.statedir import IMAGES
 from tests.plane import ORIGIN, A, B, C, World, close, meta, only, place, play
 
 OK, BAD = True, False

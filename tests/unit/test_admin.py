@@ -17,8 +17,8 @@ import pytest
 from dnsd.cli import admin as client
 from dnsd.control import admin
 from dnsd.control.admin import AdminServer
-from dnsd.control.socketfile import bind, make_way
 from dnsd.errors import AdminError, ConfigError, NotRunning, StateError
+from dnsd.process.socketfile import bind, make_way
 
 PATIENCE = 30
 

@@ -15,12 +15,12 @@ import pytest
 
 from dnsd.cli import admin as client
 from dnsd.config import Config, Options, Server
-from dnsd.control import socketfile
 from dnsd.control.admin import AdminServer
 from dnsd.control.spec import ControlSpec
 from dnsd.daemon.attendant import MOST_AT_ONCE, Attendant
 from dnsd.errors import AdminError, ControlDown, NotRunning
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
+from dnsd.process import socketfile
 
 
 @contextmanager

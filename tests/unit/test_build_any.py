@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnsd.build.images import Job
+from dnsd.build.pipeline import build_zone
 from dnsd.config import Limits
 from dnsd.config.policyfile import path_for
-from dnsd.control.build import build_zone
-from dnsd.control.images import Job
 from dnsd.zone.findings import Severity
 from tests.support import zone
 

@@ -13,15 +13,15 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from dnsd.caches.acquainted import Known, Peer
+from dnsd.caches.ledger import WEEK_S, Ledger, Use
+from dnsd.caches.version import rrset
 from dnsd.cli import askers, main, watching
 from dnsd.cli import drains as drains_module
 from dnsd.cli import failover as failover_module
 from dnsd.cli import rto as rto_module
 from dnsd.cli.options import moment
 from dnsd.errors import AdminError, NotRunning
-from dnsd.failover.acquainted import Known, Peer
-from dnsd.failover.ledger import WEEK_S, Ledger, Use
-from dnsd.failover.version import rrset
 
 A, B = "192.0.2.1", "192.0.2.2"
 NOW = 1_800_000_000.0

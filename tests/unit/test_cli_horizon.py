@@ -17,17 +17,17 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from dnsd.caches.acquainted import Known, Peer
+from dnsd.caches.judge import MARGIN_S
+from dnsd.caches.ledger import WEEK_S, Ledger, Report, Use
+from dnsd.caches.site import Sighting, Silent, census
+from dnsd.caches.version import about_target, rrset
 from dnsd.cli import askers, horizon, survey
 from dnsd.cli.askers import Local, Remote, SecondaryServer, fenced, secondary
 from dnsd.cli.remains import NOTHING, Remains, remains
 from dnsd.cli.survey import MOST_NODES, Secondaries, Survey
 from dnsd.config import Endpoint
 from dnsd.errors import AdminError, NotRunning
-from dnsd.failover.acquainted import Known, Peer
-from dnsd.failover.horizon import MARGIN_S
-from dnsd.failover.ledger import WEEK_S, Ledger, Report, Use
-from dnsd.failover.site import Sighting, Silent, census
-from dnsd.failover.version import about_target, rrset
 
 TARGET = "192.0.2.10"
 WWW = rrset("www.example.com.", "A", [bytes((192, 0, 2, 10))])

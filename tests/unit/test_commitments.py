@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from dnsd.build.images import Job
+from dnsd.build.pipeline import BuildResult
+from dnsd.build.pools import PoolMeta
 from dnsd.config import Failover
 from dnsd.config.hookkinds import Hooks
 from dnsd.config.policy import Pool
-from dnsd.control.build import BuildResult
-from dnsd.control.images import Job
-from dnsd.control.pools import PoolMeta
 from dnsd.zone.findings import Severity
 from tests.unit.test_control_reload import Site, outcomes
 

@@ -16,14 +16,14 @@ import msgspec
 import pytest
 
 from dnsd import compile as compiler
+from dnsd.build import builders, images
+from dnsd.build.builder import encode_job
+from dnsd.build.builders import build_all
+from dnsd.build.images import Job
+from dnsd.build.pipeline import MOST_FINDINGS, BuildResult, build_zone, worst
+from dnsd.build.stamps import stamp
 from dnsd.config import Limits
 from dnsd.config.policyfile import path_for
-from dnsd.control import builders, images
-from dnsd.control.build import MOST_FINDINGS, BuildResult, build_zone, worst
-from dnsd.control.builder import encode_job
-from dnsd.control.builders import build_all
-from dnsd.control.images import Job
-from dnsd.control.stamps import stamp
 from dnsd.errors import ImageError
 from dnsd.image import store
 from dnsd.image.stock import Stock

@@ -10,8 +10,8 @@ import dns.dnssecalgs
 import pytest
 from dns.dnssectypes import Algorithm
 
-from dnsd.control import keys as module
-from dnsd.control.keys import KeyFault, load_keys
+from dnsd.build import keys as module
+from dnsd.build.keys import KeyFault, load_keys
 from dnsd.zone.findings import Severity
 from dnsd.zone.load import load_text
 from dnsd.zone.records import Zone

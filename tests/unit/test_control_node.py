@@ -11,18 +11,18 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from dnsd.build.images import Job
+from dnsd.build.pipeline import BuildResult, build_zone
 from dnsd.config import Options, resolve
 from dnsd.control import delivery
 from dnsd.control import spec as specs
-from dnsd.control.build import BuildResult, build_zone
-from dnsd.control.images import Job
 from dnsd.control.inforce import InForce
-from dnsd.control.keepsake import Keepsake
 from dnsd.control.node import Node
-from dnsd.control.report import ReloadReport
 from dnsd.control.spec import ControlSpec
+from dnsd.control.zones.report import ReloadReport
 from dnsd.errors import AdminError, ConfigError
 from dnsd.image import memory
+from dnsd.image.keepsake import Keepsake
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from tests.support import zone

@@ -14,26 +14,26 @@ from typing import Any
 import msgspec
 import pytest
 
+from dnsd.build import images
+from dnsd.build.images import Job
+from dnsd.build.pipeline import BuildResult
+from dnsd.build.pools import PoolMeta
+from dnsd.build.stamps import observe
 from dnsd.config import Config, Limits, Server, ZoneFile, Zones
-from dnsd.control import images
-from dnsd.control.build import BuildResult
-from dnsd.control.cells import Range
 from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
-from dnsd.control.images import Job
-from dnsd.control.pools import PoolMeta
 from dnsd.control.publish import Publisher
-from dnsd.control.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
-from dnsd.control.report import ReloadReport, log_lines, narrow
-from dnsd.control.stamps import observe
-from dnsd.control.table import ZoneState, apex_of
-from dnsd.control.watch import Deed, Sign, Watch
+from dnsd.control.zones.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
+from dnsd.control.zones.report import ReloadReport, log_lines, narrow
+from dnsd.control.zones.table import ZoneState, apex_of
+from dnsd.control.zones.watch import Deed, Sign, Watch
 from dnsd.errors import StateError
 from dnsd.image import memory, store
-from dnsd.image.journal import IMAGES
+from dnsd.image.cells import Range
 from dnsd.image.memory import Memory
 from dnsd.image.state import StateVector
 from dnsd.image.stock import Stock
+from dnsd.process.statedir import IMAGES
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.sources import digest_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dnsd.control.report import (
+from dnsd.control.zones.report import (
     MOST_LINES,
     MOST_ZONES,
     Outcome,

@@ -23,11 +23,11 @@ from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.RRSIG import RRSIG
 
 from dnsd import compile as compiler
+from dnsd.build.policycheck import check_policy
+from dnsd.build.pools import compiled, describe
+from dnsd.build.signing import Signer, masks
 from dnsd.config.policy import Pool
 from dnsd.config.policyfile import read_policy
-from dnsd.control.policycheck import check_policy
-from dnsd.control.pools import compiled, describe
-from dnsd.control.signing import Signer, masks
 from dnsd.wire.name import from_text, lower
 from dnsd.wire.rdata import NSEC, NSEC3, A
 from dnsd.zone.load import load_text

@@ -22,27 +22,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnsd.build.images import Job
+from dnsd.build.pipeline import BuildResult, build_zone, troubled
 from dnsd.config import Config, Server
 from dnsd.config import Zones as ZonesTable
-from dnsd.control import log
-from dnsd.control.build import BuildResult, build_zone, troubled
 from dnsd.control.converge import Convergence
 from dnsd.control.differences import BEHIND_S, LASTING_S
 from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
-from dnsd.control.images import Job
 from dnsd.control.publish import Publisher
-from dnsd.control.reload import CONFIGURATION, EVERYTHING, Reloader
 from dnsd.control.retries import LONGEST_PAUSE_S, Retries
-from dnsd.control.watch import Watch
+from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
+from dnsd.control.zones.watch import Watch
 from dnsd.errors import ImageError, StateError
 from dnsd.image import memory
-from dnsd.image.journal import IMAGES, JournalWriter
+from dnsd.image.journal import JournalWriter
 from dnsd.image.memory import Memory
 from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.image.store import Image
+from dnsd.process import log
+from dnsd.process.statedir import IMAGES
 from dnsd.serve.follow import Follower, Seat
 from dnsd.wire.name import to_text
 from tests.support import zone

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dnsd.failover import horizon
+from dnsd.caches import judge
 from dnsd.wire import delivery
 from tests.serving import TcpHarness
 
@@ -19,9 +19,9 @@ TERMS = re.findall(r"^([A-Z_]+_S) = [0-9.]+$", SOURCE, re.MULTILINE)
 
 
 def test_the_margin_covers_both_ways() -> None:
-    assert horizon.MARGIN_S == delivery.MARGIN_S
-    assert horizon.MARGIN_S >= delivery.UDP_S
-    assert horizon.MARGIN_S >= delivery.TCP_S
+    assert judge.MARGIN_S == delivery.MARGIN_S
+    assert judge.MARGIN_S >= delivery.UDP_S
+    assert judge.MARGIN_S >= delivery.TCP_S
 
 
 @pytest.mark.parametrize("term", TERMS)

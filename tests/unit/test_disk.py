@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from dnsd import compile as compiler
-from dnsd.control import images
+from dnsd.build import images
 from dnsd.control.disk import FIRST_PAUSE_S, LONGEST_PAUSE_S, Disk
-from dnsd.control.table import Row, Served
+from dnsd.control.zones.table import Row, Served
 from dnsd.errors import ImageError
 from dnsd.image import memory, store
-from dnsd.image.journal import IMAGES
 from dnsd.image.memory import Memory
 from dnsd.image.stock import Stock
+from dnsd.process.statedir import IMAGES
 from dnsd.zone.load import load_text
 
 ZONE = "@ 300 IN SOA ns host 7 2 3 4 5\n@ 300 IN NS ns\nns 300 IN A 192.0.2.1\n"

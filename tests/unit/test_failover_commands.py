@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from dnsd.config.policy import Failback
-from dnsd.control import durable
 from dnsd.control.failover import statefile
 from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.report import summary
 from dnsd.errors import AdminError
+from dnsd.process import durable
 from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, place, play
 
 OK, BAD = True, False

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsd.caches.judge import Safety, Verdict
 from dnsd.failover.drain import Drain, Phase, Progress, direct, lowered
-from dnsd.failover.horizon import Safety, Verdict
 
 FORGOTTEN = Verdict(Safety.SAFE, 450.0, 460.0, ("a remark",), ())
 HELD = Verdict(Safety.WAIT, 500.0, 560.0, ("caches hold it",), ())

@@ -14,7 +14,6 @@ from dnsd.checks.result import Blind, Part, Result
 from dnsd.config.need import Need
 from dnsd.config.policy import Failback
 from dnsd.config.references import Reference
-from dnsd.control.cells import Range
 from dnsd.control.failover import statefile
 from dnsd.control.failover.checking import RESTART_S
 from dnsd.control.failover.engine import REFRESH_S, WRITE_S, Engine
@@ -22,6 +21,7 @@ from dnsd.control.failover.live import Key
 from dnsd.control.failover.report import report
 from dnsd.failover import stored
 from dnsd.failover.member import Forced, Order, State
+from dnsd.image.cells import Range
 from dnsd.image.pools import Mode
 from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, only, place, play
 
@@ -443,7 +443,7 @@ def test_a_disk_that_is_full_is_told(world: World, monkeypatch: pytest.MonkeyPat
         assert world.told("cannot be written (No space left on device)") == 1
 
     with monkeypatch.context() as patch:
-        patch.setattr("dnsd.control.durable.replace", full)
+        patch.setattr("dnsd.process.durable.replace", full)
         play(world, story)
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.failover.acquainted import Known
-from dnsd.failover.horizon import (
+from dnsd.caches.acquainted import Known
+from dnsd.caches.judge import (
     FRESH_S,
     MARGIN_S,
     Inquiry,
@@ -23,9 +23,9 @@ from dnsd.failover.horizon import (
     Verdict,
     judge,
 )
-from dnsd.failover.ledger import WEEK_S, Ledger, Report, Use, restore
-from dnsd.failover.site import Answered, Sighting, Silent, Site
-from dnsd.failover.version import Version, about_name, about_target, everything, gap, rrset
+from dnsd.caches.ledger import WEEK_S, Ledger, Report, Use, restore
+from dnsd.caches.site import Answered, Sighting, Silent, Site
+from dnsd.caches.version import Version, about_name, about_target, everything, gap, rrset
 
 OLD, NEW = "192.0.2.10", "192.0.2.11"
 TARGET = about_target(OLD)

@@ -13,13 +13,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from dnsd.build.pools import PoolMeta
 from dnsd.config.policy import Failback
-from dnsd.control.cells import Range
 from dnsd.control.failover.live import named
-from dnsd.control.pools import PoolMeta
 from dnsd.failover.member import Forced, Order
 from dnsd.failover.pool import PoolState
 from dnsd.failover.stored import Kept
+from dnsd.image.cells import Range
 from dnsd.image.pools import Mode
 from tests import jumping
 from tests.jumping import Jumping

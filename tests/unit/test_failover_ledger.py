@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.errors import StateError
-from dnsd.failover.ledger import (
+from dnsd.caches.ledger import (
     NEVER,
     WEEK_S,
     Ledger,
@@ -19,7 +18,7 @@ from dnsd.failover.ledger import (
     negative_ttl,
     restore,
 )
-from dnsd.failover.version import (
+from dnsd.caches.version import (
     Version,
     about_name,
     about_target,
@@ -28,6 +27,7 @@ from dnsd.failover.version import (
     nothing,
     rrset,
 )
+from dnsd.errors import StateError
 
 A1 = ipaddress.ip_address("192.0.2.10").packed
 A2 = ipaddress.ip_address("192.0.2.11").packed

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from dnsd.config import Failover
-from dnsd.control import log
 from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.live import LivePool
 from dnsd.control.failover.pledges import LATE_S, Pledges
+from dnsd.process import log
 from tests.unit.test_commitments import pools
 
 FAILOVER = Failover()

@@ -9,11 +9,11 @@ import msgspec
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from dnsd.failover.acquainted import Known, Peer, Retired, Unfound
-from dnsd.failover.horizon import MARGIN_S, Inquiry, Safety, Verdict, judge
-from dnsd.failover.ledger import WEEK_S, Line, Report, Use
-from dnsd.failover.site import HERE, Answered, Sighting, Silent, Site, alone, census
-from dnsd.failover.version import Question, about_name, about_target, rrset
+from dnsd.caches.acquainted import Known, Peer, Retired, Unfound
+from dnsd.caches.judge import MARGIN_S, Inquiry, Safety, Verdict, judge
+from dnsd.caches.ledger import WEEK_S, Line, Report, Use
+from dnsd.caches.site import HERE, Answered, Sighting, Silent, Site, alone, census
+from dnsd.caches.version import Question, about_name, about_target, rrset
 
 TARGET = about_target("192.0.2.10")
 NAME = about_name("www.example.com", "A")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.control import durable
 from dnsd.control.failover.statefile import FILE, StateFile
 from dnsd.failover import stored
 from dnsd.failover.stored import Moment, StoredPool
+from dnsd.process import durable
 
 
 def pools(name: str) -> tuple[StoredPool, ...]:

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from dnsd.build.images import Job
+from dnsd.build.pipeline import BuildResult, build_zone
 from dnsd.config import Zones
-from dnsd.control import acceptance
-from dnsd.control.build import BuildResult, build_zone
-from dnsd.control.grace import Grace
-from dnsd.control.images import Job
-from dnsd.control.report import Outcome
+from dnsd.control.zones import acceptance
+from dnsd.control.zones.grace import Grace
+from dnsd.control.zones.report import Outcome
 from tests.unit.test_control_reload import Site
 
 ZONE = "@ 60 SOA ns h 1 3600 600 86400 20\n@ 60 NS ns\nns 60 A 192.0.2.53\nwww 60 A 192.0.2.1\n"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.control.guard import WINDOW_S, Edit, Leaving, absence, loss, stagnation
+from dnsd.control.zones.guard import WINDOW_S, Edit, Leaving, absence, loss, stagnation
 from dnsd.zone.findings import Severity
 
 

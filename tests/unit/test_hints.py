@@ -11,11 +11,11 @@ from dns.rdatatype import RdataType
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsd.build import hints
+from dnsd.build.contents import contents_of
+from dnsd.build.policycheck import Checked, check_policy
+from dnsd.build.signing import Signer
 from dnsd.config.policyfile import read_policy
-from dnsd.control import hints
-from dnsd.control.horizon.contents import contents_of
-from dnsd.control.policycheck import Checked, check_policy
-from dnsd.control.signing import Signer
 from dnsd.wire.name import from_text
 from dnsd.wire.rdata import HTTPS
 from dnsd.zone.findings import Severity

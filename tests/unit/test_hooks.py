@@ -17,7 +17,6 @@ from dnsd.config import Failover
 from dnsd.config.hookkinds import Hooks as Wanted
 from dnsd.config.hookkinds import parts_of, read_secret
 from dnsd.config.reader import read_text
-from dnsd.control import log
 from dnsd.control.failover.live import LivePool
 from dnsd.control.hooks import outbox as module
 from dnsd.control.hooks.hooks import Command, Hooks
@@ -26,6 +25,7 @@ from dnsd.control.hooks.outbox import MOST, TRIES, Outbox, Undelivered
 from dnsd.control.hooks.post import SIGNATURE, Post
 from dnsd.failover.drain import Drain
 from dnsd.failover.member import Forced, Order
+from dnsd.process import log
 from tests.jumping import Jumping, play
 from tests.unit.test_commitments import pools
 

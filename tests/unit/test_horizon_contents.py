@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dnsd.control.horizon.changes import Held, Known, held_after
-from dnsd.control.horizon.contents import contents_of
-from dnsd.control.horizon.listing import Contents, Listing, decode
-from dnsd.failover.version import ANY, Kind, Version, about_name, everything, nothing, rrset
+from dnsd.build.contents import contents_of
+from dnsd.caches.changes import Held, Known, held_after
+from dnsd.caches.listing import Contents, Listing, decode
+from dnsd.caches.version import ANY, Kind, Version, about_name, everything, nothing, rrset
 from dnsd.zone.load import load_text
 
 ZONE = """

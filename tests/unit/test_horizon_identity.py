@@ -10,6 +10,10 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from dnsd.caches.acquainted import Known, Peer, Retired
+from dnsd.caches.judge import MARGIN_S, Safety
+from dnsd.caches.ledger import Ledger, Report, owner_of, restore
+from dnsd.caches.version import everything, rrset
 from dnsd.cli import declare
 from dnsd.config import Endpoint, Failover
 from dnsd.control.failover.peers import Peers
@@ -17,10 +21,6 @@ from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.commands import commands
 from dnsd.control.horizon.identity import Identity, instance_of
 from dnsd.errors import AdminError, StateError
-from dnsd.failover.acquainted import Known, Peer, Retired
-from dnsd.failover.horizon import MARGIN_S, Safety
-from dnsd.failover.ledger import Ledger, Report, owner_of, restore
-from dnsd.failover.version import everything, rrset
 from tests.horizonsite import Content, Site
 from tests.unit.test_horizon_keeper import disk
 

@@ -15,7 +15,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from dnsd.control import durable
+from dnsd.caches.judge import MARGIN_S, Safety, Verdict
+from dnsd.caches.ledger import NEVER, WEEK_S, Use, declarations
+from dnsd.caches.listing import Contents
+from dnsd.caches.version import Kind, Version, about_name, about_target
 from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon import keeper as keepers
 from dnsd.control.horizon import lease, ledgerfile
@@ -23,14 +26,11 @@ from dnsd.control.horizon.ask import CHANGING
 from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.lease import RENEW_S, RUNNING_S, STOPPED_S
 from dnsd.control.horizon.ledgerfile import LedgerFile
-from dnsd.control.horizon.listing import Contents
 from dnsd.control.horizon.served import Served
-from dnsd.failover.horizon import MARGIN_S, Safety, Verdict
-from dnsd.failover.ledger import NEVER, WEEK_S, Use, declarations
-from dnsd.failover.version import Kind, Version, about_name, about_target
-from dnsd.image.journal import IMAGES
 from dnsd.image.pools import Mode
 from dnsd.image.stock import Stock
+from dnsd.process import durable
+from dnsd.process.statedir import IMAGES
 from tests.horizonsite import APEX, POOL, Content, Site, remove_images
 
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"

@@ -8,7 +8,7 @@ import msgspec
 
 from dnsd.config import Options, resolve
 from dnsd.control.inforce import InForce
-from dnsd.control.keepsake import Keepsake
+from dnsd.image.keepsake import Keepsake
 from dnsd.image.memory import Memory, create
 
 TEXT = """\

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.announce.orders import Order, Orders
-from dnsd.control import durable
 from dnsd.control.anycast.orderbook import OrderBook
-from dnsd.control.durable import Durable
 from dnsd.control.failover.statefile import StateFile
-from dnsd.control.keepsake import Keepsakes
 from dnsd.failover.stored import Moment, StoredPool
 from dnsd.image import memory
+from dnsd.image.keepsake import Keepsakes
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, StateVector
+from dnsd.process import durable
+from dnsd.process.durable import Durable
 
 POOL = StoredPool(name="www.", type="A", members=())
 

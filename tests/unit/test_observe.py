@@ -15,7 +15,7 @@ from dnsd.announce.wayback import Sent
 from dnsd.config.anycast import Anycast, Check
 from dnsd.control.anycast import observe
 from dnsd.control.anycast.observe import ROWS_S, Disk, Observer, fault_of
-from dnsd.control.table import Row, Served
+from dnsd.control.zones.table import Row, Served
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.metrics.counters import INDEX
 

@@ -19,8 +19,8 @@ import dnsd
 from dnsd.cli import COMMANDS, main
 from dnsd.cli.console import SafeConsole
 from dnsd.config.problems import Problem
-from dnsd.control import log
 from dnsd.errors import OutputError
+from dnsd.process import log
 from dnsd.serve.log import OneLine
 from dnsd.text import printable, printable_lines
 from dnsd.zone.findings import Finding, Severity
@@ -78,7 +78,7 @@ ALLOWED = {
     # by file: what writes to the terminal or the log in it, all of it escaped
     "cli/output.py": {"echo", "write"},
     "cli/console.py": {"Console"},
-    "control/log.py": {"write"},
+    "process/log.py": {"write"},
     "serve/log.py": {"StreamHandler", "basicConfig"},
     "serve/__main__.py": {"write"},
 }

@@ -16,7 +16,6 @@ from dnsd.announce.health import TRANSPORTS, CheckResult, Observation, Outcome, 
 from dnsd.announce.orders import Order, Orders, decode
 from dnsd.config import Anycast, Config, Server
 from dnsd.config.anycast import Bird, Check
-from dnsd.control import durable
 from dnsd.control.anycast import addresses
 from dnsd.control.anycast import plane as module
 from dnsd.control.anycast.addresses import CONFLICTS_S, LOOK_S
@@ -27,6 +26,7 @@ from dnsd.control.anycast.statefile import write_state
 from dnsd.control.anycast.vip import Survey
 from dnsd.errors import AdminError, VipError
 from dnsd.image.state import ControlCells, MasterCells, StateVector
+from dnsd.process import durable
 from tests import jumping
 from tests.jumping import Jumping
 
@@ -69,7 +69,7 @@ class World:
             patch.setattr(module, name, lambda *_, **__: self)
         for name in ("Vips", "LinkEvents"):
             patch.setattr(addresses, name, lambda *_: self)
-        patch.setattr("dnsd.control.log.write", self.log.append)
+        patch.setattr("dnsd.process.log.write", self.log.append)
 
     def begin(self) -> Plane:
         """Return the plane of a new control process."""

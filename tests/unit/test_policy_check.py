@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from dnsd.build.policycheck import check_file, check_policy, members_of, rrset_of
 from dnsd.config import Endpoint, Failover
 from dnsd.config.policyfile import read_policy
-from dnsd.control.policycheck import check_file, check_policy, members_of, rrset_of
 from dnsd.zone import bulk
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.load import load_text

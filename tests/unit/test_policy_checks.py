@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dnsd.build.policycheck import check_policy, promised
+from dnsd.build.promises import Promises, timing_of
 from dnsd.checks import targets
 from dnsd.checks.calculated import CalculatedCheck
 from dnsd.checks.command import CommandCheck
@@ -20,8 +22,6 @@ from dnsd.config.checkkeys import MOST_CHECKS
 from dnsd.config.policy import Pool
 from dnsd.config.policyfile import read_policy
 from dnsd.config.references import Reference
-from dnsd.control.policycheck import check_policy, promised
-from dnsd.control.promises import Promises, timing_of
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.load import load_text
 from tests.certificates import Authority

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from dnsd import config
+from dnsd.build.policycheck import check_policy
 from dnsd.config.policy import Pool, Rules, Signing
 from dnsd.config.policyfile import read_policy
 from dnsd.config.tables import kinds_of
-from dnsd.control.policycheck import check_policy
 from dnsd.zone.load import load_zone
 
 EXAMPLE = Path(__file__).parents[2] / "deploy/policy.example.toml"

@@ -6,9 +6,9 @@ import asyncio
 import io
 from typing import TYPE_CHECKING
 
+from dnsd.build import builders
+from dnsd.build.images import Job
 from dnsd.config.model import Limits
-from dnsd.control import builders
-from dnsd.control.images import Job
 from dnsd.daemon.progress import ProgressLine
 
 if TYPE_CHECKING:

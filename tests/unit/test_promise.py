@@ -8,11 +8,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from dnsd.build.promises import InZone, Promises
 from dnsd.checks.runner import Runner
 from dnsd.checks.targets import Target
 from dnsd.config import Failover
 from dnsd.control.failover.live import LivePool
-from dnsd.control.promises import InZone, Promises
 from tests.jumping import Jumping, play
 from tests.promised import Played, Site, World, closed, dead, ill, kills
 

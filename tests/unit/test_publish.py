@@ -9,10 +9,10 @@ from typing import NamedTuple
 import pytest
 
 from dnsd.control import publish
-from dnsd.control.cells import Range
 from dnsd.control.publish import Publisher
 from dnsd.errors import StateError
 from dnsd.image import memory
+from dnsd.image.cells import Range
 from dnsd.image.journal import Drop, JournalReader, JournalWriter, Placed, Put, State
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, StateVector, WorkerCells

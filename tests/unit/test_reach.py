@@ -153,7 +153,7 @@ def encoded(reach: Reach) -> bytes:
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    monkeypatch.setattr("dnsd.control.log.write", found.append)
+    monkeypatch.setattr("dnsd.process.log.write", found.append)
     monkeypatch.setattr("dnsd.control.anycast.probes.is_here", ME.has)
     return found
 

@@ -21,6 +21,7 @@ from dnsd.image.memory import Memory
 from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.image.stock import Stock
+from dnsd.process.statedir import IMAGES
 from dnsd.serve import missing
 from dnsd.serve.follow import Follower, Seat
 from dnsd.serve.turn import FOLLOW_S
@@ -66,8 +67,8 @@ class Scene:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        (directory / journal.IMAGES).mkdir()
-        self.stock = Stock(directory / journal.IMAGES, Memory(memory.create("images")))
+        (directory / IMAGES).mkdir()
+        self.stock = Stock(directory / IMAGES, Memory(memory.create("images")))
         self.journal = memory.create("journal")
         self.state = StateVector.create(1)
         self.head = self.state.worker(0)
@@ -104,7 +105,7 @@ class Scene:
         text = f"@ 300 IN SOA ns host {serial} 2 3 4 5\n@ 300 IN NS ns\nns 300 IN A 192.0.2.1\n"
         zone = load_text(name.to_text(apex), text).zone
         assert zone
-        path = self.directory / journal.IMAGES / f"{apex.hex()}-{serial}"
+        path = self.directory / IMAGES / f"{apex.hex()}-{serial}"
         store.save(path, compiler.build(zone, meta=bytes(store.MAPPED_FROM)))
         return Placed(path.name)
 
@@ -184,7 +185,7 @@ def test_follow_replaced_images_are_unmapped_when_nobody_uses_them(
 def test_follow_image_that_cannot_be_opened(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     scene.begin({ONE: scene.image(ONE, 1)})
     scene.run()
-    damaged = scene.directory / journal.IMAGES / "damaged"
+    damaged = scene.directory / IMAGES / "damaged"
     damaged.write_bytes(b"no image")
     with caplog.at_level(logging.ERROR):
         scene.publish(Put(ONE, Placed("gone")), Put(TWO, Placed("damaged")))

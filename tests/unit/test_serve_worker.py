@@ -20,9 +20,9 @@ import msgspec
 import pytest
 
 from dnsd.hotpath.api import Settings
-from dnsd.image import journal
 from dnsd.image.journal import Drop, Placed, Put
 from dnsd.image.state import WorkerCells
+from dnsd.process.statedir import IMAGES
 from dnsd.serve import sockets, turn
 from dnsd.serve.worker import Worker
 from dnsd.wire import name
@@ -105,7 +105,7 @@ def test_worker_unmaps_what_it_serves_no_more(node: WorkerNode) -> None:
 
 def test_worker_says_which_image_it_cannot_open(node: WorkerNode) -> None:
     node.begin(serial=1)
-    (node.directory / journal.IMAGES / "broken").write_bytes(b"broken")
+    (node.directory / IMAGES / "broken").write_bytes(b"broken")
     node.publish(Put(ZONE, Placed("broken")))
     assert node.serial() == 1
     node.signal(signal.SIGTERM)

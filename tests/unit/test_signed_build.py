@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from dnsd.build import images
+from dnsd.build.images import Job
+from dnsd.build.pipeline import build_zone
+from dnsd.build.stamps import stamp
 from dnsd.cli import main
 from dnsd.config import Limits
-from dnsd.control import images
-from dnsd.control.build import build_zone
-from dnsd.control.images import Job
-from dnsd.control.stamps import stamp
 from tests.zonekeys import ZoneKey, make_key, signed_text
 
 TEXT = """\

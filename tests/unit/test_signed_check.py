@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dnsd.build.policycheck import check_policy
+from dnsd.build.signedcheck import MOST_IN_ALL, MOST_TOGETHER
 from dnsd.config.policyfile import read_policy
-from dnsd.control.policycheck import check_policy
-from dnsd.control.signedcheck import MOST_IN_ALL, MOST_TOGETHER
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.load import load_text
 from tests.zonekeys import NOW, make_key, signed_text

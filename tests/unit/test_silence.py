@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.control.silence import Chance, Silence
+from dnsd.process.silence import Chance, Silence
 from tests.support import until
 
 MS = 1_000_000

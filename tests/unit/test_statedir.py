@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dnsd.control import statedir
 from dnsd.daemon import home
 from dnsd.errors import StateError
+from dnsd.process import statedir
 
 if TYPE_CHECKING:
     from pathlib import Path

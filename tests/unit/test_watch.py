@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.control.stamps import TICK_NS, Stamp, Stamps, doubtful, observe, stamp
-from dnsd.control.watch import PATIENCE, WRITER_S, Deed, Sign, Watch
-from dnsd.control.writers import ends
+from dnsd.build.stamps import TICK_NS, Stamp, Stamps, doubtful, observe, stamp
+from dnsd.control.zones.watch import PATIENCE, WRITER_S, Deed, Sign, Watch
+from dnsd.control.zones.writers import ends
 
 OLD, NEW, NEWER = Stamp(1, 10, 5), Stamp(2, 10, 5), Stamp(3, 10, 5)
 SETTLE = 2.0

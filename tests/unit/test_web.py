@@ -20,19 +20,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dnsd.build.pools import PoolMeta
+from dnsd.caches.ledger import Ledger
+from dnsd.caches.version import nothing
 from dnsd.config import Endpoint
 from dnsd.config.policy import Pool
 from dnsd.control.failover.live import LivePool
-from dnsd.control.pools import PoolMeta
-from dnsd.control.table import Row, Served
 from dnsd.control.web import health, members, metrics, room, server, talk
 from dnsd.control.web.metrics import Source
 from dnsd.control.web.pages import pages
 from dnsd.control.web.server import Pages, WebServer
 from dnsd.control.web.talk import Page
+from dnsd.control.zones.table import Row, Served
 from dnsd.errors import AdminError
-from dnsd.failover.ledger import Ledger
-from dnsd.failover.version import nothing
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.metrics import counters, prometheus
 from dnsd.metrics.prometheus import Family

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.control.weight import MOST_FILES, MUCH, PER_RECORD, of_zone, on_disk
+from dnsd.build.weight import MOST_FILES, MUCH, PER_RECORD, of_zone, on_disk
 
 
 @pytest.fixture

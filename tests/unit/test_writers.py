@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.control.inotify import Inotify
-from dnsd.control.watch import Deed, Sign
-from dnsd.control.writers import Writers
+from dnsd.control.zones.inotify import Inotify
+from dnsd.control.zones.watch import Deed, Sign
+from dnsd.control.zones.writers import Writers
 from dnsd.process import kernel
 
 

@@ -11,10 +11,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dnsd.control import log
 from dnsd.control.anycast.linkevents import LinkEvents
 from dnsd.control.anycast.vip import LOOPBACK, Vips
 from dnsd.errors import VipError
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dnsd.config import Anycast
     from dnsd.control.anycast.carrierorder import CarrierOrder
     from dnsd.control.anycast.vip import Survey
-    from dnsd.control.lasting import Lasting
+    from dnsd.process.lasting import Lasting
 
 LOOK_S = 1.0
 """How often addresses are looked at when nothing has changed."""

@@ -9,12 +9,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from dnsd.announce.announcer import Wanted
-from dnsd.control import log
 from dnsd.control.anycast.keeper import BirdView, shortened
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from dnsd.control.anycast.keeper import Keeper
-    from dnsd.control.lasting import Lasting
+    from dnsd.process.lasting import Lasting
 
 LOOK_S = 1.0
 """How often BIRD is looked at when nothing has changed."""

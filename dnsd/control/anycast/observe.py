@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dnsd.announce.health import Observation, Outcome, WorkerView
 from dnsd.announce.wayback import Sent
 from dnsd.control.anycast.gateways import Gateways
-from dnsd.control.table import ZoneState
+from dnsd.control.zones.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.counters import INDEX
 from dnsd.process import descriptors
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dnsd.announce.health import CheckResult
     from dnsd.config.anycast import Anycast
-    from dnsd.control.table import Row
+    from dnsd.control.zones.table import Row
     from dnsd.image.state import StateVector
     from dnsd.metrics.counters import Counters
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from dnsd.announce import orders
 from dnsd.announce.orders import Order, Orders
-from dnsd.control import durable, log
-from dnsd.control.durable import Durable
+from dnsd.process import durable, log
+from dnsd.process.durable import Durable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dnsd.control.keepsake import Keepsake
+    from dnsd.image.keepsake import Keepsake
 
 FILE = "orders.json"
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.announce.damping import Hold, Past
-from dnsd.control import durable, log
-from dnsd.control.images import boot
+from dnsd.build.images import boot
 from dnsd.image.state import ControlCells
+from dnsd.process import durable, log
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.announce.announcer import Announcer, Situation, State, Wanted
 from dnsd.announce.health import Health
-from dnsd.control import log
 from dnsd.control.anycast import pastkeeper
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.bird import Bird
@@ -29,8 +28,9 @@ from dnsd.control.anycast.probes import Probes
 from dnsd.control.anycast.selfcheck import SelfCheck
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.hooks.news import news
-from dnsd.control.lasting import Lasting
 from dnsd.image.state import ControlCells, MasterCells
+from dnsd.process import log
+from dnsd.process.lasting import Lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from dnsd.config import Config
     from dnsd.control.anycast.vip import Survey
     from dnsd.control.hooks.news import News
-    from dnsd.control.keepsake import Keepsake
-    from dnsd.control.table import Row
+    from dnsd.control.zones.table import Row
+    from dnsd.image.keepsake import Keepsake
     from dnsd.image.state import StateVector
 
 DECIDE_S = 0.05

@@ -22,10 +22,10 @@ import msgspec
 
 from dnsd.announce.reach import Hearing, Reach, Self, Tally
 from dnsd.checks.result import Blind, Fault, shown
-from dnsd.control import log, nodepage
-from dnsd.control.lasting import Lasting
-from dnsd.process import descriptors
+from dnsd.control import nodepage
+from dnsd.process import descriptors, log
 from dnsd.process.exchange import Peer, over_udp, within
+from dnsd.process.lasting import Lasting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

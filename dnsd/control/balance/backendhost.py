@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dnsd.config.balance import VXLAN_DEVICE, VXLAN_PORT, VXLAN_VNI
-from dnsd.control import durable
 from dnsd.control.anycast import netlink
 from dnsd.control.balance import settings, tunnels
 from dnsd.control.balance.farvips import NEAR4
 from dnsd.errors import BalanceError
+from dnsd.process import durable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

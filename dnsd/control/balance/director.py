@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import dnsd
-from dnsd.control import log
 from dnsd.control.balance.commands import Desk
 from dnsd.control.balance.drains import Drains
 from dnsd.control.balance.engine import Engine
@@ -18,13 +17,14 @@ from dnsd.control.balance.metrics import families
 from dnsd.control.balance.routes import Routes
 from dnsd.control.balance.targets import faults
 from dnsd.control.inforce import InForce
-from dnsd.control.keepsake import Keepsakes
-from dnsd.control.report import ReloadReport
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
+from dnsd.control.zones.report import ReloadReport
 from dnsd.errors import ConfigError
+from dnsd.image.keepsake import Keepsakes
 from dnsd.image.state import ControlCells
 from dnsd.metrics.prometheus import CONTENT_TYPE, text_of
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.control import log
-from dnsd.control.durable import Durable
+from dnsd.process import log
+from dnsd.process.durable import Durable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dnsd.control.keepsake import Keepsake
+    from dnsd.image.keepsake import Keepsake
 
 FILE = "balance.json"
 AGAIN_S = 2.0

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, TypeVar
 from dnsd.balance.slots import Move
 from dnsd.checks.result import Blind, Reason
 from dnsd.checks.runner import Runner
-from dnsd.control import log
 from dnsd.control.anycast import netlink
 from dnsd.control.balance import links, nftables, settings, tunnels
 from dnsd.control.balance.kernel import Nexthops
@@ -27,8 +26,9 @@ from dnsd.control.balance.nexthops import family_of
 from dnsd.control.balance.nftables import Guarded
 from dnsd.control.balance.rates import Rates
 from dnsd.control.balance.targets import targets_of
-from dnsd.control.lasting import Lasting
 from dnsd.errors import BalanceError, DnsdError
+from dnsd.process import log
+from dnsd.process.lasting import Lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

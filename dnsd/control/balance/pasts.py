@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.announce.damping import Past
-from dnsd.control import log
-from dnsd.control.durable import Durable
-from dnsd.control.images import boot
+from dnsd.build.images import boot
+from dnsd.process import log
+from dnsd.process.durable import Durable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from dnsd.control.keepsake import Keepsake
+    from dnsd.image.keepsake import Keepsake
 
 FILE = "balance.past"
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.announce.announcer import ON_THE_ROUTE, Announcer, Situation, State, Wanted
 from dnsd.config.balancerules import announced, of_service
-from dnsd.control import log
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.bird import Bird
 from dnsd.control.anycast.birdloop import BirdLoop
@@ -23,8 +22,9 @@ from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.balance.farvips import FarVips
 from dnsd.control.balance.pasts import Pasts
-from dnsd.control.lasting import Lasting
 from dnsd.image.state import CarrierCells, ControlCells, MasterCells
+from dnsd.process import log
+from dnsd.process.lasting import Lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dnsd.announce.orders import Orders
     from dnsd.config import Anycast, Config
     from dnsd.control.anycast.keeper import BirdView
-    from dnsd.control.keepsake import Keepsakes
+    from dnsd.image.keepsake import Keepsakes
     from dnsd.image.state import StateVector
 
     Judge = Callable[[str, float], Verdict | None]

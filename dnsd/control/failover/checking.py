@@ -20,8 +20,8 @@ from dnsd.checks.runner import GRACE_S, Runner, limits_in_force
 from dnsd.checks.schedule import FIRST_RATE, FIRST_ROUND_S
 from dnsd.checks.targets import target_of
 from dnsd.config import Failover
-from dnsd.control import log
 from dnsd.control.failover.pledges import Pledges
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

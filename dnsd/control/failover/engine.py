@@ -1,6 +1,6 @@
 """The failover plane of a running node: decides on pools as their members are seen, and in time.
 
-It is told which pools there are by whoever publishes images (:class:`dnsd.control.pools.Pools`),
+It is told which pools there are by whoever publishes images (:class:`dnsd.build.pools.Pools`),
 and writes what workers answer at once. Whatever fails in one of its loops is told and tried
 again: it ends neither control nor another loop.
 """
@@ -14,6 +14,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from dnsd.caches.version import about_member
 from dnsd.config import Failover
 from dnsd.config.checkkeys import each_check
 from dnsd.control.failover.checking import Checking
@@ -21,17 +22,16 @@ from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.statefile import StateFile, moment
 from dnsd.control.failover.states import states_in
 from dnsd.control.failover.table import Table
-from dnsd.control.lasting import Lasting
-from dnsd.failover.version import about_member
+from dnsd.process.lasting import Lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from dnsd.build.pools import PoolMeta
     from dnsd.checks import pushed
     from dnsd.checks.calculated import States
     from dnsd.checks.runner import Seen, Unseen
-    from dnsd.control.cells import Range
     from dnsd.control.failover.checking import Checks
     from dnsd.control.failover.forgetting import Memory
     from dnsd.control.failover.live import Key, LivePool
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from dnsd.control.failover.table import Place
     from dnsd.control.failover.words import Noted
     from dnsd.control.hooks.news import News
-    from dnsd.control.keepsake import Keepsake
-    from dnsd.control.pools import PoolMeta
     from dnsd.failover.drain import Drain
     from dnsd.failover.orders import Directive
+    from dnsd.image.cells import Range
+    from dnsd.image.keepsake import Keepsake
     from dnsd.image.state import StateVector
 
 WRITE_S = 1.0

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dnsd.build.pools import PoolMeta
+    from dnsd.caches.judge import Verdict
+    from dnsd.caches.version import Question
     from dnsd.control.failover.live import Key, LivePool
     from dnsd.control.failover.words import Noted
-    from dnsd.control.pools import PoolMeta
-    from dnsd.failover.horizon import Verdict
     from dnsd.failover.pool import Decision
-    from dnsd.failover.version import Question
 
 
 class Memory(Protocol):

@@ -10,20 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnsd.config.units import format_duration
-from dnsd.control import log
 from dnsd.control.hooks.news import news
 from dnsd.failover import quorum
 from dnsd.failover.choice import Mode
 from dnsd.failover.member import Forced, State
 from dnsd.failover.pool import Decision, PoolState
 from dnsd.image import pools as layout
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from dnsd.build.pools import PoolMeta
     from dnsd.control.failover.words import PoolCells
     from dnsd.control.hooks.news import News
-    from dnsd.control.pools import PoolMeta
     from dnsd.failover.drain import Phase
     from dnsd.failover.member import Agreed, Member, Order
     from dnsd.failover.orders import Directive, Plan

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.checks.result import Blind, Fault, shown
-from dnsd.control import log, nodepage
+from dnsd.control import nodepage
 from dnsd.failover.quorum import Ballot, heard
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -1,16 +1,16 @@
 """Whether the pools of this node keep what they promise, and whether their checks are in time.
 
 What a pool promises in seconds depends on all others: they are checked in one queue. An edit is
-refused that would break a promise (:mod:`dnsd.control.acceptance`); what cannot be refused, or is
-only to be warned of, is told here. So is a queue that is longer than it ever should be.
+refused that would break a promise (:mod:`dnsd.control.zones.acceptance`); what cannot be refused,
+or is only to be warned of, is told here. So is a queue that is longer than it ever should be.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnsd.control import log
-from dnsd.control.promises import Promises
+from dnsd.build.promises import Promises
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from dnsd.failover.horizon import Safety
+from dnsd.caches.judge import Safety
+from dnsd.caches.version import about_target
 from dnsd.failover.pool import seen_as
 from dnsd.failover.quorum import Ballot, said
-from dnsd.failover.version import about_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

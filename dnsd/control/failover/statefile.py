@@ -10,16 +10,17 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from dnsd.control import images, log
-from dnsd.control.durable import Durable
+from dnsd.build import images
 from dnsd.failover import stored
 from dnsd.failover.stored import Kept, Moment
+from dnsd.process import log
+from dnsd.process.durable import Durable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dnsd.control.keepsake import Keepsake
     from dnsd.failover.stored import StoredPool
+    from dnsd.image.keepsake import Keepsake
 
 FILE = "failover.state"
 

@@ -14,11 +14,11 @@ from dnsd.control.failover.words import PoolCells
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from dnsd.control.cells import Range
+    from dnsd.build.pools import PoolMeta
     from dnsd.control.failover.words import Noted
-    from dnsd.control.pools import PoolMeta
     from dnsd.failover.orders import Directive
     from dnsd.failover.stored import Kept, StoredPool
+    from dnsd.image.cells import Range
     from dnsd.image.state import StateVector
 
     Told = Callable[[Key, PoolMeta, Noted], object]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from dnsd.checks.command import run_program
 from dnsd.checks.result import Blind, shown
 from dnsd.config.hookkinds import parts_of, read_secret
-from dnsd.control import log
 from dnsd.control.hooks.news import encoded
 from dnsd.control.hooks.outbox import Outbox, Undelivered
 from dnsd.control.hooks.post import Post
-from dnsd.control.lasting import Lasting
+from dnsd.process import log
 from dnsd.process.exchange import within
+from dnsd.process.lasting import Lasting
 
 if TYPE_CHECKING:
     from dnsd.config import Failover

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from dnsd.control import log
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

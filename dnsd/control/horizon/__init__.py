@@ -1,7 +1,5 @@
 """What this node has given out, and until when caches may hold it.
 
-contents   what a zone has, as versions: worked out when it is built, kept in its image
-changes    what caches may still hold after a zone has changed
 shelf      images on disk, and what stands in them
 keeper     the node's ledger: what is declared, retired, noted, written down
 ask        questions to the ledger: reports, and this node's own verdict

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.caches.judge import Inquiry, Safety, Tail, Verdict, judge
+from dnsd.caches.site import alone
+from dnsd.caches.version import about_name, about_target, canonical_name
 from dnsd.errors import AdminError, StateError
-from dnsd.failover.horizon import Inquiry, Safety, Tail, Verdict, judge
-from dnsd.failover.site import alone
-from dnsd.failover.version import about_name, about_target, canonical_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from dnsd.caches.ledger import Ledger, Report
+    from dnsd.caches.version import Question, Version
     from dnsd.control.horizon.keeper import Keeper
-    from dnsd.failover.ledger import Ledger, Report
-    from dnsd.failover.version import Question, Version
 
     Stamp = Callable[[Report, Ledger, float], Report]
 

@@ -10,9 +10,9 @@ from dnsd.errors import AdminError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dnsd.caches.ledger import Report
     from dnsd.control.admin import Command
     from dnsd.control.horizon.ask import Horizon
-    from dnsd.failover.ledger import Report
 
 
 def commands(horizon: Horizon) -> dict[str, Command]:

@@ -1,6 +1,6 @@
 """What a node says of itself beside its account: which run it is, and which other nodes it knows.
 
-Without that nothing is SAFE by its report (:mod:`dnsd.failover.site`).
+Without that nothing is SAFE by its report (:mod:`dnsd.caches.site`).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.control import images
-from dnsd.failover.acquainted import Known, Peer
+from dnsd.build import images
+from dnsd.caches.acquainted import Known, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dnsd.caches.ledger import Ledger, Report
     from dnsd.control.failover.peers import Peers
-    from dnsd.failover.ledger import Ledger, Report
 
 _DIGEST_OCTETS = 8
 

@@ -15,22 +15,22 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.control import log
-from dnsd.control.horizon.changes import Held, held_after
+from dnsd.caches.changes import Held, held_after
+from dnsd.caches.ledger import SAVE_EVERY_S, Ledger, declarations, owner_of
+from dnsd.caches.version import Kind, everything
 from dnsd.control.horizon.coverage import Coverage
 from dnsd.control.horizon.poolbook import PoolBook, accounts_in, key_of, undecided
 from dnsd.control.horizon.served import Served
 from dnsd.control.horizon.shelf import Shelf, Shelved
 from dnsd.errors import AdminError, ImageError, StateError
-from dnsd.failover.ledger import SAVE_EVERY_S, Ledger, declarations, owner_of
-from dnsd.failover.version import Kind, everything
+from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from dnsd.build.pools import PoolMeta
+    from dnsd.caches.version import Question, Version
     from dnsd.control.horizon.ledgerfile import LedgerFile
-    from dnsd.control.pools import PoolMeta
-    from dnsd.failover.version import Question, Version
     from dnsd.image.stock import Stock
 
 FORGET_EVERY_S = 60.0

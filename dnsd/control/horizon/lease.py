@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.control import durable, images
+from dnsd.build import images
+from dnsd.process import durable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,14 +9,14 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dnsd.control.durable import Durable
 from dnsd.control.horizon.lease import Clocks, Lease
 from dnsd.errors import StateError
+from dnsd.process.durable import Durable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dnsd.control.keepsake import Keepsake
+    from dnsd.image.keepsake import Keepsake
 
 NAME = "ledger"
 

@@ -8,25 +8,25 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from dnsd.caches.version import canonical_name
 from dnsd.control.failover.live import named
 from dnsd.control.horizon.coverage import Account
 from dnsd.control.horizon.poolbook import CACHED, Given, Key, addresses_of, version_of
 from dnsd.failover.member import Forced
-from dnsd.failover.version import canonical_name
 from dnsd.image.pools import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dnsd.build.pools import PoolMeta
+    from dnsd.caches.judge import Verdict
+    from dnsd.caches.version import Question, Version
     from dnsd.control.failover import live
     from dnsd.control.failover.live import LivePool, Placement
     from dnsd.control.failover.words import Noted
     from dnsd.control.horizon.ask import Horizon
     from dnsd.control.horizon.keeper import Keeper
-    from dnsd.control.pools import PoolMeta
-    from dnsd.failover.horizon import Verdict
     from dnsd.failover.pool import Decision
-    from dnsd.failover.version import Question, Version
 
 
 class LedgerMemory:

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
+from dnsd.caches.ledger import Use, offers
+from dnsd.caches.version import Kind, Version, canonical_name, digest_of, nothing, rrset
 from dnsd.control.horizon.accounts import Accounts
 from dnsd.control.horizon.coverage import Account
-from dnsd.failover.ledger import Use, offers
-from dnsd.failover.version import Kind, Version, canonical_name, digest_of, nothing, rrset
 from dnsd.image.pools import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from dnsd.control.pools import PoolMeta
-    from dnsd.failover.ledger import Ledger
+    from dnsd.build.pools import PoolMeta
+    from dnsd.caches.ledger import Ledger
 
 CACHED = (Mode.ANSWER, Mode.SOME, Mode.NODATA)
 """Modes whose answers caches keep."""

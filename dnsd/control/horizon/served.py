@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dnsd.caches.version import Question, Version
     from dnsd.control.horizon.shelf import Shelf, Shelved
-    from dnsd.failover.version import Question, Version
 
     _Zones = dict[str, dict[str, dict[Version, int]]]
 

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dnsd.control import images
-from dnsd.control.horizon import listing
-from dnsd.control.horizon.changes import Known
+from dnsd.build import images
+from dnsd.caches import listing
+from dnsd.caches.changes import Known
+from dnsd.caches.version import ANY, Kind, Version, rrset
 from dnsd.errors import ImageError
-from dnsd.failover.version import ANY, Kind, Version, rrset
 from dnsd.image.journal import SUFFIX
 from dnsd.wire import name as names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dnsd.control.horizon.listing import Contents
-    from dnsd.failover.version import Question
+    from dnsd.caches.listing import Contents
+    from dnsd.caches.version import Question
     from dnsd.image import store
     from dnsd.image.stock import Stock
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import dnsd
 from dnsd import hotpath
 from dnsd.control import limited
-from dnsd.control.table import ZoneState
 from dnsd.control.web import members
+from dnsd.control.zones.table import ZoneState
 from dnsd.failover.member import State
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.prometheus import Family, counted, text_of
@@ -20,13 +20,13 @@ from dnsd.metrics.prometheus import Family, counted, text_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from dnsd.caches.ledger import Ledger
     from dnsd.control.differences import Difference
     from dnsd.control.failover.checking import Checking
     from dnsd.control.failover.live import LivePool
     from dnsd.control.failover.peers import Peer
     from dnsd.control.hooks.outbox import Outbox
-    from dnsd.control.table import Row
-    from dnsd.failover.ledger import Ledger
+    from dnsd.control.zones.table import Row
     from dnsd.image.state import StateVector
 
 

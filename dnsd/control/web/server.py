@@ -18,12 +18,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from dnsd.control import log
 from dnsd.control.web.push import LONGEST_BODY, PREFIX
 from dnsd.control.web.room import Guest, Room, source_of
 from dnsd.control.web.talk import Page, Pending, Request, Talk, sentence
 from dnsd.errors import AdminError
-from dnsd.process import descriptors
+from dnsd.process import descriptors, log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

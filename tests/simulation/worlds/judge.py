@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from dnsd.caches.judge import MARGIN_S, Inquiry, Safety, judge
+from dnsd.caches.ledger import restore
+from dnsd.caches.version import about_name, about_target
 from dnsd.cli.survey import Survey
 from dnsd.control.horizon import ledgerfile
 from dnsd.errors import AdminError, NotRunning, StateError
-from dnsd.failover.horizon import MARGIN_S, Inquiry, Safety, judge
-from dnsd.failover.ledger import restore
-from dnsd.failover.version import about_name, about_target
 from tests.simulation.worlds import commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from dnsd.failover.horizon import Verdict
-    from dnsd.failover.version import Question
+    from dnsd.caches.judge import Verdict
+    from dnsd.caches.version import Question
     from tests.simulation.worlds.machine import Machine
     from tests.simulation.worlds.world import World
 

@@ -18,12 +18,12 @@ from dnsd.control.node import Node
 from dnsd.daemon.specs import Shared, control_spec
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.hotpath.api import Client, Settings, Transport
-from dnsd.image.journal import IMAGES
 from dnsd.image.memory import Memory
 from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.metrics import counters
+from dnsd.process.statedir import IMAGES
 from dnsd.serve.follow import Follower, Seat
 from tests.simulation.processes import Killed, Process
 from tests.simulation.worlds import commands, zones

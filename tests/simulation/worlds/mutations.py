@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from dnsd.caches.changes import Held, Known, held_after
+from dnsd.caches.judge import Safety, Verdict
+from dnsd.caches.ledger import Bound, Ledger
 from dnsd.config.policy import Pool
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.words import PoolCells
 from dnsd.control.horizon.ask import Horizon
-from dnsd.control.horizon.changes import Held, Known, held_after
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.poolbook import PoolBook
-from dnsd.control.keepsake import Keepsake
 from dnsd.failover import quorum
-from dnsd.failover.horizon import Safety, Verdict
-from dnsd.failover.ledger import Bound, Ledger
 from dnsd.failover.member import Member
+from dnsd.image.keepsake import Keepsake
 from tests.simulation.worlds.world import Event, Kind
 from tests.simulation.worlds.zones import Terms
 
 if TYPE_CHECKING:
     import pytest
 
+    from dnsd.caches.ledger import Report
     from dnsd.config.policy import Scope
-    from dnsd.failover.ledger import Report
 
-HORIZON = "dnsd.failover.horizon."
+HORIZON = "dnsd.caches.judge."
 END = Event(25.0, "member_up")
 """Nothing but time."""
 
@@ -123,7 +123,7 @@ def _a_drain_is_safe_at_once(patch: pytest.MonkeyPatch) -> None:
 
 def _what_was_declared_is_not_bounded_after_a_crash(patch: pytest.MonkeyPatch) -> None:
     def resume(self: Ledger, data: bytes, now: float, *_: Any, **__: Any) -> None:
-        from dnsd.failover.ledger import _read
+        from dnsd.caches.ledger import _read
 
         self.absorb(_read(data).past, now)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dnsd.checks.tcp import TcpCheck
-from dnsd.control import durable
 from dnsd.image import store
+from dnsd.process import durable
 from tests import jumping
 from tests.conftest import give_memory_back
 from tests.simulation.laws import Broken
@@ -65,7 +65,7 @@ def _around(world: World, seed: int) -> Iterator[None]:
         patch.setattr("time.time", world.wall)
         patch.setattr("dnsd.control.failover.engine.moment", world.moment)
         for way in ("write", "say", "line"):
-            patch.setattr(f"dnsd.control.log.{way}", _say)
+            patch.setattr(f"dnsd.process.log.{way}", _say)
         patch.setattr(durable, "replace", world.replace)
         patch.setattr(store, "save", world.save_image)
         patch.setattr("dnsd.control.failover.peers.get_votes", world.net.votes)

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dnsd.control import images
-from dnsd.control.build import BuildResult, build_zone
+from dnsd.build import images
+from dnsd.build.pipeline import BuildResult, build_zone
 from dnsd.image.stock import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dnsd.control.images import Job
+    from dnsd.build.images import Job
 
 APEX = "example.com."
 POOL = "www.example.com."
@@ -116,7 +116,7 @@ _built: dict[tuple[str, int, int], _Built] = {}
 
 
 def build(job: Job) -> BuildResult:
-    """Build as :func:`dnsd.control.build.build_zone` does, each content once."""
+    """Build as :func:`dnsd.build.pipeline.build_zone` does, each content once."""
     policy = Path(job.file).with_suffix(".toml")
     inodes = Path(job.file).stat().st_ino, policy.stat().st_ino if policy.exists() else 0
     key = (job.file, *inodes)

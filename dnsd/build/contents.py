@@ -1,0 +1,127 @@
+"""What a zone has, as versions: worked out when it is built, and kept in its image.
+
+A zone of very many RRsets has no list of them: all that is known of it is the largest TTL, and
+whether it is another one. RRsets that are pools are left out, because each answer from one is
+noted when it is given; so are signatures and proofs, which nobody asks about.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import dns.rdatatype
+import msgspec
+
+from dnsd.caches.ledger import negative_ttl
+from dnsd.caches.listing import NO_LISTING, Contents, Given
+from dnsd.caches.version import digest_of, targets_of
+from dnsd.wire import name as names
+from dnsd.wire import rdata as rr
+from dnsd.zone.structure import Structure
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from dnsd.zone.records import RRset, Zone
+
+MOST_LISTED = 20_000
+"""RRsets up to which a zone has a list: some 1.5 MB of its image, and a tenth of its build."""
+
+_PROOFS = frozenset((rr.RRSIG, rr.NSEC, rr.NSEC3))
+_DIGEST_OCTETS = 8
+
+
+def contents_of(
+    zone: Zone, pools: Collection[tuple[bytes, int]], most: int = MOST_LISTED
+) -> tuple[Contents, msgspec.Raw]:
+    """Return what ``zone`` has, and its listing as JSON.
+
+    ``pools`` are RRsets that are pools, by owner and type.
+    """
+    negative = _negative(zone)
+    raw = NO_LISTING
+    digest = os.urandom(_DIGEST_OCTETS).hex()
+    if _count(zone) <= most:
+        listing = sorted(_given(zone, pools))
+        raw = msgspec.Raw(msgspec.json.encode(listing))
+        digest = blake2b(
+            bytes(raw) + negative.to_bytes(4, "big"), digest_size=_DIGEST_OCTETS
+        ).hexdigest()
+    contents = Contents(
+        digest=digest,
+        listed=raw is not NO_LISTING,
+        ttl=max(_longest(zone), negative),
+        negative=negative,
+    )
+    return contents, raw
+
+
+def _count(zone: Zone) -> int:
+    """Return how many RRsets there are, or a number not above that."""
+    bulk = len(zone.bulk) if zone.bulk is not None else 0
+    return bulk + sum(map(len, zone.nodes.values()))
+
+
+def _longest(zone: Zone) -> int:
+    """Return the largest TTL."""
+    bulk = zone.bulk.longest_ttl if zone.bulk is not None else 0
+    found = (rrset.ttl for types in zone.nodes.values() for rrset in types.values())
+    return max(bulk, max(found, default=0))
+
+
+def _negative(zone: Zone) -> int:
+    proofs = (
+        types[rtype].ttl for types in zone.nodes.values() for rtype in _PROOFS if rtype in types
+    )
+    soa = zone.soa
+    signed = max(proofs, default=0) if zone.signatures else 0
+    return negative_ttl(soa.ttl, rr.soa_negative_ttl(soa.rdatas[0], soa.ttl), signed)
+
+
+def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[Given]:
+    above = _Texts()
+    for owner, types in _visible(zone):
+        name = above.text(owner)
+        for rtype, rrset in types.items():
+            if rtype in _PROOFS or (owner, rtype) in pools:
+                continue
+            text = _type_text(rtype)
+            rdatas = rrset.rdatas if len(rrset.rdatas) == 1 else sorted(set(rrset.rdatas))
+            digest = digest_of(name, text, rdatas)
+            yield Given(name, text, digest, targets_of(text, rdatas), rrset.ttl)
+
+
+@cache
+def _type_text(rtype: int) -> str:
+    return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rtype))
+
+
+class _Texts:
+    """Names as text; most of a zone's stand below the same one."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, str] = {}
+
+    def text(self, name: bytes) -> str:
+        if name == names.ROOT:
+            return "."
+        above = names.parent(name)
+        rest = self._known.get(above)
+        if rest is None:
+            rest = self._known[above] = "" if above == names.ROOT else names.to_text(above)
+        return names.to_text(name[: len(name) - len(above)] + names.ROOT) + rest
+
+
+def _visible(zone: Zone) -> Iterator[tuple[bytes, dict[int, RRset]]]:
+    """Yield the names with the RRsets that can stand in a response; of glue, the addresses."""
+    structure = Structure(zone)
+    for owner in (*zone.nodes, *(zone.bulk or ())):
+        types = zone.at(owner)
+        if owner in structure.occluded:
+            if structure.cut_above(owner) is None:
+                continue
+            types = {rtype: types[rtype] for rtype in (rr.A, rr.AAAA) if rtype in types}
+        yield owner, types

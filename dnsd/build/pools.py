@@ -1,0 +1,114 @@
+"""The pools of a zone, as its policy makes them: for the compiler, and for who decides on them.
+
+Knows zone and policy together; the results stand in the image's metadata, so that whoever
+decides on a pool has exactly what the workers answer from.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from dnsd import compile as compiler
+from dnsd.compile.pools import first_cells, members_of
+from dnsd.config.policy import Pool
+from dnsd.failover.choice import Choice, Standing
+from dnsd.image.pools import LONGEST_TTL, Cells, Mode, Word, encode
+from dnsd.wire import rdata as rr
+from dnsd.wire.name import from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dnsd.build.signing import Signer
+    from dnsd.config.policy import Policy
+    from dnsd.image.cells import Range
+    from dnsd.zone.records import RRset, Zone
+
+TYPES = {"A": rr.A, "AAAA": rr.AAAA}
+
+
+class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """One pool of an image.
+
+    ``members`` are addresses in the order of the bits of a mask; those of ``policy.fallback``
+    follow. ``ttl`` is that of the zone file: Tmax. ``cell`` is where its cells begin, from
+    where those of the image do; ``cells`` is how many there are.
+    """
+
+    policy: Pool
+    ttl: int
+    members: tuple[str, ...]
+    cell: int
+    cells: int
+
+
+class Pools(Protocol):
+    """Who decides on pools; called by who publishes images, in control's loop."""
+
+    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
+        """Put words into the cells from ``cell`` on, for an image that is about to be published.
+
+        From now on decisions go there. Until :meth:`release`, workers may still answer from
+        the image that the zone had before.
+        """
+
+    def remove(self, origin: str) -> None:
+        """The zone ``origin`` is about to be dropped."""
+
+    def release(self, cells: Range) -> None:
+        """No worker answers from these cells any more, and somebody else will get them."""
+
+
+def rrset_of(pool: Pool, zone: Zone) -> RRset | None:
+    """Return the RRset of ``zone`` that is the pool, if there is one."""
+    return zone.at(from_text(pool.name)).get(TYPES[pool.type])
+
+
+def describe(policy: Policy, zone: Zone) -> tuple[PoolMeta, ...]:
+    """Return the pools of ``zone``; ``policy`` has been found to be right for it."""
+    found = [(pool, rrset) for pool in policy.pools if (rrset := rrset_of(pool, zone))]
+    first, end = first_cells(len(rrset.rdatas) + len(pool.fallback) for pool, rrset in found)
+    ends = [*first, end][1:]
+    return tuple(
+        PoolMeta(
+            policy=pool,
+            ttl=rrset.ttl,
+            members=tuple(str(ip_address(rdata)) for rdata in members_of(rrset)),
+            cell=cell,
+            cells=after - cell,
+        )
+        for (pool, rrset), cell, after in zip(found, first, ends, strict=True)
+    )
+
+
+def all_well(pools: Sequence[PoolMeta]) -> Cells:
+    """Return cells in private memory that say: every member is up, and has long been."""
+    count = sum(pool.cells for pool in pools)
+    cells = Cells(
+        memoryview(bytearray(8 * count)).cast("Q"), memoryview(bytearray(4 * count)).cast("I")
+    )
+    for pool in pools:
+        answer = Choice(pool.policy, pool.members).answer([Standing.IN] * len(pool.members), 0)
+        word = Word(answer.mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))
+        cells.words[pool.cell] = encode(word)
+    return cells
+
+
+def compiled(pools: Sequence[PoolMeta], signer: Signer | None) -> Iterator[compiler.Pool]:
+    """Yield ``pools`` for the compiler; None: the zone is not signed."""
+    for pool in pools:
+        policy = pool.policy
+        yield compiler.Pool(
+            owner=from_text(policy.name),
+            rtype=TYPES[policy.type],
+            weights=Choice(policy, pool.members).weights,
+            ttl=min(policy.ttl_min, pool.ttl),
+            fallback=tuple(ip_address(one).packed for one in policy.fallback),
+            signatures=signer.signatures(policy) if signer else {},
+            denial=signer.denial(policy) if signer else None,
+            take=policy.take or 1,
+            sticky=policy.is_sticky,
+        )

@@ -1,0 +1,410 @@
+"""Has the last cache forgotten it? The complete site in, SAFE, WAIT or UNKNOWN out.
+
+It may be asked about a target address ("who may still come to 192.0.2.10?"), or about a name
+and type ("who may still have another answer than the one that is given now?").
+
+Nobody's clock is compared with another's: a report holds remaining seconds, and they are added
+to the asker's own clock at the time the report came in, which is never too early. Bounds of
+several nodes, and of several reports, are joined by max. Silence is never SAFE: what of the site
+is missing (:mod:`dnsd.caches.site`) makes it UNKNOWN. How far back an account goes is looked at
+for each node: what was given out before may be held for as long as the largest TTL there was.
+
+This is the protocol's bound: for caches that keep to TTLs, and a second figure for those that
+keep everything at least ``floor`` seconds. It does not cover clients that pin an address for as
+long as they run, nor caches that serve stale data because no authoritative server answers them
+(RFC 8767). Pure: it is told the time.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import ceil
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from dnsd.caches.ledger import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, Report, Use
+from dnsd.caches.site import ALIVE, Answered, Census, Missing, Site, census
+from dnsd.caches.version import Kind, Question, Version
+from dnsd.config.units import format_duration
+from dnsd.wire import delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MARGIN_S = delivery.MARGIN_S
+"""Added to every bound: an answer is on its way before a cache has it."""
+
+FLOOR_S = 60.0
+"""How long some resolvers keep even what has a shorter TTL."""
+
+FRESH_S = 10.0
+"""An older report says nothing of what its node gives out now."""
+
+_STATE_IT = (
+    "the largest TTL there was is not known: set [zones.limits] longest_ttl, or give --ttl; until "
+    "then it is taken to be a week"
+)
+
+_NAMED = 4
+"""Versions that are named in one sentence."""
+
+
+class Safety(StrEnum):
+    """Whether the caches have forgotten."""
+
+    SAFE = "safe"
+    WAIT = "wait"
+    UNKNOWN = "unknown"
+
+
+class Secondary(msgspec.Struct, frozen=True):
+    """A server that is no dnsd and transfers ``zone``.
+
+    ``wanted`` is the serial of the change, or the reason why that is not known.
+
+    ``serial`` is what it has, None if it did not say; ``since`` is when it was first seen with
+    the wanted one or a later one, by the asker's clock.
+    """
+
+    name: str
+    zone: str
+    wanted: int | str
+    serial: int | None
+    since: float = 0.0
+
+
+class Tail(msgspec.Struct, frozen=True):
+    """The tail gate: new connections at the target each second, None if nobody has counted."""
+
+    rate: float | None
+    limit: float
+
+
+class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known when the question is put; times by the asker's clock.
+
+    Each node of the ``site`` must have reported, to something asked at ``since`` (the switch) or
+    later. ``fenced`` are nodes, by name or URL, that surely have given no answer after a time.
+    ``ttl`` is the largest TTL that was ever in use, where no node says so.
+    """
+
+    question: Question
+    site: Site
+    since: float
+    fenced: tuple[tuple[str, float], ...] = ()
+    ttl: int | None = None
+    secondaries: tuple[Secondary, ...] = ()
+    tail: Tail | None = None
+    floor: float = FLOOR_S
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What caches may hold of one node, and until when; ``version`` is None if nobody knows what.
+
+    ``floored`` is the time for caches that keep everything at least ``floor`` seconds.
+    """
+
+    node: str
+    version: Version | None
+    until: float
+    floored: float
+    use: Use = Use.IDLE
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The answer, with all reasons.
+
+    ``until`` is when it becomes SAFE (or has become), as far as that is known: None if no end
+    is in sight, or if it never was given out. ``floored`` is the same for caches with a floor.
+    ``nodes`` are those that have reported, ``missing`` what of the site is not known.
+    """
+
+    safety: Safety
+    until: float | None
+    floored: float | None
+    reasons: tuple[str, ...]
+    held: tuple[Held, ...]
+    nodes: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+def judge(inquiry: Inquiry, now: float) -> Verdict:
+    """Return whether the caches have forgotten what ``inquiry`` asks about."""
+    found = _Findings(inquiry, now)
+    for node in found.nodes:
+        found.look_at(node)
+    found.look_for_given_out()
+    found.look_at_secondaries()
+    found.look_at_tail()
+    return found.verdict()
+
+
+class _Account(NamedTuple):
+    """One node: its latest report, and the bounds of all its reports by the asker's clock."""
+
+    latest: Answered
+    bounds: dict[Version, Bound]
+
+    def uses(self, use: Use) -> frozenset[Version]:
+        lines = self.latest.report.lines
+        return frozenset(
+            line.version
+            for line in lines
+            if line.use == use and line.version.kind != Kind.EVERYTHING
+        )
+
+
+class _Findings:
+    """Collects what speaks against SAFE: what is unknown, what has no end, what has one."""
+
+    def __init__(self, inquiry: Inquiry, now: float) -> None:
+        self.census = census(inquiry.site, inquiry.fenced)
+        self._accounts = _accounts(inquiry.question, self.census)
+        self._inquiry = inquiry
+        self._now = now
+        self._floor = min(inquiry.floor, LONGEST_FLOOR_S)
+        self._unknown = [str(one) for one in self.census.missing]
+        self._endless: list[str] = []
+        self._waits: list[str] = []
+        self._remarks: list[str] = []
+        self._held: list[Held] = []
+        self._reaches_back = True
+        self._current = self._given_by_all()
+
+    @property
+    def nodes(self) -> list[str]:
+        """All nodes that anything is known of."""
+        return sorted({*self._accounts, *self.census.fences})
+
+    def look_at(self, node: str) -> None:
+        """Look whether one node has spoken, and what caches may hold of it."""
+        account = self._accounts.get(node)
+        if account is not None:
+            self._hold(node, account)
+        if node in self.census.fences:
+            self._look_at_fenced(node, self.census.fences[node])
+        elif node in self.census.latest and account is not None:
+            self._look_at_answer(node, account.latest)
+            self._look_before(node, account.latest)
+
+    def look_for_given_out(self) -> None:
+        """See whether it can still be given out; and whether any node knows it at all."""
+        alive = self._alive()
+        if self._inquiry.question.target:
+            for node, account in sorted(alive.items()):
+                if served := account.uses(Use.SERVED):
+                    self._endless.append(f"node {node} gives it out now: {_named(served)}")
+                elif possible := account.uses(Use.POSSIBLE):
+                    self._endless.append(
+                        f"node {node} may give it out again by itself, unless it is drained or "
+                        f"forced down: {_named(possible)}"
+                    )
+        elif len({account.uses(Use.SERVED) for account in alive.values()}) > 1:
+            given = [
+                f"{node} {_named(one.uses(Use.SERVED))}" for node, one in sorted(alive.items())
+            ]
+            self._endless.append(f"the nodes give different answers: {'; '.join(given)}")
+        # The pool of a member is known, so its address is not mistyped.
+        known = self._inquiry.question.is_member
+        if alive and not known and not any(account.bounds for account in alive.values()):
+            self._look_how_far_back(alive)
+
+    def look_at_secondaries(self) -> None:
+        """See whether every secondary has the change; what it gave out before may be held."""
+        for one in self._inquiry.secondaries:
+            where = f"secondary {one.name} of {one.zone}"
+            if isinstance(one.wanted, str):
+                self._unknown.append(f"{where} cannot be compared: {one.wanted}")
+            elif one.serial is None:
+                self._unknown.append(f"{where} has not told its serial")
+            elif _is_before(one.serial, one.wanted):
+                self._endless.append(f"{where} still has serial {one.serial}, not {one.wanted}")
+            else:
+                self._hold_all(one.name, one.since)
+
+    def look_at_tail(self) -> None:
+        """See whether new connections still come to the target."""
+        tail = self._inquiry.tail
+        if tail is None:
+            return
+        if tail.rate is None:
+            self._unknown.append("the connections at the target are not counted")
+        elif tail.rate >= tail.limit:
+            self._endless.append(
+                f"{tail.rate:g} new connections come each second, the limit is {tail.limit:g}"
+            )
+
+    def verdict(self) -> Verdict:
+        """Return what all of it comes to."""
+        until = max((one.until for one in self._held), default=NEVER) + MARGIN_S
+        floored = max((one.floored for one in self._held), default=NEVER) + MARGIN_S
+        left = until - self._now
+        waits = [f"caches may hold it for {_spell(left)} more", *self._waits] if left > 0 else []
+        safety = Safety.SAFE
+        if self._endless or waits:
+            safety = Safety.WAIT
+        if self._unknown:
+            safety = Safety.UNKNOWN
+        ends = until > NEVER and not self._endless and not self._unknown
+        return Verdict(
+            safety,
+            until if ends else None,
+            floored if ends else None,
+            (*self._unknown, *self._endless, *waits, *self._remarks),
+            tuple(sorted(self._held, key=lambda one: (-one.until, one.node))),
+            tuple(sorted(self.census.latest)),
+            self.census.missing,
+        )
+
+    # -- nodes --------------------------------------------------------------------------------
+
+    def _alive(self) -> dict[str, _Account]:
+        closed = self.census.fences
+        return {node: one for node, one in self._accounts.items() if node not in closed}
+
+    def _given_by_all(self) -> frozenset[Version]:
+        """Return the answers to a name that every node gives now: their end is not waited for."""
+        alive = self._alive().values()
+        if self._inquiry.question.target or not alive:
+            return frozenset()
+        return frozenset.intersection(*(one.uses(Use.SERVED) for one in alive))
+
+    def _hold(self, node: str, account: _Account) -> None:
+        uses = {line.version: line.use for line in account.latest.report.lines}
+        for version, bound in account.bounds.items():
+            given = bound.last > NEVER or bound.until > account.latest.received - WEEK_S
+            if given and version not in self._current:
+                floored = max(bound.until, bound.last + self._floor)
+                use = uses.get(version, Use.IDLE)
+                self._held.append(Held(node, version, bound.until, floored, use))
+
+    def _look_at_answer(self, node: str, latest: Answered) -> None:
+        """Look whether the latest answer of a node says how things are now."""
+        if latest.asked < self._inquiry.since:
+            self._unknown.append(f"node {node} has not reported since the switch")
+        elif (silent := self._now - latest.asked) > FRESH_S:
+            self._unknown.append(f"node {node} has been silent for {_spell(silent)}")
+        elif latest.report.doubt:
+            self._unknown.append(f"node {node}: {latest.report.doubt}")
+
+    def _look_before(self, node: str, latest: Answered) -> None:
+        """Look what caches may hold of the time before a node began its account."""
+        ttl, why = before_account(latest.report, self._inquiry.ttl)
+        until, floored = self._end_of(latest.received - latest.report.kept, ttl)
+        if floored + MARGIN_S <= self._now and latest.report.kept >= WEEK_S:
+            return
+        self._held.append(Held(node, None, until, floored))
+        if until + MARGIN_S > self._now:
+            self._reaches_back = False
+            self._waits.append(why)
+
+    def _look_at_fenced(self, node: str, at: float) -> None:
+        """Close the account of a node that is said to have stopped."""
+        account = self._accounts.get(node)
+        if at > self._now:
+            self._unknown.append(f"node {node} is to be fenced, but is not yet")
+        elif account is not None and account.latest.asked > at:
+            self._unknown.append(
+                f"node {node} is said to be dead, but has reported since; {ALIVE.format(node)}"
+            )
+        else:
+            self._hold_all(node, at)
+
+    def _hold_all(self, node: str, last: float) -> None:
+        """Note that ``node`` may have given out anything until ``last``."""
+        ttl = self._longest()
+        self._held.append(Held(node, None, *self._end_of(last, ttl)))
+        if ttl >= WEEK_S:
+            self._waits.append(f"{node} may have given out anything up to then; {_STATE_IT}")
+
+    def _end_of(self, last: float, ttl: float) -> tuple[float, float]:
+        """Return until when caches hold what was given out at ``last``; and with a floor."""
+        return last + ttl, last + max(ttl, self._floor)
+
+    def _ceiling_of(self, report: Report) -> float:
+        return _ceiling_of(report, self._inquiry.ttl)
+
+    def _longest(self) -> float:
+        """Return the largest TTL that a server may have given that cannot be asked."""
+        told = [bound.ttl for one in self._accounts.values() for bound in one.bounds.values()]
+        if self.census.latest:
+            answers = self.census.latest.values()
+            return max([*told, *(self._ceiling_of(one.report) for one in answers)])
+        return max([*told, WEEK_S if self._inquiry.ttl is None else self._inquiry.ttl])
+
+    def _look_how_far_back(self, alive: Mapping[str, _Account]) -> None:
+        """Judge that no node has ever given it out, by how long that is known."""
+        kept = min(account.latest.report.kept for account in alive.values())
+        question = self._inquiry.question
+        if self._reaches_back:
+            self._remarks.append(f"no node has given out {question} in the last {_spell(kept)}")
+        else:
+            self._unknown.append(
+                f"no node knows {question}: it is mistyped, or was last given out before the nodes "
+                f"began to keep accounts, {_spell(kept)} ago"
+            )
+
+
+def _accounts(question: Question, there: Census) -> dict[str, _Account]:
+    """Return the account of each node that has answered, as far as the question concerns it."""
+    found: dict[str, _Account] = {}
+    for answer in there.answers:
+        node = answer.node
+        bounds = found[node].bounds if node in found else {}
+        lines = [one for one in answer.report.lines if question.concerns(one.version)]
+        for line in lines:
+            bounds[line.version] = bounds.get(line.version, Bound()).join(
+                Bound(
+                    answer.received + line.left,
+                    NEVER if line.ago is None else answer.received - line.ago,
+                    line.ttl,
+                )
+            )
+        report = msgspec.structs.replace(answer.report, lines=tuple(lines))
+        found[node] = _Account(msgspec.structs.replace(answer, report=report), bounds)
+    return found
+
+
+def before_account(report: Report, stated: int | None) -> tuple[float, str]:
+    """Return the largest TTL that a node gave out before it began its account, and a sentence.
+
+    ``stated`` is what whoever asks says of it. Caches hold it for so long from the beginning on.
+    """
+    ttl = _ceiling_of(report, stated) if report.before is None else report.before
+    return ttl, (
+        f"node {report.node} began its account {_spell(report.kept)} ago, and caches may hold "
+        f"what was given out there before ({_origin(report, ttl)})"
+    )
+
+
+def _ceiling_of(report: Report, stated: int | None) -> float:
+    """Return the largest TTL that there was at a node, which ``stated`` says if it does not."""
+    largest = stated if report.ceiling is None else report.ceiling
+    return WEEK_S if largest is None else min(WEEK_S, largest)
+
+
+def _origin(report: Report, ttl: float) -> str:
+    """Return where the largest TTL of the time before an account comes from, or what to do."""
+    if report.before is not None:
+        return f"no TTL was above {_spell(ttl)} there, as declared"
+    if report.ceiling is not None:
+        return f"its longest_ttl is {_spell(ttl)}"
+    if ttl < WEEK_S:
+        return f"no TTL was above {_spell(ttl)}, says --ttl"
+    return f'{_STATE_IT}; if nothing was, "dnsd declare past --ttl 0s" on that node says so'
+
+
+def _is_before(serial: int, wanted: int) -> bool:
+    """Return whether ``serial`` is older, or not to be compared (RFC 1982 §3.2)."""
+    return (serial - wanted) % (1 << 32) >= 1 << 31
+
+
+def _named(versions: Iterable[Version]) -> str:
+    every = [str(version) for version in sorted(versions)]
+    more = [f"{len(every) - _NAMED} more"] if len(every) > _NAMED else []
+    return ", ".join(every[:_NAMED] + more) or "nothing"
+
+
+def _spell(seconds: float) -> str:
+    return format_duration(ceil(seconds))

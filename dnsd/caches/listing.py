@@ -1,0 +1,62 @@
+"""What is known of a zone that is served: a list of its RRsets as versions, or what stands for it.
+
+It is made when the zone is built (:mod:`contents`), kept in its image, and read by who has none
+of the zone but the image.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dnsd.caches.version import Kind, Version, everything
+
+
+class Given(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """An RRset that is given out; the fields are those of its version, with its TTL."""
+
+    owner: str
+    type: str
+    digest: str
+    targets: tuple[str, ...]
+    ttl: int
+
+    @property
+    def version(self) -> Version:
+        """What caches hold of it."""
+        return Version(Kind.RRSET, self.owner, self.type, self.digest, self.targets)
+
+
+Listing = tuple[Given, ...]
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a zone without its list.
+
+    Zones with the same ``digest`` have the same list; one that has none is never the same.
+    ``ttl`` is the largest TTL of anything in it, ``negative`` for how long caches keep that
+    something is not there.
+    """
+
+    digest: str = ""
+    listed: bool = False
+    ttl: int = 0
+    negative: int = 0
+
+    def version(self, apex: str) -> Version:
+        """Return what stands for all that the zone ``apex`` has."""
+        return msgspec.structs.replace(everything(apex), digest=self.digest)
+
+
+UNKNOWN = Contents()
+UNREADABLE = Contents(ttl=604_800, negative=604_800)
+"""What is known of a zone whose image cannot be read: no cache should keep anything longer."""
+
+NO_LISTING = msgspec.Raw(b"null")
+
+_decoder = msgspec.json.Decoder(Listing | None)
+
+
+def decode(raw: bytes) -> Listing | None:
+    """Return the listing in ``raw``, None if the zone has none; ValueError if that is damaged."""
+    found: Listing | None = _decoder.decode(raw)
+    return found

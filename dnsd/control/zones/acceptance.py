@@ -1,0 +1,145 @@
+"""What becomes of builds: accepted, refused for what they lose, or replaced by what was good last.
+
+An edit that would break a promise in seconds is refused, too. Knows what is served and what an
+earlier run has left; how that is judged is the business of :mod:`dnsd.control.zones.guard` and
+:mod:`dnsd.control.zones.commitments`.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.build.pipeline import worst
+from dnsd.checks.runner import limits_in_force
+from dnsd.config.policyfile import path_for
+from dnsd.control.zones import guard
+from dnsd.control.zones.commitments import Commitments
+from dnsd.control.zones.grace import Grace
+from dnsd.process import log
+from dnsd.zone.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence, Set
+
+    from dnsd.build.pipeline import BuildResult
+    from dnsd.config import Failover
+    from dnsd.control.zones.commitments import Broken
+    from dnsd.control.zones.earlier import Earlier
+    from dnsd.control.zones.table import Row
+    from dnsd.image.stock import Stock
+
+
+class Acceptance:
+    """Judges builds whose images are in ``stock`` by ``rows`` and, at a start, ``earlier``."""
+
+    def __init__(
+        self, stock: Stock, earlier: Earlier, rows: Mapping[str, Row], failover: Failover
+    ) -> None:
+        self._failover = failover
+        self._stock = stock
+        self._earlier = earlier
+        self._rows = rows
+        self.grace = Grace()
+
+    def accept(
+        self,
+        results: Iterable[BuildResult],
+        shares: Mapping[str, float],
+        forced: Set[str],
+        grace: float,
+    ) -> list[BuildResult]:
+        """Return ``results`` as they are to be published.
+
+        A zone whose policy is away goes on as it is for ``grace`` seconds, unless it is ``forced``.
+        One that would lose more than its share of what it has is broken, and so is one that is
+        served already and would break a promise. What is broken and not served is what it was last.
+        """
+        accepted = []
+        guarded = [
+            self._guarded(
+                self._patient(one, 0.0 if one.origin in forced else grace), shares[one.origin]
+            )
+            for one in results
+        ]
+        for one in self._committed(guarded):
+            row = self._rows.get(one.origin)
+            is_served = one.image is not None or (row is not None and row.served is not None)
+            accepted.append(one if is_served else self._earlier.in_place_of(one))
+        return accepted
+
+    def _patient(self, result: BuildResult, seconds: float) -> BuildResult:
+        """Return ``result``, to be tried again if its policy has been away for a moment only."""
+        old = self._old(result.origin)
+        policy = str(path_for(Path(next(iter(result.sources)))))
+        gone = result.sources.get(policy, policy) is None
+        if result.image is None or old is None or not old.pools or not gone:
+            if not gone:
+                self.grace.forget(result.origin)
+            return result
+        count, now = len(old.pools), time.monotonic()
+        why = self.grace.missing(result.origin, policy, count, seconds, now)
+        if why is None:
+            log.say(f"zone {result.origin}: its policy {policy} is gone, and counts as taken away")
+            return result
+        self._stock.remove(result.image)
+        return msgspec.structs.replace(result, image=None, trouble=why)
+
+    def _old(self, origin: str) -> guard.Content | None:
+        """Return what is served of a zone; after a start, what was."""
+        row = self._rows.get(origin)
+        return (row.served if row else None) or self._earlier.meta(origin)
+
+    def _committed(self, results: Sequence[BuildResult]) -> list[BuildResult]:
+        """Return ``results``; those that break promises are broken themselves, or say so.
+
+        A zone that is not served yet is not kept from its clients for what others promise.
+        """
+        served = {
+            origin: row.served.pools
+            for origin, row in self._rows.items()
+            if row.served and row.served.pools
+        }
+        edits = {one.origin: one.pools for one in results if one.image is not None}
+        commitments = Commitments(served, self._failover, limits_in_force(self._failover))
+        if commitments.all_kept(edits):
+            return list(results)
+        return [self._judged(one, commitments) for one in results]
+
+    def _judged(self, result: BuildResult, commitments: Commitments) -> BuildResult:
+        if result.image is None:
+            return result
+        row = self._rows.get(result.origin)
+        broken = commitments.broken_by(result.origin, result.pools)
+        is_refused = bool(row and row.served) and any(one.is_refusal for one in broken)
+        if is_refused:
+            self._stock.remove(result.image)
+            result = msgspec.structs.replace(result, image=None)
+        else:
+            commitments.take(result.origin, result.pools)
+        found = [_finding(result, one, is_refused=is_refused) for one in broken]
+        return msgspec.structs.replace(result, findings=worst((*found, *result.findings)))
+
+    def _guarded(self, result: BuildResult, share: float) -> BuildResult:
+        """Return ``result``, broken if it loses more than ``share`` of what there was."""
+        old = self._old(result.origin)
+        if result.image is None or old is None:
+            return result
+        file = next(iter(result.sources))
+        edit = guard.Edit(result.origin, file, old, result)
+        refusal = guard.loss(edit, share)
+        if refusal is not None:
+            self._stock.remove(result.image)
+            result = msgspec.structs.replace(result, image=None)
+        told = refusal or guard.stagnation(edit)
+        findings = worst((told, *result.findings)) if told else result.findings
+        return msgspec.structs.replace(result, findings=findings)
+
+
+def _finding(result: BuildResult, broken: Broken, *, is_refused: bool) -> Finding:
+    severity = Severity.ERROR if is_refused and broken.is_refusal else Severity.WARNING
+    file = str(path_for(Path(next(iter(result.sources)))))
+    return Finding(file, 0, severity, broken.sentence(), "pool-rto")

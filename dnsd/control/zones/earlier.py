@@ -1,0 +1,118 @@
+"""The images that an earlier run has left: to be used again, or when a zone cannot be loaded now.
+
+Knows names and metadata of images; what is served, and what is to become of a zone, is decided
+by the caller. They are there for one load only, the first: what it does not need is deleted. Images
+that were in memory, and that the disk has taken at last, are there for the next one.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.build import images
+from dnsd.build.pipeline import BuildResult
+from dnsd.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from dnsd.build.images import Job, Meta
+    from dnsd.image.stock import Stock
+
+
+class Earlier:
+    """The image files in ``stock`` as they were at the start, by zone."""
+
+    def __init__(self, stock: Stock) -> None:
+        self._directory = stock.directory
+        self._names = images.by_stem(stock)
+        self._known = frozenset(self._names)
+        self._new: set[str] = set()
+
+    def add(self, origin: str, name: str) -> None:
+        """Take in that there is an image file ``name`` of the zone ``origin`` now."""
+        self._names.setdefault(images.stem(origin), []).insert(0, name)
+        self._new.add(origin)
+
+    def is_new(self, origin: str) -> bool:
+        """Return whether an image of the zone ``origin`` has come since the last load."""
+        return origin in self._new
+
+    def forget(self) -> None:
+        """Take them all for deleted."""
+        self._names = {}
+        self._new.clear()
+
+    def had(self, origin: str) -> bool:
+        """Return whether there was an image of the zone ``origin``, damaged or not."""
+        return images.stem(origin) in self._known
+
+    def meta(self, origin: str) -> Meta | None:
+        """Return what the zone ``origin`` was when it was last loaded, if that is known."""
+        return next((meta for _, meta in self._readable(images.stem(origin))), None)
+
+    def reusable(self, jobs: Iterable[Job]) -> list[BuildResult]:
+        """Return results of those ``jobs`` whose images are still right."""
+        found = []
+        for job in jobs:
+            names = self._names.get(images.stem(job.origin), ())
+            reusable = images.reusable(names, job)
+            if reusable is not None:
+                found.append(_result_of(*reusable))
+        return found
+
+    def in_place_of(self, broken: BuildResult) -> BuildResult:
+        """Return ``broken`` with the last good image of the zone, if there is one."""
+        for name, meta in self._readable(images.stem(broken.origin)):
+            with suppress(ImageError):
+                images.check(self._directory / name, meta)
+                return msgspec.structs.replace(
+                    _result_of(name, meta),
+                    findings=broken.findings,
+                    trouble=broken.trouble,
+                    sources=broken.sources,
+                    digests=broken.digests,
+                    is_stale=True,
+                )
+        return broken
+
+    def zones(self, files: Mapping[str, Path], directory: Path) -> dict[str, Path]:
+        """Return the zones that there were, with their files.
+
+        ``files`` are the zones that there are now. Of those that are gone, only the ones count
+        that were files of ``directory``: others are gone from the configuration.
+        """
+        if not self._names:
+            return {}
+        present = {images.stem(origin): origin for origin in files}
+        found = {present[one]: files[present[one]] for one in self._names.keys() & present.keys()}
+        for one in self._names.keys() - present.keys():
+            meta = next((meta for _, meta in self._readable(one)), None)
+            if meta is not None and Path(meta.file).parent == directory:
+                found[meta.origin] = Path(meta.file)
+        return found
+
+    def _readable(self, stem: str) -> Iterator[tuple[str, Meta]]:
+        """Yield the images of a zone that say what they were made from, newest first."""
+        for name in self._names.get(stem, ()):
+            with suppress(ImageError):
+                yield name, images.read_meta(self._directory / name)
+
+
+def _result_of(image: str, meta: Meta) -> BuildResult:
+    return BuildResult(
+        origin=meta.origin,
+        image=image,
+        findings=meta.findings,
+        sources=meta.sources,
+        digests=meta.digests,
+        text=meta.text,
+        serial=meta.serial,
+        records=meta.records,
+        pools=meta.pools,
+        contents=meta.contents,
+    )

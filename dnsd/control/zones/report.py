@@ -1,0 +1,162 @@
+"""What a reload came to: values for the admin socket, lines for the log."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.control.zones.guard import STAGNANT
+
+# msgspec looks the types up when it decodes.
+from dnsd.zone.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+MOST_ZONES = 20
+"""Zones with a line of their own in the log of one reload."""
+MOST_LINES = 10
+"""Findings of one zone in the log."""
+
+
+class Outcome(StrEnum):
+    """What a reload has done to a zone."""
+
+    LOADED = "loaded"
+    UNCHANGED = "unchanged"
+    BROKEN = "broken"
+    """It could not be loaded; what was served before is served on."""
+    FAILED = "failed"
+    """As BROKEN, but through no fault of the zone: it is tried again."""
+    DROPPED = "dropped"
+    UNKNOWN = "unknown"
+    """No such zone, neither before nor now."""
+
+
+GOOD = (Outcome.LOADED, Outcome.UNCHANGED, Outcome.DROPPED)
+
+
+class ZoneReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One zone's part; ``serial`` is what is served now, None if nothing is."""
+
+    zone: str
+    outcome: Outcome
+    serial: int | None = None
+    records: int = 0
+    seconds: float = 0.0
+    trouble: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole reload. ``ok``: all the data there is now, is served by every worker.
+
+    ``problems`` are sentences about what is not a zone's fault, ``odd`` is about the directory of
+    zones (files that are none, zones whose files are gone), ``notices`` what the operator should
+    know of besides.
+    """
+
+    ok: bool
+    zones: tuple[ZoneReport, ...] = ()
+    problems: tuple[str, ...] = ()
+    odd: tuple[Finding, ...] = ()
+    notices: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many zones had this ``outcome``."""
+        return sum(zone.outcome == outcome for zone in self.zones)
+
+
+def narrow(report: ReloadReport, zones: Iterable[str]) -> ReloadReport:
+    """Return what ``report`` says of ``zones``; it may be of a reload of all of them."""
+    told = {zone.zone: zone for zone in report.zones}
+    unknown = Outcome.UNKNOWN
+    mine = tuple(told.get(name, ZoneReport(zone=name, outcome=unknown)) for name in sorted(zones))
+    if report.problems:
+        return msgspec.structs.replace(report, zones=tuple(one for one in mine if one.zone in told))
+    ok = all(one.outcome in GOOD for one in mine)
+    return msgspec.structs.replace(report, ok=ok, zones=mine, odd=())
+
+
+def followed(report: ReloadReport, later: ReloadReport) -> ReloadReport:
+    """Return ``report`` with what a ``later`` reload of some of its zones came to."""
+    zones = {zone.zone: zone for zone in (*report.zones, *later.zones)}
+    return msgspec.structs.replace(
+        report,
+        ok=not report.problems
+        and not report.odd
+        and later.ok
+        and all(zone.outcome in GOOD for zone in zones.values()),
+        zones=tuple(sorted(zones.values(), key=lambda zone: zone.zone)),
+        problems=(*report.problems, *later.problems),
+        seconds=report.seconds + later.seconds,
+    )
+
+
+def summary(report: ReloadReport) -> str:
+    """Return one line about all of it."""
+    counts = [f"{report.count(outcome)} {outcome}" for outcome in Outcome if report.count(outcome)]
+    return f"{', '.join(counts) or 'no zones'} in {report.seconds:.2f} s"
+
+
+def log_lines(report: ReloadReport) -> Iterator[str]:
+    """Yield the lines that tell of ``report``; findings stand as compilers write them."""
+    for sentence in (*report.problems, *report.notices):
+        yield f"dnsd: {sentence}"
+    yield from _first(report.odd)
+    told = [zone for zone in report.zones if zone.outcome != Outcome.UNCHANGED]
+    told.sort(key=lambda zone: zone.outcome in GOOD)
+    for zone in told[:MOST_ZONES]:
+        yield f"dnsd: {zone_line(zone)}"
+        yield from _finding_lines(zone)
+    if len(told) > MOST_ZONES:
+        yield f"dnsd: ... and {len(told) - MOST_ZONES} more zones ({summary(report)})"
+
+
+def zone_line(zone: ZoneReport) -> str:
+    """Return one line about a zone."""
+    match zone.outcome:
+        case Outcome.LOADED:
+            what = f"{zone.records} records{_warnings(zone)} in {zone.seconds:.2f} s"
+            return f"zone {zone.zone} loaded: serial {zone.serial}, {what}"
+        case Outcome.BROKEN if zone.serial is None:
+            return f"zone {zone.zone} is broken: it is answered with SERVFAIL"
+        case Outcome.BROKEN:
+            return f"zone {zone.zone} is broken: serial {zone.serial} is served on"
+        case Outcome.FAILED:
+            what = "no data" if zone.serial is None else f"serial {zone.serial}"
+            return (
+                f"zone {zone.zone} is not loaded: {zone.trouble}; still serving {what}, "
+                "dnsd tries again"
+            )
+        case Outcome.UNKNOWN:
+            return f"zone {zone.zone} is not in the configuration"
+        case Outcome.DROPPED:
+            return f"zone {zone.zone} dropped"
+    return f"zone {zone.zone} unchanged: serial {zone.serial}"
+
+
+def _warnings(zone: ZoneReport) -> str:
+    count = sum(one.severity == Severity.WARNING for one in zone.findings)
+    return f", {count} warning{'' if count == 1 else 's'}" if count else ""
+
+
+def _finding_lines(zone: ZoneReport) -> Iterator[str]:
+    """Yield the findings of a zone that is broken.
+
+    Warnings are for ``dnsd check``, but for what a file does not show by itself.
+    """
+    if zone.outcome == Outcome.LOADED:
+        yield from _first([one for one in zone.findings if one.code == STAGNANT])
+    if zone.outcome == Outcome.BROKEN:
+        yield from _first([one for one in zone.findings if one.severity == Severity.ERROR])
+
+
+def _first(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the first of ``findings``, and where the others are."""
+    yield from map(str, findings[:MOST_LINES])
+    if len(findings) > MOST_LINES:
+        yield f"... and {len(findings) - MOST_LINES} more: `dnsd check` shows all of them"

@@ -1,0 +1,102 @@
+"""Which zones there are to be: what the configuration and its directory say, less what went amiss.
+
+A file that is no zone is told of, and so are zones that went too many at once; those are held.
+Knows which zones are served and were, not how one is loaded.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.build.stamps import Stamps, doubtful, stamp
+from dnsd.config import find_zones
+from dnsd.control.zones import guard
+from dnsd.errors import ConfigError
+from dnsd.zone.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Set
+    from pathlib import Path
+
+    from dnsd.config import Config, Found
+    from dnsd.control.zones.earlier import Earlier
+
+
+class Seen(NamedTuple):
+    """What came of looking: why that could not be, and the stamps of what was looked at."""
+
+    problems: tuple[str, ...]
+    stamps: Stamps
+
+
+class Roster:
+    """The file of each zone by origin (``wanted``); ``odd`` is what is to be told of the others."""
+
+    def __init__(self, earlier: Earlier) -> None:
+        self.wanted: dict[str, Path] = {}
+        self.odd: tuple[Finding, ...] = ()
+        self._earlier = earlier
+        self._leaving = guard.Leaving()
+
+    def see(
+        self,
+        config: Config,
+        served: Mapping[str, Path],
+        written: Collection[str],
+        meant: Set[str] | None,
+    ) -> Seen:
+        """See which zones there are; if that cannot be told, they are the ones there were last.
+
+        ``served`` are the files of zones that are served. A file that is being ``written`` is no
+        zone yet. That zones in ``meant`` are gone is no mistake; None: whichever are gone.
+        """
+        began_ns = time.time_ns()
+        directory = config.zones.directory
+        stamps: Stamps = {str(directory): stamp(str(directory))} if directory else {}
+        problems: tuple[str, ...] = ()
+        try:
+            found = find_zones(config)
+        except ConfigError as error:
+            problems = error.problems
+            if directory and not self.wanted:
+                # Its disk is missing, perhaps, and this is the start.
+                self.wanted = self._earlier.zones({}, directory)
+        else:
+            files = {
+                origin: file
+                for origin, file in found.files.items()
+                if origin in self.wanted or str(file) not in written
+            }
+            held = self._held(config, files, served, meant)
+            self.wanted = {**files, **held}
+            self.odd = _findings(found, config, held)
+        return Seen(problems, doubtful(stamps, began_ns, time.time_ns()))
+
+    def dropped(self, count: int) -> None:
+        """Note that so many zones have just been dropped."""
+        self._leaving.dropped(count, time.monotonic())
+
+    def _held(
+        self,
+        config: Config,
+        files: Mapping[str, Path],
+        served: Mapping[str, Path],
+        meant: Set[str] | None,
+    ) -> dict[str, Path]:
+        """Return the zones that are not among ``files``, and yet are to be served on."""
+        known = dict(served)
+        if config.zones.directory:
+            known |= self._earlier.zones(files, config.zones.directory)
+        gone = set() if meant is None else known.keys() - files.keys() - meant
+        held = self._leaving.decide(known.keys(), gone, config.zones.vanish, time.monotonic())
+        return {origin: known[origin] for origin in held}
+
+
+def _findings(found: Found, config: Config, held: Collection[str]) -> tuple[Finding, ...]:
+    told = [Finding(one.file, 0, Severity.ERROR, one.sentence, "odd-file") for one in found.odd]
+    if held:
+        where = str(config.zones.directory or config.path or "")
+        sentence = guard.absence(held, config.zones.vanish)
+        told.append(Finding(where, 0, Severity.ERROR, sentence, "zones-gone"))
+    return tuple(told)

@@ -1,0 +1,144 @@
+"""The zones this node has, each with what is served of it and how its last load went.
+
+Plain data and what follows from it; knows neither files nor workers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from dnsd.caches.listing import UNKNOWN, Contents
+from dnsd.wire.name import from_text, lower
+from dnsd.zone.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from dnsd.build.images import Meta
+    from dnsd.build.pipeline import BuildResult
+    from dnsd.build.pools import PoolMeta
+    from dnsd.build.stamps import Stamp
+    from dnsd.config import Limits
+
+
+class ZoneState(StrEnum):
+    """What a zone's clients get."""
+
+    SERVED = "served"
+    """What is in the file."""
+    STALE = "stale"
+    """What was in the file before it was broken."""
+    BROKEN = "broken"
+    """SERVFAIL: it has not been loaded since the start."""
+
+
+def apex_of(origin: str) -> bytes:
+    """Return the lower-case wire form of a zone's name."""
+    return lower(from_text(origin))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The image that the workers answer from; the cells of its ``pools`` begin at ``cell``.
+
+    ``text`` is the digest of what it was made from (see :class:`dnsd.build.images.Meta`).
+    """
+
+    image: str
+    serial: int
+    records: int
+    pools: tuple[PoolMeta, ...] = ()
+    cell: int = 0
+    contents: Contents = UNKNOWN
+    text: str = ""
+
+    @classmethod
+    def of(cls, made: BuildResult | Meta, image: str, cell: int = 0) -> Self:
+        """Return what is served of a zone that was ``made`` into ``image``."""
+        return cls(image, made.serial, made.records, made.pools, cell, made.contents, made.text)
+
+
+@dataclass(slots=True)
+class Row:
+    """One zone. ``since`` (POSIX seconds) is when its data or its state changed last.
+
+    ``findings`` are those of the last load, ``limits``, ``include``, ``stamps`` and ``digests``
+    what it went by; it is ``trouble`` that has kept it from its end through no fault of the zone,
+    and it is tried again. It ``was_served`` by an earlier run of dnsd, if that has left an image
+    of it.
+    """
+
+    origin: str
+    file: Path
+    since: float
+    limits: Limits | None = None
+    served: Served | None = None
+    findings: tuple[Finding, ...] = ()
+    loaded: bool = False
+    trouble: str = ""
+    was_served: bool = False
+    include: tuple[str, ...] = ()
+    stamps: Mapping[str, Stamp | None] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> ZoneState:
+        """What clients get."""
+        if self.served is None:
+            return ZoneState.BROKEN
+        return ZoneState.SERVED if self.loaded else ZoneState.STALE
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether clients got answers once, and get none now."""
+        return self.was_served and self.served is None
+
+    @property
+    def error(self) -> str | None:
+        """Why the last load failed: its first error; None if it has not failed."""
+        if self.loaded:
+            return None
+        if self.trouble:
+            return self.trouble
+        errors = (str(one) for one in self.findings if one.severity == Severity.ERROR)
+        return next(errors, "it has not been loaded yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a reload has to do, as origins: ``load`` with the file of each."""
+
+    load: dict[str, Path]
+    drop: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def make_plan(
+    rows: Mapping[str, Row],
+    wanted: Mapping[str, Path],
+    scope: Iterable[str],
+    changed: Iterable[str],
+) -> Plan:
+    """Return how to get from ``rows`` to the zones ``wanted`` (their files by origin).
+
+    Only zones in ``scope`` are touched. ``changed`` are origins whose files or limits are not
+    what they were; what is broken is tried again in any case.
+    """
+    again = set(changed)
+    load: dict[str, Path] = {}
+    drop: list[str] = []
+    unchanged: list[str] = []
+    unknown: list[str] = []
+    for origin in sorted(scope):
+        row = rows.get(origin)
+        if origin not in wanted:
+            (unknown if row is None else drop).append(origin)
+        elif row is None or not row.loaded or row.file != wanted[origin] or origin in again:
+            load[origin] = wanted[origin]
+        else:
+            unchanged.append(origin)
+    return Plan(load, tuple(drop), tuple(unchanged), tuple(unknown))
