@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dnsd.config.dependencies import Key
     from dnsd.config.policy import Pool
     from dnsd.failover.objective import Assessment
-    from dnsd.failover.price import Live
+    from dnsd.failover.price import Priced
 
 PACE = Pace(BURST, LEAST_RATE, HEADROOM)
 
@@ -118,7 +118,9 @@ class Promises:
             if not self.is_kept(pool):
                 yield pool, self.assess(pool, pool.policy.rto)
 
-    def assess(self, pool: Promised, wanted: float | None, live: Live | None = None) -> Assessment:
+    def assess(
+        self, pool: Promised, wanted: float | None, demand: Priced | None = None
+    ) -> Assessment:
         """Return what ``pool`` can promise; ``wanted`` is its objective."""
         timing, policy = self._timing(pool), pool.policy
         return objective.assess(
@@ -126,7 +128,7 @@ class Promises:
             pool.ttl,
             policy.ttl_min,
             wanted,
-            live,
+            demand,
             queued=self.wait(pool).terms,
             wider="" if wanted is None else self._wider(pool, timing, wanted),
         )

@@ -16,6 +16,8 @@ import click
 import msgspec
 
 from dnsd import config
+from dnsd.build.advised import Held
+from dnsd.build.advised import check as check_ttls
 from dnsd.build.policycheck import check_file, check_promises, promised
 from dnsd.cli.options import config_option, json_option, short, zone_option
 from dnsd.cli.output import echo_styled
@@ -23,6 +25,7 @@ from dnsd.cli.selfquestions import SelfQuestions
 from dnsd.config import balancerules, origins, policyfile
 from dnsd.control.balance import targets
 from dnsd.routerconf import faults
+from dnsd.ttl.demand import read as read_demand
 from dnsd.wire import name as names
 from dnsd.zone import neighbours
 from dnsd.zone.findings import Finding, Severity
@@ -77,6 +80,18 @@ class Report:
 @config_option
 @json_option
 @zone_option
+@click.option(
+    "--demand",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Hold TTLs against what caches look up (python -m bench plan --summary writes it).",
+)
+@click.option(
+    "--qps-budget",
+    "budget",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Queries/s that are to be kept at the daily peak; with --demand.",
+)
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.pass_context
 def check(
@@ -84,6 +99,8 @@ def check(
     config_file: Path | None,
     as_json: bool,
     zones: tuple[str, ...],
+    demand: Path | None,
+    budget: float | None,
     files: tuple[Path, ...],
 ) -> None:
     """Check zone files, their policies and the configuration; nothing is served or changed.
@@ -92,18 +109,28 @@ def check(
     standard input, say which zone it is: --zone example.com=FILE. With --config the
     configuration and all of its zones are checked. With nothing at all, the example zones.
 
+    With --demand, TTLs are warned of with which a pool misses its objective, or queries at the
+    daily peak are over the budget; the warning says which TTL would do, and what it costs.
+
     A zone is checked with the policy beside it (example.com.toml), which may be the FILE, too.
 
     Each finding is a line "FILE:LINE: error|warning: message [code]". A zone with an error
     would not be served, nor a policy with one used; with warnings they are. Exit status: 0
     without errors, 1 with errors.
     """
-    report = _check(config_file, zones, files)
+    if budget is not None and demand is None:
+        raise click.UsageError("--qps-budget needs --demand: what caches look up")
+    report = _check(config_file, zones, files, _Demand(demand, budget) if demand else None)
     echo_styled(_as_json(report) if as_json else _as_text(report))
     ctx.exit(1 if report.count(Severity.ERROR) else 0)
 
 
-def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, ...]) -> Report:
+def _check(
+    config_file: Path | None,
+    zones: tuple[str, ...],
+    files: tuple[Path, ...],
+    demand: _Demand | None,
+) -> Report:
     findings: list[Finding] = []
     wanted: list[tuple[str, Path]] = []
     given: config.Config | None = None
@@ -120,12 +147,20 @@ def _check(config_file: Path | None, zones: tuple[str, ...], files: tuple[Path, 
     for origin, file in wanted:
         result = _load(origin, file, limits, given.zones.include if given else ())
         reports.append(_report(origin, result, findings, given, together, file=file))
+        if result.zone and demand:
+            demand.note(result.zone, together.policy_of(result.zone))
         if result.zone:
             cuts.note(result.zone)
             asked.note(result.zone)
     return Report(
         tuple(reports),
-        (*findings, *cuts.compare(), *asked.findings, *together.findings()),
+        (
+            *findings,
+            *cuts.compare(),
+            *asked.findings,
+            *together.findings(),
+            *(demand.findings(given.failover if given else None) if demand else ()),
+        ),
         given.service if given else (),
     )
 
@@ -160,12 +195,18 @@ class _Together:
     def __init__(self, failover: config.Failover | None) -> None:
         self._failover = failover
         self._zones: list[tuple[Policy, tuple[InZone, ...]]] = []
+        self._policies: dict[bytes, Policy] = {}
         self._told: set[tuple[str, int]] = set()
 
     def note(self, policy: Policy, zone: Zone, found: Iterable[Finding]) -> None:
         """Keep the pools of ``zone``, and which promises do not even hold by themselves."""
         self._zones.append((policy, promised(policy, zone)))
+        self._policies[zone.apex] = policy
         self._told |= {(one.file, one.line) for one in found if one.code == "pool-rto"}
+
+    def policy_of(self, zone: Zone) -> Policy | None:
+        """Return the policy of ``zone``, if it has one that can be used."""
+        return self._policies.get(zone.apex)
 
     def findings(self) -> list[Finding]:
         """Return the promises that do not hold because of other zones."""
@@ -173,6 +214,23 @@ class _Together:
             return []
         found = check_promises(self._zones, self._failover)
         return [one for one in found if (one.file, one.line) not in self._told]
+
+
+class _Demand:
+    """Remembers the zones of this check, to hold their TTLs against what caches look up."""
+
+    def __init__(self, file: Path, budget: float | None) -> None:
+        self._known = read_demand(file)
+        self._budget = budget
+        self._zones: list[Held] = []
+
+    def note(self, zone: Zone, policy: Policy | None) -> None:
+        """Keep ``zone``."""
+        self._zones.append(Held(zone, policy))
+
+    def findings(self, failover: config.Failover | None) -> list[Finding]:
+        """Return the TTLs that do not do."""
+        return check_ttls(self._zones, self._known, failover, self._budget)
 
 
 class _Cuts:

@@ -1,7 +1,7 @@
 """``dnsd rto``: for how long the failure of a member can be felt, and what would shorten it.
 
 Reads zones and policies as they are on disk. Knows how it is shown; the formulas are those of
-:mod:`dnsd.failover.objective` and :mod:`dnsd.failover.price`.
+:mod:`dnsd.failover.objective` and :mod:`dnsd.ttl`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -23,23 +24,31 @@ from dnsd.cli.output import echo
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
 from dnsd.errors import ConfigError, DnsdError, ZoneError
-from dnsd.failover.price import Live, forecast
+from dnsd.failover.price import Live
+from dnsd.ttl import demand, recovery
+from dnsd.ttl.advice import Goal, Subject, advise
+from dnsd.ttl.demand import Asked
+from dnsd.ttl.recovery import Floors
 from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_zone
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import RenderableType
 
     from dnsd.build.promises import InZone
     from dnsd.config import Config
     from dnsd.config.policy import Policy, Pool
     from dnsd.failover.objective import Alternative, Assessment
-    from dnsd.failover.price import Forecast
+    from dnsd.failover.price import Forecast, Priced
+    from dnsd.ttl.advice import Advice
+    from dnsd.ttl.demand import Summary
+    from dnsd.ttl.recovery import Recovery
 
 LISTEN_S = 1.0
 """For how long the queries of a running node are counted."""
+
+FLOORS = Floors()
+"""Resolvers that are thought to hold nothing for less than a floor."""
 
 _COUNTERS = {"A": "qtype_1", "AAAA": "qtype_28"}
 
@@ -52,11 +61,16 @@ class Rates(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is said of one pool; ``queries`` is what it costs now, None if nobody knows."""
+    """What is said of one pool; ``queries`` is what it costs now, None if that is unknown.
+
+    ``advice`` is there if what caches look up is known.
+    """
 
     pool: Pool
     assessment: Assessment
     queries: Forecast | None
+    back: Recovery
+    advice: Advice | None
 
 
 @click.command()
@@ -68,9 +82,22 @@ class Plan(NamedTuple):
     metavar="TIME",
     help='What would meet this objective, such as "60s", instead of that of each policy.',
 )
-@click.option("--qps", type=float, help="Queries per second that each pool gets now.")
+@click.option(
+    "--qps", type=click.FloatRange(min=0), help="Queries per second that each pool gets now."
+)
+@click.option(
+    "--demand",
+    "demand_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What caches look up, as python -m bench plan --summary writes it.",
+)
 def rto(
-    config_file: Path | None, as_json: bool, objective: float | None, qps: float | None
+    config_file: Path | None,
+    as_json: bool,
+    objective: float | None,
+    qps: float | None,
+    demand_file: Path | None,
 ) -> None:
     """Show for each pool how long a failure can be felt, and ways to a shorter time.
 
@@ -78,14 +105,17 @@ def rto(
     TTL of answers given before. It includes the wait of a check for its turn, if all that the
     node checks hangs. Each way that meets the objective is shown with its price.
     dnsd does not count queries for each pool: of a node that runs, all queries of the pool's
-    type are taken, which is the most it can be; --qps says better.
+    type are taken, which is the most it can be; --qps says better, and --demand best: then
+    prices are those of the caches that ask, and a TTL is recommended. The worst case is of caches
+    that keep to TTLs; for half of the users, and for 95 % of them, resolvers with a floor count.
 
     Exit status: 1 if an objective is not met.
     """
-    rates = _rates(config_file, qps)
+    known = None if demand_file is None else demand.read(demand_file)
+    rates = Rates({}, f"prices are of {known.words}") if known else _rates(config_file, qps)
     found, pools = _pools(config_file)
     promises = Promises(pools, found.failover)
-    plans = [_plan(pool, promises, objective, rates) for pool in pools]
+    plans = [_plan(pool, promises, objective, _priced(pool, rates, known)) for pool in pools]
     if as_json:
         echo(json.dumps({"pools": [_as_data(plan) for plan in plans], "rates": rates.how}))
     else:
@@ -144,12 +174,28 @@ def _rates(config_file: Path | None, qps: float | None) -> Rates:
     return Rates({rtype: rate for rtype, rate in most.items() if rate}, how)
 
 
-def _plan(pool: InZone, promises: Promises, objective: float | None, rates: Rates) -> Plan:
-    wanted = pool.policy.rto if objective is None else objective
-    rate = rates.most.get(pool.policy.type)
-    live = None if rate is None else Live(rate, pool.ttl)
-    assessment = promises.assess(pool, wanted, live)
-    return Plan(pool.policy, assessment, live and forecast(live, pool.ttl))
+def _priced(pool: InZone, rates: Rates, known: Summary | None) -> Priced | None:
+    """Return what is known of what the pool is asked."""
+    policy = pool.policy
+    if known is not None:
+        return known.of(policy.name, policy.type)
+    rate = rates.most.get(policy.type)
+    return None if rate is None else Live(rate, pool.ttl)
+
+
+def _plan(pool: InZone, promises: Promises, objective: float | None, priced: Priced | None) -> Plan:
+    policy = pool.policy
+    wanted = policy.rto if objective is None else objective
+    found = promises.assess(pool, wanted, priced)
+    asked = priced if isinstance(priced, Asked) else None
+    users = asked.caches if asked else ()
+    back = recovery.adaptive(found.timing, pool.ttl, policy.ttl_min, users, FLOORS)
+    advice = None
+    if asked and policy.check != "none":
+        goal = None if wanted is None else Goal(wanted, found.timing, policy.ttl_min)
+        (advice,) = advise([Subject(asked, pool.ttl, goal)]).found
+    queries = None if priced is None else priced.price(pool.ttl)
+    return Plan(policy, found, queries, back, advice)
 
 
 # -- how it is shown --------------------------------------------------------------------------
@@ -172,8 +218,22 @@ def _as_data(plan: Plan) -> dict[str, Any]:
         "met": found.met,
         "largest_ttl": found.largest,
         "queries": plan.queries and plan.queries._asdict(),
+        "recovery": plan.back._asdict(),
+        "advice": plan.advice and _advice(plan.advice),
         "alternatives": [_alternative(one) for one in found.alternatives],
         "sentence": found.sentence(),
+    }
+
+
+def _advice(one: Advice) -> dict[str, Any]:
+    return {
+        "ttl": one.ttl,
+        "why": one.why,
+        "queries": one.queries._asdict(),
+        "peak": one.peak._asdict(),
+        "recovery": one.back and one.back._asdict(),
+        "next": one.step,
+        "sentence": one.sentence(),
     }
 
 
@@ -200,6 +260,8 @@ def _picture(plans: list[Plan], rates: Rates) -> RenderableType:
         parts += [Text(""), Text(_sentence(plan))]
         if plan.assessment.alternatives:
             parts.append(_alternatives(plan))
+        if plan.advice:
+            parts.append(Text(plan.advice.sentence(), style="bold"))
     return Group(*parts, Text(""), Text(rates.how, style="dim"))
 
 
@@ -207,7 +269,19 @@ def _sentence(plan: Plan) -> str:
     what = f"{plan.pool.name} {plan.pool.type}"
     if plan.pool.check == "none":
         return f'{what}: with check = "none" no failure is seen'
-    return f"{what}: {plan.assessment.sentence()}"
+    return f"{what}: {plan.assessment.sentence()}; {_users(plan.back)}"
+
+
+def _users(back: Recovery) -> str:
+    """Say when users are back that are not the last ones, and whom the worst case leaves out."""
+    half, most, last = (
+        format_duration(float(round(at))) for at in (back.median, back.p95, back.floored)
+    )
+    return (
+        f"half of the users are back after {half} and 95 % after {most}, if {FLOORS.share:.1%} of"
+        f" the resolvers hold nothing for less than {format_duration(FLOORS.seconds)}, which may"
+        f" take {last}"
+    )
 
 
 def _summary(plans: list[Plan]) -> RenderableType:
@@ -258,4 +332,5 @@ def _price(queries: Forecast | None) -> str:
         return "-"
     if queries.least == queries.most:
         return f"{queries.least:.1f}"
-    return f"{queries.least:.1f} to {queries.most:.1f}"
+    bounds = f"{queries.least:.1f} to {queries.most:.1f}"
+    return bounds if queries.likely is None else f"{queries.likely:.1f} ({bounds})"

@@ -18,10 +18,12 @@ numbers only; times in seconds.
 from __future__ import annotations
 
 from math import floor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config.units import format_duration
-from dnsd.failover.price import Forecast, Live, forecast
+
+if TYPE_CHECKING:
+    from dnsd.failover.price import Forecast, Priced
 
 FLIP_S = 0.01
 """From the decision until the last worker answers accordingly."""
@@ -106,7 +108,7 @@ class Alternative(NamedTuple):
     """A way to meet the objective: how to check, with which Tmax, and what it costs.
 
     ``checks`` and ``queries`` are per second: checks of one member, and queries as far as the
-    present rate is known.
+    demand is known.
     """
 
     timing: Timing
@@ -182,7 +184,7 @@ def assess(
     ttl_max: int,
     ttl_min: int,
     objective: float | None = None,
-    live: Live | None = None,
+    demand: Priced | None = None,
     *,
     queued: str = "",
     wider: str = "",
@@ -197,14 +199,14 @@ def assess(
         fixed_worst(timing, ttl_max),
         worst(timing, ttl_max, ttl_min),
         largest,
-        () if objective is None else alternatives(timing, ttl_max, ttl_min, objective, live),
+        () if objective is None else alternatives(timing, ttl_max, ttl_min, objective, demand),
         queued,
         wider,
     )
 
 
 def alternatives(
-    timing: Timing, ttl_max: int, ttl_min: int, objective: float, live: Live | None = None
+    timing: Timing, ttl_max: int, ttl_min: int, objective: float, demand: Priced | None = None
 ) -> tuple[Alternative, ...]:
     """Return the ways to meet ``objective`` with this timeout, of which none is plainly better.
 
@@ -216,7 +218,7 @@ def alternatives(
         largest = largest_ttl(by, ttl_min, objective)
         if largest is not None:
             ttl = min(largest, ttl_max)
-            price = None if live is None else forecast(live, ttl)
+            price = None if demand is None else demand.price(ttl)
             reached = worst(by, ttl, ttl_min)
             found.append(Alternative(by, ttl, reached, 1 / by.interval, price))
     best = [one for one in found if not any(_beats(other, one) for other in found)]

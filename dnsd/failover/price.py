@@ -6,7 +6,7 @@ in seconds. Knows neither zones nor policies.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from dnsd.failover.rate import Rate
@@ -50,6 +50,14 @@ class Forecast(NamedTuple):
     most: float
 
 
+class Priced(Protocol):
+    """A demand of which the price of a TTL is known, be it between bounds."""
+
+    def price(self, ttl: float) -> Forecast:
+        """Return the queries per second with ``ttl``."""
+        ...
+
+
 class Live(NamedTuple):
     """What is measured: queries per second, at which TTL, from how many caches (if known).
 
@@ -71,6 +79,10 @@ class Live(NamedTuple):
     def most(self) -> float:
         """The upper end of the interval."""
         return self.rate if self.high is None else self.high
+
+    def price(self, ttl: float) -> Forecast:
+        """Return the queries per second that are to be expected with ``ttl``."""
+        return forecast(self, ttl)
 
 
 def measured(rate: Rate, ttl: float) -> Live:

@@ -7,7 +7,7 @@ in seconds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -26,14 +26,6 @@ Kind: TypeAlias = Literal["data", "negative", "referral"]
 
 _Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
 _Rate: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
-
-
-class Priced(Protocol):
-    """A demand of which the price of a TTL is known, be it between bounds."""
-
-    def price(self, ttl: float) -> Forecast:
-        """Return the queries per second with ``ttl``."""
-        ...
 
 
 class Caches(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

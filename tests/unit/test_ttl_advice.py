@@ -142,7 +142,7 @@ def test_advice_keeps_objectives_and_never_costs_more_than_it_says(
 
 def test_the_next_step_is_priced() -> None:
     assert next_step(REFERENCE, 46, GOAL) == "60 s saves 1.36 queries/s and costs 14 s"
-    assert next_step(REFERENCE, 300, None) == "600 s saves 3.18 queries/s"
+    assert next_step(REFERENCE, 300, None) == "600 s saves 3.63 queries/s"
     assert next_step(REFERENCE, DAY_S, None) == ""
 
 

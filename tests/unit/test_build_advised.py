@@ -1,0 +1,123 @@
+"""``dnsd check --demand`` and ``dnsd rto --demand``: TTLs held against what caches look up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dnsd.cli import main
+from dnsd.ttl.demand import Asked, Caches, Summary, write
+
+ZONE = """\
+$TTL 300
+@ 7200 SOA ns hostmaster 1 3600 600 86400 10
+@ NS ns
+ns A 192.0.2.53
+www 3600 A 192.0.2.80
+www 3600 A 192.0.2.81
+mail 30 A 192.0.2.25
+sub 60 NS ns.sub
+ns.sub A 192.0.2.54
+"""
+POLICY = """\
+[[pool]]
+name = "www"
+type = "A"
+check = "http"
+rto = "1m"
+rto_mode = "warn"
+"""
+CACHES = (Caches(200, 1.0, 100),)
+
+
+def asked(name: str, rtype: str, kind: str = "data") -> Asked:
+    return Asked(name, rtype, kind, 60, CACHES, (0.5, 1.0, 1.5))  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("zones").mkdir()
+    Path("zones/example.com.zone").write_text(ZONE)
+    Path("zones/example.com.toml").write_text(POLICY)
+    Path("zones/sub.example.com.zone").write_text(ZONE.replace("sub 60 NS ns.sub\n", ""))
+    Path("dnsd.toml").write_text('[zones]\ndirectory = "zones"\n')
+    rrsets = (
+        asked("www.example.com.", "A"),
+        asked("mail.example.com.", "A"),
+        asked("gone.example.com.", "A"),
+        asked("example.com.", "SOA", "negative"),
+        asked("sub.example.com.", "NS", "referral"),
+        asked("www.example.net.", "A"),
+    )
+    write(Summary(words="a log of a day", rrsets=rrsets), Path("demand.json"))
+
+
+def dnsd(*words: str) -> Result:
+    return CliRunner().invoke(main, [*words, "--config", "dnsd.toml"])
+
+
+def warned(*words: str) -> list[str]:
+    result = dnsd("check", "--demand", "demand.json", *words)
+    assert result.exit_code == 0, result.output
+    return [line for line in result.stdout.splitlines() if "[ttl-" in line]
+
+
+def test_a_ttl_that_misses_its_objective_is_told_with_the_one_that_meets_it() -> None:
+    (line,) = warned()
+    assert line == (
+        "zones/example.com.zone:5: warning: www.example.com. A has TTL 3600; 46 s meets the"
+        " objective of 1m at 4.24 queries/s, peak 4.29 (today 0.0555); 60 s saves 0.969"
+        " queries/s and costs 14 s [ttl-objective]"
+    )
+    Path("zones/example.com.zone").write_text(ZONE.replace("3600 A", "46 A"))
+    assert warned() == []
+
+
+def test_a_budget_at_the_peak_names_what_saves_most_where_it_stands() -> None:
+    negative, mail = warned("--qps-budget", "12")[1:]
+    assert negative.startswith(
+        "zones/example.com.zone:2: warning: example.com. SOA minimum has TTL 10;"
+    )
+    assert "keep the budget of 12 queries/s at the peak" in negative
+    assert mail.startswith("zones/example.com.zone:7: warning: mail.example.com. A has TTL 30; ")
+    assert mail.endswith("[ttl-budget]")
+    assert len(warned("--qps-budget", "40")) == 1
+    assert "over the budget of 0.1. The dearest is" in warned("--qps-budget", "0.1")[-1]
+
+
+def test_a_delegation_is_found_in_the_zone_above() -> None:
+    assert any("sub.example.com. NS has TTL 60" in line for line in warned("--qps-budget", "0.1"))
+
+
+def test_a_budget_needs_a_demand() -> None:
+    result = dnsd("check", "--qps-budget", "4")
+    assert result.exit_code == 2
+    assert "--qps-budget needs --demand" in result.output
+
+
+def test_a_demand_file_that_is_none_is_a_sentence() -> None:
+    Path("demand.json").write_text("[]")
+    for command in ("check", "rto"):
+        result = dnsd(command, "--demand", "demand.json")
+        assert result.exit_code == 1
+        assert "dnsd: demand.json is no demand file: " in result.output
+
+
+def test_rto_prices_the_caches_that_ask() -> None:
+    result = dnsd("rto", "--json", "--demand", "demand.json")
+    data = json.loads(result.stdout)
+    assert data["rates"] == "prices are of a log of a day"
+    (pool,) = data["pools"]
+    truth = sum(200 * level / (1 + level * 3600) for level in (0.5, 1.0, 1.5)) / 3
+    assert pool["queries"]["likely"] == pytest.approx(truth)
+    assert pool["advice"]["ttl"] == pool["largest_ttl"] == 46
+    assert pool["advice"]["recovery"]["worst"] == pytest.approx(59.26)
+    assert pool["recovery"]["median"] < pool["recovery"]["p95"] < pool["recovery"]["worst"]
+    assert all(one["queries"]["likely"] for one in pool["alternatives"])
+    shown = " ".join(dnsd("rto", "--demand", "demand.json").stdout.split())
+    assert "46 s meets the objective of 1m at 4.24 queries/s, peak 4.29" in shown
+    assert "half of the users are back after 30m" in shown
