@@ -10,7 +10,7 @@ import dns.rdatatype
 from dnsd import compile as compiler
 from dnsd.compile.pools import first_cells
 from dnsd.image import pools as words
-from dnsd.image.pools import Cells, Word
+from dnsd.image.pools import Word, private
 from dnsd.zone.load import load_text
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dns.name import Name
 
+    from dnsd.image.pools import Cells
     from dnsd.zone.records import Zone
 
 UNDECIDED_TTL = 7
@@ -60,14 +61,12 @@ def pool(zone: Zone, one: Key, **more: object) -> compiler.Pool:
 
 def fresh(count: int) -> Cells:
     """Cells in private memory."""
-    return Cells(
-        memoryview(bytearray(8 * count)).cast("Q"), memoryview(bytearray(4 * count)).cast("I")
-    )
+    return private(count)
 
 
 def several(cells: Cells) -> Cells:
     """The same words, with notes of another worker's."""
-    return Cells(cells.words, memoryview(bytearray(cells.notes.nbytes)).cast("I"))
+    return private(len(cells.words))._replace(words=cells.words)
 
 
 class Decided:

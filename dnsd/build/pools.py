@@ -15,7 +15,7 @@ from dnsd import compile as compiler
 from dnsd.compile.pools import first_cells, members_of
 from dnsd.config.policy import Pool
 from dnsd.failover.choice import Choice, Standing
-from dnsd.image.pools import LONGEST_TTL, Cells, Mode, Word, encode
+from dnsd.image.pools import LONGEST_TTL, Mode, Word, encode, private
 from dnsd.wire import rdata as rr
 from dnsd.wire.name import from_text
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dnsd.build.signing import Signer
     from dnsd.config.policy import Policy
     from dnsd.image.cells import Range
+    from dnsd.image.pools import Cells
     from dnsd.zone.records import RRset, Zone
 
 TYPES = {"A": rr.A, "AAAA": rr.AAAA}
@@ -87,9 +88,7 @@ def describe(policy: Policy, zone: Zone) -> tuple[PoolMeta, ...]:
 def all_well(pools: Sequence[PoolMeta]) -> Cells:
     """Return cells in private memory that say: every member is up, and has long been."""
     count = sum(pool.cells for pool in pools)
-    cells = Cells(
-        memoryview(bytearray(8 * count)).cast("Q"), memoryview(bytearray(4 * count)).cast("I")
-    )
+    cells = private(count)
     for pool in pools:
         answer = Choice(pool.policy, pool.members).answer([Standing.IN] * len(pool.members), 0)
         word = Word(answer.mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))

@@ -200,7 +200,7 @@ cdef class NativeHotPath:
             views = (memoryview(image.buffer), *(memoryview(each) for each in cells or ()))
             self._describe(&zone, image, views[0])
             if cells is not None:
-                self._lend(&zone, image, views[1], views[2])
+                self._lend(&zone, image, views[1], views[2], views[3])
         self.python.put_zone(apex, image, cells)
         index = self.places.get(apex)
         if index is None:
@@ -255,14 +255,16 @@ cdef class NativeHotPath:
         zone.salt_length = len(salt)
         memcpy(zone.salt, PyBytes_AS_STRING(salt), zone.salt_length)
 
-    cdef _lend(self, Zone *zone, image, words, notes):
+    cdef _lend(self, Zone *zone, image, words, notes, counts):
         cdef const uint64_t[::1] its_words = words
         cdef uint32_t[::1] its_notes = notes
-        if its_words.shape[0] < image.cells or its_notes.shape[0] < image.cells:
+        cdef uint32_t[::1] its_counts = counts
+        if min(its_words.shape[0], its_notes.shape[0], its_counts.shape[0]) < image.cells:
             raise ValueError("an image needs cells for all of its pools")
         zone.cells = image.cells
         if zone.cells:
             zone.words, zone.notes = &its_words[0], &its_notes[0]
+            zone.counts = &its_counts[0]
 
     cdef _vacant_place(self):
         if self.vacant:

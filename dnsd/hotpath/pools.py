@@ -25,6 +25,7 @@ _SHORT = Struct("<H").unpack_from
 _REF = layout.REF.unpack_from
 _TTL = Struct(">I").pack
 _LENGTH = Struct(">H").pack
+_COUNT = (1 << 32) - 1
 
 
 class Asked(NamedTuple):
@@ -76,12 +77,14 @@ def read(image: Image, at: int) -> Pool:
 
 
 def choose(image: Image, pool: Pool, asked: Asked) -> Word:
-    """Return what the query ``asked`` gets, and note it.
+    """Return what the query ``asked`` gets, and note it; count the query.
 
     The mask of the word returned is that of the answer: of a word of mode SOME those members that
     are chosen.
     """
     cells = asked.cells
+    if cells:
+        cells.counts[pool.cell] = cells.counts[pool.cell] + 1 & _COUNT
     word = decode(cells.words[pool.cell]) if cells else Word(0, 0, Mode.UNSET)
     if word.mode == Mode.UNSET:
         return Word((1 << pool.natural) - 1, pool.ttl, Mode.ANSWER)

@@ -10,12 +10,13 @@ every answer: a flip is one write, without a lock and without a reload.
     bits 59-63   slot: where the worker notes the answer
 
 For each pool there are ``SLOTS + members`` *cells* (fallback addresses count as members), which
-stand at the same place in two arrays of the state vector:
+stand at the same place in three arrays of the state vector:
 
     words   written by control     [0] the word, [1 + slot] what the slot stands for: a word
                                    with neither TTL nor slot
     notes   written by one worker  [slot] and, for mode SOME, [SLOTS + member]: until when caches
                                    may hold that answer (monotonic seconds, rounded up)
+    counts  written by one worker  [0] how often the pool was asked for, modulo 2**32
 
 What a slot stands for is changed only after its notes were read. Knows nothing of health.
 """
@@ -60,10 +61,11 @@ class Word(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """The cells of one image's pools: words of format ``Q``, one worker's notes of format ``I``."""
+    """The cells of one image's pools: words of format ``Q``, and one worker's others, of ``I``."""
 
     words: memoryview
     notes: memoryview
+    counts: memoryview
 
 
 def encode(word: Word) -> int:
@@ -84,3 +86,9 @@ def decode(value: int) -> Word:
 def cells(members: int) -> int:
     """Return how many cells a pool of ``members`` has, its fallback addresses among them."""
     return SLOTS + members
+
+
+def private(count: int) -> Cells:
+    """Return ``count`` cells that no other process sees."""
+    words, notes, counts = (memoryview(bytearray(size * count)) for size in (8, 4, 4))
+    return Cells(words.cast("Q"), notes.cast("I"), counts.cast("I"))

@@ -14,7 +14,7 @@ connections by source, so that a client's limit holds for the node and not for e
 and a page in which it says what it should serve and does not (:mod:`dnsd.image.gaps`).
 
 Then come the cells of pools, as :mod:`dnsd.image.pools` describes them: control's words, and
-each worker's notes. Memory is only taken for those in use.
+each worker's notes and counts. Memory is only taken for those in use.
 
 Last come rate limits, as :mod:`dnsd.image.buckets` describes them: the buckets, the only cells
 that all workers write (always a whole word), and each worker's rows.
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.image import secrets
 from dnsd.image.buckets import BUCKETS, LIMITED, ROW, Buckets
+from dnsd.image.pools import Cells
 from dnsd.metrics import counters
 
 if TYPE_CHECKING:
@@ -217,7 +218,18 @@ class StateVector:
 
     def notes(self, index: int) -> memoryview:
         """The notes of worker ``index`` about all pools, of format ``I``."""
-        start = _pools_at(self.workers) + (8 + 4 * index) * POOL_CELLS
+        return self._noted(2 * index)
+
+    def counts(self, index: int) -> memoryview:
+        """How often worker ``index`` was asked for pools, of format ``I``."""
+        return self._noted(2 * index + 1)
+
+    def cells(self, index: int) -> Cells:
+        """All cells of pools, as worker ``index`` needs them."""
+        return Cells(self.words, self.notes(index), self.counts(index))
+
+    def _noted(self, number: int) -> memoryview:
+        start = _pools_at(self.workers) + (8 + 4 * number) * POOL_CELLS
         return memoryview(self._map)[start : start + 4 * POOL_CELLS].cast("I")
 
     def limited(self, index: int) -> memoryview:
@@ -237,7 +249,7 @@ def _pools_at(workers: int) -> int:
 
 
 def _buckets_at(workers: int) -> int:
-    return _pools_at(workers) + (8 + 4 * workers) * POOL_CELLS
+    return _pools_at(workers) + 8 * (1 + workers) * POOL_CELLS
 
 
 def _size(workers: int) -> int:

@@ -20,7 +20,6 @@ import uvloop
 from dnsd import hotpath
 from dnsd.image import secrets
 from dnsd.image.memory import Memory
-from dnsd.image.pools import Cells
 from dnsd.image.state import StateVector, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.metrics.counters import INDEX
@@ -81,7 +80,7 @@ class Worker:
             Seat(
                 state.control,
                 self._head,
-                Cells(state.words, state.notes(spec.index)),
+                state.cells(spec.index),
                 state.gaps(spec.index),
             ),
             self._hotpath,

@@ -204,6 +204,7 @@ def test_both_twins_choose_the_same(story: Story, data: st.DataObject) -> None:
         assert counts[0].tolist() == counts[1].tolist()
         for plain_note, fast_note in zip(cells[0].notes, cells[1].notes, strict=True):
             assert abs(plain_note - fast_note) <= 1
+        assert cells[0].counts.tolist() == cells[1].counts.tolist()
 
 
 @given(stories(scenes(models())))

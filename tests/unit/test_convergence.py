@@ -84,8 +84,7 @@ class Worker:
         self.head[WorkerCells.LISTENING] = 1
         self.head[WorkerCells.GENERATION] = self.head[WorkerCells.READ] = 0
         vector = world.vector
-        cells = Cells(vector.words, vector.notes(index))
-        seat = Seat(vector.control, self.head, cells, vector.gaps(index))
+        seat = Seat(vector.control, self.head, vector.cells(index), vector.gaps(index))
         self.follower = Follower(
             world.stock, world.journal, seat, self.hotpath, self.later.append, lambda: None
         )

@@ -18,7 +18,6 @@ from dnsd.image import gaps, journal, memory, store
 from dnsd.image.gaps import Gaps
 from dnsd.image.journal import Drop, JournalWriter, Placed, Put, State
 from dnsd.image.memory import Memory
-from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.image.journal import Entry
+    from dnsd.image.pools import Cells
     from dnsd.image.store import Image
 
 ONE, TWO = name.from_text("one.example."), name.from_text("two.example.")
@@ -84,7 +84,7 @@ class Scene:
             Seat(
                 self.state.control,
                 self.head,
-                Cells(self.state.words, self.state.notes(0)),
+                self.state.cells(0),
                 self.state.gaps(0),
             ),
             self.zones,

@@ -43,6 +43,7 @@ cdef struct Zone:
     int salt_length
     const uint64_t *words     # of its pools; NULL: nobody decides
     uint32_t *notes
+    uint32_t *counts
     uint32_t cells
 
 

@@ -167,7 +167,7 @@ cdef inline void note(const Zone *zone, uint32_t cell, uint32_t until) noexcept 
 cdef int choose(
     const Zone *zone, uint64_t slot, bint signed_, const Query *query, Choice *choice
 ) noexcept nogil:
-    """Choose what the query gets of the pool at ``slot``, and note it."""
+    """Choose what the query gets of the pool at ``slot``, and note it; count the query."""
     cdef Pool *pool = &choice.pool
     cdef uint64_t word = 0
     cdef uint32_t place, second = query.second
@@ -176,6 +176,7 @@ cdef int choose(
         return FAULT
     if zone.words != NULL:
         word = zone.words[pool.cell]
+        zone.counts[pool.cell] += 1
     choice.mode = word >> 56 & 7
     if choice.mode > MODE_SOME:
         return FAULT

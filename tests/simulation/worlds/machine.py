@@ -19,7 +19,6 @@ from dnsd.daemon.specs import Shared, control_spec
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.hotpath.api import Client, Settings, Transport
 from dnsd.image.memory import Memory
-from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.metrics import counters
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from dnsd.control.admin import Command
     from dnsd.hotpath.api import HotPath
+    from dnsd.image.pools import Cells
     from dnsd.image.store import Image
     from tests.simulation.worlds.world import World
 
@@ -246,9 +246,7 @@ class Worker:
         config = life.machine.world.configs[life.machine.index]
         stock = Stock(config.server.state_directory / IMAGES, Memory(life.shared.images))
         self._path = _Noting(PythonHotPath(Settings(), counters.fresh()))
-        seat = Seat(
-            vector.control, self._head, Cells(vector.words, vector.notes(index)), vector.gaps(index)
-        )
+        seat = Seat(vector.control, self._head, vector.cells(index), vector.gaps(index))
         self._follower = Follower(
             stock, life.shared.journal, seat, self._path, self._later, lambda: None
         )
@@ -301,7 +299,7 @@ class _Noting:
         draft = None
         self._cells.pop(apex, None)
         if cells is not None:
-            draft = Cells(cells.words, memoryview(bytearray(cells.notes.nbytes)).cast("I"))
+            draft = cells._replace(notes=memoryview(bytearray(cells.notes.nbytes)).cast("I"))
             self._cells[apex] = cells, draft
         self._path.put_zone(apex, image, draft)
 
