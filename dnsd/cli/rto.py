@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,10 +20,12 @@ from dnsd.build.promises import Promises
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option, seconds_of
 from dnsd.cli.output import echo
+from dnsd.cli.status import duration
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
 from dnsd.errors import ConfigError, DnsdError, ZoneError
-from dnsd.failover.price import Live
+from dnsd.failover.price import Live, measured
+from dnsd.failover.rate import Rate
 from dnsd.ttl import demand, recovery
 from dnsd.ttl.advice import Goal, Subject, advise
 from dnsd.ttl.demand import Asked
@@ -44,20 +45,26 @@ if TYPE_CHECKING:
     from dnsd.ttl.demand import Summary
     from dnsd.ttl.recovery import Recovery
 
-LISTEN_S = 1.0
-"""For how long the queries of a running node are counted."""
-
 FLOORS = Floors()
 """Resolvers that are thought to hold nothing for less than a floor."""
 
-_COUNTERS = {"A": "qtype_1", "AAAA": "qtype_28"}
-
 
 class Rates(NamedTuple):
-    """Queries per second that pools of a type get at most; ``how`` says how that is known."""
+    """How often pools are asked for, as far as that is known; ``how`` says how it is.
 
-    most: dict[str, float]
+    What the operator says (``said``, queries per second) holds for each pool.
+    """
+
+    counted: dict[tuple[str, str], Rate]
     how: str
+    said: float | None = None
+
+    def live(self, pool: InZone) -> Live | None:
+        """Return what is known of ``pool``; None if nothing is."""
+        if self.said is not None:
+            return Live(self.said, pool.ttl)
+        rate = self.counted.get((pool.policy.name, pool.policy.type))
+        return rate and measured(rate, pool.ttl)
 
 
 class Plan(NamedTuple):
@@ -104,8 +111,8 @@ def rto(
     That is the worst case of a client whose cache keeps to TTLs: the time of detection, and the
     TTL of answers given before. It includes the wait of a check for its turn, if all that the
     node checks hangs. Each way that meets the objective is shown with its price.
-    dnsd does not count queries for each pool: of a node that runs, all queries of the pool's
-    type are taken, which is the most it can be; --qps says better, and --demand best: then
+    A node that runs counts the queries for each pool; those of the last ten minutes make the
+    price, with an interval of 95 %. --qps says what it is at other times, and --demand best: then
     prices are those of the caches that ask, and a TTL is recommended. The worst case is of caches
     that keep to TTLs; for half of the users, and for 95 % of them, resolvers with a floor count.
 
@@ -157,30 +164,25 @@ def _pools_of(policy: Policy, file: Path, found: Config) -> tuple[InZone, ...]:
 
 def _rates(config_file: Path | None, qps: float | None) -> Rates:
     if qps is not None:
-        return Rates(dict.fromkeys(_COUNTERS, qps), f"at {qps:g} queries a second for each pool")
+        return Rates({}, f"at {qps:g} queries a second for each pool", qps)
     try:
-        path = socket_path(config_file)
-        first, began = ask(path, "status")["counters"], time.monotonic()
-        time.sleep(LISTEN_S)
-        second, seconds = ask(path, "status")["counters"], time.monotonic() - began
+        told = ask(socket_path(config_file), "failover")["pools"]
     except DnsdError as error:
-        how = f"prices need the rate of queries: {error}; or say it with --qps"
+        return Rates({}, f"prices need the rate of queries: {error}; or say it with --qps")
+    counted = {(one["name"], one["type"]): Rate(**one["rate"]) for one in told if one.get("rate")}
+    if not counted:
+        how = "the node has not counted queries yet: ask again in half a minute, or use --qps"
         return Rates({}, how)
-    most = {
-        rtype: (second[counter] - first[counter]) / seconds for rtype, counter in _COUNTERS.items()
-    }
-    each = ", ".join(f"{rate:.1f} for {rtype}" for rtype, rate in most.items())
-    how = f"the node gets {each} a second now, for all names: no pool gets more; --qps says better"
-    return Rates({rtype: rate for rtype, rate in most.items() if rate}, how)
+    seconds = max(rate.seconds for rate in counted.values())
+    how = f"queries as the node has counted them for each pool in the last {duration(seconds)}"
+    return Rates(counted, f"{how}, with an interval of 95 %")
 
 
 def _priced(pool: InZone, rates: Rates, known: Summary | None) -> Priced | None:
     """Return what is known of what the pool is asked."""
-    policy = pool.policy
     if known is not None:
-        return known.of(policy.name, policy.type)
-    rate = rates.most.get(policy.type)
-    return None if rate is None else Live(rate, pool.ttl)
+        return known.of(pool.policy.name, pool.policy.type)
+    return rates.live(pool)
 
 
 def _plan(pool: InZone, promises: Promises, objective: float | None, priced: Priced | None) -> Plan:

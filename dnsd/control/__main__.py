@@ -16,7 +16,6 @@ from dnsd.control import spec
 from dnsd.control.admin import AdminServer
 from dnsd.control.anycast.commands import commands as anycast_commands
 from dnsd.control.anycast.probes import commands as probe_commands
-from dnsd.control.demand.commands import commands as demand_commands
 from dnsd.control.failover.commands import commands as failover_commands
 from dnsd.control.faults import FaultTeller
 from dnsd.control.horizon.commands import commands as horizon_commands
@@ -124,7 +123,6 @@ class _Node(Node):
             **anycast_commands(self.plane),
             **probe_commands(self.probes),
             **failover_commands(self.engine),
-            **demand_commands(self.engine.table, self.rates),
             **horizon_commands(self.horizon),
         }
 

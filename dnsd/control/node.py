@@ -19,7 +19,6 @@ from dnsd.control.anycast.probes import Probes
 from dnsd.control.converge import PERIOD_S, Convergence
 from dnsd.control.cookies import CookieSecrets
 from dnsd.control.delivery import Delivery
-from dnsd.control.demand.rates import PoolRates
 from dnsd.control.disk import Disk
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers
@@ -102,7 +101,6 @@ class Node:
             failover=config.failover,
             keepsake=kept.pools,
         )
-        self.rates = PoolRates(self.engine.table, vector)
         self.hooks = Hooks(config.failover, node)
         self.engine.publish = self.hooks.tell
         self._publisher = Publisher(stock, spec.journal_fd, vector, self.engine.release)
@@ -150,7 +148,6 @@ class Node:
             group.create_task(self._converge())
             group.create_task(self.keeper.run())
             group.create_task(limited.tell(self._vector))
-            group.create_task(self.rates.run())
             group.create_task(self._look_after_disk())
 
     async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:

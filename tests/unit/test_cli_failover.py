@@ -96,7 +96,6 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, **answers: Any) -> tuple[R
         monkeypatch.setattr(module, "ask", ask)
     for module, name in ((watching, "WATCH_S"), (drains_module, "LOOK_S")):
         monkeypatch.setattr(module, name, 0)
-    monkeypatch.setattr(rto_module, "LISTEN_S", 0.001)
     clock = SimpleNamespace(
         time=lambda: NOW, sleep=lambda _: None, localtime=time.localtime, strftime=time.strftime
     )
@@ -498,8 +497,6 @@ name = "hand"
 check = "none"
 """
 
-IDLE = {"qtype_1": 1000, "qtype_28": 0}
-
 
 @pytest.fixture
 def configured(tmp_path: Path) -> str:
@@ -516,7 +513,7 @@ def rto(monkeypatch: pytest.MonkeyPatch, configured: str, *words: str, **answers
     return run(monkeypatch, "rto", "--config", configured, *words, **answers)[0]
 
 
-NOBODY = {"status": NotRunning("dnsd is not running")}
+NOBODY = {"failover": NotRunning("dnsd is not running")}
 
 
 def test_an_objective_that_is_met(monkeypatch: pytest.MonkeyPatch, configured: str) -> None:
@@ -538,16 +535,25 @@ def test_what_would_meet_an_objective(monkeypatch: pytest.MonkeyPatch, configure
 
 
 def test_the_rate_of_a_node_that_runs(monkeypatch: pytest.MonkeyPatch, configured: str) -> None:
-    busy = {"counters": {"qtype_1": 1100, "qtype_28": 0}}
-    answers = [{"counters": IDLE}, busy]
-    result = rto(monkeypatch, configured, "--json", "--objective", "60s", status=answers)
+    rate = {"low": 2.5, "mean": 3.0, "high": 3.6, "seconds": 600.0}
+    told = {"name": "www.example.com.", "type": "A", "rate": rate}
+    other = {"name": "hand.example.com.", "type": "A", "rate": None}
+    words = ("--json", "--objective", "60s")
+    result = rto(monkeypatch, configured, *words, failover={"pools": [told, other]})
     data = json.loads(result.output)
-    assert "no pool gets more" in data["rates"]
-    pool = data["pools"][0]
+    assert data["rates"].startswith("queries as the node has counted them for each pool in the ")
+    pool, uncounted = data["pools"]
     assert (pool["detection"], pool["met"], pool["largest_ttl"]) == (16.0, False, 46)
-    assert pool["queries"]["most"] > 0
+    assert pool["queries"] == {"least": 2.5, "likely": None, "most": 3.6}
+    assert uncounted["queries"] is None
     dearest = max(one["queries"]["most"] for one in pool["alternatives"])
     assert dearest > pool["queries"]["most"]
+
+
+def test_a_node_that_has_not_counted_yet(monkeypatch: pytest.MonkeyPatch, configured: str) -> None:
+    told = {"name": "www.example.com.", "type": "A", "rate": None}
+    shown = lines(rto(monkeypatch, configured, failover={"pools": [told]}))
+    assert shown[-1].startswith("the node has not counted queries yet: ask again in half a minute")
 
 
 def test_a_policy_that_is_broken_has_no_plan(

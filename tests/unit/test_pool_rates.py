@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.control.demand.rates import STEP_S, STEPS, PoolRates
 from dnsd.control.failover.live import Key
+from dnsd.control.failover.rates import STEP_S, STEPS, PoolRates
 from dnsd.control.failover.table import Table
 from dnsd.image.state import StateVector
 

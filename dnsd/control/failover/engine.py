@@ -19,6 +19,7 @@ from dnsd.config import Failover
 from dnsd.config.checkkeys import each_check
 from dnsd.control.failover.checking import Checking
 from dnsd.control.failover.peers import Peers
+from dnsd.control.failover.rates import PoolRates
 from dnsd.control.failover.statefile import StateFile, moment
 from dnsd.control.failover.states import states_in
 from dnsd.control.failover.table import Table
@@ -87,6 +88,7 @@ class Engine:
         now = time.monotonic()
         self.file = StateFile(directory, keepsake)
         self.table = Table(vector, self.file.read(moment()), now, self._told)
+        self.rates = PoolRates(self.table, vector)
         self.checking = Checking(self.settle, make, failover, self._states)
         self.memory = memory
         self.peers = peers or Peers("", Failover())
@@ -318,6 +320,7 @@ class Engine:
                 self._keep_state,
                 self._sweep_for_ever,
                 self._judge_for_ever,
+                self.rates.run,
                 *([self._ask_peers] if self.peers.peers else []),
             ):
                 group.create_task(self._lasting.go_on(work, RETRY_S))

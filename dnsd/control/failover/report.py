@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dnsd.failover.member import Member, Order
     from dnsd.failover.orders import Plan
     from dnsd.failover.quorum import Agreement, Vote
+    from dnsd.failover.rate import Rate
 
 
 WAITS = "another answer waits for the ledger: what is given out must be on disk before"
@@ -51,7 +52,10 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
         "node": engine.peers.node,
         "peers": [_peer(peer, clock) for peer in engine.peers.peers],
         "cut_off": engine.cut_off() or None,
-        "pools": [_pool(pool, clock, engine.checking) for pool in shown],
+        "pools": [
+            {**_pool(pool, clock, engine.checking), "rate": _rate(engine.rates.rate(pool.key))}
+            for pool in shown
+        ],
         "carried": carried(engine),
         "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
         "disputes": [{"address": address, "why": why} for address, why in disputes],
@@ -179,6 +183,11 @@ def _pool(pool: LivePool, clock: _Clock, checking: Checking) -> dict[str, Any]:
             for address, member in members
         ],
     }
+
+
+def _rate(rate: Rate | None) -> dict[str, float] | None:
+    """Return queries per second with their interval of 95 %, and in how many they were counted."""
+    return None if rate is None else rate._asdict()
 
 
 def _member(pool: LivePool, address: str, member: Member, clock: _Clock) -> dict[str, Any]:
