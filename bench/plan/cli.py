@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.plan.source import Source
+    from dnsd.failover.price import Live
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -52,7 +53,7 @@ def _duration(name: str, usual: float, words: str) -> Callable[[_Command], _Comm
 @click.option("--live", is_flag=True, help="Count what a running dnsd is asked; with --at-ttl.")
 @click.option("--config", type=click.Path(path_type=Path), help="That dnsd's configuration.")
 @click.option(
-    "--seconds", type=_POSITIVE, default=10.0, show_default=True, help="How long to count."
+    "--seconds", type=_POSITIVE, default=120.0, show_default=True, help="How long to count."
 )
 @click.option("--rate", type=_POSITIVE, help="Queries/s that are known; with --at-ttl.")
 @click.option(
@@ -171,16 +172,26 @@ def _of_lookups(how: dict[str, Any]) -> Source:
     return Known(population.rates(), f"{words}, by Zipf", [])
 
 
+def _live(how: dict[str, Any]) -> tuple[Live, str]:
+    """Return what a running dnsd is asked, for pools or for all names; and how that is known."""
+    from bench.demand.text import absolute
+    from bench.plan.study import pools, watch
+
+    if how["name"]:
+        live = pools(how["config"], {*map(absolute, how["name"])}, how["at_ttl"])
+        return live, "as a running dnsd has counted them in the last minutes"
+    live = watch(how["config"], how["seconds"], how["at_ttl"])
+    return live, f"counted for {how['seconds']:g} s at a running dnsd, for all names"
+
+
 def _of_rate(how: dict[str, Any]) -> Source:
     from bench.plan.source import Seen, like
-    from bench.plan.study import watch
     from dnsd.failover.price import Live
 
     if how["at_ttl"] is None:
         raise StudyError("a rate of queries says nothing without the TTL: add --at-ttl")
     if how["live"]:
-        live = watch(how["config"], how["seconds"], how["at_ttl"])
-        where = f"counted for {how['seconds']:g} s at a running dnsd"
+        live, where = _live(how)
     else:
         live, where = Live(how["rate"], how["at_ttl"]), "as given"
     words = f"{live.rate:.4g} queries/s at a TTL of {live.ttl:g} s, {where}"

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bench.peers import PEERS
 from bench.plan import choice
 from bench.plan.results import PlanStudy, Way
 from bench.study import node
+from bench.study.errors import StudyError
 from bench.study.results import about
-from dnsd.failover.price import Live
+from dnsd.failover.price import measured
+from dnsd.failover.rate import Rate, rate_of, together
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from bench.plan.choice import Checks, Limits
     from bench.plan.source import Source
+    from dnsd.failover.price import Live
+
+STEPS = 24
+"""A rate is counted in so many steps."""
 
 
 def plan(
@@ -54,8 +62,30 @@ def plan(
 
 
 def watch(config: Path | None, seconds: float, ttl: float) -> Live:
-    """Return what a running dnsd is asked, counted for ``seconds``, which serves with ``ttl``."""
-    before, begin = node.queries(node.status(config=config)), time.monotonic()
-    time.sleep(seconds)
-    after, end = node.queries(node.status(config=config)), time.monotonic()
-    return Live((after - before) / (end - begin), ttl)
+    """Return what a running dnsd is asked, which serves with ``ttl``.
+
+    It is counted in STEPS steps of ``seconds`` together, whose scatter makes the interval.
+    """
+    counts, begin = [node.queries(node.status(config=config))], time.monotonic()
+    for _ in range(STEPS):
+        time.sleep(seconds / STEPS)
+        counts.append(node.queries(node.status(config=config)))
+    step = (time.monotonic() - begin) / STEPS
+    rate = rate_of([after - before for before, after in pairwise(counts)], step)
+    assert rate is not None
+    return measured(rate, ttl)
+
+
+def pools(config: Path | None, names: Collection[str], ttl: float) -> Live:
+    """Return how often the pools ``names`` of a running dnsd were asked for in the last minutes.
+
+    Names are absolute and lower case.
+    """
+    told = node.pools(config=config)
+    rates = [Rate(**one["rate"]) for one in told if one["name"] in names and one.get("rate")]
+    if not rates:
+        raise StudyError(
+            "dnsd has counted no queries for a pool of that name: see dnsd failover, ask again in"
+            " half a minute, or leave --name out to count what is asked for all names"
+        )
+    return measured(together(rates), ttl)

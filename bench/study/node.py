@@ -19,14 +19,24 @@ ANSWER_S = 60.0
 
 def status(*, config: Path | None = None, state: Path | None = None) -> Mapping[str, Any]:
     """Return ``dnsd status --json`` of the node with this configuration or state directory."""
-    line = [*COMMAND, "status", "--json", *(["--config", str(config)] if config else [])]
+    return _told("status", config, state)
+
+
+def pools(*, config: Path | None = None) -> list[Mapping[str, Any]]:
+    """Return the pools that ``dnsd failover --json`` shows."""
+    found: list[Mapping[str, Any]] = _told("failover", config, None)["pools"]
+    return found
+
+
+def _told(command: str, config: Path | None, state: Path | None) -> Mapping[str, Any]:
+    line = [*COMMAND, command, "--json", *(["--config", str(config)] if config else [])]
     environment = os.environ | {"PYTHONPATH": PATHS}
     environment |= {"STATE_DIRECTORY": str(state)} if state else {}
     done = subprocess.run(
         line, env=environment, capture_output=True, text=True, timeout=ANSWER_S, check=False
     )
     if done.returncode:
-        raise StudyError(done.stderr.strip() or f"dnsd status exited with {done.returncode}")
+        raise StudyError(done.stderr.strip() or f"dnsd {command} exited with {done.returncode}")
     found: Mapping[str, Any] = json.loads(done.stdout)
     return found
 

@@ -40,6 +40,14 @@ def rate_of(counts: Sequence[int], step: float) -> Rate | None:
     return Rate(least * bunch / seconds, total / seconds, most * bunch / seconds, seconds)
 
 
+def together(rates: Sequence[Rate]) -> Rate:
+    """Return the rate of all events whose ``rates`` were counted apart from each other."""
+    mean = sum(rate.mean for rate in rates)
+    down = sum((rate.mean - rate.low) ** 2 for rate in rates) ** 0.5
+    up = sum((rate.high - rate.mean) ** 2 for rate in rates) ** 0.5
+    return Rate(mean - down, mean, mean + up, min(rate.seconds for rate in rates))
+
+
 def _dispersion(counts: Sequence[int], total: int) -> float:
     """Return how many times more than independent events ``counts`` scatter; at least once."""
     if len(counts) < 2 or not total:

@@ -117,16 +117,35 @@ def test_the_curve_goes_from_end_to_end() -> None:
 
 
 def test_a_running_node_is_counted_by_its_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted = iter([(1000, 10), (3000, 20)])
-    clock = iter([100.0, 110.0])
+    counted = iter(range(0, 100 * (study.STEPS + 1), 100))
+    clock = iter([100.0, 340.0])
 
     def status(**_: object) -> dict[str, dict[str, int]]:
-        return {"counters": dict(zip(("queries_udp", "queries_tcp"), next(counted), strict=True))}
+        total = next(counted)
+        return {"counters": {"queries_udp": total, "queries_tcp": total // 10}}
 
     monkeypatch.setattr("bench.plan.study.node.status", status)
     monkeypatch.setattr("bench.plan.study.time.monotonic", lambda: next(clock))
     monkeypatch.setattr("bench.plan.study.time.sleep", lambda _: None)
-    assert study.watch(None, 10, 300) == Live(201, 300)
+    found = study.watch(None, 240, 300)
+    assert (found.rate, found.ttl) == (11, 300)
+    assert 10.8 > found.least > 10.5
+    assert 11.2 < found.most < 11.5
+
+
+def test_pools_of_a_running_dnsd(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pool(name: str, mean: float | None) -> dict[str, object]:
+        rate = mean and {"low": mean - 3, "mean": mean, "high": mean + 4, "seconds": 600}
+        return {"name": name, "type": "A", "rate": rate}
+
+    told = [pool("www.example.", 10.0), pool("www.example.", 20.0), pool("api.example.", None)]
+    monkeypatch.setattr("bench.plan.study.node.pools", lambda **_: told)
+    found = study.pools(None, {"www.example."}, 60)
+    assert (found.rate, found.ttl) == (30, 60)
+    assert found.least == pytest.approx(30 - 3 * 2**0.5)
+    assert found.most == pytest.approx(30 + 4 * 2**0.5)
+    with pytest.raises(StudyError, match="has counted no queries for a pool of that name"):
+        study.pools(None, {"api.example."}, 60)
 
 
 @pytest.mark.parametrize(
