@@ -74,7 +74,7 @@ def command(program: str, target: Target, queries: Sequence[Query]) -> list[str]
     line += ["+tcp"] if target.transport == "TCP" else []
     if program == "dig":
         # Without -r the operator's .digrc would say what is printed.
-        line[3:3] = ["-r", "-u"]
+        line[3:3] = ["-r"]
         line += [f"+tries={target.tries}"]
     else:
         line += [f"+retry={target.tries - 1}", "+edns"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dns.exception
 
 from bench.dig import asking, judge
-from bench.dig.latency import SHARES, histogram, percentile
+from bench.dig.load import Loaded
 from bench.dig.output import Failure, Response
 from bench.dig.study import FAULTS_KEPT, MISSING, UNLIKE, Answers, Fault, Sample
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dns.name import Name
 
     from bench.dig.asking import Bounds, Outcome, Target
+    from bench.dig.load import Load
     from bench.queries.draw import Query
     from bench.queries.zone import AskedZone
     from bench.study.progress import Steps
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 class Plan:
     """What to ask whom, and what to compare the answers with.
 
-    ``queries`` are asked over each of ``transports`` in turn, within ``bounds`` together; the
-    ``watched`` are asked every ``interval`` seconds from beginning to end. ``zone`` or
-    ``other``, or neither, says what is right; ``pools`` may be answered in part.
+    ``queries`` are asked by dig over each of ``transports`` in turn, within ``bounds`` together;
+    then comes the ``load``. The ``watched`` are asked every ``interval`` seconds for ``seconds``.
+    ``zone`` or ``other``, or neither, says what is right; ``pools`` may be answered in part.
     """
 
     program: str
@@ -40,8 +41,10 @@ class Plan:
     transports: tuple[str, ...]
     queries: Sequence[Query]
     bounds: Bounds
+    load: Load | None = None
     watched: Sequence[Query] = ()
     interval: float = 1.0
+    seconds: float = 0.0
     zone: AskedZone | None = None
     other: Target | None = None
     pools: frozenset[Name] = frozenset()
@@ -54,13 +57,14 @@ class Findings:
     answers: list[Answers]
     faults: list[Fault]
     samples: list[Sample]
+    loaded: Loaded
 
 
 def run(plan: Plan, steps: Steps) -> Findings:
     """Do what ``plan`` says; StudyError when the program cannot be used."""
     asking.check_programs(plan.program)
     try:
-        asked, samples = asyncio.run(_run(plan, steps))
+        asked, samples, loaded = asyncio.run(_run(plan, steps))
     except ExceptionGroup as group:
         # Each client is a task in a group; what one cannot do none can.
         error: Exception = group
@@ -70,7 +74,7 @@ def run(plan: Plan, steps: Steps) -> Findings:
     steps.begin("the answers are judged")
     found = [judged(plan, each.transport, each.outcomes, each.rights) for each in asked]
     faults = [fault for _, theirs in found for fault in theirs]
-    return Findings([answers for answers, _ in found], faults, samples)
+    return Findings([answers for answers, _ in found], faults, samples, loaded)
 
 
 @dataclass(slots=True)
@@ -82,7 +86,8 @@ class _Asked:
     rights: dict[int, Response] = field(default_factory=dict)
 
 
-async def _run(plan: Plan, steps: Steps) -> tuple[list[_Asked], list[Sample]]:
+async def _run(plan: Plan, steps: Steps) -> tuple[list[_Asked], list[Sample], Loaded]:
+    loaded = Loaded()
     samples: list[Sample] = []
     asked: list[_Asked] = []
     async with asyncio.TaskGroup() as group:
@@ -90,10 +95,12 @@ async def _run(plan: Plan, steps: Steps) -> tuple[list[_Asked], list[Sample]]:
         shared = replace(plan.bounds, seconds=plan.bounds.seconds / max(1, len(plan.transports)))
         for transport in plan.transports if plan.queries else ():
             asked.append(await _transport(plan, transport, shared, steps))
+        if plan.load:
+            await plan.load.run(plan.target, loaded, steps)
         if watcher:
-            steps.begin(f"watching the TTLs of {len(plan.watched)} names", plan.bounds.seconds)
+            steps.begin(f"watching the TTLs of {len(plan.watched)} names", plan.seconds)
             await _until_done(watcher, samples, steps)
-    return asked, samples
+    return asked, samples, loaded
 
 
 async def _until_done(watcher: asyncio.Task[None], samples: list[Sample], steps: Steps) -> None:
@@ -105,10 +112,10 @@ async def _until_done(watcher: asyncio.Task[None], samples: list[Sample], steps:
 async def _watch(plan: Plan, samples: list[Sample]) -> None:
     """Ask the watched names every interval until the time is up."""
     start = time.monotonic()
-    for tick in range(int(plan.bounds.seconds / plan.interval) + 1):
+    for tick in range(int(plan.seconds / plan.interval) + 1):
         await asyncio.sleep(max(0.0, start + tick * plan.interval - time.monotonic()))
         at = time.monotonic() - start
-        if at > plan.bounds.seconds + plan.interval:
+        if at > plan.seconds + plan.interval:
             return
         target = replace(plan.target, transport=plan.transports[0])
         outcomes = await asking.once(plan.program, target, plan.watched)
@@ -174,23 +181,15 @@ def judged(
             counts[kind] += 1
             if counts[kind] <= FAULTS_KEPT:
                 faults.append(Fault(kind, transport, _text(query), why))
-    micros = sorted(o.result.micros for o in outcomes if isinstance(o.result, Response))
-    p50, p90, p99, p999, most = (percentile(micros, share) if micros else None for share in SHARES)
     answers = Answers(
         transport=transport,
         seconds=max((outcome.at for outcome in outcomes), default=0.0),
         asked=len(outcomes),
-        answered=len(micros),
+        answered=sum(isinstance(each.result, Response) for each in outcomes),
         missing=counts[MISSING],
         wrong=counts[UNLIKE],
         unjudged=counts["unjudged"],
         shorter=counts["shorter"],
-        p50=p50,
-        p90=p90,
-        p99=p99,
-        p999=p999,
-        max=most,
-        histogram=histogram(micros),
     )
     return answers, faults
 

@@ -1,18 +1,17 @@
-"""What the check found, as data, and its report: all figures come from the rows."""
+"""What the check found, as data. Pure."""
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from bench.dig.latency import edges
-from bench.study.results import Study
-from bench.tables import Table
+from bench.dig.ways import LABELS
+from bench.study.figures import Figure
+from bench.study.results import Row, Study
 
 if TYPE_CHECKING:
-    from bench.study.text import Part
+    from collections.abc import Sequence
 
 FAULTS_KEPT = 10
 """Faults that are written down of each kind and transport; all are counted."""
@@ -20,12 +19,11 @@ UNLIKE = "wrong"
 MISSING = "missing"
 
 
-class Answers(msgspec.Struct, frozen=True):
-    """What was asked over one transport, and how it was answered; latencies in µs.
+class Answers(Row, frozen=True):
+    """What dig asked over one transport, and how it was answered, in so many seconds.
 
     ``shorter``: right answers whose TTL was below that of the zone (or of the other server).
-    ``unjudged``: answers with nothing to compare them with. ``histogram``: answers in each bin
-    of :func:`bench.dig.latency.edges`. The percentiles are None when nothing was answered.
+    ``unjudged``: answers with nothing to compare them with.
     """
 
     transport: str
@@ -36,15 +34,65 @@ class Answers(msgspec.Struct, frozen=True):
     wrong: int
     unjudged: int
     shorter: int
+
+
+class Times(Row, frozen=True):
+    """How long one way of asking took, in ms since each query was due; rates are a second.
+
+    A percentile is None where so many had no answer. ``wanted`` is 0 where queries had times of
+    their own; ``late`` is the asker's own lag, of which 99 % of the queries had less.
+    """
+
+    way: str
+    wanted: float
+    asked_rate: float
+    answered_rate: float
+    asked: int
+    lost: int
     p50: float | None
     p90: float | None
     p99: float | None
     p999: float | None
     max: float | None
-    histogram: list[int]
+    late: float
+
+    @property
+    def loss(self) -> float:
+        """The share that had no answer."""
+        return self.lost / self.asked
 
 
-class Fault(msgspec.Struct, frozen=True):
+class Tail(Row, frozen=True):
+    """The share of all queries that took longer than ``ms``, or had no answer."""
+
+    way: str
+    ms: float
+    share: float
+
+
+class Moment(Row, frozen=True):
+    """The queries that were due from ``at`` (seconds since the beginning) on; times in ms."""
+
+    way: str
+    at: float
+    asked: int
+    lost: int
+    p50: float | None
+    worst: float | None
+
+
+class Step(Row, frozen=True):
+    """A rate of a ramp; ``verdict``: "kept", "missed" or "asker" (which could not ask so fast)."""
+
+    way: str
+    rate: float
+    asked_rate: float
+    p99: float | None
+    loss: float
+    verdict: str
+
+
+class Fault(Row, frozen=True):
     """One wrong or missing answer. ``kind``: "wrong" or "missing"."""
 
     kind: str
@@ -53,7 +101,7 @@ class Fault(msgspec.Struct, frozen=True):
     why: str
 
 
-class Sample(msgspec.Struct, frozen=True):
+class Sample(Row, frozen=True):
     """The TTL that was answered for a watched name, so many seconds after the beginning.
 
     ``ttl`` is None where there was no answer; ``status`` is the rcode or why there was none.
@@ -69,7 +117,10 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Check(Study, frozen=True, kw_only=True):
-    """One check of one server; ``compared``: what the answers were compared with, or ""."""
+    """One check of one server; ``compared``: what the answers were compared with, or "".
+
+    ``limit_ms`` and ``limit_loss`` are those of the ramp.
+    """
 
     server: str
     compared: str
@@ -77,50 +128,23 @@ class Check(Study, frozen=True, kw_only=True):
     faults: list[Fault]
     samples: list[Sample]
     origins: dict[str, int]
+    times: list[Times] = msgspec.field(default_factory=list)
+    tails: list[Tail] = msgspec.field(default_factory=list)
+    moments: list[Moment] = msgspec.field(default_factory=list)
+    steps: list[Step] = msgspec.field(default_factory=list)
+    limit_ms: float = 0.0
+    limit_loss: float = 0.0
 
     @property
-    def bad(self) -> int:
-        """How many answers were wrong or missing."""
+    def wrong(self) -> int:
+        """How many answers were wrong."""
+        return sum(each.wrong for each in self.answers)
+
+    @property
+    def missing(self) -> int:
+        """How many answers of dig's queries were missing, those of watched names included."""
         watched = sum(sample.ttl is None for sample in self.samples)
-        return sum(each.wrong + each.missing for each in self.answers) + watched
-
-
-def parts(check: Check) -> list[Part]:
-    """Return the report's sections."""
-    found: list[Part] = [_summary(check)]
-    if check.answers:
-        found.append(_latencies(check))
-    if check.samples:
-        found.append(_ttls(check))
-    if check.faults:
-        found.append(_faults(check))
-    return found
-
-
-def _summary(check: Check) -> str:
-    asked = sum(each.asked for each in check.answers)
-    wrong = sum(each.wrong for each in check.answers)
-    missing = sum(each.missing for each in check.answers)
-    compared = f"compared with {check.compared}" if check.compared else "compared with nothing"
-    return (
-        f"{check.server} was asked {asked:,} queries: {missing:,} had no answer, {wrong:,} had a"
-        f" wrong one ({compared})."
-    )
-
-
-def _latencies(check: Check) -> Table:
-    head = ["transport", "asked", "missing", "wrong", "not judged", "shorter TTL"]
-    head += ["p50, ms", "p90, ms", "p99, ms", "p99.9, ms", "max, ms"]
-    rows = []
-    for each in check.answers:
-        counts = (each.asked, each.missing, each.wrong, each.unjudged, each.shorter)
-        times = (each.p50, each.p90, each.p99, each.p999, each.max)
-        rows.append([each.transport, *(f"{n:,}" for n in counts), *map(_millis, times)])
-    return Table("Answers and how long they took", head, rows)
-
-
-def _millis(micros: float | None) -> str:
-    return "" if micros is None else f"{micros / 1000:.2f}"
+        return sum(each.missing for each in self.answers) + watched
 
 
 def watched(check: Check) -> dict[str, list[Sample]]:
@@ -131,43 +155,63 @@ def watched(check: Check) -> dict[str, list[Sample]]:
     return found
 
 
-def _ttls(check: Check) -> Table:
-    head = ["watched", "TTL in the zone, s", "samples", "least TTL", "most TTL"]
-    head += ["times it rose", "other data", "no answer"]
-    rows = []
-    for key, samples in watched(check).items():
-        ttls = [sample.ttl for sample in samples if sample.ttl is not None]
-        data = [sample.data for sample in samples if sample.ttl is not None]
-        rose = sum(later > earlier for earlier, later in itertools.pairwise(ttls))
-        other = sum(later != earlier for earlier, later in itertools.pairwise(data))
-        origin = check.origins.get(key)
-        lost = len(samples) - len(ttls)
-        cells = [len(samples), min(ttls, default=""), max(ttls, default=""), rose, other, lost]
-        rows.append([key, "" if origin is None else str(origin), *map(str, cells)])
-    return Table("TTLs over time", head, rows)
+def best(steps: Sequence[Step], repeat: int) -> Step | None:
+    """Return the largest rate that was kept in a repeat."""
+    kept = [step for step in steps if step.repeat == repeat and step.verdict == "kept"]
+    return max(kept, key=lambda step: step.rate, default=None)
 
 
-def _faults(check: Check) -> Table:
-    rows = [[fault.kind, fault.transport, fault.query, fault.why] for fault in check.faults]
-    return Table(f"The first {len(rows)} faults", ["kind", "transport", "query", "why"], rows)
+def figures(check: Check) -> list[Figure]:
+    """Return what the check stands for."""
+    found = []
+    for each in check.times:
+        label = LABELS.get(each.way, each.way)
+        found.append(Figure(f"{label}: answered", "queries/s", [each.answered_rate]))
+        found.append(Figure(f"{label}: lost", "%", [100 * each.loss]))
+        for name, value in (("p50", each.p50), ("p99", each.p99)):
+            found += [Figure(f"{label}: {name}", "ms", [value])] if value is not None else []
+    if (step := best(check.steps, 1)) is not None:
+        found.append(
+            Figure(f"{step.way}: largest rate within the limits", "queries/s", [step.rate])
+        )
+    return found
 
 
-class Point(msgspec.Struct, frozen=True):
-    """A row of the CSV: a TTL at a time, or how many answers took up to so many µs."""
+def faults(check: Check) -> list[str]:
+    """Return what an operator has to look at."""
+    return [
+        f"{many:,} {'answer is' if many == 1 else 'answers are'} {what}"
+        for many, what in ((check.wrong, "wrong"), (check.missing, "missing"))
+        if many
+    ]
+
+
+class Point(Row, frozen=True):
+    """A row of the CSV: what was found at ``x``, in which units."""
 
     series: str
     x: float
+    x_unit: str
     y: float | None
+    y_unit: str
 
 
 def points(check: Check) -> list[Point]:
     """Return what the picture shows, as rows."""
-    found = [
-        Point(f"{each.transport}: answers in up to x µs", upper, count)
-        for each in check.answers
-        for upper, count in zip(edges()[1:], each.histogram, strict=True)
-        if count
-    ]
-    for key, samples in watched(check).items():
-        found += [Point(f"{key}: TTL after x s", sample.at, sample.ttl) for sample in samples]
+    found = []
+
+    def add(row: Row, series: str, x: tuple[float, str], y: tuple[float | None, str]) -> None:
+        found.append(Point(series, *x, *y, repeat=row.repeat))
+
+    for tail in check.tails:
+        add(tail, f"{tail.way}: slower than x", (tail.ms, "ms"), (tail.share, "share"))
+    for moment in check.moments:
+        at = (moment.at, "s")
+        add(moment, f"{moment.way}: p50", at, (moment.p50, "ms"))
+        add(moment, f"{moment.way}: worst", at, (moment.worst, "ms"))
+        add(moment, f"{moment.way}: lost", at, (moment.lost, "queries"))
+    for step in check.steps:
+        add(step, f"{step.way}: p99 at a rate", (step.rate, "queries/s"), (step.p99, "ms"))
+    for sample in check.samples:
+        add(sample, f"{sample.name} {sample.type}: TTL", (sample.at, "s"), (sample.ttl, "s"))
     return found

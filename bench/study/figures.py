@@ -69,8 +69,11 @@ def table(figures: Sequence[Figure]) -> Table:
     rows = []
     for figure in figures:
         mean, low, high = interval(figure.values)
-        between = f"{low:,.4g} to {high:,.4g}" if len(figure.values) > 1 else "one run: none"
-        least, most = min(figure.values), max(figure.values)
-        cells = [f"{mean:,.4g}", between, f"{least:,.4g}", f"{most:,.4g}"]
+        between = f"{_words(low)} to {_words(high)}" if len(figure.values) > 1 else "one run: none"
+        cells = [_words(mean), between, _words(min(figure.values)), _words(max(figure.values))]
         rows.append([figure.what, figure.unit, str(len(figure.values)), *cells])
     return Table("Over all repeats", head, rows)
+
+
+def _words(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -76,7 +76,7 @@ class Kind(Generic[StudyT]):
     def sections(self, study: StudyT) -> list[Part]:
         """Return the parts of the report, with what the repeats say and what else was going on."""
         marked: list[Part] = [f"**{told}**"] if (told := busy.told(study.about)) else []
-        over = [figures.table(study.figures)] if study.figures else []
+        over = [figures.table(study.figures)] if study.about.repeats > 1 else []
         return [*marked, *self.parts(study), *over]
 
     def again(self, path: Path) -> list[Path]:

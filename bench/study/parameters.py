@@ -99,7 +99,7 @@ def _option(each: Field[Any], declared: Declaration) -> click.Option:
     words = declared.help + _bounds(declared)
     if isinstance(default, bool):
         both = f"{name}/--no-{name[2:]}" if default else name
-        return click.Option([both, each.name], default=default, help=words)
+        return click.Option([both, each.name], is_flag=True, default=default, help=words)
     many = isinstance(default, tuple)
     return click.Option(
         [name, each.name],

@@ -87,13 +87,18 @@ def ttl_axis(axes: Axes, ttls: list[float], label: str = "TTL, s") -> None:
     axes.set_xlabel(label)
 
 
-def log_axis(axes: Axes) -> None:
-    """Make the y axis logarithmic, with plain numbers at 1, 2 and 5 of each power of ten."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
-    axes.yaxis.set_minor_formatter(
-        lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "25" else ""
-    )
+def log_axis(axes: Axes, which: str = "y") -> None:
+    """Make an axis logarithmic, with plain numbers at 1, 2 and 5 of each power of ten."""
+    getattr(axes, f"set_{which}scale")("log")
+    axis = getattr(axes, f"{which}axis")
+    axis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axis.set_minor_formatter(lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "25" else "")
+
+
+def beside(axes: Axes) -> None:
+    """Put the legend at the right of the axes, where it hides nothing."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def save(drawn: Figure, svg: Path, png: Path, warning: str = "") -> None:

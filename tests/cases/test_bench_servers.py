@@ -27,7 +27,7 @@ def test_dig_checks_its_own_servers(tmp_path: Path) -> None:
     output = tmp_path / "dig.json"
     with stand() as own:
         server = ["--server", f"127.0.0.1:{own.port}", "--zone", str(own.zone)]
-        bounds = ["--seconds", "2", "--count", "20", "--interval", "0.5"]
+        bounds = ["--busy-ok", "--seconds", "4", "--count", "20", "--interval", "0.5"]
         watch = ["--watch", own.watched[0]]
         command = ["dig", *server, *bounds, *watch, "--output", str(output)]
         done = CliRunner().invoke(main, command)
@@ -54,12 +54,23 @@ def _queries(directory: Path) -> Path:
 @pytest.mark.needs("dig", "stdbuf")
 def test_a_server_that_is_not_there_is_missing(tmp_path: Path) -> None:
     output = tmp_path / "dig.json"
-    command = ["dig", "--server", "127.0.0.1:1", "--queries", str(_queries(tmp_path))]
+    command = [
+        "dig",
+        "--busy-ok",
+        "--seconds",
+        "4",
+        "--server",
+        "127.0.0.1:1",
+        "--queries",
+        str(_queries(tmp_path)),
+    ]
     done = CliRunner().invoke(main, [*command, "--timeout", "1", "--output", str(output)])
     assert done.exit_code == 1
     found = results.load(output, Check)
     assert [(each.asked, each.missing) for each in found.answers] == [(3, 3), (3, 3)]
     assert "refused" in found.faults[0].why
+    assert found.times
+    assert all(each.lost == each.asked and each.p50 is None for each in found.times)
 
 
 @pytest.mark.needs("stdbuf")
@@ -68,7 +79,7 @@ def test_a_program_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Monk
     program.write_text("#!/bin/sh\necho 'dig: parse of /etc/resolv.conf failed'; exit 9\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    command = ["dig", "--server", "127.0.0.1", "--queries", str(_queries(tmp_path))]
+    command = ["dig", "--busy-ok", "--server", "127.0.0.1", "--queries", str(_queries(tmp_path))]
     done = CliRunner().invoke(main, [*command, "--watch", "h1.dig.example"])
     assert done.exit_code == 1
     assert "dig ended with 9: dig: parse of /etc/resolv.conf failed" in done.output

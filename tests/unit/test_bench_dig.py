@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from bench.dig import judge
 from bench.dig.asking import Order, Target, command
-from bench.dig.cli import endpoint
-from bench.dig.latency import edges, histogram, percentile
+from bench.dig.kind import endpoint
 from bench.dig.output import Failure, Reader, Record, Response
-from bench.dig.study import Check, Sample, parts, points
+from bench.dig.report import parts
+from bench.dig.study import Check, Sample, faults, points
 from bench.queries.draw import Query
 from bench.queries.zone import AskedZone
 from bench.study import results
@@ -95,7 +95,7 @@ def test_what_dig_prints_is_read() -> None:
     assert isinstance(answered, Response)
     assert (answered.status, answered.flags) == ("NOERROR", frozenset({"qr", "aa", "rd"}))
     assert (answered.name, answered.rtype) == ("www.example.com.", "A")
-    assert (answered.micros, answered.transport) == (287, "UDP")
+    assert answered.transport == "UDP"
     assert answered.answer[1] == Record("www.example.com.", 300, "A", "192.0.2.81")
     reasons = ["timed out", "connection refused", "bad packet: bad label type"]
     assert failures == [Failure(reason) for reason in reasons]
@@ -106,7 +106,7 @@ def test_what_kdig_prints_is_read() -> None:
     assert failure == Failure("response timeout")
     assert isinstance(denied, Response)
     assert (denied.status, denied.name, denied.rtype) == ("NXDOMAIN", "nope.example.com.", "MX")
-    assert (denied.micros, denied.transport, denied.answer) == (300, "TCP", [])
+    assert (denied.transport, denied.answer) == ("TCP", [])
     assert [record.rtype for record in denied.authority] == ["SOA"]
 
 
@@ -149,10 +149,9 @@ def test_command_lines() -> None:
     queries = [Query(dns.name.from_text("mx."), MX, do=True), _query("www")]
     line = command("dig", Target("192.0.2.53", 5300, "TCP", 3, 2), queries)
     text = " ".join(line)
-    assert "dig -r -u @192.0.2.53 -p 5300 +timeout=3 +tcp +tries=2" in text
+    assert "dig -r @192.0.2.53 -p 5300 +timeout=3 +tcp +tries=2" in text
     assert text.endswith("-q mx. -t MX +dnssec -q www.example.com. -t A")
     assert "+retry=1" in command("kdig", Target("192.0.2.53", tries=2), queries)
-    assert "-u" not in command("kdig", Target("192.0.2.53"), queries)
 
 
 @pytest.fixture(scope="module")
@@ -232,18 +231,6 @@ def test_two_servers_are_compared_without_ttls() -> None:
     assert judge.by_other(query, other, theirs).wrong == "AA is 0 instead of 1"
 
 
-@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=50))
-def test_each_latency_is_in_one_bin(micros: list[float]) -> None:
-    counts = histogram(micros)
-    assert sum(counts) == len(micros)
-    assert len(edges()) == len(counts) + 1
-    ordered = sorted(micros)
-    for share in (0.5, 0.99, 1.0):
-        value = percentile(ordered, share)
-        assert sum(each <= value for each in ordered) >= share * len(ordered)
-        assert sum(each < value for each in ordered) < share * len(ordered) or value == ordered[0]
-
-
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -283,12 +270,12 @@ def test_ttls_are_summed_up() -> None:
     assert isinstance(table, Table)
     assert table.rows == [["www.example.com. A", "3", "5", "1", "3", "1", "1", "1"]]
     assert [point.y for point in points(check)] == ttls
-    assert check.bad == 1
+    assert faults(check) == ["1 answer is missing"]
 
 
 def test_nothing_to_ask_is_said() -> None:
     from bench.__main__ import main
 
-    done = CliRunner().invoke(main, ["dig", "--server", "192.0.2.1"])
+    done = CliRunner().invoke(main, ["dig", "--server", "192.0.2.1", "--busy-ok"])
     assert done.exit_code == 1
-    assert "give --queries, --zone or --watch" in done.output
+    assert "give --queries, --replay, --zone or --watch" in done.output
