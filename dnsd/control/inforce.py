@@ -88,6 +88,8 @@ class InForce:
 
 def _differing(table: str, old: object, new: object) -> tuple[str, ...]:
     """Return what differs, as it is called: keys of a table, or all tables of this name."""
+    if old == new:
+        return ()
     if not isinstance(old, msgspec.Struct):
         return (f"[[{table}]]",) if _placeless(old) != _placeless(new) else ()
     names = (field.name for field in msgspec.structs.fields(old))

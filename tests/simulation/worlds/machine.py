@@ -53,6 +53,8 @@ class Running(Process):
         machine.world.running.append(self)
         self.stopped = False
         self._held: list[events.Handle] = []
+        self.ended: asyncio.Future[None] = machine.world.loop.create_future()
+        """Is done when it is dead."""
 
     def holds(self, handle: events.Handle) -> bool:
         """Return whether ``handle`` must not run now, or never."""
@@ -74,6 +76,7 @@ class Running(Process):
         if not self.dead:
             self.machine.world.jobs.finish_some(self)
             self.dead = True
+            self.ended.set_result(None)
             self.then()
 
 

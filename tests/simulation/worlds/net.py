@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.simulation.worlds.world import World
 
 FOR_EVER_S = 1e6
-LOOK_S = 0.05
 
 
 class Net:
@@ -52,10 +51,9 @@ class Net:
         if control is None or life is None or command not in life.commands:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
         task = control.begin(life.commands[command](request))  # type: ignore[arg-type]
-        while not task.done():
-            await asyncio.wait((task,), timeout=LOOK_S)
-            if control.dead:
-                raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+        await asyncio.wait((task, control.ended), return_when=asyncio.FIRST_COMPLETED)
+        if control.dead:
+            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
         await self._way(target, source)
         return task.result()
 

@@ -27,8 +27,9 @@ ORDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "fail_back": ("failback", {}),
 }
 AGAIN_S = 1.0
-MOST_ASKED = 6
-PATIENCE = 40
+LATER_S = (0.5, 2.0, 4.0)
+MOST_ASKED = 4
+PATIENCE = 20
 """Times that it is asked about what has been taken out."""
 
 
@@ -187,4 +188,4 @@ class Operators:
             self._world.laws.verdict(target, asked, since)
             if asked.safe:
                 return
-            await asyncio.sleep(AGAIN_S)
+            await asyncio.sleep(self._random.choice(LATER_S))

@@ -83,7 +83,9 @@ def _around(world: World, seed: int) -> Iterator[None]:
 
 _LOOKS = {
     "dnsd.checks.runner.TICK_S": 1.0,
-    "dnsd.control.node.PERIOD_S": 1.0,
+    "dnsd.control.node.PERIOD_S": 2.0,
+    "dnsd.control.converge.FILES_S": 4.0,
+    "dnsd.control.disk.FIRST_PAUSE_S": 3.0,
     "dnsd.control.delivery.ACKNOWLEDGE_POLL_S": 0.1,
 }
 """How often is looked for what no story is about: so much less often that it costs little."""
