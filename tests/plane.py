@@ -16,6 +16,7 @@ from dnsd.checks.result import Result
 from dnsd.config.policy import Pool
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.live import LivePool, addresses_of, named
+from dnsd.control.failover.statefile import StateFile
 from dnsd.image import pools
 from dnsd.image.state import StateVector
 from tests import jumping
@@ -125,7 +126,9 @@ class World:
 
     def engine(self) -> Engine:
         """Return the engine of a new control process."""
-        return Engine(self.vector, self.directory, OwnMemory(time.monotonic()), self._make)
+        return Engine(
+            self.vector, StateFile(self.directory), OwnMemory(time.monotonic()), self._make
+        )
 
     def _make(self, seen: Seen, unseen: Unseen) -> FakeChecks:
         self.checks.append(FakeChecks(seen, unseen))

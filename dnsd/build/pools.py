@@ -49,6 +49,9 @@ class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
 class Pools(Protocol):
     """Who decides on pools; called by who publishes images, in control's loop."""
 
+    async def expect(self, pools: Sequence[PoolMeta]) -> None:
+        """``pools`` are about to be declared in the ledger."""
+
     def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
         """Put words into the cells from ``cell`` on, for an image that is about to be published.
 

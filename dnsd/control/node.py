@@ -23,12 +23,14 @@ from dnsd.control.disk import Disk
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.report import carried, summary
+from dnsd.control.failover.statefile import StateFile
 from dnsd.control.hooks.hooks import Hooks
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.identity import Identity, instance_of
 from dnsd.control.horizon.keeper import Keeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
+from dnsd.control.horizon.past import pools_before
 from dnsd.control.inforce import InForce
 from dnsd.control.publish import Publisher
 from dnsd.control.web import health
@@ -89,17 +91,14 @@ class Node:
         identity = Identity(instance, spec.started / 1e9, peers, self._ceiling)
         file = LedgerFile(directory, kept.ledger)
         self.keeper = Keeper(node, file, stock, self._reached, meet=identity.meet)
-        self.horizon = Horizon(
-            self.keeper, self._sweep, lambda: self.engine.file.fault, identity.stamp
-        )
+        self.horizon = Horizon(self.keeper, self._sweep, lambda: self.engine.doubt, identity.stamp)
         memory = LedgerMemory(self.keeper, self.horizon)
         self.engine = Engine(
             vector,
-            directory,
+            StateFile(directory, kept.pools, past=pools_before(file, self.keeper.shelf)),
             memory,
             peers=peers,
             failover=config.failover,
-            keepsake=kept.pools,
         )
         self.hooks = Hooks(config.failover, node)
         self.engine.publish = self.hooks.tell
@@ -190,7 +189,7 @@ class Node:
             *self._requests.problems,
             *map(str, self._reloader.odd),
             *self._disk.problems,
-            *filter(None, (self.keeper.fault, self.engine.file.loss)),
+            *filter(None, (self.keeper.fault, self.engine.loss)),
             *self.engine.checking.problems,
             *self.hooks.problems,
         )

@@ -106,25 +106,29 @@ class Kept(NamedTuple):
     """What was found: pools by name and type, stored ``ago`` seconds ago.
 
     States count only if it is ``fresh``. ``reason`` is a sentence: why something, or all of it,
-    is ignored; empty if nothing is.
+    is ignored; empty if nothing is. ``loss`` is why orders of before that are not known.
     """
 
     pools: dict[tuple[str, str], StoredPool]
     ago: float
     fresh: bool
     reason: str
+    loss: str = ""
 
 
-class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Content(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     wall: float
     boot: str = ""
     running: float = 0.0
     pools: tuple[StoredPool, ...]
+    loss: str = ""
 
 
-def encode(pools: tuple[StoredPool, ...], now: Moment) -> bytes:
-    """Return ``pools`` as they are ``now``."""
-    body = msgspec.json.encode(_Content(**now._asdict(), pools=pools))
+def encode(pools: tuple[StoredPool, ...], now: Moment, loss: str = "") -> bytes:
+    """Return ``pools`` as they are ``now``; ``loss`` is why orders of before are not among them."""
+    body = msgspec.json.encode(_Content(**now._asdict(), pools=pools, loss=loss))
     return f"{_MAGIC} {VERSION} {crc32(body):08x}\n".encode() + body
 
 
@@ -134,6 +138,11 @@ def decode(data: bytes, now: Moment) -> Kept:
         content = _read(data)
     except ValueError as error:
         return Kept({}, 0.0, fresh=False, reason=str(error))
+    kept = _kept(content, now)
+    return kept._replace(loss=content.loss)
+
+
+def _kept(content: _Content, now: Moment) -> Kept:
     then = Moment(content.wall, content.boot, content.running)
     ago = now.since(then)
     set_back = max(ago, 0.0) - (now.wall - then.wall)

@@ -62,7 +62,7 @@ def _run(root: Path, tests: Sequence[str]) -> Trial:
     began = time.monotonic()
     pytest = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider"]
     try:
-        ended = subprocess.run(  # noqa: S603
+        ended = subprocess.run(
             [*pytest, *tests],
             cwd=root,
             env={**os.environ, "PYTHONPATH": str(root)},

@@ -24,6 +24,7 @@ from dnsd.build.pools import PoolMeta
 from dnsd.caches.ledger import Line, Use, restore
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.live import Placement, addresses_of, named
+from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.keeper import Keeper
@@ -95,7 +96,9 @@ class Node(World):
     def engine(self) -> Engine:
         self.keeper = self._keeper()
         horizon = Horizon(self.keeper, lambda: None)
-        return Engine(self.vector, self.directory, LedgerMemory(self.keeper, horizon), self._make)
+        return Engine(
+            self.vector, StateFile(self.directory), LedgerMemory(self.keeper, horizon), self._make
+        )
 
     def _keeper(self) -> Keeper:
         return Keeper("a", LedgerFile(self.directory), Stock(self.directory / IMAGES), lambda: 0)

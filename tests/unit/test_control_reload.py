@@ -47,6 +47,10 @@ class Decider:
     def __init__(self) -> None:
         self.placed: dict[str, tuple[tuple[str, ...], int]] = {}
         self.released: list[Range] = []
+        self.expected: list[str] = []
+
+    async def expect(self, pools: Sequence[PoolMeta]) -> None:
+        self.expected += [pool.policy.name for pool in pools]
 
     def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
         self.placed[origin] = tuple(pool.policy.name for pool in pools), cell

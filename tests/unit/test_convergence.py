@@ -196,6 +196,9 @@ class World:
 class NoPools:
     """There are no pools in these zones."""
 
+    async def expect(self, pools: Sequence[object]) -> None:
+        assert not pools
+
     def place(self, *_: object) -> None:
         raise AssertionError
 

@@ -17,6 +17,7 @@ from dnsd.config.policy import Scope
 from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers, get_votes
+from dnsd.control.failover.statefile import StateFile
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
 from dnsd.failover import quorum
@@ -73,7 +74,7 @@ class SharedWorld(World):
     def engine(self) -> Engine:
         peers = Peers("x", Failover(peers=(Y, Z)), self.others.ask)
         memory = OwnMemory(time.monotonic())
-        return Engine(self.vector, self.directory, memory, self._make, peers)
+        return Engine(self.vector, StateFile(self.directory), memory, self._make, peers)
 
 
 @pytest.fixture

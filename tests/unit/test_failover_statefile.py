@@ -65,6 +65,28 @@ def test_orders_that_are_lost_are_missed_until_one_is_given(
     assert file.loss == ""
 
 
+def test_a_file_that_is_missing_is_missed_where_there_were_pools(tmp_path: Path) -> None:
+    assert not StateFile(tmp_path).read(Moment(1.0)).pools
+    file = StateFile(tmp_path, past="the ledger knows pools of this node")
+    assert not file.read(Moment(1.0)).pools
+    assert "is missing, although the ledger knows pools of this node" in file.loss
+
+
+def test_orders_that_are_lost_are_missed_over_restarts_until_one_is_given(tmp_path: Path) -> None:
+    """Else what was lost would be forgotten with the first state that is written down."""
+    (tmp_path / FILE).write_bytes(b"")
+    for wall in (1.0, 2.0, 1e9):
+        file = StateFile(tmp_path)
+        file.read(Moment(wall))
+        assert f"{FILE} " in file.loss
+        file.write_now(pools("a."), Moment(wall))
+    file.demand()
+    file.write_now(pools("a."), Moment(1e9))
+    again = StateFile(tmp_path)
+    assert again.read(Moment(1e9)).pools
+    assert again.loss == ""
+
+
 def test_states_that_are_old_or_never_were_are_no_loss(tmp_path: Path) -> None:
     file = StateFile(tmp_path)
     file.read(Moment(1.0))

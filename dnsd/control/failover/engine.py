@@ -27,7 +27,6 @@ from dnsd.process.lasting import Lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from dnsd.build.pools import PoolMeta
     from dnsd.checks import pushed
@@ -71,22 +70,21 @@ class Engine:
     """Holds the pools (``table``), has them checked (``checking``), and decides on them.
 
     ``memory`` knows what caches still hold. ``peers`` are the other nodes that vote; without them
-    there are none. ``failover`` is what the configuration says of checks.
+    there are none. ``failover`` is what the configuration says of checks. ``file`` is where orders
+    and states outlive a restart.
     """
 
     def __init__(
         self,
         vector: StateVector,
-        directory: Path,
+        file: StateFile,
         memory: Memory,
         make: Callable[[Seen, Unseen], Checks] | None = None,
         peers: Peers | None = None,
         failover: Failover | None = None,
-        *,
-        keepsake: Keepsake | None = None,
     ) -> None:
         now = time.monotonic()
-        self.file = StateFile(directory, keepsake)
+        self.file = file
         self.table = Table(vector, self.file.read(moment()), now, self._told)
         self.rates = PoolRates(self.table, vector)
         self.checking = Checking(self.settle, make, failover, self._states)
@@ -110,6 +108,12 @@ class Engine:
         self._lasting = Lasting("failover")
 
     # -- who publishes images -------------------------------------------------------------------
+
+    async def expect(self, pools: Sequence[PoolMeta]) -> None:
+        """Have a state file on disk before the ledger knows of ``pools``."""
+        if pools and not self.file.exists:
+            self.file.exists = True
+            await self.save()
 
     def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
         """Decide on the pools of a zone, which has an image with these cells.
@@ -253,6 +257,17 @@ class Engine:
         return ""
 
     # -- orders -------------------------------------------------------------------------------
+
+    @property
+    def loss(self) -> str:
+        """Why orders of before are not known; empty if they are, or if no zone has a pool."""
+        unneeded = self._settle_by is not None and not self.table.pools
+        return "" if unneeded else self.file.loss
+
+    @property
+    def doubt(self) -> str:
+        """Why it is not sure what is ordered, now or after a restart; empty if it is."""
+        return self.file.fault or self.loss
 
     async def order(self, wanted: Mapping[Place, Callable[[float], Directive]]) -> None:
         """Write down what is ``wanted`` of members, then do it.

@@ -65,9 +65,7 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
             {"name": pool.key.name, "type": pool.key.type, "why": why}
             for pool, why in engine.checking.pledges.broken.items()
         ],
-        "problems": [
-            one for one in (engine.file.fault, engine.file.loss, *engine.absences()) if one
-        ],
+        "problems": [one for one in (engine.file.fault, engine.loss, *engine.absences()) if one],
         "unwritten": engine.file.fault or None,
     }
 

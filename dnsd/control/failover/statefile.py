@@ -1,6 +1,7 @@
 """``failover.state``: what of the pools survives a restart, on disk.
 
-Knows the file and its faults; what is in it is :mod:`dnsd.failover.stored`'s.
+Knows the file and its faults; what is in it is :mod:`dnsd.failover.stored`'s. It is there before
+the ledger says that there are pools: so it is missed when it is gone.
 """
 
 from __future__ import annotations
@@ -31,16 +32,23 @@ def moment() -> Moment:
 
 
 class StateFile:
-    """The file in ``directory``."""
+    """The file in ``directory``.
 
-    def __init__(self, directory: Path, keepsake: Keepsake | None = None) -> None:
+    ``past`` is why there must be one, as the rest of a sentence; empty if there need not be.
+    """
+
+    def __init__(
+        self, directory: Path, keepsake: Keepsake | None = None, *, past: str = ""
+    ) -> None:
         self.loss = ""
-        """Why orders of before are not known any more; empty if they are, or a new one is given."""
+        """Why orders of before are not known any more, over restarts, until a new one is given;
+        empty if they are."""
+        self._past = past
         self._refusal = ""
         self._demanded = self._on_disk = 0
         self._path = directory / FILE
         self._file = Durable(self._path, keepsake)
-        self._exists = False
+        self.exists = False
         self._writing = asyncio.Lock()
         # The stop does not wait for a thread that writes: it writes, too, and has the last word.
         self._lock = threading.Lock()
@@ -71,9 +79,14 @@ class StateFile:
             self._lose(f"cannot be read ({error.strerror})")
             return Kept({}, 0.0, fresh=False, reason="")
         if data is None:
+            if self._past:
+                self._lose(f"is missing, although {self._past}")
             return Kept({}, 0.0, fresh=False, reason="")
-        self._exists = True
+        self.exists = True
         kept = stored.decode(data, now)
+        if kept.loss:
+            self.loss = kept.loss
+            log.say(f"failover: {self.loss}")
         if kept.reason and kept.pools:
             log.say(f"failover: {self._path}: {kept.reason}")
         elif kept.reason:
@@ -83,7 +96,8 @@ class StateFile:
     def _lose(self, why: str) -> None:
         self.loss = (
             f"{self._path} {why}: what was known of pools is lost, and with it all drains and "
-            "orders: members that were out are answered again; give the orders anew"
+            "orders: members that were out are answered again, and nothing is safe by this node; "
+            "give the orders anew, or one that changes nothing (dnsd failover force … auto)"
         )
         log.say(f"failover: {self.loss}")
 
@@ -107,18 +121,18 @@ class StateFile:
             if number <= self._written:
                 return
             self._written = number
-            if (pools or self._exists) and not self._replace(pools, now):
+            if (pools or self.exists) and not self._replace(pools, now):
                 return
             self._on_disk = number
 
     def _replace(self, pools: tuple[StoredPool, ...], now: Moment) -> bool:
         """Write them down; return whether the disk has taken them."""
         try:
-            self._file.write(stored.encode(pools, now))
+            self._file.write(stored.encode(pools, now, self.loss))
         except OSError as error:
             if not self._refusal:
                 log.say(f"failover: {self._path} cannot be written ({error.strerror})")
             self._refusal = error.strerror or str(error)
             return False
-        self._exists, self._refusal = True, ""
+        self.exists, self._refusal = True, ""
         return True

@@ -97,6 +97,7 @@ class Reloader:
         plan = await asyncio.to_thread(self._plan, self._scope(due), named)
         results = [self._with_cells(result) for result in await self._load(plan.load, forced)]
         try:
+            await self._pools.expect([pool for result in results for pool in result.pools])
             await self._keeper.declare(_changes(plan, results))
             self._publish(plan, results)
         except StateError as error:

@@ -50,6 +50,8 @@ class Laws:
         """How many edits are under way that may bring an address back."""
         self.returned: dict[str, float] = defaultdict(float)
         """When something last happened that may bring an address back."""
+        self.lost: dict[int, float] = {}
+        """Nodes whose orders are gone, since when, if no order has been acknowledged since."""
         self.judged = 0
         self.safe = 0
         self._failures: dict[tuple[int, str], list[float]] = defaultdict(list)
@@ -112,6 +114,8 @@ class Laws:
     def verdict(self, target: str, asked: Asked, since: float) -> None:
         """Judge a verdict about an address at all nodes, asked for at ``since``."""
         self.judged += 1
+        if asked.safe:
+            self._look_at_lost(target, since)
         if asked.safe and self._counts(target, since):
             self.safe += 1
             now = self._world.loop.now
@@ -123,6 +127,14 @@ class Laws:
                             f"floor: {target} of node {'abc'[key.node]} is held for "
                             f"{hold.floored - now:.3f} s more by caches with a floor"
                         )
+
+    def _look_at_lost(self, target: str, since: float) -> None:
+        """Judge that nothing is SAFE by a node that has pools, and has lost their orders."""
+        for index, at in self.lost.items():
+            machine = self._world.machines[index]
+            known = machine.contents and not machine.unruled and machine.changed < since
+            if known and at < since:
+                raise Broken(f"lost: {target} is SAFE, and node {machine.name} has lost its orders")
 
     def drained(self, machine: Machine, target: str, since: float) -> None:
         """Judge that a node says of a member that it is drained and SAFE."""

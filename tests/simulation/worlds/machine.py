@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnsd.config import Config, Options
+from dnsd.control.failover import statefile
+from dnsd.control.horizon import ledgerfile
 from dnsd.control.node import Node
 from dnsd.daemon.specs import Shared, control_spec
 from dnsd.hotpath._python import PythonHotPath
@@ -96,6 +98,8 @@ class Machine:
         self.contents: list[zones.Content] = []
         """What may be served: what lies there now, the last, and what it takes the place of."""
         self.edits = 0
+        self.changed = 0.0
+        """When something was last edited, or loaded."""
         self.suspended = False
         self.life: Life | None = None
         self.boots = 0
@@ -111,9 +115,17 @@ class Machine:
         shutil.rmtree(self.state, ignore_errors=True)
         (self.state / IMAGES).mkdir(mode=0o700, parents=True)
 
+    def lose_orders(self) -> bool:
+        """Have the orders be gone; return whether the ledger still says that there were some."""
+        path = self.state / statefile.FILE
+        there = path.exists() and (self.state / ledgerfile.NAME).exists()
+        path.unlink(missing_ok=True)
+        return there
+
     def edit(self, content: zones.Content | None) -> None:
         """Put other files into the directory."""
         self.edits += 1
+        self.changed = self.world.loop.now
         self.contents = [*self.contents, *([content] if content else [])]
         zones.edit(self.zones, content)
 

@@ -92,6 +92,7 @@ class Operators:
         if back:
             laws.may_return(target)
         laws.open[key].clear()
+        laws.lost.pop(machine.index, None)
         if out and not limited:
             self.begin(self.wait(self._random.choice(world.machines), target, PATIENCE))
         durable = not found["unwritten"]
@@ -163,6 +164,7 @@ class Operators:
                 if report.ok:
                     if machine.edits == number:  # else other files lie there by now
                         machine.contents = machine.contents[-1:] if content else []
+                        machine.changed = self._world.loop.now
                     return
             await asyncio.sleep(AGAIN_S)
 

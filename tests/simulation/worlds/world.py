@@ -204,8 +204,18 @@ class World:
             return
         machine.kill()
         machine.lose_state()
+        self.laws.lost.pop(machine.index, None)
         self._forget(machine, lost=True)
         self.loop.plan(amount, lambda: self._start(machine))
+
+    def _lose_orders(self, machine: Machine, amount: float) -> None:
+        """End a node; before it is started again, the file with its orders is gone."""
+        if machine.life is None:
+            return
+        self._crash(machine, amount)
+        if machine.lose_orders():
+            self._forget(machine, lost=True)
+            self.laws.lost[machine.index] = self.loop.now
 
     def _stop_node(self, machine: Machine, amount: float) -> None:
         """Stop a node as the service manager does; it is started again later."""
@@ -421,9 +431,9 @@ EDITS: dict[str, Callable[[World, str], Content | None]] = {
     "edit_zone_back": lambda world, _: world.latest,
 }
 FAULTS = (
-    "kill_control", "kill_control_at", "kill_in_write", "crash", "redeploy", "stop_node",
-    "stop_control", "stop_worker", "worker_lags", "suspend", "cut", "blind", "lossy", "late",
-    "disk_full", "disk_slow", "clock_forward", "clock_back",
+    "kill_control", "kill_control_at", "kill_in_write", "crash", "redeploy", "lose_orders",
+    "stop_node", "stop_control", "stop_worker", "worker_lags", "suspend", "cut", "blind", "lossy",
+    "late", "disk_full", "disk_slow", "clock_forward", "clock_back",
 )  # fmt: skip
 _ILL = {"member_down": "refuses", "member_hangs": "hangs", "member_up": ""}
 KINDS = sorted((*FAULTS, *EDITS, *ORDERS, *_ILL))

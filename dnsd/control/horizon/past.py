@@ -1,0 +1,26 @@
+"""Whether a node has had pools before, by what is left of it on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.errors import StateError
+from dnsd.failover.ledger import offers
+
+if TYPE_CHECKING:
+    from dnsd.control.horizon.ledgerfile import LedgerFile
+    from dnsd.control.horizon.shelf import Shelf
+
+
+def pools_before(file: LedgerFile, shelf: Shelf) -> str:
+    """Return why there must have been pools, as the rest of a sentence; empty if nothing says so.
+
+    To be asked before anything is written.
+    """
+    data = file.kept()
+    if not data:
+        return "the node has answered before" if shelf.is_used() else ""
+    try:
+        return "the ledger knows pools of this node" if offers(data) else ""
+    except StateError:
+        return "the node has kept a ledger"
