@@ -95,7 +95,7 @@ class Node:
         memory = LedgerMemory(self.keeper, self.horizon)
         self.engine = Engine(
             vector,
-            StateFile(directory, kept.pools, past=pools_before(file, self.keeper.shelf)),
+            StateFile(directory, kept.pools, past=pools_before(file)),
             memory,
             peers=peers,
             failover=config.failover,

@@ -447,6 +447,18 @@ def test_a_disk_that_is_full_is_told(world: World, monkeypatch: pytest.MonkeyPat
         play(world, story)
 
 
+def test_where_pools_are_expected_there_is_a_file(world: World) -> None:
+    """Before the ledger knows of them: so the file is missed if it is gone."""
+
+    async def story(_world: World, engine: Engine) -> None:
+        await engine.expect([])
+        assert not (world.directory / statefile.FILE).exists()
+        await engine.expect([meta()])
+        assert (world.directory / statefile.FILE).exists()
+
+    play(world, story)
+
+
 def test_a_node_without_pools_needs_no_file(world: World) -> None:
     async def story(_world: World, engine: Engine) -> None:
         await place(engine, ORIGIN, [], 0)

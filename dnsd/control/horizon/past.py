@@ -9,17 +9,16 @@ from dnsd.failover.ledger import offers
 
 if TYPE_CHECKING:
     from dnsd.control.horizon.ledgerfile import LedgerFile
-    from dnsd.control.horizon.shelf import Shelf
 
 
-def pools_before(file: LedgerFile, shelf: Shelf) -> str:
+def pools_before(file: LedgerFile) -> str:
     """Return why there must have been pools, as the rest of a sentence; empty if nothing says so.
 
-    To be asked before anything is written.
+    To be asked before anything is written. Images alone say nothing: they come before the ledger.
     """
     data = file.kept()
     if not data:
-        return "the node has answered before" if shelf.is_used() else ""
+        return ""
     try:
         return "the ledger knows pools of this node" if offers(data) else ""
     except StateError:

@@ -10,6 +10,7 @@ from dnsd.caches.changes import Held, Known, held_after
 from dnsd.caches.judge import Safety, Verdict
 from dnsd.caches.ledger import Bound, Ledger
 from dnsd.config.policy import Pool
+from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.words import PoolCells
 from dnsd.control.horizon.ask import Horizon
@@ -163,6 +164,10 @@ def _pools_are_not_in_the_ledger(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(PoolBook, "noted", lambda *_: None)
 
 
+def _orders_that_are_lost_were_never_given(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Engine, "loss", "")
+
+
 def _members_stay_out(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Pool, "up", 1000)
 
@@ -191,7 +196,7 @@ MUTATIONS = {
         _an_order_is_acknowledged_unwritten,
         ONE,
         [DOWN, Event(3.0, "crash", 0.1), Event(5.0, "member_up")],
-        "order",
+        "(order|lost)",
     ),
     "an order that the disk refuses is left to no successor": Mutation(
         _an_order_is_left_to_no_successor,
@@ -248,6 +253,12 @@ MUTATIONS = {
         ONE,
         [Event(1.0, "member_down", 1.0), Event(30.0, "member_up"), Event(20.0, "member_up")],
         "safe",
+    ),
+    "orders that are lost were never given": Mutation(
+        _orders_that_are_lost_were_never_given,
+        ONE,
+        [Event(9.0, "lose_orders", 0.1), Event(9.0, "edit_away"), END, END],
+        "lost",
     ),
     "members stay out": Mutation(
         _members_stay_out, ONE, [Event(1.0, "member_down"), Event(12.0, "member_up")], "heal"

@@ -103,6 +103,17 @@ REPLAYS = {
     "a stop at once after an order": Replay(
         ONE, [Event(1.0, "force_down"), Event(0.3, "stop_node"), END]
     ),
+    "a power cut at the first writes of a node that has pools": Replay(
+        ONE,
+        [
+            event
+            for number in range(12)
+            for event in (
+                Event(6.0, "redeploy", 0.3),
+                Event(0.1, "kill_in_write", number % 3 / 2),
+            )
+        ],
+    ),
     "a node that sees no member, among three": Replay(
         Kind(size=3, terms=Terms(scope="quorum:2/3")), [Event(1.0, "blind", 12.0), END]
     ),

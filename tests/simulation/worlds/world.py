@@ -80,6 +80,8 @@ class World:
         self.faults: list[str] = []
         self._until: dict[tuple[str, int], float] = {}
         self._write_trap: dict[int, int] = {}
+        self._filled: set[int] = set()
+        """Machines whose disk was full: it may have taken a ledger, and no orders."""
         self._agreed: dict[tuple[int, str], tuple[object, object]] = {}
 
     # -- what stands for the system ---------------------------------------------------------------
@@ -293,6 +295,7 @@ class World:
         self.caches.late_until = self.loop.now + amount
 
     def _disk_full(self, machine: Machine, amount: float) -> None:
+        self._filled.add(machine.index)
         self._until["disk_full", machine.index] = self.loop.now + amount
 
     def _disk_slow(self, machine: Machine, amount: float) -> None:
@@ -339,9 +342,16 @@ class World:
     def _look(self) -> None:
         if fault := self._broken or self.loop.fault:
             raise fault
-        if self.need > 1:
-            for machine in self.machines:
+        for machine in self.machines:
+            self._look_at_orders(machine)
+            if self.need > 1:
                 self._look_at_agreements(machine)
+
+    def _look_at_orders(self, machine: Machine) -> None:
+        """Judge that no node misses orders that it has never lost."""
+        missed = machine.node is not None and machine.node.engine.loss
+        if missed and machine.index not in self.laws.lost and machine.index not in self._filled:
+            raise Broken(f"lost: node {machine.name} has lost nothing, and says: {missed}")
 
     def _look_at_agreements(self, machine: Machine) -> None:
         node = machine.node
