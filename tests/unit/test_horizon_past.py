@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dnsd.caches.ledger import Ledger, Use
+from dnsd.caches.version import rrset
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.past import pools_before
-from dnsd.failover.ledger import Ledger, Use
-from dnsd.failover.version import rrset
 from dnsd.image.journal import SUFFIX
 
 POOL = rrset("www.example.com.", "A", [bytes((192, 0, 2, 1))])

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from dnsd.failover.drain import Drain
     from dnsd.failover.orders import Directive
     from dnsd.image.cells import Range
-    from dnsd.image.keepsake import Keepsake
     from dnsd.image.state import StateVector
 
 WRITE_S = 1.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dnsd.caches.ledger import offers
 from dnsd.errors import StateError
-from dnsd.failover.ledger import offers
 
 if TYPE_CHECKING:
     from dnsd.control.horizon.ledgerfile import LedgerFile
