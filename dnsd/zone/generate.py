@@ -6,8 +6,14 @@ Text in, text out; what the text means is the reader's business.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from dnsd.zone.names import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnsd.zone.scan import Token
 
 _MAX = (1 << 31) - 1
 _MAX_WIDTH = 127
@@ -41,6 +47,13 @@ def parse_range(text: str, limit: int) -> range:
             "use a smaller range"
         )
     return numbers
+
+
+def template_of(data: Sequence[Token]) -> str:
+    """Return the data of a $GENERATE as one text; a single quoted string is that text."""
+    if len(data) == 1 and data[0].quoted:
+        return data[0].text.replace('\\"', '"')
+    return " ".join(f'"{token.text}"' if token.quoted else token.text for token in data)
 
 
 def expand(template: str, number: int) -> str:

@@ -1,12 +1,12 @@
 """Reads a zone file entry by entry: owners, records and directives (RFC 1035 §5.1, RFC 2308 §4).
 
-Plain lines are read here on the fast road, the others go to the scanner. What is wrong becomes
-a finding at its line, and reading goes on after it.
+Records that need no thought are read natively (or, where that was not built, by
+:mod:`dnsd.zone.plain`), the others go to the scanner. What is wrong becomes a finding at its line,
+and reading goes on after it.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,24 +14,25 @@ from typing import TYPE_CHECKING
 from dnsd.wire.name import count, is_subdomain, lower, to_text
 from dnsd.wire.rdata import SOA
 from dnsd.zone import foreign
-from dnsd.zone.generate import BadGenerate, expand, parse_range
+from dnsd.zone.generate import BadGenerate, expand, parse_range, template_of
 from dnsd.zone.header import Wrong, bad_ttl, parse_header, word
+from dnsd.zone.lines import lines_for
 from dnsd.zone.names import BadName, parse_name, shown
 from dnsd.zone.plain import MAKERS, RECORD, PlainNames
 from dnsd.zone.rdatatext import BadRdata, parse_rdata
 from dnsd.zone.scan import Entry, Fault, Scanner, Token, decode
-from dnsd.zone.sources import Sources, Unreadable
+from dnsd.zone.sources import Sources, Unreadable, file_name
 from dnsd.zone.ttl import MAX_TTL, TtlRules, parse_ttl
 
 if TYPE_CHECKING:
     from dnsd.zone.bulk import Bulk
     from dnsd.zone.gather import Gatherer
     from dnsd.zone.limits import Limits
+    from dnsd.zone.lines import Lines
     from dnsd.zone.report import Report
 
 _UTF16 = ("\xff\xfe", "\xfe\xff")
 _MAX_TEMPLATE = 4096
-_ESCAPE = re.compile(r"\\([0-9]{3}|.)", re.DOTALL)
 
 _USAGE = {
     "$ORIGIN": "$ORIGIN NAME",
@@ -87,6 +88,7 @@ class Reader:
         self._report = report
         self._sources = sources
         self._ttls = TtlRules()
+        self._lines = lines_for(self._apex, limits)
         self._soa_minimum: int | None = None
         self._told_minimum = False
         self._generated = 0
@@ -109,12 +111,12 @@ class Reader:
         while self.complete:
             scanner.skip_blank()
             start = scanner.at
-            if self._gatherer.zone.bulk is None:
-                self._read_plain(file, self._limits.records)
-            else:
+            if self._gatherer.zone.bulk is not None:
                 self._read_bulk(file, self._gatherer.zone.bulk)
-                # one line that the table leaves alone, then the table again
-                self._read_plain(file, 1)
+            if self._lines is not None:
+                self._read_lines(file, self._lines)
+            else:
+                self._read_plain(file)
             if scanner.at != start:
                 continue
             entry = scanner.next()
@@ -164,11 +166,32 @@ class Reader:
         if stated >= 0:
             ttls.stated(str(stated))
 
-    def _read_plain(self, file: _File, most: int) -> None:
-        """Read up to ``most`` lines on the fast road, as long as they are plain and right."""
+    def _read_lines(self, file: _File, lines: Lines) -> None:
+        """Read records natively; of those that the table takes only the first, which it has not."""
+        scanner, ttls = file.scanner, self._ttls
+        implicit = ttls.implicit
+        scanner.at, scanner.line, owner, stated = lines.read(
+            scanner.text,
+            scanner.at,
+            scanner.line,
+            file.origin,
+            file.owner if file.inside else b"",
+            -1 if implicit is None else implicit,
+            ttls.default is None,
+            self._limits.records - self._gatherer.records,
+            self._gatherer.zone.bulk is None,
+            self._gatherer.add,
+        )
+        if owner and owner != file.owner:
+            file.enter(owner, self._apex)
+        if stated >= 0:
+            ttls.stated(str(stated))
+
+    def _read_plain(self, file: _File) -> None:
+        """Read lines on the fast road of Python, as long as they are plain and right."""
         scanner, ttls, add = file.scanner, self._ttls, self._gatherer.add
         text, at, line = scanner.text, scanner.at, scanner.line
-        for _ in range(min(most, self._limits.records - self._gatherer.records)):
+        for _ in range(self._limits.records - self._gatherer.records):
             record = RECORD.match(text, at)
             if record is None:
                 break
@@ -332,8 +355,8 @@ class Reader:
 
     def _include(self, file: _File, token: Token, origins: list[Token]) -> None:
         origin = parse_name(word(origins[0]), file.origin) if origins else file.origin
-        path = (file.path or Path()).parent / _file_name(token.text)
         try:
+            path = (file.path or Path()).parent / file_name(token.text)
             data, real = self._sources.include(path, file.chain)
         except Unreadable as error:
             raise Wrong(error.code, str(error)) from None
@@ -352,7 +375,7 @@ class Reader:
         left = word(owner)
         _, _, data = parse_header(rest, self._ttls)
         header = rest[: len(rest) - len(data)]
-        right = _template(data)
+        right = template_of(data)
         if len(left) + len(right) > _MAX_TEMPLATE:
             raise BadGenerate(f"the templates of $GENERATE exceed {_MAX_TEMPLATE} octets")
         self._generated += len(numbers)
@@ -367,24 +390,3 @@ class Reader:
                 raise BadGenerate(f"$GENERATE makes a record that is wrong: {made.message}")
             tokens = [Token(expand(left, number)), *header, *(made.tokens if made else ())]
             self._record(file, Entry(line, False, tokens))
-
-
-def _template(data: list[Token]) -> str:
-    """Return the data of a $GENERATE as one text; a single quoted string is that text."""
-    if len(data) == 1 and data[0].quoted:
-        return data[0].text.replace('\\"', '"')
-    return " ".join(f'"{token.text}"' if token.quoted else token.text for token in data)
-
-
-def _file_name(text: str) -> Path:
-    """Return the path that a token of $INCLUDE is: its octets, escapes undone."""
-    plain = _ESCAPE.sub(
-        lambda found: chr(int(found[1]) & 0xFF) if len(found[1]) == 3 else found[1], text
-    )
-    try:
-        name = plain.encode("latin-1").decode()
-    except UnicodeDecodeError:
-        name = ""
-    if not name.isprintable() or not name:
-        raise Wrong("cannot-read", f"'{shown(text)}' is no name of a file: write a path in UTF-8")
-    return Path(name)

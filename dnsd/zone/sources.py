@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from dnsd.zone.names import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
     from typing import BinaryIO
 
     from dnsd.zone.limits import Limits
 
+_ESCAPE = re.compile(r"\\([0-9]{3}|.)", re.DOTALL)
 _MORE = 1 << 16
 """Octets that are read at once of a file that has become longer."""
 
@@ -99,6 +103,21 @@ class Sources:
                 f"more than {self._limits.include_files} files are included: join some",
             )
         return self._open(path, real), real
+
+
+def file_name(text: str) -> Path:
+    """Return the path that a token of $INCLUDE is: its octets, escapes undone."""
+    plain = _ESCAPE.sub(
+        lambda found: chr(int(found[1]) & 0xFF) if len(found[1]) == 3 else found[1], text
+    )
+    try:
+        name = plain.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        name = ""
+    if not name.isprintable() or not name:
+        message = f"'{shown(text)}' is no name of a file: write a path in UTF-8"
+        raise Unreadable("cannot-read", message)
+    return Path(name)
 
 
 def digest(data: bytes) -> str:

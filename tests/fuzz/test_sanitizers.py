@@ -17,6 +17,7 @@ TESTS = (
     "tests/unit/test_hotpath_lingering.py",
     "tests/unit/test_serve_udp.py",
     "tests/unit/test_zone_bulk.py",
+    "tests/unit/test_zone_lines.py",
 )
 WHERE = "from dnsd.hotpath import _native as a; from dnsd.zone import _bulk as b; \
 from dnsd.compile import _emit as c; print(a.__file__, b.__file__, c.__file__)"
