@@ -107,15 +107,20 @@ class Machine:
         self.number = number
         self.space = Space()
         self.port = f"p{number}"
+        self._net = net
         self._site = site
-        self.space.join(site.router, "lan0", self.port)
-        site.router.ip(f"link set {self.port} master {self._bridge}")
+        self.space.ip("link set lo up")
+        self.plug()
+
+    def plug(self) -> None:
+        """Make its link to the LAN."""
+        self.space.join(self._site.router, "lan0", self.port)
+        self._site.router.ip(f"link set {self.port} master {self._bridge}")
         self.space.ip(
-            "link set lo up",
             f"addr add {self.addresses[0]}/24 dev lan0",
             f"addr add {self.addresses[1]}/64 dev lan0 nodad",
-            f"route add default via 10.{net}.0.254",
-            f"-6 route add default via fd0{net}::254",
+            f"route add default via 10.{self._net}.0.254",
+            f"-6 route add default via fd0{self._net}::254",
         )
 
     def vanish(self) -> None:

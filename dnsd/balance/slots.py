@@ -48,10 +48,15 @@ class Seen(NamedTuple):
 
 
 class Move(NamedTuple):
-    """``slot`` is to lead to ``backend``."""
+    """``slot`` is to lead to ``backend``.
+
+    If it is moved because it was ``silent``, it must still have been so for so many seconds when
+    that is done: a flow may begin between the look and the move.
+    """
 
     slot: int
     backend: str
+    silent: float = 0.0
 
 
 class Slots:
@@ -73,20 +78,21 @@ class Slots:
                 self._waiting.pop(slot, None)
                 continue
             since = self._waiting.setdefault(slot, seen.now)
-            if self._may_move(slot, actual, since, seen):
+            if self._is_due(actual, since, seen):
                 moves.append(Move(slot, wanted))
+            elif seen.silent is not None and seen.silent[slot] >= self.pace.idle:
+                moves.append(Move(slot, wanted, self.pace.idle))
         return moves
 
     def moved(self, moves: Iterable[Move]) -> None:
         """Note that the kernel has made these moves."""
-        for slot, backend in moves:
+        for slot, backend, _ in moves:
             self.actual[slot] = backend
             self._waiting.pop(slot, None)
 
-    def _may_move(self, slot: int, actual: str, since: float, seen: Seen) -> bool:
+    def _is_due(self, actual: str, since: float, seen: Seen) -> bool:
+        """Return whether a slot moves even if it carries packets."""
         if actual in seen.down or self.pace.at_once or seen.unused:
-            return True
-        if seen.silent is not None and seen.silent[slot] >= self.pace.idle:
             return True
         return actual not in seen.drained and seen.now - since >= self.pace.patience
 

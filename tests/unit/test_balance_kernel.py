@@ -146,6 +146,22 @@ def test_the_slot_of_a_packet_is_told_by_its_silence_and_by_its_counter(space: S
     )
 
 
+def _move_if_silent(slot: int, hop: Hop, seconds: float) -> tuple[bool, Hop | None]:
+    number = GROUP + 1 + slot
+    with Nexthops() as kernel:
+        kernel.silent(GROUP, SLOTS)
+        moved = kernel.point_silent({number: hop}, seconds)
+        return moved, kernel.found([number])[number].hop
+
+
+def test_a_slot_moves_for_its_silence_only_if_it_is_silent_still(space: Space) -> None:
+    before, after = hops(space, "10.0.0.", 2)
+    space(build, VIP4, [before])
+    for slot in (0, SLOTS - 1):
+        assert space(_move_if_silent, slot, after, 1e6) == (False, before)
+        assert space(_move_if_silent, slot, after, 0.0) == (True, after)
+
+
 def test_thousands_of_slots_are_read(space: Space) -> None:
     def make() -> tuple[int, int, int]:
         with Nexthops() as kernel:

@@ -31,7 +31,7 @@ def test_a_slot_in_use_goes_back_when_it_was_silent_for_idle() -> None:
     slots = Slots("bb", PACE)
     assert slots.step(seen(0, "ab", silent=[9.9, 99.0])) == []
     assert slots.waiting == 1
-    assert slots.step(seen(1, "ab", silent=[10.0, 99.0])) == [Move(0, "a")]
+    assert slots.step(seen(1, "ab", silent=[10.0, 99.0])) == [Move(0, "a", IDLE)]
     slots.moved([Move(0, "a")])
     assert slots.actual == ["a", "b"]
     assert slots.waiting == 0
@@ -57,7 +57,7 @@ def test_a_drain_has_no_patience() -> None:
     slots = Slots("a", PACE)
     slots.step(seen(0, "b", drained={"a"}))
     assert slots.step(seen(1e9, "b", drained={"a"})) == []
-    assert slots.step(seen(1e9, "b", drained={"a"}, silent=[IDLE])) == [Move(0, "b")]
+    assert slots.step(seen(1e9, "b", drained={"a"}, silent=[IDLE])) == [Move(0, "b", IDLE)]
 
 
 def test_flows_of_one_packet_and_slots_that_are_not_used_yet_need_no_silence() -> None:
@@ -117,7 +117,7 @@ class World:
             if silent[slot] >= IDLE or backend in self.down:
                 del self.flows[slot]
         moves = self.slots.step(Seen(self.now, self.wanted(), self.down, self.drained, silent))
-        assert all(wanted != self.slots.actual[slot] for slot, wanted in moves)
+        assert all(wanted != self.slots.actual[slot] for slot, wanted, _ in moves)
         self.slots.moved(moves)
         return moves
 

@@ -31,8 +31,9 @@ ASK_S = 0.4
 NEIGHBOUR_SETTINGS = {"retrans_time_ms": "100", "ucast_solicit": "4"}
 """So a neighbour that does not answer is given up after 0.4 s, not after 3."""
 
-_RTMGRP_LINK, _RTMGRP_NEIGH = 1, 4
-_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWNEIGH = 16, 17, 28
+_RTMGRP_LINK, _RTMGRP_NEIGH, _RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x1, 0x4, 0x10, 0x100
+_GROUPS = _RTMGRP_LINK | _RTMGRP_NEIGH | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_DELADDR, _RTM_NEWNEIGH = 16, 17, 20, 21, 28
 _NUD_PROBE, _NUD_FAILED = 0x10, 0x20
 _NDA_DST = 1
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
@@ -77,13 +78,20 @@ def neighbour_settings(links: Iterable[str]) -> dict[str, str]:
 class Links:
     """Listens to the kernel; ``silent`` is told of a neighbour, ``cut`` of a link's index.
 
-    Both are called in the loop: a neighbour that does not answer on a link, and a link without a
-    carrier (or that is gone).
+    All are called in the loop: a neighbour that does not answer on a link, a link without a carrier
+    (or that is gone), and ``stirred`` when there may be other ways to backends: links or addresses
+    have changed.
     """
 
-    def __init__(self, silent: Callable[[str, int], object], cut: Callable[[int], object]) -> None:
+    def __init__(
+        self,
+        silent: Callable[[str, int], object],
+        cut: Callable[[int], object],
+        stirred: Callable[[], object],
+    ) -> None:
         self._silent = silent
         self._cut = cut
+        self._stirred = stirred
         self._hops: frozenset[Hop] = frozenset()
 
     def watch(self, hops: Iterable[Hop]) -> None:
@@ -94,7 +102,7 @@ class Links:
         """Listen and ask for ever."""
         kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         with socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE) as sock:
-            sock.bind((0, _RTMGRP_LINK | _RTMGRP_NEIGH))
+            sock.bind((0, _GROUPS))
             loop = asyncio.get_running_loop()
             loop.add_reader(sock, self._on_readable, sock)
             try:
@@ -128,6 +136,8 @@ class Links:
             _, _, link, flags, _ = _IFINFO.unpack_from(body)
             if kind == _RTM_DELLINK or not (flags & _IFF_UP and flags & _IFF_LOWER_UP):
                 self._cut(link)
+        if kind in (_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_DELADDR):
+            self._stirred()
 
 
 def _ask(hop: Hop) -> bytes:

@@ -83,9 +83,40 @@ class LiveService:
             before.pace(fall=config.down, rise=config.up)
             self.backends[one.name] = before
 
+    def place(self, config: Service, hops: Mapping[str, Hop | None]) -> None:
+        """Take in ``config``, and where its backends' addresses are (None: on no link)."""
+        before = self.hops
+        self.hops = {
+            backend.name: {
+                group.family: hop
+                for group in self.groups
+                for address in backend.address
+                if (hop := hops[address]) is not None and (":" in address) == group.is_six
+            }
+            for backend in config.backend
+        }
+        if self.config is not config or not self.backends:
+            self.take(config)
+        for name, own in self.hops.items():
+            if before.get(name, own) != own:
+                # Its slots lead to where it was: they are written anew.
+                self.slots.actual = [NONE if one == name else one for one in self.slots.actual]
+
+    def group_of(self, vip: str) -> Group:
+        """Return the slots that packets to ``vip`` go by."""
+        return next(one for one in self.groups if one.is_six == (":" in vip))
+
+    def has_groups(self, found: Mapping[int, Found]) -> bool:
+        """Return whether each group is there with all of its members."""
+        return all(self._is_group(found.get(group.number)) for group in self.groups)
+
+    def _is_group(self, found: Found | None) -> bool:
+        whole = self.config.slots, True
+        return found is not None and (found.members, found.resilient) == whole
+
     def inherit(self, found: Mapping[int, Found]) -> bool:
         """Take over what the kernel has; return whether that is whole, so nothing is to be made."""
-        if not all(self._is_whole(group, found) for group in self.groups):
+        if not self.has_groups(found) or any(number not in found for number in self.numbers):
             return False
         names = {hop: name for name, hops in self.hops.items() for hop in hops.values()}
         for slot in range(self.config.slots):
@@ -96,14 +127,6 @@ class LiveService:
             }
             self.slots.actual[slot] = there.pop() if len(there) == 1 else NONE
         return True
-
-    def _is_whole(self, group: Group, found: Mapping[int, Found]) -> bool:
-        made = found.get(group.number)
-        return (
-            made is not None
-            and (made.members, made.resilient) == (self.config.slots, True)
-            and all(group.slot(slot) in found for slot in range(self.config.slots))
-        )
 
     # -- what is wanted -------------------------------------------------------------------------
 
@@ -143,7 +166,7 @@ class LiveService:
         """Return where each object is to lead for ``moves``."""
         return {
             group.slot(slot): self.hops[backend][group.family]
-            for slot, backend in moves
+            for slot, backend, _ in moves
             for group in self.groups
         }
 

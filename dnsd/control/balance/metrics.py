@@ -54,7 +54,7 @@ def families(engine: Engine, routes: Routes) -> Iterator[Family]:
     yield each.gauge(
         "dnsd_backend_packets_per_second",
         "Packets from clients to a backend, over five seconds; 0 while that is not known.",
-        lambda one, backend: engine.rates.of(one.config.name, backend.name) or 0,
+        lambda one, backend: engine.works.rates.of(one.config.name, backend.name) or 0,
     )
 
 

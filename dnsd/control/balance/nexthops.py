@@ -35,7 +35,7 @@ _ID, _GROUP, _GROUP_TYPE, _OIF, _GATEWAY, _RES_GROUP, _RES_BUCKET, _OP_FLAGS, _G
 )
 _RESILIENT = 1
 _BUCKETS = 1
-_BUCKET_IDLE, _BUCKET_OBJECT = 2, 3
+_BUCKET_INDEX, _BUCKET_IDLE, _BUCKET_OBJECT = 1, 2, 3
 _DUMP_STATS = 1
 _STATS_ENTRY = 1
 _STATS_ID, _STATS_PACKETS = 1, 2
@@ -108,6 +108,13 @@ def get_buckets(group: int) -> bytes:
     """Return the message that asks for each bucket of a ``group``."""
     body = _NHMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + attribute(_ID, U32.pack(group))
     return message(RTM_GETNEXTHOPBUCKET, messages.DUMP, body)
+
+
+def get_bucket(group: int, place: int) -> bytes:
+    """Return the message that asks for one bucket of a ``group``."""
+    body = _NHMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + attribute(_ID, U32.pack(group))
+    body += nested(_RES_BUCKET, attribute(_BUCKET_INDEX, U16.pack(place)))
+    return message(RTM_GETNEXTHOPBUCKET, 0, body)
 
 
 def put_route(vip: str, group: int) -> bytes:
@@ -184,11 +191,22 @@ def _start_of(wanted: int, body: bytes) -> int:
     return 0
 
 
-def read_idle(body: bytes) -> tuple[int, float]:
-    """Return the object of a bucket, and for how many seconds it has carried no packet."""
-    bucket = dict(attributes(dict(attributes(body, _NHMSG.size))[_RES_BUCKET]))
-    number = U32.unpack(bucket[_BUCKET_OBJECT])[0]
-    return number, int.from_bytes(bucket[_BUCKET_IDLE], "little") / _TICKS
+class Bucket(NamedTuple):
+    """A bucket: its place in the hash, its object, and for how many seconds it has been idle."""
+
+    place: int
+    number: int
+    idle: float
+
+
+def read_bucket(body: bytes) -> Bucket:
+    """Return what the body of an RTM_NEWNEXTHOPBUCKET says."""
+    found = dict(attributes(dict(attributes(body, _NHMSG.size))[_RES_BUCKET]))
+    return Bucket(
+        U16.unpack(found[_BUCKET_INDEX])[0],
+        U32.unpack(found[_BUCKET_OBJECT])[0],
+        int.from_bytes(found[_BUCKET_IDLE], "little") / _TICKS,
+    )
 
 
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -62,13 +62,9 @@ class Device(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where tunnels lead: the hop of each address (None: no way there), and what is wrong.
-
-    ``made`` says whether a device is new: then objects that led over an earlier one are gone.
-    """
+    """Where tunnels lead: the hop of each address (None: no way there), and what is wrong."""
 
     hops: dict[str, Hop | None]
-    made: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -108,7 +104,6 @@ def hops_to(balance: Balance, addresses: Iterable[str]) -> Found:
     parts = [_of_family(balance, family, those) for family, those in wanted.items() if those]
     return Found(
         {address: hop for part in parts for address, hop in part.hops.items()},
-        any(part.made for part in parts),
         tuple(problem for part in parts for problem in part.problems),
     )
 
@@ -127,7 +122,7 @@ def _of_family(balance: Balance, family: int, addresses: list[str]) -> Found:
             "::" if family == socket.AF_INET6 else "0.0.0.0",
         )
         try:
-            index, made = ensure(device)
+            index, _ = ensure(device)
         except BalanceError as error:
             return Found(dict.fromkeys(addresses), problems=(str(error),))
         # By chance two may be called the same: the first of them has the name.
@@ -135,7 +130,7 @@ def _of_family(balance: Balance, family: int, addresses: list[str]) -> Found:
         there = [one for one in named.values() if ways[one] is not None]
         _write_down(route, index, family, there)
         hops = {one: Hop(gateway_of(one), index) for one in there}
-        return Found({**dict.fromkeys(addresses), **hops}, made)
+        return Found({**dict.fromkeys(addresses), **hops})
 
 
 def _mtu_to(route: Any, address: str) -> int | None:
