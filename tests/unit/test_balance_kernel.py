@@ -243,6 +243,7 @@ def test_rules_are_replaced_as_a_whole_and_removed(space: Space) -> None:
         assert 'dup to 10.0.0.12 device "be0"' in shown
         assert 'dup to fd00::13 device "be0"' in shown
         assert "tcp dport 443 return" in shown
+        assert "frag-off & 8191 != 0" in shown, shown
         assert "icmpv6 type packet-too-big icmpv6 code no-route jump vip0_errors" in shown
     space(nftables.apply, nftables.replace(guarded[:1]))
     assert space.run("nft", "list", "ruleset").stdout.count("dup to") == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +80,30 @@ def test_a_service_that_is_restarted_again_and_again_has_a_connection_each_time(
             assert await _told(ends) == place
             assert await _told(ends) == place  # the next one is tried at once, and refused
             lines.checked(place, ok=False)
+        lines.close()
+
+    asyncio.run(story())
+
+
+def test_a_service_that_takes_no_connections_is_not_tried_with_each_check() -> None:
+    async def story() -> None:
+        ends: asyncio.Queue[Place] = asyncio.Queue()
+        lines = Lifelines(ends.put_nowait)
+        with _listener() as listener:
+            place = Place("127.0.0.1", listener.getsockname()[1])
+        lines.keep([place])
+        assert await _told(ends) == place
+        lines.checked(place, ok=True)  # it may have started meanwhile
+        assert await _told(ends) == place
+        with _listener(place.port) as listener:
+            lines.checked(place, ok=True)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+            lines.checked(place, ok=False)
+            lines.checked(place, ok=True)
+            (await _taken(listener)).close()
         lines.close()
 
     asyncio.run(story())

@@ -4,6 +4,9 @@ A check finds out with its next interval. The kernel of a backend whose process 
 process' connections at once; so the end of this one is a reason to check now. It says nothing by
 itself: many services close a connection that is idle.
 
+What is served over UDP alone has no connection to keep, but its process often listens on TCP, too,
+as that of DNS does; where none does, it is only tried now and then.
+
 There is to be a connection whenever a service is up. So another one is made as soon as one has
 ended, and as soon as a check succeeds where none could be made. Only a service that lives, and
 again and again closes a new connection at once, is left alone for a while.
@@ -91,6 +94,7 @@ class Lifelines:
         line = self._lines.get(place)
         if line is None:
             return
+        line.up = ok
         was_down, line.down = line.down, not ok
         if not ok:
             line.habit.forget()
@@ -111,14 +115,17 @@ class _Line:
         self._ended = ended
         self.habit = Habit()
         self.down = False
-        """Whether it was down when it was last looked at."""
+        """Whether the next check that succeeds is a reason to connect."""
+        self.up = False
+        """Whether the last check has succeeded."""
 
     async def hold(self) -> None:
         while True:
             lived = await self._once()
             if lived is None:
-                # A check that succeeds ends this pause.
-                self.down = True
+                # A check that succeeds ends this pause, unless the last one has done so: then the
+                # service is gone just now, which the next check finds, or takes no connections.
+                self.down = self.down or not self.up
                 pause = LONGEST_PAUSE_S
             else:
                 pause = self.habit.pause(lived)

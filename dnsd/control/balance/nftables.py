@@ -6,6 +6,8 @@ right backend by chance, and path MTU discovery fails. The rules give a copy to 
 service, and those that have no such flow ignore it.
 
 Nor does a director forward what the service is not: other ports than those configured are dropped.
+The later fragments of a datagram have none, and pass: they are hashed as the first one is, without
+ports, so that they reach the same backend.
 
 Knows octets and one netlink socket (<linux/netfilter/nf_tables.h>).
 """
@@ -38,6 +40,8 @@ _NEWTABLE, _DELTABLE, _NEWCHAIN, _NEWRULE = (_SUBSYSTEM | number for number in (
 _REGISTER_VERDICT, _REGISTER_1 = 0, 1
 _DROP, _JUMP, _RETURN = 0, -3, -5
 _NETWORK, _TRANSPORT = 1, 2
+_EQUAL, _NOT_EQUAL = 0, 1
+_FRAGMENT = 44
 _META_L4PROTO = 16
 _META_IIF = 4
 
@@ -178,6 +182,7 @@ def _ports(family: int, name: str, service: Guarded) -> list[bytes]:
     found = [_rule(family, name, *icmp, _verdict(_RETURN))]
     for protocol in service.protocols:
         match = _is_protocol(_PROTOCOLS[protocol])
+        found.append(_rule(family, name, *match, *_is_later_fragment(family), _verdict(_RETURN)))
         for port in service.ports:
             to_port = *match, _payload(_TRANSPORT, 2, 2), _equals(port.to_bytes(2, "big"))
             found.append(_rule(family, name, *to_port, _verdict(_RETURN)))
@@ -199,8 +204,29 @@ def _payload(base: int, offset: int, length: int) -> bytes:
 
 
 def _equals(value: bytes) -> bytes:
-    register, operator = attribute(1, _BE32.pack(_REGISTER_1)), attribute(2, _BE32.pack(0))
-    return _expression("cmp", register, operator, nested(3, attribute(1, value)))
+    return _compare(_EQUAL, value)
+
+
+def _compare(operator: int, value: bytes) -> bytes:
+    how = attribute(2, _BE32.pack(operator))
+    return _expression("cmp", _into(1), how, nested(3, attribute(1, value)))
+
+
+def _is_later_fragment(family: int) -> Iterable[bytes]:
+    """A fragment offset that is not 0 (RFC 791; RFC 8200, section 4.5)."""
+    if family == _NFPROTO_IPV6:
+        numbers = attribute(3, _BE32.pack(2)), attribute(4, _BE32.pack(2))
+        offset = _expression("exthdr", _into(1), attribute(2, bytes((_FRAGMENT,))), *numbers)
+        mask = b"\xff\xf8"
+    else:
+        offset, mask = _payload(_NETWORK, 6, 2), b"\x1f\xff"
+    data = nested(4, attribute(1, mask)), nested(5, attribute(1, bytes(2)))
+    masked = _expression("bitwise", _into(1), _into(2), attribute(3, _BE32.pack(2)), *data)
+    return offset, masked, _compare(_NOT_EQUAL, bytes(2))
+
+
+def _into(kind: int) -> bytes:
+    return attribute(kind, _BE32.pack(_REGISTER_1))
 
 
 def _is_to(vip: str) -> Iterable[bytes]:

@@ -155,7 +155,6 @@ class Senses:
 
 
 def _lifeline(service: LiveService, address: str) -> Place | None:
-    """Return where a connection is kept to a backend's address; None if the service takes none."""
+    """Return where a connection is kept to a backend's address; None if no port is known."""
     port = service.config.check_port
-    takes = port is not None and "tcp" in service.config.protocols
-    return Place(address, port) if takes and port is not None else None
+    return None if port is None else Place(address, port)
