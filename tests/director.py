@@ -376,6 +376,15 @@ class DirectorSite:
         """Return who answers a new connection of the client's, and the address that it saw."""
         return self.client(_ask, vip, timeout)
 
+    def wait_shared(self) -> None:
+        """Wait until the router shares packets to each VIP out to two directors."""
+
+        def is_shared() -> bool:
+            shown = (self.router.run("ip", f, "route", "show") for f in ("-4", "-6"))
+            return sum(one.stdout.count("nexthop") for one in shown) == 2 * len(VIPS)
+
+        until(is_shared, "two directors for each VIP")
+
     def answerers(self, vip: str, ports: Iterable[int]) -> list[str]:
         """Return who answers connections of the client's from each of these ports."""
         return self.client(lambda: [_ask(vip, 5.0, port)[0] for port in ports])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import threading
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.lab.hijack import prefixes
+from tests import evil
 from tests.director import (
     BACKENDS,
     CLIENT4,
@@ -429,70 +428,21 @@ def ask_much(vip: str) -> bytes:
         return b"".join(iter(lambda: sock.recv(65536), b""))
 
 
-EVIL = {
-    # outside, a whole subnet, half of one, a VIP that is another's
-    "4": ["198.51.100.77/32", "192.0.2.0/24", "192.0.2.0/25", "192.0.2.99/32"],
-    "6": ["2001:db8:bad::7/128", "2001:db8:53::/48", "2001:db8:53::/49", "2001:db8:53::99/128"],
-}
-DEFAULTS = {"4": "0.0.0.0/0", "6": "::/0"}
-
-
 def test_what_is_not_its_own_is_stopped_by_the_director_and_by_the_router(
     site: DirectorSite,
 ) -> None:
     director = site.directors[0]
-    evil = {prefix for family in EVIL.values() for prefix in family}
-
-    # The director's guards: the routes come on the interface that VIPs come on.
-    known: set[str] = set()
-    offered: set[str] = set()
-
-    def is_known() -> bool:
-        # Again and again, as dnsd takes them away.
-        director.space.ip(*(f"addr replace {_address(one)} dev vip-web" for one in sorted(evil)))
-        for session in ("rtr4", "rtr6"):
-            offered.update(prefixes(director.birdc("show", "route", "export", session)))
-        known.update(prefixes(director.birdc("show", "route")))
-        return evil <= known
-
-    until(is_known, "the director's BIRD knows the routes")
-    is_known()  # it has had the time to offer them
-    assert offered == {"192.0.2.80/32", "2001:db8:53::80/128"}
+    assert evil.by_mistake(site) == {"192.0.2.80/32", "2001:db8:53::80/128"}
     until(lambda: "192.0.2.99" not in director.space.run("ip", "addr").stdout, "dnsd removes them")
 
-    # The router's: this director has no guards, and announces all of it.
-    evil |= {*DEFAULTS.values()}
-    file = director.directory / "bird.conf"
-    guard = r"export filter \w+;\s*export limit [^;]*;"
-    bare, count = re.subn(guard, "export all;", file.read_text())
-    assert count == 2
-    file.write_text(bare + "".join(_static(family) for family in EVIL))
-
-    def refused() -> set[str]:
-        return prefixes(site.birdc("show", "route", "filtered"))
-
     with updates(site) as seen:
-        assert "Reconfigur" in director.birdc("configure")
-        until(lambda: evil <= refused(), "the router is offered them")
-        assert not evil & prefixes(site.birdc("show", "route"))
+        assert evil.on_purpose(site) == set()
         for _ in range(10):
             assert {site.ask(vip)[1] for vip in VIPS} == {CLIENT4, CLIENT6}
     assert seen == []  # its own routes do not suffer
     # They are stopped by the filter: the limit behind it would end the session.
     assert "[HIT]" not in site.birdc("show", "protocols", "all")
     kernel = "".join(site.router.run("ip", f, "route").stdout for f in ("-4", "-6"))
-    single = {prefix.removesuffix("/32").removesuffix("/128") for prefix in evil}
-    assert not (evil | single | {"default"}) & {line.split()[0] for line in kernel.splitlines()}
+    single = {prefix.removesuffix("/32").removesuffix("/128") for prefix in evil.ALL}
+    assert not (evil.ALL | single | {"default"}) & {line.split()[0] for line in kernel.splitlines()}
     assert site.routes() == set(VIPS)
-
-
-def _address(prefix: str) -> str:
-    """Return an address that makes an interface have the route ``prefix``."""
-    network, _, length = prefix.partition("/")
-    host = {"24": "192.0.2.24", "25": "192.0.2.25", "48": f"{network}48", "49": f"{network}49"}
-    return f"{host.get(length, network)}/{length}" + (" nodad" if ":" in prefix else "")
-
-
-def _static(family: str) -> str:
-    routes = "".join(f"route {one} blackhole; " for one in [*EVIL[family], DEFAULTS[family]])
-    return f"\nprotocol static evil{family} {{ ipv{family}; {routes}}}\n"
