@@ -50,7 +50,7 @@ bench: setup peers
 	    --output bench/results/short-plan.json
 	$(BIN)/python -m bench dig --short --busy-ok --output bench/results/short-dig.json
 	$(BIN)/python -m bench retry-storm --short --output bench/results/short-retry-storm.json
-	$(BIN)/python -m bench failover --short --output bench/results/short-failover.json
+	$(BIN)/python -m bench failover --short --busy-ok --output bench/results/short-failover.json
 	$(BIN)/python -m bench soak --short --busy-ok --output bench/results/short-soak.json
 	$(BIN)/python -m bench overload --short --busy-ok --output bench/results/short-overload.json
 

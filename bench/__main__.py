@@ -16,7 +16,6 @@ from rich.console import Console
 
 from bench import report, results, rounds
 from bench.dearest.cli import dearest
-from bench.failover.cli import failover
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
@@ -40,12 +39,12 @@ if TYPE_CHECKING:
 STUDIES = {
     "abuse": ("bench.abuse.kind", "Attack servers, and count what honest clients lose."),
     "dig": ("bench.dig.kind", "Check any server: answers, TTLs over time, times, largest rate."),
+    "failover": ("bench.failover.kind", "What users lose when a service or a site dies."),
     "overload": ("bench.overload.kind", "Ask servers more than they can answer."),
     "soak": ("bench.soak.kind", "One trouble after the other for a real node."),
 }
 """The studies: the name of the command and in the files, the module with its KIND, what it does."""
 OTHERS = {
-    "failover": "bench.failover.kind",
     "plan": "bench.plan.kind",
     "retry-storm": "bench.storm.kind",
     "ttl": "bench.ttl.kind",
@@ -195,7 +194,6 @@ main.add_command(query_file)
 main.add_command(retry_storm)
 main.add_command(ttl)
 main.add_command(plan)
-main.add_command(failover)
 main.add_command(dearest)
 main.add_command(promise)
 main.add_command(worlds)

@@ -7,7 +7,8 @@ import statistics
 import msgspec
 
 from bench.failover.answers import Span, Verdict
-from bench.study.results import Study
+from bench.study import results
+from bench.study.figures import Figure
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -21,7 +22,7 @@ class Parts(msgspec.Struct, frozen=True):
     carries: list[str]
 
 
-class Cell(msgspec.Struct, frozen=True):
+class Cell(results.Row, frozen=True):
     """One stack with one story.
 
     ``stack``, ``title``, ``ttl`` (the longest in caches, seconds; 0: nothing that moves is
@@ -57,13 +58,13 @@ class Cell(msgspec.Struct, frozen=True):
     away_ms: list[float]
     seen: float
     detection: float
-    detour_ms: list[float] = []
+    detour_ms: list[float] = msgspec.field(default_factory=list)
     parts: Parts = Parts([], 0, [])
-    spans: list[Span] = []
-    verdicts: list[Verdict] = []
+    spans: list[Span] = msgspec.field(default_factory=list)
+    verdicts: list[Verdict] = msgspec.field(default_factory=list)
 
 
-class Carried(msgspec.Struct, frozen=True):
+class Carried(results.Row, frozen=True):
     """One way for one transport: CPU milliseconds for each 1,000 packets of clients', by round.
 
     ``whole`` is what all took, ``beyond`` how much more that was than the direct way.
@@ -80,14 +81,22 @@ class Carried(msgspec.Struct, frozen=True):
         return statistics.median(self.beyond)
 
 
-class FailoverStudy(Study, frozen=True):
+class FailoverStudy(results.Study, frozen=True):
     """All cells, and what it costs to carry packets where that was measured."""
 
     cells: list[Cell]
     carried: tuple[Carried, ...] = ()
 
 
-class Row(msgspec.Struct, frozen=True):
+def figures(study: FailoverStudy) -> list[Figure]:
+    """Return how long an average user was without the service, in each cell."""
+    return [
+        Figure(f"{cell.title}, {cell.told}: mean outage", "s", [cell.mean_s])
+        for cell in study.cells
+    ]
+
+
+class Row(results.Row, frozen=True):
     """One cell in figures, for the CSV."""
 
     stack: str
@@ -126,6 +135,7 @@ def rows(study: FailoverStudy) -> list[Row]:
             sees_client=cell.seen,
             programs=len(cell.parts.programs),
             carrying=len(cell.parts.carries),
+            repeat=cell.repeat,
         )
         for cell in study.cells
     ]

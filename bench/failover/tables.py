@@ -22,7 +22,7 @@ EXPLAINED = """Users come at a steady rate, each through one of {resolvers} cach
 for the service at the first address it got, waits {http:g} s for that, and tries nothing else.
 All ways check as often and need as many results ({checks}), so a death may be unknown for up to
 {detection:g} s whatever is done then; by when in the interval it comes, each figure may differ
-by {interval:g} s. One run of each. **Static zone**: a script edits it when a check fails and
+by {interval:g} s. {runs} of each. **Static zone**: a script edits it when a check fails and
 when it succeeds again; an operator who does it by hand needs longer, and users wait with him.
 **Anycast**: a script withdraws or drains the site when its service fails; when the site fails,
 nothing has to be done. **gdnsd** and **dnsd**: the longest and the shortest TTL that they may
@@ -79,6 +79,7 @@ def parts(study: FailoverStudy) -> list[Part]:
             checks=settings["checks"],
             detection=study.cells[0].detection if study.cells else 0.0,
             interval=float(settings["interval, s"]),
+            runs="One run" if study.about.repeats == 1 else f"{study.about.repeats} runs",
         ),
         LOST,
     ]

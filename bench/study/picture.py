@@ -87,6 +87,15 @@ def ttl_axis(axes: Axes, ttls: list[float], label: str = "TTL, s") -> None:
     axes.set_xlabel(label)
 
 
+def seconds_axis(axes: Axes, longest: float) -> None:
+    """Make the x axis one of durations up to ``longest``: from 0, logarithmic above 1 s."""
+    axes.set_xscale("symlog", linthresh=1, linscale=0.6)
+    axes.set_xlim(0, max(2.0, longest) * 1.3)
+    shown = [tick for tick in (0, 1, 10, 100, 1000) if tick <= longest * 1.3]
+    axes.set_xticks(shown, [str(tick) for tick in shown], fontsize=8.5)
+    axes.set_xticks([], minor=True)
+
+
 def log_axis(axes: Axes, which: str = "y") -> None:
     """Make an axis logarithmic, with plain numbers at 1, 2 and 5 of each power of ten."""
     getattr(axes, f"set_{which}scale")("log")

@@ -20,7 +20,8 @@ from tests.conftest import CI
 def test_users_of_a_script_and_of_a_proxy_are_counted(tmp_path: Path) -> None:
     _need_root()
     output = tmp_path / "failover.json"
-    done = CliRunner().invoke(main, ["failover", "--sweep", "smoke", "--output", str(output)])
+    words = ["failover", "--busy-ok", "--sweep", "smoke", "--output", str(output)]
+    done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     script, proxy = load(output, FailoverStudy).cells
     assert 0 < script.lost < script.sent
@@ -36,8 +37,8 @@ def test_users_of_a_script_and_of_a_proxy_are_counted(tmp_path: Path) -> None:
 def test_users_of_two_directors_are_seen_and_nothing_is_in_their_way(tmp_path: Path) -> None:
     _need_root()
     output = tmp_path / "failover.json"
-    words = ["failover", "--sweep", "short", "--stack", "farm-directors", "--output", str(output)]
-    done = CliRunner().invoke(main, words)
+    words = ["failover", "--busy-ok", "--sweep", "short", "--stack", "farm-directors"]
+    done = CliRunner().invoke(main, [*words, "--output", str(output)])
     assert done.exit_code == 0, done.output
     (found,) = load(output, FailoverStudy).cells
     assert found.seen == 1.0
