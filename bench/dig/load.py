@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.queries.draw import Query
     from bench.study.progress import Steps
 
+REST_S = 0.3
 LEAST_ASKED = 200
 """Queries of a step: of fewer, p99 is just the worst."""
 
@@ -87,6 +88,8 @@ class _Asker:
     async def at_rate(self, way: str, rate: float) -> Times:
         """Ask for one step of a ramp."""
         dues = openloop.steady(rate, max(self._load.step, LEAST_ASKED / rate))
+        # What an overload has left in queues is not this step's.
+        await asyncio.sleep(REST_S)
         shots = await self.fire(way, dues, f"{rate:,.0f} times a second over {way}")
         return times.summed(way, rate, shots, times.waits(shots))
 

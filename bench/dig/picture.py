@@ -91,9 +91,10 @@ def _timeline(check: Check, axes: Axes) -> None:
 def _ramp(check: Check, axes: Axes) -> None:
     for way, (colour, _) in STYLES.items():
         steps = sorted((s for s in check.steps if s.way == way), key=lambda step: step.rate)
-        if steps:
-            axes.plot(*_line([(s.rate, s.p99) for s in steps]), color=colour, label=way)
-            _verdicts(steps, colour, check.limit_ms, axes)
+        first = [step for step in steps if step.repeat == 1]
+        if first:
+            axes.plot(*_line([(s.rate, s.p99) for s in first]), color=colour, label=way)
+        _verdicts(steps, colour, check.limit_ms, axes)
     label = f"limit: {check.limit_ms:g} ms"
     axes.axhline(check.limit_ms, color=GREY, linestyle=":", label=label)
     axes.plot([], [], "o", color=INK, label="limits kept")
@@ -107,9 +108,11 @@ def _ramp(check: Check, axes: Axes) -> None:
 
 
 def _verdicts(steps: Sequence[Step], colour: str, limit: float, axes: Axes) -> None:
+    """Mark each step, those of later repeats faintly."""
     for step in steps:
         height = limit if step.p99 is None else step.p99
-        axes.plot(step.rate, height, "o" if step.verdict == "kept" else "x", color=colour)
+        mark = "o" if step.verdict == "kept" else "x"
+        axes.plot(step.rate, height, mark, color=colour, alpha=1 if step.repeat == 1 else 0.35)
 
 
 def _sawtooth(check: Check, axes: Axes) -> None:

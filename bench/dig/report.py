@@ -10,6 +10,8 @@ from bench.dig.ways import LABELS
 from bench.tables import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.dig.study import Check, Step, Times
     from bench.study.text import Part
 
@@ -27,10 +29,8 @@ def parts(check: Check) -> list[Part]:
         found.append(_answers(check))
     if check.times:
         found += [TIMES, _times(check), *_late(check)]
-    for repeat in sorted({step.repeat for step in check.steps}):
-        found.append(f"**{ramp_sentence(check, repeat)}**")
     if check.steps:
-        found.append(_ramp(check))
+        found += ["\n".join(f"- {sentence}" for sentence in largest(check)), _ramp(check)]
     if check.samples:
         found.append(_ttls(check))
     if check.faults:
@@ -88,16 +88,22 @@ def _late(check: Check) -> list[str]:
     ]
 
 
-def ramp_sentence(check: Check, repeat: int) -> str:
-    """Return which rate is the largest within the limits."""
+def largest(check: Check) -> list[str]:
+    """Return a sentence for each ramp: which rate is the largest within the limits."""
+    ramps: dict[tuple[str, int], list[Step]] = {}
+    for step in check.steps:
+        ramps.setdefault((step.way, step.repeat), []).append(step)
     limits = f"p99 below {check.limit_ms:g} ms and less than {check.limit_loss:.2%} lost"
-    steps = [step for step in check.steps if step.repeat == repeat]
-    way, kept = steps[0].way, best(steps, repeat)
+    return [f"{way}: {_largest(steps, limits)}" for (way, _), steps in ramps.items()]
+
+
+def _largest(steps: Sequence[Step], limits: str) -> str:
+    kept = best(steps)
     if kept is None:
         least = min(step.rate for step in steps)
-        return f"{way}: not even {least:,.0f} queries a second have {limits}."
+        return f"not even {least:,.0f} queries a second have {limits}."
     beyond = [step for step in steps if step.rate > kept.rate]
-    sentence = f"{way}: {kept.rate:,.0f} queries a second is the largest rate with {limits}"
+    sentence = f"{kept.rate:,.0f} queries a second is the largest rate with {limits}"
     if not beyond or (first := min(beyond, key=lambda step: step.rate)).verdict == "asker":
         return f"{sentence} that was asked: the asker can do no more, the server may."
     return f"{sentence}; at {first.rate:,.0f} {_missed(first)}."
@@ -121,8 +127,9 @@ def _ramp(check: Check) -> Table:
             verdicts[step.verdict],
         ]
         for step in check.steps
+        if step.repeat == 1
     ]
-    return Table("The ramp", head, rows)
+    return Table("The steps of the first ramp", head, rows)
 
 
 def _ttls(check: Check) -> Table:

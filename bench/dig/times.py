@@ -47,9 +47,8 @@ def summed(way: str, wanted: float, shots: Sequence[Shot], found: Sequence[float
     ordered = sorted(found)
     p50, p90, p99, p999, most = (_known(percentile(ordered, share)) for share in SHARES)
     lags = sorted(1e3 * (shot.begun - shot.due) for shot in shots)
-    begun = [shot.begun for shot in shots]
     lost = sum(wait == BEYOND for wait in found)
-    span = (begun[-1] - begun[0]) * len(begun) / max(1, len(begun) - 1)
+    span = (shots[-1].begun - shots[0].due) * len(shots) / max(1, len(shots) - 1)
     return Times(
         way=way,
         wanted=wanted,

@@ -42,7 +42,9 @@ def interval(values: Sequence[float]) -> Interval:
     if len(values) == 1:
         return Interval(mean, mean, mean)
     half = _t(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
-    return Interval(mean, mean - half, mean + half)
+    # What is never negative has no mean below nothing.
+    low = mean - half if min(values) < 0 else max(0.0, mean - half)
+    return Interval(mean, low, mean + half)
 
 
 def _t(freedom: int) -> float:
