@@ -33,7 +33,8 @@ LEAST_LIFETIMES = 2.0
 class Demand(NamedTuple):
     """Pairs with a demand of ``rates`` lookups a second at each of ``caches`` caches.
 
-    ``sources`` and ``rrsets`` are the log's indices; ``ttls`` the TTL with which it was observed.
+    ``sources`` and ``rrsets`` are the log's indices; ``ttls`` the TTL with which it was observed,
+    at which all caches of a pair made ``asks`` queries a second.
     ``saturated`` pairs ask nearly as often as the TTL lets them: their rate may be much larger.
     """
 
@@ -43,6 +44,7 @@ class Demand(NamedTuple):
     rrsets: Indices
     ttls: Floats
     saturated: Indices
+    asks: Floats
 
 
 def estimate(log: Log, ttls: Floats) -> Demand:
@@ -56,7 +58,9 @@ def estimate(log: Log, ttls: Floats) -> Demand:
     saturated = np.flatnonzero(idle < SURE * of_pair)
     # The ends of the log may cut a lifetime off, so less than one of them is no idle time.
     idle = np.maximum(idle, np.maximum(of_pair, log.seconds * _TINY))
-    return Demand(each / idle, caches, log.sources, log.rrsets, of_pair, saturated)
+    return Demand(
+        each / idle, caches, log.sources, log.rrsets, of_pair, saturated, counts / log.seconds
+    )
 
 
 def _caches(log: Log, ttls: Floats) -> Floats:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from bench.plan.results import Line, Way
 from dnsd.config.units import format_duration
 from dnsd.failover import objective
-from dnsd.failover.objective import Timing, fixed_worst, largest_ttl, worst
+from dnsd.failover.objective import Timing, largest_ttl
+from dnsd.ttl import recovery
+from dnsd.ttl.advice import USUAL, mean, rate
+from dnsd.ttl.recovery import Floors
 
 if TYPE_CHECKING:
     from bench.plan.source import Source
@@ -15,45 +18,56 @@ if TYPE_CHECKING:
 
 LONGEST = 7 * 86_400
 """No TTL beyond this is thought of, s."""
+DAY_S = 86_400
 WAYS = 8
 """So many other ways are shown."""
-_FINE = 16
+_FINE = 6
 """Points of the curve for each doubling of the TTL."""
 
 
 class Limits(NamedTuple):
-    """What is to be kept: queries per second, seconds until all is well after a failure."""
+    """What is to be kept: queries per second at the peak, seconds until all is well; None: any."""
 
-    queries: float
-    objective: float
+    queries: float | None
+    objective: float | None
 
 
 class Checks(NamedTuple):
-    """How members are checked, and the smallest TTL that dnsd gives out when one is in doubt."""
+    """How members are checked, the smallest TTL that dnsd gives out, and resolvers' floors."""
 
     timing: Timing
     ttl_min: int
+    floors: Floors = Floors()
 
 
 def line(source: Source, limits: Limits, checks: Checks, ttl: int) -> Line:
     """Return what ``ttl`` costs and buys."""
-    price = source.price(ttl)
-    reached = worst(checks.timing, ttl, checks.ttl_min)
-    room = largest_ttl(checks.timing, checks.ttl_min, limits.objective)
+    price, peak = source.price(ttl), source.at_peak(ttl)
+    timing, users = checks.timing, source.users
+    fixed = recovery.fixed(timing, ttl, users, checks.floors)
+    moves = recovery.adaptive(timing, ttl, checks.ttl_min, users, checks.floors)
+    room = largest(limits, checks)
     return Line(
-        ttl=ttl,
-        least=price.least,
-        likely=price.likely,
-        most=None if price.most == float("inf") else price.most,
-        budget=_budget(price, limits.queries),
-        fixed=fixed_worst(checks.timing, ttl),
-        worst=reached,
-        objective=room is not None and ttl <= room,
+        ttl,
+        price.least,
+        price.likely,
+        _finite(price.most),
+        peak.least,
+        peak.likely,
+        _finite(peak.most),
+        _budget(peak, limits.queries),
+        *fixed[:3],
+        *moves,
+        objective=limits.objective is None or (room is not None and ttl <= room),
     )
 
 
-def _budget(price: Forecast, queries: float) -> str:
-    if price.most <= queries:
+def _finite(rate: float) -> float | None:
+    return None if rate == float("inf") else rate
+
+
+def _budget(price: Forecast, queries: float | None) -> str:
+    if queries is None or price.most <= queries:
         return "yes"
     if price.least > queries:
         return "no"
@@ -62,15 +76,14 @@ def _budget(price: Forecast, queries: float) -> str:
     return "likely" if price.likely <= queries else "unlikely"
 
 
-def smallest(source: Source, queries: float) -> int | None:
-    """Return the least TTL with which no more than ``queries`` a second are to be expected.
+def smallest(source: Source, queries: float | None) -> int | None:
+    """Return the least TTL with which no more than ``queries`` a second are expected at the peak.
 
     Where nothing is likely, the upper bound has to keep the budget. None if no TTL does.
     """
 
     def keeps(ttl: int) -> bool:
-        price = source.price(ttl)
-        return (price.most if price.likely is None else price.likely) <= queries
+        return queries is None or mean(source.at_peak(ttl)) <= queries
 
     if not keeps(LONGEST):
         return None
@@ -81,26 +94,32 @@ def smallest(source: Source, queries: float) -> int | None:
     return high
 
 
+def largest(limits: Limits, checks: Checks) -> int | None:
+    """Return the largest TTL that keeps the objective; None if none does, or there is none."""
+    if limits.objective is None:
+        return None
+    return largest_ttl(checks.timing, checks.ttl_min, limits.objective)
+
+
 def lines(source: Source, limits: Limits, checks: Checks, ttls: set[int]) -> list[Line]:
     """Return the table: ``ttls``, and the ends of the range that fits."""
-    ends = {smallest(source, limits.queries), _largest(limits, checks)} - {None}
+    ends = {smallest(source, limits.queries), largest(limits, checks)} - {None}
     wanted = sorted(ttls | {ttl for ttl in ends if ttl is not None})
     return [line(source, limits, checks, ttl) for ttl in wanted]
 
 
-def curve(source: Source, limits: Limits, checks: Checks, longest: int) -> list[Line]:
-    """Return lines from a TTL of 0 to ``longest``, as close as a logarithmic picture needs."""
-    steps = {round(2 ** (step / _FINE)) for step in range(_FINE * 20)}
-    wanted = sorted({0, longest, *(ttl for ttl in steps if ttl <= longest)})
-    return [line(source, limits, checks, ttl) for ttl in wanted]
-
-
-def _largest(limits: Limits, checks: Checks) -> int | None:
-    return largest_ttl(checks.timing, checks.ttl_min, limits.objective)
+def curve(source: Source, limits: Limits, checks: Checks) -> list[Line]:
+    """Return lines from 1 s to a day, as close as a logarithmic picture needs."""
+    wanted = {round(2 ** (step / _FINE)) for step in range(_FINE * 17)}
+    ends = {smallest(source, limits.queries), largest(limits, checks)} - {None}
+    shown = {ttl for ttl in wanted | {DAY_S} | ends if ttl is not None and 1 <= ttl <= DAY_S}
+    return [line(source, limits, checks, ttl) for ttl in sorted(shown)]
 
 
 def ways(source: Source, limits: Limits, checks: Checks) -> list[Way]:
     """Return all ways to check that keep the objective, those within the budget first."""
+    if limits.objective is None:
+        return []
     least = smallest(source, limits.queries)
     ttl_max = LONGEST if least is None else max(least, 1)
     found = [
@@ -109,7 +128,7 @@ def ways(source: Source, limits: Limits, checks: Checks) -> list[Way]:
             by.timing.timeout,
             by.timing.fast_interval,
             by.timing.down,
-            line(source, limits, Checks(by.timing, checks.ttl_min), by.ttl_max),
+            line(source, limits, checks._replace(timing=by.timing), by.ttl_max),
             by.checks,
         )
         for by in objective.alternatives(checks.timing, ttl_max, checks.ttl_min, limits.objective)
@@ -117,19 +136,43 @@ def ways(source: Source, limits: Limits, checks: Checks) -> list[Way]:
     return sorted(found, key=lambda way: (not way.line.fits, -way.line.ttl))
 
 
+def sentence(source: Source, limits: Limits, checks: Checks, today: float | None) -> str:
+    """Return in a sentence what the best TTL costs and buys, and what the next step changes."""
+    best = largest(limits, checks)
+    if best is None:
+        best = smallest(source, limits.queries) if limits.queries is not None else None
+        best = max(best or 0, round(today or 0)) or DAY_S
+    one = line(source, limits, checks, best)
+    price, peak = source.price(best), source.at_peak(best)
+    told = (
+        f"{best} s: {rate(mean(price))} queries/s (peak {rate(mean(peak))}),"
+        f" worst {one.dnsd_worst:.0f} s"
+    )
+    step = next((ttl for ttl in USUAL if ttl > best), None)
+    if step is None:
+        return told
+    saved = mean(price) - mean(source.price(step))
+    later = line(source, limits, checks, step).dnsd_worst - one.dnsd_worst
+    return f"{told}; {step} s saves {rate(saved)} queries/s and costs {later:.0f} s"
+
+
 def verdict(source: Source, limits: Limits, checks: Checks) -> str:
     """Return in a sentence which TTLs fit, or why none does."""
-    least, most = smallest(source, limits.queries), _largest(limits, checks)
-    budget = f"{limits.queries:g} queries/s"
-    goal = format_duration(limits.objective)
+    least, most = smallest(source, limits.queries), largest(limits, checks)
+    budget = "" if limits.queries is None else f"{limits.queries:g} queries/s at the peak"
+    goal = "" if limits.objective is None else format_duration(limits.objective)
     if least is None:
         return f"No TTL is sure to keep {budget}: know more of the demand, or raise the budget."
+    if not goal:
+        return f"TTLs from {least} s keep {budget}." if budget else "No limit is to be kept."
     if most is None:
-        return f"No TTL keeps {goal} with these checks; {budget} need one of at least {least} s."
+        longer = f"; {budget} need one of at least {least} s" if budget else ""
+        return f"No TTL keeps {goal} with these checks{longer}."
+    if not budget:
+        return f"TTLs up to {most} s recover within {goal}."
     if least <= most:
         return f"TTLs from {least} to {most} s keep {budget} and recover within {goal}."
-    price = source.price(most)
-    cost = price.most if price.likely is None else price.likely
+    cost = mean(source.at_peak(most))
     return (
         f"No TTL keeps both: {budget} need one of at least {least} s, and {goal} one of at most"
         f" {most} s, which costs {cost:,.4g} queries/s."

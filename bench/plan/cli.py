@@ -16,23 +16,33 @@ from bench.study.kind import tell
 from bench.ttl.cli import TTLS
 from dnsd.config.policy import Rules
 from dnsd.config.units import format_duration, parse_duration
+from dnsd.failover.objective import FLIP_S, LATE_S, Timing
+from dnsd.ttl.recovery import Floors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench.plan.choice import Checks
+    from bench.plan.results import Dot
     from bench.plan.source import Source
+    from bench.plan.study import Beside
     from dnsd.failover.price import Live
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
+WEEK_S = 604_800
 _POSITIVE = click.FloatRange(0, 1e9, min_open=True)
 
 USUAL = Rules(type="A", check="none")
 """What a policy says that says nothing of how to check."""
 
 
-def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) -> float:
+def _seconds(
+    _context: click.Context, _parameter: click.Parameter, text: str | None
+) -> float | None:
     """Read a duration as a policy has it; what is none is a sentence."""
+    if text is None:
+        return None
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -47,66 +57,109 @@ def _duration(name: str, usual: float, words: str) -> Callable[[_Command], _Comm
 
 
 @click.command()
-@click.option("--qps-budget", "budget", type=_POSITIVE, required=True, help="Queries/s at most.")
-@click.option("--rto", callback=_seconds, required=True, help="Recovery time objective, as 60s.")
+@click.option("--qps-budget", "budget", type=_POSITIVE, help="Queries/s at most, at the peak.")
+@click.option("--rto", callback=_seconds, help="Recovery time objective, as 60s; else policies'.")
+@click.option("--demand", type=click.Path(path_type=Path), help="A log of queries; see below.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="dnsd's: its zones, policies and their checks.",
+)
+@click.option("--zone", type=click.Path(path_type=Path), help="One zone file, with its policy.")
+@click.option("--name", multiple=True, help="Plan the TTL of this name; may be repeated.")
+@click.option("--summary", type=click.Path(path_type=Path), help="Write what dnsd check reads.")
 @click.option("--from", "file", type=click.Path(path_type=Path), help="Results of bench ttl.")
 @click.option("--live", is_flag=True, help="Count what a running dnsd is asked; with --at-ttl.")
-@click.option("--config", type=click.Path(path_type=Path), help="That dnsd's configuration.")
 @click.option(
     "--seconds", type=_POSITIVE, default=120.0, show_default=True, help="How long to count."
 )
 @click.option("--rate", type=_POSITIVE, help="Queries/s that are known; with --at-ttl.")
 @click.option(
-    "--at-ttl", type=click.FloatRange(0), help="The TTL at which the rate, or the log, is."
+    "--at-ttl", type=click.FloatRange(0, WEEK_S), help="The TTL at which the rate, or the log, is."
 )
-@click.option("--demand", type=click.Path(path_type=Path), help="A log of queries; see below.")
-@click.option("--zone", type=click.Path(path_type=Path), help="The zone file it is about.")
-@click.option("--name", multiple=True, help="Only what is asked for this name; may be repeated.")
 @click.option("--lookups", type=_POSITIVE, help="Lookups/s of all users; with --caches.")
 @click.option("--caches", type=click.IntRange(1), help="How many caches ask.")
 @click.option(
     "--names", type=click.IntRange(1), default=1, show_default=True, help="Names they ask for."
 )
-@_duration("--interval", USUAL.interval, "Of checks.")
+@click.option(
+    "--swing", type=click.FloatRange(0, 1), default=0.0, help="Of lookups, over a day (0 to 1)."
+)
+@click.option("--real", type=click.Path(path_type=Path), help="Dots: bench ttl with this demand.")
+@_duration("--interval", USUAL.interval, "Of checks, where no policy says it.")
 @_duration("--timeout", USUAL.timeout, "Of a check.")
 @_duration("--fast-interval", USUAL.fast_interval, "Of suspects.")
-@click.option("--down", default=USUAL.down, show_default=True, help="Failures until down.")
-@click.option("--ttl-min", default=USUAL.ttl_min, show_default=True, help="The policy's.")
-@click.option("--ttl", "ttls", type=click.IntRange(0, 604_800), multiple=True, default=TTLS)
+@click.option(
+    "--down", type=click.IntRange(1, 100), default=USUAL.down, help="Failures until down."
+)
+@click.option(
+    "--ttl-min", type=click.IntRange(0, WEEK_S), default=USUAL.ttl_min, help="The policy's."
+)
+@_duration("--floor", Floors().seconds, "Some resolvers hold nothing for less.")
+@click.option(
+    "--floor-share",
+    type=click.FloatRange(0, 1),
+    default=Floors().share,
+    show_default=True,
+    help="So many of them.",
+)
+@click.option("--ttl", "ttls", type=click.IntRange(0, WEEK_S), multiple=True, default=TTLS)
 @click.option("--output", type=click.Path(path_type=Path), help="JSON file to write.")
 @sentences
-def plan(budget: float, rto: float, ttls: tuple[int, ...], output: Path | None, **how: Any) -> None:
+def plan(
+    budget: float | None,
+    rto: float | None,
+    ttls: tuple[int, ...],
+    output: Path | None,
+    **how: Any,
+) -> None:
     """Show which TTLs keep a budget of queries and recover in time, from measured demand.
 
     \b
     Of the demand one of these is known:
       --demand FILE    a log of queries (pcap, dnstap; the query log of BIND, Unbound or PowerDNS;
-                       CSV "time,source,name,type"; each also with gzip), with --zone or --at-ttl
+                       CSV "time,source,name,type"; each also with gzip), with --config, --zone,
+                       or --at-ttl; --summary keeps it for dnsd check and dnsd rto
       --from FILE      results of bench ttl; --lookups says how much it is instead
       --live, --rate   queries/s at one TTL (--at-ttl), and from how many --caches for --names
       --lookups        how much users look up, at how many --caches
     """
     needed()
     from bench.plan import report, study
-    from bench.plan.choice import Checks, Limits
+    from bench.plan.choice import Limits
     from bench.plan.kind import KIND
     from bench.study import text
-    from dnsd.failover.objective import Timing
 
-    source = _source(how)
-    timing = Timing(how["interval"], how["timeout"], how["fast_interval"], how["down"])
-    checks = Checks(timing, how["ttl_min"])
-    settings = {"budget": f"{budget:g}", "objective": format_duration(rto)}
-    found = study.plan(source, Limits(budget, rto), checks, set(ttls), settings)
-    console = Console(width=120)
-    console.print(text.grid(report.table(found)), text.grid(report.ways_table(found)))
-    console.print(found.verdict, highlight=False, markup=False)
+    checks = _checks(how)
+    source, checks, rto, beside = _subject(how, checks, budget, rto)
+    settings = {"budget": f"{budget or 0:g}", "objective": format_duration(rto) if rto else "none"}
+    limits = Limits(budget, rto)
+    found = study.plan(source, limits, checks, set(ttls), settings, beside)
     path = output or DIRECTORY / time.strftime("plan-%Y%m%dT%H%M%S.json")
-    tell(KIND.write(found, path))
+    written = KIND.write(found, path)
+    console = Console(width=130)
+    for shown in report.tables(found):
+        console.print(text.grid(shown), markup=False)
+    for sentence in report.sentences(found):
+        console.print(sentence, highlight=False, markup=False)
+    tell(written)
 
 
-def _source(how: dict[str, Any]) -> Source:
-    """Return what is known of the demand: of the four ways to tell it, the one that was taken."""
+def _checks(how: dict[str, Any]) -> Checks:
+    """Return how members are checked as it is typed."""
+    from bench.plan.choice import Checks
+
+    times = how["interval"], how["timeout"], how["fast_interval"], how["down"]
+    floors = Floors(how["floor_share"], how["floor"])
+    return Checks(Timing(*times, FLIP_S + LATE_S), how["ttl_min"], floors)
+
+
+def _subject(
+    how: dict[str, Any], checks: Checks, budget: float | None, rto: float | None
+) -> tuple[Source, Checks, float | None, Beside]:
+    """Return the demand, how is checked, the objective, and what stands beside the curve."""
+    from bench.plan.study import Beside
+
     told = [name for name in ("demand", "file", "live", "rate", "lookups") if how[name]]
     if told not in (["demand"], ["file"], ["file", "lookups"], ["live"], ["rate"], ["lookups"]):
         raise StudyError(
@@ -114,33 +167,47 @@ def _source(how: dict[str, Any]) -> Source:
             " how much it is), --live, --rate, or --lookups"
         )
     if how["demand"]:
-        return _of_log(how)
-    if how["file"]:
-        return _of_file(how)
-    if how["lookups"]:
-        return _of_lookups(how)
-    return _of_rate(how)
+        return _of_log(how, checks, budget, rto)
+    source = _of_file(how) if how["file"] else _of_lookups(how) if how["lookups"] else _of_rate(how)
+    today = how["at_ttl"] if how["live"] or how["rate"] else None
+    return source, checks, rto, Beside(today=today, dots=_dots(how))
 
 
-def _of_log(how: dict[str, Any]) -> Source:
-    import numpy as np
-
-    from bench.demand.reading import read
-    from bench.demand.source import of_log, ttls_of
+def _of_log(
+    how: dict[str, Any], checks: Checks, budget: float | None, rto: float | None
+) -> tuple[Source, Checks, float | None, Beside]:
     from bench.demand.text import absolute
-    from bench.queries.zone import read as read_zone
+    from bench.plan import logged, site
+    from bench.plan.study import Beside
+    from dnsd.ttl import demand
 
-    if (how["zone"] is None) == (how["at_ttl"] is None):
-        raise StudyError("--demand needs the TTLs: --zone FILE, or one for all by --at-ttl")
-    log = read(how["demand"])
-    names = set(map(absolute, how["name"]))
-    if names:
-        log = log.only(np.array([one.name in names for one in log.asked]))
-    if how["zone"]:
-        ttls = ttls_of(log, read_zone(how["zone"]))
-    else:
-        ttls = np.full(len(log.asked), how["at_ttl"])
-    return of_log(log, ttls, how["demand"].name)
+    if sum(how[name] is not None for name in ("config", "zone", "at_ttl")) != 1:
+        raise StudyError(
+            "--demand needs the TTLs: --config or --zone FILE, or one for all, --at-ttl"
+        )
+    names = frozenset(map(absolute, how["name"]))
+    wanted = logged.Wanted(names, rto, checks, how["at_ttl"])
+    read = site.of_config if how["config"] else site.of_zone
+    where = how["config"] or how["zone"]
+    found = logged.subjects(how["demand"], read(where) if where else None, wanted)
+    if how["summary"]:
+        demand.write(found.source.summary, how["summary"])
+    if found.goal is not None:
+        rto = found.goal.objective
+        checks = checks._replace(timing=found.goal.timing, ttl_min=found.goal.ttl_min)
+    advice, together = logged.advised(found.found, budget, checks.floors)
+    names_ = logged.together(found.source)
+    beside = Beside(found.words, found.today, _dots(how), tuple(advice), together, tuple(names_))
+    return found.source, checks, rto, beside
+
+
+def _dots(how: dict[str, Any]) -> tuple[Dot, ...]:
+    """Return what real resolvers asked, in a study of theirs with this demand."""
+    if how["real"] is None:
+        return ()
+    from bench.plan.source import dots
+
+    return dots(how["real"])
 
 
 def _of_file(how: dict[str, Any]) -> Source:
@@ -158,18 +225,16 @@ def _of_file(how: dict[str, Any]) -> Source:
         people.cache_skew,
         people.name_skew,
     )
-    return of_study(study, population, how["file"].name)
+    return of_study(study, population, how["file"].name, how["swing"])
 
 
 def _of_lookups(how: dict[str, Any]) -> Source:
-    from bench.plan.source import Known
+    from bench.plan.source import of_lookups
     from bench.ttl.demand import Population
 
     if how["caches"] is None:
         raise StudyError("--lookups says how much, --caches has to say by how many caches")
-    words = f"{how['lookups']:g} lookups/s at {how['caches']:,} caches for {how['names']:,} names"
-    population = Population(how["caches"], how["names"], how["lookups"])
-    return Known(population.rates(), f"{words}, by Zipf", [])
+    return of_lookups(Population(how["caches"], how["names"], how["lookups"]), how["swing"])
 
 
 def _live(how: dict[str, Any]) -> tuple[Live, str]:

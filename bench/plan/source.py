@@ -6,20 +6,31 @@ price is then between two bounds.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+
+from bench.demand.summary import groups
+from bench.plan.results import Dot
 from bench.study.errors import StudyError
+from bench.study.results import load
 from bench.ttl import model
-from bench.ttl.demand import Population
+from bench.ttl.demand import DAY_S, Day, Population
+from bench.ttl.results import TtlStudy
 from dnsd.failover.price import SATURATED, Forecast, Live, forecast
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.ttl.demand import Floats
-    from bench.ttl.results import TtlStudy
+    from dnsd.ttl.demand import Caches
 
 
 MISSED = 0.1
 """A model that is further from what was measured is not relied on."""
+HOURS = 24
 
 
 class Measured(NamedTuple):
@@ -42,26 +53,56 @@ class Source(Protocol):
         """What has been measured."""
         ...
 
+    @property
+    def users(self) -> tuple[Caches, ...]:
+        """The caches that ask; none if they are unknown."""
+        ...
+
     def price(self, ttl: float) -> Forecast:
-        """Return the queries per second with ``ttl``."""
+        """Return the queries per second with ``ttl`` in the mean."""
+        ...
+
+    def at_peak(self, ttl: float) -> Forecast:
+        """Return the same for the busiest hour of the day."""
         ...
 
 
-class Known(NamedTuple):
-    """Caches and their demand are known: the model gives one figure; ``rates`` are of pairs."""
+@dataclass(frozen=True)
+class Known:
+    """Caches and their demand are known: the model gives one figure; ``rates`` are of pairs.
+
+    ``levels`` are the demand of each hour of a day, as multiples.
+    """
 
     rates: Floats
     words: str
     measured: list[Measured]
+    levels: tuple[float, ...] = (1.0,)
+
+    @cached_property
+    def users(self) -> tuple[Caches, ...]:
+        """The caches, in groups."""
+        return groups(self.rates)
 
     def price(self, ttl: float) -> Forecast:
         """Return the model's figure, three times."""
-        rate = model.expected(self.rates, ttl)
+        levels, counts = np.unique(np.round(self.levels, 9), return_counts=True)
+        each = [model.expected(self.rates * level, ttl) for level in levels]
+        rate = float(np.average(each, weights=counts))
+        return Forecast(rate, rate, rate)
+
+    def at_peak(self, ttl: float) -> Forecast:
+        """Return the model's figure for the busiest hour."""
+        rate = model.expected(self.rates * max(self.levels), ttl)
         return Forecast(rate, rate, rate)
 
 
-class Seen(NamedTuple):
-    """Only a rate at a TTL is known; ``likely`` are demands of pairs that would ask so."""
+@dataclass(frozen=True)
+class Seen:
+    """Only a rate at a TTL is known; ``likely`` are demands of pairs that would ask so.
+
+    Of the course of the day it says nothing: the peak is what is known.
+    """
 
     live: Live
     words: str
@@ -72,6 +113,11 @@ class Seen(NamedTuple):
         """The rate that is known."""
         return [Measured(self.live.ttl, self.live.rate)]
 
+    @cached_property
+    def users(self) -> tuple[Caches, ...]:
+        """The caches that are likely, in groups."""
+        return () if self.likely is None else groups(self.likely)
+
     def price(self, ttl: float) -> Forecast:
         """Return the bounds, and what is likely if it is known of how many caches."""
         if self.likely is None:
@@ -79,6 +125,16 @@ class Seen(NamedTuple):
         bounds = forecast(self.live._replace(caches=self.likely.size), ttl)
         rate = model.expected(self.likely, ttl)
         return Forecast(bounds.least, min(max(rate, bounds.least), bounds.most), bounds.most)
+
+    def at_peak(self, ttl: float) -> Forecast:
+        """Return the same: no other hour is known."""
+        return self.price(ttl)
+
+
+def day(swing: float) -> tuple[float, ...]:
+    """Return the levels of demand in the hours of a day that swings by so much."""
+    middles = (np.arange(HOURS) + 0.5) * DAY_S / HOURS
+    return tuple(Day(swing).intensity(middles).tolist()) if swing else (1.0,)
 
 
 def like(live: Live, caches: int, names: int) -> Floats | None:
@@ -100,7 +156,7 @@ def like(live: Live, caches: int, names: int) -> Floats | None:
     return shares * high
 
 
-def of_study(study: TtlStudy, population: Population, name: str) -> Known:
+def of_study(study: TtlStudy, population: Population, name: str, swing: float = 0.0) -> Known:
     """Return the source that ``bench ttl`` has left in the file ``name``.
 
     ``population`` is that of the study, perhaps with other demand; what was measured only holds
@@ -111,7 +167,7 @@ def of_study(study: TtlStudy, population: Population, name: str) -> Known:
     ]
     same = population.rate == study.population.rate
     words = f"the population of {name}" + ("" if same else f" with {population.rate:g} lookups/s")
-    found = Known(population.rates(), words, measured if same else [])
+    found = Known(population.rates(), words + _day(swing), measured if same else [], day(swing))
     for point in found.measured:
         expected = model.expected(found.rates, point.ttl)
         if abs(point.rate / expected - 1) > MISSED:
@@ -120,3 +176,24 @@ def of_study(study: TtlStudy, population: Population, name: str) -> Known:
                 f" model of its population expects {expected:.4g}: no plan can be made from it"
             )
     return found
+
+
+def of_lookups(population: Population, swing: float) -> Known:
+    """Return a demand that is only thought of."""
+    words = (
+        f"{population.rate:g} lookups/s at {population.caches:,} caches for"
+        f" {population.names:,} names, by Zipf{_day(swing)}"
+    )
+    return Known(population.rates(), words, [], day(swing))
+
+
+def _day(swing: float) -> str:
+    return f", which swing by ±{swing:.0%} over a day" if swing else ""
+
+
+def dots(path: Path) -> tuple[Dot, ...]:
+    """Return what real resolvers asked, by the results of ``bench ttl`` at ``path``."""
+    found = load(path, TtlStudy)
+    return tuple(
+        Dot(one.ttl, one.rate, one.low, one.high, one.kind) for one in found.dots() if one.real
+    )

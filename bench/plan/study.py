@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.peers import PEERS
 from bench.plan import choice
-from bench.plan.results import PlanStudy, Way
+from bench.plan.results import Dot, Floor, PlanStudy, Recommended, Together, Way
 from bench.study import node
 from bench.study.errors import StudyError
 from bench.study.results import about
@@ -27,20 +27,38 @@ STEPS = 24
 """A rate is counted in so many steps."""
 
 
+class Beside(NamedTuple):
+    """What a plan has beside the curve: whose TTL it is, dots, advice; see PlanStudy."""
+
+    about_names: str = "all names"
+    today: float | None = None
+    dots: tuple[Dot, ...] = ()
+    advice: tuple[Recommended, ...] = ()
+    together: str = ""
+    names: tuple[Together, ...] = ()
+
+
 def plan(
-    source: Source, limits: Limits, checks: Checks, ttls: set[int], settings: dict[str, str]
+    source: Source,
+    limits: Limits,
+    checks: Checks,
+    ttls: set[int],
+    settings: dict[str, str],
+    beside: Beside | None = None,
 ) -> PlanStudy:
     """Return the plan for the demand of ``source``; its table has ``ttls``."""
+    beside = beside or Beside()
     lines = choice.lines(source, limits, checks, ttls)
     found = choice.ways(source, limits, checks)
     timing = checks.timing
-    largest = [line.ttl for line in lines if line.objective]
     return PlanStudy(
         kind="plan",
         about=about({"dnsd": PEERS["dnsd"].version()}, settings),
         queries=limits.queries,
         objective=limits.objective,
         source=source.words,
+        about_names=beside.about_names,
+        today=beside.today,
         present=Way(
             timing.interval,
             timing.timeout,
@@ -50,14 +68,20 @@ def plan(
             1 / timing.interval,
         ),
         ttl_min=checks.ttl_min,
+        floor=Floor(*checks.floors),
         smallest=choice.smallest(source, limits.queries),
-        largest=max(largest, default=None),
+        largest=choice.largest(limits, checks),
+        sentence=choice.sentence(source, limits, checks, beside.today),
         verdict=choice.verdict(source, limits, checks),
         lines=lines,
         ways=found[: choice.WAYS],
         left_out=len(found[choice.WAYS :]),
-        curve=choice.curve(source, limits, checks, max(line.ttl for line in lines)),
+        curve=choice.curve(source, limits, checks),
         measured=[(point.ttl, point.rate) for point in source.measured],
+        dots=list(beside.dots),
+        advice=list(beside.advice),
+        together=beside.together,
+        names=list(beside.names),
     )
 
 

@@ -57,13 +57,13 @@ def subjects(
 
     ``objective`` takes the place of each policy's own. What is not in the zones is left out.
     """
-    goals = _goals(zones, failover, objective)
+    wanted = goals(zones, failover, objective)
     found, places = [], {}
     for asked in demand.rrsets:
         rrset = _rrset(asked, zones)
         if rrset is None:
             continue
-        goal = goals.get((asked.name, asked.type)) if asked.kind == "data" else None
+        goal = wanted.get((asked.name, asked.type)) if asked.kind == "data" else None
         subject = Subject(asked, _ttl(asked, rrset), goal)
         found.append(subject)
         places[subject.name] = Place(rrset.file, rrset.line)
@@ -103,9 +103,13 @@ def _dear(advised: Advised, known: Subjects) -> Iterable[Finding]:
         yield Finding(*place, Severity.WARNING, message, "ttl-budget")
 
 
-def _goals(
+def goals(
     zones: Sequence[Held], failover: Failover | None, objective: float | None
 ) -> dict[tuple[str, str], Goal]:
+    """Return the goals of the pools in ``zones`` that have an objective, by name and type.
+
+    ``objective`` takes the place of each policy's own.
+    """
     pools = [
         pool for zone, policy in zones if policy is not None for pool in promised(policy, zone)
     ]

@@ -40,7 +40,8 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is looked up of one RRset, which had ``ttl`` then.
 
     Of kind "negative" it stands for all that the zone ``name`` says not to exist. ``levels`` are
-    multiples of the caches' rates: one for each part of the day, of equal length.
+    multiples of the caches' rates: one for each part of the day, of equal length; ``peak`` is the
+    multiple in the busiest one, if the largest level is a mean of several.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ttl: _Rate
     caches: tuple[Caches, ...]
     levels: Annotated[tuple[_Rate, ...], msgspec.Meta(min_length=1)] = (1.0,)
+    peak: _Rate | None = None
 
     @property
     def lookups(self) -> float:
@@ -62,7 +64,7 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def at_peak(self, ttl: float) -> Forecast:
         """Return the same for the part of the day in which most is looked up."""
-        return self._price(ttl, (max(self.levels),))
+        return self._price(ttl, (max(self.levels) if self.peak is None else self.peak,))
 
     def _price(self, ttl: float, levels: tuple[float, ...]) -> Forecast:
         mean = variance = 0.0

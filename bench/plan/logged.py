@@ -1,0 +1,172 @@
+"""A plan's subject from a log: whose TTL is planned, with which goal, and what is advised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from bench.demand.reading import read
+from bench.demand.rows import governed
+from bench.demand.source import of_log
+from bench.plan.results import Recommended, Together
+from bench.study.errors import StudyError
+from dnsd.failover.objective import largest_ttl
+from dnsd.ttl.advice import Goal, Subject, advise, mean
+from dnsd.ttl.held import Held
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from bench.demand.rows import Rows
+    from bench.demand.source import Logged
+    from bench.plan.choice import Checks
+    from bench.plan.site import Site
+    from dnsd.ttl.advice import Advice, Advised
+    from dnsd.ttl.recovery import Floors
+
+    Truths: TypeAlias = NDArray[np.bool_]
+
+MOST_NAMES = 20
+"""Names that are listed; those that are asked most."""
+ADDRESSES = ("A", "AAAA", "HTTPS")
+"""What browsers ask together."""
+
+
+class Wanted(NamedTuple):
+    """What the operator says: ``names`` to plan for; ``objective`` replaces that of policies.
+
+    ``typed`` is how members are checked where no policy says it. ``at_ttl``: the TTL of all, where
+    no zone is known.
+    """
+
+    names: frozenset[str]
+    objective: float | None
+    typed: Checks
+    at_ttl: float | None
+
+
+class Subjects(NamedTuple):
+    """The demand, whose TTL is planned (``words``, ``today``), the strictest goal, and the goals."""
+
+    source: Logged
+    words: str
+    today: float | None
+    goal: Goal | None
+    found: tuple[Subject, ...]
+
+
+def subjects(path: Path, site: Site | None, wanted: Wanted) -> Subjects:
+    """Return what is planned from the log at ``path`` for the zones of ``site``."""
+    log = read(path)
+    rows = governed(log, site.of if site else _at(wanted.at_ttl or 0.0))
+    goals = _goals(rows, site, wanted)
+    chosen = _chosen(rows, wanted.names, goals)
+    source = of_log(rows, path.name, chosen)
+    found = _subjects(source, site, wanted, goals)
+    moved = [held for held, moves in zip(rows.rows, _all(rows, chosen), strict=True) if moves]
+    strictest = [goals[held.name, held.type] for held in moved if (held.name, held.type) in goals]
+    goal = min(strictest, key=_room, default=None)
+    ttls = {held.ttl for held in moved}
+    today = float(ttls.pop()) if len(ttls) == 1 else None
+    return Subjects(source, _words(moved), today, goal, found)
+
+
+def _at(ttl: float) -> Callable[[str, str], Held]:
+    return lambda name, rtype: Held(name, rtype, "data", round(ttl))
+
+
+def _goals(rows: Rows, site: Site | None, wanted: Wanted) -> dict[tuple[str, str], Goal]:
+    """Return the goals of pools; without any, the objective is that of all data that is chosen."""
+    found = site.goals(wanted.objective) if site else {}
+    if found or wanted.objective is None:
+        return found
+    goal = Goal(wanted.objective, wanted.typed.timing, wanted.typed.ttl_min)
+    return {
+        (held.name, held.type): goal
+        for held in rows.rows
+        if held.kind == "data" and (not wanted.names or held.name in wanted.names)
+    }
+
+
+def _chosen(
+    rows: Rows, wanted: frozenset[str], goals: Mapping[tuple[str, str], Goal]
+) -> Truths | None:
+    """Return which rows are planned: those named, else those with a goal; None: all there are."""
+    if wanted:
+        found = [held.kind == "data" and held.name in wanted for held in rows.rows]
+        if not any(found):
+            raise StudyError(f"nothing in the log is for {', '.join(sorted(wanted))}")
+    else:
+        found = [(held.name, held.type) in goals for held in rows.rows]
+    return np.array(found, dtype=bool) if any(found) else None
+
+
+def _all(rows: Rows, chosen: Truths | None) -> list[bool]:
+    return [True] * len(rows.rows) if chosen is None else chosen.tolist()
+
+
+def _subjects(
+    source: Logged, site: Site | None, wanted: Wanted, goals: Mapping[tuple[str, str], Goal]
+) -> tuple[Subject, ...]:
+    if site is None:
+        today = round(wanted.at_ttl or 0)
+        return tuple(
+            Subject(asked, today, goals.get((asked.name, asked.type)))
+            for asked in source.summary.rrsets
+        )
+    return tuple(
+        Subject(one.asked, one.today, one.goal or goals.get((one.asked.name, one.asked.type)))
+        for one in site.subjects(source.summary, wanted.objective).found
+    )
+
+
+def _room(goal: Goal) -> int:
+    return largest_ttl(goal.timing, goal.ttl_min, goal.objective) or 0
+
+
+def _words(moved: list[Held]) -> str:
+    names = sorted({f"{held.name} {held.type}" for held in moved if held.kind == "data"})
+    if len(names) <= 3:
+        return ", ".join(names)
+    return f"{', '.join(names[:2])} and {len(names) - 2:,} more RRsets"
+
+
+def advised(
+    found: tuple[Subject, ...], budget: float | None, floors: Floors
+) -> tuple[list[Recommended], str]:
+    """Return one TTL for each RRset, and what all of them cost together."""
+    told: Advised = advise(found, budget, floors)
+    return [_recommended(one) for one in told.found], told.sentence() if found else ""
+
+
+def _recommended(one: Advice) -> Recommended:
+    back = one.back
+    return Recommended(
+        one.subject.name,
+        one.subject.asked.kind,
+        one.subject.today,
+        one.ttl,
+        one.why,
+        mean(one.now),
+        one.queries.least,
+        mean(one.queries),
+        one.queries.most,
+        mean(one.peak),
+        *(back or (None, None, None, None)),
+        one.step,
+        one.sentence(),
+    )
+
+
+def together(source: Logged) -> list[Together]:
+    """Return what was asked for each name, by type, of the names that were asked most."""
+    found: dict[str, dict[str, float]] = {}
+    for (name, rtype), rate in source.seen.items():
+        found.setdefault(name, {})[rtype] = rate
+    most = sorted(found.items(), key=lambda one: -sum(one[1].values()))
+    return [Together(name, types) for name, types in most[:MOST_NAMES]]
