@@ -80,11 +80,11 @@ class Curve:
     def _asked(self, ttl: float, levels: tuple[float, ...]) -> Floats:
         demand = self._demand
         ttls = np.where(self._moved, ttl, demand.ttls)
-        each: Floats = sum(asked(demand, ttls, level) for level in levels) / len(levels)
+        each: Floats = np.mean([asked(demand, ttls, level) for level in levels], axis=0)
         if not self._moved.all():
             # What was seen at a TTL needs no model but for the part of the day.
-            usual = sum(asked(demand, ttls, level) for level in self.course.levels)
-            seen = demand.asks * each / (usual / len(self.course.levels))
+            usual = np.mean([asked(demand, ttls, level) for level in self.course.levels], axis=0)
+            seen = demand.asks * each / usual
             each = np.where(self._moved, each, seen)
         return each
 

@@ -108,11 +108,13 @@ def lines(source: Source, limits: Limits, checks: Checks, ttls: set[int]) -> lis
     return [line(source, limits, checks, ttl) for ttl in wanted]
 
 
-def curve(source: Source, limits: Limits, checks: Checks) -> list[Line]:
-    """Return lines from 1 s to a day, as close as a logarithmic picture needs."""
+def curve(
+    source: Source, limits: Limits, checks: Checks, also: frozenset[int] = frozenset()
+) -> list[Line]:
+    """Return lines from 1 s to a day, as close as a logarithmic picture needs, and ``also``."""
     wanted = {round(2 ** (step / _FINE)) for step in range(_FINE * 17)}
     ends = {smallest(source, limits.queries), largest(limits, checks)} - {None}
-    shown = {ttl for ttl in wanted | {DAY_S} | ends if ttl is not None and 1 <= ttl <= DAY_S}
+    shown = {ttl for ttl in wanted | {DAY_S} | also | ends if ttl is not None and 1 <= ttl <= DAY_S}
     return [line(source, limits, checks, ttl) for ttl in sorted(shown)]
 
 
@@ -136,12 +138,16 @@ def ways(source: Source, limits: Limits, checks: Checks) -> list[Way]:
     return sorted(found, key=lambda way: (not way.line.fits, -way.line.ttl))
 
 
-def sentence(source: Source, limits: Limits, checks: Checks, today: float | None) -> str:
-    """Return in a sentence what the best TTL costs and buys, and what the next step changes."""
-    best = largest(limits, checks)
-    if best is None:
-        best = smallest(source, limits.queries) if limits.queries is not None else None
-        best = max(best or 0, round(today or 0)) or DAY_S
+def best(source: Source, limits: Limits, checks: Checks, today: float) -> int:
+    """Return the largest TTL that keeps the objective; without one, ``today`` if it does."""
+    most = largest(limits, checks)
+    if most is not None:
+        return most
+    return max(smallest(source, limits.queries) or 0, round(today)) or DAY_S
+
+
+def sentence(source: Source, limits: Limits, checks: Checks, best: int) -> str:
+    """Return in a sentence what the TTL ``best`` costs and buys, and what the next step changes."""
     one = line(source, limits, checks, best)
     price, peak = source.price(best), source.at_peak(best)
     told = (

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.plan.choice import Checks
-    from bench.plan.results import Dot
     from bench.plan.source import Source
     from bench.plan.study import Beside
     from dnsd.failover.price import Live
@@ -85,7 +84,6 @@ def _duration(name: str, usual: float, words: str) -> Callable[[_Command], _Comm
 @click.option(
     "--swing", type=click.FloatRange(0, 1), default=0.0, help="Of lookups, over a day (0 to 1)."
 )
-@click.option("--real", type=click.Path(path_type=Path), help="Dots: bench ttl with this demand.")
 @_duration("--interval", USUAL.interval, "Of checks, where no policy says it.")
 @_duration("--timeout", USUAL.timeout, "Of a check.")
 @_duration("--fast-interval", USUAL.fast_interval, "Of suspects.")
@@ -169,8 +167,8 @@ def _subject(
     if how["demand"]:
         return _of_log(how, checks, budget, rto)
     source = _of_file(how) if how["file"] else _of_lookups(how) if how["lookups"] else _of_rate(how)
-    today = how["at_ttl"] if how["live"] or how["rate"] else None
-    return source, checks, rto, Beside(today=today, dots=_dots(how))
+    today = (how["at_ttl"],) if how["live"] or how["rate"] else ()
+    return source, checks, rto, Beside(today=today)
 
 
 def _of_log(
@@ -197,17 +195,8 @@ def _of_log(
         checks = checks._replace(timing=found.goal.timing, ttl_min=found.goal.ttl_min)
     advice, together = logged.advised(found.found, budget, checks.floors)
     names_ = logged.together(found.source)
-    beside = Beside(found.words, found.today, _dots(how), tuple(advice), together, tuple(names_))
+    beside = Beside(found.words, found.today, (), tuple(advice), together, tuple(names_))
     return found.source, checks, rto, beside
-
-
-def _dots(how: dict[str, Any]) -> tuple[Dot, ...]:
-    """Return what real resolvers asked, in a study of theirs with this demand."""
-    if how["real"] is None:
-        return ()
-    from bench.plan.source import dots
-
-    return dots(how["real"])
 
 
 def _of_file(how: dict[str, Any]) -> Source:

@@ -51,11 +51,11 @@ class Wanted(NamedTuple):
 
 
 class Subjects(NamedTuple):
-    """The demand, whose TTL is planned (``words``, ``today``), the strictest goal, and the goals."""
+    """The demand, whose TTL is planned (``words``, ``today``), the strictest goal, all RRsets."""
 
     source: Logged
     words: str
-    today: float | None
+    today: tuple[float, ...]
     goal: Goal | None
     found: tuple[Subject, ...]
 
@@ -71,8 +71,7 @@ def subjects(path: Path, site: Site | None, wanted: Wanted) -> Subjects:
     moved = [held for held, moves in zip(rows.rows, _all(rows, chosen), strict=True) if moves]
     strictest = [goals[held.name, held.type] for held in moved if (held.name, held.type) in goals]
     goal = min(strictest, key=_room, default=None)
-    ttls = {held.ttl for held in moved}
-    today = float(ttls.pop()) if len(ttls) == 1 else None
+    today = tuple(sorted({float(held.ttl) for held in moved}))
     return Subjects(source, _words(moved), today, goal, found)
 
 
@@ -157,7 +156,10 @@ def _recommended(one: Advice) -> Recommended:
         mean(one.queries),
         one.queries.most,
         mean(one.peak),
-        *(back or (None, None, None, None)),
+        back and back.median,
+        back and back.p95,
+        back and back.worst,
+        back and back.floored,
         one.step,
         one.sentence(),
     )

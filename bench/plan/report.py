@@ -145,7 +145,7 @@ def _left_out(study: PlanStudy) -> str:
 
 def _words(study: PlanStudy) -> str:
     now = study.present
-    today = "" if study.today is None else f", today {study.today:g} s"
+    today = f", today {', '.join(f'{ttl:g}' for ttl in study.today)} s" if study.today else ""
     return f"""## What the columns mean
 
 Whose TTL: {study.about_names}{today}; all else keeps its own. Demand: {study.source}. Checks:
@@ -156,6 +156,6 @@ a cache that keeps to TTLs, was filled at the worst moment, and counts whole sec
 {study.floor.share:.1%} of the resolvers hold nothing for less than {study.floor.seconds:g} s, which
 is in the half and the 95 %, and beside the last. Queries are those of the mean, with an interval of
 95 %; the budget is held against the busiest hour. Where only a rate at one TTL is known, they lie
-between two bounds: caches with little demand ask for each of their lookups, caches with much of it once each
-TTL. Each way to check is better than any other in something: a larger TTL, fewer checks, or more
-failures before a member is taken out."""
+between two bounds: caches with little demand ask for each of their lookups, caches with much of it
+once each TTL. Each way to check is better than any other in something: a larger TTL, fewer checks,
+or more failures before a member is taken out."""

@@ -98,24 +98,25 @@ class Floor(msgspec.Struct, frozen=True):
 class PlanStudy(Study, frozen=True, kw_only=True):
     """A whole plan. ``queries`` and ``objective`` are the limits, ``present`` how is checked now.
 
-    Without a limit it is None. ``about_names``: whose TTL is planned; ``today``: which one they
-    have, None if that is unknown or they differ. ``smallest``: the least TTL that is to be expected
+    Without a limit it is None. ``about_names``: whose TTL is planned; ``today``: which ones they
+    have, as far as it is known. ``smallest``: the least TTL that is to be expected
     within the budget at the peak, ``largest``: the largest one that keeps the objective, each None
-    if there is none. ``sentence`` is the verdict on one TTL, ``verdict`` on the range. ``curve``:
-    lines for the picture; ``dots``: what real resolvers asked with the same demand; ``measured``:
-    TTLs with the rates that were seen at them. ``advice``: one TTL for each RRset.
+    if there is none. ``sentence`` is the verdict on the TTL ``best``, ``verdict`` on the range.
+    ``curve``: lines for the picture; ``dots``: what real resolvers asked with the same demand;
+    ``measured``: TTLs with the rates that were seen at them. ``advice``: one TTL for each RRset.
     """
 
     queries: float | None
     objective: float | None
     source: str
     about_names: str
-    today: float | None
+    today: list[float]
     present: Way
     ttl_min: int
     floor: Floor
     smallest: int | None
     largest: int | None
+    best: int
     sentence: str
     verdict: str
     lines: list[Line]

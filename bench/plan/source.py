@@ -13,18 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from bench.demand.summary import groups
-from bench.plan.results import Dot
 from bench.study.errors import StudyError
-from bench.study.results import load
 from bench.ttl import model
 from bench.ttl.demand import DAY_S, Day, Population
-from bench.ttl.results import TtlStudy
 from dnsd.failover.price import SATURATED, Forecast, Live, forecast
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bench.ttl.demand import Floats
+    from bench.ttl.results import TtlStudy
     from dnsd.ttl.demand import Caches
 
 
@@ -189,11 +185,3 @@ def of_lookups(population: Population, swing: float) -> Known:
 
 def _day(swing: float) -> str:
     return f", which swing by ±{swing:.0%} over a day" if swing else ""
-
-
-def dots(path: Path) -> tuple[Dot, ...]:
-    """Return what real resolvers asked, by the results of ``bench ttl`` at ``path``."""
-    found = load(path, TtlStudy)
-    return tuple(
-        Dot(one.ttl, one.rate, one.low, one.high, one.kind) for one in found.dots() if one.real
-    )

@@ -6,6 +6,8 @@ import time
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from bench.peers import PEERS
 from bench.plan import choice
 from bench.plan.results import Dot, Floor, PlanStudy, Recommended, Together, Way
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from bench.plan.choice import Checks, Limits
     from bench.plan.source import Source
+    from bench.study.results import About
     from dnsd.failover.price import Live
 
 STEPS = 24
@@ -31,7 +34,7 @@ class Beside(NamedTuple):
     """What a plan has beside the curve: whose TTL it is, dots, advice; see PlanStudy."""
 
     about_names: str = "all names"
-    today: float | None = None
+    today: tuple[float, ...] = ()
     dots: tuple[Dot, ...] = ()
     advice: tuple[Recommended, ...] = ()
     together: str = ""
@@ -51,14 +54,15 @@ def plan(
     lines = choice.lines(source, limits, checks, ttls)
     found = choice.ways(source, limits, checks)
     timing = checks.timing
+    best = choice.best(source, limits, checks, max(beside.today, default=0.0))
     return PlanStudy(
         kind="plan",
-        about=about({"dnsd": PEERS["dnsd"].version()}, settings),
+        about=_about(settings),
         queries=limits.queries,
         objective=limits.objective,
         source=source.words,
         about_names=beside.about_names,
-        today=beside.today,
+        today=list(beside.today),
         present=Way(
             timing.interval,
             timing.timeout,
@@ -71,18 +75,26 @@ def plan(
         floor=Floor(*checks.floors),
         smallest=choice.smallest(source, limits.queries),
         largest=choice.largest(limits, checks),
-        sentence=choice.sentence(source, limits, checks, beside.today),
+        best=best,
+        sentence=choice.sentence(source, limits, checks, best),
         verdict=choice.verdict(source, limits, checks),
         lines=lines,
         ways=found[: choice.WAYS],
         left_out=len(found[choice.WAYS :]),
-        curve=choice.curve(source, limits, checks),
+        curve=choice.curve(source, limits, checks, frozenset([best])),
         measured=[(point.ttl, point.rate) for point in source.measured],
         dots=list(beside.dots),
         advice=list(beside.advice),
         together=beside.together,
         names=list(beside.names),
     )
+
+
+def _about(settings: dict[str, str]) -> About:
+    """Describe the plan; it is worked out, so how busy the machine was is no matter."""
+    found = about({"dnsd": PEERS["dnsd"].version()}, settings)
+    machine = {name: value for name, value in found.machine.items() if "load" not in name}
+    return msgspec.structs.replace(found, machine=machine)
 
 
 def watch(config: Path | None, seconds: float, ttl: float) -> Live:

@@ -10,7 +10,7 @@ less than a floor.
 
 from __future__ import annotations
 
-from math import inf
+from math import exp, inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.failover.objective import WHOLE_S, Timing, fixed_worst, worst
@@ -66,7 +66,8 @@ def adaptive(
 ) -> Recovery:
     """Return when users are back with dnsd's TTLs, of which ``ttl_max`` is the largest."""
     least = min(ttl_min, ttl_max)
-    late = timing._replace(queue=0.0).confirming
+    confirming = timing._replace(queue=0.0).confirming
+    late = confirming + timing.delays if confirming else 0.0
     parts = [
         (share, life, short, _held(users, life), *_shorts(users, life, short, late))
         for (share, life), (_, short) in zip(
@@ -75,13 +76,13 @@ def adaptive(
     ]
 
     def away(at: float, change: float) -> float:
-        seen = change - timing.delays - late
+        seen = change - timing.delays - confirming
         found = 0.0
         for share, life, short, full, brief, both in parts:
             # Held since before the first failure was seen; else asked for again, for a short time.
             old = full * _left(at - seen, life)
             again = brief - both * _left(change - seen, life)
-            found += share * (old + again * _left(at - change, short))
+            found += share * (old + again * _lately(at - change, short, late))
         return found
 
     last = timing.confirming + max(least, floors.seconds)
@@ -131,6 +132,12 @@ def _left(age: float, life: float) -> float:
     return max(0.0, 1 - age / life) if life else 0.0
 
 
+def _lately(since: float, life: float, late: float) -> float:
+    """Return the share of answers that were got within ``late`` and are held ``since`` later."""
+    width = min(life, late)
+    return min(1.0, max(0.0, life - since) / width) if width else 0.0
+
+
 def _held(users: Sequence[Caches], life: float) -> float:
     """Return the share of users whose cache holds an answer at any moment: λT/(1+λT)."""
     return sum(share * _full(rate, life) for share, rate in _shares(users))
@@ -146,7 +153,7 @@ def _shorts(users: Sequence[Caches], life: float, short: float, late: float) -> 
         return 0.0, 0.0
     brief = both = 0.0
     for share, rate in _shares(users):
-        full = share * _full(rate, short)
+        full = share * min(_full(rate, short), 1 - exp(-rate * late))
         brief += full
         both += full * _full(rate, life)
     return brief, both
