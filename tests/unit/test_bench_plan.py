@@ -48,7 +48,7 @@ def test_exactly_the_ttls_of_the_range_fit(
     least = choice.smallest(source, limits.queries)
     for line in lines:
         cheap = least is not None and line.ttl >= least
-        quick = line.dnsd_worst <= limits.objective + 1e-6
+        quick = line.dnsd_worst <= (limits.objective or 0.0) + 1e-6
         assert line.objective == quick
         assert line.fits == (cheap and quick)
         assert line.dnsd_worst == worst(CHECKS.timing, line.ttl, CHECKS.ttl_min)
