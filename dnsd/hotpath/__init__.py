@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dnsd.image.buckets import Buckets
+    from dnsd.image.demand import Cells
     from dnsd.metrics.counters import Counters
 
 __all__ = [
@@ -52,20 +53,22 @@ def make(
     counters: Counters,
     memory: Buckets | None = None,
     seed: int | None = None,
+    sketched: Cells | None = None,
 ) -> HotPath:
     """Return a hot path with no zones.
 
     ``memory`` is what rate limits need, if there are any; without it they have some of their own.
     ``seed`` (64 bits) is where its random numbers begin, by which members of pools are drawn;
-    without it that is random, too.
+    without it that is random, too. ``sketched`` is where it keeps who asks for what; without it,
+    or while control has none begun, it does not.
     """
-    return _choose(os.environ.get(VARIABLE, ""))[1](settings, counters, memory, seed)
+    return _choose(os.environ.get(VARIABLE, ""))[1](settings, counters, memory, seed, sketched)
 
 
 @cache
 def _choose(
     wanted: str,
-) -> tuple[str, Callable[[Settings, Counters, Buckets | None, int | None], HotPath]]:
+) -> tuple[str, Callable[[Settings, Counters, Buckets | None, int | None, Cells | None], HotPath]]:
     if wanted and wanted not in _TWINS:
         raise ConfigError([f"{VARIABLE}={wanted}: choose 'python' or 'native', or leave it out"])
     for name in (wanted,) if wanted else _TWINS:

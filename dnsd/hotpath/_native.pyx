@@ -23,7 +23,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from dnsd.wire.siphash cimport siphash13, siphash13_of, siphash13_words, siphash24
 
 from dnsd.hotpath._python import PythonHotPath
-from dnsd.image import buckets, layout
+from dnsd.image import buckets, demand as demands, layout
 from dnsd.metrics.counters import INDEX, KINDS, RCODES
 from dnsd.wire import delivery
 
@@ -70,6 +70,8 @@ assert INDEX["queries_tcp"] == C_queries + 1 and INDEX["responses_tcp"] == C_res
 assert len(INDEX) < 256
 assert layout.MAX_PROBES == MAX_PROBES and layout.KEY_SIZE == 16
 assert (buckets.WAYS, buckets.TIME_BITS, buckets.ROW, buckets.QUIET) == (8, 40, 8, 60)
+assert (demands.SETS, demands.WAYS, demands.GAPS, demands.NAME) == (1024, 8, 14, 96)
+assert (demands.HOT, demands.COLD, demands.HEAD, demands.CONTROL_AT) == (64, 128, 64, 8)
 
 include "native/clock.pxi"
 include "native/query.pxi"
@@ -105,15 +107,16 @@ cdef class NativeHotPath:
     cdef Py_buffer _counter_buffer
     cdef readonly object limiter
     cdef object limits      # memoryviews that keep the limiter's memory
+    cdef object sketched    # and that of the sketch
 
-    def __cinit__(self, settings, counters, memory=None, seed=None):
+    def __cinit__(self, settings, counters, memory=None, seed=None, sketched=None):
         memset(&self.server, 0, sizeof(Server))
         PyObject_GetBuffer(counters, &self._counter_buffer, PyBUF_WRITABLE)
         if self._counter_buffer.len < <Py_ssize_t>(len(INDEX) * sizeof(uint64_t)):
             raise ValueError("there are more counters than cells")
         self.server.count = <uint64_t *>self._counter_buffer.buf
         self.counters = counters
-        self.python = PythonHotPath(settings, counters, memory, seed)
+        self.python = PythonHotPath(settings, counters, memory, seed, sketched)
         self.server.draws = int.from_bytes(os.urandom(8)) if seed is None else seed
         self.limiter = self.python.limiter
         self.places, self.images, self.vacant = {}, {}, []
@@ -124,6 +127,8 @@ cdef class NativeHotPath:
         self._configure(settings)
         if self.limiter is not None:
             self._limit(self.limiter)
+        if sketched is not None:
+            self._sketch(sketched)
         self.batch = batch_new(max(SMALLEST_SLOT, settings.udp_payload))
         self.server.composed = <Composed *>calloc(1, sizeof(Composed))
         if not (self.server.slots and self.scratch and self.batch and self.server.composed):
@@ -174,6 +179,21 @@ cdef class NativeHotPath:
         limit.ipv4_prefix, limit.ipv6_prefix = law.ipv4_prefix, law.ipv6_prefix
         limit.masks[0], limit.masks[1] = mask_of(law.ipv4_prefix), mask_of(law.ipv6_prefix)
         limit.words, limit.rows = &words[0], &rows[0]
+
+    cdef _sketch(self, cells):
+        cdef Sketch *sketch = &self.server.sketch
+        cdef const uint64_t[::1] control = cells.control
+        cdef uint64_t[::1] head = cells.head
+        cdef uint64_t[::1] keys = cells.keys
+        cdef uint64_t[::1] limits = cells.limits
+        cdef uint32_t[::1] hot = cells.hot
+        cdef uint8_t[::1] cold = cells.cold
+        if cold.shape[0] != 2 * PAIRS * COLD:
+            raise ValueError("a sketch has cells for two windows")
+        self.sketched = cells
+        sketch.control = &control[0]
+        sketch.all_heads, sketch.all_keys, sketch.all_limits = &head[0], &keys[0], &limits[0]
+        sketch.all_hot, sketch.all_cold = &hot[0], &cold[0]
 
     def __dealloc__(self):
         PyBuffer_Release(&self._counter_buffer)
@@ -307,6 +327,7 @@ cdef class NativeHotPath:
         self.server.second = whole_second(monotonic())
         if self.limiter is not None:
             self.server.limit.now = self.limiter.now()
+        sketch_begin(&self.server.sketch)
         cdef bytes packed = _packed(address)
         request.address = <const uint8_t *>PyBytes_AS_STRING(packed)
         request.address_length = len(packed)
@@ -349,6 +370,7 @@ cdef class NativeHotPath:
         cdef int64_t clock = monotonic() if received else 0
         self.server.second = whole_second(clock)
         self.server.limit.now = clock // 1000
+        sketch_begin(&self.server.sketch)
         batch.n_replies = 0
         batch.composed = since_boot() if received else 0
         while batch.next < batch.n_used:

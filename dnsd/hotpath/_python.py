@@ -17,6 +17,7 @@ from dnsd.hotpath.body import Body
 from dnsd.hotpath.draws import Draws
 from dnsd.hotpath.limiter import Limiter, Verdict, account
 from dnsd.hotpath.pools import Asked
+from dnsd.hotpath.sketch import Sketch
 from dnsd.image import buckets, reader
 from dnsd.metrics.counters import INDEX, QTYPES, RCODES
 from dnsd.wire import cookie, opt, query
@@ -26,6 +27,7 @@ from dnsd.wire.rdata import AXFR, DS, IXFR, OPT, SOA, TKEY, TSIG
 
 if TYPE_CHECKING:
     from dnsd.hotpath.api import Client, Settings
+    from dnsd.image import demand
     from dnsd.image.buckets import Buckets
     from dnsd.image.pools import Cells
     from dnsd.image.store import Image
@@ -66,6 +68,7 @@ class PythonHotPath:
         counters: Counters,
         memory: Buckets | None = None,
         seed: int | None = None,
+        sketched: demand.Cells | None = None,
     ) -> None:
         self._settings = settings
         self._count = counters
@@ -73,6 +76,7 @@ class PythonHotPath:
         self._cells: dict[bytes, Cells | None] = {}
         self._longest = 0
         self._draws = Draws(seed)
+        self._sketch = None if sketched is None else Sketch(sketched)
         self.limiter: Limiter | None = None
         if settings.rate_limit is not None:
             self.limiter = Limiter(settings.rate_limit, memory or buckets.fresh(), counters)
@@ -133,7 +137,10 @@ class PythonHotPath:
             return body, None
         if edns is not None:
             options += self._options(edns, made_with, now, client)
-        return body, self._message(asked, body, options, client[0], verdict)
+        response = self._message(asked, body, options, client[0], verdict)
+        if self._sketch is not None and verdict == Verdict.SEND:
+            self._sketch.note(client[1], lower(asked.qname), asked.qtype, body, response, now)
+        return body, response
 
     def _answer(self, packet: bytes, asked: Query, client: Client) -> tuple[Body, bytes]:
         """Return the response's body and the EDNS options that belong to it."""
@@ -203,9 +210,10 @@ class PythonHotPath:
             body = compose.answer(image, asked.qname, asked.qtype, signed, room, chosen_by)
         else:
             body = blocks.answer(image, at, len(name), pieces, room, chosen_by)
-        if self.limiter is not None:
+        if self.limiter is not None or self._sketch is not None:
             head = reader.block(image, at) if at else None
-            body.account = account(self._numbers(image.apex), place, head, asked.qtype)
+            number = 0 if self.limiter is None else self._numbers(image.apex)
+            body.account = account(number, place, head, asked.qtype)
         return body, b""
 
     def _zone_of(self, name: bytes, asked: Query) -> tuple[bytes | None, Image | None]:

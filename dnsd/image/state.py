@@ -16,8 +16,11 @@ and a page in which it says what it should serve and does not (:mod:`dnsd.image.
 Then come the cells of pools, as :mod:`dnsd.image.pools` describes them: control's words, and
 each worker's notes and counts. Memory is only taken for those in use.
 
-Last come rate limits, as :mod:`dnsd.image.buckets` describes them: the buckets, the only cells
+Rate limits follow, as :mod:`dnsd.image.buckets` describes them: the buckets, the only cells
 that all workers write (always a whole word), and each worker's rows.
+
+Last comes the demand of caches, as :mod:`dnsd.image.demand` describes it: control's words, and each
+worker's sample. Memory is only taken for it once it is counted.
 
 ``generation`` goes up by one each time control has published to the journal. A worker that has
 read so far, and put in place what it can, says so (READ); that it serves the generation it says
@@ -30,7 +33,7 @@ import mmap
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.image import secrets
+from dnsd.image import demand, secrets
 from dnsd.image.buckets import BUCKETS, LIMITED, ROW, Buckets
 from dnsd.image.pools import Cells
 from dnsd.metrics import counters
@@ -243,6 +246,14 @@ class StateVector:
         words = memoryview(self._map)[start : start + 8 * BUCKETS].cast("Q")
         return Buckets(self.key, words, self.limited(index))
 
+    def sketched(self, index: int) -> demand.Cells:
+        """Where worker ``index`` keeps who asks for what."""
+        start = _demand_at(self.workers)
+        memory = memoryview(self._map)
+        at = start + 8 * demand.CONTROL + demand.SIZE * index
+        control = memory[start : start + 8 * demand.CONTROL].cast("Q")
+        return demand.cells(control, memory[at : at + demand.SIZE])
+
 
 def _pools_at(workers: int) -> int:
     return SLOT * (1 + workers) + (SOURCES * 2 + SLOT) * workers
@@ -252,5 +263,9 @@ def _buckets_at(workers: int) -> int:
     return _pools_at(workers) + 8 * (1 + workers) * POOL_CELLS
 
 
-def _size(workers: int) -> int:
+def _demand_at(workers: int) -> int:
     return _buckets_at(workers) + 8 * (BUCKETS + ROW * LIMITED * workers)
+
+
+def _size(workers: int) -> int:
+    return _demand_at(workers) + 8 * demand.CONTROL + demand.SIZE * workers

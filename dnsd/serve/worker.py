@@ -65,7 +65,12 @@ class Worker:
         self._counters = state.counters(spec.index)
         self._secrets = state.secrets
         self._loop: AbstractEventLoop = uvloop.new_event_loop()
-        self._hotpath = hotpath.make(spec.settings, self._counters, state.buckets(spec.index))
+        self._hotpath = hotpath.make(
+            spec.settings,
+            self._counters,
+            state.buckets(spec.index),
+            sketched=state.sketched(spec.index),
+        )
         self._tcp = TcpServer(
             self._hotpath,
             self._counters,

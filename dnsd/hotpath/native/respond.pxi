@@ -16,6 +16,22 @@ cdef struct Composed
 include "pools.pxi"
 include "limit.pxi"
 
+cdef struct Request:
+    const uint8_t *packet
+    Py_ssize_t size
+    int transport             # 0 UDP, 1 TCP
+    uint32_t now
+    const uint8_t *address
+    int address_length
+
+
+cdef inline void p16(uint8_t *at, int value) noexcept nogil:
+    at[0] = value >> 8 & 0xFF
+    at[1] = value & 0xFF
+
+
+include "sketch.pxi"
+
 
 cdef struct Server:
     uint64_t *count
@@ -33,17 +49,9 @@ cdef struct Server:
     uint8_t secrets[MAX_SECRETS][16]
     Composed *composed
     Limit limit
+    Sketch sketch
     uint32_t second           # of the monotonic clock, rounded up: for notes
     uint64_t draws            # state of the random numbers that choose from pools
-
-
-cdef struct Request:
-    const uint8_t *packet
-    Py_ssize_t size
-    int transport             # 0 UDP, 1 TCP
-    uint32_t now
-    const uint8_t *address
-    int address_length
 
 
 cdef struct Body:
@@ -59,11 +67,6 @@ cdef struct Body:
     Account account           # what rate limits count it as
     int verdict               # of rate limits
     bint truncated
-
-
-cdef inline void p16(uint8_t *at, int value) noexcept nogil:
-    at[0] = value >> 8 & 0xFF
-    at[1] = value & 0xFF
 
 
 cdef inline void p32(uint8_t *at, uint32_t value) noexcept nogil:
@@ -316,6 +319,7 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
     cdef Query query
     cdef Body body
     cdef Bucket bucket
+    cdef Asked asked
     cdef bint limited
     cdef int length
     if request.size < 12 or request.packet[2] & 0x80:
@@ -342,6 +346,7 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
     limited = request.transport != TCP and query.made_with < 0 and weigh(
         &server.limit, request.address, request.address_length, &body.account, &bucket
     )
+    sketch_ask(&server.sketch, request, &query, &body.account, &asked)
     length = write_message(server, request, &query, &body, out, room)
     if length == DECLINED:
         return DECLINED
@@ -351,5 +356,7 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
             length = write_message(server, request, &query, &body, out, room)
         elif body.verdict == DROP:
             length = 0
+    if body.verdict == SEND and not body.truncated:
+        sketch_note(&server.sketch, request, &query, body.account.kind, &asked, out, length)
     count_query(server, request, &query, &body)
     return length
