@@ -9,7 +9,7 @@ kept with the chance p stands for 1/p pairs. Rates are per second, times in seco
 from __future__ import annotations
 
 from collections import defaultdict
-from math import floor, log, log2
+from math import ceil, floor, log, log2
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dnsd.failover.price import miss_rate
@@ -22,8 +22,12 @@ HELD = 0.8
 """Within this share of T one cache does not ask twice, even if it prefetches."""
 REPEATED = 0.02
 """So many questions are repeated because their answer was lost: that is no second cache."""
+UNLIKELY = 1e-4
+"""Nothing is less likely: a question may be repeated after any time."""
 NUMBERS = (*range(1, 33), *(round(32 * 2 ** (step / 8)) for step in range(1, 65)))
 """Numbers of caches that are told apart."""
+BUSY, BUSY_MOST = 0.9, 8
+"""So many caches at most, which ask all the time but for a tenth, are taken for what they are."""
 TOLD_BY = 8
 """The pairs of a source that ask most tell its caches."""
 SURE = 3.0
@@ -178,6 +182,8 @@ def _caches(pairs: Sequence[Counted], seconds: float) -> int:
     if early <= max(1.0, REPEATED * asked):
         return 1
     least = max(pair.queries * pair.ttl / (seconds + pair.ttl) for pair, _ in told)
+    if ceil(least) <= BUSY_MOST and least >= BUSY * ceil(least):
+        return ceil(least)  # they ask in turns that never change: pauses tell no more
     tried = [count for count in NUMBERS if count >= least] or [NUMBERS[-1]]
     likely = {
         count: sum(_likelihood(pair, held, count, seconds) for pair, held in told)
@@ -200,15 +206,14 @@ def _likelihood(pair: Counted, held: int, caches: int, seconds: float) -> float:
         for at in range(held):
             # Times are whole seconds, so half of a pause of just 2 s is taken for a longer one.
             after = max(0.0, 1 - (2 ** (at + 1) - 0.5) * each) ** (caches - 1)
-            found += part.gaps[at] * _log(before - after, held)
+            found += part.gaps[at] * _log(before - after)
             before, rest = after, rest - part.gaps[at]
-        found += rest * _log(before, held)
+        found += rest * _log(before)
     return found
 
 
-def _log(chance: float, classes: int) -> float:
-    """Return the logarithm of ``chance``, if some questions are repeated after any time."""
-    return log((1 - REPEATED) * chance + REPEATED / (classes + 1))
+def _log(chance: float) -> float:
+    return log(max(chance, UNLIKELY))
 
 
 # -- the course of a day ---------------------------------------------------------------------------

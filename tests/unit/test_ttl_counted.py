@@ -97,13 +97,19 @@ def test_a_repeated_question_is_no_second_cache() -> None:
     assert caches_behind([counted("a", times, 60.0)], DAY_S) == {"a": 1}
 
 
-def test_a_client_without_a_cache_is_told_to_be_uncertain() -> None:
+def test_a_client_without_a_cache_asks_as_much_with_any_ttl() -> None:
     chance = random.Random(1)
     times = sorted(chance.uniform(0, DAY_S) for _ in range(20_000))
-    client = counted("client", times, 300.0)
-    seldom = counted("cache", asks(chance, 0.001, 300.0), 300.0)
-    assert saturated([client, seldom], DAY_S) == pytest.approx(20_000 / 20_000, abs=0.01)
-    assert saturated([seldom], DAY_S) == 0
+    (found,) = demand([counted("client", times, 300.0)], DAY_S, FLAT)
+    assert found.price(3600).likely == pytest.approx(20_000 / DAY_S, rel=0.15)
+
+
+def test_caches_that_ask_all_the_time_are_told_to_be_uncertain() -> None:
+    chance = random.Random(1)
+    busy = counted("busy", asks(chance, 5.0, 300.0), 300.0)
+    seldom = counted("seldom", asks(chance, 0.001, 300.0), 300.0)
+    all_of_them = busy.queries + seldom.queries
+    assert saturated([busy, seldom], DAY_S) == pytest.approx(busy.queries / all_of_them)
 
 
 def test_the_course_of_a_day_is_that_of_lookups() -> None:
