@@ -25,6 +25,7 @@ COMMANDS = {
     "reload": "Make a running node read its zones again, and wait for it.",
     "failover": "Show what pools are answered with, and why; give orders.",
     "rto": "Show how long a failure can be felt, and what would help.",
+    "demand": "Show what caches look up, for choosing TTLs.",
     "horizon": "Show which answers caches may still hold, and until when.",
     "declare": "Tell a node what it cannot know of caches.",
     "anycast": "Show whether the VIPs are announced, to whom, and why.",

@@ -69,6 +69,7 @@ def _head(found: dict[str, Any]) -> list[str]:
         f"dnsd {found['version']}, hot path {found['hot_path']}, pid {found['pid']}, up {up}",
         f"listening on {ports}; generation {found['generation']}",
         *_pools(found.get("pools")),
+        *_demand(found.get("demand")),
         *(f"problem: {problem}" for problem in found["problems"]),
         *(_difference(one) for one in found.get("differences", ())),
     ]
@@ -85,6 +86,17 @@ def _pools(pools: dict[str, int] | None) -> list[str]:
     return [
         f"pools: {pools['pools']}, {pools['reduced']} of them reduced, {pools['unseen']} not seen; "
         "see dnsd failover"
+    ]
+
+
+def _demand(counted: dict[str, Any] | None) -> list[str]:
+    """Return the line about demand, if it is counted."""
+    if not counted:
+        return []
+    sample = "all pairs are kept" if not counted["full"] else "a sample of pairs is kept"
+    return [
+        f"demand: {counted['queries']:,} queries counted for {duration(counted['seconds'])}, "
+        f"{sample}; see dnsd demand"
     ]
 
 

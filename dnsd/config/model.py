@@ -250,6 +250,15 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     exempt: Annotated[tuple[str, ...], Networks()] = ("127.0.0.0/8", "::1/128")
 
 
+class Demand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[demand]``: a bounded sample of which caches ask for what, for choosing TTLs."""
+
+    enabled: Annotated[bool, Flag()] = False
+    window: Annotated[
+        float, Duration("1h", "7d", "sources can be told from each other within it")
+    ] = 86_400.0
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole configuration."""
 
@@ -260,6 +269,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     http: Http = Http()
     failover: Failover = Failover()
     rate_limit: RateLimit = RateLimit()
+    demand: Demand = Demand()
     balance: Balance = Balance()
     service: tuple[Service, ...] = ()
     path: Path | None = None

@@ -12,7 +12,17 @@ from dnsd.config import balancerules
 from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Probe, Query
 from dnsd.config.balance import Backend, Balance, Service
 from dnsd.config.hookkinds import Hooks
-from dnsd.config.model import Config, Failover, Http, Limits, RateLimit, Server, ZoneFile, Zones
+from dnsd.config.model import (
+    Config,
+    Demand,
+    Failover,
+    Http,
+    Limits,
+    RateLimit,
+    Server,
+    ZoneFile,
+    Zones,
+)
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Reader, Schema, Structs, parse, text_of
 
@@ -31,6 +41,7 @@ TABLES: Structs = {
     ("failover",): Failover,
     ("failover", "hooks"): Hooks,
     ("rate_limit",): RateLimit,
+    ("demand",): Demand,
     ("balance",): Balance,
 }
 """The tables that stand once, by path."""
@@ -73,6 +84,7 @@ def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
     http = reader.struct(Http, ("http",), data.get("http", {}))
     failover = reader.struct(Failover, ("failover",), data.get("failover", {}))
     rate_limit = reader.struct(RateLimit, ("rate_limit",), data.get("rate_limit", {}))
+    demand = reader.struct(Demand, ("demand",), data.get("demand", {}))
     balance = reader.struct(Balance, ("balance",), data.get("balance", {}))
     zone = reader.structs(ZoneFile, ("zone",), data.get("zone", []))
     service = reader.structs(Service, ("service",), data.get("service", []))
@@ -83,6 +95,7 @@ def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
         "http": http,
         "failover": failover,
         "rate_limit": rate_limit,
+        "demand": demand,
         "balance": balance,
         "zone": zone,
         "service": service,

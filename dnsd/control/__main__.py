@@ -123,6 +123,7 @@ class _Node(Node):
             **anycast_commands(self.plane),
             **probe_commands(self.probes),
             **failover_commands(self.engine),
+            **self.demand.commands(),
             **horizon_commands(self.horizon),
         }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dnsd.image.keepsake import Keepsake
 
-APPLIED = ("zones", "zone", "path")
+APPLIED = ("zones", "zone", "demand", "path")
 """The parts of the configuration that a reload applies; every other one wants a restart."""
 
 

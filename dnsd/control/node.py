@@ -19,6 +19,7 @@ from dnsd.control.anycast.probes import Probes
 from dnsd.control.converge import PERIOD_S, Convergence
 from dnsd.control.cookies import CookieSecrets
 from dnsd.control.delivery import Delivery
+from dnsd.control.demand import DemandKeeper
 from dnsd.control.disk import Disk
 from dnsd.control.failover.engine import Engine
 from dnsd.control.failover.peers import Peers
@@ -115,6 +116,9 @@ class Node:
         self._requests = Requests(
             self._force, self._reloader, self._watch, delivery, cookies, self.keeper
         )
+        self.demand = DemandKeeper(
+            vector, lambda: self._force.config.demand, self._reloader.rows.keys
+        )
         self.probes = Probes(node, config)
         self.plane: Plane | None = None
         if spec.doorbell is not None:
@@ -147,6 +151,7 @@ class Node:
             group.create_task(self._converge())
             group.create_task(self.keeper.run())
             group.create_task(limited.tell(self._vector))
+            group.create_task(self.demand.run())
             group.create_task(self._look_after_disk())
 
     async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:
@@ -196,6 +201,7 @@ class Node:
         return {
             **found,
             "pools": summary(self.engine),
+            "demand": self.demand.status(time.monotonic_ns()),
             "problems": problems,
             "differences": self._convergence.told(),
         }

@@ -147,7 +147,7 @@ class Sketch:
         hot[at + _COUNT] += 1
 
 
-def _is_held(kind: Kind, rtype: int) -> bool:
+def _is_held(kind: int, rtype: int) -> bool:
     """Return whether pairs are told apart: there are as many as clients like of all others."""
     return kind == Kind.ANSWER or (kind == Kind.NODATA and rtype in QTYPES)
 

@@ -134,6 +134,12 @@ def end(control: memoryview, now: int) -> None:
         control[CONTROL_AT + CONTROL_SIZE * (number & 1) + Window.ENDED] = now
 
 
+def began(control: memoryview, number: int) -> int:
+    """Return when the window ``number`` began (monotonic, ns)."""
+    found: int = control[CONTROL_AT + CONTROL_SIZE * (number & 1) + Window.BEGAN]
+    return found
+
+
 class Part(NamedTuple):
     """What one worker has counted of a pair: queries, and pauses between them by GAPS classes."""
 

@@ -24,7 +24,10 @@ REPEATED = 0.02
 """So many questions are repeated because their answer was lost: that is no second cache."""
 UNLIKELY = 1e-4
 """Nothing is less likely: a question may be repeated after any time."""
-NUMBERS = (*range(1, 33), *(round(32 * 2 ** (step / 8)) for step in range(1, 65)))
+NUMBERS: tuple[int, ...] = (
+    *range(1, 33),
+    *(round(32.0 * 2.0 ** (step / 8)) for step in range(1, 65)),
+)
 """Numbers of caches that are told apart."""
 BUSY, BUSY_MOST = 0.9, 8
 """So many caches at most, which ask all the time but for a tenth, are taken for what they are."""
@@ -189,7 +192,7 @@ def _caches(pairs: Sequence[Counted], seconds: float) -> int:
         count: sum(_likelihood(pair, held, count, seconds) for pair, held in told)
         for count in tried
     }
-    return max(tried, key=likely.__getitem__)
+    return max(tried, key=lambda count: likely[count])
 
 
 def _classes(ttl: float) -> int:

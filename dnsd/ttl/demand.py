@@ -110,4 +110,9 @@ def read(path: Path) -> Summary:
 def write(summary: Summary, path: Path) -> None:
     """Write a demand file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n")
+    path.write_bytes(encoded(summary))
+
+
+def encoded(summary: Summary) -> bytes:
+    """Return the octets of a demand file."""
+    return msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n"

@@ -139,7 +139,7 @@ def test_a_window_begins_empty_and_the_one_before_stays() -> None:
     path.ask("www.example.")
     first = path.found
     demand.begin(path.cells.control, bytes(16), 3_000, int(NOW))
-    assert path.found.pairs == ()
+    assert not path.found.pairs
     path.ask("www.example.")
     path.ask("alias.example.")
     assert len(path.found.pairs) == 2

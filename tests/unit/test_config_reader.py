@@ -96,7 +96,7 @@ def test_an_admin_socket_of_its_own() -> None:
         (
             "x = 1",
             "1: x: is unknown; the tables are [server], [zones], [anycast], [http], [failover], "
-            "[rate_limit], [balance], [[zone]], [[service]]",
+            "[rate_limit], [demand], [balance], [[zone]], [[service]]",
         ),
         (
             "[zones]\nx = 1",
