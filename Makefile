@@ -3,6 +3,7 @@
 # make lint    ruff, mypy, import-linter
 # make test    lint, then every test, and once more on the other hot path those in which packets
 #              are answered; as root it installs the peers it needs
+# make mutants breaks each line of safety, one at a time, and runs the tests that must find it
 # make bench   the short version of every study, in some minutes: what each shows, not figures
 # make clean   remove all that was made
 
@@ -19,7 +20,7 @@ ANSWERING := tests/parity tests/fuzz/test_corpus.py \
     $(wildcard tests/unit/test_compile_*.py tests/unit/test_zone_*.py tests/unit/test_wire_*.py)
 NATIVE := $(wildcard dnsd/*/*.pyx dnsd/*/*.pxd dnsd/*/*/*.pxi)
 
-.PHONY: setup run lint test peers bench clean
+.PHONY: setup run lint test mutants peers bench clean
 
 setup: $(STAMP)
 
@@ -41,6 +42,9 @@ test: lint peers
 	$(BIN)/pytest -n 2 --dist worksteal -q $(TESTS)
 	DNSD_HOTPATH=python $(BIN)/pytest -n 2 --dist worksteal -q $(or $(TESTS),$(ANSWERING))
 
+mutants: setup
+	$(BIN)/python -m tests.mutants $(MUTANTS)
+
 peers:
 	.ci/peers
 
@@ -60,4 +64,4 @@ clean:
 	find dnsd tests bench -name __pycache__ -prune -exec rm -rf {} +
 	find dnsd \( -name '*.so' -o -name '*.c' \) -delete
 
-.SILENT: setup run lint test peers bench clean
+.SILENT: setup run lint test mutants peers bench clean

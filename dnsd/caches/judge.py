@@ -38,8 +38,12 @@ MARGIN_S = delivery.MARGIN_S
 FLOOR_S = 60.0
 """How long some resolvers keep even what has a shorter TTL."""
 
-FRESH_S = 10.0
-"""An older report says nothing of what its node gives out now."""
+FRESH_S = MARGIN_S
+"""An older report says nothing of what its node gives out now.
+
+Nor of what a worker of it has composed and not sent yet: that ends now by its report, at the
+earliest, and so cannot be SAFE as long as the report is fresh.
+"""
 
 _STATE_IT = (
     "the largest TTL there was is not known: set [zones.limits] longest_ttl, or give --ttl; until "

@@ -163,6 +163,16 @@ class Ledger:
         if until > self.bound(version).until:
             self._raise(version, Bound(until, min(now, until), ttl))
 
+    def delay(self, since: float, now: float) -> bool:
+        """Note that what was given out after ``since`` may have left ``now`` only.
+
+        Return whether there was anything.
+        """
+        late = [(one, bound.ttl) for one, bound in self._bounds.items() if bound.last > since]
+        for version, ttl in late:
+            self.note(version, now, ttl)
+        return bool(late)
+
     def distrust(self, now: float) -> None:
         """Note that it is not known what was given out up to now: the account begins again."""
         self._began = now

@@ -7,6 +7,7 @@ event loop.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,9 @@ class Node:
         peers = Peers(node, config.failover, instance=instance)
         identity = Identity(instance, spec.started / 1e9, peers, self._ceiling)
         file = LedgerFile(directory, kept.ledger)
-        self.keeper = Keeper(node, file, stock, self._reached, meet=identity.meet)
+        self.keeper = Keeper(
+            node, file, stock, self._reached, meet=identity.meet, beat=self._beat_of_workers
+        )
         self.horizon = Horizon(self.keeper, self._sweep, lambda: self.engine.doubt, identity.stamp)
         memory = LedgerMemory(self.keeper, self.horizon)
         self.engine = Engine(
@@ -240,6 +243,12 @@ class Node:
         """Return the generation that every worker has got to, those too that are being started."""
         workers = (self._vector.worker(index) for index in range(self._vector.workers))
         return min(worker[WorkerCells.GENERATION] for worker in workers)
+
+    def _beat_of_workers(self) -> float:
+        """Return when all workers have got on, those apart that have not begun."""
+        workers = (self._vector.worker(index) for index in range(self._vector.workers))
+        beats = [cells[WorkerCells.HEARTBEAT] / 1e9 for cells in workers]
+        return min((beat for beat in beats if beat), default=math.inf)
 
     def _ceiling(self) -> int | None:
         """Return the largest TTL that any zone ever had, None if the configuration doesn't say."""

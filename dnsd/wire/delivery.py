@@ -4,8 +4,10 @@ A cache that has just been given an answer keeps it for the TTL from then on. So
 say ends at ``composed + TTL`` ends there only after the longest way. Each part of that way has a
 name here and is enforced where the name is used; the horizon's margin is made of them.
 
-    UDP   composed ──SENT_WITHIN_S──→ kernel ──NEIGHBOUR_S──→ wire ──TRAVEL_S──→ cache
+    UDP   composed ──SENT_WITHIN_S──→ looked ──STOPPED_S──→ kernel ──NEIGHBOUR_S──→ wire
+          ──TRAVEL_S──→ cache
     TCP   composed ──DELIVERED_WITHIN_S──→ acknowledged, or the connection is reset
+          looked ──STOPPED_S──→ kernel
           worker stopped: its kernel goes on for USER_TIMEOUT_S, from the first loss on, which
           it notices within RETRANSMIT_S
 
@@ -20,7 +22,14 @@ SENT_WITHIN_S = 1.0
 """Workers drop a datagram that was composed earlier: a client that has waited so long asks again.
 
 The clock is looked at directly before the system call, so it holds for a worker that was stopped,
-or starved, in between. It is the clock that goes on while the machine is suspended.
+or starved, before that. It is the clock that goes on while the machine is suspended.
+"""
+
+STOPPED_S = 2.0
+"""A worker may be stopped, or starved, for so long between that look and the system call.
+
+Nothing bounds that; but such a worker does not beat. What may have left later is seen by that, and
+counts from then on (:mod:`dnsd.control.horizon.leaving`).
 """
 
 NEIGHBOUR_S = 3.0
@@ -43,8 +52,8 @@ then does TCP_USER_TIMEOUT begin."""
 TRAVEL_S = 1.0
 """Through the network and into the cache."""
 
-UDP_S = SENT_WITHIN_S + NEIGHBOUR_S + TRAVEL_S
-TCP_S = DELIVERED_WITHIN_S + RETRANSMIT_S + USER_TIMEOUT_S + TRAVEL_S
+UDP_S = SENT_WITHIN_S + STOPPED_S + NEIGHBOUR_S + TRAVEL_S
+TCP_S = DELIVERED_WITHIN_S + STOPPED_S + RETRANSMIT_S + USER_TIMEOUT_S + TRAVEL_S
 """An answer may be given to the kernel as late as DELIVERED_WITHIN_S, and the worker be stopped
 then."""
 

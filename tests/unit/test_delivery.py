@@ -37,6 +37,7 @@ def test_no_part_of_the_way_can_be_longer_without_the_margin(term: str) -> None:
 def test_every_part_of_the_way_is_known() -> None:
     assert set(TERMS) == {
         "SENT_WITHIN_S",
+        "STOPPED_S",
         "NEIGHBOUR_S",
         "DELIVERED_WITHIN_S",
         "USER_TIMEOUT_S",

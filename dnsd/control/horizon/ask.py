@@ -18,7 +18,7 @@ from dnsd.errors import AdminError, StateError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dnsd.caches.ledger import Ledger, Report
+    from dnsd.caches.ledger import Ledger, Line, Report
     from dnsd.caches.version import Question, Version
     from dnsd.control.horizon.keeper import Keeper
 
@@ -90,8 +90,10 @@ class Horizon:
     ) -> Report:
         ledger = self._keeper.ledger
         report = self._stamp(ledger.report(now, question, served), ledger, now)
+        sent = self._keeper.leaving.sent
+        lines = tuple(_raised(line, now, sent) for line in report.lines)
         doubt = self._keeper.fault or self._unwritten() or self._changing(question)
-        return msgspec.structs.replace(report, doubt=doubt)
+        return msgspec.structs.replace(report, lines=lines, doubt=doubt)
 
     def _changing(self, question: Question | None) -> str:
         """Return why the answer to a name is not the only one now, empty if it is."""
@@ -160,6 +162,13 @@ def question_of(target: str, name: str, rtype: str) -> Question | None:
     except ValueError as error:
         raise AdminError(f"{name or target!r} cannot be asked about: {error}") from error
     return None
+
+
+def _raised(line: Line, now: float, sent: float) -> Line:
+    """Return ``line`` as it is if what was given out after ``sent`` has not left yet."""
+    if line.ago is None or now - line.ago <= sent:
+        return line
+    return msgspec.structs.replace(line, left=max(0.0, line.left))
 
 
 def _unstamped(report: Report, _ledger: Ledger, _now: float) -> Report:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.caches.changes import Held, held_after
 from dnsd.caches.ledger import SAVE_EVERY_S, Ledger, declarations, owner_of
 from dnsd.caches.version import Kind, everything
 from dnsd.control.horizon.coverage import Coverage
+from dnsd.control.horizon.leaving import Leaving
 from dnsd.control.horizon.poolbook import PoolBook, accounts_in, key_of, undecided
 from dnsd.control.horizon.served import Served
 from dnsd.control.horizon.shelf import Shelf, Shelved
@@ -60,7 +62,8 @@ class Keeper:
     """The ledger of ``node``, in ``file``, about the images in ``stock``.
 
     ``reached`` returns the generation that every worker has got to; ``clock`` is monotonic.
-    ``meet`` has the ledger remember which nodes were heard, and returns whether that is news.
+    ``meet`` has the ledger remember which nodes were heard, and returns whether that is news;
+    ``beat`` is when the workers have all got on (:class:`Leaving`).
     """
 
     def __init__(
@@ -72,8 +75,10 @@ class Keeper:
         clock: Callable[[], float] = time.monotonic,
         *,
         meet: Callable[[Ledger], bool] = lambda _: False,
+        beat: Callable[[], float] = lambda: inf,
     ) -> None:
         self.ledger = Ledger(node, clock())
+        self.leaving = Leaving(self.ledger, beat)
         self._meet = meet
         self.pools = PoolBook(self.ledger)
         self.zones: dict[str, Zone] = {}
@@ -267,6 +272,11 @@ class Keeper:
         """Return whether an edit changes the answer to ``question`` that not every worker gives."""
         ending = (held.version for change in self._changes for held in change.held)
         return any(question.concerns(one) for one in (*ending, *self.pools.leaving()))
+
+    def swept(self, now: float) -> None:
+        """Note that all notes of workers have just been read."""
+        self.pools.swept(now)
+        self._dirty |= self.leaving.look(now)
 
     def settle(self) -> None:
         """Retire what no worker answers from any more."""

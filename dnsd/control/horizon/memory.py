@@ -42,7 +42,7 @@ class LedgerMemory:
 
     def swept(self, now: float) -> None:
         """Take in that all notes have been read."""
-        self._keeper.pools.swept(now)
+        self._keeper.swept(now)
 
     def admits(self, pool: LivePool, coming: Decision, now: float) -> bool:
         """Declare ``coming``, and all that may follow; return whether it may be answered now."""

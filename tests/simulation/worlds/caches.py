@@ -52,6 +52,8 @@ class Caches:
         self.answers = 0
         self.stop_next: dict[int, float] = {}
         """For how long the next worker that answers on a machine stops between read and note."""
+        self.hold_next: dict[int, float] = {}
+        """For how long the next one stops between its look at the clock and the system call."""
         self.late_until = 0.0
         """Until when answers may be as late as they can be."""
 
@@ -92,8 +94,19 @@ class Caches:
             self._world.loop.plan(
                 seconds, lambda: self._go_on(machine, life, worker, name, answered)
             )
+        elif held := self.hold_next.pop(machine.index, 0.0):
+            worker.note(answered)
+            worker.stopped = True
+            self._world.loop.plan(held, lambda: self._let_go(machine, life, worker, name, answered))
         else:
             worker.note(answered)
+            self._send(machine, name, answered)
+
+    def _let_go(
+        self, machine: Machine, life: Life, worker: Worker, name: str, answered: Answered
+    ) -> None:
+        if not life.ended:
+            worker.stopped = False
             self._send(machine, name, answered)
 
     def _go_on(

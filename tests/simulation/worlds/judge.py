@@ -17,6 +17,7 @@ from dnsd.caches.version import about_name, about_target
 from dnsd.cli.survey import Survey
 from dnsd.control.horizon import ledgerfile
 from dnsd.errors import AdminError, NotRunning, StateError
+from dnsd.wire.delivery import STOPPED_S
 from tests.simulation.worlds import commands
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tests.simulation.worlds.world import World
 
 ANSWER_S = 5.0
-DELIVERY_S = MARGIN_S - 0.6
+DELIVERY_S = MARGIN_S - STOPPED_S - 0.6
 """How much later than it is composed an answer may come; workers' stops and quick ways apart."""
 
 

@@ -293,8 +293,10 @@ class Worker:
         if self._life.ended:
             return
         now = self._life.machine.world.loop.now
-        if not self.stopped and now >= max(self.asleep_until, self.lags_until):
-            self.catch_up()
+        if not self.stopped and now >= self.asleep_until:
+            self._head[WorkerCells.HEARTBEAT] = int(self._life.machine.clock * 1e9)
+            if now >= self.lags_until:
+                self.catch_up()
         self._life.machine.world.loop.plan(BEAT_S, self._beat)
 
     def _later(self, work: Callable[[], None]) -> None:

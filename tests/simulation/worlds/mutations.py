@@ -133,7 +133,7 @@ def _what_was_declared_is_not_bounded_after_a_crash(patch: pytest.MonkeyPatch) -
 
 def _what_is_replaced_is_over_soon(patch: pytest.MonkeyPatch) -> None:
     def soon(old: Known, new: Known | None) -> tuple[Held, ...]:
-        return tuple(one._replace(ttl=one.ttl // 3) for one in held_after(old, new))
+        return tuple(one._replace(ttl=one.ttl // 9) for one in held_after(old, new))
 
     patch.setattr("dnsd.control.horizon.keeper.held_after", soon)
 

@@ -59,6 +59,7 @@ class Replay(NamedTuple):
 
 
 ONE = Kind(size=1)
+HASTY = Kind(size=1, ttl=2, members=2, pause=0.2, terms=Terms(ttl_min=1))
 REPLAYS = {
     "an order outlives an edit that takes its member away": Replay(
         ONE,
@@ -113,6 +114,14 @@ REPLAYS = {
                 Event(0.1, "kill_in_write", number % 3 / 2),
             )
         ],
+    ),
+    "a worker that is stopped between its look at the clock and the system call": Replay(
+        HASTY,
+        [Event(10.0, "stop_sender", 12.0), Event(0.5, "drain_direct"), Event(30.0, "member_up")],
+    ),
+    "and one that goes on in the very moment": Replay(
+        HASTY,
+        [Event(10.0, "stop_sender", 8.0), Event(0.5, "drain_direct"), Event(30.0, "member_up")],
     ),
     "a node that sees no member, among three": Replay(
         Kind(size=3, terms=Terms(scope="quorum:2/3")), [Event(1.0, "blind", 12.0), END]

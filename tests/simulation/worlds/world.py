@@ -258,6 +258,9 @@ class World:
     def _stop_worker(self, machine: Machine, amount: float) -> None:
         self.caches.stop_next[machine.index] = min(amount, 1.0) / 2
 
+    def _stop_sender(self, machine: Machine, amount: float) -> None:
+        self.caches.hold_next[machine.index] = amount
+
     def _worker_lags(self, machine: Machine, amount: float) -> None:
         if machine.life:
             machine.life.workers[0].lags_until = self.loop.now + amount
@@ -442,8 +445,8 @@ EDITS: dict[str, Callable[[World, str], Content | None]] = {
 }
 FAULTS = (
     "kill_control", "kill_control_at", "kill_in_write", "crash", "redeploy", "lose_orders",
-    "stop_node", "stop_control", "stop_worker", "worker_lags", "suspend", "cut", "blind", "lossy",
-    "late", "disk_full", "disk_slow", "clock_forward", "clock_back",
+    "stop_node", "stop_control", "stop_worker", "stop_sender", "worker_lags", "suspend", "cut",
+    "blind", "lossy", "late", "disk_full", "disk_slow", "clock_forward", "clock_back",
 )  # fmt: skip
 _ILL = {"member_down": "refuses", "member_hangs": "hangs", "member_up": ""}
 KINDS = sorted((*FAULTS, *EDITS, *ORDERS, *_ILL))
