@@ -58,7 +58,7 @@ class Town:
         namespaces.remove([self._namespace])
 
 
-class _Bare:
+class _Bare(lab_stacks.OneNode):
     """What the lab starts on the nodes when the servers are this study's: nothing."""
 
     name = server = "nothing"

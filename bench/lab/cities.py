@@ -62,19 +62,22 @@ class City:
         """Write the files and set up the inside of its namespaces."""
         self.directory.mkdir()
         self._stack.write(self.site, self.directory)
-        self._write_router(stacks.load(self.directory))
-        for role in topology.ROLES:
+        self._write_router(self._stack.announcers(self.site, self.directory))
+        machines = self._stack.machines
+        for role in ("router", "switch", "client", *machines):
             extra = self._stack.addresses() if role == "node" else ()
             namespace = self.namespace(role)
-            namespaces.batch([*topology.inside(self.site, role), *extra], namespace)
+            namespaces.batch([*topology.inside(self.site, role, machines), *extra], namespace)
             if settings := topology.SYSCTLS.get(role):
                 namespaces.run(namespace, "sysctl", "-qw", *settings)
+            if command := self._stack.preparation(role):
+                _check(namespaces.run(namespace, *command))
 
-    def _write_router(self, anycast: Anycast) -> None:
+    def _write_router(self, announcers: dict[str, Anycast]) -> None:
         passwords = self.directory / "passwords"
-        name = self.site.name
-        passwords.write_text(f'define DNSD_PASSWORD_{name} = "{files.PASSWORD}";\n')
-        (self.directory / "router.conf").write_text(files.router(self.site, anycast, passwords))
+        defined = (f'define DNSD_PASSWORD_{name} = "{files.PASSWORD}";\n' for name in announcers)
+        passwords.write_text("".join(defined))
+        (self.directory / "router.conf").write_text(files.router(self.site, announcers, passwords))
 
     def start_all(self) -> None:
         """Start the router and the node's programs."""
@@ -110,7 +113,7 @@ class City:
             return stacks.Program(name, (sys.executable, *self._prober())), "client"
         for program in self._stack.programs(self.site, self.directory):
             if program.name == name:
-                return program, "node"
+                return program, program.machine
         raise LabError(f"no program of {self._stack.name} is called {name}")
 
     def _prober(self) -> tuple[str, ...]:
@@ -250,6 +253,11 @@ class City:
         finally:
             for sock in socks:
                 sock.close()
+
+
+def _check(done: subprocess.CompletedProcess[str]) -> None:
+    if done.returncode:
+        raise LabError(f"{' '.join(done.args)}: {(done.stderr or done.stdout).strip()}")
 
 
 def _full_pipe(path: Path) -> int:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.balance.cli import balance
-from bench.lab import events, faults, hijack, measure, results, rivals, story
+from bench.lab import events, farm, faults, hijack, measure, results, rivals, story
 from bench.lab.errors import LabError
 from bench.lab.lab import Lab, existing
 from bench.lab.stacks import Dnsd
@@ -199,6 +199,21 @@ def demo(picture: Path) -> None:
         seen = play.queries()
     console.print(play.timeline(seen))
     console.print(story.claims_table(play.findings))
+    picture.write_text(play.picture(seen))
+    total = sum(map(len, seen.values()))
+    click.echo(f"{play.lost(seen)} of {total:,} queries were lost; the picture is {picture}")
+
+
+@lab.command()
+@click.option("--picture", type=click.Path(path_type=Path), default=Path("directors.svg"))
+@_sentences
+def directors(picture: Path) -> None:
+    """Play what happens behind two directors for three backends in each city, and draw it."""
+    with Lab(f"farm-{os.getpid()}", farm.Directors()).running() as found:
+        play = farm.Play(found, _say)
+        play.run()
+        seen = play.queries()
+    console.print(play.timeline(seen))
     picture.write_text(play.picture(seen))
     total = sum(map(len, seen.values()))
     click.echo(f"{play.lost(seen)} of {total:,} queries were lost; the picture is {picture}")

@@ -108,14 +108,14 @@ city IN TXT "{site.name}"
 """
 
 
-def router(site: Site, anycast: Anycast, passwords: Path) -> str:
-    """Return the whole bird.conf of the router of ``site``, whose node has ``anycast``."""
-    nodes = routerconf.site_of({site.name: anycast})
+def router(site: Site, announcers: dict[str, Anycast], passwords: Path) -> str:
+    """Return the whole bird.conf of the router of ``site``, which hears these machines."""
+    nodes = routerconf.site_of(announcers)
     return f"""{LOG}router id {lan(site, 1).v4};
 
 protocol device {{ }}
-protocol kernel {{ ipv4 {{ export where source = RTS_BGP; }}; }}
-protocol kernel {{ ipv6 {{ export where source = RTS_BGP; }}; }}
+protocol kernel {{ ipv4 {{ export where source = RTS_BGP; }}; merge paths on; }}
+protocol kernel {{ ipv6 {{ export where source = RTS_BGP; }}; merge paths on; }}
 
 {routerconf.router_bird(nodes, passwords=passwords)}
 {between_cities(site)}"""

@@ -44,8 +44,9 @@ class Lab:
         self.name = name
         self.directory = HOME / name
         self.names = Names(name)
+        self._stack = stack or Dnsd()
         self.cities = {
-            site.name: City(site, self.names, self.directory, stack or Dnsd()) for site in SITES
+            site.name: City(site, self.names, self.directory, self._stack) for site in SITES
         }
 
     def __getitem__(self, site: str) -> City:
@@ -84,7 +85,7 @@ class Lab:
         self.directory.mkdir(parents=True)
         if owned:
             (self.directory / OWNER).write_text(f"{os.getpid()}\n")
-        namespaces.batch(topology.links(self.names))
+        namespaces.batch(topology.links(self.names, self._stack.machines))
         for city in self.cities.values():
             city.prepare()
         for city in self.cities.values():

@@ -32,7 +32,7 @@ LISTS = (("ACAST_PS_ADVERTISE", "10.189.200.255/32"), ("ACAST6_PS_ADVERTISE", "2
 """The sets of prefixes that anycast-healthchecker writes, each with what is always in it."""
 
 
-class Nsd:
+class Nsd(stacks.OneNode):
     """NSD with the VIPs on lo."""
 
     server = "nsd"

@@ -8,10 +8,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from bench.lab import files
+from bench.lab import files, topology
 from dnsd import config, routerconf
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bench.lab.topology import Site
@@ -21,14 +22,15 @@ WORKERS = 2
 
 
 class Program(NamedTuple):
-    """A program of the node: its name in the lab, and its command."""
+    """A program of a city: its name in the lab, its command, and the machine that it runs on."""
 
     name: str
     command: tuple[str, ...]
+    machine: str = "node"
 
 
 class Stack(Protocol):
-    """The programs of a node; ``server`` is the name of the one that answers queries.
+    """The programs of a city; ``server`` is the name of the one that answers queries.
 
     ``period`` is how often (seconds) it looks after the server: what happens between two looks
     is found out sooner or later by so much.
@@ -38,17 +40,42 @@ class Stack(Protocol):
     server: str
     period: float
 
+    @property
+    def machines(self) -> Mapping[str, int]:
+        """The machines on the city's switch, with the hosts that they are."""
+
+    def announcers(self, site: Site, directory: Path) -> dict[str, config.Anycast]:
+        """Return what the router is to know of each machine that announces the VIPs."""
+
     def write(self, site: Site, directory: Path) -> None:
         """Write the files of the node of ``site`` into ``directory``."""
 
     def addresses(self) -> tuple[str, ...]:
-        """Return the lines for ``ip -batch`` that the node needs besides."""
+        """Return the lines for ``ip -batch`` that a node needs besides."""
+
+    def preparation(self, machine: str) -> tuple[str, ...]:
+        """Return the command that makes a machine ready; none is empty."""
 
     def programs(self, site: Site, directory: Path) -> tuple[Program, ...]:
         """Return what is to be started, in this order."""
 
 
-class Dnsd:
+class OneNode:
+    """What is the same for all stacks with one node in each city."""
+
+    machines = topology.NODE
+
+    def announcers(self, site: Site, directory: Path) -> dict[str, config.Anycast]:
+        """The node."""
+        return {site.name: load(directory)}
+
+    def preparation(self, machine: str) -> tuple[str, ...]:
+        """Nothing."""
+        del machine
+        return ()
+
+
+class Dnsd(OneNode):
     """dnsd with its own anycast plane, and BIRD as dnsd wants it."""
 
     name = "dnsd"
@@ -87,7 +114,7 @@ def load(directory: Path) -> config.Anycast:
     return config.load(directory / "dnsd.toml").anycast
 
 
-def bird(name: str, files_of: Path) -> Program:
+def bird(name: str, files_of: Path, machine: str = "node") -> Program:
     """Return the program that runs BIRD; ``files_of``: the path of its files without suffix."""
     command = ("bird", "-f", "-c", f"{files_of}.conf", "-s", f"{files_of}.ctl")
-    return Program(name, command)
+    return Program(name, command, machine)

@@ -42,9 +42,7 @@ class Play:
 
     def run(self) -> None:
         """Play all steps."""
-        lab = self._lab
-        lab.probe()
-        time.sleep(PAUSE_S)
+        self._begin()
         self._step("steady: each client is answered by its own city", lambda _: None)
         self._step("kill -9 in New York", events.kill, events.ELSEWHERE)
         self._step("New York is started again", events.start, events.AT_HOME)
@@ -56,6 +54,10 @@ class Play:
         self._step("it announces them on purpose", self._on_purpose, events.AT_HOME)
         self._step("New York is stopped for maintenance", events.stop, events.ELSEWHERE)
         self._step("New York is back", events.start, events.AT_HOME)
+
+    def _begin(self) -> None:
+        self._lab.probe()
+        time.sleep(PAUSE_S)
 
     def _by_mistake(self, lab: Lab) -> None:
         self.findings += [("the node", found) for found in hijack.by_mistake(lab)]

@@ -4,6 +4,8 @@ Each city has a router, a switch, a node and a client, each in a namespace of it
 
     client ── router ── switch ── node        router ═══ the routers of the other cities
 
+Or, in the place of the node, two directors and three backends (:data:`FARM`).
+
 The switch is there so that the way to the node can be cut without either end losing its carrier.
 Which city a client reaches is a matter of AS paths: its own city's node is one AS away; the
 cities are farther from each other by the hops that routers put before a path (:data:`DISTANCE`).
@@ -15,10 +17,13 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PREFIX = "dnsdlab"
-ROLES = ("router", "switch", "node", "client")
+NODE = {"node": 2}
+FARM = {"director1": 3, "director2": 4, "a": 11, "b": 12, "c": 13}
+"""Machines on a city's switch, and the hosts that they are there."""
+ROLES = ("router", "switch", "client", *NODE, *FARM)
 
 VIPS = ("192.0.2.53", "2001:db8:53::53")
 SUBNETS = ("192.0.2.0/24", "2001:db8:53::/48")
@@ -61,7 +66,7 @@ class Address(NamedTuple):
 
 
 def lan(site: Site, host: int) -> Address:
-    """Return the address of a host (1: router, 2: node) between router and node."""
+    """Return the address of a host on a city's switch (1: router; the others see FARM, NODE)."""
     return Address(f"10.{site.number}.0.{host}", f"fd00:{site.number}::{host}")
 
 
@@ -101,15 +106,20 @@ class Names:
         return [self.of(site, role) for site in SITES for role in ROLES]
 
 
-def links(names: Names) -> list[str]:
-    """Return the lines for ``ip -batch`` that make the namespaces and the links between them."""
-    lines = [f"netns add {name}" for name in names.all()]
+def links(names: Names, machines: Iterable[str]) -> list[str]:
+    """Return the lines for ``ip -batch`` that make the namespaces and the links between them.
+
+    ``machines`` are those on each city's switch.
+    """
+    machines = tuple(machines)
+    roles = ("router", "switch", "client", *machines)
+    lines = [f"netns add {names.of(site, role)}" for site in SITES for role in roles]
     for site in SITES:
         router, switch = names.of(site, "router"), names.of(site, "switch")
         lines += [
             _veth(router, "node", switch, "router"),
-            _veth(names.of(site, "node"), "eth0", switch, "node"),
             _veth(names.of(site, "client"), "eth0", router, "client"),
+            *(_veth(names.of(site, one), "eth0", switch, one) for one in machines),
         ]
     lines += [
         _veth(names.of(one, "router"), other.name, names.of(other, "router"), one.name)
@@ -122,9 +132,17 @@ def _veth(one: str, name: str, other: str, peer: str) -> str:
     return f"link add name {name} netns {one} type veth peer name {peer} netns {other}"
 
 
-def inside(site: Site, role: str) -> list[str]:
+def inside(site: Site, role: str, machines: Iterable[str]) -> list[str]:
     """Return the lines for ``ip -batch`` within the namespace of ``role`` in ``site``."""
-    return ["link set dev lo up", *_INSIDE[role](site)]
+    if role == "router":
+        lines = _router(site)
+    elif role == "switch":
+        lines = _switch(machines)
+    elif role == "client":
+        lines = _host(access(site, 2), access(site, 1))
+    else:
+        lines = _host(lan(site, (NODE | FARM)[role]), lan(site, 1))
+    return ["link set dev lo up", *lines]
 
 
 def _router(site: Site) -> list[str]:
@@ -137,17 +155,9 @@ def _router(site: Site) -> list[str]:
     return lines
 
 
-def _switch(_site: Site) -> list[str]:
-    ports = [f"link set dev {port} master bridge0 up" for port in ("router", "node")]
+def _switch(machines: Iterable[str]) -> list[str]:
+    ports = [f"link set dev {port} master bridge0 up" for port in ("router", *machines)]
     return ["link add name bridge0 type bridge", *ports, "link set dev bridge0 up"]
-
-
-def _node(site: Site) -> list[str]:
-    return _host(lan(site, 2), lan(site, 1))
-
-
-def _client(site: Site) -> list[str]:
-    return _host(access(site, 2), access(site, 1))
 
 
 def _host(own: Address, gateway: Address) -> list[str]:
@@ -167,10 +177,17 @@ def _address(interface: str, address: Address) -> list[str]:
     ]
 
 
-_INSIDE = {"router": _router, "switch": _switch, "node": _node, "client": _client}
-
 SYSCTLS = {
-    "router": ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"),
+    "router": (
+        "net.ipv4.ip_forward=1",
+        "net.ipv6.conf.all.forwarding=1",
+        # Between two directors it chooses by addresses and ports.
+        *(
+            f"net.{family}.fib_multipath_hash_{setting}"
+            for family in ("ipv4", "ipv6")
+            for setting in ("fields=0x37", "policy=3")
+        ),
+    ),
     # A VIP is answered for on its own interface only.
     "node": ("net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2"),
 }
