@@ -151,21 +151,23 @@ class Play(story.Play):
         """Play all steps."""
         self._begin()
         self._step("steady: each client is answered by its own city", lambda _: None)
-        self._step("kill -9 of a backend in New York", lambda lab: _kill(lab, "b"), events.AT_HOME)
-        self._step("it is back", lambda lab: _start(lab, "b"), events.AT_HOME)
-        self._step("kill -9 of a director", lambda lab: _kill(lab, DIRECTORS[0]), events.AT_HOME)
-        self._step("it is back", lambda lab: _start(lab, DIRECTORS[0]), events.AT_HOME)
-        self._step("kill -9 of all backends", lambda lab: _kill(lab, *BACKENDS), events.ELSEWHERE)
-        self._step("they are back", lambda lab: _start(lab, *BACKENDS), events.AT_HOME)
+        self._step("kill -9 of a backend in New York", lambda lab: kill(lab, "b"), events.AT_HOME)
+        self._step("it is back", lambda lab: start(lab, "b"), events.AT_HOME)
+        self._step("kill -9 of a director", lambda lab: kill(lab, DIRECTORS[0]), events.AT_HOME)
+        self._step("it is back", lambda lab: start(lab, DIRECTORS[0]), events.AT_HOME)
+        self._step("kill -9 of all backends", lambda lab: kill(lab, *BACKENDS), events.ELSEWHERE)
+        self._step("they are back", lambda lab: start(lab, *BACKENDS), events.AT_HOME)
 
 
-def _kill(lab: Lab, *names: str) -> None:
+def kill(lab: Lab, *names: str) -> None:
+    """SIGKILL programs of New York, all at once."""
     for name in names:
         lab[VICTIM].send_to_tree(name, signal.SIGKILL)
     for name in names:
         lab[VICTIM].wait_gone(name)
 
 
-def _start(lab: Lab, *names: str) -> None:
+def start(lab: Lab, *names: str) -> None:
+    """Start programs of New York."""
     for name in names:
         lab[VICTIM].start(name)
