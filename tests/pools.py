@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import dns.rdatatype
 
 from dnsd import compile as compiler
-from dnsd.compile.pools import first_cells
+from dnsd.compile.pools import first_cells, members_of
 from dnsd.image import pools as words
 from dnsd.image.pools import Word, private
 from dnsd.zone.load import load_text
@@ -51,6 +51,8 @@ def pool(zone: Zone, one: Key, **more: object) -> compiler.Pool:
     members = len(rrset.rdatas) + len(fallback)
     rrsigs = zone.signatures.get(one.owner, {}).get(one.rtype)
     given = {
+        "members": members_of(rrset),
+        "undecided": (1 << len(rrset.rdatas)) - 1,
         "weights": (1,) * members,
         "ttl": UNDECIDED_TTL,
         "signatures": dict.fromkeys(range(1, 1 << members), rrsigs) if rrsigs else {},

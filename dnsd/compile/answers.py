@@ -295,7 +295,13 @@ class Answers:
         return Place(Kind.NXDOMAIN, b"", encloser)
 
     def _chain(self, sections: Sections, name: bytes, rtype: int) -> Place:
-        """Follow the CNAME at ``name``; say how it ends, in ``sections`` and as a place."""
+        """Follow the CNAME at ``name``; say how it ends, in ``sections`` and as a place.
+
+        It ends at a pool of CNAME records, too: where such a record leads is known once it is chosen.
+        """
+        if (name, rr.CNAME) in self._pools:
+            self._add_found(sections, name, self._owner(name), rr.CNAME)
+            return Place(Kind.OUTSIDE)
         link = self._zone.nodes[name][rr.CNAME]
         sections.answer.append(self._item(link, self._owner(name)))
         # A wildcard stands in for other names, and the chain may lead to its own. (A query for the
@@ -323,12 +329,18 @@ class Answers:
         return rr.CNAME in self._zone.at(place.source) and rtype not in self.types_at(place.source)
 
     def _add_link(self, sections: Sections, place: Place, owner: bytes) -> bytes | None:
-        """Add the CNAME, or DNAME and what it makes, at ``place``; return where it leads."""
+        """Add the CNAME, or DNAME and what it makes, at ``place``; return where it leads.
+
+        None: nowhere, or where the chain ends here.
+        """
         if place.kind is not Kind.DNAME:
-            link = self._zone.nodes[place.source][rr.CNAME]
-            sections.answer.append(self._item(link, owner))
             if place.kind is Kind.WILDCARD:
                 self._prove(sections, self._denial.expanded(names.lower(owner), place.encloser))
+            if (place.source, rr.CNAME) in self._pools:
+                self._add_found(sections, place.source, owner, rr.CNAME)
+                return None
+            link = self._zone.nodes[place.source][rr.CNAME]
+            sections.answer.append(self._item(link, owner))
             return link.rdatas[0]
         dname = self._zone.nodes[place.source][rr.DNAME]
         if all(item.rrset is not dname for item in sections.answer):

@@ -150,11 +150,12 @@ class Assembler:
         first, end = pooled.first_cells(sizes)
         for pool, cell in zip(pools, first, strict=True):
             denial = self._pool_denial(pool)
-            octets = pooled.encode(pool, self._zone, cell, denial, self._add)
+            octets = pooled.encode(pool, cell, denial, self._add)
             denied = sum(self._lengths[ref] for ref in denial if ref)
-            longest = max(pooled.longest(pool, self._zone), denied)
+            longest = max(pooled.longest(pool), denied)
             key = pool.owner, pool.rtype
-            chosen[key] = Chosen(pool.owner, pool.rtype, self._add(octets), longest)
+            leads_on = pool.leads_into(self._zone)
+            chosen[key] = Chosen(*key, self._add(octets), longest, leads_on)
         return end
 
     def _pool_denial(self, pool: Pool) -> tuple[int, int, int]:

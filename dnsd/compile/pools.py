@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from dnsd.image import layout
 from dnsd.image.pools import cells
+from dnsd.wire.name import is_subdomain, lower
+from dnsd.wire.rdata import CNAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 class Pool:
     """The RRset of ``rtype`` at ``owner`` (lower case), with what policy adds to it.
 
-    Its members are the rdatas in canonical order (RFC 4034 §6.3), then those of ``fallback``;
-    ``weights`` has one for each of them. ``ttl`` is used while nobody has decided.
+    Its ``members`` are rdatas, and so are those of ``fallback`` behind them; ``weights`` has one for
+    each of all. While nobody has decided, those of the mask ``undecided`` are answered for ``ttl``.
 
     In a signed zone ``signatures`` holds the RRSIGs of every answer there can be, by its mask,
     and ``denial`` an NSEC or NSEC3 RRset without the pool's type, with its RRSIGs.
@@ -35,13 +37,26 @@ class Pool:
 
     owner: bytes
     rtype: int
+    members: tuple[bytes, ...]
     weights: tuple[int, ...]
     ttl: int
+    undecided: int
     fallback: tuple[bytes, ...] = ()
     signatures: Mapping[int, RRset] = field(default_factory=dict)
     denial: tuple[RRset, RRset] | None = None
     take: int = 1
     sticky: bool = False
+
+    @property
+    def rdatas(self) -> tuple[bytes, ...]:
+        """The rdata of each bit of a mask."""
+        return (*self.members, *self.fallback)
+
+    def leads_into(self, zone: Zone) -> bool:
+        """Return whether a chain of CNAME records may go on in ``zone`` behind it."""
+        return self.rtype == CNAME and any(
+            is_subdomain(lower(rdata), zone.apex) for rdata in self.rdatas
+        )
 
 
 def members_of(rrset: RRset) -> tuple[bytes, ...]:
@@ -58,15 +73,13 @@ def first_cells(sizes: Iterable[int]) -> tuple[list[int], int]:
     return first, end
 
 
-def longest(pool: Pool, zone: Zone) -> int:
+def longest(pool: Pool) -> int:
     """Return how many octets the answer of ``pool`` has at most, less its template."""
-    rdatas = zone.nodes[pool.owner][pool.rtype].rdatas
-    records = len(rdatas) + len(pool.fallback)
     signed = max(
         (sum(12 + len(one) for one in rrsigs.rdatas) for rrsigs in pool.signatures.values()),
         default=0,
     )
-    return records * (12 + len(rdatas[0])) + signed
+    return sum(12 + len(rdata) for rdata in pool.rdatas) + signed
 
 
 def take_out(zone: Zone, pools: Iterable[Pool]) -> None:
@@ -78,23 +91,22 @@ def take_out(zone: Zone, pools: Iterable[Pool]) -> None:
 
 
 def encode(
-    pool: Pool, zone: Zone, cell: int, pieces: tuple[int, int, int], add: Callable[[bytes], int]
+    pool: Pool, cell: int, pieces: tuple[int, int, int], add: Callable[[bytes], int]
 ) -> bytes:
     """Return the POOL of ``pool`` (see :mod:`dnsd.image.layout`), whose cells begin at ``cell``.
 
     ``pieces`` are the refs of its denial; ``add`` appends octets to the image, aligned, and
     returns their ref.
     """
-    rdatas = (*members_of(zone.nodes[pool.owner][pool.rtype]), *pool.fallback)
-    members = len(rdatas)
-    padded = [*pool.weights, 0] if members & 1 else pool.weights
+    rdatas = pool.rdatas
+    members, octets = len(rdatas), max(map(len, rdatas))
     signatures = _signatures(pool, members, add) if pool.signatures else 0
     return b"".join(
         (
             layout.POOL.pack(
                 members,
-                members - len(pool.fallback),
-                len(rdatas[0]),
+                pool.rtype == CNAME,
+                octets,
                 pool.ttl,
                 cell,
                 *pieces,
@@ -102,9 +114,13 @@ def encode(
                 pool.take,
                 layout.STICKY if pool.sticky else layout.ANEW,
                 _key(pool),
+                pool.undecided,
             ),
-            pack(f"<{len(padded)}H", *padded),
-            *rdatas,
+            *(
+                layout.SHARE.pack(weight, len(rdata))
+                for weight, rdata in zip(pool.weights, rdatas, strict=True)
+            ),
+            *(rdata.ljust(octets, b"\0") for rdata in rdatas),
         )
     )
 

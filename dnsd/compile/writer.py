@@ -47,13 +47,15 @@ class Item:
 class Chosen:
     """A pool at the end of an answer: ``ref`` is that of its POOL, ``longest`` what it may need.
 
-    ``owner`` is as in :class:`Item`.
+    ``owner`` is as in :class:`Item`. If it ``leads_on``, its records are CNAME records, behind which
+    the chain may go on.
     """
 
     owner: bytes
     rtype: int
     ref: int
     longest: int
+    leads_on: bool = False
 
 
 @dataclass(slots=True)
@@ -97,7 +99,11 @@ def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
     flags = sections.flags
     if room and HEADER_AND_QUESTION + len(base) + split + room > layout.POINTER_LIMIT:
         flags |= layout.COMPOSE
-    flags |= sum(item.rrset.rtype == CNAME for item in sections.answer) << layout.LINKS
+    if sections.pool and sections.pool.leads_on:
+        flags |= layout.COMPOSE
+    links = sum(item.rrset.rtype == CNAME for item in sections.answer)
+    links += sections.pool is not None and sections.pool.rtype == CNAME
+    flags |= links << layout.LINKS
     moves = body.moves or sections.pieces or sections.proof_expanded or sections.proof
     pointers = body.pointers if moves else []
     return b"".join(

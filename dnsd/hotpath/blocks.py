@@ -32,6 +32,11 @@ def is_composed(image: Image, at: int, pieces: list[int]) -> bool:
     return bool((pieces or head.slot) and head.flags & layout.COMPOSE)
 
 
+def has_aliases(image: Image, at: int) -> bool:
+    """Tell whether the pool that the block at ``at`` ends in has CNAME records."""
+    return bool(pools.read(image, reader.block(image, at).slot * 8).is_alias)
+
+
 def answer(
     image: Image, at: int, qname_length: int, pieces: list[int], room: int, asked: Asked
 ) -> Body:

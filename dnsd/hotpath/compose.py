@@ -16,7 +16,7 @@ from dnsd.hotpath.pools import NOBODY
 from dnsd.image import layout, reader
 from dnsd.wire import name as names
 from dnsd.wire.query import AA, YXDOMAIN
-from dnsd.wire.rdata import CNAME, DNAME
+from dnsd.wire.rdata import ANY, CNAME, DNAME, NSEC, RRSIG
 from dnsd.wire.records import Record, Writer, reading
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 MAX_LINKS = 16
 """CNAME links followed for one answer."""
+
+_NOT_FOLLOWED = frozenset((CNAME, ANY, NSEC, RRSIG))
+"""Types that are answered at the owner of a CNAME itself (RFC 1034 §3.6.2, RFC 4035 §2.5)."""
 
 _HEADER = 12
 _ANSWER, _AUTHORITY, _ADDITIONAL = range(3)
@@ -96,13 +99,27 @@ class _Answer:
                 return
             yield record
 
-    def add_pool(self, image: Image, name: bytes, body: Body, pieces: list[int]) -> None:
-        """Add ``body``, which has been chosen from a pool, and ``pieces``, as :meth:`add_block`."""
+    def add_pool(
+        self, image: Image, name: bytes, body: Body, links: int, pieces: list[int]
+    ) -> bytes | None:
+        """Add ``body``, which has been chosen from a pool, and ``pieces``, as :meth:`add_block`.
+
+        It has so many ``links``, unless the pool has none just now. Return where the last one leads,
+        None if the chain ends here.
+        """
         start = _HEADER + len(name) + 4
         records = reading(bytes(_HEADER) + name + bytes(4) + body.octets, start)
-        self.add(_ANSWER, islice(records, body.ancount))
+        answer = list(islice(records, body.ancount))
+        if self._links + links > MAX_LINKS:
+            self.rcode = 0
+            self.add(_ANSWER, self._allowed(answer))
+            return None
+        self._links += links
+        self.add(_ANSWER, answer)
         self.add(_AUTHORITY, islice(records, body.nscount))
         self.add_pieces(image, name, pieces)
+        found = [record.rdata for record in answer if record.rtype == CNAME]
+        return found[-1] if found and len(found) >= links else None
 
     def add_pieces(self, image: Image, name: bytes, pieces: list[int]) -> None:
         for piece in dict.fromkeys(pieces):
@@ -162,8 +179,11 @@ def answer(
             body = blocks.of_pool(image, at, len(name), [], asked)
             if body.rcode in blocks.FAILURES:
                 return body
-            out.add_pool(image, name, body, pieces)
-            break
+            target = out.add_pool(image, name, body, head.flags >> layout.LINKS, pieces)
+            if target is None or qtype in _NOT_FOLLOWED or not blocks.has_aliases(image, at):
+                break
+            name = target
+            continue
         if out.is_at_the_last_link:
             break
         following = _substitute(out, image, name, place.encloser, signed)

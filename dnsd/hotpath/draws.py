@@ -21,6 +21,7 @@ _M = (1 << 64) - 1
 _NETWORK = {socket.AF_INET: 3, socket.AF_INET6: 7}
 """Octets of a client's address that count: a /24, a /56."""
 _RDATA = 16
+"""Octets to which shorter rdata is filled up."""
 _KNOWN = 1024
 """Choices for clients that are remembered: each costs SipHash for each member."""
 
@@ -75,7 +76,7 @@ def steady(key: bytes, address: str, rdatas: tuple[bytes, ...], weights: tuple[i
     best, least = 0, inf
     for place, (rdata, weight) in enumerate(zip(rdatas, weights, strict=True)):
         if weight:
-            hashed = siphash13(key, network + rdata[:_RDATA].ljust(_RDATA, b"\0"))
+            hashed = siphash13(key, network + rdata.ljust(_RDATA, b"\0"))
             cost = -log(((hashed >> 11) + 0.5) * 2.0**-53) / weight
             if cost < least:
                 best, least = place, cost

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dnsd.image.store import Image
 
 _POOL = layout.POOL.unpack_from
+_SHARE = layout.SHARE.unpack_from
 _SHORT = Struct("<H").unpack_from
 _REF = layout.REF.unpack_from
 _TTL = Struct(">I").pack
@@ -44,7 +45,7 @@ class Pool(NamedTuple):
 
     at: int
     members: int
-    natural: int
+    is_alias: int
     octets: int
     ttl: int
     cell: int
@@ -54,26 +55,31 @@ class Pool(NamedTuple):
     take: int
     manner: int
     key: bytes
+    undecided: int
 
     def weight(self, image: Image, member: int) -> int:
         """Return the weight of ``member``."""
-        found: int = _SHORT(image.buffer, self.at + layout.POOL.size + 2 * member)[0]
-        return found
+        return self._share(image, member)[0]
 
     def rdata(self, image: Image, member: int) -> bytes:
         """Return the rdata of ``member``."""
-        start = self.at + layout.POOL.size + 2 * (self.members + (self.members & 1))
+        start = self.at + layout.POOL.size + layout.SHARE.size * self.members
         start += member * self.octets
-        return bytes(image.buffer[start : start + self.octets])
+        return bytes(image.buffer[start : start + self._share(image, member)[1]])
+
+    def _share(self, image: Image, member: int) -> tuple[int, int]:
+        at = self.at + layout.POOL.size + layout.SHARE.size * member
+        weight, length = _SHARE(image.buffer, at)
+        return weight, length
 
 
 def read(image: Image, at: int) -> Pool:
     """Return the POOL at offset ``at``."""
-    members, natural, octets, ttl, cell, soa, soa_do, nsec, signatures, *some = _POOL(
+    members, is_alias, octets, ttl, cell, soa, soa_do, nsec, signatures, *some = _POOL(
         image.buffer, at
     )
     denial = (soa * 8, soa_do * 8), nsec * 8
-    return Pool(at, members, natural, octets, ttl, cell, *denial, signatures * 8, *some)
+    return Pool(at, members, is_alias, octets, ttl, cell, *denial, signatures * 8, *some)
 
 
 def choose(image: Image, pool: Pool, asked: Asked) -> Word:
@@ -87,7 +93,7 @@ def choose(image: Image, pool: Pool, asked: Asked) -> Word:
         cells.counts[pool.cell] = cells.counts[pool.cell] + 1 & _COUNT
     word = decode(cells.words[pool.cell]) if cells else Word(0, 0, Mode.UNSET)
     if word.mode == Mode.UNSET:
-        return Word((1 << pool.natural) - 1, pool.ttl, Mode.ANSWER)
+        return Word(pool.undecided, pool.ttl, Mode.ANSWER)
     if word.mode == Mode.SOME:
         chosen = _some(image, pool, word.mask, asked)
         word = word._replace(mask=sum(1 << member for member in chosen))
@@ -124,9 +130,11 @@ def records(
 ) -> tuple[bytes, int]:
     """Return the records of an answer behind their ``template``, and how many there are."""
     ttl = _TTL(word.ttl)
-    head = template + ttl + _LENGTH(pool.octets)
-    chosen = [member for member in range(pool.members) if word.mask >> member & 1]
-    octets = b"".join(head + pool.rdata(image, member) for member in chosen)
+    head = template + ttl
+    chosen = [
+        pool.rdata(image, member) for member in range(pool.members) if word.mask >> member & 1
+    ]
+    octets = b"".join(head + _LENGTH(len(rdata)) + rdata for rdata in chosen)
     if not signed or not pool.signatures:
         return octets, len(chosen)
     head = template[:-4] + RRSIG.to_bytes(2) + template[-2:] + ttl

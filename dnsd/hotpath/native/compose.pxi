@@ -154,10 +154,26 @@ cdef int add_body(Composed *c, Body *body) noexcept nogil:
     return add_additional(c, block, &source, &at, &record)
 
 
+cdef bint leads_on(Composed *c, const Body *body, int qtype) noexcept nogil:
+    """Whether the chain goes on behind the CNAME that was chosen from a pool; it becomes its name."""
+    cdef const Pool *pool = &body.choice.pool
+    cdef int i
+    if body.block.slot == 0 or not pool.is_alias or body.choice.count == 0:
+        return False
+    if qtype == TYPE_CNAME or qtype == TYPE_ANY or qtype == TYPE_NSEC or qtype == TYPE_RRSIG:
+        return False
+    for i in range(pool.members):
+        if body.choice.mask >> i & 1:
+            c.name_length = length_of(pool, i)
+            memcpy(c.name, pool.rdatas + i * pool.octets, c.name_length)
+    c.name_place = 0
+    return True
+
+
 cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body, bint *full) noexcept nogil:
     """Add the records of the answer, from link to link; return the rcode or FAULT."""
     cdef int signed_ = query.has_edns and query.edns_flags >> 15
-    cdef int turn, i, result
+    cdef int turn, i, result, links
     cdef Name name
     cdef Place place
     cdef Entry entry
@@ -184,14 +200,18 @@ cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body, b
                 return FAULT
             if body.empty:
                 return body.rcode
-            if c.links + (body.block.flags >> LINKS) > MAX_LINKS:
+            links = c.links + (body.block.flags >> LINKS)
+            if links > MAX_LINKS:
                 body.rcode = NOERROR
             if not full[0]:
                 result = add_body(c, body)
                 full[0] = result == FULL
                 if result == FAULT:
                     return FAULT
-            return body.rcode
+            if links > MAX_LINKS or not leads_on(c, body, query.qtype):
+                return body.rcode
+            c.links = links
+            continue
         if c.links == MAX_LINKS:
             return NOERROR
         result = substitute(c, zone, &entry, signed_, full)

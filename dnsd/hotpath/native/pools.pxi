@@ -3,7 +3,8 @@
 from libc.math cimport log
 
 cdef enum:
-    POOL_SIZE = 48
+    POOL_SIZE = 52
+    SHARE_SIZE = 4            # of a member: its weight, octets of its rdata
     MEMBERS = 32
     SLOTS = 8
     DENIAL_TTL = 10
@@ -23,13 +24,15 @@ cdef double TINY = 2.0 ** -53
 
 
 cdef struct Pool:
-    int members, natural, octets
+    int members, octets
+    bint is_alias             # its records are CNAME records
     uint32_t ttl, cell
     uint64_t soa[2]
     uint64_t nsec, signatures
     int take, manner
     const uint8_t *key
-    const uint8_t *weights
+    uint32_t undecided
+    const uint8_t *shares
     const uint8_t *rdatas
 
 
@@ -44,25 +47,38 @@ cdef struct Choice:
     int length                # of these, without their owner, type and class
 
 
+cdef inline int weight_of(const Pool *pool, int member) noexcept nogil:
+    return u16(pool.shares + SHARE_SIZE * member)
+
+
+cdef inline int length_of(const Pool *pool, int member) noexcept nogil:
+    return u16(pool.shares + SHARE_SIZE * member + 2)
+
+
 cdef int read_pool(const Zone *zone, uint64_t at, Pool *pool) noexcept nogil:
     cdef const uint8_t *p
-    cdef uint64_t weights, rdatas
+    cdef uint64_t shares, rdatas
+    cdef int i
     if not within(zone, at, POOL_SIZE):
         return FAULT
     p = zone.image + at
-    pool.members, pool.natural, pool.octets = p[0], p[1], u16(p + 2)
+    pool.members, pool.is_alias, pool.octets = p[0], p[1] != 0, u16(p + 2)
     pool.ttl, pool.cell = u32(p + 4), u32(p + 8)
     pool.soa[0], pool.soa[1] = <uint64_t>u32(p + 12) * 8, <uint64_t>u32(p + 16) * 8
     pool.nsec, pool.signatures = <uint64_t>u32(p + 20) * 8, <uint64_t>u32(p + 24) * 8
     pool.take, pool.manner, pool.key = p[28], p[29], p + 32
-    if not 0 < pool.natural <= pool.members <= MEMBERS:
+    pool.undecided = u32(p + 48)
+    if not 0 < pool.members <= MEMBERS:
         return FAULT
-    weights = 2 * <uint64_t>(pool.members + (pool.members & 1))
+    shares = SHARE_SIZE * <uint64_t>pool.members
     rdatas = <uint64_t>pool.members * pool.octets
-    if not within(zone, at + POOL_SIZE, weights + rdatas):
+    if not within(zone, at + POOL_SIZE, shares + rdatas):
         return FAULT
-    pool.weights = p + POOL_SIZE
-    pool.rdatas = pool.weights + weights
+    pool.shares = p + POOL_SIZE
+    pool.rdatas = pool.shares + shares
+    for i in range(pool.members):
+        if length_of(pool, i) > min(pool.octets, 255):
+            return FAULT
     if pool.signatures and not within(zone, pool.signatures, <uint64_t>4 << pool.members):
         return FAULT
     return FAULT if zone.words != NULL and pool.cell + SLOTS + pool.members > zone.cells else 0
@@ -85,12 +101,12 @@ cdef int one_of(const Pool *pool, uint32_t mask, uint64_t *draws) noexcept nogil
     cdef int i, alike = 0
     for i in range(pool.members):
         if mask >> i & 1:
-            total += u16(pool.weights + 2 * i)
+            total += weight_of(pool, i)
             alike += 1
     place = draw_below(draws, total if total else alike)
     for i in range(pool.members):
         if mask >> i & 1:
-            weight = u16(pool.weights + 2 * i) if total else 1
+            weight = weight_of(pool, i) if total else 1
             if place < weight:
                 return i
             place -= weight
@@ -118,20 +134,23 @@ cdef uint32_t several_of(const Pool *pool, uint32_t mask, uint64_t *draws) noexc
 
 cdef uint32_t steady_of(const Pool *pool, uint32_t mask, const Query *query) noexcept nogil:
     """The member of the mask that the client's network gets: rendezvous hashing by weight."""
-    cdef uint8_t hashed[24]   # the network, the rdata
+    cdef uint8_t hashed[8 + 255]  # the network, the rdata
     cdef uint32_t total = 0, weight, best = 0
     cdef double cost, least = 0
-    cdef int i, size = min(pool.octets, 16)
-    memset(hashed, 0, sizeof(hashed))
+    cdef int i, size
+    memset(hashed, 0, 8)
     memcpy(hashed, query.client, NETWORK_IPV4 if query.client_length == 4 else NETWORK_IPV6)
     for i in range(pool.members):
         if mask >> i & 1:
-            total += u16(pool.weights + 2 * i)
+            total += weight_of(pool, i)
     for i in range(pool.members):
-        weight = (u16(pool.weights + 2 * i) if total else 1) if mask >> i & 1 else 0
+        weight = (weight_of(pool, i) if total else 1) if mask >> i & 1 else 0
         if weight:
+            size = length_of(pool, i)
+            memset(hashed + 8, 0, 16)
             memcpy(hashed + 8, pool.rdatas + i * pool.octets, size)
-            cost = -log(<double>((siphash13(pool.key, hashed, 24) >> 11) + 0.5) * TINY) / weight
+            size = 8 + max(size, 16)
+            cost = -log(<double>((siphash13(pool.key, hashed, size) >> 11) + 0.5) * TINY) / weight
             if best == 0 or cost < least:
                 best, least = <uint32_t>1 << i, cost
     return best
@@ -184,7 +203,7 @@ cdef int choose(
     choice.ttl = word >> 32 & 0xFFFFFF
     choice.count = choice.length = choice.signatures = 0
     if choice.mode == MODE_UNSET:
-        choice.mask = <uint32_t>((<uint64_t>1 << pool.natural) - 1)
+        choice.mask = pool.undecided
         choice.ttl = pool.ttl
     elif choice.mode == MODE_SOME:
         choice.mask &= <uint32_t>((<uint64_t>1 << pool.members) - 1)
@@ -204,7 +223,10 @@ cdef int choose(
         return 0
     choice.mask &= <uint32_t>((<uint64_t>1 << pool.members) - 1)
     choice.count = count_of(choice.mask)
-    choice.length = choice.count * (6 + pool.octets)
+    choice.length = 6 * choice.count
+    for i in range(pool.members):
+        if choice.mask >> i & 1:
+            choice.length += length_of(pool, i)
     if signed_ and pool.signatures:
         return find_signatures(zone, choice)
     return 0
@@ -222,17 +244,18 @@ cdef int put_chosen(const Choice *choice, uint8_t *template, int size, uint8_t *
     if choice.count == 0:
         return 0
     p32(template + size, choice.ttl)
-    p16(template + size + 4, pool.octets)
     size += 6
     for i in range(pool.members):
         if choice.mask >> i & 1:
-            if size == 12 and pool.octets == 4:  # so that copying needs no call
+            length = length_of(pool, i)
+            p16(template + size - 2, length)
+            if size == 12 and length == 4:  # so that copying needs no call
                 memcpy(at, template, 12)
-                memcpy(at + 12, pool.rdatas + 4 * i, 4)
+                memcpy(at + 12, pool.rdatas + i * pool.octets, 4)
             else:
                 memcpy(at, template, size)
-                memcpy(at + size, pool.rdatas + i * pool.octets, pool.octets)
-            at += size + pool.octets
+                memcpy(at + size, pool.rdatas + i * pool.octets, length)
+            at += size + length
     p16(template + size - 10, TYPE_RRSIG)
     for i in range(choice.signatures):
         length = u16(signature)

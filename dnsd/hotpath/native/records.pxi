@@ -8,6 +8,7 @@ cdef enum:
     TYPE_PTR = 12
     TYPE_MX = 15
     TYPE_DNAME = 39
+    TYPE_NSEC = 47
     YXDOMAIN = 6
     FULL = -3                 # there is no room for more
     MAX_LINKS = 16
