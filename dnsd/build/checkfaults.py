@@ -73,7 +73,7 @@ def unreachable(
     """Return the members that no check may go to."""
     if failover is None or not any(goes_out(one) for one in each_check(pool)):
         return
-    for address in members:
+    for address in pool.check_addresses.values() if pool.is_alias else members:
         if fault := reach.fault(address, failover.check_networks):
             yield CheckFault("", "pool-check-network", fault)
 

@@ -16,10 +16,11 @@ import dns.rdatatype
 import msgspec
 
 from dnsd.caches.ledger import negative_ttl
-from dnsd.caches.listing import NO_LISTING, Contents, Given
+from dnsd.caches.listing import NO_LISTING, WILDCARD, Contents, Given
 from dnsd.caches.version import digest_of, targets_of
 from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
+from dnsd.wire.member import is_name
 from dnsd.zone.structure import Structure
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 20_000
 """RRsets up to which a zone has a list: some 1.5 MB of its image, and a tenth of its build."""
+
+MOST_NAMES = 1000
+"""Names up to which it is known to which ones a zone without a list leads."""
 
 _PROOFS = frozenset((rr.RRSIG, rr.NSEC, rr.NSEC3))
 _DIGEST_OCTETS = 8
@@ -55,6 +59,7 @@ def contents_of(
         listed=raw is not NO_LISTING,
         ttl=max(_longest(zone), negative),
         negative=negative,
+        names=None if raw is not NO_LISTING else _names_in(zone, pools),
     )
     return contents, raw
 
@@ -92,6 +97,24 @@ def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[Given]:
             rdatas = rrset.rdatas if len(rrset.rdatas) == 1 else sorted(set(rrset.rdatas))
             digest = digest_of(name, text, rdatas)
             yield Given(name, text, digest, targets_of(text, rdatas), rrset.ttl)
+
+
+def _names_in(zone: Zone, pools: Collection[tuple[bytes, int]]) -> tuple[str, ...] | None:
+    """Return the names that records lead to; None if they are too many.
+
+    A DNAME leads to all below a name, as a wildcard says it. What is in the zone's ``bulk`` leads
+    to no name.
+    """
+    found: set[str] = set()
+    for owner, types in zone.nodes.items():
+        for rtype, rrset in types.items():
+            if (owner, rtype) not in pools:
+                below = WILDCARD if rtype == rr.DNAME else ""
+                names_in = filter(is_name, targets_of(_type_text(rtype), rrset.rdatas))
+                found |= {below + one for one in names_in}
+        if len(found) > MOST_NAMES:
+            return None
+    return tuple(sorted(found))
 
 
 @cache

@@ -83,7 +83,7 @@ def members_of_followed(policy: Policy, zone: Zone) -> frozenset[str]:
     """Return the addresses that pools with hints = "follow" can answer with."""
     found: set[str] = set()
     for pool in policy.pools:
-        if pool.hints == "follow":
+        if pool.hints == "follow" and not pool.is_alias:
             rrset = zone.at(from_text(pool.name)).get({"A": A, "AAAA": AAAA}[pool.type])
             found |= {str(ip_address(rdata)) for rdata in rrset.rdatas} if rrset else set()
             found |= set(pool.fallback)

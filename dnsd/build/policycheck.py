@@ -6,10 +6,10 @@ Knows both as they were loaded; what a policy says by itself is checked when it 
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.build import checkfaults, hints, signedcheck
+from dnsd.build import aliascheck, checkfaults, hints, signedcheck
+from dnsd.build.pools import TYPES, members_of, rrset_of
 from dnsd.build.promises import InZone, Promises
 from dnsd.config import Failover
 from dnsd.config.policy import MOST_MEMBERS
@@ -17,7 +17,7 @@ from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
 from dnsd.failover.quorum import FRESH_INTERVALS
 from dnsd.wire.name import ancestors, from_text, lower, to_text, wildcard_of
-from dnsd.wire.rdata import AAAA, CNAME, DNAME, NS, A
+from dnsd.wire.rdata import CNAME, DNAME, NS
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from dnsd.config import Failover
     from dnsd.config.policy import Policy, Pool
     from dnsd.zone.records import RRset, Zone
-
-TYPES = {"A": A, "AAAA": AAAA}
 
 _NAMED = 4
 """Addresses that a sentence names; more would not be read."""
@@ -94,7 +92,9 @@ def promised(policy: Policy, zone: Zone) -> tuple[InZone, ...]:
     """Return the pools of ``policy`` whose records are in ``zone``, for what they promise."""
     found = ((pool, rrset_of(pool, zone)) for pool in policy.pools)
     return tuple(
-        InZone(pool, rrset.ttl, members_of(rrset)) for pool, rrset in found if rrset is not None
+        InZone(pool, rrset.ttl, members_of(pool, rrset))
+        for pool, rrset in found
+        if rrset is not None
     )
 
 
@@ -139,24 +139,14 @@ def _signer(policy: Policy, zone: Zone) -> tuple[Signer | None, list[Finding]]:
 
 def _pools_by_member(policy: Policy, zone: Zone) -> dict[str, str]:
     """Return the pools whose members may stand in hints, by member."""
-    kept = (pool for pool in policy.pools if pool.hints == "keep")
+    kept = (pool for pool in policy.pools if pool.hints == "keep" and not pool.is_alias)
     found = ((pool, rrset_of(pool, zone)) for pool in kept)
     return {
         address: f"{pool.name} {pool.type}"
         for pool, rrset in found
         if rrset is not None
-        for address in members_of(rrset)
+        for address in members_of(pool, rrset)
     }
-
-
-def members_of(rrset: RRset) -> tuple[str, ...]:
-    """Return the addresses of ``rrset`` in canonical order (RFC 4034 §6.3): the bits of a mask."""
-    return tuple(str(ip_address(rdata)) for rdata in sorted(rrset.rdatas))
-
-
-def rrset_of(pool: Pool, zone: Zone) -> RRset | None:
-    """Return the RRset of ``zone`` that is the pool, if there is one."""
-    return zone.at(from_text(pool.name)).get(TYPES[pool.type])
 
 
 def _told(pool: Pool, fault: Fault) -> str:
@@ -169,7 +159,7 @@ def _faults(
 ) -> Iterator[Fault]:
     def members_in(other: Pool) -> tuple[str, ...]:
         found = rrset_of(other, zone)
-        return () if found is None else members_of(found)
+        return () if found is None else members_of(other, found)
 
     yield from (Fault(*one) for one in checkfaults.faults(pool, policy, failover, members_in))
     if fault := _out_of_reach(pool, zone) or _missing(pool, zone):
@@ -178,7 +168,9 @@ def _faults(
     rrset = rrset_of(pool, zone)
     if rrset is None:
         return
-    members = members_of(rrset)
+    members = members_of(pool, rrset)
+    if pool.is_alias:
+        yield from (Fault(*one) for one in aliascheck.faults(pool, rrset, policy, zone))
     yield from _signed(pool, rrset, signer)
     yield from _members(pool, members)
     yield from _taken(pool, members)
@@ -219,9 +211,14 @@ def _missing(pool: Pool, zone: Zone) -> Fault | None:
     types = zone.at(owner)
     if TYPES[pool.type] in types:
         return None
+    if pool.is_alias and (message := aliascheck.misplaced(owner, zone)):
+        return Fault("type", "pool-alias", message)
     if CNAME in types:
         target = to_text(types[CNAME].rdatas[0])
-        message = f"is an alias of {target}, which has the addresses: give the pool that name"
+        message = (
+            f"is an alias of {target}, which has the addresses: give the pool that name, or "
+            'type = "CNAME" and the names that it may lead to'
+        )
         return Fault("name", "pool-alias", message)
     return Fault("name", "pool-missing", f"has no {pool.type} records{_hint(owner, zone)}")
 
@@ -254,7 +251,7 @@ def _members(pool: Pool, members: tuple[str, ...]) -> Iterator[Fault]:
             "pool-too-large",
             f"has {len(members)} records{beside}; a pool may have {MOST_MEMBERS} in all",
         )
-    first = _first_tier(pool, members)
+    first = 1 if pool.select == "first" else _first_tier(pool, members)
     if pool.min_up > first:
         where = "the first tier has" if pool.tiers else "there are"
         yield Fault("min_up", "pool-min-up", f"{pool.min_up} can never be up: {where} only {first}")
@@ -350,11 +347,12 @@ def _peers(pool: Pool, failover: Failover) -> Iterator[Fault]:
 def _effects(pool: Pool, members: Collection[str], zone: Zone) -> Iterator[Fault]:
     """Find what will not have the effect that one expects of a pool."""
     if len(members) == 1 and pool.all_down in {"all", "last_good"}:
+        has, add = ("one member", "one") if pool.is_alias else ("one record", "a record")
         yield Fault(
             "",
             "pool-single",
-            f'has one record, so with all_down = "{pool.all_down}" its answer never changes: '
-            "add a record, or fallback addresses",
+            f'has {has}, so with all_down = "{pool.all_down}" its answer never changes: '
+            f"add {add}, or fallback {'names' if pool.is_alias else 'addresses'}",
             Severity.WARNING,
         )
     if from_text(pool.name) in map(lower, zone.nodes[zone.apex][NS].rdatas):

@@ -6,17 +6,18 @@ decides on a pool has exactly what the workers answer from.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from dnsd import compile as compiler
-from dnsd.compile.pools import first_cells, members_of
+from dnsd.compile.pools import first_cells
+from dnsd.compile.pools import members_of as in_order
 from dnsd.config.policy import Pool
 from dnsd.failover.choice import Choice, Standing
 from dnsd.image.pools import LONGEST_TTL, Mode, Word, encode, private
 from dnsd.wire import rdata as rr
+from dnsd.wire.member import packed, shown
 from dnsd.wire.name import from_text
 
 if TYPE_CHECKING:
@@ -28,15 +29,17 @@ if TYPE_CHECKING:
     from dnsd.image.pools import Cells
     from dnsd.zone.records import RRset, Zone
 
-TYPES = {"A": rr.A, "AAAA": rr.AAAA}
+TYPES = {"A": rr.A, "AAAA": rr.AAAA, "CNAME": rr.CNAME}
 
 
 class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
     """One pool of an image.
 
-    ``members`` are addresses in the order of the bits of a mask; those of ``policy.fallback``
-    follow. ``ttl`` is that of the zone file: Tmax. ``cell`` is where its cells begin, from
-    where those of the image do; ``cells`` is how many there are.
+    ``members`` are addresses, or names that a CNAME leads to, in the order of the bits of a mask;
+    those of ``policy.fallback`` follow. ``ttl`` is that of the zone file: Tmax. ``cell`` is where
+    its cells begin, from where those of the image do; ``cells`` is how many there are.
+
+    While nobody has decided, the member ``undecided`` is answered; if that is empty, all are.
     """
 
     policy: Pool
@@ -44,6 +47,14 @@ class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[str, ...]
     cell: int
     cells: int
+    undecided: str = ""
+
+    @property
+    def undecided_mask(self) -> int:
+        """The mask of what is answered while nobody has decided."""
+        if self.undecided:
+            return 1 << self.members.index(self.undecided)
+        return (1 << len(self.members)) - 1
 
 
 class Pools(Protocol):
@@ -71,30 +82,47 @@ def rrset_of(pool: Pool, zone: Zone) -> RRset | None:
     return zone.at(from_text(pool.name)).get(TYPES[pool.type])
 
 
+def members_of(pool: Pool, rrset: RRset) -> tuple[str, ...]:
+    """Return the members of ``pool``, whose records in the zone are ``rrset``, as bits of a mask.
+
+    Addresses are in canonical order (RFC 4034 §6.3), names in that of the policy.
+    """
+    if pool.is_alias:
+        return pool.members
+    return tuple(shown(rrset.rtype, rdata) for rdata in in_order(rrset))
+
+
 def describe(policy: Policy, zone: Zone) -> tuple[PoolMeta, ...]:
     """Return the pools of ``zone``; ``policy`` has been found to be right for it."""
     found = [(pool, rrset) for pool in policy.pools if (rrset := rrset_of(pool, zone))]
-    first, end = first_cells(len(rrset.rdatas) + len(pool.fallback) for pool, rrset in found)
+    first, end = first_cells(
+        len(members_of(pool, rrset)) + len(pool.fallback) for pool, rrset in found
+    )
     ends = [*first, end][1:]
     return tuple(
         PoolMeta(
             policy=pool,
             ttl=rrset.ttl,
-            members=tuple(str(ip_address(rdata)) for rdata in members_of(rrset)),
+            members=members_of(pool, rrset),
             cell=cell,
             cells=after - cell,
+            undecided=shown(rr.CNAME, rrset.rdatas[0]) if pool.is_alias else "",
         )
         for (pool, rrset), cell, after in zip(found, first, ends, strict=True)
     )
 
 
 def all_well(pools: Sequence[PoolMeta]) -> Cells:
-    """Return cells in private memory that say: every member is up, and has long been."""
+    """Return cells in private memory that say: every member is up, and has long been.
+
+    Of CNAME records the one in the zone is answered.
+    """
     count = sum(pool.cells for pool in pools)
     cells = private(count)
     for pool in pools:
         answer = Choice(pool.policy, pool.members).answer([Standing.IN] * len(pool.members), 0)
-        word = Word(answer.mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))
+        mask = pool.undecided_mask if pool.undecided else answer.mask
+        word = Word(mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))
         cells.words[pool.cell] = encode(word)
     return cells
 
@@ -108,7 +136,9 @@ def compiled(pools: Sequence[PoolMeta], signer: Signer | None) -> Iterator[compi
             rtype=TYPES[policy.type],
             weights=Choice(policy, pool.members).weights,
             ttl=min(policy.ttl_min, pool.ttl),
-            fallback=tuple(ip_address(one).packed for one in policy.fallback),
+            members=tuple(map(packed, pool.members)),
+            undecided=pool.undecided_mask,
+            fallback=tuple(map(packed, policy.fallback)),
             signatures=signer.signatures(policy) if signer else {},
             denial=signer.denial(policy) if signer else None,
             take=policy.take or 1,

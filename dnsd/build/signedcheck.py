@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import comb
 from typing import TYPE_CHECKING
 
+from dnsd.build.pools import members_of
 from dnsd.wire.name import from_text, is_wildcard
 from dnsd.wire.rdata import DNSKEY
 
@@ -41,9 +42,9 @@ def faults(pool: Pool, rrset: RRset, signer: Signer) -> Iterator[Fault]:
         message = "the zone is signed, but not these records: sign the zone again"
         yield "", "pool-unsigned", message
     elif not signer.has_keys:
-        yield from _without_keys(pool, len(rrset.rdatas))
+        yield from _without_keys(pool, len(members_of(pool, rrset)))
     else:
-        yield from _sizes(pool, len(rrset.rdatas))
+        yield from _sizes(pool, len(members_of(pool, rrset)))
         yield from _nodata(pool, signer)
 
 
@@ -51,7 +52,9 @@ def _without_keys(pool: Pool, records: int) -> Iterator[Fault]:
     if pool.all_down == "nodata":
         lacking = 'no proof that there are none, as all_down = "nodata" needs it'
     elif pool.all_down == "fallback":
-        lacking = "none for the fallback addresses"
+        lacking = "none for the fallback"
+    elif pool.is_alias and records > 1:
+        lacking = "none for the other members"
     elif records > 1:
         lacking = "none for fewer of them"
     else:

@@ -8,7 +8,6 @@ built: their Original TTL is the zone file's, and with any shorter TTL they hold
 from __future__ import annotations
 
 from functools import cached_property
-from ipaddress import ip_address
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,10 @@ from dns.rdtypes.ANY.RRSIG import RRSIG
 from dns.rdtypes.util import Bitmap
 
 from dnsd.build.keys import zone_keys
-from dnsd.build.pools import TYPES
+from dnsd.build.pools import TYPES, members_of
 from dnsd.compile.denial import UnpaidChain, chain_of
-from dnsd.compile.pools import members_of
 from dnsd.wire import rdata as rr
+from dnsd.wire.member import packed
 from dnsd.wire.name import from_text, lower
 from dnsd.zone.records import RRset
 from dnsd.zone.structure import Structure
@@ -49,10 +48,10 @@ if TYPE_CHECKING:
 
 
 def masks(pool: Pool, members: int) -> Iterator[int]:
-    """Return every set of addresses that ``pool`` can answer with, each once.
+    """Return every set of members that ``pool`` can answer with, each once.
 
-    ``members`` is how many records the zone file has; the fallback addresses follow them. As long
-    as nobody has decided, the answer has all records, whatever the policy selects.
+    So many ``members`` it has; those of the fallback follow them. As long as nobody has decided,
+    the answer has all addresses, whatever the policy selects; of CNAME records it has one.
     """
     every = (1 << members) - 1
     fallback = ((1 << len(pool.fallback)) - 1) << members
@@ -68,7 +67,7 @@ def masks(pool: Pool, members: int) -> Iterator[int]:
         yield from _sets(
             range(members, members + len(pool.fallback)), min(take, len(pool.fallback))
         )
-    if members > take:
+    if members > take and not pool.is_alias:
         yield every
 
 
@@ -102,16 +101,18 @@ class Signer:
         own = self.signatures_of(rrset)
         if own is None:
             return {}
-        rdatas = (*members_of(rrset), *(ip_address(one).packed for one in pool.fallback))
-        every = (1 << len(rrset.rdatas)) - 1
+        members = members_of(pool, rrset)
+        rdatas = tuple(map(packed, (*members, *pool.fallback)))
+        in_zone = {lower(one) if pool.is_alias else one for one in rrset.rdatas}
+        signed = sum(1 << bit for bit, one in enumerate(rdatas) if one in in_zone)
         if not self.has_keys:
-            return {every: own}
+            return {signed: own}
         plan = _plan(self._keys, own)
         found = {}
-        for mask in masks(pool, len(rrset.rdatas)):
+        for mask in masks(pool, len(members)):
             chosen = tuple(one for bit, one in enumerate(rdatas) if mask >> bit & 1)
             answer = RRset(rrset.owner, rtype, rrset.ttl, chosen)
-            ready = self._valid(answer, own) if mask == every else ()
+            ready = self._valid(answer, own) if mask == signed else ()
             found[mask] = _rrsigs(answer, ready or self._sign(answer, plan))
         return found
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from dnsd.caches.version import Kind, Version, everything
+from dnsd.caches.version import Kind, Version, everything, is_below
+
+WILDCARD = "*."
+"""Before a name: all below it."""
 
 
 class Given(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -34,13 +37,22 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
     Zones with the same ``digest`` have the same list; one that has none is never the same.
     ``ttl`` is the largest TTL of anything in it, ``negative`` for how long caches keep that
-    something is not there.
+    something is not there. ``names`` are those that a zone without a list leads to, None if
+    they are too many.
     """
 
     digest: str = ""
     listed: bool = False
     ttl: int = 0
     negative: int = 0
+    names: tuple[str, ...] | None = None
+
+    def may_lead_to(self, name: str) -> bool:
+        """Return whether a zone without a list may lead to ``name``."""
+        if self.names is None or name in self.names:
+            return True
+        wildcards = [one for one in self.names if one.startswith(WILDCARD)]
+        return any(is_below(name, one.removeprefix(WILDCARD)) for one in wildcards)
 
     def version(self, apex: str) -> Version:
         """Return what stands for all that the zone ``apex`` has."""

@@ -1,8 +1,8 @@
 """What a cache can hold: one content of an RRset, a negative answer, or anything of a zone.
 
-A version is a hash of owner, type and sorted rdata. It also says to which addresses it leads,
-so that "who may still come to 192.0.2.10?" can be asked over all names. Knows neither times
-nor who gave it out.
+A version is a hash of owner, type and sorted rdata. It also says to which addresses and names it
+leads, so that "who may still come to 192.0.2.10?" can be asked over all names, and "who may still
+come to cdn.example.net.?", too. Knows neither times nor who gave it out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dnsd.wire import name as names
+from dnsd.wire import rdata as rr
+from dnsd.wire.member import is_name, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +26,18 @@ ANY = "*"
 
 _DIGEST_OCTETS = 8
 _IPV4_HINT, _IPV6_HINT = 4, 6
-_LEADING = ("A", "AAAA", "HTTPS", "SVCB")
-"""Types of records that have addresses."""
+_NAMING = {
+    "CNAME": rr.CNAME,
+    "DNAME": rr.DNAME,
+    "HTTPS": rr.HTTPS,
+    "MX": rr.MX,
+    "NS": rr.NS,
+    "SRV": rr.SRV,
+    "SVCB": rr.SVCB,
+}
+"""Types of records that lead to a name."""
+_LEADING = ("A", "AAAA", *_NAMING)
+"""Types of records that lead to addresses or names."""
 
 
 class Kind(StrEnum):
@@ -41,9 +53,9 @@ class Kind(StrEnum):
 class Version(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     """One thing that caches may hold; names are absolute, lower-case presentation form.
 
-    ``digest`` is of the rdata, and ``targets`` are the addresses it leads to, sorted. ``end``
-    is for NOTHING: the next name that exists, as in an NSEC record; everything from ``owner``
-    up to there is denied.
+    ``digest`` is of the rdata, and ``targets`` are the addresses and names it leads to, sorted; of
+    a DNAME, the name that it puts in place of its owner. ``end`` is for NOTHING: the next name that
+    exists, as in an NSEC record; everything from ``owner`` up to there is denied.
     """
 
     kind: Kind
@@ -80,7 +92,7 @@ def digest_of(owner: str, rtype: str, rdatas: Iterable[bytes]) -> str:
 
 
 def targets_of(rtype: str, rdatas: Iterable[bytes]) -> tuple[str, ...]:
-    """Return the addresses that an RRset leads to, sorted."""
+    """Return the addresses and names that an RRset leads to, sorted."""
     if rtype not in _LEADING:
         return ()
     return tuple(sorted({target for rdata in rdatas for target in _targets(rtype, rdata)}))
@@ -106,9 +118,9 @@ def everything(apex: str) -> Version:
 
 
 class Question(NamedTuple):
-    """What is asked about: a target address, or a name and its type.
+    """What is asked about: a target (an address or a name), or a name and its type.
 
-    With all three, the address as far as the pool of that name and type leads there.
+    With all three, the target as far as the pool of that name and type leads there.
     """
 
     target: str = ""
@@ -123,7 +135,7 @@ class Question(NamedTuple):
 
     @property
     def is_member(self) -> bool:
-        """Whether it is about an address in one pool."""
+        """Whether it is about a target in one pool."""
         return bool(self.target and self.name)
 
     def concerns(self, version: Version) -> bool:
@@ -132,7 +144,7 @@ class Question(NamedTuple):
             pool = (version.owner, version.type) == (self.name, self.type)
             return pool and self.target in version.targets
         if self.target and not self.is_member:
-            return version.kind == Kind.EVERYTHING or self.target in version.targets
+            return version.kind == Kind.EVERYTHING or _leads_to(version, self.target)
         name = names.from_text(self.name)
         owner = names.from_text(version.owner)
         if version.kind == Kind.EVERYTHING:
@@ -146,9 +158,12 @@ class Question(NamedTuple):
 
 
 def about_target(text: str) -> Question:
-    """Return the question about the address ``text``; ValueError is a sentence."""
+    """Return the question about the address or the absolute name ``text``.
+
+    ValueError is a sentence. What has no final dot is an address.
+    """
     try:
-        return Question(target=str(ip_address(text)))
+        return Question(target=canonical_name(text) if is_name(text) else str(ip_address(text)))
     except ValueError:
         raise ValueError(
             f"{text!r} is no address: write one such as 192.0.2.10 or 2001:db8::10, or a name and "
@@ -162,7 +177,7 @@ def about_name(name: str, rtype: str) -> Question:
 
 
 def about_member(address: str, name: str, rtype: str) -> Question:
-    """Return the question about ``address`` as a member of the pool ``name`` and ``rtype``."""
+    """Return the question about a member of the pool ``name`` and ``rtype``."""
     return about_name(name, rtype)._replace(target=about_target(address).target)
 
 
@@ -191,11 +206,33 @@ def _denied(name: bytes, owner: bytes, end: bytes) -> bool:
     return at >= first and names.is_subdomain(name, end)
 
 
+def _leads_to(version: Version, target: str) -> bool:
+    """Return whether a cache that holds ``version`` may send clients to ``target``."""
+    if target in version.targets:
+        return True
+    if not is_name(target) or version.kind != Kind.RRSET or version.type not in _NAMING:
+        return False
+    found = [one for one in version.targets if is_name(one)]
+    if version.type != "DNAME" or not found:
+        return not found  # it was noted before names were
+    return any(is_below(target, one) for one in found)
+
+
+def is_below(name: str, above: str) -> bool:
+    """Return whether ``name`` is ``above`` or below it."""
+    return names.is_subdomain(names.from_text(name), names.from_text(above))
+
+
 def _targets(rtype: str, rdata: bytes) -> list[str]:
-    """Return the addresses that a record leads to."""
+    """Return the addresses and names that a record leads to."""
     if rtype == "A":
         return [".".join(map(str, rdata))]
-    return [str(IPv6Address(rdata))] if rtype == "AAAA" else _hints(rdata)
+    if rtype == "AAAA":
+        return [str(IPv6Address(rdata))]
+    name = rr.target(_NAMING[rtype], rdata)
+    assert name is not None
+    found = [shown(rr.CNAME, name)]
+    return found + _hints(rdata) if rtype in {"HTTPS", "SVCB"} else found
 
 
 def _hints(rdata: bytes) -> list[str]:

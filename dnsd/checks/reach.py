@@ -1,7 +1,8 @@
 """Where checks may go: a policy must not make this node ask what its author cannot reach.
 
-Members are addresses, and a check goes nowhere else: no name is resolved and no redirection
-followed. So it is decided once, when a target is made, whether there may be one.
+A check of an address goes nowhere else, and no redirection is followed: whether it may be made is
+decided once, when a target is made. A member that is a name may have other addresses each time:
+there it is decided before each check.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ the file was written, or for the seconds behind it:
 
     192.0.2.1 => UP
     192.0.2.2 => DOWN/30
+    cdn.example.net. => UP
 
 Silence is never health: a file that is missing, too old, or wrong in any line says nothing of
 anybody, nor does it of a member that it does not name.
@@ -16,12 +17,12 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
 from dnsd.checks.result import Blind, Result
 from dnsd.config import smallfile
+from dnsd.config.members import read_member
 from dnsd.config.units import format_duration
 from dnsd.process.exchange import within
 from dnsd.text import printable
@@ -114,9 +115,11 @@ def parse(text: str) -> dict[str, Said]:
                 '"192.0.2.1 => DOWN/30"'
             )
         try:
-            address = str(ip_address(match[1]))
+            address = read_member(match[1])
         except ValueError:
-            raise ValueError(f'{number}: "{printable(match[1][:_SHOWN])}" is no address') from None
+            shown = printable(match[1][:_SHOWN])
+            told = f'{number}: "{shown}" is no address, and no name with a final dot'
+            raise ValueError(told) from None
         if address in found:
             raise ValueError(f"{number}: {address} is named twice")
         believed = None if match[3] is None else float(match[3])

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from dnsd.checks import reach
 from dnsd.checks.calculated import CalculatedCheck, nothing_known
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.dns import DnsCheck
 from dnsd.checks.grpc import GrpcCheck
 from dnsd.checks.http import HttpCheck
+from dnsd.checks.named import NamedCheck
 from dnsd.checks.pushed import PushedCheck
 from dnsd.checks.question import question_of
 from dnsd.checks.several import SeveralChecks
@@ -21,6 +24,7 @@ from dnsd.checks.tls import TlsCheck
 from dnsd.config.anycast import Query
 from dnsd.config.checkkeys import each_check
 from dnsd.config.commandkinds import filled, places
+from dnsd.wire.member import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,13 +38,16 @@ if TYPE_CHECKING:
 PORTS = {"http": 80, "https": 443, "tls": 443, "dns": 53}
 """Where a check goes that says no port."""
 
+MEMBER = "{member}"
+"""In a host or SNI: the name that a CNAME leads to."""
+
 _STAY_HERE = ("calculated", "file", "pushed", "none")
 _OVER_TLS = ("tls", "https", "grpcs")
 
 
 @dataclass(frozen=True)
 class Target:
-    """A ``check`` of an ``address``, and how often it is made, in seconds.
+    """A ``check`` of an ``address`` (or of a name), and how often it is made, in seconds.
 
     ``fast_interval`` holds while the result is in doubt.
     """
@@ -66,11 +73,17 @@ def target_of(
     if pool.check == "none":
         return None
     singles = each_check(pool)
+    asked = pool.check_addresses.get(address) if is_name(address) else address
     if any(goes_out(one) for one in singles) and (
-        fault := reach.fault(address, failover.check_networks)
+        fault := reach.fault(asked, failover.check_networks) if asked else ""
     ):
         raise ValueError(fault)
     checks = tuple(_check(one, address, failover, board, states) for one in singles)
+    if is_name(address):
+        checks = tuple(
+            _of_name(check, one, asked, failover)
+            for check, one in zip(checks, singles, strict=True)
+        )
     check = SeveralChecks(checks, pool.need.of(len(checks))) if pool.checks else checks[0]
     return Target(address, check, pool.interval, pool.fast_interval)
 
@@ -80,10 +93,18 @@ def goes_out(one: Pool) -> bool:
     return one.check not in _STAY_HERE
 
 
+def _of_name(check: Check, pool: Pool, address: str | None, failover: Failover) -> Check:
+    """Return ``check`` as that of a name; a program is given the name itself."""
+    if not goes_out(pool) or pool.check == "command":
+        return check
+    return NamedCheck(check, address, pool.source, tuple(failover.check_networks))
+
+
 def _check(
     pool: Pool, address: str, failover: Failover, board: Board | None, states: States
 ) -> Check:
     port = pool.port or PORTS.get(pool.check, 0)
+    pool = _with_names(pool, address)
     if fault := configured_fault(pool, failover):
         raise ValueError(fault.message)
     match pool.check:
@@ -109,6 +130,17 @@ def _check(
             of = tuple(one.of_member(address) for one in pool.of)
             return CalculatedCheck(of, pool.need.of(len(of)), pool.timeout, states)
     raise AssertionError(pool.check)
+
+
+def _with_names(pool: Pool, member: str) -> Pool:
+    """Return ``pool`` with the name of ``member`` where its host or SNI asks for it."""
+    name = member.removesuffix(".")
+    filled_in = {
+        key: text.replace(MEMBER, name)
+        for key in ("host", "sni")
+        if (text := getattr(pool, key)) and MEMBER in text
+    }
+    return msgspec.structs.replace(pool, **filled_in) if filled_in else pool
 
 
 def _line(pool: Pool, failover: Failover) -> tuple[str, ...]:

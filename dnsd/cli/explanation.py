@@ -148,9 +148,12 @@ def _pools(source: Source, answer: Answer) -> Iterator[Reason]:
     for rrset in answer.answer:
         if pool := source.pool(rrset.owner, rrset.rtype):
             what = _type_text(rrset.owner, rrset.rtype, rrset.covers)
-            yield Reason("pool", f"{what}: {_members(pool)}, all shown as up; a running node")
             least = min(pool.policy.ttl_min, pool.ttl)
-            yield Reason("pool", f"answers those that are, for {least} to {pool.ttl} s")
+            shown, those = "all shown as up", "those that are"
+            if pool.policy.is_alias:
+                shown, those = "shown with that of the zone file", "one that is up"
+            yield Reason("pool", f"{what}: {_members(pool)}, {shown}; a running node")
+            yield Reason("pool", f"answers {those}, for {least} to {pool.ttl} s")
     for rrset in answer.additional:
         if source.pool(rrset.owner, rrset.rtype):
             what = _type_text(rrset.owner, rrset.rtype, rrset.covers)

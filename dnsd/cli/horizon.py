@@ -24,6 +24,7 @@ from dnsd.cli.options import config_option, json_option, reading
 from dnsd.cli.output import echo
 from dnsd.cli.remains import remains
 from dnsd.cli.survey import Secondaries, Survey
+from dnsd.config.members import read_spoken
 from dnsd.config.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def _floor(text: str) -> float:
     help="The largest TTL that was in use, for when no report tells it.",
 )
 @click.option("--wait", is_flag=True, help="Ask again until it is SAFE.")
+@click.option("--to", default="", metavar="NAME", help="Ask about a name that CNAMEs lead to.")
 def horizon(
     what: tuple[str, ...],
     config_file: Path | None,
@@ -100,11 +102,13 @@ def horizon(
     floor: float,
     ttl: int | None,
     wait: bool,
+    to: str,
 ) -> None:
     """Show which answers caches may still hold, until when, and of which nodes.
 
     \b
     dnsd horizon 192.0.2.10              who may still come to this address?
+    dnsd horizon --to cdn.example.net    who may still be led to this name?
     dnsd horizon www.example.com A       who may still have another answer than that of now?
     dnsd horizon                         all that pools have given out, and zones before an edit
 
@@ -117,7 +121,7 @@ def horizon(
     and those that they have ever heard), and all that those know. A node that does not answer makes
     it UNKNOWN. Exit status: 0 SAFE, 1 WAIT or UNKNOWN, 3 no node runs here and no other was named.
     """
-    question = _question(what)
+    question = _about_name_led_to(to, what) if to else _question(what)
     survey = _survey(config_file, urls)
     closed = tuple((name, survey.began - ago) for name, ago in fences)
     if question is None:
@@ -163,6 +167,15 @@ def _survey(config_file: Path | None, urls: tuple[Remote, ...]) -> Survey:
     return Survey([local, *urls])
 
 
+def _about_name_led_to(to: str, what: tuple[str, ...]) -> Question:
+    if what:
+        raise click.UsageError("--to has the whole question: give nothing else")
+    try:
+        return about_target(read_spoken(to))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
 def _question(what: tuple[str, ...]) -> Question | None:
     """Return what is asked: one word is an address, or else a name; None: everything."""
     try:
@@ -170,12 +183,9 @@ def _question(what: tuple[str, ...]) -> Question | None:
             case ():
                 return None
             case (one,):
-                try:
+                if one.replace(".", "").isdigit() or ":" in one:
                     return about_target(one)
-                except ValueError:
-                    if one.replace(".", "").isdigit() or ":" in one:
-                        raise
-                    return about_name(one, "A")
+                return about_name(one, "A")
             case (name, rtype):
                 return about_name(name, rtype)
     except ValueError as error:

@@ -297,7 +297,7 @@ class Answers:
     def _chain(self, sections: Sections, name: bytes, rtype: int) -> Place:
         """Follow the CNAME at ``name``; say how it ends, in ``sections`` and as a place.
 
-        It ends at a pool of CNAME records, too: where such a record leads is known once it is chosen.
+        It ends at a pool of CNAME records, too: where one leads is known once it is chosen.
         """
         if (name, rr.CNAME) in self._pools:
             self._add_found(sections, name, self._owner(name), rr.CNAME)

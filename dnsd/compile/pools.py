@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class Pool:
     """The RRset of ``rtype`` at ``owner`` (lower case), with what policy adds to it.
 
-    Its ``members`` are rdatas, and so are those of ``fallback`` behind them; ``weights`` has one for
-    each of all. While nobody has decided, those of the mask ``undecided`` are answered for ``ttl``.
+    Its ``members`` are rdatas, and so are those of ``fallback`` behind them; ``weights`` has one
+    for each of all. While nobody has decided, those of the mask ``undecided`` are answered, for
+    ``ttl`` seconds.
 
     In a signed zone ``signatures`` holds the RRSIGs of every answer there can be, by its mask,
     and ``denial`` an NSEC or NSEC3 RRset without the pool's type, with its RRSIGs.

@@ -47,8 +47,8 @@ class Item:
 class Chosen:
     """A pool at the end of an answer: ``ref`` is that of its POOL, ``longest`` what it may need.
 
-    ``owner`` is as in :class:`Item`. If it ``leads_on``, its records are CNAME records, behind which
-    the chain may go on.
+    ``owner`` is as in :class:`Item`. If it ``leads_on``, its records are CNAME records, behind
+    which the chain may go on.
     """
 
     owner: bytes
@@ -169,8 +169,8 @@ class _Body:
 
     def add_template(self, pool: Chosen) -> None:
         """Add the beginning of each record of ``pool``."""
-        self._out.add(pool.owner, pool.rtype, 0, b"")
-        del self.octets[-_TTL_AND_LENGTH:]
+        self._out.add(pool.owner, pool.rtype, 0, names.ROOT)
+        del self.octets[-_TTL_AND_LENGTH - len(names.ROOT) :]
 
     def add(self, item: Item) -> int:
         """Add the records of ``item`` and return how many they are."""

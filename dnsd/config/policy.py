@@ -13,12 +13,14 @@ import msgspec
 
 from dnsd.config.checkkeys import CheckKeys, Checks, OneCheck
 from dnsd.config.kinds import Choice, Count, Duration
+from dnsd.config.members import CheckAddresses, Targets
 from dnsd.config.policykinds import (
-    Addresses,
     Failback,
     FailbackKind,
     KeyFiles,
+    Members,
     Owner,
+    PoolType,
     Quorum,
     Scope,
     ScopeKind,
@@ -60,7 +62,7 @@ class Checking(CheckKeys, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[defaults]``: every key of a pool but its name."""
 
-    type: Annotated[Literal["A", "AAAA"], Choice(("A", "AAAA"))]
+    type: Annotated[Literal["A", "AAAA", "CNAME"], PoolType()]
     ok: Annotated[int, Count(1, 1000, _RESULTS)] = 3
     ttl_min: Annotated[int, Ttl()] = 5
     failback: Annotated[Failback, FailbackKind()] = Failback()
@@ -68,7 +70,7 @@ class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
     all_down: Annotated[
         Literal["all", "last_good", "fallback", "nodata", "servfail", "refuse"], Choice(ALL_DOWN)
     ] = "all"
-    fallback: Annotated[tuple[str, ...], Addresses()] = ()
+    fallback: Annotated[tuple[str, ...], Members()] = ()
     min_up: Annotated[int | float, Quorum()] = 1
     tiers: Annotated[tuple[tuple[str, ...], ...], Tiers()] = ()
     """Members that none of them names belong to the first one."""
@@ -76,7 +78,7 @@ class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
     select: Annotated[str, Selection()] = "all"
     """See :attr:`take`, :attr:`is_weighted` and :attr:`is_sticky`."""
     weights: Annotated[dict[str, int], Weights()] = msgspec.field(default_factory=dict)
-    """By address; a member that is not named has 1."""
+    """By member; one that is not named has 1."""
 
     hints: Annotated[Literal["keep", "follow"], Choice(("keep", "follow"))] = "keep"
 
@@ -96,7 +98,7 @@ class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def is_weighted(self) -> bool:
         """Whether weights count."""
-        return self.select not in {"all", "one"}
+        return self.select not in {"all", "first", "one"}
 
     @property
     def is_sticky(self) -> bool:
@@ -110,11 +112,24 @@ class Pool(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[str, Owner()]
     """The owner: absolute, in lower case."""
 
+    members: Annotated[tuple[str, ...], Targets()] = ()
+    """The names that a CNAME leads to, the preferred one first; of addresses, the zone has them."""
+
+    check_addresses: Annotated[dict[str, str], CheckAddresses()] = msgspec.field(
+        default_factory=dict
+    )
+    """Where such a member is checked; the others are resolved."""
+
     line: int = 0
     """Where in the policy file it begins."""
 
     lines: dict[str, int] = msgspec.field(default_factory=dict)
     """Where in the policy file its keys stand, those from ``[defaults]`` too."""
+
+    @property
+    def is_alias(self) -> bool:
+        """Whether it answers with a CNAME record."""
+        return self.type == "CNAME"
 
     @property
     def checked_by(self) -> str:

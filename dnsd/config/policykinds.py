@@ -1,4 +1,4 @@
-"""Kinds of values in the policy of a zone: owners, TTLs, ways to fail back, addresses by member.
+"""Kinds of values in the policy of a zone: owners, TTLs, ways to fail back, members.
 
 As in :mod:`dnsd.config.kinds`: each reads one TOML value, or says in a sentence why it can't.
 """
@@ -13,7 +13,8 @@ import msgspec
 
 from dnsd.config import origins
 from dnsd.config.kinds import Count, Duration, wanted
-from dnsd.config.netkinds import MOST_NODES, read_address, read_each
+from dnsd.config.members import read_member
+from dnsd.config.netkinds import MOST_NODES, read_each
 from dnsd.config.pattern import Pattern
 from dnsd.config.statuscodes import FIRST, LAST, read_range
 from dnsd.config.units import format_duration, parse_duration
@@ -96,6 +97,25 @@ class Name:
         if not isinstance(value, str):
             raise wanted("a name in a string", value)
         return origins.normal(value)
+
+
+@dataclass(frozen=True)
+class PoolType:
+    """The type of a pool's records."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return it."""
+        what = '"A", "AAAA" or "CNAME"'
+        if not isinstance(value, str):
+            raise wanted(f"one of {what}", value)
+        if value in {"ALIAS", "ANAME"}:
+            raise ValueError(
+                f'"{value}" is not supported: dnsd resolves no name to answer its addresses. '
+                'Below the apex say "CNAME"; at the apex list addresses, and say "A" or "AAAA"'
+            )
+        if value not in {"A", "AAAA", "CNAME"}:
+            raise ValueError(f"must be one of {what}, not {value!r}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -183,10 +203,12 @@ class Selection:
 
     def read(self, value: object, _base: Path) -> str:
         """Return the text, the number without leading zeros."""
-        what = '"all", "one", "weighted", "sticky", or "some:" and a number, such as "some:2"'
+        what = (
+            '"all", "first", "one", "weighted", "sticky", or "some:" and a number, such as "some:2"'
+        )
         if not isinstance(value, str):
             raise wanted(what, value)
-        if value in {"all", "one", "weighted", "sticky"}:
+        if value in {"all", "first", "one", "weighted", "sticky"}:
             return value
         if not (match := _SOME.fullmatch(value)):
             raise ValueError(f"must be {what}, not {value!r}")
@@ -289,17 +311,17 @@ class KeyFiles:
 
 
 @dataclass(frozen=True)
-class Addresses:
-    """A list of IP addresses."""
+class Members:
+    """A list of members: IP addresses, or absolute names."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
-        """Return the addresses in their order and usual form."""
-        return read_each(value, "a list of addresses in strings", _address)
+        """Return the members in their order and usual form."""
+        return read_each(value, "a list of addresses in strings", read_member)
 
 
 @dataclass(frozen=True)
 class Tiers:
-    """A list of lists of addresses."""
+    """A list of lists of members."""
 
     def read(self, value: object, base: Path) -> tuple[tuple[str, ...], ...]:
         """Return the tiers in their order."""
@@ -310,7 +332,7 @@ class Tiers:
                 if not isinstance(value, list)
                 else ValueError(f"must be {what}")
             )
-        tiers = tuple(Addresses().read(item, base) for item in value)
+        tiers = tuple(Members().read(item, base) for item in value)
         if not all(tiers[1:]):
             raise ValueError("only the first tier may be empty: it has what the others don't name")
         named = [address for tier in tiers for address in tier]
@@ -322,20 +344,20 @@ class Tiers:
 
 @dataclass(frozen=True)
 class Weights:
-    """A table of addresses, each with its weight."""
+    """A table of members, each with its weight."""
 
     def read(self, value: object, base: Path) -> dict[str, int]:
-        """Return the weights by address in its usual form."""
+        """Return the weights by member in its usual form."""
         if not isinstance(value, dict):
             raise wanted('a table, such as { "192.0.2.1" = 2 }', value)
         found: dict[str, int] = {}
         faults: list[str] = []
         for text, weight in value.items():
             try:
-                address = _address(text)
-                if address in found:
+                member = read_member(text)
+                if member in found:
                     faults.append(f"{text!r} is listed twice")
-                found[address] = _WEIGHT.read(weight, base)
+                found[member] = _WEIGHT.read(weight, base)
             except ValueError as error:
                 faults.append(f"{text}: {error}" if repr(text) not in str(error) else str(error))
         if faults:
@@ -345,9 +367,3 @@ class Weights:
 
 def _beginning(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _address(text: str) -> str:
-    if "%" in text:
-        raise ValueError(f"{text!r} has a zone index, which no record can have")
-    return str(read_address(text))

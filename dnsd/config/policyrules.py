@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dnsd.config import aliasrules
 from dnsd.config.checkkeys import CHECKS, each_check
 from dnsd.config.units import format_duration
 
@@ -55,10 +56,13 @@ def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
     yield from check_faults(pool, own)
     if pool.name.startswith("*.") and any(_names_pool(one) for one in each_check(pool)):
         yield "host", f"{pool.name} is no name that can be asked for: say which one to ask for"
-    yield from _addresses(pool)
+    yield from aliasrules.faults(pool, own) if pool.is_alias else _addresses(pool)
     yield from _all_down(pool, own)
     if "scope" in own and pool.check == "none" and pool.scope.kind == "quorum":
         yield "scope", 'is of no use with check = "none": there is nothing to agree on'
+    if pool.select == "first" and not pool.is_alias:
+        told = 'has no order here, because addresses have none: list tiers, and say "all" or "one"'
+        yield "select", f'"first" {told}'
     if len(pool.tiers) == 1:
         yield "tiers", "one tier is the same as none: list those behind it, too"
     if "weights" in own and not pool.is_weighted:
@@ -76,13 +80,14 @@ def merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return ``own`` keys over those from [defaults].
 
     One check is in place of several there, and the other way round; if [defaults] has both, the
-    several count.
+    several count. Of CNAME records there is one in each answer, by default the first that is up.
     """
     over = {"check": {"checks", "need"}, "checks": {"check", "need"}}
     gone = set().union(*(theirs for ours, theirs in over.items() if ours in own))
     if "checks" in defaults and "checks" not in gone:
         gone.add("check")
-    return {key: value for key, value in defaults.items() if key not in gone} | own
+    both = {key: value for key, value in defaults.items() if key not in gone} | own
+    return {"select": "first"} | both if both.get("type") == "CNAME" else both
 
 
 def check_faults(pool: Checking, own: Collection[str]) -> Iterator[Fault]:
@@ -168,10 +173,18 @@ def _addresses(pool: Pool) -> Iterator[Fault]:
     found += [("tiers", address) for tier in pool.tiers for address in tier]
     found += [("weights", address) for address in pool.weights]
     found += [("source", pool.source)] if pool.source else []
+    for key in ("host", "sni"):
+        if any("{member}" in (getattr(one, key) or "") for one in each_check(pool)):
+            yield key, "{member} stands for a name, but the members are addresses"
+    for key in ("members", "check_addresses"):
+        if getattr(pool, key):
+            yield key, f'is of no use with type = "{pool.type}": the zone has the members'
     wanted = 6 if pool.type == "AAAA" else 4
     for key, address in found:
         family = 6 if ":" in address else 4
-        if family != wanted:
+        if address.endswith("."):
+            yield key, f"{address} is a name, but a pool of type {pool.type} has addresses"
+        elif family != wanted:
             yield key, f"{address} is an IPv{family} address, but the pool is of type {pool.type}"
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config import origins
 from dnsd.config.commandkinds import ADDRESS
-from dnsd.config.netkinds import read_address, read_each
+from dnsd.config.members import read_member
+from dnsd.config.netkinds import read_each
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ MOST = 32
 SAME = f"{{{ADDRESS}}}"
 """In place of an address: the one that is checked."""
 
-_TYPES = ("A", "AAAA")
+_TYPES = ("A", "AAAA", "CNAME")
 
 
 class Reference(NamedTuple):
@@ -67,7 +68,8 @@ def _read(text: str) -> Reference:
     parts = text.split()
     if len(parts) not in (2, 3) or parts[1].upper() not in _TYPES:
         raise ValueError(
-            f'{text!r} is not a name, A or AAAA, and perhaps an address, such as "db A 192.0.2.1"'
+            f"{text!r} is not a name, A, AAAA or CNAME, and perhaps a member, such as "
+            '"db A 192.0.2.1"'
         )
     name, rtype, *rest = parts
     owner = name if name == "@" else origins.normal(name)
@@ -75,7 +77,13 @@ def _read(text: str) -> Reference:
         owner = owner.removesuffix(".")
     address = rest[0] if rest else ""
     if address not in ("", SAME):
-        address = str(read_address(address))
-        if (":" in address) != (rtype.upper() == "AAAA"):
+        address = read_member(address)
+        if _type_of(address) != rtype.upper():
             raise ValueError(f"{text!r}: {address} cannot be a member of type {rtype.upper()}")
     return Reference(owner, rtype.upper(), address)
+
+
+def _type_of(member: str) -> str:
+    if member.endswith("."):
+        return "CNAME"
+    return "AAAA" if ":" in member else "A"

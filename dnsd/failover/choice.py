@@ -77,13 +77,15 @@ _EMPTY = {"nodata": Mode.NODATA, "servfail": Mode.SERVFAIL, "refuse": Mode.REFUS
 
 
 class Choice:
-    """Chooses among ``members`` (addresses) as ``policy`` says.
+    """Chooses among ``members`` (addresses, or names that a CNAME leads to) as ``policy`` says.
 
     ``weights`` are those of the members and of the fallback addresses behind them.
     """
 
     def __init__(self, policy: Pool, members: Sequence[str]) -> None:
         self._all_down = policy.all_down
+        self._members = tuple(members)
+        self._is_in_order = policy.select == "first"
         self.tiers = _tiers(policy, members)
         self._mode = Mode.ANSWER if policy.take is None else Mode.SOME
         weighted = policy.weights if policy.is_weighted else {}
@@ -110,6 +112,8 @@ class Choice:
     def _why(self, number: int, grade: Grade) -> str:
         if grade in _WHY:
             return _WHY[grade]
+        if self._is_in_order and number:
+            return f"{self._members[number]} is answered: none before it is up"
         return f"tier {number + 1} is answered: too few are up before it" if number else ""
 
     def _when_down(self, standings: Sequence[Standing], last_good: int) -> Answer:
@@ -142,7 +146,12 @@ class Choice:
 
 
 def _tiers(policy: Pool, members: Sequence[str]) -> list[Tier]:
-    """Return the tiers that have members; the first one holds those that no tier names."""
+    """Return the tiers that have members; the first one holds those that no tier names.
+
+    If the first one that is up is answered, each member is a tier.
+    """
+    if policy.select == "first":
+        return [Tier((member,), 1) for member in range(len(members))]
     number = {address: at for at, address in enumerate(members)}
     named = [tuple(number[one] for one in tier if one in number) for tier in policy.tiers]
     known = {member for tier in named for member in tier}

@@ -104,8 +104,8 @@ class _Answer:
     ) -> bytes | None:
         """Add ``body``, which has been chosen from a pool, and ``pieces``, as :meth:`add_block`.
 
-        It has so many ``links``, unless the pool has none just now. Return where the last one leads,
-        None if the chain ends here.
+        It has so many ``links``, unless the pool has none just now. Return where the last one
+        leads, None if the chain ends here.
         """
         start = _HEADER + len(name) + 4
         records = reading(bytes(_HEADER) + name + bytes(4) + body.octets, start)

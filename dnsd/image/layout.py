@@ -76,19 +76,19 @@ body may end instead, and with how many additional records. ``slot`` is the ref 
 a static block."""
 AUTHORITATIVE = 1
 COMPOSE = 2
-"""Block flag: compose it record by record. It is too long for a piece behind it to keep its pointers,
-or ends in a pool of CNAME records from which the chain may go on in this zone."""
+"""Block flag: compose it record by record. It is too long for a piece behind it to keep its
+pointers, or ends in a pool of CNAME records from which the chain may go on in this zone."""
 SIGNED = 4
 """Block flag: the signatures of what is chosen from the pool go along."""
 LINKS = 3
-"""The flags from this bit on are a number: CNAME records in the answer, that of a pool among them."""
+"""The flags from this bit on are a number: CNAME records in the answer, a pool's among them."""
 
 POOL = Struct("<BB H II I 2I I BBxx 16s I")
 """members (fallbacks among them), their type is CNAME (0 or 1), octets of the longest rdata | TTL
 while nobody has decided, first cell (from where the image's begin) | SOA piece of a denial without
 DO | SOA piece with DO, NSEC piece | signatures | members of an answer of mode SOME, how they are
-chosen (ANEW, STICKY) | key of that | mask of the members that are answered while nobody has decided.
-Then a SHARE for each member, and the rdatas, each in as many octets as the longest one has.
+chosen (ANEW, STICKY) | key of that | mask of what is answered while nobody has decided. Then a
+SHARE for each member, and the rdatas, each in as many octets as the longest one has.
 
 ``signatures`` is the ref of 2^members refs, one for each mask, to SIGNATURES; 0: there are none."""
 SHARE = Struct("<HH")

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dnsd.build.policycheck import check_file, check_policy, members_of, rrset_of
+from dnsd.build.policycheck import check_file, check_policy
+from dnsd.build.pools import members_of, rrset_of
 from dnsd.config import Endpoint, Failover
 from dnsd.config.policyfile import read_policy
 from dnsd.zone import bulk
@@ -319,8 +320,8 @@ def test_the_root_zone() -> None:
 def test_members_are_in_canonical_order() -> None:
     policy, _ = read_policy(pool("www") + pool("www", rtype="AAAA"), FILE, ORIGIN)
     assert policy is not None
-    found = [rrset_of(one, load()) for one in policy.pools]
-    assert [rrset and members_of(rrset) for rrset in found] == [
+    found = [(one, rrset_of(one, load())) for one in policy.pools]
+    assert [rrset and members_of(one, rrset) for one, rrset in found] == [
         ("192.0.2.1", "192.0.2.9", "192.0.2.10"),
         ("2001:db8::1", "2001:db8::2"),
     ]

@@ -7,11 +7,11 @@ answered when it is obeyed.
 from __future__ import annotations
 
 import time
-from ipaddress import ip_address
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config import origins
+from dnsd.config.members import read_spoken
 from dnsd.control.failover.report import ballot, drained, report
 from dnsd.control.failover.table import Place
 from dnsd.errors import AdminError
@@ -278,9 +278,9 @@ def _member(pool: LivePool, request: Mapping[str, Any]) -> str:
 
 def _address(text: object) -> str:
     try:
-        return str(ip_address(str(text)))
+        return read_spoken(str(text))
     except ValueError:
-        raise AdminError(f"{text!r} is no address of a member") from None
+        raise AdminError(f"{text!r} is no address of a member, and no name") from None
 
 
 def _pool_name(request: Mapping[str, Any]) -> tuple[str, str]:

@@ -9,7 +9,6 @@ seconds).
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
@@ -19,6 +18,7 @@ from dnsd.caches.version import Kind, Version, canonical_name, digest_of, nothin
 from dnsd.control.horizon.accounts import Accounts
 from dnsd.control.horizon.coverage import Account
 from dnsd.image.pools import Mode
+from dnsd.wire.member import packed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -93,7 +93,7 @@ class PoolBook:
             return
         self.announce(key, undecided(meta), now)
         self._declare(key, {any_of(key, addresses_of(meta)): Use.POSSIBLE}, ttl, now)
-        unset = version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
+        unset = version_of(meta, meta.undecided_mask, Mode.ANSWER)
         self._declared[key][unset] = Use.SERVED
         self._ledger.serve(unset, min(meta.policy.ttl_min, meta.ttl))
 
@@ -195,7 +195,7 @@ def key_of(meta: PoolMeta) -> Key:
 
 
 def addresses_of(meta: PoolMeta) -> tuple[str, ...]:
-    """Return the address of each bit of a mask."""
+    """Return the address, or the name, of each bit of a mask."""
     return (*meta.members, *meta.policy.fallback)
 
 
@@ -206,7 +206,7 @@ def undecided(meta: PoolMeta) -> Account:
 
 def any_of(key: Key, addresses: Collection[str]) -> Version:
     """Return what stands for any answer of a pool with some of ``addresses``."""
-    targets = tuple(sorted(str(ip_address(one)) for one in addresses))
+    targets = tuple(sorted(addresses))
     return Version(Kind.RRSET, key.owner, key.type, targets=targets)
 
 
@@ -235,7 +235,7 @@ def version_of(meta: PoolMeta, mask: int, mode: Mode) -> Version:
 
 @lru_cache(maxsize=4096)
 def _rrset(key: Key, addresses: tuple[str, ...]) -> Version:
-    return rrset(key.owner, key.type, [ip_address(one).packed for one in addresses])
+    return rrset(key.owner, key.type, map(packed, addresses))
 
 
 def _targets(versions: Collection[Version]) -> frozenset[str]:
@@ -245,12 +245,12 @@ def _targets(versions: Collection[Version]) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _among(key: Key, addresses: tuple[str, ...], select: str) -> Version:
     """Return what stands for every answer that has ``addresses`` and some others."""
-    packed = [ip_address(one).packed for one in addresses]
-    found = rrset(key.owner, key.type, packed)
-    return structs.replace(found, digest=digest_of(key.owner, f"{key.type} {select}", packed))
+    rdatas = [packed(one) for one in addresses]
+    found = rrset(key.owner, key.type, rdatas)
+    return structs.replace(found, digest=digest_of(key.owner, f"{key.type} {select}", rdatas))
 
 
 def _undecided(meta: PoolMeta) -> tuple[Version, Version]:
     """Return what is declared of a pool that nobody decides on."""
-    members = (1 << len(meta.members)) - 1
-    return any_of(key_of(meta), addresses_of(meta)), version_of(meta, members, Mode.ANSWER)
+    first = version_of(meta, meta.undecided_mask, Mode.ANSWER)
+    return any_of(key_of(meta), addresses_of(meta)), first

@@ -20,6 +20,7 @@ from dnsd.caches.version import ANY, Kind, Version, rrset
 from dnsd.errors import ImageError
 from dnsd.image.journal import SUFFIX
 from dnsd.wire import name as names
+from dnsd.wire.member import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,6 +91,10 @@ class Shelf:
         try:
             if zone.contents.listed:
                 yield from _listed(image.meta, question)
+            elif is_name(question.target):
+                if zone.contents.may_lead_to(question.target):
+                    whole = Version(Kind.RRSET, apex, ANY, targets=(question.target,))
+                    yield whole, zone.contents.ttl
             elif question.target:
                 yield from _leading_to(image, apex, question.target)
             else:
@@ -108,11 +113,12 @@ def _could_hold(apex: str, name: str) -> bool:
 
 
 def _listed(meta: bytes, question: Question) -> Iterator[tuple[Version, int]]:
-    if question.target and f'"{question.target}"'.encode() not in meta:
+    is_address = question.target and not is_name(question.target)
+    if is_address and f'"{question.target}"'.encode() not in meta:
         return  # nearly always, and it takes no time to see that
     found = listing.decode(bytes(msgspec.json.decode(meta, type=images.Meta).listing))
     for one in found or ():
-        if question.target and question.target not in one.targets:
+        if is_address and question.target not in one.targets:
             continue
         if question.concerns(version := one.version):
             yield version, one.ttl

@@ -1,4 +1,4 @@
-"""States of members that other programs push: PUT /members/NAME/TYPE/ADDRESS, with a token.
+"""States of members that other programs push: PUT /members/NAME/TYPE/MEMBER, with a token.
 
     {"state": "up", "for": "60s", "detail": "12 sessions"}
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hmac
 import time
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import unquote
 
@@ -19,6 +18,7 @@ import msgspec
 
 from dnsd.checks.pushed import Place, Word
 from dnsd.config import origins, smallfile
+from dnsd.config.members import read_spoken
 from dnsd.config.units import format_duration, parse_duration
 from dnsd.control.web.gate import Gate
 from dnsd.control.web.talk import Page, sentence
@@ -140,6 +140,6 @@ def read_token(path: Path) -> bytes:
 def _place(path: str) -> Place:
     parts = [unquote(part) for part in path.removeprefix(PREFIX).split("/")]
     if len(parts) != 3:
-        raise ValueError(f"a member is {PREFIX}NAME/TYPE/ADDRESS")
+        raise ValueError(f"a member is {PREFIX}NAME/TYPE/MEMBER")
     name, rtype, address = parts
-    return Place(origins.normal(name), rtype.upper(), str(ip_address(address)))
+    return Place(origins.normal(name), rtype.upper(), read_spoken(address))

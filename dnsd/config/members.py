@@ -1,0 +1,83 @@
+"""Members of pools as people write them: addresses, or names that a CNAME leads to.
+
+A name has a final dot wherever a zone could complete it. Knows only the text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dnsd.config import origins
+from dnsd.config.kinds import wanted
+from dnsd.config.netkinds import read_address, read_each
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_member(text: str) -> str:
+    """Return the address or the absolute name ``text`` in its usual form (ValueError)."""
+    if origins.is_absolute(text):
+        return origins.normal(text)
+    if "%" in text:
+        raise ValueError(f"{text!r} has a zone index, which no record can have")
+    try:
+        return str(read_address(text))
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no IP address, and no name with a dot at its end, "
+            'such as "cdn.example.net."'
+        ) from None
+
+
+def read_spoken(text: str) -> str:
+    """Return what :func:`read_member` does where no zone completes names: their dot may lack.
+
+    What looks like an address with a mistake is none of them.
+    """
+    last = text.rstrip(".").rpartition(".")[2]
+    if last.isdigit() or not last or {":", "/", " "} & {*text}:
+        return read_member(text)
+    return origins.normal(text)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """A list of absolute names."""
+
+    def read(self, value: object, _base: Path) -> tuple[str, ...]:
+        """Return the names in their order."""
+        found = read_each(value, "a list of names in strings", _name)
+        if not found:
+            raise ValueError('needs a name at least, such as "cdn.example.net."')
+        twice = sorted({one for one in found if found.count(one) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is listed twice")
+        return found
+
+
+@dataclass(frozen=True)
+class CheckAddresses:
+    """A table of absolute names, each with an IP address."""
+
+    def read(self, value: object, _base: Path) -> dict[str, str]:
+        """Return the addresses by name."""
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise wanted('a table, such as { "cdn.example.net." = "192.0.2.7" }', value)
+        found: dict[str, str] = {}
+        for text, address in value.items():
+            name = _name(text)
+            if name in found:
+                raise ValueError(f"{name} is listed twice")
+            found[name] = str(read_address(address))
+        return found
+
+
+def _name(text: str) -> str:
+    if not origins.is_absolute(text):
+        raise ValueError(
+            f"{text!r} is no absolute name: write it whole, with a dot at its end, "
+            'such as "cdn.example.net."'
+        )
+    return origins.normal(text)
