@@ -51,9 +51,6 @@ class Targets:
         found = read_each(value, "a list of names in strings", _name)
         if not found:
             raise ValueError('needs a name at least, such as "cdn.example.net."')
-        twice = sorted({one for one in found if found.count(one) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)} is listed twice")
         return found
 
 

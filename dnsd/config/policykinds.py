@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from dnsd.config import origins
-from dnsd.config.kinds import Count, Duration, wanted
+from dnsd.config.kinds import Choice, Count, Duration, wanted
 from dnsd.config.members import read_member
 from dnsd.config.netkinds import MOST_NODES, read_each
 from dnsd.config.pattern import Pattern
@@ -34,6 +34,7 @@ MOST_TAKEN = 32
 PUBLIC, PRIVATE = ".key", ".private"
 """What the files of a key end in."""
 
+_TYPES = Choice(("A", "AAAA", "CNAME"))
 _HOLD = Duration("1s", "7d", "nobody waits longer without looking")
 _STATUS = Count(FIRST, LAST, "HTTP has no other status codes")
 _WEIGHT = Count(0, HEAVIEST, "weights count only beside each other")
@@ -103,19 +104,14 @@ class Name:
 class PoolType:
     """The type of a pool's records."""
 
-    def read(self, value: object, _base: Path) -> str:
+    def read(self, value: object, base: Path) -> str:
         """Return it."""
-        what = '"A", "AAAA" or "CNAME"'
-        if not isinstance(value, str):
-            raise wanted(f"one of {what}", value)
-        if value in {"ALIAS", "ANAME"}:
+        if value in ("ALIAS", "ANAME"):
             raise ValueError(
                 f'"{value}" is not supported: dnsd resolves no name to answer its addresses. '
                 'Below the apex say "CNAME"; at the apex list addresses, and say "A" or "AAAA"'
             )
-        if value not in {"A", "AAAA", "CNAME"}:
-            raise ValueError(f"must be one of {what}, not {value!r}")
-        return value
+        return _TYPES.read(value, base)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ _HTTP = ("http", "https")
 _GRPC = ("grpc", "grpcs")
 _TLS = ("tls", "https", "grpcs")
 _OVER_IP = ("tcp", "tls", *_HTTP, *_GRPC, "dns")
+_OF_ADDRESSES = ("select", "tiers", "weights", "fallback", "source")
 USED_BY = {
     "port": _OVER_IP,
     "source": _OVER_IP,
@@ -80,14 +81,19 @@ def merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return ``own`` keys over those from [defaults].
 
     One check is in place of several there, and the other way round; if [defaults] has both, the
-    several count. Of CNAME records there is one in each answer, by default the first that is up.
+    several count. A pool of CNAME records takes over no choice among addresses; it answers the
+    first one that is up, unless it says something else.
     """
     over = {"check": {"checks", "need"}, "checks": {"check", "need"}}
     gone = set().union(*(theirs for ours, theirs in over.items() if ours in own))
     if "checks" in defaults and "checks" not in gone:
         gone.add("check")
     both = {key: value for key, value in defaults.items() if key not in gone} | own
-    return {"select": "first"} | both if both.get("type") == "CNAME" else both
+    if both.get("type") != "CNAME":
+        return both
+    if defaults.get("type") != "CNAME":
+        both = {key: one for key, one in both.items() if key in own or key not in _OF_ADDRESSES}
+    return {"select": "first"} | both
 
 
 def check_faults(pool: Checking, own: Collection[str]) -> Iterator[Fault]:

@@ -109,7 +109,9 @@ def test_orders_that_make_no_sense_are_refused(world: World) -> None:
         assert "there are www.example.com. A" in await refused(engine, "force", name="x", type="A")
         assert "which pool" in await refused(engine, "force", name="x")
         assert "its members are" in await refused(engine, "force", **WWW, **{**up, "member": C})
-        assert "no address" in await refused(engine, "force", **WWW, **{**up, "member": "x"})
+        for wrong in ("192.0.2.300", "2001:db8::x", "192.0.2.1:80", "a..b", ""):
+            told = await refused(engine, "force", **WWW, **{**up, "member": wrong})
+            assert "no address" in told, wrong
         assert '"forced"' in await refused(engine, "force", **WWW, member=A, forced="sideways")
         assert '"for"' in await refused(engine, "force", **WWW, **up, **{"for": -1})
         assert '"reason"' in await refused(engine, "force", **WWW, **up, reason="a\nb")

@@ -109,9 +109,40 @@ def test_hints_lead_to_their_addresses() -> None:
     rdata = b"\x00\x01\x03svc\x00" + b"\x00\x01\x00\x03\x02h2"
     rdata += b"\x00\x04\x00\x08" + A1 + A2 + b"\x00\x06\x00\x10" + AAAA
     version = rrset("example.com.", "HTTPS", [rdata])
-    assert version.targets == ("192.0.2.10", "192.0.2.11", "2001:db8::10")
+    assert version.targets == ("192.0.2.10", "192.0.2.11", "2001:db8::10", "svc.")
     assert about_target("2001:DB8:0::10").concerns(version)
-    assert rrset("example.com.", "HTTPS", [b"\x00\x00\x03svc\x00"]).targets == ()
+    assert rrset("example.com.", "HTTPS", [b"\x00\x00\x03svc\x00"]).targets == ("svc.",)
+
+
+@pytest.mark.parametrize(
+    ("rtype", "rdata"),
+    [
+        ("CNAME", b"\x03Svc\x04test\x00"),
+        ("MX", b"\x00\x05\x03svc\x04test\x00"),
+        ("NS", b"\x03svc\x04test\x00"),
+        ("SRV", b"\x00\x01\x00\x01\x01\xbb\x03svc\x04test\x00"),
+        ("SVCB", b"\x00\x01\x03svc\x04test\x00"),
+        ("HTTPS", b"\x00\x00\x03svc\x04test\x00"),
+    ],
+)
+def test_records_lead_to_names(rtype: str, rdata: bytes) -> None:
+    version = rrset("example.com.", rtype, [rdata])
+    assert about_target("SVC.test.").concerns(version)
+    assert not about_target("x.svc.test.").concerns(version)
+    assert not about_target("test.").concerns(version)
+    # from a ledger that knew of no names
+    assert about_target("other.test.").concerns(msgspec.structs.replace(version, targets=()))
+
+
+def test_a_dname_leads_to_all_below_its_target() -> None:
+    version = rrset("old.example.com.", "DNAME", [b"\x03new\x04test\x00"])
+    assert about_target("a.b.new.test.").concerns(version)
+    assert not about_target("renew.test.").concerns(version)
+
+
+def test_addresses_lead_to_no_name() -> None:
+    assert not about_target("svc.test.").concerns(WWW)
+    assert about_target("svc.test.").concerns(ZONE)
 
 
 def test_what_a_question_concerns() -> None:

@@ -142,7 +142,8 @@ def test_what_is_allowed(policy: str) -> None:
             2,
             "pool-alias",
             "alias.example.com. A: name: is an alias of www.example.com., which has the "
-            "addresses: give the pool that name",
+            "addresses: give the pool that name, or "
+            'type = "CNAME" and the names that it may lead to',
         ),
         (
             pool("ns.sub"),

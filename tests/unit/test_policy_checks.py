@@ -183,7 +183,10 @@ def test_one_check_is_in_place_of_several_in_defaults_and_the_other_way_round() 
         ('need = "any"\ncheck = "http"', 'need: is of no use with check = "http": remove it'),
         ('path = "/x"\nchecks = [{ check = "tls" }]', 'path: is of no use with check = "tls"'),
         ('check = "calculated"', 'of: check = "calculated" needs the names or members to look at'),
-        ('check = "calculated"\nof = ["db"]', "of: 'db' is not a name, A or AAAA, and perhaps an"),
+        (
+            'check = "calculated"\nof = ["db"]',
+            "of: 'db' is not a name, A, AAAA or CNAME, and perhaps a",
+        ),
         ('check = "calculated"\nof = ["db A x"]', "of: 'x' is no IP address"),
         ('check = "calculated"\nof = ["db A ::1"]', "::1 cannot be a member of type A"),
         ('check = "calculated"\nof = ["db.example.net. A"]', "is not in the zone example.com."),

@@ -40,6 +40,7 @@ def test_it_fits_the_example_zone() -> None:
     assert [(pool.name, pool.type) for pool in policy.pools] == [
         ("www.example.com.", "A"),
         ("example.com.", "A"),
+        ("status.example.com.", "CNAME"),
     ]
     zone = load_zone(ORIGIN, config.zone_files(config.default())[ORIGIN]).zone
     assert zone is not None
@@ -54,7 +55,11 @@ def test_its_commented_keys_can_be_used() -> None:
 def test_every_key_stands_in_it() -> None:
     assert WHOLE["defaults"].keys() == kinds_of(Rules).keys()
     assert WHOLE["signing"].keys() == kinds_of(Signing).keys()
-    assert kinds_of(Pool).keys() - WHOLE["defaults"].keys() == {"name"}
+    assert kinds_of(Pool).keys() - WHOLE["defaults"].keys() == {
+        "name",
+        "members",
+        "check_addresses",
+    }
     assert all("name" in pool for pool in WHOLE["pool"])
 
 

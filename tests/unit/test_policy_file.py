@@ -227,7 +227,10 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         (TCP.replace('type = "A"', ""), "1: [[pool]] #1: needs the key type"),
         (TCP + "intervall = 1", "6: [[pool]] #1 intervall: is unknown; did you mean interval?"),
         (TCP + "line = 3", "6: [[pool]] #1 line: is unknown; "),
-        (TCP.replace('"A"', '"MX"'), '3: [[pool]] #1 type: must be "A" or "AAAA", not \'MX\''),
+        (
+            TCP.replace('"A"', '"MX"'),
+            '3: [[pool]] #1 type: must be "A" or "AAAA" or "CNAME", not \'MX\'',
+        ),
         (TCP.replace("tcp", "ping"), '4: [[pool]] #1 check: must be "tcp" or "tls" or "http" or '),
         (TCP.replace('"www"', "3"), "2: [[pool]] #1 name: must be a name in a string, not a "),
         (TCP.replace("www", "a..b"), "2: [[pool]] #1 name: 'a..b' has an empty label: two dots"),
@@ -385,14 +388,17 @@ def test_a_problem(text: str, problem: str) -> None:
         (TCP + 'tiers = [["192.0.2.1"]]', "6: [[pool]] #1 tiers: one tier is the same as none: "),
         (
             TCP + 'select = "some"',
-            '6: [[pool]] #1 select: must be "all", "one", "weighted", "sticky", or "some:" and a '
-            "number, such as \"some:2\", not 'some'",
+            '6: [[pool]] #1 select: must be "all", "first", "one", "weighted", "sticky", or '
+            '"some:" and a number, such as "some:2", not \'some\'',
         ),
         (
             TCP + 'select = "some:0"',
             "6: [[pool]] #1 select: 'some:0' is out of bounds: from 1 to 32 can be answered",
         ),
-        (TCP + "select = 2", '6: [[pool]] #1 select: must be "all", "one", "weighted", "sticky", '),
+        (
+            TCP + "select = 2",
+            '6: [[pool]] #1 select: must be "all", "first", "one", "weighted", "sticky", ',
+        ),
         (
             TCP + 'select = "one"\nweights = { "192.0.2.1" = 2 }',
             '7: [[pool]] #1 weights: are of no use with select = "one": "weighted" needs them',
