@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import dns.asyncresolver
 import dns.flags
@@ -27,6 +28,7 @@ from dnsd.config.policyfile import read_policy
 
 NAME = "cdn.example.net."
 HERE = "127.0.0.1"
+PATIENCE = 30.0
 
 
 @contextmanager
@@ -54,7 +56,7 @@ def gives(*found: str | Exception) -> named.Resolve:
 
 def test_the_address_of_now_is_asked() -> None:
     with service() as port:
-        check = NamedCheck(TcpCheck(port, 5.0), resolve=gives(HERE, "127.0.0.2", HERE))
+        check = NamedCheck(TcpCheck(port, PATIENCE), resolve=gives(HERE, "127.0.0.2", HERE))
         assert run(check).ok
         gone = run(check)
         assert (gone.ok, gone.reason) == (False, Reason.REFUSED)
@@ -63,14 +65,14 @@ def test_the_address_of_now_is_asked() -> None:
 
 
 def test_a_name_without_an_address_is_down() -> None:
-    check = NamedCheck(TcpCheck(1, 5.0), resolve=gives(Fault(f"{NAME} does not exist")))
+    check = NamedCheck(TcpCheck(1, PATIENCE), resolve=gives(Fault(f"{NAME} does not exist")))
     found = run(check)
     assert (found.ok, found.detail) == (False, f"{NAME} does not exist")
 
 
 def test_a_resolver_that_does_not_answer_says_nothing() -> None:
     with pytest.raises(Blind, match="out of order"):
-        run(NamedCheck(TcpCheck(1, 5.0), resolve=gives(Blind("out of order"))))
+        run(NamedCheck(TcpCheck(1, PATIENCE), resolve=gives(Blind("out of order"))))
 
 
 @pytest.mark.parametrize(
@@ -83,19 +85,19 @@ def test_a_resolver_that_does_not_answer_says_nothing() -> None:
 def test_a_name_cannot_lead_where_no_check_may_go(
     address: str, networks: tuple[str, ...], why: str
 ) -> None:
-    check = NamedCheck(TcpCheck(1, 5.0), networks=networks, resolve=gives(address))
+    check = NamedCheck(TcpCheck(1, PATIENCE), networks=networks, resolve=gives(address))
     with pytest.raises(Blind, match=why):
         run(check)
 
 
 def test_a_given_address_needs_no_resolver() -> None:
     with service() as port:
-        check = NamedCheck(TcpCheck(port, 5.0), HERE, resolve=gives())
+        check = NamedCheck(TcpCheck(port, PATIENCE), HERE, resolve=gives())
         assert run(check).ok
-        assert check.endpoint(NAME) == TcpCheck(port, 5.0).endpoint(HERE)
-        assert check.timeout == 5.0
-    assert NamedCheck(TcpCheck(port, 5.0)).endpoint(NAME) is None
-    assert NamedCheck(TcpCheck(port, 5.0)).timeout == 5.0 + named.RESOLVE_S
+        assert check.endpoint(NAME) == TcpCheck(port, PATIENCE).endpoint(HERE)
+        assert check.timeout == PATIENCE
+    assert NamedCheck(TcpCheck(port, PATIENCE)).endpoint(NAME) is None
+    assert NamedCheck(TcpCheck(port, PATIENCE)).timeout == PATIENCE + named.RESOLVE_S
 
 
 # -- the system's resolver ------------------------------------------------------------------------
@@ -109,8 +111,7 @@ class Answers(asyncio.DatagramProtocol):
         self.asked: list[str] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         query = dns.message.from_wire(data)
@@ -148,6 +149,8 @@ def ask(
 
         monkeypatch.setattr(dns.asyncresolver, "Resolver", Here)
         monkeypatch.setattr(named, "_cache", dns.resolver.LRUCache())
+        if records is not None:
+            monkeypatch.setattr(named, "RESOLVE_S", PATIENCE)
         found: list[str | Exception] = []
         for question in questions:
             try:
