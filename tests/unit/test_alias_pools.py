@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from dnsd import compile as compiler
 from dnsd import hotpath
+from dnsd.build.policycheck import check_policy
+from dnsd.build.pools import compiled, describe
+from dnsd.build.signing import Signer, masks
 from dnsd.config.policy import Policy, Pool
 from dnsd.config.policyfile import read_policy
-from dnsd.control.policycheck import check_policy
-from dnsd.control.pools import compiled, describe
-from dnsd.control.signing import Signer, masks
 from dnsd.failover.choice import Choice, Standing
-from dnsd.image.pools import Cells, Mode, Word, encode
+from dnsd.image.pools import Mode, Word, encode
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire.name import from_text
@@ -31,6 +31,7 @@ from dnsd.zone.load import load_text
 from dnsd.zone.lookup import Question, lookup
 from dnsd.zone.records import Zone
 from dnsd.zone.view import from_records
+from tests.pools import fresh
 from tests.zonekeys import NOW, make_key, signed_text
 
 FILE = Path("example.com.toml")
@@ -239,7 +240,7 @@ def test_each_answer_validates_at_any_ttl() -> None:
     signer = Signer(zone, [key.key])
     assert check_policy(found, zone).findings[0].code == "pool-signed"  # without keys
     pools = [*compiled(describe(found, zone), signer)]
-    cells = Cells(memoryview(bytearray(160)).cast("Q"), memoryview(bytearray(80)).cast("I"))
+    cells = fresh(20)
     path = hotpath.make(hotpath.Settings(), counters.fresh())
     path.put_zone(zone.apex, Image(compiler.build(zone, pools=pools)), cells)
     for mask, target, ttl in ((1, A, 300), (2, B, 1), (0, A, 5)):
