@@ -1,11 +1,11 @@
 """A pool of CNAME records against its zone: where it may stand, and where its members lead.
 
-Knows both as they were loaded. Each fault is the key, a code and a sentence.
+Knows both as they were loaded.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.wire.member import packed, shown
 from dnsd.wire.name import (
@@ -18,6 +18,7 @@ from dnsd.wire.name import (
     wildcard_of,
 )
 from dnsd.wire.rdata import CNAME, DNAME
+from dnsd.zone.findings import Severity
 from dnsd.zone.structure import Structure
 
 if TYPE_CHECKING:
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
     from dnsd.config.policy import Policy, Pool
     from dnsd.zone.records import RRset, Zone
 
-Fault = tuple[str, str, str]
+
+class Fault(NamedTuple):
+    """What is wrong, and with which key of the pool."""
+
+    key: str
+    code: str
+    message: str
+    severity: Severity = Severity.ERROR
 
 
 def misplaced(owner: bytes, zone: Zone) -> str:
@@ -48,16 +56,27 @@ def faults(pool: Pool, rrset: RRset, policy: Policy, zone: Zone) -> Iterator[Fau
     """Return what is wrong with ``pool``, whose CNAME in the zone is ``rrset``."""
     target = shown(CNAME, rrset.rdatas[0])
     if target not in pool.members:
-        yield (
+        yield Fault(
             "members",
             "pool-target",
             f"lack {target}, to which the CNAME in the zone leads ({rrset.file}:{rrset.line}): it "
             "is what other servers of the zone answer, and this one until members are checked",
         )
-    for member in (*pool.members, *pool.fallback):
-        if way := _Ways(policy, zone).back_to(pool, member):
+    every = (*pool.members, *pool.fallback)
+    inside = [one for one in every if is_subdomain(packed(one), zone.apex)]
+    if not inside:
+        return
+    ways = _Ways(policy, zone)
+    for member in inside:
+        key = "fallback" if member in pool.fallback else "members"
+        if way := ways.back_to(pool, member):
             told = " → ".join(to_text(name) for name in way)
-            yield "members", "pool-loop", f"{member} leads back to the pool: {told}"
+            yield Fault(key, "pool-loop", f"{member} leads back to the pool: {told}")
+        elif not ways.exists(member):
+            message = (
+                f"there is no {member} in the zone: clients that it is answered to get NXDOMAIN"
+            )
+            yield Fault(key, "pool-target", message, Severity.WARNING)
 
 
 class _Ways:
@@ -84,6 +103,12 @@ class _Ways:
                 return way
             ways += [[*way, target] for target in self._targets(name, source, encloser)]
         return []
+
+    def exists(self, member: str) -> bool:
+        """Return whether the zone, or one below it, may answer something for ``member``."""
+        source, encloser = self._find(packed(member))
+        above = encloser in self._structure.cuts or encloser in self._structure.dnames
+        return source is not None or above
 
     def _find(self, name: bytes) -> tuple[bytes | None, bytes]:
         """Return the owner whose records a query for ``name`` gets, and the closest encloser."""

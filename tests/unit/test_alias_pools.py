@@ -48,6 +48,7 @@ round  CNAME shop
 *.wild CNAME www
 old    DNAME wild
 text   TXT   "x"
+cut    NS    ns
 """
 
 
@@ -136,6 +137,10 @@ def test_defaults_of_addresses_are_not_those_of_names() -> None:
             "x.wild.example.com. → www.example.com.",
         ),
         (
+            policy(members=(A, "gone.example.com.")),
+            "there is no gone.example.com. in the zone: clients that it is answered to get",
+        ),
+        (
             policy(members=(A, "y.old.example.com.")),
             "y.old.example.com. → y.wild.example.com. → www.example.com.",
         ),
@@ -154,7 +159,7 @@ def test_two_pools_that_lead_to_each_other() -> None:
 
 
 def test_what_leads_on_without_a_circle_is_allowed() -> None:
-    both = policy(members=(A, "shop.example.com.", "x.www.example.com.")) + policy(
+    both = policy(members=(A, "shop.example.com.", "z.cut.example.com.")) + policy(
         name="shop", members=(C, B)
     )
     assert sentences(both) == []
