@@ -9,6 +9,7 @@ import dns.name
 
 from dnsd import compile as compiler
 from dnsd.image.pools import SLOTS, Cells, Mode, Word
+from dnsd.wire.member import packed
 from tests import packets, pools
 from tests.parity.samples import sample
 from tests.pools import Decided
@@ -45,6 +46,8 @@ def _image(*, is_signed: bool) -> Pooled:
     for number in (5, 6):
         model.add(mail, "A", f"192.0.2.{number}")
         model.add(wildcard, "AAAA", f"2001:db8::{number}")
+    led = dns.name.from_text("led", origin)
+    model.add(led, "CNAME", mail.to_text())
     if is_signed:
         sign_nsec(model)
     zone = records_of(model.zone())
@@ -52,6 +55,13 @@ def _image(*, is_signed: bool) -> Pooled:
         pools.pool(zone, pools.key(mail, "A"), weights=(1, 2, 3), take=2),
         pools.pool(zone, pools.key(host, "A"), fallback=(bytes((192, 0, 2, 9)),)),
         pools.pool(zone, pools.key(wildcard, "AAAA"), sticky=True),
+        pools.pool(
+            zone,
+            pools.key(led, "CNAME"),
+            members=(packed(mail.to_text()), packed("x.p.example."), packed("cdn.example.net.")),
+            undecided=1,
+            weights=(1, 2, 3),
+        ),
     ]
     return Pooled(bytes(compiler.build(zone, pools=found, key=bytes(16))), Decided(found))
 
@@ -59,7 +69,7 @@ def _image(*, is_signed: bool) -> Pooled:
 @cache
 def questions() -> list[bytes]:
     """Queries that come upon pools: by their names, by aliases and by a wildcard."""
-    names = ("mail", "www", "a.ent", "q.p", "*.p", "")
+    names = ("mail", "www", "led", "a.ent", "q.p", "*.p", "")
     do = packets.opt(payload=4096, flags=packets.DO)
     return [
         packets.query(f"{name}.example." if name else "example.", rtype, *more)
