@@ -16,6 +16,7 @@ from rich.console import Console
 
 from bench import report, results, rounds
 from bench.dearest.cli import dearest
+from bench.demand.cli import query_log
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
@@ -191,6 +192,7 @@ def _kind(name: str) -> Kind[Any]:
 
 main.add_command(lab)
 main.add_command(query_file)
+main.add_command(query_log)
 main.add_command(retry_storm)
 main.add_command(ttl)
 main.add_command(plan)

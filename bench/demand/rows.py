@@ -46,19 +46,20 @@ def governed(log: Log, of: Callable[[str, str], Held | None]) -> Rows:
     row, ttls, asked, entry_of = [], [], list[RRset](), []
     for question, held in zip(kept.asked, helds, strict=True):
         at = rows.setdefault(held, len(rows))
-        entry = _entry(question, held)
-        if (*entry, at) not in entries:
-            entries[*entry, at] = len(entries)
+        key = entry(question, held)
+        if (*key, at) not in entries:
+            entries[*key, at] = len(entries)
             row.append(at)
             ttls.append(held.ttl)
-            asked.append(entry)
-        entry_of.append(entries[*entry, at])
+            asked.append(key)
+        entry_of.append(entries[*key, at])
     entered = _regrouped(kept, np.array(entry_of, dtype=np.int64), asked)
     dropped = log.times.size - kept.times.size
     return Rows(entered, np.array(ttls, dtype=float), np.array(row, dtype=int), list(rows), dropped)
 
 
-def _entry(question: RRset, held: Held) -> RRset:
+def entry(question: RRset, held: Held) -> RRset:
+    """Return the entry of a cache that the response to ``question`` depends on."""
     if held.kind == "referral" or held.type == "DNAME":
         return RRset(held.name, held.type)
     if held.kind == "data" and held.type in _SHARED:

@@ -74,7 +74,7 @@ def _duration(name: str, usual: float, words: str) -> Callable[[_Command], _Comm
 )
 @click.option("--rate", type=_POSITIVE, help="Queries/s that are known; with --at-ttl.")
 @click.option(
-    "--at-ttl", type=click.FloatRange(0, WEEK_S), help="The TTL at which the rate, or the log, is."
+    "--at-ttl", type=click.FloatRange(0, WEEK_S), help="The TTL today, of the rate or the log."
 )
 @click.option("--lookups", type=_POSITIVE, help="Lookups/s of all users; with --caches.")
 @click.option("--caches", type=click.IntRange(1), help="How many caches ask.")
@@ -167,7 +167,7 @@ def _subject(
     if how["demand"]:
         return _of_log(how, checks, budget, rto)
     source = _of_file(how) if how["file"] else _of_lookups(how) if how["lookups"] else _of_rate(how)
-    today = (how["at_ttl"],) if how["live"] or how["rate"] else ()
+    today = () if how["at_ttl"] is None else (how["at_ttl"],)
     return source, checks, rto, Beside(today=today)
 
 
