@@ -1,8 +1,8 @@
 """A log that is made: what caches would ask a server of a zone, while their users look names up.
 
 Shares of caches and of names follow Zipf's law, users come at random and by day and night. A, AAAA
-and HTTPS of a name are looked up together, as browsers do. Caches hold each answer as the zone
-says, in whole seconds. It is for trying what reads logs where the truth is known.
+and HTTPS of a name are looked up together, as browsers do. Caches hold each answer for exactly as
+long as the zone says. It is for trying what reads logs where the truth is known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from bench.demand.log import Query, RRset
 from bench.demand.rows import entry
 from bench.demand.text import CSV_HEAD
-from bench.ttl.caches import Cache, Clock, walk
+from bench.ttl.caches import Cache, walk
 from bench.ttl.demand import Day, Population, arrivals
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def make(names: list[str], site: Site, how: Making) -> Iterator[Query]:
         questions = _entries(name, site)
         for some in arrivals(rates[:, number].copy(), how.seconds, Day(how.swing), rng):
             for question, ttl in questions:
-                asks = walk(some, Cache(clock=Clock.LATER).again(some.times, ttl))
+                asks = walk(some, Cache().again(some.times, ttl))
                 for cache, when in zip(
                     some.pairs[asks].tolist(), some.times[asks].tolist(), strict=True
                 ):

@@ -40,6 +40,15 @@ def read(path: Path) -> Log:
     return log
 
 
+def is_summary(path: Path) -> bool:
+    """Return whether there is a demand file at ``path``, which is JSON, and no log."""
+    try:
+        with path.open("rb") as file:
+            return file.read(1) == b"{"
+    except OSError:
+        return False  # whoever reads it says why
+
+
 def _queries(file: BinaryIO) -> Iterator[Query]:
     head = file.read(4)
     file.seek(0)

@@ -117,7 +117,8 @@ def plan(
     Of the demand one of these is known:
       --demand FILE    a log of queries (pcap, dnstap; the query log of BIND, Unbound or PowerDNS;
                        CSV "time,source,name,type"; each also with gzip), with --config, --zone,
-                       or --at-ttl; --summary keeps it for dnsd check and dnsd rto
+                       or --at-ttl; --summary keeps it for dnsd check and dnsd rto. Or what
+                       dnsd demand --json wrote, or --summary
       --from FILE      results of bench ttl; --lookups says how much it is instead
       --live, --rate   queries/s at one TTL (--at-ttl), and from how many --caches for --names
       --lookups        how much users look up, at how many --caches
@@ -179,10 +180,8 @@ def _of_log(
     from bench.plan.study import Beside
     from dnsd.ttl import demand
 
-    if sum(how[name] is not None for name in ("config", "zone", "at_ttl")) != 1:
-        raise StudyError(
-            "--demand needs the TTLs: --config or --zone FILE, or one for all, --at-ttl"
-        )
+    if sum(how[name] is not None for name in ("config", "zone", "at_ttl")) > 1:
+        raise StudyError("TTLs are those of --config, or of --zone, or of --at-ttl: say one")
     names = frozenset(map(absolute, how["name"]))
     wanted = logged.Wanted(names, rto, checks, how["at_ttl"])
     read = site.of_config if how["config"] else site.of_zone

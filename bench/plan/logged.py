@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bench.demand.reading import read
+from bench.demand.reading import is_summary, read
 from bench.demand.rows import governed
 from bench.demand.source import of_log
 from bench.plan.results import Recommended, Together
+from bench.plan.source import of_summary
 from bench.study.errors import StudyError
 from dnsd.failover.objective import largest_ttl
+from dnsd.ttl import demand
 from dnsd.ttl.advice import Goal, Subject, advise, mean
 from dnsd.ttl.held import Held
 
@@ -22,10 +25,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from bench.demand.rows import Rows
     from bench.demand.source import Logged
     from bench.plan.choice import Checks
     from bench.plan.site import Site
+    from bench.plan.source import Told
     from dnsd.ttl.advice import Advice, Advised
     from dnsd.ttl.recovery import Floors
 
@@ -50,10 +53,17 @@ class Wanted(NamedTuple):
     at_ttl: float | None
 
 
+class _Known(NamedTuple):
+    """The rows of a demand, and the demand if some of them are chosen."""
+
+    rows: list[Held]
+    source: Callable[[Truths | None], Logged | Told]
+
+
 class Subjects(NamedTuple):
     """The demand, whose TTL is planned (``words``, ``today``), the strictest goal, all RRsets."""
 
-    source: Logged
+    source: Logged | Told
     words: str
     today: tuple[float, ...]
     goal: Goal | None
@@ -62,24 +72,36 @@ class Subjects(NamedTuple):
 
 def subjects(path: Path, site: Site | None, wanted: Wanted) -> Subjects:
     """Return what is planned from the log at ``path`` for the zones of ``site``."""
-    log = read(path)
-    rows = governed(log, site.of if site else _at(wanted.at_ttl or 0.0))
-    goals = _goals(rows, site, wanted)
-    chosen = _chosen(rows, wanted.names, goals)
-    source = of_log(rows, path.name, chosen)
-    found = _subjects(source, site, wanted, goals)
-    moved = [held for held, moves in zip(rows.rows, _all(rows, chosen), strict=True) if moves]
+    known = _known(path, site, wanted)
+    goals = _goals(known.rows, site, wanted)
+    chosen = _chosen(known.rows, wanted.names, goals)
+    source = known.source(chosen)
+    found = _subjects(source, site, goals)
+    moves = [True] * len(known.rows) if chosen is None else chosen.tolist()
+    moved = [held for held, moved in zip(known.rows, moves, strict=True) if moved]
     strictest = [goals[held.name, held.type] for held in moved if (held.name, held.type) in goals]
     goal = min(strictest, key=_room, default=None)
     today = tuple(sorted({float(held.ttl) for held in moved}))
     return Subjects(source, _words(moved), today, goal, found)
 
 
+def _known(path: Path, site: Site | None, wanted: Wanted) -> _Known:
+    """Return what is in the file at ``path``: a demand file, or a log."""
+    if is_summary(path):
+        summary = demand.read(path)
+        told = [Held(one.name, one.type, one.kind, round(one.ttl)) for one in summary.rrsets]
+        return _Known(told, lambda chosen: of_summary(summary, chosen))
+    if site is None and wanted.at_ttl is None:
+        raise StudyError("a log needs the TTLs: --config or --zone FILE, or one for all, --at-ttl")
+    rows = governed(read(path), site.of if site else _at(wanted.at_ttl or 0.0))
+    return _Known(rows.rows, lambda chosen: of_log(rows, path.name, chosen))
+
+
 def _at(ttl: float) -> Callable[[str, str], Held]:
     return lambda name, rtype: Held(name, rtype, "data", round(ttl))
 
 
-def _goals(rows: Rows, site: Site | None, wanted: Wanted) -> dict[tuple[str, str], Goal]:
+def _goals(rows: list[Held], site: Site | None, wanted: Wanted) -> dict[tuple[str, str], Goal]:
     """Return the goals of pools; without any, the objective is that of all data that is chosen."""
     found = site.goals(wanted.objective) if site else {}
     if found or wanted.objective is None:
@@ -87,40 +109,35 @@ def _goals(rows: Rows, site: Site | None, wanted: Wanted) -> dict[tuple[str, str
     goal = Goal(wanted.objective, wanted.typed.timing, wanted.typed.ttl_min)
     return {
         (held.name, held.type): goal
-        for held in rows.rows
+        for held in rows
         if held.kind == "data" and (not wanted.names or held.name in wanted.names)
     }
 
 
 def _chosen(
-    rows: Rows, wanted: frozenset[str], goals: Mapping[tuple[str, str], Goal]
+    rows: list[Held], wanted: frozenset[str], goals: Mapping[tuple[str, str], Goal]
 ) -> Truths | None:
     """Return which rows are planned: those named, else those with a goal; None: all there are."""
     if wanted:
-        found = [held.kind == "data" and held.name in wanted for held in rows.rows]
+        found = [held.kind == "data" and held.name in wanted for held in rows]
         if not any(found):
             raise StudyError(f"nothing in the log is for {', '.join(sorted(wanted))}")
     else:
-        found = [(held.name, held.type) in goals for held in rows.rows]
+        found = [(held.name, held.type) in goals for held in rows]
     return np.array(found, dtype=bool) if any(found) else None
 
 
-def _all(rows: Rows, chosen: Truths | None) -> list[bool]:
-    return [True] * len(rows.rows) if chosen is None else chosen.tolist()
-
-
 def _subjects(
-    source: Logged, site: Site | None, wanted: Wanted, goals: Mapping[tuple[str, str], Goal]
+    source: Logged | Told, site: Site | None, goals: Mapping[tuple[str, str], Goal]
 ) -> tuple[Subject, ...]:
     if site is None:
-        today = round(wanted.at_ttl or 0)
         return tuple(
-            Subject(asked, today, goals.get((asked.name, asked.type)))
+            Subject(asked, round(asked.ttl), goals.get((asked.name, asked.type)))
             for asked in source.summary.rrsets
         )
     return tuple(
-        Subject(one.asked, one.today, one.goal or goals.get((one.asked.name, one.asked.type)))
-        for one in site.subjects(source.summary, wanted.objective).found
+        replace(one, goal=goals.get((one.asked.name, one.asked.type)))
+        for one in site.subjects(source.summary).found
     )
 
 
@@ -165,7 +182,7 @@ def _recommended(one: Advice) -> Recommended:
     )
 
 
-def together(source: Logged) -> list[Together]:
+def together(source: Logged | Told) -> list[Together]:
     """Return what was asked for each name, by type, of the names that were asked most."""
     found: dict[str, dict[str, float]] = {}
     for (name, rtype), rate in source.seen.items():

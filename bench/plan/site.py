@@ -47,10 +47,9 @@ class Site:
             return None
         return self._holding[max(apexes, key=len)].of(name, rtype)
 
-    def subjects(self, demand: Summary, objective: float | None) -> Subjects:
-        """Return the RRsets that are asked for, with the goals of their pools."""
-        failover = self._given.failover if self._given else None
-        return advised.subjects(self._zones, demand, failover, objective)
+    def subjects(self, demand: Summary) -> Subjects:
+        """Return the RRsets that are asked for, with their TTLs of today."""
+        return advised.subjects(self._zones, demand)
 
     def goals(self, objective: float | None) -> dict[tuple[str, str], Goal]:
         """Return the goals of all pools that have an objective, by name and type."""

@@ -6,6 +6,7 @@ price is then between two bounds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -17,11 +18,14 @@ from bench.study.errors import StudyError
 from bench.ttl import model
 from bench.ttl.demand import DAY_S, Day, Population
 from dnsd.failover.price import SATURATED, Forecast, Live, forecast
+from dnsd.ttl.advice import mean
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from bench.ttl.demand import Floats
     from bench.ttl.results import TtlStudy
-    from dnsd.ttl.demand import Caches
+    from dnsd.ttl.demand import Asked, Caches, Summary
 
 
 MISSED = 0.1
@@ -185,3 +189,62 @@ def of_lookups(population: Population, swing: float) -> Known:
 
 def _day(swing: float) -> str:
     return f", which swing by ±{swing:.0%} over a day" if swing else ""
+
+
+class Told(NamedTuple):
+    """A demand file: what is asked if its ``moved`` RRsets get another TTL, and the rest does not.
+
+    ``seen``: queries per second of each RRset with its own TTL.
+    """
+
+    summary: Summary
+    moved: tuple[Asked, ...]
+    rest: tuple[Asked, ...]
+
+    @property
+    def words(self) -> str:
+        """What the file says of itself."""
+        return self.summary.words
+
+    @property
+    def measured(self) -> list[Measured]:
+        """Nothing but the demand is known."""
+        return []
+
+    @property
+    def users(self) -> tuple[Caches, ...]:
+        """The caches that look the moved RRsets up."""
+        return tuple(group for one in self.moved for group in one.caches)
+
+    @property
+    def seen(self) -> dict[tuple[str, str], float]:
+        """Queries per second by name and type."""
+        return {(one.name, one.type): mean(one.price(one.ttl)) for one in self.summary.rrsets}
+
+    def price(self, ttl: float) -> Forecast:
+        """Return the queries per second with ``ttl`` in the mean."""
+        moved = [one.price(ttl) for one in self.moved]
+        return _sum([*moved, *(one.price(one.ttl) for one in self.rest)])
+
+    def at_peak(self, ttl: float) -> Forecast:
+        """Return the same for the busiest hour."""
+        moved = [one.at_peak(ttl) for one in self.moved]
+        return _sum([*moved, *(one.at_peak(one.ttl) for one in self.rest)])
+
+
+def _sum(prices: list[Forecast]) -> Forecast:
+    """Return the sum of independent prices: squares of their intervals' halves are added."""
+    total = sum(map(mean, prices))
+    below = math.hypot(*(mean(one) - one.least for one in prices))
+    above = math.hypot(*(one.most - mean(one) for one in prices))
+    return Forecast(max(0.0, total - below), total, total + above)
+
+
+def of_summary(summary: Summary, chosen: NDArray[np.bool_] | None) -> Told:
+    """Return the demand of a demand file, of which ``chosen`` RRsets get another TTL; None: all."""
+    moves = [True] * len(summary.rrsets) if chosen is None else chosen.tolist()
+    pairs = list(zip(summary.rrsets, moves, strict=True))
+    moved = tuple(one for one, moves in pairs if moves)
+    if not moved:
+        raise StudyError(f"no demand is known: {summary.words}")
+    return Told(summary, moved, tuple(one for one, moves in pairs if not moves))

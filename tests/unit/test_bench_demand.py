@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 
 from bench.demand import packets, text
+from bench.demand.cli import query_log
 from bench.demand.curve import Course, Curve, asked, course
 from bench.demand.estimate import estimate
 from bench.demand.log import Log, Query, gather
@@ -26,7 +27,9 @@ from bench.demand.source import of_log
 from bench.demand.summary import groups
 from bench.plan import site
 from bench.plan.cli import plan
+from bench.plan.results import PlanStudy
 from bench.study.errors import StudyError
+from bench.study.results import load
 from bench.ttl.caches import Cache, walk
 from bench.ttl.demand import Day, Population, arrivals
 from dnsd.ttl.held import Held
@@ -397,8 +400,71 @@ def test_a_plan_from_a_log(tmp_path: Path) -> None:
     assert "recover within 1m" in done.output
     done = CliRunner().invoke(plan, [*chosen, *output])
     assert done.exit_code == 1
-    assert (
-        "--demand needs the TTLs: --config or --zone FILE, or one for all, --at-ttl" in done.output
-    )
+    assert "a log needs the TTLs: --config or --zone FILE, or one for all, --at-ttl" in done.output
     done = CliRunner().invoke(plan, [*chosen, "--at-ttl", "120", *output])
     assert done.exit_code == 0, done.output
+
+
+def test_a_plan_from_a_demand_file_is_that_of_its_log(tmp_path: Path) -> None:
+    """What dnsd demand --json and --summary write is read like the log it is from."""
+    (tmp_path / "example.zone").write_text(ZONE.replace("www 120", "0 120"))
+    log, summary = tmp_path / "log.csv", tmp_path / "demand.json"
+    log.write_text(_csv(_observed(Population(300, 2, 5), 120.0, DAY_S / 2)))
+    zone = ["--zone", str(tmp_path / "example.zone"), "--rto", "60s", "--name", "0.example"]
+    found = []
+    for demand, more in ((log, ["--summary", str(summary)]), (summary, [])):
+        path = tmp_path / f"{demand.stem}-plan.json"
+        words = ["--demand", str(demand), *zone, *more, "--output", str(path)]
+        done = CliRunner().invoke(plan, words)
+        assert done.exit_code == 0, done.output
+        found.append(load(path, PlanStudy))
+    one, other = found
+    assert (one.about_names, one.today, one.advice) == (
+        other.about_names,
+        other.today,
+        other.advice,
+    )
+    for mine, its in zip(one.lines, other.lines, strict=True):
+        assert mine.likely == pytest.approx(its.likely, rel=0.005)
+        assert mine.peak_likely == pytest.approx(its.peak_likely, rel=0.02)
+        assert mine.dnsd_p95 == pytest.approx(its.dnsd_p95, rel=0.01)
+
+
+# -- logs that are made --------------------------------------------------------------------------
+
+
+def test_a_log_that_is_made_gives_back_its_demand(tmp_path: Path) -> None:
+    """A day: λ of every pair within the band, the curve of each name within a few percent."""
+    zone, path = tmp_path / "example.zone", tmp_path / "log.csv.gz"
+    zone.write_text(ZONE)
+    how = [
+        str(zone),
+        "--lookups",
+        "4",
+        "--caches",
+        "150",
+        "--name",
+        "www.example",
+        "--swing",
+        "0.6",
+    ]
+    made = CliRunner().invoke(query_log, [*how, "--output", str(path), "--nowhere", "1"])
+    assert made.exit_code == 0, made.output
+    asked_for = of_log(governed(read(path), _zone(tmp_path).of), "log").summary
+    www = asked_for.of("www.example.", "A")
+    assert www is not None
+    # Two names, of which the first one has two thirds of the lookups.
+    each = [4 * cache * 2 / 3 for cache in _shares(150)]
+    assert www.lookups == pytest.approx(sum(each), rel=0.06)
+    hours = [1 + 0.6 * math.sin(2 * math.pi * (hour + 0.5) / 24) for hour in range(24)]
+    for ttl in (0, 10, 120, 600, 3600):
+        truth = math.fsum(x * one / (1 + x * one * ttl) for one in each for x in hours) / 24
+        price = www.price(ttl)
+        assert price.least <= truth <= price.most
+        assert price.likely == pytest.approx(truth, rel=0.05)
+        busiest = math.fsum(1.6 * one / (1 + 1.6 * one * ttl) for one in each)
+        assert www.at_peak(ttl).likely == pytest.approx(busiest, rel=0.08)
+    # AAAA and HTTPS of www, and all of what is not there, are held by the zone's SOA.
+    negative = asked_for.of("example.", "SOA", "negative")
+    assert negative is not None
+    assert negative.lookups == pytest.approx(2 * sum(each) + 3 * 4 / 3, rel=0.06)
