@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnsd.failover.price import Forecast, miss_rate
+from bench.demand.daily import Course, asked
+from dnsd.failover.price import Forecast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.demand.estimate import Demand
-    from bench.demand.log import Log
     from bench.ttl.demand import Floats
 
 SAMPLES = 400
@@ -21,24 +21,6 @@ BAND = (0.025, 0.975)
 """The quantiles of the band."""
 GROUPS = 4096
 """Sources are resampled in so many groups at most: more change nothing and cost memory."""
-HOUR_S = 3600.0
-LEAST = 400
-"""Queries that each part of the course must have in the mean: then chance alone makes no more than
-a tenth of the busiest one."""
-LEVELS = 12
-"""Levels of demand that a course is made simple to."""
-_MOST = 1e6
-"""No peak is so many times the mean."""
-
-
-class Course(NamedTuple):
-    """How demand changes in the course of a log: multiples of the estimated rates.
-
-    ``levels`` hold for equal parts of the time; ``peak`` is that of the busiest one.
-    """
-
-    levels: tuple[float, ...] = (1.0,)
-    peak: float = 1.0
 
 
 class Curve:
@@ -93,44 +75,3 @@ class Curve:
         sampled = self._weights @ np.bincount(self._group, each, minlength=groups)
         low, high = np.quantile(sampled, BAND)
         return Forecast(float(low), float(each.sum()), float(high))
-
-
-def asked(demand: Demand, ttl: float | Floats, level: float = 1.0) -> Floats:
-    """Return what each pair asks a second with ``ttl``, with ``level`` times its lookups."""
-    found: Floats = demand.caches * miss_rate(demand.rates * level, ttl)  # type: ignore[arg-type]
-    return found
-
-
-def course(log: Log, demand: Demand) -> Course:
-    """Return how the demand of users changes from hour to hour, or in longer parts of few queries.
-
-    Queries grow less than demand where caches hold answers, so that level is found for each part
-    at which the caches ask as often as they did. A log of less than two parts shows none.
-    """
-    part = max(HOUR_S, LEAST * log.seconds / max(1, log.times.size))
-    parts = int(log.seconds // part)
-    if parts < 2:
-        return Course()
-    within = np.floor((log.times - log.begin) / part).astype(np.int64)
-    rates = np.sort(np.bincount(within, minlength=parts)[:parts] / part)
-    some = [float(each.mean()) for each in np.array_split(rates, min(LEVELS, parts))]
-    weights = [each.size for each in np.array_split(rates, min(LEVELS, parts))]
-    levels = [_level(demand, rate) for rate in some]
-    even = len(set(weights)) == 1
-    spread = levels if even else [x for x, n in zip(levels, weights, strict=True) for _ in range(n)]
-    return Course(tuple(spread), _level(demand, float(rates[-1])))
-
-
-def _level(demand: Demand, rate: float) -> float:
-    """Return how many times its demand makes all caches ask ``rate`` queries a second."""
-
-    def now(level: float) -> float:
-        return float(asked(demand, demand.ttls, level).sum())
-
-    low, high = 0.0, 1.0
-    while now(high) < rate and high < _MOST:
-        low, high = high, high * 2
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if now(middle) < rate else (low, middle)
-    return high

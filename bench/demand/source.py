@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bench.demand.curve import Curve, course
+from bench.demand.curve import Curve
+from bench.demand.daily import daily
 from bench.demand.estimate import LEAST_LIFETIMES, estimate
 from bench.demand.reading import LEAST
 from bench.demand.summary import asked, groups
@@ -63,9 +64,9 @@ def of_log(rows: Rows, name: str, wanted: NDArray[np.bool_] | None = None) -> Lo
             f"{name} lasts {log.seconds:.0f} s, too short for a TTL of {longest:.0f} s:"
             f" {LEAST_LIFETIMES * longest:.0f} s are needed"
         )
-    demand = estimate(log, rows.ttls)
+    demand, course = daily(log, estimate(log, rows.ttls))
     moved = chosen[rows.row][demand.rrsets]
-    curve = Curve(demand, course(log, demand), moved)
+    curve = Curve(demand, course, moved)
     words = _words(rows, demand, curve, name)
     if short := int((~enough).sum()):
         words += f"; it is too short to tell the demand for {short:,} RRsets with long TTLs"

@@ -9,7 +9,7 @@ import numpy as np
 from dnsd.ttl.demand import Asked, Caches
 
 if TYPE_CHECKING:
-    from bench.demand.curve import Course
+    from bench.demand.daily import Course
     from bench.demand.estimate import Demand
     from bench.demand.rows import Rows
     from bench.ttl.demand import Floats, Indices

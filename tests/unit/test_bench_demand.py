@@ -18,7 +18,8 @@ from hypothesis import given, settings
 
 from bench.demand import packets, text
 from bench.demand.cli import query_log
-from bench.demand.curve import Course, Curve, asked, course
+from bench.demand.curve import Curve
+from bench.demand.daily import Course, asked, daily
 from bench.demand.estimate import estimate
 from bench.demand.log import Log, Query, gather
 from bench.demand.reading import read
@@ -68,8 +69,7 @@ def _observed(
 
 
 def _curve(log: Log, ttl: float) -> Curve:
-    demand = estimate(log, np.full(len(log.asked), ttl))
-    return Curve(demand, course(log, demand))
+    return Curve(*daily(log, estimate(log, np.full(len(log.asked), ttl))))
 
 
 @pytest.mark.parametrize("ttl", [60.0, 300.0])
@@ -385,7 +385,7 @@ def test_a_course_without_peaks_says_nothing_of_chance() -> None:
     rng = np.random.default_rng(2)
     queries = [Query(when, "192.0.2.1", "www.example.", "A") for when in rng.random(100) * DAY_S]
     log = gather(queries)._replace(begin=0.0, end=DAY_S)
-    assert course(log, estimate(log, np.array([60.0]))) == Course()
+    assert daily(log, estimate(log, np.array([60.0])))[1] == Course()
 
 
 def test_a_plan_from_a_log(tmp_path: Path) -> None:
