@@ -307,16 +307,16 @@ def test_a_file_with_an_impossible_name_stops_nothing_else() -> None:
         node.wait_serial(NAME, 2)
 
 
-def test_a_thousand_zones_at_once_are_few_reloads() -> None:
-    names = [f"z{number}.example" for number in range(1000)]
+def test_many_zones_at_once_are_few_reloads() -> None:
+    names = [f"z{number}.example" for number in range(400)]
     with start_dnsd({NAME: zone(1)}) as node:
         before = node.status()["generation"]
         with Asker(node, NAME):
             for name in names:
                 node.write(name, zone(3))
             until(lambda: node.serial(names[-1]) == 3 and node.serial(names[0]) == 3)
-        until(lambda: len(node.status()["zones"]) == 1001)
-        assert node.status()["generation"] - before <= 50
+        until(lambda: len(node.status()["zones"]) == 401)
+        assert node.status()["generation"] - before <= 20
         assert all(node.serial(name) == 3 for name in names[::50])
 
 
