@@ -1,8 +1,10 @@
 """What a client may forgive in the head of a response (RFC 9112), before h11 reads it.
 
 h11 is strict; a server that others are content with is not down. Forgiven is what the RFCs let a
-recipient mend, and what is sure all the same; ``tests/interop/httpresponses.py`` lists what curl
-and HAProxy accept, and why dnsd does or does not.
+recipient mend, and what is sure all the same. That ends with the head: there a bare LF ends a line
+(RFC 9112 §2.2), but the framing of chunks (§7.1) is what request smuggling is made of.
+``tests/interop/httpresponses.py`` lists what curl and HAProxy accept, and why dnsd does or does
+not.
 """
 
 from __future__ import annotations

@@ -157,6 +157,7 @@ def test_garbage_is_told(garbage: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nServ",
         b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nno",
         CHUNKED + b"5\r\nno",
+        CHUNKED + b"1\nn\n0\n\n",  # RFC 9112 §7.1: no bare LF there
     ],
 )
 def test_a_response_that_is_cut_off_is_told(short: bytes) -> None:

@@ -78,3 +78,14 @@ def test_the_first_round_of_checks_includes_their_queue() -> None:
     wait = Pledges(FAILOVER, FAILOVER.limits).longest_wait_of(live("b.", 40))
     assert wait > 2
     assert many.first_round == pytest.approx(few.first_round + wait)
+
+
+def test_promises_are_held_against_the_descriptors_that_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (20, 20))
+    checking = Checking(lambda _: None, failover=Failover(max_checks=11))
+    assert checking.pledges._limits.total == 10
+    (problem,) = checking.problems
+    assert problem.startswith("max_checks is 11, but half of this process's file descriptors")
+    assert not Checking(lambda _: None, failover=Failover(max_checks=10)).problems

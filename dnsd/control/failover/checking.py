@@ -130,6 +130,7 @@ class Checking:
         limits = limits_in_force(self._failover)
         self.alarms = Alarms()
         self.pledges = Pledges(self._failover, limits)
+        self._lowered = _lowered(self._failover.max_checks, limits.total)
         self._changed = changed
         self._make = make or functools.partial(Runner, most=limits)
         self._checks: Checks | None = None
@@ -147,10 +148,10 @@ class Checking:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Promises that are not kept, as sentences."""
+        """What keeps checks from being as many as configured, and promises; as sentences."""
         late = self.pledges.lateness(self.behind)
         broken = [f"{pool.key}: {why}" for pool, why in self.pledges.broken.items()]
-        return (*([late] if late else []), *broken)
+        return (*filter(None, (self._lowered, late)), *broken)
 
     @property
     def first_round(self) -> float:
@@ -315,3 +316,14 @@ class Checking:
 def _first(error: Exception) -> Exception:
     """Return the first one of a group."""
     return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+
+
+def _lowered(wanted: int, total: int) -> str:
+    """Return that fewer checks are made at once than is configured, empty if that is not so."""
+    if total >= wanted:
+        return ""
+    return (
+        f"max_checks is {wanted}, but half of this process's file descriptors allow only {total} "
+        "checks at once, and promises are held against that: raise the limit (LimitNOFILE= or "
+        "ulimit -n) or lower max_checks"
+    )
