@@ -285,7 +285,7 @@ VERDICTS = {
         True,
         True,
         False,
-        "the status is known; RFC 9112 §2.2 forgives a bare LF in the start line and in fields, not "
+        "the status is known; RFC 9112 §2.2 forgives a bare LF in start line and fields, not "
         "in §7.1: where a chunk ends is not to be guessed, so expect_body fails",
     ),
     "trailer": Verdicts(True, True, True, True),
