@@ -15,6 +15,7 @@ from dnsd.metrics import counters
 from dnsd.serve import sockets, udp
 from dnsd.serve.sockets import Place
 from dnsd.serve.udp import UdpSocket, WildcardUdpSocket
+from dnsd.wire import delivery
 from tests.serving import PATIENCE, Echo, query
 
 if TYPE_CHECKING:
@@ -275,3 +276,19 @@ def test_udp_drops_are_counted_across_the_end_of_the_kernels_number(
     side.count_drops()
     assert harness.dropped() == 5
     monkeypatch.undo()
+
+
+def test_what_was_composed_too_long_ago_is_not_sent(client: socket.socket) -> None:
+    """As a worker finds it that was stopped between the two looks at the clock."""
+    ticks = iter([0.0, delivery.SENT_WITHIN_S + 0.1, 10.0, 10.0, 10.0])
+    cells = counters.fresh()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        side = UdpSocket(sock, Echo(), cells, turn=1e9, clock=lambda: next(ticks))
+        client.connect(sock.getsockname())
+        client.send(b"late")
+        client.send(b"in time")
+        sock.setblocking(False)
+        assert not side.on_readable()
+        assert client.recv(100) == b"in time"[::-1]
+        assert int(cells[counters.INDEX["drop_send_late"]]) == 1
