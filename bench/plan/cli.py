@@ -118,7 +118,7 @@ def plan(
       --demand FILE    a log of queries (pcap, dnstap; the query log of BIND, Unbound or PowerDNS;
                        CSV "time,source,name,type"; each also with gzip), with --config, --zone,
                        or --at-ttl; --summary keeps it for dnsd check and dnsd rto. Or what
-                       dnsd demand --json wrote, or --summary
+                       dnsd demand --json or --csv wrote, or --summary
       --from FILE      results of bench ttl; --lookups says how much it is instead
       --live, --rate   queries/s at one TTL (--at-ttl), and from how many --caches for --names
       --lookups        how much users look up, at how many --caches

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bench.demand import rates
 from bench.demand.reading import is_summary, read
 from bench.demand.rows import governed
 from bench.demand.source import of_log
@@ -86,9 +87,8 @@ def subjects(path: Path, site: Site | None, wanted: Wanted) -> Subjects:
 
 
 def _known(path: Path, site: Site | None, wanted: Wanted) -> _Known:
-    """Return what is in the file at ``path``: a demand file, or a log."""
-    if is_summary(path):
-        summary = demand.read(path)
+    """Return what is in the file at ``path``: a demand file, rates as CSV, or a log."""
+    if summary := demand.read(path) if is_summary(path) else rates.read(path):
         told = [Held(one.name, one.type, one.kind, round(one.ttl)) for one in summary.rrsets]
         return _Known(told, lambda chosen: of_summary(summary, chosen))
     if site is None and wanted.at_ttl is None:

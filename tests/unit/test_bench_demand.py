@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 
-from bench.demand import packets, text
+from bench.demand import packets, rates, text
 from bench.demand.cli import query_log
 from bench.demand.curve import Curve
 from bench.demand.daily import Course, asked, daily
@@ -468,3 +468,38 @@ def test_a_log_that_is_made_gives_back_its_demand(tmp_path: Path) -> None:
     negative = asked_for.of("example.", "SOA", "negative")
     assert negative is not None
     assert negative.lookups == pytest.approx(2 * sum(each) + 3 * 4 / 3, rel=0.06)
+
+
+def test_rates_as_csv(tmp_path: Path) -> None:
+    file = tmp_path / "rates.csv"
+    file.write_text("name,type,rate,caches,ttl\nWWW.example,a,0.5,20,300\nwww.example.,A,3,2,300\n")
+    summary = rates.read(file)
+    assert summary is not None
+    (one,) = summary.rrsets
+    assert (one.name, one.type, one.kind, one.ttl, one.lookups) == (
+        "www.example.",
+        "A",
+        "data",
+        300,
+        16,
+    )
+    file.write_text("name,type,rate\nwww.example,A,0.5\nwww.example,A,-1\n")
+    with pytest.raises(StudyError, match="line 3: rate and caches must be more than 0"):
+        rates.read(file)
+    file.write_text("name,type,rate,colour\nwww.example,A,0.5,red\n")
+    with pytest.raises(StudyError, match="'colour' is unknown"):
+        rates.read(file)
+    file.write_text("name,type,rate,kind\nwww.example,A,0.5,odd\n")
+    with pytest.raises(StudyError, match="odd"):
+        rates.read(file)
+    file.write_text(CSV)
+    assert rates.read(file) is None
+
+
+def test_a_plan_from_rates(tmp_path: Path) -> None:
+    file = tmp_path / "rates.csv"
+    file.write_text("name,type,rate,caches,ttl\nwww.example.,A,0.01,100,120\n")
+    options = ["--qps-budget", "1", "--rto", "60s", "--output", str(tmp_path / "plan.json")]
+    done = CliRunner().invoke(plan, ["--demand", str(file), *options])
+    assert done.exit_code == 0, done.output
+    assert "recover within 1m" in done.output
