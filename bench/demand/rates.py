@@ -33,7 +33,7 @@ def read(path: Path) -> Summary | None:
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror or error}") from None
     columns = [one.strip() for one in head.split(b"\n")[0].decode("latin-1").lower().split(",")]
-    return _of_csv(path, columns) if _NEEDED <= set(columns) else None
+    return _of_csv(path, columns) if set(columns) >= _NEEDED else None
 
 
 def _of_csv(path: Path, columns: Sequence[str]) -> Summary:
