@@ -15,13 +15,11 @@ import click
 from rich.console import Console
 
 from bench import report, results, rounds
-from bench.dearest.cli import dearest
 from bench.demand.cli import query_log
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
 from bench.plan.cli import plan
-from bench.promise.cli import promise
 from bench.queries.cli import query_file
 from bench.stand import Part, Plan
 from bench.storm.cli import retry_storm
@@ -31,7 +29,6 @@ from bench.study.extra import needed
 from bench.study.kind import tell
 from bench.study.results import kind_of
 from bench.ttl.cli import ttl
-from bench.worlds.cli import worlds
 from bench.zonegen import Mix, ZonePlan
 
 if TYPE_CHECKING:
@@ -39,13 +36,17 @@ if TYPE_CHECKING:
 
 STUDIES = {
     "abuse": ("bench.abuse.kind", "Attack servers, and count what honest clients lose."),
+    "dearest": ("bench.dearest.kind", "Search for the packet that costs dnsd the most."),
     "dig": ("bench.dig.kind", "Check any server: answers, TTLs over time, times, largest rate."),
     "failover": ("bench.failover.kind", "What users lose when a service or a site dies."),
     "overload": ("bench.overload.kind", "Ask servers more than they can answer."),
+    "promise": ("bench.promise.kind", "What a failure is felt for, beside what was promised."),
     "soak": ("bench.soak.kind", "One trouble after the other for a real node."),
+    "worlds": ("bench.worlds.kind", "Worlds of failover: is SAFE ever false?"),
 }
 """The studies: the name of the command and in the files, the module with its KIND, what it does."""
 OTHERS = {
+    "balance": "bench.balance.kind",
     "plan": "bench.plan.kind",
     "retry-storm": "bench.storm.kind",
     "ttl": "bench.ttl.kind",
@@ -196,9 +197,6 @@ main.add_command(query_log)
 main.add_command(retry_storm)
 main.add_command(ttl)
 main.add_command(plan)
-main.add_command(dearest)
-main.add_command(promise)
-main.add_command(worlds)
 
 for _name, (_module, _sentence) in STUDIES.items():
     main.add_command(Deferred(_name, _module, _sentence))

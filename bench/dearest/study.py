@@ -1,4 +1,4 @@
-"""What a search has found: as a file, and as tables."""
+"""What a search for the dearest packet has found, as data, and its report. Pure."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from bench.study import results
+from bench.study.figures import Figure
+from bench.tables import Table
 
+if TYPE_CHECKING:
+    from bench.study.text import Part
+
+TITLE = "The dearest query"
 LIMIT_SIGNED = 10.0
 """Plain hits that a packet may cost in a signed zone."""
 LIMIT = 5.0
 """The same where there is no DNSSEC in it."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(results.Row, frozen=True):
     """One packet: where it was put, and how many plain hits it costs dnsd.
 
     ``rivals`` has the same for other servers, each by its own plain hit.
@@ -26,7 +31,7 @@ class Row(msgspec.Struct, frozen=True):
     transport: str
     dnssec: bool
     factor: float
-    rivals: dict[str, float] = {}
+    rivals: dict[str, float] = msgspec.field(default_factory=dict)
 
     @property
     def is_too_dear(self) -> bool:
@@ -34,44 +39,50 @@ class Row(msgspec.Struct, frozen=True):
         return self.factor > (LIMIT_SIGNED if self.dnssec else LIMIT)
 
 
-class Study(msgspec.Struct, frozen=True):
-    """A search: how it was made, what a plain hit costs in microseconds of CPU, and the rows."""
+class Dearest(results.Study, frozen=True, kw_only=True):
+    """A search: what a plain hit costs in microseconds of CPU, and the rows."""
 
-    command: str
-    machine: dict[str, str]
     tried: int
     plain: dict[str, float]
     rows: list[Row]
 
 
-def save(study: Study, path: Path) -> None:
-    """Write ``study`` to ``path`` (JSON), and its tables beside it (Markdown)."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(study), indent=1))
-    path.with_suffix(".md").write_text(markdown(study))
-
-
-def markdown(study: Study) -> str:
-    """Return the tables."""
-    servers = list(study.plain)
+def parts(study: Dearest) -> list[Part]:
+    """Return the sections of the report."""
     plain = ", ".join(f"{name} {micros:.1f} µs" for name, micros in study.plain.items())
-    lines = [
-        "# The dearest query",
-        "",
-        f"`{study.command}`, {', '.join(study.machine.values())}.",
+    return [
         f"{study.tried} packets were tried. CPU time of a plain hit: {plain}.",
+        _table(study, signed=False),
+        _table(study, signed=True),
     ]
-    for signed, limit in ((False, LIMIT), (True, LIMIT_SIGNED)):
-        lines += [
-            "",
-            f"## {'With' if signed else 'Without'} DNSSEC: at most {limit:g} plain hits",
-            "",
-            f"| packet | zone | {' | '.join(servers)} |",
-            f"| --- | --- |{' --- |' * len(servers)}",
-        ]
-        for row in study.rows:
-            if row.dnssec == signed:
-                factors = row.rivals | {"dnsd": row.factor}
-                cells = [f"{factors[name]:.1f}" if name in factors else "" for name in servers]
-                what = f"{row.packet}, {row.transport}"
-                lines.append(f"| {what} | {row.zone} | {' | '.join(cells)} |")
-    return "\n".join((*lines, ""))
+
+
+def _table(study: Dearest, *, signed: bool) -> Table:
+    title = "With DNSSEC" if signed else "Without DNSSEC"
+    rows = [_line(study, row) for row in study.rows if row.dnssec == signed]
+    limit = LIMIT_SIGNED if signed else LIMIT
+    return Table(f"{title}: at most {limit:g} plain hits", ["packet", "zone", *study.plain], rows)
+
+
+def _line(study: Dearest, row: Row) -> list[str]:
+    factors = row.rivals | {"dnsd": row.factor}
+    cells = [f"{factors[name]:.1f}" if name in factors else "" for name in study.plain]
+    return [f"{row.packet}, {row.transport}", row.zone, *cells]
+
+
+def figures(study: Dearest) -> list[Figure]:
+    """Return what the dearest packet costs."""
+    return [
+        Figure(what, "plain hits", [max(row.factor for row in rows)])
+        for what, signed in (("the dearest without DNSSEC", False), ("with DNSSEC", True))
+        if (rows := [row for row in study.rows if row.dnssec == signed])
+    ]
+
+
+def faults(study: Dearest) -> list[str]:
+    """Return which packets cost more than they may."""
+    return [
+        f"{row.packet} over {row.transport} ({row.zone}) costs {row.factor:.1f} plain hits"
+        for row in study.rows
+        if row.is_too_dear
+    ]

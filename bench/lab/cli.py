@@ -16,7 +16,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench.balance.cli import balance
 from bench.lab import events, farm, faults, hijack, measure, results, rivals, story
 from bench.lab.errors import LabError
 from bench.lab.lab import Lab, existing
@@ -24,6 +23,7 @@ from bench.lab.stacks import Dnsd
 from bench.lab.topology import SITES, VIPS
 from bench.machine import machine
 from bench.results import DIRECTORY
+from bench.study.command import Deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -276,4 +276,6 @@ def report(paths: tuple[Path, ...], output: Path | None) -> None:
         results.save(found, output)
 
 
-lab.add_command(balance)
+lab.add_command(
+    Deferred("balance", "bench.balance.kind", "What each event costs flows behind a director.")
+)

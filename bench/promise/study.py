@@ -1,20 +1,24 @@
-"""What was felt, beside what was promised: as a file, and as a table."""
+"""What was felt, beside what was promised, as data, and its report. Pure."""
 
 from __future__ import annotations
 
 import statistics
 from typing import TYPE_CHECKING, Self
 
-import msgspec
+from bench.study import results
+from bench.study.figures import Figure
+from bench.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from bench.promise.site import Site
+    from bench.study.text import Part
+
+TITLE = "A promise in seconds, and what was felt"
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(results.Row, frozen=True):
     """Machines that died in one way: seconds that were promised, and felt by each name."""
 
     names: int
@@ -40,34 +44,41 @@ class Row(msgspec.Struct, frozen=True):
         return self.longest <= self.promised
 
 
-class Study(msgspec.Struct, frozen=True):
-    """How it was measured, and the rows."""
+class Promise(results.Study, frozen=True, kw_only=True):
+    """All of it."""
 
-    command: str
-    machine: dict[str, str]
     rows: list[Row]
 
 
-def save(study: Study, path: Path) -> None:
-    """Write ``study`` to ``path`` (JSON), and its table beside it (Markdown)."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(study), indent=1))
-    path.with_suffix(".md").write_text(markdown(study))
-
-
-def markdown(study: Study) -> str:
-    """Return the table."""
-    lines = [
-        "# A promise in seconds, and what was felt",
-        "",
-        f"`{study.command}`, {', '.join(study.machine.values())}.",
-        "Two machines die in turn; for how long a name can lead to the one that died, in seconds.",
-        "",
-        "| names | checks | the machine | kills | promised | median | longest | kept |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    lines += [
-        f"| {row.names} | {row.checks} | {row.way} | {row.kills} | {row.promised:.2f} | "
-        f"{row.median:.1f} | {row.longest:.1f} | {'yes' if row.is_kept else 'no'} |"
+def parts(study: Promise) -> list[Part]:
+    """Return the sections of the report."""
+    head = ["names", "checks", "the machine", "kills", "promised", "median", "longest", "kept"]
+    rows = [
+        [
+            *(str(row.names), row.checks, row.way, str(row.kills), f"{row.promised:.2f}"),
+            *(f"{row.median:.1f}", f"{row.longest:.1f}", "yes" if row.is_kept else "no"),
+        ]
         for row in study.rows
     ]
-    return "\n".join((*lines, ""))
+    return [
+        "Two machines die in turn; for how long a name can lead to the one that died, in seconds.",
+        Table("Promised and felt", head, rows),
+    ]
+
+
+def figures(study: Promise) -> list[Figure]:
+    """Return the median and the longest of what was felt."""
+    return [
+        Figure(f"{row.checks} checks, {row.way}: {what}", "s", [value])
+        for row in study.rows
+        for what, value in (("median", row.median), ("longest", row.longest))
+    ]
+
+
+def faults(study: Promise) -> list[str]:
+    """Return which promises were not kept."""
+    return [
+        f"{row.checks} checks, {row.way}: felt for {row.longest} s, promised {row.promised:.2f} s"
+        for row in study.rows
+        if not row.is_kept
+    ]

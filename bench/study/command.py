@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 WIDTH = 150
 MOST_REPEATS = 1000
+STRIDE = 1_000_000
 COMMON = (
     click.Option(["--short"], is_flag=True, help="In seconds: what it shows, not figures."),
     click.Option(
@@ -108,7 +109,7 @@ def _is_default(context: click.Context, name: str) -> bool:
 
 def measured(kind: Kind[Any], chosen: Declared, repeats: int, *, busy_ok: bool) -> Any:
     """Measure ``repeats`` times, and return it as one study; StudyError on a busy machine."""
-    found = busy.before()
+    found = busy.before() if kind.is_timed else []
     if found and not busy_ok:
         raise StudyError(
             f"this machine is busy: {'; '.join(found)}. Wait until it is idle, or have the results"
@@ -131,10 +132,13 @@ def measured(kind: Kind[Any], chosen: Declared, repeats: int, *, busy_ok: bool) 
 
 
 def _repeats(chosen: Declared, repeats: int) -> Iterator[Declared]:
-    """Yield the parameters of each repeat: a seed is another one each time."""
+    """Yield the parameters of each repeat: a seed is another one each time.
+
+    Studies count on from their seeds: those of repeats are far from each other.
+    """
     for number in range(repeats):
         seed = getattr(chosen, "seed", None)
-        yield chosen if seed is None else replace(chosen, seed=seed + number)
+        yield chosen if seed is None else replace(chosen, seed=seed + number * STRIDE)
 
 
 def _once(kind: Kind[Any], chosen: Declared, steps: Steps) -> Any:

@@ -40,7 +40,8 @@ class Kind(Generic[StudyT]):
     ``title`` heads the report; ``rows`` are what stands in the CSV; ``parts`` the sections of
     the report; ``picture`` draws (None: there is none). ``measure`` makes a study of one repeat
     with ``parameters``, ``figures`` are what it stands for, and ``faults`` are sentences about
-    what must not be: with any of them the command fails.
+    what must not be: with any of them the command fails. ``is_timed``: what else the machine
+    does would change the figures.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Kind(Generic[StudyT]):
     measure: Callable[[Any, Work], StudyT] | None = None
     figures: Callable[[StudyT], list[Figure]] = _none
     faults: Callable[[StudyT], list[str]] = _none
+    is_timed: bool = True
 
     def write(self, study: StudyT, path: Path) -> list[Path]:
         """Write ``path`` (JSON) and what :meth:`render` does beside it; return their paths."""

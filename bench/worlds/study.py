@@ -1,14 +1,17 @@
-"""What came of many worlds: a value, a file, and a short table."""
+"""What came of many worlds, as data, and its report. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
+from bench.study import results
+from bench.study.figures import Figure
+from bench.tables import Table
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from bench.study.text import Part
 
+TITLE = "Is SAFE ever false?"
 LAWS = {
     "safe": "after SAFE no cache holds it, and none gets it before an order or an edit",
     "floor": "after the second figure no cache with a floor holds it",
@@ -20,7 +23,7 @@ LAWS = {
 """The laws, by the word that a failure begins with."""
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(results.Row, frozen=True):
     """A world that breaks a law, and the command that plays it again."""
 
     seed: int
@@ -28,11 +31,9 @@ class Failure(msgspec.Struct, frozen=True):
     again: str
 
 
-class Study(msgspec.Struct, frozen=True, kw_only=True):
+class Worlds(results.Study, frozen=True, kw_only=True):
     """Worlds from ``first`` on; ``wall`` is how many seconds they took here."""
 
-    command: str
-    machine: dict[str, str]
     first: int
     worlds: int
     wall: float
@@ -45,30 +46,37 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[Failure]
 
 
-def table(study: Study) -> str:
-    """Return the study as a table in Markdown."""
-    rows = {
-        "seeds": f"{study.first} to {study.first + study.worlds - 1}",
-        "worlds": f"{study.worlds}",
-        "time in them": f"{study.seconds / 3600:.1f} hours",
-        "faults, orders and edits": f"{study.events}",
-        "callbacks of processes": f"{study.calls}",
-        "callbacks a second": f"{study.calls / study.wall:.0f}",
-        "answers to caches": f"{study.answers}",
-        "verdicts": f"{study.verdicts}, {study.safe} of them SAFE",
-        "took": f"{study.wall:.0f} s",
-    }
-    lines = ["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items())]
-    lines += ["", "| law | worlds that break it |", "| --- | --- |"]
-    for law, sentence in LAWS.items():
-        count = sum(one.says.startswith(f"{law}:") for one in study.failures)
-        lines.append(f"| {sentence} | {count} |")
-    lines += ["", *(f"{one.says}\n    {one.again}" for one in study.failures)]
-    return "\n".join(lines).rstrip() + "\n"
+def parts(study: Worlds) -> list[Part]:
+    """Return the sections of the report."""
+    rows = [
+        ["seeds", f"{study.first} to {study.first + study.worlds - 1}"],
+        ["worlds", f"{study.worlds}"],
+        ["time in them", f"{study.seconds / 3600:.1f} hours"],
+        ["faults, orders and edits", f"{study.events}"],
+        ["callbacks of processes", f"{study.calls}"],
+        ["callbacks a second", f"{study.calls / study.wall:.0f}"],
+        ["answers to caches", f"{study.answers}"],
+        ["verdicts", f"{study.verdicts}, {study.safe} of them SAFE"],
+        ["took", f"{study.wall:.0f} s"],
+    ]
+    broken = [
+        [sentence, str(sum(one.says.startswith(f"{law}:") for one in study.failures))]
+        for law, sentence in LAWS.items()
+    ]
+    failures = [f"{one.says}\n    {one.again}" for one in study.failures]
+    tables = (
+        Table("Worlds", ["what", "how much"], rows),
+        Table("Laws", ["law", "broken by"], broken),
+    )
+    return [*tables, *failures]
 
 
-def save(study: Study, path: Path) -> None:
-    """Write it as JSON, and its table beside."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(study)) + b"\n")
-    path.with_suffix(".md").write_text(table(study))
+def figures(study: Worlds) -> list[Figure]:
+    """Return how many worlds break a law."""
+    return [Figure("worlds that break a law", "worlds", [len(study.failures)])]
+
+
+def faults(study: Worlds) -> list[str]:
+    """Return what is wrong."""
+    count = len(study.failures)
+    return [f"{count} of {study.worlds} worlds break a law"] if count else []

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench.balance.host import Host
+from bench.balance.kind import KIND
 from bench.balance.loads import Event, fetch, tell
-from bench.balance.study import Balance, Row, save
+from bench.balance.study import Balance, Row, faults
 from bench.study import results
 from bench.study.results import About
 
@@ -42,7 +43,8 @@ def test_the_table_says_which_goal_is_missed(tmp_path: Path) -> None:
     rows = [Row("killed", "0 lost", "0 lost", True), Row("drained", "0 lost", "2 lost", False)]
     about = About(created="today", command="python -m bench lab balance", machine={}, versions={})
     study = Balance(kind="balance", about=about, rows=rows)
-    save(study, tmp_path / "x.json")
+    KIND.write(study, tmp_path / "x.json")
+    assert faults(study) == ["drained: 2 lost (0 lost)"]
     assert results.load(tmp_path / "x.json", Balance) == study
     text = (tmp_path / "x.md").read_text()
     assert "| killed | 0 lost | 0 lost | yes |" in text

@@ -9,11 +9,13 @@ import pytest
 
 from bench.dearest.chains import Contents, Denial, sign
 from bench.dearest.drawn import drawn
+from bench.dearest.kind import KIND
 from bench.dearest.meter import Broken, Meter
 from bench.dearest.scenes import Scene, scene
 from bench.dearest.search import Dear, Plan, search
 from bench.dearest.shapes import question, shapes
-from bench.dearest.study import LIMIT, LIMIT_SIGNED, Row, Study, markdown, save
+from bench.dearest.study import LIMIT, LIMIT_SIGNED, Dearest, Row, faults
+from bench.study import results
 from dnsd.zone.load import load_text
 
 pytest.importorskip("dnsd.hotpath._native", reason="built without a C compiler")
@@ -107,10 +109,14 @@ def test_tables(tmp_path: Path) -> None:
         Row("a zone", "x. A", "UDP", False, 5.5, {"nsd": 2.0}),
         Row("a zone; NSEC", "x. A +do", "TCP", True, 5.5),
     ]
-    study = Study("dearest", {"processor": "one"}, 10, {"dnsd": 4.0, "nsd": 3.0}, rows)
-    text = markdown(study)
+    plain = {"dnsd": 4.0, "nsd": 3.0}
+    study = Dearest(kind="dearest", about=results.about({}), tried=10, plain=plain, rows=rows)
+    assert [path.suffix for path in KIND.write(study, tmp_path / "x.json")] == [
+        *(".json", ".csv", ".md")
+    ]
+    text = (tmp_path / "x.md").read_text()
     assert "| x. A, UDP | a zone | 5.5 | 2.0 |" in text
     assert "| x. A +do, TCP | a zone; NSEC | 5.5 |  |" in text
     assert [row.is_too_dear for row in rows] == [True, False]
-    save(study, tmp_path / "found.json")
-    assert (tmp_path / "found.md").read_text() == text
+    assert faults(study) == ["x. A over UDP (a zone) costs 5.5 plain hits"]
+    assert results.load(tmp_path / "x.json", Dearest) == study

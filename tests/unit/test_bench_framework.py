@@ -77,6 +77,7 @@ KIND = Kind(
 
 @pytest.fixture(autouse=True)
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.study.command.STRIDE", 1)
     monkeypatch.setattr(busy, "before", list)
     monkeypatch.setattr(busy, "now", lambda: Ticks(0, 0, 0))
 

@@ -24,7 +24,7 @@ from bench.dig.output import Response
 from bench.dig.ramp import NEAR, Limits, ramp
 from bench.dig.replay import replayed
 from bench.dig.report import largest
-from bench.dig.study import Check, Times
+from bench.dig.study import Check, Times, figures
 from bench.dig.ways import KEPT, NEW, UDP, WITHOUT, New, wire
 from bench.queries.draw import Query
 from bench.study import progress, results
@@ -297,6 +297,9 @@ def test_a_ramp_does_not_blame_the_server_for_a_slow_asker(fastest: float) -> No
         limit_loss=0.01,
     )
     assert "the asker can do no more, the server may" in largest(check)[0]
+    (found,) = figures(check)
+    assert found.what == f"{UDP}: largest rate within the limits"
+    assert found.values == [max(step.rate for step in steps if step.verdict == "kept")]
 
 
 def test_a_capture_is_replayed_with_its_times(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from bench.__main__ import main
 from bench.promise.machines import CLOSED, DEAD, ILL, WELL
 from bench.promise.run import Machines
 from bench.promise.site import Site
-from bench.promise.study import Row, Study, markdown
+from bench.promise.study import Promise, Row, faults, parts
+from bench.study import results
+from bench.tables import Table
 from tests.serving import free_port
 
 ADDRESS = "127.38.0.1"
@@ -54,6 +56,7 @@ def test_machines_die_as_they_are_told_and_live_again() -> None:
 def test_one_kill_for_real(tmp_path: Path) -> None:
     output = tmp_path / "promise.json"
     options = ["--names", "3", "--kills", "1", "--checks", "distinct", "--way", "closed"]
+    options.append("--busy-ok")
     where = ["--port", str(free_port()), "--output", str(output)]
     result = CliRunner().invoke(main, ["promise", *options, *where])
     assert result.exit_code == 0, result.output
@@ -67,4 +70,8 @@ def test_a_promise_that_is_not_kept_is_told() -> None:
     site = Site(2, True, (ADDRESS,), 0, 0)
     row = Row.of(site, DEAD, 1, 7.0, [6.0, 7.5])
     assert (row.is_kept, row.median, row.longest) == (False, 6.75, 7.5)
-    assert "| 2 | shared | dead | 1 | 7.00 | 6.8 | 7.5 | no |" in markdown(Study("x", {}, [row]))
+    study = Promise(kind="promise", about=results.about({}), rows=[row])
+    table = parts(study)[1]
+    assert isinstance(table, Table)
+    assert table.rows == [["2", "shared", "dead", "1", "7.00", "6.8", "7.5", "no"]]
+    assert faults(study) == ["shared checks, dead: felt for 7.5 s, promised 7.00 s"]
