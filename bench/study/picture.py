@@ -68,6 +68,9 @@ _COMPACT = (
 )
 """What is replaced in an SVG, by what: see :func:`compact`."""
 
+CROWDED = 5e3
+"""Between the ends of an axis with as large a quotient there is no room for 2 and 5."""
+
 mpl.use("Agg")
 mpl.rcParams.update(STYLE)
 
@@ -97,11 +100,20 @@ def seconds_axis(axes: Axes, longest: float) -> None:
 
 
 def log_axis(axes: Axes, which: str = "y") -> None:
-    """Make an axis logarithmic, with plain numbers at 1, 2 and 5 of each power of ten."""
+    """Make an axis logarithmic, with plain numbers at the powers of ten.
+
+    Where there is room, 2 and 5 of each stand there, too.
+    """
     getattr(axes, f"set_{which}scale")("log")
     axis = getattr(axes, f"{which}axis")
+
+    def between(value: float, _: object) -> str:
+        low, high = axis.get_view_interval()
+        has_room = high <= CROWDED * low and f"{value:e}"[0] in "25"
+        return f"{value:,g}" if has_room else ""
+
     axis.set_major_formatter(lambda value, _: f"{value:,g}")
-    axis.set_minor_formatter(lambda value, _: f"{value:,g}" if f"{value:e}"[0] in "25" else "")
+    axis.set_minor_formatter(between)
 
 
 def beside(axes: Axes) -> None:
