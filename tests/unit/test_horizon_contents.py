@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from dnsd.build import contents as contents_module
 from dnsd.build.contents import contents_of
 from dnsd.caches.changes import Held, Known, held_after
 from dnsd.caches.listing import Contents, Listing, decode
 from dnsd.caches.version import ANY, Kind, Version, about_name, everything, nothing, rrset
+from dnsd.wire.name import from_text
+from dnsd.wire.rdata import CNAME
 from dnsd.zone.load import load_text
 
 ZONE = """
@@ -155,3 +160,25 @@ def test_wildcards_concern_the_names_below() -> None:
     assert not about_name("example.com", "A").concerns(wild)
     assert not about_name("a.example.com", "AAAA").concerns(wild)
     assert about_name("*.example.com", "A").concerns(wild)
+
+
+def test_of_a_large_zone_it_is_known_to_which_names_it_leads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = (
+        "$TTL 60\n@ SOA ns h 1 3600 600 86400 20\n@ NS ns.test.\nwww CNAME Cdn.test.\n"
+        "pool CNAME other.test.\nold DNAME new.test.\n@ MX 5 mail.test.\n@ HTTPS 1 svc.test.\n"
+    )
+    zone = load_text("example.com.", text).zone
+    assert zone is not None
+    pool = from_text("pool.example.com."), CNAME
+    contents, _ = contents_of(zone, {pool}, most=3)
+    leads = [
+        name
+        for name in ("cdn", "other", "new", "x.new", "renew", "mail", "svc", "ns", "x.cdn")
+        if contents.may_lead_to(f"{name}.test.")
+    ]
+    assert leads == ["cdn", "new", "x.new", "mail", "svc", "ns"]
+    monkeypatch.setattr(contents_module, "MOST_NAMES", 2)
+    contents, _ = contents_of(zone, {pool}, most=3)
+    assert contents.may_lead_to("nowhere.test."), "too many to be known"
