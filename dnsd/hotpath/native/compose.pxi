@@ -211,6 +211,7 @@ cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body, b
             if links > MAX_LINKS or not leads_on(c, body, query.qtype):
                 return body.rcode
             c.links = links
+            c.ends[0] = 0         # the answer does not end here
             continue
         if c.links == MAX_LINKS:
             return NOERROR
