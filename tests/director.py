@@ -170,10 +170,6 @@ class _DirectorNode(Node):
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         return [*self.command, "balance", *(arguments or ("--config", str(self.config)))]
 
-    def lines_with(self, text: str) -> list[str]:
-        """Return the lines of the log with ``text`` in them."""
-        return [line for line in self.lines if text in line]
-
     def wait_ready(self) -> str:
         return self.wait_line("dnsd: ready to balance")
 
