@@ -56,7 +56,7 @@ class Engine:
         taken: set[int] = set()
         self.services = {one.name: LiveService(one, taken, now) for one in config.service}
         self._stirred = asyncio.Event()
-        self._links = Links(self.senses.silent, self.senses.cut, self._stirred.set)
+        self._links = Links(self.senses.silent, self._cut, self._stirred.set)
         self._lasting = Lasting("balance")
         self._wake = asyncio.Event()
         self._turned = asyncio.Condition()
@@ -92,6 +92,11 @@ class Engine:
             async with asyncio.timeout(TURNED_S), self._turned:
                 wanted = self._turn_number + 2  # the one that is under way began before
                 await self._turned.wait_for(lambda: self._turn_number >= wanted)
+
+    def _cut(self, link: int) -> None:
+        """Take it that a link has no carrier: the kernel has removed the slots that led over it."""
+        self.senses.cut(link)
+        self.works.forget(name for name, service in self.services.items() if service.is_using(link))
 
     async def _turns(self) -> None:
         while True:

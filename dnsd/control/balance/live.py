@@ -102,6 +102,10 @@ class LiveService:
                 # Its slots lead to where it was: they are written anew.
                 self.slots.actual = [NONE if one == name else one for one in self.slots.actual]
 
+    def is_using(self, link: int) -> bool:
+        """Return whether a backend is on the link with this index."""
+        return any(hop.link == link for own in self.hops.values() for hop in own.values())
+
     def group_of(self, vip: str) -> Group:
         """Return the slots that packets to ``vip`` go by."""
         return next(one for one in self.groups if one.is_six == (":" in vip))

@@ -41,7 +41,7 @@ class Works:
         return name in self._made
 
     def forget(self, names: Iterable[str]) -> None:
-        """Have these services made again."""
+        """Have these services made again, or taken over if they are whole all the same."""
         self._made -= {*names}
 
     async def inspect(self, service: LiveService) -> None:
