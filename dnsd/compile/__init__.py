@@ -5,6 +5,7 @@ denial     what proves that something is not there (RFC 4035, 5155)
 writer     records to octets, compressed and relocatable
 pools      RRsets of which each query gets what control has chosen
 assemble   blocks, entries and indexes to an image
+native     all of that without Python objects, where there is a C compiler
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from secrets import token_bytes
 from typing import TYPE_CHECKING
 
+from dnsd.compile import native
 from dnsd.compile.assemble import Assembler
 from dnsd.compile.pools import Pool, take_out
 from dnsd.image import layout
@@ -34,4 +36,7 @@ def build(
     answer or the whole zone is too large.
     """
     take_out(zone, pools)
-    return Assembler(zone, pools, key or token_bytes(layout.KEY_SIZE)).image(meta)
+    key = key or token_bytes(layout.KEY_SIZE)
+    if native.image is not None:
+        return native.image(zone, pools, key, meta)
+    return Assembler(zone, pools, key).image(meta)

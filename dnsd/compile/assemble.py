@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dnsd.compile import pools as pooled
 from dnsd.compile.answers import Answers
 from dnsd.compile.denial import NoDenial, Nsec3Chain, chain_of
-from dnsd.compile.table import add_names, add_table
+from dnsd.compile.table import add_table
 from dnsd.compile.writer import Chosen, Item, Sections, encode
 from dnsd.errors import ImageError
 from dnsd.image import layout
@@ -32,7 +32,8 @@ _LARGEST = layout.ALIGN << 32
 class Assembler:
     """Builds the image of one zone, in which ``pools`` are chosen for each query.
 
-    Names are hashed with ``key`` (or with one made from it: see :func:`add_table`).
+    All of them are in ``zone.nodes``: a table of plain names is for the native twin. Names are
+    hashed with ``key`` (or with one made from it: see :func:`add_table`).
     """
 
     def __init__(self, zone: Zone, pools: Sequence[Pool], key: bytes) -> None:
@@ -45,7 +46,6 @@ class Assembler:
         self._pieces: dict[tuple[int, int, bool], int] = {}
         self._lengths: dict[int, int] = {}
         self._longest_proof = 0
-        self._sources: dict[bytes, int] = {}
         chosen: dict[tuple[bytes, int], Chosen] = {}
         self._plain = Answers(zone, self._structure, NoDenial(), {}, self._piece, chosen)
         self._signed = self._plain
@@ -64,9 +64,6 @@ class Assembler:
         entries = self._entries()
         refs = array("I", entries.values())
         deepest = max(names.count(name) for name in entries)
-        if self._zone.bulk is not None:
-            above = {names.parent(name): ref for name, ref in self._sources.items()}
-            deepest = max(deepest, add_names(self._out, self._zone.bulk, above, refs))
         table, mask, key = add_table(self._out, refs, self._key)
         denial = self._denial_index(proofs)
         salt = self._salt()
@@ -171,7 +168,7 @@ class Assembler:
     def _entries(self) -> dict[bytes, int]:
         """Add an entry for every name; return their refs by name."""
         refs: dict[bytes, int] = {}
-        sources = self._sources
+        sources: dict[bytes, int] = {}
         # the longest first: a wildcard comes before the name above it, which holds its ref
         for name in sorted(sorted(self._structure.names), key=len, reverse=True):
             refs[name] = self._entry(name, sources)

@@ -1,8 +1,4 @@
-"""The two bulky parts of an image: plain names in great number, and the hash table over all names.
-
-Uses the native module where it was built; without it there are no plain names to write, and the
-hash table is made in Python.
-"""
+"""The hash table over all names of an image, natively where that was built."""
 
 from __future__ import annotations
 
@@ -13,28 +9,15 @@ from typing import TYPE_CHECKING
 from dnsd.image import layout
 from dnsd.wire.siphash import siphash13
 
-_emit: ModuleType | None
+_table: ModuleType | None
 try:
-    _emit = import_module("dnsd.compile._emit")
+    _table = import_module("dnsd.compile._table")
 except ImportError:
-    _emit = None
+    _table = None
 
 if TYPE_CHECKING:
     from array import array
     from types import ModuleType
-
-    from dnsd.zone.bulk import Bulk
-
-
-def add_names(out: bytearray, bulk: Bulk, wildcards: dict[bytes, int], refs: array[int]) -> int:
-    """Append entries and blocks of the names in ``bulk``; return the most labels one has.
-
-    ``wildcards`` maps a name to the ref of what its wildcard gives. ``refs`` grows by the ref of
-    each entry.
-    """
-    assert _emit is not None, "a zone has such names only where the native modules are"
-    deepest: int = _emit.emit(out, bulk, wildcards, refs)
-    return deepest
 
 
 def add_table(out: bytearray, refs: array[int], key: bytes) -> tuple[int, int, bytes]:
@@ -47,7 +30,7 @@ def add_table(out: bytearray, refs: array[int], key: bytes) -> tuple[int, int, b
     out += bytes(-len(out) % layout.ALIGN)
     start = len(out)
     out += bytes(size * layout.SLOT_HASH.size)
-    fill = _emit.fill if _emit is not None else _fill
+    fill = _table.fill if _table is not None else _fill
     while not fill(out, start, size - 1, refs, key):
         key = blake2b(key, digest_size=layout.KEY_SIZE).digest()
     return start // layout.ALIGN, size - 1, key

@@ -12,6 +12,7 @@ from tests.fuzz import overlay, sanitizers
 TESTS = (
     "tests/fuzz/test_corpus.py",
     "tests/parity/test_composed.py",
+    "tests/parity/test_images.py",
     "tests/parity/test_pools.py::test_both_twins_choose_the_same",
     "tests/parity/test_twins.py",
     "tests/unit/test_hotpath_lingering.py",
@@ -19,8 +20,13 @@ TESTS = (
     "tests/unit/test_zone_bulk.py",
     "tests/unit/test_zone_lines.py",
 )
-WHERE = "from dnsd.hotpath import _native as a; from dnsd.zone import _bulk as b; \
-from dnsd.compile import _emit as c; print(a.__file__, b.__file__, c.__file__)"
+MODULES = (
+    "dnsd.hotpath._native",
+    "dnsd.zone._bulk",
+    "dnsd.zone._lines",
+    "dnsd.compile._assemble",
+)
+WHERE = f"from importlib import import_module as of; print(*(of(m).__file__ for m in {MODULES}))"
 
 
 @needs("gcc")

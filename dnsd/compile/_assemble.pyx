@@ -1,0 +1,269 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Blocks, entries, hash table and denial chain put together: the native twin of ``assemble``."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, qsort
+from libc.string cimport memcmp, memcpy, memset
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+from dnsd.compile._answers cimport MOST_TYPES, Answers
+from dnsd.compile._denial cimport Chain
+from dnsd.compile._output cimport ALIGN, Output
+from dnsd.compile._writer cimport Item, Pooled, Writer
+from dnsd.zone._tree cimport CUT, EXISTS, REDIRECT, Node, Tree
+
+from array import array
+
+from dnsd.compile import pools as pooled
+from dnsd.compile.table import add_table
+from dnsd.errors import ImageError
+from dnsd.image import layout
+from dnsd.image.pools import DENIAL_TTL
+from dnsd.image.store import checksum
+from dnsd.wire.name import to_text
+
+cdef enum:
+    ENTRY_SIZE = 24
+    FLAG_CUT = 1
+    FLAG_DNAME = 2
+
+assert layout.ENTRY.size == ENTRY_SIZE
+assert (layout.CUT, layout.DNAME) == (FLAG_CUT, FLAG_DNAME)
+
+
+def image(zone, pools, bytes key, bytes meta):
+    """Return the image of ``zone``; see :func:`dnsd.compile.build`."""
+    try:
+        return _Assembler(zone, pools).image(key, meta)
+    except OverflowError:
+        raise ImageError(f"the zone {to_text(zone.apex)} is too large (32 GiB)") from None
+
+
+cdef int _order(const void *one, const void *other) noexcept nogil:
+    """The longest names first: a wildcard comes before the name above it, which holds its ref."""
+    cdef const Node *a = (<const Node **>one)[0]
+    cdef const Node *b = (<const Node **>other)[0]
+    if a.length != b.length:
+        return b.length - a.length
+    return memcmp(a.name, b.name, a.length)
+
+
+cdef class _Assembler:
+    cdef object zone, pools
+    cdef Tree tree
+    cdef Output out
+    cdef Writer writer
+    cdef Chain chain
+    cdef Answers plain, signed
+    cdef Node **names
+    cdef uint32_t names_used
+    cdef uint16_t *types      # of the name whose entry is being made
+    cdef uint32_t *answers    # to them, without and with signatures
+    cdef int deepest
+
+    def __cinit__(self, zone, pools):
+        self.zone, self.pools = zone, pools
+        self.types = <uint16_t *>malloc((MOST_TYPES + 4) * sizeof(uint16_t))
+        self.answers = <uint32_t *>malloc(2 * (MOST_TYPES + 4) * sizeof(uint32_t))
+        if self.types == NULL or self.answers == NULL:
+            raise MemoryError
+        self.tree = Tree(zone)
+        self.out = Output(bytearray(layout.HEADER.size))
+        self.writer = Writer(self.tree, self.out)
+        self.chain = Chain(self.tree, True)
+        self.plain = Answers(self.tree, Chain(self.tree, False), self.writer, False)
+        self.signed = self.plain
+        if zone.signatures:
+            self.signed = Answers(self.tree, self.chain, self.writer, True)
+
+    def __dealloc__(self):
+        free(self.names)
+        free(self.types)
+        free(self.answers)
+
+    def image(self, bytes key, bytes meta):
+        cells = self._add_pools()
+        proofs = [self._proof(self.chain.links[i].set) for i in range(self.chain.used)]
+        for ref in proofs:
+            self.writer.longest_proof = max(
+                self.writer.longest_proof, self.writer.length_of(ref) if ref else 0
+            )
+        self.plain.soa_piece(False)
+        self.signed.soa_piece(False)
+        nodata = self.plain.nodata(), self.signed.nodata()
+        nxdomain = self.plain.nxdomain(), self.signed.nxdomain()
+        refs = self._entries()
+        octets = self.out.octets
+        self.out.finish()
+        table, mask, key = add_table(octets, refs, key)
+        out = Output(octets)
+        denial = self.chain.index(out, proofs)
+        at_meta, at_salt = out.add(meta), out.add(self.chain.salt)
+        out.finish()
+        header = layout.HEADER.pack(
+            layout.MAGIC,
+            layout.VERSION,
+            0,
+            0,
+            self.zone.serial,
+            self.chain.kind,
+            table,
+            mask,
+            len(refs),
+            self.tree.nodes[1].ref,
+            *nodata,
+            *nxdomain,
+            denial,
+            len(self.chain),
+            at_meta,
+            len(meta),
+            self.chain.iterations,
+            len(self.chain.salt),
+            self.deepest,
+            at_salt,
+            self.tree.nodes[1].labels,
+            self.tree.nodes[1].length,
+            cells,
+            key,
+        )
+        return _finished(octets, header)
+
+    # -- pools --------------------------------------------------------------------------------
+
+    cdef object _add_pools(self):
+        """Add the pools, note them at their sets, and return how many cells they have."""
+        cdef uint32_t node, rrset
+        cdef Pooled *made
+        first, end = pooled.first_cells([len(pool.weights) for pool in self.pools])
+        self.writer.pools = <Pooled *>calloc(1 + len(self.pools), sizeof(Pooled))
+        if self.writer.pools == NULL:
+            raise MemoryError
+        for number, (pool, cell) in enumerate(zip(self.pools, first, strict=True)):
+            denial = self._pool_denial(pool)
+            octets = pooled.encode(pool, self.zone, cell, denial, self.out.add)
+            denied = sum([self.writer.length_of(ref) for ref in denial if ref])
+            made = &self.writer.pools[number]
+            made.longest = max(pooled.longest(pool, self.zone), denied)
+            made.ref, made.rtype = self.out.add(octets), pool.rtype
+            node = self.tree.find(
+                <const uint8_t *>PyBytes_AS_STRING(pool.owner), PyBytes_GET_SIZE(pool.owner)
+            )
+            rrset = self.tree.has(node, pool.rtype)
+            self.tree.sets[rrset].pool = 1 + number
+        return end
+
+    cdef tuple _pool_denial(self, pool):
+        """Return the refs of what says that ``pool`` has no records: SOA, SOA with DO, NSEC."""
+        cdef Item item
+        proof = 0
+        if pool.denial:
+            record, signatures = pool.denial
+            item.set = self.tree.of_rrset(0, record)
+            item.signatures = self.tree.of_rrset(0, signatures)
+            item.owner = self.tree.sets[item.set].owner
+            item.ttl = min(DENIAL_TTL, record.ttl)
+            proof = self.signed.piece(item)
+        return self.plain.soa_piece(True), self.signed.soa_piece(True), proof
+
+    # -- entries ------------------------------------------------------------------------------
+
+    cdef object _entries(self):
+        """Add an entry for every name; return their refs."""
+        cdef uint32_t i, node
+        cdef uint32_t[::1] found
+        self._sort_names()
+        refs = array("I", bytes(4 * self.names_used))
+        found = refs
+        for i in range(self.names_used):
+            node = <uint32_t>(self.names[i] - self.tree.nodes)
+            found[i] = self._entry(node)
+            self.tree.nodes[node].ref = found[i]
+            if self.names[i].name[0] == 1 and self.names[i].name[1] == 42:
+                self.tree.nodes[self.names[i].parent].wildcard = (
+                    self._cut_source(node) if self.names[i].flags & CUT else found[i]
+                )
+        return refs
+
+    cdef int _sort_names(self) except -1:
+        cdef uint32_t node
+        self.names = <Node **>malloc(self.tree.nodes_used * sizeof(Node *))
+        if self.names == NULL:
+            raise MemoryError
+        for node in range(1, self.tree.nodes_used):
+            if self.tree.nodes[node].flags & EXISTS:
+                self.names[self.names_used] = &self.tree.nodes[node]
+                self.names_used += 1
+                self.deepest = max(self.deepest, self.tree.nodes[node].labels)
+        qsort(self.names, self.names_used, sizeof(Node *), _order)
+        return 0
+
+    cdef uint32_t _entry(self, uint32_t node) except 0:
+        cdef uint32_t refs[5]
+        cdef int flags = self.tree.nodes[node].flags, count = self.plain.types(node, self.types)
+        refs[0] = self.tree.nodes[node].wildcard
+        refs[1] = self.plain.default(node)
+        refs[2] = self.signed.default(node)
+        refs[3] = self._proof(self.chain.match(node))
+        refs[4] = 0
+        if not flags & CUT and refs[0] == 0:
+            refs[4] = self._proof(self.chain.cover_wildcard(node))
+        return self._add_entry(
+            node, FLAG_CUT * (flags & CUT != 0) | FLAG_DNAME * (flags & REDIRECT != 0), count, refs
+        )
+
+    cdef uint32_t _cut_source(self, uint32_t node) except 0:
+        """Add what the wildcard ``node``, itself a cut, gives to the names that it stands for.
+
+        RFC 4592 §4.2 leaves that open; here its NS are data like others, as with NSD.
+        """
+        cdef uint32_t refs[5]
+        cdef uint32_t at = self.tree.nodes[node].first
+        cdef int count = 0
+        memset(refs, 0, sizeof(refs))
+        refs[3] = self._proof(self.chain.match(node))
+        while at:
+            self.types[count] = self.tree.sets[at].rtype
+            count += 1
+            at = self.tree.sets[at].next
+        return self._add_entry(node, 0, count, refs)
+
+    cdef uint32_t _add_entry(self, uint32_t node, int flags, int count, uint32_t *refs) except 0:
+        """Add the answers of the ``types`` and the entry that lists them."""
+        cdef uint32_t *answers = self.answers
+        cdef int i, padded = count + (count & 1), length = self.tree.nodes[node].length
+        cdef uint64_t at
+        cdef uint8_t *p
+        for i in range(count):
+            answers[i] = self.plain.answer(node, self.types[i])
+        for i in range(count):
+            if self.signed is self.plain:
+                answers[count + i] = answers[i]
+            else:
+                answers[count + i] = self.signed.answer(node, self.types[i])
+        at = self.out.take(ENTRY_SIZE + 8 * count + 2 * padded + length)
+        p = self.out.at + at
+        p[0], p[1] = length, flags
+        p[2], p[3] = count & 0xFF, count >> 8
+        memcpy(p + 4, refs, 20)
+        p += ENTRY_SIZE
+        self.types[count] = 0
+        memcpy(p, self.types, 2 * padded)
+        p += 2 * padded
+        memcpy(p, answers, 8 * count)
+        memcpy(p + 8 * count, self.tree.nodes[node].name, length)
+        return <uint32_t>(at // ALIGN)
+
+    cdef uint32_t _proof(self, uint32_t rrset) except? 0:
+        """Return the ref of the piece of a denial record, 0 if there is none."""
+        if rrset == 0 or self.signed is self.plain:
+            return 0
+        return self.signed.proof_piece(rrset)
+
+
+cdef object _finished(octets, header):
+    octets[: len(header)] = header
+    at = len(layout.MAGIC)
+    octets[at + 8 : at + 16] = len(octets).to_bytes(8, "little")
+    octets[at + 4 : at + 8] = checksum(octets).to_bytes(4, "little")
+    return octets

@@ -1,0 +1,28 @@
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+cdef enum:
+    ALIGN = 8
+
+
+cdef struct Block:
+    uint32_t ref
+    uint32_t length
+    uint32_t hash
+
+
+cdef void *more_of(void *array, uint64_t *room, uint64_t needed, size_t size) except NULL
+
+
+cdef class Output:
+    cdef readonly object octets
+    cdef uint8_t *at
+    cdef uint64_t size, room
+    cdef uint8_t key[16]      # no zone file can choose blocks that collide
+    cdef uint32_t *slots
+    cdef uint32_t mask, blocks
+    cdef Block *known         # from 1 on
+    cdef uint64_t known_room
+
+    cdef uint64_t take(self, uint64_t length) except 0
+    cdef uint32_t keep(self, uint64_t before, uint64_t at) except 0
+    cdef int _grow_slots(self) except -1

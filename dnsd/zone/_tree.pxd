@@ -1,0 +1,76 @@
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef enum:
+    OWNER = 1                 # has records other than signatures
+    CUT = 2
+    REDIRECT = 4              # has a DNAME that counts
+    OCCLUDED = 8
+    AT_CUT = 16               # a cut, or below one
+    HASHED = 32               # has nothing but NSEC3
+    EXISTS = 64               # for queries
+    EMPTY = 128               # an empty non-terminal
+    STOP = 256                # has a DNAME, or NS below the apex
+
+cdef enum:
+    SPARE = 64                # sets for what is made while answers are worked out
+
+
+cdef struct Data:
+    const uint8_t *at
+    uint32_t length
+
+
+cdef struct Set:
+    const uint8_t *owner      # as spelled; as long as the node's name
+    uint64_t seen             # the block that had it last
+    uint32_t node
+    uint32_t first, count     # rdatas
+    uint32_t ttl
+    uint32_t next             # of the node, or of its signatures; 0 after the last
+    uint32_t signatures       # the set of RRSIGs that cover it
+    uint32_t pool             # 1 + its number, 0: it is none
+    uint32_t piece            # ref of its piece with signatures, 0: not yet made
+    uint16_t rtype
+    uint16_t covers
+
+
+cdef struct Node:
+    const uint8_t *name       # in lower case
+    uint32_t parent           # 0: this is the apex
+    uint32_t first            # its sets; the first one answers ANY
+    uint32_t signatures       # its sets of RRSIGs
+    uint32_t ref              # of its entry
+    uint32_t wildcard         # ref of what the wildcard below it gives
+    uint32_t proof            # 1 + the set that matches it in an NSEC3 chain, 0: not yet known
+    uint16_t flags
+    uint8_t length
+    uint8_t labels
+
+
+cdef class Tree:
+    cdef object zone          # has all octets that are pointed to
+    cdef Node *nodes          # from 1 on, the apex first, parents before children
+    cdef Set *sets            # from 1 on
+    cdef Data *datas
+    cdef uint32_t nodes_used, sets_used, datas_used
+    cdef uint64_t nodes_room, sets_room, datas_room
+    cdef uint32_t *slots
+    cdef uint32_t mask
+    cdef uint32_t spare, spare_data
+    cdef uint64_t stamp       # of the block in the making
+    cdef uint8_t key[16]
+
+    cdef uint32_t find(self, const uint8_t *name, int length) noexcept
+    cdef uint32_t has(self, uint32_t node, int rtype) noexcept
+    cdef uint32_t of_type(self, uint32_t node, int rtype) noexcept
+    cdef uint32_t _node(self, const uint8_t *name, int length) except 0
+    cdef uint32_t _place(self, const uint8_t *name, int length) noexcept
+    cdef int _grow_slots(self) except -1
+    cdef uint32_t _new_set(self, uint32_t node, int rtype, uint32_t ttl) except 0
+    cdef uint32_t _new_data(self, const uint8_t *at, uint32_t length) except 0
+    cdef uint32_t of_rrset(self, uint32_t node, rrset) except 0
+    cdef void _insert(self, uint32_t node, uint32_t index) noexcept
+    cdef int _add_bulk(self, bulk) except -1
+    cdef int _join_signatures(self, uint32_t node) except -1
+    cdef void _shape(self) noexcept
+    cdef void _mark(self, uint32_t node) noexcept

@@ -1,0 +1,150 @@
+"""The native compiler and Python's make the same octets of a zone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from bench import shapes
+from dnsd.compile import native
+from dnsd.compile.assemble import Assembler
+from dnsd.errors import ImageError
+from dnsd.zone import bulk
+from dnsd.zone.load import load_text
+from dnsd.zone.records import RRset
+from tests import pools
+from tests.parity.samples import sample, sample_nsec, sample_nsec3
+from tests.parity.sections import NOW
+from tests.parity.test_pools import candidates
+from tests.strategies import crowded, models, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dnsd.compile import Pool
+    from dnsd.zone.records import Zone
+    from tests.model import Model
+
+pytestmark = pytest.mark.skipif(native.image is None, reason="built without a C compiler")
+
+KEY = bytes(range(16))
+
+
+def octets(zone: Zone, chosen: Sequence[Pool] = ()) -> tuple[bytes | str, bytes | str]:
+    """What both make of ``zone``: an image, or why there is none."""
+    assert native.image is not None
+    return (
+        attempt(native.image, zone, chosen, KEY, b"{}"),
+        attempt(Assembler(zone, chosen, KEY).image, b"{}"),
+    )
+
+
+def attempt(make: Callable[..., bytearray], *arguments: object) -> bytes | str:
+    try:
+        return bytes(make(*arguments))
+    except ImageError as error:
+        return str(error)
+
+
+def loaded(origin: str, text: str, from_octets: int = 1 << 40) -> Zone:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk, "FROM_OCTETS", from_octets)
+        result = load_text(origin, text, now=NOW)
+    assert result.zone is not None, result.findings
+    return result.zone
+
+
+def of_model(model: Model) -> Zone:
+    return loaded(str(model.origin), model.text())
+
+
+def check(zone: Zone, chosen: Sequence[Pool] = ()) -> None:
+    made, expected = octets(zone, chosen)
+    assert made == expected
+
+
+@given(models() | crowded())
+def test_unsigned(model: Model) -> None:
+    check(of_model(model))
+
+
+@given(signed(models()))
+def test_signed(model: Model) -> None:
+    check(of_model(model))
+
+
+@given(st.data(), models() | signed(models()))
+def test_with_pools(data: st.DataObject, model: Model) -> None:
+    zone = of_model(model)
+    found = candidates(model)
+    assume(found)
+    keys = [pools.key(*one) for one in data.draw(st.lists(st.sampled_from(found), unique=True))]
+    denial = next(
+        (
+            (types[rtype], zone.signatures[owner][rtype])
+            for owner, types in zone.nodes.items()
+            for rtype in (47, 50)
+            if rtype in types and rtype in zone.signatures.get(owner, {})
+        ),
+        None,
+    )
+    chosen = [
+        pools.pool(zone, key, denial=denial, fallback=(b"\0" * size,))
+        for key in keys
+        for size in (4 if key.rtype == 1 else 16,)
+    ]
+    check(zone, chosen)
+
+
+@pytest.mark.parametrize("make", [sample, sample_nsec, sample_nsec3])
+def test_the_samples(make: Callable[[], Model]) -> None:
+    check(of_model(make()))
+
+
+@pytest.mark.parametrize("from_octets", [0, 1 << 40], ids=["table", "objects"])
+def test_the_shapes_of_large_zones(from_octets: int) -> None:
+    text = (
+        "\n".join(shapes.tld(60))
+        + "\n"
+        + "".join(f"h{i} TXT t\nh{i} A 192.0.2.1\n" for i in range(9))
+    )
+    plain = loaded("tld.", text)
+    (made, _), (_, expected) = octets(loaded("tld.", text, from_octets)), octets(plain)
+    assert made == expected
+    check(loaded("customer7.example.", "\n".join(shapes.hosted(7)) + "\n"))
+
+
+HEAD = "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
+LONG = ".".join(["x" * 60] * 3)
+ODD = {
+    "long chain": "".join(f"c{i} CNAME c{i + 1}\n" for i in range(20)),
+    "loops": "a CNAME b\nb CNAME a\n*.w CNAME x.w\nc CNAME y.w\n",
+    "DNAMEs in a circle": "d DNAME e\ne DNAME d\nf CNAME x.d\n",
+    "names too long": f"d DNAME {LONG}\nc CNAME {LONG}.d\n",
+    "services": "s SVCB 0 t\nt SVCB 1 . port=1\nt A 192.0.2.1\n*.h HTTPS 1 .\nh HTTPS 0 h\n",
+    "many servers": "".join(f"s NS n{i}.s\nn{i}.s A 192.0.2.{i}\ns NS m{i}\n" for i in range(200)),
+    "many targets": "".join(f"m MX {i} t{i}\nt{i} AAAA 2001:db8::{i:x}\n" for i in range(400)),
+    "no room": "".join(f"b TXT {'x' * 250} {i}\n" for i in range(240)) + "c CNAME b\n",
+    "occluded": "s NS n.s\nn.s A 192.0.2.1\nx.s MX 1 n.s\nd DNAME s\ny.d A 192.0.2.1\nm MX 1 y.d\n",
+    "wildcards": "*.w A 192.0.2.1\nx.w TXT t\n*.x.w CNAME ns\nc CNAME q.w\ne CNAME q.x.w\n",
+    "a DNAME at the apex": "@ DNAME other.\n",
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
+def test_odd_zones(text: str) -> None:
+    check(loaded("example.", HEAD + text))
+
+
+def test_an_answer_that_is_too_long() -> None:
+    """An answer that is too long is refused in the same words."""
+    zone = loaded("example.", HEAD + "b MX 1 a\n")
+    owner = next(owner for owner in zone.nodes if owner.startswith(b"\1b"))
+    rdatas = tuple(i.to_bytes(2) + b"\x3c%060d\0" % i for i in range(2000))
+    zone.nodes[owner][15] = RRset(owner, 15, 60, rdatas)
+    made, expected = octets(zone)
+    assert made == expected
+    assert isinstance(made, str)
