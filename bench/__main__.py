@@ -22,13 +22,11 @@ from bench.peers import PEERS
 from bench.plan.cli import plan
 from bench.queries.cli import query_file
 from bench.stand import Part, Plan
-from bench.storm.cli import retry_storm
 from bench.study.command import Deferred, schema
 from bench.study.errors import StudyError, sentences
 from bench.study.extra import needed
 from bench.study.kind import tell
 from bench.study.results import kind_of
-from bench.ttl.cli import ttl
 from bench.zonegen import Mix, ZonePlan
 
 if TYPE_CHECKING:
@@ -42,14 +40,14 @@ STUDIES = {
     "overload": ("bench.overload.kind", "Ask servers more than they can answer."),
     "promise": ("bench.promise.kind", "What a failure is felt for, beside what was promised."),
     "soak": ("bench.soak.kind", "One trouble after the other for a real node."),
+    "retry-storm": ("bench.storm.kind", "A server fails for a while, and caches retry."),
+    "ttl": ("bench.ttl.kind", "Measure queries at a server against the TTL."),
     "worlds": ("bench.worlds.kind", "Worlds of failover: is SAFE ever false?"),
 }
 """The studies: the name of the command and in the files, the module with its KIND, what it does."""
 OTHERS = {
     "balance": "bench.balance.kind",
     "plan": "bench.plan.kind",
-    "retry-storm": "bench.storm.kind",
-    "ttl": "bench.ttl.kind",
 }
 """Kinds whose commands are their own."""
 KINDS = {name: module for name, (module, _) in STUDIES.items()} | OTHERS
@@ -194,8 +192,6 @@ def _kind(name: str) -> Kind[Any]:
 main.add_command(lab)
 main.add_command(query_file)
 main.add_command(query_log)
-main.add_command(retry_storm)
-main.add_command(ttl)
 main.add_command(plan)
 
 for _name, (_module, _sentence) in STUDIES.items():

@@ -68,7 +68,8 @@ class Peer:
 
 def program(name: str) -> str:
     """Return the path of a server program; daemons often stand outside a user's PATH."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    outside = "/usr/sbin:/usr/local/sbin:/usr/lib/systemd"
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{outside}")
     if path is None:
         raise Unavailable(f"{name} is not installed")
     return path

@@ -13,7 +13,7 @@ from bench.results import DIRECTORY
 from bench.study.errors import StudyError, sentences
 from bench.study.extra import needed
 from bench.study.kind import tell
-from bench.ttl.cli import TTLS
+from bench.ttl import TTLS
 from dnsd.config.policy import Rules
 from dnsd.config.units import format_duration, parse_duration
 from dnsd.failover.objective import FLIP_S, LATE_S, Timing
@@ -206,6 +206,8 @@ def _of_file(how: dict[str, Any]) -> Source:
 
     study = load(how["file"], TtlStudy)
     people = study.population
+    if people is None:
+        raise StudyError(f"{how['file']} was measured with the demand of a log: give --demand")
     population = Population(
         people.caches,
         people.names,

@@ -162,10 +162,8 @@ def of_study(study: TtlStudy, population: Population, name: str, swing: float = 
     ``population`` is that of the study, perhaps with other demand; what was measured only holds
     if it is the same.
     """
-    measured = [
-        Measured(point.ttl, point.rate) for point in study.simulated if point.profile == "plain"
-    ]
-    same = population.rate == study.population.rate
+    measured = [Measured(dot.ttl, dot.rate) for dot in study.dots() if not dot.real]
+    same = study.population is not None and population.rate == study.population.rate
     words = f"the population of {name}" + ("" if same else f" with {population.rate:g} lookups/s")
     found = Known(population.rates(), words + _day(swing), measured if same else [], day(swing))
     for point in found.measured:

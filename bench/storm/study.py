@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from bench.study.results import Study
+from bench.storm.caches import HABITS
+from bench.study import results
+from bench.study.figures import Figure
 from bench.tables import Table
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ class Series(msgspec.Struct, frozen=True):
     failed: list[int]
 
 
-class Storm(msgspec.Struct, frozen=True):
+class Storm(results.Row, frozen=True, kw_only=True):
     """One failure: it began after ``before`` seconds and lasted ``outage``.
 
     ``cold``: at the moment of the return all caches were emptied, as if they had been restarted.
@@ -69,11 +72,43 @@ class Storm(msgspec.Struct, frozen=True):
         return f"TTL {self.ttl} s, {self.failure}" + (", then cold" if self.cold else "")
 
 
-class Storms(Study, frozen=True, kw_only=True):
+class Storms(results.Study, frozen=True, kw_only=True):
     """All storms; ``words`` says of each group what it is."""
 
     words: dict[str, str]
     storms: list[Storm]
+
+
+class Side(StrEnum):
+    """Whose queries: they are never put together, because nobody has as many of both."""
+
+    REAL = "real resolvers"
+    SIMULATED = "simulated caches"
+
+
+def sides(storm: Storm) -> dict[Side, list[Series]]:
+    """Return the groups of each side."""
+    simulated = {habit.name for habit in HABITS}
+    return {
+        Side.REAL: [each for each in storm.groups if each.group not in simulated],
+        Side.SIMULATED: [each for each in storm.groups if each.group in simulated],
+    }
+
+
+def times_normal(storm: Storm, groups: Sequence[Series]) -> list[float]:
+    """Return the load of each second, the mean with its neighbours, in multiples of the normal."""
+    load = _sum([series for each in groups for series in (each.udp, each.tcp)])
+    normal = statistics.fmean(load[: storm.before])
+    return [value / normal if normal else math.nan for value in _smooth(load)]
+
+
+def failing(groups: Sequence[Series]) -> list[float]:
+    """Return the percentage of failed lookups in each second; not a number where there are none."""
+    failed, answered = (_sum([getattr(each, w) for each in groups]) for w in ("failed", "answered"))
+    return [
+        100 * bad / (bad + good) if bad + good else math.nan
+        for bad, good in zip(failed, answered, strict=True)
+    ]
 
 
 class Figures(NamedTuple):
@@ -165,15 +200,21 @@ HEAD += ["failed in the outage", "failed after", "users served after"]
 
 def parts(study: Storms) -> list[Part]:
     """Return the report's sections: one table over all storms, then one for each."""
-    rows = [[storm.label, *_cells(figures(storm, storm.groups))] for storm in study.storms]
     found: list[Part] = [
         "Queries a second that arrived at the authoritative server, TCP connections (SYNs)"
         " among them. *Growth*: the mean of the outage as a multiple of the normal load. *Load"
         f" normal after*: seconds after the return until the load was at most {SIGMAS:g}"
         f" deviations above the mean before, for {STEADY_S} s; *users served after*: until at"
         f" most {USERS_OK:.0%} of their lookups failed, for {STEADY_S} s.",
-        Table("All caches together", ["storm", *HEAD[1:]], rows),
     ]
+    for side in Side:
+        rows = [
+            [storm.label, *_cells(figures(storm, groups))]
+            for storm in study.storms
+            if (groups := sides(storm)[side])
+        ]
+        if rows:
+            found.append(Table(f"All {side} together", ["storm", *HEAD[1:]], rows))
     for storm in study.storms:
         rows = [
             [f"{each.group} ({each.caches})", *_cells(figures(storm, [each]))]
@@ -221,9 +262,22 @@ def _seconds(found: int | None) -> str:
     return "not seen" if found is None else f"{found} s"
 
 
+def totals(study: Storms) -> list[Figure]:
+    """Return by how much each storm makes the load grow, and whom it reaches."""
+    found = []
+    for storm in study.storms:
+        for side, groups in sides(storm).items():
+            if groups:
+                told, what = figures(storm, groups), f"{storm.label}: {side}, "
+                found.append(Figure(what + "load", "× normal", [told.growth]))
+                found.append(Figure(what + "failed", "%", [100 * told.failed]))
+    return found
+
+
 class Row(msgspec.Struct, frozen=True):
     """A row of the CSV: one second of one group; ``second`` counts from the failure on."""
 
+    repeat: int
     storm: str
     second: int
     group: str
@@ -236,7 +290,7 @@ class Row(msgspec.Struct, frozen=True):
 def rows(study: Storms) -> list[Row]:
     """Return every second of every group."""
     return [
-        Row(storm.label, second - storm.before, each.group, *values)
+        Row(storm.repeat, storm.label, second - storm.before, each.group, *values)
         for storm in study.storms
         for each in storm.groups
         for second, values in enumerate(

@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from bench.ttl.names import answer_ttl
 
@@ -23,11 +23,15 @@ TICK_S = 0.5
 """Between two looks at how far it is."""
 
 
+Address: TypeAlias = tuple[str, int]
+"""A host's address and a port."""
+
+
 class Ask(NamedTuple):
-    """A question: seconds after the beginning, to which port of 127.0.0.1, the octets."""
+    """A question: seconds after the beginning, to whom, the octets."""
 
     when: float
-    port: int
+    server: Address
     query: bytes
 
 
@@ -35,7 +39,8 @@ class Ask(NamedTuple):
 class Answer:
     """What became of a question: when it was sent (clock time), how long it took, which TTL.
 
-    ``took`` is in seconds, and infinite when nothing came.
+    ``took`` is in seconds, and infinite when nothing came; ``ttl`` is None without data, or when
+    it came too late.
     """
 
     sent: float = 0.0
@@ -47,7 +52,7 @@ class _Asker(asyncio.DatagramProtocol):
     """A socket to one server: gives queries their IDs, and takes the answers back to them."""
 
     def __init__(self) -> None:
-        self.open: dict[int, tuple[bytes, Answer, float]] = {}
+        self.open: dict[int, tuple[Answer, float]] = {}
         self._next = 0
         self._transport: asyncio.DatagramTransport
 
@@ -57,16 +62,16 @@ class _Asker(asyncio.DatagramProtocol):
     def ask(self, query: bytes) -> Answer:
         answer = Answer(time.time())
         self._next = (self._next + 1) & 0xFFFF
-        self.open[self._next] = (query, answer, time.perf_counter())
+        self.open[self._next] = (answer, time.perf_counter())
         self._transport.sendto(self._next.to_bytes(2, "big") + query[2:])
         return answer
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:  # noqa: ARG002
         came = time.perf_counter()
-        query, answer, sent = self.open.pop(int.from_bytes(data[:2], "big"), (b"", None, 0.0))
+        answer, sent = self.open.pop(int.from_bytes(data[:2], "big"), (None, 0.0))
         if answer is not None:
             answer.took = came - sent
-            answer.ttl = answer_ttl(data, query)
+            answer.ttl = answer_ttl(data) if answer.took <= PATIENCE_S else None
 
     def error_received(self, exc: Exception) -> None:
         """Let what cannot be delivered be lost, which is counted."""
@@ -83,11 +88,9 @@ async def ask(
     ``reach`` is told the seconds that have passed, now and then.
     """
     loop = asyncio.get_running_loop()
-    askers: dict[int, _Asker] = {}
-    for port in {each.port for each in schedule}:
-        _, askers[port] = await loop.create_datagram_endpoint(
-            _Asker, remote_addr=("127.0.0.1", port)
-        )
+    askers: dict[Address, _Asker] = {}
+    for server in {each.server for each in schedule}:
+        _, askers[server] = await loop.create_datagram_endpoint(_Asker, remote_addr=server)
     answers = []
     begin, told = loop.time(), 0.0
     try:
@@ -97,7 +100,7 @@ async def ask(
                 if loop.time() - told > TICK_S:
                     told = loop.time()
                     reach(told - begin)
-            answers.append(askers[each.port].ask(each.query))
+            answers.append(askers[each.server].ask(each.query))
         await _rest(list(askers.values()))
     finally:
         for asker in askers.values():

@@ -32,14 +32,16 @@ class Clock(StrEnum):
 class Cache:
     """A kind of cache. Times in seconds.
 
-    ``floor`` and ``cap`` bound the TTL; in the last fraction ``prefetch`` of it (or in the last
-    ``ahead`` seconds, if it is at least ``ahead_from``) a lookup has the cache ask beforehand;
-    ``stale`` seconds after it the old answer is still given out while the cache asks. ``trip`` is
-    how long an answer takes: its TTL begins when it has come; lookups until then wait for it.
+    ``floor`` and ``cap`` bound the TTL, and answers are held for ``factor`` times that; in the
+    last fraction ``prefetch`` of it (or in the last ``ahead`` seconds, if it is at least
+    ``ahead_from``) a lookup has the cache ask beforehand; ``stale`` seconds after it the old
+    answer is still given out while the cache asks. ``trip`` is how long an answer takes: its TTL
+    begins when it has come; lookups until then wait for it.
     """
 
     floor: float = 0.0
     cap: float = float("inf")
+    factor: float = 1.0
     prefetch: float = 0.0
     ahead: float = 0.0
     ahead_from: float = 0.0
@@ -49,7 +51,7 @@ class Cache:
 
     def lifetime(self, ttl: float) -> float:
         """Return for how long this cache holds an answer with ``ttl``, prefetching aside."""
-        return min(max(ttl, self.floor), self.cap)
+        return min(max(ttl, self.floor), self.cap) * self.factor
 
     def stale_for(self, ttl: float) -> float:
         """Return for how long after its lifetime an answer with ``ttl`` may still be given out.
@@ -75,6 +77,14 @@ class Cache:
         # In whole seconds the clock matters for the end only: before it, all count alike.
         left = -np.floor(early) if early else float(self.clock is Clock.LATER)
         found: Floats = np.maximum(np.floor(answered) + life + left, answered)
+        return found
+
+    def agains(self, asked: Floats, lives: Floats) -> Floats:
+        """Return the same as :meth:`again` where each answer has a TTL of its own."""
+        found: Floats = np.zeros_like(asked)
+        for life in np.unique(lives).tolist():
+            chosen = lives == life
+            found[chosen] = self.again(asked[chosen], life)
         return found
 
     def holds(self, ttl: float) -> float:

@@ -1,4 +1,4 @@
-"""The model beside every measurement: expected questions of caches, and how far chance carries.
+"""The model beside every measurement: what caches ask, how far chance carries, what is lost.
 
 A cache with demand λ that holds answers for T asks at times T + Exp(λ) apart: a renewal process,
 whose rate is :func:`dnsd.failover.price.miss_rate`.
@@ -13,6 +13,7 @@ import numpy as np
 from dnsd.failover.price import miss_rate
 
 if TYPE_CHECKING:
+    from bench.ttl.caches import Cache
     from bench.ttl.demand import Floats
 
 LIMIT = 3.0
@@ -38,22 +39,28 @@ def variance(rates: Floats, holds: float, seconds: float) -> float:
     return float(np.maximum(each, 0).sum())
 
 
-def holding(rates: Floats, rate: float) -> float:
-    """Return the T at which caches with demand ``rates`` ask at ``rate`` in all.
-
-    0.0 where they ask oftener than all their users do.
-    """
-    if rate >= expected(rates, 0.0):
-        return 0.0
-    low, high = 0.0, 1.0
-    while expected(rates, high) > rate and high < 1e9:
-        low, high = high, high * 2
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if expected(rates, middle) > rate else (low, middle)
-    return (low + high) / 2
-
-
 def changing(rates: Floats, holds: float, intensity: Floats) -> float:
     """Return the mean of the questions per second when demand is rates × each of ``intensity``."""
     return sum(expected(rates * level, holds) for level in intensity.tolist()) / len(intensity)
+
+
+def lost(rates: Floats, cache: Cache, ttl: float, outage: float) -> float:
+    """Return the share of lookups without an answer while the servers fail for ``outage`` seconds.
+
+    With L, for how long an answer may be given out, a lookup t seconds after the failure is
+    answered if the cache has asked in the L - t seconds before the failure. It asks nothing for H
+    after it has asked, and then at the next lookup: so it has asked in the last a seconds with the
+    probability λa/(1+λH) up to a = H, and (1+λH-exp(-λ(a-H)))/(1+λH) beyond.
+    """
+    given = cache.lifetime(ttl) + cache.stale_for(ttl)
+    each = _asked_within(rates, cache.holds(ttl), given)
+    each -= _asked_within(rates, cache.holds(ttl), max(0.0, given - outage))
+    return 1 - float(rates @ each) / (outage * float(rates.sum()))
+
+
+def _asked_within(rates: Floats, holds: float, age: float) -> Floats:
+    """Return the integral, from 0 to ``age``, of the probability that it has asked within that."""
+    young, old = min(age, holds), max(0.0, age - holds)
+    busy = 1 + rates * holds
+    found: Floats = (rates * young**2 / 2 + busy * old + np.expm1(-rates * old) / rates) / busy
+    return found

@@ -1,12 +1,18 @@
-"""The zone that is asked: names with each TTL, and queries and answers as octets.
+"""Names that are asked, as octets: each pair of a cache and a name is a name of its own.
 
-A name says its TTL, and lies right below the apex, so that no resolver asks for anything between.
+A resolver is one cache. To stand for thousands of them it is asked for thousands of names:
+``p17g2--www.example.com.`` is the name ``www.example.com.`` at the 17th pair of group 2. The way
+to the server (:mod:`bench.ttl.way`) takes the mark off, so the server is asked for what it has.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, NamedTuple
+
+import dns.name
+import dns.rdatatype
 
 from bench.zonegen import Expectation, Query
 
@@ -20,25 +26,44 @@ _RECORD = struct.Struct("!HHIH")
 _POINTER = 0xC0
 HEADER = 12
 _RECURSION_DESIRED = 0x0100
+_MARK = re.compile(rb"p(\d{1,8})g(\d{1,3})--", re.IGNORECASE)
+LABEL = 63
 
 
-class Name(NamedTuple):
-    """One name of the zone: its number among those of its TTL, and the TTL (whole seconds)."""
+class RRset(NamedTuple):
+    """What is asked for: an absolute name and a type's mnemonic."""
 
-    number: int
-    ttl: int
+    name: str
+    rtype: str = "A"
 
-    def owner(self) -> str:
-        """Return the relative owner name."""
-        return f"n{self.number}-t{self.ttl}"
+
+class Played(NamedTuple):
+    """A pair of a cache and a name, by number among those of its group."""
+
+    group: int
+    pair: int
+
+    def of(self, name: str) -> str:
+        """Return the name that is asked in place of ``name``."""
+        return f"p{self.pair}g{self.group}--{name}"
+
+
+def fits(name: str) -> bool:
+    """Return whether ``name`` has room for the largest mark."""
+    return len(name.partition(".")[0]) + len("p12345678g123--") <= LABEL
+
+
+def owner(number: int, ttl: int) -> str:
+    """Return the name of a number and a TTL in the zone of :func:`write_zone`."""
+    return f"n{number}-t{ttl}.{ORIGIN}"
 
 
 def write_zone(path: Path, ttls: Iterable[int], names: int) -> None:
-    """Write the zone file: ``names`` names with each of ``ttls``."""
+    """Write the zone file: ``names`` names with each of ``ttls``, right below the apex."""
     lines = [f"$ORIGIN {ORIGIN}", "$TTL 3600", "@ SOA ns hostmaster 1 7200 900 1209600 300"]
     lines += ["@ NS ns", "ns A 192.0.2.1", f"proof A {_address(0)}"]
     lines += [
-        f"{Name(number, ttl).owner()} {ttl} A {_address(number)}"
+        f"{owner(number, ttl)} {ttl} A {_address(number)}"
         for ttl in ttls
         for number in range(names)
     ]
@@ -55,32 +80,50 @@ def proof() -> Query:
     return Query(f"proof.{ORIGIN}", "A", expect)
 
 
-def question(owner: str, *, recursion: bool) -> bytes:
-    """Return a query for the address of ``owner`` (relative), with ID 0."""
-    labels = [owner, *ORIGIN.rstrip(".").split(".")]
-    name = b"".join(bytes([len(label)]) + label.encode("ascii") for label in labels) + b"\0"
-    flags = _RECURSION_DESIRED if recursion else 0
-    return struct.pack("!6H", 0, flags, 1, 0, 0, 0) + name + _QUESTION.pack(1, 1)
+def question(asked: RRset) -> bytes:
+    """Return a recursive query for ``asked``, with ID 0."""
+    name = dns.name.from_text(asked.name).to_wire()
+    assert name is not None
+    kind = dns.rdatatype.from_text(asked.rtype)
+    return struct.pack("!6H", 0, _RECURSION_DESIRED, 1, 0, 0, 0) + name + _QUESTION.pack(kind, 1)
 
 
-def asked(packet: bytes) -> Name | None:
-    """Return which name with a TTL a query asks the address of; None if it asks something else."""
-    if len(packet) <= HEADER or len(packet) < HEADER + 1 + packet[HEADER]:
+def unmark(query: bytes) -> tuple[Played | None, bytes]:
+    """Return which pair a query is of, and the query for the name itself.
+
+    None, and the query as it stands, if its first label has no mark.
+    """
+    if len(query) <= HEADER:
+        return None, query
+    end = HEADER + 1 + query[HEADER]
+    found = _MARK.match(query, HEADER + 1, end)
+    if found is None:
+        return None, query
+    rest = query[found.end() : end]
+    label = bytes([len(rest)]) + rest if rest else b""
+    played = Played(int(found[2]), int(found[1]))
+    return played, query[:HEADER] + label + query[end:]
+
+
+def answer_ttl(response: bytes) -> int | None:
+    """Return the least TTL of the answers in a response to one question; None without any."""
+    if len(response) < HEADER or response[3] & 0x0F:
         return None
-    end = HEADER + 1 + packet[HEADER]
-    number, dash, ttl = packet[HEADER + 1 : end].lower().partition(b"-t")
-    if not dash or not number[1:].isdigit() or not ttl.isdigit():
-        return None
-    rest = packet.find(b"\0", end) + 1
-    return Name(int(number[1:]), int(ttl)) if packet[rest : rest + 2] == b"\0\x01" else None
+    count = struct.unpack_from("!H", response, 6)[0]
+    at = _after_name(response, HEADER) + _QUESTION.size
+    found: list[int] = []
+    for _ in range(count):
+        at = _after_name(response, at)
+        _, _, ttl, length = _RECORD.unpack_from(response, at)
+        at += _RECORD.size + length
+        found.append(ttl)
+    return min(found, default=None)
 
 
-def answer_ttl(response: bytes, query: bytes) -> int | None:
-    """Return the TTL of the first answer in a response to ``query``; None without an answer."""
-    count = struct.unpack_from("!H", response, 6)[0] if len(response) >= HEADER else 0
-    at = len(query)
-    if not count or response[3] & 0x0F or len(response) < at + 2:
-        return None
-    at += 2 if response[at] >= _POINTER else response.index(b"\0", at) + 1 - at
-    found: int = _RECORD.unpack_from(response, at)[2]
-    return found
+def _after_name(packet: bytes, at: int) -> int:
+    """Return where the name at ``at`` ends."""
+    while packet[at]:
+        if packet[at] >= _POINTER:
+            return at + 2
+        at += packet[at] + 1
+    return at + 1

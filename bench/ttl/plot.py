@@ -1,148 +1,136 @@
-"""The picture of ``bench ttl``: what a TTL costs the server and what it costs users."""
+"""The picture of ``bench ttl``: small multiples, one for each resolver, and whom outages reach."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.study import picture
-from bench.ttl.model import LIMIT
-from bench.ttl.profiles import PLAIN
+from bench.ttl.results import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bench.ttl.results import Real, Simulated, TtlStudy
+    from bench.ttl.results import Cell, Loss, TtlStudy
+
+COLUMNS = 4
+WIDTH, ROW, BELOW = 10.0, 2.3, 3.4
 
 
 def draw(study: TtlStudy) -> Figure:
-    """Return the picture: questions in the upper row; users, caches and the server below."""
-    drawn = picture.figure(15, 9)
-    axes = drawn.subplots(2, 3)
-    _simulated(axes[0, 0], study)
-    _real(axes[0, 1], study)
-    _ratio(axes[0, 2], study)
-    _users(axes[1, 0], study)
-    _hits(axes[1, 1], study)
-    _server(axes[1, 2], study)
+    """Return the picture: what each kind asks, and below what outages cost users, by TTL."""
+    kinds = _kinds(study)
+    rows = -(-len(kinds) // COLUMNS)
+    heights = [ROW] * rows + ([BELOW] if study.losses else [])
+    drawn = picture.figure(WIDTH, sum(heights) + 0.6)
+    grid = drawn.add_gridspec(len(heights), COLUMNS, height_ratios=heights)
+    shared: Axes | None = None
+    for index, (kind, cells) in enumerate(kinds.items()):
+        row, column = divmod(index, COLUMNS)
+        axes = drawn.add_subplot(grid[row, column], sharex=shared, sharey=shared)
+        _multiple(axes, kind, cells, edge=not column)
+        shared = shared or axes
+    if shared is not None:
+        drawn.legend(*shared.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    if study.losses:
+        _losses(drawn.add_subplot(grid[rows, :]), study)
     return drawn
 
 
-def _plain(study: TtlStudy) -> list[Simulated]:
-    return [point for point in study.simulated if point.profile == PLAIN]
+def _kinds(study: TtlStudy) -> dict[str, list[Cell]]:
+    """Return the cells of each panel: real kinds, then the simulated caches that are plain."""
+    found: dict[str, list[Cell]] = {}
+    for cell in (*study.of("real"), *(c for c in study.of("simulated") if c.first.kind == PLAIN)):
+        name = cell.first.kind if cell.first.part == "real" else "simulated"
+        found.setdefault(name, []).append(cell)
+    return found
 
 
-def _kinds(study: TtlStudy) -> Iterator[tuple[str, list[Real], dict[str, Any]]]:
-    """Yield each kind of real resolver with its points and how they are drawn."""
-    for index, kind in enumerate(dict.fromkeys(point.kind for point in study.real)):
-        style = {"color": picture.COLOURS[index], "marker": picture.MARKERS[index], "label": kind}
-        yield kind, [point for point in study.real if point.kind == kind], style
-
-
-def _rates(axes: Axes, ttls: Iterable[float]) -> None:
-    """Make the axes ones of rates against TTLs."""
-    picture.log_axis(axes)
-    picture.ttl_axis(axes, list(ttls))
-    axes.set_ylabel("queries per second")
-
-
-def _simulated(axes: Axes, study: TtlStudy) -> None:
-    for index, name in enumerate(dict.fromkeys(point.profile for point in study.simulated)):
-        points = [point for point in study.simulated if point.profile == name]
+def _multiple(axes: Axes, kind: str, cells: list[Cell], *, edge: bool) -> None:
+    ttls = [float(cell.first.ttl) for cell in cells]
+    axes.plot(ttls, [cell.model for cell in cells], color=picture.GREY, label="model Σ λ/(1+λT)")
+    real = [cell for cell in cells if cell.first.part == "real"]
+    scale = [cell.rate / max(1, cell.sum("asks")) for cell in cells]
+    if real:
+        documented = [
+            cell.sum("documented") * each for cell, each in zip(cells, scale, strict=True)
+        ]
         axes.plot(
-            [point.ttl for point in points],
-            [point.rate for point in points],
-            picture.MARKERS[index],
-            color=picture.COLOURS[index],
-            markersize=9 - index,
+            ttls,
+            documented,
+            "_",
+            color=picture.ORANGE,
+            markersize=11,
+            markeredgewidth=2,
+            label="as documented",
+        )
+    axes.errorbar(
+        ttls,
+        [cell.rate for cell in cells],
+        [cell.half for cell in cells],
+        fmt="o",
+        color=picture.BLUE,
+        markersize=4,
+        capsize=3,
+        elinewidth=1,
+        label="measured, 95 %",
+    )
+    picture.ttl_axis(axes, ttls, "TTL, s")
+    shown = [ttl for ttl in (0, 5, 60, 900, 86_400) if ttl <= max(ttls)]
+    axes.set_xticks(shown, [f"{ttl:g}" for ttl in shown])
+    axes.set_ylim(bottom=0)
+    axes.set_title(kind)
+    if edge:
+        axes.set_ylabel("queries per second")
+
+
+def _losses(axes: Axes, study: TtlStudy) -> None:
+    colours = (picture.BLUE, picture.GREEN, picture.RED)
+    for colour, marker, loss in zip(colours, picture.MARKERS, study.losses, strict=False):
+        label = f"outage of {_span(loss)}: model"
+        axes.plot(loss.ttls, _percent(loss.model), color=colour, label=label)
+        axes.plot(
+            loss.ttls,
+            _percent(loss.simulated),
+            marker,
+            color=colour,
             fillstyle="none",
-            markeredgewidth=1.4,
-            label=name,
+            label="_simulated",
         )
-    ttls = [point.ttl for point in _plain(study)]
-    model = [point.expected for point in _plain(study)]
-    axes.plot(ttls, model, color=picture.GREY, zorder=1, label="model Σ λ/(1+λT)")
-    _rates(axes, ttls)
-    axes.set_title(f"{study.population.caches:,} simulated caches")
-    axes.legend(loc="lower left")
-
-
-def _real(axes: Axes, study: TtlStudy) -> None:
-    for _, points, style in _kinds(study):
-        each = [point.rate / point.resolvers for point in points]
-        axes.plot([p.ttl for p in points], each, linestyle="", fillstyle="none", **style)
-    first = [point for point in study.real if point.kind == study.real[0].kind]
-    ttls = [point.ttl for point in first]
-    model = [point.expected / point.resolvers for point in first]
-    axes.plot(ttls, model, color=picture.GREY, zorder=1, label="model Σ λ/(1+λT)")
-    _rates(axes, ttls)
-    axes.set_title("Real resolvers, each one")
-    axes.legend(loc="lower left")
-
-
-def _ratio(axes: Axes, study: TtlStudy) -> None:
-    axes.axhline(0, color=picture.GREY)
-    for _, points, style in _kinds(study):
-        axes.errorbar(
-            [point.ttl for point in points],
-            [(point.rate / point.expected - 1) * 100 for point in points],
-            [LIMIT * point.sigma / point.expected * 100 for point in points],
-            capsize=3,
-            elinewidth=0.9,
-            linewidth=1,
-            **style,
+    axes.plot([], [], "o", color=picture.GREY, fillstyle="none", label="the same, simulated")
+    real = [cell for cell in study.of("real") if cell.failed is not None and cell.first.ttl]
+    if real:
+        ttls = sorted({cell.first.ttl for cell in real})
+        plain = [max(c.first.outage_model for c in real if c.first.ttl == ttl) for ttl in ttls]
+        label = f"outage of {real[0].first.outage:g} s: model"
+        axes.plot(ttls, _percent(plain), "--", color=picture.GREY, label=label)
+    for index, kind in enumerate(dict.fromkeys(cell.first.kind for cell in real)):
+        cells = [cell for cell in real if cell.first.kind == kind]
+        axes.plot(
+            [cell.first.ttl for cell in cells],
+            [100 * (cell.failed or 0.0) for cell in cells],
+            ("1", "2", "3", "4", "+", "x", "|", "_")[index % 8],
+            color=picture.INK,
+            markersize=8,
+            label=kind,
         )
-    picture.ttl_axis(axes, [float(point.ttl) for point in study.real])
-    axes.set_ylabel("queries, % above the model")
-    axes.set_title(f"Real resolvers beside the model (bars: {LIMIT:g} σ)")
+    axes.set_xscale("log")
+    axes.set_ylim(0, 103)
+    ticks = [
+        ttl for ttl in study.losses[0].ttls if ttl in (1, 5, 15, 60, 300, 900, 3600, 21_600, 86_400)
+    ]
+    axes.set_xticks(ticks, [f"{ttl:g}" for ttl in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel("TTL, s")
+    axes.set_ylabel("lookups lost, %")
+    axes.set_title("Whom an outage of the authoritative servers reaches")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
 
 
-def _users(axes: Axes, study: TtlStudy) -> None:
-    for _, points, style in _kinds(study):
-        axes.plot([point.ttl for point in points], [point.mean_ms for point in points], **style)
-    plain = _plain(study)
-    waits = [point.waited / max(1, point.lookups) * study.trip * 1e3 for point in plain]
-    _beside(axes, study, waits)
-    axes.set_ylim(bottom=0)
-    axes.set_ylabel("mean time of a lookup, ms")
-    axes.set_title(f"What users wait, with dnsd {study.trip * 1e3:g} ms away")
-    axes.legend(loc="upper right")
+def _span(loss: Loss) -> str:
+    seconds = loss.outage
+    return f"{seconds / 60:g} min" if seconds < 3600 else f"{seconds / 3600:g} h"
 
 
-def _hits(axes: Axes, study: TtlStudy) -> None:
-    for _, points, style in _kinds(study):
-        axes.plot([p.ttl for p in points], [p.hit_rate * 100 for p in points], **style)
-    _beside(axes, study, [point.hit_rate * 100 for point in _plain(study)])
-    axes.set_ylim(0, 102)
-    axes.set_ylabel("lookups answered from the cache, %")
-    axes.set_title("Hit rate")
-
-
-def _beside(axes: Axes, study: TtlStudy, values: list[float]) -> None:
-    """Add the plain simulated caches' ``values``, whose demand is another one."""
-    ttls = [float(point.ttl) for point in _plain(study)]
-    label = f"simulated, {PLAIN}"
-    axes.plot(ttls, values, "--", color=picture.GREY, label=label)
-    picture.ttl_axis(axes, [*ttls, *(float(point.ttl) for point in study.real)])
-
-
-def _server(axes: Axes, study: TtlStudy) -> None:
-    ttls = [float(load.ttl) for load in study.load]
-    axes.plot(ttls, [load.cpu * 100 for load in study.load], "o-", color=picture.BLUE, label="CPU")
-    idle = study.idle * 100
-    axes.axhline(idle, color=picture.BLUE, linestyle=":", label="CPU when nobody asks")
-    axes.set_ylim(bottom=0)
-    axes.set_ylabel("CPU of dnsd, % of a core")
-    axes.spines["right"].set_visible(True)
-    rate = axes.twinx()
-    rate.grid(visible=False)
-    asked = [load.asked / load.seconds for load in study.load]
-    rate.plot(ttls, asked, "s--", color=picture.ORANGE, label="queries (right)")
-    rate.set_ylim(bottom=0)
-    rate.set_ylabel("queries per second")
-    picture.ttl_axis(axes, ttls)
-    axes.set_title(f"The server's work, {study.speed:g} times as quickly")
-    lines = [*axes.get_lines(), *rate.get_lines()]
-    axes.legend(lines, [str(line.get_label()) for line in lines], loc="upper right")
+def _percent(values: list[float]) -> list[float]:
+    return [value * 100 for value in values]

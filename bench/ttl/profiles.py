@@ -8,9 +8,8 @@ import numpy as np
 
 from bench.ttl.caches import Cache
 from bench.ttl.demand import Day, Indices
+from bench.ttl.results import PLAIN
 
-PLAIN = "plain"
-"""The profile of caches that keep to the TTL: the one whose questions are sent to dnsd."""
 STRETCHING = 0.087
 """Share of resolvers that keep answers for longer than their TTL (Moura et al., IMC 2019)."""
 

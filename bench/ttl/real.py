@@ -1,260 +1,248 @@
-"""Real resolvers between users and a real dnsd: starts them, asks them, counts what passes."""
+"""Real resolvers between users and a server: what users ask them, and what they then ask.
+
+Resolvers know nothing at first. In the lead, caches are put into the state that they
+would be in at any moment: what would be held is asked for, with a TTL that leaves what would be
+left of it. So no TTL, however long, has to be waited for. Then come the seconds that count, and
+then an outage of the server.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections import defaultdict
-from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import uvloop
 
-from bench import verify
-from bench.peers.base import Setup, Unavailable
-from bench.server import Server, ServerError
-from bench.study.errors import StudyError
-from bench.ttl import model, resolvers, twins
-from bench.ttl.asking import Answer, Ask, ask
-from bench.ttl.demand import Arrivals, Day, Floats, Population, arrivals
-from bench.ttl.distance import Distance, Passed
-from bench.ttl.names import ORIGIN, Name, question
-from bench.ttl.results import Real
+from bench.ttl import model
+from bench.ttl.caches import Cache, walk
+from bench.ttl.demand import Arrivals, Day, arrivals
+from bench.ttl.names import Played
+from bench.ttl.power import WRONG
+from bench.ttl.results import LATE_S, Point
 from bench.ttl.simulate import stationary
+from bench.ttl.site import Lookup, questions, site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from bench.study.progress import Steps
+    from bench.ttl.asking import Answer
+    from bench.ttl.demand import Floats
+    from bench.ttl.groups import Group
     from bench.ttl.resolvers import Resolver
+    from bench.ttl.site import Asked, Authority, Observed, Site
+
+
+TRIES = 2
+"""A busy machine gets another chance."""
+OVER_S = 2.5
+"""What has a TTL of 1 s is over after that, however its seconds are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How resolvers are asked: each of ``kinds`` so often, in all ``demand.rate`` for each TTL.
+    """How resolvers of ``kinds`` are asked, ``together`` of them at a time.
 
-    ``trip``: the round trip between resolvers and dnsd, s. ``seconds`` are those that count.
+    ``trip``: the round trip between resolvers and the server. ``seconds`` are those that count,
+    after a ``lead``; then the server is cut off for ``outage`` seconds. ``habits``: what is
+    documented of resolvers is tried before.
     """
 
-    kinds: tuple[tuple[str, int], ...]
-    ttls: tuple[int, ...]
-    demand: Population
+    kinds: tuple[str, ...]
+    groups: tuple[Group, ...]
     seconds: float
+    outage: float
     trip: float
     seed: int
+    together: int = 4
+    habits: bool = True
+    lead: float = 20.0
 
     @property
-    def warm(self) -> float:
-        """Seconds in which caches are filled, before those that count."""
-        return max([1, *self.ttls]) + 1.0
-
-    @property
-    def cores(self) -> tuple[int, ...]:
-        """All that this process may use: what is measured here is no CPU time."""
-        return tuple(os.sched_getaffinity(0))
+    def total(self) -> float:
+        """How long it takes."""
+        return self.lead + self.seconds + self.outage
 
 
-class Lookup(NamedTuple):
-    """What a user asks: seconds after the beginning, which resolver, which name."""
+def measure(
+    plan: Plan, server: Authority, directory: Path, steps: Steps, problems: dict[str, str]
+) -> list[Point]:
+    """Return a point for each kind that can be measured and each TTL.
 
-    when: float
-    resolver: int
-    name: Name
-
-
-class Observed(NamedTuple):
-    """What was seen: lookups with their answers, queries that passed, when it all began."""
-
-    lookups: list[Lookup]
-    answers: list[Answer]
-    passed: list[Passed]
-    window: tuple[float, float]
-    kinds: list[Resolver]
-
-
-def observe(
-    plan: Plan,
-    directory: Path,
-    port: int,
-    say: Callable[[str], None],
-    reach: Callable[[float], None],
-) -> tuple[Observed, list[str]]:
-    """Start resolvers, which ask dnsd at ``port``, and have users ask them.
-
-    Returns what was seen, and a sentence about each kind of resolver that could not be measured.
+    ``problems``: why kinds cannot be measured, by kind; these are not tried.
     """
-    return asyncio.run(_observe(plan, directory, port, say, reach))
+    found = []
+    left = [kind for kind in plan.kinds if kind not in problems]
+    for first in range(0, len(left), plan.together):
+        kinds = left[first : first + plan.together]
+        steps.begin(f"users ask {', '.join(kinds)}", plan.total)
+        home = directory / f"from{first}"
+        home.mkdir()
+        for number in range(TRIES):
+            place = home / str(number)
+            place.mkdir()
+            begun = site(kinds, server, plan.trip, place, problems)
+            points = uvloop.run(_play(plan, begun, steps.reach))
+            if all(point.late <= LATE_S for point in points):
+                break
+            steps.say(f"users came {max(p.late for p in points):.2f} s late: the machine is busy")
+        found += points
+    return found
 
 
-async def _observe(
-    plan: Plan,
-    directory: Path,
-    port: int,
-    say: Callable[[str], None],
-    reach: Callable[[float], None],
-) -> tuple[Observed, list[str]]:
-    wanted = [resolvers.RESOLVERS[kind] for kind, number in plan.kinds for _ in range(number)]
-    distance = Distance(port, plan.trip)
-    await distance.open(len(wanted))
-    try:
-        with ExitStack() as stack:
-            running: dict[int, Server] = {}
-            problems: list[str] = []
-            for number, resolver in enumerate(wanted):
-                say(f"starting {resolver.name}")
-                try:
-                    server = _start(plan, resolver, directory, number, distance.ports[number])
-                    stack.enter_context(server)
-                    await asyncio.to_thread(resolvers.wait, server)
-                except (ServerError, Unavailable) as error:
-                    problems.append(f"{resolver.name}: {error}")
-                else:
-                    running[number] = server
-            if not running:
-                raise StudyError("no resolver could be started: " + "; ".join(problems))
-            lookups = schedule(plan, wanted, list(running))
-            asks = [
-                Ask(
-                    each.when,
-                    running[each.resolver].setup.port,
-                    question(each.name.owner(), recursion=True),
-                )
-                for each in lookups
-            ]
-            answers = await ask(asks, reach)
-            begin = min(a.sent - each.when for a, each in zip(answers, lookups, strict=True))
-            window = (begin + plan.warm, begin + plan.warm + plan.seconds)
-            return Observed(lookups, answers, distance.passed, window, wanted), problems
-    finally:
-        distance.close()
+async def _play(
+    plan: Plan, begun: AbstractAsyncContextManager[Site], reach: Callable[[float], None]
+) -> list[Point]:
+    """Have users ask some kinds, and count."""
+    async with begun as found:
+        found.ways.sets |= {i: each.ttl for i, each in enumerate(plan.groups) if each.sets}
+        lookups = [
+            each
+            for resolver in found.running
+            for each in schedule(plan, resolver, found.kinds[resolver])
+        ]
+        seen = await found.play(lookups, plan.lead + plan.seconds, reach)
+        asked = questions(seen)
+        return [
+            _point(plan, found.kinds[resolver], group, _of(seen, asked, resolver, index), seen)
+            for resolver in found.running
+            for index, group in enumerate(plan.groups)
+        ]
 
 
-def _start(plan: Plan, resolver: Resolver, directory: Path, number: int, upstream: int) -> Server:
-    home = directory / f"{resolver.name}.{number}"
-    home.mkdir()
-    setup = Setup(home, ORIGIN, home, verify.free_port())
-    return Server(resolver.peer(upstream), setup, plan.cores)
+def schedule(plan: Plan, number: int, kind: Resolver) -> list[Lookup]:
+    """Return what users ask a resolver, and what before that fills its cache."""
+    rng = np.random.default_rng([plan.seed, number, *map(ord, kind.name)])
+    cache, found = cache_of(kind, plan), []
+    for index, group in enumerate(plan.groups):
+        for some in arrivals(group.played.rates, plan.seconds + plan.outage, Day(), rng):
+            pairs = np.unique(some.pairs)
+            left = stationary(group.played.rates[pairs], cache.holds(group.ttl), rng)
+            left += cache.holds(group.ttl)
+            full = left > -cache.stale_for(group.ttl)
+            lives, before = filling(cache, group.ttl, left[full], plan.lead, rng)
+            asked = [(pairs[full], before + plan.lead, lives.astype(int).tolist())]
+            asked.append((some.pairs, some.times + plan.lead, [None] * some.pairs.size))
+            for whose, when, life in asked:
+                for pair, at, ttl in zip(whose.tolist(), when.tolist(), life, strict=True):
+                    rrset = group.played.rrsets[int(group.played.names[pair])]
+                    found.append(Lookup(at, number, Played(index, pair), rrset, ttl))
+    return found
 
 
-def schedule(plan: Plan, wanted: Sequence[Resolver], running: Sequence[int]) -> list[Lookup]:
-    """Return what users ask, in order: caches are as full as ever when the window begins.
+def cache_of(kind: Resolver, plan: Plan) -> Cache:
+    """Return what a resolver is said to be, with the round trip of ``plan``."""
+    return replace(kind.cache, trip=plan.trip)
 
-    A name that a cache is to hold at that moment is asked once beforehand, as much earlier as
-    its age is then; nothing else is asked before the window.
+
+def filling(
+    cache: Cache, ttl: float, left: Floats, lead: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return the TTLs and the times (before 0) at which to fill, so that ``left`` seconds remain.
+
+    Each TTL is a whole number of seconds, as small as can be while ``lead`` is used evenly. What
+    has been over for a while (``left`` is negative) is over at 0.
     """
-    rng = np.random.default_rng([plan.seed, 2])
-    rates = plan.demand.rates().reshape(plan.demand.caches, -1)
-    found = []
-    for ttl in plan.ttls:
-        for number in running:
-            holds = wanted[number].cache.holds(ttl)
-            before = stationary(rates[number], holds, rng)
-            for name in np.flatnonzero(before > -holds).tolist():
-                found.append(Lookup(plan.warm + float(before[name]), number, Name(name, ttl)))
-            for some in arrivals(rates[number], plan.seconds, Day(), rng):
-                for name, when in zip(some.pairs.tolist(), some.times.tolist(), strict=True):
-                    found.append(Lookup(plan.warm + when, number, Name(name, ttl)))
-    return sorted(found)
-
-
-def results(plan: Plan, seen: Observed) -> list[Real]:
-    """Return what was found of each kind of resolver at each TTL."""
-    asked, passed = _asked(seen), _passed(seen)
-    rates = plan.demand.rates().reshape(plan.demand.caches, -1)
-    found = []
-    for kind, numbers in _kinds(seen):
-        for ttl in plan.ttls:
-            theirs = [each for number in numbers for each in asked[number, ttl]]
-            asks = [each for number in numbers for each in passed[number, ttl]]
-            demand = rates[numbers].ravel()
-            found.append(_result(plan, seen.window, kind, ttl, _Met(demand, theirs, asks)))
-    return found
-
-
-def _asked(seen: Observed) -> dict[tuple[int, int], list[tuple[Lookup, Answer]]]:
-    """Return the lookups with their answers by resolver and TTL."""
-    found = defaultdict[tuple[int, int], list[tuple[Lookup, Answer]]](list)
-    for each, answer in zip(seen.lookups, seen.answers, strict=True):
-        found[each.resolver, each.name.ttl].append((each, answer))
-    return found
-
-
-def _passed(seen: Observed) -> dict[tuple[int, int], list[Passed]]:
-    """Return the queries for names with a TTL in the window, by resolver and TTL."""
-    begin, end = seen.window
-    found = defaultdict[tuple[int, int], list[Passed]](list)
-    for each in seen.passed:
-        if each.name is not None and begin <= each.when < end:
-            found[each.resolver, each.name.ttl].append(each)
-    return found
-
-
-def late(seen: Observed) -> float:
-    """Return how many seconds the latest hundredth of the lookups was late, at least."""
-    lags = [a.sent - each.when for a, each in zip(seen.answers, seen.lookups, strict=True)]
-    return float(np.quantile(lags, 0.99) - min(lags))
-
-
-def _kinds(seen: Observed) -> Iterator[tuple[Resolver, list[int]]]:
-    """Yield each kind that was asked, with the numbers of its resolvers."""
-    asked = sorted({each.resolver for each in seen.lookups})
-    for _, numbers in groupby(asked, lambda number: seen.kinds[number].name):
-        group = list(numbers)
-        yield seen.kinds[group[0]], group
+    over = left <= 0
+    left = np.where(over, -rng.random(left.size) * (lead - OVER_S), left)
+    early = cache.ahead if cache.ahead and ttl >= cache.ahead_from else 0.0
+    least = np.floor((left + early) / (1 - cache.prefetch)) + 1
+    lives = least + rng.integers(0, max(1, int(lead) - int(cache.floor) - 1), left.size)
+    most = np.maximum(least, min(cache.cap, max(ttl, 1)))
+    lives = np.clip(lives, max(1.0, cache.floor), most)
+    before: Floats = left - np.array([cache.holds(life) for life in lives.tolist()])
+    before = np.where(over, left - OVER_S, before)
+    lives = np.where(over, 1.0, lives)
+    return lives.astype(np.float64), before.clip(-lead, 0.0)
 
 
 class _Met(NamedTuple):
-    """What one kind of resolver met at one TTL: demand, lookups; and what it asked then."""
+    """What one resolver met with one TTL, in order of pairs and times; and when it asked."""
 
-    rates: Floats
     asked: list[tuple[Lookup, Answer]]
-    passed: list[Passed]
+    passed: list[Asked]
 
 
-def _result(plan: Plan, window: tuple[float, float], kind: Resolver, ttl: int, found: _Met) -> Real:
-    rates, asked, passed = found
-    asks = len(passed)
-    counted = [answer for _, answer in asked if window[0] <= answer.sent < window[1]]
-    met = _met(asked, plan.demand.names)
-    took = np.array([answer.took for answer in counted if answer.ttl is not None]) * 1e3
-    return Real(
+def _of(
+    seen: Observed,
+    asks: dict[tuple[int, Played], list[Asked]],
+    resolver: int,
+    group: int,
+) -> _Met:
+    """Return what concerns one resolver and one group."""
+    pairs = zip(seen.lookups, seen.answers, strict=True)
+    asked = [
+        (each, answer)
+        for each, answer in pairs
+        if each.resolver == resolver and each.played.group == group
+    ]
+    asked.sort(key=lambda pair: (pair[0].played.pair, pair[1].sent))
+    passed = [
+        each
+        for (whose, played), theirs in asks.items()
+        if whose == resolver and played.group == group
+        for each in theirs
+    ]
+    return _Met(asked, passed)
+
+
+def _point(plan: Plan, kind: Resolver, group: Group, met: _Met, seen: Observed) -> Point:
+    begin = seen.begin + plan.lead
+    end = begin + plan.seconds
+    asks = [each.repeated for each in met.passed if begin <= each.when < end]
+    counted = [a for _, a in met.asked if begin <= a.sent < end]
+    outage = [a for _, a in met.asked if a.sent >= end]
+    took = [a.took * 1e3 for a in counted if a.ttl is not None]
+    twin = Twins(met, group.ttl, (begin, end))
+    cache = cache_of(kind, plan)
+    rates = group.played.rates
+    return Point(
+        part="real",
         kind=kind.name,
-        resolvers=len(rates) // plan.demand.names,
-        ttl=ttl,
+        ttl=group.ttl,
         seconds=plan.seconds,
+        scale=group.scale,
+        expected=model.expected(rates, group.ttl),
+        sigma=model.variance(rates, group.ttl, plan.seconds) ** 0.5 / plan.seconds,
         lookups=len(counted),
-        lost=len(counted) - took.size,
-        asks=asks,
-        repeated=sum(each.repeated for each in passed),
-        expected=model.expected(rates, ttl),
-        sigma=model.variance(rates, ttl, plan.seconds) ** 0.5 / plan.seconds,
-        holds=model.holding(rates, asks / plan.seconds),
-        twins={
-            name: twins.count(met, twin.cache, ttl, window)
-            for name, twin in twins.twins(kind.cache, plan.trip).items()
+        lost=sum(a.ttl is None for a in counted),
+        asks=len(asks),
+        repeated=sum(asks),
+        documented=twin.asks(cache),
+        wrong={
+            name: twin.asks(change(cache))
+            for name, change in WRONG.items()
+            if twin.differ(cache, change(cache))
         },
-        mean_ms=float(took.mean()) if took.size else 0.0,
-        p50_ms=float(np.quantile(took, 0.5)) if took.size else 0.0,
-        p99_ms=float(np.quantile(took, 0.99)) if took.size else 0.0,
-        longest=max((answer.ttl for answer in counted if answer.ttl is not None), default=0),
+        mean_ms=float(np.mean(took)) if took else 0.0,
+        outage=plan.outage,
+        outage_model=model.lost(rates, kind.cache, group.ttl, plan.outage) if plan.outage else 0.0,
+        outage_lookups=len(outage),
+        outage_failed=sum(a.ttl is None for a in outage),
+        late=seen.late,
     )
 
 
-def _met(asked: list[tuple[Lookup, Answer]], names: int) -> Arrivals:
-    """Return the lookups as they were really sent: pair by pair, in order of time."""
-    pairs = np.array([e.resolver * names + e.name.number for e, _ in asked], dtype=np.int64)
-    times = np.array([answer.sent for _, answer in asked])
-    order = np.lexsort((times, pairs))
-    return Arrivals(pairs[order], times[order])
+class Twins:
+    """What caches ask within ``window`` that meet the very lookups that a real one met."""
 
+    def __init__(self, met: _Met, ttl: float, window: tuple[float, float]) -> None:
+        self._times = np.array([answer.sent for _, answer in met.asked], dtype=np.float64)
+        self._pairs = np.array([each.played.pair for each, _ in met.asked], dtype=np.int64)
+        lives = [ttl if each.life is None else each.life for each, _ in met.asked]
+        self._lives = np.array(lives, dtype=np.float64)
+        self._window = window
 
-def between(seen: Observed) -> dict[str, int]:
-    """Return how many queries of each kind of resolver were for no name with a TTL."""
-    found = {kind.name: 0 for kind, _ in _kinds(seen)}
-    for passed in seen.passed:
-        kind = seen.kinds[passed.resolver].name
-        if passed.name is None and kind in found:
-            found[kind] += 1
-    return found
+    def asks(self, cache: Cache) -> int:
+        """Return how often ``cache`` asks."""
+        again = cache.agains(self._times, self._lives)
+        asks = self._times[walk(Arrivals(self._pairs, self._times), again)]
+        return int(np.count_nonzero((asks >= self._window[0]) & (asks < self._window[1])))
+
+    def differ(self, one: Cache, other: Cache) -> bool:
+        """Return whether two caches would ever ask at different times."""
+        times, lives = self._times, self._lives
+        return not np.array_equal(one.agains(times, lives), other.agains(times, lives))

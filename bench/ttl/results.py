@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import statistics
+from typing import NamedTuple
+
 import msgspec
 
-from bench.study.results import Study
+from bench.study import results
+from bench.ttl import power
+from bench.ttl.model import LIMIT
+
+LATE_S = 0.1
+"""Users that come later meet caches in another state: that is no result."""
+PLAIN = "plain"
+"""The profile of caches that keep to the TTL and do nothing else."""
 
 
 class People(msgspec.Struct, frozen=True):
@@ -17,169 +27,255 @@ class People(msgspec.Struct, frozen=True):
     name_skew: float
 
 
-class _Point(msgspec.Struct, frozen=True, kw_only=True):
-    """``asks`` for ``lookups`` in ``seconds``; ``expected`` (a second), ``sigma``: the model's."""
+class Point(results.Row, frozen=True, kw_only=True):
+    """Caches of one kind with one TTL, for ``seconds``: ``asks`` of the server for ``lookups``.
 
-    seconds: float
-    lookups: int
-    asks: int
-    expected: float
-    sigma: float
+    ``part``: "real" or "simulated". ``expected`` (questions a second) and ``sigma`` are the
+    model's, of the pairs that were played; all pairs ask ``scale`` times as much. ``lost``
+    lookups had no answer; ``repeated`` questions were asked again because the answer was late;
+    ``documented`` is what the cache of the manual asks when it meets the same lookups, ``wrong``
+    what wrong ones do (where simulated: what the model expects of them, a second).
 
-    @property
-    def rate(self) -> float:
-        """Questions a second."""
-        return self.asks / self.seconds
-
-    @property
-    def hit_rate(self) -> float:
-        """Share of the lookups for which nobody was asked."""
-        return 1 - self.asks / max(1, self.lookups)
-
-    @property
-    def deviation(self) -> float:
-        """How many standard deviations the rate lies above the model's."""
-        return (self.rate - self.expected) / self.sigma
-
-
-class Real(_Point, frozen=True, kw_only=True):
-    """Resolvers of one kind and the names with one TTL, in a window of ``seconds``.
-
-    ``lookups``: what users asked; ``lost``: those without an answer; ``asks``: what dnsd was
-    asked, of which ``repeated`` once more because the answer was late. ``expected`` (a second) and
-    ``sigma`` (of the rate) are the model's, with the TTL as it stands; ``holds``: the T with which
-    the model would be right. ``twins``: what caches of certain kinds would have asked, had they
-    met the same lookups. Latencies of users in ms; ``longest``: the largest TTL that users were
-    given.
+    Of ``outage_lookups`` while the server was cut off for ``outage`` seconds, ``outage_failed``
+    had no answer; ``outage_model`` is the model's share. ``waited`` and ``stale`` lookups as in
+    :class:`bench.ttl.simulate.Counts`; ``late``: one lookup in a hundred was sent so many seconds
+    too late, at least.
     """
-
-    kind: str
-    resolvers: int
-    ttl: int
-    lost: int
-    repeated: int
-    holds: float
-    twins: dict[str, int]
-    mean_ms: float
-    p50_ms: float
-    p99_ms: float
-    longest: int
-
-
-class Simulated(_Point, frozen=True, kw_only=True):
-    """A population of one profile at one TTL, in ``seconds`` of its own time.
-
-    ``expected`` and ``finer`` are the model's, with the day's mean demand, and with the demand
-    of each part of the day; ``as_it_stands``: with no regard for what the caches are like.
-    ``waited`` and ``stale`` count lookups, as :class:`bench.ttl.simulate.Counts` does.
-    """
-
-    profile: str
-    ttl: int
-    waited: int
-    stale: int
-    finer: float
-    as_it_stands: float
-
-
-class Load(msgspec.Struct, frozen=True):
-    """The simulated caches' questions, sent to dnsd for ``seconds`` of real time.
-
-    ``wrong``: answers without the TTL that the simulation had assumed. ``cpu``: share of one
-    core that dnsd used, with what it uses when nobody asks. Latencies in µs.
-    """
-
-    ttl: int
-    seconds: float
-    asked: int
-    lost: int
-    wrong: int
-    cpu: float
-    p50_us: float
-    p99_us: float
-
-
-class TtlStudy(Study, frozen=True, kw_only=True):
-    """All of one run. ``trip``: the round trip between resolvers and dnsd, s.
-
-    ``between``: queries of real resolvers for anything else, by kind. ``seen`` and ``counted``:
-    all queries of real resolvers as they passed, and as dnsd counted them; ``late``: how late
-    one in a hundred of their users' lookups was sent, s. ``idle``: share of a core that dnsd uses
-    when nobody asks; ``speed``: how many times as quickly as they came the questions of simulated
-    caches were sent to it. ``notes``: what to know of each kind.
-    """
-
-    trip: float
-    population: People
-    demand: People
-    real: list[Real]
-    between: dict[str, int]
-    seen: int
-    counted: int
-    late: float
-    simulated: list[Simulated]
-    load: list[Load]
-    idle: float
-    speed: float
-    notes: dict[str, str]
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A line of the CSV: one kind at one TTL, whichever way it was measured."""
 
     part: str
     kind: str
     ttl: int
     seconds: float
+    expected: float
+    sigma: float
+    lookups: int
+    asks: int
+    scale: float = 1.0
+    lost: int = 0
+    repeated: int = 0
+    documented: int = 0
+    wrong: dict[str, float] = msgspec.field(default_factory=dict)
+    mean_ms: float = 0.0
+    outage: float = 0.0
+    outage_lookups: int = 0
+    outage_failed: int = 0
+    outage_model: float = 0.0
+    waited: int = 0
+    stale: int = 0
+    late: float = 0.0
+
+
+class Cell(NamedTuple):
+    """The repeats of a kind with a TTL, each with lookups of its own."""
+
+    points: list[Point]
+
+    @property
+    def first(self) -> Point:
+        """The first of them: all have the same part, kind, TTL and model."""
+        return self.points[0]
+
+    @property
+    def rate(self) -> float:
+        """Questions a second of all pairs, in the mean of the repeats."""
+        return statistics.fmean(each.asks / each.seconds * each.scale for each in self.points)
+
+    @property
+    def model(self) -> float:
+        """What the model expects of all pairs, a second."""
+        # Which caches are of a special kind is chosen by lot, in each repeat anew.
+        return statistics.fmean(each.expected * each.scale for each in self.points)
+
+    @property
+    def late(self) -> float:
+        """The largest :attr:`Point.late` of the repeats."""
+        return max(each.late for each in self.points)
+
+    @property
+    def half(self) -> float:
+        """Half of the 95 % interval of :attr:`rate`: chance as the model has it."""
+        return float(1.96 * self.first.sigma * self.first.scale / len(self.points) ** 0.5)
+
+    @property
+    def deviation(self) -> float:
+        """How many standard deviations the mean lies above the model."""
+        return (self.rate - self.model) / (self.half / 1.96)
+
+    def sum(self, field: str) -> int:
+        """Return the sum of a field of the repeats."""
+        return sum(getattr(each, field) for each in self.points)
+
+    @property
+    def asks(self) -> int:
+        """What was asked, without what was asked again."""
+        return self.sum("asks") - self.sum("repeated")
+
+    @property
+    def agrees(self) -> bool:
+        """Whether what was asked is what is said of such caches."""
+        if self.first.part == "real":
+            return power.agrees(self.asks, self.sum("documented"))
+        return abs(self.deviation) <= LIMIT
+
+    @property
+    def failed(self) -> float | None:
+        """Share of the lookups in the outage without an answer; None if there were none."""
+        lookups = self.sum("outage_lookups")
+        return self.sum("outage_failed") / lookups if lookups else None
+
+    def rejects(self) -> dict[str, float]:
+        """Return with which probability the comparison rejects each wrong cache that differs."""
+        sigma = self.first.sigma / len(self.points) ** 0.5
+        found = {}
+        for name in sorted({name for each in self.points for name in each.wrong}):
+            if self.first.part == "simulated":
+                wrong, right = self.first.wrong[name], self.first.expected
+                found[name] = power.rejected(right, wrong, sigma)
+            else:
+                asked = sum(each.wrong.get(name, each.documented) for each in self.points)
+                found[name] = float(not power.agrees(self.asks, asked))
+        return found
+
+
+class Habit(results.Row, frozen=True, kw_only=True):
+    """One thing that is documented of a resolver's TTLs, and what was found."""
+
+    kind: str
+    what: str
+    documented: str
+    found: str
+    agrees: bool
+
+
+class Own(results.Row, frozen=True, kw_only=True):
+    """A resolver of the operator's: its ``asks`` are those that the TTLs of its answers show.
+
+    ``documented`` is what a cache that holds each answer for its TTL would have asked, with the
+    same lookups; ``expected`` the model's mean. ``caches``: how many are seen behind the address.
+    """
+
+    address: str
+    seconds: float
+    lookups: int
+    lost: int
+    asks: int
+    documented: int
+    expected: float
+    caches: int
+    late: float
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """An outage of so many seconds: the share of lookups that are lost, by TTL.
+
+    ``model`` and ``simulated`` are those of caches that keep to the TTL, ``stale`` the model's of
+    caches that serve stale data.
+    """
+
+    outage: float
+    ttls: list[int]
+    model: list[float]
+    simulated: list[float]
+    stale: list[float]
+
+
+class Dot(msgspec.Struct, frozen=True):
+    """A measured rate of queries at the demand of the study, with its 95 % interval.
+
+    ``kind``: the resolver, or "simulated".
+    """
+
+    ttl: int
+    rate: float
+    low: float
+    high: float
+    kind: str
+    real: bool
+
+
+class TtlStudy(results.Study, frozen=True, kw_only=True):
+    """All of one run. ``server``: what was asked; ``demand``: by whom, in words.
+
+    ``population``: the demand, None if it is a log's. ``others``: queries of real resolvers for
+    anything but the names asked, by kind. ``notes``: what to know of each kind.
+    """
+
+    server: str
+    demand: str
+    population: People | None
+    trip: float
+    habits: list[Habit]
+    points: list[Point]
+    own: list[Own]
+    losses: list[Loss]
+    notes: dict[str, str]
+
+    def of(self, part: str) -> list[Cell]:
+        """Return the cells of a part; repeats in which users came late only where all are."""
+        found: dict[tuple[str, int], list[Point]] = {}
+        for point in self.points:
+            if point.part == part:
+                found.setdefault((point.kind, point.ttl), []).append(point)
+        return [
+            Cell([each for each in points if each.late <= LATE_S] or points)
+            for points in found.values()
+        ]
+
+    def dots(self) -> list[Dot]:
+        """Return the rates of real resolvers, then those of simulated caches that are plain.
+
+        What was disturbed by a busy machine is left out.
+        """
+        real = [cell for cell in self.of("real") if cell.late <= LATE_S]
+        plain = [cell for cell in self.of("simulated") if cell.first.kind == PLAIN]
+        return [_dot(cell) for cell in (*real, *plain)]
+
+
+def _dot(cell: Cell) -> Dot:
+    first, real = cell.first, cell.first.part == "real"
+    low, high = cell.rate - cell.half, cell.rate + cell.half
+    return Dot(first.ttl, cell.rate, low, high, first.kind if real else "simulated", real)
+
+
+def rows(study: TtlStudy) -> list[Line]:
+    """Return the lines of the CSV."""
+    return [
+        Line(
+            point.part,
+            point.kind,
+            point.ttl,
+            point.repeat,
+            point.seconds,
+            point.lookups,
+            point.asks,
+            point.asks / point.seconds * point.scale,
+            point.expected * point.scale,
+            point.sigma * point.scale,
+            point.documented if point.part == "real" else None,
+            point.outage,
+            point.outage_lookups,
+            point.outage_failed,
+            point.outage_model,
+        )
+        for point in study.points
+    ]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of the CSV: one repeat of one kind at one TTL, whichever way it was measured."""
+
+    part: str
+    kind: str
+    ttl: int
+    repeat: int
+    seconds: float
     lookups: int
     asks: int
     asks_per_s: float
-    hit_rate: float
-    model_per_s: float | None = None
-    sigma_per_s: float | None = None
-    deviation_sigmas: float | None = None
-    user_mean_ms: float | None = None
-    user_p99_ms: float | None = None
-    server_cpu_cores: float | None = None
-
-
-def rows(study: TtlStudy) -> list[Row]:
-    """Return the lines of the CSV."""
-    found = [
-        Row(
-            "real",
-            one.kind,
-            one.ttl,
-            one.seconds,
-            one.lookups,
-            one.asks,
-            one.rate,
-            one.hit_rate,
-            one.expected,
-            one.sigma,
-            one.deviation,
-            one.mean_ms,
-            one.p99_ms,
-        )
-        for one in study.real
-    ]
-    cpu = {load.ttl: load.cpu for load in study.load}
-    for each in study.simulated:
-        found.append(
-            Row(
-                "simulated",
-                each.profile,
-                each.ttl,
-                each.seconds,
-                each.lookups,
-                each.asks,
-                each.rate,
-                each.hit_rate,
-                each.expected,
-                each.sigma,
-                each.deviation,
-                each.waited / max(1, each.lookups) * study.trip * 1e3,
-                server_cpu_cores=cpu.get(each.ttl) if each.profile == "plain" else None,
-            )
-        )
-    return found
+    model_per_s: float
+    sigma_per_s: float
+    documented: int | None
+    outage: float
+    outage_lookups: int
+    outage_failed: int
+    outage_model: float

@@ -7,8 +7,8 @@ nothing waits: time is compressed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from bench.ttl.caches import walk
 from bench.ttl.demand import Arrivals, arrivals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from bench.ttl.caches import Cache
@@ -27,20 +29,12 @@ PARTS = 96
 """Into how many parts of steady demand a changing one is divided."""
 
 
-class Question(NamedTuple):
-    """What the authoritative server is asked: when, and for which of the names."""
-
-    when: float
-    name: int
-
-
 @dataclass(slots=True)
 class Counts:
     """What a simulation of ``seconds`` has counted, beside what the model expects.
 
     ``waited``: lookups whose user waited for the authoritative server; ``stale``: those that got
-    an answer older than its TTL. ``finer``: the model, applied to each part of a changing demand.
-    ``questions``: those of the first ``sliced`` seconds.
+    an answer older than its TTL. ``expected`` is the model's, for each part of a changing demand.
     """
 
     seconds: float
@@ -50,47 +44,70 @@ class Counts:
     stale: int = 0
     expected: float = 0.0
     variance: float = 0.0
-    finer: float = 0.0
-    questions: list[Question] = field(default_factory=list)
 
 
 def simulate(
     population: Population,
     profile: Profile,
-    ttls: list[float],
+    ttl: float,
     seconds: float,
-    seed: int,
-    sliced: float = 0.0,
-) -> dict[float, Counts]:
-    """Have ``population`` look up for ``seconds``; the same lookups meet each of ``ttls``."""
-    arriving, filling = np.random.default_rng([seed, 0]), np.random.default_rng([seed, 1])
+    seed: Sequence[int],
+) -> Counts:
+    """Have ``population`` look up for ``seconds``."""
+    rng = np.random.default_rng([*seed, 0])
     rates = population.rates().reshape(population.caches, -1)
-    found = {ttl: Counts(seconds) for ttl in ttls}
-    for cache, members in profile.kinds(population.caches, arriving):
+    found = Counts(seconds)
+    for cache, members in profile.kinds(population.caches, rng):
         theirs = rates[members].ravel()
-        for ttl in ttls:
-            _expect(found[ttl], theirs, cache.holds(ttl), profile)
-        for lookups in arrivals(theirs, seconds, profile.day, arriving):
-            for ttl in ttls:
-                asked = _meet(found[ttl], lookups, theirs, cache, ttl, filling)
-                early = asked.times < sliced
-                when = asked.times[early].tolist()
-                names = (asked.pairs[early] % population.names).tolist()
-                found[ttl].questions += map(Question, when, names)
+        _expect(found, theirs, cache.holds(ttl), profile)
+        for lookups in arrivals(theirs, seconds, profile.day, rng):
+            _meet(found, lookups, theirs, cache, ttl, rng)
     return found
 
 
+def outage(
+    population: Population, profile: Profile, ttl: float, seconds: float, seed: Sequence[int]
+) -> tuple[int, int]:
+    """Return the lookups while the server fails for ``seconds``, and those without an answer.
+
+    As long before, the caches do as ever: what they hold when it fails is what they have asked.
+    """
+    rng = np.random.default_rng([*seed, 1])
+    rates = population.rates().reshape(population.caches, -1)
+    lookups, failed = 0, 0
+    for cache, members in profile.kinds(population.caches, rng):
+        theirs = rates[members].ravel()
+        given = cache.lifetime(ttl) + cache.stale_for(ttl)
+        for some in arrivals(theirs, 2 * seconds, profile.day, rng):
+            last = _last(some, theirs, cache, ttl, seconds, rng)
+            during = some.times >= seconds
+            lookups += int(np.count_nonzero(during))
+            failed += int(np.count_nonzero(during & (some.times >= last + given)))
+    return lookups, failed
+
+
+def _last(
+    found: Arrivals, rates: Floats, cache: Cache, ttl: float, end: float, rng: np.random.Generator
+) -> Floats:
+    """Return, for each lookup, when its pair's cache has asked last before ``end``."""
+    firsts = _firsts(found)
+    place = np.cumsum(firsts) - 1
+    last = stationary(rates[found.pairs[firsts]], cache.holds(ttl), rng)
+    free = (found.times >= (last + cache.holds(ttl))[place]) & (found.times < end)
+    left = Arrivals(found.pairs[free], found.times[free])
+    asks = walk(left, cache.again(left.times, ttl))
+    np.maximum.at(last, place[free][asks], left.times[asks])
+    each: Floats = last[place]
+    return each
+
+
 def _expect(counts: Counts, rates: Floats, holds: float, profile: Profile) -> None:
-    """Add what the model expects of caches with ``rates``, with the day's mean and by the hour."""
+    """Add what the model expects of caches with ``rates``, for each part of the day by itself."""
     mean = profile.day.mean(counts.seconds)
-    expected = model.expected(rates * mean, holds)
-    counts.expected += expected
     counts.variance += model.variance(rates * mean, holds, counts.seconds)
-    if not profile.day.swing:
-        counts.finer += expected
-        return
-    middles = (np.arange(PARTS) + 0.5) * counts.seconds / PARTS
-    counts.finer += model.changing(rates, holds, profile.day.intensity(middles))
+    parts = PARTS if profile.day.swing else 1
+    middles = (np.arange(parts) + 0.5) * counts.seconds / parts
+    counts.expected += model.changing(rates, holds, profile.day.intensity(middles))
 
 
 def _meet(
@@ -100,8 +117,8 @@ def _meet(
     cache: Cache,
     ttl: float,
     rng: np.random.Generator,
-) -> Arrivals:
-    """Have ``lookups`` meet caches of one kind; count; return those that made a cache ask."""
+) -> None:
+    """Have ``lookups`` meet caches of one kind, and count."""
     counts.lookups += lookups.times.size
     firsts = _firsts(lookups)
     places = np.cumsum(firsts) - 1
@@ -112,7 +129,6 @@ def _meet(
     asked = Arrivals(left.pairs[asks], left.times[asks])
     counts.asks += asks.size
     _waits(counts, asked, before[places[fresh][asks]], cache, ttl)
-    return asked
 
 
 def stationary(rates: Floats, holds: float, rng: np.random.Generator) -> Floats:

@@ -1,180 +1,215 @@
-"""One run of ``bench ttl``: a real dnsd, real resolvers, simulated caches, its load; in turn."""
+"""One run of ``bench ttl``: real resolvers, operators' own, simulated caches, outages; in turn."""
 
 from __future__ import annotations
 
 import os
-import tempfile
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bench import verify
 from bench.peers import PEERS
 from bench.peers.base import Setup
 from bench.server import Server
-from bench.study import node
-from bench.study.results import About, about
-from bench.ttl import load, model, names, real
-from bench.ttl.profiles import PLAIN
-from bench.ttl.resolvers import RESOLVERS
-from bench.ttl.results import Load, People, Real, Simulated, TtlStudy
-from bench.ttl.simulate import Counts, Question, simulate
+from bench.ttl import habits, model, names, own, real
+from bench.ttl.caches import Cache
+from bench.ttl.power import WRONG
+from bench.ttl.resolvers import EXPIRED_S, RESOLVERS
+from bench.ttl.results import PLAIN, Habit, Loss, Own, People, Point, TtlStudy
+from bench.ttl.simulate import outage, simulate
+from bench.ttl.site import Authority
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from bench.study.progress import Steps
+    from bench.study.work import Work
+    from bench.ttl.asking import Address
     from bench.ttl.demand import Population
-    from bench.ttl.load import Pace
+    from bench.ttl.own import Names
     from bench.ttl.profiles import Profile
 
-LIFETIMES = 2
-"""A TTL is measured with real resolvers if so many of it fit into the window."""
+OUTAGES = (60.0, 600.0, 3600.0)
+"""Of the figure: a restart, a bad change, an attack."""
+LOSS_TTLS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What is simulated: ``profiles`` of ``population`` with ``ttls``.
+
+    ``hours`` where demand is steady, ``day_hours`` where it is not.
+    """
+
+    population: Population
+    profiles: tuple[Profile, ...]
+    ttls: tuple[int, ...]
+    hours: float
+    day_hours: float
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured; ``real`` None: no real resolvers. Times in seconds.
+    """What is measured.
 
-    ``trip`` is the round trip to dnsd; simulated demand lasts ``hours`` where it is steady and
-    ``day_hours`` where not; the questions of a TTL are sent to dnsd at ``pace``.
+    ``server``: the one that is asked, None: a dnsd of its own. ``real`` and ``simulation`` None:
+    left out. ``own``: operators' resolvers, which are asked for ``asked`` for ``seconds``.
     """
 
-    ttls: tuple[int, ...]
-    population: Population
-    profiles: tuple[Profile, ...]
-    hours: float
-    day_hours: float
-    pace: Pace
-    seed: int
-    trip: float
+    server: Authority | None
+    demand: str
     real: real.Plan | None
+    simulation: Simulation | None
+    own: tuple[Address, ...] = ()
+    asked: Names | None = None
+    seconds: float = 0.0
+    seed: int = 1
 
 
 @dataclass(slots=True)
 class Found:
     """What has been found so far."""
 
-    real: list[Real] = field(default_factory=list)
-    between: dict[str, int] = field(default_factory=dict)
-    seen: int = 0
-    counted: int = 0
-    late: float = 0.0
-    problems: list[str] = field(default_factory=list)
-    simulated: list[Simulated] = field(default_factory=list)
-    questions: dict[int, list[Question]] = field(default_factory=dict)
-    load: list[Load] = field(default_factory=list)
-    idle: float = 0.0
+    habits: list[Habit] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    own: list[Own] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
 
 
-def run(plan: Plan, settings: dict[str, str], steps: Steps) -> TtlStudy:
+def run(plan: Plan, work: Work) -> TtlStudy:
     """Measure all of ``plan``."""
-    found = Found()
-    with tempfile.TemporaryDirectory(prefix="dnsd-bench-ttl.") as directory:
-        home = Path(directory)
-        count = max(plan.population.names, plan.real.demand.names if plan.real else 0)
-        names.write_zone(home / "zone", plan.ttls, count)
-        state = home / "dnsd"
-        state.mkdir()
-        setup = Setup(state, names.ORIGIN, home / "zone", verify.free_port())
-        steps.begin("starting dnsd")
-        with Server(PEERS["dnsd"], setup, tuple(os.sched_getaffinity(0))) as server:
-            server.wait(names.proof())
-            if plan.real:
-                _real(plan.real, server, home, found, steps)
-            _simulated(plan, found, steps)
-            _load(plan, server, found, steps)
-    return _study(plan, found, _about(plan, found, settings))
+    found, steps = Found(), work.steps
+    if plan.real:
+        steps.begin("starting the server")
+        with (
+            nullcontext(plan.server) if plan.server else _dnsd(plan.real, work.directory) as server
+        ):
+            _real(plan.real, server, work.directory, found, steps)
+    for address in plan.own:
+        assert plan.asked is not None
+        steps.begin(f"asking {address[0]}", plan.seconds)
+        found.own.append(own.measure(address, plan.asked, plan.seconds, plan.seed, steps.reach))
+    if plan.simulation:
+        _simulated(plan.simulation, plan.seed, found, steps)
+    return _study(plan, found, work)
 
 
-def _real(plan: real.Plan, server: Server, home: Path, found: Found, steps: Steps) -> None:
-    counted = node.queries(node.status(state=server.setup.directory))
-    total = plan.warm + plan.seconds
-    begun = False
-
-    def reach(seconds: float) -> None:
-        nonlocal begun
-        if not begun:
-            steps.begin(f"users ask real resolvers for {total:.0f} s", total)
-            begun = True
-        steps.reach(seconds)
-
-    seen, problems = real.observe(plan, home, server.setup.port, steps.begin, reach)
-    found.counted = node.queries(node.status(state=server.setup.directory)) - counted
-    found.seen = len(seen.passed)
-    found.problems += problems
-    found.late = real.late(seen)
-    found.between = real.between(seen)
-    steps.begin("counting what real resolvers asked, and what their twins would have")
-    found.real = real.results(plan, seen)
+@contextmanager
+def _dnsd(plan: real.Plan, home: Path) -> Iterator[Authority]:
+    """Run a dnsd with names with each TTL."""
+    count = max(len(group.played.rrsets) for group in plan.groups)
+    names.write_zone(home / "zone", [group.ttl for group in plan.groups], count)
+    state = home / "dnsd"
+    state.mkdir()
+    setup = Setup(state, names.ORIGIN, home / "zone", verify.free_port())
+    proof = names.proof()
+    with Server(PEERS["dnsd"], setup, tuple(os.sched_getaffinity(0))) as server:
+        server.wait(proof)
+        yield Authority(
+            ("127.0.0.1", setup.port), names.ORIGIN, names.RRset(proof.name, proof.type)
+        )
 
 
-def _simulated(plan: Plan, found: Found, steps: Steps) -> None:
+def _real(plan: real.Plan, server: Authority, home: Path, found: Found, steps: Steps) -> None:
+    if plan.habits:
+        directory = home / "habits"
+        directory.mkdir()
+        steps.begin("what is documented of resolvers is tried", habits.CUT_S + 1)
+        found.habits = habits.find(
+            plan.kinds, server, plan.trip, directory, steps.reach, found.problems
+        )
+    found.points += real.measure(plan, server, home, steps, found.problems)
+
+
+def _simulated(plan: Simulation, seed: int, found: Found, steps: Steps) -> None:
     for profile in plan.profiles:
-        hours = plan.day_hours if profile.day.swing else plan.hours
-        who = f"{plan.population.caches:,} {profile.name} caches"
-        steps.begin(f"simulating {hours:g} hours of {who}")
-        sliced = plan.pace.seconds * plan.pace.speed if profile.name == PLAIN else 0.0
-        ttls = list(map(float, plan.ttls))
-        counts = simulate(plan.population, profile, ttls, hours * 3600, plan.seed, sliced)
-        for ttl in plan.ttls:
-            found.simulated.append(_point(plan, profile, ttl, counts[ttl]))
-            if sliced:
-                found.questions[ttl] = counts[ttl].questions
+        steps.begin(f"simulating {plan.population.caches:,} {profile.name} caches", len(plan.ttls))
+        for index, ttl in enumerate(plan.ttls):
+            found.points.append(_point(plan, profile, ttl, seed))
+            steps.reach(index + 1)
+    plain = next((profile for profile in plan.profiles if profile.name == PLAIN), None)
+    if plain is not None:
+        steps.begin("simulating outages", len(OUTAGES))
+        for index, seconds in enumerate(OUTAGES):
+            found.losses.append(_loss(plan.population, plain, seconds, seed))
+            steps.reach(index + 1)
 
 
-def _point(plan: Plan, profile: Profile, ttl: int, counts: Counts) -> Simulated:
-    rates = plan.population.rates() * profile.day.mean(counts.seconds)
-    return Simulated(
-        profile=profile.name,
+def _point(plan: Simulation, profile: Profile, ttl: int, seed: int) -> Point:
+    """Simulate one profile with one TTL; it has lookups of its own."""
+    seconds = (plan.day_hours if profile.day.swing else plan.hours) * 3600
+    found = simulate(plan.population, profile, ttl, seconds, [seed, ttl, *map(ord, profile.name)])
+    return Point(
+        part="simulated",
+        kind=profile.name,
         ttl=ttl,
-        seconds=counts.seconds,
-        lookups=counts.lookups,
-        asks=counts.asks,
-        waited=counts.waited,
-        stale=counts.stale,
-        expected=counts.expected,
-        finer=counts.finer,
-        as_it_stands=model.expected(rates, ttl),
-        sigma=counts.variance**0.5 / counts.seconds,
+        seconds=seconds,
+        expected=found.expected,
+        sigma=found.variance**0.5 / seconds,
+        lookups=found.lookups,
+        asks=found.asks,
+        waited=found.waited,
+        stale=found.stale,
+        wrong=_wrong(plan.population, profile, ttl),
     )
 
 
-def _load(plan: Plan, server: Server, found: Found, steps: Steps) -> None:
-    if not found.questions:
-        return
-    steps.begin("dnsd is idle")
-    found.idle = load.idle(server, plan.pace.seconds)
-    for ttl, questions in found.questions.items():
-        what = f"{len(questions):,} questions at a TTL of {ttl} s"
-        steps.begin(f"{what} go to dnsd", plan.pace.seconds)
-        found.load.append(load.play(server, questions, ttl, plan.pace, steps.reach))
+def _wrong(population: Population, profile: Profile, ttl: int) -> dict[str, float]:
+    """Return what the model expects of wrong caches, of those that differ from this profile's."""
+    if profile.day.swing:
+        return {}
+    rates = population.rates().reshape(population.caches, -1)
+    kinds = profile.kinds(population.caches, np.random.default_rng(0))
+    found = {}
+    for name, change in WRONG.items():
+        if any(change(cache).holds(ttl) != cache.holds(ttl) for cache, _ in kinds):
+            found[name] = sum(
+                model.expected(rates[members].ravel(), change(cache).holds(ttl))
+                for cache, members in kinds
+            )
+    return found
 
 
-def _about(plan: Plan, found: Found, settings: dict[str, str]) -> About:
-    kinds = {point.kind for point in found.real}
-    versions = {"dnsd": PEERS["dnsd"].version()}
-    versions |= {kind: RESOLVERS[kind].versions() for kind in sorted(kinds)}
-    return about(versions, settings, {"all demand": plan.seed}, found.problems)
+def _loss(population: Population, plain: Profile, seconds: float, seed: int) -> Loss:
+    rates = population.rates()
+    simulated = []
+    for ttl in LOSS_TTLS:
+        lookups, failed = outage(population, plain, ttl, seconds, [seed, ttl, int(seconds)])
+        simulated.append(failed / max(1, lookups))
+    return Loss(
+        outage=seconds,
+        ttls=list(LOSS_TTLS),
+        model=[model.lost(rates, Cache(), ttl, seconds) for ttl in LOSS_TTLS],
+        simulated=simulated,
+        stale=[model.lost(rates, Cache(stale=EXPIRED_S), ttl, seconds) for ttl in LOSS_TTLS],
+    )
 
 
-def _study(plan: Plan, found: Found, described: About) -> TtlStudy:
-    real_demand = plan.real.demand if plan.real else plan.population
-    notes = {point.kind: RESOLVERS[point.kind].words for point in found.real}
+def _study(plan: Plan, found: Found, work: Work) -> TtlStudy:
+    server, simulation = plan.server, plan.simulation
+    kinds = dict.fromkeys(point.kind for point in found.points if point.part == "real")
+    versions = {} if server else {"dnsd": PEERS["dnsd"].version()}
+    versions |= {kind: RESOLVERS[kind].versions() for kind in kinds}
+    notes = {kind: RESOLVERS[kind].words for kind in kinds}
+    notes |= {each.name: each.words for each in simulation.profiles} if simulation else {}
+    played = [group.played.rate for group in plan.real.groups] if plan.real else []
+    words = f"; real resolvers meet {max(played):.3g}/s of it with each TTL" if played else ""
     return TtlStudy(
         kind="ttl",
-        about=described,
-        trip=plan.trip,
-        population=_people(plan.population),
-        demand=_people(real_demand),
-        real=found.real,
-        between=found.between,
-        seen=found.seen,
-        counted=found.counted,
-        late=found.late,
-        simulated=found.simulated,
-        load=found.load,
-        idle=found.idle,
-        speed=plan.pace.speed,
-        notes=notes | {profile.name: profile.words for profile in plan.profiles},
+        about=work.about(versions, problems=[f"{k}: {v}" for k, v in found.problems.items()]),
+        server=f"{server.address[0]}:{server.address[1]}, {server.origin}" if server else "dnsd",
+        demand=plan.demand + words,
+        population=_people(simulation.population) if simulation else None,
+        trip=plan.real.trip if plan.real else 0.0,
+        habits=found.habits,
+        points=found.points,
+        own=found.own,
+        losses=found.losses,
+        notes=notes,
     )
 
 

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
+from bench import verify
 from bench.__main__ import main
+from bench.peers import PEERS
+from bench.peers.base import Setup
+from bench.server import Server
 from bench.study import results
+from bench.ttl import names
 from bench.ttl.results import TtlStudy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHORT = ["--busy-ok", "--seconds", "2", "--outage", "1", "--trip", "5"]
 
 
 @pytest.mark.needs("unbound", "pdns_recursor")
 def test_ttl_and_the_plan_that_is_made_from_it(tmp_path: Path) -> None:
     path = tmp_path / "ttl.json"
-    size = ["--short", "--seconds", "2", "--trip", "5", "--hours", "0.2", "--load-seconds", "0.1"]
-    what = ["--ttl", "0", "--ttl", "1", "--ttl", "300", "--profile", "plain"]
-    done = CliRunner().invoke(main, ["ttl", *size, *what, "--output", str(path)])
+    what = ["--short", "--ttl", "0", "--ttl", "300", "--profile", "plain", "--hours", "0.2"]
+    command = ["ttl", *SHORT, *what, "--output", str(path)]
+    done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     study = results.load(path, TtlStudy)
-    kinds = ("unbound", "pdns-recursor")
-    assert [(p.kind, p.ttl) for p in study.real] == [(k, t) for k in kinds for t in (0, 1)]
-    assert all(point.lookups and not point.lost and point.asks for point in study.real)
-    # All that passed was counted by dnsd: the way loses and invents nothing.
-    assert study.seen == study.counted > 0
-    assert (
-        [point.ttl for point in study.simulated] == [load.ttl for load in study.load] == [0, 1, 300]
-    )
-    assert all(load.wrong == load.lost == 0 for load in study.load)
-    assert "Real resolvers" in path.with_suffix(".md").read_text()
+    cells = study.of("real")
+    assert [(cell.first.kind, cell.first.ttl) for cell in cells] == [
+        (kind, ttl) for kind in ("unbound", "pdns-recursor") for ttl in (0, 300)
+    ]
+    assert all(cell.asks for cell in cells)
+    # The dots of a plan say which are real.
+    assert [dot.real for dot in study.dots()] == [True] * 4 + [False] * 2
+    # What is found is said where it was asked for.
+    assert "Resolvers beside what is documented of them" in done.output
+    assert "wrong caches" in done.output
 
     chosen = ["--qps-budget", "8", "--rto", "60s", "--from", str(path)]
     planned = tmp_path / "plan.json"
@@ -38,7 +48,35 @@ def test_ttl_and_the_plan_that_is_made_from_it(tmp_path: Path) -> None:
     assert "keep" in done.output
 
 
-def test_an_unknown_resolver_is_a_sentence() -> None:
-    done = CliRunner().invoke(main, ["ttl", "--resolver", "djbdns=1"])
-    assert done.exit_code == 1
-    assert "--resolver djbdns=1: write a kind and how many of it" in done.output
+@pytest.mark.needs("unbound")
+def test_any_server_is_measured_with_what_it_was_asked(tmp_path: Path) -> None:
+    zone, log, path = tmp_path / "zone", tmp_path / "log.csv", tmp_path / "ttl.json"
+    names.write_zone(zone, [1, 2], 2)
+    owners = [names.owner(number, ttl) for ttl in (1, 2) for number in range(2)]
+    rows = [
+        f"{1000 + 0.25 * number},192.0.2.{number % 7},{owners[number % 4]},A"
+        for number in range(200)
+    ]
+    log.write_text("\n".join(["time,source,name,type", *rows, ""]))
+    setup = Setup(tmp_path, names.ORIGIN, zone, verify.free_port())
+    with Server(PEERS["dnsd"], setup, (0,)) as server:
+        server.wait(names.proof())
+        where = f"127.0.0.1:{setup.port}"
+        given = ["--server", where, "--zone", names.ORIGIN, "--demand", str(log)]
+        # dnsd itself stands for a resolver of the operator's that is asked directly.
+        asked = ["--resolver", "unbound", "--resolver", where, "--output", str(path)]
+        done = CliRunner().invoke(main, ["ttl", *SHORT, "--no-habits", *given, *asked])
+        nothing = ["--server", where, "--zone", "other.example", "--demand", str(log)]
+        none = CliRunner().invoke(main, ["ttl", *SHORT, *nothing])
+    assert done.exit_code == 0, done.output
+    study = results.load(path, TtlStudy)
+    assert [(cell.first.kind, cell.first.ttl) for cell in study.of("real")] == [
+        ("unbound", 1),
+        ("unbound", 2),
+    ]
+    assert all(point.asks and not point.lost for point in study.points)
+    assert [own.address for own in study.own] == [where]
+    assert study.own[0].lookups > study.own[0].asks > 0
+    assert study.own[0].lost == 0
+    assert none.exit_code == 1
+    assert "has no data for anything" in none.output

@@ -22,7 +22,7 @@ from bench.study.results import About, load
 from bench.ttl import model
 from bench.ttl.demand import Population
 from bench.ttl.profiles import Profile
-from bench.ttl.results import People, Simulated, TtlStudy
+from bench.ttl.results import People, Point, TtlStudy
 from bench.ttl.simulate import simulate
 from dnsd.cli import main as dnsd
 from dnsd.failover.objective import Timing, worst
@@ -312,27 +312,24 @@ def test_a_plan_is_shown_and_written(tmp_path: Path) -> None:
 
 def test_a_plan_from_a_study_has_its_population_with_its_skews() -> None:
     population = Population(50, 5, 10, 0.0, 0.0)
-    points = simulate(population, Profile("plain", ""), [60.0], 4 * 3600.0, 1)[60.0]
-    point = Simulated(
-        profile="plain",
+    counts = simulate(population, Profile("plain", ""), 60.0, 4 * 3600.0, [1])
+    point = Point(
+        part="simulated",
+        kind="plain",
         ttl=60,
-        seconds=points.seconds,
-        lookups=points.lookups,
-        asks=points.asks,
-        waited=0,
-        stale=0,
-        expected=0.0,
-        finer=0.0,
-        as_it_stands=0.0,
+        seconds=counts.seconds,
+        expected=counts.expected,
         sigma=1.0,
+        lookups=counts.lookups,
+        asks=counts.asks,
     )
     ttl_study = _study(population, point)
-    assert of_study(ttl_study, population, "x").measured == [(60, point.rate)]
+    assert of_study(ttl_study, population, "x").measured == [(60, counts.asks / counts.seconds)]
     with pytest.raises(StudyError, match=r"x has .* at a TTL of 60 s, where the model"):
         of_study(ttl_study, Population(50, 5, 10), "x")
 
 
-def _study(population: Population, point: Simulated) -> TtlStudy:
+def _study(population: Population, point: Point) -> TtlStudy:
     people = People(
         population.caches,
         population.names,
@@ -343,18 +340,14 @@ def _study(population: Population, point: Simulated) -> TtlStudy:
     return TtlStudy(
         kind="ttl",
         about=About("", "", {}, {}),
-        trip=0.02,
+        server="dnsd",
+        demand="",
         population=people,
-        demand=people,
-        real=[],
-        between={},
-        seen=0,
-        counted=0,
-        late=0.0,
-        simulated=[point],
-        load=[],
-        idle=0.0,
-        speed=1.0,
+        trip=0.02,
+        habits=[],
+        points=[point],
+        own=[],
+        losses=[],
         notes={},
     )
 

@@ -7,11 +7,12 @@ import socket
 import struct
 
 import dns.message
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.storm import study, tap, wire
+from bench.storm import picture, study, tap, wire
 from bench.storm.caches import EAGER, HABITS, PATIENT, Caches, Habit, Outcome, Send, Transport
 from bench.storm.study import Series, Storm, Storms, figures, parts, rows
 from bench.storm.users import Agenda, Counts, pair_rates, zipf
@@ -207,7 +208,18 @@ def _storm(load: list[int], failed: list[int], before: int = 4, outage: int = 3)
         failed=failed,
     )
     after = len(load) - before - outage
-    return Storm(60, "vanished", False, before, outage, after, [group], 0, 0, 0.01)
+    return Storm(
+        ttl=60,
+        failure="vanished",
+        cold=False,
+        before=before,
+        outage=outage,
+        after=after,
+        groups=[group],
+        dropped=0,
+        lost=0,
+        late=0.01,
+    )
 
 
 def test_figures_of_a_storm() -> None:
@@ -236,6 +248,24 @@ def test_steady_is_the_first_row_that_is_long_enough(normal: list[bool]) -> None
         i for i in range(len(normal) - study.STEADY_S + 1) if all(normal[i : i + study.STEADY_S])
     ]
     assert found == (starts[0] if starts else None)
+
+
+def test_real_resolvers_and_simulated_caches_are_told_apart() -> None:
+    storm = _storm([10] * 4 + [60] * 3 + [10] * 7, [0] * 14)
+    (eager,) = storm.groups
+    real = msgspec.structs.replace(eager, group="Unbound", udp=[1] * 14)
+    both = msgspec.structs.replace(storm, groups=[real, eager])
+    assert study.sides(both) == {study.Side.REAL: [real], study.Side.SIMULATED: [eager]}
+    # Each in multiples of its own normal load, so that both are on one scale.
+    assert study.times_normal(both, [real]) == [1.0] * 14
+    assert max(study.times_normal(both, [eager])) == 6
+    storms = Storms(kind="retry-storm", about=results.about({}), words={}, storms=[both])
+    growth = {each.what: each.values for each in study.totals(storms) if each.unit == "× normal"}
+    assert growth == {
+        "TTL 60 s, vanished: real resolvers, load": [1.0],
+        "TTL 60 s, vanished: simulated caches, load": [6.0],
+    }
+    assert len(picture.draw(storms).axes) == 3
 
 
 def test_a_report_has_every_storm_and_every_group() -> None:
