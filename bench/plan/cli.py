@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.plan.choice import Checks
+    from bench.plan.results import Dot
     from bench.plan.source import Source
     from bench.plan.study import Beside
     from dnsd.failover.price import Live
@@ -167,8 +168,11 @@ def _subject(
         )
     if how["demand"]:
         return _of_log(how, checks, budget, rto)
-    source = _of_file(how) if how["file"] else _of_lookups(how) if how["lookups"] else _of_rate(how)
     today = () if how["at_ttl"] is None else (how["at_ttl"],)
+    if how["file"]:
+        source, dots = _of_file(how)
+        return source, checks, rto, Beside(today=today, dots=dots)
+    source = _of_lookups(how) if how["lookups"] else _of_rate(how)
     return source, checks, rto, Beside(today=today)
 
 
@@ -198,7 +202,9 @@ def _of_log(
     return found.source, checks, rto, beside
 
 
-def _of_file(how: dict[str, Any]) -> Source:
+def _of_file(how: dict[str, Any]) -> tuple[Source, tuple[Dot, ...]]:
+    """Return the demand of a study of ``bench ttl``, and what real resolvers asked in it."""
+    from bench.plan.results import Dot
     from bench.plan.source import of_study
     from bench.study.results import load
     from bench.ttl.demand import Population
@@ -215,7 +221,9 @@ def _of_file(how: dict[str, Any]) -> Source:
         people.cache_skew,
         people.name_skew,
     )
-    return of_study(study, population, how["file"].name, how["swing"])
+    real = [each for each in study.dots() if each.real and population.rate == people.rate]
+    dots = tuple(Dot(each.ttl, each.rate, each.low, each.high, each.kind) for each in real)
+    return of_study(study, population, how["file"].name, how["swing"]), dots
 
 
 def _of_lookups(how: dict[str, Any]) -> Source:
