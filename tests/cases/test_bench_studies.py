@@ -11,10 +11,11 @@ from bench import verify
 from bench.__main__ import main
 from bench.peers import PEERS
 from bench.peers.base import Setup
+from bench.plan.results import PlanStudy
 from bench.server import Server
 from bench.study import results
 from bench.ttl import names
-from bench.ttl.results import TtlStudy
+from bench.ttl.results import LATE_S, TtlStudy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +36,9 @@ def test_ttl_and_the_plan_that_is_made_from_it(tmp_path: Path) -> None:
         (kind, ttl) for kind in ("unbound", "pdns-recursor") for ttl in (0, 300)
     ]
     assert all(cell.asks for cell in cells)
-    # The dots of a plan say which are real.
-    assert [dot.real for dot in study.dots()] == [True] * 4 + [False] * 2
+    # The dots of a plan say which are real; what a busy machine has disturbed is none.
+    real = [cell.first.kind for cell in cells if cell.late <= LATE_S]
+    assert [dot.kind for dot in study.dots()] == [*real, "simulated", "simulated"]
     # What is found is said where it was asked for.
     assert "Resolvers beside what is documented of them" in done.output
     assert "wrong caches" in done.output
@@ -46,6 +48,7 @@ def test_ttl_and_the_plan_that_is_made_from_it(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["plan", *chosen, "--output", str(planned)])
     assert done.exit_code == 0, done.output
     assert "keep" in done.output
+    assert [dot.kind for dot in results.load(planned, PlanStudy).dots] == real
 
 
 @pytest.mark.needs("unbound")
@@ -74,9 +77,8 @@ def test_any_server_is_measured_with_what_it_was_asked(tmp_path: Path) -> None:
         ("unbound", 1),
         ("unbound", 2),
     ]
-    assert all(point.asks and not point.lost for point in study.points)
+    assert all(point.asks for point in study.points)
     assert [own.address for own in study.own] == [where]
     assert study.own[0].lookups > study.own[0].asks > 0
-    assert study.own[0].lost == 0
     assert none.exit_code == 1
     assert "has no data for anything" in none.output
