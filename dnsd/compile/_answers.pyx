@@ -193,12 +193,19 @@ cdef class Answers(Parts):
         return place
 
     cdef Place _follow(self, uint32_t node, int rtype) except *:
-        """Follow the CNAME at ``node``; say how it ends, in the sections and as a place."""
+        """Follow the CNAME at ``node``; say how it ends, in the sections and as a place.
+
+        It ends at a pool of CNAME records, too: where one leads is known once it is chosen.
+        """
         cdef uint32_t link = self.tree.has(node, TYPE_CNAME)
         cdef const uint8_t *name = self.tree.nodes[node].name
         cdef bint stands_in = is_wildcard(name)
         cdef int at = 0, i, links = 1
         cdef Place place
+        place.kind, place.source, place.encloser = OUTSIDE, 0, 0
+        if self.tree.sets[link].pool:
+            self._add_found(node, NULL if stands_in else name, TYPE_CNAME)
+            return place
         self._add(ANSWER, link, NULL if stands_in else name)
         # names[0] is where the chain begins, but a wildcard stands in for other names, and the
         # chain may lead to its own
@@ -235,16 +242,20 @@ cdef class Answers(Parts):
     cdef int _add_link(self, Place place, int at) except -1:
         """Add the CNAME, or DNAME and what it makes, at ``place``.
 
-        Where it leads becomes the name behind ``at``; returns 0 when it leads nowhere.
+        Where it leads becomes the name behind ``at``; returns 0 when it leads nowhere, or the chain
+        ends here.
         """
         cdef uint32_t link
         if place.kind == BELOW_DNAME:
             return self._add_dname(place, at)
         link = self.tree.has(place.source, TYPE_CNAME)
-        self._add(ANSWER, link, self.names[at].at)
         if place.kind == WILDCARD:
             self.chain.expanded(self.names[at].lower, self.names[at].length, place.encloser)
             self._prove()
+        if self.tree.sets[link].pool:
+            self._add_found(place.source, self.names[at].at, TYPE_CNAME)
+            return 0
+        self._add(ANSWER, link, self.names[at].at)
         self.names[at + 1].at = self.tree.datas[self.tree.sets[link].first].at
         return 1
 

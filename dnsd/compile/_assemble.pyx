@@ -141,11 +141,12 @@ cdef class _Assembler:
             raise MemoryError
         for number, (pool, cell) in enumerate(zip(self.pools, first, strict=True)):
             denial = self._pool_denial(pool)
-            octets = pooled.encode(pool, self.zone, cell, denial, self.out.add)
+            octets = pooled.encode(pool, cell, denial, self.out.add)
             denied = sum([self.writer.length_of(ref) for ref in denial if ref])
             made = &self.writer.pools[number]
-            made.longest = max(pooled.longest(pool, self.zone), denied)
+            made.longest = max(pooled.longest(pool), denied)
             made.ref, made.rtype = self.out.add(octets), pool.rtype
+            made.leads_on = pool.leads_into(self.zone)
             node = self.tree.find(
                 <const uint8_t *>PyBytes_AS_STRING(pool.owner), PyBytes_GET_SIZE(pool.owner)
             )

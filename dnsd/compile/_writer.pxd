@@ -23,6 +23,7 @@ cdef struct Pooled:
     uint32_t ref
     uint32_t longest
     int rtype
+    bint leads_on             # its records are CNAMEs, behind which the chain may go on
 
 
 cdef class Sections:

@@ -119,6 +119,10 @@ cdef class Writer:
             )
         optional = self._add_optional(sections, arcount, ends)
         flags = sections.flags
+        if sections.pool:
+            if self.pools[sections.pool - 1].leads_on:
+                flags |= FLAG_COMPOSE
+            flags += (self.pools[sections.pool - 1].rtype == TYPE_CNAME) << LINKS_BIT
         for i in range(sections.used[ANSWER]):
             flags += (self.tree.sets[sections.items[ANSWER][i].set].rtype == TYPE_CNAME) << LINKS_BIT
         if room and QNAME_AT + 4 + base_length + split + room > POINTER_LIMIT:
