@@ -12,9 +12,9 @@ from itertools import count
 import msgspec
 
 from dnsd.caches.judge import Safety, Verdict
-from dnsd.config.policy import Pool
+from dnsd.config.policy import PoolPolicy
 from dnsd.failover import drain, stored
-from dnsd.failover.member import Forced, Order, State
+from dnsd.failover.member import Forced, MemberOrder, MemberState
 from dnsd.failover.pool import Decision, PoolState
 from dnsd.failover.quorum import Vote
 from dnsd.failover.stored import Moment
@@ -27,10 +27,10 @@ LATENCY_S = 0.1
 POLL_S = 1.0
 """How often other nodes are asked for their votes."""
 
-PLAIN = Pool(name="www.example.com.", type="A", check="tcp", port=80)
+PLAIN = PoolPolicy(name="www.example.com.", type="A", check="tcp", port=80)
 
 
-def pool(**changes: object) -> Pool:
+def pool(**changes: object) -> PoolPolicy:
     """Return a policy that is usual but for ``changes``."""
     return msgspec.structs.replace(PLAIN, **changes)
 
@@ -43,7 +43,7 @@ class World:
     nodes that vote, with what they say of each member.
     """
 
-    def __init__(self, policy: Pool, members: tuple[str, ...], ttl: int = 300) -> None:
+    def __init__(self, policy: PoolPolicy, members: tuple[str, ...], ttl: int = 300) -> None:
         self.now = 0.0
         self.policy, self.ttl = policy, ttl
         self.state = PoolState(policy, ttl, members, 0.0)
@@ -51,7 +51,7 @@ class World:
         self.held: dict[str, float] = {}
         self.history: list[tuple[float, Decision]] = []
         self.checking = True
-        self.others: dict[str, dict[str, State]] = {}
+        self.others: dict[str, dict[str, MemberState]] = {}
         self._events: list[tuple[float, int, str, str]] = []
         self._number = count()
         self._began: dict[str, float] = {}
@@ -112,7 +112,7 @@ class World:
         self.decide()
         return kept
 
-    def drain(self, member: str, order: Order, *, directly: bool = False) -> None:
+    def drain(self, member: str, order: MemberOrder, *, directly: bool = False) -> None:
         horizon = self.held.get(member, self.now)
         begun = drain.direct(self.now) if directly else drain.lowered(self.now, horizon)
         self.state.drain(member, order, begun)
@@ -180,9 +180,9 @@ class Story:
         self.world = World(pool(**changes), tuple(map(_address, members)), ttl)
         if self.world.policy.scope.kind == "quorum":
             self.world.others = {
-                node: dict.fromkeys(self.world.services, State.UP) for node in "yz"
+                node: dict.fromkeys(self.world.services, MemberState.UP) for node in "yz"
             }
-        self._kept: dict[str, dict[str, State]] = {}
+        self._kept: dict[str, dict[str, MemberState]] = {}
         self._told: list[str] = []
         self._seen = 0
         self._phases: dict[str, str] = {}
@@ -243,13 +243,13 @@ class Story:
                 state.thaw(world.now)
             case ["force", member, how, *span]:
                 until = world.now + _seconds(span[1]) if span else None
-                state.force(_address(member), Order(Forced(how), until, "by hand"))
+                state.force(_address(member), MemberOrder(Forced(how), until, "by hand"))
             case ["free", member]:
                 state.force(_address(member), None)
             case ["fail", "back", member]:
                 assert state.members[_address(member)].fail_back(world.now)
             case ["drain", member, *directly]:
-                world.drain(_address(member), Order(Forced.DRAIN), directly=bool(directly))
+                world.drain(_address(member), MemberOrder(Forced.DRAIN), directly=bool(directly))
             case ["the", "zone", "has", *members]:
                 world.edit(tuple(map(_address, members)))
             case ["dnsd", "is", "away", "for", span]:
@@ -263,7 +263,7 @@ class Story:
         others = self.world.others
         match what:
             case ["sees", member, state]:
-                others[node][_address(member)] = State(state)
+                others[node][_address(member)] = MemberState(state)
             case ["is", "silent"]:
                 self._kept[node] = others.pop(node)
             case ["is", "heard", "again"]:

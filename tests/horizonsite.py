@@ -20,23 +20,23 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult, build_zone
 from dnsd.build.pools import PoolMeta
 from dnsd.caches.judge import Verdict
-from dnsd.caches.ledger import WEEK_S, Ledger, Report
-from dnsd.caches.version import Question, Version, about_target
-from dnsd.config import Limits
+from dnsd.caches.ledger import WEEK_S, Ledger, NodeReport
+from dnsd.caches.version import CacheQuestion, Version, about_target
+from dnsd.config import LimitsConfig
 from dnsd.control.failover.words import Noted, PoolCells
 from dnsd.control.horizon.ask import Horizon
-from dnsd.control.horizon.coverage import Account
-from dnsd.control.horizon.keeper import Keeper, Zone
+from dnsd.control.horizon.coverage import PoolAccount
+from dnsd.control.horizon.keeper import DeclaredZone, LedgerKeeper
 from dnsd.control.horizon.lease import Clocks, Lease
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
-from dnsd.control.horizon.poolbook import Given, Key, addresses_of, version_of
+from dnsd.control.horizon.poolbook import PoolAnswers, PoolRRset, addresses_of, version_of
 from dnsd.control.horizon.shelf import Shelved
 from dnsd.image.pools import SLOTS, Mode, cells
 from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
 
 APEX = "example.com."
-POOL = Key("pool.example.com.", "A")
+POOL = PoolRRset("pool.example.com.", "A")
 POLICY = '[[pool]]\nname = "pool"\ntype = "A"\ncheck = "none"\nttl_min = 2\n'
 
 
@@ -73,7 +73,7 @@ def built(content: Content) -> tuple[BuildResult, bytes]:
     policy.unlink(missing_ok=True)
     if content.members:
         policy.write_text(f'{POLICY}select = "{content.select}"\n')
-    job = Job(origin=APEX, file=str(file), limits=Limits(), images=str(directory))
+    job = Job(origin=APEX, file=str(file), limits=LimitsConfig(), images=str(directory))
     result = build_zone(job)
     assert result.image, result.findings
     return result, (directory / result.image).read_bytes()
@@ -133,7 +133,7 @@ class Site:
         self.wanted: frozenset[str] = frozenset()
         self.ttl = 5
         self.held: list[tuple[str, float]] = []
-        self._zone: Zone | None = None
+        self._zone: DeclaredZone | None = None
         # It knows what it has given out for so long that nothing else can be in caches.
         (directory / NAME).write_bytes(Ledger("a", self.now - 2 * WEEK_S).dump(self.now))
         self.clocks = SiteClocks(self)
@@ -147,10 +147,10 @@ class Site:
         """Begin as a new control process."""
         stock = Stock(self.directory / IMAGES)
         file = LedgerFile(self.directory, clocks=self.clocks)
-        self.keeper = Keeper(self.name, file, stock, lambda: self.reached, lambda: self.now)
+        self.keeper = LedgerKeeper(self.name, file, stock, lambda: self.reached, lambda: self.now)
         self.horizon = Horizon(self.keeper, self.sweep, stamp=self.stamp)
 
-    def stamp(self, report: Report, _ledger: Ledger, _now: float) -> Report:
+    def stamp(self, report: NodeReport, _ledger: Ledger, _now: float) -> NodeReport:
         return msgspec.structs.replace(report, ceiling=self.ceiling)
 
     # -- what control does ----------------------------------------------------------------
@@ -167,13 +167,13 @@ class Site:
         self.decide()
         self.keeper.published(len(self.generations) - 1)
 
-    def zone(self, content: Content) -> Zone:
+    def zone(self, content: Content) -> DeclaredZone:
         result, image = built(content)
         assert result.image
         path = self.directory / IMAGES / result.image
         if not path.exists():
             path.write_bytes(image)
-        return Zone(Shelved(result.image, result.contents), result.pools)
+        return DeclaredZone(Shelved(result.image, result.contents), result.pools)
 
     def place(self, meta: PoolMeta) -> Placed:
         count = cells(len(addresses_of(meta)))
@@ -206,7 +206,7 @@ class Site:
         """Declare what is about to be answered."""
         for placed in self.placements():
             addresses = frozenset(addresses_of(placed.meta))
-            coming = Account(addresses - self.removed or addresses, placed.meta.ttl)
+            coming = PoolAccount(addresses - self.removed or addresses, placed.meta.ttl)
             self.keeper.pools.announce(POOL, coming, self.now)
             if not self.keeper.coverage.covers(POOL, coming):
                 asyncio.run(self.keeper.save())
@@ -232,7 +232,7 @@ class Site:
             addresses = set(addresses_of(latest[0].placed.meta))
             possible = addresses - self.removed or addresses
         leaving = frozenset(served - lasting)
-        given = Given(frozenset(served), frozenset(possible), ttl, leaving)
+        given = PoolAnswers(frozenset(served), frozenset(possible), ttl, leaving)
         known = self.placements() or POOL in self.keeper.pools.decided
         if known:
             self.keeper.pools.given(POOL, given, self.now)
@@ -298,7 +298,7 @@ class Site:
             placed.notes[note] = max(placed.notes[note], until)
         self.held += [(addresses[at], self.now + word.ttl) for at in chosen]
 
-    def verdict(self, question: Question) -> Verdict:
+    def verdict(self, question: CacheQuestion) -> Verdict:
         self.keeper.served.search(question)
         return self.horizon.judge(question, self.now, None, self.now)
 

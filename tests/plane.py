@@ -13,8 +13,8 @@ import msgspec
 
 from dnsd.build.pools import PoolMeta
 from dnsd.checks.result import Result
-from dnsd.config.policy import Pool
-from dnsd.control.failover.engine import Engine
+from dnsd.config.policy import PoolPolicy
+from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.live import LivePool, addresses_of, named
 from dnsd.control.failover.statefile import StateFile
 from dnsd.image import pools
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ORIGIN = "example.com."
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
-POLICY = Pool(
+POLICY = PoolPolicy(
     name="www.example.com.",
     type="A",
     check="tcp",
@@ -124,9 +124,9 @@ class World:
         patch.setattr("dnsd.process.log.write", self.log.append)
         patch.setattr("os.fsync", lambda _: None)
 
-    def engine(self) -> Engine:
+    def engine(self) -> FailoverEngine:
         """Return the engine of a new control process."""
-        return Engine(
+        return FailoverEngine(
             self.vector, StateFile(self.directory), OwnMemory(time.monotonic()), self._make
         )
 
@@ -145,7 +145,7 @@ class World:
             return (word.mode.name,)
         return named(word.mask, addresses_of(one))
 
-    def word(self, one: PoolMeta, cell: int = 0) -> pools.Word:
+    def word(self, one: PoolMeta, cell: int = 0) -> pools.Selection:
         return pools.decode(self.vector.words[cell + one.cell])
 
     def query(self, one: PoolMeta, cell: int = 0, worker: int = 0) -> None:
@@ -159,17 +159,19 @@ class World:
         return sum(text in line for line in self.log)
 
 
-async def place(engine: Engine, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
+async def place(engine: FailoverEngine, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
     """Place pools, and let their checks begin."""
     engine.place(origin, pools, cell)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 
 
-Story = Callable[[World, Engine], Awaitable[None]]
+Story = Callable[[World, FailoverEngine], Awaitable[None]]
 
 
-def play(world: World, story: Story, *, before: Callable[[Engine], None] | None = None) -> None:
+def play(
+    world: World, story: Story, *, before: Callable[[FailoverEngine], None] | None = None
+) -> None:
     """Run an engine, after ``before``, and the story of it; then stop it as SIGTERM does."""
 
     async def run(loop: Jumping) -> None:
@@ -192,7 +194,7 @@ def close(world: World) -> None:
     os.close(world.vector.fd)
 
 
-def only(engine: Engine) -> LivePool:
+def only(engine: FailoverEngine) -> LivePool:
     """Return the one pool there is."""
     (pool,) = engine.table.pools.values()
     return pool

@@ -10,7 +10,7 @@ import dns.rdatatype
 from dnsd import compile as compiler
 from dnsd.compile.pools import first_cells, members_of
 from dnsd.image import pools as words
-from dnsd.image.pools import Word, private
+from dnsd.image.pools import Selection, private
 from dnsd.zone.load import load_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def load(origin: Name, text: str, now: float) -> Zone:
     return loaded.zone
 
 
-def pool(zone: Zone, one: Key, **more: object) -> compiler.Pool:
+def pool(zone: Zone, one: Key, **more: object) -> compiler.PoolRecords:
     """The RRset ``one`` of ``zone`` as a pool; its own signatures serve for every mask."""
     rrset = zone.nodes[one.owner][one.rtype]
     fallback = more.get("fallback", ())
@@ -58,7 +58,7 @@ def pool(zone: Zone, one: Key, **more: object) -> compiler.Pool:
         "signatures": dict.fromkeys(range(1, 1 << members), rrsigs) if rrsigs else {},
         **more,
     }
-    return compiler.Pool(one.owner, one.rtype, **given)  # type: ignore[arg-type]
+    return compiler.PoolRecords(one.owner, one.rtype, **given)  # type: ignore[arg-type]
 
 
 def fresh(count: int) -> Cells:
@@ -74,14 +74,14 @@ def several(cells: Cells) -> Cells:
 class Decided:
     """Cells of ``pools``, and where each of them is."""
 
-    def __init__(self, pools: Sequence[compiler.Pool]) -> None:
+    def __init__(self, pools: Sequence[compiler.PoolRecords]) -> None:
         first, count = first_cells(len(pool.weights) for pool in pools)
         self.first = {
             Key(pool.owner, pool.rtype): cell for pool, cell in zip(pools, first, strict=True)
         }
         self.cells = fresh(count)
 
-    def decide(self, one: Key, word: Word) -> None:
+    def decide(self, one: Key, word: Selection) -> None:
         self.cells.words[self.first[one]] = words.encode(word)
 
     def left(self, one: Key, note: int) -> float:

@@ -19,13 +19,13 @@ import msgspec
 import pytest
 
 from dnsd.build.pools import PoolMeta
-from dnsd.checks.result import Endpoint, Reason, Result
+from dnsd.checks.result import FailureKind, Result, ServiceEndpoint
 from dnsd.checks.runner import Runner
 from dnsd.checks.targets import Target
 from dnsd.config import Failover
-from dnsd.config.policy import Pool
+from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover import checking as module
-from dnsd.control.failover.checking import Checking
+from dnsd.control.failover.checking import MemberChecks
 from dnsd.control.failover.live import LivePool
 from dnsd.process import log
 from tests.jumping import Jumping, play
@@ -41,7 +41,7 @@ class Site(NamedTuple):
     machines: int = 2
     shared: bool = False
     ttl: int = 5
-    policy: Pool = Pool(
+    policy: PoolPolicy = PoolPolicy(
         name="www.example.com.",
         type="A",
         check="http",
@@ -62,8 +62,8 @@ class Played:
     timeout: float
     world: World = field(compare=False, repr=False)
 
-    def endpoint(self, address: str) -> Endpoint:
-        return Endpoint(address, 80, None)
+    def endpoint(self, address: str) -> ServiceEndpoint:
+        return ServiceEndpoint(address, 80, None)
 
     async def run(self, address: str) -> Result:
         return await self.world.ask(address, self.name, self.timeout)
@@ -85,7 +85,7 @@ class World:
             for number in range(site.names)
         ]
         chance = random.Random(seed)
-        self.checking = Checking(
+        self.checking = MemberChecks(
             self._settle,
             lambda seen, unseen: Runner(seen, unseen, failover.limits, chance=chance),
             failover,
@@ -97,7 +97,7 @@ class World:
         policy = msgspec.structs.replace(self.site.policy, name=f"n{number}.example.com.")
         return PoolMeta(policy=policy, ttl=self.site.ttl, members=addresses, cell=0, cells=0)
 
-    def target(self, pool: Pool, address: str, _failover: Failover, *_: object) -> Target:
+    def target(self, pool: PoolPolicy, address: str, _failover: Failover, *_: object) -> Target:
         """Stand in for ``target_of``."""
         name = "all" if self.site.shared else pool.name
         return Target(address, Played(name, pool.timeout, self), pool.interval, pool.fast_interval)
@@ -108,20 +108,22 @@ class World:
             case "dead":
                 await asyncio.sleep(timeout)
                 return Result(
-                    False, "did not take a connection", timeout, reason=Reason.NO_CONNECTION
+                    False, "did not take a connection", timeout, reason=FailureKind.NO_CONNECTION
                 )
             case "closed":
                 await asyncio.sleep(LATENCY_S)
-                return Result(False, "refused a connection", LATENCY_S, reason=Reason.REFUSED)
+                return Result(False, "refused a connection", LATENCY_S, reason=FailureKind.REFUSED)
             case "ill":
                 await asyncio.sleep(timeout)
-                return Result(False, "did not answer", timeout, reason=Reason.TIMEOUT)
+                return Result(False, "did not answer", timeout, reason=FailureKind.TIMEOUT)
         if (delay := self.slow.get(address, LATENCY_S)) >= timeout:
             await asyncio.sleep(timeout)
-            return Result(False, "did not take a connection", timeout, reason=Reason.NO_CONNECTION)
+            return Result(
+                False, "did not take a connection", timeout, reason=FailureKind.NO_CONNECTION
+            )
         if (address, name) in self.ill:
             await asyncio.sleep(timeout)
-            return Result(False, "did not answer", timeout, reason=Reason.TIMEOUT)
+            return Result(False, "did not answer", timeout, reason=FailureKind.TIMEOUT)
         await asyncio.sleep(delay)
         return Result(True, "", delay)
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from dnsd.build.pools import PoolMeta
     from dnsd.caches.judge import Verdict
-    from dnsd.caches.version import Question, Version
-    from dnsd.control.failover.live import Key, LivePool
+    from dnsd.caches.version import CacheQuestion, Version
+    from dnsd.control.failover.live import LivePool, PoolKey
     from dnsd.control.failover.words import Noted
     from dnsd.failover.pool import Decision
 
@@ -36,9 +36,9 @@ class OwnMemory:
     def __init__(self, now: float) -> None:
         self._began = now
         self._ledger = Ledger(NODE, now - 2 * WEEK_S)
-        self._known: dict[Key, dict[Version, frozenset[str]]] = {}
+        self._known: dict[PoolKey, dict[Version, frozenset[str]]] = {}
 
-    def noted(self, key: Key, meta: PoolMeta, noted: Noted, now: float) -> None:
+    def noted(self, key: PoolKey, meta: PoolMeta, noted: Noted, now: float) -> None:
         """Hold the account."""
         version = _version(key, meta, noted.mask, noted.mode)
         self._ledger.hold(version, noted.until, now, meta.ttl)
@@ -74,11 +74,13 @@ class OwnMemory:
                 use = Use.IDLE
             self._ledger.offer(version, pool.meta.ttl, use, now)
 
-    def latest(self, key: Key, address: str) -> float:
+    def latest(self, key: PoolKey, address: str) -> float:
         """Return the bound."""
         return self._ledger.latest(key.name, key.type, address)
 
-    def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
+    def judge(
+        self, question: CacheQuestion, since: float, gate: float | None, now: float
+    ) -> Verdict:
         """Judge by what this node knows."""
         report = self._ledger.report(now, question)
         tail = None if gate is None else Tail(None, gate)
@@ -104,7 +106,7 @@ def _served(pool: LivePool) -> Iterator[tuple[Version, frozenset[str]]]:
                 yield version, frozenset(named(mask, addresses_of(meta)))
 
 
-def _version(key: Key, meta: PoolMeta, mask: int, mode: Mode) -> Version:
+def _version(key: PoolKey, meta: PoolMeta, mask: int, mode: Mode) -> Version:
     if mode == Mode.NODATA:
         return nothing(key.name, key.type)
     addresses = named(mask, addresses_of(meta))

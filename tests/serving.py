@@ -12,7 +12,7 @@ from dnsd.image.state import StateVector
 from dnsd.metrics import counters
 from dnsd.serve import sockets
 from dnsd.serve.quota import Quota
-from dnsd.serve.sockets import Place
+from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.spec import TcpLimits
 from dnsd.serve.tcp import TcpServer
 
@@ -131,7 +131,7 @@ class TcpHarness:
             idle=10.0,
             clock=self.clock,
         )
-        self.listener = sockets.open_tcp(Place(address, 0), limits.unsent)
+        self.listener = sockets.open_tcp(ListenAddress(address, 0), limits.unsent)
         self.address = self.listener.getsockname()
         self.server.listen(self.listener)
         self._clients: list[socket.socket] = []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dns.dnssec import PrivateKey
     from dns.rdtypes.ANY.DNSKEY import DNSKEY
 
-    from dnsd.build.keys import Key
+    from dnsd.build.keys import SigningKey
 
 ALGORITHMS = (
     Algorithm.RSASHA256,
@@ -52,10 +52,10 @@ class ZoneKey:
         return dns.dnssec.key_id(self.dnskey)
 
     @property
-    def key(self) -> Key:
-        from dnsd.build.keys import Key
+    def key(self) -> SigningKey:
+        from dnsd.build.keys import SigningKey
 
-        return Key(self.dnskey, self.private)
+        return SigningKey(self.dnskey, self.private)
 
     def write(self, directory: Path) -> str:
         """Write both files; return their name without its end, as dnssec-keygen prints it."""

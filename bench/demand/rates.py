@@ -14,7 +14,7 @@ import msgspec
 
 from bench.demand.text import absolute
 from bench.study.errors import StudyError
-from dnsd.ttl.demand import Asked, Caches, Summary
+from dnsd.ttl.demand import Caches, DemandFile, RRsetDemand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ _KNOWN = _NEEDED | {"caches", "ttl", "kind", "sources"}
 _HEAD = 4096
 
 
-def read(path: Path) -> Summary | None:
+def read(path: Path) -> DemandFile | None:
     """Return the demand in ``path``; None if it is no CSV with rates. StudyError if it is wrong."""
     try:
         with path.open("rb") as file:
@@ -36,7 +36,7 @@ def read(path: Path) -> Summary | None:
     return _of_csv(path, columns) if set(columns) >= _NEEDED else None
 
 
-def _of_csv(path: Path, columns: Sequence[str]) -> Summary:
+def _of_csv(path: Path, columns: Sequence[str]) -> DemandFile:
     if unknown := set(columns) - _KNOWN:
         known = ", ".join(sorted(_KNOWN))
         raise StudyError(f"{path}: the column {min(unknown)!r} is unknown: {known} are")
@@ -63,10 +63,10 @@ def _of_csv(path: Path, columns: Sequence[str]) -> Summary:
     if not found:
         raise StudyError(f"{path} has no rates")
     try:
-        read = msgspec.convert(msgspec.to_builtins(found), tuple[Asked, ...])
+        read = msgspec.convert(msgspec.to_builtins(found), tuple[RRsetDemand, ...])
     except msgspec.ValidationError as error:
         raise StudyError(f"{path}: {error}") from None
-    return Summary(words=f"the rates of {path.name}", rrsets=read)
+    return DemandFile(words=f"the rates of {path.name}", rrsets=read)
 
 
 def _row(row: dict[str, str]) -> tuple[tuple[str, str, str], float, Caches]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.ttl.demand import Floats, Indices
-    from dnsd.ttl.held import Held
+    from dnsd.ttl.held import GoverningRRset
 
 _SHARED = frozenset(("CNAME", "DNAME", "NS"))
 """Types that caches follow whatever type was asked for."""
@@ -32,17 +32,17 @@ class Rows(NamedTuple):
     log: Log
     ttls: Floats
     row: Indices
-    rows: list[Held]
+    rows: list[GoverningRRset]
     dropped: int
 
 
-def governed(log: Log, of: Callable[[str, str], Held | None]) -> Rows:
+def governed(log: Log, of: Callable[[str, str], GoverningRRset | None]) -> Rows:
     """Return ``log`` by entries; ``of`` says what the response to a question is held for."""
     found = [of(*one) for one in log.asked]
     kept = log.only(np.array([one is not None for one in found], dtype=bool))
     helds = [one for one in found if one is not None]
     entries: dict[tuple[str, str, int], int] = {}
-    rows: dict[Held, int] = {}
+    rows: dict[GoverningRRset, int] = {}
     row, ttls, asked, entry_of = [], [], list[RRset](), []
     for question, held in zip(kept.asked, helds, strict=True):
         at = rows.setdefault(held, len(rows))
@@ -58,7 +58,7 @@ def governed(log: Log, of: Callable[[str, str], Held | None]) -> Rows:
     return Rows(entered, np.array(ttls, dtype=float), np.array(row, dtype=int), list(rows), dropped)
 
 
-def entry(question: RRset, held: Held) -> RRset:
+def entry(question: RRset, held: GoverningRRset) -> RRset:
     """Return the entry of a cache that the response to ``question`` depends on."""
     if held.kind == "referral" or held.type == "DNAME":
         return RRset(held.name, held.type)

@@ -13,7 +13,7 @@ from bench.demand.reading import LEAST
 from bench.demand.summary import asked, groups
 from bench.plan.source import Measured
 from bench.study.errors import StudyError
-from dnsd.ttl.demand import Summary
+from dnsd.ttl.demand import DemandFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class Logged(NamedTuple):
     words: str
     measured: list[Measured]
     users: tuple[Caches, ...]
-    summary: Summary
+    summary: DemandFile
     seen: dict[tuple[str, str], float]
 
     def price(self, ttl: float) -> Forecast:
@@ -76,7 +76,7 @@ def of_log(rows: Rows, name: str, wanted: NDArray[np.bool_] | None = None) -> Lo
         words,
         [_measured(rows, demand, moved)],
         groups(demand.rates[moved], demand.caches[moved]),
-        Summary(words=words, rrsets=asked(rows, demand, curve.course, np.flatnonzero(enough))),
+        DemandFile(words=words, rrsets=asked(rows, demand, curve.course, np.flatnonzero(enough))),
         {(*one,): float(rate) for one, rate in zip(log.asked, seen, strict=True)},
     )
 

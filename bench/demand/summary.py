@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnsd.ttl.demand import Asked, Caches
+from dnsd.ttl.demand import Caches, RRsetDemand
 
 if TYPE_CHECKING:
     from bench.demand.daily import Course
@@ -18,11 +18,11 @@ PER_OCTAVE = 4
 """Groups for each doubling of the rate: a price is wrong by less than 0.4 % for it."""
 
 
-def asked(rows: Rows, demand: Demand, course: Course, chosen: Indices) -> tuple[Asked, ...]:
+def asked(rows: Rows, demand: Demand, course: Course, chosen: Indices) -> tuple[RRsetDemand, ...]:
     """Return the demand of the ``chosen`` rows."""
     of_pair = rows.row[demand.rrsets]
     return tuple(
-        Asked(
+        RRsetDemand(
             rows.rows[row].name,
             rows.rows[row].type,
             rows.rows[row].kind,

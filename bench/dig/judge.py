@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bench.queries.draw import Query
     from bench.queries.zone import AskedZone
     from dnsd.zone.answer import Answer
-    from dnsd.zone.view import RRset
+    from dnsd.zone.view import ViewRRset
 
 Key = tuple["Name", RdataType]
 
@@ -104,7 +104,7 @@ def rrsets(records: Iterable[Record]) -> dict[Key, Found]:
     return found
 
 
-def _expected(sets: Iterable[RRset]) -> dict[Key, Found]:
+def _expected(sets: Iterable[ViewRRset]) -> dict[Key, Found]:
     return {
         (rrset.owner, rrset.rtype): Found(rrset.ttl, frozenset(rrset.rdatas))
         for rrset in sets

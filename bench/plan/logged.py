@@ -17,7 +17,7 @@ from bench.study.errors import StudyError
 from dnsd.failover.objective import largest_ttl
 from dnsd.ttl import demand
 from dnsd.ttl.advice import Goal, Subject, advise, mean
-from dnsd.ttl.held import Held
+from dnsd.ttl.held import GoverningRRset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ class Wanted(NamedTuple):
 class _Known(NamedTuple):
     """The rows of a demand, and the demand if some of them are chosen."""
 
-    rows: list[Held]
+    rows: list[GoverningRRset]
     source: Callable[[Truths | None], Logged | Told]
 
 
@@ -89,7 +89,9 @@ def subjects(path: Path, site: Site | None, wanted: Wanted) -> Subjects:
 def _known(path: Path, site: Site | None, wanted: Wanted) -> _Known:
     """Return what is in the file at ``path``: a demand file, rates as CSV, or a log."""
     if summary := demand.read(path) if is_summary(path) else rates.read(path):
-        told = [Held(one.name, one.type, one.kind, round(one.ttl)) for one in summary.rrsets]
+        told = [
+            GoverningRRset(one.name, one.type, one.kind, round(one.ttl)) for one in summary.rrsets
+        ]
         return _Known(told, lambda chosen: of_summary(summary, chosen))
     if site is None and wanted.at_ttl is None:
         raise StudyError("a log needs the TTLs: --config or --zone FILE, or one for all, --at-ttl")
@@ -97,11 +99,13 @@ def _known(path: Path, site: Site | None, wanted: Wanted) -> _Known:
     return _Known(rows.rows, lambda chosen: of_log(rows, path.name, chosen))
 
 
-def _at(ttl: float) -> Callable[[str, str], Held]:
-    return lambda name, rtype: Held(name, rtype, "data", round(ttl))
+def _at(ttl: float) -> Callable[[str, str], GoverningRRset]:
+    return lambda name, rtype: GoverningRRset(name, rtype, "data", round(ttl))
 
 
-def _goals(rows: list[Held], site: Site | None, wanted: Wanted) -> dict[tuple[str, str], Goal]:
+def _goals(
+    rows: list[GoverningRRset], site: Site | None, wanted: Wanted
+) -> dict[tuple[str, str], Goal]:
     """Return the goals of pools; without any, the objective is that of all data that is chosen."""
     found = site.goals(wanted.objective) if site else {}
     if found or wanted.objective is None:
@@ -115,7 +119,7 @@ def _goals(rows: list[Held], site: Site | None, wanted: Wanted) -> dict[tuple[st
 
 
 def _chosen(
-    rows: list[Held], wanted: frozenset[str], goals: Mapping[tuple[str, str], Goal]
+    rows: list[GoverningRRset], wanted: frozenset[str], goals: Mapping[tuple[str, str], Goal]
 ) -> Truths | None:
     """Return which rows are planned: those named, else those with a goal; None: all there are."""
     if wanted:
@@ -145,7 +149,7 @@ def _room(goal: Goal) -> int:
     return largest_ttl(goal.timing, goal.ttl_min, goal.objective) or 0
 
 
-def _words(moved: list[Held]) -> str:
+def _words(moved: list[GoverningRRset]) -> str:
     names = sorted({f"{held.name} {held.type}" for held in moved if held.kind == "data"})
     if len(names) <= 3:
         return ", ".join(names)

@@ -10,7 +10,7 @@ from bench.queries.zone import origin_of
 from bench.study.errors import StudyError
 from dnsd import config
 from dnsd.build import advised
-from dnsd.build.advised import Held
+from dnsd.build.advised import ZoneAndPolicy
 from dnsd.build.policycheck import check_file
 from dnsd.ttl.held import Holding
 from dnsd.wire import name as names
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from dnsd.build.advised import Subjects
     from dnsd.config import Config
     from dnsd.ttl.advice import Goal
-    from dnsd.ttl.demand import Summary
-    from dnsd.ttl.held import Held as Governing
+    from dnsd.ttl.demand import DemandFile
+    from dnsd.ttl.held import GoverningRRset as Governing
 
 
 class Site:
     """Zones with their policies, and what caches hold of them."""
 
-    def __init__(self, zones: list[Held], given: Config | None) -> None:
+    def __init__(self, zones: list[ZoneAndPolicy], given: Config | None) -> None:
         self._zones = zones
         self._given = given
         self._holding = {held.zone.apex: Holding(held.zone) for held in zones}
@@ -47,7 +47,7 @@ class Site:
             return None
         return self._holding[max(apexes, key=len)].of(name, rtype)
 
-    def subjects(self, demand: Summary) -> Subjects:
+    def subjects(self, demand: DemandFile) -> Subjects:
         """Return the RRsets that are asked for, with their TTLs of today."""
         return advised.subjects(self._zones, demand)
 
@@ -70,7 +70,7 @@ def of_zone(path: Path) -> Site:
     return Site([_read(origin_of(path), path, None)], None)
 
 
-def _read(origin: str, file: Path, found: Config | None) -> Held:
+def _read(origin: str, file: Path, found: Config | None) -> ZoneAndPolicy:
     limits = Limits(**msgspec.structs.asdict(found.zones.limits)) if found else Limits()
     include = found.zones.include if found else ()
     try:
@@ -83,4 +83,4 @@ def _read(origin: str, file: Path, found: Config | None) -> Held:
     # An objective that is not kept is what a plan is there for.
     if result.zone is None or (worst is not None and worst.code != "pool-rto"):
         raise StudyError(f"{worst}: see dnsd check {file}")
-    return Held(result.zone, checked.policy)
+    return ZoneAndPolicy(result.zone, checked.policy)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bench.ttl.demand import Floats
     from bench.ttl.results import TtlStudy
-    from dnsd.ttl.demand import Asked, Caches, Summary
+    from dnsd.ttl.demand import Caches, DemandFile, RRsetDemand
 
 
 MISSED = 0.1
@@ -195,9 +195,9 @@ class Told(NamedTuple):
     ``seen``: queries per second of each RRset with its own TTL.
     """
 
-    summary: Summary
-    moved: tuple[Asked, ...]
-    rest: tuple[Asked, ...]
+    summary: DemandFile
+    moved: tuple[RRsetDemand, ...]
+    rest: tuple[RRsetDemand, ...]
 
     @property
     def words(self) -> str:
@@ -238,7 +238,7 @@ def _sum(prices: list[Forecast]) -> Forecast:
     return Forecast(max(0.0, total - below), total, total + above)
 
 
-def of_summary(summary: Summary, chosen: NDArray[np.bool_] | None) -> Told:
+def of_summary(summary: DemandFile, chosen: NDArray[np.bool_] | None) -> Told:
     """Return the demand of a demand file, of which ``chosen`` RRsets get another TTL; None: all."""
     moves = [True] * len(summary.rrsets) if chosen is None else chosen.tolist()
     pairs = list(zip(summary.rrsets, moves, strict=True))

@@ -22,12 +22,12 @@ from dnsd.announce.damping import Damping, Past
 from dnsd.announce.health import Level
 
 if TYPE_CHECKING:
-    from dnsd.announce.health import Verdict
+    from dnsd.announce.health import NodeHealth
     from dnsd.announce.orders import Orders
     from dnsd.config import Anycast
 
 
-class State(StrEnum):
+class RouteState(StrEnum):
     """Where the node is between absent and announced."""
 
     INIT = "init"
@@ -64,12 +64,12 @@ class Situation(NamedTuple):
     now: float
     obstacle: str
     silenced: str
-    verdict: Verdict | None
+    verdict: NodeHealth | None
     orders: Orders
     stopping: bool
 
 
-ON_THE_ROUTE = (State.ANNOUNCED, State.DRAINED)
+ON_THE_ROUTE = (RouteState.ANNOUNCED, RouteState.DRAINED)
 
 UNKNOWN = "the node has not been looked at long enough"
 
@@ -85,7 +85,7 @@ class Announcer:
     def __init__(
         self,
         config: Anycast,
-        state: State = State.INIT,
+        state: RouteState = RouteState.INIT,
         now: float = 0.0,
         past: Past = Past(),  # noqa: B008 -- it is frozen
     ) -> None:
@@ -134,44 +134,44 @@ class Announcer:
 
     # -- stopping -----------------------------------------------------------------------------
 
-    def _stop(self, seen: Situation) -> tuple[State, tuple[str, ...]]:
+    def _stop(self, seen: Situation) -> tuple[RouteState, tuple[str, ...]]:
         """Drain, wait for clients to go, withdraw, wait for what is on its way."""
         if self.state in ON_THE_ROUTE:
-            drained_for = seen.now - self.since if self.state == State.DRAINED else 0.0
+            drained_for = seen.now - self.since if self.state == RouteState.DRAINED else 0.0
             self._withdraw_at = seen.now + max(0.0, self._drain_linger - drained_for)
-        elif self.state not in (State.STOPPING, State.STOPPED):
+        elif self.state not in (RouteState.STOPPING, RouteState.STOPPED):
             self._withdraw_at = seen.now - self._stop_linger  # nobody is sent here
         if _has_failed(seen):
             self._withdraw_at = min(self._withdraw_at, seen.now)
         over = seen.now >= self._withdraw_at + self._stop_linger
-        return (State.STOPPED if over else State.STOPPING), ("dnsd is stopping",)
+        return (RouteState.STOPPED if over else RouteState.STOPPING), ("dnsd is stopping",)
 
     # -- working ------------------------------------------------------------------------------
 
-    def _next(self, seen: Situation) -> tuple[State, tuple[str, ...]]:
+    def _next(self, seen: Situation) -> tuple[RouteState, tuple[str, ...]]:
         if reasons := self._reasons_against(seen):
             return self._away(seen), reasons
         if seen.verdict is None and self.state not in ON_THE_ROUTE:
-            return State.STANDBY, (UNKNOWN,)
+            return RouteState.STANDBY, (UNKNOWN,)
         if seen.orders.drain is not None:
-            return State.DRAINED, _by_order("drain", seen.orders.drain.reason)
+            return RouteState.DRAINED, _by_order("drain", seen.orders.drain.reason)
         if seen.verdict is None:
             # A successor has no reason yet to change what its predecessor has left.
             return self.state, (UNKNOWN,)
         return self._by_health(seen.verdict, seen.now)
 
-    def _by_health(self, verdict: Verdict, now: float) -> tuple[State, tuple[str, ...]]:
+    def _by_health(self, verdict: NodeHealth, now: float) -> tuple[RouteState, tuple[str, ...]]:
         """Return the state of a node that may announce, and that no order says anything of."""
         if verdict.level == Level.DEGRADED:
-            if self.state == State.ANNOUNCED:
+            if self.state == RouteState.ANNOUNCED:
                 self._damping.drained.start(now)
             if not verdict.recovering:
                 self._soft = verdict.reasons[0]
-            return State.DRAINED, verdict.reasons
-        if self.state == State.DRAINED and (left := self._damping.drained.left(now)) > 0:
+            return RouteState.DRAINED, verdict.reasons
+        if self.state == RouteState.DRAINED and (left := self._damping.drained.left(now)) > 0:
             why = f"stays drained for {left:.0f} s more{_after(self._soft)}"
-            return State.DRAINED, (why, *verdict.reasons)
-        return State.ANNOUNCED, verdict.reasons
+            return RouteState.DRAINED, (why, *verdict.reasons)
+        return RouteState.ANNOUNCED, verdict.reasons
 
     def _reasons_against(self, seen: Situation) -> tuple[str, ...]:
         """Return why nothing may be announced, empty if it may."""
@@ -198,23 +198,23 @@ class Announcer:
             self._hard = why
             self._damping.away.start(now)
 
-    def _away(self, seen: Situation) -> State:
+    def _away(self, seen: Situation) -> RouteState:
         """Return the state of a node that must not announce."""
         if seen.obstacle:
-            return State.INIT
-        if self.state in (State.INIT, State.STANDBY) and seen.orders.withdraw is None:
-            return State.STANDBY
-        return State.WITHDRAWN
+            return RouteState.INIT
+        if self.state in (RouteState.INIT, RouteState.STANDBY) and seen.orders.withdraw is None:
+            return RouteState.STANDBY
+        return RouteState.WITHDRAWN
 
     def _wanted(self, seen: Situation) -> Wanted:
-        if self.state == State.STOPPING:
+        if self.state == RouteState.STOPPING:
             return Wanted(carrier=seen.now < self._withdraw_at, drain=True, enabled=True)
         # The mark of an order stays while the node is off the route: it is to come back with it,
         # whether BIRD can be told then or not.
         return Wanted(
             carrier=self.state in ON_THE_ROUTE,
-            drain=self.state == State.DRAINED or seen.orders.drain is not None,
-            enabled=self.state != State.WITHDRAWN,
+            drain=self.state == RouteState.DRAINED or seen.orders.drain is not None,
+            enabled=self.state != RouteState.WITHDRAWN,
         )
 
 

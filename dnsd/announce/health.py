@@ -26,7 +26,7 @@ from dnsd.config.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from dnsd.config.anycast import Anycast, Check
+    from dnsd.config.anycast import Anycast, SelfCheckConfig
 
 TRANSPORTS = ("udp", "tcp")
 
@@ -38,7 +38,7 @@ _NAMED = 4
 """Workers, or failing checks, that are named; more would not be read."""
 
 
-class Outcome(StrEnum):
+class SelfCheckOutcome(StrEnum):
     """What came of one question to one VIP."""
 
     OK = "ok"
@@ -58,7 +58,7 @@ class CheckResult(NamedTuple):
     vip: str
     transport: str
     question: str
-    outcome: Outcome
+    outcome: SelfCheckOutcome
     detail: str
     latency: float
 
@@ -119,7 +119,7 @@ class Level(IntEnum):
     FAILED = 2
 
 
-class Verdict(NamedTuple):
+class NodeHealth(NamedTuple):
     """How well the node is, and why, in sentences: the gravest first.
 
     What is over, and still counts until self-checks have been good often enough, comes last.
@@ -174,7 +174,7 @@ class Health:
         """
         return self._level == Level.FAILED or all(lane.decided for lane in self._lanes.values())
 
-    def observe(self, seen: Observation) -> Verdict:
+    def observe(self, seen: Observation) -> NodeHealth:
         """Take in what was seen and return how well the node is now."""
         faults = _worker_faults(seen.workers, self._config.heartbeat_miss)
         late = {
@@ -198,7 +198,7 @@ class Health:
             remarks += faults.values()
         remarks += [*late.values()][:_NAMED]
         recovering = bool(found) and all(one.over for one in found)
-        return Verdict(self._level, (*(one.sentence for one in found), *remarks), recovering)
+        return NodeHealth(self._level, (*(one.sentence for one in found), *remarks), recovering)
 
     def _excuse(self, seen: Observation, faults: Mapping[int, str], late: Mapping[int, str]) -> str:
         """Return what silence may be put down to, empty if it is the node's own."""
@@ -224,7 +224,7 @@ class _Lane:
     ``remark`` what changes nothing.
     """
 
-    def __init__(self, check: Check, wrong: Level) -> None:
+    def __init__(self, check: SelfCheckConfig, wrong: Level) -> None:
         self.level = Level.HEALTHY
         self.decided = False
         self._fall, self._rise = check.fall, check.rise
@@ -253,12 +253,12 @@ class _Lane:
 
     def note(self, result: CheckResult, excuse: str) -> None:
         """Count one result; ``excuse`` is what silence may be put down to, if anything."""
-        if result.outcome == Outcome.SILENT:
+        if result.outcome == SelfCheckOutcome.SILENT:
             self._note_silence(f"{result.vip} {result.detail}", excuse)
             return
         self._silent = self._excused = 0
         self._answers += 1
-        if result.outcome == Outcome.WRONG:
+        if result.outcome == SelfCheckOutcome.WRONG:
             self._good = 0
             self._wrong += 1
             self._bad = _counted(f"{result.vip} {result.detail}", self._wrong)
@@ -356,7 +356,10 @@ class _Ailment:
         for result in checks:
             lane = result.vip, result.transport
             if lane in self._good:
-                good, answer = result.outcome == Outcome.OK, result.outcome != Outcome.SILENT
+                good, answer = (
+                    result.outcome == SelfCheckOutcome.OK,
+                    result.outcome != SelfCheckOutcome.SILENT,
+                )
                 self._good[lane] = self._good[lane] + 1 if good else 0
                 self._answers[lane] = self._answers[lane] + 1 if answer else 0
         if min(self._good.values()) >= self._rise:

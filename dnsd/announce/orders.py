@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class RouteOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One order; it ends at ``until``, or when it is taken back (None)."""
 
     since: float
@@ -24,8 +24,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """The orders in force."""
 
-    drain: Order | None = None
-    withdraw: Order | None = None
+    drain: RouteOrder | None = None
+    withdraw: RouteOrder | None = None
 
     def at(self, wall: float) -> Orders:
         """Return those that have not ended at ``wall``."""
@@ -42,5 +42,5 @@ def decode(data: bytes) -> Orders:
     return msgspec.json.decode(data, type=Orders)
 
 
-def _left(order: Order | None, wall: float) -> Order | None:
+def _left(order: RouteOrder | None, wall: float) -> RouteOrder | None:
     return None if order is None or order.ended(wall) else order

@@ -41,7 +41,7 @@ LONGEST_NAME = 255
 _Count = Annotated[int, msgspec.Meta(ge=0, le=WINDOW)]
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     """What came of the last questions to ``server`` (``ADDRESS:PORT``).
 
     ``by`` is the name of the node that answered last, empty if none is known.
@@ -57,7 +57,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """What ``node`` reaches."""
 
     node: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
-    servers: Annotated[tuple[Asked, ...], msgspec.Meta(max_length=MOST_SERVERS)] = ()
+    servers: Annotated[tuple[ProbeResult, ...], msgspec.Meta(max_length=MOST_SERVERS)] = ()
 
 
 class Tally:
@@ -73,10 +73,12 @@ class Tally:
         self._answers.append(by is not None)
         self._by = by or self._by
 
-    def asked(self) -> Asked:
+    def asked(self) -> ProbeResult:
         """Return what came of them."""
         answers = self._answers
-        return Asked(server=self._server, asked=len(answers), answered=sum(answers), by=self._by)
+        return ProbeResult(
+            server=self._server, asked=len(answers), answered=sum(answers), by=self._by
+        )
 
 
 class Self(NamedTuple):
@@ -87,7 +89,7 @@ class Self(NamedTuple):
     has: Callable[[str], bool]
 
 
-class Said(NamedTuple):
+class ReachStatement(NamedTuple):
     """What another node said at ``at``, by family (is it IPv6?): whether it reaches this one.
 
     A family of which it says nothing is not there.
@@ -102,11 +104,11 @@ class Hearing:
 
     def __init__(self, me: Self) -> None:
         self._me = me
-        self._said: dict[str, Said] = {}
+        self._said: dict[str, ReachStatement] = {}
 
     def hear(self, url: str, reach: Reach, now: float) -> None:
         """Take in the page of the node at ``url``."""
-        self._said[url] = Said(now, _said_of(self._me, reach))
+        self._said[url] = ReachStatement(now, _said_of(self._me, reach))
 
     def said_by(self, url: str, now: float) -> dict[bool, bool]:
         """Return what the node at ``url`` says at ``now``, by family; nothing if it is silent."""
@@ -151,7 +153,7 @@ def _said_of(me: Self, reach: Reach) -> dict[bool, bool]:
     return found
 
 
-def _of_family(me: Self, servers: Iterable[Asked], is_6: bool) -> tuple[list[bool], bool]:
+def _of_family(me: Self, servers: Iterable[ProbeResult], is_6: bool) -> tuple[list[bool], bool]:
     """Return for each server of ``me`` whether it is reached, and whether any other server is."""
     mine: list[bool] = []
     reaches_others = False

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class State(StrEnum):
+class BackendState(StrEnum):
     """How a backend is."""
 
     UNKNOWN = "unknown"
@@ -30,7 +30,7 @@ class State(StrEnum):
 class _Lane:
     """One check of one address: counts results in a row."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: BackendState) -> None:
         self.state = state
         self.why = ""
         self._good = 0
@@ -38,19 +38,19 @@ class _Lane:
 
     @property
     def in_doubt(self) -> bool:
-        return self.state == State.UNKNOWN or bool(
-            self._good if self.state == State.DOWN else self._bad
+        return self.state == BackendState.UNKNOWN or bool(
+            self._good if self.state == BackendState.DOWN else self._bad
         )
 
     def good(self, rise: int) -> None:
         self._good, self._bad = self._good + 1, 0
         if self._good >= rise:
-            self.state, self.why = State.UP, ""
+            self.state, self.why = BackendState.UP, ""
 
     def bad(self, why: str, fall: int, certain: bool) -> None:
         self._good, self._bad = 0, self._bad + 1
         if certain or self._bad >= fall:
-            self.state, self.why = State.DOWN, why
+            self.state, self.why = BackendState.DOWN, why
 
 
 class Backend:
@@ -65,7 +65,7 @@ class Backend:
         *,
         fall: int,
         rise: int,
-        state: State = State.UNKNOWN,
+        state: BackendState = BackendState.UNKNOWN,
     ) -> None:
         self._fall, self._rise = fall, rise
         self._lanes = {address: _Lane(state) for address in lanes}
@@ -82,13 +82,13 @@ class Backend:
         self._fall, self._rise = fall, rise
 
     @property
-    def state(self) -> State:
+    def state(self) -> BackendState:
         """The state of the worst address."""
         states = {lane.state for lane in self._lanes.values()}
-        for worst in (State.DOWN, State.UNKNOWN):
+        for worst in (BackendState.DOWN, BackendState.UNKNOWN):
             if worst in states:
                 return worst
-        return State.UP
+        return BackendState.UP
 
     @property
     def why(self) -> str:
@@ -113,6 +113,6 @@ class Backend:
         self._lanes[address].bad(why, self._fall, certain)
         self._note(before, now)
 
-    def _note(self, before: State, now: float) -> None:
+    def _note(self, before: BackendState, now: float) -> None:
         if self.state != before:
             self.since = now

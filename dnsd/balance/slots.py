@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
 
-class Pace(NamedTuple):
+class MovePace(NamedTuple):
     """When a slot of a backend that is up may move, in seconds.
 
     ``patience`` is for how long a slot that is never silent is left alone. ``at_once``: flows are
@@ -30,7 +30,7 @@ class Pace(NamedTuple):
     at_once: bool = False
 
 
-class Seen(NamedTuple):
+class SlotsSeen(NamedTuple):
     """What slots are moved by at ``now``.
 
     ``wanted`` is the table, empty if no backend can have a slot. ``down`` are the backends that
@@ -47,7 +47,7 @@ class Seen(NamedTuple):
     unused: bool = False
 
 
-class Move(NamedTuple):
+class SlotMove(NamedTuple):
     """``slot`` is to lead to ``backend``.
 
     If it is moved because it was ``silent``, it must still have been so for so many seconds when
@@ -62,12 +62,12 @@ class Move(NamedTuple):
 class Slots:
     """The slots; ``actual`` is the backend that each one leads to."""
 
-    def __init__(self, actual: Iterable[str], pace: Pace) -> None:
+    def __init__(self, actual: Iterable[str], pace: MovePace) -> None:
         self.actual = list(actual)
         self.pace = pace
         self._waiting: dict[int, float] = {}
 
-    def step(self, seen: Seen) -> list[Move]:
+    def step(self, seen: SlotsSeen) -> list[SlotMove]:
         """Return the moves that are due; whoever has made one says so by :meth:`moved`."""
         if not seen.wanted:
             self._waiting.clear()
@@ -79,18 +79,18 @@ class Slots:
                 continue
             since = self._waiting.setdefault(slot, seen.now)
             if self._is_due(actual, since, seen):
-                moves.append(Move(slot, wanted))
+                moves.append(SlotMove(slot, wanted))
             elif seen.silent is not None and seen.silent[slot] >= self.pace.idle:
-                moves.append(Move(slot, wanted, self.pace.idle))
+                moves.append(SlotMove(slot, wanted, self.pace.idle))
         return moves
 
-    def moved(self, moves: Iterable[Move]) -> None:
+    def moved(self, moves: Iterable[SlotMove]) -> None:
         """Note that the kernel has made these moves."""
         for slot, backend, _ in moves:
             self.actual[slot] = backend
             self._waiting.pop(slot, None)
 
-    def _is_due(self, actual: str, since: float, seen: Seen) -> bool:
+    def _is_due(self, actual: str, since: float, seen: SlotsSeen) -> bool:
         """Return whether a slot moves even if it carries packets."""
         if actual in seen.down or self.pace.at_once or seen.unused:
             return True

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnsd.announce.health import Level, Verdict
-from dnsd.balance.backend import State
+from dnsd.announce.health import Level, NodeHealth
+from dnsd.balance.backend import BackendState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,28 +20,28 @@ NAMED = 4
 """Backends that are named in a reason; more would not be read."""
 
 
-def verdict(backends: Mapping[str, Backend], least: int, *, settled: bool) -> Verdict | None:
+def verdict(backends: Mapping[str, Backend], least: int, *, settled: bool) -> NodeHealth | None:
     """Return how well the service is; None: it cannot be told yet.
 
     ``least`` backends must be up. ``settled``: there was time enough to check all of them, so one
     that is still unknown is not waited for any more.
     """
     states = [one.state for one in backends.values()]
-    up = states.count(State.UP)
-    if not settled and State.UNKNOWN in states:
+    up = states.count(BackendState.UP)
+    if not settled and BackendState.UNKNOWN in states:
         return None
     troubles = _troubles(backends)
     if up >= least:
-        return Verdict(Level.HEALTHY, troubles)
+        return NodeHealth(Level.HEALTHY, troubles)
     needed = f"{up} of {len(states)} backends up, {least} needed"
-    return Verdict(Level.FAILED, (f"too few backends are up ({needed})", *troubles))
+    return NodeHealth(Level.FAILED, (f"too few backends are up ({needed})", *troubles))
 
 
 def _troubles(backends: Mapping[str, Backend]) -> tuple[str, ...]:
     down = [
         f"backend {name} is {one.state}" + (f": {one.why}" if one.why else "")
         for name, one in backends.items()
-        if one.state != State.UP
+        if one.state != BackendState.UP
     ]
     more = len(down) - NAMED
     return (*down[:NAMED], f"{more} more are not up") if more > 0 else tuple(down)

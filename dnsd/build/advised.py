@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from dnsd.config import Failover
     from dnsd.config.policy import Policy
     from dnsd.ttl.advice import Advised
-    from dnsd.ttl.demand import Asked, Summary
+    from dnsd.ttl.demand import DemandFile, RRsetDemand
     from dnsd.zone.records import RRset, Zone
 
 
-class Held(NamedTuple):
+class ZoneAndPolicy(NamedTuple):
     """A zone, and the policy beside it."""
 
     zone: Zone
     policy: Policy | None = None
 
 
-class Place(NamedTuple):
+class TtlPlace(NamedTuple):
     """Where the TTL of an RRset stands."""
 
     file: str
@@ -44,12 +44,12 @@ class Subjects(NamedTuple):
     """What of a demand is in the zones: ``places`` by the name and type of the subject."""
 
     found: tuple[Subject, ...]
-    places: dict[str, Place]
+    places: dict[str, TtlPlace]
 
 
 def subjects(
-    zones: Sequence[Held],
-    demand: Summary,
+    zones: Sequence[ZoneAndPolicy],
+    demand: DemandFile,
     failover: Failover | None = None,
     objective: float | None = None,
 ) -> Subjects:
@@ -66,13 +66,13 @@ def subjects(
         goal = wanted.get((asked.name, asked.type)) if asked.kind == "data" else None
         subject = Subject(asked, _ttl(asked, rrset), goal)
         found.append(subject)
-        places[subject.name] = Place(rrset.file, rrset.line)
+        places[subject.name] = TtlPlace(rrset.file, rrset.line)
     return Subjects(tuple(found), places)
 
 
 def check(
-    zones: Sequence[Held],
-    demand: Summary,
+    zones: Sequence[ZoneAndPolicy],
+    demand: DemandFile,
     failover: Failover | None = None,
     budget: float | None = None,
 ) -> list[Finding]:
@@ -104,7 +104,7 @@ def _dear(advised: Advised, known: Subjects) -> Iterable[Finding]:
 
 
 def goals(
-    zones: Sequence[Held], failover: Failover | None, objective: float | None
+    zones: Sequence[ZoneAndPolicy], failover: Failover | None, objective: float | None
 ) -> dict[tuple[str, str], Goal]:
     """Return the goals of the pools in ``zones`` that have an objective, by name and type.
 
@@ -123,7 +123,7 @@ def goals(
     return found
 
 
-def _rrset(asked: Asked, zones: Sequence[Held]) -> RRset | None:
+def _rrset(asked: RRsetDemand, zones: Sequence[ZoneAndPolicy]) -> RRset | None:
     """Return what governs ``asked`` in the zones as they are now."""
     try:
         owner = names.lower(names.from_text(asked.name))
@@ -137,7 +137,7 @@ def _rrset(asked: Asked, zones: Sequence[Held]) -> RRset | None:
     return None if zone is None else zone.at(owner).get(rtype)
 
 
-def _ttl(asked: Asked, rrset: RRset) -> int:
+def _ttl(asked: RRsetDemand, rrset: RRset) -> int:
     if asked.kind == "negative":  # RFC 2308 §5: the SOA's minimum stands last in its data
         return min(rrset.ttl, int.from_bytes(rrset.rdatas[0][-4:], "big"))
     return rrset.ttl

@@ -24,7 +24,7 @@ from dnsd.zone.structure import Structure
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dnsd.config.policy import Policy, Pool
+    from dnsd.config.policy import Policy, PoolPolicy
     from dnsd.zone.records import RRset, Zone
 
 
@@ -52,7 +52,7 @@ def misplaced(owner: bytes, zone: Zone) -> str:
     return ""
 
 
-def faults(pool: Pool, rrset: RRset, policy: Policy, zone: Zone) -> Iterator[Fault]:
+def faults(pool: PoolPolicy, rrset: RRset, policy: Policy, zone: Zone) -> Iterator[Fault]:
     """Return what is wrong with ``pool``, whose CNAME in the zone is ``rrset``."""
     target = shown(CNAME, rrset.rdatas[0])
     if target not in pool.members:
@@ -87,7 +87,7 @@ class _Ways:
         self._structure = Structure(zone)
         self._pools = {from_text(pool.name): pool for pool in policy.pools if pool.is_alias}
 
-    def back_to(self, pool: Pool, member: str) -> list[bytes]:
+    def back_to(self, pool: PoolPolicy, member: str) -> list[bytes]:
         """Return the way on which ``member`` leads to ``pool`` again, empty if it does not."""
         start = from_text(pool.name)
         ways = [[packed(member)]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.checks import reach, stream
 from dnsd.checks.question import question_of
 from dnsd.checks.targets import configured_fault, goes_out
-from dnsd.config.anycast import Query
+from dnsd.config.anycast import SelfCheckQuery
 from dnsd.config.checkkeys import each_check
 from dnsd.config.dependencies import circle
 from dnsd.config.references import SAME
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from dnsd.config import Failover
     from dnsd.config.dependencies import Key
-    from dnsd.config.policy import Policy, Pool
+    from dnsd.config.policy import Policy, PoolPolicy
     from dnsd.config.references import Reference
 
-    Members = Callable[[Pool], tuple[str, ...]]
+    Members = Callable[[PoolPolicy], tuple[str, ...]]
 
 
 _CODES = {
@@ -47,7 +47,7 @@ class CheckFault(NamedTuple):
 
 
 def faults(
-    pool: Pool, policy: Policy, failover: Failover | None, members: Members
+    pool: PoolPolicy, policy: Policy, failover: Failover | None, members: Members
 ) -> Iterator[CheckFault]:
     """Return what is wrong with the checks of ``pool``.
 
@@ -63,12 +63,12 @@ def faults(
         yield CheckFault("checks" if pool.checks else "of", "pool-calculated", message)
 
 
-def _pools_of(policy: Policy) -> dict[Key, Pool]:
+def _pools_of(policy: Policy) -> dict[Key, PoolPolicy]:
     return {(pool.name, pool.type): pool for pool in policy.pools}
 
 
 def unreachable(
-    pool: Pool, members: tuple[str, ...], failover: Failover | None
+    pool: PoolPolicy, members: tuple[str, ...], failover: Failover | None
 ) -> Iterator[CheckFault]:
     """Return the members that no check may go to."""
     if failover is None or not any(goes_out(one) for one in each_check(pool)):
@@ -79,7 +79,7 @@ def unreachable(
 
 
 def _of_one(
-    one: Pool, policy: Policy, failover: Failover | None, members: Members
+    one: PoolPolicy, policy: Policy, failover: Failover | None, members: Members
 ) -> Iterator[CheckFault]:
     if one.check == "dns":
         yield from _query(one)
@@ -94,14 +94,14 @@ def _of_one(
         yield from _files(one, failover)
 
 
-def _query(one: Pool) -> Iterator[CheckFault]:
+def _query(one: PoolPolicy) -> Iterator[CheckFault]:
     try:
-        question_of(Query(name=one.query or one.name, type=one.query_type))
+        question_of(SelfCheckQuery(name=one.query or one.name, type=one.query_type))
     except ValueError as error:
         yield CheckFault("query_type", "pool-check", str(error))
 
 
-def _files(one: Pool, failover: Failover) -> Iterator[CheckFault]:
+def _files(one: PoolPolicy, failover: Failover) -> Iterator[CheckFault]:
     """Find files that cannot be used as they are now: the checks wait for better ones."""
     found = []
     if one.tls_ca is not None:
@@ -114,7 +114,7 @@ def _files(one: Pool, failover: Failover) -> Iterator[CheckFault]:
 
 
 def _reference(
-    one: Pool, reference: Reference, pools: Mapping[Key, Pool], members: Members
+    one: PoolPolicy, reference: Reference, pools: Mapping[Key, PoolPolicy], members: Members
 ) -> Iterator[CheckFault]:
     target = pools.get((reference.name, reference.type))
     if target is None:

@@ -16,7 +16,7 @@ import dns.rdatatype
 import msgspec
 
 from dnsd.caches.ledger import negative_ttl
-from dnsd.caches.listing import NO_LISTING, WILDCARD, Contents, Given
+from dnsd.caches.listing import NO_LISTING, WILDCARD, Contents, GivenRRset
 from dnsd.caches.version import digest_of, targets_of
 from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
@@ -86,7 +86,7 @@ def _negative(zone: Zone) -> int:
     return negative_ttl(soa.ttl, rr.soa_negative_ttl(soa.rdatas[0], soa.ttl), signed)
 
 
-def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[Given]:
+def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[GivenRRset]:
     above = _Texts()
     for owner, types in _visible(zone):
         name = above.text(owner)
@@ -96,7 +96,7 @@ def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[Given]:
             text = _type_text(rtype)
             rdatas = rrset.rdatas if len(rrset.rdatas) == 1 else sorted(set(rrset.rdatas))
             digest = digest_of(name, text, rdatas)
-            yield Given(name, text, digest, targets_of(text, rdatas), rrset.ttl)
+            yield GivenRRset(name, text, digest, targets_of(text, rdatas), rrset.ttl)
 
 
 def _names_in(zone: Zone, pools: Collection[tuple[bytes, int]]) -> tuple[str, ...] | None:

@@ -23,7 +23,7 @@ import dnsd
 from dnsd.build.pools import PoolMeta
 from dnsd.build.stamps import Stamps, observe, stamp
 from dnsd.caches.listing import NO_LISTING, Contents
-from dnsd.config import Failover, Limits
+from dnsd.config import Failover, LimitsConfig
 from dnsd.errors import ImageError
 from dnsd.image import store
 from dnsd.image.journal import SUFFIX
@@ -60,7 +60,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     origin: str
     file: str
-    limits: Limits
+    limits: LimitsConfig
     images: str
     failover: Failover = Failover()
     include: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     builder: str
     origin: str
     file: str
-    limits: Limits
+    limits: LimitsConfig
     sources: Stamps
     digests: dict[str, str] = {}
     text: str = ""

@@ -44,7 +44,7 @@ _OTHERS = 0o007
 """What those may do with a file who are neither its owner nor of its group."""
 
 
-class Key(NamedTuple):
+class SigningKey(NamedTuple):
     """A key that the zone knows; ``dnskey`` is as it stands in the zone."""
 
     dnskey: DNSKEY
@@ -63,7 +63,7 @@ class _Unfit(Exception):
     """A key cannot be used; ``str()`` is the sentence that says why."""
 
 
-def load_keys(paths: tuple[str, ...], zone: Zone) -> tuple[tuple[Key, ...], list[KeyFault]]:
+def load_keys(paths: tuple[str, ...], zone: Zone) -> tuple[tuple[SigningKey, ...], list[KeyFault]]:
     """Return the keys ``paths`` that can sign for ``zone``, and every fault of the others.
 
     A key that cannot be used is an error only if those that are left do not do for the zone.
@@ -76,7 +76,7 @@ def load_keys(paths: tuple[str, ...], zone: Zone) -> tuple[tuple[Key, ...], list
             "pip install 'dnsd[signing]'"
         )
         return (), [KeyFault("signing-cryptography", message)]
-    keys: list[Key] = []
+    keys: list[SigningKey] = []
     unfit: list[str] = []
     faults: list[KeyFault] = []
     for path in paths:
@@ -106,7 +106,7 @@ def _dnskey(rdata: bytes) -> DNSKEY:
     return found
 
 
-def _load(path: str, zone: Zone) -> Key:
+def _load(path: str, zone: Zone) -> SigningKey:
     public = _public(path + PUBLIC, dns.name.from_wire(zone.apex, 0)[0])
     private = _private(path + PRIVATE, public)
     known = [
@@ -119,7 +119,7 @@ def _load(path: str, zone: Zone) -> Key:
         )
     if all(one.flags & Flag.REVOKE for one in known):
         raise _Unfit(f"{path} is revoked in the zone: name the key that has taken its place")
-    return Key(next(one for one in known if not one.flags & Flag.REVOKE), private)
+    return SigningKey(next(one for one in known if not one.flags & Flag.REVOKE), private)
 
 
 # -- files ------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def _number(text: str) -> int:
 # -- all of them ------------------------------------------------------------------------------
 
 
-def _left_out(keys: list[Key], zone: Zone) -> Iterator[KeyFault]:
+def _left_out(keys: list[SigningKey], zone: Zone) -> Iterator[KeyFault]:
     """Find the algorithms that the zone promises, but of which there is no key (RFC 4035 §2.2)."""
     given = {key.dnskey.algorithm for key in keys}
     for algorithm in sorted({one.algorithm for one in zone_keys(zone)} - given):

@@ -25,7 +25,7 @@ from dnsd.zone.sources import digest, digest_of
 
 if TYPE_CHECKING:
     from dnsd.build.images import Job
-    from dnsd.zone.sources import Source
+    from dnsd.zone.sources import SourceFile
 
 MOST_FINDINGS = 100
 """Findings kept of one zone: a file of another kind has one for each line."""
@@ -142,7 +142,7 @@ def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:
     )
 
 
-def _stamps(sources: tuple[Source, ...]) -> Stamps:
+def _stamps(sources: tuple[SourceFile, ...]) -> Stamps:
     """Return the stamps of ``sources``; of a file that could not be read, the one it has now."""
     return {
         one.path: Stamp(one.mtime_ns, one.size, one.inode) if one.inode else stamp(one.path)

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from dnsd.build.signing import Signer
     from dnsd.config import Failover
-    from dnsd.config.policy import Policy, Pool
+    from dnsd.config.policy import Policy, PoolPolicy
     from dnsd.zone.records import RRset, Zone
 
 _NAMED = 4
 """Addresses that a sentence names; more would not be read."""
 
 
-class Fault(NamedTuple):
+class PoolFault(NamedTuple):
     """What is wrong with a pool: the ``key`` it is about ("" is the pool), and a sentence."""
 
     key: str
@@ -111,7 +111,7 @@ def check_promises(
     ]
 
 
-def _finding(policy: Policy, pool: Pool, fault: Fault) -> Finding:
+def _finding(policy: Policy, pool: PoolPolicy, fault: PoolFault) -> Finding:
     message = _told(pool, fault)
     return Finding(policy.file, pool.at(fault.key), fault.severity, message, fault.code)
 
@@ -149,19 +149,19 @@ def _pools_by_member(policy: Policy, zone: Zone) -> dict[str, str]:
     }
 
 
-def _told(pool: Pool, fault: Fault) -> str:
+def _told(pool: PoolPolicy, fault: PoolFault) -> str:
     key = f" {fault.key}:" if fault.key else ""
     return f"{pool.name} {pool.type}:{key} {fault.message}"
 
 
 def _faults(
-    pool: Pool, policy: Policy, zone: Zone, signer: Signer | None, failover: Failover | None
-) -> Iterator[Fault]:
-    def members_in(other: Pool) -> tuple[str, ...]:
+    pool: PoolPolicy, policy: Policy, zone: Zone, signer: Signer | None, failover: Failover | None
+) -> Iterator[PoolFault]:
+    def members_in(other: PoolPolicy) -> tuple[str, ...]:
         found = rrset_of(other, zone)
         return () if found is None else members_of(other, found)
 
-    yield from (Fault(*one) for one in checkfaults.faults(pool, policy, failover, members_in))
+    yield from (PoolFault(*one) for one in checkfaults.faults(pool, policy, failover, members_in))
     if fault := _out_of_reach(pool, zone) or _missing(pool, zone):
         yield fault
         return
@@ -170,26 +170,26 @@ def _faults(
         return
     members = members_of(pool, rrset)
     if pool.is_alias:
-        yield from (Fault(*one) for one in aliascheck.faults(pool, rrset, policy, zone))
+        yield from (PoolFault(*one) for one in aliascheck.faults(pool, rrset, policy, zone))
     yield from _signed(pool, rrset, signer)
     yield from _members(pool, members)
     yield from _taken(pool, members)
     yield from _named(pool, members)
-    yield from (Fault(*one) for one in checkfaults.unreachable(pool, members, failover))
+    yield from (PoolFault(*one) for one in checkfaults.unreachable(pool, members, failover))
     yield from _times(pool, rrset)
     if failover is not None and pool.scope.kind == "quorum" and pool.check != "none":
         yield from _peers(pool, failover)
     yield from _effects(pool, members, zone)
 
 
-def _out_of_reach(pool: Pool, zone: Zone) -> Fault | None:
+def _out_of_reach(pool: PoolPolicy, zone: Zone) -> PoolFault | None:
     """Return why queries for the pool get another answer than its records."""
     owner = from_text(pool.name)
     above = ancestors(owner)
     for name in reversed(above[: above.index(zone.apex)]):
         types = zone.at(name)
         if NS in types:
-            return Fault(
+            return PoolFault(
                 "name",
                 "pool-glue",
                 f"the zone delegates {to_text(name)}, so addresses there are only glue: "
@@ -197,7 +197,7 @@ def _out_of_reach(pool: Pool, zone: Zone) -> Fault | None:
             )
     for name in above[1 : above.index(zone.apex) + 1]:
         if DNAME in zone.at(name):
-            return Fault(
+            return PoolFault(
                 "name",
                 "pool-occluded",
                 f"{to_text(name)} has a DNAME, so what is below it is never answered: "
@@ -206,21 +206,21 @@ def _out_of_reach(pool: Pool, zone: Zone) -> Fault | None:
     return None
 
 
-def _missing(pool: Pool, zone: Zone) -> Fault | None:
+def _missing(pool: PoolPolicy, zone: Zone) -> PoolFault | None:
     owner = from_text(pool.name)
     types = zone.at(owner)
     if TYPES[pool.type] in types:
         return None
     if pool.is_alias and (message := aliascheck.misplaced(owner, zone)):
-        return Fault("type", "pool-alias", message)
+        return PoolFault("type", "pool-alias", message)
     if CNAME in types:
         target = to_text(types[CNAME].rdatas[0])
         message = (
             f"is an alias of {target}, which has the addresses: give the pool that name, or "
             'type = "CNAME" and the names that it may lead to'
         )
-        return Fault("name", "pool-alias", message)
-    return Fault("name", "pool-missing", f"has no {pool.type} records{_hint(owner, zone)}")
+        return PoolFault("name", "pool-alias", message)
+    return PoolFault("name", "pool-missing", f"has no {pool.type} records{_hint(owner, zone)}")
 
 
 def _hint(owner: bytes, zone: Zone) -> str:
@@ -237,16 +237,16 @@ def _hint(owner: bytes, zone: Zone) -> str:
     return " in the zone: no such name is there; add it, or delete this pool"
 
 
-def _signed(pool: Pool, rrset: RRset, signer: Signer | None) -> Iterator[Fault]:
+def _signed(pool: PoolPolicy, rrset: RRset, signer: Signer | None) -> Iterator[PoolFault]:
     if signer is not None:
-        yield from (Fault(*fault) for fault in signedcheck.faults(pool, rrset, signer))
+        yield from (PoolFault(*fault) for fault in signedcheck.faults(pool, rrset, signer))
 
 
-def _members(pool: Pool, members: tuple[str, ...]) -> Iterator[Fault]:
+def _members(pool: PoolPolicy, members: tuple[str, ...]) -> Iterator[PoolFault]:
     total = len(members) + len(pool.fallback)
     if total > MOST_MEMBERS:
         beside = f" and {len(pool.fallback)} fallback addresses" if pool.fallback else ""
-        yield Fault(
+        yield PoolFault(
             "",
             "pool-too-large",
             f"has {len(members)} records{beside}; a pool may have {MOST_MEMBERS} in all",
@@ -254,19 +254,21 @@ def _members(pool: Pool, members: tuple[str, ...]) -> Iterator[Fault]:
     first = 1 if pool.select == "first" else _first_tier(pool, members)
     if pool.min_up > first:
         where = "the first tier has" if pool.tiers else "there are"
-        yield Fault("min_up", "pool-min-up", f"{pool.min_up} can never be up: {where} only {first}")
+        yield PoolFault(
+            "min_up", "pool-min-up", f"{pool.min_up} can never be up: {where} only {first}"
+        )
 
 
-def _first_tier(pool: Pool, members: tuple[str, ...]) -> int:
+def _first_tier(pool: PoolPolicy, members: tuple[str, ...]) -> int:
     """Return how many members are tried first: those that no later tier names."""
     later = {address for tier in pool.tiers[1:] for address in tier}
     return sum(member not in later for member in members)
 
 
-def _taken(pool: Pool, members: Collection[str]) -> Iterator[Fault]:
+def _taken(pool: PoolPolicy, members: Collection[str]) -> Iterator[PoolFault]:
     """Find that an answer always has all members, though only some are selected."""
     if pool.take and pool.take > 1 and pool.take >= len(members):
-        yield Fault(
+        yield PoolFault(
             "select",
             "pool-select",
             f'"{pool.select}" is the same as "all": there are only {len(members)} members',
@@ -274,7 +276,7 @@ def _taken(pool: Pool, members: Collection[str]) -> Iterator[Fault]:
         )
 
 
-def _named(pool: Pool, members: Collection[str]) -> Iterator[Fault]:
+def _named(pool: PoolPolicy, members: Collection[str]) -> Iterator[PoolFault]:
     """Find addresses that are no members where members are named, and the other way round."""
     named = {
         "tiers": [address for tier in pool.tiers for address in tier],
@@ -282,13 +284,13 @@ def _named(pool: Pool, members: Collection[str]) -> Iterator[Fault]:
     }
     for key, addresses in named.items():
         if unknown := [address for address in addresses if address not in members]:
-            yield Fault(
+            yield PoolFault(
                 key,
                 "pool-address",
                 f"{_listed(unknown)} {_is(unknown)} not among its records ({_listed(members)})",
             )
     if twice := [address for address in pool.fallback if address in members]:
-        yield Fault(
+        yield PoolFault(
             "fallback",
             "pool-address",
             f"{_listed(twice)} {_is(twice)} among its records: "
@@ -296,9 +298,9 @@ def _named(pool: Pool, members: Collection[str]) -> Iterator[Fault]:
         )
 
 
-def _times(pool: Pool, rrset: RRset) -> Iterator[Fault]:
+def _times(pool: PoolPolicy, rrset: RRset) -> Iterator[PoolFault]:
     if pool.ttl_min > rrset.ttl:
-        yield Fault(
+        yield PoolFault(
             "ttl_min",
             "pool-ttl",
             f"{pool.ttl_min} is above the TTL of its records, {rrset.ttl}, "
@@ -306,19 +308,19 @@ def _times(pool: Pool, rrset: RRset) -> Iterator[Fault]:
         )
 
 
-def _objective(pool: InZone, promises: Promises) -> Iterator[Fault]:
+def _objective(pool: InZone, promises: Promises) -> Iterator[PoolFault]:
     policy = pool.policy
     if policy.rto is None:
         return
     severity = Severity.ERROR if policy.rto_mode == "refuse" else Severity.WARNING
     if policy.check == "none":
         message = 'with check = "none" no failure is seen: give the pool a check'
-        yield Fault("rto", "pool-rto", message, severity)
+        yield PoolFault("rto", "pool-rto", message, severity)
     for _, found in promises.broken([pool]):
-        yield Fault("rto", "pool-rto", found.sentence(), severity)
+        yield PoolFault("rto", "pool-rto", found.sentence(), severity)
 
 
-def _peers(pool: Pool, failover: Failover) -> Iterator[Fault]:
+def _peers(pool: PoolPolicy, failover: Failover) -> Iterator[PoolFault]:
     """Find why nodes will not agree, as this one is told of the others."""
     nodes = len(failover.peers) + 1
     if nodes != pool.scope.nodes:
@@ -326,7 +328,7 @@ def _peers(pool: Pool, failover: Failover) -> Iterator[Fault]:
         effect = ""
         if nodes < pool.scope.need:
             effect = ", so nothing is ever agreed on, and no member leaves the answer or comes back"
-        yield Fault(
+        yield PoolFault(
             "scope",
             "pool-quorum",
             f"{pool.scope} needs {pool.scope.nodes - 1} other nodes that vote, but {known}{effect}",
@@ -334,7 +336,7 @@ def _peers(pool: Pool, failover: Failover) -> Iterator[Fault]:
         )
     oldest = pool.interval + pool.timeout + failover.delay
     if oldest >= FRESH_INTERVALS * pool.interval:
-        yield Fault(
+        yield PoolFault(
             "interval",
             "pool-quorum",
             f"votes of other nodes may be {format_duration(oldest)} old and count only for "
@@ -344,11 +346,11 @@ def _peers(pool: Pool, failover: Failover) -> Iterator[Fault]:
         )
 
 
-def _effects(pool: Pool, members: Collection[str], zone: Zone) -> Iterator[Fault]:
+def _effects(pool: PoolPolicy, members: Collection[str], zone: Zone) -> Iterator[PoolFault]:
     """Find what will not have the effect that one expects of a pool."""
     if len(members) == 1 and pool.all_down in {"all", "last_good"}:
         has, add = ("one member", "one") if pool.is_alias else ("one record", "a record")
-        yield Fault(
+        yield PoolFault(
             "",
             "pool-single",
             f'has {has}, so with all_down = "{pool.all_down}" its answer never changes: '
@@ -356,7 +358,7 @@ def _effects(pool: Pool, members: Collection[str], zone: Zone) -> Iterator[Fault
             Severity.WARNING,
         )
     if from_text(pool.name) in map(lower, zone.nodes[zone.apex][NS].rdatas):
-        yield Fault(
+        yield PoolFault(
             "name",
             "pool-name-server",
             "is a name server of the zone: the addresses of it in the parent zone (glue) "

@@ -13,9 +13,9 @@ import msgspec
 from dnsd import compile as compiler
 from dnsd.compile.pools import first_cells
 from dnsd.compile.pools import members_of as in_order
-from dnsd.config.policy import Pool
+from dnsd.config.policy import PoolPolicy
 from dnsd.failover.choice import Choice, Standing
-from dnsd.image.pools import LONGEST_TTL, Mode, Word, encode, private
+from dnsd.image.pools import LONGEST_TTL, Mode, Selection, encode, private
 from dnsd.wire import rdata as rr
 from dnsd.wire.member import packed, shown
 from dnsd.wire.name import from_text
@@ -42,7 +42,7 @@ class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
     While nobody has decided, the member ``undecided`` is answered; if that is empty, all are.
     """
 
-    policy: Pool
+    policy: PoolPolicy
     ttl: int
     members: tuple[str, ...]
     cell: int
@@ -77,12 +77,12 @@ class Pools(Protocol):
         """No worker answers from these cells any more, and somebody else will get them."""
 
 
-def rrset_of(pool: Pool, zone: Zone) -> RRset | None:
+def rrset_of(pool: PoolPolicy, zone: Zone) -> RRset | None:
     """Return the RRset of ``zone`` that is the pool, if there is one."""
     return zone.at(from_text(pool.name)).get(TYPES[pool.type])
 
 
-def members_of(pool: Pool, rrset: RRset) -> tuple[str, ...]:
+def members_of(pool: PoolPolicy, rrset: RRset) -> tuple[str, ...]:
     """Return the members of ``pool``, whose records in the zone are ``rrset``, as bits of a mask.
 
     Addresses are in canonical order (RFC 4034 §6.3), names in that of the policy.
@@ -122,16 +122,16 @@ def all_well(pools: Sequence[PoolMeta]) -> Cells:
     for pool in pools:
         answer = Choice(pool.policy, pool.members).answer([Standing.IN] * len(pool.members), 0)
         mask = pool.undecided_mask if pool.undecided else answer.mask
-        word = Word(mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))
+        word = Selection(mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))
         cells.words[pool.cell] = encode(word)
     return cells
 
 
-def compiled(pools: Sequence[PoolMeta], signer: Signer | None) -> Iterator[compiler.Pool]:
+def compiled(pools: Sequence[PoolMeta], signer: Signer | None) -> Iterator[compiler.PoolRecords]:
     """Yield ``pools`` for the compiler; None: the zone is not signed."""
     for pool in pools:
         policy = pool.policy
-        yield compiler.Pool(
+        yield compiler.PoolRecords(
             owner=from_text(policy.name),
             rtype=TYPES[policy.type],
             weights=Choice(policy, pool.members).weights,

@@ -17,7 +17,7 @@ from dnsd.config import Failover
 from dnsd.config.dependencies import circle, references_of
 from dnsd.failover import objective
 from dnsd.failover.objective import FLIP_S, LATE_S, Timing
-from dnsd.failover.queue import COMMANDS, Pace, Queue, Wait
+from dnsd.failover.queue import COMMANDS, CheckPace, Queue, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from dnsd.checks.targets import Target
     from dnsd.config import CheckLimits
     from dnsd.config.dependencies import Key
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
     from dnsd.failover.objective import Assessment
     from dnsd.failover.price import Priced
 
-PACE = Pace(BURST, LEAST_RATE, HEADROOM)
+PACE = CheckPace(BURST, LEAST_RATE, HEADROOM)
 
 
 class Promised(Protocol):
     """A pool whose records have the TTL ``ttl`` in the zone file, and the addresses ``members``."""
 
     @property
-    def policy(self) -> Pool: ...  # noqa: D102
+    def policy(self) -> PoolPolicy: ...  # noqa: D102
     @property
     def ttl(self) -> int: ...  # noqa: D102
     @property
@@ -49,7 +49,7 @@ P = TypeVar("P", bound=Promised)
 class InZone(NamedTuple):
     """One that is read from its files."""
 
-    policy: Pool
+    policy: PoolPolicy
     ttl: int
     members: tuple[str, ...]
 
@@ -163,7 +163,7 @@ class Promises:
         return f"[failover] {key} = {most}" if most else ""
 
 
-def timing_of(pool: Pool, failover: Failover) -> Timing:
+def timing_of(pool: PoolPolicy, failover: Failover) -> Timing:
     """Return how the members of ``pool`` are checked, and when all nodes that decide know of it.
 
     As if no check waited for another.

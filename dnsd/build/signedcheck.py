@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dnsd.build.signing import Signer
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
     from dnsd.zone.records import RRset, Zone
 
 MOST_TOGETHER = 8
@@ -36,7 +36,7 @@ def is_signed(zone: Zone) -> bool:
     return bool(zone.signatures) or DNSKEY in zone.nodes[zone.apex]
 
 
-def faults(pool: Pool, rrset: RRset, signer: Signer) -> Iterator[Fault]:
+def faults(pool: PoolPolicy, rrset: RRset, signer: Signer) -> Iterator[Fault]:
     """Return why the answers of ``pool``, whose records are ``rrset``, cannot be signed."""
     if not signer.signatures_of(rrset):
         message = "the zone is signed, but not these records: sign the zone again"
@@ -48,7 +48,7 @@ def faults(pool: Pool, rrset: RRset, signer: Signer) -> Iterator[Fault]:
         yield from _nodata(pool, signer)
 
 
-def _without_keys(pool: Pool, records: int) -> Iterator[Fault]:
+def _without_keys(pool: PoolPolicy, records: int) -> Iterator[Fault]:
     if pool.all_down == "nodata":
         lacking = 'no proof that there are none, as all_down = "nodata" needs it'
     elif pool.all_down == "fallback":
@@ -67,7 +67,7 @@ def _without_keys(pool: Pool, records: int) -> Iterator[Fault]:
     )
 
 
-def _sizes(pool: Pool, records: int) -> Iterator[Fault]:
+def _sizes(pool: PoolPolicy, records: int) -> Iterator[Fault]:
     if pool.take is None and records > MOST_TOGETHER:
         yield (
             "",
@@ -98,7 +98,7 @@ def _answers(records: int, take: int) -> int:
     return sum(comb(records, count) for count in range(1, min(take, records) + 1))
 
 
-def _nodata(pool: Pool, signer: Signer) -> Iterator[Fault]:
+def _nodata(pool: PoolPolicy, signer: Signer) -> Iterator[Fault]:
     if pool.all_down != "nodata":
         return
     if is_wildcard(from_text(pool.name)):

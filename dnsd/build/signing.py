@@ -39,15 +39,15 @@ if TYPE_CHECKING:
     from dns.rdata import Rdata
     from dns.rdataset import Rdataset
 
-    from dnsd.build.keys import Key
-    from dnsd.compile.denial import Denial
-    from dnsd.config.policy import Pool
+    from dnsd.build.keys import SigningKey
+    from dnsd.compile.denial import DenialChain
+    from dnsd.config.policy import PoolPolicy
     from dnsd.zone.records import Zone
 
-    Plan = list[tuple[Key, RRSIG]]
+    Plan = list[tuple[SigningKey, RRSIG]]
 
 
-def masks(pool: Pool, members: int) -> Iterator[int]:
+def masks(pool: PoolPolicy, members: int) -> Iterator[int]:
     """Return every set of members that ``pool`` can answer with, each once.
 
     So many ``members`` it has; those of the fallback follow them. As long as nobody has decided,
@@ -80,7 +80,7 @@ def _sets(bits: Iterable[int], count: int) -> Iterator[int]:
 class Signer:
     """Signs for ``zone``; without ``keys`` it has what stands in the zone file."""
 
-    def __init__(self, zone: Zone, keys: Iterable[Key] = ()) -> None:
+    def __init__(self, zone: Zone, keys: Iterable[SigningKey] = ()) -> None:
         self._zone = zone
         self._keys = tuple(keys)
         self.has_keys = bool(self._keys)
@@ -90,7 +90,7 @@ class Signer:
         """Return the RRSIGs of ``rrset`` that stand in the zone file, if there are any."""
         return self._zone.signatures.get(lower(rrset.owner), {}).get(rrset.rtype)
 
-    def signatures(self, pool: Pool) -> dict[int, RRset]:
+    def signatures(self, pool: PoolPolicy) -> dict[int, RRset]:
         """Return the RRSIGs of each answer of ``pool`` by its mask; none in an unsigned zone.
 
         They are valid from and until when those in the zone file are, so that nobody has to sign
@@ -126,7 +126,7 @@ class Signer:
             return None
         return _rrsigs(rrset, self._sign(rrset, _plan(self._keys, own)))
 
-    def denial(self, pool: Pool) -> tuple[RRset, RRset] | None:
+    def denial(self, pool: PoolPolicy) -> tuple[RRset, RRset] | None:
         """Return what proves that ``pool`` has no records, with its RRSIGs.
 
         None if that is never said, or the zone has nothing to prove it with.
@@ -144,7 +144,7 @@ class Signer:
         return denied, _rrsigs(denied, self._sign(denied, _plan(self._keys, own)))
 
     @cached_property
-    def _chain(self) -> Denial:
+    def _chain(self) -> DenialChain:
         return chain_of(self._zone, Structure(self._zone))
 
     def _sign(self, answer: RRset, plan: Plan) -> tuple[bytes, ...]:
@@ -182,19 +182,19 @@ class Signer:
         return tuple(found) if wanted <= set(found.values()) else ()
 
 
-def _plan(keys: tuple[Key, ...], own: RRset) -> Plan:
+def _plan(keys: tuple[SigningKey, ...], own: RRset) -> Plan:
     """Return who signs instead of the RRSIGs ``own``, and which of these gives the times."""
     covered = [_rrsig(rdata) for rdata in own.rdatas]
     return [(key, _model(key, covered)) for key in _chosen(keys, covered)]
 
 
-def _chosen(keys: tuple[Key, ...], covered: list[RRSIG]) -> Iterator[Key]:
+def _chosen(keys: tuple[SigningKey, ...], covered: list[RRSIG]) -> Iterator[SigningKey]:
     """Return those who sign: of each algorithm the keys that sign in the zone, else the first.
 
     So a key that is published before it is used waits here as long as it does there.
     """
     signing = {(one.algorithm, one.key_tag) for one in covered}
-    by_algorithm: dict[int, list[Key]] = {}
+    by_algorithm: dict[int, list[SigningKey]] = {}
     for key in keys:
         by_algorithm.setdefault(key.dnskey.algorithm, []).append(key)
     for algorithm, same in by_algorithm.items():
@@ -202,7 +202,7 @@ def _chosen(keys: tuple[Key, ...], covered: list[RRSIG]) -> Iterator[Key]:
         yield from in_use or same[:1]
 
 
-def _model(key: Key, covered: list[RRSIG]) -> RRSIG:
+def _model(key: SigningKey, covered: list[RRSIG]) -> RRSIG:
     """Return the RRSIG of the zone that ``key`` takes its times from: the one that is most like it.
 
     Of those alike the one that lasts longest, which is what counts for the zone, too.

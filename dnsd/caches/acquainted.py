@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Peer(msgspec.Struct, frozen=True, omit_defaults=True):
+class KnownPeer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A node at ``url``.
 
     ``node`` is what it calls itself, empty if it was never heard. ``instance`` is its run that was
@@ -29,10 +29,10 @@ class Retired(msgspec.Struct, frozen=True):
     ago: float
 
 
-class Known(msgspec.Struct, frozen=True, tag="known"):
+class KnownNodes(msgspec.Struct, frozen=True, tag="known"):
     """All nodes that a node knows; none, if it is alone."""
 
-    peers: tuple[Peer, ...]
+    peers: tuple[KnownPeer, ...]
     retired: tuple[Retired, ...] = ()
 
 

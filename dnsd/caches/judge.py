@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dnsd.caches.ledger import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, Report, Use
-from dnsd.caches.site import ALIVE, Answered, Census, Missing, Site, census
-from dnsd.caches.version import Kind, Question, Version
+from dnsd.caches.ledger import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, NodeReport, Use
+from dnsd.caches.site import ALIVE, Answered, Census, MissingAccount, Site, census
+from dnsd.caches.version import CacheQuestion, Version, VersionKind
 from dnsd.config.units import format_duration
 from dnsd.wire import delivery
 
@@ -93,7 +93,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     ``ttl`` is the largest TTL that was ever in use, where no node says so.
     """
 
-    question: Question
+    question: CacheQuestion
     site: Site
     since: float
     fenced: tuple[tuple[str, float], ...] = ()
@@ -103,7 +103,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     floor: float = FLOOR_S
 
 
-class Held(msgspec.Struct, frozen=True):
+class CacheHolding(msgspec.Struct, frozen=True):
     """What caches may hold of one node, and until when; ``version`` is None if nobody knows what.
 
     ``floored`` is the time for caches that keep everything at least ``floor`` seconds.
@@ -128,9 +128,9 @@ class Verdict(msgspec.Struct, frozen=True):
     until: float | None
     floored: float | None
     reasons: tuple[str, ...]
-    held: tuple[Held, ...]
+    held: tuple[CacheHolding, ...]
     nodes: tuple[str, ...] = ()
-    missing: tuple[Missing, ...] = ()
+    missing: tuple[MissingAccount, ...] = ()
 
 
 def judge(inquiry: Inquiry, now: float) -> Verdict:
@@ -155,7 +155,7 @@ class _Account(NamedTuple):
         return frozenset(
             line.version
             for line in lines
-            if line.use == use and line.version.kind != Kind.EVERYTHING
+            if line.use == use and line.version.kind != VersionKind.EVERYTHING
         )
 
 
@@ -172,7 +172,7 @@ class _Findings:
         self._endless: list[str] = []
         self._waits: list[str] = []
         self._remarks: list[str] = []
-        self._held: list[Held] = []
+        self._held: list[CacheHolding] = []
         self._reaches_back = True
         self._current = self._given_by_all()
 
@@ -281,7 +281,7 @@ class _Findings:
             if given and version not in self._current:
                 floored = max(bound.until, bound.last + self._floor)
                 use = uses.get(version, Use.IDLE)
-                self._held.append(Held(node, version, bound.until, floored, use))
+                self._held.append(CacheHolding(node, version, bound.until, floored, use))
 
     def _look_at_answer(self, node: str, latest: Answered) -> None:
         """Look whether the latest answer of a node says how things are now."""
@@ -298,7 +298,7 @@ class _Findings:
         until, floored = self._end_of(latest.received - latest.report.kept, ttl)
         if floored + MARGIN_S <= self._now and latest.report.kept >= WEEK_S:
             return
-        self._held.append(Held(node, None, until, floored))
+        self._held.append(CacheHolding(node, None, until, floored))
         if until + MARGIN_S > self._now:
             self._reaches_back = False
             self._waits.append(why)
@@ -318,7 +318,7 @@ class _Findings:
     def _hold_all(self, node: str, last: float) -> None:
         """Note that ``node`` may have given out anything until ``last``."""
         ttl = self._longest()
-        self._held.append(Held(node, None, *self._end_of(last, ttl)))
+        self._held.append(CacheHolding(node, None, *self._end_of(last, ttl)))
         if ttl >= WEEK_S:
             self._waits.append(f"{node} may have given out anything up to then; {_STATE_IT}")
 
@@ -326,7 +326,7 @@ class _Findings:
         """Return until when caches hold what was given out at ``last``; and with a floor."""
         return last + ttl, last + max(ttl, self._floor)
 
-    def _ceiling_of(self, report: Report) -> float:
+    def _ceiling_of(self, report: NodeReport) -> float:
         return _ceiling_of(report, self._inquiry.ttl)
 
     def _longest(self) -> float:
@@ -350,7 +350,7 @@ class _Findings:
             )
 
 
-def _accounts(question: Question, there: Census) -> dict[str, _Account]:
+def _accounts(question: CacheQuestion, there: Census) -> dict[str, _Account]:
     """Return the account of each node that has answered, as far as the question concerns it."""
     found: dict[str, _Account] = {}
     for answer in there.answers:
@@ -370,7 +370,7 @@ def _accounts(question: Question, there: Census) -> dict[str, _Account]:
     return found
 
 
-def before_account(report: Report, stated: int | None) -> tuple[float, str]:
+def before_account(report: NodeReport, stated: int | None) -> tuple[float, str]:
     """Return the largest TTL that a node gave out before it began its account, and a sentence.
 
     ``stated`` is what whoever asks says of it. Caches hold it for so long from the beginning on.
@@ -382,13 +382,13 @@ def before_account(report: Report, stated: int | None) -> tuple[float, str]:
     )
 
 
-def _ceiling_of(report: Report, stated: int | None) -> float:
+def _ceiling_of(report: NodeReport, stated: int | None) -> float:
     """Return the largest TTL that there was at a node, which ``stated`` says if it does not."""
     largest = stated if report.ceiling is None else report.ceiling
     return WEEK_S if largest is None else min(WEEK_S, largest)
 
 
-def _origin(report: Report, ttl: float) -> str:
+def _origin(report: NodeReport, ttl: float) -> str:
     """Return where the largest TTL of the time before an account comes from, or what to do."""
     if report.before is not None:
         return f"no TTL was above {_spell(ttl)} there, as declared"

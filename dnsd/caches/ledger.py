@@ -22,14 +22,14 @@ from zlib import crc32
 
 import msgspec
 
-from dnsd.caches.acquainted import NOT_TOLD, Known, Peer, Retired, Unfound
-from dnsd.caches.version import Kind, Version
+from dnsd.caches.acquainted import NOT_TOLD, KnownNodes, KnownPeer, Retired, Unfound
+from dnsd.caches.version import Version, VersionKind
 from dnsd.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from dnsd.caches.version import Question
+    from dnsd.caches.version import CacheQuestion
 
 NEVER = float("-inf")
 
@@ -76,7 +76,7 @@ class Bound(NamedTuple):
         )
 
 
-class Line(msgspec.Struct, frozen=True):
+class LedgerLine(msgspec.Struct, frozen=True):
     """What a node says about one version.
 
     ``left`` are the seconds until its bound, negative if that is over; ``ago`` the seconds since it
@@ -90,7 +90,7 @@ class Line(msgspec.Struct, frozen=True):
     use: Use
 
 
-class Report(msgspec.Struct, frozen=True):
+class NodeReport(msgspec.Struct, frozen=True):
     """What a node says; its account covers the last ``kept`` seconds.
 
     ``doubt`` is why it is not to be relied on, empty if it is: nothing is SAFE by it then.
@@ -102,13 +102,13 @@ class Report(msgspec.Struct, frozen=True):
 
     node: str
     kept: float
-    lines: tuple[Line, ...]
+    lines: tuple[LedgerLine, ...]
     doubt: str = ""
     ceiling: int | None = None
     before: int | None = None
     instance: str = ""
     up: float | None = None
-    knows: Known | Unfound = NOT_TOLD
+    knows: KnownNodes | Unfound = NOT_TOLD
 
 
 class _Declared(NamedTuple):
@@ -125,10 +125,10 @@ class _Saved(msgspec.Struct, frozen=True):
     ``heard`` are the nodes that were ever heard, ``retired`` those that are known to be dead.
     """
 
-    past: Report
+    past: NodeReport
     zones: tuple[tuple[Version, int], ...]
     pools: tuple[tuple[Version, int], ...]
-    heard: tuple[Peer, ...] = ()
+    heard: tuple[KnownPeer, ...] = ()
     retired: tuple[Retired, ...] = ()
 
 
@@ -278,10 +278,10 @@ class Ledger:
             )
         del self._retired[node]
 
-    def known(self, now: float) -> Known:
+    def known(self, now: float) -> KnownNodes:
         """Return the nodes that were ever heard, and those of them that are dead."""
-        heard = tuple(Peer(url, node) for node, url in sorted(self._heard.items()))
-        return Known(heard, self._dead(now))
+        heard = tuple(KnownPeer(url, node) for node, url in sorted(self._heard.items()))
+        return KnownNodes(heard, self._dead(now))
 
     def _dead(self, now: float) -> tuple[Retired, ...]:
         dead = sorted(self._retired.items())
@@ -294,7 +294,7 @@ class Ledger:
         for version, bound in other._bounds.items():
             self._raise(version, bound)
 
-    def absorb(self, report: Report, now: float) -> None:
+    def absorb(self, report: NodeReport, now: float) -> None:
         """Take over the account of a node that made ``report`` before ``now``, and has stopped."""
         for line in report.lines:
             if line.ago is not None:
@@ -321,9 +321,9 @@ class Ledger:
     def report(
         self,
         now: float,
-        question: Question | None = None,
+        question: CacheQuestion | None = None,
         served: Mapping[Version, int] | None = None,
-    ) -> Report:
+    ) -> NodeReport:
         """Return the account as others may read it, or what of it concerns a question.
 
         ``served`` are versions, with their TTLs, that stand in zones and were not declared.
@@ -332,13 +332,13 @@ class Ledger:
         for version, ttl in (served or {}).items():
             declared.setdefault(version, _Declared(ttl, Use.SERVED, noted=False))
         # Of what a whole zone may contain only the past matters: what it contains now is known.
-        present = [one for one in declared if one.kind != Kind.EVERYTHING]
+        present = [one for one in declared if one.kind != VersionKind.EVERYTHING]
         lines = [
             self._line(version, declared.get(version), now)
             for version in sorted({*self._bounds, *present})
             if question is None or question.concerns(version)
         ]
-        return Report(self.node, self._kept(now), tuple(lines), before=self._before)
+        return NodeReport(self.node, self._kept(now), tuple(lines), before=self._before)
 
     def forget(self, now: float) -> None:
         """Forget bounds that have been over for a week, and the oldest if there are too many."""
@@ -357,7 +357,7 @@ class Ledger:
         past = tuple(self._line(version, None, now) for version in self._bounds)
         declared = self._declared.items()
         saved = _Saved(
-            Report(self.node, self._kept(now), past, before=self._before),
+            NodeReport(self.node, self._kept(now), past, before=self._before),
             zones=tuple((version, by.ttl) for version, by in declared if not by.noted),
             pools=tuple((version, by.ttl) for version, by in declared if by.noted),
             heard=self.known(now).peers,
@@ -381,17 +381,17 @@ class Ledger:
     def _raise(self, version: Version, bound: Bound) -> None:
         self._bounds[version] = self.bound(version).join(bound)
 
-    def _line(self, version: Version, declared: _Declared | None, now: float) -> Line:
+    def _line(self, version: Version, declared: _Declared | None, now: float) -> LedgerLine:
         bound = self.bound(version)
         use = Use.IDLE
-        if declared is not None and version.kind != Kind.EVERYTHING:
+        if declared is not None and version.kind != VersionKind.EVERYTHING:
             use = declared.use
             # It may have been given out this moment.
             last = now if use == Use.SERVED else NEVER
             until = last if declared.noted else last + declared.ttl
             bound = bound.join(Bound(until, last, declared.ttl))
         ago = None if bound.last == NEVER else max(0.0, now - bound.last)
-        return Line(version, max(-WEEK_S, bound.until - now), ago, bound.ttl, use)
+        return LedgerLine(version, max(-WEEK_S, bound.until - now), ago, bound.ttl, use)
 
     def _kept(self, now: float) -> float:
         return max(0.0, now - self._began)
@@ -420,7 +420,7 @@ def offers(data: bytes) -> dict[Version, int]:
     return dict(_read(data).pools)
 
 
-def owner_of(data: bytes) -> tuple[str, tuple[Peer, ...]]:
+def owner_of(data: bytes) -> tuple[str, tuple[KnownPeer, ...]]:
     """Return what the node was called that wrote ``data``, and the nodes that it had heard.
 
     StateError if that is damaged.

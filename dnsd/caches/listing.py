@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import msgspec
 
-from dnsd.caches.version import Kind, Version, everything, is_below
+from dnsd.caches.version import Version, VersionKind, everything, is_below
 
 WILDCARD = "*."
 """Before a name: all below it."""
 
 
-class Given(msgspec.Struct, frozen=True, array_like=True, order=True):
+class GivenRRset(msgspec.Struct, frozen=True, array_like=True, order=True):
     """An RRset that is given out; the fields are those of its version, with its TTL."""
 
     owner: str
@@ -26,10 +26,10 @@ class Given(msgspec.Struct, frozen=True, array_like=True, order=True):
     @property
     def version(self) -> Version:
         """What caches hold of it."""
-        return Version(Kind.RRSET, self.owner, self.type, self.digest, self.targets)
+        return Version(VersionKind.RRSET, self.owner, self.type, self.digest, self.targets)
 
 
-Listing = tuple[Given, ...]
+Listing = tuple[GivenRRset, ...]
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dnsd.caches.acquainted import Known, Peer, Unfound
-from dnsd.caches.ledger import Report
+from dnsd.caches.acquainted import KnownNodes, KnownPeer, Unfound
+from dnsd.caches.ledger import NodeReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ HERE = "this machine"
 class Answered(msgspec.Struct, frozen=True):
     """A report, and when it was asked for and came in."""
 
-    report: Report
+    report: NodeReport
     asked: float
     received: float
 
@@ -75,7 +75,7 @@ class Site(msgspec.Struct, frozen=True):
     earlier: tuple[Answered, ...] = ()
 
 
-class Missing(msgspec.Struct, frozen=True, order=True):
+class MissingAccount(msgspec.Struct, frozen=True, order=True):
     """A node of which something is missing; ``reason`` completes "node X …"."""
 
     node: str
@@ -97,15 +97,15 @@ class Census(NamedTuple):
     latest: dict[str, Answered]
     answers: tuple[Answered, ...]
     fences: dict[str, float]
-    missing: tuple[Missing, ...]
+    missing: tuple[MissingAccount, ...]
 
 
-def alone(report: Report, now: float) -> Site:
+def alone(report: NodeReport, now: float) -> Site:
     """Return the site of one node, for what that node can say of itself, at ``now``.
 
     What other nodes have given out is no part of it.
     """
-    own = msgspec.structs.replace(report, knows=Known(()))
+    own = msgspec.structs.replace(report, knows=KnownNodes(()))
     return Site((Sighting("itself", Answered(own, now, now), report.node),))
 
 
@@ -125,7 +125,7 @@ class _Census:
         self._at = {one.address: one for one in sorted(site.sightings, key=_is_silent)}
         self._known = tuple(self._acquaintances())
         self._fences = self._closed(fenced)
-        self._missing: dict[Missing, None] = {}
+        self._missing: dict[MissingAccount, None] = {}
 
     def result(self) -> Census:
         """Look at everything."""
@@ -143,10 +143,10 @@ class _Census:
 
     # -- what is known ------------------------------------------------------------------------
 
-    def _acquaintances(self) -> Iterator[tuple[Answered, Peer]]:
+    def _acquaintances(self) -> Iterator[tuple[Answered, KnownPeer]]:
         """Yield every node that a node knows, with the answer that tells it."""
         for one in self._answers:
-            if isinstance(one.report.knows, Known):
+            if isinstance(one.report.knows, KnownNodes):
                 for peer in one.report.knows.peers:
                     yield one, peer
 
@@ -163,7 +163,7 @@ class _Census:
             for name in self._names(called) or {called}:
                 closed[name] = max(at, closed.get(name, at))
         for one in self._answers:
-            if isinstance(one.report.knows, Known):
+            if isinstance(one.report.knows, KnownNodes):
                 for retired in one.report.knows.retired:
                     at = one.received - retired.ago
                     closed[retired.node] = max(at, closed.get(retired.node, at))
@@ -172,7 +172,7 @@ class _Census:
     # -- what is missing ----------------------------------------------------------------------
 
     def _miss(self, node: str, reason: str, remedy: str = "") -> None:
-        self._missing.setdefault(Missing(node, reason, remedy))
+        self._missing.setdefault(MissingAccount(node, reason, remedy))
 
     def _is_accounted_for(self, node: str) -> bool:
         return node in self._latest or node in self._fences
@@ -196,7 +196,7 @@ class _Census:
         if isinstance(one.report.knows, Unfound):
             self._miss(one.node, f"does not say which nodes it knows: {one.report.knows.reason}")
 
-    def _look_at_peer(self, teller: Answered, peer: Peer) -> None:
+    def _look_at_peer(self, teller: Answered, peer: KnownPeer) -> None:
         """See whether a node that another one knows is there."""
         name, sighting = peer.node or peer.url, self._at.get(peer.url)
         fence = self._fences.get(name)
@@ -241,10 +241,10 @@ class _Census:
         for peer in self._peers_of(one):
             self._look_at_other_run(one, peer)
 
-    def _peers_of(self, one: Answered) -> tuple[Peer, ...]:
-        return one.report.knows.peers if isinstance(one.report.knows, Known) else ()
+    def _peers_of(self, one: Answered) -> tuple[KnownPeer, ...]:
+        return one.report.knows.peers if isinstance(one.report.knows, KnownNodes) else ()
 
-    def _look_at_other_run(self, teller: Answered, peer: Peer) -> None:
+    def _look_at_other_run(self, teller: Answered, peer: KnownPeer) -> None:
         """See whether a node hears the same run of a peer as has answered here."""
         last = self._latest.get(peer.node)
         if last is None or not peer.instance or peer.ago is None:

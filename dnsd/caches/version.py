@@ -40,7 +40,7 @@ _LEADING = ("A", "AAAA", *_NAMING)
 """Types of records that lead to addresses or names."""
 
 
-class Kind(StrEnum):
+class VersionKind(StrEnum):
     """What a version is a version of."""
 
     RRSET = "rrset"
@@ -58,7 +58,7 @@ class Version(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     exists, as in an NSEC record; everything from ``owner`` up to there is denied.
     """
 
-    kind: Kind
+    kind: VersionKind
     owner: str
     type: str = ANY
     digest: str = ""
@@ -67,10 +67,10 @@ class Version(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
 
     def __str__(self) -> str:
         """Return how an operator calls it."""
-        if self.kind == Kind.EVERYTHING:
+        if self.kind == VersionKind.EVERYTHING:
             return f"anything of {self.owner}"
         what = self.owner if self.type == ANY else f"{self.owner} {self.type}"
-        if self.kind == Kind.NOTHING:
+        if self.kind == VersionKind.NOTHING:
             return f"that there is no {what}" if not self.end else f"what is not in {self.owner}"
         return f"{what} → {', '.join(self.targets)}" if self.targets else f"{what} #{self.digest}"
 
@@ -79,7 +79,9 @@ def rrset(owner: str, rtype: str, rdatas: Iterable[bytes]) -> Version:
     """Return the version of an RRset with ``rdatas`` (uncompressed wire form, any order)."""
     owner = canonical_name(owner)
     data = sorted(set(rdatas))
-    return Version(Kind.RRSET, owner, rtype, digest_of(owner, rtype, data), targets_of(rtype, data))
+    return Version(
+        VersionKind.RRSET, owner, rtype, digest_of(owner, rtype, data), targets_of(rtype, data)
+    )
 
 
 def digest_of(owner: str, rtype: str, rdatas: Iterable[bytes]) -> str:
@@ -100,7 +102,7 @@ def targets_of(rtype: str, rdatas: Iterable[bytes]) -> tuple[str, ...]:
 
 def nothing(owner: str, rtype: str) -> Version:
     """Return the negative answer (NODATA) for exactly this name and type."""
-    return Version(Kind.NOTHING, canonical_name(owner), rtype)
+    return Version(VersionKind.NOTHING, canonical_name(owner), rtype)
 
 
 def gap(owner: str, end: str) -> Version:
@@ -109,15 +111,15 @@ def gap(owner: str, end: str) -> Version:
     If both are the apex, everything that is not in the zone; so it is for NSEC3 and for zones
     that are not signed.
     """
-    return Version(Kind.NOTHING, canonical_name(owner), ANY, end=canonical_name(end))
+    return Version(VersionKind.NOTHING, canonical_name(owner), ANY, end=canonical_name(end))
 
 
 def everything(apex: str) -> Version:
     """Return whatever the zone ``apex`` may have contained; for ``.`` whatever there was at all."""
-    return Version(Kind.EVERYTHING, canonical_name(apex))
+    return Version(VersionKind.EVERYTHING, canonical_name(apex))
 
 
-class Question(NamedTuple):
+class CacheQuestion(NamedTuple):
     """What is asked about: a target (an address or a name), or a name and its type.
 
     With all three, the target as far as the pool of that name and type leads there.
@@ -140,16 +142,16 @@ class Question(NamedTuple):
 
     def concerns(self, version: Version) -> bool:
         """Return whether a cache that holds ``version`` matters for this question."""
-        if self.is_member and version.kind != Kind.EVERYTHING:
+        if self.is_member and version.kind != VersionKind.EVERYTHING:
             pool = (version.owner, version.type) == (self.name, self.type)
             return pool and self.target in version.targets
         if self.target and not self.is_member:
-            return version.kind == Kind.EVERYTHING or _leads_to(version, self.target)
+            return version.kind == VersionKind.EVERYTHING or _leads_to(version, self.target)
         name = names.from_text(self.name)
         owner = names.from_text(version.owner)
-        if version.kind == Kind.EVERYTHING:
+        if version.kind == VersionKind.EVERYTHING:
             return names.is_subdomain(name, owner)
-        if version.kind == Kind.NOTHING and version.end:
+        if version.kind == VersionKind.NOTHING and version.end:
             return _denied(name, owner, names.from_text(version.end))
         if version.type == "DNAME":
             return name != owner and names.is_subdomain(name, owner)
@@ -157,13 +159,15 @@ class Question(NamedTuple):
         return version.type in types and (name == owner or _expands(owner, name))
 
 
-def about_target(text: str) -> Question:
+def about_target(text: str) -> CacheQuestion:
     """Return the question about the address or the absolute name ``text``.
 
     ValueError is a sentence. What has no final dot is an address.
     """
     try:
-        return Question(target=canonical_name(text) if is_name(text) else str(ip_address(text)))
+        return CacheQuestion(
+            target=canonical_name(text) if is_name(text) else str(ip_address(text))
+        )
     except ValueError:
         raise ValueError(
             f"{text!r} is no address: write one such as 192.0.2.10 or 2001:db8::10, or a name and "
@@ -171,12 +175,12 @@ def about_target(text: str) -> Question:
         ) from None
 
 
-def about_name(name: str, rtype: str) -> Question:
+def about_name(name: str, rtype: str) -> CacheQuestion:
     """Return the question about the answers to ``name`` and ``rtype``; ValueError if no name."""
-    return Question(name=canonical_name(name), type=rtype.upper())
+    return CacheQuestion(name=canonical_name(name), type=rtype.upper())
 
 
-def about_member(address: str, name: str, rtype: str) -> Question:
+def about_member(address: str, name: str, rtype: str) -> CacheQuestion:
     """Return the question about a member of the pool ``name`` and ``rtype``."""
     return about_name(name, rtype)._replace(target=about_target(address).target)
 
@@ -210,7 +214,7 @@ def _leads_to(version: Version, target: str) -> bool:
     """Return whether a cache that holds ``version`` may send clients to ``target``."""
     if target in version.targets:
         return True
-    if not is_name(target) or version.kind != Kind.RRSET or version.type not in _NAMING:
+    if not is_name(target) or version.kind != VersionKind.RRSET or version.type not in _NAMING:
         return False
     found = [one for one in version.targets if is_name(one)]
     if version.type != "DNAME" or not found:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.checks.result import Blind, Part, Reason, Result
+from dnsd.checks.result import Blind, FailureKind, PartResult, Result
 from dnsd.failover.combine import combined, in_words
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ LOOK_S = 0.05
 """How often it looks for the first result of what it depends on."""
 
 
-class Verdict(NamedTuple):
+class CalculatedState(NamedTuple):
     """Whether something is up, and why not; None: unknown, with ``soon`` only at the beginning."""
 
     ok: bool | None
@@ -26,12 +26,12 @@ class Verdict(NamedTuple):
     soon: bool = False
 
 
-States = Callable[["Reference"], Verdict]
+States = Callable[["Reference"], CalculatedState]
 
 
-def nothing_known(_reference: Reference) -> Verdict:
+def nothing_known(_reference: Reference) -> CalculatedState:
     """Return what is said where no members are known."""
-    return Verdict(None, "nothing is known of it here")
+    return CalculatedState(None, "nothing is known of it here")
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class CalculatedCheck:
         if ok is None:
             raise Blind(detail)
         parts = tuple(
-            Part(str(one), found.ok, found.why, 0.0)
+            PartResult(str(one), found.ok, found.why, 0.0)
             for one, found in zip(self.of, verdicts, strict=True)
         )
-        reason = Reason.NONE if ok else Reason.ANSWER
+        reason = FailureKind.NONE if ok else FailureKind.ANSWER
         return Result(ok, detail, time.monotonic() - began, parts, reason)

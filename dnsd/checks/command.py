@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 from dnsd.checks.result import (
     LONGEST_DETAIL,
     Blind,
-    Fault,
-    Reason,
+    FailureKind,
     Result,
+    ServiceFault,
     Stage,
     judged,
     shown,
@@ -68,7 +68,7 @@ class CommandCheck:
                 how = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
                 said = shown(output.decode("utf-8", "replace"))
                 sentence = f"{program}: {how}" + (f", output: {said}" if said else "")
-                raise Fault(sentence, Reason.COMMAND)
+                raise ServiceFault(sentence, FailureKind.COMMAND)
 
         return await judged(self.timeout, Stage(f"{program} did not end"), asking)
 

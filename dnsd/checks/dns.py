@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import dns.flags
 
-from dnsd.checks.result import Fault, Result, Stage, judged, shown, unreachable
-from dnsd.process.exchange import Peer, over_tcp, over_udp
+from dnsd.checks.result import Result, ServiceFault, Stage, judged, shown, unreachable
+from dnsd.process.exchange import ServerAddress, over_tcp, over_udp
 
 if TYPE_CHECKING:
-    from dnsd.checks.question import Question
+    from dnsd.checks.question import DnsQuestion
 
 _FLAGS = 2
 """The octet of the header that has the TC flag (RFC 1035 §4.1.1)."""
@@ -22,7 +22,7 @@ _TC = dns.flags.TC >> 8
 class DnsCheck:
     """A ``question``, which knows the records that must come back."""
 
-    question: Question
+    question: DnsQuestion
     port: int
     timeout: float
     source: str | None = None
@@ -35,7 +35,7 @@ class DnsCheck:
 
     async def run(self, address: str) -> Result:
         """Ask."""
-        peer = Peer(address, self.port, self.source)
+        peer = ServerAddress(address, self.port, self.source)
         stage = Stage(f"no answer over UDP to {self.question}")
 
         async def asking() -> None:
@@ -52,6 +52,6 @@ class DnsCheck:
             except OSError as error:
                 raise unreachable(error, peer, how) from error
             if fault:
-                raise Fault(shown(f"{self.question} over {how}: answered {fault}"))
+                raise ServiceFault(shown(f"{self.question} over {how}: answered {fault}"))
 
         return await judged(self.timeout, stage, asking)

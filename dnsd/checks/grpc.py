@@ -17,10 +17,10 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
-from dnsd.checks.result import Endpoint, Fault, Result, Stage, judged, shown
+from dnsd.checks.result import Result, ServiceEndpoint, ServiceFault, Stage, judged, shown
 from dnsd.checks.stream import Tls, opened
 from dnsd.checks.tcp import connecting
-from dnsd.process.exchange import Peer
+from dnsd.process.exchange import ServerAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,13 +75,13 @@ class GrpcCheck:
         of = f" of {self.service}" if self.service else ""
         return f"gRPC health{of} on port {self.port}"
 
-    def endpoint(self, address: str) -> Endpoint:
+    def endpoint(self, address: str) -> ServiceEndpoint:
         """Return where it connects to."""
-        return Endpoint(address, self.port, self.source)
+        return ServiceEndpoint(address, self.port, self.source)
 
     async def run(self, address: str) -> Result:
         """Call."""
-        peer = Peer(address, self.port, self.source)
+        peer = ServerAddress(address, self.port, self.source)
         stage = connecting(peer)
 
         async def asking() -> str:
@@ -100,15 +100,17 @@ class GrpcCheck:
             data = await stream.reader.read(MOST_OCTETS)
             read += len(data)
             if not data:
-                raise Fault("connection closed without a response to the gRPC health check")
+                raise ServiceFault("connection closed without a response to the gRPC health check")
             if read > MOST_OCTETS:
-                raise Fault(f"response to the gRPC health check of more than {MOST_OCTETS} octets")
+                raise ServiceFault(
+                    f"response to the gRPC health check of more than {MOST_OCTETS} octets"
+                )
             stream.writer.write(call.receive(data))
         state = call.state()
         if state != SERVING:
             name = _STATES.get(state, str(state))
             of = f' of "{self.service}"' if self.service else ""
-            raise Fault(f"gRPC health{of} is {name}, expected SERVING")
+            raise ServiceFault(f"gRPC health{of} is {name}, expected SERVING")
 
     def _fields(self) -> list[tuple[str, str]]:
         return [
@@ -148,14 +150,14 @@ class _Call:
         self._begin = (self._begin + data)[:_QUOTED]
         if self._begin[_TYPE : _TYPE + 1] not in (b"", _SETTINGS):
             begin = shown(self._begin.decode("utf-8", "replace"))
-            raise Fault(f'response is not HTTP/2: it begins with "{begin}"')
+            raise ServiceFault(f'response is not HTTP/2: it begins with "{begin}"')
         try:
             for event in self._connection.receive_data(data):
                 self._note(event)
         except h2.exceptions.ProtocolError as error:
-            raise Fault(f"response is not HTTP/2: {shown(str(error))}") from error
+            raise ServiceFault(f"response is not HTTP/2: {shown(str(error))}") from error
         except UnicodeDecodeError as error:
-            raise Fault("response is not HTTP/2: a field is not UTF-8") from error
+            raise ServiceFault("response is not HTTP/2: a field is not UTF-8") from error
         return self._connection.data_to_send()
 
     def _note(self, event: h2.events.Event) -> None:
@@ -166,22 +168,26 @@ class _Call:
         elif isinstance(event, h2.events.StreamEnded):
             self.over = True
         elif isinstance(event, h2.events.StreamReset | h2.events.ConnectionTerminated):
-            raise Fault(f"gRPC health check refused: HTTP/2 error {_named(event.error_code)}")
+            raise ServiceFault(
+                f"gRPC health check refused: HTTP/2 error {_named(event.error_code)}"
+            )
 
     def state(self) -> int:
         """Return the state in the response, which is whole."""
         fields = self._fields
         if (status := fields.get(":status")) != "200":
-            raise Fault(f"gRPC health check: HTTP status {shown(str(status))}, expected 200")
+            raise ServiceFault(f"gRPC health check: HTTP status {shown(str(status))}, expected 200")
         code = fields.get("grpc-status", "missing")
         if code != "0":
             what = shown(_CODES.get(code, code))
             said = shown(unquote(fields.get("grpc-message", "")))
-            raise Fault(f"gRPC health check failed with {what}" + (f" ({said})" if said else ""))
+            raise ServiceFault(
+                f"gRPC health check failed with {what}" + (f" ({said})" if said else "")
+            )
         try:
             return response(_unframed(self._body))
         except ValueError as error:
-            raise Fault(
+            raise ServiceFault(
                 f"gRPC health check: response is not a HealthCheckResponse: {error}"
             ) from None
 

@@ -11,12 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dnsd.checks.httpclient import MOST_BODY, Exchange
-from dnsd.checks.result import Endpoint, Fault, Reason, Result, Stage, judged, shown
+from dnsd.checks.result import (
+    FailureKind,
+    Result,
+    ServiceEndpoint,
+    ServiceFault,
+    Stage,
+    judged,
+    shown,
+)
 from dnsd.checks.search import is_found
 from dnsd.checks.stream import Tls, opened
 from dnsd.checks.tcp import connecting
 from dnsd.config.statuscodes import in_words
-from dnsd.process.exchange import Peer
+from dnsd.process.exchange import ServerAddress
 
 if TYPE_CHECKING:
     from dnsd.checks.stream import Stream
@@ -41,13 +49,13 @@ class HttpCheck:
     def __str__(self) -> str:
         return f"GET {self.path} on {'HTTPS' if self.tls else 'HTTP'} port {self.port}"
 
-    def endpoint(self, address: str) -> Endpoint:
+    def endpoint(self, address: str) -> ServiceEndpoint:
         """Return where it connects to."""
-        return Endpoint(address, self.port, self.source)
+        return ServiceEndpoint(address, self.port, self.source)
 
     async def run(self, address: str) -> Result:
         """Ask, and search the body: the time that takes is not the server's."""
-        peer = Peer(address, self.port, self.source)
+        peer = ServerAddress(address, self.port, self.source)
         stage = connecting(peer)
         bodies: list[bytes] = []
         result = await judged(
@@ -60,9 +68,9 @@ class HttpCheck:
             return result
         where = f"the first {MOST_BODY} octets of " if len(body) >= MOST_BODY else ""
         told = f'GET {self.path}: "{shown(self.body)}" not found in {where}its body'
-        return result._replace(ok=False, detail=told, reason=Reason.ANSWER)
+        return result._replace(ok=False, detail=told, reason=FailureKind.ANSWER)
 
-    async def _ask(self, peer: Peer, stage: Stage, bodies: list[bytes]) -> str:
+    async def _ask(self, peer: ServerAddress, stage: Stage, bodies: list[bytes]) -> str:
         async with opened(peer, self.tls, stage, self.timeout) as stream:
             await self._exchange(stream, stage, bodies)
             return stream.note
@@ -72,7 +80,9 @@ class HttpCheck:
         exchange = Exchange(stream.reader, stream.writer)
         status = await exchange.get(self.path, self.host)
         if status not in self.status:
-            raise Fault(f"GET {self.path}: status {status}, expected {in_words(self.status)}")
+            raise ServiceFault(
+                f"GET {self.path}: status {status}, expected {in_words(self.status)}"
+            )
         if self.body is not None:
             stage.waits_for = f"body of GET {self.path} not complete"
             bodies.append(await exchange.body())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import h11
 
 from dnsd.checks import httphead
-from dnsd.checks.result import Fault, shown
+from dnsd.checks.result import ServiceFault, shown
 
 if TYPE_CHECKING:
     import asyncio
@@ -80,7 +80,7 @@ class Exchange:
             event = await self._next()
             if isinstance(event, h11.Response):
                 return event.status_code
-        raise Fault(f"more than {MOST_INTERIM} interim responses")
+        raise ServiceFault(f"more than {MOST_INTERIM} interim responses")
 
     async def body(self, most: int = MOST_BODY) -> bytes:
         """Return the body, or its first octets if there are more than ``most``."""
@@ -90,7 +90,7 @@ class Exchange:
             found += event.data
             pieces += 1
             if pieces > SMALL_PIECES + len(found) // LEAST_PIECE:
-                raise Fault("body comes in too many small pieces")
+                raise ServiceFault("body comes in too many small pieces")
         return bytes(found[:most])
 
     async def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
@@ -98,7 +98,7 @@ class Exchange:
             try:
                 event = self._protocol.next_event()
             except h11.RemoteProtocolError as error:
-                raise Fault(self._why(error)) from error
+                raise ServiceFault(self._why(error)) from error
             if event is not h11.NEED_DATA:
                 return event
             if self._protocol.their_state is h11.SEND_RESPONSE:
@@ -114,7 +114,7 @@ class Exchange:
         searched = 0
         while (end := httphead.end_of(self._unread, searched)) < 0:
             if len(self._unread) > MOST_HEAD:
-                raise Fault(_TOO_LONG)
+                raise ServiceFault(_TOO_LONG)
             if self._over:
                 return self._taken(len(self._unread))
             searched = len(self._unread)
@@ -138,7 +138,7 @@ class Exchange:
         self._begin = (self._begin + data)[:_QUOTED]
         if not _FIRST.startswith(self._begin[: len(_FIRST)]):
             # At once: servers of other protocols wait for their client.
-            raise Fault(self._garbage(""))
+            raise ServiceFault(self._garbage(""))
         self._unread += data
 
     def _why(self, error: h11.RemoteProtocolError) -> str:

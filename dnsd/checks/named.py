@@ -15,14 +15,14 @@ import dns.exception
 import dns.resolver
 
 from dnsd.checks import reach
-from dnsd.checks.result import Blind, Fault, Result, Stage, judged
+from dnsd.checks.result import Blind, Result, ServiceFault, Stage, judged
 from dnsd.config.units import format_duration
 from dnsd.process.exchange import within
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from dnsd.checks.result import Check, Endpoint
+    from dnsd.checks.result import Check, ServiceEndpoint
 
     Resolve = Callable[[str, str], Awaitable[str]]
 
@@ -58,10 +58,10 @@ async def _asked(name: str, family: str) -> str:
             for rdata in answer.rrset or ():
                 return str(rdata.to_text())
     except dns.resolver.NXDOMAIN:
-        raise Fault(f"{name} does not exist") from None
+        raise ServiceFault(f"{name} does not exist") from None
     except (dns.exception.DNSException, OSError) as error:
         raise Blind(f"{name} cannot be resolved: {error}") from error
-    raise Fault(f"{name} has no {' or '.join(_TYPES[family])} record")
+    raise ServiceFault(f"{name} has no {' or '.join(_TYPES[family])} record")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class NamedCheck:
         """Seconds after which resolver and service have been given up."""
         return self.check.timeout + (RESOLVE_S if self.address is None else 0.0)
 
-    def endpoint(self, _name: str) -> Endpoint | None:
+    def endpoint(self, _name: str) -> ServiceEndpoint | None:
         """Return where it connects to, if that is known beforehand."""
         return None if self.address is None else self.check.endpoint(self.address)
 

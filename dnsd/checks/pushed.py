@@ -12,7 +12,7 @@ from typing import NamedTuple
 from dnsd.checks.result import Blind, Result
 
 
-class Place(NamedTuple):
+class PushTarget(NamedTuple):
     """The member ``address`` of the pool of this name and type."""
 
     name: str
@@ -20,7 +20,7 @@ class Place(NamedTuple):
     address: str
 
 
-class Word(NamedTuple):
+class PushedState(NamedTuple):
     """What was said, and until when it is believed (monotonic seconds)."""
 
     ok: bool
@@ -32,14 +32,14 @@ class Board:
     """The last word on each member."""
 
     def __init__(self) -> None:
-        self._words: dict[Place, Word] = {}
+        self._words: dict[PushTarget, PushedState] = {}
 
-    def put(self, place: Place, word: Word, now: float) -> None:
+    def put(self, place: PushTarget, word: PushedState, now: float) -> None:
         """Take in what is said of a member; it replaces what was said before."""
         self._words = {at: one for at, one in self._words.items() if now < one.until}
         self._words[place] = word
 
-    def word(self, place: Place) -> Word | None:
+    def word(self, place: PushTarget) -> PushedState | None:
         """Return what was said last, None if nothing was, or long ago."""
         return self._words.get(place)
 
@@ -61,7 +61,7 @@ class PushedCheck:
 
     async def run(self, address: str) -> Result:
         """Look; Blind if nothing is said, or it is over."""
-        word = self.board.word(Place(self.name, self.type, address)) if self.board else None
+        word = self.board.word(PushTarget(self.name, self.type, address)) if self.board else None
         if word is None:
             raise Blind("no state has been pushed (PUT /members/NAME/TYPE/ADDRESS)")
         if time.monotonic() >= word.until:

@@ -20,7 +20,7 @@ import dns.rdatatype
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dnsd.config.anycast import Query
+    from dnsd.config.anycast import SelfCheckQuery
 
 PAYLOAD = 1232
 """As much as resolvers take over UDP (RFC 9715)."""
@@ -30,7 +30,7 @@ _NAMED_RECORDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DnsQuestion:
     """A question and the rdata that must come back, in canonical form (RFC 4034 §6.2).
 
     Without ``expect`` any answer of NOERROR will do. ``zone`` is the origin of the served zone
@@ -48,7 +48,7 @@ class Question:
         name = self.name.to_text(omit_final_dot=self.name != dns.name.root)
         return f"{name} {dns.rdatatype.to_text(self.rdtype)}"
 
-    def of_service(self) -> Question:
+    def of_service(self) -> DnsQuestion:
         """Return it as any client asks it: the server may have the answer from others."""
         return replace(self, authority=False)
 
@@ -97,7 +97,7 @@ class Question:
         return ", ".join(texts) or "no record"
 
 
-def question_of(query: Query) -> Question:
+def question_of(query: SelfCheckQuery) -> DnsQuestion:
     """Return what ``query`` asks; ValueError is a sentence."""
     try:
         rdtype = dns.rdatatype.from_text(query.type)
@@ -115,4 +115,4 @@ def question_of(query: Query) -> Question:
             why = str(error) or type(error).__name__
             raise ValueError(f'expect "{text}" is no {query.type} record: {why}') from None
         expect.add(rdata.to_digestable())
-    return Question(dns.name.from_text(query.name), rdtype, frozenset(expect))
+    return DnsQuestion(dns.name.from_text(query.name), rdtype, frozenset(expect))

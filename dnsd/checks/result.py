@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dnsd.config.units import format_duration
 from dnsd.process import descriptors
-from dnsd.process.exchange import Peer, within
+from dnsd.process.exchange import ServerAddress, within
 from dnsd.text import printable
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LONGEST_DETAIL = 200
 _OWN_FAULTS = descriptors.WANT | {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
-class Reason(StrEnum):
+class FailureKind(StrEnum):
     """Which kind of failure it was: few, so that they can be counted."""
 
     NONE = ""
@@ -38,11 +38,11 @@ class Reason(StrEnum):
     """The check did not end although it was told to."""
 
 
-UNCONNECTED = frozenset({Reason.REFUSED, Reason.UNREACHABLE, Reason.NO_CONNECTION})
+UNCONNECTED = frozenset({FailureKind.REFUSED, FailureKind.UNREACHABLE, FailureKind.NO_CONNECTION})
 """No connection came about: the same holds for whatever is asked there."""
 
 
-class Endpoint(NamedTuple):
+class ServiceEndpoint(NamedTuple):
     """Where checks connect to over TCP: no connection there is none for any of them."""
 
     address: str
@@ -50,7 +50,7 @@ class Endpoint(NamedTuple):
     source: str | None
 
 
-class Part(NamedTuple):
+class PartResult(NamedTuple):
     """The result of one of the checks of a member; None for ``ok``: it could not be made."""
 
     check: str
@@ -70,8 +70,8 @@ class Result(NamedTuple):
     ok: bool
     detail: str
     latency: float
-    parts: tuple[Part, ...] = ()
-    reason: Reason = Reason.NONE
+    parts: tuple[PartResult, ...] = ()
+    reason: FailureKind = FailureKind.NONE
 
 
 class Check(Protocol):
@@ -84,7 +84,7 @@ class Check(Protocol):
     def timeout(self) -> float:
         """Seconds after which :meth:`run` gives up."""
 
-    def endpoint(self, address: str, /) -> Endpoint | None:
+    def endpoint(self, address: str, /) -> ServiceEndpoint | None:
         """Return where it connects to over TCP, and to nothing else; None if it does not."""
 
     async def run(self, address: str, /) -> Result:
@@ -95,10 +95,10 @@ class Blind(Exception):
     """This node could not check, which says nothing about the service; a sentence says why."""
 
 
-class Fault(Exception):
+class ServiceFault(Exception):
     """What is wrong with the service, as it follows its address and a colon."""
 
-    def __init__(self, sentence: str, reason: Reason = Reason.ANSWER) -> None:
+    def __init__(self, sentence: str, reason: FailureKind = FailureKind.ANSWER) -> None:
         super().__init__(sentence)
         self.reason = reason
 
@@ -109,7 +109,7 @@ class Stage:
     ``reason`` is the kind of failure if it does not happen; that of a later stage is TIMEOUT.
     """
 
-    def __init__(self, waits_for: str, reason: Reason = Reason.TIMEOUT) -> None:
+    def __init__(self, waits_for: str, reason: FailureKind = FailureKind.TIMEOUT) -> None:
         self._waits_for = waits_for
         self.reason = reason
 
@@ -121,7 +121,7 @@ class Stage:
     @waits_for.setter
     def waits_for(self, what: str) -> None:
         self._waits_for = what
-        self.reason = Reason.TIMEOUT
+        self.reason = FailureKind.TIMEOUT
 
 
 async def judged(limit: float, stage: Stage, asking: Callable[[], Awaitable[str | None]]) -> Result:
@@ -131,10 +131,10 @@ async def judged(limit: float, stage: Stage, asking: Callable[[], Awaitable[str 
     """
     began = time.monotonic()
 
-    async def answer() -> tuple[bool, str, Reason]:
+    async def answer() -> tuple[bool, str, FailureKind]:
         try:
-            return True, await asking() or "", Reason.NONE
-        except Fault as found:
+            return True, await asking() or "", FailureKind.NONE
+        except ServiceFault as found:
             return False, str(found), found.reason
 
     found = await within(limit, answer())
@@ -144,7 +144,7 @@ async def judged(limit: float, stage: Stage, asking: Callable[[], Awaitable[str 
     return Result(ok, detail, time.monotonic() - began, reason=reason)
 
 
-def unreachable(error: OSError, peer: Peer, how: str) -> Fault:
+def unreachable(error: OSError, peer: ServerAddress, how: str) -> ServiceFault:
     """Return the fault that ``error`` shows; Blind if it is this node's own."""
     port = f"{how} port {peer.port}"
     if error.errno in _OWN_FAULTS:
@@ -152,15 +152,17 @@ def unreachable(error: OSError, peer: Peer, how: str) -> Fault:
             raise Blind(f"source {peer.source} is not an address of this node")
         raise Blind(f"this node cannot connect to {port}: {error.strerror or error}")
     if isinstance(error, ConnectionRefusedError):
-        return Fault(f"connection refused on {port}", Reason.REFUSED)
+        return ServiceFault(f"connection refused on {port}", FailureKind.REFUSED)
     if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return Fault(f"connection reset on {port}", Reason.RESET)
-    return Fault(f"cannot connect to {port}: {error.strerror or error}", Reason.UNREACHABLE)
+        return ServiceFault(f"connection reset on {port}", FailureKind.RESET)
+    return ServiceFault(
+        f"cannot connect to {port}: {error.strerror or error}", FailureKind.UNREACHABLE
+    )
 
 
-def broken_off(error: OSError, peer: Peer) -> Fault:
+def broken_off(error: OSError, peer: ServerAddress) -> ServiceFault:
     """Return the fault that ``error`` shows on a connection over TCP that had come about."""
-    return Fault(str(unreachable(error, peer, "TCP")), Reason.RESET)
+    return ServiceFault(str(unreachable(error, peer, "TCP")), FailureKind.RESET)
 
 
 def shown(text: str) -> str:

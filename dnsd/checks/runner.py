@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from dnsd.checks.calculated import CalculatedCheck
 from dnsd.checks.command import CommandCheck
-from dnsd.checks.result import UNCONNECTED, Blind, Reason, Result
-from dnsd.checks.schedule import JITTER, Group, Schedule
+from dnsd.checks.result import UNCONNECTED, Blind, FailureKind, Result
+from dnsd.checks.schedule import JITTER, CheckGroup, Schedule
 from dnsd.checks.several import singles
 from dnsd.config import Failover
 from dnsd.process.exchange import ended_within
@@ -24,8 +24,8 @@ from dnsd.process.exchange import ended_within
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dnsd.checks.result import Endpoint
-    from dnsd.checks.schedule import Entry
+    from dnsd.checks.result import ServiceEndpoint
+    from dnsd.checks.schedule import ScheduledCheck
     from dnsd.checks.targets import Target
     from dnsd.config import CheckLimits
 
@@ -73,7 +73,7 @@ class Runner:
     ) -> None:
         self._seen, self._unseen = seen, unseen
         self._most = most or limits_in_force(Failover())
-        self._at: dict[Endpoint, dict[Target, None]] = {}
+        self._at: dict[ServiceEndpoint, dict[Target, None]] = {}
         self._schedule: Schedule[Target] = Schedule(chance or random.Random(), time.monotonic())
         self._stuck: dict[Target, asyncio.Task[Result]] = {}
         self._changed = asyncio.Event()
@@ -139,7 +139,7 @@ class Runner:
             if timer:
                 timer.cancel()
 
-    async def _make(self, entry: Entry[Target]) -> None:
+    async def _make(self, entry: ScheduledCheck[Target]) -> None:
         target = entry.key
         try:
             began, asleep = time.monotonic(), self._sleep.total
@@ -166,7 +166,10 @@ class Runner:
         """
         endpoint = target.check.endpoint(target.address)
         for other in tuple(self._at.get(endpoint, ())) if endpoint else ():
-            if told.reason == Reason.NO_CONNECTION and other.check.timeout > target.check.timeout:
+            if (
+                told.reason == FailureKind.NO_CONNECTION
+                and other.check.timeout > target.check.timeout
+            ):
                 continue
             apart = (1 - JITTER) * other.fast_interval
             if other in self._schedule and self._schedule.stand_in(other, began, apart, ended):
@@ -189,9 +192,9 @@ class Runner:
             task.cancel()
         self._stuck[target] = task
         task.add_done_callback(functools.partial(self._unstuck, target))
-        return Result(ok=False, detail=_STUCK, latency=limit, reason=Reason.STUCK)
+        return Result(ok=False, detail=_STUCK, latency=limit, reason=FailureKind.STUCK)
 
-    def _groups(self, target: Target) -> tuple[Group, ...]:
+    def _groups(self, target: Target) -> tuple[CheckGroup, ...]:
         """Return what it is limited with.
 
         A program is none of the connections to an address: what it connects to is not known. A
@@ -201,10 +204,10 @@ class Runner:
         checks = singles(target.check)
         groups = []
         if any(isinstance(one, CommandCheck) for one in checks):
-            groups.append(Group("command", most.commands))
+            groups.append(CheckGroup("command", most.commands))
         if not all(isinstance(one, CommandCheck | CalculatedCheck) for one in checks):
-            groups.append(Group(target.address, most.address))
-        return (Group("", most.total), *groups) if groups else ()
+            groups.append(CheckGroup(target.address, most.address))
+        return (CheckGroup("", most.total), *groups) if groups else ()
 
     def _unstuck(self, target: Target, task: asyncio.Task[Result]) -> None:
         del self._stuck[target]

@@ -54,7 +54,7 @@ _ROUNDING = 1e-6
 K = TypeVar("K")
 
 
-class Group(NamedTuple):
+class CheckGroup(NamedTuple):
     """Targets of which only ``most`` are checked at once; groups of one ``name`` are one."""
 
     name: str
@@ -62,7 +62,7 @@ class Group(NamedTuple):
 
 
 @dataclass(eq=False, slots=True)
-class Entry(Generic[K]):
+class ScheduledCheck(Generic[K]):
     """A target: ``began`` is when its last check did.
 
     The next one is to begin when it is ``due``, and at the latest at its ``deadline``.
@@ -70,7 +70,7 @@ class Entry(Generic[K]):
 
     key: K
     interval: float
-    groups: tuple[Group, ...]
+    groups: tuple[CheckGroup, ...]
     due: float
     deadline: float
     began: float | None = None
@@ -85,10 +85,10 @@ class Schedule(Generic[K]):
 
     def __init__(self, chance: random.Random, now: float) -> None:
         self._chance = chance
-        self._entries: dict[K, Entry[K]] = {}
-        self._heap: list[tuple[float, int, int, Entry[K]]] = []
+        self._entries: dict[K, ScheduledCheck[K]] = {}
+        self._heap: list[tuple[float, int, int, ScheduledCheck[K]]] = []
         self._pushed = 0
-        self._queue: list[Entry[K]] = []
+        self._queue: list[ScheduledCheck[K]] = []
         self._under_way: Counter[str] = Counter()
         self._allowance = float(BURST)
         self._counted = now
@@ -103,7 +103,7 @@ class Schedule(Generic[K]):
 
     # -- targets that come and go ---------------------------------------------------------------
 
-    def add(self, targets: Iterable[tuple[K, float, tuple[Group, ...]]], now: float) -> None:
+    def add(self, targets: Iterable[tuple[K, float, tuple[CheckGroup, ...]]], now: float) -> None:
         """Take up new targets, each a key, an interval and groups, all of them together."""
         new = list(targets)
         self._chance.shuffle(new)
@@ -111,7 +111,7 @@ class Schedule(Generic[K]):
         for number, (key, interval, groups) in enumerate(new):
             part = (number + self._chance.random()) / len(new)
             due = now + part * min(whole, interval)
-            entry = Entry(key, interval, groups, due, due)
+            entry = ScheduledCheck(key, interval, groups, due, due)
             self._entries[key] = entry
             self._asked += 1 / interval
             self._push(entry, now)
@@ -152,7 +152,7 @@ class Schedule(Generic[K]):
 
     # -- checks that begin and end --------------------------------------------------------------
 
-    def due(self, now: float) -> list[Entry[K]]:
+    def due(self, now: float) -> list[ScheduledCheck[K]]:
         """Return those whose check begins now; those that must wait are first in the next turn."""
         while self._heap and self._heap[0][0] <= now:
             _, _, version, entry = heapq.heappop(self._heap)
@@ -175,7 +175,7 @@ class Schedule(Generic[K]):
             self._queue = [entry for entry in self._queue if entry.waiting]
         return started
 
-    def ended(self, entry: Entry[K], now: float) -> None:
+    def ended(self, entry: ScheduledCheck[K], now: float) -> None:
         """Note that the check of ``entry`` is over."""
         self._under_way.subtract(name for name, _ in entry.groups)
         entry.running = False
@@ -193,7 +193,7 @@ class Schedule(Generic[K]):
         """Return for how long the check is late that is late for the longest, in seconds."""
         return max(0.0, now - self._queue[0].deadline) if self._queue else 0.0
 
-    def _begin(self, entry: Entry[K], now: float) -> None:
+    def _begin(self, entry: ScheduledCheck[K], now: float) -> None:
         first = entry.began is None
         entry.began, entry.running, entry.waiting = now, True, False
         self._time(entry, now)
@@ -201,17 +201,17 @@ class Schedule(Generic[K]):
             entry.due = now + entry.interval * self._chance.uniform(SECOND, 1)
         self._under_way.update(name for name, _ in entry.groups)
 
-    def _plan(self, entry: Entry[K], began: float, now: float) -> None:
+    def _plan(self, entry: ScheduledCheck[K], began: float, now: float) -> None:
         """Have the next check of ``entry`` begin in its time after the last one."""
         self._time(entry, began)
         if not entry.running:
             self._push(entry, now)
 
-    def _time(self, entry: Entry[K], began: float) -> None:
+    def _time(self, entry: ScheduledCheck[K], began: float) -> None:
         entry.due = began + entry.interval * self._chance.uniform(1 - JITTER, 1)
         entry.deadline = began + entry.interval
 
-    def _push(self, entry: Entry[K], now: float) -> None:
+    def _push(self, entry: ScheduledCheck[K], now: float) -> None:
         """Have it wait until it is due; what should have begun before must from now on."""
         self._leave(entry)
         entry.due, entry.deadline = max(now, entry.due), max(now, entry.deadline)
@@ -219,7 +219,7 @@ class Schedule(Generic[K]):
         self._pushed += 1
         heapq.heappush(self._heap, (entry.due, self._pushed, entry.version, entry))
 
-    def _leave(self, entry: Entry[K]) -> None:
+    def _leave(self, entry: ScheduledCheck[K]) -> None:
         """Take it out of the queue, if it waits there."""
         if entry.waiting:
             entry.waiting = False
@@ -233,5 +233,5 @@ class Schedule(Generic[K]):
         self._counted = now
 
 
-def _deadline(entry: Entry[K]) -> float:
+def _deadline(entry: ScheduledCheck[K]) -> float:
     return entry.deadline

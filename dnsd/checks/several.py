@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dnsd.checks.result import Blind, Part, Reason, Result
+from dnsd.checks.result import Blind, FailureKind, PartResult, Result
 from dnsd.failover.combine import combined, in_words
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class SeveralChecks:
         detail = f"{in_words(verdicts, self.need)}: {told}" if told else ""
         if ok is None:
             raise Blind(detail)
-        failed = next((reason for part, reason in made if part.ok is False), Reason.NONE)
-        reason = Reason.NONE if ok else failed
+        failed = next((reason for part, reason in made if part.ok is False), FailureKind.NONE)
+        reason = FailureKind.NONE if ok else failed
         return Result(ok, detail, time.monotonic() - began, parts, reason)
 
 
@@ -56,7 +56,7 @@ def singles(check: Check) -> tuple[Check, ...]:
     return check.checks if isinstance(check, SeveralChecks) else (check,)
 
 
-async def _made(check: Check, address: str) -> tuple[Part, Reason]:
+async def _made(check: Check, address: str) -> tuple[PartResult, FailureKind]:
     """Return the result of one, and the kind of its failure.
 
     Whatever keeps it from being made says nothing of the others.
@@ -65,8 +65,8 @@ async def _made(check: Check, address: str) -> tuple[Part, Reason]:
     try:
         result = await check.run(address)
     except Blind as why:
-        return Part(str(check), None, str(why), time.monotonic() - began), Reason.NONE
+        return PartResult(str(check), None, str(why), time.monotonic() - began), FailureKind.NONE
     except Exception as error:  # a fault of dnsd's
         what = f"the check itself failed: {type(error).__name__}: {error}"
-        return Part(str(check), None, what, time.monotonic() - began), Reason.NONE
-    return Part(str(check), result.ok, result.detail, result.latency), result.reason
+        return PartResult(str(check), None, what, time.monotonic() - began), FailureKind.NONE
+    return PartResult(str(check), result.ok, result.detail, result.latency), result.reason

@@ -34,7 +34,7 @@ _LINE = re.compile(r"(\S+)\s*=>\s*(UP|DOWN)(?:/(\d{1,9}))?", re.ASCII | re.IGNOR
 _SHOWN = 60
 
 
-class Said(NamedTuple):
+class FileState(NamedTuple):
     """What a file says of a member, believed for so many seconds (None: as long as others)."""
 
     ok: bool
@@ -89,7 +89,7 @@ class FileCheck:
         return _believed(said, written, limit, str(path))
 
 
-def _believed(said: Said, written: float, limit: float, path: str) -> Result | str:
+def _believed(said: FileState, written: float, limit: float, path: str) -> Result | str:
     """Return what is said, or why it says nothing; that stays the same, so it is told once."""
     age = time.time() - written
     moment = time.strftime("%F %T", time.localtime(written))
@@ -100,9 +100,9 @@ def _believed(said: Said, written: float, limit: float, path: str) -> Result | s
     return Result(said.ok, "" if said.ok else f"{path} says DOWN", 0.0)
 
 
-def parse(text: str) -> dict[str, Said]:
+def parse(text: str) -> dict[str, FileState]:
     """Return what ``text`` says by address; ValueError is "LINE: sentence"."""
-    found: dict[str, Said] = {}
+    found: dict[str, FileState] = {}
     for number, line in enumerate(text.splitlines(), 1):
         content = line.partition("#")[0].strip()
         if not content:
@@ -123,5 +123,5 @@ def parse(text: str) -> dict[str, Said]:
         if address in found:
             raise ValueError(f"{number}: {address} is named twice")
         believed = None if match[3] is None else float(match[3])
-        found[address] = Said(match[2].upper() == "UP", believed)
+        found[address] = FileState(match[2].upper() == "UP", believed)
     return found

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.checks.certificate import not_after
-from dnsd.checks.result import Blind, Fault, Reason, Stage, broken_off, shown
+from dnsd.checks.result import Blind, FailureKind, ServiceFault, Stage, broken_off, shown
 from dnsd.checks.tcp import connected
 from dnsd.config.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from dnsd.process.exchange import Peer
+    from dnsd.process.exchange import ServerAddress
 
 _DAY_S = 86400
 
@@ -55,7 +55,7 @@ class Stream(NamedTuple):
 
 @asynccontextmanager
 async def opened(
-    peer: Peer, tls: Tls | None, stage: Stage, timeout: float
+    peer: ServerAddress, tls: Tls | None, stage: Stage, timeout: float
 ) -> AsyncIterator[Stream]:
     """Connect to ``peer``, and close the connection in the end, whatever happens."""
     context = None if tls is None else _usable(tls)
@@ -66,13 +66,17 @@ async def opened(
         finally:
             writer.transport.abort()
     except ssl.SSLError as error:
-        raise Fault(_refused(error), Reason.TLS) from error
+        raise ServiceFault(_refused(error), FailureKind.TLS) from error
     except OSError as error:
         raise broken_off(error, peer) from error
 
 
 async def _open(
-    peer: Peer, tls: Tls | None, context: ssl.SSLContext | None, stage: Stage, timeout: float
+    peer: ServerAddress,
+    tls: Tls | None,
+    context: ssl.SSLContext | None,
+    stage: Stage,
+    timeout: float,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     sock = await connected(peer)
     if tls is None:
@@ -196,11 +200,11 @@ def _examined(tls: Tls, writer: asyncio.StreamWriter) -> str:
     try:
         end = not_after(peer.getpeercert(binary_form=True) or b"")
     except ValueError as error:
-        raise Fault(f"certificate cannot be read: {error}", Reason.TLS) from error
+        raise ServiceFault(f"certificate cannot be read: {error}", FailureKind.TLS) from error
     until = datetime.fromtimestamp(end, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     if tls.expiry is not None and end - time.time() < tls.expiry:
         least = format_duration(tls.expiry)
-        raise Fault(f"certificate expires on {until}, in less than {least}", Reason.TLS)
+        raise ServiceFault(f"certificate expires on {until}, in less than {least}", FailureKind.TLS)
     return f"certificate valid until {until}"
 
 

@@ -21,7 +21,7 @@ from dnsd.checks.statefile import FileCheck
 from dnsd.checks.stream import Tls
 from dnsd.checks.tcp import TcpCheck
 from dnsd.checks.tls import TlsCheck
-from dnsd.config.anycast import Query
+from dnsd.config.anycast import SelfCheckQuery
 from dnsd.config.checkkeys import each_check
 from dnsd.config.commandkinds import filled, places
 from dnsd.wire.member import is_name
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dnsd.checks.pushed import Board
     from dnsd.checks.result import Check
     from dnsd.config import Failover
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
 
 PORTS = {"http": 80, "https": 443, "tls": 443, "dns": 53}
 """Where a check goes that says no port."""
@@ -59,7 +59,7 @@ class Target:
 
 
 def target_of(
-    pool: Pool,
+    pool: PoolPolicy,
     address: str,
     failover: Failover,
     board: Board | None = None,
@@ -88,12 +88,12 @@ def target_of(
     return Target(address, check, pool.interval, pool.fast_interval)
 
 
-def goes_out(one: Pool) -> bool:
+def goes_out(one: PoolPolicy) -> bool:
     """Return whether the only check of ``one`` asks the member itself."""
     return one.check not in _STAY_HERE
 
 
-def _of_name(check: Check, pool: Pool, address: str | None, failover: Failover) -> Check:
+def _of_name(check: Check, pool: PoolPolicy, address: str | None, failover: Failover) -> Check:
     """Return ``check`` as that of a name; a program is given the name itself."""
     if not goes_out(pool) or pool.check == "command":
         return check
@@ -101,7 +101,7 @@ def _of_name(check: Check, pool: Pool, address: str | None, failover: Failover) 
 
 
 def _check(
-    pool: Pool, address: str, failover: Failover, board: Board | None, states: States
+    pool: PoolPolicy, address: str, failover: Failover, board: Board | None, states: States
 ) -> Check:
     port = pool.port or PORTS.get(pool.check, 0)
     pool = _with_names(pool, address)
@@ -132,7 +132,7 @@ def _check(
     raise AssertionError(pool.check)
 
 
-def _with_names(pool: Pool, member: str) -> Pool:
+def _with_names(pool: PoolPolicy, member: str) -> PoolPolicy:
     """Return ``pool`` with the name of ``member`` where its host or SNI asks for it."""
     name = member.removesuffix(".")
     filled_in = {
@@ -143,7 +143,7 @@ def _with_names(pool: Pool, member: str) -> Pool:
     return msgspec.structs.replace(pool, **filled_in) if filled_in else pool
 
 
-def _line(pool: Pool, failover: Failover) -> tuple[str, ...]:
+def _line(pool: PoolPolicy, failover: Failover) -> tuple[str, ...]:
     return filled(failover.commands[pool.command or ""], pool.parameters)
 
 
@@ -154,7 +154,7 @@ class Lacking(NamedTuple):
     message: str
 
 
-def configured_fault(pool: Pool, failover: Failover) -> Lacking | None:
+def configured_fault(pool: PoolPolicy, failover: Failover) -> Lacking | None:
     """Return what ``failover`` does not allow, or does not list, of the check of ``pool``."""
     if pool.check == "command" and (fault := command_fault(pool, failover)):
         return Lacking("command", fault)
@@ -177,7 +177,7 @@ def _not_listed(name: str, table: str, names: Iterable[str], what: str) -> str:
     )
 
 
-def command_fault(pool: Pool, failover: Failover) -> str:
+def command_fault(pool: PoolPolicy, failover: Failover) -> str:
     """Return why ``pool`` cannot have its command run, as a sentence; empty if it can."""
     commands = failover.commands
     line = commands.get(pool.command or "")
@@ -191,7 +191,7 @@ def command_fault(pool: Pool, failover: Failover) -> str:
     return ""
 
 
-def _http(pool: Pool, port: int, failover: Failover) -> HttpCheck:
+def _http(pool: PoolPolicy, port: int, failover: Failover) -> HttpCheck:
     """A host that is given is asked for as it is written, the pool's name as RFC 9110 §7.2 says."""
     host = _host(pool, port)
     return HttpCheck(
@@ -206,7 +206,7 @@ def _http(pool: Pool, port: int, failover: Failover) -> HttpCheck:
     )
 
 
-def _grpc(pool: Pool, port: int, failover: Failover) -> GrpcCheck:
+def _grpc(pool: PoolPolicy, port: int, failover: Failover) -> GrpcCheck:
     host = _host(pool, port)
     return GrpcCheck(
         port=port,
@@ -218,12 +218,12 @@ def _grpc(pool: Pool, port: int, failover: Failover) -> GrpcCheck:
     )
 
 
-def _host(pool: Pool, port: int) -> str:
+def _host(pool: PoolPolicy, port: int) -> str:
     name = pool.name.removesuffix(".")
     return pool.host or (name if port == PORTS.get(pool.check) else f"{name}:{port}")
 
 
-def _tls(pool: Pool, host: str, failover: Failover, protocol: str | None = None) -> Tls:
+def _tls(pool: PoolPolicy, host: str, failover: Failover, protocol: str | None = None) -> Tls:
     return Tls(
         name=(pool.sni or _without_port(host)).removesuffix("."),
         verify=pool.tls_verify,
@@ -240,6 +240,6 @@ def _without_port(host: str) -> str:
     return host.partition(":")[0]
 
 
-def _dns(pool: Pool, port: int) -> DnsCheck:
-    question = question_of(Query(name=pool.query or pool.name, type=pool.query_type))
+def _dns(pool: PoolPolicy, port: int) -> DnsCheck:
+    question = question_of(SelfCheckQuery(name=pool.query or pool.name, type=pool.query_type))
     return DnsCheck(question.of_service(), port, pool.timeout, pool.source)

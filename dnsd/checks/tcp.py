@@ -6,8 +6,8 @@ import asyncio
 import socket
 from dataclasses import dataclass
 
-from dnsd.checks.result import Endpoint, Reason, Result, Stage, judged, unreachable
-from dnsd.process.exchange import Peer, open_socket
+from dnsd.checks.result import FailureKind, Result, ServiceEndpoint, Stage, judged, unreachable
+from dnsd.process.exchange import ServerAddress, open_socket
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class TcpCheck:
     def __str__(self) -> str:
         return f"TCP port {self.port}"
 
-    def endpoint(self, address: str) -> Endpoint:
+    def endpoint(self, address: str) -> ServiceEndpoint:
         """Return where it connects to."""
-        return Endpoint(address, self.port, self.source)
+        return ServiceEndpoint(address, self.port, self.source)
 
     async def run(self, address: str) -> Result:
         """Connect."""
-        peer = Peer(address, self.port, self.source)
+        peer = ServerAddress(address, self.port, self.source)
 
         async def asking() -> None:
             (await connected(peer)).close()
@@ -35,12 +35,12 @@ class TcpCheck:
         return await judged(self.timeout, connecting(peer), asking)
 
 
-def connecting(peer: Peer) -> Stage:
+def connecting(peer: ServerAddress) -> Stage:
     """Return the stage in which every check over TCP begins."""
-    return Stage(f"no connection to TCP port {peer.port}", Reason.NO_CONNECTION)
+    return Stage(f"no connection to TCP port {peer.port}", FailureKind.NO_CONNECTION)
 
 
-async def connected(peer: Peer) -> socket.socket:
+async def connected(peer: ServerAddress) -> socket.socket:
     """Return a socket that is connected to ``peer``; Fault or Blind if it cannot be."""
     try:
         sock = open_socket(peer, socket.SOCK_STREAM)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dnsd.checks.result import Endpoint, Result, judged
+from dnsd.checks.result import Result, ServiceEndpoint, judged
 from dnsd.checks.stream import Tls, opened
 from dnsd.checks.tcp import connecting
-from dnsd.process.exchange import Peer
+from dnsd.process.exchange import ServerAddress
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class TlsCheck:
     def __str__(self) -> str:
         return f"TLS on port {self.port}"
 
-    def endpoint(self, address: str) -> Endpoint:
+    def endpoint(self, address: str) -> ServiceEndpoint:
         """Return where it connects to."""
-        return Endpoint(address, self.port, self.source)
+        return ServiceEndpoint(address, self.port, self.source)
 
     async def run(self, address: str) -> Result:
         """Connect and shake hands."""
-        peer = Peer(address, self.port, self.source)
+        peer = ServerAddress(address, self.port, self.source)
         stage = connecting(peer)
 
         async def asking() -> str:

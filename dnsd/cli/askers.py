@@ -16,11 +16,11 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from dnsd.caches.ledger import Report
+from dnsd.caches.ledger import NodeReport
 from dnsd.caches.site import HERE
 from dnsd.caches.version import canonical_name
 from dnsd.checks.httpclient import Exchange
-from dnsd.checks.result import Fault, shown
+from dnsd.checks.result import ServiceFault, shown
 from dnsd.cli.admin import ask as ask_admin
 from dnsd.cli.admin import runs
 from dnsd.config.endpoint import Endpoint
@@ -51,11 +51,11 @@ class _Status(TypedDict):
     zones: list[_Zone]
 
 
-_KINDS = {"horizon": Report, "status": _Status}
+_KINDS = {"horizon": NodeReport, "status": _Status}
 """What a page of another node must be: what else is in it is skipped, and takes no memory."""
 
 
-class Node(Protocol):
+class AskedNode(Protocol):
     """A node that can be asked, at ``address``."""
 
     address: str
@@ -102,7 +102,7 @@ class Remote:
         query = f"?{urlencode(arguments)}" if arguments else ""
         try:
             status, body = asyncio.run(self._ask(f"{self._path}/{page}{query}"))
-        except Fault as fault:
+        except ServiceFault as fault:
             raise AdminError(f"{self.address}: {fault}") from fault
         except TimeoutError as error:
             raise AdminError(f"{self.address}: no response within {ANSWER_S:g} s") from error

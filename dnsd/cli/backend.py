@@ -14,7 +14,7 @@ from dnsd.cli.options import json_option
 from dnsd.cli.output import echo
 from dnsd.config import paths
 from dnsd.config.balance import VXLAN_DEVICE, VXLAN_PORT, VXLAN_VNI, DevicePrefix
-from dnsd.config.netkinds import HostAddresses, Vips
+from dnsd.config.netkinds import HostAddresses, VipList
 from dnsd.control.balance import backendhost
 from dnsd.control.balance.backendhost import Way
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def _vips(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        return Vips().read(list(values), Path())
+        return VipList().read(list(values), Path())
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

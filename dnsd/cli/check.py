@@ -16,7 +16,7 @@ import click
 import msgspec
 
 from dnsd import config
-from dnsd.build.advised import Held
+from dnsd.build.advised import ZoneAndPolicy
 from dnsd.build.advised import check as check_ttls
 from dnsd.build.policycheck import check_file, check_promises, promised
 from dnsd.cli.options import config_option, json_option, short, zone_option
@@ -47,7 +47,7 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
-class ZoneReport:
+class CheckedZone:
     """What is said of one zone.
 
     ``serial`` is None when the zone can't be served, ``policy`` the file beside it, if there is
@@ -63,10 +63,10 @@ class ZoneReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CheckReport:
     """What a whole check has found."""
 
-    zones: tuple[ZoneReport, ...]
+    zones: tuple[CheckedZone, ...]
     findings: tuple[Finding, ...]
     services: tuple[Service, ...] = ()
     """Those of a director."""
@@ -130,7 +130,7 @@ def _check(
     zones: tuple[str, ...],
     files: tuple[Path, ...],
     demand: _Demand | None,
-) -> Report:
+) -> CheckReport:
     findings: list[Finding] = []
     wanted: list[tuple[str, Path]] = []
     given: config.Config | None = None
@@ -152,7 +152,7 @@ def _check(
         if result.zone:
             cuts.note(result.zone)
             asked.note(result.zone)
-    return Report(
+    return CheckReport(
         tuple(reports),
         (
             *findings,
@@ -173,12 +173,12 @@ def _report(
     together: _Together,
     *,
     file: Path,
-) -> ZoneReport:
+) -> CheckedZone:
     """Add what is found about a zone and its policy; return what is said of both."""
     serial = result.zone.serial if result.zone else None
     findings += result.findings
     if str(file) == STDIN:
-        return ZoneReport(origin, STDIN, result.records, serial)
+        return CheckedZone(origin, STDIN, result.records, serial)
     failover = given.failover if given else None
     policy, found, _ = check_file(origin, file, result.zone, failover)
     findings += found
@@ -186,7 +186,7 @@ def _report(
         together.note(policy, result.zone, found)
     there = str(policyfile.path_for(file)) if policy or found else None
     pools = len(policy.pools) if policy else 0
-    return ZoneReport(origin, str(file), result.records, serial, there, pools)
+    return CheckedZone(origin, str(file), result.records, serial, there, pools)
 
 
 class _Together:
@@ -222,11 +222,11 @@ class _Demand:
     def __init__(self, file: Path, budget: float | None) -> None:
         self._known = read_demand(file)
         self._budget = budget
-        self._zones: list[Held] = []
+        self._zones: list[ZoneAndPolicy] = []
 
     def note(self, zone: Zone, policy: Policy | None) -> None:
         """Keep ``zone``."""
-        self._zones.append(Held(zone, policy))
+        self._zones.append(ZoneAndPolicy(zone, policy))
 
     def findings(self, failover: config.Failover | None) -> list[Finding]:
         """Return the TTLs that do not do."""
@@ -326,7 +326,7 @@ def _load(origin: str, file: Path, limits: Limits, include: Sequence[Path]) -> L
     return load_zone(origin, file, limits, include=include)
 
 
-def _as_json(report: Report) -> str:
+def _as_json(report: CheckReport) -> str:
     data: dict[str, Any] = {
         "zones": [asdict(zone) for zone in report.zones],
         "findings": [asdict(finding) for finding in report.findings],
@@ -336,7 +336,7 @@ def _as_json(report: Report) -> str:
     return json.dumps(data, indent=2)
 
 
-def _as_text(report: Report) -> str:
+def _as_text(report: CheckReport) -> str:
     return "\n".join([*map(_show, report.findings), _summary(report)])
 
 
@@ -346,7 +346,7 @@ def _show(finding: Finding) -> str:
     return str(finding).replace(f": {finding.severity}: ", f": {word}: ", 1)
 
 
-def _summary(report: Report) -> str:
+def _summary(report: CheckReport) -> str:
     counts = [
         _plural(number, str(severity))
         for severity in Severity

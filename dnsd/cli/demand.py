@@ -16,15 +16,15 @@ from dnsd.cli.options import config_option
 from dnsd.cli.output import echo
 from dnsd.cli.status import duration
 from dnsd.ttl import counted
-from dnsd.ttl.counted import Counted, Day, Part
-from dnsd.ttl.demand import Summary, encoded
+from dnsd.ttl.counted import Counted, Day, WorkerCount
+from dnsd.ttl.demand import DemandFile, encoded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
 
-    from dnsd.ttl.demand import Asked
+    from dnsd.ttl.demand import RRsetDemand
 
 SHOWN = 20
 """RRsets in the table; with --json and --csv there are all of them."""
@@ -36,7 +36,7 @@ COLUMNS = ("name", "type", "rate", "caches", "ttl", "kind", "sources")
 class Found(NamedTuple):
     """What is known of the demand, and of the sources behind it."""
 
-    summary: Summary
+    summary: DemandFile
     pairs: list[Counted]
     seconds: float
     networks: int
@@ -75,12 +75,12 @@ def _found(told: dict[str, Any]) -> Found:
     pairs = [Counted(**{**pair, "parts": _parts(pair)}) for pair in told["pairs"]]
     day = Day(tuple(told["hours"]), counted.seen(told["began"], seconds))
     words = _words(told, pairs, networks)
-    summary = Summary(words=words, rrsets=counted.demand(pairs, seconds, day))
+    summary = DemandFile(words=words, rrsets=counted.demand(pairs, seconds, day))
     return Found(summary, pairs, seconds, networks)
 
 
-def _parts(pair: dict[str, Any]) -> tuple[Part, ...]:
-    return tuple(Part(queries, tuple(gaps)) for queries, gaps in pair["parts"])
+def _parts(pair: dict[str, Any]) -> tuple[WorkerCount, ...]:
+    return tuple(WorkerCount(queries, tuple(gaps)) for queries, gaps in pair["parts"])
 
 
 def _words(told: dict[str, Any], pairs: list[Counted], networks: int) -> str:
@@ -106,7 +106,7 @@ def _words(told: dict[str, Any], pairs: list[Counted], networks: int) -> str:
     return "; ".join(found)
 
 
-def _csv(summary: Summary) -> str:
+def _csv(summary: DemandFile) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -145,7 +145,7 @@ def _picture(found: Found) -> RenderableType:
     return Group(*parts, Text(""), Text(found.summary.words, style="dim"), *_peak(rrsets[0]))
 
 
-def _row(one: Asked) -> tuple[str, ...]:
+def _row(one: RRsetDemand) -> tuple[str, ...]:
     price, peak = one.price(one.ttl), one.at_peak(one.ttl)
     return (
         one.name,
@@ -158,7 +158,7 @@ def _row(one: Asked) -> tuple[str, ...]:
     )
 
 
-def _peak(one: Asked) -> list[RenderableType]:
+def _peak(one: RRsetDemand) -> list[RenderableType]:
     from rich.text import Text
 
     if len(one.levels) < 2:

@@ -21,7 +21,7 @@ from dnsd import config, hotpath
 from dnsd.build import hints, pools
 from dnsd.build.policycheck import check_file
 from dnsd.cli import explanation
-from dnsd.cli.explanation import Source
+from dnsd.cli.explanation import ZoneSource
 from dnsd.cli.options import config_option, short, zone_option
 from dnsd.image.store import Image
 from dnsd.metrics import counters
@@ -89,7 +89,7 @@ def explain(
     explanation.show(path, question, sources, settings.udp_payload)
 
 
-def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, Source]:
+def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, ZoneSource]:
     """Load the zones that could hold ``name``, by apex (lower-case wire form)."""
     wanted = names.lower(names.from_text(name.to_text()))
     found = {}
@@ -100,7 +100,7 @@ def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, Source]:
     return found
 
 
-def _source(origin: str, file: Path, given: config.Config) -> Source:
+def _source(origin: str, file: Path, given: config.Config) -> ZoneSource:
     """Load a zone with its policy; one with an error in either is not served."""
     limits = Limits(**msgspec.structs.asdict(given.zones.limits))
     result = load_zone(origin, file, limits, include=given.zones.include)
@@ -110,10 +110,10 @@ def _source(origin: str, file: Path, given: config.Config) -> Source:
     if result.zone is not None:
         result = replace(result, zone=hints.followed(result.zone, policy, signer))
     described = pools.describe(policy, result.zone) if policy and result.zone else ()
-    return Source(origin, file, result, described, signer)
+    return ZoneSource(origin, file, result, described, signer)
 
 
-def _put(path: hotpath.HotPath, apex: bytes, source: Source) -> None:
+def _put(path: hotpath.HotPath, apex: bytes, source: ZoneSource) -> None:
     """Serve a zone on ``path``."""
     if source.result.zone is None:
         path.put_zone(apex, None)

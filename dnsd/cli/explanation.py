@@ -40,7 +40,7 @@ _SENTENCES = frozenset((StepKind.WILDCARD, StepKind.DATA, StepKind.NO_DATA, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ZoneSource:
     """A zone that could hold the name: its origin, its file, what loading it gave, its pools.
 
     ``signer`` signs what pools answer, if the zone is signed.
@@ -59,14 +59,16 @@ class Source:
         return next(matching, None)
 
 
-class Reason(NamedTuple):
+class ExplanationLine(NamedTuple):
     """One line of an explanation: what it is about, and a sentence."""
 
     label: str
     text: str
 
 
-def show(path: HotPath, question: Question, sources: dict[bytes, Source], udp_payload: int) -> None:
+def show(
+    path: HotPath, question: Question, sources: dict[bytes, ZoneSource], udp_payload: int
+) -> None:
     """Print the explanation to standard output."""
     console = SafeConsole(soft_wrap=True)
     whole = ask.over_tcp(path, question)
@@ -80,7 +82,7 @@ def _print_answer(console: SafeConsole, response: Response) -> None:
         console.print(Text(line, style="dim" if line.startswith(";") else ""))
 
 
-def _print_reasons(console: SafeConsole, title: str, reasons: Iterator[Reason]) -> None:
+def _print_reasons(console: SafeConsole, title: str, reasons: Iterator[ExplanationLine]) -> None:
     console.print()
     console.print(Text(title, style="bold"))
     for label, group in groupby(reasons, key=lambda reason: reason.label):
@@ -89,12 +91,16 @@ def _print_reasons(console: SafeConsole, title: str, reasons: Iterator[Reason]) 
             console.print(Text.assemble((shown, "cyan"), reason.text))
 
 
-def why(question: Question, sources: dict[bytes, Source], whole: Response) -> Iterator[Reason]:
+def why(
+    question: Question, sources: dict[bytes, ZoneSource], whole: Response
+) -> Iterator[ExplanationLine]:
     """Return the reasons for the answer ``whole``."""
     apexes = {dns.name.from_wire(apex, 0)[0]: source for apex, source in sources.items()}
     apex = zone_for(apexes, question)
     if apex is None:
-        yield Reason("zone", f"none here holds {question.name}, so the question is refused")
+        yield ExplanationLine(
+            "zone", f"none here holds {question.name}, so the question is refused"
+        )
         return
     source = apexes[apex]
     if source.result.zone is None:
@@ -102,28 +108,32 @@ def why(question: Question, sources: dict[bytes, Source], whole: Response) -> It
         return
     seen = view.from_records(source.result.zone)
     answer = lookup(seen, question)
-    yield Reason("zone", f"{source.origin}, serial {source.result.zone.serial}, from {source.file}")
+    yield ExplanationLine(
+        "zone", f"{source.origin}, serial {source.result.zone.serial}, from {source.file}"
+    )
     if apex != max(apexes, key=lambda name: len(name.labels)):
-        yield Reason("", "the zone above the cut: DS is the one type that stands there")
+        yield ExplanationLine("", "the zone above the cut: DS is the one type that stands there")
     yield from _steps(question, seen, answer)
     yield from _pools(source, answer)
     answer = _without_pools(source, answer)
     yield from _additional(answer)
     yield from _remarks(question, seen, answer)
     if _outline(whole) != _outline_of(answer):
-        yield Reason("DISAGREEMENT", "RFC 1034's plain algorithm gives another answer than the one")
-        yield Reason("DISAGREEMENT", "above: this is a fault of dnsd, please report it")
+        yield ExplanationLine(
+            "DISAGREEMENT", "RFC 1034's plain algorithm gives another answer than the one"
+        )
+        yield ExplanationLine("DISAGREEMENT", "above: this is a fault of dnsd, please report it")
 
 
-def _not_loaded(source: Source) -> Iterator[Reason]:
-    yield Reason("zone", f"{source.origin} is ours, but {source.file} cannot be served:")
+def _not_loaded(source: ZoneSource) -> Iterator[ExplanationLine]:
+    yield ExplanationLine("zone", f"{source.origin} is ours, but {source.file} cannot be served:")
     errors = [f for f in source.result.findings if f.severity is Severity.ERROR]
-    yield from (Reason("", str(error)) for error in errors[:_ERRORS_SHOWN])
+    yield from (ExplanationLine("", str(error)) for error in errors[:_ERRORS_SHOWN])
     if len(errors) > _ERRORS_SHOWN:
-        yield Reason("", f'and {len(errors) - _ERRORS_SHOWN} more: "dnsd check" shows all')
+        yield ExplanationLine("", f'and {len(errors) - _ERRORS_SHOWN} more: "dnsd check" shows all')
 
 
-def _steps(question: Question, seen: view.View, answer: Answer) -> Iterator[Reason]:
+def _steps(question: Question, seen: view.View, answer: Answer) -> Iterator[ExplanationLine]:
     """Return the way to the answer: neither the zone nor the additional data, told apart."""
     hashed = seen.rrset(seen.apex, dns.rdatatype.NSEC3PARAM) is not None
     labels = {StepKind.LINK: "alias", StepKind.PROOF: "NSEC3 proof" if hashed else "NSEC proof"}
@@ -134,7 +144,7 @@ def _steps(question: Question, seen: view.View, answer: Answer) -> Iterator[Reas
             text = step.text
             if step.kind is StepKind.NO_DATA:
                 text = _no_data(question, seen, step)
-            yield Reason(label, f"{step.name}{separator}{text}")
+            yield ExplanationLine(label, f"{step.name}{separator}{text}")
 
 
 def _no_data(question: Question, seen: view.View, step: Step) -> str:
@@ -143,7 +153,7 @@ def _no_data(question: Question, seen: view.View, step: Step) -> str:
     return "is an empty non-terminal: it exists because names below it do, and owns nothing"
 
 
-def _pools(source: Source, answer: Answer) -> Iterator[Reason]:
+def _pools(source: ZoneSource, answer: Answer) -> Iterator[ExplanationLine]:
     """Return what follows the health of its members."""
     for rrset in answer.answer:
         if pool := source.pool(rrset.owner, rrset.rtype):
@@ -152,19 +162,19 @@ def _pools(source: Source, answer: Answer) -> Iterator[Reason]:
             shown, those = "all shown as up", "those that are"
             if pool.policy.is_alias:
                 shown, those = "shown with that of the zone file", "one that is up"
-            yield Reason("pool", f"{what}: {_members(pool)}, {shown}; a running node")
-            yield Reason("pool", f"answers {those}, for {least} to {pool.ttl} s")
+            yield ExplanationLine("pool", f"{what}: {_members(pool)}, {shown}; a running node")
+            yield ExplanationLine("pool", f"answers {those}, for {least} to {pool.ttl} s")
     for rrset in answer.additional:
         if source.pool(rrset.owner, rrset.rtype):
             what = _type_text(rrset.owner, rrset.rtype, rrset.covers)
-            yield Reason("pool", f"{what} is left to be asked for: its answer may change")
+            yield ExplanationLine("pool", f"{what} is left to be asked for: its answer may change")
 
 
 def _members(pool: PoolMeta) -> str:
     return "1 member" if len(pool.members) == 1 else f"{len(pool.members)} members"
 
 
-def _without_pools(source: Source, answer: Answer) -> Answer:
+def _without_pools(source: ZoneSource, answer: Answer) -> Answer:
     """Return ``answer`` without additional data that is chosen for each query."""
     left = tuple(
         rrset
@@ -174,43 +184,49 @@ def _without_pools(source: Source, answer: Answer) -> Answer:
     return replace(answer, additional=left)
 
 
-def _additional(answer: Answer) -> Iterator[Reason]:
+def _additional(answer: Answer) -> Iterator[ExplanationLine]:
     for number, rrset in enumerate(answer.additional):
         label = "glue, must fit" if number < answer.mandatory else "additional"
-        yield Reason(label, _type_text(rrset.owner, rrset.rtype, rrset.covers))
+        yield ExplanationLine(label, _type_text(rrset.owner, rrset.rtype, rrset.covers))
 
 
-def _remarks(question: Question, seen: view.View, answer: Answer) -> Iterator[Reason]:
+def _remarks(question: Question, seen: view.View, answer: Answer) -> Iterator[ExplanationLine]:
     """Return what is worth knowing and not part of the algorithm."""
     kinds = {step.kind for step in answer.trace}
     negative = kinds & {StepKind.NO_DATA, StepKind.NO_NAME}
     soas = [rrset for rrset in answer.authority if rrset.rtype == dns.rdatatype.SOA]
     if negative and soas:
-        yield Reason("cached for", f"{soas[0].ttl} s: the less of the SOA's TTL and its minimum")
+        yield ExplanationLine(
+            "cached for", f"{soas[0].ttl} s: the less of the SOA's TTL and its minimum"
+        )
     if question.rtype == dns.rdatatype.ANY and not negative:
-        yield Reason("ANY", "is answered with one RRset of the name (RFC 8482)")
+        yield ExplanationLine("ANY", "is answered with one RRset of the name (RFC 8482)")
     signed = seen.rrset(seen.apex, dns.rdatatype.DNSKEY) is not None
     if signed and question.do and StepKind.CUT in kinds:
         yield _security(answer)
     if question.do and not signed:
-        yield Reason("signatures", "the zone is not signed")
+        yield ExplanationLine("signatures", "the zone is not signed")
     elif signed and not question.do:
-        yield Reason("signatures", "the zone is signed; --do shows signatures and proofs")
+        yield ExplanationLine("signatures", "the zone is signed; --do shows signatures and proofs")
 
 
-def _security(answer: Answer) -> Reason:
+def _security(answer: Answer) -> ExplanationLine:
     if any(rrset.rtype == dns.rdatatype.DS for rrset in answer.authority):
-        return Reason("signatures", "the zone below is signed, by the keys that DS names")
-    return Reason("signatures", "the zone below is not signed: that it has no DS is proved")
+        return ExplanationLine("signatures", "the zone below is signed, by the keys that DS names")
+    return ExplanationLine(
+        "signatures", "the zone below is not signed: that it has no DS is proved"
+    )
 
 
-def sizes(path: HotPath, question: Question, whole: Response, udp_payload: int) -> Iterator[Reason]:
+def sizes(
+    path: HotPath, question: Question, whole: Response, udp_payload: int
+) -> Iterator[ExplanationLine]:
     """Return what clients get that take less than TCP carries, from large to small."""
-    yield Reason("TCP", f"{whole.size} octets")
+    yield ExplanationLine("TCP", f"{whole.size} octets")
     wanted = {udp_payload, min(ask.EDNS_SIZE, udp_payload), ask.PLAIN_SIZE}
     for size in sorted(wanted, reverse=True):
         response = ask.over_udp(path, question, size)
-        yield Reason(f"UDP, at most {size}", _size(response, whole))
+        yield ExplanationLine(f"UDP, at most {size}", _size(response, whole))
 
 
 def _size(response: Response, whole: Response) -> str:

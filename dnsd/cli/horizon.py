@@ -17,7 +17,7 @@ import msgspec
 from dnsd.caches.judge import FLOOR_S, MARGIN_S, Inquiry, Safety, Verdict, before_account, judge
 from dnsd.caches.ledger import LONGEST_FLOOR_S
 from dnsd.caches.site import Answered, census
-from dnsd.caches.version import Question, about_name, about_target
+from dnsd.caches.version import CacheQuestion, about_name, about_target
 from dnsd.cli.admin import socket_path
 from dnsd.cli.askers import Local, Remote, SecondaryServer, fenced, secondary
 from dnsd.cli.options import config_option, json_option, reading
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from dnsd.caches.ledger import Report
+    from dnsd.caches.ledger import NodeReport
 
 AGAIN_S = 1.0
 _STYLES = {Safety.SAFE: "green", Safety.WAIT: "yellow", Safety.UNKNOWN: "red"}
@@ -167,7 +167,7 @@ def _survey(config_file: Path | None, urls: tuple[Remote, ...]) -> Survey:
     return Survey([local, *urls])
 
 
-def _about_name_led_to(to: str, what: tuple[str, ...]) -> Question:
+def _about_name_led_to(to: str, what: tuple[str, ...]) -> CacheQuestion:
     if what:
         raise click.UsageError("--to has the whole question: give nothing else")
     try:
@@ -176,7 +176,7 @@ def _about_name_led_to(to: str, what: tuple[str, ...]) -> Question:
         raise click.UsageError(str(error)) from error
 
 
-def _question(what: tuple[str, ...]) -> Question | None:
+def _question(what: tuple[str, ...]) -> CacheQuestion | None:
     """Return what is asked: one word is an address, or else a name; None: everything."""
     try:
         match what:
@@ -196,7 +196,7 @@ def _question(what: tuple[str, ...]) -> Question | None:
 # -- showing ----------------------------------------------------------------------------------
 
 
-def _show(verdict: Verdict, now: float, question: Question, as_json: bool) -> None:
+def _show(verdict: Verdict, now: float, question: CacheQuestion, as_json: bool) -> None:
     if as_json:
         echo(json.dumps(_as_json(verdict, now, question)))
         return
@@ -250,7 +250,7 @@ def _left(seconds: float) -> str:
     return format_duration(int(seconds) + 1) if seconds > 0 else "no more"
 
 
-def _as_json(verdict: Verdict, now: float, question: Question) -> dict[str, Any]:
+def _as_json(verdict: Verdict, now: float, question: CacheQuestion) -> dict[str, Any]:
     """Return the verdict with relative seconds only."""
     return {
         "question": str(question),
@@ -297,7 +297,7 @@ def _list(
     sys.exit(1 if problems else 0)
 
 
-def _reports(reports: list[Report]) -> RenderableType:
+def _reports(reports: list[NodeReport]) -> RenderableType:
     from rich.text import Text
 
     from dnsd.cli.tables import table

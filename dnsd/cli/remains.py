@@ -19,7 +19,7 @@ from dnsd.errors import ConfigError, StateError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dnsd.caches.acquainted import Peer
+    from dnsd.caches.acquainted import KnownPeer
 
 
 class Remains(NamedTuple):
@@ -58,7 +58,7 @@ def _silent(directory: Path, reason: str, name: str) -> Sighting:
     return Sighting(str(directory), Silent(f"it does not run on this machine, and {reason}"), name)
 
 
-def _left_in(directory: Path) -> tuple[str, tuple[Peer, ...]]:
+def _left_in(directory: Path) -> tuple[str, tuple[KnownPeer, ...]]:
     """Return what the node was called, and which nodes it had heard, as far as its ledger says."""
     try:
         data = LedgerFile(directory).read()

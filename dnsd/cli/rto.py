@@ -28,7 +28,7 @@ from dnsd.failover.price import Live, measured
 from dnsd.failover.rate import Rate
 from dnsd.ttl import demand, recovery
 from dnsd.ttl.advice import Goal, Subject, advise
-from dnsd.ttl.demand import Asked
+from dnsd.ttl.demand import RRsetDemand
 from dnsd.ttl.recovery import Floors
 from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_zone
@@ -38,18 +38,18 @@ if TYPE_CHECKING:
 
     from dnsd.build.promises import InZone
     from dnsd.config import Config
-    from dnsd.config.policy import Policy, Pool
+    from dnsd.config.policy import Policy, PoolPolicy
     from dnsd.failover.objective import Alternative, Assessment
     from dnsd.failover.price import Forecast, Priced
     from dnsd.ttl.advice import Advice
-    from dnsd.ttl.demand import Summary
+    from dnsd.ttl.demand import DemandFile
     from dnsd.ttl.recovery import Recovery
 
 FLOORS = Floors()
 """Resolvers that are thought to hold nothing for less than a floor."""
 
 
-class Rates(NamedTuple):
+class RateReport(NamedTuple):
     """How often pools are asked for, as far as that is known; ``how`` says how it is.
 
     What the operator says (``said``, queries per second) holds for each pool.
@@ -67,13 +67,13 @@ class Rates(NamedTuple):
         return rate and measured(rate, pool.ttl)
 
 
-class Plan(NamedTuple):
+class PoolPlan(NamedTuple):
     """What is said of one pool; ``queries`` is what it costs now, None if that is unknown.
 
     ``advice`` is there if what caches look up is known.
     """
 
-    pool: Pool
+    pool: PoolPolicy
     assessment: Assessment
     queries: Forecast | None
     back: Recovery
@@ -119,7 +119,7 @@ def rto(
     Exit status: 1 if an objective is not met.
     """
     known = None if demand_file is None else demand.read(demand_file)
-    rates = Rates({}, f"prices are of {known.words}") if known else _rates(config_file, qps)
+    rates = RateReport({}, f"prices are of {known.words}") if known else _rates(config_file, qps)
     found, pools = _pools(config_file)
     promises = Promises(pools, found.failover)
     plans = [_plan(pool, promises, objective, _priced(pool, rates, known)) for pool in pools]
@@ -162,34 +162,36 @@ def _pools_of(policy: Policy, file: Path, found: Config) -> tuple[InZone, ...]:
     return pools
 
 
-def _rates(config_file: Path | None, qps: float | None) -> Rates:
+def _rates(config_file: Path | None, qps: float | None) -> RateReport:
     if qps is not None:
-        return Rates({}, f"at {qps:g} queries a second for each pool", qps)
+        return RateReport({}, f"at {qps:g} queries a second for each pool", qps)
     try:
         told = ask(socket_path(config_file), "failover")["pools"]
     except DnsdError as error:
-        return Rates({}, f"prices need the rate of queries: {error}; or say it with --qps")
+        return RateReport({}, f"prices need the rate of queries: {error}; or say it with --qps")
     counted = {(one["name"], one["type"]): Rate(**one["rate"]) for one in told if one.get("rate")}
     if not counted:
         how = "the node has not counted queries yet: ask again in half a minute, or use --qps"
-        return Rates({}, how)
+        return RateReport({}, how)
     seconds = max(rate.seconds for rate in counted.values())
     how = f"queries as the node has counted them for each pool in the last {duration(seconds)}"
-    return Rates(counted, f"{how}, with an interval of 95 %")
+    return RateReport(counted, f"{how}, with an interval of 95 %")
 
 
-def _priced(pool: InZone, rates: Rates, known: Summary | None) -> Priced | None:
+def _priced(pool: InZone, rates: RateReport, known: DemandFile | None) -> Priced | None:
     """Return what is known of what the pool is asked."""
     if known is not None:
         return known.of(pool.policy.name, pool.policy.type)
     return rates.live(pool)
 
 
-def _plan(pool: InZone, promises: Promises, objective: float | None, priced: Priced | None) -> Plan:
+def _plan(
+    pool: InZone, promises: Promises, objective: float | None, priced: Priced | None
+) -> PoolPlan:
     policy = pool.policy
     wanted = policy.rto if objective is None else objective
     found = promises.assess(pool, wanted, priced)
-    asked = priced if isinstance(priced, Asked) else None
+    asked = priced if isinstance(priced, RRsetDemand) else None
     users = asked.caches if asked else ()
     back = recovery.adaptive(found.timing, pool.ttl, policy.ttl_min, users, FLOORS)
     advice = None
@@ -197,13 +199,13 @@ def _plan(pool: InZone, promises: Promises, objective: float | None, priced: Pri
         goal = None if wanted is None else Goal(wanted, found.timing, policy.ttl_min)
         (advice,) = advise([Subject(asked, pool.ttl, goal)]).found
     queries = None if priced is None else priced.price(pool.ttl)
-    return Plan(policy, found, queries, back, advice)
+    return PoolPlan(policy, found, queries, back, advice)
 
 
 # -- how it is shown --------------------------------------------------------------------------
 
 
-def _as_data(plan: Plan) -> dict[str, Any]:
+def _as_data(plan: PoolPlan) -> dict[str, Any]:
     found, pool = plan.assessment, plan.pool
     return {
         "name": pool.name,
@@ -251,7 +253,7 @@ def _alternative(one: Alternative) -> dict[str, Any]:
     }
 
 
-def _picture(plans: list[Plan], rates: Rates) -> RenderableType:
+def _picture(plans: list[PoolPlan], rates: RateReport) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -267,7 +269,7 @@ def _picture(plans: list[Plan], rates: Rates) -> RenderableType:
     return Group(*parts, Text(""), Text(rates.how, style="dim"))
 
 
-def _sentence(plan: Plan) -> str:
+def _sentence(plan: PoolPlan) -> str:
     what = f"{plan.pool.name} {plan.pool.type}"
     if plan.pool.check == "none":
         return f'{what}: with check = "none" no failure is seen'
@@ -286,7 +288,7 @@ def _users(back: Recovery) -> str:
     )
 
 
-def _summary(plans: list[Plan]) -> RenderableType:
+def _summary(plans: list[PoolPlan]) -> RenderableType:
     from rich.text import Text
 
     from dnsd.cli.tables import table
@@ -309,7 +311,7 @@ def _summary(plans: list[Plan]) -> RenderableType:
     return shown
 
 
-def _alternatives(plan: Plan) -> RenderableType:
+def _alternatives(plan: PoolPlan) -> RenderableType:
     from rich.padding import Padding
 
     from dnsd.cli.tables import table

@@ -20,8 +20,8 @@ from dnsd.zone.view import from_records
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dnsd.checks.question import Question
-    from dnsd.config.anycast import Query
+    from dnsd.checks.question import DnsQuestion
+    from dnsd.config.anycast import SelfCheckQuery
     from dnsd.zone.records import Zone
 
 CODE = "self-check"
@@ -30,10 +30,12 @@ CODE = "self-check"
 class SelfQuestions:
     """The questions of a configuration ``file``, held against the zones ``origins``."""
 
-    def __init__(self, file: str, queries: Iterable[Query], origins: Sequence[str]) -> None:
+    def __init__(
+        self, file: str, queries: Iterable[SelfCheckQuery], origins: Sequence[str]
+    ) -> None:
         self.findings: list[Finding] = []
         self._file = file
-        self._asked: dict[bytes, list[tuple[Query, Question]]] = {}
+        self._asked: dict[bytes, list[tuple[SelfCheckQuery, DnsQuestion]]] = {}
         apexes = [dns.name.from_text(origin) for origin in origins]
         for query in queries:
             self._take(query, apexes)
@@ -49,7 +51,7 @@ class SelfQuestions:
             if fault := _fault(question, answer):
                 self._say(query, Severity.WARNING, f"{question} {fault}")
 
-    def _take(self, query: Query, apexes: list[dns.name.Name]) -> None:
+    def _take(self, query: SelfCheckQuery, apexes: list[dns.name.Name]) -> None:
         try:
             (question,) = questions.read([query])
         except ConfigError as error:
@@ -64,12 +66,12 @@ class SelfQuestions:
         key = names.lower(names.from_text(apex.to_text()))
         self._asked.setdefault(key, []).append((query, question))
 
-    def _say(self, query: Query, severity: Severity, message: str) -> None:
+    def _say(self, query: SelfCheckQuery, severity: Severity, message: str) -> None:
         text = f"[[anycast.query]] {message}: the node would never be seen as well"
         self.findings.append(Finding(self._file, query.line, severity, text, CODE))
 
 
-def _fault(question: Question, answer: oracle.Answer) -> str:
+def _fault(question: DnsQuestion, answer: oracle.Answer) -> str:
     """Return in which way ``answer`` is not the expected one; empty if it is."""
     if answer.rcode != dns.rcode.NOERROR:
         return f"is answered with {dns.rcode.to_text(answer.rcode)}"

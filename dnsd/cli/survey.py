@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dnsd.caches.acquainted import Known
+from dnsd.caches.acquainted import KnownNodes
 from dnsd.caches.judge import Secondary
-from dnsd.caches.ledger import Report
+from dnsd.caches.ledger import NodeReport
 from dnsd.caches.site import Answered, Sighting, Silent, Site
 from dnsd.cli.askers import Remote, SecondaryServer
 from dnsd.errors import AdminError, NotRunning
@@ -24,8 +24,8 @@ from dnsd.errors import AdminError, NotRunning
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from dnsd.caches.version import Question
-    from dnsd.cli.askers import Node
+    from dnsd.caches.version import CacheQuestion
+    from dnsd.cli.askers import AskedNode
 
 MOST_NODES = 1000
 """Addresses that are asked in one round: a node that lists ever more of them ends somewhere."""
@@ -42,20 +42,23 @@ class Survey:
     ``left`` are nodes of this machine that do not run: they are known and cannot be asked.
     """
 
-    def __init__(self, nodes: Sequence[Node], left: Sequence[Sighting] = ()) -> None:
+    def __init__(self, nodes: Sequence[AskedNode], left: Sequence[Sighting] = ()) -> None:
         self.began = time.monotonic()
         self._named = {node.address: node for node in nodes}
         self._left = tuple(left)
         self._names = {one.address: one.node for one in left if one.node}
         self._earlier: deque[Answered] = deque(maxlen=_EARLIER)
-        self._answering: list[Node] = []
+        self._answering: list[AskedNode] = []
 
-    def ask(self, question: Question | None) -> Site:
+    def ask(self, question: CacheQuestion | None) -> Site:
         """Return the site; NotRunning if the node that runs on this machine has never answered."""
         arguments = {} if question is None else _arguments(question)
         found: dict[str, Sighting] = {one.address: one for one in self._left}
         self._answering = []
-        nodes: list[Node | Sighting] = [*self._named.values(), *_unasked(found, found.values())]
+        nodes: list[AskedNode | Sighting] = [
+            *self._named.values(),
+            *_unasked(found, found.values()),
+        ]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             while nodes:
                 seen = list(pool.map(lambda one: self._see(one, arguments), nodes))
@@ -67,7 +70,7 @@ class Survey:
         )
         return site
 
-    def _see(self, node: Node | Sighting, arguments: Mapping[str, str]) -> Sighting:
+    def _see(self, node: AskedNode | Sighting, arguments: Mapping[str, str]) -> Sighting:
         """Return what comes of asking a node."""
         if isinstance(node, Sighting):
             return node
@@ -78,7 +81,7 @@ class Survey:
             self._answering.append(node)
         return Sighting(node.address, outcome, name)
 
-    def _outcome(self, node: Node, arguments: Mapping[str, str]) -> Answered | Silent:
+    def _outcome(self, node: AskedNode, arguments: Mapping[str, str]) -> Answered | Silent:
         asked = time.monotonic()
         try:
             answer = node.get("horizon", arguments)
@@ -90,7 +93,7 @@ class Survey:
             return Silent(str(error))
         received = time.monotonic()
         try:
-            return Answered(msgspec.convert(answer, Report), asked, received)
+            return Answered(msgspec.convert(answer, NodeReport), asked, received)
         except msgspec.ValidationError as error:
             return Silent(f"{node.address} answers what is no report: {error}")
 
@@ -143,7 +146,9 @@ class Secondaries:
         return Secondary(str(server.endpoint), server.zone, wanted, serial, since)
 
 
-def _unasked(found: Mapping[str, Sighting], seen: Iterable[Sighting]) -> Iterator[Node | Sighting]:
+def _unasked(
+    found: Mapping[str, Sighting], seen: Iterable[Sighting]
+) -> Iterator[AskedNode | Sighting]:
     """Yield the nodes that those that were ``seen`` know, and that were not ``found`` yet."""
     come: set[str] = set()
     for url in sorted(_known_to(seen)):
@@ -161,7 +166,7 @@ def _unasked(found: Mapping[str, Sighting], seen: Iterable[Sighting]) -> Iterato
 
 def _known_to(seen: Iterable[Sighting]) -> Iterator[str]:
     for one in seen:
-        if isinstance(one.outcome, Answered) and isinstance(one.outcome.report.knows, Known):
+        if isinstance(one.outcome, Answered) and isinstance(one.outcome.report.knows, KnownNodes):
             for peer in one.outcome.report.knows.peers:
                 yield peer.url
 
@@ -177,7 +182,7 @@ def _is_later(serial: int, other: int) -> bool:
     return 0 < (serial - other) % (1 << 32) < 1 << 31
 
 
-def _arguments(question: Question) -> dict[str, str]:
+def _arguments(question: CacheQuestion) -> dict[str, str]:
     if question.target:
         return {"target": question.target}
     return {"name": question.name, "type": question.type}

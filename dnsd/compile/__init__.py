@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.compile import native
 from dnsd.compile.assemble import Assembler
-from dnsd.compile.pools import Pool, take_out
+from dnsd.compile.pools import PoolRecords, take_out
 from dnsd.image import layout
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from dnsd.zone.records import Zone
 
-__all__ = ["Pool", "build"]
+__all__ = ["PoolRecords", "build"]
 
 
 def build(
-    zone: Zone, meta: bytes = b"", pools: Sequence[Pool] = (), key: bytes | None = None
+    zone: Zone, meta: bytes = b"", pools: Sequence[PoolRecords] = (), key: bytes | None = None
 ) -> bytearray:
     """Return the image of ``zone`` (see :mod:`dnsd.image.layout`), with ``meta`` kept verbatim.
 

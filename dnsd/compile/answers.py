@@ -21,7 +21,7 @@ from dnsd.zone.records import RRset
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from dnsd.compile.denial import Denial
+    from dnsd.compile.denial import DenialChain
     from dnsd.zone.records import Zone
     from dnsd.zone.structure import Structure
 
@@ -39,7 +39,7 @@ _NOTHING_ASKED = 0
 """A query type that no name has: its answer is what all absent types get."""
 
 
-class Kind(Enum):
+class SearchEnd(Enum):
     """What a search for a name ends at."""
 
     OUTSIDE = auto()
@@ -51,10 +51,10 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SearchResult:
     """Where a search ended: ``source`` is the node with the data, ``encloser`` the closest one."""
 
-    kind: Kind
+    kind: SearchEnd
     source: bytes = b""
     encloser: bytes = b""
 
@@ -70,7 +70,7 @@ class Answers:
         self,
         zone: Zone,
         structure: Structure,
-        denial: Denial,
+        denial: DenialChain,
         signatures: Signatures,
         piece: Callable[[Item], int],
         pools: Mapping[tuple[bytes, int], Chosen],
@@ -112,7 +112,7 @@ class Answers:
             return own
         own += [rtype for rtype in _BESIDE_CNAME if rtype not in own]
         end = self._chain(Sections(), name, _NOTHING_ASKED)
-        if end.kind is Kind.CUT:
+        if end.kind is SearchEnd.CUT:
             return [*own, rr.DS]
         at_end = self.types_at(end.source) if end.source else []
         return [*own, *(rtype for rtype in at_end if rtype not in own)]
@@ -275,33 +275,33 @@ class Answers:
 
     # -- chains ---------------------------------------------------------------------------
 
-    def _find(self, name: bytes) -> Place:
+    def _find(self, name: bytes) -> SearchResult:
         """Find ``name`` as a query for it would (RFC 1034 §4.3.2 step 3, RFC 4592, RFC 6672)."""
         known = self._structure
         if not names.is_subdomain(name, self._zone.apex):
-            return Place(Kind.OUTSIDE)
+            return SearchResult(SearchEnd.OUTSIDE)
         encloser = name
         while not known.has(encloser):
             encloser = names.parent(encloser)
         if encloser in known.cuts:
-            return Place(Kind.CUT, encloser, encloser)
+            return SearchResult(SearchEnd.CUT, encloser, encloser)
         if encloser == name:
-            return Place(Kind.EXACT, name, name)
+            return SearchResult(SearchEnd.EXACT, name, name)
         if encloser in known.dnames:
-            return Place(Kind.DNAME, encloser, encloser)
+            return SearchResult(SearchEnd.DNAME, encloser, encloser)
         wildcard = names.wildcard_of(encloser)
         if known.has(wildcard):
-            return Place(Kind.WILDCARD, wildcard, encloser)
-        return Place(Kind.NXDOMAIN, b"", encloser)
+            return SearchResult(SearchEnd.WILDCARD, wildcard, encloser)
+        return SearchResult(SearchEnd.NXDOMAIN, b"", encloser)
 
-    def _chain(self, sections: Sections, name: bytes, rtype: int) -> Place:
+    def _chain(self, sections: Sections, name: bytes, rtype: int) -> SearchResult:
         """Follow the CNAME at ``name``; say how it ends, in ``sections`` and as a place.
 
         It ends at a pool of CNAME records, too: where one leads is known once it is chosen.
         """
         if (name, rr.CNAME) in self._pools:
             self._add_found(sections, name, self._owner(name), rr.CNAME)
-            return Place(Kind.OUTSIDE)
+            return SearchResult(SearchEnd.OUTSIDE)
         link = self._zone.nodes[name][rr.CNAME]
         sections.answer.append(self._item(link, self._owner(name)))
         # A wildcard stands in for other names, and the chain may lead to its own. (A query for the
@@ -319,22 +319,22 @@ class Answers:
                 break
             target = self._add_link(sections, place, target)
             links += 1
-        return Place(Kind.OUTSIDE)
+        return SearchResult(SearchEnd.OUTSIDE)
 
-    def _is_link(self, place: Place, rtype: int) -> bool:
-        if place.kind is Kind.DNAME:
+    def _is_link(self, place: SearchResult, rtype: int) -> bool:
+        if place.kind is SearchEnd.DNAME:
             return True
-        if place.kind not in (Kind.EXACT, Kind.WILDCARD):
+        if place.kind not in (SearchEnd.EXACT, SearchEnd.WILDCARD):
             return False
         return rr.CNAME in self._zone.at(place.source) and rtype not in self.types_at(place.source)
 
-    def _add_link(self, sections: Sections, place: Place, owner: bytes) -> bytes | None:
+    def _add_link(self, sections: Sections, place: SearchResult, owner: bytes) -> bytes | None:
         """Add the CNAME, or DNAME and what it makes, at ``place``; return where it leads.
 
         None: nowhere, or where the chain ends here.
         """
-        if place.kind is not Kind.DNAME:
-            if place.kind is Kind.WILDCARD:
+        if place.kind is not SearchEnd.DNAME:
+            if place.kind is SearchEnd.WILDCARD:
                 self._prove(sections, self._denial.expanded(names.lower(owner), place.encloser))
             if (place.source, rr.CNAME) in self._pools:
                 self._add_found(sections, place.source, owner, rr.CNAME)
@@ -353,21 +353,21 @@ class Answers:
         sections.answer.append(Item(made, owner, made.ttl))
         return target
 
-    def _end(self, sections: Sections, place: Place, name: bytes, rtype: int) -> None:
+    def _end(self, sections: Sections, place: SearchResult, name: bytes, rtype: int) -> None:
         """Add what the last name of a chain gets; ``name`` as it is spelled in the chain."""
         folded = names.lower(name)
-        if place.kind is Kind.OUTSIDE:
+        if place.kind is SearchEnd.OUTSIDE:
             return
-        if place.kind is Kind.NXDOMAIN:
+        if place.kind is SearchEnd.NXDOMAIN:
             sections.rcode = NXDOMAIN
             self._deny(sections, self._denial.nxdomain(folded, place.encloser))
-        elif place.kind is Kind.CUT and not (rtype == rr.DS and folded == place.source):
+        elif place.kind is SearchEnd.CUT and not (rtype == rr.DS and folded == place.source):
             self._refer(sections, place.source)
         elif rtype in self.types_at(place.source):
             self._add_found(sections, place.source, name, rtype)
-            if place.kind is Kind.WILDCARD:
+            if place.kind is SearchEnd.WILDCARD:
                 self._prove(sections, self._denial.expanded(folded, place.encloser))
-        elif place.kind is Kind.WILDCARD:
+        elif place.kind is SearchEnd.WILDCARD:
             self._deny(sections, self._denial.expanded_nodata(folded, place.encloser))
         else:
             self._deny(sections, self._denial.nodata(folded))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.compile import pools as pooled
 from dnsd.compile.answers import Answers
-from dnsd.compile.denial import NoDenial, Nsec3Chain, chain_of
+from dnsd.compile.denial import NoDenialChain, Nsec3Chain, chain_of
 from dnsd.compile.table import add_table
 from dnsd.compile.writer import Chosen, Item, Sections, encode
 from dnsd.errors import ImageError
@@ -21,7 +21,7 @@ from dnsd.zone.structure import Structure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dnsd.compile.pools import Pool
+    from dnsd.compile.pools import PoolRecords
     from dnsd.zone.records import RRset, Zone
 
 _BEYOND = b"\x01*"
@@ -36,7 +36,7 @@ class Assembler:
     hashed with ``key`` (or with one made from it: see :func:`add_table`).
     """
 
-    def __init__(self, zone: Zone, pools: Sequence[Pool], key: bytes) -> None:
+    def __init__(self, zone: Zone, pools: Sequence[PoolRecords], key: bytes) -> None:
         self._zone = zone
         self._key = key
         self._structure = Structure(zone)
@@ -47,7 +47,7 @@ class Assembler:
         self._lengths: dict[int, int] = {}
         self._longest_proof = 0
         chosen: dict[tuple[bytes, int], Chosen] = {}
-        self._plain = Answers(zone, self._structure, NoDenial(), {}, self._piece, chosen)
+        self._plain = Answers(zone, self._structure, NoDenialChain(), {}, self._piece, chosen)
         self._signed = self._plain
         if zone.signatures:
             self._signed = Answers(
@@ -141,7 +141,9 @@ class Assembler:
 
     # -- pools ----------------------------------------------------------------------------
 
-    def _add_pools(self, pools: Sequence[Pool], chosen: dict[tuple[bytes, int], Chosen]) -> int:
+    def _add_pools(
+        self, pools: Sequence[PoolRecords], chosen: dict[tuple[bytes, int], Chosen]
+    ) -> int:
         """Add ``pools``, note them in ``chosen``, and return how many cells they have."""
         sizes = [len(pool.weights) for pool in pools]
         first, end = pooled.first_cells(sizes)
@@ -155,7 +157,7 @@ class Assembler:
             chosen[key] = Chosen(*key, self._add(octets), longest, leads_on)
         return end
 
-    def _pool_denial(self, pool: Pool) -> tuple[int, int, int]:
+    def _pool_denial(self, pool: PoolRecords) -> tuple[int, int, int]:
         """Return the refs of what says that ``pool`` has no records: SOA, SOA with DO, NSEC."""
         proof = 0
         if pool.denial:

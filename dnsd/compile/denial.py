@@ -23,7 +23,7 @@ _SHA1_NO_FLAGS = b"\x01\x00"
 """How the NSEC3PARAM of a chain that can be used begins."""
 
 
-class Denial(Protocol):
+class DenialChain(Protocol):
     """A chain of denial records. All names are in lower case; an unprovable step is left out."""
 
     kind: int
@@ -58,7 +58,7 @@ class Denial(Protocol):
         ...
 
 
-class NoDenial:
+class NoDenialChain:
     """An unsigned zone: nothing can be proved."""
 
     kind = layout.NO_DENIAL
@@ -224,7 +224,7 @@ def _next_closer(name: bytes, encloser: bytes) -> bytes:
     return name
 
 
-def chain_of(zone: Zone, structure: Structure) -> Denial:
+def chain_of(zone: Zone, structure: Structure) -> DenialChain:
     """Return the chain that ``zone`` proves with: NSEC when its apex has one, else NSEC3."""
     apex = zone.nodes[zone.apex]
     if NSEC in apex:
@@ -237,7 +237,7 @@ def chain_of(zone: Zone, structure: Structure) -> Denial:
             return UnpaidChain(owners)
         if owners:
             return Nsec3Chain(zone, parameters, owners)
-    return NoDenial()
+    return NoDenialChain()
 
 
 def _nsec3_owners(zone: Zone, parameters: bytes) -> list[tuple[bytes, RRset]]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dnsd.compile.pools import Pool
+    from dnsd.compile.pools import PoolRecords
     from dnsd.zone.records import Zone
 
-    Compiler = Callable[[Zone, Sequence[Pool], bytes, bytes], bytearray]
+    Compiler = Callable[[Zone, Sequence[PoolRecords], bytes, bytes], bytearray]
 
 image: Compiler | None
 """Takes a zone, its pools, the key of the hash table, and what is kept verbatim."""

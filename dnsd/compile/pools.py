@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class PoolRecords:
     """The RRset of ``rtype`` at ``owner`` (lower case), with what policy adds to it.
 
     Its ``members`` are rdatas, and so are those of ``fallback`` behind them; ``weights`` has one
@@ -74,7 +74,7 @@ def first_cells(sizes: Iterable[int]) -> tuple[list[int], int]:
     return first, end
 
 
-def longest(pool: Pool) -> int:
+def longest(pool: PoolRecords) -> int:
     """Return how many octets the answer of ``pool`` has at most, less its template."""
     signed = max(
         (sum(12 + len(one) for one in rrsigs.rdatas) for rrsigs in pool.signatures.values()),
@@ -83,7 +83,7 @@ def longest(pool: Pool) -> int:
     return sum(12 + len(rdata) for rdata in pool.rdatas) + signed
 
 
-def take_out(zone: Zone, pools: Iterable[Pool]) -> None:
+def take_out(zone: Zone, pools: Iterable[PoolRecords]) -> None:
     """Take the names of ``pools`` out of the table for names that need no thought."""
     for pool in pools:
         if zone.bulk is not None and pool.owner not in zone.nodes:
@@ -92,7 +92,7 @@ def take_out(zone: Zone, pools: Iterable[Pool]) -> None:
 
 
 def encode(
-    pool: Pool, cell: int, pieces: tuple[int, int, int], add: Callable[[bytes], int]
+    pool: PoolRecords, cell: int, pieces: tuple[int, int, int], add: Callable[[bytes], int]
 ) -> bytes:
     """Return the POOL of ``pool`` (see :mod:`dnsd.image.layout`), whose cells begin at ``cell``.
 
@@ -126,13 +126,13 @@ def encode(
     )
 
 
-def _key(pool: Pool) -> bytes:
+def _key(pool: PoolRecords) -> bytes:
     """Return what networks are hashed with: the same on all nodes, and after any edit."""
     what = pool.owner + pool.rtype.to_bytes(2)
     return blake2b(what, digest_size=16, person=b"dnsd-sticky").digest()
 
 
-def _signatures(pool: Pool, members: int, add: Callable[[bytes], int]) -> int:
+def _signatures(pool: PoolRecords, members: int, add: Callable[[bytes], int]) -> int:
     refs = [0] * (1 << members)
     for mask, rrsigs in pool.signatures.items():
         parts = (pack("<H", len(rdata)) + rdata for rdata in rrsigs.rdatas)

@@ -30,14 +30,14 @@ from dnsd.config.model import (
     Demand,
     Failover,
     Http,
-    Limits,
-    RateLimit,
+    LimitsConfig,
+    RateLimitConfig,
     Server,
     ZoneFile,
     Zones,
 )
 from dnsd.config.problems import Problem
-from dnsd.config.zones import Found
+from dnsd.config.zones import ZoneFiles
 from dnsd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ __all__ = [
     "Demand",
     "Endpoint",
     "Failover",
-    "Found",
     "Http",
-    "Limits",
+    "LimitsConfig",
     "Options",
     "Problem",
-    "RateLimit",
+    "RateLimitConfig",
     "Server",
     "ZoneFile",
+    "ZoneFiles",
     "Zones",
     "cookie_advice",
     "cookie_secrets",
@@ -142,7 +142,7 @@ def zone_files(config: Config) -> dict[str, Path]:
     return find_zones(config).files
 
 
-def find_zones(config: Config) -> Found:
+def find_zones(config: Config) -> ZoneFiles:
     """Return the file of each zone, and what is in the directory besides."""
     found = zones.find(config)
     if found.problems:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
 
 Fault = tuple[str, str]
 """A key, and what is wrong with it."""
@@ -18,7 +18,7 @@ Fault = tuple[str, str]
 _ONE = ("first", "one", "weighted", "sticky")
 
 
-def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
+def faults(pool: PoolPolicy, own: Collection[str]) -> Iterator[Fault]:
     """Return what is wrong with ``pool``; ``own`` are its keys that are not from [defaults]."""
     if not pool.members:
         what = 'the names that it may lead to, such as ["cdn-a.example.net.", "cdn-b.example.org."]'
@@ -36,7 +36,7 @@ def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
         yield "hints", 'is of no use with type = "CNAME": its members are no addresses'
 
 
-def _names(pool: Pool) -> Iterator[Fault]:
+def _names(pool: PoolPolicy) -> Iterator[Fault]:
     found = [("tiers", member) for tier in pool.tiers for member in tier]
     found += [("weights", member) for member in pool.weights]
     found += [("check_addresses", name) for name in pool.check_addresses]
@@ -52,7 +52,7 @@ def _names(pool: Pool) -> Iterator[Fault]:
         yield "members", f"{pool.name} cannot lead to itself"
 
 
-def _choice(pool: Pool) -> Iterator[Fault]:
+def _choice(pool: PoolPolicy) -> Iterator[Fault]:
     if pool.select not in _ONE:
         yield (
             "select",

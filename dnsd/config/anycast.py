@@ -14,12 +14,12 @@ import msgspec
 
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import (
-    Choice,
     Count,
     Duration,
     Endpoints,
     FilePath,
     Flag,
+    OneOf,
     Origin,
     SocketPath,
     Text,
@@ -33,7 +33,7 @@ from dnsd.config.netkinds import (
     Subnets,
     Symbol,
     Symbols,
-    Vips,
+    VipList,
 )
 
 PORT = 53
@@ -48,7 +48,7 @@ LARGEST_AS = 4_294_967_294
 _AS = Count(1, LARGEST_AS, "an AS number has 32 bits (RFC 6996 keeps some for private use)")
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SelfCheckConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[anycast.check]``: how the node asks itself."""
 
     interval: Annotated[
@@ -61,7 +61,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rise: Annotated[int, Count(1, 1000, "one answer is no sign of health")] = 5
 
 
-class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SelfCheckQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[[anycast.query]]``: a question of the self-check, and what must come back.
 
     ``expect`` holds rdata in presentation format; empty, any answer of NOERROR will do.
@@ -74,7 +74,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Where in the configuration file it stands."""
 
 
-class Bird(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BirdConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[anycast.bird]``: how BIRD is reached.
 
     ``sessions`` are the BGP protocols that export the VIPs; empty, they are the neighbors.
@@ -150,9 +150,9 @@ class Anycast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     enabled: Annotated[bool, Flag()] = False
     interface: Annotated[str, InterfaceName()] = "anycast0"
-    vips: Annotated[tuple[str, ...], Vips()] = ()
+    vips: Annotated[tuple[str, ...], VipList()] = ()
     subnets: Annotated[tuple[str, ...], Subnets()] = ()
-    on_unhealthy: Annotated[Literal["drain", "withdraw"], Choice(("drain", "withdraw"))] = "drain"
+    on_unhealthy: Annotated[Literal["drain", "withdraw"], OneOf(("drain", "withdraw"))] = "drain"
     heartbeat_miss: Annotated[
         float, Duration("50ms", "1m", "shorter ones mistake a busy machine for a dead one")
     ] = 0.25
@@ -169,10 +169,10 @@ class Anycast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         float, Duration("1s", "365d", "a zone that cannot be reloaded has old data")
     ] = 3600.0
 
-    check: Check = Check()
-    bird: Bird = Bird()
+    check: SelfCheckConfig = SelfCheckConfig()
+    bird: BirdConfig = BirdConfig()
     bgp: Bgp | None = None
-    query: tuple[Query, ...] = ()
+    query: tuple[SelfCheckQuery, ...] = ()
     neighbor: tuple[Neighbor, ...] = ()
     probe: tuple[Probe, ...] = ()
 

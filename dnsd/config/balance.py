@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from dnsd.config.kinds import Choice, Count, Duration, wanted
-from dnsd.config.netkinds import LONGEST_INTERFACE, HostAddresses, InterfaceName, Vips
-from dnsd.config.policy import Checking
+from dnsd.config.kinds import Count, Duration, OneOf, wanted
+from dnsd.config.netkinds import LONGEST_INTERFACE, HostAddresses, InterfaceName, VipList
+from dnsd.config.policy import CheckPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ class DevicePrefix:
 
 
 @dataclass(frozen=True)
-class Slots:
+class SlotCount:
     """How many slots a service has: one of two primes."""
 
     def read(self, value: object, _base: Path) -> int:
@@ -94,20 +94,20 @@ class Slots:
         return value
 
 
-class Backend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BackendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[[service.backend]]``: a machine that serves; ``address`` has one for each family."""
 
     name: Annotated[str, ServiceName(63)]
     address: Annotated[tuple[str, ...], HostAddresses()]
     weight: Annotated[int, Count(0, 1000, "0 means drained, and shares are parts of the sum")] = 1
-    via: Annotated[Literal["link", "vxlan"], Choice(("link", "vxlan"))] = "link"
+    via: Annotated[Literal["link", "vxlan"], OneOf(("link", "vxlan"))] = "link"
 
     def of_family(self, vip: str) -> str | None:
         """Return its address of the family of ``vip``, if it has one."""
         return next((one for one in self.address if (":" in one) == (":" in vip)), None)
 
 
-class Service(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Service(CheckPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[[service]]``: VIPs, and the backends that their packets are shared out to.
 
     The keys of its checks are those of a pool; they differ in their defaults, as a director has few
@@ -115,8 +115,8 @@ class Service(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     name: Annotated[str, ServiceName(LONGEST_NAME)]
-    vips: Annotated[tuple[str, ...], Vips()]
-    protocol: Annotated[Literal["tcp", "udp", "both"], Choice(("tcp", "udp", "both"))]
+    vips: Annotated[tuple[str, ...], VipList()]
+    protocol: Annotated[Literal["tcp", "udp", "both"], OneOf(("tcp", "udp", "both"))]
     ports: Annotated[tuple[int, ...], Ports()] = ()
     min_backends: Annotated[int, Count(1, MOST_BACKENDS, "without any there is no service")] = 1
     idle: Annotated[
@@ -125,8 +125,8 @@ class Service(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
     patience: Annotated[
         float, Duration("0s", "7d", "so long a backend that has returned waits for a busy slot")
     ] = 3600.0
-    slots: Annotated[int, Slots()] = SLOTS[0]
-    backend: tuple[Backend, ...] = ()
+    slots: Annotated[int, SlotCount()] = SLOTS[0]
+    backend: tuple[BackendConfig, ...] = ()
 
     interval: Annotated[
         float, Duration("50ms", "1h", "every check costs its target, and a slow one sees late")

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 import msgspec
 
 from dnsd.config.commandkinds import CommandName, ListedName, Parameters
-from dnsd.config.kinds import Choice, Count, Duration, Flag, wanted
+from dnsd.config.kinds import Count, Duration, Flag, OneOf, wanted
 from dnsd.config.need import Need, NeedKind
 from dnsd.config.netkinds import IpAddress
-from dnsd.config.policykinds import Name, Regex, StatusCodes, Text, Token, TypeName
+from dnsd.config.policykinds import FreeText, Name, Regex, RequestToken, StatusCodes, TypeName
 from dnsd.config.references import Reference, References
 from dnsd.config.tables import kinds_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dnsd.config.policy import Checking
+    from dnsd.config.policy import CheckPolicy
 
-    C = TypeVar("C", bound=Checking)
+    C = TypeVar("C", bound=CheckPolicy)
 
 CheckName = Literal[
     "tcp",
@@ -51,17 +51,17 @@ _LONGEST_SERVICE = 255
 class CheckKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is asked, and what must come back."""
 
-    check: Annotated[Literal["", CheckName], Choice(CHECKS)] = ""
+    check: Annotated[Literal["", CheckName], OneOf(CHECKS)] = ""
     """Empty: there are several."""
 
     port: Annotated[int | None, Count(1, 65535, "a port has 16 bits")] = None
     """None: the usual one of the check (80, 443, 53), which "tcp" and "grpc" have not."""
 
-    path: Annotated[str, Token("a path", "/")] = "/"
-    host: Annotated[str | None, Token("a host name")] = None
+    path: Annotated[str, RequestToken("a path", "/")] = "/"
+    host: Annotated[str | None, RequestToken("a host name")] = None
     """None: the pool's name."""
 
-    sni: Annotated[str | None, Token("a host name")] = None
+    sni: Annotated[str | None, RequestToken("a host name")] = None
     """None: the host."""
 
     expect_status: Annotated[tuple[int, ...], StatusCodes()] = (200,)
@@ -76,7 +76,7 @@ class CheckKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tls_client: Annotated[str | None, ListedName("failover.tls_client")] = None
     """One of ``[failover.tls_client]`` in the configuration; None: no certificate is shown."""
 
-    grpc_service: Annotated[str, Text(_LONGEST_SERVICE)] = ""
+    grpc_service: Annotated[str, FreeText(_LONGEST_SERVICE)] = ""
     query: Annotated[str | None, Name()] = None
     query_type: Annotated[str, TypeName()] = "SOA"
     command: Annotated[str | None, CommandName()] = None
@@ -105,7 +105,7 @@ class OneCheck(CheckKeys, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 @dataclass(frozen=True)
-class Checks:
+class CheckList:
     """A list of tables, each of them a check."""
 
     def read(self, value: object, base: Path) -> tuple[OneCheck, ...]:

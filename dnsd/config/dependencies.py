@@ -9,19 +9,19 @@ from dnsd.config.checkkeys import each_check
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
     from dnsd.config.references import Reference
 
 Key = tuple[str, str]
 """The owner and the type of a pool."""
 
 
-def references_of(pool: Pool) -> list[Reference]:
+def references_of(pool: PoolPolicy) -> list[Reference]:
     """Return all that the checks of ``pool`` look at."""
     return [one for single in each_check(pool) if single.check == "calculated" for one in single.of]
 
 
-def circle(pool: Pool, pools: Mapping[Key, Pool]) -> list[Key]:
+def circle(pool: PoolPolicy, pools: Mapping[Key, PoolPolicy]) -> list[Key]:
     """Return the way on which ``pool`` depends on itself, the shortest; empty if there is none."""
     start = (pool.name, pool.type)
     ways: list[list[Key]] = [[start]]

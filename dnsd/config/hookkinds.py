@@ -65,7 +65,7 @@ class HookUrl:
         return value
 
 
-class Hooks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HooksConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[failover.hooks]``: what is told of each change."""
 
     url: Annotated[str | None, HookUrl()] = None

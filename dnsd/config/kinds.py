@@ -28,7 +28,7 @@ _TOML_NAMES |= {float: "a number with a fraction", list: "a list", dict: "a tabl
 
 
 @runtime_checkable
-class Kind(Protocol):
+class ValueKind(Protocol):
     """What reads a value."""
 
     def read(self, value: object, base: Path) -> Any:
@@ -143,7 +143,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Account:
+class AccountName:
     """The name of a user or group of the system; an empty one means None."""
 
     def read(self, value: object, _base: Path) -> str | None:
@@ -167,7 +167,7 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Choice:
+class OneOf:
     """One of a few words."""
 
     words: tuple[str, ...]

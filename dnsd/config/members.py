@@ -43,7 +43,7 @@ def read_spoken(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Targets:
+class NameList:
     """A list of absolute names."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:

@@ -19,9 +19,9 @@ from dnsd.config.anycast import Anycast
 from dnsd.config.balance import Balance, Service
 from dnsd.config.commandkinds import ADDRESS, CommandLines, NamedFiles, places
 from dnsd.config.endpoint import Endpoint
-from dnsd.config.hookkinds import Hooks
+from dnsd.config.hookkinds import HooksConfig
 from dnsd.config.kinds import (
-    Account,
+    AccountName,
     Count,
     Duration,
     Endpoints,
@@ -35,7 +35,7 @@ from dnsd.config.kinds import (
     Text,
     check_socket_path,
 )
-from dnsd.config.netkinds import Networks, Peers
+from dnsd.config.netkinds import Networks, PeerUrls
 
 _LOOP = "a zone file must not keep the loader from ending"
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
@@ -57,8 +57,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     admin_socket: Annotated[Path, SocketPath()] = Path()
     """Where control listens; when it is not given, ``admin.sock`` in the state directory."""
 
-    user: Annotated[str | None, Account()] = None
-    group: Annotated[str | None, Account()] = None
+    user: Annotated[str | None, AccountName()] = None
+    group: Annotated[str | None, AccountName()] = None
     """None: the user's own."""
 
     nsid: Annotated[str | None, Text(128, "it goes into every answer that asks for it")] = None
@@ -112,7 +112,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         msgspec.structs.force_setattr(self, "admin_socket", path)
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[zones.limits]``: what a zone file may ask for; the fields of dnsd.zone.limits.Limits."""
 
     file_octets: Annotated[int, Size("64KiB", "64GiB", "a file is read into memory whole")] = (
@@ -157,7 +157,7 @@ class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     policy_grace: Annotated[
         float, Duration("0s", "1d", "a policy that has been away for so long is gone")
     ] = 60.0
-    limits: Limits = Limits()
+    limits: LimitsConfig = LimitsConfig()
 
 
 class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -187,7 +187,7 @@ class CheckLimits(NamedTuple):
 class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[failover]``: the other nodes that vote on members of pools, and what checks may do."""
 
-    peers: Annotated[tuple[Endpoint, ...], Peers()] = ()
+    peers: Annotated[tuple[Endpoint, ...], PeerUrls()] = ()
     poll: Annotated[float, Duration("50ms", "1h", "each look costs every node an answer")] = 1.0
     timeout: Annotated[
         float, Duration("10ms", "5m", "a node that has not answered in this time is not heard")
@@ -207,7 +207,7 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     check_networks: Annotated[tuple[str, ...], Networks()] = ()
     """Where checks may go; none: see :mod:`dnsd.checks.reach`."""
 
-    hooks: Hooks = Hooks()
+    hooks: HooksConfig = HooksConfig()
     """What is told of each change."""
 
     max_checks: Annotated[
@@ -223,7 +223,7 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def of_checks(self) -> Failover:
         """Return what images depend on: where changes are told is nothing to them."""
-        return msgspec.structs.replace(self, hooks=Hooks())
+        return msgspec.structs.replace(self, hooks=HooksConfig())
 
     @property
     def limits(self) -> CheckLimits:
@@ -236,7 +236,7 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.poll + self.timeout
 
 
-class RateLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[rate_limit]``: how many answers over UDP that say the same one network may get."""
 
     per_second: Annotated[
@@ -268,7 +268,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     anycast: Anycast = Anycast()
     http: Http = Http()
     failover: Failover = Failover()
-    rate_limit: RateLimit = RateLimit()
+    rate_limit: RateLimitConfig = RateLimitConfig()
     demand: Demand = Demand()
     balance: Balance = Balance()
     service: tuple[Service, ...] = ()

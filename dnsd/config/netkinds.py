@@ -33,7 +33,7 @@ _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Vips:
+class VipList:
     """A list of addresses, each written as /32 or /128 (or plain, which is the same)."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ class Symbol:
 
 
 @dataclass(frozen=True)
-class Peers:
+class PeerUrls:
     """A list of URLs of other nodes: ``http://ADDRESS:PORT``, each a node's ``[http] listen``."""
 
     def read(self, value: object, _base: Path) -> tuple[Endpoint, ...]:

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from dnsd.config.checkkeys import CheckKeys, Checks, OneCheck
-from dnsd.config.kinds import Choice, Count, Duration
-from dnsd.config.members import CheckAddresses, Targets
+from dnsd.config.checkkeys import CheckKeys, CheckList, OneCheck
+from dnsd.config.kinds import Count, Duration, OneOf
+from dnsd.config.members import CheckAddresses, NameList
 from dnsd.config.policykinds import (
     Failback,
     FailbackKind,
@@ -24,13 +24,22 @@ from dnsd.config.policykinds import (
     Quorum,
     Scope,
     ScopeKind,
-    Selection,
+    SelectKind,
     Tiers,
     Ttl,
     Weights,
 )
 
-__all__ = ["MOST_MEMBERS", "Checking", "Failback", "Policy", "Pool", "Rules", "Scope", "Signing"]
+__all__ = [
+    "MOST_MEMBERS",
+    "CheckPolicy",
+    "Failback",
+    "Policy",
+    "PoolPolicy",
+    "Rules",
+    "Scope",
+    "Signing",
+]
 
 MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
@@ -40,10 +49,10 @@ ALL_DOWN = ("all", "last_good", "fallback", "nodata", "servfail", "refuse")
 _RESULTS = "one result is a sign at best, and so many never come"
 
 
-class Checking(CheckKeys, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CheckPolicy(CheckKeys, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How an address is checked: the keys that pools and balanced services share."""
 
-    checks: Annotated[tuple[OneCheck, ...], Checks()] = ()
+    checks: Annotated[tuple[OneCheck, ...], CheckList()] = ()
     """Several checks, of which ``need`` must pass; then ``check`` is empty."""
 
     interval: Annotated[
@@ -59,7 +68,7 @@ class Checking(CheckKeys, frozen=True, kw_only=True, forbid_unknown_fields=True)
     up: Annotated[int, Count(1, 1000, _RESULTS)] = 3
 
 
-class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Rules(CheckPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[defaults]``: every key of a pool but its name."""
 
     type: Annotated[Literal["A", "AAAA", "CNAME"], PoolType()]
@@ -68,24 +77,24 @@ class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
     failback: Annotated[Failback, FailbackKind()] = Failback()
     scope: Annotated[Scope, ScopeKind()] = Scope()
     all_down: Annotated[
-        Literal["all", "last_good", "fallback", "nodata", "servfail", "refuse"], Choice(ALL_DOWN)
+        Literal["all", "last_good", "fallback", "nodata", "servfail", "refuse"], OneOf(ALL_DOWN)
     ] = "all"
     fallback: Annotated[tuple[str, ...], Members()] = ()
     min_up: Annotated[int | float, Quorum()] = 1
     tiers: Annotated[tuple[tuple[str, ...], ...], Tiers()] = ()
     """Members that none of them names belong to the first one."""
 
-    select: Annotated[str, Selection()] = "all"
+    select: Annotated[str, SelectKind()] = "all"
     """See :attr:`take`, :attr:`is_weighted` and :attr:`is_sticky`."""
     weights: Annotated[dict[str, int], Weights()] = msgspec.field(default_factory=dict)
     """By member; one that is not named has 1."""
 
-    hints: Annotated[Literal["keep", "follow"], Choice(("keep", "follow"))] = "keep"
+    hints: Annotated[Literal["keep", "follow"], OneOf(("keep", "follow"))] = "keep"
 
     rto: Annotated[
         float | None, Duration("1s", "7d", "caches count whole seconds, and none forgets later")
     ] = None
-    rto_mode: Annotated[Literal["refuse", "warn"], Choice(("refuse", "warn"))] = "refuse"
+    rto_mode: Annotated[Literal["refuse", "warn"], OneOf(("refuse", "warn"))] = "refuse"
 
     @property
     def take(self) -> int | None:
@@ -106,13 +115,13 @@ class Rules(Checking, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.select == "sticky"
 
 
-class Pool(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PoolPolicy(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[[pool]]``: one RRset, how its members are checked, and what is answered then."""
 
     name: Annotated[str, Owner()]
     """The owner: absolute, in lower case."""
 
-    members: Annotated[tuple[str, ...], Targets()] = ()
+    members: Annotated[tuple[str, ...], NameList()] = ()
     """The names that a CNAME leads to, the preferred one first; of addresses, the zone has them."""
 
     check_addresses: Annotated[dict[str, str], CheckAddresses()] = msgspec.field(
@@ -155,7 +164,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The pools of the zone ``origin`` (absolute, lower case), no two for one RRset."""
 
     origin: str
-    pools: tuple[Pool, ...] = ()
+    pools: tuple[PoolPolicy, ...] = ()
     signing: Signing = Signing()
     file: str = ""
     """The file it was read from, for messages."""

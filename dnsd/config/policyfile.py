@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.config import locate, origins, policyrules, smallfile
-from dnsd.config.policy import Policy, Pool, Rules, Signing
+from dnsd.config.policy import Policy, PoolPolicy, Rules, Signing
 from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.config.problems import Problem
-from dnsd.config.tables import Reader, Schema, parse, text_of
+from dnsd.config.tables import Schema, TableReader, parse, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".toml"
 
-SCHEMA = Schema({("signing",): Signing, ("defaults",): Rules}, {("pool",): Pool})
+SCHEMA = Schema({("signing",): Signing, ("defaults",): Rules}, {("pool",): PoolPolicy})
 
 
 def path_for(zone_file: Path) -> Path:
@@ -79,7 +79,7 @@ def strays(directory: Path, zone_files: Collection[Path]) -> list[Path]:
     return [path for path in found if not path.name.startswith(".") and path.is_file()]
 
 
-class _PolicyReader(Reader):
+class _PolicyReader(TableReader):
     """Puts ``[defaults]`` below every pool."""
 
     def policy(self, data: dict[str, Any], origin: str) -> Policy:
@@ -90,13 +90,15 @@ class _PolicyReader(Reader):
         is_sound = not self.problems
         signing = self.fields(Signing, ("signing",), data.get("signing", {})) or {}
         self.top(data)
-        taken: dict[tuple[str, str], Pool] = {}
+        taken: dict[tuple[str, str], PoolPolicy] = {}
         for place, value in self.each(("pool",), data.get("pool", [])):
             own = self._own(place, value, defaults, origin)
             if own is None or not is_sound:
                 continue
             lines = self._lines(place, defaults, own)
-            pool = Pool(**policyrules.merged(defaults, own), line=self._line(place), lines=lines)
+            pool = PoolPolicy(
+                **policyrules.merged(defaults, own), line=self._line(place), lines=lines
+            )
             for key, message in policyrules.faults(pool, own):
                 self.report((*place, key), message)
             first = taken.setdefault((pool.name, pool.type), pool)
@@ -115,10 +117,10 @@ class _PolicyReader(Reader):
     ) -> dict[str, Any] | None:
         """Return what the pool at ``place`` says itself, None after a problem."""
         before = len(self.problems)
-        own = self.fields(Pool, place, value)
+        own = self.fields(PoolPolicy, place, value)
         if own is None:
             return None
-        self.require(Pool, place, defaults | own)
+        self.require(PoolPolicy, place, defaults | own)
         if not {"check", "checks"} & (defaults | own).keys():
             self.report(place, "needs the key check")
         if own.get("name") is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from dnsd.config import origins
-from dnsd.config.kinds import Choice, Count, Duration, wanted
+from dnsd.config.kinds import Count, Duration, OneOf, wanted
 from dnsd.config.members import read_member
 from dnsd.config.netkinds import MOST_NODES, read_each
 from dnsd.config.pattern import Pattern
@@ -34,7 +34,7 @@ MOST_TAKEN = 32
 PUBLIC, PRIVATE = ".key", ".private"
 """What the files of a key end in."""
 
-_TYPES = Choice(("A", "AAAA", "CNAME"))
+_TYPES = OneOf(("A", "AAAA", "CNAME"))
 _HOLD = Duration("1s", "7d", "nobody waits longer without looking")
 _STATUS = Count(FIRST, LAST, "HTTP has no other status codes")
 _WEIGHT = Count(0, HEAVIEST, "weights count only beside each other")
@@ -194,7 +194,7 @@ class Quorum:
 
 
 @dataclass(frozen=True)
-class Selection:
+class SelectKind:
     """How many of the members that are up an answer has: "all", "one", "some:2", and so on."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -244,7 +244,7 @@ class Regex:
 
 
 @dataclass(frozen=True)
-class Token:
+class RequestToken:
     """Text without blanks that goes into a request; ``first`` is what it must begin with."""
 
     what: str
@@ -262,7 +262,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Text:
+class FreeText:
     """Any text of at most ``longest`` characters, without control characters."""
 
     longest: int

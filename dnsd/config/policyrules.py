@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from dnsd.config.need import Need
-    from dnsd.config.policy import Checking, Pool
+    from dnsd.config.policy import CheckPolicy, PoolPolicy
 
 Fault = tuple[str, str]
 """A key, and what is wrong with it."""
@@ -52,7 +52,7 @@ USED_BY = {
 """The keys that only some checks use."""
 
 
-def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
+def faults(pool: PoolPolicy, own: Collection[str]) -> Iterator[Fault]:
     """Return what is wrong with ``pool``; ``own`` are its keys that are not from [defaults]."""
     yield from check_faults(pool, own)
     if pool.name.startswith("*.") and any(_names_pool(one) for one in each_check(pool)):
@@ -70,7 +70,7 @@ def faults(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
         yield "weights", f'are of no use with select = "{pool.select}": "weighted" needs them'
 
 
-def _names_pool(one: Pool) -> bool:
+def _names_pool(one: PoolPolicy) -> bool:
     """Return whether the check has the pool's name in what it asks."""
     if one.check in (*_HTTP, *_GRPC):
         return one.host is None
@@ -96,7 +96,7 @@ def merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     return {"select": "first"} | both
 
 
-def check_faults(pool: Checking, own: Collection[str]) -> Iterator[Fault]:
+def check_faults(pool: CheckPolicy, own: Collection[str]) -> Iterator[Fault]:
     """Return what is wrong with how ``pool`` checks; ``own`` are the keys that it says itself."""
     if not pool.check and not pool.checks:
         yield "check", f"is missing: one of {', '.join(CHECKS)}"
@@ -112,13 +112,13 @@ def check_faults(pool: Checking, own: Collection[str]) -> Iterator[Fault]:
             yield key, f'is of no use with check = "{", ".join(sorted(kinds))}": remove it'
 
 
-def _is_used(key: str, kinds: AbstractSet[str], pool: Checking) -> bool:
+def _is_used(key: str, kinds: AbstractSet[str], pool: CheckPolicy) -> bool:
     if key == "need" and pool.checks:
         return True
     return not kinds.isdisjoint(USED_BY.get(key, kinds))
 
 
-def _several(pool: Checking) -> Iterator[Fault]:
+def _several(pool: CheckPolicy) -> Iterator[Fault]:
     if pool.check:
         yield "checks", f'stands beside check = "{pool.check}": leave one of them out'
     yield from _need(pool.need, len(pool.checks))
@@ -153,7 +153,7 @@ _NEEDS = {
 """The key that a check can't do without."""
 
 
-def _check(pool: Checking) -> Iterator[Fault]:
+def _check(pool: CheckPolicy) -> Iterator[Fault]:
     key, what = _NEEDS.get(pool.check, ("", ""))
     if key and not getattr(pool, key):
         yield key, f'check = "{pool.check}" needs {what}'
@@ -161,7 +161,7 @@ def _check(pool: Checking) -> Iterator[Fault]:
         yield from _need(pool.need, len(pool.of))
 
 
-def _times(pool: Checking) -> Iterator[Fault]:
+def _times(pool: CheckPolicy) -> Iterator[Fault]:
     """The time to detect a failure counts on it that a check ends before the next one begins."""
     interval = format_duration(pool.interval)
     for key, why in (
@@ -174,7 +174,7 @@ def _times(pool: Checking) -> Iterator[Fault]:
             yield key, f"{longer}: {why}"
 
 
-def _addresses(pool: Pool) -> Iterator[Fault]:
+def _addresses(pool: PoolPolicy) -> Iterator[Fault]:
     found = [("fallback", address) for address in pool.fallback]
     found += [("tiers", address) for tier in pool.tiers for address in tier]
     found += [("weights", address) for address in pool.weights]
@@ -194,7 +194,7 @@ def _addresses(pool: Pool) -> Iterator[Fault]:
             yield key, f"{address} is an IPv{family} address, but the pool is of type {pool.type}"
 
 
-def _all_down(pool: Pool, own: Collection[str]) -> Iterator[Fault]:
+def _all_down(pool: PoolPolicy, own: Collection[str]) -> Iterator[Fault]:
     if pool.all_down == "fallback" and not pool.fallback:
         yield "fallback", 'all_down = "fallback" needs the addresses to answer with'
     if "fallback" in own and pool.all_down != "fallback":

@@ -9,22 +9,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config import balancerules
-from dnsd.config.anycast import Anycast, Bgp, Bird, Check, Neighbor, Probe, Query
-from dnsd.config.balance import Backend, Balance, Service
-from dnsd.config.hookkinds import Hooks
+from dnsd.config.anycast import (
+    Anycast,
+    Bgp,
+    BirdConfig,
+    Neighbor,
+    Probe,
+    SelfCheckConfig,
+    SelfCheckQuery,
+)
+from dnsd.config.balance import BackendConfig, Balance, Service
+from dnsd.config.hookkinds import HooksConfig
 from dnsd.config.model import (
     Config,
     Demand,
     Failover,
     Http,
-    Limits,
-    RateLimit,
+    LimitsConfig,
+    RateLimitConfig,
     Server,
     ZoneFile,
     Zones,
 )
 from dnsd.config.problems import Problem
-from dnsd.config.tables import Reader, Schema, Structs, parse, text_of
+from dnsd.config.tables import Schema, Structs, TableReader, parse, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,15 +40,15 @@ if TYPE_CHECKING:
 TABLES: Structs = {
     ("server",): Server,
     ("zones",): Zones,
-    ("zones", "limits"): Limits,
+    ("zones", "limits"): LimitsConfig,
     ("anycast",): Anycast,
-    ("anycast", "check"): Check,
-    ("anycast", "bird"): Bird,
+    ("anycast", "check"): SelfCheckConfig,
+    ("anycast", "bird"): BirdConfig,
     ("anycast", "bgp"): Bgp,
     ("http",): Http,
     ("failover",): Failover,
-    ("failover", "hooks"): Hooks,
-    ("rate_limit",): RateLimit,
+    ("failover", "hooks"): HooksConfig,
+    ("rate_limit",): RateLimitConfig,
     ("demand",): Demand,
     ("balance",): Balance,
 }
@@ -48,11 +56,11 @@ TABLES: Structs = {
 
 LISTS: Structs = {
     ("zone",): ZoneFile,
-    ("anycast", "query"): Query,
+    ("anycast", "query"): SelfCheckQuery,
     ("anycast", "neighbor"): Neighbor,
     ("anycast", "probe"): Probe,
     ("service",): Service,
-    ("service", "backend"): Backend,
+    ("service", "backend"): BackendConfig,
 }
 """The tables that stand once for each thing they describe, by path."""
 
@@ -70,12 +78,12 @@ def read_text(text: str, path: Path) -> tuple[Config | None, tuple[Problem, ...]
     data = parse(text, path)
     if isinstance(data, Problem):
         return None, (data,)
-    reader = Reader(_SCHEMA, path, text)
+    reader = TableReader(_SCHEMA, path, text)
     config = _config(reader, data)
     return (None if reader.problems else config), reader.sorted()
 
 
-def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
+def _config(reader: TableReader, data: dict[str, Any]) -> Config | None:
     """Return the whole configuration, None after a problem."""
     reader.top(data)
     server = reader.struct(Server, ("server",), data.get("server", {}))
@@ -83,7 +91,7 @@ def _config(reader: Reader, data: dict[str, Any]) -> Config | None:
     anycast = reader.struct(Anycast, ("anycast",), data.get("anycast", {}))
     http = reader.struct(Http, ("http",), data.get("http", {}))
     failover = reader.struct(Failover, ("failover",), data.get("failover", {}))
-    rate_limit = reader.struct(RateLimit, ("rate_limit",), data.get("rate_limit", {}))
+    rate_limit = reader.struct(RateLimitConfig, ("rate_limit",), data.get("rate_limit", {}))
     demand = reader.struct(Demand, ("demand",), data.get("demand", {}))
     balance = reader.struct(Balance, ("balance",), data.get("balance", {}))
     zone = reader.structs(ZoneFile, ("zone",), data.get("zone", []))

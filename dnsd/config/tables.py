@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import msgspec
 
 from dnsd.config import locate
-from dnsd.config.kinds import Kind
+from dnsd.config.kinds import ValueKind
 from dnsd.config.problems import Problem, show_key
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 @cache
-def kinds_of(struct: type[msgspec.Struct]) -> Mapping[str, Kind]:
+def kinds_of(struct: type[msgspec.Struct]) -> Mapping[str, ValueKind]:
     """Return the keys of the table that ``struct`` is, with the kind of each.
 
     It is remembered, as what follows is: msgspec evaluates every annotation anew, which takes
@@ -41,7 +41,7 @@ def kinds_of(struct: type[msgspec.Struct]) -> Mapping[str, Kind]:
             field.name: note
             for field in msgspec.structs.fields(struct)
             for note in get_args(field.type)[1:]
-            if isinstance(note, Kind)
+            if isinstance(note, ValueKind)
         }
     )
 
@@ -109,7 +109,7 @@ class Schema:
         return f"is unknown; the {kind} {', '.join(here)}"
 
 
-class Reader:
+class TableReader:
     """Collects the problems of one file, whose ``text`` is TOML, while it builds the structs."""
 
     def __init__(self, schema: Schema, path: Path, text: str) -> None:
@@ -205,7 +205,7 @@ class Reader:
             self.report((*path, *key.split(".")), message)
             return None
 
-    def _value(self, kind: Kind, path: locate.KeyPath, item: object) -> Any:
+    def _value(self, kind: ValueKind, path: locate.KeyPath, item: object) -> Any:
         try:
             return kind.read(item, self._base)
         except ValueError as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dnsd.config.model import Config
 
 
-class Found(NamedTuple):
+class ZoneFiles(NamedTuple):
     """What a configuration and its directory hold.
 
     ``files`` is the file of each zone by its name (absolute, lower case). ``odd`` are files of
@@ -29,7 +29,7 @@ class Found(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def find(config: Config) -> Found:
+def find(config: Config) -> ZoneFiles:
     """Return the zones of ``config``.
 
     From the directory: files ``NAME.zone``, no hidden ones, nothing below it; ``@.zone`` or
@@ -49,7 +49,7 @@ def find(config: Config) -> Found:
             )
             odd.append(Problem(printable(path), 0, "", message))
     odd.sort(key=lambda problem: problem.file)
-    return Found(dict(sorted(files.items())), tuple(odd), tuple(problems))
+    return ZoneFiles(dict(sorted(files.items())), tuple(odd), tuple(problems))
 
 
 def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, Path]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dnsd.config import Demand
     from dnsd.control.admin import Command
-    from dnsd.image.demand import Pair, Summary
+    from dnsd.image.demand import Pair, WindowSummary
     from dnsd.image.state import StateVector
 
 LOOK_S = 1.0
@@ -97,7 +97,7 @@ class DemandKeeper:
         }
 
 
-def _as_data(found: Summary, zones: list[str]) -> dict[str, Any]:
+def _as_data(found: WindowSummary, zones: list[str]) -> dict[str, Any]:
     return {
         "began": found.day,
         "seconds": (found.ended - found.began) / 1e9,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from dnsd.control.zones.table import Row
+    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.stock import Stock
 
 FIRST_PAUSE_S = 1.0
@@ -35,7 +35,9 @@ class Disk:
     the next :meth:`turn`.
     """
 
-    def __init__(self, directory: Path, stock: Stock, rows: Callable[[], Iterable[Row]]) -> None:
+    def __init__(
+        self, directory: Path, stock: Stock, rows: Callable[[], Iterable[ZoneRow]]
+    ) -> None:
         self.fault = ""
         self.pause = FIRST_PAUSE_S
         self._directory = directory
@@ -70,7 +72,7 @@ class Disk:
         self.pause = min(2 * self.pause, LONGEST_PAUSE_S) if again else FIRST_PAUSE_S
         return taken
 
-    def _in_memory(self, row: Row) -> str:
+    def _in_memory(self, row: ZoneRow) -> str:
         """Return the image of a zone that is served from memory, empty if it is not."""
         served = row.served
         return served.image if served is not None and region_of(served.image) else ""

@@ -22,24 +22,24 @@ from dnsd.control.cookies import CookieSecrets
 from dnsd.control.delivery import Delivery
 from dnsd.control.demand import DemandKeeper
 from dnsd.control.disk import Disk
-from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.report import carried, summary
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.hooks.hooks import Hooks
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.identity import Identity, instance_of
-from dnsd.control.horizon.keeper import Keeper
+from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.past import pools_before
 from dnsd.control.inforce import InForce
 from dnsd.control.publish import Publisher
 from dnsd.control.web import health
-from dnsd.control.web.metrics import Source
+from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
 from dnsd.control.zones.report import ReloadReport, narrow
-from dnsd.control.zones.requests import Request, Requests
+from dnsd.control.zones.requests import ReloadRequest, Requests
 from dnsd.control.zones.watch import Watch
 from dnsd.control.zones.writers import Writers, ends
 from dnsd.errors import AdminError
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from dnsd.build.pipeline import BuildResult
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.spec import ControlSpec
-    from dnsd.control.zones.table import Row
+    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
 
     NotedBuild = Callable[[Sequence[Job], Callable[[int], None]], Awaitable[list[BuildResult]]]
@@ -92,12 +92,12 @@ class Node:
         peers = Peers(node, config.failover, instance=instance)
         identity = Identity(instance, spec.started / 1e9, peers, self._ceiling)
         file = LedgerFile(directory, kept.ledger)
-        self.keeper = Keeper(
+        self.keeper = LedgerKeeper(
             node, file, stock, self._reached, meet=identity.meet, beat=self._beat_of_workers
         )
         self.horizon = Horizon(self.keeper, self._sweep, lambda: self.engine.doubt, identity.stamp)
         memory = LedgerMemory(self.keeper, self.horizon)
-        self.engine = Engine(
+        self.engine = FailoverEngine(
             vector,
             StateFile(directory, kept.pools, past=pools_before(file)),
             memory,
@@ -171,7 +171,7 @@ class Node:
     def on_hangup(self) -> None:
         """Reload for a SIGHUP, and let the master know when it is done."""
         asked = time.monotonic_ns()
-        done = self._requests.ask(Request(frozenset({CONFIGURATION, EVERYTHING})))
+        done = self._requests.ask(ReloadRequest(frozenset({CONFIGURATION, EVERYTHING})))
         done.add_done_callback(lambda _: self._set(ControlCells.RELOADED, asked))
 
     async def command_reload(self, request: Mapping[str, Any]) -> ReloadReport:
@@ -185,7 +185,7 @@ class Node:
             raise AdminError(str(error)) from error
         wanted = frozenset(zones or {EVERYTHING})
         forced = wanted if request.get("force") else frozenset()
-        asked = Request(wanted | {CONFIGURATION}, frozenset(zones), forced)
+        asked = ReloadRequest(wanted | {CONFIGURATION}, frozenset(zones), forced)
         report = await self._requests.ask(asked)
         return narrow(report, zones) if zones else report
 
@@ -209,9 +209,9 @@ class Node:
             "differences": self._convergence.told(),
         }
 
-    def metrics_source(self) -> Source:
+    def metrics_source(self) -> MetricsSource:
         """Return where metrics are read from."""
-        return Source(
+        return MetricsSource(
             self._vector,
             self._spec.started,
             self._reloader.rows.values,
@@ -276,7 +276,7 @@ class Node:
             stamps, signs = await asyncio.to_thread(writers.look, self._watch.paths())
             cost = time.monotonic() - began
             due = self._watch.look(time.monotonic(), stamps, signs)
-            request = Request(frozenset(due), self._watch.suspects(due))
+            request = ReloadRequest(frozenset(due), self._watch.suspects(due))
             if due and (await self._requests.ask(request)).problems:
                 await asyncio.sleep(RETRY_S)
 
@@ -285,7 +285,7 @@ class Node:
         while True:
             await asyncio.sleep(PERIOD_S)
             if due := await self._convergence.due():
-                await self._requests.ask(Request(frozenset(due)))
+                await self._requests.ask(ReloadRequest(frozenset(due)))
 
     async def _look_after_disk(self) -> None:
         """Try again what the disk has refused."""
@@ -293,7 +293,7 @@ class Node:
             await asyncio.sleep(self._disk.pause)
             if taken := await self._disk.turn():
                 self._reloader.welcome(taken)
-                await self._requests.ask(Request(frozenset(taken)))
+                await self._requests.ask(ReloadRequest(frozenset(taken)))
 
     async def _beat(self) -> None:
         """Show the master that the loop turns; clear away what no worker needs any more."""
@@ -306,8 +306,8 @@ class Node:
 def _plane(
     spec: ControlSpec,
     vector: StateVector,
-    rows: Callable[[], Iterable[Row]],
-    engine: Engine,
+    rows: Callable[[], Iterable[ZoneRow]],
+    engine: FailoverEngine,
     convergence: Convergence,
     *,
     probes: Probes,

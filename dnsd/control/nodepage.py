@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from dnsd.checks.httpclient import Exchange
-from dnsd.checks.result import Blind, Fault
+from dnsd.checks.result import Blind, ServiceFault
 from dnsd.checks.tcp import connected
 from dnsd.config.units import format_duration
-from dnsd.process.exchange import Peer, within
+from dnsd.process.exchange import ServerAddress, within
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,16 +22,16 @@ async def get(endpoint: Endpoint, path: str, most: int) -> bytes:
 
     Fault, Blind or OSError if it doesn't come.
     """
-    sock = await connected(Peer(endpoint.address, endpoint.port))
+    sock = await connected(ServerAddress(endpoint.address, endpoint.port))
     reader, writer = await asyncio.open_connection(sock=sock)
     try:
         exchange = Exchange(reader, writer)
         status = await exchange.get(path, str(endpoint))
         if status != 200:
-            raise Fault(f"answers with status {status}")
+            raise ServiceFault(f"answers with status {status}")
         body = await exchange.body(most + 1)
         if len(body) > most:
-            raise Fault(f"answers with more than {most} octets")
+            raise ServiceFault(f"answers with more than {most} octets")
         return body
     finally:
         writer.transport.abort()
@@ -43,17 +43,17 @@ async def in_time(seconds: float, page: Callable[[], Awaitable[bytes]]) -> bytes
     Fault or Blind, which follow the node's URL in a sentence, if it doesn't.
     """
 
-    async def asking() -> bytes | Fault | Blind:
+    async def asking() -> bytes | ServiceFault | Blind:
         try:
             return await page()
-        except (Fault, Blind) as fault:
+        except (ServiceFault, Blind) as fault:
             return fault
         except OSError as error:
-            return Fault(f"cannot be asked: {error.strerror or error}")
+            return ServiceFault(f"cannot be asked: {error.strerror or error}")
 
     answer = await within(seconds, asking())
     if answer is None:
-        raise Fault(f"did not answer within {format_duration(seconds)}")
+        raise ServiceFault(f"did not answer within {format_duration(seconds)}")
     if not isinstance(answer, bytes):
         raise answer
     return answer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.errors import StateError
 from dnsd.image import journal
-from dnsd.image.cells import Cells, Range
+from dnsd.image.cells import CellAllocator, Range
 from dnsd.image.journal import Entry, JournalReader, JournalWriter, State, apply
 from dnsd.image.state import POOL_CELLS, ControlCells, WorkerCells
 from dnsd.image.stock import region_of
@@ -44,7 +44,7 @@ class Publisher:
         release: Callable[[Range], object],
     ) -> None:
         self._release = release
-        self._free = Cells(POOL_CELLS)
+        self._free = CellAllocator(POOL_CELLS)
         self._cells_of: dict[str, Range] = {}
         self.stock = stock
         self._journal = journal

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from dnsd.config import Config
     from dnsd.control.spec import ControlSpec
-    from dnsd.control.zones.table import Row
+    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
 
 
 def snapshot(
-    spec: ControlSpec, config: Config, vector: StateVector, rows: Iterable[Row]
+    spec: ControlSpec, config: Config, vector: StateVector, rows: Iterable[ZoneRow]
 ) -> dict[str, Any]:
     """Return the status of the node; durations in seconds, ``since`` in POSIX seconds."""
     now = time.monotonic_ns()
@@ -63,7 +63,7 @@ def _worker(index: int, cells: memoryview, now: int) -> dict[str, Any]:
     }
 
 
-def _zone(row: Row) -> dict[str, Any]:
+def _zone(row: ZoneRow) -> dict[str, Any]:
     served = row.served
     return {
         "zone": row.origin,

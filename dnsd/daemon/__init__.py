@@ -17,7 +17,7 @@ from dnsd import hotpath
 from dnsd.daemon import account, children, home, listen, specs
 from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier, any_worker
-from dnsd.daemon.master import Master, Route
+from dnsd.daemon.master import CarrierSettings, Master
 from dnsd.daemon.notify import Notifier
 from dnsd.errors import ConfigError
 from dnsd.process import statedir, stderr
@@ -102,7 +102,7 @@ def _devices(config: Config) -> Devices | None:
     return Devices(SPARE_DEVICES)
 
 
-def _route(config: Config, vector: StateVector, devices: Devices | None) -> Route | None:
+def _route(config: Config, vector: StateVector, devices: Devices | None) -> CarrierSettings | None:
     """Make the interface of the VIPs, if there are any; VipError if that cannot be."""
     settings = config.anycast
     if not settings.enabled:
@@ -114,7 +114,7 @@ def _route(config: Config, vector: StateVector, devices: Devices | None) -> Rout
         vector,
         any_worker(vector, settings.heartbeat_miss),
     )
-    return Route(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
+    return CarrierSettings(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
 
 def without_absent_addresses(config: Config) -> Config:

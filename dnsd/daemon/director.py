@@ -19,7 +19,7 @@ from dnsd.config.balancerules import announced
 from dnsd.daemon import account, children, home, specs
 from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier
-from dnsd.daemon.master import Master, Route
+from dnsd.daemon.master import CarrierSettings, Master
 from dnsd.daemon.notify import Notifier
 from dnsd.daemon.tun import Devices, Tun
 from dnsd.errors import ConfigError
@@ -72,7 +72,7 @@ def run(path: Path | None) -> int:
     if spare := bind_spare(config.server.admin_socket):
         control = msgspec.structs.replace(control, spare_fd=spare.fileno())
         attendant = _Attendant(spare, control, shared.vector)
-    route = Route(carriers, announced(config), doorbell)
+    route = CarrierSettings(carriers, announced(config), doorbell)
     child = children.control(control, shared.vector)
     return DirectorMaster(
         config.server, shared.vector, child, [], notifier, route, attendant=attendant

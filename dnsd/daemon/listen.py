@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dnsd.errors import ListenError
-from dnsd.serve.sockets import Place
+from dnsd.serve.sockets import ListenAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -80,7 +80,7 @@ def _bind(endpoint: Endpoint, kind: socket.SocketKind, option: int | None = None
             if kind == socket.SOCK_STREAM:
                 # Connections of an earlier dnsd that are being closed don't matter.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(Place(endpoint.address, endpoint.port).sockaddr)
+            sock.bind(ListenAddress(endpoint.address, endpoint.port).sockaddr)
     except OSError as error:
         return error.errno or errno.EINVAL
     return 0

@@ -65,7 +65,7 @@ class Carries(Protocol):
         """Give it or take it, whatever the orders are."""
 
 
-class Route(NamedTuple):
+class CarrierSettings(NamedTuple):
     """What the master has to do with anycast: the carrier, and its settings.
 
     ``doorbell`` is an eventfd that control writes to when it has an order.
@@ -89,7 +89,7 @@ class Master:
         control: Child,
         workers: list[Child],
         notifier: Notifier,
-        route: Route | None = None,
+        route: CarrierSettings | None = None,
         *,
         attendant: Attendant | None = None,
     ) -> None:
@@ -244,7 +244,7 @@ class Master:
         assert self._route
         os.eventfd_read(self._route.doorbell)
 
-    def _follow(self, route: Route, now: float) -> None:
+    def _follow(self, route: CarrierSettings, now: float) -> None:
         """Do what control orders about the carrier, and what cannot wait for control."""
         if route.carrier.turn():
             say(f"{self.SILENCE}: the VIPs are withdrawn")
@@ -261,7 +261,7 @@ class Master:
         self._vector.master[MasterCells.STOPPING] = time.monotonic_ns()
         self._notify.stopping()
 
-    def _leave_at_once(self, route: Route) -> None:
+    def _leave_at_once(self, route: CarrierSettings) -> None:
         """Withdraw if control has not, and answer for a moment what is on its way."""
         if route.carrier.up:
             route.carrier.set(False)

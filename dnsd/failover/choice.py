@@ -10,22 +10,12 @@ from enum import Enum, IntEnum
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.image.pools import Mode
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from dnsd.config.policy import Pool
-
-
-class Mode(IntEnum):
-    """What a worker does with a query for the pool."""
-
-    ANSWER = 1
-    """The members of the mask."""
-    NODATA = 2
-    SERVFAIL = 3
-    REFUSED = 4
-    SOME = 5
-    """Some members of the mask for each query, by weight; all alike if no weight is left."""
+    from dnsd.config.policy import PoolPolicy
 
 
 class Standing(Enum):
@@ -53,7 +43,7 @@ class Grade(IntEnum):
     """Too few members: the answer that ``all_down`` asks for."""
 
 
-class Answer(NamedTuple):
+class PoolAnswer(NamedTuple):
     """What is answered; ``why`` is one sentence, empty if everything is as it should be."""
 
     mask: int
@@ -82,7 +72,7 @@ class Choice:
     ``weights`` are those of the members and of the fallback addresses behind them.
     """
 
-    def __init__(self, policy: Pool, members: Sequence[str]) -> None:
+    def __init__(self, policy: PoolPolicy, members: Sequence[str]) -> None:
         self._all_down = policy.all_down
         self._members = tuple(members)
         self._is_in_order = policy.select == "first"
@@ -95,7 +85,7 @@ class Choice:
         )
         self._fallback = range(len(members), len(self.weights))
 
-    def answer(self, standings: Sequence[Standing], last_good: int) -> Answer:
+    def answer(self, standings: Sequence[Standing], last_good: int) -> PoolAnswer:
         """Return the answer; ``last_good`` is the mask of the last one that was GOOD, or 0."""
         enough: Callable[[Standing], bool]
         for grade, enough in (
@@ -106,7 +96,7 @@ class Choice:
             for number, tier in enumerate(self.tiers):
                 up = [member for member in tier.members if enough(standings[member])]
                 if len(up) >= tier.need:
-                    return Answer(self._mask(up), self._mode, grade, self._why(number, grade))
+                    return PoolAnswer(self._mask(up), self._mode, grade, self._why(number, grade))
         return self._when_down(standings, last_good)
 
     def _why(self, number: int, grade: Grade) -> str:
@@ -116,10 +106,10 @@ class Choice:
             return f"{self._members[number]} is answered: none before it is up"
         return f"tier {number + 1} is answered: too few are up before it" if number else ""
 
-    def _when_down(self, standings: Sequence[Standing], last_good: int) -> Answer:
+    def _when_down(self, standings: Sequence[Standing], last_good: int) -> PoolAnswer:
         why = f'too few members are up: all_down = "{self._all_down}"'
         if mode := _EMPTY.get(self._all_down):
-            return Answer(0, mode, Grade.DOWN, why)
+            return PoolAnswer(0, mode, Grade.DOWN, why)
         mask = 0
         if self._all_down == "fallback":
             mask = _bits(self._fallback)
@@ -127,7 +117,7 @@ class Choice:
             mask = last_good & ~_bits(
                 member for member, one in enumerate(standings) if one is Standing.REMOVED
             )
-        return Answer(mask or self._as_if_up(standings), self._mode, Grade.DOWN, why)
+        return PoolAnswer(mask or self._as_if_up(standings), self._mode, Grade.DOWN, why)
 
     def _as_if_up(self, standings: Sequence[Standing]) -> int:
         """Return the mask if all were up but those whom the operator has removed.
@@ -145,7 +135,7 @@ class Choice:
         return _bits(member for member in up if self.weights[member]) or _bits(up)
 
 
-def _tiers(policy: Pool, members: Sequence[str]) -> list[Tier]:
+def _tiers(policy: PoolPolicy, members: Sequence[str]) -> list[Tier]:
     """Return the tiers that have members; the first one holds those that no tier names.
 
     If the first one that is up is answered, each member is a tier.

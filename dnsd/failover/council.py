@@ -8,17 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dnsd.failover import quorum
-from dnsd.failover.member import OUT, Agreed, State
+from dnsd.failover.member import OUT, Agreed, MemberState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
     from dnsd.failover.member import Member
     from dnsd.failover.quorum import Agreement, Vote
 
 
-def is_shared(policy: Pool) -> bool:
+def is_shared(policy: PoolPolicy) -> bool:
     """Return whether several nodes decide how the members of a pool are."""
     return policy.scope.kind == "quorum" and policy.check != "none"
 
@@ -29,13 +29,13 @@ class Council:
     What was agreed last, each :class:`Member` keeps.
     """
 
-    def __init__(self, policy: Pool) -> None:
+    def __init__(self, policy: PoolPolicy) -> None:
         self.agreements: dict[str, Agreement] = {}
         self.is_shared = is_shared(policy)
         self._policy = policy
         self._heard: dict[str, Mapping[str, Vote]] = {}
 
-    def edit(self, policy: Pool, members: Mapping[str, Member]) -> None:
+    def edit(self, policy: PoolPolicy, members: Mapping[str, Member]) -> None:
         """Go on under another policy.
 
         Whoever decided alone before has agreed with itself: nothing changes without the others.
@@ -47,7 +47,7 @@ class Council:
                 member.agreed = None
         elif not was_shared:
             for member in members.values():
-                if member.state != State.INIT:
+                if member.state != MemberState.INIT:
                     member.agreed = Agreed.DOWN if member.state in OUT else Agreed.UP
 
     def hear(self, node: str, votes: Mapping[str, Vote]) -> bool:
@@ -81,5 +81,5 @@ class Council:
         return [at for one in self.agreements.values() if (at := one.until) is not None]
 
 
-def _states(votes: Mapping[str, Vote]) -> dict[str, State]:
+def _states(votes: Mapping[str, Vote]) -> dict[str, MemberState]:
     return {address: vote.state for address, vote in votes.items()}

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
 
 
-class State(StrEnum):
+class MemberState(StrEnum):
     """What the results say."""
 
     INIT = "init"
@@ -51,7 +51,7 @@ class Agreed(StrEnum):
     DOWN = "down"
 
 
-class Order(NamedTuple):
+class MemberOrder(NamedTuple):
     """An order of the operator's; it ends at ``until``, or when it is taken back (None)."""
 
     forced: Forced
@@ -59,7 +59,7 @@ class Order(NamedTuple):
     reason: str = ""
 
 
-class Seen(NamedTuple):
+class EndedCheck(NamedTuple):
     """The result of a check that ended at ``at`` after ``latency`` seconds."""
 
     at: float
@@ -76,7 +76,7 @@ class StoredMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     address: str
-    state: State = State.INIT
+    state: MemberState = MemberState.INIT
     age: float = 0.0
     n_fail: int = 0
     n_ok: int = 0
@@ -87,13 +87,13 @@ class StoredMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reason: str = ""
     agreed: Agreed | None = None
 
-    def order(self, now: float) -> Order | None:
+    def order(self, now: float) -> MemberOrder | None:
         """Return what was ordered of it, if this was stored at ``now``."""
         if self.forced is None:
             return None
-        return Order(self.forced, None if self.left is None else now + self.left, self.reason)
+        return MemberOrder(self.forced, None if self.left is None else now + self.left, self.reason)
 
-    def under(self, order: Order | None, now: float) -> StoredMember:
+    def under(self, order: MemberOrder | None, now: float) -> StoredMember:
         """Return it with what is ordered at ``now``."""
         until = order.until if order else None
         return msgspec.structs.replace(
@@ -112,8 +112,8 @@ class StoredMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return later
 
 
-SERVED = frozenset({State.UP, State.SUSPECT})
-OUT = frozenset({State.DOWN, State.RECOVERING, State.HELD})
+SERVED = frozenset({MemberState.UP, MemberState.SUSPECT})
+OUT = frozenset({MemberState.DOWN, MemberState.RECOVERING, MemberState.HELD})
 
 
 class Member:
@@ -131,14 +131,14 @@ class Member:
     whatever was known stays.
     """
 
-    def __init__(self, address: str, policy: Pool, now: float) -> None:
+    def __init__(self, address: str, policy: PoolPolicy, now: float) -> None:
         self.address = address
-        self.state = State.INIT
+        self.state = MemberState.INIT
         self.since = now
         self.n_fail = self.n_ok = self.n_stable = self.n_before = 0
-        self.last: Seen | None = None
+        self.last: EndedCheck | None = None
         self.counts: Counter[str] = Counter()
-        self.order: Order | None = None
+        self.order: MemberOrder | None = None
         self.agreed: Agreed | None = None
         self.frozen = ""
         self._policy = policy
@@ -147,7 +147,9 @@ class Member:
     @property
     def pause(self) -> float:
         """Seconds from the start of one check to the start of the next."""
-        undecided = self.state == State.SUSPECT or (self.state == State.INIT and self.n_fail)
+        undecided = self.state == MemberState.SUSPECT or (
+            self.state == MemberState.INIT and self.n_fail
+        )
         return self._policy.fast_interval if undecided else self._policy.interval
 
     @property
@@ -165,7 +167,7 @@ class Member:
         """Count the result of a check; ``reason`` says of what kind a failure is."""
         if self.frozen:
             return
-        self.last = Seen(now, ok, detail, latency)
+        self.last = EndedCheck(now, ok, detail, latency)
         self.counts["ok" if ok else reason or "other"] += 1
         if ok:
             self._succeeded(now)
@@ -176,22 +178,22 @@ class Member:
         """Let time do what is due: an order ends, a hold time is over."""
         self.end_order(now)
         if not self.frozen and (over := self._hold_ends()) is not None and now >= over:
-            self._become(State.UP, now)
+            self._become(MemberState.UP, now)
 
     def end_order(self, now: float) -> None:
         """Let an order end whose time is over."""
         if self.order and self.order.until is not None and now >= self.order.until:
             self.order = None
 
-    def force(self, order: Order | None) -> None:
+    def force(self, order: MemberOrder | None) -> None:
         """Obey ``order`` from now on; None: the results decide again."""
         self.order = order
 
     def fail_back(self, now: float) -> bool:
         """End a hold, because the operator says so; return whether there was one."""
-        if self.state != State.HELD:
+        if self.state != MemberState.HELD:
             return False
-        self._become(State.UP, now)
+        self._become(MemberState.UP, now)
         return True
 
     def freeze(self, why: str) -> None:
@@ -205,22 +207,22 @@ class Member:
         """
         if self.frozen:
             self.n_stable = self.n_before = 0
-            if self.state == State.HELD:
+            if self.state == MemberState.HELD:
                 self.since = now
         self.frozen = ""
 
-    def adopt(self, policy: Pool, now: float) -> None:
+    def adopt(self, policy: PoolPolicy, now: float) -> None:
         """Go on under another policy; what was seen is not forgotten."""
         self._policy = policy
         if policy.check == "none":
             self.last = None
-            if self.state != State.UP:
-                self._become(State.UP, now)
-        elif self.state == State.SUSPECT and self.n_fail >= policy.down:
+            if self.state != MemberState.UP:
+                self._become(MemberState.UP, now)
+        elif self.state == MemberState.SUSPECT and self.n_fail >= policy.down:
             # Fewer failures are enough now; yet it is for a failure to take it out.
             self.n_fail = policy.down - 1
             if not self.n_fail:
-                self._become(State.UP, now)
+                self._become(MemberState.UP, now)
 
     def next_possible_change(self, now: float) -> float | None:
         """Return when it can enter or leave the answer at the earliest.
@@ -234,13 +236,13 @@ class Member:
             return None
         start = self.last.at - self.last.latency if self.last else now
         match self.state:
-            case State.INIT:
+            case MemberState.INIT:
                 at: float | None = now
-            case State.UP:
+            case MemberState.UP:
                 at = start + policy.interval + (policy.down - 1) * policy.fast_interval
-            case State.SUSPECT:
+            case MemberState.SUSPECT:
                 at = start + (policy.down - self.n_fail) * policy.fast_interval
-            case State.HELD:
+            case MemberState.HELD:
                 at = self._hold_ends()
             case _ if policy.failback.kind == "manual":
                 at = None
@@ -271,8 +273,8 @@ class Member:
         self.since = now - ago - stored.age
         self.n_fail, self.n_ok = stored.n_fail, stored.n_ok
         self.n_stable, self.n_before = stored.n_stable, stored.n_before
-        if stored.state == State.HELD and self._policy.failback.kind == "auto":
-            self._become(State.UP, now)
+        if stored.state == MemberState.HELD and self._policy.failback.kind == "auto":
+            self._become(MemberState.UP, now)
         self.adopt(self._policy, now)
 
     def restore_debt(self, stored: StoredMember, now: float) -> None:
@@ -281,7 +283,7 @@ class Member:
         Otherwise a restart that takes long enough would fail back on its own.
         """
         if stored.state in OUT and self._policy.failback.kind == "manual":
-            self._become(State.DOWN, now)
+            self._become(MemberState.DOWN, now)
             self.n_fail = self._policy.down
             self.adopt(self._policy, now)
 
@@ -294,42 +296,42 @@ class Member:
     def _succeeded(self, now: float) -> None:
         self.n_stable += 1
         match self.state:
-            case State.INIT | State.SUSPECT:
+            case MemberState.INIT | MemberState.SUSPECT:
                 self.n_ok += 1
                 if not self.n_fail or self.n_ok >= self._policy.ok:
-                    self._become(State.UP, now)
-                elif self.state == State.INIT:
-                    self.state, self.since = State.SUSPECT, now
-            case State.DOWN | State.RECOVERING:
+                    self._become(MemberState.UP, now)
+                elif self.state == MemberState.INIT:
+                    self.state, self.since = MemberState.SUSPECT, now
+            case MemberState.DOWN | MemberState.RECOVERING:
                 self.n_ok += 1
                 if self.n_ok >= self._policy.up:
                     auto = self._policy.failback.kind == "auto"
-                    self._become(State.UP if auto else State.HELD, now)
-                elif self.state == State.DOWN:
-                    self.state, self.since = State.RECOVERING, now
+                    self._become(MemberState.UP if auto else MemberState.HELD, now)
+                elif self.state == MemberState.DOWN:
+                    self.state, self.since = MemberState.RECOVERING, now
 
     def _failed(self, now: float) -> None:
-        if self.state == State.UP:
+        if self.state == MemberState.UP:
             self.n_before = self.n_stable
         self.n_ok = self.n_stable = 0
         if self.state in OUT:
-            if self.state != State.DOWN:
-                self.state, self.since = State.DOWN, now
+            if self.state != MemberState.DOWN:
+                self.state, self.since = MemberState.DOWN, now
             self.n_fail = self._policy.down
             return
         self.n_fail += 1
         if self.n_fail >= self._policy.down:
-            self.state, self.since = State.DOWN, now
-        elif self.state == State.UP:
-            self.state, self.since = State.SUSPECT, now
+            self.state, self.since = MemberState.DOWN, now
+        elif self.state == MemberState.UP:
+            self.state, self.since = MemberState.SUSPECT, now
 
-    def _become(self, state: State, now: float) -> None:
+    def _become(self, state: MemberState, now: float) -> None:
         """Begin ``state`` with nothing counted."""
         self.state, self.since = state, now
         self.n_fail = self.n_ok = self.n_stable = self.n_before = 0
 
     def _hold_ends(self) -> float | None:
         failback = self._policy.failback
-        if self.state != State.HELD or failback.kind == "manual":
+        if self.state != MemberState.HELD or failback.kind == "manual":
             return None
         return self.since + (failback.seconds if failback.kind == "hold" else 0.0)

@@ -10,35 +10,35 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dnsd.failover.member import Forced, Order
+from dnsd.failover.member import Forced, MemberOrder
 
 if TYPE_CHECKING:
     from dnsd.failover.drain import Drain
 
 
-class Plan(NamedTuple):
+class PlannedOrder(NamedTuple):
     """An ``order`` that is obeyed from ``start`` on, in the place of what was ordered before."""
 
     start: float
-    order: Order
+    order: MemberOrder
 
     def is_over(self, now: float) -> bool:
         """Return whether even its end has passed: dnsd was away for all of it."""
         return self.order.until is not None and now >= self.order.until
 
-    def shifted(self, seconds: float) -> Plan:
+    def shifted(self, seconds: float) -> PlannedOrder:
         """Return the plan for so much later: the clock of the day was set."""
         until = self.order.until
         ends = None if until is None else until + seconds
-        return Plan(self.start + seconds, self.order._replace(until=ends))
+        return PlannedOrder(self.start + seconds, self.order._replace(until=ends))
 
 
 class Directive(NamedTuple):
     """All that is ordered of a member; a ``drain`` belongs to an order that says so."""
 
-    order: Order | None = None
+    order: MemberOrder | None = None
     drain: Drain | None = None
-    plan: Plan | None = None
+    plan: PlannedOrder | None = None
 
 
 class StoredPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,13 +55,13 @@ class StoredPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         ends = None if self.ends is None else self.ends - seconds
         return msgspec.structs.replace(self, starts=self.starts - seconds, ends=ends)
 
-    def plan(self, now: float) -> Plan:
+    def plan(self, now: float) -> PlannedOrder:
         """Return the plan, if this is how it was stored at ``now``."""
         ends = None if self.ends is None else now + self.ends
-        return Plan(now + self.starts, Order(self.forced, ends, self.reason))
+        return PlannedOrder(now + self.starts, MemberOrder(self.forced, ends, self.reason))
 
 
-def to_stored(address: str, plan: Plan, now: float) -> StoredPlan:
+def to_stored(address: str, plan: PlannedOrder, now: float) -> StoredPlan:
     """Return what is to survive a restart."""
     forced, until, reason = plan.order
     return StoredPlan(

@@ -10,24 +10,25 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.failover import quorum, ttl
-from dnsd.failover.choice import Choice, Grade, Mode, Standing
+from dnsd.failover.choice import Choice, Grade, Standing
 from dnsd.failover.combine import combined
 from dnsd.failover.council import Council
 from dnsd.failover.drain import T_DRAIN
-from dnsd.failover.member import SERVED, Agreed, Forced, Member, State
+from dnsd.failover.member import SERVED, Agreed, Forced, Member, MemberState
 from dnsd.failover.roll import Roll
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dnsd.config.policy import Pool
-    from dnsd.failover.choice import Answer
+    from dnsd.config.policy import PoolPolicy
+    from dnsd.failover.choice import PoolAnswer
     from dnsd.failover.drain import Drain
-    from dnsd.failover.member import Order
-    from dnsd.failover.orders import Directive, Plan
+    from dnsd.failover.member import MemberOrder
+    from dnsd.failover.orders import Directive, PlannedOrder
     from dnsd.failover.quorum import Agreement, Vote
     from dnsd.failover.roll import Away
     from dnsd.failover.stored import Kept, StoredPool
+    from dnsd.image.pools import Mode
 
 
 TICK_S = 0.001
@@ -51,14 +52,16 @@ class PoolState:
     again at :meth:`next_wakeup`.
     """
 
-    def __init__(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
+    def __init__(
+        self, policy: PoolPolicy, ttl_max: int, members: Sequence[str], now: float
+    ) -> None:
         self._roll = Roll()
         self.last_good: tuple[str, ...] = ()
         self._council = Council(policy)
         self._countdown: tuple[float, int] | None = None
         self.edit(policy, ttl_max, members, now)
 
-    def edit(self, policy: Pool, ttl_max: int, members: Sequence[str], now: float) -> None:
+    def edit(self, policy: PoolPolicy, ttl_max: int, members: Sequence[str], now: float) -> None:
         """Go on with what the zone and its policy say now; members that stay keep their state."""
         self.policy = policy
         self._terms = ttl.terms(policy, ttl_max)
@@ -83,7 +86,7 @@ class PoolState:
         return self._roll.drains
 
     @property
-    def plans(self) -> Mapping[str, Plan]:
+    def plans(self) -> Mapping[str, PlannedOrder]:
         """What is planned, by address."""
         return self._roll.plans
 
@@ -102,7 +105,7 @@ class PoolState:
         """Whether something is known of every member, be it that a check has failed."""
         if self.is_shared:
             return all(one.agreed for one in self.members.values())
-        return all(one.state != State.INIT or one.last for one in self.members.values())
+        return all(one.state != MemberState.INIT or one.last for one in self.members.values())
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -127,11 +130,11 @@ class PoolState:
             node, {one: vote for one, vote in votes.items() if one in self.members}
         )
 
-    def force(self, member: str, order: Order | None) -> None:
+    def force(self, member: str, order: MemberOrder | None) -> None:
         """Obey ``order``; None: the results decide again."""
         self.obey(member, self.ordered(member)._replace(order=order, drain=None))
 
-    def drain(self, member: str, order: Order, drain: Drain) -> None:
+    def drain(self, member: str, order: MemberOrder, drain: Drain) -> None:
         """Obey ``order`` step by step, as ``drain`` does."""
         self.obey(member, self.ordered(member)._replace(order=order, drain=drain))
 
@@ -230,7 +233,7 @@ class PoolState:
             return Standing.OPEN
         return Standing.IN if member.agreed == Agreed.UP else Standing.OUT
 
-    def _leave_early(self, answer: Answer, now: float) -> bool:
+    def _leave_early(self, answer: PoolAnswer, now: float) -> bool:
         """Switch drains of members that are not answered anyway; return whether there were any.
 
         Nothing of them is to be lowered, and they are not to come back in between.
@@ -274,7 +277,7 @@ class PoolState:
     def _bit(self, member: str) -> int:
         return 1 << list(self.members).index(member)
 
-    def _answer(self, standings: Sequence[Standing]) -> Answer:
+    def _answer(self, standings: Sequence[Standing]) -> PoolAnswer:
         good = sum(1 << at for at, one in enumerate(self.members) if one in self.last_good)
         return self._choice.answer(standings, good)
 
@@ -283,7 +286,7 @@ class PoolState:
 
     # -- for how long -------------------------------------------------------------------------
 
-    def _ttl(self, standings: Sequence[Standing], answer: Answer) -> tuple[int, str]:
+    def _ttl(self, standings: Sequence[Standing], answer: PoolAnswer) -> tuple[int, str]:
         """Return the TTL, and the reason for it, as far as members decide."""
         if answer.grade == Grade.DOWN:
             return ttl.all_down(self._terms), "too few members are up"
@@ -305,7 +308,7 @@ class PoolState:
         return ttl.agreed_ttl(self._terms, member, found)
 
     def _matters(
-        self, at: int, member: Member, standings: Sequence[Standing], answer: Answer
+        self, at: int, member: Member, standings: Sequence[Standing], answer: PoolAnswer
     ) -> bool:
         """Return whether the next change of ``member`` would change what is answered."""
         return any(
@@ -313,7 +316,7 @@ class PoolState:
             for other in self._next_standings(member)
         )
 
-    def _differs(self, standings: Sequence[Standing], answer: Answer) -> bool:
+    def _differs(self, standings: Sequence[Standing], answer: PoolAnswer) -> bool:
         other = self._answer(standings)
         return (other.mask, other.mode) != (answer.mask, answer.mode)
 
@@ -329,7 +332,7 @@ class PoolState:
         return (Standing.IN,)
 
     def _before_plans(
-        self, standings: Sequence[Standing], answer: Answer, now: float, found: tuple[int, str]
+        self, standings: Sequence[Standing], answer: PoolAnswer, now: float, found: tuple[int, str]
     ) -> tuple[int, str]:
         """Return the TTL that was ``found``, or one that ends before a change that is planned."""
         self._countdown = None
@@ -339,7 +342,7 @@ class PoolState:
         seconds = ttl.planned(self._terms, found[0], planned - now)
         return (seconds, "it is planned to change") if seconds < found[0] else found
 
-    def _planned(self, standings: Sequence[Standing], answer: Answer) -> float | None:
+    def _planned(self, standings: Sequence[Standing], answer: PoolAnswer) -> float | None:
         """Return when the answer will change although no check sees anything new.
 
         Of changes at one instant, only what all of them come to counts.
@@ -383,12 +386,12 @@ class PoolState:
 
     # -- in words -----------------------------------------------------------------------------
 
-    def _why(self, answer: Answer, because: str) -> tuple[str, ...]:
+    def _why(self, answer: PoolAnswer, because: str) -> tuple[str, ...]:
         reasons = [answer.why] if answer.why else []
         for member in self.members.values():
             found = self.agreements.get(member.address)
             odd = found is not None and not (found.firm and found.agreed == Agreed.UP)
-            if member.order or member.frozen or member.state != State.UP or odd:
+            if member.order or member.frozen or member.state != MemberState.UP or odd:
                 reasons.append(f"{member.address} is {self.told(member)}")
         return (*reasons, f"TTL: {because}")
 
@@ -399,7 +402,7 @@ class PoolState:
         return f"{here}; {found.sentence()}" if found else here
 
 
-def told(member: Member, policy: Pool) -> str:
+def told(member: Member, policy: PoolPolicy) -> str:
     """Return what is to be said of ``member``, as the rest of a sentence."""
     if order := member.order:
         reason = f" ({order.reason})" if order.reason else ""
@@ -410,27 +413,27 @@ def told(member: Member, policy: Pool) -> str:
     return seen_as(member, policy)
 
 
-def seen_as(member: Member, policy: Pool) -> str:
+def seen_as(member: Member, policy: PoolPolicy) -> str:
     """Return what the results say of ``member``, in words."""
     match member.state:
-        case State.INIT:
+        case MemberState.INIT:
             count = f" ({member.n_fail} of {policy.down} failures)" if member.n_fail else ""
             return f"not known yet{count}"
-        case State.UP:
+        case MemberState.UP:
             return f"up ({member.n_stable} success{'' if member.n_stable == 1 else 'es'})"
-        case State.SUSPECT:
+        case MemberState.SUSPECT:
             return f"suspect ({member.n_fail} of {policy.down} failures)"
-        case State.RECOVERING:
+        case MemberState.RECOVERING:
             return f"recovering ({member.n_ok} of {policy.up} successes)"
-        case State.HELD if policy.failback.kind == "manual":
+        case MemberState.HELD if policy.failback.kind == "manual":
             return "held until the operator lets it come back"
     return str(member.state)
 
 
 def _seen(member: Member) -> Standing:
     """Return what the results say."""
-    if member.state == State.INIT:
+    if member.state == MemberState.INIT:
         return Standing.OPEN
-    if member.state == State.HELD:
+    if member.state == MemberState.HELD:
         return Standing.HELD
     return Standing.IN if member.state in SERVED else Standing.OUT

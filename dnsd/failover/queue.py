@@ -30,7 +30,7 @@ COMMANDS = ""
 """The line of the programs; the others are called by their addresses."""
 
 
-class Pace(NamedTuple):
+class CheckPace(NamedTuple):
     """Checks that may begin: ``burst`` at once, and ``least`` a second.
 
     Or ``headroom`` times as many as are asked for, if that is more.
@@ -81,7 +81,7 @@ class _Line:
 class Queue:
     """All targets of a node, as far as they stand in each other's way."""
 
-    def __init__(self, limits: CheckLimits, pace: Pace) -> None:
+    def __init__(self, limits: CheckLimits, pace: CheckPace) -> None:
         self._limits, self._pace = limits, pace
         self._all = _Line()
         self._lines: dict[str, _Line] = {}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 
 from dnsd.config.units import format_duration
-from dnsd.failover.member import OUT, SERVED, Agreed, State
+from dnsd.failover.member import OUT, SERVED, Agreed, MemberState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ LONGEST_AGE_S = 1e9
 """A result that is older is told as so old: a number without bounds is no age."""
 
 
-class Said(msgspec.Struct, frozen=True, kw_only=True):
+class SpokenVote(msgspec.Struct, frozen=True, kw_only=True):
     """A vote as it travels: about the member ``address`` of the pool ``name`` and ``type``.
 
     ``age`` is for how many seconds the last result of a check has been known.
@@ -49,7 +49,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     type: str
     address: str
-    state: State
+    state: MemberState
     age: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_AGE_S)]
 
 
@@ -57,7 +57,7 @@ class Ballot(msgspec.Struct, frozen=True, kw_only=True):
     """All votes of ``node``; ``instance`` is another one for each of its runs."""
 
     node: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
-    votes: tuple[Said, ...] = ()
+    votes: tuple[SpokenVote, ...] = ()
     instance: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)] = ""
 
 
@@ -65,7 +65,7 @@ class Vote(NamedTuple):
     """What ``node`` says of one member, by a result that was there at ``at``, or later."""
 
     node: str
-    state: State
+    state: MemberState
     at: float
 
 
@@ -87,7 +87,7 @@ class Agreement(NamedTuple):
     @property
     def suspected(self) -> bool:
         """Whether another node has begun to count failures."""
-        return any(vote.node != OWN and vote.state == State.SUSPECT for vote in self.up)
+        return any(vote.node != OWN and vote.state == MemberState.SUSPECT for vote in self.up)
 
     def sentence(self) -> str:
         """Return how it stands, as the rest of a sentence about the member."""
@@ -104,7 +104,7 @@ class Agreement(NamedTuple):
 
 def own_vote(member: Member) -> Vote | None:
     """Return what this node says of ``member``; None if its checks have not said anything yet."""
-    if member.last is None or member.state == State.INIT:
+    if member.last is None or member.state == MemberState.INIT:
         return None
     return Vote(OWN, member.state, member.last.at)
 
@@ -141,9 +141,11 @@ def sees_nobody(members: Iterable[Member], agreements: Mapping[str, Agreement]) 
     contradicted = []
     for member in members:
         found = agreements[member.address]
-        if not any(vote.node == OWN and vote.state == State.DOWN for vote in found.down):
+        if not any(vote.node == OWN and vote.state == MemberState.DOWN for vote in found.down):
             return ()
-        since = [vote for vote in found.up if vote.state == State.UP and vote.at > member.since]
+        since = [
+            vote for vote in found.up if vote.state == MemberState.UP and vote.at > member.since
+        ]
         if len(since) >= found.scope.need:
             contradicted.append(member.address)
     return tuple(contradicted)
@@ -161,10 +163,10 @@ def heard(ballot: Ballot, asked: float) -> dict[tuple[str, str], dict[str, Vote]
     return found
 
 
-def said(name: str, rtype: str, members: Iterable[Member], now: float) -> list[Said]:
+def said(name: str, rtype: str, members: Iterable[Member], now: float) -> list[SpokenVote]:
     """Return this node's votes on the ``members`` of a pool."""
     return [
-        Said(
+        SpokenVote(
             name=name,
             type=rtype,
             address=member.address,

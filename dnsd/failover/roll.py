@@ -17,9 +17,9 @@ from dnsd.failover.stored import BELIEVED_S, StoredPool
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
     from dnsd.failover.member import StoredMember
-    from dnsd.failover.orders import Plan
+    from dnsd.failover.orders import PlannedOrder
 
 _T = TypeVar("_T")
 
@@ -41,9 +41,9 @@ class Roll:
         self.members: dict[str, Member] = {}
         self.away: dict[str, Away] = {}
         self.drains: dict[str, Drain] = {}
-        self.plans: dict[str, Plan] = {}
+        self.plans: dict[str, PlannedOrder] = {}
 
-    def edit(self, policy: Pool, addresses: Sequence[str], now: float) -> None:
+    def edit(self, policy: PoolPolicy, addresses: Sequence[str], now: float) -> None:
         """Go on with the members that the zone has now; those that stay keep their state."""
         self._policy = policy
         for one in self.members.keys() - set(addresses):
@@ -162,7 +162,7 @@ class Roll:
             if not (member.order or address in self.plans or is_owed):
                 del self.away[address]
 
-    def _begin(self, address: str, plan: Plan, now: float) -> None:
+    def _begin(self, address: str, plan: PlannedOrder, now: float) -> None:
         del self.plans[address]
         member = self.known(address)
         if member is None or plan.is_over(now):

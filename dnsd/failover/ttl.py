@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.failover.member import SERVED, Agreed, State
+from dnsd.failover.member import SERVED, Agreed, MemberState
 
 if TYPE_CHECKING:
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
     from dnsd.failover.member import Member
     from dnsd.failover.quorum import Agreement
 
@@ -40,7 +40,7 @@ class Terms(NamedTuple):
     automatic: bool
 
 
-def terms(policy: Pool, ttl_max: int) -> Terms:
+def terms(policy: PoolPolicy, ttl_max: int) -> Terms:
     """Return the terms of a pool whose records have the TTL ``ttl_max`` in the zone file."""
     longest = min(ttl_max, LONGEST)
     return Terms(
@@ -60,13 +60,13 @@ def member_ttl(by: Terms, member: Member) -> int:
     if member.frozen:
         return by.shortest  # the next change comes without any warning
     match member.state:
-        case State.INIT:
+        case MemberState.INIT:
             return by.shortest
-        case State.UP:
+        case MemberState.UP:
             return steady(by, member.n_stable)
-        case State.SUSPECT:
+        case MemberState.SUSPECT:
             return suspect(by, member.n_fail, member.n_before)
-        case State.DOWN | State.RECOVERING:
+        case MemberState.DOWN | MemberState.RECOVERING:
             return recovering(by, member.n_ok)
     return by.longest
 
@@ -80,7 +80,7 @@ def agreed_ttl(by: Terms, member: Member, found: Agreement) -> int:
     if not found.firm:
         return by.shortest
     if found.agreed == Agreed.DOWN:
-        counted = member.state in {State.DOWN, State.RECOVERING} and not member.frozen
+        counted = member.state in {MemberState.DOWN, MemberState.RECOVERING} and not member.frozen
         return recovering(by, member.n_ok if counted else by.up)
     if found.suspected or member.state not in SERVED:
         return by.shortest

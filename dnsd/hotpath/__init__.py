@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dnsd.image.buckets import Buckets
-    from dnsd.image.demand import Cells
+    from dnsd.image.demand import SketchCells
     from dnsd.metrics.counters import Counters
 
 __all__ = [
@@ -53,7 +53,7 @@ def make(
     counters: Counters,
     memory: Buckets | None = None,
     seed: int | None = None,
-    sketched: Cells | None = None,
+    sketched: SketchCells | None = None,
 ) -> HotPath:
     """Return a hot path with no zones.
 
@@ -68,7 +68,9 @@ def make(
 @cache
 def _choose(
     wanted: str,
-) -> tuple[str, Callable[[Settings, Counters, Buckets | None, int | None, Cells | None], HotPath]]:
+) -> tuple[
+    str, Callable[[Settings, Counters, Buckets | None, int | None, SketchCells | None], HotPath]
+]:
     if wanted and wanted not in _TWINS:
         raise ConfigError([f"{VARIABLE}={wanted}: choose 'python' or 'native', or leave it out"])
     for name in (wanted,) if wanted else _TWINS:

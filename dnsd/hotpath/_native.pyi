@@ -3,7 +3,7 @@ from collections.abc import Callable, Sequence
 from dnsd.hotpath.api import Client, Settings
 from dnsd.hotpath.limiter import Limiter
 from dnsd.image.buckets import Buckets
-from dnsd.image.demand import Cells
+from dnsd.image.demand import SketchCells
 from dnsd.image.store import Image
 from dnsd.metrics.counters import Counters
 
@@ -15,7 +15,7 @@ class NativeHotPath:
         counters: Counters,
         memory: Buckets | None = None,
         seed: int | None = None,
-        sketched: Cells | None = None,
+        sketched: SketchCells | None = None,
     ) -> None: ...
     def answer(self, packet: bytes, now: float, client: Client) -> bytes | None: ...
     def put_zone(self, apex: bytes, image: Image | None) -> None: ...

@@ -15,8 +15,8 @@ from dnsd.hotpath import blocks, chaos, compose
 from dnsd.hotpath.api import Transport
 from dnsd.hotpath.body import Body
 from dnsd.hotpath.draws import Draws
-from dnsd.hotpath.limiter import Limiter, Verdict, account
-from dnsd.hotpath.pools import Asked
+from dnsd.hotpath.limiter import Admission, Limiter, account
+from dnsd.hotpath.pools import ChoiceInput
 from dnsd.hotpath.sketch import Sketch
 from dnsd.image import buckets, reader
 from dnsd.metrics.counters import INDEX, QTYPES, RCODES
@@ -68,7 +68,7 @@ class PythonHotPath:
         counters: Counters,
         memory: Buckets | None = None,
         seed: int | None = None,
-        sketched: demand.Cells | None = None,
+        sketched: demand.SketchCells | None = None,
     ) -> None:
         self._settings = settings
         self._count = counters
@@ -110,7 +110,7 @@ class PythonHotPath:
             count[INDEX["internal_error"]] += 1
             _log.exception("no answer for the packet %s", packet.hex())
             body = Body(query.SERVFAIL)
-            response = self._message(asked, body, b"", client[0], Verdict.SEND)
+            response = self._message(asked, body, b"", client[0], Admission.SEND)
         if response is None:
             return None
         count[_RESPONSES[client[0]]] += 1
@@ -130,15 +130,15 @@ class PythonHotPath:
             body, options = Body(malformed.rcode), b""
         edns = asked.edns
         made_with = None if edns is None else self._made_with(edns, now, client[1])
-        verdict = Verdict.SEND
+        verdict = Admission.SEND
         if self.limiter is not None and client[0] == Transport.UDP and made_with is None:
             verdict = self.limiter.verdict(client[1], body.account)
-        if verdict == Verdict.DROP:
+        if verdict == Admission.DROP:
             return body, None
         if edns is not None:
             options += self._options(edns, made_with, now, client)
         response = self._message(asked, body, options, client[0], verdict)
-        if self._sketch is not None and verdict == Verdict.SEND:
+        if self._sketch is not None and verdict == Admission.SEND:
             self._sketch.note(client[1], lower(asked.qname), asked.qtype, body, response, now)
         return body, response
 
@@ -203,7 +203,7 @@ class PythonHotPath:
             return Body(query.SERVFAIL), opt.extended_error(opt.NOT_READY)
         signed = int(asked.edns is not None and asked.edns.flags >= opt.DO)
         place, at = blocks.locate(image, name, asked.offsets, asked.qtype, signed)
-        chosen_by = Asked(client[1], self._draws, self._cells[image.apex])
+        chosen_by = ChoiceInput(client[1], self._draws, self._cells[image.apex])
         room = self._limit(asked, client[0]) - _HEADER.size - len(asked.question)
         pieces = blocks.pieces_for(image, at, place, name, asked.offsets) if at else []
         if not at or blocks.is_composed(image, at, pieces):
@@ -269,7 +269,7 @@ class PythonHotPath:
         return max(_SMALLEST_UDP, min(asked.edns.payload, self._settings.udp_payload))
 
     def _message(
-        self, asked: Query, body: Body, options: bytes, transport: int, verdict: Verdict
+        self, asked: Query, body: Body, options: bytes, transport: int, verdict: Admission
     ) -> bytes:
         edns = asked.edns
         record = b""
@@ -287,7 +287,7 @@ class PythonHotPath:
         additional = bool(record) + bool(asked.tsig)
         record += asked.tsig
         room = self._limit(asked, transport) - _HEADER.size - len(asked.question) - len(record)
-        if verdict == Verdict.SLIP and octets:
+        if verdict == Admission.SLIP and octets:
             room = -1
         if body.truncated or len(octets) > room:
             for end, count in reversed(body.optional):

@@ -11,7 +11,7 @@ from dnsd.image.pools import Mode
 from dnsd.wire.query import AA, REFUSED, SERVFAIL
 
 if TYPE_CHECKING:
-    from dnsd.hotpath.pools import Asked
+    from dnsd.hotpath.pools import ChoiceInput
     from dnsd.image.store import Image
 
 _FAILURES = {Mode.SERVFAIL: SERVFAIL, Mode.REFUSED: REFUSED}
@@ -38,7 +38,7 @@ def has_aliases(image: Image, at: int) -> bool:
 
 
 def answer(
-    image: Image, at: int, qname_length: int, pieces: list[int], room: int, asked: Asked
+    image: Image, at: int, qname_length: int, pieces: list[int], room: int, asked: ChoiceInput
 ) -> Body:
     """Return what :func:`with_pieces` does; of a pool at its end what is chosen for ``asked``."""
     head = reader.block(image, at)
@@ -47,7 +47,9 @@ def answer(
     return of_pool(image, at, qname_length, pieces, asked)
 
 
-def of_pool(image: Image, at: int, qname_length: int, pieces: list[int], asked: Asked) -> Body:
+def of_pool(
+    image: Image, at: int, qname_length: int, pieces: list[int], asked: ChoiceInput
+) -> Body:
     """Return the body of the block at ``at``, with what is chosen from the pool at its end."""
     head = reader.block(image, at)
     pool = pools.read(image, head.slot * 8)
@@ -55,7 +57,7 @@ def of_pool(image: Image, at: int, qname_length: int, pieces: list[int], asked: 
     if word.mode in _FAILURES:
         return Body(_FAILURES[word.mode])
     octets = reader.body(image, at, head, head.length)
-    octets = reader.moved(image, at, head, octets, reader.Move(qname_length - head.base))
+    octets = reader.moved(image, at, head, octets, reader.PointerShift(qname_length - head.base))
     octets, template = octets[: head.split], octets[head.split :]
     signed = bool(head.flags & layout.SIGNED)
     count = 0
@@ -85,7 +87,7 @@ def with_pieces(
         return Body(head.rcode, flags, truncated=True)
     length, arcount = ends[-1]
     octets = reader.body(image, at, head, length - len(inserted))
-    move = reader.Move(qname_length - head.base, 0, len(inserted))
+    move = reader.PointerShift(qname_length - head.base, 0, len(inserted))
     octets = reader.moved(image, at, head, octets, move)
     octets = octets[: head.split] + inserted + octets[head.split :]
     nscount = head.nscount + records
@@ -99,7 +101,7 @@ def _inserted(image: Image, pieces: list[int], qname_length: int, front: int) ->
     for piece in dict.fromkeys(pieces):
         if piece:
             part = reader.block(image, piece)
-            move = reader.Move(qname_length - part.base, front + len(inserted))
+            move = reader.PointerShift(qname_length - part.base, front + len(inserted))
             octets = reader.body(image, piece, part, part.length)
             inserted += reader.moved(image, piece, part, octets, move)
             records += part.nscount
@@ -107,7 +109,7 @@ def _inserted(image: Image, pieces: list[int], qname_length: int, front: int) ->
 
 
 def pieces_for(
-    image: Image, at: int, place: reader.Place, name: bytes, offsets: list[int]
+    image: Image, at: int, place: reader.NameMatch, name: bytes, offsets: list[int]
 ) -> list[int]:
     """Return the pieces that the block at ``at`` needs for the lower-case query ``name``."""
     head = reader.block(image, at)
@@ -120,7 +122,7 @@ def pieces_for(
 
 def locate(
     image: Image, name: bytes, offsets: list[int], qtype: int, signed: int
-) -> tuple[reader.Place, int]:
+) -> tuple[reader.NameMatch, int]:
     """Return where the search for ``name`` ends and the block for it; 0 below a DNAME."""
     place = reader.search(image, name, offsets)
     if place.entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dnsd.hotpath.limiter import OTHER, Account
+from dnsd.hotpath.limiter import OTHER, BucketKey
 
 
 @dataclass(slots=True)
@@ -25,4 +25,4 @@ class Body:
     arcount: int = 0
     optional: list[tuple[int, int]] = field(default_factory=list)
     truncated: bool = False
-    account: Account = OTHER
+    account: BucketKey = OTHER

@@ -22,7 +22,7 @@ from dnsd.wire.records import Record, Writer, reading
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dnsd.hotpath.pools import Asked
+    from dnsd.hotpath.pools import ChoiceInput
     from dnsd.image.store import Image
 
 MAX_LINKS = 16
@@ -155,7 +155,7 @@ def answer(
     qtype: int,
     signed: int,
     room: int = blocks.LARGEST,
-    asked: Asked = NOBODY,
+    asked: ChoiceInput = NOBODY,
 ) -> Body:
     """Return the body for a query; ``qname`` is in the zone of ``image``, spelled as asked.
 

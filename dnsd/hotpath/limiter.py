@@ -23,7 +23,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.image import buckets, layout
-from dnsd.image.buckets import ROW, TIME_BITS, WAYS, Row
+from dnsd.image.buckets import ROW, TIME_BITS, WAYS, BucketRow
 from dnsd.metrics.counters import INDEX, KINDS
 from dnsd.wire.query import NXDOMAIN
 from dnsd.wire.rdata import ANY
@@ -32,7 +32,7 @@ from dnsd.wire.siphash import siphash13
 if TYPE_CHECKING:
     from dnsd.hotpath.api import RateLimit
     from dnsd.image.buckets import Buckets
-    from dnsd.image.reader import Block, Place
+    from dnsd.image.reader import Block, NameMatch
     from dnsd.metrics.counters import Counters
 
 _LIMITED, _SLIPPED = INDEX["limited"], INDEX["limited_slipped"]
@@ -44,16 +44,16 @@ _KIND_AT, _FAMILY_AT = 56, 60
 _KNOWN_ADDRESSES = 1024
 
 
-class Kind(IntEnum):
+class AnswerKind(IntEnum):
     """Kinds of answers, as :data:`dnsd.metrics.counters.KINDS` counts them."""
 
     ANSWER, WILDCARD, ANY, REFERRAL, NODATA, NXDOMAIN, OTHER = range(7)
 
 
-assert tuple(kind.name.lower() for kind in Kind) == KINDS
+assert tuple(kind.name.lower() for kind in AnswerKind) == KINDS
 
 
-class Account(NamedTuple):
+class BucketKey(NamedTuple):
     """What an answer counts as: its kind, a number for its zone, and the entry of its name."""
 
     kind: int
@@ -61,30 +61,30 @@ class Account(NamedTuple):
     name: int = 0
 
 
-OTHER = Account(Kind.OTHER)
+OTHER = BucketKey(AnswerKind.OTHER)
 
 
-class Verdict(IntEnum):
+class Admission(IntEnum):
     """What becomes of an answer."""
 
     SEND, SLIP, DROP = range(3)
 
 
-def account(zone: int, place: Place, head: Block | None, qtype: int) -> Account:
+def account(zone: int, place: NameMatch, head: Block | None, qtype: int) -> BucketKey:
     """Return the account of the block ``head`` found at ``place``; below a DNAME there is none."""
     if head is None:
-        return Account(Kind.WILDCARD, zone, place.encloser)
+        return BucketKey(AnswerKind.WILDCARD, zone, place.encloser)
     if head.rcode == NXDOMAIN:
-        return Account(Kind.NXDOMAIN, zone)
+        return BucketKey(AnswerKind.NXDOMAIN, zone)
     if not head.flags & layout.AUTHORITATIVE:
-        return Account(Kind.REFERRAL, zone, place.entry)
+        return BucketKey(AnswerKind.REFERRAL, zone, place.entry)
     if qtype == ANY:
-        return Account(Kind.ANY, zone, place.entry)
+        return BucketKey(AnswerKind.ANY, zone, place.entry)
     if place.expanded:
-        return Account(Kind.WILDCARD, zone, place.entry)
+        return BucketKey(AnswerKind.WILDCARD, zone, place.entry)
     if not head.ancount and not head.slot:
-        return Account(Kind.NODATA, zone)
-    return Account(Kind.ANSWER, zone, place.entry)
+        return BucketKey(AnswerKind.NODATA, zone)
+    return BucketKey(AnswerKind.ANSWER, zone, place.entry)
 
 
 def microseconds() -> int:
@@ -92,7 +92,7 @@ def microseconds() -> int:
     return time.monotonic_ns() // 1000
 
 
-class Source(NamedTuple):
+class ClientNetwork(NamedTuple):
     """Where a query comes from: the first 8 octets of a prefix, its length and family.
 
     One that is ``exempt`` is never limited.
@@ -126,27 +126,27 @@ class Limiter:
         """Return the number that stands for a zone."""
         return siphash13(self.memory.key, apex)
 
-    def verdict(self, address: str, account: Account) -> Verdict:
+    def verdict(self, address: str, account: BucketKey) -> Admission:
         """Say what becomes of an answer to ``address``, and count it."""
         source = self._source(address)
         if source.exempt:
-            return Verdict.SEND
+            return Admission.SEND
         now = self.now()
         last = account.name | account.kind << _KIND_AT | source.family << _FAMILY_AT
         message = _MESSAGE(source.prefix, account.zone, last)
         digest = siphash13(self.memory.key, message)
         if self._take(digest, now):
-            return Verdict.SEND
+            return Admission.SEND
         self._note(source, account.kind, now // _SECOND)
         count = self._count
         count[_LIMITED] += 1
         count[_KIND + account.kind] += 1
         if self.law.slip and count[_LIMITED] % self.law.slip == 0:
             count[_SLIPPED] += 1
-            return Verdict.SLIP
-        return Verdict.DROP
+            return Admission.SLIP
+        return Admission.DROP
 
-    def source(self, address: str) -> Source:
+    def source(self, address: str) -> ClientNetwork:
         """Return the source that ``address`` belongs to."""
         plain = address.partition("%")[0]
         if ":" in plain:
@@ -161,7 +161,7 @@ class Limiter:
         )
         octets = (packed + bytes(4))[:8]
         mask = (1 << 64) - (1 << 64 - length)
-        return Source((int.from_bytes(octets) & mask).to_bytes(8), length, family, exempt)
+        return ClientNetwork((int.from_bytes(octets) & mask).to_bytes(8), length, family, exempt)
 
     def _take(self, digest: int, now: int) -> bool:
         """Take an answer out of the bucket of ``digest``, if there is one left.
@@ -188,24 +188,27 @@ class Limiter:
         words[place] = tag << TIME_BITS | (now + taken + self.interval) & _TIME
         return True
 
-    def _note(self, source: Source, kind: int, second: int) -> None:
+    def _note(self, source: ClientNetwork, kind: int, second: int) -> None:
         """Note that an answer to ``source`` was withheld; the one limited least is forgotten."""
         rows = self.memory.rows
         prefix = int.from_bytes(source.prefix, "little")
         about = source.family << 8 | source.length
         place, count, found = 0, 0, False
         for at in range(0, len(rows), ROW):
-            is_over = second - rows[at + Row.LAST] > buckets.QUIET
-            weight = 0 if is_over else rows[at + Row.COUNT]
-            if rows[at + Row.PREFIX] == prefix and rows[at + Row.ABOUT] & 0xFFFF == about:
+            is_over = second - rows[at + BucketRow.LAST] > buckets.QUIET
+            weight = 0 if is_over else rows[at + BucketRow.COUNT]
+            if (
+                rows[at + BucketRow.PREFIX] == prefix
+                and rows[at + BucketRow.ABOUT] & 0xFFFF == about
+            ):
                 place, count, found = at, weight, True
                 break
             if at == 0 or weight < count:
                 place, count = at, weight
         if not (found and count):
-            rows[place + Row.PREFIX] = prefix
-            rows[place + Row.ABOUT] = about
-            rows[place + Row.SINCE] = second
-        rows[place + Row.ABOUT] |= 1 << 16 + kind
-        rows[place + Row.COUNT] = count + 1
-        rows[place + Row.LAST] = second
+            rows[place + BucketRow.PREFIX] = prefix
+            rows[place + BucketRow.ABOUT] = about
+            rows[place + BucketRow.SINCE] = second
+        rows[place + BucketRow.ABOUT] |= 1 << 16 + kind
+        rows[place + BucketRow.COUNT] = count + 1
+        rows[place + BucketRow.LAST] = second

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.errors import ImageError
 from dnsd.hotpath import draws
 from dnsd.image import layout
-from dnsd.image.pools import DENIAL_TTL, SLOTS, Mode, Word, decode
+from dnsd.image.pools import DENIAL_TTL, SLOTS, Mode, Selection, decode
 from dnsd.wire.rdata import RRSIG
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _LENGTH = Struct(">H").pack
 _COUNT = (1 << 32) - 1
 
 
-class Asked(NamedTuple):
+class ChoiceInput(NamedTuple):
     """What a choice depends on: who asks, random numbers, and the cells of the image if any."""
 
     address: str
@@ -37,10 +37,10 @@ class Asked(NamedTuple):
     cells: Cells | None = None
 
 
-NOBODY = Asked("0.0.0.0", draws.Draws(0))
+NOBODY = ChoiceInput("0.0.0.0", draws.Draws(0))
 
 
-class Pool(NamedTuple):
+class PoolBlock(NamedTuple):
     """A POOL (see :data:`dnsd.image.layout.POOL`); ``at`` is its offset."""
 
     at: int
@@ -73,16 +73,16 @@ class Pool(NamedTuple):
         return weight, length
 
 
-def read(image: Image, at: int) -> Pool:
+def read(image: Image, at: int) -> PoolBlock:
     """Return the POOL at offset ``at``."""
     members, is_alias, octets, ttl, cell, soa, soa_do, nsec, signatures, *some = _POOL(
         image.buffer, at
     )
     denial = (soa * 8, soa_do * 8), nsec * 8
-    return Pool(at, members, is_alias, octets, ttl, cell, *denial, signatures * 8, *some)
+    return PoolBlock(at, members, is_alias, octets, ttl, cell, *denial, signatures * 8, *some)
 
 
-def choose(image: Image, pool: Pool, asked: Asked) -> Word:
+def choose(image: Image, pool: PoolBlock, asked: ChoiceInput) -> Selection:
     """Return what the query ``asked`` gets, and note it; count the query.
 
     The mask of the word returned is that of the answer: of a word of mode SOME those members that
@@ -91,9 +91,9 @@ def choose(image: Image, pool: Pool, asked: Asked) -> Word:
     cells = asked.cells
     if cells:
         cells.counts[pool.cell] = cells.counts[pool.cell] + 1 & _COUNT
-    word = decode(cells.words[pool.cell]) if cells else Word(0, 0, Mode.UNSET)
+    word = decode(cells.words[pool.cell]) if cells else Selection(0, 0, Mode.UNSET)
     if word.mode == Mode.UNSET:
-        return Word(pool.undecided, pool.ttl, Mode.ANSWER)
+        return Selection(pool.undecided, pool.ttl, Mode.ANSWER)
     if word.mode == Mode.SOME:
         chosen = _some(image, pool, word.mask, asked)
         word = word._replace(mask=sum(1 << member for member in chosen))
@@ -115,7 +115,7 @@ def _note(cells: Cells | None, cell: int, ttl: int) -> None:
         cells.notes[cell] = max(cells.notes[cell], until)
 
 
-def _some(image: Image, pool: Pool, mask: int, asked: Asked) -> set[int]:
+def _some(image: Image, pool: PoolBlock, mask: int, asked: ChoiceInput) -> set[int]:
     """Return the members of ``mask`` that the query ``asked`` gets."""
     members = [member for member in range(pool.members) if mask >> member & 1]
     weights = [pool.weight(image, member) for member in members]
@@ -126,7 +126,7 @@ def _some(image: Image, pool: Pool, mask: int, asked: Asked) -> set[int]:
 
 
 def records(
-    image: Image, pool: Pool, word: Word, template: bytes, signed: bool
+    image: Image, pool: PoolBlock, word: Selection, template: bytes, signed: bool
 ) -> tuple[bytes, int]:
     """Return the records of an answer behind their ``template``, and how many there are."""
     ttl = _TTL(word.ttl)
@@ -145,7 +145,7 @@ def records(
     )
 
 
-def _signatures(image: Image, pool: Pool, mask: int) -> list[bytes]:
+def _signatures(image: Image, pool: PoolBlock, mask: int) -> list[bytes]:
     at = 8 * _REF(image.buffer, pool.signatures + 4 * mask)[0]
     if not at:
         return []

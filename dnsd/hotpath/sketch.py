@@ -11,7 +11,7 @@ from math import ceil
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from dnsd.hotpath.limiter import Kind
+from dnsd.hotpath.limiter import AnswerKind
 from dnsd.image.demand import (
     COLD,
     CONTROL_AT,
@@ -34,7 +34,7 @@ from dnsd.wire.siphash import siphash13
 
 if TYPE_CHECKING:
     from dnsd.hotpath.body import Body
-    from dnsd.image.demand import Cells
+    from dnsd.image.demand import SketchCells
 
 _RECORD = Struct(">HHIH").unpack_from
 _COUNTS = Struct(">HHH").unpack_from
@@ -55,7 +55,7 @@ PAIR, SOURCE, NETWORK = b"\0", b"\1", b"\2"
 class Sketch:
     """Counts in ``cells``, as control's words say: one worker's."""
 
-    def __init__(self, cells: Cells) -> None:
+    def __init__(self, cells: SketchCells) -> None:
         self.cells = cells
         self._half = 0
         self._key = b""
@@ -149,7 +149,7 @@ class Sketch:
 
 def _is_held(kind: int, rtype: int) -> bool:
     """Return whether pairs are told apart: there are as many as clients like of all others."""
-    return kind == Kind.ANSWER or (kind == Kind.NODATA and rtype in QTYPES)
+    return kind == AnswerKind.ANSWER or (kind == AnswerKind.NODATA and rtype in QTYPES)
 
 
 def _held(response: bytes, at: int) -> tuple[int, bool]:

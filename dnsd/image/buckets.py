@@ -33,13 +33,13 @@ LIMITED = 16
 """Prefixes of which one worker knows that it limits them."""
 
 ROW = 8
-"""Words of a row: see :class:`Row`; the last three are not used."""
+"""Words of a row: see :class:`BucketRow`; the last three are not used."""
 
 QUIET = 60
 """Seconds after which a prefix that is not limited any more has been limited long ago."""
 
 
-class Row:
+class BucketRow:
     """The words of a row. PREFIX are its first 8 octets (in memory as in an address).
 
     ABOUT is the length of the prefix, the family (4 or 6) in the octet above, and above these a
@@ -68,7 +68,7 @@ def fresh(key: bytes = bytes(16), words: int = BUCKETS) -> Buckets:
 
 
 class Limited(NamedTuple):
-    """A prefix that was limited, as one worker or several noted it; times as in :class:`Row`.
+    """A prefix that was limited, as one worker or several noted it; times as in :class:`BucketRow`.
 
     ``kinds`` has a bit for each kind of answer. When more prefixes are limited than there are
     rows, ``withheld`` may have some of another's that was forgotten.

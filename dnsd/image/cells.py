@@ -14,7 +14,7 @@ class Range(NamedTuple):
     size: int
 
 
-class Cells:
+class CellAllocator:
     """Gives out ranges of ``total`` cells, the first one that is large enough."""
 
     def __init__(self, total: int) -> None:

@@ -80,7 +80,7 @@ SIZE = 8 * (HEAD + PAIRS + SETS) * 2 + (HOT + COLD) * PAIRS * 2
 """Octets that one worker needs."""
 
 
-class Cells(NamedTuple):
+class SketchCells(NamedTuple):
     """What a worker's sketch works on; ``hot`` has format ``I``, ``cold`` ``B``, the rest ``Q``."""
 
     control: memoryview
@@ -91,7 +91,7 @@ class Cells(NamedTuple):
     cold: memoryview
 
 
-def cells(control: memoryview, memory: memoryview) -> Cells:
+def cells(control: memoryview, memory: memoryview) -> SketchCells:
     """Return ``memory`` (of SIZE octets) as a worker's cells; ``control`` are control's words."""
     parts, at = [], 0
     for size, form in (
@@ -103,10 +103,10 @@ def cells(control: memoryview, memory: memoryview) -> Cells:
     ):
         parts.append(memory[at : at + 2 * size].cast(form))  # type: ignore[call-overload]
         at += 2 * size
-    return Cells(control, *parts)
+    return SketchCells(control, *parts)
 
 
-def private() -> Cells:
+def private() -> SketchCells:
     """Return cells that no other process sees."""
     control = memoryview(bytearray(8 * CONTROL)).cast("Q")
     return cells(control, memoryview(bytearray(SIZE)))
@@ -140,7 +140,7 @@ def began(control: memoryview, number: int) -> int:
     return found
 
 
-class Part(NamedTuple):
+class PairCount(NamedTuple):
     """What one worker has counted of a pair: queries, and pauses between them by GAPS classes."""
 
     queries: int
@@ -162,7 +162,7 @@ class Pair(NamedTuple):
     negative: bool
     ttl: int
     share: float
-    parts: tuple[Part, ...]
+    parts: tuple[PairCount, ...]
 
     @property
     def queries(self) -> int:
@@ -170,7 +170,7 @@ class Pair(NamedTuple):
         return sum(part.queries for part in self.parts)
 
 
-class Summary(NamedTuple):
+class WindowSummary(NamedTuple):
     """A window of all workers; times as in :class:`Window`, counts as in :class:`Head`."""
 
     began: int
@@ -183,7 +183,7 @@ class Summary(NamedTuple):
     pairs: tuple[Pair, ...]
 
 
-def summary(workers: Sequence[Cells], number: int, now: int) -> Summary | None:
+def summary(workers: Sequence[SketchCells], number: int, now: int) -> WindowSummary | None:
     """Return the window ``number``; None if it is not there (any more). ``now`` as in begin."""
     control = workers[0].control
     at = CONTROL_AT + CONTROL_SIZE * (number & 1)
@@ -200,10 +200,10 @@ def summary(workers: Sequence[Cells], number: int, now: int) -> Summary | None:
 
     (taken, long), others = total(Head.TAKEN, 2), total(Head.OTHER, OTHERS)
     pairs = tuple(merged(parts, half))
-    return Summary(began, ended, day, taken, long, others, total(Head.HOUR, HOURS), pairs)
+    return WindowSummary(began, ended, day, taken, long, others, total(Head.HOUR, HOURS), pairs)
 
 
-def merged(workers: Sequence[Cells], half: int) -> Iterator[Pair]:
+def merged(workers: Sequence[SketchCells], half: int) -> Iterator[Pair]:
     """Yield the pairs that all ``workers`` would have kept, with their counts added up."""
     for each in range(SETS * half, SETS * (half + 1)):
         limit = min((one.limits[each] for one in workers), default=OPEN)
@@ -215,7 +215,7 @@ def merged(workers: Sequence[Cells], half: int) -> Iterator[Pair]:
         yield from found.values()
 
 
-def _kept(one: Cells, each: int, limit: int) -> Iterator[tuple[int, Pair]]:
+def _kept(one: SketchCells, each: int, limit: int) -> Iterator[tuple[int, Pair]]:
     share = 1.0 if limit == OPEN else limit / (1 << 64)
     for place in range(WAYS * each, WAYS * (each + 1)):
         digest = one.keys[place]
@@ -226,12 +226,12 @@ def _kept(one: Cells, each: int, limit: int) -> Iterator[tuple[int, Pair]]:
             one.cold[COLD * place : COLD * (place + 1)]
         )
         if one.keys[place] == digest:  # or it has become another pair's in between
-            parts = (Part(count, tuple(gaps)),)
+            parts = (PairCount(count, tuple(gaps)),)
             rrset = name[:length], rtype, bool(negative), ttl
             yield digest, Pair(source, network, *rrset, share, parts)
 
 
-def used(workers: Iterable[Cells], number: int) -> tuple[int, int]:
+def used(workers: Iterable[SketchCells], number: int) -> tuple[int, int]:
     """Return how many queries were taken in the window ``number``, and how many sets are full."""
     half = number & 1
     parts = [one for one in workers if one.head[HEAD * half + Head.NUMBER] == number]

@@ -51,7 +51,7 @@ class Mode(IntEnum):
     """Some members of the mask for each query; how many, and how chosen, the image says."""
 
 
-class Word(NamedTuple):
+class Selection(NamedTuple):
     """A word taken apart; ``ttl`` in seconds."""
 
     mask: int
@@ -68,14 +68,14 @@ class Cells(NamedTuple):
     counts: memoryview
 
 
-def encode(word: Word) -> int:
+def encode(word: Selection) -> int:
     """Return ``word`` as the 64-bit number that workers read."""
     return word.mask | word.ttl << _TTL | word.mode << _MODE | word.slot << _SLOT
 
 
-def decode(value: int) -> Word:
+def decode(value: int) -> Selection:
     """Return what :func:`encode` made ``value`` of; ValueError if there is no such mode."""
-    return Word(
+    return Selection(
         value & 0xFFFFFFFF,
         value >> _TTL & LONGEST_TTL,
         Mode(value >> _MODE & 7),

@@ -33,7 +33,7 @@ KNOWN_NAMES = 4096
 _hashed = lru_cache(KNOWN_NAMES)(siphash13)
 
 
-class Place(NamedTuple):
+class NameMatch(NamedTuple):
     """Where a search ended.
 
     ``entry`` is the one whose types answer, ``encloser`` that of the closest encloser;
@@ -90,7 +90,7 @@ def find(image: Image, name: bytes) -> int:
     return 0
 
 
-def search(image: Image, name: bytes, offsets: list[int]) -> Place:
+def search(image: Image, name: bytes, offsets: list[int]) -> NameMatch:
     """Search the lower-case ``name`` of a query; it is at or below the image's apex.
 
     ``offsets`` are where its labels begin. All ancestors of an entry have entries, so the
@@ -100,7 +100,7 @@ def search(image: Image, name: bytes, offsets: list[int]) -> Place:
     if levels <= image.depth:
         entry = find(image, name)
         if entry:
-            return Place(entry, entry, levels, False)
+            return NameMatch(entry, entry, levels, False)
     low, high, encloser = image.apex_labels, min(levels, image.depth + 1), image.apex_entry
     while high - low > 1:
         middle = (low + high) // 2
@@ -111,8 +111,8 @@ def search(image: Image, name: bytes, offsets: list[int]) -> Place:
             high = middle
     _, flags, _, wildcard, *_ = _ENTRY(image.buffer, encloser)
     if wildcard and not flags:
-        return Place(wildcard * 8, encloser, low, True)
-    return Place(0, encloser, low, False)
+        return NameMatch(wildcard * 8, encloser, low, True)
+    return NameMatch(0, encloser, low, False)
 
 
 def flags_of(image: Image, entry: int) -> int:
@@ -161,7 +161,7 @@ def body(image: Image, at: int, head: Block, length: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class PointerShift:
     """How far the pointers of a block move: by the region their target lies in."""
 
     delta: int
@@ -169,7 +169,7 @@ class Move:
     inserted: int = 0
 
 
-def moved(image: Image, at: int, head: Block, octets: bytes, move: Move) -> bytes:
+def moved(image: Image, at: int, head: Block, octets: bytes, move: PointerShift) -> bytes:
     """Return the body ``octets`` with its pointers moved (see the layout's description).
 
     It may be cut behind any of its records.
@@ -197,7 +197,9 @@ def moved(image: Image, at: int, head: Block, octets: bytes, move: Move) -> byte
 # -- denial ---------------------------------------------------------------------------------
 
 
-def proofs(image: Image, place: Place, name: bytes, offsets: list[int], wanted: int) -> list[int]:
+def proofs(
+    image: Image, place: NameMatch, name: bytes, offsets: list[int], wanted: int
+) -> list[int]:
     """Return the pieces that prove what ``wanted`` asks for (MATCH, COVER, WILD, ENCLOSER)."""
     found = []
     encloser, level = place.encloser, place.level

@@ -246,7 +246,7 @@ class StateVector:
         words = memoryview(self._map)[start : start + 8 * BUCKETS].cast("Q")
         return Buckets(self.key, words, self.limited(index))
 
-    def sketched(self, index: int) -> demand.Cells:
+    def sketched(self, index: int) -> demand.SketchCells:
         """Where worker ``index`` keeps who asks for what."""
         start = _demand_at(self.workers)
         memory = memoryview(self._map)

@@ -105,7 +105,7 @@ _HELP = {
 """What each counter counts that has a metric of its own."""
 
 
-class Family(NamedTuple):
+class MetricFamily(NamedTuple):
     """A metric with all its samples: ``samples`` are (labels, value)."""
 
     name: str
@@ -114,24 +114,24 @@ class Family(NamedTuple):
     samples: Sequence[tuple[Mapping[str, str], float]]
 
 
-def counted(workers: Sequence[counters.Counters]) -> Iterator[Family]:
+def counted(workers: Sequence[counters.Counters]) -> Iterator[MetricFamily]:
     """Yield the counters of ``workers``, each one by worker."""
     for name, text in _HELP.items():
-        yield Family(f"dnsd_{name}_total", "counter", text, _by_worker(workers, {}, name))
+        yield MetricFamily(f"dnsd_{name}_total", "counter", text, _by_worker(workers, {}, name))
     types = {f"qtype_{number}": name for number, name in QTYPE_NAMES.items()}
-    yield Family(
+    yield MetricFamily(
         "dnsd_queries_by_type_total",
         "counter",
         "Queries by the type they ask for.",
         _labelled(workers, "type", {**types, "qtype_other": "other"}),
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_responses_by_rcode_total",
         "counter",
         "Responses by their code.",
         _labelled(workers, "rcode", {f"rcode_{n}": rcode_name(n) for n in range(counters.RCODES)}),
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_limited_by_kind_total",
         "counter",
         "Answers that rate limits withheld, by what they said.",
@@ -144,7 +144,7 @@ def rcode_name(number: int) -> str:
     return RCODE_NAMES.get(number, f"RCODE{number}")
 
 
-def text_of(families: Iterable[Family]) -> str:
+def text_of(families: Iterable[MetricFamily]) -> str:
     """Return ``families`` in the text format."""
     lines: list[str] = []
     for family in families:

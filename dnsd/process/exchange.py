@@ -26,7 +26,7 @@ _IP_BIND_ADDRESS_NO_PORT = 24  # Linux; Python has no name for it
 _T = TypeVar("_T")
 
 
-class Peer(NamedTuple):
+class ServerAddress(NamedTuple):
     """A server, and the own address to ask it from; None: the kernel chooses."""
 
     address: str
@@ -61,7 +61,7 @@ async def within(limit: float, exchange: Coroutine[Any, Any, _T]) -> _T | None:
         task.cancel()
 
 
-async def over_udp(peer: Peer, packet: bytes) -> bytes:
+async def over_udp(peer: ServerAddress, packet: bytes) -> bytes:
     """Return the response to the query ``packet``: the first one with its ID."""
     loop = asyncio.get_running_loop()
     with open_socket(peer, socket.SOCK_DGRAM) as sock:
@@ -73,7 +73,7 @@ async def over_udp(peer: Peer, packet: bytes) -> bytes:
                 return reply
 
 
-async def over_tcp(peer: Peer, packet: bytes) -> bytes:
+async def over_tcp(peer: ServerAddress, packet: bytes) -> bytes:
     """Return the response to the query ``packet``; ConnectionResetError if none comes."""
     loop = asyncio.get_running_loop()
     with open_socket(peer, socket.SOCK_STREAM) as sock:
@@ -83,7 +83,7 @@ async def over_tcp(peer: Peer, packet: bytes) -> bytes:
         return await _read(sock, int.from_bytes(length, "big"))
 
 
-def open_socket(peer: Peer, kind: socket.SocketKind) -> socket.socket:
+def open_socket(peer: ServerAddress, kind: socket.SocketKind) -> socket.socket:
     """Return a non-blocking socket for ``peer``; OSError if its source is not here."""
     sock = socket.socket(socket.AF_INET6 if ":" in peer.address else socket.AF_INET, kind)
     try:

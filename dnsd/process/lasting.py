@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-class Lasting:
+class Supervisor:
     """The work of a part of dnsd, which is called ``name`` in the log."""
 
     def __init__(self, name: str) -> None:

@@ -108,7 +108,7 @@ class Outlet:
         return octets + f"{self._name}: {dropped} log {lines} dropped\n".encode()
 
 
-class Stream(io.TextIOBase):
+class LogStream(io.TextIOBase):
     """What takes the place of ``sys.stderr``: whole lines, or what is flushed, go to ``outlet``."""
 
     encoding = "utf-8"
@@ -159,7 +159,7 @@ def detach(name: str) -> None:
     """
     global _outlet  # noqa: PLW0603 -- a process has one standard error
     _outlet = Outlet(_write_all, name)
-    sys.stderr = Stream(_outlet, DESCRIPTOR)
+    sys.stderr = LogStream(_outlet, DESCRIPTOR)
     atexit.register(flush)
 
 

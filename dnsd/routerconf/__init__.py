@@ -17,13 +17,13 @@ from dnsd.routerconf.bird import Dialect
 from dnsd.routerconf.frr import router_frr
 from dnsd.routerconf.node import faults, node_bird
 from dnsd.routerconf.router import PASSWORDS, router_bird
-from dnsd.routerconf.site import Session, Site, site_of
+from dnsd.routerconf.site import RouterSession, RouterSite, site_of
 
 __all__ = [
     "PASSWORDS",
     "Dialect",
-    "Session",
-    "Site",
+    "RouterSession",
+    "RouterSite",
     "faults",
     "node_bird",
     "router_bird",

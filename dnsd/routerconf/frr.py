@@ -20,14 +20,14 @@ from dnsd.routerconf.timers import (
 )
 
 if TYPE_CHECKING:
-    from dnsd.routerconf.site import Session, Site
+    from dnsd.routerconf.site import RouterSession, RouterSite
 
 _DRAINED = "dnsd-drained"
 _NOTHING = "dnsd-nothing"
 _RESTART_MIN = 1
 
 
-def router_frr(site: Site) -> str:
+def router_frr(site: RouterSite) -> str:
     """Return the part of the router's configuration that is about its nodes."""
     if faults := [_too_secure(session) for session in site.sessions if session.ttl_security]:
         raise ConfigError(faults)
@@ -42,14 +42,14 @@ def router_frr(site: Site) -> str:
     return "\n".join([*lines, "exit", ""])
 
 
-def _too_secure(session: Session) -> str:
+def _too_secure(session: RouterSession) -> str:
     return (
         f"{session.name}: FRR cannot have TTL security together with BFD: set "
         f"ttl_security = false at this neighbor of {session.node}"
     )
 
 
-def _head(site: Site) -> list[str]:
+def _head(site: RouterSite) -> list[str]:
     return [
         '! FRR on the router of a site, written by "dnsd bird-config router --frr". It goes into',
         "! frr.conf, in place of what was written before; frr-reload (systemctl reload frr) adds",
@@ -73,7 +73,7 @@ def _shared() -> list[str]:
     ]
 
 
-def _guards(session: Session) -> list[str]:
+def _guards(session: RouterSession) -> list[str]:
     """Return what lets in exactly the node's VIPs, straight from the node."""
     name = _name(session)
     ip = _ip(session)
@@ -112,7 +112,7 @@ def _guards(session: Session) -> list[str]:
     ]
 
 
-def _prefix_lists(session: Session) -> list[str]:
+def _prefix_lists(session: RouterSession) -> list[str]:
     """Return the list of the VIPs, and that of everything outside the subnets."""
     bits = session.family.bits
     name, ip = f"{_ip(session)} prefix-list {_name(session)}", _any(session)
@@ -132,7 +132,7 @@ def _only_hosts(subnet: str, bits: int) -> str:
     return "" if subnet.endswith(f"/{bits}") else f" ge {bits}"
 
 
-def _neighbor(session: Session) -> list[str]:
+def _neighbor(session: RouterSession) -> list[str]:
     peer = f"neighbor {session.address}"
     lines = [
         f"{peer} remote-as {session.bgp.asn}",
@@ -150,7 +150,7 @@ def _neighbor(session: Session) -> list[str]:
     return lines
 
 
-def _address_family(session: Session) -> list[str]:
+def _address_family(session: RouterSession) -> list[str]:
     peer = f"neighbor {session.address}"
     inner = [
         f"{peer} activate",
@@ -171,13 +171,13 @@ def _address_family(session: Session) -> list[str]:
     return lines
 
 
-def _name(session: Session) -> str:
+def _name(session: RouterSession) -> str:
     return f"dnsd-{session.name}"
 
 
-def _ip(session: Session) -> str:
+def _ip(session: RouterSession) -> str:
     return "ip" if session.family == IPV4 else "ipv6"
 
 
-def _any(session: Session) -> str:
+def _any(session: RouterSession) -> str:
     return "0.0.0.0/0" if session.family == IPV4 else "::/0"

@@ -21,13 +21,15 @@ from dnsd.routerconf.bird import (
 from dnsd.routerconf.families import IPV4
 
 if TYPE_CHECKING:
-    from dnsd.routerconf.site import Session, Site
+    from dnsd.routerconf.site import RouterSession, RouterSite
 
 PASSWORDS = Path("/etc/bird/dnsd-passwords.conf")
 """Where the router has its nodes' passwords, unless told otherwise."""
 
 
-def router_bird(site: Site, dialect: Dialect = Dialect.BIRD2, passwords: Path = PASSWORDS) -> str:
+def router_bird(
+    site: RouterSite, dialect: Dialect = Dialect.BIRD2, passwords: Path = PASSWORDS
+) -> str:
     """Return the part of the router's configuration that is about its nodes."""
     parts = [_head(site, dialect), _passwords(site, passwords)]
     for session in site.sessions:
@@ -35,7 +37,7 @@ def router_bird(site: Site, dialect: Dialect = Dialect.BIRD2, passwords: Path = 
     return "\n".join(part for part in parts if part)
 
 
-def _head(site: Site, dialect: Dialect) -> str:
+def _head(site: RouterSite, dialect: Dialect) -> str:
     own = next((one.local for one in site.sessions if one.family == IPV4), "198.51.100.1")
     return f"""\
 # BIRD {dialect} on the router of a site, written by "dnsd bird-config router": include it in
@@ -58,7 +60,7 @@ protocol bfd dnsd_bfd {{
 """
 
 
-def _passwords(site: Site, passwords: Path) -> str:
+def _passwords(site: RouterSite, passwords: Path) -> str:
     protected = [one.node for one in site.sessions if one.protected]
     if not protected:
         return ""
@@ -70,7 +72,7 @@ include "{passwords}";
 """
 
 
-def _filter(session: Session) -> str:
+def _filter(session: RouterSession) -> str:
     if not session.vips:
         return ""
     bits, asn = session.family.bits, session.bgp.asn
@@ -100,7 +102,7 @@ filter {_import(session)} {{
 """
 
 
-def _session(session: Session, asn: int, dialect: Dialect) -> str:
+def _session(session: RouterSession, asn: int, dialect: Dialect) -> str:
     imported = "import none;"
     if session.vips:
         # "action block" would let routes that are refused keep out the ones that are not.
@@ -131,9 +133,9 @@ def _password(node: str) -> str:
     return f"DNSD_PASSWORD_{node}"
 
 
-def _vips(session: Session) -> str:
+def _vips(session: RouterSession) -> str:
     return f"VIPS_{session.name}"
 
 
-def _import(session: Session) -> str:
+def _import(session: RouterSession) -> str:
     return f"from_{session.name}"

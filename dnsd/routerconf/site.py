@@ -26,7 +26,7 @@ are, but none for a full table."""
 _NOT_IN_A_SYMBOL = re.compile(r"[^A-Za-z0-9_]")
 
 
-class Session(NamedTuple):
+class RouterSession(NamedTuple):
     """A BGP session from the router to a node, as the router sees it.
 
     ``name`` is unique at the router and fit for BIRD. ``vips`` and ``subnets`` are those of
@@ -58,14 +58,14 @@ class Session(NamedTuple):
         return self.bgp.password_file is not None
 
 
-class Site(NamedTuple):
+class RouterSite(NamedTuple):
     """A router with AS number ``asn`` and its sessions."""
 
     asn: int
-    sessions: tuple[Session, ...]
+    sessions: tuple[RouterSession, ...]
 
 
-def site_of(nodes: Mapping[str, Anycast], neighbors: Collection[str] = ()) -> Site:
+def site_of(nodes: Mapping[str, Anycast], neighbors: Collection[str] = ()) -> RouterSite:
     """Return the site of the router that ``nodes`` have for a neighbor.
 
     With ``neighbors``, those names of [[anycast.neighbor]] are this router; without, all are,
@@ -74,7 +74,7 @@ def site_of(nodes: Mapping[str, Anycast], neighbors: Collection[str] = ()) -> Si
     problems = [f"{name}: {fault}" for name, node in nodes.items() for fault in faults(node)]
     if problems:
         raise ConfigError(problems)
-    sessions: list[Session] = []
+    sessions: list[RouterSession] = []
     numbers: dict[int, str] = {}
     for name, node in nodes.items():
         chosen = [one for one in node.neighbor if not neighbors or one.name in neighbors]
@@ -88,7 +88,7 @@ def site_of(nodes: Mapping[str, Anycast], neighbors: Collection[str] = ()) -> Si
     problems += _twins(sessions)
     if problems:
         raise ConfigError(problems)
-    return Site(next(iter(numbers)), tuple(sessions))
+    return RouterSite(next(iter(numbers)), tuple(sessions))
 
 
 def symbol(text: str) -> str:
@@ -113,10 +113,10 @@ def _names(neighbors: list[Neighbor], version: int) -> str:
     return ", ".join(one.name for one in neighbors if family_of(one.address).version == version)
 
 
-def _session(name: str, node: Anycast, neighbor: Neighbor) -> Session:
+def _session(name: str, node: Anycast, neighbor: Neighbor) -> RouterSession:
     assert node.bgp is not None
     family = family_of(neighbor.address)
-    return Session(
+    return RouterSession(
         name=symbol(f"{name}_{neighbor.name}"),
         node=symbol(name),
         address=neighbor.local,
@@ -128,7 +128,7 @@ def _session(name: str, node: Anycast, neighbor: Neighbor) -> Session:
     )
 
 
-def _twins(sessions: list[Session]) -> list[str]:
+def _twins(sessions: list[RouterSession]) -> list[str]:
     """Return a sentence for each address that two nodes claim, and each name."""
     addresses = Counter(session.address for session in sessions)
     names = Counter(session.name for session in sessions)

@@ -16,7 +16,7 @@ from dnsd.errors import ImageError, StateError
 from dnsd.image.journal import JournalReader, Put
 from dnsd.image.pools import Cells
 from dnsd.image.state import ControlCells, WorkerCells
-from dnsd.serve.missing import Missing
+from dnsd.serve.missing import MissingImages
 from dnsd.serve.turn import FOLLOW_S
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Follower:
         self._images: dict[bytes, Image] = {}
         self._replaced: list[Image] = []
         self._steps: Iterator[None] | None = None
-        self._missing = Missing(seat.gaps)
+        self._missing = MissingImages(seat.gaps)
         self._epoch = 0
         self._generation = 0
         self._fault = ""

@@ -20,7 +20,7 @@ LONGEST_PAUSE = 5.0
 """Seconds until what cannot be had is tried again; doubled while nothing gets better."""
 
 
-class Missing:
+class MissingImages:
     """The zones whose image cannot be opened, by apex, and whether the journal can be read.
 
     ``page`` is where control reads of them.

@@ -52,7 +52,7 @@ _HINTS = {
 }
 
 
-class Place(NamedTuple):
+class ListenAddress(NamedTuple):
     """Where to listen. A floating address is bound even while the machine lacks it."""
 
     address: str
@@ -89,7 +89,7 @@ class Place(NamedTuple):
         return not any(socket.inet_pton(self.family, self.address.partition("%")[0]))
 
 
-def open_udp(place: Place, receive_buffer: int) -> socket.socket:
+def open_udp(place: ListenAddress, receive_buffer: int) -> socket.socket:
     """Return a non-blocking UDP socket at ``place``; ListenError if it cannot be had."""
     sock = _open(place, socket.SOCK_DGRAM)
     ask_receive_buffer(sock, receive_buffer)
@@ -101,7 +101,7 @@ def open_udp(place: Place, receive_buffer: int) -> socket.socket:
     return sock
 
 
-def open_tcp(place: Place, unsent: int) -> socket.socket:
+def open_tcp(place: ListenAddress, unsent: int) -> socket.socket:
     """Return a non-blocking listener at ``place``; accepted sockets inherit its options.
 
     At most ``unsent`` octets that the network does not take yet wait in the kernel. What is not
@@ -120,7 +120,7 @@ def open_tcp(place: Place, unsent: int) -> socket.socket:
     return sock
 
 
-def _open(place: Place, kind: socket.SocketKind) -> socket.socket:
+def _open(place: ListenAddress, kind: socket.SocketKind) -> socket.socket:
     try:
         sock = socket.socket(place.family, kind)
     except OSError as error:
@@ -136,7 +136,7 @@ def _open(place: Place, kind: socket.SocketKind) -> socket.socket:
 
 
 @contextmanager
-def _claim(sock: socket.socket, place: Place) -> Iterator[None]:
+def _claim(sock: socket.socket, place: ListenAddress) -> Iterator[None]:
     """Close ``sock`` and raise ListenError when the system refuses it ``place``."""
     try:
         yield
@@ -145,7 +145,7 @@ def _claim(sock: socket.socket, place: Place) -> Iterator[None]:
         raise _refusal(place, sock.type, error) from error
 
 
-def _refusal(place: Place, kind: int, error: OSError) -> ListenError:
+def _refusal(place: ListenAddress, kind: int, error: OSError) -> ListenError:
     protocol = "UDP" if kind == socket.SOCK_DGRAM else "TCP"
     reason = (error.strerror or str(error)).lower()
     hint = _HINTS.get(error.errno or 0, "")

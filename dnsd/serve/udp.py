@@ -236,7 +236,7 @@ class DrainedUdpSocket(UdpSocket):
 
 
 def listen(
-    place: sockets.Place,
+    place: sockets.ListenAddress,
     receive_buffer: int,
     hotpath: HotPath,
     counters: Counters,

@@ -27,7 +27,7 @@ from dnsd.process import descriptors
 from dnsd.serve import sockets, turn, udp
 from dnsd.serve.follow import Follower, Seat
 from dnsd.serve.quota import Quota
-from dnsd.serve.sockets import Place
+from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.tcp import TcpServer
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Worker:
         spec = self._spec
         udp_sockets = []
         for address, port in spec.listen:
-            place = Place(address, port, address in spec.floating)
+            place = ListenAddress(address, port, address in spec.floating)
             udp_sockets.append(
                 udp.listen(
                     place,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dnsd.failover.price import Forecast
-    from dnsd.ttl.demand import Asked
+    from dnsd.ttl.demand import RRsetDemand
 
 DAY_S = 86_400
 _MINUTES = (60, 90, 120, 180, 300, 600, 900, 1800)
@@ -43,7 +43,7 @@ class Goal(NamedTuple):
 class Subject:
     """An RRset with the TTL ``today``; ``goal`` None: no recovery time is asked of it."""
 
-    asked: Asked
+    asked: RRsetDemand
     today: int
     goal: Goal | None = None
 
@@ -165,7 +165,7 @@ def _priced(subject: Subject, ttl: int, why: str, goal: Goal | None, floors: Flo
     )
 
 
-def next_step(asked: Asked, ttl: int, goal: Goal | None) -> str:
+def next_step(asked: RRsetDemand, ttl: int, goal: Goal | None) -> str:
     """Say what the next larger usual TTL saves and costs; empty if there is none."""
     larger = next((one for one in USUAL if one > ttl), None)
     if larger is None:

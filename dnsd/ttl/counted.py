@@ -13,7 +13,7 @@ from math import ceil, floor, log, log2
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dnsd.failover.price import miss_rate
-from dnsd.ttl.demand import Asked, Caches
+from dnsd.ttl.demand import Caches, RRsetDemand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +43,7 @@ LEAST_OF_HOUR = 0.5
 _STEPS = 40
 
 
-class Part(NamedTuple):
+class WorkerCount(NamedTuple):
     """What one worker saw of a pair: queries, and how many came less than 2, 4, 8 … s apart.
 
     The class ``gaps[n]`` has pauses from 2ⁿ (the first one from 0) to less than 2ⁿ⁺¹ seconds.
@@ -65,7 +65,7 @@ class Counted(NamedTuple):
     kind: Literal["data", "negative"]
     ttl: float
     share: float
-    parts: tuple[Part, ...]
+    parts: tuple[WorkerCount, ...]
 
     @property
     def queries(self) -> int:
@@ -92,14 +92,14 @@ def seen(began: float, seconds: float) -> tuple[float, ...]:
     return tuple(found)
 
 
-def demand(pairs: Sequence[Counted], seconds: float, day: Day) -> tuple[Asked, ...]:
+def demand(pairs: Sequence[Counted], seconds: float, day: Day) -> tuple[RRsetDemand, ...]:
     """Return what caches look up of each RRset; ``pairs`` were counted for ``seconds``."""
     caches = caches_behind(pairs, seconds)
     by_rrset: dict[tuple[str, str, str], list[Counted]] = defaultdict(list)
     for pair in pairs:
         by_rrset[pair.name, pair.type, pair.kind].append(pair)
     found = [
-        Asked(
+        RRsetDemand(
             name=some[0].name,
             type=some[0].type,
             kind=some[0].kind,
@@ -109,7 +109,9 @@ def demand(pairs: Sequence[Counted], seconds: float, day: Day) -> tuple[Asked, .
         for _, some in sorted(by_rrset.items())
     ]
     levels = course(found, day)
-    return tuple(Asked(one.name, one.type, one.kind, one.ttl, one.caches, levels) for one in found)
+    return tuple(
+        RRsetDemand(one.name, one.type, one.kind, one.ttl, one.caches, levels) for one in found
+    )
 
 
 def _ttl(pairs: Iterable[Counted]) -> float:
@@ -222,7 +224,7 @@ def _log(chance: float) -> float:
 # -- the course of a day ---------------------------------------------------------------------------
 
 
-def course(found: Sequence[Asked], day: Day) -> tuple[float, ...]:
+def course(found: Sequence[RRsetDemand], day: Day) -> tuple[float, ...]:
     """Return what is looked up in each hour of the day, as multiples of the mean.
 
     Queries grow less than lookups where caches hold answers, so the level is found at which the

@@ -36,7 +36,7 @@ class Caches(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     sources: _Positive = 1.0
 
 
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RRsetDemand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is looked up of one RRset, which had ``ttl`` then.
 
     Of kind "negative" it stands for all that the zone ``name`` says not to exist. ``levels`` are
@@ -77,14 +77,14 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Forecast(max(0.0, mean - off), mean, mean + off)
 
 
-class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class DemandFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A demand file: ``words`` say where the demand is known from."""
 
     schema: Literal["dnsd demand 1"] = "dnsd demand 1"
     words: str
-    rrsets: tuple[Asked, ...]
+    rrsets: tuple[RRsetDemand, ...]
 
-    def of(self, name: str, rtype: str, kind: Kind = "data") -> Asked | None:
+    def of(self, name: str, rtype: str, kind: Kind = "data") -> RRsetDemand | None:
         """Return what is known of an RRset; None if it was never asked for."""
         wanted = name.lower(), rtype, kind
         return next((one for one in self.rrsets if (one.name, one.type, one.kind) == wanted), None)
@@ -94,10 +94,10 @@ class DemandError(DnsdError):
     """A demand file cannot be used."""
 
 
-def read(path: Path) -> Summary:
+def read(path: Path) -> DemandFile:
     """Return what is in the demand file ``path``; DemandError if it is none."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Summary)
+        return msgspec.json.decode(path.read_bytes(), type=DemandFile)
     except OSError as error:
         raise DemandError(f"{path} cannot be read: {error.strerror or error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -107,12 +107,12 @@ def read(path: Path) -> Summary:
         ) from None
 
 
-def write(summary: Summary, path: Path) -> None:
+def write(summary: DemandFile, path: Path) -> None:
     """Write a demand file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encoded(summary))
 
 
-def encoded(summary: Summary) -> bytes:
+def encoded(summary: DemandFile) -> bytes:
     """Return the octets of a demand file."""
     return msgspec.json.format(msgspec.json.encode(summary), indent=1) + b"\n"

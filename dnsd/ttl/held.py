@@ -29,7 +29,7 @@ _ODD = frozenset(("ANY", "AXFR", "IXFR", "MAILA", "MAILB", "OPT", "TKEY", "TSIG"
 """Types of which no cache holds an answer."""
 
 
-class Held(NamedTuple):
+class GoverningRRset(NamedTuple):
     """The RRset whose TTL governs, as the zone file has it: with a wildcard's own name."""
 
     name: str
@@ -43,7 +43,7 @@ class Holding:
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
-        self._known: dict[tuple[str, str], Held | None] = {}
+        self._known: dict[tuple[str, str], GoverningRRset | None] = {}
 
     @cached_property
     def _view(self) -> View:
@@ -53,14 +53,14 @@ class Holding:
         plain = {name: found for name in bulk if (found := bulk.get(name))}
         return from_records(Zone(self._zone.apex, plain | self._zone.nodes, self._zone.signatures))
 
-    def of(self, name: str, rtype: str) -> Held | None:
+    def of(self, name: str, rtype: str) -> GoverningRRset | None:
         """Return what governs the response to this question; None if none is cached, or ours."""
         key = name, rtype
         if key not in self._known:
             self._known[key] = self._find(name, rtype)
         return self._known[key]
 
-    def _find(self, name: str, rtype: str) -> Held | None:
+    def _find(self, name: str, rtype: str) -> GoverningRRset | None:
         if rtype in _ODD:
             return None
         try:
@@ -70,18 +70,18 @@ class Holding:
             return None  # no name of this zone, or no type
 
 
-def held(answer: Answer) -> Held | None:
+def held(answer: Answer) -> GoverningRRset | None:
     """Return what governs how long caches hold ``answer``."""
     if answer.answer:
         first = answer.answer[0]
         wild = next((step.name for step in answer.trace if step.kind is StepKind.WILDCARD), None)
         owner = first.owner if wild is None else wild
-        return Held(_text(owner), dns.rdatatype.to_text(first.rtype), "data", first.ttl)
+        return GoverningRRset(_text(owner), dns.rdatatype.to_text(first.rtype), "data", first.ttl)
     for rrset in answer.authority:
         if rrset.rtype == SOA:
-            return Held(_text(rrset.owner), "SOA", "negative", rrset.ttl)
+            return GoverningRRset(_text(rrset.owner), "SOA", "negative", rrset.ttl)
         if rrset.rtype == NS and not answer.aa:
-            return Held(_text(rrset.owner), "NS", "referral", rrset.ttl)
+            return GoverningRRset(_text(rrset.owner), "NS", "referral", rrset.ttl)
     return None
 
 

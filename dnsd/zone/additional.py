@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from dns.rdtypes.IN.SRV import SRV as SRVRdata
     from dns.rdtypes.svcbbase import SVCBBase
 
-    from dnsd.zone.view import RRset, View
+    from dnsd.zone.view import View, ViewRRset
 
 _ADDRESSES = (A, AAAA)
 
 
-def wanted_next(view: View, rrset: RRset) -> Iterator[RRset]:
+def wanted_next(view: View, rrset: ViewRRset) -> Iterator[ViewRRset]:
     """Return the RRsets of the zone that ``rrset`` makes a client ask for; some may repeat."""
     for rdata in rrset.rdatas:
         for target, rtypes in _pointed_at(rrset, rdata):
             yield from _visible(view, target, rtypes)
 
 
-def _visible(view: View, name: Name, rtypes: tuple[RdataType, ...]) -> Iterator[RRset]:
+def _visible(view: View, name: Name, rtypes: tuple[RdataType, ...]) -> Iterator[ViewRRset]:
     """Authoritative data of these types, or glue (RFC 1034 §4.2.1): addresses only."""
     if not name.is_subdomain(view.apex) or not view.address_visible(name):
         return
@@ -43,7 +43,7 @@ def _visible(view: View, name: Name, rtypes: tuple[RdataType, ...]) -> Iterator[
             yield rrset
 
 
-def _pointed_at(rrset: RRset, rdata: Rdata) -> Iterator[tuple[Name, tuple[RdataType, ...]]]:
+def _pointed_at(rrset: ViewRRset, rdata: Rdata) -> Iterator[tuple[Name, tuple[RdataType, ...]]]:
     """The names in ``rdata`` that a client goes to, with the types it asks for there."""
     if rrset.rtype == NS:
         yield cast("NSRdata", rdata).target, _ADDRESSES
@@ -55,7 +55,7 @@ def _pointed_at(rrset: RRset, rdata: Rdata) -> Iterator[tuple[Name, tuple[RdataT
         yield _service(rrset, cast("SVCBBase", rdata))
 
 
-def _service(rrset: RRset, rdata: SVCBBase) -> tuple[Name, tuple[RdataType, ...]]:
+def _service(rrset: ViewRRset, rdata: SVCBBase) -> tuple[Name, tuple[RdataType, ...]]:
     """RFC 9460 §4.1: an alias (priority 0) leads to more SVCB; "." is the owner (§2.5.2).
 
     A wildcard's "." stays ".": the owner is whatever was asked for, and nobody goes to the

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dns.rcode import Rcode
     from dns.rdatatype import RdataType
 
-    from dnsd.zone.view import RRset
+    from dnsd.zone.view import ViewRRset
 
 
 class Question(NamedTuple):
@@ -56,8 +56,8 @@ class Answer:
 
     rcode: Rcode
     aa: bool
-    answer: tuple[RRset, ...]
-    authority: tuple[RRset, ...]
-    additional: tuple[RRset, ...]
+    answer: tuple[ViewRRset, ...]
+    authority: tuple[ViewRRset, ...]
+    additional: tuple[ViewRRset, ...]
     mandatory: int
     trace: tuple[Step, ...]

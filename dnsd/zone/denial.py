@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dns.rdtypes.ANY.NSEC3 import NSEC3 as NSEC3Rdata
     from dns.rdtypes.ANY.NSEC3PARAM import NSEC3PARAM as NSEC3PARAMRdata
 
-    from dnsd.zone.view import RRset, View
+    from dnsd.zone.view import View, ViewRRset
 
 _SHA1 = 1
 
@@ -28,7 +28,7 @@ _SHA1 = 1
 class Proof(NamedTuple):
     """One denying RRset and, for the reader, what it shows."""
 
-    rrset: RRset
+    rrset: ViewRRset
     shows: str
 
 
@@ -132,7 +132,7 @@ class Nsec3Denial:
         return bool(self._chain)
 
     @property
-    def first(self) -> RRset:
+    def first(self) -> ViewRRset:
         """The NSEC3 with the lowest hash."""
         return self._chain[min(self._chain)]
 
@@ -197,7 +197,7 @@ class Nsec3Denial:
         hashed = dns.dnssec.nsec3_hash(name, params.salt, params.iterations, params.algorithm)
         return hashed.encode().upper()
 
-    def _is_ours(self, rrset: RRset) -> bool:
+    def _is_ours(self, rrset: ViewRRset) -> bool:
         """Tell whether an NSEC3 is of the chain that NSEC3PARAM announces."""
         rdata = cast("NSEC3Rdata", rrset.rdatas[0])
         params = self._params
@@ -211,7 +211,7 @@ class Nsec3Denial:
 class UnpaidDenial:
     """NSEC3 with more iterations than validators check: any record tells them so."""
 
-    def __init__(self, rrset: RRset) -> None:
+    def __init__(self, rrset: ViewRRset) -> None:
         self._proofs = (Proof(rrset, "too many iterations: insecure (RFC 9276)"),)
 
     def _all(self, *_: Name) -> Proofs:

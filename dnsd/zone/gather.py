@@ -27,7 +27,7 @@ from dnsd.zone.records import RRset, Zone
 if TYPE_CHECKING:
     from dnsd.zone.bulk import Bulk
     from dnsd.zone.limits import Limits
-    from dnsd.zone.report import Report
+    from dnsd.zone.report import FindingsReport
 
 _SIGNED = frozenset((DNSKEY, NSEC, NSEC3PARAM))
 _SINGLETONS = frozenset((SOA, CNAME, DNAME, NSEC))
@@ -61,7 +61,7 @@ class Gatherer:
 
     zone: Zone
     limits: Limits
-    report: Report
+    report: FindingsReport
     file: str = ""
     """The file that is being read."""
     records: int = 0

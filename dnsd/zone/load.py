@@ -17,10 +17,10 @@ from dnsd.zone.findings import Severity
 from dnsd.zone.gather import Gatherer
 from dnsd.zone.limits import Limits
 from dnsd.zone.longest import too_long
-from dnsd.zone.reader import Reader
+from dnsd.zone.reader import ZoneReader
 from dnsd.zone.records import Zone
-from dnsd.zone.report import Report
-from dnsd.zone.sources import Source, Sources, Unreadable
+from dnsd.zone.report import FindingsReport
+from dnsd.zone.sources import SourceFile, Sources, Unreadable
 from dnsd.zone.structure import Structure
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from dnsd.zone.findings import Finding
 
-__all__ = ["LoadResult", "Source", "load_text", "load_zone"]
+__all__ = ["LoadResult", "SourceFile", "load_text", "load_zone"]
 
 _DEFAULTS = Limits()
 _ABSENCES = ("missing-soa", "missing-ns")
@@ -48,7 +48,7 @@ class LoadResult:
 
     zone: Zone | None
     findings: tuple[Finding, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[SourceFile, ...]
     records: int
 
 
@@ -92,7 +92,7 @@ class _Loading:
     def __init__(
         self, origin: str, name: str, limits: Limits, directories: Sequence[Path] = ()
     ) -> None:
-        self.report = Report(limits.findings)
+        self.report = FindingsReport(limits.findings)
         self.sources = Sources(limits, directories)
         self._name = name
         self._limits = limits
@@ -101,7 +101,7 @@ class _Loading:
     def load(self, data: bytes, path: Path | None, now: float | None) -> LoadResult:
         zone = self._gatherer.zone
         zone.bulk = table_for(zone.apex, len(data), self._limits)
-        reader = Reader(self._gatherer, self._limits, self.report, self.sources)
+        reader = ZoneReader(self._gatherer, self._limits, self.report, self.sources)
         reader.read(data, self._name, path)
         zone = self._gatherer.finish()
         if reader.complete:

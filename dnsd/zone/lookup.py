@@ -37,7 +37,7 @@ from dns.rdatatype import (
 from dnsd.zone.additional import wanted_next
 from dnsd.zone.answer import Answer, Question, Step, StepKind
 from dnsd.zone.denial import denial_of
-from dnsd.zone.view import NONE, RRset
+from dnsd.zone.view import NONE, ViewRRset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,9 +107,9 @@ class _Match(NamedTuple):
 class _Section:
     """RRsets in the order they came; each at most once."""
 
-    rrsets: list[RRset] = field(default_factory=list)
+    rrsets: list[ViewRRset] = field(default_factory=list)
 
-    def add(self, rrsets: Iterable[RRset]) -> None:
+    def add(self, rrsets: Iterable[ViewRRset]) -> None:
         have = {rrset.key for rrset in self.rrsets}
         for rrset in rrsets:
             if rrset.key not in have:
@@ -219,7 +219,7 @@ class _Search:
             self._note(StepKind.DATA, name, f"has {_type_text(rrset)}")
         return None
 
-    def _matching(self, node: Node) -> RRset | None:
+    def _matching(self, node: Node) -> ViewRRset | None:
         """The RRset of ``node`` that the question asks for; for ANY and RRSIG, one of those."""
         if self.qtype == ANY:
             return _any_choice(node)
@@ -227,7 +227,7 @@ class _Search:
             return _lowest(rrset for rrset in node.values() if rrset.rtype == RRSIG)
         return node.get((self.qtype, NONE))
 
-    def _alias(self, name: Name, match: _Match, cname: RRset) -> Name | None:
+    def _alias(self, name: Name, match: _Match, cname: ViewRRset) -> Name | None:
         target = cast("CNAMERdata", cname.rdatas[0]).target
         if not self._may_link(name):
             return None
@@ -306,7 +306,7 @@ class _Search:
 
     # Putting RRsets into sections
 
-    def _put(self, name: Name, match: _Match, rrset: RRset) -> None:
+    def _put(self, name: Name, match: _Match, rrset: ViewRRset) -> None:
         """Add to the answer, under the name asked for; prove that a wildcard was needed."""
         self.answer.add(replace(found, owner=name) for found in self._signed(rrset))
         if match.found is _Found.WILDCARD:
@@ -319,7 +319,7 @@ class _Search:
             self.proofs.add(self._signed(proof.rrset))
             self._note(StepKind.PROOF, proof.rrset.owner, proof.shows)
 
-    def _signed(self, rrset: RRset) -> list[RRset]:
+    def _signed(self, rrset: ViewRRset) -> list[ViewRRset]:
         """Return ``rrset``, and with DO the signatures over it (RFC 4035 §3.1.1)."""
         if not self.do:
             return [rrset]
@@ -338,7 +338,7 @@ class _Search:
         for rrset in self.additional.rrsets:
             self._note(StepKind.ADDITIONAL, rrset.owner, _type_text(rrset))
 
-    def _add(self, rrsets: Iterable[RRset]) -> None:
+    def _add(self, rrsets: Iterable[ViewRRset]) -> None:
         """Add to the additional section; glue is never signed (RFC 4035 §2.2)."""
         for rrset in rrsets:
             signed = self.view.authoritative(rrset.owner)
@@ -348,20 +348,20 @@ class _Search:
         self.trace.append(Step(kind, name, text))
 
 
-def _any_choice(node: Node) -> RRset | None:
+def _any_choice(node: Node) -> ViewRRset | None:
     """The one RRset that answers ANY (RFC 8482 §4.1): an address, or the lowest type."""
     plain = _lowest(rrset for rrset in node.values() if rrset.rtype not in _LAST_CHOICE)
     return node.get((A, NONE)) or node.get((AAAA, NONE)) or plain or _lowest(node.values())
 
 
-def _lowest(rrsets: Iterable[RRset]) -> RRset | None:
+def _lowest(rrsets: Iterable[ViewRRset]) -> ViewRRset | None:
     return min(rrsets, key=lambda rrset: (rrset.rtype, rrset.covers), default=None)
 
 
-def _synthesized(name: Name, target: Name, ttl: int) -> RRset:
+def _synthesized(name: Name, target: Name, ttl: int) -> ViewRRset:
     rdata = dns.rdata.from_text(IN, CNAME, target.to_text())
-    return RRset(name, CNAME, NONE, ttl, (rdata,))
+    return ViewRRset(name, CNAME, NONE, ttl, (rdata,))
 
 
-def _type_text(rrset: RRset) -> str:
+def _type_text(rrset: ViewRRset) -> str:
     return f"RRSIG of {rrset.covers.name}" if rrset.covers else rrset.rtype.name

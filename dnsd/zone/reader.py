@@ -20,7 +20,7 @@ from dnsd.zone.lines import lines_for
 from dnsd.zone.names import BadName, parse_name, shown
 from dnsd.zone.plain import MAKERS, RECORD, PlainNames
 from dnsd.zone.rdatatext import BadRdata, parse_rdata
-from dnsd.zone.scan import Entry, Fault, Scanner, Token, decode
+from dnsd.zone.scan import Entry, Scanner, SyntaxFault, Token, decode
 from dnsd.zone.sources import Sources, Unreadable, file_name
 from dnsd.zone.ttl import MAX_TTL, TtlRules, parse_ttl
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dnsd.zone.gather import Gatherer
     from dnsd.zone.limits import Limits
     from dnsd.zone.lines import Lines
-    from dnsd.zone.report import Report
+    from dnsd.zone.report import FindingsReport
 
 _UTF16 = ("\xff\xfe", "\xfe\xff")
 _MAX_TEMPLATE = 4096
@@ -72,7 +72,7 @@ class _File:
         self.lost = False
 
 
-class Reader:
+class ZoneReader:
     """Reads one zone's file and all it includes.
 
     The default TTL lives on over the end of an included file, as in BIND and NSD; the origin
@@ -80,7 +80,7 @@ class Reader:
     """
 
     def __init__(
-        self, gatherer: Gatherer, limits: Limits, report: Report, sources: Sources
+        self, gatherer: Gatherer, limits: Limits, report: FindingsReport, sources: Sources
     ) -> None:
         self._apex = gatherer.zone.apex
         self._gatherer = gatherer
@@ -122,7 +122,7 @@ class Reader:
             entry = scanner.next()
             if entry is None:
                 break
-            if isinstance(entry, Fault):
+            if isinstance(entry, SyntaxFault):
                 self._report.error(file.name, entry.line, entry.code, entry.message)
             else:
                 self._read_entry(file, entry)
@@ -386,7 +386,7 @@ class Reader:
             )
         for number in numbers:
             made = Scanner(expand(right, number), self._limits.entry_octets).next()
-            if isinstance(made, Fault):
+            if isinstance(made, SyntaxFault):
                 raise BadGenerate(f"$GENERATE makes a record that is wrong: {made.message}")
             tokens = [Token(expand(left, number)), *header, *(made.tokens if made else ())]
             self._record(file, Entry(line, False, tokens))

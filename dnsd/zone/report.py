@@ -5,7 +5,7 @@ from __future__ import annotations
 from dnsd.zone.findings import Finding, Severity
 
 
-class Report:
+class FindingsReport:
     """The findings so far, at most ``limit`` of them; the rest is only counted."""
 
     def __init__(self, limit: int) -> None:

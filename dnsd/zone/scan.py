@@ -60,7 +60,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Fault:
+class SyntaxFault:
     """Text that cannot be an entry, and the line on which the trouble begins."""
 
     line: int
@@ -89,12 +89,12 @@ class Scanner:
         self._limit = entry_octets
         self._unclosed = 0
 
-    def next(self) -> Entry | Fault | None:
+    def next(self) -> Entry | SyntaxFault | None:
         """Return the next entry, or a fault in its place, or None at the end of the text."""
         self.skip_blank()
         while self.at < len(self.text):
             found = self._read()
-            if isinstance(found, Fault) or found.tokens:
+            if isinstance(found, SyntaxFault) or found.tokens:
                 return found
             self.skip_blank()
         return None
@@ -106,7 +106,7 @@ class Scanner:
             self.line += gap[0].count("\n")
             self.at = gap.end()
 
-    def _read(self) -> Entry | Fault:
+    def _read(self) -> Entry | SyntaxFault:
         """Read the entry that begins here."""
         text, at, line = self.text, self.at, self.line
         entry = Entry(line, text[at] in " \t", [])
@@ -140,21 +140,21 @@ class Scanner:
         self.at, self.line = at, line
         return entry
 
-    def _skip_line(self, line: int, at: int, what: tuple[str, str]) -> Fault:
+    def _skip_line(self, line: int, at: int, what: tuple[str, str]) -> SyntaxFault:
         """Go on at the line after the one with ``at``."""
         end = self.text.find("\n", at)
         self.at = len(self.text) if end < 0 else end + 1
         self.line = line + 1
-        return Fault(line, *what)
+        return SyntaxFault(line, *what)
 
-    def _skip_record(self, line: int, at: int, what: tuple[str, str]) -> Fault:
+    def _skip_record(self, line: int, at: int, what: tuple[str, str]) -> SyntaxFault:
         """Go on at the next line after ``at`` that begins in the first column."""
         found = _RECORD_START.search(self.text, at)
         self.at = found.end() if found else len(self.text)
         self.line = line + self.text.count("\n", at, self.at)
-        return Fault(line, *what)
+        return SyntaxFault(line, *what)
 
-    def _give_up(self, line: int, at: int, what: tuple[str, str]) -> Fault:
+    def _give_up(self, line: int, at: int, what: tuple[str, str]) -> SyntaxFault:
         """Go on like :meth:`_skip_record`; after too many of these, at the end of the text."""
         self._unclosed += 1
         fault = self._skip_record(line, at, what)

@@ -35,7 +35,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """A file as it was when it was read; for one that could not be, all is 0 and ``digest`` empty.
 
     ``path`` is as the operator wrote it (symbolic links not followed), so that a link that is
@@ -57,7 +57,7 @@ class Sources:
     """
 
     def __init__(self, limits: Limits, directories: Sequence[Path] = ()) -> None:
-        self.read: list[Source] = []
+        self.read: list[SourceFile] = []
         self._limits = limits
         self._directories = directories
         self._included = 0
@@ -68,9 +68,9 @@ class Sources:
 
     def _open(self, path: Path, real: Path) -> bytes:
         # Noted before it is read: a file that is missing now may come.
-        self.read.append(Source(str(path)))
+        self.read.append(SourceFile(str(path)))
         data, status = _read(path, real, self._limits.file_octets)
-        self.read[-1] = Source(
+        self.read[-1] = SourceFile(
             str(path), status.st_mtime_ns, status.st_size, status.st_ino, digest(data)
         )
         return data

@@ -37,7 +37,7 @@ Key = tuple[RdataType, RdataType]
 
 
 @dataclass(frozen=True, slots=True)
-class RRset:
+class ViewRRset:
     """An RRset on its way into a message; RRSIGs are one RRset for each type covered."""
 
     owner: Name
@@ -56,7 +56,7 @@ class RRset:
         return str(dns.rrset.from_rdata_list(self.owner, self.ttl, self.rdatas).to_text())
 
 
-Node = Mapping[Key, RRset]
+Node = Mapping[Key, ViewRRset]
 """All RRsets of one owner."""
 
 
@@ -77,7 +77,7 @@ class View:
         """Return the RRsets of ``name``; empty for a name that owns nothing."""
         return self.nodes.get(name, {})
 
-    def rrset(self, name: Name, rtype: RdataType, covers: RdataType = NONE) -> RRset | None:
+    def rrset(self, name: Name, rtype: RdataType, covers: RdataType = NONE) -> ViewRRset | None:
         """Return one RRset, wherever it stands: occluded or not."""
         return self.node(name).get((rtype, covers))
 
@@ -127,7 +127,7 @@ def from_dnspython(zone: dns.zone.Zone) -> View:
         raise ValueError("the zone has no origin")
     nodes = {
         owner: {
-            (rdataset.rdtype, rdataset.covers): RRset(
+            (rdataset.rdtype, rdataset.covers): ViewRRset(
                 owner, rdataset.rdtype, rdataset.covers, rdataset.ttl, tuple(rdataset)
             )
             for rdataset in node.rdatasets
@@ -139,7 +139,7 @@ def from_dnspython(zone: dns.zone.Zone) -> View:
 
 def from_records(zone: records.Zone) -> View:
     """View a zone that :mod:`dnsd.zone.load` has read."""
-    nodes: dict[Name, dict[Key, RRset]] = {}
+    nodes: dict[Name, dict[Key, ViewRRset]] = {}
     for table in (zone.nodes, zone.signatures):
         for rrsets in table.values():
             for rrset in rrsets.values():
@@ -148,11 +148,11 @@ def from_records(zone: records.Zone) -> View:
     return View(_name(zone.apex), nodes)
 
 
-def _from_record(rrset: records.RRset) -> RRset:
+def _from_record(rrset: records.RRset) -> ViewRRset:
     rtype = RdataType.make(rrset.rtype)
     rdatas = tuple(_rdata(rtype, rdata) for rdata in rrset.rdatas)
     covers = rdatas[0].covers() if rtype == RRSIG else NONE
-    return RRset(_name(rrset.owner), rtype, covers, rrset.ttl, rdatas)
+    return ViewRRset(_name(rrset.owner), rtype, covers, rrset.ttl, rdatas)
 
 
 def _rdata(rtype: RdataType, rdata: bytes) -> Rdata:

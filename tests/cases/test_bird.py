@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import pytest
 
-from dnsd.config.anycast import Bird as Config
-from dnsd.control.anycast.bird import Bird, Route, Session
+from dnsd.config.anycast import BirdConfig as Config
+from dnsd.control.anycast.bird import BgpSession, Bird, BirdRoute
 from dnsd.control.anycast.statefile import write_state
 from dnsd.errors import BirdError
 from tests.conftest import needs
@@ -156,7 +156,7 @@ def test_bird_tells_what_it_is(real: RealBird) -> None:
         assert (vip.name, vip.kind, vip.state, vip.disabled) == ("vip", "Static", "up", False)
         assert vip.since
         assert await bird.sessions() == ()
-        assert await bird.routes_for(VIP) == (Route(f"{VIP}/32", (), "vip"),)
+        assert await bird.routes_for(VIP) == (BirdRoute(f"{VIP}/32", (), "vip"),)
         assert await bird.routes_for("192.0.2.54") == ()
         assert await bird.routes_for(VIP6) == ()
         assert await bird.exported("vip") == ()
@@ -203,7 +203,7 @@ def test_the_state_file_and_configure_mark_the_route(real: RealBird) -> None:
             assert write_state(real.state, drain)
             await bird.configure()
             marked = (GRACEFUL_SHUTDOWN,) if drain else ()
-            wanted = (Route(f"{VIP}/32", marked, "vip"),)
+            wanted = (BirdRoute(f"{VIP}/32", marked, "vip"),)
             await eventually(lambda: bird.routes_for(VIP), wanted.__eq__)
 
     ask(real, talk)
@@ -380,8 +380,8 @@ protocol bgp n6 from neighbour {{
 """
 )
 UP = (
-    Session("r4", True, "10.0.0.2", "Up", ""),
-    Session("r6", True, "fe80::2%eth0", "Up", ""),
+    BgpSession("r4", True, "10.0.0.2", "Up", ""),
+    BgpSession("r6", True, "fe80::2%eth0", "Up", ""),
 )
 
 
@@ -403,7 +403,7 @@ def pair(tmp_path: Path) -> Iterator[tuple[RealBird, RealBird]]:
 def test_what_the_router_gets(pair: tuple[RealBird, RealBird]) -> None:
     node, router = pair
 
-    async def far(there: Bird, wanted: set[Route], vip: str) -> None:
+    async def far(there: Bird, wanted: set[BirdRoute], vip: str) -> None:
         await eventually(lambda: there.routes_for(vip), lambda found: set(found) == wanted)
 
     async def near(bird: Bird) -> None:
@@ -414,19 +414,22 @@ def test_what_the_router_gets(pair: tuple[RealBird, RealBird]) -> None:
                 write_state(node.state, drain)
                 await bird.configure()
                 marks = (GRACEFUL_SHUTDOWN,) if drain else ()
-                v4, v6 = (Route(f"{VIP}/32", marks, "vip"),), (Route(f"{VIP6}/128", marks, "vip6"),)
+                v4, v6 = (
+                    (BirdRoute(f"{VIP}/32", marks, "vip"),),
+                    (BirdRoute(f"{VIP6}/128", marks, "vip6"),),
+                )
                 await eventually(lambda: bird.exported("r4"), v4.__eq__)
                 await eventually(lambda: bird.exported("r6"), v6.__eq__)
-                another = Route(f"{VIP}/32", (), "another")
-                await far(there, {another, Route(f"{VIP}/32", marks, "n4")}, VIP)
-                await far(there, {Route(f"{VIP6}/128", marks, "n6")}, VIP6)
+                another = BirdRoute(f"{VIP}/32", (), "another")
+                await far(there, {another, BirdRoute(f"{VIP}/32", marks, "n4")}, VIP)
+                await far(there, {BirdRoute(f"{VIP6}/128", marks, "n6")}, VIP6)
                 assert await bird.sessions() == UP, "a drain resets no session"
             await bird.disable("vip")
             await far(there, {another}, VIP)
             assert await bird.exported("r4") == ()
             assert await bird.exported("r6") != ()
             await bird.enable("vip")
-            await far(there, {another, Route(f"{VIP}/32", (), "n4")}, VIP)
+            await far(there, {another, BirdRoute(f"{VIP}/32", (), "n4")}, VIP)
         finally:
             await there.close()
 

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 
-from dnsd.ttl.demand import Summary, read
+from dnsd.ttl.demand import DemandFile, read
 from tests.packets import query
 from tests.support import Node, start_dnsd, until, zone
 
@@ -31,7 +31,7 @@ def counting(node: Node) -> bool:
     return bool(node.status()["demand"])
 
 
-def told(node: Node, *options: str) -> Summary:
+def told(node: Node, *options: str) -> DemandFile:
     """Return what ``dnsd demand --json`` writes, as dnsd rto reads it."""
     file = node.config.with_name("demand.json")
     file.write_text(command(node, "--json", *options))
@@ -42,7 +42,7 @@ def command(node: Node, *options: str) -> str:
     return node.run("demand", "--config", str(node.config), *options).stdout
 
 
-def caches(found: Summary) -> dict[tuple[str, str, float], float]:
+def caches(found: DemandFile) -> dict[tuple[str, str, float], float]:
     return {(one.name, one.kind, one.ttl): sum(g.count for g in one.caches) for one in found.rrsets}
 
 

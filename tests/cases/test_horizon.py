@@ -23,7 +23,7 @@ import msgspec
 import pytest
 
 from dnsd.caches.judge import MARGIN_S, Inquiry, Safety, Verdict, judge
-from dnsd.caches.ledger import Report
+from dnsd.caches.ledger import NodeReport
 from dnsd.caches.site import Answered, Sighting, Site
 from dnsd.caches.version import about_target
 from tests.conftest import needs
@@ -103,7 +103,7 @@ class Scene:
         began = time.monotonic()
         for node in self.nodes:
             asked = time.monotonic()
-            report = msgspec.convert(node.admin("horizon", target=target), Report)
+            report = msgspec.convert(node.admin("horizon", target=target), NodeReport)
             seen.append(Sighting(str(node.state), Answered(report, asked, time.monotonic())))
         question = about_target(target)
         inquiry = Inquiry(question=question, site=Site(tuple(seen)), since=began)

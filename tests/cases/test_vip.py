@@ -24,7 +24,7 @@ import uvloop
 from dnsd.control.anycast import netlink
 from dnsd.control.anycast.linkevents import LinkEvents
 from dnsd.control.anycast.netlink import Link
-from dnsd.control.anycast.vip import Survey, Vips
+from dnsd.control.anycast.vip import Vips, VipSurvey
 from dnsd.daemon import tun
 from dnsd.daemon.tun import Tun
 from dnsd.errors import VipError
@@ -297,7 +297,7 @@ def test_vip_says_which_capability_is_missing(
 
 
 def test_vip_survey_without_an_interface(space: Space) -> None:
-    assert ask(space, Vips.survey) == Survey(False, False, False, frozenset(), {})
+    assert ask(space, Vips.survey) == VipSurvey(False, False, False, frozenset(), {})
     with pytest.raises(VipError, match=f"{NAME} has been deleted"):
         ask(space, Vips.establish)
 
@@ -305,7 +305,7 @@ def test_vip_survey_without_an_interface(space: Space) -> None:
 @pytest.mark.usefixtures("held")
 def test_vip_establish_can_be_used_at_once_and_before_there_is_a_carrier(space: Space) -> None:
     ask(space, Vips.establish)
-    assert ask(space, Vips.survey) == Survey(True, True, False, frozenset(VIPS), {})
+    assert ask(space, Vips.survey) == VipSurvey(True, True, False, frozenset(VIPS), {})
 
     def question(address: str, family: int) -> bytes:
         with socket.socket(family, socket.SOCK_DGRAM) as server:
@@ -336,7 +336,7 @@ def test_vip_establish_removes_leftovers_and_what_is_wrong(space: Space, held: T
         ask(space, Vips.establish)
         assert standing(space) == {f"{V4}/32", f"{V6}/128"}
     assert link_local(space) == local
-    assert ask(space, Vips.survey) == Survey(True, True, True, frozenset(VIPS), {})
+    assert ask(space, Vips.survey) == VipSurvey(True, True, True, frozenset(VIPS), {})
 
 
 @pytest.mark.usefixtures("held")
@@ -345,7 +345,7 @@ def test_vip_establish_repairs_what_somebody_has_taken_down(space: Space) -> Non
     space.ip(f"link set {NAME} down")  # IPv6 addresses go with it
     assert ask(space, Vips.survey).addresses == {V4}
     ask(space, Vips.establish)
-    assert ask(space, Vips.survey) == Survey(True, True, False, frozenset(VIPS), {})
+    assert ask(space, Vips.survey) == VipSurvey(True, True, False, frozenset(VIPS), {})
 
 
 @pytest.mark.usefixtures("held")
@@ -394,7 +394,7 @@ def test_vip_does_not_block_the_loop(
 
     monkeypatch.setattr(netlink, "addresses", slowly)
 
-    async def work() -> Survey:
+    async def work() -> VipSurvey:
         vips = Vips(NAME, VIPS)
         survey = asyncio.ensure_future(vips.survey())
         while not asked.is_set():

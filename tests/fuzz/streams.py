@@ -12,7 +12,7 @@ from dnsd.hotpath import Client, HotPath, Transport
 from dnsd.image.state import StateVector
 from dnsd.serve import sockets
 from dnsd.serve.quota import Quota
-from dnsd.serve.sockets import Place
+from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.spec import TcpLimits
 from dnsd.serve.tcp import TcpServer
 from tests import packets
@@ -106,7 +106,7 @@ def _server(kind: str) -> tuple[TcpServer, tuple[str, int]]:
     server = TcpServer(
         _path(kind, native=True), state.counters(0), Quota(state, 0, LIMITS), LIMITS, idle=1e9
     )
-    listener = sockets.open_tcp(Place("127.0.0.1", 0), LIMITS.unsent)
+    listener = sockets.open_tcp(ListenAddress("127.0.0.1", 0), LIMITS.unsent)
     server.listen(listener)
     return server, listener.getsockname()[:2]
 

@@ -21,7 +21,7 @@ from dnsd.build.policycheck import check_file
 from dnsd.build.pools import compiled, describe
 from dnsd.image import store
 from dnsd.image.journal import Placed
-from dnsd.image.pools import Mode, Word, encode
+from dnsd.image.pools import Mode, Selection, encode
 from dnsd.process.statedir import IMAGES
 from dnsd.wire.name import from_text
 from dnsd.zone.load import load_zone
@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
     owner: str
     asked: str
-    word: Word
+    word: Selection
     all_down: str = "fallback"
     select: str = "all"
 
@@ -58,20 +58,20 @@ class Case(NamedTuple):
 def _cases() -> Iterator[Case]:
     for ttl in TTLS:
         for mask in (*range(1, 8), 0b11000):
-            word = Word(mask, ttl, Mode.ANSWER)
+            word = Selection(mask, ttl, Mode.ANSWER)
             yield Case(f"m{mask}-{ttl}", f"m{mask}-{ttl}", word)
         for mask in (0b101, 0b010, 0b11000):
             owner = f"one{mask}-{ttl}"
-            yield Case(owner, owner, Word(mask, ttl, Mode.SOME), select="one")
-            yield Case(f"*.w{mask}-{ttl}", f"a.b.w{mask}-{ttl}", Word(mask, ttl, Mode.ANSWER))
+            yield Case(owner, owner, Selection(mask, ttl, Mode.SOME), select="one")
+            yield Case(f"*.w{mask}-{ttl}", f"a.b.w{mask}-{ttl}", Selection(mask, ttl, Mode.ANSWER))
         for mask in (0b111, 0b110, 0b100, 0b11000):
             owner = f"some{mask}-{ttl}"
-            yield Case(owner, owner, Word(mask, ttl, Mode.SOME), select="some:2")
+            yield Case(owner, owner, Selection(mask, ttl, Mode.SOME), select="some:2")
         owner = f"sticky-{ttl}"
-        yield Case(owner, owner, Word(0b110, ttl, Mode.SOME), select="sticky")
-        yield Case(f"none-{ttl}", f"none-{ttl}", Word(0, ttl, Mode.NODATA), "nodata")
-    yield Case("new", "new", Word(0, 0, Mode.UNSET), select="one")
-    yield Case("*.new", "x.new", Word(0, 0, Mode.UNSET))
+        yield Case(owner, owner, Selection(0b110, ttl, Mode.SOME), select="sticky")
+        yield Case(f"none-{ttl}", f"none-{ttl}", Selection(0, ttl, Mode.NODATA), "nodata")
+    yield Case("new", "new", Selection(0, 0, Mode.UNSET), select="one")
+    yield Case("*.new", "x.new", Selection(0, 0, Mode.UNSET))
 
 
 CASES = list(_cases())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dnsd.metrics.counters import Counters
     from dnsd.zone.lookup import Answer
-    from dnsd.zone.view import RRset, View
+    from dnsd.zone.view import View, ViewRRset
     from tests.model import Model
     from tests.strategies import Query
 
@@ -170,7 +170,7 @@ def received(rrsets: Iterable[MessageRRset]) -> Section:
     return frozenset(entries)
 
 
-def planned(rrsets: Iterable[RRset]) -> Section:
+def planned(rrsets: Iterable[ViewRRset]) -> Section:
     return frozenset(
         (
             str(rrset.owner.canonicalize()),

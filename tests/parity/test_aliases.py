@@ -12,7 +12,7 @@ import pytest
 from dnsd import compile as compiler
 from dnsd.hotpath import Client, Settings, Transport
 from dnsd.hotpath._python import PythonHotPath
-from dnsd.image.pools import Mode, Word
+from dnsd.image.pools import Mode, Selection
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire import rdata as rr
@@ -69,7 +69,7 @@ NAMES = [
 TYPES = (rr.A, rr.CNAME, rr.MX, rr.TXT, rr.DS, rr.NSEC, rr.ANY)
 
 
-def alias(zone: Zone, owner: str, members: Sequence[str], **more: object) -> compiler.Pool:
+def alias(zone: Zone, owner: str, members: Sequence[str], **more: object) -> compiler.PoolRecords:
     key = Key(wire(f"{owner}.example."), rr.CNAME)
     rrsigs = zone.signatures.get(key.owner, {}).get(rr.CNAME)
     given = {
@@ -81,7 +81,9 @@ def alias(zone: Zone, owner: str, members: Sequence[str], **more: object) -> com
     return pools.pool(zone, key, **given | more)
 
 
-def twins(data: Zone, found: Sequence[compiler.Pool], decided: Decided) -> tuple[HotPath, HotPath]:
+def twins(
+    data: Zone, found: Sequence[compiler.PoolRecords], decided: Decided
+) -> tuple[HotPath, HotPath]:
     settings = Settings(udp_payload=4096)
     both = (
         PythonHotPath(settings, counters.fresh(), None, 1),
@@ -107,9 +109,9 @@ def test_a_chain_goes_on_behind_whatever_is_chosen(is_signed: bool) -> None:
     paths = twins(data, found, decided)
     told = set()
     for at, other, mode in product(range(len(members)), range(3), (Mode.SOME, Mode.NODATA)):
-        word = Word(1 << at if mode == Mode.SOME else 0, 60, mode)
+        word = Selection(1 << at if mode == Mode.SOME else 0, 60, mode)
         decided.decide(Key(found[0].owner, rr.CNAME), word)
-        decided.decide(Key(found[1].owner, rr.CNAME), Word(1 << other, 30, Mode.SOME))
+        decided.decide(Key(found[1].owner, rr.CNAME), Selection(1 << other, 30, Mode.SOME))
         for qname, qtype, edns in product(NAMES, TYPES, ((False, False), (True, True))):
             packet = query(qname, qtype, *edns)
             plain, fast = (path.answer(packet, NOW, CLIENT) for path in paths)
@@ -132,7 +134,7 @@ def test_a_network_keeps_its_name_however_alike_they_are() -> None:
     names = [f"{'a' * 30}-{at}.elsewhere.test." for at in range(3)]
     found = [alias(data, "pool", names, sticky=True)]
     decided = Decided(found)
-    decided.decide(Key(found[0].owner, rr.CNAME), Word(0b111, 60, Mode.SOME))
+    decided.decide(Key(found[0].owner, rr.CNAME), Selection(0b111, 60, Mode.SOME))
     packet = query(NAMES[0], rr.A, False, False)
     shares: Counter[bytes] = Counter()
     paths = twins(data, found, decided)

@@ -24,7 +24,7 @@ from tests.strategies import crowded, models, signed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dnsd.compile import Pool
+    from dnsd.compile import PoolRecords
     from dnsd.zone.records import Zone
     from tests.model import Model
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(native.image is None, reason="built without a C 
 KEY = bytes(range(16))
 
 
-def octets(zone: Zone, chosen: Sequence[Pool] = ()) -> tuple[bytes | str, bytes | str]:
+def octets(zone: Zone, chosen: Sequence[PoolRecords] = ()) -> tuple[bytes | str, bytes | str]:
     """What both make of ``zone``: an image, or why there is none."""
     assert native.image is not None
     return (
@@ -61,7 +61,7 @@ def of_model(model: Model) -> Zone:
     return loaded(str(model.origin), model.text())
 
 
-def check(zone: Zone, chosen: Sequence[Pool] = ()) -> None:
+def check(zone: Zone, chosen: Sequence[PoolRecords] = ()) -> None:
     made, expected = octets(zone, chosen)
     assert made == expected
 

@@ -19,7 +19,7 @@ from dnsd import hotpath
 from dnsd.hotpath import Client, Settings, Transport
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.image import layout
-from dnsd.image.pools import SLOTS, Mode, Word, encode
+from dnsd.image.pools import SLOTS, Mode, Selection, encode
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire.member import packed
@@ -114,7 +114,7 @@ def led_elsewhere(draw: DrawFn, scene: Scene, owner: Name, ttl: int) -> Edit:
     return Edit((texts[at],), 1 << at, ttl, slot, texts)
 
 
-def pool_of(zone: Zone, one: tuple[Name, str], edit: Edit, **more: object) -> compiler.Pool:
+def pool_of(zone: Zone, one: tuple[Name, str], edit: Edit, **more: object) -> compiler.PoolRecords:
     """The RRset ``one`` as a pool, for a CNAME with the names of ``edit``."""
     key = pools.key(*one)
     if not edit.members:
@@ -154,7 +154,7 @@ def serve(story: Story) -> tuple[Served, Decided]:
     chosen = [pool_of(zone, one, edit) for one, edit in story.edits.items()]
     decided = Decided(chosen)
     for one, edit in story.edits.items():
-        word = Word(edit.mask, edit.ttl, Mode.ANSWER, edit.slot)
+        word = Selection(edit.mask, edit.ttl, Mode.ANSWER, edit.slot)
         decided.decide(pools.key(*one), word)
     cells = counters.fresh()
     path = hotpath.make(Settings(), cells)
@@ -199,7 +199,7 @@ fallbacks = st.lists(st.sampled_from((1, 2, 3)), unique=True, max_size=2)
 
 
 @st.composite
-def chosen_pools(draw: DrawFn, zone: Zone, story: Story) -> list[compiler.Pool]:
+def chosen_pools(draw: DrawFn, zone: Zone, story: Story) -> list[compiler.PoolRecords]:
     """Pools with weights, and fallback addresses that they answer with."""
     found = []
     for place, edit in story.edits.items():
@@ -219,7 +219,7 @@ def chosen_pools(draw: DrawFn, zone: Zone, story: Story) -> list[compiler.Pool]:
 
 
 word_bits = st.builds(
-    lambda mask, ttl, mode, slot: encode(Word(mask, ttl, mode, slot)),
+    lambda mask, ttl, mode, slot: encode(Selection(mask, ttl, mode, slot)),
     st.integers(0, 7) | st.integers(0, 2**32 - 1),
     st.integers(0, 2**24 - 1),
     st.sampled_from(Mode),
@@ -280,7 +280,7 @@ def test_caches_keep_that_there_is_nothing_for_as_long_as_the_soa_says() -> None
     zone = pools.load(model.origin, model.text(), NOW)
     one = pools.key(www, "A")
     decided = Decided([pools.pool(zone, one)])
-    decided.decide(one, Word(0, 3, Mode.NODATA, 2))
+    decided.decide(one, Selection(0, 3, Mode.NODATA, 2))
     path = hotpath.make(Settings(), counters.fresh())
     path.put_zone(
         zone.apex, Image(compiler.build(zone, pools=[pools.pool(zone, one)])), decided.cells

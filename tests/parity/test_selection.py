@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dnsd import compile as compiler
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.hotpath.api import Client, Settings, Transport
-from dnsd.image.pools import DENIAL_TTL, SLOTS, Mode, Word
+from dnsd.image.pools import DENIAL_TTL, SLOTS, Mode, Selection
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from tests import pools
@@ -63,7 +63,7 @@ def twins(seed: int) -> list[HotPath]:
 class Scene:
     """Both twins with one pool, and a word."""
 
-    def __init__(self, setting: Setting, word: Word, seed: int = 1) -> None:
+    def __init__(self, setting: Setting, word: Selection, seed: int = 1) -> None:
         self.setting, self.word = setting, word
         model = Model(ORIGIN)
         model.add(ORIGIN, "NS", "ns.other.")
@@ -138,7 +138,9 @@ def test_an_answer_has_what_the_word_says(
     mode: Mode, setting: Setting, data: st.DataObject
 ) -> None:
     mask = data.draw(st.integers(1, (1 << len(setting.weights)) - 1))
-    word = Word(mask, data.draw(st.integers(0, 600)), mode, data.draw(st.integers(0, SLOTS - 1)))
+    word = Selection(
+        mask, data.draw(st.integers(0, 600)), mode, data.draw(st.integers(0, SLOTS - 1))
+    )
     scene = Scene(setting, word, data.draw(st.integers(0, 2**64 - 1)))
     eligible = {at for at in range(len(setting.weights)) if mask >> at & 1}
     given_out: set[int] = set()
@@ -182,7 +184,7 @@ WEIGHTS = [(1, 1), (3, 1), (1, 2, 3, 4), (0, 5, 1), (0, 0), (1000, 1, 999)]
 
 def shares(setting: Setting, numbers: Callable[[int], int], times: int = TIMES) -> list[float]:
     mask = (1 << len(setting.weights)) - 1
-    scene = Scene(setting, Word(mask, 60, Mode.SOME))
+    scene = Scene(setting, Selection(mask, 60, Mode.SOME))
     found = Counter(
         itertools.chain.from_iterable(
             scene.ask(numbers(number), f"203.0.113.{number % 5}") for number in range(times)
@@ -224,7 +226,7 @@ def test_some_are_drawn_one_after_the_other(weights: tuple[int, ...], take: int)
 
 
 def test_every_pair_is_drawn() -> None:
-    scene = Scene(Setting((1,) * 4, take=2), Word(0b1111, 60, Mode.SOME))
+    scene = Scene(Setting((1,) * 4, take=2), Selection(0b1111, 60, Mode.SOME))
     pairs = {frozenset(scene.ask(0)) for _ in range(400)}
     assert pairs == {frozenset(pair) for pair in itertools.combinations(range(4), 2)}
 
@@ -234,7 +236,7 @@ def test_workers_begin_differently() -> None:
     for kind in (PythonHotPath, native.NativeHotPath):
         sequences = set()
         for _ in range(2):
-            scene = Scene(Setting((1,) * 8), Word(0xFF, 60, Mode.SOME))
+            scene = Scene(Setting((1,) * 8), Selection(0xFF, 60, Mode.SOME))
             path = kind(Settings(), counters.fresh())
             path.put_zone(b"\7example\0", scene.image, scene.cells[0])
             query = dns.message.make_query(WWW, A, id=0).to_wire()
@@ -250,7 +252,7 @@ STICKY = Setting((1, 2, 1, 0), sticky=True)
 
 
 def by_network(mask: int, addresses: list[str], setting: Setting = STICKY) -> dict[str, int]:
-    scene = Scene(setting, Word(mask, 60, Mode.SOME), seed=mask)
+    scene = Scene(setting, Selection(mask, 60, Mode.SOME), seed=mask)
     found: dict[str, int] = {}
     for address in addresses:
         (found[address],) = scene.ask(len(found), address)

@@ -18,7 +18,7 @@ from dnsd.hotpath import Client, RateLimit, Settings, Transport
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.hotpath.sketch import Sketch
 from dnsd.image import demand
-from dnsd.image.demand import GAPS, HEAD, OTHERS, PAIRS, SETS, SIZE, WAYS, Head, Summary
+from dnsd.image.demand import GAPS, HEAD, OTHERS, PAIRS, SETS, SIZE, WAYS, Head, WindowSummary
 from dnsd.metrics import counters
 from dnsd.wire.name import to_text
 from tests.packets import opt, query
@@ -43,7 +43,7 @@ big TXT {" ".join(['"' + "x" * 200 + '"'] * 4)}
 """
 
 
-def begun() -> demand.Cells:
+def begun() -> demand.SketchCells:
     cells = demand.private()
     demand.begin(cells.control, KEY, 1_000, int(NOW))
     return cells
@@ -52,7 +52,7 @@ def begun() -> demand.Cells:
 class Path:
     """A hot path that keeps a sample."""
 
-    def __init__(self, cells: demand.Cells | None = None) -> None:
+    def __init__(self, cells: demand.SketchCells | None = None) -> None:
         self.cells = cells or begun()
         self.path = hotpath.make(Settings(), counters.fresh(), sketched=self.cells)
         put(self.path, dns.name.from_text("example."), ZONE)
@@ -61,7 +61,7 @@ class Path:
         self.path.answer(query(name, rtype), now, Client(Transport.UDP, address))
 
     @property
-    def found(self) -> Summary:
+    def found(self) -> WindowSummary:
         found = demand.summary([self.cells], self.cells.control[demand.LATEST], 2_000)
         assert found is not None
         return found

@@ -6,9 +6,9 @@ import asyncio
 import errno
 from collections.abc import Callable
 
-from dnsd.control.anycast.bird import Protocol, Route, Session, Status
+from dnsd.control.anycast.bird import BgpSession, BirdRoute, Protocol, Status
 from dnsd.control.anycast.keeper import GRACEFUL_SHUTDOWN
-from dnsd.control.anycast.netlink import Address, Hop, Link, Reach
+from dnsd.control.anycast.netlink import Address, Link, NeighbourState, NextHop
 from dnsd.errors import BirdError, VipError
 
 NAME = "anycast0"
@@ -123,12 +123,12 @@ class Kernel:
     def name_of(self, ifindex: int) -> str:
         return f"interface {ifindex}"
 
-    def next_hop(self, _destination: str, source: str) -> Hop:
+    def next_hop(self, _destination: str, source: str) -> NextHop:
         self._fail()
-        return Hop(SESSIONS["edge6" if ":" in source else "edge4"], 2)
+        return NextHop(SESSIONS["edge6" if ":" in source else "edge4"], 2)
 
-    def reach(self, _hop: Hop) -> Reach:
-        return Reach.FAILED if self.is_router_silent() else Reach.ANSWERS
+    def reach(self, _hop: NextHop) -> NeighbourState:
+        return NeighbourState.FAILED if self.is_router_silent() else NeighbourState.ANSWERS
 
     def _of(self, ifindex: int) -> Tun:
         self._fail()
@@ -227,11 +227,11 @@ class Bird:
         enabled = self._router.enabled
         return Protocol(name, "Direct", "up" if enabled else "down", not enabled, "noon", "")
 
-    async def sessions(self) -> tuple[Session, ...]:
+    async def sessions(self) -> tuple[BgpSession, ...]:
         up = self._router.is_established(await self._ask())
-        return tuple(Session(name, up, peer, "Up", "") for name, peer in SESSIONS.items())
+        return tuple(BgpSession(name, up, peer, "Up", "") for name, peer in SESSIONS.items())
 
-    async def exported(self, session: str) -> tuple[Route, ...]:
+    async def exported(self, session: str) -> tuple[BirdRoute, ...]:
         now = await self._ask()
         return tuple(
             self._route(vip)
@@ -239,7 +239,7 @@ class Bird:
             if (":" in vip) == (":" in SESSIONS[session]) and self._router.exports(vip, now)
         )
 
-    async def routes_for(self, vip: str) -> tuple[Route, ...]:
+    async def routes_for(self, vip: str) -> tuple[BirdRoute, ...]:
         await self._ask()
         carried = self._router.enabled and self._kernel.carries(vip)
         return (self._route(vip),) if carried else ()
@@ -258,9 +258,9 @@ class Bird:
             raise BirdError("BIRD refuses to configure: syntax error")
         self._router.configure()
 
-    def _route(self, vip: str) -> Route:
+    def _route(self, vip: str) -> BirdRoute:
         marks = (GRACEFUL_SHUTDOWN,) if self._router.mark else ()
-        return Route(f"{vip}/{128 if ':' in vip else 32}", marks, "vip")
+        return BirdRoute(f"{vip}/{128 if ':' in vip else 32}", marks, "vip")
 
 
 def _never() -> bool:

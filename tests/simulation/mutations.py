@@ -12,7 +12,7 @@ from dnsd.announce.damping import HoldDown, Past
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.birdloop import BirdLoop
 from dnsd.control.anycast.carrierorder import CarrierOrder
-from dnsd.control.anycast.keeper import Keeper
+from dnsd.control.anycast.keeper import BirdReconciler
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.pastkeeper import PastKeeper
 from dnsd.daemon.carrier import Carrier
@@ -64,13 +64,13 @@ def _the_past_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _bird_is_told_once(patch: pytest.MonkeyPatch) -> None:
-    init = Keeper.__init__
+    init = BirdReconciler.__init__
 
-    def forget(self: Keeper, *arguments: Any) -> None:
+    def forget(self: BirdReconciler, *arguments: Any) -> None:
         init(self, *arguments)
         self._pending = False
 
-    patch.setattr(Keeper, "__init__", forget)
+    patch.setattr(BirdReconciler, "__init__", forget)
     patch.setattr("dnsd.control.anycast.keeper._is_marked_wrongly", lambda *_: False)
 
 
@@ -98,13 +98,13 @@ def _lost_orders_are_no_orders(patch: pytest.MonkeyPatch) -> None:
 
 
 def _the_protocol_is_not_enabled_again(patch: pytest.MonkeyPatch) -> None:
-    repair = Keeper._repair
+    repair = BirdReconciler._repair
 
-    async def without(self: Keeper, wanted: Wanted) -> bool:
+    async def without(self: BirdReconciler, wanted: Wanted) -> bool:
         enabled = not (await self._bird.protocol("vip")).disabled
         return await repair(self, wanted._replace(enabled=enabled and wanted.enabled))
 
-    patch.setattr(Keeper, "_repair", without)
+    patch.setattr(BirdReconciler, "_repair", without)
 
 
 def _bird_is_looked_at_only_when_something_else_is_wanted(patch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dnsd.checks.question import Question
+from dnsd.checks.question import DnsQuestion
 from dnsd.process import durable
 from tests import jumping
 from tests.conftest import give_memory_back
@@ -56,8 +56,8 @@ def _around(world: World, loop: Jumping) -> Iterator[None]:
         patch.setattr(here + "observe.fault_of", world.disk_fault)
         patch.setattr(here + "selfcheck.over_udp", world.ask)
         patch.setattr(here + "selfcheck.over_tcp", world.ask)
-        patch.setattr(Question, "query", lambda _: _Query())
-        patch.setattr(Question, "fault", lambda _s, _q, got: got == b"wrong" and "with SERVFAIL")
+        patch.setattr(DnsQuestion, "query", lambda _: _Query())
+        patch.setattr(DnsQuestion, "fault", lambda _s, _q, got: got == b"wrong" and "with SERVFAIL")
 
         def step() -> asyncio.Future[None]:
             return asyncio.wrap_future(world.jobs.begin("bird", lambda: None))

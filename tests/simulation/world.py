@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dnsd.announce.damping import LONGEST_S
-from dnsd.announce.reach import WINDOW, Asked, Reach
-from dnsd.checks.result import Fault
+from dnsd.announce.reach import WINDOW, ProbeResult, Reach
+from dnsd.checks.result import ServiceFault
 from dnsd.cli.orders import outcome
 from dnsd.config import Anycast, Config, Endpoint, Http, Server
-from dnsd.config.anycast import Bird as BirdConfig
-from dnsd.config.anycast import Check, Probe, Query
+from dnsd.config.anycast import BirdConfig, Probe, SelfCheckConfig, SelfCheckQuery
 from dnsd.control.anycast import statefile
 from dnsd.control.anycast.commands import commands
 from dnsd.control.anycast.netlink import Address
@@ -26,7 +25,7 @@ from dnsd.control.anycast.pastkeeper import FILE as PAST
 from dnsd.control.anycast.probes import Probes
 from dnsd.errors import BirdError
 from dnsd.process import durable
-from dnsd.process.exchange import Peer
+from dnsd.process.exchange import ServerAddress
 from tests.jumping import Jumping
 from tests.simulation.kernel import Kernel, Router, not_there
 from tests.simulation.laws import HOLD_S, START_S, Broken, Laws
@@ -95,8 +94,8 @@ class World:
                 subnets=("192.0.2.0/24", "2001:db8:53::/48"),
                 hold_down=HOLD_S,
                 heartbeat_miss=MISS_S,
-                check=Check(interval=0.5, fall=3, rise=3),
-                query=(Query(name="example.com."),),
+                check=SelfCheckConfig(interval=0.5, fall=3, rise=3),
+                query=(SelfCheckQuery(name="example.com."),),
                 bird=BirdConfig(state_file=self.state_file),
                 probe=tuple(
                     Probe(url=Endpoint(other, 9153), servers=(Endpoint(other, 53),))
@@ -130,7 +129,7 @@ class World:
 
     # -- what stands for sockets and disks ------------------------------------------------------
 
-    async def ask(self, peer: Peer, _packet: bytes) -> bytes:
+    async def ask(self, peer: ServerAddress, _packet: bytes) -> bytes:
         """Answer a self-check as the node would."""
         if not self.kernel.answers(peer.address):
             raise not_there()
@@ -172,11 +171,11 @@ class World:
         """Return what another node says of this one."""
         alone = self.has("one_denies")
         if self.has("others_silent") or (alone and url.address != OTHERS[0]):
-            raise Fault("did not answer within 1s")
+            raise ServiceFault("did not answer within 1s")
         denies = self.has("unreached") or alone
         servers = (
-            Asked(server=f"{HERE}:53", asked=WINDOW, answered=0 if denies else WINDOW),
-            Asked(server=f"{OTHERS[-1]}:53", asked=WINDOW, answered=WINDOW),
+            ProbeResult(server=f"{HERE}:53", asked=WINDOW, answered=0 if denies else WINDOW),
+            ProbeResult(server=f"{OTHERS[-1]}:53", asked=WINDOW, answered=WINDOW),
         )
         return msgspec.json.encode(Reach(node=url.address, servers=servers))
 

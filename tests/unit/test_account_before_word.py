@@ -21,20 +21,20 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from dnsd.build.pools import PoolMeta
-from dnsd.caches.ledger import Line, Use, restore
-from dnsd.control.failover.engine import Engine
+from dnsd.caches.ledger import LedgerLine, Use, restore
+from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.live import Placement, addresses_of, named
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon.ask import Horizon
-from dnsd.control.horizon.keeper import Keeper
+from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.poolbook import accounts_in, key_of
-from dnsd.failover.member import Forced, Order
+from dnsd.failover.member import Forced, MemberOrder
 from dnsd.failover.pool import Decision
 from dnsd.image.cells import Range
-from dnsd.image.pools import SLOTS, Mode, Word
+from dnsd.image.pools import SLOTS, Mode, Selection
 from dnsd.image.stock import Stock
 from dnsd.process import durable
 from dnsd.process.statedir import IMAGES
@@ -93,17 +93,19 @@ class Node(World):
 
         monkeypatch.setattr(Placement, "write", guarded)
 
-    def engine(self) -> Engine:
+    def engine(self) -> FailoverEngine:
         self.keeper = self._keeper()
         horizon = Horizon(self.keeper, lambda: None)
-        return Engine(
+        return FailoverEngine(
             self.vector, StateFile(self.directory), LedgerMemory(self.keeper, horizon), self._make
         )
 
-    def _keeper(self) -> Keeper:
-        return Keeper("a", LedgerFile(self.directory), Stock(self.directory / IMAGES), lambda: 0)
+    def _keeper(self) -> LedgerKeeper:
+        return LedgerKeeper(
+            "a", LedgerFile(self.directory), Stock(self.directory / IMAGES), lambda: 0
+        )
 
-    async def publish(self, engine: Engine, one: PoolMeta, cell: int) -> None:
+    async def publish(self, engine: FailoverEngine, one: PoolMeta, cell: int) -> None:
         """Have workers answer from new cells, as a reload does."""
         if not self.keeper.ready:
             await self.keeper.declare({ORIGIN: None})
@@ -112,7 +114,7 @@ class Node(World):
         await place(engine, ORIGIN, [one], cell)
         self.placed.append((one, cell))
 
-    def assert_covered(self, one: PoolMeta, word: Word) -> None:
+    def assert_covered(self, one: PoolMeta, word: Selection) -> None:
         """Assert that the ledger on disk covers what workers answer, or that there is none."""
         try:
             accounts = accounts_in((self.directory / NAME).read_bytes())
@@ -122,7 +124,7 @@ class Node(World):
         assert set(named(word.mask, addresses_of(one))) <= account.addresses
         assert word.ttl <= account.ttl
 
-    def ask(self, word: Word, one: PoolMeta, cell: int, worker: int) -> None:
+    def ask(self, word: Selection, one: PoolMeta, cell: int, worker: int) -> None:
         """Have a worker that has read ``word`` answer, and a cache keep it."""
         notes = self.vector.notes(worker)
         until = math.ceil(time.monotonic()) + word.ttl
@@ -149,8 +151,8 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     close(node)
 
 
-def run(node: Node, story: Callable[[Node, Engine], Awaitable[None]]) -> None:
-    async def playing(_: World, engine: Engine) -> None:
+def run(node: Node, story: Callable[[Node, FailoverEngine], Awaitable[None]]) -> None:
+    async def playing(_: World, engine: FailoverEngine) -> None:
         keeping = asyncio.ensure_future(node.keeper.run())
         await story(node, engine)
         assert not keeping.done()
@@ -165,7 +167,7 @@ def results(node: Node, *seen: tuple[str, bool]) -> None:
 
 
 def test_a_flip_waits_for_no_disk(node: Node) -> None:
-    async def story(node: Node, engine: Engine) -> None:
+    async def story(node: Node, engine: FailoverEngine) -> None:
         one = meta(down=1)
         await node.publish(engine, one, 0)
         results(node, (A, OK), (B, OK))
@@ -184,11 +186,11 @@ def test_a_flip_waits_for_no_disk(node: Node) -> None:
 def test_a_member_that_an_order_kept_out_comes_back_when_the_account_is_on_disk(
     node: Node,
 ) -> None:
-    async def story(node: Node, engine: Engine) -> None:
+    async def story(node: Node, engine: FailoverEngine) -> None:
         one = meta(check="none")
         await node.publish(engine, one, 0)
         pool = only(engine)
-        pool.force(A, Order(Forced.DOWN))
+        pool.force(A, MemberOrder(Forced.DOWN))
         engine.settle(pool)
         await asyncio.sleep(60)
         assert accounts_in((node.directory / NAME).read_bytes())[key_of(one)].addresses == {B}
@@ -207,11 +209,11 @@ def test_a_member_that_an_order_kept_out_comes_back_when_the_account_is_on_disk(
 
 
 def test_a_disk_that_refuses_the_account_keeps_no_order_from_being_obeyed(node: Node) -> None:
-    async def story(node: Node, engine: Engine) -> None:
+    async def story(node: Node, engine: FailoverEngine) -> None:
         one = meta(check="none")
         await node.publish(engine, one, 0)
         pool = only(engine)
-        pool.force(A, Order(Forced.DOWN))
+        pool.force(A, MemberOrder(Forced.DOWN))
         engine.settle(pool)
         await asyncio.sleep(60)
         node.disk.full, node.disk.seconds = True, 1.0
@@ -223,7 +225,7 @@ def test_a_disk_that_refuses_the_account_keeps_no_order_from_being_obeyed(node: 
         assert "No space left on device" in node.keeper.fault
         assert not (node.directory / NAME).exists()
         # While it is tried again, a power cut may leave a file: what that does not cover waits.
-        pool.force(B, Order(Forced.DOWN))
+        pool.force(B, MemberOrder(Forced.DOWN))
         engine.settle(pool)
         assert node.answers(one) == (A,)
         await asyncio.sleep(60)
@@ -241,7 +243,7 @@ def test_a_disk_that_refuses_the_account_keeps_no_order_from_being_obeyed(node: 
 def test_an_error_in_what_is_said_comes_after_the_account(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story(node: Node, engine: Engine) -> None:
+    async def story(node: Node, engine: FailoverEngine) -> None:
         one = meta(down=1)
         await node.publish(engine, one, 0)
         results(node, (A, OK), (B, OK))
@@ -281,7 +283,7 @@ STEPS = st.one_of(
 class Player:
     """Plays steps on a node; ``words`` are what workers have read and not answered yet."""
 
-    def __init__(self, node: Node, engine: Engine) -> None:
+    def __init__(self, node: Node, engine: FailoverEngine) -> None:
         self.node, self.engine = node, engine
         self.words: list[tuple[float, Callable[[], None]]] = []
         self.cell = 0
@@ -295,7 +297,7 @@ class Player:
                 pool = only(engine)
                 if address in pool.state.members:
                     until = seconds and time.monotonic() + seconds
-                    pool.force(address, Order(forced, until) if forced else None)
+                    pool.force(address, MemberOrder(forced, until) if forced else None)
                     engine.settle(pool)
             case "edit", (members, ttl):
                 self.cell += 40
@@ -335,7 +337,7 @@ class Player:
             word = self.node.word(one, cell)
             self.words.append((time.monotonic(), partial(self._ask, word, one, cell)))
 
-    def _ask(self, word: Word, one: PoolMeta, cell: int) -> None:
+    def _ask(self, word: Selection, one: PoolMeta, cell: int) -> None:
         self.node.ask(word, one, cell, 0)
 
 
@@ -352,7 +354,7 @@ def world() -> Iterator[Node]:
 def test_a_power_cut_forgets_nothing_that_was_answered(
     steps: list[tuple[tuple[str, Any], bool]],
 ) -> None:
-    async def story(node: Node, engine: Engine) -> None:
+    async def story(node: Node, engine: FailoverEngine) -> None:
         await node.publish(engine, meta(), 0)
         player = Player(node, engine)
         player.answer()
@@ -370,7 +372,7 @@ def test_a_power_cut_forgets_nothing_that_was_answered(
 
 
 def test_a_pool_that_is_removed_is_given_out_until_no_worker_has_it(node: Node) -> None:
-    async def story(node: Node, engine: Engine) -> None:
+    async def story(node: Node, engine: FailoverEngine) -> None:
         one = meta(check="none")
         await node.publish(engine, one, 0)
         for again in (1, 2):
@@ -390,5 +392,5 @@ def test_a_pool_that_is_removed_is_given_out_until_no_worker_has_it(node: Node) 
     run(node, story)
 
 
-def _lines(node: Node) -> tuple[Line, ...]:
+def _lines(node: Node) -> tuple[LedgerLine, ...]:
     return node.keeper.ledger.report(time.monotonic()).lines

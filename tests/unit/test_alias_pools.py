@@ -20,10 +20,10 @@ from dnsd import hotpath
 from dnsd.build.policycheck import check_policy
 from dnsd.build.pools import compiled, describe
 from dnsd.build.signing import Signer, masks
-from dnsd.config.policy import Policy, Pool
+from dnsd.config.policy import Policy, PoolPolicy
 from dnsd.config.policyfile import read_policy
 from dnsd.failover.choice import Choice, Standing
-from dnsd.image.pools import Mode, Word, encode
+from dnsd.image.pools import Mode, Selection, encode
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire.name import from_text
@@ -195,7 +195,7 @@ def test_what_is_allowed_is_never_a_loop(first: list[str], second: list[str]) ->
 
 
 def choice(select: str, all_down: str = "all") -> Choice:
-    pool = Pool(
+    pool = PoolPolicy(
         name="www.example.com.",
         type="CNAME",
         check="none",
@@ -249,14 +249,14 @@ def test_each_answer_validates_at_any_ttl() -> None:
     path = hotpath.make(hotpath.Settings(), counters.fresh())
     path.put_zone(zone.apex, Image(compiler.build(zone, pools=pools)), cells)
     for mask, target, ttl in ((1, A, 300), (2, B, 1), (0, A, 5)):
-        cells.words[0] = encode(Word(mask, ttl, Mode.SOME)) if mask else 0
+        cells.words[0] = encode(Selection(mask, ttl, Mode.SOME)) if mask else 0
         signed, proof = asked(path).answer
         assert [rdata.to_text() for rdata in signed] == [target]
         assert {signed.ttl, proof.ttl} == {ttl}
         keys: dict[Name, Node | Rdataset] = {}
         keys[dns.name.from_text("example.com.")] = from_rdata_list(300, [key.dnskey])
         dns.dnssec.validate(signed, proof, keys, now=NOW)
-    cells.words[0] = encode(Word(0, 5, Mode.NODATA))
+    cells.words[0] = encode(Selection(0, 5, Mode.NODATA))
     denied = asked(path)
     assert denied.answer == []
     (nsec,) = [one for one in denied.authority if one.rdtype == RdataType.NSEC]

@@ -5,67 +5,67 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.announce.health import Level
-from dnsd.balance.backend import Backend, State
+from dnsd.balance.backend import Backend, BackendState
 from dnsd.balance.verdict import NAMED, verdict
 
 A, B = "10.0.0.1", "fd00::1"
 
 
-def backend(*lanes: str, **more: State) -> Backend:
+def backend(*lanes: str, **more: BackendState) -> Backend:
     return Backend(lanes or (A,), fall=3, rise=2, **more)
 
 
 def test_it_is_unknown_until_enough_results_say_one_thing() -> None:
     one = backend()
-    assert one.state == State.UNKNOWN
+    assert one.state == BackendState.UNKNOWN
     one.good(A, 1.0)
-    assert one.state == State.UNKNOWN
+    assert one.state == BackendState.UNKNOWN
     one.good(A, 2.0)
-    assert (one.state, one.since) == (State.UP, 2.0)
+    assert (one.state, one.since) == (BackendState.UP, 2.0)
 
 
 def test_it_goes_down_after_fall_results_in_a_row() -> None:
-    one = backend(state=State.UP)
+    one = backend(state=BackendState.UP)
     for now in (1.0, 2.0):
         one.bad(A, "is ill", now)
     one.good(A, 3.0)
     for now in (4.0, 5.0):
         one.bad(A, "is ill", now)
-    assert one.state == State.UP
+    assert one.state == BackendState.UP
     assert one.in_doubt(A)
     one.bad(A, "is ill", 6.0)
-    assert (one.state, one.since, one.why) == (State.DOWN, 6.0, f"{A}: is ill")
+    assert (one.state, one.since, one.why) == (BackendState.DOWN, 6.0, f"{A}: is ill")
     assert not one.in_doubt(A)
 
 
 def test_what_is_certain_counts_at_once_and_comes_back_like_all_else() -> None:
-    one = backend(state=State.UP)
+    one = backend(state=BackendState.UP)
     one.bad(A, "refuses", 1.0, certain=True)
-    assert one.state == State.DOWN
+    assert one.state == BackendState.DOWN
     one.good(A, 2.0)
-    assert one.state == State.DOWN
+    assert one.state == BackendState.DOWN
     assert one.in_doubt(A)
     one.good(A, 3.0)
-    assert (one.state, one.why) == (State.UP, "")
+    assert (one.state, one.why) == (BackendState.UP, "")
 
 
 def test_one_address_of_two_that_is_down_takes_the_backend() -> None:
-    one = backend(A, B, state=State.UP)
+    one = backend(A, B, state=BackendState.UP)
     one.bad(B, "is ill", 1.0, certain=True)
-    assert (one.state, one.why) == (State.DOWN, f"{B}: is ill")
+    assert (one.state, one.why) == (BackendState.DOWN, f"{B}: is ill")
 
 
 @given(st.lists(st.booleans()))
 def test_silence_changes_nothing_and_counting_is_in_a_row(results: list[bool]) -> None:
     """Against the plainest model: the state is that of the last row that was long enough."""
     one = backend()
-    expected = State.UNKNOWN
+    expected = BackendState.UNKNOWN
     row: list[bool] = []
     for good in results:
         one.good(A, 0.0) if good else one.bad(A, "is ill", 0.0)
         row = [*row, good] if row[-1:] in ([], [good]) else [good]
         if len(row) >= (2 if good else 3):
-            expected = State.UP if good else State.DOWN
+            expected = BackendState.UP if good else BackendState.DOWN
         assert one.state == expected
 
 
@@ -73,7 +73,7 @@ def test_silence_changes_nothing_and_counting_is_in_a_row(results: list[bool]) -
 
 
 def group(up: int, down: int, unknown: int = 0) -> dict[str, Backend]:
-    states = [State.UP] * up + [State.DOWN] * down + [State.UNKNOWN] * unknown
+    states = [BackendState.UP] * up + [BackendState.DOWN] * down + [BackendState.UNKNOWN] * unknown
     return {f"b{number}": backend(state=state) for number, state in enumerate(states)}
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.control.anycast.vip import Survey
+from dnsd.control.anycast.vip import VipSurvey
 from dnsd.control.balance import links, nexthops, nftables, settings
 from dnsd.control.balance.farvips import FarVips
 from dnsd.control.balance.kernel import Nexthops, group_number
-from dnsd.control.balance.nexthops import Hop
+from dnsd.control.balance.nexthops import BackendHop
 from dnsd.errors import BalanceError
 from tests.netspace import Space
 
@@ -41,12 +41,12 @@ def space() -> Iterator[Space]:
         yield made
 
 
-def hops(space: Space, prefix: str, count: int = 3) -> list[Hop]:
+def hops(space: Space, prefix: str, count: int = 3) -> list[BackendHop]:
     link = space(socket.if_nametoindex, "be0")
-    return [Hop(f"{prefix}{11 + number}", link) for number in range(count)]
+    return [BackendHop(f"{prefix}{11 + number}", link) for number in range(count)]
 
 
-def build(vip: str, backends: list[Hop]) -> None:
+def build(vip: str, backends: list[BackendHop]) -> None:
     with Nexthops() as kernel:
         numbers = range(GROUP + 1, GROUP + 1 + SLOTS)
         kernel.point({one: backends[index % len(backends)] for index, one in enumerate(numbers)})
@@ -100,14 +100,14 @@ def test_what_a_predecessor_has_made_is_read_back(space: Space) -> None:
     backends = hops(space, "10.0.0.")
     space(build, VIP4, backends)
     with_kernel = space(_all)
-    assert with_kernel[GROUP] == nexthops.Found(GROUP, None, SLOTS, True)
+    assert with_kernel[GROUP] == nexthops.KernelNexthop(GROUP, None, SLOTS, True)
     assert with_kernel[GROUP + 2].hop == backends[1]
     space(_remove)
     assert space(_all) == {}
     assert VIP4 not in space.run("ip", "route").stdout
 
 
-def _all() -> dict[int, nexthops.Found]:
+def _all() -> dict[int, nexthops.KernelNexthop]:
     with Nexthops() as kernel:
         return kernel.found(range(GROUP, GROUP + 1 + SLOTS))
 
@@ -146,7 +146,7 @@ def test_the_slot_of_a_packet_is_told_by_its_silence_and_by_its_counter(space: S
     )
 
 
-def _move_if_silent(slot: int, hop: Hop, seconds: float) -> tuple[bool, Hop | None]:
+def _move_if_silent(slot: int, hop: BackendHop, seconds: float) -> tuple[bool, BackendHop | None]:
     number = GROUP + 1 + slot
     with Nexthops() as kernel:
         kernel.silent(GROUP, SLOTS)
@@ -180,7 +180,7 @@ def test_a_hop_that_the_kernel_refuses_is_an_error_and_the_others_are_made(space
     def make() -> None:
         with Nexthops() as kernel:
             kernel.point(
-                {GROUP + 1: good, GROUP + 2: Hop("203.0.113.1", good.link), GROUP + 3: good}
+                {GROUP + 1: good, GROUP + 2: BackendHop("203.0.113.1", good.link), GROUP + 3: good}
             )
 
     with pytest.raises(BalanceError, match="the kernel refuses a change of nexthops"):
@@ -207,7 +207,7 @@ def test_settings_are_set_once_and_told(space: Space) -> None:
     first = space(settings.ensure, wanted)
     assert (first.problems, first.seed) == ((), True)
     assert "net.ipv4.fib_multipath_hash_seed is set to 4711 (it was 0)" in first.changed
-    assert space(settings.ensure, wanted) == settings.Settings((), (), True)
+    assert space(settings.ensure, wanted) == settings.KernelSettings((), (), True)
 
 
 def test_a_kernel_without_a_seed_is_told_with_what_is_lost(tmp_path: Path) -> None:
@@ -261,8 +261,8 @@ def test_vips_stand_on_their_interface_and_are_not_this_machines(space: Space) -
     space.ip("addr add 192.0.2.99/32 dev vip-web")
     far = FarVips("vip-web", vips)
 
-    def establish() -> Survey:
-        async def work() -> Survey:
+    def establish() -> VipSurvey:
+        async def work() -> VipSurvey:
             await far.establish()
             await far.establish()
             return await far.survey()
@@ -332,7 +332,7 @@ def test_only_what_is_on_a_link_can_be_a_backend(space: Space) -> None:
     space.ip("route add 203.0.113.0/24 via 10.0.0.254")
     elsewhere = ("203.0.113.9", "192.0.2.9", "10.0.0.1", "2001:db8:9::9")
     assert space(links.hops_to, ("10.0.0.11", "fd00::11", *elsewhere)) == {
-        "10.0.0.11": Hop("10.0.0.11", link),
-        "fd00::11": Hop("fd00::11", link),
+        "10.0.0.11": BackendHop("10.0.0.11", link),
+        "fd00::11": BackendHop("fd00::11", link),
         **dict.fromkeys(elsewhere),
     }

@@ -9,21 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.control.balance.lifelines import FREE, LONGEST_PAUSE_S, SHORT_S, Habit, Lifelines, Place
+from dnsd.control.balance.lifelines import (
+    FREE,
+    LONGEST_PAUSE_S,
+    SHORT_S,
+    Habit,
+    Lifelines,
+    TcpService,
+)
 
 
-async def _told(ends: asyncio.Queue[Place]) -> Place:
+async def _told(ends: asyncio.Queue[TcpService]) -> TcpService:
     async with asyncio.timeout(30):
         return await ends.get()
 
 
 def test_the_end_of_a_service_is_told_at_once_and_only_then() -> None:
     async def story() -> None:
-        ends: asyncio.Queue[Place] = asyncio.Queue()
+        ends: asyncio.Queue[TcpService] = asyncio.Queue()
         lines = Lifelines(ends.put_nowait)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            place = Place("127.0.0.1", listener.getsockname()[1])
+            place = TcpService("127.0.0.1", listener.getsockname()[1])
             lines.keep([place])
             loop = asyncio.get_running_loop()
             taken, _ = await loop.sock_accept(listener)
@@ -38,11 +45,11 @@ def test_the_end_of_a_service_is_told_at_once_and_only_then() -> None:
 
 def test_one_that_is_not_wanted_any_more_is_closed_and_not_told() -> None:
     async def story() -> None:
-        ends: asyncio.Queue[Place] = asyncio.Queue()
+        ends: asyncio.Queue[TcpService] = asyncio.Queue()
         lines = Lifelines(ends.put_nowait)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            lines.keep([Place("127.0.0.1", listener.getsockname()[1])])
+            lines.keep([TcpService("127.0.0.1", listener.getsockname()[1])])
             loop = asyncio.get_running_loop()
             taken, _ = await loop.sock_accept(listener)
             lines.keep([])
@@ -66,10 +73,10 @@ async def _taken(listener: socket.socket) -> socket.socket:
 
 def test_a_service_that_is_restarted_again_and_again_has_a_connection_each_time() -> None:
     async def story() -> None:
-        ends: asyncio.Queue[Place] = asyncio.Queue()
+        ends: asyncio.Queue[TcpService] = asyncio.Queue()
         lines = Lifelines(ends.put_nowait)
         with _listener() as listener:
-            place = Place("127.0.0.1", listener.getsockname()[1])
+            place = TcpService("127.0.0.1", listener.getsockname()[1])
         lines.keep([place])
         assert await _told(ends) == place  # nothing listens there
         for _ in range(3 * FREE):
@@ -87,10 +94,10 @@ def test_a_service_that_is_restarted_again_and_again_has_a_connection_each_time(
 
 def test_a_service_that_takes_no_connections_is_not_tried_with_each_check() -> None:
     async def story() -> None:
-        ends: asyncio.Queue[Place] = asyncio.Queue()
+        ends: asyncio.Queue[TcpService] = asyncio.Queue()
         lines = Lifelines(ends.put_nowait)
         with _listener() as listener:
-            place = Place("127.0.0.1", listener.getsockname()[1])
+            place = TcpService("127.0.0.1", listener.getsockname()[1])
         lines.keep([place])
         assert await _told(ends) == place
         lines.checked(place, ok=True)  # it may have started meanwhile
@@ -111,10 +118,10 @@ def test_a_service_that_takes_no_connections_is_not_tried_with_each_check() -> N
 
 def test_a_service_that_closes_idle_connections_gets_another_one_at_once() -> None:
     async def story() -> None:
-        ends: asyncio.Queue[Place] = asyncio.Queue()
+        ends: asyncio.Queue[TcpService] = asyncio.Queue()
         lines = Lifelines(ends.put_nowait)
         with _listener() as listener:
-            place = Place("127.0.0.1", listener.getsockname()[1])
+            place = TcpService("127.0.0.1", listener.getsockname()[1])
             lines.keep([place])
             for _ in range(FREE + 1):
                 (await _taken(listener)).close()
@@ -133,7 +140,7 @@ def test_a_machine_that_was_away_gets_a_new_connection_in_the_place_of_the_half_
     async def story() -> None:
         lines = Lifelines(lambda _: None)
         with _listener() as listener:
-            place = Place("127.0.0.1", listener.getsockname()[1])
+            place = TcpService("127.0.0.1", listener.getsockname()[1])
             lines.keep([place])
             first = await _taken(listener)
             lines.checked(place, ok=False)

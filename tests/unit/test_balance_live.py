@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from dnsd.balance.backend import State
-from dnsd.config.balance import Backend, Service
+from dnsd.balance.backend import BackendState
+from dnsd.config.balance import BackendConfig, Service
 from dnsd.control.balance.live import SETTLE_S, LiveService
-from dnsd.control.balance.nexthops import Found, Hop
-from dnsd.control.balance.rates import PERIOD_S, Rates
+from dnsd.control.balance.nexthops import BackendHop, KernelNexthop
+from dnsd.control.balance.rates import PERIOD_S, BackendRates
 
 AFTER = SETTLE_S + 1
 
 
 def config(*names: str, **keys: Any) -> Service:
     backends = tuple(
-        Backend(name=name, address=(f"10.0.0.{number}", f"fd00::{number}"))
+        BackendConfig(name=name, address=(f"10.0.0.{number}", f"fd00::{number}"))
         for number, name in enumerate(names, 11)
     )
     given = {"vips": ("192.0.2.80", "2001:db8:53::80"), "check": "tcp", "port": 80, **keys}
@@ -30,7 +30,9 @@ def live(*names: str, **keys: Any) -> LiveService:
 
 def place(one: LiveService, wanted: Service) -> None:
     one.hops = {
-        backend.name: {group.family: Hop(backend.address[group.is_six], 3) for group in one.groups}
+        backend.name: {
+            group.family: BackendHop(backend.address[group.is_six], 3) for group in one.groups
+        }
         for backend in wanted.backend
     }
     one.take(wanted)
@@ -47,12 +49,14 @@ def down(one: LiveService, name: str) -> None:
     one.backends[name].bad(one.backends[name].addresses[0], "is ill", 0.0, certain=True)
 
 
-def in_kernel(one: LiveService, names: list[str]) -> dict[int, Found]:
-    found = {group.number: Found(group.number, None, len(names), True) for group in one.groups}
+def in_kernel(one: LiveService, names: list[str]) -> dict[int, KernelNexthop]:
+    found = {
+        group.number: KernelNexthop(group.number, None, len(names), True) for group in one.groups
+    }
     for group in one.groups:
         for slot, name in enumerate(names):
             number = group.slot(slot)
-            found[number] = Found(number, one.hops[name][group.family], 0, False)
+            found[number] = KernelNexthop(number, one.hops[name][group.family], 0, False)
     return found
 
 
@@ -72,7 +76,7 @@ def test_what_is_not_whole_is_made_anew() -> None:
     assert not one.inherit(found)
     found = in_kernel(one, ["a"] * 1021)
     number = one.groups[0].number
-    found[number] = Found(number, None, 1020, True)
+    found[number] = KernelNexthop(number, None, 1020, True)
     assert not one.inherit(found)
 
 
@@ -80,9 +84,9 @@ def test_a_slot_whose_families_differ_or_whose_backend_is_gone_moves_at_once() -
     one = live("a", "b")
     found = in_kernel(one, ["a"] * 1021)
     other = one.groups[1].slot(5)
-    found[other] = Found(other, one.hops["b"][one.groups[1].family], 0, False)
+    found[other] = KernelNexthop(other, one.hops["b"][one.groups[1].family], 0, False)
     strange = one.groups[0].slot(9)
-    found[strange] = Found(strange, Hop("10.9.9.9", 3), 0, False)
+    found[strange] = KernelNexthop(strange, BackendHop("10.9.9.9", 3), 0, False)
     assert one.inherit(found)
     one.silent = [0.0] * 1021
     assert [move.slot for move in one.due(0.0, unused=False)] == [5, 9]
@@ -115,7 +119,11 @@ def test_an_edit_keeps_what_is_known_of_the_others() -> None:
     one = live("a", "b")
     up(one, "a", "b")
     place(one, config("a", "b", "c"))
-    assert [one.backends[name].state for name in "abc"] == [State.UP, State.UP, State.UNKNOWN]
+    assert [one.backends[name].state for name in "abc"] == [
+        BackendState.UP,
+        BackendState.UP,
+        BackendState.UNKNOWN,
+    ]
     place(one, config("a"))
     one.slots.actual = ["b"] * 1021
     assert one.down() == {"b"}
@@ -138,7 +146,7 @@ def test_numbers_of_groups_never_meet() -> None:
 
 
 def test_rates_are_those_of_one_period_and_unknown_after_slots_have_moved() -> None:
-    rates = Rates()
+    rates = BackendRates()
     assert rates.is_due(0.0)
     assert not rates.is_due(PERIOD_S - 1)
     rates.take(0.0, "web", {"a": 100, "b": 50})

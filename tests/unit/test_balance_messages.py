@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.control.balance import messages, nexthops
-from dnsd.control.balance.nexthops import Hop, family_of
+from dnsd.control.balance.nexthops import BackendHop, family_of
 from tests import nhmsg
 
 NUMBERS = st.integers(1, 0xFFFFFFFF)
@@ -26,7 +26,7 @@ REQUEST, ACK, CREATE, REPLACE, DUMP = 0x1, 0x4, 0x400, 0x100, 0x300
 def test_an_object(
     number: int, gateway: ipaddress.IPv4Address | ipaddress.IPv6Address, link: int
 ) -> None:
-    hop = Hop(str(gateway), link)
+    hop = BackendHop(str(gateway), link)
     attrs: list[tuple[str, Any]] = [
         *(("NHA_ID", number), ("NHA_OIF", link), ("NHA_GATEWAY", hop.gateway)),
     ]
@@ -36,7 +36,9 @@ def test_an_object(
         nhmsg.RTM_NEWNEXTHOP, REQUEST | CREATE | REPLACE, attrs, family=family, protocol=53
     )
     assert own == theirs
-    assert nexthops.read(theirs[messages.HEADER.size :]) == nexthops.Found(number, hop, 0, False)
+    assert nexthops.read(theirs[messages.HEADER.size :]) == nexthops.KernelNexthop(
+        number, hop, 0, False
+    )
 
 
 @given(NUMBERS, st.lists(NUMBERS, min_size=1, max_size=4093))

@@ -8,31 +8,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.balance.slots import Move, Pace, Seen, Slots
+from dnsd.balance.slots import MovePace, SlotMove, Slots, SlotsSeen
 from dnsd.balance.table import table
 
 IDLE, PATIENCE = 10.0, 3600.0
 SLOTS = 31
 NAMES = ("a", "b", "c", "d")
 
-PACE = Pace(IDLE, PATIENCE)
+PACE = MovePace(IDLE, PATIENCE)
 
 
-def seen(now: float, wanted: str, **more: Any) -> Seen:
-    return Seen(now, wanted, **{"down": (), "silent": [0.0] * len(wanted), **more})
+def seen(now: float, wanted: str, **more: Any) -> SlotsSeen:
+    return SlotsSeen(now, wanted, **{"down": (), "silent": [0.0] * len(wanted), **more})
 
 
 def test_a_slot_of_a_backend_that_is_down_moves_at_once() -> None:
     slots = Slots("aab", PACE)
-    assert slots.step(seen(0, "bcb", down={"a"})) == [Move(0, "b"), Move(1, "c")]
+    assert slots.step(seen(0, "bcb", down={"a"})) == [SlotMove(0, "b"), SlotMove(1, "c")]
 
 
 def test_a_slot_in_use_goes_back_when_it_was_silent_for_idle() -> None:
     slots = Slots("bb", PACE)
     assert slots.step(seen(0, "ab", silent=[9.9, 99.0])) == []
     assert slots.waiting == 1
-    assert slots.step(seen(1, "ab", silent=[10.0, 99.0])) == [Move(0, "a", IDLE)]
-    slots.moved([Move(0, "a")])
+    assert slots.step(seen(1, "ab", silent=[10.0, 99.0])) == [SlotMove(0, "a", IDLE)]
+    slots.moved([SlotMove(0, "a")])
     assert slots.actual == ["a", "b"]
     assert slots.waiting == 0
 
@@ -42,7 +42,7 @@ def test_a_slot_that_is_never_silent_goes_back_after_patience(silent: list[float
     slots = Slots("b", PACE)
     assert slots.step(seen(5, "a", silent=silent)) == []
     assert slots.step(seen(5 + PATIENCE - 1, "a", silent=silent)) == []
-    assert slots.step(seen(5 + PATIENCE, "a", silent=silent)) == [Move(0, "a")]
+    assert slots.step(seen(5 + PATIENCE, "a", silent=silent)) == [SlotMove(0, "a")]
 
 
 def test_patience_begins_anew_when_the_slot_was_right_in_between() -> None:
@@ -57,12 +57,14 @@ def test_a_drain_has_no_patience() -> None:
     slots = Slots("a", PACE)
     slots.step(seen(0, "b", drained={"a"}))
     assert slots.step(seen(1e9, "b", drained={"a"})) == []
-    assert slots.step(seen(1e9, "b", drained={"a"}, silent=[IDLE])) == [Move(0, "b", IDLE)]
+    assert slots.step(seen(1e9, "b", drained={"a"}, silent=[IDLE])) == [SlotMove(0, "b", IDLE)]
 
 
 def test_flows_of_one_packet_and_slots_that_are_not_used_yet_need_no_silence() -> None:
-    assert Slots("b", Pace(IDLE, PATIENCE, at_once=True)).step(seen(0, "a")) == [Move(0, "a")]
-    assert Slots("b", PACE).step(seen(0, "a", unused=True)) == [Move(0, "a")]
+    assert Slots("b", MovePace(IDLE, PATIENCE, at_once=True)).step(seen(0, "a")) == [
+        SlotMove(0, "a")
+    ]
+    assert Slots("b", PACE).step(seen(0, "a", unused=True)) == [SlotMove(0, "a")]
 
 
 def test_without_a_backend_everything_stays_where_it_is() -> None:
@@ -91,7 +93,7 @@ class World:
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        self.slots = Slots(table(self.weights, SLOTS), Pace(IDLE, math.inf))
+        self.slots = Slots(table(self.weights, SLOTS), MovePace(IDLE, math.inf))
         self.last = [-math.inf] * SLOTS
         self.flows: dict[int, str] = {}
         """The backend of each slot in which a flow lives."""
@@ -109,14 +111,14 @@ class World:
             self.flows[slot] = backend
         self.last[slot] = self.now
 
-    def step(self) -> list[Move]:
+    def step(self) -> list[SlotMove]:
         """Let time be what it is, and the slots move."""
         silent = [self.now - last for last in self.last]
         # A flow ends when it is silent for longer than flows may be, or when its backend dies.
         for slot, backend in [*self.flows.items()]:
             if silent[slot] >= IDLE or backend in self.down:
                 del self.flows[slot]
-        moves = self.slots.step(Seen(self.now, self.wanted(), self.down, self.drained, silent))
+        moves = self.slots.step(SlotsSeen(self.now, self.wanted(), self.down, self.drained, silent))
         assert all(wanted != self.slots.actual[slot] for slot, wanted, _ in moves)
         self.slots.moved(moves)
         return moves

@@ -71,7 +71,7 @@ def test_hops_are_made_kept_and_mended(space: Space) -> None:
 
 def test_no_tunnel_leads_nowhere_or_to_this_machine(space: Space) -> None:
     found = space(tunnels.hops_to, Balance(), ("172.16.0.1", NEAR4, NEAR6))
-    assert found == tunnels.Found({"172.16.0.1": None, NEAR4: None, NEAR6: None})
+    assert found == tunnels.TunnelHops({"172.16.0.1": None, NEAR4: None, NEAR6: None})
     assert space.run("ip", "link", "show", "type", "vxlan").stdout == ""
 
 

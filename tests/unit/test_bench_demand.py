@@ -33,7 +33,7 @@ from bench.study.errors import StudyError
 from bench.study.results import load
 from bench.ttl.caches import Cache, walk
 from bench.ttl.demand import Day, Population, arrivals
-from dnsd.ttl.held import Held
+from dnsd.ttl.held import GoverningRRset
 from dnsd.wire.query import HEADER
 
 DAY_S = 86_400.0
@@ -340,9 +340,9 @@ def test_no_query_is_lost_between_questions_and_entries(
 ) -> None:
     queries = [Query(when, f"192.0.2.{s}", f"{n}.example.", "A") for when, s, n in found]
 
-    def of(name: str, _rtype: str) -> Held | None:
+    def of(name: str, _rtype: str) -> GoverningRRset | None:
         number = int(name[0])
-        return None if number == 5 else Held(f"{number % 2}.", "NS", "referral", 60)
+        return None if number == 5 else GoverningRRset(f"{number % 2}.", "NS", "referral", 60)
 
     log = gather(queries)
     rows = governed(log, of)
@@ -360,8 +360,8 @@ def test_no_query_is_lost_between_questions_and_entries(
     )
 
 
-def _at(ttl: int) -> Callable[[str, str], Held]:
-    return lambda name, rtype: Held(name, rtype, "data", ttl)
+def _at(ttl: int) -> Callable[[str, str], GoverningRRset]:
+    return lambda name, rtype: GoverningRRset(name, rtype, "data", ttl)
 
 
 def test_a_log_must_last_for_two_lifetimes() -> None:

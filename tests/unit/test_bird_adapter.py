@@ -13,9 +13,9 @@ from typing import TypeVar
 
 import pytest
 
-from dnsd.config.anycast import Bird as Config
+from dnsd.config.anycast import BirdConfig as Config
 from dnsd.control.anycast import birdcl
-from dnsd.control.anycast.bird import Bird, Protocol, Route, Session
+from dnsd.control.anycast.bird import BgpSession, Bird, BirdRoute, Protocol
 from dnsd.errors import BirdError
 
 T = TypeVar("T")
@@ -201,7 +201,7 @@ def test_pages_are_put_together(fake: Fake) -> None:
         """
     )
     found = run(fake, lambda bird: bird.exported("r1"))
-    assert found == tuple(Route(f"10.0.0.{n}/32", (), "st") for n in range(4))
+    assert found == tuple(BirdRoute(f"10.0.0.{n}/32", (), "st") for n in range(4))
 
 
 @pytest.mark.parametrize("rest", ["", "x" * (birdcl._WINDOW - len("bird> "))])
@@ -235,7 +235,7 @@ def test_a_long_reply_is_read_to_its_end(fake: Fake) -> None:
     )
     found = run(fake, lambda bird: bird.exported("r1"))
     assert len(found) == 9000
-    assert found[-1] == Route("10.0.35.39/32", ((65535, 0),), "st")
+    assert found[-1] == BirdRoute("10.0.35.39/32", ((65535, 0),), "st")
 
 
 def test_sessions_take_their_bfd_state_from_every_bfd_protocol(fake: Fake) -> None:
@@ -259,8 +259,8 @@ def test_sessions_take_their_bfd_state_from_every_bfd_protocol(fake: Fake) -> No
         '''
     )
     assert run(fake, lambda bird: bird.sessions()) == (
-        Session("r1", True, "10.0.0.2", "Up", ""),
-        Session("r2", False, "10.0.0.3", "Down", "Active, Socket: Connection refused"),
+        BgpSession("r1", True, "10.0.0.2", "Up", ""),
+        BgpSession("r2", False, "10.0.0.3", "Down", "Active, Socket: Connection refused"),
     )
 
 
@@ -309,7 +309,7 @@ def test_a_reply_that_a_reconfiguration_breaks_off_is_asked_for_again(fake: Fake
         def answer(command): return next(replies)
         """
     )
-    assert run(fake, lambda bird: bird.exported("r1")) == (Route("a/32", (), "st"),)
+    assert run(fake, lambda bird: bird.exported("r1")) == (BirdRoute("a/32", (), "st"),)
 
 
 def test_an_end_of_breaking_off_is_not_waited_for(fake: Fake) -> None:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from dnsd.control.anycast import replies
 from dnsd.control.anycast.replies import (
+    BgpSession,
+    BirdRoute,
     Protocol,
     Reply,
-    Route,
-    Session,
     Status,
     plain,
     read_bfd,
@@ -297,15 +297,15 @@ BIRD_3 = f"""\
 def test_sessions_of_bird_2() -> None:
     bfd = {"10.0.0.2": "Up", "fe80::2%eth0": "Down", "fe80::2": "Up"}
     assert read_sessions(reply(BIRD_2_0), bfd) == (
-        Session("r1", True, "10.0.0.2", "Up", ""),
-        Session("r2", False, "fe80::2%eth0", "Down", "Active, BGP Error: Hold timer expired"),
-        Session("r3", False, "", None, "down"),
+        BgpSession("r1", True, "10.0.0.2", "Up", ""),
+        BgpSession("r2", False, "fe80::2%eth0", "Down", "Active, BGP Error: Hold timer expired"),
+        BgpSession("r3", False, "", None, "down"),
     )
 
 
 def test_sessions_of_bird_3() -> None:
     found = read_sessions(reply(BIRD_3), {"2001:db8::3": "Up"})
-    assert found == (Session("to_pe1", True, "2001:db8::2", None, ""),)
+    assert found == (BgpSession("to_pe1", True, "2001:db8::2", None, ""),)
 
 
 def test_no_sessions() -> None:
@@ -381,18 +381,18 @@ ROUTES_3 = """\
 
 def test_routes_of_bird_2() -> None:
     assert read_routes(reply(ROUTES_2_0)) == (
-        Route("192.0.2.53/32", ((65535, 0), (65001, 7)), "vip"),
-        Route("192.0.2.53/32", ((65002, 1), (65002, 2), (65002, 3)), "r1"),
-        Route("2001:db8::53/128", (), "st6"),
+        BirdRoute("192.0.2.53/32", ((65535, 0), (65001, 7)), "vip"),
+        BirdRoute("192.0.2.53/32", ((65002, 1), (65002, 2), (65002, 3)), "r1"),
+        BirdRoute("2001:db8::53/128", (), "st6"),
     )
 
 
 def test_routes_of_bird_3() -> None:
     assert read_routes(reply(ROUTES_3)) == (
-        Route("192.0.2.53/32", ((65535, 0),), "vip"),
-        Route("192.0.2.54/32", (), "st"),
-        Route("192.0.2.55/32", (), "x"),
-        Route("flow4 { dst 10.0.0.1/32; proto 17; }", (), "rr"),
+        BirdRoute("192.0.2.53/32", ((65535, 0),), "vip"),
+        BirdRoute("192.0.2.54/32", (), "st"),
+        BirdRoute("192.0.2.55/32", (), "x"),
+        BirdRoute("flow4 { dst 10.0.0.1/32; proto 17; }", (), "rr"),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dnsd.cli import main
-from dnsd.ttl.demand import Asked, Caches, Summary, write
+from dnsd.ttl.demand import Caches, DemandFile, RRsetDemand, write
 
 ZONE = """\
 $TTL 300
@@ -33,8 +33,8 @@ rto_mode = "warn"
 CACHES = (Caches(200, 1.0, 100),)
 
 
-def asked(name: str, rtype: str, kind: str = "data") -> Asked:
-    return Asked(name, rtype, kind, 60, CACHES, (0.5, 1.0, 1.5))  # type: ignore[arg-type]
+def asked(name: str, rtype: str, kind: str = "data") -> RRsetDemand:
+    return RRsetDemand(name, rtype, kind, 60, CACHES, (0.5, 1.0, 1.5))  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def _site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         asked("sub.example.com.", "NS", "referral"),
         asked("www.example.net.", "A"),
     )
-    write(Summary(words="a log of a day", rrsets=rrsets), Path("demand.json"))
+    write(DemandFile(words="a log of a day", rrsets=rrsets), Path("demand.json"))
 
 
 def dnsd(*words: str) -> Result:

@@ -19,11 +19,11 @@ import pytest
 
 from dnsd.checks import named
 from dnsd.checks.named import NamedCheck, resolved
-from dnsd.checks.result import Blind, Fault, Reason, Result
+from dnsd.checks.result import Blind, FailureKind, Result, ServiceFault
 from dnsd.checks.targets import target_of
 from dnsd.checks.tcp import TcpCheck
 from dnsd.config import Failover
-from dnsd.config.policy import Pool
+from dnsd.config.policy import PoolPolicy
 from dnsd.config.policyfile import read_policy
 
 NAME = "cdn.example.net."
@@ -59,13 +59,13 @@ def test_the_address_of_now_is_asked() -> None:
         check = NamedCheck(TcpCheck(port, PATIENCE), resolve=gives(HERE, "127.0.0.2", HERE))
         assert run(check).ok
         gone = run(check)
-        assert (gone.ok, gone.reason) == (False, Reason.REFUSED)
+        assert (gone.ok, gone.reason) == (False, FailureKind.REFUSED)
         assert gone.detail == f"127.0.0.2: connection refused on TCP port {port}"
         assert run(check).ok
 
 
 def test_a_name_without_an_address_is_down() -> None:
-    check = NamedCheck(TcpCheck(1, PATIENCE), resolve=gives(Fault(f"{NAME} does not exist")))
+    check = NamedCheck(TcpCheck(1, PATIENCE), resolve=gives(ServiceFault(f"{NAME} does not exist")))
     found = run(check)
     assert (found.ok, found.detail) == (False, f"{NAME} does not exist")
 
@@ -155,7 +155,7 @@ def ask(
         for question in questions:
             try:
                 found.append(await resolved(*question))
-            except (Blind, Fault) as error:
+            except (Blind, ServiceFault) as error:
                 found.append(error)
         transport.close()
         return found, answers.asked
@@ -174,13 +174,13 @@ def test_ipv6_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     records = {(NAME, "AAAA"): ["2001:db8::1"]}
     found, _ = ask(records, monkeypatch, (NAME, ""), (NAME, "4"))
     assert found[0] == "2001:db8::1"
-    assert isinstance(found[1], Fault)
+    assert isinstance(found[1], ServiceFault)
     assert str(found[1]) == f"{NAME} has no A record"
 
 
 def test_no_such_name(monkeypatch: pytest.MonkeyPatch) -> None:
     ((found,), _) = ask({}, monkeypatch, (NAME, ""))
-    assert isinstance(found, Fault)
+    assert isinstance(found, ServiceFault)
     assert str(found) == f"{NAME} does not exist"
 
 
@@ -193,7 +193,7 @@ def test_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- as policies say it ---------------------------------------------------------------------------
 
 
-def pool(text: str) -> Pool:
+def pool(text: str) -> PoolPolicy:
     whole = f'[[pool]]\nname = "www"\ntype = "CNAME"\nmembers = ["{NAME}"]\n{text}\n'
     policy, problems = read_policy(whole, Path("example.com.toml"), "example.com.")
     assert policy is not None, problems

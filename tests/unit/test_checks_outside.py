@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.checks.pushed import Board, Place, PushedCheck, Word
+from dnsd.checks.pushed import Board, PushedCheck, PushedState, PushTarget
 from dnsd.checks.result import Blind, Result
-from dnsd.checks.statefile import AHEAD_S, FileCheck, Said, parse
+from dnsd.checks.statefile import AHEAD_S, FileCheck, FileState, parse
 from dnsd.checks.targets import target_of
 from dnsd.config import Failover
 from dnsd.config.checkkeys import OneCheck
-from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.engine import FailoverEngine
 from tests.plane import ORIGIN, POLICY, A, B, World, close, meta, place, play
 
 GOOD = f"# of the balancer\n{A} => UP\n{B} => DOWN/30  # new disks\n2001:DB8::1 => up\n"
@@ -122,7 +122,7 @@ def test_a_text_is_read_or_refused(text: str) -> None:
         return
     lines = [line.partition("#")[0] for line in text.splitlines()]
     assert len(found) == sum(bool(line.strip()) for line in lines)
-    assert all(isinstance(one, Said) for one in found.values())
+    assert all(isinstance(one, FileState) for one in found.values())
 
 
 def test_a_policy_names_what_the_configuration_lists(path: Path) -> None:
@@ -141,24 +141,24 @@ def test_a_policy_names_what_the_configuration_lists(path: Path) -> None:
 def test_a_word_counts_until_it_is_over() -> None:
     board = Board()
     check = PushedCheck(POLICY.name, "A", 1.0, board)
-    at = Place(POLICY.name, "A", A)
+    at = PushTarget(POLICY.name, "A", A)
     with pytest.raises(Blind, match="no state has been pushed"):
         asyncio.run(check.run(A))
     now = time.monotonic()
-    board.put(at, Word(ok=False, detail="is full", until=now + 60), now)
+    board.put(at, PushedState(ok=False, detail="is full", until=now + 60), now)
     assert asyncio.run(check.run(A))[:2] == (False, "is full")
     with pytest.raises(Blind, match="no state"):
         asyncio.run(check.run(B))
-    board.put(at, Word(ok=True, detail="", until=now - 5), now)
+    board.put(at, PushedState(ok=True, detail="", until=now - 5), now)
     with pytest.raises(Blind, match="is over"):
         asyncio.run(check.run(A))
 
 
 def test_the_board_forgets_what_is_over() -> None:
     board = Board()
-    first, second = Place("a.", "A", A), Place("b.", "A", A)
-    board.put(first, Word(ok=True, detail="", until=10.0), 0.0)
-    board.put(second, Word(ok=True, detail="", until=20.0), 10.0)
+    first, second = PushTarget("a.", "A", A), PushTarget("b.", "A", A)
+    board.put(first, PushedState(ok=True, detail="", until=10.0), 0.0)
+    board.put(second, PushedState(ok=True, detail="", until=20.0), 10.0)
     assert board.word(first) is None
     assert board.word(second)
 
@@ -169,10 +169,10 @@ def test_checks_of_one_member_are_one() -> None:
 
 
 def test_only_members_of_pools_that_want_it_take_a_state(world: World) -> None:
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         pushed = meta(check="pushed")
         await place(engine, ORIGIN, [pushed], 0)
-        at = Place(POLICY.name, "A", A)
+        at = PushTarget(POLICY.name, "A", A)
         assert engine.takes_no_state(at) == ""
         assert "no member" in engine.takes_no_state(at._replace(address="192.0.2.99"))
         assert "no pool" in engine.takes_no_state(at._replace(type="AAAA"))

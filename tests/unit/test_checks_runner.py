@@ -16,13 +16,13 @@ from dnsd.checks import runner as module
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.dns import DnsCheck
 from dnsd.checks.http import HttpCheck
-from dnsd.checks.result import Blind, Endpoint, Result
+from dnsd.checks.result import Blind, Result, ServiceEndpoint
 from dnsd.checks.runner import Runner, limits_in_force
 from dnsd.checks.stream import Tls
 from dnsd.checks.targets import Target, target_of
 from dnsd.checks.tcp import TcpCheck
 from dnsd.config import CheckLimits, Failover
-from dnsd.config.policy import Pool
+from dnsd.config.policy import PoolPolicy
 
 PATIENCE = 30
 OK = Result(ok=True, detail="", latency=0.001)
@@ -38,8 +38,8 @@ class Scripted:
     timeout: float = 0.05
     port: int | None = None
 
-    def endpoint(self, address: str) -> Endpoint | None:
-        return None if self.port is None else Endpoint(address, self.port, None)
+    def endpoint(self, address: str) -> ServiceEndpoint | None:
+        return None if self.port is None else ServiceEndpoint(address, self.port, None)
 
     async def run(self, address: str) -> Result:  # noqa: ARG002
         return await self.does()
@@ -321,8 +321,9 @@ def test_what_the_caller_raises_ends_it() -> None:
 FAILOVER = Failover(commands={"x": ("/bin/x", "{port}", "{address}")})
 
 
-def pool(**keys: object) -> Pool:
-    return Pool(**{"name": "www.example.com.", "type": "A", "check": "tcp", "port": 80, **keys})  # type: ignore[arg-type]
+def pool(**keys: object) -> PoolPolicy:
+    values = {"name": "www.example.com.", "type": "A", "check": "tcp", "port": 80, **keys}
+    return PoolPolicy(**values)  # type: ignore[arg-type]
 
 
 def test_pools_share_a_check_that_is_the_same() -> None:

@@ -20,12 +20,12 @@ from dnsd.checks.schedule import (
     JITTER,
     LEAST_RATE,
     SECOND,
-    Entry,
-    Group,
+    CheckGroup,
     Schedule,
+    ScheduledCheck,
 )
 
-ALL = Group("", 1000)
+ALL = CheckGroup("", 1000)
 TINY = 1e-6
 
 
@@ -39,7 +39,7 @@ class World:
         self.under_way: Counter[str] = Counter()
         self.most: Counter[str] = Counter()
         self._lasts = lasts
-        self._ends: list[tuple[float, int, Entry[str]]] = []
+        self._ends: list[tuple[float, int, ScheduledCheck[str]]] = []
         self._number = 0
 
     def run(self, seconds: float) -> None:
@@ -62,7 +62,7 @@ class World:
     def _begin(self) -> None:
         for entry in self.schedule.due(self.now):
             self.starts[entry.key].append(self.now)
-            for name, _ in (*entry.groups, Group(f"target {entry.key}", 1)):
+            for name, _ in (*entry.groups, CheckGroup(f"target {entry.key}", 1)):
                 self.under_way[name] += 1
                 self.most[name] = max(self.most[name], self.under_way[name])
             self._number += 1
@@ -72,7 +72,7 @@ class World:
     def _end(self) -> None:
         while self._ends and self._ends[0][0] <= self.now:
             _, _, entry = heapq.heappop(self._ends)
-            for name, _ in (*entry.groups, Group(f"target {entry.key}", 1)):
+            for name, _ in (*entry.groups, CheckGroup(f"target {entry.key}", 1)):
                 self.under_way[name] -= 1
             self.schedule.ended(entry, self.now)
 
@@ -108,7 +108,7 @@ def test_there_are_never_more_at_once_than_the_limits(
     world = World(lambda key: named[key][1], seed)
     world.schedule.add(
         [
-            (key, interval, (Group("", total), Group(f"host {host}", most)))
+            (key, interval, (CheckGroup("", total), CheckGroup(f"host {host}", most)))
             for key, (interval, _, host) in named.items()
         ],
         world.now,
@@ -237,7 +237,7 @@ def test_targets_come_and_go_and_the_others_keep_their_time() -> None:
 
 def test_a_target_that_is_gone_is_not_checked_and_leaves_no_trace() -> None:
     world = World(lambda _key: 3.0)
-    one = Group("host", 1)
+    one = CheckGroup("host", 1)
     world.schedule.add([("gone", 1.0, (one,))], world.now)
     world.run(1.5)
     world.schedule.remove("gone")
@@ -256,7 +256,8 @@ def test_a_target_that_is_gone_is_not_checked_and_leaves_no_trace() -> None:
 def test_one_that_hangs_does_not_keep_others_waiting() -> None:
     world = World(lambda key: 1e9 if key == "hangs" else 0.01)
     world.schedule.add(
-        [("hangs", 1.0, (ALL, Group("a", 1))), ("b", 1.0, (ALL, Group("b", 1)))], world.now
+        [("hangs", 1.0, (ALL, CheckGroup("a", 1))), ("b", 1.0, (ALL, CheckGroup("b", 1)))],
+        world.now,
     )
     world.run(20)
     assert len(world.starts["hangs"]) == 1

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.checks.calculated import CalculatedCheck, Verdict
-from dnsd.checks.result import Blind, Part, Result
+from dnsd.checks.calculated import CalculatedCheck, CalculatedState
+from dnsd.checks.result import Blind, PartResult, Result
 from dnsd.checks.several import SeveralChecks
 from dnsd.config.references import Reference
 from dnsd.failover.combine import combined
@@ -120,7 +120,7 @@ def test_what_they_say_is_told() -> None:
         "1 of 3 passed, 1 unknown, 3 needed: told False: status 503, expected 200; "
         "told None: source 192.0.2.53 is not an address of this node"
     )
-    assert found.parts[1] == Part("told False", False, "status 503, expected 200", 0.1)
+    assert found.parts[1] == PartResult("told False", False, "status 503, expected 200", 0.1)
 
 
 def test_a_check_that_breaks_says_nothing_and_stops_no_other() -> None:
@@ -143,7 +143,7 @@ def calculated(states: States, need: int = 2) -> CalculatedCheck:
 
 
 def test_what_it_depends_on_is_told() -> None:
-    states = {DB: Verdict(True), API: Verdict(False, "down")}
+    states = {DB: CalculatedState(True), API: CalculatedState(False, "down")}
     found = run(calculated(states.__getitem__))
     assert (found.ok, found.detail) == (
         False,
@@ -154,7 +154,7 @@ def test_what_it_depends_on_is_told() -> None:
 
 
 def test_what_is_not_known_freezes() -> None:
-    states = {DB: Verdict(True), API: Verdict(None, "cannot be checked: no route")}
+    states = {DB: CalculatedState(True), API: CalculatedState(None, "cannot be checked: no route")}
     with pytest.raises(Blind, match="1 of 2 up, 1 unknown, 2 needed: api"):
         run(calculated(states.__getitem__))
 
@@ -163,15 +163,22 @@ def test_first_results_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dnsd.checks.calculated.LOOK_S", 0.0)
     looks = 0
 
-    def states(_reference: Reference) -> Verdict:
+    def states(_reference: Reference) -> CalculatedState:
         nonlocal looks
         looks += 1
-        return Verdict(True) if looks > 10 else Verdict(None, "not checked yet", soon=True)
+        return (
+            CalculatedState(True)
+            if looks > 10
+            else CalculatedState(None, "not checked yet", soon=True)
+        )
 
     assert run(calculated(states)).ok
 
 
 def test_equal_ones_are_equal_whoever_knows_the_states() -> None:
-    one, other = calculated(lambda _: Verdict(True)), calculated(lambda _: Verdict(False))
+    one, other = (
+        calculated(lambda _: CalculatedState(True)),
+        calculated(lambda _: CalculatedState(False)),
+    )
     assert one == other
     assert hash(one) == hash(other)

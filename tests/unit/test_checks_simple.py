@@ -34,8 +34,8 @@ from dnsd.checks.result import (
     unreachable,
 )
 from dnsd.checks.tcp import TcpCheck
-from dnsd.config.anycast import Query
-from dnsd.process.exchange import Peer
+from dnsd.config.anycast import SelfCheckQuery
+from dnsd.process.exchange import ServerAddress
 
 PATIENCE = 30
 NEVER = 60.0
@@ -134,7 +134,7 @@ def test_a_source_that_is_not_here_is_named() -> None:
 
 def test_other_faults_of_the_network_are_the_service_s() -> None:
     error = OSError(errno.EHOSTUNREACH, "No route to host")
-    told = str(unreachable(error, Peer("192.0.2.1", 80), "TCP"))
+    told = str(unreachable(error, ServerAddress("192.0.2.1", 80), "TCP"))
     assert told == "cannot connect to TCP port 80: No route to host"
 
 
@@ -146,7 +146,9 @@ def test_foreign_text_is_made_harmless() -> None:
 # -- a query ------------------------------------------------------------------------------------
 
 Answer = Callable[[dns.message.Message, str], bytes | None]
-WWW = question_of(Query(name="www.example.com.", type="A", expect=("192.0.2.1",))).of_service()
+WWW = question_of(
+    SelfCheckQuery(name="www.example.com.", type="A", expect=("192.0.2.1",))
+).of_service()
 
 
 def right(query: dns.message.Message, _how: str) -> bytes:

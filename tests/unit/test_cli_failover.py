@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from dnsd.caches.acquainted import Known, Peer
+from dnsd.caches.acquainted import KnownNodes, KnownPeer
 from dnsd.caches.ledger import WEEK_S, Ledger, Use
 from dnsd.caches.version import rrset
 from dnsd.cli import askers, main, watching
@@ -105,9 +105,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str, **answers: Any) -> tuple[R
     return CliRunner().invoke(main, words, env={"COLUMNS": "200"}), asked
 
 
-def told(ledger: Ledger, now: float, *peers: Peer) -> Any:
+def told(ledger: Ledger, now: float, *peers: KnownPeer) -> Any:
     """What a node says of what it has given out, and of the nodes that it knows."""
-    known = {"knows": Known(peers), "instance": ledger.node, "up": 100.0}
+    known = {"knows": KnownNodes(peers), "instance": ledger.node, "up": 100.0}
     return msgspec.to_builtins(msgspec.structs.replace(ledger.report(now), **known))
 
 
@@ -381,7 +381,7 @@ def test_a_drain_is_not_safe_while_other_nodes_lead_there(monkeypatch: pytest.Mo
         return answer
 
     def local(*_: object) -> Any:
-        return told(here, time.monotonic(), Peer(url, "b"))
+        return told(here, time.monotonic(), KnownPeer(url, "b"))
 
     monkeypatch.setattr(askers.Remote, "get", remote)
     monkeypatch.setattr(askers.Local, "get", local)

@@ -17,9 +17,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from dnsd.caches.acquainted import Known, Peer
+from dnsd.caches.acquainted import KnownNodes, KnownPeer
 from dnsd.caches.judge import MARGIN_S
-from dnsd.caches.ledger import WEEK_S, Ledger, Report, Use
+from dnsd.caches.ledger import WEEK_S, Ledger, NodeReport, Use
 from dnsd.caches.site import Sighting, Silent, census
 from dnsd.caches.version import about_target, rrset
 from dnsd.cli import askers, horizon, survey
@@ -65,7 +65,7 @@ def report(
         ledger.offer(WWW, 60, use, now - given)
         ledger.note(WWW, now - given, 60)
         ledger.offer(WWW, 60, use, now - given)
-    known = Known(tuple(Peer(url, name) for url, name in (peers or {}).items()))
+    known = KnownNodes(tuple(KnownPeer(url, name) for url, name in (peers or {}).items()))
     told = msgspec.structs.replace(
         ledger.report(now), knows=known, ceiling=60, instance=f"run of {node}", up=WEEK_S
     )
@@ -438,7 +438,7 @@ def told_by(answer: bytes, drip: bytes = b"") -> Any:
 def test_a_report_comes_over_http() -> None:
     body = msgspec.json.encode({**report("b", 10), "more": [1, {"x": []}]})
     found = told_by(HEAD + b"\r\n" + body)
-    assert isinstance(found, Report)
+    assert isinstance(found, NodeReport)
     assert found.node == "b"
     assert [line.version for line in found.lines] == [WWW]
 

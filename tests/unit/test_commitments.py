@@ -11,12 +11,12 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult
 from dnsd.build.pools import PoolMeta
 from dnsd.config import Failover
-from dnsd.config.hookkinds import Hooks
-from dnsd.config.policy import Pool
+from dnsd.config.hookkinds import HooksConfig
+from dnsd.config.policy import PoolPolicy
 from dnsd.zone.findings import Severity
 from tests.unit.test_control_reload import Site, outcomes
 
-POLICY = Pool(name="", type="A", check="http", port=80, interval=1.0, timeout=1.0, down=2)
+POLICY = PoolPolicy(name="", type="A", check="http", port=80, interval=1.0, timeout=1.0, down=2)
 
 
 def pools(origin: str, count: int, **changes: object) -> tuple[PoolMeta, ...]:
@@ -103,7 +103,7 @@ def test_no_image_depends_on_where_changes_are_told(tmp_path: Path) -> None:
             return super().build_one(job)
 
     site = Watched(tmp_path, a="1/2")
-    hooks = Hooks(url="http://192.0.2.9/", secret_file=tmp_path / "secret")
+    hooks = HooksConfig(url="http://192.0.2.9/", secret_file=tmp_path / "secret")
     site.begin(failover=Failover(hooks=hooks, max_checks=7))
     assert site.run().ok
     assert seen == [Failover(max_checks=7)]

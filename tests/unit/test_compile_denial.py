@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from dnsd.compile.denial import Denial, Nsec3Chain, NsecChain, chain_of
+from dnsd.compile.denial import DenialChain, Nsec3Chain, NsecChain, chain_of
 from dnsd.image import layout
 from dnsd.image.reader import hash_name
 from dnsd.wire import name as names
@@ -28,7 +28,7 @@ TEXT = """
 """
 
 
-def chain(data: Zone) -> Denial:
+def chain(data: Zone) -> DenialChain:
     return chain_of(data, Structure(data))
 
 
@@ -41,7 +41,7 @@ def owners(proof: list[RRset | None]) -> list[str]:
     return [owner(record) for record in proof]
 
 
-def hashed(denial: Denial, text: str) -> str:
+def hashed(denial: DenialChain, text: str) -> str:
     """The owner of the NSEC3 record that matches ``text``."""
     assert isinstance(denial, Nsec3Chain)
     return owner(denial.match(wire(text)))

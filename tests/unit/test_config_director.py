@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dnsd.config import balancerules, load
-from dnsd.config.balance import Backend, Balance, Service
+from dnsd.config.balance import BackendConfig, Balance, Service
 from dnsd.config.reader import read_text
 from dnsd.config.tables import kinds_of
 from dnsd.control.balance import targets
@@ -34,7 +34,7 @@ def test_it_loads() -> None:
 def test_every_key_of_a_director_stands_in_it() -> None:
     services: list[dict[str, Any]] = DATA["service"]
     assert set().union(*services) == kinds_of(Service).keys() - {"of"} | {"backend"}
-    assert services[0]["backend"][0].keys() == kinds_of(Backend).keys()
+    assert services[0]["backend"][0].keys() == kinds_of(BackendConfig).keys()
     assert DATA["balance"].keys() == kinds_of(Balance).keys()
 
 

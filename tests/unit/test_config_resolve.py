@@ -94,7 +94,7 @@ def test_a_state_directory_too_long_for_a_socket(monkeypatch: pytest.MonkeyPatch
 
 
 def test_limits_are_those_of_the_loader() -> None:
-    assert Limits(**msgspec.structs.asdict(config.Limits())) == Limits()
+    assert Limits(**msgspec.structs.asdict(config.LimitsConfig())) == Limits()
 
 
 # -- options -----------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def test_root_zone_by_another_name(directory: Path) -> None:
     assert found == {".": directory / "root.zone"}
 
 
-def odd(found: config.Found) -> list[str]:
+def odd(found: config.ZoneFiles) -> list[str]:
     assert found.problems == ()
     return [str(problem) for problem in found.odd]
 

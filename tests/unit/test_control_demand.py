@@ -11,7 +11,7 @@ from dnsd.config import Demand
 from dnsd.control.demand import DemandKeeper
 from dnsd.errors import AdminError
 from dnsd.hotpath.body import Body
-from dnsd.hotpath.limiter import Account, Kind
+from dnsd.hotpath.limiter import AnswerKind, BucketKey
 from dnsd.hotpath.sketch import Sketch
 from dnsd.image.state import StateVector
 from dnsd.wire.name import from_text
@@ -38,7 +38,7 @@ class Scene:
     def note(self, address: str = "192.0.2.1", worker: int = 0, rtype: int = 1) -> None:
         sketch = Sketch(self.vector.sketched(worker))
         answers = rtype == 1
-        body = Body(0, account=Account(Kind.ANSWER if answers else Kind.NODATA))
+        body = Body(0, account=BucketKey(AnswerKind.ANSWER if answers else AnswerKind.NODATA))
         response = (ANSWER if answers else NODATA) + RECORD
         sketch.note(address, WWW, rtype, body, response, DAY)
 

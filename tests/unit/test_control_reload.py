@@ -19,8 +19,8 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult
 from dnsd.build.pools import PoolMeta
 from dnsd.build.stamps import observe
-from dnsd.config import Config, Limits, Server, ZoneFile, Zones
-from dnsd.control.horizon.keeper import Keeper
+from dnsd.config import Config, LimitsConfig, Server, ZoneFile, Zones
+from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.publish import Publisher
 from dnsd.control.zones.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
@@ -86,7 +86,7 @@ class Site:
         self.pools = Decider()
         self.publisher = Publisher(self.stock, self.journal, self.vector, self.pools.release)
         self.watch = Watch(1.0)
-        self.keeper = Keeper(
+        self.keeper = LedgerKeeper(
             "a", LedgerFile(self.state), self.stock, lambda: self.publisher.generation
         )
         self.reloader = Reloader(
@@ -275,7 +275,7 @@ def test_a_zone_that_moves_to_another_file_is_loaded_from_there(tmp_path: Path) 
 def test_changed_limits_are_a_reason_to_load(tmp_path: Path) -> None:
     site = Site(tmp_path, a="1")
     site.run()
-    zones = Zones(directory=site.zones, limits=Limits(include_depth=1))
+    zones = Zones(directory=site.zones, limits=LimitsConfig(include_depth=1))
     site.reloader.config = msgspec.structs.replace(site.reloader.config, zones=zones)
     assert outcomes(site.run()) == {"a.": "loaded"}
     assert outcomes(site.run()) == {"a.": "unchanged"}
@@ -392,7 +392,7 @@ def fake_meta(path: Path) -> images.Meta:
         builder="another",
         origin=f"{path.name.partition('-')[0]}.",
         file=file,
-        limits=Limits(),
+        limits=LimitsConfig(),
         sources={},
         text=text,
         serial=int(serial),

@@ -8,8 +8,8 @@ import pytest
 from dnsd.control.zones.report import (
     MOST_LINES,
     MOST_ZONES,
-    Outcome,
     ReloadReport,
+    ZoneOutcome,
     ZoneReport,
     log_lines,
     narrow,
@@ -21,13 +21,13 @@ ERROR = Finding("f", 3, Severity.ERROR, "is wrong", "code")
 WARNING = Finding("f", 2, Severity.WARNING, "is odd", "code")
 
 
-def zone(name: str, outcome: Outcome, **more: object) -> ZoneReport:
+def zone(name: str, outcome: ZoneOutcome, **more: object) -> ZoneReport:
     return msgspec.convert({"zone": name, "outcome": outcome, **more}, ZoneReport)
 
 
-LOADED = zone("a.", Outcome.LOADED, serial=5, records=7, seconds=0.5)
-BROKEN = ZoneReport(zone="b.", outcome=Outcome.BROKEN, serial=4, findings=(WARNING, ERROR))
-UNCHANGED = zone("c.", Outcome.UNCHANGED, serial=3)
+LOADED = zone("a.", ZoneOutcome.LOADED, serial=5, records=7, seconds=0.5)
+BROKEN = ZoneReport(zone="b.", outcome=ZoneOutcome.BROKEN, serial=4, findings=(WARNING, ERROR))
+UNCHANGED = zone("c.", ZoneOutcome.UNCHANGED, serial=3)
 
 
 def test_errors_come_first_and_as_compilers_write_them() -> None:
@@ -44,20 +44,20 @@ def test_errors_come_first_and_as_compilers_write_them() -> None:
 
 
 def test_warnings_are_counted() -> None:
-    warned = ZoneReport(zone="a.", outcome=Outcome.LOADED, serial=1, findings=(WARNING,))
+    warned = ZoneReport(zone="a.", outcome=ZoneOutcome.LOADED, serial=1, findings=(WARNING,))
     (line,) = log_lines(ReloadReport(ok=True, zones=(warned,)))
     assert line == "dnsd: zone a. loaded: serial 1, 0 records, 1 warning in 0.00 s"
 
 
 def test_a_thousand_zones_are_not_a_thousand_lines() -> None:
-    zones = tuple(zone(f"z{number}.", Outcome.LOADED, serial=1) for number in range(1000))
+    zones = tuple(zone(f"z{number}.", ZoneOutcome.LOADED, serial=1) for number in range(1000))
     lines = list(log_lines(ReloadReport(ok=True, zones=zones)))
     assert len(lines) == MOST_ZONES + 1
     assert lines[-1] == "dnsd: ... and 980 more zones (1000 loaded in 0.00 s)"
 
 
 def test_a_thousand_findings_are_not_a_thousand_lines() -> None:
-    broken = ZoneReport(zone="a.", outcome=Outcome.BROKEN, findings=(ERROR,) * 1000)
+    broken = ZoneReport(zone="a.", outcome=ZoneOutcome.BROKEN, findings=(ERROR,) * 1000)
     lines = list(log_lines(ReloadReport(ok=False, zones=(broken,))))
     assert lines[0] == "dnsd: zone a. is broken: it is answered with SERVFAIL"
     assert len(lines) == MOST_LINES + 2
@@ -69,7 +69,10 @@ def test_a_thousand_findings_are_not_a_thousand_lines() -> None:
     [
         ((), "no zones in 0.25 s"),
         ((LOADED, BROKEN, UNCHANGED, UNCHANGED), "1 loaded, 2 unchanged, 1 broken in 0.25 s"),
-        ((zone("x.", Outcome.DROPPED), zone("y.", Outcome.UNKNOWN)), "1 dropped, 1 unknown in"),
+        (
+            (zone("x.", ZoneOutcome.DROPPED), zone("y.", ZoneOutcome.UNKNOWN)),
+            "1 dropped, 1 unknown in",
+        ),
     ],
 )
 def test_the_summary_counts(zones: tuple[ZoneReport, ...], text: str) -> None:
@@ -87,7 +90,7 @@ def test_who_asked_for_some_zones_is_told_of_these() -> None:
 def test_a_zone_that_nobody_knows_is_told_as_such() -> None:
     mine = narrow(ReloadReport(ok=True, zones=(LOADED,)), ["x."])
     assert not mine.ok
-    assert [(one.zone, one.outcome) for one in mine.zones] == [("x.", Outcome.UNKNOWN)]
+    assert [(one.zone, one.outcome) for one in mine.zones] == [("x.", ZoneOutcome.UNKNOWN)]
 
 
 def test_a_reload_that_failed_as_a_whole_failed_for_everybody() -> None:

@@ -26,7 +26,7 @@ from dnsd import compile as compiler
 from dnsd.build.policycheck import check_policy
 from dnsd.build.pools import compiled, describe
 from dnsd.build.signing import Signer, masks
-from dnsd.config.policy import Pool
+from dnsd.config.policy import PoolPolicy
 from dnsd.config.policyfile import read_policy
 from dnsd.wire.name import from_text, lower
 from dnsd.wire.rdata import NSEC, NSEC3, A
@@ -71,9 +71,9 @@ def load(text: str = ZONE) -> Zone:
     return found.zone
 
 
-def pool(name: str = "www", **keys: object) -> Pool:
+def pool(name: str = "www", **keys: object) -> PoolPolicy:
     values = {"type": "A", "check": "none", **keys}
-    return Pool(name=f"{name}.example.com.", **values)  # type: ignore[arg-type]
+    return PoolPolicy(name=f"{name}.example.com.", **values)  # type: ignore[arg-type]
 
 
 def records(rtype: int, rdatas: Sequence[bytes], ttl: int) -> Rdataset:
@@ -92,7 +92,7 @@ def validate(owner: str, answer: RRset, rrsigs: RRset, *keys: ZoneKey, ttl: int 
         dns.dnssec.validate((name, rdataset), (name, covering), dnskeys, now=NOW)
 
 
-def answer_of(one: Pool, zone: Zone, mask: int) -> RRset:
+def answer_of(one: PoolPolicy, zone: Zone, mask: int) -> RRset:
     """What a worker answers with for ``mask``."""
     rrset = zone.nodes[from_text(one.name)][RdataType.from_text(one.type)]
     members = [*sorted(rrset.rdatas), *(ip_address(address).packed for address in one.fallback)]

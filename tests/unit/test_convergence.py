@@ -28,7 +28,7 @@ from dnsd.config import Config, Server
 from dnsd.config import Zones as ZonesTable
 from dnsd.control.converge import Convergence
 from dnsd.control.differences import BEHIND_S, LASTING_S
-from dnsd.control.horizon.keeper import Keeper
+from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.publish import Publisher
 from dnsd.control.retries import LONGEST_PAUSE_S, Retries
@@ -125,7 +125,7 @@ class World:
             server=Server(state_directory=self.state), zones=ZonesTable(directory=self.zones)
         )
         self.publisher = Publisher(self.stock, self.journal, self.vector, lambda _: None)
-        keeper = Keeper("node", LedgerFile(self.state), self.stock, lambda: 0)
+        keeper = LedgerKeeper("node", LedgerFile(self.state), self.stock, lambda: 0)
         self.reloader = Reloader(config, self.publisher, Watch(0.0), self.build, NoPools(), keeper)
         self.convergence = Convergence(self.vector, self.publisher, self.reloader, lambda: self.now)
 

@@ -17,7 +17,7 @@ from dnsd import config as configuration
 from dnsd import daemon
 from dnsd.cli import main
 from dnsd.config import Anycast, Config, Endpoint, Options, Server, cookie_advice
-from dnsd.config import RateLimit as ConfiguredLimit
+from dnsd.config import RateLimitConfig as ConfiguredLimit
 from dnsd.daemon import home, listen, specs
 from dnsd.daemon.notify import Notifier
 from dnsd.daemon.pulse import FIRST_PAUSE_S, LONG_LIFE_S, LONGEST_PAUSE_S, Backoff, Pulse

@@ -11,7 +11,7 @@ import pytest
 from dnsd import compile as compiler
 from dnsd.build import images
 from dnsd.control.disk import FIRST_PAUSE_S, LONGEST_PAUSE_S, Disk
-from dnsd.control.zones.table import Row, Served
+from dnsd.control.zones.table import ServedImage, ZoneRow
 from dnsd.errors import ImageError
 from dnsd.image import memory, store
 from dnsd.image.memory import Memory
@@ -31,11 +31,11 @@ class Site:
         self.rows = [self.row("one.example."), self.row("two.example.")]
         self.disk = Disk(self.directory, self.stock, lambda: self.rows)
 
-    def row(self, origin: str) -> Row:
+    def row(self, origin: str) -> ZoneRow:
         zone = load_text(origin, ZONE).zone
         assert zone
         name = self.stock.save(images.new_name(origin), compiler.build(zone))
-        return Row(origin, self.directory, 0.0, served=Served(name, 7, 3))
+        return ZoneRow(origin, self.directory, 0.0, served=ServedImage(name, 7, 3))
 
     def turn(self) -> dict[str, str]:
         return asyncio.run(self.disk.turn())
@@ -59,7 +59,7 @@ def test_what_is_in_memory_becomes_files(site: Site, capsys: pytest.CaptureFixtu
     assert site.turn() == {}, "who serves it is another matter"
     for row in site.rows:
         assert row.served
-        row.served = Served(taken[row.origin], 7, 3)
+        row.served = ServedImage(taken[row.origin], 7, 3)
     assert site.disk.problems == []
     assert capsys.readouterr().err == ""
 

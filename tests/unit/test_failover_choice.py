@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.failover.choice import Choice, Grade, Mode, Standing
+from dnsd.failover.choice import Choice, Grade, Standing
+from dnsd.image.pools import Mode
 from tests.failover import ADDRESSES, pool
 
 A, B, C, D = ADDRESSES[:4]

@@ -15,7 +15,7 @@ import pytest
 from dnsd.config.policy import Failback
 from dnsd.control.failover import statefile
 from dnsd.control.failover.commands import commands
-from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.report import summary
 from dnsd.errors import AdminError
 from dnsd.process import durable
@@ -32,13 +32,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     close(world)
 
 
-async def order(engine: Engine, command: str, **request: Any) -> Any:
+async def order(engine: FailoverEngine, command: str, **request: Any) -> Any:
     """Return the answer to a command, as it comes over the socket."""
     answer = await commands(engine)[command](request)
     return json.loads(msgspec.json.encode(answer))
 
 
-async def refused(engine: Engine, command: str, **request: Any) -> str:
+async def refused(engine: FailoverEngine, command: str, **request: Any) -> str:
     with pytest.raises(AdminError) as error:
         await order(engine, command, **request)
     return str(error.value)
@@ -52,7 +52,7 @@ async def well(world: World, rounds: int = 1) -> None:
 
 
 def test_what_is_shown_of_a_pool(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         await well(world)
         world.see((A, BAD), (A, BAD))
@@ -79,7 +79,7 @@ def test_what_is_shown_of_a_pool(world: World) -> None:
 
 
 def test_a_member_is_forced(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await well(world)
@@ -102,7 +102,7 @@ def test_a_member_is_forced(world: World) -> None:
 
 
 def test_orders_that_make_no_sense_are_refused(world: World) -> None:
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         assert "no zone has a policy" in await refused(engine, "drained", member=A)
         await place(engine, ORIGIN, [meta()], 0)
         up = {"forced": "up", "member": A}
@@ -124,7 +124,7 @@ def test_orders_that_make_no_sense_are_refused(world: World) -> None:
 
 
 def test_who_is_held_comes_back_when_the_operator_says_so(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta(failback=Failback("manual"))
         await place(engine, ORIGIN, [one], 0)
         await well(world)
@@ -147,7 +147,7 @@ async def checked(world: World, seconds: float) -> None:
 def test_a_drain_step_by_step(world: World) -> None:
     """Lowered until longer answers have expired, then switched; safe when caches forget."""
 
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
@@ -187,7 +187,7 @@ def test_a_drain_that_is_not_on_disk_is_never_safe(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
@@ -210,7 +210,7 @@ def test_a_drain_that_is_not_on_disk_is_never_safe(
 
 
 def test_a_direct_drain_is_not_safe_while_a_cache_may_hold_it(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
@@ -231,7 +231,7 @@ def test_a_direct_drain_is_not_safe_while_a_cache_may_hold_it(world: World) -> N
 def test_a_drain_is_about_its_own_member(world: World) -> None:
     """Whether others come and go is no matter of it."""
 
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta((A, B, C))
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
@@ -250,7 +250,7 @@ def test_a_drain_is_about_its_own_member(world: World) -> None:
 
 
 def test_a_drain_of_a_member_that_is_answered_still_is_never_safe(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta((A,))
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
@@ -265,7 +265,7 @@ def test_a_drain_of_a_member_that_is_answered_still_is_never_safe(world: World) 
 
 
 def test_a_node_that_has_just_begun_does_not_know_what_caches_hold(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta(ttl=100)], 0)
         await order(engine, "drain_member", member=A, direct=True)
         await checked(world, 90)
@@ -277,7 +277,7 @@ def test_a_node_that_has_just_begun_does_not_know_what_caches_hold(world: World)
 
 
 def test_a_drain_is_of_every_pool_or_of_one(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one, two, three = metas(
             {}, {"name": "mail.example.com."}, {"name": "x.example.com.", "members": (B, C)}
         )
@@ -306,7 +306,7 @@ def test_a_drain_is_of_every_pool_or_of_one(world: World) -> None:
 
 
 def test_a_drain_that_would_empty_a_pool_is_refused(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one, two = metas({}, {"name": "one.example.com.", "members": (A,), "all_down": "nodata"})
         await place(engine, ORIGIN, [one, two], 0)
         await well(world)
@@ -321,7 +321,7 @@ def test_a_drain_that_would_empty_a_pool_is_refused(world: World) -> None:
 
 
 def test_a_drain_that_has_begun_can_be_hastened(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
@@ -338,13 +338,13 @@ def test_a_drain_that_has_begun_can_be_hastened(world: World) -> None:
 def test_a_drain_goes_on_after_a_restart(world: World) -> None:
     one = meta()
 
-    async def first(world: World, engine: Engine) -> None:
+    async def first(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
         world.query(one)
         await order(engine, "drain_member", member=A, direct=True)
 
-    async def second(world: World, engine: Engine) -> None:
+    async def second(world: World, engine: FailoverEngine) -> None:
         assert world.answers(one) == (B,)
         found = await order(engine, "drained", member=A)
         assert found["steps"][0]["phase"] == "waiting"
@@ -369,7 +369,7 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 def test_an_order_is_on_disk_before_it_is_obeyed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await well(world)
@@ -395,7 +395,7 @@ def test_a_disk_that_hangs_keeps_no_order_from_being_obeyed_and_nothing_is_safe(
 ) -> None:
     """Item by item: in force, told, not SAFE; and SAFE when the disk has it."""
 
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await well(world)
@@ -417,7 +417,7 @@ def test_a_disk_that_hangs_keeps_no_order_from_being_obeyed_and_nothing_is_safe(
 def test_an_order_of_a_pool_that_goes_meanwhile_is_not_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         slow_disk(monkeypatch, 2.0)
@@ -434,7 +434,7 @@ def test_an_order_of_a_pool_that_goes_meanwhile_is_not_lost(
 
 
 def test_a_carried_order_is_shown_and_can_be_taken_back(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta((A, B, C))
         await place(engine, ORIGIN, [one], 0)
         await well(world)
@@ -460,12 +460,12 @@ def test_a_carried_order_is_shown_and_can_be_taken_back(world: World) -> None:
 
 
 def test_a_carried_order_outlives_a_restart(world: World) -> None:
-    async def first(_world: World, engine: Engine) -> None:
+    async def first(_world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         await order(engine, "force", forced="down", **WWW, member=A)
         await place(engine, ORIGIN, [meta((B,))], 50)
 
-    async def second(world: World, engine: Engine) -> None:
+    async def second(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta((B, C))], 100)
         assert [one["address"] for one in (await order(engine, "failover"))["carried"]] == [A]
         await place(engine, ORIGIN, [meta()], 150)
@@ -485,7 +485,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.mark.usefixtures("day")
 def test_maintenance_is_planned_and_cancelled(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
@@ -523,7 +523,7 @@ def test_maintenance_is_planned_and_cancelled(world: World) -> None:
     [(1.0, "lie ahead"), ("22:00", "POSIX"), (1e300, "within a year"), (float("nan"), "POSIX")],
 )
 def test_plans_that_make_no_sense_are_refused(world: World, at: object, why: str) -> None:
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         assert why in await refused(engine, "force", forced="down", **WWW, member=A, at=at)
 
@@ -531,7 +531,7 @@ def test_plans_that_make_no_sense_are_refused(world: World, at: object, why: str
 
 
 def test_plans_follow_the_time_of_the_day(world: World, day: list[float]) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta(check="none")
         await place(engine, ORIGIN, [one], 0)
         await order(engine, "force", forced="down", **WWW, member=A, at=time.time() + 7200)

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from dnsd.checks.calculated import CalculatedCheck
-from dnsd.checks.result import Blind, Part, Result
+from dnsd.checks.result import Blind, PartResult, Result
 from dnsd.config.need import Need
 from dnsd.config.policy import Failback
 from dnsd.config.references import Reference
 from dnsd.control.failover import statefile
 from dnsd.control.failover.checking import RESTART_S
-from dnsd.control.failover.engine import REFRESH_S, WRITE_S, Engine
-from dnsd.control.failover.live import Key
+from dnsd.control.failover.engine import REFRESH_S, WRITE_S, FailoverEngine
+from dnsd.control.failover.live import PoolKey
 from dnsd.control.failover.report import report
 from dnsd.failover import stored
-from dnsd.failover.member import Forced, Order, State
+from dnsd.failover.member import Forced, MemberOrder, MemberState
 from dnsd.image.cells import Range
 from dnsd.image.pools import Mode
 from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, only, place, play
@@ -53,7 +53,7 @@ def down(world: World, *addresses: str) -> None:
 
 
 def test_a_failure_changes_the_answer_at_once(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 100)
         assert world.answers(one, 100) == (A, B)
@@ -73,7 +73,7 @@ def test_a_failure_changes_the_answer_at_once(world: World) -> None:
 
 
 def test_the_ttl_grows_back(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         seen = []
@@ -88,7 +88,7 @@ def test_the_ttl_grows_back(world: World) -> None:
 
 
 def test_suspects_are_checked_more_often(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         await up(world)
         assert set(world.checks[-1].targets.values()) == {"relaxed"}
@@ -102,7 +102,7 @@ def test_suspects_are_checked_more_often(world: World) -> None:
 
 
 def test_pools_with_the_same_target_share_its_check(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         first, second = metas({}, {"name": "mail.example.com.", "down": 1})
         await place(engine, ORIGIN, [first, second], 0)
         assert len(world.checks[-1].targets) == 2
@@ -115,14 +115,14 @@ def test_pools_with_the_same_target_share_its_check(world: World) -> None:
 
 
 def test_a_pool_that_nobody_checks_follows_orders_alone(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta(check="none")
         await place(engine, ORIGIN, [one], 0)
         assert world.checks[-1].targets == {}
         assert world.answers(one) == (A, B)
         assert world.word(one).ttl == 300
         pool = only(engine)
-        pool.force(A, Order(Forced.DOWN, time.monotonic() + 30, "new disks"))
+        pool.force(A, MemberOrder(Forced.DOWN, time.monotonic() + 30, "new disks"))
         engine.settle(pool)
         assert world.answers(one) == (B,)
         assert world.told(f"{A} is forced down: new disks") == 1
@@ -134,14 +134,14 @@ def test_a_pool_that_nobody_checks_follows_orders_alone(world: World) -> None:
 
 
 def test_a_hold_ends_in_time(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta(failback=Failback("hold", 60.0))
         await place(engine, ORIGIN, [one], 0)
         await up(world)
         down(world, A)
         for _ in range(3):
             world.see((A, OK))
-        assert only(engine).state.members[A].state == State.HELD
+        assert only(engine).state.members[A].state == MemberState.HELD
         await up(world, 5)
         await asyncio.sleep(9)
         assert world.answers(one) == (B,)
@@ -155,7 +155,7 @@ def test_a_hold_ends_in_time(world: World) -> None:
 
 
 def test_members_that_stay_keep_their_state_in_new_cells(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         old, new = meta((A, B)), meta((A, B, C))
         await place(engine, ORIGIN, [old], 0)
         await up(world)
@@ -175,7 +175,7 @@ def test_members_that_stay_keep_their_state_in_new_cells(world: World) -> None:
 
 
 def test_old_cells_follow_by_address(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         old, new = meta((A, B)), meta((B, C))
         await place(engine, ORIGIN, [old], 0)
         await place(engine, ORIGIN, [new], 50)
@@ -188,7 +188,7 @@ def test_old_cells_follow_by_address(world: World) -> None:
 
 
 def test_an_image_that_is_not_published_after_all(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         old, new = meta((A, B)), meta((B, C))
         await place(engine, ORIGIN, [old], 0)
         await place(engine, ORIGIN, [new], 50)
@@ -203,7 +203,7 @@ def test_an_image_that_is_not_published_after_all(world: World) -> None:
 
 
 def test_cells_that_others_had_before_are_wiped(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         for at in range(one.cells):
             world.vector.words[at] = 0x0300_0005_0000_0001
@@ -216,12 +216,12 @@ def test_cells_that_others_had_before_are_wiped(world: World) -> None:
 
 
 def test_orders_outlive_a_zone_that_is_gone_for_a_while(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await up(world)
         pool = only(engine)
-        pool.force(A, Order(Forced.DOWN, None, "by hand"))
+        pool.force(A, MemberOrder(Forced.DOWN, None, "by hand"))
         engine.settle(pool)
         engine.remove(ORIGIN)
         await asyncio.sleep(0)
@@ -230,7 +230,7 @@ def test_orders_outlive_a_zone_that_is_gone_for_a_while(world: World) -> None:
         await asyncio.sleep(600)
         await place(engine, ORIGIN, [one], 50)
         assert world.answers(one, 50) == (B,)
-        assert only(engine).state.members[B].state == State.INIT
+        assert only(engine).state.members[B].state == MemberState.INIT
 
     play(world, story)
 
@@ -239,7 +239,7 @@ def test_orders_outlive_a_zone_that_is_gone_for_a_while(world: World) -> None:
 
 
 def test_who_is_not_seen_keeps_its_state(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await up(world, 30)
@@ -255,13 +255,13 @@ def test_who_is_not_seen_keeps_its_state(world: World) -> None:
         assert engine.checking.alarms.why == {}
         assert world.told("is checked again (before: the network is unreachable)") == 1
         members = only(engine).state.members
-        assert (members[A].state, members[B].state) == (State.SUSPECT, State.RECOVERING)
+        assert (members[A].state, members[B].state) == (MemberState.SUSPECT, MemberState.RECOVERING)
 
     play(world, story)
 
 
 def test_checks_that_die_freeze_everything_and_begin_anew(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await up(world)
@@ -285,7 +285,7 @@ def test_checks_that_die_freeze_everything_and_begin_anew(world: World) -> None:
 
 
 def test_checks_that_are_never_made_are_missed(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         await up(world)
         await asyncio.sleep(60)
@@ -299,7 +299,7 @@ def test_checks_that_are_never_made_are_missed(world: World) -> None:
 
 
 def test_a_fault_of_one_pool_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         first, second = metas({}, {"name": "mail.example.com."})
         await place(engine, ORIGIN, [first, second], 0)
         await up(world)
@@ -318,13 +318,13 @@ def test_a_fault_of_one_pool_stops_no_other(world: World, monkeypatch: pytest.Mo
 def test_a_stop_and_a_start_within_a_minute_change_nothing(world: World) -> None:
     one = meta()
 
-    async def first(world: World, engine: Engine) -> None:
+    async def first(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [one], 0)
         await up(world, 30)
         down(world, A)
         assert world.word(one)[:2] == (0b10, 150)
 
-    async def second(world: World, engine: Engine) -> None:
+    async def second(world: World, engine: FailoverEngine) -> None:
         assert engine.unsettled() == "the zones are not loaded yet"
         await place(engine, ORIGIN, [one], 50)
         engine.loaded()
@@ -339,12 +339,12 @@ def test_control_dies_and_the_next_one_goes_on(world: World) -> None:
     """Nothing of what workers answer changes, even if all that was stored is lost."""
     one = meta()
 
-    async def first(world: World, engine: Engine) -> None:
+    async def first(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [one], 0)
         await up(world)
         down(world, A)
 
-    async def second(world: World, engine: Engine) -> None:
+    async def second(world: World, engine: FailoverEngine) -> None:
         assert world.answers(one) == (B,)
         assert only(engine).decision.why == (
             "as before dnsd was restarted, until all members have been checked",
@@ -365,12 +365,12 @@ def test_control_dies_and_the_next_one_goes_on(world: World) -> None:
 def test_what_was_inherited_is_not_trusted_for_ever(world: World) -> None:
     one = meta()
 
-    async def first(world: World, engine: Engine) -> None:
+    async def first(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [one], 0)
         await up(world)
         down(world, A)
 
-    async def second(world: World, engine: Engine) -> None:
+    async def second(world: World, engine: FailoverEngine) -> None:
         world.see((A, OK))
         assert world.answers(one) == (B,)
         await asyncio.sleep(engine.checking.first_round + 0.1)
@@ -384,13 +384,13 @@ def test_what_was_inherited_is_not_trusted_for_ever(world: World) -> None:
 def test_an_order_is_obeyed_before_all_have_been_checked(world: World) -> None:
     one = meta()
 
-    async def first(world: World, engine: Engine) -> None:
+    async def first(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [one], 0)
         await up(world)
 
-    async def second(world: World, engine: Engine) -> None:
+    async def second(world: World, engine: FailoverEngine) -> None:
         pool = only(engine)
-        pool.force(B, Order(Forced.DOWN))
+        pool.force(B, MemberOrder(Forced.DOWN))
         engine.settle(pool)
         assert world.answers(one) == (A,)
 
@@ -400,7 +400,7 @@ def test_an_order_is_obeyed_before_all_have_been_checked(world: World) -> None:
 
 
 def test_what_has_changed_is_on_disk_within_a_second(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         def on_disk() -> stored.Kept:
             return stored.decode(path.read_bytes(), statefile.moment())
 
@@ -413,7 +413,7 @@ def test_what_has_changed_is_on_disk_within_a_second(world: World) -> None:
         states = {
             one.address: one.state for one in on_disk().pools["www.example.com.", "A"].members
         }
-        assert states == {A: State.DOWN, B: State.UP}
+        assert states == {A: MemberState.DOWN, B: MemberState.UP}
         path.unlink()
         await asyncio.sleep(REFRESH_S + WRITE_S)
         assert on_disk().fresh
@@ -424,10 +424,10 @@ def test_what_has_changed_is_on_disk_within_a_second(world: World) -> None:
 def test_a_state_that_cannot_be_read_is_told_and_ignored(world: World) -> None:
     (world.directory / statefile.FILE).write_bytes(b"dnsd-failover 1 00000000\n{}")
 
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         assert world.told("the stored states are damaged") == 1
         await place(engine, ORIGIN, [meta()], 0)
-        assert only(engine).state.members[A].state == State.INIT
+        assert only(engine).state.members[A].state == MemberState.INIT
 
     play(world, story)
 
@@ -436,7 +436,7 @@ def test_a_disk_that_is_full_is_told(world: World, monkeypatch: pytest.MonkeyPat
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         await asyncio.sleep(3 * REFRESH_S)
         assert "No space left on device" in engine.file.fault
@@ -450,7 +450,7 @@ def test_a_disk_that_is_full_is_told(world: World, monkeypatch: pytest.MonkeyPat
 def test_where_pools_are_expected_there_is_a_file(world: World) -> None:
     """Before the ledger knows of them: so the file is missed if it is gone."""
 
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         await engine.expect([])
         assert not (world.directory / statefile.FILE).exists()
         await engine.expect([meta()])
@@ -460,7 +460,7 @@ def test_where_pools_are_expected_there_is_a_file(world: World) -> None:
 
 
 def test_a_node_without_pools_needs_no_file(world: World) -> None:
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [], 0)
         engine.loaded()
         assert engine.unsettled() == ""
@@ -474,7 +474,7 @@ def test_a_node_without_pools_needs_no_file(world: World) -> None:
 
 
 def test_nobody_is_sent_here_before_a_round_of_checks(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         engine.loaded()
         assert engine.unsettled() == "1 pool has members that have not been checked yet"
@@ -490,7 +490,7 @@ def test_nobody_is_sent_here_before_a_round_of_checks(world: World) -> None:
 
 
 def test_a_round_that_does_not_end_is_no_reason_for_ever(world: World) -> None:
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         engine.loaded()
         await asyncio.sleep(3.9)
@@ -521,7 +521,7 @@ def calculated(world: World) -> CalculatedCheck:
 
 
 def test_a_calculated_check_sees_what_answers_are_made_of(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         db, web = metas(DB, WEB)
         await place(engine, ORIGIN, [db, web], 0)
         check = calculated(world)
@@ -536,8 +536,8 @@ def test_a_calculated_check_sees_what_answers_are_made_of(world: World) -> None:
             False,
             f"0 of 1 up, 1 needed: db.example.com. A {A}: down",
         )
-        pool = engine.table.pools[Key(ORIGIN, "db.example.com.", "A")]
-        pool.force(A, Order(Forced.UP))
+        pool = engine.table.pools[PoolKey(ORIGIN, "db.example.com.", "A")]
+        pool.force(A, MemberOrder(Forced.UP))
         engine.settle(pool)
         assert (await check.run(A)).ok, "an order stands above results"
         pool.force(A, None)
@@ -552,7 +552,7 @@ def test_a_calculated_check_sees_what_answers_are_made_of(world: World) -> None:
 
 
 def test_a_name_is_up_when_enough_of_its_members_are(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         whole = {**WEB, "of": (Reference("db.example.com.", "A"),)}
         db, web = metas({**DB, "min_up": 2}, whole)
         await place(engine, ORIGIN, [db, web], 0)
@@ -570,11 +570,11 @@ def test_a_name_is_up_when_enough_of_its_members_are(world: World) -> None:
 
 
 def test_the_result_of_each_check_is_reported(world: World) -> None:
-    async def story(world: World, engine: Engine) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         parts = (
-            Part("TCP port 80", True, "", 0.1),
-            Part("TLS on port 443", False, "certificate expires soon", 0.2),
+            PartResult("TCP port 80", True, "", 0.1),
+            PartResult("TLS on port 443", False, "certificate expires soon", 0.2),
         )
         (target,) = (one for one in world.checks[-1].targets if one.address == A)
         world.checks[-1]._seen(target, Result(False, "1 of 2 passed", 0.2, parts), 1.0, 1.2)

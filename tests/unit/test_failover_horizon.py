@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.caches.acquainted import Known
+from dnsd.caches.acquainted import KnownNodes
 from dnsd.caches.judge import (
     FRESH_S,
     MARGIN_S,
@@ -23,7 +23,7 @@ from dnsd.caches.judge import (
     Verdict,
     judge,
 )
-from dnsd.caches.ledger import WEEK_S, Ledger, Report, Use, restore
+from dnsd.caches.ledger import WEEK_S, Ledger, NodeReport, Use, restore
 from dnsd.caches.site import Answered, Sighting, Silent, Site
 from dnsd.caches.version import Version, about_name, about_target, everything, gap, rrset
 
@@ -57,9 +57,9 @@ class Node:
     def heard(self, at: float, **more: object) -> Answered:
         """Ask at ``at``; what crosses the wire is JSON."""
         report = self.ledger.report(at + self.offset)
-        told = {"knows": Known(()), "instance": self.ledger.node, "ceiling": 300, **more}
+        told = {"knows": KnownNodes(()), "instance": self.ledger.node, "ceiling": 300, **more}
         data = msgspec.json.encode(msgspec.structs.replace(report, **told))
-        return Answered(msgspec.json.decode(data, type=Report), asked=at, received=at)
+        return Answered(msgspec.json.decode(data, type=NodeReport), asked=at, received=at)
 
 
 def drained(name: str = "a", offset: float = 0.0) -> Node:

@@ -16,7 +16,7 @@ from hypothesis import given
 from dnsd.build.pools import PoolMeta
 from dnsd.config.policy import Failback
 from dnsd.control.failover.live import named
-from dnsd.failover.member import Forced, Order
+from dnsd.failover.member import Forced, MemberOrder
 from dnsd.failover.pool import PoolState
 from dnsd.failover.stored import Kept
 from dnsd.image.cells import Range
@@ -113,7 +113,7 @@ class Life:
                 state.members[who].freeze("blind")
             case ("force", str(who), Forced() as how, span) if who in state.members:
                 until = now + span if isinstance(span, float) else None
-                self.order(who, Order(how, until))
+                self.order(who, MemberOrder(how, until))
             case ("free", str(who)) if who in state.members:
                 self.order(who, None)
             case ("wait", float(seconds)):
@@ -123,7 +123,7 @@ class Life:
             case ("restart",):
                 await self.restart()
 
-    def order(self, who: str, order: Order | None) -> None:
+    def order(self, who: str, order: MemberOrder | None) -> None:
         pool = only(self.engine)
         pool.force(who, order)
         self.engine.settle(pool)

@@ -13,7 +13,7 @@ from dnsd.caches.ledger import (
     NEVER,
     WEEK_S,
     Ledger,
-    Report,
+    NodeReport,
     Use,
     negative_ttl,
     restore,
@@ -47,7 +47,7 @@ def ledger_of(given_out: list[tuple[Version, int, int]]) -> Ledger:
     return ledger
 
 
-def merged(*ledgers: Ledger) -> Report:
+def merged(*ledgers: Ledger) -> NodeReport:
     whole = Ledger("a", 0.0)
     for ledger in ledgers:
         whole.merge(ledger)
@@ -237,8 +237,8 @@ def test_an_account_is_handed_over_as_remaining_seconds() -> None:
     ledger = ledger_of([(WWW, 100, 60)])
     data = msgspec.json.encode(ledger.report(110.0))
     heir = Ledger("b", 9000.0)
-    heir.absorb(msgspec.json.decode(data, type=Report), 9000.0)
-    heir.absorb(msgspec.json.decode(data, type=Report), 9000.0)
+    heir.absorb(msgspec.json.decode(data, type=NodeReport), 9000.0)
+    heir.absorb(msgspec.json.decode(data, type=NodeReport), 9000.0)
     assert heir.bound(WWW) == (9050.0, 8990.0, 60)
 
 

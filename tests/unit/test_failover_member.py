@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.config.policy import Failback, Pool
-from dnsd.failover.member import OUT, SERVED, Forced, Member, Order, State
+from dnsd.config.policy import Failback, PoolPolicy
+from dnsd.failover.member import OUT, SERVED, Forced, Member, MemberOrder, MemberState
 from tests.failover import pool
 
 HOLD = Failback("hold", 300.0)
 MANUAL = Failback("manual")
 
 
-def member(results: str = "", policy: Pool | None = None) -> Member:
+def member(results: str = "", policy: PoolPolicy | None = None) -> Member:
     """Return a member that has seen ``results`` ("+" is a success), one a second."""
     one = Member("192.0.2.1", policy or pool(), 0.0)
     see(one, results)
@@ -30,38 +30,38 @@ def see(one: Member, results: str) -> None:
 @pytest.mark.parametrize(
     ("results", "state"),
     [
-        ("", State.INIT),
-        ("+", State.UP),
-        ("-", State.INIT),
-        ("--", State.INIT),
-        ("---", State.DOWN),
-        ("-+", State.SUSPECT),
-        ("-+++", State.UP),
-        ("+-", State.SUSPECT),
-        ("+--", State.SUSPECT),
-        ("+---", State.DOWN),
-        ("+-+-+-", State.DOWN),  # failures need not come in a row
-        ("+-++-++-", State.DOWN),
-        ("+-+++", State.UP),
-        ("+--+++--", State.SUSPECT),  # but three successes in a row clear them
-        ("---+", State.RECOVERING),
-        ("---++", State.RECOVERING),
-        ("---++-", State.DOWN),
-        ("---++-++", State.RECOVERING),
-        ("---++-+++", State.UP),
-        ("---+++-", State.SUSPECT),
+        ("", MemberState.INIT),
+        ("+", MemberState.UP),
+        ("-", MemberState.INIT),
+        ("--", MemberState.INIT),
+        ("---", MemberState.DOWN),
+        ("-+", MemberState.SUSPECT),
+        ("-+++", MemberState.UP),
+        ("+-", MemberState.SUSPECT),
+        ("+--", MemberState.SUSPECT),
+        ("+---", MemberState.DOWN),
+        ("+-+-+-", MemberState.DOWN),  # failures need not come in a row
+        ("+-++-++-", MemberState.DOWN),
+        ("+-+++", MemberState.UP),
+        ("+--+++--", MemberState.SUSPECT),  # but three successes in a row clear them
+        ("---+", MemberState.RECOVERING),
+        ("---++", MemberState.RECOVERING),
+        ("---++-", MemberState.DOWN),
+        ("---++-++", MemberState.RECOVERING),
+        ("---++-+++", MemberState.UP),
+        ("---+++-", MemberState.SUSPECT),
     ],
 )
-def test_states(results: str, state: State) -> None:
+def test_states(results: str, state: MemberState) -> None:
     assert member(results).state == state
 
 
 def test_one_failure_or_success_is_enough_if_the_policy_says_so() -> None:
     hasty = pool(down=1, ok=1, up=1)
-    assert member("-", hasty).state == State.DOWN
-    assert member("+-", hasty).state == State.DOWN
-    assert member("+-+", hasty).state == State.UP
-    assert member("+-+-", pool(down=2, ok=1)).state == State.SUSPECT
+    assert member("-", hasty).state == MemberState.DOWN
+    assert member("+-", hasty).state == MemberState.DOWN
+    assert member("+-+", hasty).state == MemberState.UP
+    assert member("+-+-", pool(down=2, ok=1)).state == MemberState.SUSPECT
 
 
 def test_counters() -> None:
@@ -104,12 +104,12 @@ def test_who_is_undecided_is_checked_fast() -> None:
 
 def test_it_is_held_for_a_time() -> None:
     one = member("+---+++", pool(failback=HOLD))
-    assert (one.state, one.since, one.due) == (State.HELD, 7.0, 307.0)
+    assert (one.state, one.since, one.due) == (MemberState.HELD, 7.0, 307.0)
     see(one, "+++")
     one.tick(306.9)
     assert one.due
     one.tick(307.0)
-    assert (one.state, one.n_stable) == (State.UP, 0)
+    assert (one.state, one.n_stable) == (MemberState.UP, 0)
 
 
 def test_who_fails_while_it_is_held_begins_anew() -> None:
@@ -119,16 +119,16 @@ def test_who_fails_while_it_is_held_begins_anew() -> None:
     one.tick(1000.0)
     states.append(one.state)
     see(one, "+")
-    assert [*states, one.state] == [State.DOWN, State.RECOVERING, State.HELD]
+    assert [*states, one.state] == [MemberState.DOWN, MemberState.RECOVERING, MemberState.HELD]
     assert one.since == 11.0
 
 
 def test_it_is_held_until_the_operator_comes() -> None:
     one = member("+---+++", pool(failback=MANUAL))
     one.tick(1e9)
-    assert (one.state, one.due) == (State.HELD, None)
+    assert (one.state, one.due) == (MemberState.HELD, None)
     assert one.fail_back(50.0)
-    assert (one.state, one.since) == (State.UP, 50.0)
+    assert (one.state, one.since) == (MemberState.UP, 50.0)
     assert not one.fail_back(51.0)
 
 
@@ -141,7 +141,7 @@ def test_only_who_is_held_can_be_failed_back(results: str) -> None:
 
 
 def test_its_first_success_is_no_fail_back() -> None:
-    assert member("--+", pool(failback=MANUAL)).state == State.SUSPECT
+    assert member("--+", pool(failback=MANUAL)).state == MemberState.SUSPECT
 
 
 # -- a dead checker, orders -------------------------------------------------------------------
@@ -151,36 +151,36 @@ def test_whoever_is_frozen_stays_as_it_was() -> None:
     one = member("++--")
     one.freeze("nobody checks")
     see(one, "---+++")
-    assert (one.state, one.n_fail) == (State.SUSPECT, 2)
+    assert (one.state, one.n_fail) == (MemberState.SUSPECT, 2)
     one.thaw(100.0)
     see(one, "-")
-    assert one.state == State.DOWN
+    assert one.state == MemberState.DOWN
 
 
 def test_a_hold_time_does_not_end_while_nobody_checks() -> None:
     one = member("---+++", pool(failback=HOLD))
     one.freeze("nobody checks")
     one.tick(1000.0)
-    assert (one.state, one.due) == (State.HELD, None)
+    assert (one.state, one.due) == (MemberState.HELD, None)
     one.thaw(1000.0)
     assert one.due == 1300.0
     one.tick(1300.0)
-    assert one.state == State.UP
+    assert one.state == MemberState.UP
 
 
 def test_checks_go_on_below_an_order() -> None:
     one = member("+")
-    one.force(Order(Forced.UP, reason="it is well"))
+    one.force(MemberOrder(Forced.UP, reason="it is well"))
     see(one, "---")
-    assert one.state == State.DOWN
-    assert one.order == Order(Forced.UP, None, "it is well")
+    assert one.state == MemberState.DOWN
+    assert one.order == MemberOrder(Forced.UP, None, "it is well")
     one.force(None)
     assert one.order is None
 
 
 def test_an_order_ends_by_itself_even_if_nobody_checks() -> None:
     one = member("+")
-    one.force(Order(Forced.DOWN, until=60.0))
+    one.force(MemberOrder(Forced.DOWN, until=60.0))
     one.freeze("nobody checks")
     assert one.due == 60.0
     one.tick(59.9)
@@ -191,7 +191,7 @@ def test_an_order_ends_by_itself_even_if_nobody_checks() -> None:
 
 def test_without_checks_it_is_up() -> None:
     one = Member("192.0.2.1", pool(check="none"), 0.0)
-    assert one.state == State.UP
+    assert one.state == MemberState.UP
     assert one.next_possible_change(5.0) is None
 
 
@@ -201,35 +201,35 @@ def test_without_checks_it_is_up() -> None:
 def test_another_policy_forgets_nothing() -> None:
     one = member("+++++--")
     one.adopt(pool(down=5), 10.0)
-    assert (one.state, one.n_fail) == (State.SUSPECT, 2)
+    assert (one.state, one.n_fail) == (MemberState.SUSPECT, 2)
     see(one, "--")
     assert one.n_fail == 4
     see(one, "-")
-    assert one.state == State.DOWN
+    assert one.state == MemberState.DOWN
 
 
 def test_a_stricter_policy_leaves_it_to_the_next_failure() -> None:
     one = member("+---", pool(down=5))
     one.adopt(pool(down=2), 10.0)
-    assert (one.state, one.n_fail) == (State.SUSPECT, 1)
+    assert (one.state, one.n_fail) == (MemberState.SUSPECT, 1)
     see(one, "-")
-    assert one.state == State.DOWN
+    assert one.state == MemberState.DOWN
     one = member("+-", pool(down=5))
     one.adopt(pool(down=1), 10.0)
-    assert (one.state, one.n_fail) == (State.UP, 0)
+    assert (one.state, one.n_fail) == (MemberState.UP, 0)
 
 
 def test_who_is_checked_no_more_is_up() -> None:
     one = member("---")
     one.adopt(pool(check="none"), 10.0)
-    assert (one.state, one.last) == (State.UP, None)
+    assert (one.state, one.last) == (MemberState.UP, None)
 
 
 def test_who_is_held_under_a_policy_without_holding_comes_back() -> None:
     one = member("---+++", pool(failback=MANUAL))
     one.adopt(pool(), 10.0)
     one.tick(10.0)
-    assert one.state == State.UP
+    assert one.state == MemberState.UP
 
 
 # -- what comes next --------------------------------------------------------------------------
@@ -250,7 +250,9 @@ def test_who_is_held_under_a_policy_without_holding_comes_back() -> None:
         ("-" * 17 + "+++", pool(failback=MANUAL), None),
     ],
 )
-def test_when_it_can_change_at_the_earliest(results: str, policy: Pool, at: float | None) -> None:
+def test_when_it_can_change_at_the_earliest(
+    results: str, policy: PoolPolicy, at: float | None
+) -> None:
     assert member(results, policy).next_possible_change(20.0) == at
 
 
@@ -262,7 +264,7 @@ def test_an_order_and_a_dead_checker_say_when_it_changes() -> None:
     one = member("+")
     one.freeze("nobody checks")
     assert one.next_possible_change(2.0) is None
-    one.force(Order(Forced.UP, until=70.0))
+    one.force(MemberOrder(Forced.UP, until=70.0))
     assert one.next_possible_change(2.0) == 70.0
 
 
@@ -273,24 +275,24 @@ def test_an_order_and_a_dead_checker_say_when_it_changes() -> None:
 def test_what_is_stored_is_restored(results: str, failback: Failback) -> None:
     policy = pool(failback=failback)
     one = member(results, policy)
-    one.force(Order(Forced.DRAIN, until=100.0, reason="new disks"))
+    one.force(MemberOrder(Forced.DRAIN, until=100.0, reason="new disks"))
     stored = one.to_stored(50.0)
     again = Member("192.0.2.1", policy, 7.0)
     again.restore_state(stored, 3.0, 7.0)
     again.restore_order(stored, 3.0, 7.0)
     assert again.since == pytest.approx(one.since - 46)
-    assert again.order == Order(Forced.DRAIN, 54.0, "new disks")
+    assert again.order == MemberOrder(Forced.DRAIN, 54.0, "new disks")
     assert again.to_stored(4.0) == stored
 
 
 def test_only_who_waits_for_the_operator_is_remembered_for_long() -> None:
     for results, policy, state in [
-        ("+---", pool(failback=MANUAL), State.DOWN),
-        ("+---+", pool(failback=MANUAL), State.DOWN),
-        ("+---+++", pool(failback=MANUAL), State.DOWN),
-        ("+--", pool(failback=MANUAL), State.INIT),
-        ("+---", pool(failback=HOLD), State.INIT),
-        ("+---", pool(), State.INIT),
+        ("+---", pool(failback=MANUAL), MemberState.DOWN),
+        ("+---+", pool(failback=MANUAL), MemberState.DOWN),
+        ("+---+++", pool(failback=MANUAL), MemberState.DOWN),
+        ("+--", pool(failback=MANUAL), MemberState.INIT),
+        ("+---", pool(failback=HOLD), MemberState.INIT),
+        ("+---", pool(), MemberState.INIT),
     ]:
         again = Member("192.0.2.1", policy, 0.0)
         again.restore_debt(member(results, policy).to_stored(50.0), 0.0)
@@ -301,7 +303,7 @@ def test_who_was_held_comes_back_if_nobody_is_held_any_more() -> None:
     stored = member("---+++", pool(failback=MANUAL)).to_stored(50.0)
     again = Member("192.0.2.1", pool(), 0.0)
     again.restore_state(stored, 1.0, 0.0)
-    assert again.state == State.UP
+    assert again.state == MemberState.UP
 
 
 # -- whatever happens -------------------------------------------------------------------------
@@ -333,7 +335,7 @@ def test_what_must_hold_whatever_is_seen(
             assert row >= up
             assert failback.kind != "manual"
             assert event == "t" or failback.kind == "auto"
-        assert (one.state == State.SUSPECT) <= (0 < one.n_fail < down)
-        assert (one.state == State.UP) <= (one.n_fail == 0)
-        assert (one.state == State.RECOVERING) <= (0 < one.n_ok < up)
+        assert (one.state == MemberState.SUSPECT) <= (0 < one.n_fail < down)
+        assert (one.state == MemberState.UP) <= (one.n_fail == 0)
+        assert (one.state == MemberState.RECOVERING) <= (0 < one.n_ok < up)
         assert one.since <= now

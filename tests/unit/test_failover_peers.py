@@ -11,18 +11,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from dnsd.checks.result import Fault
+from dnsd.checks.result import ServiceFault
 from dnsd.config import Endpoint, Failover
 from dnsd.config.policy import Scope
 from dnsd.control.failover.commands import commands
-from dnsd.control.failover.engine import Engine
+from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.peers import Peers, get_votes
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
 from dnsd.failover import quorum
-from dnsd.failover.member import Member, State
-from dnsd.failover.quorum import Ballot, Said
+from dnsd.failover.member import Member, MemberState
+from dnsd.failover.quorum import Ballot, SpokenVote
 from tests import jumping
 from tests.jumping import Jumping
 from tests.plane import ORIGIN, A, B, World, close, meta, only, play
@@ -38,10 +38,13 @@ class Others:
 
     def __init__(self) -> None:
         self.names = {Y: "y", Z: "z"}
-        self.answers: dict[Endpoint, dict[str, State] | bytes | Exception | None] = {Y: {}, Z: {}}
+        self.answers: dict[Endpoint, dict[str, MemberState] | bytes | Exception | None] = {
+            Y: {},
+            Z: {},
+        }
         self.asked = 0
 
-    def say(self, **states: State) -> None:
+    def say(self, **states: MemberState) -> None:
         """Let both say this of the members "a" and "b"."""
         members = {"a": A, "b": B}
         for endpoint in self.answers:
@@ -56,9 +59,9 @@ class Others:
             raise answer
         return answer if isinstance(answer, bytes) else self._votes(endpoint, answer or {})
 
-    def _votes(self, endpoint: Endpoint, states: dict[str, State]) -> bytes:
+    def _votes(self, endpoint: Endpoint, states: dict[str, MemberState]) -> bytes:
         votes = tuple(
-            Said(name="www.example.com.", type="A", address=one, state=state, age=0.5)
+            SpokenVote(name="www.example.com.", type="A", address=one, state=state, age=0.5)
             for one, state in states.items()
         )
         return msgspec.json.encode(Ballot(node=self.names[endpoint], votes=votes))
@@ -71,10 +74,10 @@ class SharedWorld(World):
         super().__init__(directory, patch)
         self.others = Others()
 
-    def engine(self) -> Engine:
+    def engine(self) -> FailoverEngine:
         peers = Peers("x", Failover(peers=(Y, Z)), self.others.ask)
         memory = OwnMemory(time.monotonic())
-        return Engine(self.vector, StateFile(self.directory), memory, self._make, peers)
+        return FailoverEngine(self.vector, StateFile(self.directory), memory, self._make, peers)
 
 
 @pytest.fixture
@@ -98,17 +101,17 @@ async def checked(world: World, *, a: bool = OK, b: bool = OK) -> None:
 
 
 def test_others_decide_together_and_it_is_told_once(world: SharedWorld) -> None:
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         engine.place(ORIGIN, [SHARED], 0)
         engine.loaded()
-        world.others.say(a=State.UP, b=State.UP)
+        world.others.say(a=MemberState.UP, b=MemberState.UP)
         await asyncio.sleep(1)
         assert engine.unsettled() == ""
         await checked(world)
-        world.others.say(a=State.DOWN, b=State.UP)
+        world.others.say(a=MemberState.DOWN, b=MemberState.UP)
         await asyncio.sleep(1)
         assert world.answers(SHARED) == (B,)
-        assert only(engine).state.members[A].state == State.UP
+        assert only(engine).state.members[A].state == MemberState.UP
         assert world.told(f"{A} is agreed to be down: 2 of 3 nodes say so (this node says") == 1
         for answer in (None, OSError(101, "Network is unreachable")):
             world.others.answers = {Y: answer, Z: answer}
@@ -120,7 +123,7 @@ def test_others_decide_together_and_it_is_told_once(world: SharedWorld) -> None:
         assert world.told(f"{A} is not agreed on: 1 of 3 nodes say up, 0 down, and it takes 2") == 1
         missing = "cannot get votes of http://192.0.2.54:9153: did not answer within 1s; trying"
         assert world.told(missing) == 1
-        world.others.say(a=State.UP)
+        world.others.say(a=MemberState.UP)
         await asyncio.sleep(2)
         assert world.told("is heard again (before: cannot be asked: Network is unreach") == 2
         assert world.answers(SHARED) == (A, B)
@@ -129,8 +132,8 @@ def test_others_decide_together_and_it_is_told_once(world: SharedWorld) -> None:
 
 
 def test_a_node_whose_peers_are_never_heard_begins_all_the_same(world: SharedWorld) -> None:
-    async def story(_world: World, engine: Engine) -> None:
-        world.others.answers = {Y: Fault("is away"), Z: None}
+    async def story(_world: World, engine: FailoverEngine) -> None:
+        world.others.answers = {Y: ServiceFault("is away"), Z: None}
         engine.place(ORIGIN, [SHARED], 0)
         engine.loaded()
         await asyncio.sleep(0.1)
@@ -150,9 +153,9 @@ def test_a_node_whose_peers_are_never_heard_begins_all_the_same(world: SharedWor
 
 
 def test_a_node_that_is_cut_off_says_so(world: SharedWorld) -> None:
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         engine.place(ORIGIN, [SHARED], 0)
-        world.others.say(a=State.UP, b=State.UP)
+        world.others.say(a=MemberState.UP, b=MemberState.UP)
         await asyncio.sleep(1)
         await checked(world)
         assert engine.cut_off() == ""
@@ -169,7 +172,7 @@ def test_a_node_that_is_cut_off_says_so(world: SharedWorld) -> None:
         await asyncio.sleep(31)
         await checked(world, a=BAD, b=BAD)
         assert engine.cut_off() == "", "too few are heard: keep announcing"
-        world.others.say(a=State.UP, b=State.UP)
+        world.others.say(a=MemberState.UP, b=MemberState.UP)
         await asyncio.sleep(2)
         assert engine.cut_off(), "the other one is heard again"
         engine.remove(ORIGIN)
@@ -179,18 +182,18 @@ def test_a_node_that_is_cut_off_says_so(world: SharedWorld) -> None:
 
 
 def test_what_it_votes_and_what_it_shows(world: SharedWorld) -> None:
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         local = meta(name="local.example.com.", cell=SHARED.cells)
         engine.place(ORIGIN, [SHARED, local], 0)
         await asyncio.sleep(0.1)
         ask: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Any]]] = commands(engine)
         assert await ask["votes"]({}) == Ballot(node="x")
-        world.others.say(a=State.UP)
+        world.others.say(a=MemberState.UP)
         await checked(world, b=BAD)
         await asyncio.sleep(1)
         (a, b) = (await ask["votes"]({})).votes
-        assert (a.name, a.type, a.address, a.state) == ("www.example.com.", "A", A, State.UP)
-        assert (b.address, b.state) == (B, State.DOWN)
+        assert (a.name, a.type, a.address, a.state) == ("www.example.com.", "A", A, MemberState.UP)
+        assert (b.address, b.state) == (B, MemberState.DOWN)
         assert a.age == pytest.approx(1.5)
         shown = await ask["failover"]({})
         assert shown["node"] == "x"
@@ -248,7 +251,7 @@ def test_who_changes_its_name_is_forgotten_under_the_old_one() -> None:
     peers = Peers("x", Failover(peers=(Y,)), others.ask)
 
     async def story(_loop: Jumping) -> None:
-        others.say(a=State.UP)
+        others.say(a=MemberState.UP)
         task = asyncio.ensure_future(peers.run(told.__setitem__))
         await asyncio.sleep(0.5)
         others.names[Y] = "new"
@@ -267,7 +270,7 @@ def test_who_changes_its_name_is_forgotten_under_the_old_one() -> None:
         (b"[]", "answers what are no votes: "),
         (b'{"node": "y", "votes": 1}', "answers what are no votes: "),
         (b'{"node": "y", "votes": [], "x": ' + b"[" * 100_000, "answers what are no votes: "),
-        (Fault("is odd"), "is odd"),
+        (ServiceFault("is odd"), "is odd"),
         (OSError("no errno"), "cannot be asked: no errno"),
         (None, "did not answer within 1s"),
     ],
@@ -323,7 +326,7 @@ def test_a_node_that_has_no_such_page() -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    with pytest.raises(Fault, match="answers with status 404"):
+    with pytest.raises(ServiceFault, match="answers with status 404"):
         asyncio.run(ask())
 
 
@@ -367,11 +370,11 @@ HOSTILE = [
 
 @pytest.mark.parametrize("answer", HOSTILE, ids=lambda answer: answer[:40].decode("latin-1"))
 def test_a_bad_vote_is_the_fault_of_its_node_alone(world: SharedWorld, answer: bytes) -> None:
-    async def story(_world: World, engine: Engine) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
         engine.place(ORIGIN, [SHARED], 0)
-        world.others.say(a=State.UP, b=State.UP)
+        world.others.say(a=MemberState.UP, b=MemberState.UP)
         await checked(world)
-        world.others.answers = {Y: answer, Z: {A: State.DOWN, B: State.UP}}
+        world.others.answers = {Y: answer, Z: {A: MemberState.DOWN, B: MemberState.UP}}
         for _ in range(10):
             world.see((A, BAD), (B, OK))
             await asyncio.sleep(1)
@@ -381,7 +384,7 @@ def test_a_bad_vote_is_the_fault_of_its_node_alone(world: SharedWorld, answer: b
         assert len([line for line in world.log if "votes" in line]) <= 2
         peers = {peer.endpoint: peer for peer in engine.peers.peers}
         assert peers[Z].fault == ""
-        world.others.say(a=State.UP, b=State.UP)
+        world.others.say(a=MemberState.UP, b=MemberState.UP)
         await asyncio.sleep(2)
         assert peers[Y].fault == ""
 
@@ -390,7 +393,7 @@ def test_a_bad_vote_is_the_fault_of_its_node_alone(world: SharedWorld, answer: b
 
 def test_a_fault_of_ours_with_the_votes_of_one_node_is_told_and_stops_no_other() -> None:
     others = Others()
-    others.say(a=State.UP)
+    others.say(a=MemberState.UP)
     heard: list[str] = []
     peers = Peers("x", Failover(peers=(Y, Z)), others.ask)
 
@@ -413,4 +416,4 @@ def test_a_result_that_is_very_old_is_told_as_old_as_votes_can_be() -> None:
     member = Member(A, SHARED.policy, 0.0)
     member.result(0.0, ok=True)
     (vote,) = quorum.said("www.example.com.", "A", [member], 1e12)
-    assert msgspec.json.decode(msgspec.json.encode(vote), type=Said) == vote
+    assert msgspec.json.decode(msgspec.json.encode(vote), type=SpokenVote) == vote

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from dnsd.config import Failover
-from dnsd.control.failover.checking import Checking
+from dnsd.control.failover.checking import MemberChecks
 from dnsd.control.failover.live import LivePool
 from dnsd.control.failover.pledges import LATE_S, Pledges
 from dnsd.process import log
@@ -72,7 +72,7 @@ def test_checks_that_wait_as_long_as_promises_allow_are_not_late(said: list[str]
 
 def test_the_first_round_of_checks_includes_their_queue() -> None:
     """Else a node would be announced, or an earlier answer forgotten, before all were checked."""
-    few, many = Checking(id), Checking(id)
+    few, many = MemberChecks(id), MemberChecks(id)
     few.follow(live("a.", 1), [])
     many.follow(live("b.", 40), [])
     wait = Pledges(FAILOVER, FAILOVER.limits).longest_wait_of(live("b.", 40))
@@ -84,8 +84,8 @@ def test_promises_are_held_against_the_descriptors_that_there_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("resource.getrlimit", lambda _which: (20, 20))
-    checking = Checking(lambda _: None, failover=Failover(max_checks=11))
+    checking = MemberChecks(lambda _: None, failover=Failover(max_checks=11))
     assert checking.pledges._limits.total == 10
     (problem,) = checking.problems
     assert problem.startswith("max_checks is 11, but half of this process's file descriptors")
-    assert not Checking(lambda _: None, failover=Failover(max_checks=10)).problems
+    assert not MemberChecks(lambda _: None, failover=Failover(max_checks=10)).problems

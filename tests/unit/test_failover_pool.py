@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnsd.config.policy import Failback, Pool
+from dnsd.config.policy import Failback, PoolPolicy
 from dnsd.failover import drain, ttl
-from dnsd.failover.choice import Mode
-from dnsd.failover.member import Forced, Order, State
-from dnsd.failover.orders import Directive, Plan
+from dnsd.failover.member import Forced, MemberOrder, MemberState
+from dnsd.failover.orders import Directive, PlannedOrder
 from dnsd.failover.pool import Decision, PoolState
 from dnsd.failover.stored import Moment, decode, encode
+from dnsd.image.pools import Mode
 from tests.failover import ADDRESSES, World, pool
 
 A, B, C = ADDRESSES[:3]
-DOWN = Order(Forced.DOWN, reason="new disks")
+DOWN = MemberOrder(Forced.DOWN, reason="new disks")
 STABLE = "+" * 30
 
 
@@ -161,7 +161,7 @@ def test_whoever_is_forced_has_the_longest_ttl() -> None:
     state = pool_of(STABLE, "+-")
     state.force(B, DOWN)
     assert state.decide(100.0)[:2] == (0b01, 300)
-    state.force(B, Order(Forced.UP))
+    state.force(B, MemberOrder(Forced.UP))
     assert state.decide(100.0)[:2] == (0b11, 300)
     state.force(B, None)
     assert state.decide(100.0)[:2] == (0b11, 5)
@@ -169,7 +169,7 @@ def test_whoever_is_forced_has_the_longest_ttl() -> None:
 
 def test_who_is_forced_up_is_answered_whatever_is_seen() -> None:
     state = pool_of("---", "---", all_down="servfail")
-    state.force(A, Order(Forced.UP))
+    state.force(A, MemberOrder(Forced.UP))
     assert state.decide(100.0)[:3] == (0b01, 150, Mode.ANSWER)
 
 
@@ -183,7 +183,7 @@ def test_who_is_forced_down_is_not_answered_when_all_others_are_down() -> None:
 
 def test_the_end_of_an_order_is_a_planned_switch() -> None:
     state = pool_of(STABLE, STABLE)
-    state.force(A, Order(Forced.DOWN, until=500.0))
+    state.force(A, MemberOrder(Forced.DOWN, until=500.0))
     told = []
     now: float | None = 100.0
     while now is not None:
@@ -197,7 +197,7 @@ def test_the_end_of_an_order_is_a_planned_switch() -> None:
 
 def test_an_order_whose_end_changes_nothing_is_no_plan() -> None:
     state = pool_of(STABLE, STABLE)
-    state.force(A, Order(Forced.UP, until=110.0))
+    state.force(A, MemberOrder(Forced.UP, until=110.0))
     assert state.decide(100.0).ttl == 300
     assert state.next_wakeup(100.0) == 110.0
 
@@ -205,15 +205,15 @@ def test_an_order_whose_end_changes_nothing_is_no_plan() -> None:
 def test_orders_that_end_together_are_one_plan() -> None:
     state = pool_of(STABLE, STABLE, "---", min_up=2, all_down="refuse")
     for one in (A, B):
-        state.force(one, Order(Forced.DOWN, until=103.5))
+        state.force(one, MemberOrder(Forced.DOWN, until=103.5))
     assert state.decide(100.0)[:3] == (0, 3, Mode.REFUSED)
     assert state.decide(103.5)[:3] == (0b011, 150, Mode.ANSWER)
 
 
 def test_the_first_of_several_plans_counts() -> None:
     state = pool_of(STABLE, STABLE, STABLE)
-    state.force(A, Order(Forced.DOWN, until=190.0))
-    state.force(B, Order(Forced.DOWN, until=150.0))
+    state.force(A, MemberOrder(Forced.DOWN, until=190.0))
+    state.force(B, MemberOrder(Forced.DOWN, until=150.0))
     assert state.decide(100.0)[:2] == (0b100, 50)
 
 
@@ -235,7 +235,7 @@ def test_what_speaks_against_an_order() -> None:
 
 def test_a_drain_lowers_waits_and_switches() -> None:
     state = pool_of(STABLE, STABLE)
-    state.drain(A, Order(Forced.DRAIN), drain.lowered(100.0, horizon=140.0))
+    state.drain(A, MemberOrder(Forced.DRAIN), drain.lowered(100.0, horizon=140.0))
     assert state.decide(100.0)[:2] == (0b11, 5)
     assert state.next_wakeup(100.0) == pytest.approx(136.001)
     assert state.decide(140.0)[:2] == (0b11, 1)
@@ -248,7 +248,7 @@ def test_a_drain_lowers_waits_and_switches() -> None:
 
 def test_a_member_that_dies_while_its_ttl_is_lowered_leaves_at_once() -> None:
     state = pool_of(STABLE, STABLE, ttl_min=2)
-    state.drain(A, Order(Forced.DRAIN), drain.lowered(100.0, horizon=140.0))
+    state.drain(A, MemberOrder(Forced.DRAIN), drain.lowered(100.0, horizon=140.0))
     state.result(A, 101.0, ok=False)
     assert state.decide(101.0)[:2] == (0b11, 2)
     state.result(A, 102.0, ok=False)
@@ -261,14 +261,14 @@ def test_a_member_that_dies_while_its_ttl_is_lowered_leaves_at_once() -> None:
 
 def test_who_is_not_answered_leaves_without_lowering() -> None:
     state = pool_of(STABLE, "---")
-    state.drain(B, Order(Forced.DRAIN), drain.lowered(100.0, horizon=400.0))
+    state.drain(B, MemberOrder(Forced.DRAIN), drain.lowered(100.0, horizon=400.0))
     assert state.decide(100.0)[:2] == (0b01, 300)
     assert state.drains[B].phase == drain.Phase.WAITING
 
 
 def test_a_drain_ends_with_its_order() -> None:
     state = pool_of(STABLE, STABLE)
-    state.drain(A, Order(Forced.DRAIN, until=120.0), drain.lowered(100.0, horizon=140.0))
+    state.drain(A, MemberOrder(Forced.DRAIN, until=120.0), drain.lowered(100.0, horizon=140.0))
     assert state.decide(100.0)[:2] == (0b11, 5)
     assert state.decide(118.0)[:2] == (0b11, 5)  # nothing will have changed at 120
     assert state.decide(120.0)[:2] == (0b11, 300)
@@ -277,7 +277,7 @@ def test_a_drain_ends_with_its_order() -> None:
 
 def test_an_order_that_ends_before_the_switch_leaves_nothing_planned() -> None:
     state = pool_of(STABLE, STABLE)
-    state.drain(A, Order(Forced.DRAIN, until=140.0), drain.lowered(100.0, horizon=140.0))
+    state.drain(A, MemberOrder(Forced.DRAIN, until=140.0), drain.lowered(100.0, horizon=140.0))
     assert state.decide(139.0)[:2] == (0b11, 5)
 
 
@@ -286,18 +286,18 @@ def test_an_order_that_ends_before_the_switch_leaves_nothing_planned() -> None:
 
 def test_an_edit_of_the_zone_keeps_the_members_that_stay() -> None:
     state = pool_of(STABLE, "---")
-    state.drain(A, Order(Forced.DRAIN), drain.direct(100.0))
+    state.drain(A, MemberOrder(Forced.DRAIN), drain.direct(100.0))
     state.edit(state.policy, 60, (B, C), 101.0)
-    assert [one.state for one in state.members.values()] == [State.DOWN, State.INIT]
+    assert [one.state for one in state.members.values()] == [MemberState.DOWN, MemberState.INIT]
     state.result(C, 102.0, ok=True)
     assert state.decide(102.0)[:2] == (0b10, 5)
     # What is ordered stands, and is obeyed when the member is there again.
     assert list(state.away) == [A]
     state.edit(state.policy, 60, (A, B, C), 103.0)
-    assert state.ordered(A).order == Order(Forced.DRAIN)
+    assert state.ordered(A).order == MemberOrder(Forced.DRAIN)
     assert state.drains[A].switched
     assert not state.away
-    assert state.members[C].state == State.UP
+    assert state.members[C].state == MemberState.UP
 
 
 def test_an_edit_may_change_the_policy() -> None:
@@ -329,7 +329,7 @@ policies = st.builds(
 @settings(max_examples=40)
 @given(policies, st.integers(1, 400), st.integers(0, 5000), st.sampled_from(["dies", "hangs"]))
 def test_the_worst_case_is_no_worse_than_the_formula(
-    policy: Pool, ttl_max: int, tenths: int, how: str
+    policy: PoolPolicy, ttl_max: int, tenths: int, how: str
 ) -> None:
     members = (A, B, C)
     world = World(policy, members, ttl_max)
@@ -359,7 +359,7 @@ events = st.lists(
 @settings(max_examples=40)
 @given(policies, st.integers(0, 400), events)
 def test_what_must_hold_whatever_happens(
-    policy: Pool, ttl_max: int, happened: list[tuple[str, float | str]]
+    policy: PoolPolicy, ttl_max: int, happened: list[tuple[str, float | str]]
 ) -> None:
     world = World(policy, (A, B, C), ttl_max)
     for what, which in happened:
@@ -378,9 +378,9 @@ def _happen(world: World, what: str, which: float | str) -> None:
         case "dies" | "hangs" | "lives":
             world.services[member] = what
         case "up" | "down":
-            world.state.force(member, Order(Forced(what), world.now + 60))
+            world.state.force(member, MemberOrder(Forced(what), world.now + 60))
         case "drain":
-            world.drain(member, Order(Forced.DRAIN))
+            world.drain(member, MemberOrder(Forced.DRAIN))
         case "free":
             world.state.force(member, None)
         case "freeze":
@@ -423,12 +423,12 @@ def test_an_order_outlives_an_edit_that_takes_its_member_away(away: float) -> No
     assert state.decide(100.0 + away).mask == 0b10
     assert state.members[A].order == DOWN
     # Nobody has looked at it for a while: it has to show anew that it is well.
-    assert state.members[A].state == (State.UP if away < 60 else State.INIT)
+    assert state.members[A].state == (MemberState.UP if away < 60 else MemberState.INIT)
 
 
 def test_an_order_ends_while_its_member_is_away_or_is_taken_back() -> None:
     state = pool_of(STABLE, STABLE, STABLE)
-    state.force(A, Order(Forced.DOWN, 120.0))
+    state.force(A, MemberOrder(Forced.DOWN, 120.0))
     state.force(B, DOWN)
     state.edit(state.policy, 300, (C,), 100.0)
     assert state.next_wakeup(100.0) == 120.0
@@ -446,11 +446,11 @@ def test_the_operator_is_asked_before_a_member_comes_back_that_was_away() -> Non
     state.edit(state.policy, 300, (A, B), 1000.0)
     for _ in range(10):
         state.result(A, 1001.0, ok=True)
-    assert state.members[A].state == State.HELD
+    assert state.members[A].state == MemberState.HELD
 
 
 def plan(start: float, forced: Forced = Forced.DOWN, until: float | None = None) -> Directive:
-    return Directive(plan=Plan(start, Order(forced, until, "new disks")))
+    return Directive(plan=PlannedOrder(start, MemberOrder(forced, until, "new disks")))
 
 
 def test_a_planned_change_has_its_ttl_lowered_and_ends_by_itself() -> None:
@@ -461,7 +461,7 @@ def test_a_planned_change_has_its_ttl_lowered_and_ends_by_itself() -> None:
     assert state.decide(800.0)[:2] == (0b11, 200)
     assert state.decide(999.5)[:2] == (0b11, 1)
     assert state.decide(1000.0)[:2] == (0b10, 300)
-    assert state.members[A].order == Order(Forced.DOWN, 1600.0, "new disks")
+    assert state.members[A].order == MemberOrder(Forced.DOWN, 1600.0, "new disks")
     assert not state.plans
     assert state.decide(1590.0)[:2] == (0b10, 10)
     assert state.decide(1600.0).mask == 0b11
@@ -478,7 +478,7 @@ def test_a_planned_drain_switches_at_once() -> None:
 
 def test_a_plan_replaces_the_order_of_before() -> None:
     state = pool_of(STABLE, STABLE)
-    state.obey(A, plan(200.0)._replace(order=Order(Forced.UP, 250.0)))
+    state.obey(A, plan(200.0)._replace(order=MemberOrder(Forced.UP, 250.0)))
     assert state.decide(200.0).mask == 0b10
     assert state.decide(260.0).mask == 0b10
 
@@ -486,7 +486,7 @@ def test_a_plan_replaces_the_order_of_before() -> None:
 def test_two_changes_at_one_instant_count_together() -> None:
     """An order ends when the next one begins: nothing changes, and no TTL is lowered."""
     state = pool_of(STABLE, STABLE)
-    state.obey(A, plan(200.0)._replace(order=Order(Forced.DOWN, 200.0)))
+    state.obey(A, plan(200.0)._replace(order=MemberOrder(Forced.DOWN, 200.0)))
     assert state.decide(150.0)[:2] == (0b10, 300)
     assert state.decide(199.5)[:2] == (0b10, 300)
     assert state.decide(200.0)[:2] == (0b10, 300)
@@ -534,8 +534,8 @@ def test_a_member_that_was_held_when_it_went_keeps_nothing_awake() -> None:
     state = pool_of("---", STABLE, failback=Failback("hold", 60.0))
     for _ in range(3):
         state.result(A, 110.0, ok=True)
-    assert state.members[A].state == State.HELD
-    state.force(A, Order(Forced.DOWN, 500.0))
+    assert state.members[A].state == MemberState.HELD
+    state.force(A, MemberOrder(Forced.DOWN, 500.0))
     state.edit(state.policy, 300, (B,), 120.0)
     state.decide(200.0)
     assert state.next_wakeup(200.0) == 500.0

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dnsd.checks.schedule import BURST, HEADROOM, LEAST_RATE, Group, Schedule
+from dnsd.checks.schedule import BURST, HEADROOM, LEAST_RATE, CheckGroup, Schedule
 from dnsd.config import CheckLimits
-from dnsd.failover.queue import COMMANDS, Pace, Queue
+from dnsd.failover.queue import COMMANDS, CheckPace, Queue
 
-PACE = Pace(BURST, LEAST_RATE, HEADROOM)
+PACE = CheckPace(BURST, LEAST_RATE, HEADROOM)
 TINY = 1e-6
 
 LIMITS = st.builds(
@@ -60,9 +60,9 @@ def longest_waits(
     return waits
 
 
-def _groups(line: str, limits: CheckLimits) -> tuple[Group, ...]:
+def _groups(line: str, limits: CheckLimits) -> tuple[CheckGroup, ...]:
     most = limits.commands if line == COMMANDS else limits.address
-    return Group("", limits.total), Group(line or "command", most)
+    return CheckGroup("", limits.total), CheckGroup(line or "command", most)
 
 
 def queue_of(targets: list[tuple[str, float, float, float]], limits: CheckLimits) -> Queue:

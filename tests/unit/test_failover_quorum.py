@@ -12,10 +12,10 @@ from hypothesis import given, settings
 
 from dnsd.config.policy import Scope
 from dnsd.failover import quorum, ttl
-from dnsd.failover.member import OUT, SERVED, Agreed, Forced, Member, Order, State
+from dnsd.failover.member import OUT, SERVED, Agreed, Forced, Member, MemberOrder, MemberState
 from dnsd.failover.objective import FLIP_S, WHOLE_S, Timing, worst
 from dnsd.failover.pool import PoolState
-from dnsd.failover.quorum import OWN, Agreement, Ballot, Said, Vote, agreement, heard
+from dnsd.failover.quorum import OWN, Agreement, Ballot, SpokenVote, Vote, agreement, heard
 from dnsd.failover.stored import Kept
 from tests.failover import pool
 
@@ -26,7 +26,7 @@ POLL_S = 6.0
 """How often nodes ask each other in the law of the objective: seldom, so that it tells."""
 TWO_OF_THREE = Scope("quorum", 2, 3)
 
-states = st.sampled_from(State)
+states = st.sampled_from(MemberState)
 scopes = st.integers(1, 9).flatmap(
     lambda nodes: st.builds(
         Scope, st.just("quorum"), st.integers(nodes // 2 + 1, nodes), st.just(nodes)
@@ -53,7 +53,7 @@ def agree(scope: Scope, votes: Iterable[Vote], before: Agreed | None = None) -> 
     return agreement(scope, votes, before, INTERVAL, NOW)
 
 
-def count(votes: Iterable[Vote], states: Iterable[State]) -> int:
+def count(votes: Iterable[Vote], states: Iterable[MemberState]) -> int:
     """Return how many of ``votes`` are fresh and for one of ``states``."""
     return sum(vote.state in states and NOW - vote.at < 3 * INTERVAL for vote in votes)
 
@@ -126,7 +126,7 @@ def test_two_sides_of_a_partition_never_differ_if_they_flip(
 
 @given(elected, states, states)
 def test_a_node_that_votes_twice_is_counted_once(
-    election: tuple[Scope, list[Vote]], old: State, new: State
+    election: tuple[Scope, list[Vote]], old: MemberState, new: MemberState
 ) -> None:
     scope, votes = election
     once = [*votes, Vote("twice", new, NOW - 1)]
@@ -136,8 +136,8 @@ def test_a_node_that_votes_twice_is_counted_once(
 
 @pytest.mark.parametrize("before", [None, *Agreed])
 def test_more_nodes_than_there_should_be_cannot_agree_on_both(before: Agreed | None) -> None:
-    votes = [Vote(f"u{n}", State.UP, NOW) for n in range(3)]
-    votes += [Vote(f"d{n}", State.DOWN, NOW) for n in range(2)]
+    votes = [Vote(f"u{n}", MemberState.UP, NOW) for n in range(3)]
+    votes += [Vote(f"d{n}", MemberState.DOWN, NOW) for n in range(2)]
     found = agree(TWO_OF_THREE, votes, before)
     assert (found.firm, found.agreed) == (False, before)
 
@@ -223,7 +223,7 @@ def test_the_odd_one_out_changes_nothing() -> None:
     rounds(site, 3)
     assert site.answers() == {(A, B)}
     rounds(site, 20, x="b")
-    assert site.nodes["x"].members[A].state == State.DOWN
+    assert site.nodes["x"].members[A].state == MemberState.DOWN
     assert site.answers() == {(A, B)}
     assert site.ttl("x") == 5
     assert site.ttl("y") == 300
@@ -288,11 +288,11 @@ def test_at_first_nothing_is_agreed_on() -> None:
 def test_orders_are_local_and_win() -> None:
     site = Site()
     rounds(site, 3)
-    site.nodes["x"].force(A, Order(Forced.DOWN))
-    site.nodes["y"].force(B, Order(Forced.DOWN))
+    site.nodes["x"].force(A, MemberOrder(Forced.DOWN))
+    site.nodes["y"].force(B, MemberOrder(Forced.DOWN))
     assert [site.answer(name) for name in "xyz"] == [(B,), (A,), (A, B)]
     rounds(site, 3, x="b", y="b", z="b")
-    site.nodes["x"].force(A, Order(Forced.UP))
+    site.nodes["x"].force(A, MemberOrder(Forced.UP))
     site.nodes["y"].force(B, None)
     assert [site.answer(name) for name in "xyz"] == [(A, B), (B,), (B,)]
 
@@ -424,7 +424,7 @@ def longest_held(
     for node, one in itertools.product(nodes.values(), (A, B)):
         for _ in range(60):
             node.result(one, 0.0, True)
-        node.force(B, Order(Forced.UP))
+        node.force(B, MemberOrder(Forced.UP))
     due = {name: begins + 0.1 for name, begins in zip(nodes, checks, strict=True)}
     took = dict.fromkeys(nodes, 0.1)
     asks = dict(zip(itertools.permutations("xyz", 2), polls, strict=True))
@@ -502,9 +502,9 @@ def test_a_ttl_stays_within_its_bounds_and_is_short_without_an_agreement(
 
 
 def test_only_ages_travel_and_they_are_taken_for_the_older() -> None:
-    said = Said(name="w.", type="A", address=A, state=State.UP, age=3.5)
+    said = SpokenVote(name="w.", type="A", address=A, state=MemberState.UP, age=3.5)
     (vote,) = heard(Ballot(node="x", votes=(said,)), asked=100.0)["w.", "A"].values()
-    assert vote == Vote("x", State.UP, 96.5)
+    assert vote == Vote("x", MemberState.UP, 96.5)
 
 
 @pytest.mark.parametrize(
@@ -531,14 +531,18 @@ def test_later_versions_may_say_more() -> None:
 
 
 def test_who_says_what_in_words() -> None:
-    found = agree(TWO_OF_THREE, [Vote(OWN, State.UP, NOW), Vote("y", State.SUSPECT, NOW - 2)])
+    found = agree(
+        TWO_OF_THREE, [Vote(OWN, MemberState.UP, NOW), Vote("y", MemberState.SUSPECT, NOW - 2)]
+    )
     assert found.sentence() == "agreed to be up: 2 of 3 nodes say so"
     assert found.suspected
     assert [quorum.told(vote, NOW) for vote in found.up] == [
         "this node says up, 0s ago",
         "y says suspect, 2s ago",
     ]
-    split = agree(TWO_OF_THREE, [Vote("x", State.UP, NOW), Vote("y", State.HELD, NOW)], Agreed.UP)
+    split = agree(
+        TWO_OF_THREE, [Vote("x", MemberState.UP, NOW), Vote("y", MemberState.HELD, NOW)], Agreed.UP
+    )
     assert split.sentence() == (
         "not agreed on: 1 of 3 nodes say up, 1 down, and it takes 2; it stays up"
     )

@@ -9,11 +9,11 @@ import msgspec
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from dnsd.caches.acquainted import Known, Peer, Retired, Unfound
+from dnsd.caches.acquainted import KnownNodes, KnownPeer, Retired, Unfound
 from dnsd.caches.judge import MARGIN_S, Inquiry, Safety, Verdict, judge
-from dnsd.caches.ledger import WEEK_S, Line, Report, Use
+from dnsd.caches.ledger import WEEK_S, LedgerLine, NodeReport, Use
 from dnsd.caches.site import HERE, Answered, Sighting, Silent, Site, alone, census
-from dnsd.caches.version import Question, about_name, about_target, rrset
+from dnsd.caches.version import CacheQuestion, about_name, about_target, rrset
 
 TARGET = about_target("192.0.2.10")
 NAME = about_name("www.example.com", "A")
@@ -24,20 +24,22 @@ OLD, NEW = (
 NOW = 1000.0
 
 
-def report(node: str, *peers: Peer, lines: tuple[Line, ...] = (), **more: object) -> Report:
+def report(
+    node: str, *peers: KnownPeer, lines: tuple[LedgerLine, ...] = (), **more: object
+) -> NodeReport:
     """What a node says that is well, has a long account, and knows ``peers``."""
     told = {
         "ceiling": 60,
         "instance": f"run of {node}",
         "up": WEEK_S,
-        "knows": Known(peers),
+        "knows": KnownNodes(peers),
         "kept": 2 * WEEK_S,
         **more,
     }
-    return Report(node, lines=lines, **told)  # type: ignore[arg-type]
+    return NodeReport(node, lines=lines, **told)  # type: ignore[arg-type]
 
 
-def seen(address: str, said: Report | str, node: str = "", asked: float = NOW) -> Sighting:
+def seen(address: str, said: NodeReport | str, node: str = "", asked: float = NOW) -> Sighting:
     outcome = Silent(said) if isinstance(said, str) else Answered(said, asked, asked + 0.1)
     return Sighting(address, outcome, node)
 
@@ -54,7 +56,7 @@ def answered(sighting: Sighting) -> Answered:
 
 
 A, B = "http://a:9153", "http://b:9153"
-PEER_B = Peer(B, "b")
+PEER_B = KnownPeer(B, "b")
 
 
 def test_a_node_of_this_machine_that_cannot_say_its_name_is_missed_and_not_called_dead() -> None:
@@ -67,7 +69,7 @@ def test_a_node_of_this_machine_that_cannot_say_its_name_is_missed_and_not_calle
 
 
 def test_a_site_that_is_whole_is_safe() -> None:
-    found = ask(seen(A, report("a", PEER_B)), seen(B, report("b", Peer(A, "a"))))
+    found = ask(seen(A, report("a", PEER_B)), seen(B, report("b", KnownPeer(A, "a"))))
     assert (found.safety, found.nodes, found.missing) == (Safety.SAFE, ("a", "b"), ())
 
 
@@ -86,7 +88,7 @@ def test_a_node_that_is_silent_is_named_with_the_reason_and_what_to_do() -> None
 
 def test_a_node_that_another_one_knows_must_be_asked() -> None:
     """Whatever asks nodes and forgets one is found out."""
-    for peer, name in ((PEER_B, "b"), (Peer(B), B)):
+    for peer, name in ((PEER_B, "b"), (KnownPeer(B), B)):
         found = ask(seen(A, report("a", peer)))
         assert found.safety == Safety.UNKNOWN
         assert f"node {name} has not been asked, but node a knows it" in found.reasons[0]
@@ -95,7 +97,7 @@ def test_a_node_that_another_one_knows_must_be_asked() -> None:
 def test_a_node_that_does_not_say_whom_it_knows_makes_it_unknown() -> None:
     found = ask(seen(A, report("a", knows=Unfound("it is busy"))))
     assert found.reasons[0] == "node a does not say which nodes it knows: it is busy"
-    old = msgspec.json.decode(b'{"node": "a", "kept": 1e7, "lines": []}', type=Report)
+    old = msgspec.json.decode(b'{"node": "a", "kept": 1e7, "lines": []}', type=NodeReport)
     found = ask(seen(A, old))
     assert "its version of dnsd does not say which other nodes it knows" in found.reasons[0]
 
@@ -126,7 +128,7 @@ def test_two_nodes_of_one_name_are_named() -> None:
 
 
 def test_two_nodes_of_one_name_of_which_one_can_be_asked_are_named_by_who_hears_the_other() -> None:
-    twin = Peer(B, "a2", instance="another", ago=0.5)
+    twin = KnownPeer(B, "a2", instance="another", ago=0.5)
     found = ask(seen(A, report("a", twin)), seen("http://a2", report("a2")), seen(B, "no route"))
     assert "node a hears another one at http://b:9153" in found.reasons[0]
 
@@ -170,14 +172,14 @@ def test_a_fence_is_by_name_or_by_url() -> None:
 
 
 def test_a_node_that_was_retired_is_fenced() -> None:
-    here = report("a", knows=Known((PEER_B,), (Retired("b", 70.0),)))
+    here = report("a", knows=KnownNodes((PEER_B,), (Retired("b", 70.0),)))
     assert ask(seen(A, here), seen(B, "no route")).safety == Safety.SAFE
-    here = report("a", knows=Known((PEER_B,), (Retired("b", 30.0),)))
+    here = report("a", knows=KnownNodes((PEER_B,), (Retired("b", 30.0),)))
     assert ask(seen(A, here), seen(B, "no route")).safety == Safety.WAIT
 
 
 def test_a_fence_is_not_believed_when_another_node_hears_the_dead_one() -> None:
-    here = report("a", Peer(B, "b", "run of b", 0.3))
+    here = report("a", KnownPeer(B, "b", "run of b", 0.3))
     found = ask(seen(A, here), seen(B, "no route"), fenced=(("b", NOW - 80),))
     assert "node b is said to be dead, but node a has heard it since" in found.reasons[0]
 
@@ -192,7 +194,7 @@ NAMES = ("a", "b", "c")
 
 
 LINES = st.builds(
-    Line,
+    LedgerLine,
     st.sampled_from((OLD, NEW)),
     st.sampled_from((-WEEK_S, -200.0, -50.0, -4.0, 20.0)),
     st.sampled_from((None, 0.0, 80.0, 300.0)),
@@ -200,13 +202,13 @@ LINES = st.builds(
     st.sampled_from((Use.IDLE, *Use)),
 )
 PEERS = st.builds(
-    Peer, st.sampled_from([f"http://{name}" for name in NAMES]), st.sampled_from(("", *NAMES))
+    KnownPeer, st.sampled_from([f"http://{name}" for name in NAMES]), st.sampled_from(("", *NAMES))
 )
 RETIRED = st.builds(Retired, st.sampled_from(NAMES), st.just(80.0))
 KNOWS = st.one_of(
     st.just(Unfound("why")),
     st.builds(
-        Known, st.lists(PEERS, max_size=2).map(tuple), st.lists(RETIRED, max_size=1).map(tuple)
+        KnownNodes, st.lists(PEERS, max_size=2).map(tuple), st.lists(RETIRED, max_size=1).map(tuple)
     ),
 )
 TROUBLES: st.SearchStrategy[tuple[str, object]] = st.one_of(
@@ -234,8 +236,8 @@ def sites(draw: st.DrawFn) -> Site:
 def _sighting(name: str, names: Sequence[str], wrong: dict[str, object]) -> Sighting:
     if "silent" in wrong:
         return seen(f"http://{name}", "no route", name if wrong["silent"] else "")
-    peers = (Peer(f"http://{other}", other) for other in names if other != name)
-    said = report(name, *peers, lines=(Line(OLD, -80.0, 140.0, 60, Use.IDLE),))
+    peers = (KnownPeer(f"http://{other}", other) for other in names if other != name)
+    said = report(name, *peers, lines=(LedgerLine(OLD, -80.0, 140.0, 60, Use.IDLE),))
     asked = NOW - 2 if wrong.pop("asked", None) else NOW
     return seen(f"http://{name}", msgspec.structs.replace(said, **wrong), name, asked)
 
@@ -245,7 +247,7 @@ QUESTIONS = st.sampled_from((TARGET, NAME))
 FENCES = st.lists(st.tuples(st.sampled_from(NAMES), st.just(NOW - 80)), max_size=1).map(tuple)
 
 
-def verdict(site: Site, question: Question, fenced: Sequence[tuple[str, float]]) -> Verdict:
+def verdict(site: Site, question: CacheQuestion, fenced: Sequence[tuple[str, float]]) -> Verdict:
     inquiry = Inquiry(question=question, site=site, since=NOW - 1, fenced=tuple(fenced))
     found = judge(inquiry, NOW + 1)
     event(found.safety)
@@ -255,7 +257,7 @@ def verdict(site: Site, question: Question, fenced: Sequence[tuple[str, float]])
 def is_fenced(one: Sighting, site: Site, fenced: Sequence[tuple[str, float]]) -> bool:
     """Return whether a node is said to be dead, by any name: by answering it proves that wrong."""
     answers = [each.outcome for each in site.sightings if isinstance(each.outcome, Answered)]
-    known = [each.report.knows for each in answers if isinstance(each.report.knows, Known)]
+    known = [each.report.knows for each in answers if isinstance(each.report.knows, KnownNodes)]
     names = {peer.node for knows in known for peer in knows.peers if peer.url == one.address}
     names |= {one.address, one.node}
     if isinstance(one.outcome, Answered):
@@ -266,7 +268,7 @@ def is_fenced(one: Sighting, site: Site, fenced: Sequence[tuple[str, float]]) ->
 LESS = ("knows", "ceiling", "kept", "instance", "up", "doubt", "node", "ago")
 
 
-def without(said: Report, what: str) -> Report:
+def without(said: NodeReport, what: str) -> NodeReport:
     """Return a report that says less."""
     lines = said.lines
     less: dict[str, dict[str, object]] = {
@@ -289,7 +291,7 @@ MANY = settings(max_examples=4 * settings.default.max_examples)  # each takes a 
 @MANY
 @given(SITES, QUESTIONS, FENCES, st.data())
 def test_knowing_less_never_makes_it_safe(
-    site: Site, question: Question, fenced: Sequence[tuple[str, float]], data: st.DataObject
+    site: Site, question: CacheQuestion, fenced: Sequence[tuple[str, float]], data: st.DataObject
 ) -> None:
     at = data.draw(st.integers(0, len(site.sightings) - 1))
     one = site.sightings[at]
@@ -311,7 +313,7 @@ def test_knowing_less_never_makes_it_safe(
 @MANY
 @given(SITES, QUESTIONS, FENCES, st.data())
 def test_a_node_that_is_known_and_not_asked_is_never_safe(
-    site: Site, question: Question, fenced: Sequence[tuple[str, float]], data: st.DataObject
+    site: Site, question: CacheQuestion, fenced: Sequence[tuple[str, float]], data: st.DataObject
 ) -> None:
     """A sighting that is lost is missed as soon as any node knows the node that was there."""
     at = data.draw(st.integers(0, len(site.sightings) - 1))
@@ -321,7 +323,7 @@ def test_a_node_that_is_known_and_not_asked_is_never_safe(
     told = [
         peer
         for one in rest
-        if isinstance(one.outcome, Answered) and isinstance(one.outcome.report.knows, Known)
+        if isinstance(one.outcome, Answered) and isinstance(one.outcome.report.knows, KnownNodes)
         for peer in one.outcome.report.knows.peers
         if peer.url == lost.address
     ]
@@ -332,7 +334,7 @@ def test_a_node_that_is_known_and_not_asked_is_never_safe(
 
 @given(SITES, QUESTIONS, FENCES, st.data())
 def test_neither_order_nor_repetition_matters(
-    site: Site, question: Question, fenced: Sequence[tuple[str, float]], data: st.DataObject
+    site: Site, question: CacheQuestion, fenced: Sequence[tuple[str, float]], data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations([*site.sightings, *site.sightings]))
     earlier = tuple(one.outcome for one in shuffled if isinstance(one.outcome, Answered))

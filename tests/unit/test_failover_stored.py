@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dnsd.config.policy import Failback
 from dnsd.failover import drain
-from dnsd.failover.member import Forced, Order, State, StoredMember
+from dnsd.failover.member import Forced, MemberOrder, MemberState, StoredMember
 from dnsd.failover.orders import StoredPlan
 from dnsd.failover.pool import PoolState
 from dnsd.failover.stored import Moment, StoredPool, decode, encode
@@ -25,8 +25,8 @@ def a_pool() -> PoolState:
         for now, one in enumerate(results):
             state.result(member, float(now), one == "+")
     state.decide(100.0)
-    state.force(C, Order(Forced.UP, until=150.0, reason="it is well"))
-    state.drain(A, Order(Forced.DRAIN), drain.lowered(100.0, 140.0))
+    state.force(C, MemberOrder(Forced.UP, until=150.0, reason="it is well"))
+    state.drain(A, MemberOrder(Forced.DRAIN), drain.lowered(100.0, 140.0))
     return state
 
 
@@ -44,9 +44,13 @@ def test_what_is_young_is_taken_over() -> None:
     assert (kept.fresh, kept.reason, kept.ago) == (True, "", 60.0)
     again = restored(10.0)
     assert again.settled
-    assert [one.state for one in again.members.values()] == [State.SUSPECT, State.DOWN, State.UP]
+    assert [one.state for one in again.members.values()] == [
+        MemberState.SUSPECT,
+        MemberState.DOWN,
+        MemberState.UP,
+    ]
     assert again.members[A].n_before == 2
-    assert again.members[C].order == Order(Forced.UP, 47.0, "it is well")
+    assert again.members[C].order == MemberOrder(Forced.UP, 47.0, "it is well")
     assert again.drains[A].switch_at == 38.0
     assert again.last_good == (A, C)
     assert again.decide(7.0)[:3] == a_pool().decide(110.0)[:3]
@@ -57,7 +61,11 @@ def test_of_what_is_old_only_what_the_operator_wants_is_left() -> None:
     assert not kept.fresh
     assert kept.reason == "the stored states are 61 s old: the checks begin anew"
     again = restored(61.0)
-    assert [one.state for one in again.members.values()] == [State.INIT, State.DOWN, State.INIT]
+    assert [one.state for one in again.members.values()] == [
+        MemberState.INIT,
+        MemberState.DOWN,
+        MemberState.INIT,
+    ]
     assert again.last_good == (A, C)
     again.decide(7.0)
     assert again.members[C].order is None  # it has ended in the meantime
@@ -74,8 +82,8 @@ def test_members_that_are_gone_wait_with_their_orders_and_new_ones_begin() -> No
     new = ADDRESSES[5]
     again = restored(10.0, (C, new))
     assert {one.address: one.state for one in again.members.values()} == {
-        C: State.UP,
-        new: State.INIT,
+        C: MemberState.UP,
+        new: MemberState.INIT,
     }
     assert list(again.drains) == [A]
     assert again.ordered(A).order
@@ -85,7 +93,7 @@ def test_members_that_are_gone_wait_with_their_orders_and_new_ones_begin() -> No
 def test_other_pools_are_not_its_own() -> None:
     other = PoolState(pool(type="AAAA"), 300, (A,), 0.0)
     other.restore(decode(STORED, Moment(1e9)), 0.0)
-    assert other.members[A].state == State.INIT
+    assert other.members[A].state == MemberState.INIT
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.config.policy import Failback, Pool
+from dnsd.config.policy import Failback, PoolPolicy
 from dnsd.failover import ttl
-from dnsd.failover.member import Member, State
+from dnsd.failover.member import Member, MemberState
 from tests.failover import pool
 
 PLAIN = ttl.terms(pool(), 300)
@@ -85,19 +85,19 @@ def test_the_zone_file_bounds_what_the_policy_says() -> None:
 @pytest.mark.parametrize(
     ("results", "policy", "state", "seconds"),
     [
-        ("", pool(), State.INIT, 5),
-        ("--", pool(), State.INIT, 5),
-        ("+" * 10, pool(), State.UP, 40),
-        ("+" * 99 + "-", pool(down=5, fast_interval=10.0), State.SUSPECT, 30),
-        ("---", pool(), State.DOWN, 150),
-        ("---+", pool(), State.RECOVERING, 150),
-        ("---", pool(up=20), State.DOWN, 190),
-        ("---", pool(failback=Failback("manual")), State.DOWN, 300),
-        ("---+++", pool(failback=Failback("manual")), State.HELD, 300),
+        ("", pool(), MemberState.INIT, 5),
+        ("--", pool(), MemberState.INIT, 5),
+        ("+" * 10, pool(), MemberState.UP, 40),
+        ("+" * 99 + "-", pool(down=5, fast_interval=10.0), MemberState.SUSPECT, 30),
+        ("---", pool(), MemberState.DOWN, 150),
+        ("---+", pool(), MemberState.RECOVERING, 150),
+        ("---", pool(up=20), MemberState.DOWN, 190),
+        ("---", pool(failback=Failback("manual")), MemberState.DOWN, 300),
+        ("---+++", pool(failback=Failback("manual")), MemberState.HELD, 300),
     ],
 )
 def test_every_state_has_its_formula(
-    results: str, policy: Pool, state: State, seconds: int
+    results: str, policy: PoolPolicy, state: MemberState, seconds: int
 ) -> None:
     one = Member("192.0.2.1", policy, 0.0)
     for now, result in enumerate(results):

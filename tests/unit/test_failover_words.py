@@ -9,9 +9,8 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from dnsd.control.failover.words import LATE_S, NOTED_IN_SLOTS, Noted, PoolCells
-from dnsd.failover import choice
 from dnsd.image import pools
-from dnsd.image.pools import SLOTS, Mode, Word
+from dnsd.image.pools import SLOTS, Mode, Selection
 
 MEMBERS = 3
 WORKERS = 2
@@ -63,12 +62,12 @@ class Reading(NamedTuple):
     """When a worker has read which word."""
 
     at: float
-    word: Word
+    word: Selection
 
 
 def test_both_sides_call_the_modes_by_the_same_numbers() -> None:
     modes = {mode.name: mode.value for mode in Mode if mode != Mode.UNSET}
-    assert modes == {mode.name: mode.value for mode in choice.Mode}
+    assert modes == {mode.name: mode.value for mode in Mode}
 
 
 def test_an_answer_that_comes_back_has_its_slot_again() -> None:
@@ -154,7 +153,7 @@ def test_cleared_cells_say_nothing() -> None:
     memory.write(1)
     memory.note(memory.read())
     memory.cells.clear()
-    assert memory.cells.word == Word(0, 0, Mode.UNSET, 0)
+    assert memory.cells.word == Selection(0, 0, Mode.UNSET, 0)
     assert list(memory.cells.noted()) == []
 
 

@@ -12,7 +12,7 @@ from dnsd.build.pipeline import BuildResult, build_zone
 from dnsd.config import Zones
 from dnsd.control.zones import acceptance
 from dnsd.control.zones.grace import Grace
-from dnsd.control.zones.report import Outcome
+from dnsd.control.zones.report import ZoneOutcome
 from tests.unit.test_control_reload import Site
 
 ZONE = "@ 60 SOA ns h 1 3600 600 86400 20\n@ 60 NS ns\nns 60 A 192.0.2.53\nwww 60 A 192.0.2.1\n"
@@ -31,7 +31,7 @@ class RealSite(Site):
     def policy(self) -> Path:
         return self.zones / "a.toml"
 
-    def outcome(self, *, forced: bool = False) -> Outcome:
+    def outcome(self, *, forced: bool = False) -> ZoneOutcome:
         found = self.run("a.", forced={"a."} if forced else frozenset())
         return found.zones[0].outcome
 
@@ -55,15 +55,15 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RealSite:
 
 def test_a_policy_that_is_away_for_a_moment_ends_no_pool(site: RealSite) -> None:
     site.policy.unlink()
-    assert site.outcome() == Outcome.FAILED
+    assert site.outcome() == ZoneOutcome.FAILED
     assert site.pools_of() == ("www.a.",)
     (told,) = site.reloader.absences
     assert told.startswith(f"the policy {site.policy} is gone: its pool goes on as before for 1m")
     assert site.reloader.unfinished() == {"a."}, "it is tried again"
     RealSite.now += 59
-    assert site.outcome() == Outcome.FAILED
+    assert site.outcome() == ZoneOutcome.FAILED
     site.policy.write_text(POLICY)
-    assert site.outcome() == Outcome.LOADED
+    assert site.outcome() == ZoneOutcome.LOADED
     assert site.reloader.absences == ()
     assert site.pools_of() == ("www.a.",)
 
@@ -72,9 +72,9 @@ def test_an_absence_that_lasts_counts_and_is_told(
     site: RealSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.policy.unlink()
-    assert site.outcome() == Outcome.FAILED
+    assert site.outcome() == ZoneOutcome.FAILED
     RealSite.now += 60
-    assert site.outcome() == Outcome.LOADED
+    assert site.outcome() == ZoneOutcome.LOADED
     assert site.pools_of() == ()
     assert f"its policy {site.policy} is gone, and counts as taken away" in capsys.readouterr().err
     assert site.reloader.absences == ()
@@ -83,28 +83,28 @@ def test_an_absence_that_lasts_counts_and_is_told(
 def test_after_the_grace_shrink_decides(site: RealSite) -> None:
     site.begin(zones=Zones(directory=site.zones))
     site.policy.unlink()
-    assert site.outcome() == Outcome.FAILED
+    assert site.outcome() == ZoneOutcome.FAILED
     RealSite.now += 60
-    assert site.outcome() == Outcome.BROKEN
+    assert site.outcome() == ZoneOutcome.BROKEN
     assert site.pools_of() == ("www.a.",)
 
 
 def test_what_is_meant_is_not_waited_for(site: RealSite) -> None:
     site.policy.unlink()
-    assert site.outcome(forced=True) == Outcome.LOADED
+    assert site.outcome(forced=True) == ZoneOutcome.LOADED
     assert site.pools_of() == ()
 
 
 def test_a_policy_that_is_emptied_is_an_edit(site: RealSite) -> None:
     site.policy.write_text("")
-    assert site.outcome() == Outcome.LOADED
+    assert site.outcome() == ZoneOutcome.LOADED
     assert site.pools_of() == ()
 
 
 def test_a_successor_waits_as_well(site: RealSite) -> None:
     site.policy.unlink()
     site.begin(zones=Zones(directory=site.zones, shrink=1.0))
-    assert site.outcome() == Outcome.FAILED
+    assert site.outcome() == ZoneOutcome.FAILED
     assert site.pools_of() == ("www.a.",)
 
 

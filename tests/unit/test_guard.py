@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.control.zones.guard import WINDOW_S, Edit, Leaving, absence, loss, stagnation
+from dnsd.control.zones.guard import WINDOW_S, GoneZones, ZoneEdit, absence, loss, stagnation
 from dnsd.zone.findings import Severity
 
 
@@ -21,8 +21,8 @@ class Zone(NamedTuple):
     text: str = "a"
 
 
-def edit(old: Zone, new: Zone) -> Edit:
-    return Edit("example.com.", "f", old, new)
+def edit(old: Zone, new: Zone) -> ZoneEdit:
+    return ZoneEdit("example.com.", "f", old, new)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def names(*numbers: int) -> set[str]:
     [(1, 1, True), (2, 1, False), (2, 2, True), (3, 1, False), (3, 2, True), (10, 5, False)],
 )
 def test_the_only_zone_stays_and_one_of_two_may_go(there: int, gone: int, is_held: bool) -> None:
-    held = Leaving().decide(names(*range(there)), names(*range(gone)), 0.5, 0.0)
+    held = GoneZones().decide(names(*range(there)), names(*range(gone)), 0.5, 0.0)
     assert held == (names(*range(gone)) if is_held else set())
 
 
 def test_what_is_held_is_held_until_it_is_there_again() -> None:
     """A disk comes back file by file: what has not come yet is not to be dropped meanwhile."""
-    leaving = Leaving()
+    leaving = GoneZones()
     served = names(*range(10))
     leaving.decide(served, served, 0.5, 0.0)
     for back in range(1, 11):
@@ -105,7 +105,7 @@ def test_what_is_held_is_held_until_it_is_there_again() -> None:
 
 
 def test_a_long_deletion_is_one() -> None:
-    leaving = Leaving()
+    leaving = GoneZones()
     served = names(*range(10))
     for number in range(10):
         held = leaving.decide(served, names(number) | leaving.held, 0.5, 10.0 * number)
@@ -116,11 +116,11 @@ def test_a_long_deletion_is_one() -> None:
 
 
 def test_what_has_gone_long_ago_does_not_count() -> None:
-    leaving = Leaving()
+    leaving = GoneZones()
     leaving.decide(names(0, 1), names(0), 0.5, 0.0)
     leaving.dropped(1, 0.0)
     assert leaving.decide(names(1, 2), names(1), 0.5, WINDOW_S - 1) == names(1)
-    leaving = Leaving()
+    leaving = GoneZones()
     leaving.dropped(1, 0.0)
     assert leaving.decide(names(1, 2), names(1), 0.5, WINDOW_S) == set()
 
@@ -135,7 +135,7 @@ shares = st.sampled_from((0.0, 0.25, 0.5, 1.0))
 def test_never_more_than_the_share_within_the_window(
     share: float, steps: list[tuple[set[int], float]]
 ) -> None:
-    leaving, served, now = Leaving(), names(*range(10)), 0.0
+    leaving, served, now = GoneZones(), names(*range(10)), 0.0
     drops: list[tuple[float, int]] = []
     for missing, pause in steps:
         now += pause

@@ -17,15 +17,15 @@ from dnsd.announce.health import (
     CheckResult,
     Health,
     Level,
+    NodeHealth,
     Observation,
-    Outcome,
-    Verdict,
+    SelfCheckOutcome,
     WorkerView,
 )
 from dnsd.announce.wayback import IN_A_ROW, Sent
-from dnsd.config.anycast import Anycast, Check
+from dnsd.config.anycast import Anycast, SelfCheckConfig
 
-OK, WRONG, SILENT = Outcome.OK, Outcome.WRONG, Outcome.SILENT
+OK, WRONG, SILENT = SelfCheckOutcome.OK, SelfCheckOutcome.WRONG, SelfCheckOutcome.SILENT
 HEALTHY, DEGRADED, FAILED = Level.HEALTHY, Level.DEGRADED, Level.FAILED
 
 FALL, RISE = 3, 5
@@ -37,8 +37,8 @@ DETAIL = {OK: "", WRONG: "answered www A with SERVFAIL", SILENT: "gave no answer
 WELL = (WorkerView(0, serving=True, silent=0.0, lag=0.0), WorkerView(1, True, 0.01, 0.001))
 DEAF = (WorkerView(0, serving=True, silent=MISS, lag=0.0), WELL[1])
 FIRST = Observation(0.0, (), WELL, 10, 0, 0.0, "", overloaded=False)
-GOOD = Verdict(HEALTHY, ())
-LATE = Check().timeout / 2
+GOOD = NodeHealth(HEALTHY, ())
+LATE = SelfCheckConfig().timeout / 2
 
 
 def config(on_unhealthy: str = "drain", fall: int = FALL, rise: int = RISE) -> Anycast:
@@ -49,7 +49,7 @@ def config(on_unhealthy: str = "drain", fall: int = FALL, rise: int = RISE) -> A
         on_unhealthy="drain" if on_unhealthy == "drain" else "withdraw",
         heartbeat_miss=MISS,
         stale_after=60.0,
-        check=Check(fall=fall, rise=rise),
+        check=SelfCheckConfig(fall=fall, rise=rise),
     )
 
 
@@ -59,7 +59,7 @@ class Site:
 
     health: Health = field(default_factory=lambda: Health(config()))
     seen: Observation = FIRST
-    verdict: Verdict = GOOD
+    verdict: NodeHealth = GOOD
 
     @classmethod
     def that_is_well(cls, on_unhealthy: str = "drain") -> Site:
@@ -80,19 +80,21 @@ class Site:
         self.verdict = self.health.observe(self.seen)
         return self.level
 
-    def one(self, outcome: Outcome, lane: tuple[str, str] = UDP4) -> Level:
+    def one(self, outcome: SelfCheckOutcome, lane: tuple[str, str] = UDP4) -> Level:
         """One result of one lane."""
         return self.look(result(outcome, lane))
 
-    def all(self, outcome: Outcome) -> Level:
+    def all(self, outcome: SelfCheckOutcome) -> Level:
         """One result of each lane."""
         return self.look(*(result(outcome, lane) for lane in LANES))
 
-    def levels(self, outcomes: Iterable[Outcome], lane: tuple[str, str] = UDP4) -> list[Level]:
+    def levels(
+        self, outcomes: Iterable[SelfCheckOutcome], lane: tuple[str, str] = UDP4
+    ) -> list[Level]:
         return [self.one(outcome, lane) for outcome in outcomes]
 
 
-def result(outcome: Outcome, lane: tuple[str, str] = UDP4) -> CheckResult:
+def result(outcome: SelfCheckOutcome, lane: tuple[str, str] = UDP4) -> CheckResult:
     return CheckResult(*lane, "www A", outcome, DETAIL[outcome], 0.001)
 
 
@@ -387,7 +389,7 @@ def test_of_many_checks_that_recover_those_that_fail_stand_first() -> None:
 
 
 @pytest.mark.parametrize("bad", [WRONG, SILENT])
-def test_what_is_over_counts_until_results_are_good_in_a_row(bad: Outcome) -> None:
+def test_what_is_over_counts_until_results_are_good_in_a_row(bad: SelfCheckOutcome) -> None:
     site = Site.that_is_well()
     site.look(disk="it is full")
     site.look(disk="")
@@ -453,7 +455,7 @@ def test_overload_brings_no_node_back() -> None:
 
 # -- whatever is observed ---------------------------------------------------------------------
 
-outcomes = st.sampled_from(Outcome)
+outcomes = st.sampled_from(SelfCheckOutcome)
 results = st.builds(result, outcomes, st.sampled_from(LANES))
 workers = st.lists(
     st.builds(
@@ -481,7 +483,7 @@ looks = st.builds(
 policies = st.sampled_from(("drain", "withdraw"))
 
 
-def observe(health: Health, seen: list[Observation]) -> list[Verdict]:
+def observe(health: Health, seen: list[Observation]) -> list[NodeHealth]:
     return [health.observe(one._replace(now=now)) for now, one in enumerate(seen)]
 
 
@@ -501,7 +503,7 @@ def test_every_level_has_a_reason(seen: list[Observation], policy: str) -> None:
 
 @given(st.lists(st.lists(st.sampled_from((OK, SILENT)), max_size=8), max_size=30), policies)
 def test_silence_alone_never_fails_an_overloaded_node(
-    batches: list[list[Outcome]], policy: str
+    batches: list[list[SelfCheckOutcome]], policy: str
 ) -> None:
     site = Site.that_is_well(on_unhealthy=policy)
     site.look(overloaded=True)
@@ -515,7 +517,7 @@ def test_silence_alone_never_fails_an_overloaded_node(
     policies,
 )
 def test_fewer_than_fall_failures_in_a_row_change_nothing(
-    series: list[list[Outcome]], lane: tuple[str, str], policy: str
+    series: list[list[SelfCheckOutcome]], lane: tuple[str, str], policy: str
 ) -> None:
     site = Site.that_is_well(on_unhealthy=policy)
     for failures in series:
@@ -552,7 +554,7 @@ def test_every_node_is_well_again_when_all_is_well_for_long(
 
 @given(st.lists(st.tuples(looks, st.sampled_from((WRONG, SILENT))), max_size=20), policies)
 def test_bad_results_in_place_of_good_ones_never_help(
-    seen: list[tuple[Observation, Outcome]], policy: str
+    seen: list[tuple[Observation, SelfCheckOutcome]], policy: str
 ) -> None:
     plain, spoilt = Health(config(policy)), Health(config(policy))
     for now, (look, bad) in enumerate(seen):

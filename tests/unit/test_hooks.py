@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dnsd.config import Failover
-from dnsd.config.hookkinds import Hooks as Wanted
+from dnsd.config.hookkinds import HooksConfig as Wanted
 from dnsd.config.hookkinds import parts_of, read_secret
 from dnsd.config.reader import read_text
 from dnsd.control.failover.live import LivePool
@@ -24,7 +24,7 @@ from dnsd.control.hooks.news import LONGEST, encoded, news
 from dnsd.control.hooks.outbox import MOST, TRIES, Outbox, Undelivered
 from dnsd.control.hooks.post import SIGNATURE, Post
 from dnsd.failover.drain import Drain
-from dnsd.failover.member import Forced, Order
+from dnsd.failover.member import Forced, MemberOrder
 from dnsd.process import log
 from tests.jumping import Jumping, play
 from tests.unit.test_commitments import pools
@@ -326,14 +326,14 @@ def test_members_answers_orders_and_drains_are_told() -> None:
     assert (down["was"], down["now"]) == ("suspect", "down")
     assert (answer["event"], answer["answered"]) == ("answer", ("192.0.2.2",))
     assert pool.take_news() == []
-    pool.force("192.0.2.1", Order(Forced.UP, None, "I know better"))
+    pool.force("192.0.2.1", MemberOrder(Forced.UP, None, "I know better"))
     order, answer = after()
     assert (order["event"], order["forced"], order["why"]) == ("order", "up", "I know better")
     assert answer["answered"] == ("192.0.2.1", "192.0.2.2")
     pool.obey(
         "192.0.2.2",
         pool.state.ordered("192.0.2.2")._replace(
-            order=Order(Forced.DRAIN), drain=Drain(now, now + 5)
+            order=MemberOrder(Forced.DRAIN), drain=Drain(now, now + 5)
         ),
     )
     events = [(one["event"], one.get("was"), one.get("now")) for one in after()]

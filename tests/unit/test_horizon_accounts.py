@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon.accounts import Accounts
-from dnsd.control.horizon.coverage import Account, Coverage
-from dnsd.control.horizon.poolbook import Key
+from dnsd.control.horizon.coverage import Coverage, PoolAccount
+from dnsd.control.horizon.poolbook import PoolRRset
 
-KEY = Key("www.example.com.", "A")
+KEY = PoolRRset("www.example.com.", "A")
 A, B = "192.0.2.1", "192.0.2.2"
-BOTH, ONLY_B = Account(frozenset({A, B}), 300), Account(frozenset({B}), 300)
+BOTH, ONLY_B = PoolAccount(frozenset({A, B}), 300), PoolAccount(frozenset({B}), 300)
 
 
 def test_a_file_that_is_being_replaced_may_still_be_the_old_one_or_be_the_new_one() -> None:
@@ -44,7 +44,7 @@ def test_a_longer_ttl_is_more() -> None:
     coverage = Coverage()
     coverage.found({KEY: BOTH})
     assert not coverage.covers(KEY, BOTH._replace(ttl=301))
-    assert not coverage.covers(Key("x.example.com.", "A"), BOTH)
+    assert not coverage.covers(PoolRRset("x.example.com.", "A"), BOTH)
 
 
 def test_an_address_leaves_when_it_can_be_noted_no_more_and_all_is_read() -> None:
@@ -80,7 +80,7 @@ def test_a_ttl_falls_as_late_as_an_address_leaves() -> None:
 def test_a_pool_that_is_gone_ends_with_its_last_address() -> None:
     accounts = Accounts()
     accounts.give(KEY, BOTH, 1000.0)
-    accounts.give(KEY, Account(frozenset(), 0), 1010.0)
+    accounts.give(KEY, PoolAccount(frozenset(), 0), 1010.0)
     assert accounts.swept(1011.0) == []
     assert accounts.swept(1010.0 + LATE_S) == [KEY]
     assert accounts.all() == {}

@@ -6,9 +6,9 @@ import pytest
 
 from dnsd.build import contents as contents_module
 from dnsd.build.contents import contents_of
-from dnsd.caches.changes import Held, Known, held_after
+from dnsd.caches.changes import CachedFor, KnownZone, held_after
 from dnsd.caches.listing import Contents, Listing, decode
-from dnsd.caches.version import ANY, Kind, Version, about_name, everything, nothing, rrset
+from dnsd.caches.version import ANY, Version, VersionKind, about_name, everything, nothing, rrset
 from dnsd.wire.name import from_text
 from dnsd.wire.rdata import CNAME
 from dnsd.zone.load import load_text
@@ -28,18 +28,18 @@ below.old A 192.0.2.55
 """
 
 
-def known(text: str, most: int = 100) -> Known:
+def known(text: str, most: int = 100) -> KnownZone:
     zone = load_text("example.com.", text).zone
     assert zone
     contents, raw = contents_of(zone, (), most)
-    return Known("example.com.", contents, decode(bytes(raw)))
+    return KnownZone("example.com.", contents, decode(bytes(raw)))
 
 
-def base(*more: str) -> Known:
+def base(*more: str) -> KnownZone:
     return known("\n".join(("$TTL 60", "@ SOA ns h 1 3600 600 86400 20", "@ NS ns.x.", *more, "")))
 
 
-def listing(one: Known) -> Listing:
+def listing(one: KnownZone) -> Listing:
     assert one.listing is not None
     return one.listing
 
@@ -82,7 +82,7 @@ def test_a_large_zone_has_no_listing_and_is_never_the_same() -> None:
     assert one.listing is None
     assert not one.contents.listed
     assert one.contents.digest != other.contents.digest
-    assert held_after(one, other) == (Held(everything("example.com."), 600),)
+    assert held_after(one, other) == (CachedFor(everything("example.com."), 600),)
 
 
 def test_a_zone_in_the_table_for_plain_names() -> None:
@@ -109,8 +109,8 @@ def test_what_is_gone_or_has_a_smaller_ttl_is_held() -> None:
 def test_what_was_not_there_is_held() -> None:
     held = held_after(base("a A 192.0.2.1"), base("a A 192.0.2.1", "a TXT x", "b A 192.0.2.2"))
     assert held == (
-        Held(nothing("a.example.com.", "TXT"), 20),
-        Held(nothing("b.example.com.", "A"), 20),
+        CachedFor(nothing("a.example.com.", "TXT"), 20),
+        CachedFor(nothing("b.example.com.", "A"), 20),
     )
 
 
@@ -130,7 +130,7 @@ def test_a_new_cut_hides_what_was_denied_below() -> None:
 def test_a_wildcard_has_answered_for_names_that_came_later() -> None:
     old = base("* 300 A 192.0.2.1")
     held = held_after(old, base("* 300 A 192.0.2.1", "a.b A 192.0.2.2"))
-    wild = {(one.version.owner, one.ttl) for one in held if one.version.kind == Kind.RRSET}
+    wild = {(one.version.owner, one.ttl) for one in held if one.version.kind == VersionKind.RRSET}
     assert wild == {
         ("a.b.example.com.", 300),
         ("*.a.b.example.com.", 300),
@@ -140,7 +140,7 @@ def test_a_wildcard_has_answered_for_names_that_came_later() -> None:
 
 
 def test_a_zone_that_grows_too_large_is_held_as_it_was() -> None:
-    large = Known("example.com.", Contents(digest="x"), None)
+    large = KnownZone("example.com.", Contents(digest="x"), None)
     held = {one.version for one in held_after(base("a A 192.0.2.1"), large)}
     assert everything("example.com.") in held
     assert len(held) == 4
@@ -149,13 +149,13 @@ def test_a_zone_that_grows_too_large_is_held_as_it_was() -> None:
 def test_names_with_escaped_dots_have_the_right_parents() -> None:
     old = base("* A 192.0.2.1")
     held = held_after(old, base("* A 192.0.2.1", "a\\.b.c A 192.0.2.2"))
-    owners = {one.version.owner for one in held if one.version.kind == Kind.RRSET}
+    owners = {one.version.owner for one in held if one.version.kind == VersionKind.RRSET}
     assert "c.example.com." in owners
     assert "b.c.example.com." not in owners
 
 
 def test_wildcards_concern_the_names_below() -> None:
-    wild = Version(Kind.RRSET, "*.example.com.", "A")
+    wild = Version(VersionKind.RRSET, "*.example.com.", "A")
     assert about_name("a.b.example.com", "A").concerns(wild)
     assert not about_name("example.com", "A").concerns(wild)
     assert not about_name("a.example.com", "AAAA").concerns(wild)

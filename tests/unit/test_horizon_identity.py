@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from dnsd.caches.acquainted import Known, Peer, Retired
+from dnsd.caches.acquainted import KnownNodes, KnownPeer, Retired
 from dnsd.caches.judge import MARGIN_S, Safety
-from dnsd.caches.ledger import Ledger, Report, owner_of, restore
+from dnsd.caches.ledger import Ledger, NodeReport, owner_of, restore
 from dnsd.caches.version import everything, rrset
 from dnsd.cli import declare
 from dnsd.config import Endpoint, Failover
@@ -36,18 +36,18 @@ def identity(now: float = 0.0, *, heard: str = "", at: float = 0.0) -> Identity:
     return Identity("own", now, peers, lambda: 300)
 
 
-def stamped(who: Identity, ledger: Ledger, now: float) -> Report:
+def stamped(who: Identity, ledger: Ledger, now: float) -> NodeReport:
     data = msgspec.json.encode(who.stamp(ledger.report(now), ledger, now))
-    return msgspec.json.decode(data, type=Report)
+    return msgspec.json.decode(data, type=NodeReport)
 
 
 def test_a_report_says_which_run_it_is_and_which_nodes_it_knows() -> None:
     ledger = Ledger("a", 0.0)
     found = stamped(identity(10.0), ledger, 30.0)
     assert (found.instance, found.up, found.ceiling) == ("own", 20.0, 300)
-    assert found.knows == Known((Peer(URL),))
+    assert found.knows == KnownNodes((KnownPeer(URL),))
     found = stamped(identity(heard="b", at=29.0), ledger, 30.0)
-    assert found.knows == Known((Peer(URL, "b", "run of b", 1.0),))
+    assert found.knows == KnownNodes((KnownPeer(URL, "b", "run of b", 1.0),))
 
 
 def test_a_node_that_was_ever_heard_is_known_for_good() -> None:
@@ -56,13 +56,13 @@ def test_a_node_that_was_ever_heard_is_known_for_good() -> None:
     assert not identity(heard="b").meet(ledger)
     assert not identity().meet(ledger)
     again = restore(ledger.dump(5.0), 100.0)
-    assert owner_of(again.dump(100.0)) == ("a", (Peer(URL, "b"),))
+    assert owner_of(again.dump(100.0)) == ("a", (KnownPeer(URL, "b"),))
     alone = Identity("own", 0.0, Peers("a", Failover()), lambda: None)
-    assert stamped(alone, again, 100.0).knows == Known((Peer(URL, "b"),))
+    assert stamped(alone, again, 100.0).knows == KnownNodes((KnownPeer(URL, "b"),))
     # It is renamed: both names are known.
     assert identity(heard="b2").meet(again)
     knows = stamped(identity(heard="b2"), again, 100.0).knows
-    assert isinstance(knows, Known)
+    assert isinstance(knows, KnownNodes)
     assert {peer.node for peer in knows.peers} == {"b", "b2"}
 
 

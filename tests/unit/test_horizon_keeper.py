@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from dnsd.caches.judge import MARGIN_S, Safety, Verdict
 from dnsd.caches.ledger import NEVER, WEEK_S, Use, declarations
 from dnsd.caches.listing import Contents
-from dnsd.caches.version import Kind, Version, about_name, about_target
+from dnsd.caches.version import Version, VersionKind, about_name, about_target
 from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon import keeper as keepers
 from dnsd.control.horizon import lease, ledgerfile
 from dnsd.control.horizon.ask import CHANGING
-from dnsd.control.horizon.keeper import Keeper
+from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.lease import RENEW_S, RUNNING_S, STOPPED_S
 from dnsd.control.horizon.ledgerfile import LedgerFile
-from dnsd.control.horizon.served import Served
+from dnsd.control.horizon.served import ServedSearch
 from dnsd.image.pools import Mode
 from dnsd.image.stock import Stock
 from dnsd.process import durable
@@ -168,7 +168,7 @@ def test_addresses_are_found_in_an_image_without_a_listing(
     (shelf, zone) = site.keeper.shelf, site.zone(MIXED)
     bare = zone.shelved._replace(contents=Contents(listed=False))
     found = shelf.served(APEX, bare, about_target(target))
-    assert found == {Version(Kind.RRSET, APEX, targets=(target,)): ttl}
+    assert found == {Version(VersionKind.RRSET, APEX, targets=(target,)): ttl}
     assert shelf.served(APEX, bare, about_target("192.0.2.78")) == {}
 
 
@@ -445,7 +445,7 @@ def test_after_a_restart_nothing_is_said_before_it_is_known_what_is_served(
 
     def come(zones: Any) -> None:
         ready.append(keeper.ready)
-        Served.come(keeper.served, zones)
+        ServedSearch.come(keeper.served, zones)
 
     with patch.object(keeper.served, "come", come):
         site.load(host(A))
@@ -547,7 +547,7 @@ def test_it_is_never_safe_while_a_cache_holds_it(
 def test_a_keeper_is_named(directory: Path) -> None:
     (directory / IMAGES).mkdir(parents=True)
     file = ledgerfile.LedgerFile(directory)
-    assert Keeper("fra1", file, Stock(directory / IMAGES), lambda: 0).ledger.node == "fra1"
+    assert LedgerKeeper("fra1", file, Stock(directory / IMAGES), lambda: 0).ledger.node == "fra1"
 
 
 def test_while_an_answer_is_replaced_the_old_one_is_not_the_present_one(directory: Path) -> None:

@@ -13,8 +13,8 @@ from dnsd.caches import judge
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.version import rrset
 from dnsd.control.horizon.ask import Horizon
-from dnsd.control.horizon.keeper import Keeper
-from dnsd.control.horizon.leaving import Leaving
+from dnsd.control.horizon.keeper import LedgerKeeper
+from dnsd.control.horizon.leaving import DelayWatch
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.image import memory
 from dnsd.image.memory import Memory
@@ -36,7 +36,7 @@ def test_a_bound_is_never_over_before_what_was_sent_late(
     """A worker beats, composes, is stopped, sends; control looks each second, at any phase."""
     ledger = Ledger("a", 0.0)
     beat = composed = 0.0
-    leaving = Leaving(ledger, lambda: beat)
+    leaving = DelayWatch(ledger, lambda: beat)
     looks = phase
     at = 0.0
     sent = None
@@ -69,7 +69,7 @@ def test_a_bound_is_never_over_before_what_was_sent_late(
 def test_what_left_in_time_is_not_delayed() -> None:
     ledger = Ledger("a", 0.0)
     beat = 100.0
-    leaving = Leaving(ledger, lambda: beat)
+    leaving = DelayWatch(ledger, lambda: beat)
     ledger.note(POOL, 100.0, TTL)
     for _ in range(50):
         beat += 1.0
@@ -80,7 +80,7 @@ def test_what_left_in_time_is_not_delayed() -> None:
 
 def test_what_was_given_out_long_before_a_stop_is_not_delayed() -> None:
     ledger = Ledger("a", 0.0)
-    leaving = Leaving(ledger, lambda: 100.0)
+    leaving = DelayWatch(ledger, lambda: 100.0)
     ledger.note(POOL, 100.0 - DELIVERED_WITHIN_S, TTL)
     assert not leaving.look(110.0)
     ledger.note(POOL, 100.0 - DELIVERED_WITHIN_S + 0.1, TTL)
@@ -94,7 +94,9 @@ def test_what_was_given_out_long_before_a_stop_is_not_delayed() -> None:
 def test_what_may_not_have_left_yet_is_not_over(tmp_path: Path, ago: float, left: float) -> None:
     """Then it is not SAFE by a report as long as that is fresh."""
     stock = Stock(tmp_path, Memory(memory.create("images")))
-    keeper = Keeper("a", LedgerFile(tmp_path), stock, lambda: 0, lambda: 100.0, beat=lambda: 100.0)
+    keeper = LedgerKeeper(
+        "a", LedgerFile(tmp_path), stock, lambda: 0, lambda: 100.0, beat=lambda: 100.0
+    )
     keeper.ready = True
     keeper.ledger.note(POOL, 100.0 - ago, 0)
     (line,) = asyncio.run(Horizon(keeper, lambda: None).report()).lines

@@ -18,7 +18,7 @@ import pytest
 from dnsd.hotpath import Settings
 from dnsd.metrics import counters
 from dnsd.serve import sockets, udp
-from dnsd.serve.sockets import Place
+from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.turn import ONE_SOCKET_S
 from tests.serving import PATIENCE
 
@@ -40,7 +40,7 @@ class Lingering:
     def __init__(self) -> None:
         self.cells = counters.fresh()
         self.hotpath = native.NativeHotPath(Settings(), self.cells)
-        self.sock = sockets.open_udp(Place("127.0.0.1", 0), 1 << 20)
+        self.sock = sockets.open_udp(ListenAddress("127.0.0.1", 0), 1 << 20)
         self.sock.setblocking(True)
         self.client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.client.settimeout(PATIENCE)
@@ -125,7 +125,7 @@ def test_lingering_ends_with_the_sockets_own_timeout() -> None:
     """What a worker does with its socket: no signal is needed then."""
     cells = counters.fresh()
     side = udp.listen(
-        Place("127.0.0.1", 0), 1 << 20, native.NativeHotPath(Settings(), cells), cells
+        ListenAddress("127.0.0.1", 0), 1 << 20, native.NativeHotPath(Settings(), cells), cells
     )
     side.linger([])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:

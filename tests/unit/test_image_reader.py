@@ -14,7 +14,7 @@ from dnsd.compile import table
 from dnsd.compile.denial import chain_of
 from dnsd.hotpath import blocks
 from dnsd.image import layout, reader
-from dnsd.image.reader import Place
+from dnsd.image.reader import NameMatch
 from dnsd.image.store import Image
 from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
@@ -35,7 +35,7 @@ def offsets(name: bytes) -> list[int]:
     return [len(name) - len(ancestor) for ancestor in above[:-1]]
 
 
-def search(img: Image, name: bytes) -> Place:
+def search(img: Image, name: bytes) -> NameMatch:
     return reader.search(img, name, offsets(name))
 
 

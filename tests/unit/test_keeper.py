@@ -10,18 +10,18 @@ import pytest
 
 from dnsd.announce.announcer import Wanted
 from dnsd.config import Anycast
-from dnsd.config.anycast import Bird as BirdConfig
+from dnsd.config.anycast import BirdConfig
 from dnsd.control.anycast import keeper as module
 from dnsd.control.anycast.keeper import (
     GRACEFUL_SHUTDOWN,
     LONGEST_PAUSE_S,
+    BirdReconciler,
     BirdView,
-    Keeper,
     cause_of,
     host,
     shortened,
 )
-from dnsd.control.anycast.replies import Protocol, Route, Session, Status
+from dnsd.control.anycast.replies import BgpSession, BirdRoute, Protocol, Status
 from dnsd.control.anycast.statefile import read_state, write_state
 from dnsd.errors import BirdError
 from tests import jumping
@@ -52,7 +52,7 @@ class Bird:
         self.up = {"rtr4": True, "rtr6": True}
         self.neighbors = {"rtr4": "198.51.100.1", "rtr6": "2001:db8:1::1"}
         self.info = "Active, Socket: Connection refused"
-        self.others: tuple[Route, ...] = ()
+        self.others: tuple[BirdRoute, ...] = ()
 
     def _answer(self, what: str, value: T) -> T:
         if self.dead:
@@ -67,24 +67,24 @@ class Bird:
         state = "down" if self.disabled else "up"
         return self._answer("protocol", Protocol(name, "Direct", state, self.disabled, "noon", ""))
 
-    async def sessions(self) -> tuple[Session, ...]:
+    async def sessions(self) -> tuple[BgpSession, ...]:
         return self._answer(
             "sessions",
             tuple(
-                Session(name, up, self.neighbors[name], "Up", "" if up else self.info)
+                BgpSession(name, up, self.neighbors[name], "Up", "" if up else self.info)
                 for name, up in self.up.items()
             ),
         )
 
-    async def exported(self, session: str) -> tuple[Route, ...]:
+    async def exported(self, session: str) -> tuple[BirdRoute, ...]:
         vip = V6 if session == "rtr6" else V4
         marks = (GRACEFUL_SHUTDOWN,) if self.mark and self.heeds else ()
         gone = self.disabled or not self.carrier
-        routes = () if gone else (Route(PREFIXES[vip], marks, "vip"),)
-        return self._answer("exported", (*routes, Route("0.0.0.0/0", (), "other")))
+        routes = () if gone else (BirdRoute(PREFIXES[vip], marks, "vip"),)
+        return self._answer("exported", (*routes, BirdRoute("0.0.0.0/0", (), "other")))
 
-    async def routes_for(self, vip: str) -> tuple[Route, ...]:
-        mine = Route(PREFIXES[vip], (), "vip")
+    async def routes_for(self, vip: str) -> tuple[BirdRoute, ...]:
+        mine = BirdRoute(PREFIXES[vip], (), "vip")
         return self._answer("routes", (mine, *self.others))
 
     async def enable(self, _name: str) -> None:
@@ -106,7 +106,9 @@ class Bird:
         return said
 
 
-def play(directory: Path, story: Callable[[Keeper, Bird, Jumping], Awaitable[None]]) -> None:
+def play(
+    directory: Path, story: Callable[[BirdReconciler, Bird, Jumping], Awaitable[None]]
+) -> None:
     file = directory / "state.conf"
     config = Anycast(
         vips=(V4, V6),
@@ -116,13 +118,13 @@ def play(directory: Path, story: Callable[[Keeper, Bird, Jumping], Awaitable[Non
     bird = Bird(file)
 
     async def run(loop: Jumping) -> None:
-        await story(Keeper(config, bird), bird, loop)  # type: ignore[arg-type]
+        await story(BirdReconciler(config, bird), bird, loop)  # type: ignore[arg-type]
 
     jumping.play(run)
 
 
 def test_it_reads_the_mark_once_and_then_only_looks(tmp_path: Path) -> None:
-    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
         view = await keeper.turn(ANNOUNCED)
         assert bird.orders() == ["configure"]  # a predecessor may have ended in between
         assert view.well
@@ -141,7 +143,7 @@ def test_what_a_predecessor_wrote_and_did_not_tell_is_told_first(
 ) -> None:
     """The file is as wanted, but BIRD has another mark, and may export nothing that shows it."""
 
-    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
         write_state(bird.file, wanted.drain)
         bird.mark, bird.carrier = not wanted.drain, wanted.carrier
         await keeper.turn(wanted)
@@ -152,7 +154,7 @@ def test_what_a_predecessor_wrote_and_did_not_tell_is_told_first(
 
 
 def test_a_drain_marks_and_its_end_takes_the_mark_away(tmp_path: Path) -> None:
-    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
         await keeper.turn(ANNOUNCED)
         view = await keeper.turn(DRAINED)
         assert [one.drained for one in view.sessions] == [(V4,), (V6,)]
@@ -166,7 +168,7 @@ def test_a_drain_marks_and_its_end_takes_the_mark_away(tmp_path: Path) -> None:
 
 
 def test_the_protocol_is_switched_and_switched_again_if_somebody_else_does(tmp_path: Path) -> None:
-    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
         await keeper.turn(ANNOUNCED)
         bird.orders()
         bird.carrier = False
@@ -185,7 +187,7 @@ def test_the_protocol_is_switched_and_switched_again_if_somebody_else_does(tmp_p
 
 
 def test_what_is_not_as_wanted_is_said(tmp_path: Path) -> None:
-    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
         bird.carrier = False
         bird.up["rtr6"] = False
         assert (await keeper.turn(ANNOUNCED)).problems == (
@@ -205,7 +207,7 @@ def test_what_is_not_as_wanted_is_said(tmp_path: Path) -> None:
 
 
 def test_the_phases_of_a_session_that_is_down_are_one_problem(tmp_path: Path) -> None:
-    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
         bird.up["rtr4"] = False
         told = set()
         for phase in ("Idle", "Connect", "Active", "OpenSent"):
@@ -219,8 +221,8 @@ def test_the_phases_of_a_session_that_is_down_are_one_problem(tmp_path: Path) ->
 
 
 def test_other_announcers_are_shown(tmp_path: Path) -> None:
-    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
-        bird.others = (Route(PREFIXES[V4], (), "rtr4"),)
+    async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
+        bird.others = (BirdRoute(PREFIXES[V4], (), "rtr4"),)
         assert (V4, "rtr4") in (await keeper.turn(ANNOUNCED)).others
 
     play(tmp_path, story)
@@ -229,7 +231,7 @@ def test_other_announcers_are_shown(tmp_path: Path) -> None:
 def test_without_bird_there_is_one_error_and_when_it_is_back_it_is_told_at_once(
     tmp_path: Path,
 ) -> None:
-    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
         bird.dead = "BIRD cannot be reached"
         for _ in range(6):
             view = await keeper.turn(DRAINED)
@@ -244,7 +246,7 @@ def test_without_bird_there_is_one_error_and_when_it_is_back_it_is_told_at_once(
 
 
 def test_a_configuration_that_is_refused_keeps_nothing_else_from_being_done(tmp_path: Path) -> None:
-    async def story(keeper: Keeper, bird: Bird, loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, loop: Jumping) -> None:
         bird.refusal = "bird.conf:3:1 syntax error"
         bird.disabled = True
         view = await keeper.turn(DRAINED)
@@ -267,7 +269,7 @@ def test_a_file_that_cannot_be_written_is_a_problem_and_the_mark_is_not_there(
     def refuse(_path: Path, _drain: bool) -> bool:
         raise BirdError("cannot be written")
 
-    async def story(keeper: Keeper, bird: Bird, _loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
         await keeper.turn(ANNOUNCED)
         monkeypatch.setattr(module, "write_state", refuse)
         bird.disabled = True
@@ -282,7 +284,7 @@ def test_a_file_that_cannot_be_written_is_a_problem_and_the_mark_is_not_there(
 
 
 def test_a_filter_that_never_heeds_the_mark_is_not_configured_for_ever(tmp_path: Path) -> None:
-    async def story(keeper: Keeper, bird: Bird, loop: Jumping) -> None:
+    async def story(keeper: BirdReconciler, bird: Bird, loop: Jumping) -> None:
         bird.heeds = False
         for _ in range(100):
             view = await keeper.turn(DRAINED)

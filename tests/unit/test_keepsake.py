@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.announce.orders import Order, Orders
+from dnsd.announce.orders import Orders, RouteOrder
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.failover.statefile import StateFile
 from dnsd.failover.stored import Moment, StoredPool
@@ -107,7 +107,7 @@ def test_an_order_that_the_disk_refuses_is_in_force_told_and_written_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = Site()
-    ordered = Orders(withdraw=Order(since=1.0, until=None, reason="new disks"))
+    ordered = Orders(withdraw=RouteOrder(since=1.0, until=None, reason="new disks"))
     monkeypatch.setattr("dnsd.control.anycast.orderbook.AGAIN_S", 0.001)
 
     async def story() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dnsd.control.limited import MOST_SHOWN, MOST_TOLD, Teller, found
 from dnsd.hotpath.api import RateLimit
-from dnsd.hotpath.limiter import OTHER, Account, Kind, Limiter, Verdict
+from dnsd.hotpath.limiter import OTHER, Admission, AnswerKind, BucketKey, Limiter
 from dnsd.image.buckets import QUIET, Limited
 from dnsd.image.state import StateVector
 from dnsd.metrics import counters
 
 
 def network(number: int, withheld: int = 1, last: int = 0) -> Limited:
-    kinds = 1 << Kind.NXDOMAIN | 1 << Kind.OTHER
+    kinds = 1 << AnswerKind.NXDOMAIN | 1 << AnswerKind.OTHER
     return Limited(f"10.{number >> 8}.{number & 255}.0/24", kinds, withheld, 0, last)
 
 
@@ -66,5 +66,5 @@ def test_a_limit_holds_for_the_node() -> None:
     for number in range(400):
         limiter = limiters[number % 4]
         limiter.now = lambda: 5_000_000
-        verdicts.append(limiter.verdict("192.0.2.1", Account(Kind.ANSWER, 7, 8)))
-    assert verdicts.count(Verdict.SEND) == 20
+        verdicts.append(limiter.verdict("192.0.2.1", BucketKey(AnswerKind.ANSWER, 7, 8)))
+    assert verdicts.count(Admission.SEND) == 20

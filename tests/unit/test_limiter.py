@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.hotpath.api import RateLimit
-from dnsd.hotpath.limiter import OTHER, Account, Kind, Limiter, Verdict
+from dnsd.hotpath.limiter import OTHER, Admission, AnswerKind, BucketKey, Limiter
 from dnsd.image import buckets
 from dnsd.metrics import counters
 
@@ -32,11 +32,11 @@ class Bench:
         self.limiter = Limiter(law, self.memory, self.counters)
         self.limiter.now = lambda: self.time
 
-    def ask(self, address: str = VICTIM, account: Account = OTHER) -> Verdict:
+    def ask(self, address: str = VICTIM, account: BucketKey = OTHER) -> Admission:
         return self.limiter.verdict(address, account)
 
-    def sent(self, address: str = VICTIM, account: Account = OTHER) -> bool:
-        return self.ask(address, account) == Verdict.SEND
+    def sent(self, address: str = VICTIM, account: BucketKey = OTHER) -> bool:
+        return self.ask(address, account) == Admission.SEND
 
     def count(self, name: str) -> int:
         return self.counters[counters.INDEX[name]]
@@ -98,10 +98,10 @@ def test_who_keeps_below_the_rate_is_never_limited(rate: int, jitter: int, start
 def test_one_in_slip_is_sent_truncated(slip: int) -> None:
     bench = Bench(RateLimit(per_second=1, slip=slip))
     verdicts = [bench.ask() for _ in range(61)]
-    assert verdicts.count(Verdict.SEND) == 1
-    assert verdicts.count(Verdict.SLIP) == (60 // slip if slip else 0)
+    assert verdicts.count(Admission.SEND) == 1
+    assert verdicts.count(Admission.SLIP) == (60 // slip if slip else 0)
     assert bench.count("limited") == bench.count("limited_other") == 60
-    assert bench.count("limited_slipped") == verdicts.count(Verdict.SLIP)
+    assert bench.count("limited_slipped") == verdicts.count(Admission.SLIP)
 
 
 def test_a_network_shares_what_it_may_get() -> None:
@@ -136,7 +136,9 @@ def test_who_is_exempt_is_never_limited(address: str) -> None:
 def test_accounts_are_apart() -> None:
     """A flood for one name leaves the answers for others alone, to the same network, too."""
     bench = Bench(RateLimit(per_second=1))
-    accounts = [Account(kind, zone, name) for kind in Kind for zone in (0, 1) for name in (0, 8)]
+    accounts = [
+        BucketKey(kind, zone, name) for kind in AnswerKind for zone in (0, 1) for name in (0, 8)
+    ]
     assert all(bench.sent(account=account) for account in accounts)
     assert not any(bench.sent(account=account) for account in accounts)
 
@@ -177,12 +179,12 @@ def test_whom_it_limits_is_noted() -> None:
     bench = Bench(RateLimit(per_second=1), 100 * SECOND)
     for address in ("192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8::3"):
         bench.ask(address)
-    bench.ask("192.0.2.9", Account(Kind.NXDOMAIN))
+    bench.ask("192.0.2.9", BucketKey(AnswerKind.NXDOMAIN))
     bench.time += 2 * SECOND
-    bench.ask("192.0.2.9", Account(Kind.NXDOMAIN))
-    bench.ask("192.0.2.9", Account(Kind.NXDOMAIN))
+    bench.ask("192.0.2.9", BucketKey(AnswerKind.NXDOMAIN))
+    bench.ask("192.0.2.9", BucketKey(AnswerKind.NXDOMAIN))
     found = buckets.limited([bench.memory.rows], 103)
-    other, nxdomain = 1 << Kind.OTHER, 1 << Kind.NXDOMAIN
+    other, nxdomain = 1 << AnswerKind.OTHER, 1 << AnswerKind.NXDOMAIN
     assert found == [
         ("192.0.2.0/24", other | nxdomain, 2, 100, 102),
         ("2001:db8::/56", other, 2, 100, 100),
@@ -211,5 +213,5 @@ def test_what_was_long_ago_is_counted_no_more() -> None:
     for _ in range(3):
         bench.ask()
     assert buckets.limited([bench.memory.rows], 1100) == [
-        ("192.0.2.0/24", 1 << Kind.OTHER, 2, 1100, 1100)
+        ("192.0.2.0/24", 1 << AnswerKind.OTHER, 2, 1100, 1100)
     ]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.announce.health import CheckResult, Observation, Outcome
+from dnsd.announce.health import CheckResult, Observation, SelfCheckOutcome
 from dnsd.announce.wayback import Sent
-from dnsd.config.anycast import Anycast, Check
+from dnsd.config.anycast import Anycast, SelfCheckConfig
 from dnsd.control.anycast import observe
-from dnsd.control.anycast.observe import ROWS_S, Disk, Observer, fault_of
-from dnsd.control.zones.table import Row, Served
+from dnsd.control.anycast.observe import ROWS_S, DiskProbe, Observer, fault_of
+from dnsd.control.zones.table import ServedImage, ZoneRow
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.metrics.counters import INDEX
 
@@ -30,18 +30,18 @@ class Site:
 
     def __init__(self, directory: Path = Path("/nowhere")) -> None:
         self.vector = StateVector.create(2)
-        self.rows: list[Row] = []
+        self.rows: list[ZoneRow] = []
         self.looked_at_rows = 0
         self.wall = 1e9
         self.now = 1000.0
-        config = Anycast(heartbeat_miss=MISS, check=Check(timeout=TIMEOUT))
+        config = Anycast(heartbeat_miss=MISS, check=SelfCheckConfig(timeout=TIMEOUT))
         self.observer = Observer(config, self.vector, directory, self._rows, wall=lambda: self.wall)
         for number in range(2):
             self.set(number, WorkerCells.LISTENING, 1)
             self.set(number, WorkerCells.READ, 7)
         self.look()
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[ZoneRow]:
         self.looked_at_rows += 1
         return self.rows
 
@@ -58,9 +58,9 @@ class Site:
         return self.observer.look(self.now, ())
 
 
-def row(name: str, since: float, *, served: bool = True, loaded: bool = True) -> Row:
-    image = Served(f"{name}.image", 1, 1) if served else None
-    return Row(name, Path(f"{name}.zone"), since, served=image, loaded=loaded)
+def row(name: str, since: float, *, served: bool = True, loaded: bool = True) -> ZoneRow:
+    image = ServedImage(f"{name}.image", 1, 1) if served else None
+    return ZoneRow(name, Path(f"{name}.zone"), since, served=image, loaded=loaded)
 
 
 # -- workers ----------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def row(name: str, since: float, *, served: bool = True, loaded: bool = True) ->
 
 def test_checks_and_time_are_passed_on() -> None:
     site = Site()
-    checks = (CheckResult("192.0.2.53", "udp", "www A", Outcome.OK, "", 0.001),)
+    checks = (CheckResult("192.0.2.53", "udp", "www A", SelfCheckOutcome.OK, "", 0.001),)
     seen = site.observer.look(1234.5, checks)
     assert (seen.now, seen.checks) == (1234.5, checks)
 
@@ -114,7 +114,7 @@ def test_what_was_sent_since_the_last_look_is_counted_over_all_workers() -> None
     checks = tuple(
         CheckResult("192.0.2.53", transport, "www A", outcome, "", 0.001)
         for transport in ("udp", "tcp")
-        for outcome in Outcome
+        for outcome in SelfCheckOutcome
     )
     seen = site.observer.look(site.now, checks)
     assert seen.sent == Sent(made=80, own=2, no_route=20, forbidden=3)
@@ -264,7 +264,7 @@ def test_the_directory_is_tried_again_and_again(tmp_path: Path) -> None:
     directory = tmp_path / "state"
 
     async def run() -> None:
-        disk = Disk(directory, period=0.001)
+        disk = DiskProbe(directory, period=0.001)
         task = asyncio.create_task(disk.run())
         async with asyncio.timeout(PATIENCE):
             while "No such file" not in disk.fault:
@@ -290,7 +290,7 @@ def test_a_disk_that_hangs_is_told_and_holds_up_nobody(
     monkeypatch.setattr(observe, "fault_of", hanging)
 
     async def run() -> None:
-        disk = Disk(tmp_path, period=0.001)
+        disk = DiskProbe(tmp_path, period=0.001)
         task = asyncio.create_task(disk.run())
         async with asyncio.timeout(PATIENCE):
             while disk.fault != f"the state directory {tmp_path} does not respond":

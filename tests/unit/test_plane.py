@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.announce.announcer import State, Wanted
-from dnsd.announce.health import TRANSPORTS, CheckResult, Observation, Outcome, WorkerView
-from dnsd.announce.orders import Order, Orders, decode
+from dnsd.announce.announcer import RouteState, Wanted
+from dnsd.announce.health import TRANSPORTS, CheckResult, Observation, SelfCheckOutcome, WorkerView
+from dnsd.announce.orders import Orders, RouteOrder, decode
 from dnsd.config import Anycast, Config, Server
-from dnsd.config.anycast import Bird, Check
+from dnsd.config.anycast import BirdConfig, SelfCheckConfig
 from dnsd.control.anycast import addresses
 from dnsd.control.anycast import plane as module
 from dnsd.control.anycast.addresses import CONFLICTS_S, LOOK_S
@@ -23,7 +23,7 @@ from dnsd.control.anycast.commands import commands
 from dnsd.control.anycast.keeper import BirdView
 from dnsd.control.anycast.plane import SETTLE_S, Plane
 from dnsd.control.anycast.statefile import write_state
-from dnsd.control.anycast.vip import Survey
+from dnsd.control.anycast.vip import VipSurvey
 from dnsd.errors import AdminError, VipError
 from dnsd.image.state import ControlCells, MasterCells, StateVector
 from dnsd.process import durable
@@ -44,7 +44,7 @@ class World:
         self.addresses: frozenset[str] = frozenset()
         self.claims: tuple[str, ...] = ()
         self.advised: tuple[str, ...] = ("ip_forward is 1",)
-        self.outcome = Outcome.OK
+        self.outcome = SelfCheckOutcome.OK
         self.survey_fault: Exception | None = None
         self.bird_fault: Exception | None = None
         self.check_fault: Exception | None = None
@@ -60,8 +60,8 @@ class World:
                 enabled=True,
                 vips=(VIP,),
                 subnets=("192.0.2.0/24",),
-                check=Check(interval=0.05, fall=3, rise=3),
-                bird=Bird(state_file=self.state_file),
+                check=SelfCheckConfig(interval=0.05, fall=3, rise=3),
+                bird=BirdConfig(state_file=self.state_file),
                 drain_linger=1.0,
             ),
         )
@@ -86,10 +86,10 @@ class World:
     async def wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def survey(self) -> Survey:
+    async def survey(self) -> VipSurvey:
         if self.survey_fault:
             raise self.survey_fault
-        return Survey(self.exists, self.up, self.carrier, self.addresses, {})
+        return VipSurvey(self.exists, self.up, self.carrier, self.addresses, {})
 
     async def conflicts(self) -> tuple[str, ...]:
         return self.claims
@@ -164,7 +164,7 @@ def play(world: World, story: Story) -> None:
         os.close(world.doorbell)
 
 
-async def until(plane: Plane, state: State, seconds: float = 30.0) -> None:
+async def until(plane: Plane, state: RouteState, seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while plane.view().state != state:
         assert time.monotonic() < end, (plane.view().state, plane.view().why)
@@ -172,7 +172,7 @@ async def until(plane: Plane, state: State, seconds: float = 30.0) -> None:
 
 
 async def announced(world: World, plane: Plane) -> None:
-    await until(plane, State.ANNOUNCED)
+    await until(plane, RouteState.ANNOUNCED)
     await asyncio.sleep(0.05)
     assert world.carrier
 
@@ -195,7 +195,7 @@ def test_nobody_is_sent_here_before_pools_are_settled(world: World) -> None:
 
     async def story(world: World, plane: Plane) -> None:
         await asyncio.sleep(5)
-        assert plane.view().state == State.INIT
+        assert plane.view().state == RouteState.INIT
         assert plane.view().why == (world.unsettled,)
         assert not world.carrier
         world.unsettled = ""
@@ -213,7 +213,7 @@ def test_silence_of_all_workers_withdraws_and_it_comes_back(world: World) -> Non
     async def story(world: World, plane: Plane) -> None:
         await announced(world, plane)
         world.silence()
-        await until(plane, State.WITHDRAWN)
+        await until(plane, RouteState.WITHDRAWN)
         await asyncio.sleep(LOOK_S * 3)
         assert not world.carrier
         assert plane.view().held > 0
@@ -225,8 +225,8 @@ def test_silence_of_all_workers_withdraws_and_it_comes_back(world: World) -> Non
 def test_wrong_answers_drain(world: World) -> None:
     async def story(world: World, plane: Plane) -> None:
         await announced(world, plane)
-        world.outcome = Outcome.WRONG
-        await until(plane, State.DRAINED)
+        world.outcome = SelfCheckOutcome.WRONG
+        await until(plane, RouteState.DRAINED)
         assert world.carrier
 
     play(world, story)
@@ -235,8 +235,8 @@ def test_wrong_answers_drain(world: World) -> None:
 def test_a_drained_node_waits_for_the_mark_but_not_for_ever(world: World) -> None:
     async def story(world: World, plane: Plane) -> None:
         world.bird = world.bird._replace(marked=False)
-        plane.orders.put(Orders(drain=Order(since=0.0)))
-        await until(plane, State.DRAINED)
+        plane.orders.put(Orders(drain=RouteOrder(since=0.0)))
+        await until(plane, RouteState.DRAINED)
         await asyncio.sleep(SETTLE_S - 0.5)
         assert not world.carrier
         await asyncio.sleep(1)
@@ -249,9 +249,9 @@ def test_a_stop_drains_withdraws_and_says_so(world: World) -> None:
     async def story(world: World, plane: Plane) -> None:
         await announced(world, plane)
         world.vector.master[MasterCells.STOPPING] = 1
-        await until(plane, State.STOPPING)
+        await until(plane, RouteState.STOPPING)
         assert plane.view().wanted == Wanted(carrier=True, drain=True, enabled=True)
-        await until(plane, State.STOPPED)
+        await until(plane, RouteState.STOPPED)
         assert world.vector.control[ControlCells.STOPPED] == 1
         await asyncio.sleep(0.05)
         assert not world.carrier
@@ -266,11 +266,11 @@ def test_a_new_control_changes_nothing(world: World, drained: bool) -> None:
     world.vector.master[MasterCells.CARRIER] = 1
     world.up, world.carrier, world.addresses = True, True, frozenset({VIP})
     write_state(world.state_file, drained)
-    world.outcome = Outcome.WRONG if drained else Outcome.OK
+    world.outcome = SelfCheckOutcome.WRONG if drained else SelfCheckOutcome.OK
 
     async def story(world: World, plane: Plane) -> None:
         for _ in range(100):
-            assert plane.view().state == (State.DRAINED if drained else State.ANNOUNCED)
+            assert plane.view().state == (RouteState.DRAINED if drained else RouteState.ANNOUNCED)
             await asyncio.sleep(0.05)
         assert world.orders_seen == [order]
         assert world.told("→") == 0
@@ -283,7 +283,7 @@ def test_a_deleted_interface_is_made_again(world: World) -> None:
         await announced(world, plane)
         world.exists = world.carrier = False
         world.addresses = frozenset()
-        await until(plane, State.INIT)
+        await until(plane, RouteState.INIT)
         assert "has been deleted" in plane.view().obstacle
         await announced(world, plane)
         assert world.addresses == {VIP}
@@ -307,13 +307,13 @@ def test_one_that_was_made_again_without_anybody_seeing_it_gets_its_carrier(worl
 
 def test_a_carrier_that_nobody_ordered_is_taken_away(world: World) -> None:
     async def story(world: World, plane: Plane) -> None:
-        plane.orders.put(Orders(withdraw=Order(since=0.0)))
-        await until(plane, State.WITHDRAWN)
+        plane.orders.put(Orders(withdraw=RouteOrder(since=0.0)))
+        await until(plane, RouteState.WITHDRAWN)
         await asyncio.sleep(LOOK_S * 2)
         world.carrier = True
         await asyncio.sleep(LOOK_S * 2)
         assert not world.carrier
-        assert plane.view().state == State.WITHDRAWN
+        assert plane.view().state == RouteState.WITHDRAWN
 
     play(world, story)
 
@@ -324,7 +324,7 @@ def test_a_kernel_that_does_not_tell_is_no_reason_to_withdraw(world: World) -> N
         for fault in (VipError("no netlink"), ValueError("a bug")):
             world.survey_fault = fault
             await asyncio.sleep(LOOK_S * 5)
-            assert plane.view().state == State.ANNOUNCED
+            assert plane.view().state == RouteState.ANNOUNCED
             assert str(fault) in plane.view().blind
         assert world.told("anycast: no netlink") == 1
         world.survey_fault = None
@@ -339,7 +339,7 @@ def test_but_who_cannot_look_does_not_begin(world: World) -> None:
 
     async def story(world: World, plane: Plane) -> None:
         await asyncio.sleep(LOOK_S * 5)
-        assert plane.view().state == State.INIT
+        assert plane.view().state == RouteState.INIT
         assert world.told("anycast: no netlink") == 1
         world.survey_fault = None
         await announced(world, plane)
@@ -352,7 +352,7 @@ def test_a_vip_that_is_somebodys_is_not_taken(world: World) -> None:
 
     async def story(world: World, plane: Plane) -> None:
         await asyncio.sleep(LOOK_S * 5)
-        assert plane.view().state == State.INIT
+        assert plane.view().state == RouteState.INIT
         assert world.addresses == frozenset()
         assert world.told("is somebody's") == 1
         world.claims = ()
@@ -376,13 +376,13 @@ def test_what_is_repaired_while_announced_takes_nothing_away(world: World) -> No
         await asyncio.sleep(LOOK_S * 3)
         assert world.addresses == {VIP}
         assert world.told(f"{VIP} had gone from anycast0; dnsd has put it right") == 1
-        assert (plane.view().state, plane.view().since) == (State.ANNOUNCED, since)
+        assert (plane.view().state, plane.view().since) == (RouteState.ANNOUNCED, since)
         await asyncio.sleep(CONFLICTS_S)
         assert any("is somebody's" in line for line in plane.view().advice)
-        assert plane.view().state == State.ANNOUNCED
+        assert plane.view().state == RouteState.ANNOUNCED
         # the second time is no accident any more
         world.up = False
-        await until(plane, State.WITHDRAWN)
+        await until(plane, RouteState.WITHDRAWN)
         assert world.told("the link was down: anycast0; dnsd has put it right") == 1
         assert "again and again" in plane.view().why[0]
         world.claims = ()
@@ -394,10 +394,10 @@ def test_what_is_repaired_while_announced_takes_nothing_away(world: World) -> No
 def test_an_order_to_drain_is_obeyed_before_a_new_control_has_looked(world: World) -> None:
     world.vector.control[ControlCells.CARRIER] = 1
     world.vector.master[MasterCells.CARRIER] = 1
-    world.up, world.addresses, world.outcome = True, frozenset({VIP}), Outcome.SILENT
+    world.up, world.addresses, world.outcome = True, frozenset({VIP}), SelfCheckOutcome.SILENT
 
     async def story(_world: World, plane: Plane) -> None:
-        assert plane.view().state == State.ANNOUNCED
+        assert plane.view().state == RouteState.ANNOUNCED
         found = await commands(plane)["drain"]({"reason": "new disks"})
         assert isinstance(found, dict)
         assert (found["state"], found["vips"][0]["wanted"]) == ("drained", "drained")
@@ -410,7 +410,7 @@ def test_a_hold_down_outlives_who_began_it(world: World, killed: str) -> None:
     async def story(world: World, plane: Plane) -> None:
         await announced(world, plane)
         world.silence()
-        await until(plane, State.WITHDRAWN)
+        await until(plane, RouteState.WITHDRAWN)
         await asyncio.sleep(0.1)  # it is written meanwhile
         if killed == "node":
             world.vector.control[:] = memoryview(bytes(world.vector.control.nbytes)).cast("Q")
@@ -426,7 +426,7 @@ def test_faults_of_its_own_end_nothing_and_are_told_once(world: World) -> None:
         world.bird_fault = IndexError("a reply")
         world.check_fault = OSError("a socket")
         await asyncio.sleep(LOOK_S * 30)
-        assert plane.view().state == State.ANNOUNCED
+        assert plane.view().state == RouteState.ANNOUNCED
         assert "IndexError: a reply" in plane.view().bird.error
         assert world.told("IndexError: a reply; it is tried again") == 1
         assert world.told("OSError: a socket; it is tried again") <= 2  # selfcheck, observer
@@ -463,9 +463,9 @@ def test_orders_are_carried_out_answered_and_outlive_control(world: World) -> No
         assert world.begin().orders.at(time.time()).drain is not None
         assert world.begin().orders.at(time.time() + 61).drain is None
         await desk["undrain"]({})
-        assert plane.view().state == State.ANNOUNCED
+        assert plane.view().state == RouteState.ANNOUNCED
         await desk["withdraw"]({})
-        assert plane.view().state == State.WITHDRAWN
+        assert plane.view().state == RouteState.WITHDRAWN
         found = await desk["announce"]({})
         assert isinstance(found, dict)
         assert found["vips"][0]["wanted"] == "announced"
@@ -531,7 +531,7 @@ def test_with_orders_that_cannot_be_read_a_node_is_drained_until_it_is_told_what
 
     async def story(world: World, plane: Plane) -> None:
         assert world.told("orders may be lost and the node is drained") == 1
-        await until(plane, State.DRAINED)
+        await until(plane, RouteState.DRAINED)
         found = await commands(plane)["anycast"]({})
         assert isinstance(found, dict)
         assert "orders.json cannot be read" in found["why"][0]
@@ -566,7 +566,7 @@ def test_lost_orders_are_not_no_orders(world: World) -> None:
     (directory / "anycast.past").write_text("of another boot")
 
     async def story(_world: World, plane: Plane) -> None:
-        await until(plane, State.DRAINED)
+        await until(plane, RouteState.DRAINED)
         found = await commands(plane)["anycast"]({})
         assert isinstance(found, dict)
         assert "orders.json is gone, and what it ordered is not known" in found["why"][0]

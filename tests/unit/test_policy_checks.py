@@ -19,7 +19,7 @@ from dnsd.checks.tcp import TcpCheck
 from dnsd.checks.tls import TlsCheck
 from dnsd.config import Failover
 from dnsd.config.checkkeys import MOST_CHECKS
-from dnsd.config.policy import Pool
+from dnsd.config.policy import PoolPolicy
 from dnsd.config.policyfile import read_policy
 from dnsd.config.references import Reference
 from dnsd.zone.findings import Finding, Severity
@@ -46,7 +46,7 @@ HEAD = '[[pool]]\nname = "www"\ntype = "A"\n'
 DB = '[[pool]]\nname = "db"\ntype = "A"\ncheck = "tcp"\nport = 5432\n'
 
 
-def read(text: str) -> tuple[Pool, ...]:
+def read(text: str) -> tuple[PoolPolicy, ...]:
     policy, problems = read_policy(text, FILE, ORIGIN)
     assert problems == ()
     assert policy is not None

@@ -11,7 +11,7 @@ import pytest
 
 from dnsd import config
 from dnsd.build.policycheck import check_policy
-from dnsd.config.policy import Pool, Rules, Signing
+from dnsd.config.policy import PoolPolicy, Rules, Signing
 from dnsd.config.policyfile import read_policy
 from dnsd.config.tables import kinds_of
 from dnsd.zone.load import load_zone
@@ -55,7 +55,7 @@ def test_its_commented_keys_can_be_used() -> None:
 def test_every_key_stands_in_it() -> None:
     assert WHOLE["defaults"].keys() == kinds_of(Rules).keys()
     assert WHOLE["signing"].keys() == kinds_of(Signing).keys()
-    assert kinds_of(Pool).keys() - WHOLE["defaults"].keys() == {
+    assert kinds_of(PoolPolicy).keys() - WHOLE["defaults"].keys() == {
         "name",
         "members",
         "check_addresses",

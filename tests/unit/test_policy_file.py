@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from dnsd.config import origins
-from dnsd.config.policy import Failback, Policy, Pool, Scope, Signing
+from dnsd.config.policy import Failback, Policy, PoolPolicy, Scope, Signing
 from dnsd.config.policyfile import key_files, load_policy, path_for, read_policy, strays
 from dnsd.config.smallfile import MOST_OCTETS
 
@@ -34,7 +34,7 @@ def read(text: str, origin: str = ORIGIN) -> Policy:
     return found
 
 
-def one(text: str, origin: str = ORIGIN) -> Pool:
+def one(text: str, origin: str = ORIGIN) -> PoolPolicy:
     (pool,) = read(text, origin).pools
     return pool
 
@@ -48,7 +48,9 @@ def test_nothing_is_a_policy() -> None:
 
 def test_a_pool_with_nothing_but_what_it_needs() -> None:
     lines = {"name": 2, "type": 3, "check": 4, "port": 5}
-    expected = Pool(name="www.example.com.", type="A", check="tcp", port=80, line=1, lines=lines)
+    expected = PoolPolicy(
+        name="www.example.com.", type="A", check="tcp", port=80, line=1, lines=lines
+    )
     assert one(TCP) == expected
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.control.failover.live import Key
+from dnsd.control.failover.live import PoolKey
 from dnsd.control.failover.rates import STEP_S, STEPS, PoolRates
 from dnsd.control.failover.table import Table
 from dnsd.image.state import StateVector
 
-WWW, API = (Key("example.com.", f"{name}.example.com.", "A") for name in ("www", "api"))
+WWW, API = (PoolKey("example.com.", f"{name}.example.com.", "A") for name in ("www", "api"))
 WORKERS = 2
 
 
@@ -27,9 +27,9 @@ class Pools:
     """The pools there are, and where."""
 
     def __init__(self) -> None:
-        self.placed: list[tuple[Key, At]] = []
+        self.placed: list[tuple[PoolKey, At]] = []
 
-    def placements(self) -> list[tuple[Key, At]]:
+    def placements(self) -> list[tuple[PoolKey, At]]:
         return self.placed
 
 
@@ -50,10 +50,10 @@ class Scene:
         self.now += STEP_S
         self.rates.look(self.now)
 
-    def place(self, *placed: tuple[Key, int]) -> None:
+    def place(self, *placed: tuple[PoolKey, int]) -> None:
         self.pools.placed = [(key, At(first)) for key, first in placed]
 
-    def mean(self, key: Key) -> float | None:
+    def mean(self, key: PoolKey) -> float | None:
         rate = self.rates.rate(key)
         return None if rate is None else rate.mean
 

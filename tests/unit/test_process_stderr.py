@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.process.stderr import LINES_PER_S, MOST_LINES, MOST_OCTETS, Outlet, Stream
+from dnsd.process.stderr import LINES_PER_S, MOST_LINES, MOST_OCTETS, LogStream, Outlet
 from tests.serving import PATIENCE, Clock
 
 
@@ -121,7 +121,7 @@ def test_a_reader_that_is_gone_costs_the_line_and_nothing_else() -> None:
 
 def test_the_stream_takes_lines_tracebacks_and_log_records(outlet: Outlet, reader: Reader) -> None:
     reader.reads.set()
-    stream = Stream(outlet, 2)
+    stream = LogStream(outlet, 2)
     assert isinstance(stream, io.TextIOBase)
     stream.write("be")
     stream.write("gun\nnot ended")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.build import builders
 from dnsd.build.images import Job
-from dnsd.config.model import Limits
+from dnsd.config.model import LimitsConfig
 from dnsd.daemon.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def test_builds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("a", "b", "c"):
         file = tmp_path / f"{name}.zone"
         file.write_text("$TTL 60\n@ SOA ns h 1 3600 600 864000 60\n@ NS ns\nns A 192.0.2.1\n")
-        jobs.append(Job(origin=f"{name}.", file=str(file), limits=Limits(), images=str(tmp_path)))
+        jobs.append(
+            Job(origin=f"{name}.", file=str(file), limits=LimitsConfig(), images=str(tmp_path))
+        )
     seen: list[int] = []
     results = asyncio.run(builders.build_all(jobs, seen.append))
     assert seen == [1, 2, 3]

@@ -10,18 +10,18 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from dnsd.checks.question import Question
-from dnsd.config.anycast import Query
+from dnsd.checks.question import DnsQuestion
+from dnsd.config.anycast import SelfCheckQuery
 from dnsd.control.anycast.questions import Turn, read, soa_of
 from dnsd.errors import ConfigError
 
 
-def question(rtype: str, *expect: str) -> Question:
-    (found,) = read((Query(name="www.example.com.", type=rtype, expect=expect),))
+def question(rtype: str, *expect: str) -> DnsQuestion:
+    (found,) = read((SelfCheckQuery(name="www.example.com.", type=rtype, expect=expect),))
     return found
 
 
-def fault(asked: Question, change: Callable[[dns.message.Message], object], *rdatas: str) -> str:
+def fault(asked: DnsQuestion, change: Callable[[dns.message.Message], object], *rdatas: str) -> str:
     """What is wrong with an answer of ``rdatas`` that ``change`` has been at."""
     query = asked.query()
     response = dns.message.make_response(query)
@@ -140,11 +140,11 @@ def test_how_a_question_is_called() -> None:
 
 def test_everything_that_cannot_be_asked_is_told_at_once() -> None:
     queries = (
-        Query(name="a.example.", type="A", expect=("192.0.2.256",)),
-        Query(name="b.example.", type="NOSUCH"),
-        Query(name="c.example.", type="AXFR"),
-        Query(name="d.example.", type="MX", expect=("10 ok.", "mail.example.")),
-        Query(name="e.example.", type="A", expect=("192.0.2.1",)),
+        SelfCheckQuery(name="a.example.", type="A", expect=("192.0.2.256",)),
+        SelfCheckQuery(name="b.example.", type="NOSUCH"),
+        SelfCheckQuery(name="c.example.", type="AXFR"),
+        SelfCheckQuery(name="d.example.", type="MX", expect=("10 ok.", "mail.example.")),
+        SelfCheckQuery(name="e.example.", type="A", expect=("192.0.2.1",)),
     )
     with pytest.raises(ConfigError) as caught:
         read(queries)
@@ -163,7 +163,7 @@ def zones(*names: str) -> Callable[[], set[str]]:
 
 
 def test_every_question_has_its_turn() -> None:
-    asked = read(Query(name=f"{letter}.") for letter in "abc")
+    asked = read(SelfCheckQuery(name=f"{letter}.") for letter in "abc")
     turn = Turn(asked, zones("ignored."))
     for _ in range(3):
         seen = []
@@ -176,7 +176,7 @@ def test_every_question_has_its_turn() -> None:
 
 
 def test_a_question_that_is_not_answered_well_is_asked_again() -> None:
-    turn = Turn(read(Query(name=f"{letter}.") for letter in "abc"), zones())
+    turn = Turn(read(SelfCheckQuery(name=f"{letter}.") for letter in "abc"), zones())
     first = turn.next()
     assert first
     assert {turn.next() for _ in range(10)} == {first}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.announce.reach import FRESH_S, WINDOW, Asked, Hearing, Reach, Self, Tally
-from dnsd.checks.result import Fault
+from dnsd.announce.reach import FRESH_S, WINDOW, Hearing, ProbeResult, Reach, Self, Tally
+from dnsd.checks.result import ServiceFault
 from dnsd.config import Config, Endpoint, Http
 from dnsd.config.anycast import Anycast, Probe
 from dnsd.config.reader import read_text
@@ -26,12 +26,12 @@ ME = Self("nyc", frozenset({VIP}), frozenset({VIP, OURS, OURS6}).__contains__)
 NOW = 1000.0
 
 
-def asked(address: str, answered: int, asked: int = WINDOW, by: str = "") -> Asked:
+def asked(address: str, answered: int, asked: int = WINDOW, by: str = "") -> ProbeResult:
     server = f"[{address}]:53" if ":" in address else f"{address}:53"
-    return Asked(server=server, asked=asked, answered=answered, by=by)
+    return ProbeResult(server=server, asked=asked, answered=answered, by=by)
 
 
-def page(*servers: Asked) -> Reach:
+def page(*servers: ProbeResult) -> Reach:
     return Reach(node="another", servers=servers)
 
 
@@ -93,7 +93,7 @@ pages = st.builds(
     Reach,
     node=st.just("x"),
     servers=st.lists(
-        st.builds(Asked, server=texts, asked=counts, answered=counts, by=texts), max_size=4
+        st.builds(ProbeResult, server=texts, asked=counts, answered=counts, by=texts), max_size=4
     ).map(tuple),
 )
 
@@ -112,7 +112,7 @@ def test_a_tally_forgets() -> None:
     tally = Tally("192.0.2.1:53")
     for by in (None, "lon", *[None] * WINDOW):
         tally.note(by)
-    assert tally.asked() == Asked(server="192.0.2.1:53", asked=WINDOW, answered=0, by="lon")
+    assert tally.asked() == ProbeResult(server="192.0.2.1:53", asked=WINDOW, answered=0, by="lon")
 
 
 # -- asking ------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_it_asks_says_what_came_of_it_and_hears_the_others(log: list[str]) -> No
         assert probes.reach() == Reach(node="nyc", servers=(asked(LON, 5, by="lon"), asked(TYO, 0)))
         assert probes.fault().startswith("no other node gets answers")
         assert [one["reaches_us"] for one in probes.report()] == [{"IPv4": False}] * 2
-        others.pages = {URLS[0]: encoded(YES), URLS[1]: Fault("answers with status 404")}
+        others.pages = {URLS[0]: encoded(YES), URLS[1]: ServiceFault("answers with status 404")}
         await asyncio.sleep(9)
         assert probes.fault() == ""
         assert probes.report()[1]["fault"] == "answers with status 404"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.config import Anycast
-from dnsd.config.anycast import Bgp, Bird, Neighbor
+from dnsd.config.anycast import Bgp, BirdConfig, Neighbor
 from dnsd.errors import ConfigError
 from dnsd.routerconf import Dialect, faults, node_bird, router_bird, router_frr, site_of
 
@@ -58,7 +58,7 @@ def block(text: str, head: str) -> list[str]:
 
 
 def test_the_vips_come_from_the_interface_and_only_with_its_carrier() -> None:
-    text = node_bird(node(interface="any7", bird=Bird(protocol="dns")))
+    text = node_bird(node(interface="any7", bird=BirdConfig(protocol="dns")))
     assert block(text, "protocol direct dns") == [
         "ipv4;",
         "ipv6;",
@@ -114,7 +114,7 @@ def test_timers_in_the_units_of_bird() -> None:
 
 
 def test_the_state_file_is_included_before_it_is_needed() -> None:
-    text = node_bird(node(bird=Bird(state_file=Path("/srv/state.conf"))))
+    text = node_bird(node(bird=BirdConfig(state_file=Path("/srv/state.conf"))))
     assert text.index('include "/srv/state.conf";') < text.index("DNSD_DRAIN then")
 
 
@@ -153,7 +153,7 @@ def test_router_id() -> None:
         (node(neighbor=(RTR4,)), "vips: 2001:db8:53::53 is not announced"),
         (node(vips=("2001:db8:53::53",), neighbor=(RTR6,)), "[anycast.bgp] router_id: is needed"),
         (node(neighbor=(RTR4, RTR6, RTR4)), "rtr4: BIRD has a protocol of that name already"),
-        (node(bird=Bird(protocol="rtr6")), "rtr6: BIRD has a protocol of that name already"),
+        (node(bird=BirdConfig(protocol="rtr6")), "rtr6: BIRD has a protocol of that name already"),
         (node(bgp=Bgp(asn=65001)), "rtr4: asn 65001 is the node's own"),
         (
             node(neighbor=(RTR4, msgspec.structs.replace(RTR6, address="fe80::1"))),

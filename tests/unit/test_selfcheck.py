@@ -17,19 +17,19 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from dnsd.announce.health import CheckResult, Outcome
-from dnsd.config.anycast import Anycast, Check, Query
+from dnsd.announce.health import CheckResult, SelfCheckOutcome
+from dnsd.config.anycast import Anycast, SelfCheckConfig, SelfCheckQuery
 from dnsd.control.anycast.selfcheck import MOST_IN_FLIGHT, SelfCheck, interval_of
 from dnsd.errors import ConfigError
 from dnsd.process import exchange
-from dnsd.process.exchange import STEPS, Peer, within
+from dnsd.process.exchange import STEPS, ServerAddress, within
 
 PATIENCE = 30
 NEVER = 60.0
 """A time-out that does not happen."""
 SOON = 0.05
 
-WWW = Query(name="www.example.com.", type="A", expect=("192.0.2.1", "192.0.2.2"))
+WWW = SelfCheckQuery(name="www.example.com.", type="A", expect=("192.0.2.1", "192.0.2.2"))
 HOW = {"udp": "UDP", "tcp": "TCP"}
 
 Answer = Callable[[dns.message.Message], bytes | None]
@@ -150,13 +150,13 @@ def serving(answer: Answer, host: str = "127.0.0.1") -> Iterator[Server]:
         server.close()
 
 
-def config(*queries: Query, vip: str = "127.0.0.1", timeout: float = NEVER) -> Anycast:
+def config(*queries: SelfCheckQuery, vip: str = "127.0.0.1", timeout: float = NEVER) -> Anycast:
     return Anycast(
         enabled=True,
         vips=(vip,),
         subnets=("127.0.0.0/8", "192.0.2.0/24", "::1/128"),
         query=queries,
-        check=Check(interval=0.02, timeout=timeout),
+        check=SelfCheckConfig(interval=0.02, timeout=timeout),
     )
 
 
@@ -192,7 +192,7 @@ def ask(check: SelfCheck, number: int = 3) -> list[CheckResult]:
     return asyncio.run(run())
 
 
-def details(found: list[CheckResult], outcome: Outcome) -> set[str]:
+def details(found: list[CheckResult], outcome: SelfCheckOutcome) -> set[str]:
     """What was said; ``found`` must be of one ``outcome``, and of both transports."""
     assert {one.outcome for one in found} == {outcome}
     assert {one.transport for one in found} == set(HOW)
@@ -206,7 +206,7 @@ def details(found: list[CheckResult], outcome: Outcome) -> set[str]:
 def test_right_answers_are_ok(vip: str) -> None:
     with serving(right, vip) as server:
         found = ask(SelfCheck(config(WWW, vip=vip), nothing, port=server.port))
-    assert details(found, Outcome.OK) == {""}
+    assert details(found, SelfCheckOutcome.OK) == {""}
     assert {(one.vip, one.question) for one in found} == {(vip, "www.example.com A")}
     assert all(0 < one.latency < PATIENCE for one in found)
 
@@ -222,7 +222,7 @@ def test_each_query_leaves_from_the_vip_by_a_port_of_its_own() -> None:
 def test_wrong_answers_are_told_as_they_are() -> None:
     with serving(refused) as server:
         found = ask(SelfCheck(config(WWW), nothing, port=server.port))
-    assert details(found, Outcome.WRONG) == {
+    assert details(found, SelfCheckOutcome.WRONG) == {
         f"answered www.example.com A over {how} with REFUSED" for how in HOW.values()
     }
 
@@ -230,7 +230,7 @@ def test_wrong_answers_are_told_as_they_are() -> None:
 def test_no_answer_is_silence() -> None:
     with serving(silent) as server:
         found = ask(SelfCheck(config(WWW, timeout=SOON), nothing, port=server.port))
-    assert details(found, Outcome.SILENT) == {
+    assert details(found, SelfCheckOutcome.SILENT) == {
         f"gave no answer over {how} to www.example.com A" for how in HOW.values()
     }
 
@@ -255,7 +255,7 @@ def test_a_connection_that_is_closed_is_silence() -> None:
     found = [one for one in asyncio.run(run()) if one.transport == "tcp"]
     assert {(one.outcome, one.detail) for one in found} == {
         (
-            Outcome.SILENT,
+            SelfCheckOutcome.SILENT,
             "closed the connection over TCP without an answer to www.example.com A",
         )
     }
@@ -265,7 +265,7 @@ def test_nobody_who_listens_is_silence() -> None:
     with serving(silent) as server:
         port = server.port
     found = ask(SelfCheck(config(WWW), nothing, port=port))
-    assert details(found, Outcome.SILENT) == {
+    assert details(found, SelfCheckOutcome.SILENT) == {
         f"has nothing that listens on {how} for www.example.com A" for how in HOW.values()
     }
 
@@ -290,7 +290,7 @@ def test_other_faults_of_the_network_are_silence_and_are_told() -> None:
     with serving(right) as server, pytest.MonkeyPatch.context() as patch:
         patch.setattr(exchange, "open_socket", refusing(errno.EPERM))
         found = ask(SelfCheck(config(WWW), nothing, port=server.port))
-    assert details(found, Outcome.SILENT) == {
+    assert details(found, SelfCheckOutcome.SILENT) == {
         f"could not be asked over {how} for www.example.com A: Operation not permitted"
         for how in HOW.values()
     }
@@ -301,18 +301,18 @@ def test_what_this_process_lacks_is_no_result() -> None:
         check = SelfCheck(config(WWW), nothing, port=server.port)
         real, want = exchange.open_socket, iter([errno.EMFILE, errno.ENOBUFS] * 2)
 
-        def lacking(peer: Peer, kind: socket.SocketKind) -> socket.socket:
+        def lacking(peer: ServerAddress, kind: socket.SocketKind) -> socket.socket:
             number = next(want, None)
             return refusing(number)(peer, kind) if number else real(peer, kind)
 
         patch.setattr(exchange, "open_socket", lacking)
         found = ask(check)
     assert next(want, None) is None
-    assert details(found, Outcome.OK) == {""}
+    assert details(found, SelfCheckOutcome.OK) == {""}
 
 
-def refusing(number: int) -> Callable[[Peer, socket.SocketKind], socket.socket]:
-    def refuse(_peer: Peer, _kind: socket.SocketKind) -> socket.socket:
+def refusing(number: int) -> Callable[[ServerAddress, socket.SocketKind], socket.socket]:
+    def refuse(_peer: ServerAddress, _kind: socket.SocketKind) -> socket.socket:
         raise OSError(number, "Operation not permitted")
 
     return refuse
@@ -325,7 +325,7 @@ def test_without_questions_it_asks_for_what_is_served() -> None:
     served = ["example.com.", "example.net."]
     with serving(right) as server:
         found = ask(SelfCheck(config(), lambda: served, port=server.port), number=4)
-    assert details(found, Outcome.OK) == {""}
+    assert details(found, SelfCheckOutcome.OK) == {""}
     assert {one.question for one in found} == {"example.com SOA", "example.net SOA"}
 
 
@@ -341,12 +341,12 @@ def test_a_zone_that_has_just_been_dropped_is_held_against_nobody() -> None:
 
     with serving(answer) as server:
         found = ask(SelfCheck(config(), lambda: served, port=server.port))
-    assert details(found, Outcome.OK) == {""}
+    assert details(found, SelfCheckOutcome.OK) == {""}
 
 
 def test_a_question_that_cannot_be_asked_is_an_error_of_the_configuration() -> None:
     with pytest.raises(ConfigError, match="NOSUCH"):
-        SelfCheck(config(Query(name="example.com.", type="NOSUCH")), nothing)
+        SelfCheck(config(SelfCheckQuery(name="example.com.", type="NOSUCH")), nothing)
 
 
 def test_only_so_many_queries_wait_for_an_answer() -> None:
@@ -376,7 +376,7 @@ def test_many_vips_take_no_more_queries_in_a_second_than_ten(vips: int, interval
         enabled=True,
         vips=tuple(f"192.0.2.{number}" for number in range(vips)),
         subnets=("192.0.2.0/24",),
-        check=Check(interval=0.2),
+        check=SelfCheckConfig(interval=0.2),
     )
     assert interval_of(many) == pytest.approx(interval)
 
@@ -400,7 +400,7 @@ def test_a_stalled_loop_makes_nobody_silent() -> None:
         return found
 
     with serving(right) as server:
-        assert details(asyncio.run(run(server.port)), Outcome.OK) == {""}
+        assert details(asyncio.run(run(server.port)), SelfCheckOutcome.OK) == {""}
 
 
 def test_an_exchange_of_many_steps_survives_a_stall_at_each_of_them() -> None:

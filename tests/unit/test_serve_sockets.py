@@ -10,7 +10,7 @@ import pytest
 
 from dnsd.errors import ListenError
 from dnsd.serve import sockets
-from dnsd.serve.sockets import Place
+from dnsd.serve.sockets import ListenAddress
 
 IP_MTU_DISCOVER = 10
 IPV6_MTU_DISCOVER = 23
@@ -29,46 +29,46 @@ PMTUDISC_OMIT = 5
     ],
 )
 def test_sockets_place(address: str, text: str, wildcard: bool) -> None:
-    place = Place(address, 53)
+    place = ListenAddress(address, 53)
     assert str(place) == text
     assert place.is_wildcard is wildcard
 
 
 def test_sockets_address_with_the_interface_it_belongs_to() -> None:
     loopback = socket.if_nametoindex("lo")
-    assert Place("fe80::1%lo", 53).sockaddr == ("fe80::1", 53, 0, loopback)
-    assert Place("::1", 53).sockaddr == ("::1", 53, 0, 0)
-    assert Place("127.0.0.1", 53).sockaddr == ("127.0.0.1", 53)
+    assert ListenAddress("fe80::1%lo", 53).sockaddr == ("fe80::1", 53, 0, loopback)
+    assert ListenAddress("::1", 53).sockaddr == ("::1", 53, 0, 0)
+    assert ListenAddress("127.0.0.1", 53).sockaddr == ("127.0.0.1", 53)
 
 
 def test_sockets_address_at_an_interface_that_is_not_there() -> None:
     with pytest.raises(ListenError, match="give the address to an interface"):
-        sockets.open_udp(Place("fe80::1%none", 53), 65536)
+        sockets.open_udp(ListenAddress("fe80::1%none", 53), 65536)
 
 
 def test_sockets_path_mtu_that_others_tell_is_ignored() -> None:
-    with sockets.open_udp(Place("127.0.0.1", 0), 65536) as sock:
+    with sockets.open_udp(ListenAddress("127.0.0.1", 0), 65536) as sock:
         assert sock.getsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER) == PMTUDISC_OMIT
-    with sockets.open_udp(Place("::1", 0), 65536) as sock:
+    with sockets.open_udp(ListenAddress("::1", 0), 65536) as sock:
         assert sock.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER) == PMTUDISC_OMIT
 
 
 @pytest.mark.parametrize("opener", ["udp", "tcp"])
 def test_sockets_workers_share_a_place_and_families_do_not(opener: str) -> None:
-    def bound(place: Place) -> socket.socket:
+    def bound(place: ListenAddress) -> socket.socket:
         if opener == "udp":
             return sockets.open_udp(place, 65536)
         return sockets.open_tcp(place, 65536)
 
-    with bound(Place("0.0.0.0", 0)) as first:
+    with bound(ListenAddress("0.0.0.0", 0)) as first:
         port = first.getsockname()[1]
-        with bound(Place("0.0.0.0", port)), bound(Place("::", port)) as six:
+        with bound(ListenAddress("0.0.0.0", port)), bound(ListenAddress("::", port)) as six:
             assert six.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
             assert first.getblocking() is False
 
 
 def test_sockets_accepted_ones_inherit_their_options() -> None:
-    with sockets.open_tcp(Place("127.0.0.1", 0), 70_000) as listener:
+    with sockets.open_tcp(ListenAddress("127.0.0.1", 0), 70_000) as listener:
         with socket.create_connection(listener.getsockname()):
             accepted, _ = listener.accept()
         with accepted:
@@ -82,7 +82,7 @@ def test_sockets_port_of_another_is_a_sentence() -> None:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
         with pytest.raises(ListenError) as caught:
-            sockets.open_udp(Place("127.0.0.1", port), 65536)
+            sockets.open_udp(ListenAddress("127.0.0.1", port), 65536)
     assert str(caught.value) == (
         f"cannot listen on 127.0.0.1:{port} (UDP): address already in use; "
         "stop the server that has it, or choose another port"
@@ -91,7 +91,7 @@ def test_sockets_port_of_another_is_a_sentence() -> None:
 
 def test_sockets_address_of_another_machine_is_a_sentence() -> None:
     with pytest.raises(ListenError) as caught:
-        sockets.open_tcp(Place("2001:db8::53", 5300), 65536)
+        sockets.open_tcp(ListenAddress("2001:db8::53", 5300), 65536)
     assert str(caught.value) == (
         "cannot listen on [2001:db8::53]:5300 (TCP): cannot assign requested address; "
         "give the address to an interface, or choose one of this machine"
@@ -106,7 +106,7 @@ def test_sockets_family_that_the_system_lacks_is_a_sentence(
 
     monkeypatch.setattr(socket, "socket", without_ipv6)
     with pytest.raises(ListenError) as caught:
-        sockets.open_udp(Place("::1", 53), 65536)
+        sockets.open_udp(ListenAddress("::1", 53), 65536)
     assert str(caught.value) == (
         "cannot listen on [::1]:53 (UDP): address family not supported by protocol; "
         "this machine has no such addresses"
@@ -115,12 +115,12 @@ def test_sockets_family_that_the_system_lacks_is_a_sentence(
 
 def test_sockets_interface_that_is_not_there_is_a_sentence() -> None:
     with pytest.raises(ListenError, match=r"cannot listen on \[fe80::1%nowhere\]:5300 \(TCP\): "):
-        sockets.open_tcp(Place("fe80::1%nowhere", 5300), 65536)
+        sockets.open_tcp(ListenAddress("fe80::1%nowhere", 5300), 65536)
 
 
 @pytest.mark.parametrize("address", ["192.0.2.153", "2001:db8::53"])
 def test_sockets_floating_address_is_bound_before_it_is_there(address: str) -> None:
-    place = Place(address, 0, floating=True)
+    place = ListenAddress(address, 0, floating=True)
     with sockets.open_udp(place, 65536) as udp, sockets.open_tcp(place, 65536) as tcp:
         assert udp.getsockname()[0] == address
         assert tcp.getsockname()[0] == address

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dnsd.hotpath import Settings
 from dnsd.metrics import counters
 from dnsd.serve import sockets, turn, udp
-from dnsd.serve.sockets import Place
+from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.udp import UdpSocket, WildcardUdpSocket
 from tests.serving import PATIENCE, Clock, Echo, TcpHarness, framed, query
 
@@ -72,7 +72,7 @@ def test_udp_turn_ends_with_the_packet_at_which_its_time_is_up(
 ) -> None:
     clock = Clock()
     address = "0.0.0.0" if kind is WildcardUdpSocket else "127.0.0.1"
-    sock = sockets.open_udp(Place(address, 0), 1 << 20)
+    sock = sockets.open_udp(ListenAddress(address, 0), 1 << 20)
     hotpath = Dear(clock, *costs)
     side = kind(sock, hotpath, counters.fresh(), 0.001, clock)
     loop = Loop(clock)
@@ -100,7 +100,7 @@ class Batches:
         self.cells = counters.fresh()
         self.hotpath = native.NativeHotPath(Settings(version=b"1"), self.cells)
         self.sides = [
-            udp.listen(Place("127.0.0.1", 0), 1 << 20, self.hotpath, self.cells, 0.0)
+            udp.listen(ListenAddress("127.0.0.1", 0), 1 << 20, self.hotpath, self.cells, 0.0)
             for _ in range(sides)
         ]
         self.clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(sides)]

@@ -13,7 +13,7 @@ import pytest
 from dnsd.hotpath.api import Transport
 from dnsd.metrics import counters
 from dnsd.serve import sockets, udp
-from dnsd.serve.sockets import Place
+from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.udp import UdpSocket, WildcardUdpSocket
 from dnsd.wire import delivery
 from tests.serving import PATIENCE, Echo, query
@@ -39,7 +39,7 @@ class UdpHarness:
     ) -> None:
         self.hotpath = hotpath or Echo()
         self.cells = counters.fresh()
-        self.side = udp.listen(Place(address, 0), receive_buffer, self.hotpath, self.cells)
+        self.side = udp.listen(ListenAddress(address, 0), receive_buffer, self.hotpath, self.cells)
         self.port = self.side.sock.getsockname()[1]
 
     def counted(self) -> dict[str, int]:
@@ -148,7 +148,7 @@ class Recorder(socket.socket):
 
 def test_udp_wildcard_answers_from_the_ipv6_address_asked() -> None:
     with (
-        sockets.open_udp(Place("::", 0), 65536) as opened,
+        sockets.open_udp(ListenAddress("::", 0), 65536) as opened,
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as client,
     ):
         recorder = Recorder(fileno=opened.detach())
@@ -215,7 +215,7 @@ def test_udp_response_that_cannot_be_sent_is_counted_and_dropped(
     client: socket.socket, kind: type[UdpSocket], failure: OSError, counter: str
 ) -> None:
     address = "0.0.0.0" if kind is WildcardUdpSocket else "127.0.0.1"
-    sock = Failing(fileno=sockets.open_udp(Place(address, 0), 65536).detach())
+    sock = Failing(fileno=sockets.open_udp(ListenAddress(address, 0), 65536).detach())
     sock.failures = [failure]
     hotpath, cells = Echo(), counters.fresh()
     side = kind(sock, hotpath, cells)

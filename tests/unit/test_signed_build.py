@@ -14,7 +14,7 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import build_zone
 from dnsd.build.stamps import stamp
 from dnsd.cli import main
-from dnsd.config import Limits
+from dnsd.config import LimitsConfig
 from tests.zonekeys import ZoneKey, make_key, signed_text
 
 TEXT = """\
@@ -39,7 +39,10 @@ def job(tmp_path: Path) -> Job:
     for path in tmp_path.iterdir():
         os.utime(path, (1, 1))  # long ago, so that its stamp can be relied on
     return Job(
-        origin="example.com.", file=str(zone), limits=Limits(), images=str(tmp_path / "images")
+        origin="example.com.",
+        file=str(zone),
+        limits=LimitsConfig(),
+        images=str(tmp_path / "images"),
     )
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dnsd.failover.objective import Timing, worst
 from dnsd.ttl.advice import DAY_S, Goal, Subject, advise, mean, next_step
-from dnsd.ttl.demand import Asked, Caches, DemandError, Summary, read, write
-from dnsd.ttl.held import Held, Holding
+from dnsd.ttl.demand import Caches, DemandError, DemandFile, RRsetDemand, read, write
+from dnsd.ttl.held import GoverningRRset, Holding
 from dnsd.zone.load import load_text
 
 TIMING = Timing(10.0, 2.0, 1.0, 3, 0.26)
@@ -25,11 +25,11 @@ def shares(count: int) -> list[float]:
     return [1 / rank / total for rank in range(1, count + 1)]
 
 
-def population(levels: tuple[float, ...] = (1.0,)) -> Asked:
+def population(levels: tuple[float, ...] = (1.0,)) -> RRsetDemand:
     """Return the reference demand: 50 lookups/s at 5,000 caches for 40 names."""
     names = shares(40)
     caches = tuple(Caches(1, 50 * one * name) for one in shares(5000) for name in names)
-    return Asked("www.example.com.", "A", "data", 300.0, caches, levels)
+    return RRsetDemand("www.example.com.", "A", "data", 300.0, caches, levels)
 
 
 REFERENCE = population()
@@ -45,7 +45,7 @@ def test_the_table_of_truth(ttl: int, rate: float) -> None:
 
 
 def test_the_peak_is_that_of_the_busiest_part_of_the_day() -> None:
-    asked = Asked("www.", "A", "data", 60, (Caches(10, 0.5),), (0.5, 1.0, 1.5))
+    asked = RRsetDemand("www.", "A", "data", 60, (Caches(10, 0.5),), (0.5, 1.0, 1.5))
     assert asked.lookups == 5.0
     truth = [10 * level * 0.5 / (1 + level * 0.5 * 60) for level in (0.5, 1.0, 1.5)]
     assert mean(asked.price(60)) == pytest.approx(sum(truth) / 3)
@@ -54,12 +54,12 @@ def test_the_peak_is_that_of_the_busiest_part_of_the_day() -> None:
 
 def test_the_band_is_that_of_resampling() -> None:
     """A thousand caches that are alike: the count of a Poisson resampling has σ = √1000."""
-    price = Asked("www.", "A", "data", 60, (Caches(1000, 0.1, 1000),)).price(0)
+    price = RRsetDemand("www.", "A", "data", 60, (Caches(1000, 0.1, 1000),)).price(0)
     assert price.most - price.least == pytest.approx(2 * 1.96 * 0.1 * 1000**0.5, rel=0.001)
 
 
-def asked(name: str, rate: float, kind: str = "data", rtype: str = "A") -> Asked:
-    return Asked(name, rtype, kind, 300, (Caches(20, rate, 20),))  # type: ignore[arg-type]
+def asked(name: str, rate: float, kind: str = "data", rtype: str = "A") -> RRsetDemand:
+    return RRsetDemand(name, rtype, kind, 300, (Caches(20, rate, 20),))  # type: ignore[arg-type]
 
 
 def test_a_pool_gets_the_largest_ttl_that_meets_its_objective() -> None:
@@ -150,7 +150,7 @@ def test_the_next_step_is_priced() -> None:
 
 
 def test_a_demand_file_is_read_as_it_was_written(tmp_path: Path) -> None:
-    summary = Summary(
+    summary = DemandFile(
         words="a log", rrsets=(asked("www.", 1.0), asked("example.", 0.5, "negative"))
     )
     path = tmp_path / "demand.json"
@@ -203,24 +203,24 @@ ns.sub A 192.0.2.54
 @pytest.mark.parametrize(
     ("name", "rtype", "expected"),
     [
-        ("www", "A", Held("www.example.", "A", "data", 120)),
-        ("WWW", "A", Held("www.example.", "A", "data", 120)),
-        ("www", "AAAA", Held("example.", "SOA", "negative", 60)),
-        ("www", "HTTPS", Held("example.", "SOA", "negative", 60)),
-        ("nope", "A", Held("example.", "SOA", "negative", 60)),
-        ("web", "A", Held("web.example.", "CNAME", "data", 60)),
-        ("far", "A", Held("far.example.", "CNAME", "data", 50)),
-        ("x.dev", "A", Held("*.dev.example.", "A", "data", 40)),
-        ("y.old", "A", Held("old.example.", "DNAME", "data", 30)),
-        ("www.sub", "A", Held("sub.example.", "NS", "referral", 900)),
-        ("ns.sub", "A", Held("sub.example.", "NS", "referral", 900)),
-        ("ns", "A", Held("ns.example.", "A", "data", 300)),
+        ("www", "A", GoverningRRset("www.example.", "A", "data", 120)),
+        ("WWW", "A", GoverningRRset("www.example.", "A", "data", 120)),
+        ("www", "AAAA", GoverningRRset("example.", "SOA", "negative", 60)),
+        ("www", "HTTPS", GoverningRRset("example.", "SOA", "negative", 60)),
+        ("nope", "A", GoverningRRset("example.", "SOA", "negative", 60)),
+        ("web", "A", GoverningRRset("web.example.", "CNAME", "data", 60)),
+        ("far", "A", GoverningRRset("far.example.", "CNAME", "data", 50)),
+        ("x.dev", "A", GoverningRRset("*.dev.example.", "A", "data", 40)),
+        ("y.old", "A", GoverningRRset("old.example.", "DNAME", "data", 30)),
+        ("www.sub", "A", GoverningRRset("sub.example.", "NS", "referral", 900)),
+        ("ns.sub", "A", GoverningRRset("sub.example.", "NS", "referral", 900)),
+        ("ns", "A", GoverningRRset("ns.example.", "A", "data", 300)),
         ("@", "ANY", None),
         ("@", "BOGUS!", None),
     ],
 )
 def test_what_governs_how_long_a_response_is_held(
-    name: str, rtype: str, expected: Held | None
+    name: str, rtype: str, expected: GoverningRRset | None
 ) -> None:
     zone = load_text("example.", ZONE.encode()).zone
     assert zone is not None

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from dnsd.image.demand import GAPS
-from dnsd.ttl.counted import Counted, Day, Part, caches_behind, demand, saturated, seen
+from dnsd.ttl.counted import Counted, Day, WorkerCount, caches_behind, demand, saturated, seen
 
 DAY_S = 86_400.0
 
@@ -27,7 +27,7 @@ def counted(
         for before, after in pairwise(own):
             pause = math.ceil(after) - math.ceil(before)
             gaps[min(max(pause.bit_length() - 1, 0), GAPS - 1)] += 1
-        parts.append(Part(len(own), tuple(gaps)))
+        parts.append(WorkerCount(len(own), tuple(gaps)))
     return Counted(source, "www.example.", "A", "data", ttl, share, tuple(parts))
 
 
@@ -119,7 +119,7 @@ def test_the_course_of_a_day_is_that_of_lookups() -> None:
     queries = [caches * 3600 * lookups * one / (1 + lookups * one * ttl) for one in levels]
     each = sum(queries) / caches
     pairs = [
-        Counted(str(at), "a.", "A", "data", ttl, 1.0, (Part(round(each), (0,) * GAPS),))
+        Counted(str(at), "a.", "A", "data", ttl, 1.0, (WorkerCount(round(each), (0,) * GAPS),))
         for at in range(caches)
     ]
     day = Day(tuple(round(one) for one in queries), (3600.0,) * 24)

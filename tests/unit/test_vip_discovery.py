@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dnsd.control.anycast import discovery
 from dnsd.control.anycast.discovery import Claim
-from dnsd.control.anycast.neighbours import Answer
+from dnsd.control.anycast.neighbours import NeighbourAnswer
 
 MINE = bytes.fromhex("020000000001")
 HIS = bytes.fromhex("020000000002")
@@ -102,7 +102,7 @@ def test_discovery_hostile_frames(frame: bytes, length: int, rest: bytes) -> Non
 
 
 def test_discovery_sentences() -> None:
-    four, six = str(Answer(V4, HIS, "eth0")), str(Answer(V6, HIS, "eth0"))
+    four, six = str(NeighbourAnswer(V4, HIS, "eth0")), str(NeighbourAnswer(V6, HIS, "eth0"))
     assert four.startswith(f"the VIP {V4} is somebody's ordinary address: 02:00:00:00:00:02 ")
     assert "answers ARP for it on eth0;" in four
     assert "arp_ignore=1" in four

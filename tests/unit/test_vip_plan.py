@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dnsd.control.anycast import vip
 from dnsd.control.anycast.netlink import Address, Link
-from dnsd.control.anycast.vip import Survey
+from dnsd.control.anycast.vip import VipSurvey
 
 TUN = Link(7, "anycast0", "tun", up=True, carrier=False, mac=b"", segment=False)
 VIPS = ("192.0.2.53", "2001:db8::53")
@@ -61,14 +61,14 @@ def test_vip_summary() -> None:
         Address(4_000_000, "2001:db8::53", 64),
         Address(4_000_000, "192.0.2.1", 24),
     ]
-    assert vip.summary(TUN, addresses, VIPS) == Survey(
+    assert vip.summary(TUN, addresses, VIPS) == VipSurvey(
         exists=True,
         up=True,
         carrier=False,
         addresses=frozenset({"192.0.2.53", "192.0.2.54"}),
         elsewhere={"2001:db8::53": "interface 4000000"},
     )
-    assert vip.summary(None, addresses[:1], VIPS) == Survey(
+    assert vip.summary(None, addresses[:1], VIPS) == VipSurvey(
         exists=False,
         up=False,
         carrier=False,

@@ -24,27 +24,27 @@ from dnsd.build.pools import PoolMeta
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.version import nothing
 from dnsd.config import Endpoint
-from dnsd.config.policy import Pool
+from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.live import LivePool
 from dnsd.control.web import health, members, metrics, room, server, talk
-from dnsd.control.web.metrics import Source
+from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.pages import pages
 from dnsd.control.web.server import Pages, WebServer
 from dnsd.control.web.talk import Page
-from dnsd.control.zones.table import Row, Served
+from dnsd.control.zones.table import ServedImage, ZoneRow
 from dnsd.errors import AdminError
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.metrics import counters, prometheus
-from dnsd.metrics.prometheus import Family
+from dnsd.metrics.prometheus import MetricFamily
 
 DEPLOY = Path(__file__).parents[2] / "deploy/prometheus"
 
 
-def source(workers: int = 1) -> Source:
-    rows = [Row("example.com.", Path("x"), 0.0, served=Served("i", 7, 3), loaded=True)]
+def source(workers: int = 1) -> MetricsSource:
+    rows = [ZoneRow("example.com.", Path("x"), 0.0, served=ServedImage("i", 7, 3), loaded=True)]
     ledger = Ledger("a", time.monotonic())
     ledger.note(nothing("new.example.com.", "A"), time.monotonic(), 300)
-    return Source(
+    return MetricsSource(
         StateVector.create(workers), time.monotonic_ns(), lambda: rows, lambda: [], ledger
     )
 
@@ -113,12 +113,12 @@ def test_members_have_metrics_of_their_own_up_to_a_number(monkeypatch: pytest.Mo
 
 
 def meta(addresses: tuple[str, ...]) -> PoolMeta:
-    policy = Pool(name="www.example.com.", type="A", check="tcp", port=80)
+    policy = PoolPolicy(name="www.example.com.", type="A", check="tcp", port=80)
     return PoolMeta(policy=policy, ttl=300, members=addresses, cell=0, cells=0)
 
 
 def test_the_text_is_as_the_format_wants_it() -> None:
-    odd = Family("a_metric", "gauge", "two\nlines", [({"zone": 'a"b\\c'}, 1.5), ({}, 2)])
+    odd = MetricFamily("a_metric", "gauge", "two\nlines", [({"zone": 'a"b\\c'}, 1.5), ({}, 2)])
     assert prometheus.text_of([odd]) == (
         "# HELP a_metric two\\nlines\n# TYPE a_metric gauge\n"
         'a_metric{zone="a\\"b\\\\c"} 1.5\na_metric 2\n'

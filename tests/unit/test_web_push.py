@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.checks.pushed import Board, Place
+from dnsd.checks.pushed import Board, PushTarget
 from dnsd.config import Endpoint
 from dnsd.control.web.gate import Gate
 from dnsd.control.web.push import BURST, LONGEST_BODY, PER_SECOND, Push, read_token
@@ -17,7 +17,7 @@ from dnsd.control.web.talk import Page
 
 TOKEN = "correct-horse-battery"
 BEARER = f"Bearer {TOKEN}"
-AT = Place("www.example.com.", "A", "192.0.2.1")
+AT = PushTarget("www.example.com.", "A", "192.0.2.1")
 PATH = "/members/www.example.com/A/192.0.2.1"
 UP = b'{"state":"up","for":"60s"}'
 

@@ -16,7 +16,7 @@ from dnsd.wire.name import from_text, lower, to_text
 from dnsd.zone.limits import Limits
 from dnsd.zone.load import LoadResult, load_text, load_zone
 from dnsd.zone.rdatatext import type_name
-from dnsd.zone.sources import Source, digest
+from dnsd.zone.sources import SourceFile, digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -265,7 +265,7 @@ class TestFiles:
             str(path) for path in (zone, one, two, one, two)
         ]
         status = zone.stat()
-        assert result.sources[0] == Source(
+        assert result.sources[0] == SourceFile(
             str(zone),
             status.st_mtime_ns,
             status.st_size,
@@ -366,8 +366,8 @@ class TestFiles:
     def test_a_missing_file_is_a_source_so_that_its_coming_is_noticed(self, zone: Path) -> None:
         zone.write_text(f"{HEAD}$INCLUDE later.inc\n")
         later = zone.parent / "later.inc"
-        assert load_zone("example.com", zone).sources[1:] == (Source(str(later)),)
-        assert load_zone("example.org", later).sources == (Source(str(later)),)
+        assert load_zone("example.com", zone).sources[1:] == (SourceFile(str(later)),)
+        assert load_zone("example.org", later).sources == (SourceFile(str(later)),)
 
     def test_a_zone_file_that_cannot_be_read(self, zone: Path) -> None:
         result = load_zone("example.com", zone)

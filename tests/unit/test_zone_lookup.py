@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dns.name import Name
 
     from dnsd.zone.lookup import Answer
-    from dnsd.zone.view import RRset, View
+    from dnsd.zone.view import View, ViewRRset
 
 EXAMPLE = dns.name.from_text("example.")
 
@@ -42,7 +42,7 @@ def ask(view: View, question: str) -> Answer:
     return lookup(view, Question(name(owner), dns.rdatatype.from_text(rtype), bool(do)))
 
 
-def brief(rrsets: tuple[RRset, ...]) -> list[str]:
+def brief(rrsets: tuple[ViewRRset, ...]) -> list[str]:
     """Owner (relative) and type of each, signatures left out."""
     return [f"{one.owner.relativize(EXAMPLE)} {one.rtype.name}" for one in rrsets if not one.covers]
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.zone.scan import Entry, Fault, Scanner, decode
+from dnsd.zone.scan import Entry, Scanner, SyntaxFault, decode
 
 LIMIT = 1 << 20
 
 
-def scan(text: str) -> list[Entry | Fault]:
+def scan(text: str) -> list[Entry | SyntaxFault]:
     scanner = Scanner(text, LIMIT)
     found = []
     while (item := scanner.next()) is not None:
@@ -23,7 +23,7 @@ def words(text: str) -> list[tuple[int, list[str]] | tuple[int, str]]:
     """Return line and tokens of each entry (``>``: blank owner), line and code of each fault."""
     return [
         (item.line, item.code)
-        if isinstance(item, Fault)
+        if isinstance(item, SyntaxFault)
         else (
             item.line,
             [">"] * item.blank + [f'"{t.text}' if t.quoted else t.text for t in item.tokens],
@@ -69,7 +69,7 @@ def test_scan(text: str, expected: list[object]) -> None:
 
 def test_a_token_knows_whether_it_is_glued_to_the_one_before() -> None:
     (entry,) = scan('a= "b" c="d"(e')[:1]
-    assert isinstance(entry, Fault)
+    assert isinstance(entry, SyntaxFault)
     (entry,) = scan('a= "b" c="d"(e)')
     assert isinstance(entry, Entry)
     assert [t.spaced for t in entry.tokens] == [True, True, True, False, True]

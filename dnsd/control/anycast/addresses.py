@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from dnsd.config import Anycast
     from dnsd.control.anycast.carrierorder import CarrierOrder
-    from dnsd.control.anycast.vip import Survey
-    from dnsd.process.lasting import Lasting
+    from dnsd.control.anycast.vip import VipSurvey
+    from dnsd.process.lasting import Supervisor
 
 LOOK_S = 1.0
 """How often addresses are looked at when nothing has changed."""
@@ -50,12 +50,12 @@ class Addresses:
         config: Anycast,
         order: CarrierOrder,
         repaired: Callable[[float], None],
-        lasting: Lasting,
+        lasting: Supervisor,
         vips: Vips | None = None,
     ) -> None:
         self.obstacle = ""
         self.blind = ""
-        self.survey: Survey | None = None
+        self.survey: VipSurvey | None = None
         self.advice: tuple[str, ...] = ()
         self._config = config
         self._order = order
@@ -129,7 +129,7 @@ class Addresses:
     def _sentence(self, error: Exception) -> str:
         return str(error) if isinstance(error, VipError) else self._lasting.tell(error)
 
-    async def _repair(self, survey: Survey) -> None:
+    async def _repair(self, survey: VipSurvey) -> None:
         """Put right what ``survey`` shows to be wrong; VipError if it cannot be.
 
         Whose the VIPs are is asked before they are taken. While they are announced, what was
@@ -152,7 +152,7 @@ class Addresses:
             survey = self.survey = await self._vips.survey()
         self._see_to_carrier(survey)
 
-    def _note_repair(self, survey: Survey) -> None:
+    def _note_repair(self, survey: VipSurvey) -> None:
         """Tell what was put right while the route was announced: clients have felt it."""
         missing = sorted(set(self._config.vips) - survey.addresses)
         what = f"{', '.join(missing)} had gone from" if missing else "the link was down:"
@@ -160,7 +160,7 @@ class Addresses:
         self._repaired_at = time.monotonic()
         self._repaired(self._repaired_at)
 
-    def _see_to_carrier(self, survey: Survey) -> None:
+    def _see_to_carrier(self, survey: VipSurvey) -> None:
         """Give an order again that has been in force since the last look, and is not true.
 
         An interface that the master has had to make again has no carrier, and other programs

@@ -17,8 +17,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dnsd.control.anycast import replies
-from dnsd.control.anycast.birdcl import Client
-from dnsd.control.anycast.replies import Protocol, Reply, Route, Session, Status
+from dnsd.control.anycast.birdcl import BirdClient
+from dnsd.control.anycast.replies import BgpSession, BirdRoute, Protocol, Reply, Status
 from dnsd.errors import BirdError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     _T = TypeVar("_T")
 
-__all__ = ["Bird", "Protocol", "Route", "Session", "Status"]
+__all__ = ["BgpSession", "Bird", "BirdRoute", "Protocol", "Status"]
 
 TRIES = 3
 """How often to ask for routes when a reconfiguration breaks off the reply."""
@@ -52,10 +52,10 @@ class _Due(NamedTuple):
 class Bird:
     """The BIRD behind a control socket; every method may raise BirdError."""
 
-    def __init__(self, config: anycast.Bird) -> None:
+    def __init__(self, config: anycast.BirdConfig) -> None:
         self._timeout = config.timeout
         self._ctl = config.ctl
-        self._client = Client(config.client, config.ctl)
+        self._client = BirdClient(config.client, config.ctl)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bird")
         self._configuring: _Due | None = None
         self._seen: tuple[Status, Status] | None = None
@@ -70,15 +70,15 @@ class Bird:
         """Return the protocol ``name``."""
         return await self._run(lambda deadline: self._protocol(name, deadline))
 
-    async def sessions(self) -> tuple[Session, ...]:
+    async def sessions(self) -> tuple[BgpSession, ...]:
         """Return the BGP sessions, each with the BFD session beside it."""
         return await self._run(self._sessions)
 
-    async def exported(self, session: str) -> tuple[Route, ...]:
+    async def exported(self, session: str) -> tuple[BirdRoute, ...]:
         """Return the routes as the neighbor of ``session`` gets them; none if it is down."""
         return await self._run(lambda deadline: self._exported(session, deadline))
 
-    async def routes_for(self, vip: str) -> tuple[Route, ...]:
+    async def routes_for(self, vip: str) -> tuple[BirdRoute, ...]:
         """Return every route to exactly this address that is in any table."""
         prefix = f"{vip}/{128 if ':' in vip else 32}"
         command = f"show route table all {prefix} all"
@@ -155,7 +155,7 @@ class Bird:
             raise reply.garbled(f"{len(found)} protocols")
         return found[0]
 
-    def _sessions(self, deadline: float) -> tuple[Session, ...]:
+    def _sessions(self, deadline: float) -> tuple[BgpSession, ...]:
         reply = self._client.ask("show protocols all", deadline)
         bfd: dict[str, str] = {}
         for protocol in replies.read_protocols(reply):
@@ -164,7 +164,7 @@ class Bird:
                 bfd |= replies.read_bfd(self._client.ask(command, deadline))
         return replies.read_sessions(reply, bfd)
 
-    def _exported(self, session: str, deadline: float) -> tuple[Route, ...]:
+    def _exported(self, session: str, deadline: float) -> tuple[BirdRoute, ...]:
         reply = self._routes(f"show route export {_quoted(session)} all", deadline)
         if reply.refusal is None or reply.no_routes:
             return replies.read_routes(reply)

@@ -43,7 +43,7 @@ _WIPE = " " * 8 + "\r"
 """What birdcl prints over "--More--"."""
 
 
-class Client:
+class BirdClient:
     """Asks BIRD at ``ctl`` with ``program``, starting it when there is none."""
 
     def __init__(self, program: str, ctl: Path) -> None:

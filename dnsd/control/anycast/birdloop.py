@@ -13,8 +13,8 @@ from dnsd.control.anycast.keeper import BirdView, shortened
 from dnsd.process import log
 
 if TYPE_CHECKING:
-    from dnsd.control.anycast.keeper import Keeper
-    from dnsd.process.lasting import Lasting
+    from dnsd.control.anycast.keeper import BirdReconciler
+    from dnsd.process.lasting import Supervisor
 
 LOOK_S = 1.0
 """How often BIRD is looked at when nothing has changed."""
@@ -23,7 +23,7 @@ LOOK_S = 1.0
 class BirdLoop:
     """``wanted`` is what was wanted last (:meth:`want`), ``view`` what was seen of BIRD since."""
 
-    def __init__(self, keeper: Keeper, lasting: Lasting) -> None:
+    def __init__(self, keeper: BirdReconciler, lasting: Supervisor) -> None:
         self.wanted = Wanted(carrier=False, drain=False, enabled=True)
         self.view = BirdView(error="BIRD has not been asked yet")
         self._keeper = keeper

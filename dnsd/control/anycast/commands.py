@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dnsd.announce.orders import Order, Orders
+from dnsd.announce.orders import Orders, RouteOrder
 from dnsd.errors import AdminError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dnsd.control.admin import Command
     from dnsd.control.anycast.keeper import BirdView
-    from dnsd.control.anycast.plane import Plane, View
+    from dnsd.control.anycast.plane import Plane, PlaneView
 
 SETTLE_S = 6.0
 """How long an order may take to be carried out before it is answered."""
@@ -73,7 +73,7 @@ class _Desk:
         self._plane.forgive()
         return await self._put(withdraw=None)
 
-    async def _put(self, **changes: Order | None) -> dict[str, Any]:
+    async def _put(self, **changes: RouteOrder | None) -> dict[str, Any]:
         book = self._plane.orders
         book.put(msgspec.structs.replace(book.at(time.time()), **changes))
         writing = asyncio.ensure_future(book.write())
@@ -82,7 +82,7 @@ class _Desk:
         return report(self._plane, view)
 
 
-def order_of(request: Mapping[str, Any]) -> Order:
+def order_of(request: Mapping[str, Any]) -> RouteOrder:
     """Return the order that ``request`` gives; AdminError if it is none."""
     seconds, reason = request.get("for"), request.get("reason", "")
     if not isinstance(reason, str) or len(reason) > LONGEST_REASON or not reason.isprintable():
@@ -90,10 +90,10 @@ def order_of(request: Mapping[str, Any]) -> Order:
     if seconds is not None and (not isinstance(seconds, int | float) or seconds <= 0):
         raise AdminError('"for" must be a number of seconds, more than 0')
     now = time.time()
-    return Order(since=now, until=None if seconds is None else now + seconds, reason=reason)
+    return RouteOrder(since=now, until=None if seconds is None else now + seconds, reason=reason)
 
 
-def report(plane: Plane, view: View) -> dict[str, Any]:
+def report(plane: Plane, view: PlaneView) -> dict[str, Any]:
     """Return ``view`` as plain values; durations in seconds, times as POSIX seconds."""
     wall, now = time.time(), time.monotonic()
     orders: Orders = plane.orders.at(wall)
@@ -116,7 +116,7 @@ def report(plane: Plane, view: View) -> dict[str, Any]:
     }
 
 
-def _vip(vip: str, view: View) -> dict[str, Any]:
+def _vip(vip: str, view: PlaneView) -> dict[str, Any]:
     survey, bird = view.survey, view.bird
     return {
         "vip": vip,
@@ -131,7 +131,7 @@ def _vip(vip: str, view: View) -> dict[str, Any]:
     }
 
 
-def _wanted(view: View) -> str:
+def _wanted(view: PlaneView) -> str:
     if not view.wanted.carrier:
         return "withdrawn"
     return "drained" if view.wanted.drain else "announced"

@@ -16,13 +16,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.control.anycast import netlink
-from dnsd.control.anycast.netlink import Reach
+from dnsd.control.anycast.netlink import NeighbourState
 from dnsd.errors import VipError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dnsd.control.anycast.netlink import Hop
+    from dnsd.control.anycast.netlink import NextHop
 
 LOOK_S = 1.0
 """How often the way is looked at; the kernel takes some 3 s to call a neighbour silent."""
@@ -43,7 +43,7 @@ class Gateways:
     def __init__(self, vips: Iterable[str]) -> None:
         self.fault = ""
         self._ways = {":" in vip: vip for vip in vips}
-        self._silent: set[Hop] = set()
+        self._silent: set[NextHop] = set()
 
     async def run(self) -> None:
         """Look for ever."""
@@ -56,7 +56,7 @@ class Gateways:
             await asyncio.sleep(LOOK_S)
 
 
-def look(ways: dict[bool, str]) -> dict[Hop, Reach]:
+def look(ways: dict[bool, str]) -> dict[NextHop, NeighbourState]:
     """Return the next hop of each way, and what the kernel knows of it; VipError if it tells not.
 
     ``ways`` are a source for each family, by whether it is IPv6. To be called in a thread.
@@ -65,16 +65,16 @@ def look(ways: dict[bool, str]) -> dict[Hop, Reach]:
     return {hop: netlink.reach(hop) for hop in hops if hop is not None}
 
 
-def silent(seen: dict[Hop, Reach], before: set[Hop]) -> set[Hop]:
+def silent(seen: dict[NextHop, NeighbourState], before: set[NextHop]) -> set[NextHop]:
     """Return the hops that do not answer; while one is being asked, it is as it was ``before``."""
     return {
         hop
         for hop, reach in seen.items()
-        if reach == Reach.FAILED or (reach == Reach.UNKNOWN and hop in before)
+        if reach == NeighbourState.FAILED or (reach == NeighbourState.UNKNOWN and hop in before)
     }
 
 
-def wake(hops: Iterable[Hop]) -> None:
+def wake(hops: Iterable[NextHop]) -> None:
     """Have the kernel ask for ``hops`` again."""
     for hop in hops:
         is_6 = ":" in hop.address
@@ -84,7 +84,7 @@ def wake(hops: Iterable[Hop]) -> None:
             sock.sendto(b"", socket.MSG_DONTWAIT, place)
 
 
-def _sentence(hop: Hop) -> str:
+def _sentence(hop: NextHop) -> str:
     how = "neighbour discovery" if ":" in hop.address else "ARP"
     return (
         f"the router {hop.address} on {netlink.name_of(hop.ifindex)}, which leads to clients, "

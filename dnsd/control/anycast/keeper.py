@@ -14,7 +14,7 @@ from dnsd.errors import BirdError
 if TYPE_CHECKING:
     from dnsd.announce.announcer import Wanted
     from dnsd.config import Anycast
-    from dnsd.control.anycast.bird import Bird, Route, Session
+    from dnsd.control.anycast.bird import BgpSession, Bird, BirdRoute
 
 GRACEFUL_SHUTDOWN = (65535, 0)
 """The community that makes routers prefer every other route (RFC 8326)."""
@@ -73,7 +73,7 @@ class BirdView(NamedTuple):
         return not self.error and not self.problems
 
 
-class Keeper:
+class BirdReconciler:
     """Brings BIRD to what is wanted, and looks whether it is there."""
 
     def __init__(self, config: Anycast, bird: Bird) -> None:
@@ -190,7 +190,7 @@ def _is_marked_wrongly(view: BirdView, wanted: Wanted) -> bool:
     )
 
 
-def _view(session: Session, routes: tuple[Route, ...], vips: tuple[str, ...]) -> SessionView:
+def _view(session: BgpSession, routes: tuple[BirdRoute, ...], vips: tuple[str, ...]) -> SessionView:
     ours = {address: route for route in routes if (address := host(route.prefix)) in vips}
     marked = (vip for vip, route in ours.items() if GRACEFUL_SHUTDOWN in route.communities)
     return SessionView(

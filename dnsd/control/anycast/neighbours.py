@@ -48,7 +48,7 @@ _ONLY_ADVERTISEMENTS = (
 )
 
 
-class Answer(NamedTuple):
+class NeighbourAnswer(NamedTuple):
     """A machine on a link answers for a VIP. As text: a sentence for the operator."""
 
     vip: str
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
         )
 
 
-def ask(links: Iterable[Link], vips: tuple[str, ...]) -> tuple[Answer, ...]:
+def ask(links: Iterable[Link], vips: tuple[str, ...]) -> tuple[NeighbourAnswer, ...]:
     """Return who answers for one of ``vips`` on one of ``links``; all are asked at once.
 
     VipError if this process may not ask.
@@ -77,7 +77,7 @@ def ask(links: Iterable[Link], vips: tuple[str, ...]) -> tuple[Answer, ...]:
         return ()
     own = {link.mac for link in links}
     names = {link.name for link in segments}
-    found: set[Answer] = set()
+    found: set[NeighbourAnswer] = set()
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         # One for all links: the kernel takes 10 ms to close each.
         sockets = {family: stack.enter_context(_open(family)) for family in _families(vips)}
@@ -89,7 +89,7 @@ def ask(links: Iterable[Link], vips: tuple[str, ...]) -> tuple[Answer, ...]:
                     _send(sockets[_family(vip)], link, vip)
             for name, claim in _hear(selector, time.monotonic() + ROUND_S):
                 if name in names and claim.address in vips and claim.mac not in own:
-                    found.add(Answer(claim.address, claim.mac, name))
+                    found.add(NeighbourAnswer(claim.address, claim.mac, name))
     return tuple(sorted(found))
 
 

@@ -84,14 +84,14 @@ class Address(NamedTuple):
         return f"{self.text}/{self.length}"
 
 
-class Hop(NamedTuple):
+class NextHop(NamedTuple):
     """The neighbour that packets are handed to."""
 
     address: str
     ifindex: int
 
 
-class Reach(Enum):
+class NeighbourState(Enum):
     """What the kernel knows of a neighbour."""
 
     ANSWERS = "answers"
@@ -99,7 +99,7 @@ class Reach(Enum):
     FAILED = "failed"
 
 
-def next_hop(destination: str, source: str) -> Hop | None:
+def next_hop(destination: str, source: str) -> NextHop | None:
     """Return the router on the way to ``destination``; None if there is none, or no way."""
     with opened() as route:
         try:
@@ -107,21 +107,21 @@ def next_hop(destination: str, source: str) -> Hop | None:
         except NetlinkError:
             return None
     gateway = row.get_attr("RTA_GATEWAY")
-    return Hop(gateway, row.get_attr("RTA_OIF")) if gateway else None
+    return NextHop(gateway, row.get_attr("RTA_OIF")) if gateway else None
 
 
-def reach(hop: Hop) -> Reach:
+def reach(hop: NextHop) -> NeighbourState:
     """Return whether the kernel has found ``hop`` on its link."""
     with opened() as route:
         try:
             state = route.neigh("get", dst=hop.address, ifindex=hop.ifindex)[0]["state"]
         except NetlinkError as error:
             if error.code in (errno.ENOENT, errno.ENODEV):
-                return Reach.UNKNOWN
+                return NeighbourState.UNKNOWN
             raise
     if state & _NUD_FAILED:
-        return Reach.FAILED
-    return Reach.UNKNOWN if state in (0, _NUD_INCOMPLETE) else Reach.ANSWERS
+        return NeighbourState.FAILED
+    return NeighbourState.UNKNOWN if state in (0, _NUD_INCOMPLETE) else NeighbourState.ANSWERS
 
 
 def link(name: str) -> Link | None:

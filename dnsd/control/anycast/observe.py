@@ -11,7 +11,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from dnsd.announce.health import Observation, Outcome, WorkerView
+from dnsd.announce.health import Observation, SelfCheckOutcome, WorkerView
 from dnsd.announce.wayback import Sent
 from dnsd.control.anycast.gateways import Gateways
 from dnsd.control.zones.table import ZoneState
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dnsd.announce.health import CheckResult
     from dnsd.config.anycast import Anycast
-    from dnsd.control.zones.table import Row
+    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
     from dnsd.metrics.counters import Counters
 
@@ -56,7 +56,7 @@ class Observer:
         config: Anycast,
         vector: StateVector,
         directory: Path,
-        rows: Callable[[], Iterable[Row]],
+        rows: Callable[[], Iterable[ZoneRow]],
         cut_off: Callable[[], str] = str,
         unserved: Callable[[], tuple[str, ...]] = tuple,
         *,
@@ -73,7 +73,7 @@ class Observer:
         ]
         self._sendings = _Sendings([vector.counters(index) for index in workers])
         self._table = _Table(rows, wall)
-        self._disk = Disk(directory)
+        self._disk = DiskProbe(directory)
         self._gateways = Gateways(config.vips)
         self._cut_off = cut_off
         self._unserved = unserved
@@ -168,7 +168,9 @@ class _Sendings:
         made, no_route, forbidden = (
             max(0, now - was) for was, now in zip(last, self._last, strict=True)
         )
-        own = sum(one.transport == "udp" and one.outcome != Outcome.SILENT for one in checks)
+        own = sum(
+            one.transport == "udp" and one.outcome != SelfCheckOutcome.SILENT for one in checks
+        )
         return Sent(made, own, no_route, forbidden)
 
     def _read(self) -> list[int]:
@@ -178,7 +180,7 @@ class _Sendings:
 class _Table:
     """What the table of zones tells: how many are ``lost``, and how old the stalest is."""
 
-    def __init__(self, rows: Callable[[], Iterable[Row]], wall: Callable[[], float]) -> None:
+    def __init__(self, rows: Callable[[], Iterable[ZoneRow]], wall: Callable[[], float]) -> None:
         self.lost = 0
         self._rows = rows
         self._wall = wall
@@ -199,7 +201,7 @@ class _Table:
         return 0.0 if self._since is None else max(0.0, self._wall() - self._since)
 
 
-class Disk:
+class DiskProbe:
     """Tries the state directory; ``fault`` is a sentence, empty while all is well."""
 
     def __init__(self, directory: Path, period: float = DISK_S) -> None:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dnsd.announce import orders
-from dnsd.announce.orders import Order, Orders
+from dnsd.announce.orders import Orders, RouteOrder
 from dnsd.process import durable, log
 from dnsd.process.durable import Durable
 
@@ -102,4 +102,4 @@ class OrderBook:
         )
         log.say(f"anycast: {self.fault}")
         reason = f"{self._path} {how}, and what it ordered is not known"
-        return Orders(drain=Order(since=time.time(), reason=reason))
+        return Orders(drain=RouteOrder(since=time.time(), reason=reason))

@@ -13,14 +13,14 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.announce.announcer import Announcer, Situation, State, Wanted
+from dnsd.announce.announcer import Announcer, RouteState, Situation, Wanted
 from dnsd.announce.health import Health
 from dnsd.control.anycast import pastkeeper
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.bird import Bird
 from dnsd.control.anycast.birdloop import BirdLoop
 from dnsd.control.anycast.carrierorder import CarrierOrder
-from dnsd.control.anycast.keeper import BirdView, Keeper
+from dnsd.control.anycast.keeper import BirdReconciler, BirdView
 from dnsd.control.anycast.observe import Observer
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.pastkeeper import PastKeeper
@@ -30,16 +30,16 @@ from dnsd.control.anycast.statefile import read_state
 from dnsd.control.hooks.news import news
 from dnsd.image.state import ControlCells, MasterCells
 from dnsd.process import log
-from dnsd.process.lasting import Lasting
+from dnsd.process.lasting import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dnsd.announce.health import Verdict
+    from dnsd.announce.health import NodeHealth
     from dnsd.config import Config
-    from dnsd.control.anycast.vip import Survey
+    from dnsd.control.anycast.vip import VipSurvey
     from dnsd.control.hooks.news import News
-    from dnsd.control.zones.table import Row
+    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.keepsake import Keepsake
     from dnsd.image.state import StateVector
 
@@ -53,21 +53,21 @@ SETTLE_S = 5.0
 """How long BIRD may take to read the mark of a drain before the node goes on without."""
 
 
-class View(NamedTuple):
+class PlaneView(NamedTuple):
     """What the plane knows; times are monotonic seconds.
 
     ``obstacle`` is why the addresses cannot be had, ``blind`` why they could not be looked at,
     ``unasked`` why the node cannot ask itself.
     """
 
-    state: State
+    state: RouteState
     since: float
     why: tuple[str, ...]
     wanted: Wanted
     carrier: bool
     held: float
-    verdict: Verdict | None
-    survey: Survey | None
+    verdict: NodeHealth | None
+    survey: VipSurvey | None
     obstacle: str
     blind: str
     unasked: str
@@ -78,7 +78,7 @@ class View(NamedTuple):
 class _Served:
     """The origins of the zones that are served; worked out once for each generation."""
 
-    def __init__(self, vector: StateVector, rows: Callable[[], Iterable[Row]]) -> None:
+    def __init__(self, vector: StateVector, rows: Callable[[], Iterable[ZoneRow]]) -> None:
         self._cells = vector.control
         self._rows = rows
         self._generation = -1
@@ -106,7 +106,7 @@ class Plane:
         config: Config,
         vector: StateVector,
         doorbell: int,
-        rows: Callable[[], Iterable[Row]],
+        rows: Callable[[], Iterable[ZoneRow]],
         unsettled: Callable[[], str] = str,
         *,
         cut_off: Callable[[], str] = str,
@@ -136,17 +136,17 @@ class Plane:
             unreached=self.probes.fault,
         )
         self._bird = Bird(self.config.bird)
-        self._keeper = Keeper(self.config, self._bird)
+        self._keeper = BirdReconciler(self.config, self._bird)
         self.publish: Callable[[News], object] = len
         """What is to be called with each change."""
-        self._lasting = Lasting("anycast")
+        self._lasting = Supervisor("anycast")
         self._bird_loop = BirdLoop(self._keeper, self._lasting)
         self._addresses = Addresses(
             self.config, self._carrier, self._announcer.repaired, self._lasting
         )
-        if self._announcer.state == State.INIT:
+        if self._announcer.state == RouteState.INIT:
             self._addresses.obstacle = "the addresses have not been looked at yet"
-        self._verdict: Verdict | None = None
+        self._verdict: NodeHealth | None = None
 
     async def run(self) -> None:
         """Work for ever."""
@@ -190,7 +190,7 @@ class Plane:
                 news("route", was=before, now=self._announcer.state, why=self._announcer.why)
             )
         self._past.keep(self._announcer.past)
-        if self._announcer.state == State.STOPPED:
+        if self._announcer.state == RouteState.STOPPED:
             await self._past.written(WRITE_S)
             self._vector.control[ControlCells.STOPPED] = 1
             self._carrier.ring()
@@ -218,11 +218,13 @@ class Plane:
             return True
         return now - self._announcer.since > SETTLE_S
 
-    def _inherited(self) -> State:
+    def _inherited(self) -> RouteState:
         """Return the state that a predecessor of this process has left in force."""
         if not self._carrier.on or not self._carrier.done:
-            return State.INIT
-        return State.DRAINED if read_state(self.config.bird.state_file) else State.ANNOUNCED
+            return RouteState.INIT
+        return (
+            RouteState.DRAINED if read_state(self.config.bird.state_file) else RouteState.ANNOUNCED
+        )
 
     # -- what others ask ----------------------------------------------------------------------
 
@@ -234,15 +236,15 @@ class Plane:
         """End the wait of a node that was drained for a soft fault."""
         self._announcer.forgive_drain(time.monotonic())
 
-    async def settled(self, seconds: float) -> View:
+    async def settled(self, seconds: float) -> PlaneView:
         """Wait until the last decision is carried out, or ``seconds`` are over; return the view."""
         await self._decide(time.monotonic())
         await self._bird_loop.settled(seconds)
         return self.view()
 
-    def view(self) -> View:
+    def view(self) -> PlaneView:
         """Return what the plane knows now."""
-        return View(
+        return PlaneView(
             state=self._announcer.state,
             since=self._announcer.since,
             why=self._announcer.why,

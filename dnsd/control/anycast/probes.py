@@ -21,11 +21,11 @@ import dns.rdatatype
 import msgspec
 
 from dnsd.announce.reach import Hearing, Reach, Self, Tally
-from dnsd.checks.result import Blind, Fault, shown
+from dnsd.checks.result import Blind, ServiceFault, shown
 from dnsd.control import nodepage
 from dnsd.process import descriptors, log
-from dnsd.process.exchange import Peer, over_udp, within
-from dnsd.process.lasting import Lasting
+from dnsd.process.exchange import ServerAddress, over_udp, within
+from dnsd.process.lasting import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -65,7 +65,7 @@ class Probes:
     ) -> None:
         vips = frozenset(config.anycast.vips if config.anycast.enabled else ())
         self._name = name
-        self._lasting = Lasting("anycast")
+        self._lasting = Supervisor("anycast")
         self._hearing = Hearing(Self(name, vips, is_here))
         self._neighbours = tuple(map(Neighbour, config.anycast.probe))
         self._ask, self._page = ask or ask_for_name, page or get_page
@@ -131,7 +131,7 @@ class Probes:
             try:
                 page = await nodepage.in_time(TIMEOUT_S, partial(self._page, one.endpoint))
                 self._hear(one, self._read(page), began)
-            except (Fault, Blind) as fault:
+            except (ServiceFault, Blind) as fault:
                 self._miss(one, str(fault))
             await asyncio.sleep(max(0.0, began + POLL_S - time.monotonic()))
 
@@ -139,9 +139,9 @@ class Probes:
         try:
             reach = msgspec.json.decode(page, type=Reach)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise Fault(f"answers what is no page of probes: {error}") from error
+            raise ServiceFault(f"answers what is no page of probes: {error}") from error
         if reach.node == self._name:
-            raise Fault(
+            raise ServiceFault(
                 f"calls itself {shown(reach.node)}, as this node does, and is not counted: give "
                 "each node its own [server] server_id"
             )
@@ -185,7 +185,9 @@ async def ask_for_name(server: Endpoint) -> str | None:
     None if none answers; OSError if it cannot be asked.
     """
     query = dns.message.make_query(_NAME, dns.rdatatype.TXT, dns.rdataclass.CH, use_edns=False)
-    reply = await within(TIMEOUT_S, over_udp(Peer(server.address, server.port), query.to_wire()))
+    reply = await within(
+        TIMEOUT_S, over_udp(ServerAddress(server.address, server.port), query.to_wire())
+    )
     return None if reply is None else _name_in(reply)
 
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import dns.name
 import dns.rdatatype
 
-from dnsd.checks.question import Question, question_of
+from dnsd.checks.question import DnsQuestion, question_of
 from dnsd.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from dnsd.config.anycast import Query
+    from dnsd.config.anycast import SelfCheckQuery
 
     Served = Callable[[], Collection[str]]
 
 
-def read(queries: Iterable[Query]) -> tuple[Question, ...]:
+def read(queries: Iterable[SelfCheckQuery]) -> tuple[DnsQuestion, ...]:
     """Return what ``[[anycast.query]]`` asks; ConfigError says what cannot be asked, and why."""
     problems: list[str] = []
     found = []
@@ -33,9 +33,9 @@ def read(queries: Iterable[Query]) -> tuple[Question, ...]:
     return tuple(found)
 
 
-def soa_of(origin: str) -> Question:
+def soa_of(origin: str) -> DnsQuestion:
     """Return the question for the SOA record of a zone that is served."""
-    return Question(dns.name.from_text(origin), dns.rdatatype.SOA, zone=origin)
+    return DnsQuestion(dns.name.from_text(origin), dns.rdatatype.SOA, zone=origin)
 
 
 class Turn:
@@ -45,12 +45,12 @@ class Turn:
     Without configured questions the zones that ``served`` returns have their turn, each once.
     """
 
-    def __init__(self, configured: tuple[Question, ...], served: Served) -> None:
+    def __init__(self, configured: tuple[DnsQuestion, ...], served: Served) -> None:
         self._configured = configured
         self._served = served
-        self._waiting: list[Question] = []
+        self._waiting: list[DnsQuestion] = []
 
-    def next(self) -> Question | None:
+    def next(self) -> DnsQuestion | None:
         """Return the question to ask now; None if there is nothing to ask."""
         while self._waiting and not self.counts(self._waiting[-1]):
             self._waiting.pop()
@@ -59,11 +59,11 @@ class Turn:
             random.shuffle(self._waiting)
         return self._waiting[-1] if self._waiting else None
 
-    def answered(self, question: Question) -> None:
+    def answered(self, question: DnsQuestion) -> None:
         """Note that ``question`` has been answered well."""
         if self._waiting and self._waiting[-1] == question:
             self._waiting.pop()
 
-    def counts(self, question: Question) -> bool:
+    def counts(self, question: DnsQuestion) -> bool:
         """Return whether the node still has to know the answer to ``question``."""
         return question.zone is None or question.zone in self._served()

@@ -83,7 +83,7 @@ class Protocol(NamedTuple):
     info: str
 
 
-class Session(NamedTuple):
+class BgpSession(NamedTuple):
     """A BGP session; ``bfd`` is the state of the BFD session beside it, if there is one.
 
     ``neighbor`` is an address, with ``%interface`` if it is link-local; "" if any will do.
@@ -97,7 +97,7 @@ class Session(NamedTuple):
     info: str
 
 
-class Route(NamedTuple):
+class BirdRoute(NamedTuple):
     """A route: its prefix, its standard communities, the protocol that it comes from."""
 
     prefix: str
@@ -105,7 +105,7 @@ class Route(NamedTuple):
     protocol: str
 
 
-class Line(NamedTuple):
+class ReplyLine(NamedTuple):
     """A line of a reply."""
 
     code: int
@@ -117,10 +117,10 @@ class Reply(NamedTuple):
 
     bird: str
     command: str
-    lines: tuple[Line, ...]
+    lines: tuple[ReplyLine, ...]
 
     @property
-    def refusal(self) -> Line | None:
+    def refusal(self) -> ReplyLine | None:
         """The line that says why it was not done."""
         return next((line for line in self.lines if line.code >= _FIRST_REFUSAL), None)
 
@@ -158,7 +158,7 @@ class Reply(NamedTuple):
             f'understand ("{plain(text)}"): is that the control socket of BIRD 2 or 3?'
         )
 
-    def _refusal_sentence(self, line: Line) -> str:
+    def _refusal_sentence(self, line: ReplyLine) -> str:
         said = plain(line.text)
         where = f"BIRD at {self.bird}"
         if line.code == CONFIGURATION_ERROR:
@@ -181,16 +181,16 @@ class Reply(NamedTuple):
 
 def read_reply(bird: str, command: str, text: str) -> Reply:
     """Return what ``birdcl -v`` has printed as a reply; BirdError if that is none."""
-    lines: list[Line] = []
+    lines: list[ReplyLine] = []
     reply = Reply(bird, command, ())
     for raw in text.replace("\r", "").split("\n"):
         if not raw or raw.startswith(">>> "):
             continue  # the end; or a message that nobody has asked for
         coded = _CODED.fullmatch(raw)
         if coded:
-            lines.append(Line(int(coded[1]), coded[2]))
+            lines.append(ReplyLine(int(coded[1]), coded[2]))
         elif raw.startswith("     ") and lines:
-            lines.append(Line(lines[-1].code, raw[5:]))
+            lines.append(ReplyLine(lines[-1].code, raw[5:]))
         else:
             raise reply.garbled(raw)
     return reply._replace(lines=tuple(lines))
@@ -229,7 +229,7 @@ def read_protocols(reply: Reply) -> tuple[Protocol, ...]:
     return tuple(_protocol(reply, text) for code, text in reply.lines if code == _PROTOCOL)
 
 
-def read_sessions(reply: Reply, bfd: Mapping[str, str]) -> tuple[Session, ...]:
+def read_sessions(reply: Reply, bfd: Mapping[str, str]) -> tuple[BgpSession, ...]:
     """Read the BGP sessions of the reply to ``show protocols all``.
 
     ``bfd`` is what :func:`read_bfd` has read.
@@ -243,7 +243,7 @@ def read_sessions(reply: Reply, bfd: Mapping[str, str]) -> tuple[Session, ...]:
         state = details.get("BGP state") or protocol.info.partition(",")[0]
         established = protocol.state == "up" and state == "Established"
         info = "" if established else protocol.info or protocol.state
-        found.append(Session(protocol.name, established, neighbor, _beside(neighbor, bfd), info))
+        found.append(BgpSession(protocol.name, established, neighbor, _beside(neighbor, bfd), info))
     return tuple(found)
 
 
@@ -260,12 +260,12 @@ def read_bfd(reply: Reply) -> dict[str, str]:
     return states
 
 
-def read_routes(reply: Reply) -> tuple[Route, ...]:
+def read_routes(reply: Reply) -> tuple[BirdRoute, ...]:
     """Read the reply to ``show route … all``."""
     if reply.no_routes:
         return ()
     reply.check()
-    routes: list[Route] = []
+    routes: list[BirdRoute] = []
     in_communities = False
     for code, text in reply.lines:
         if code == _ROUTE:
@@ -327,7 +327,7 @@ def _beside(neighbor: str, bfd: Mapping[str, str]) -> str | None:
     return bfd.get(neighbor) if neighbor else None
 
 
-def _route(reply: Reply, text: str, previous: str) -> Iterator[Route]:
+def _route(reply: Reply, text: str, previous: str) -> Iterator[BirdRoute]:
     """Read "prefix destination [protocol time] …"; without prefix it is of the one before."""
     if not text.strip() or text.startswith("\t") or text.startswith("Table "):
         return  # between tables; a next hop; a table's name
@@ -338,7 +338,7 @@ def _route(reply: Reply, text: str, previous: str) -> Iterator[Route]:
     prefix = " ".join(words) or previous
     if not bracket or not source or not prefix:
         raise reply.garbled(text)
-    yield Route(prefix, (), source[0])
+    yield BirdRoute(prefix, (), source[0])
 
 
 def _after(start: str, texts: list[str]) -> str:

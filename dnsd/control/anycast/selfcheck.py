@@ -15,22 +15,22 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from dnsd.announce.health import TRANSPORTS, CheckResult, Outcome
+from dnsd.announce.health import TRANSPORTS, CheckResult, SelfCheckOutcome
 from dnsd.config.anycast import PORT
 from dnsd.control.anycast import questions
 from dnsd.control.anycast.questions import Turn
 from dnsd.process import descriptors
-from dnsd.process.exchange import Peer, over_tcp, over_udp, within
+from dnsd.process.exchange import ServerAddress, over_tcp, over_udp, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from dnsd.checks.question import Question
+    from dnsd.checks.question import DnsQuestion
     from dnsd.config.anycast import Anycast
     from dnsd.control.anycast.questions import Served
 
     Reply = bytes | OSError
-    Exchange = Callable[[Peer, bytes], Coroutine[None, None, bytes]]
+    Exchange = Callable[[ServerAddress, bytes], Coroutine[None, None, bytes]]
 
 MOST_IN_FLIGHT = 8
 """Queries to one VIP over one transport that may wait; while they do, no more are sent."""
@@ -87,7 +87,7 @@ class SelfCheck:
                 group.create_task(self._ask(lane, question))
             await asyncio.sleep(self._interval * random.uniform(1 - JITTER, 1 + JITTER))
 
-    async def _ask(self, lane: _Lane, question: Question) -> None:
+    async def _ask(self, lane: _Lane, question: DnsQuestion) -> None:
         lane.in_flight += 1
         try:
             result = await lane.ask(question)
@@ -95,7 +95,7 @@ class SelfCheck:
             lane.in_flight -= 1
         if result is None:
             return
-        if result.outcome == Outcome.OK:
+        if result.outcome == SelfCheckOutcome.OK:
             lane.turn.answered(question)
         elif not lane.turn.counts(question):
             return  # a zone that has just been dropped
@@ -114,11 +114,11 @@ class _Lane:
         self.turn = turn
         self.in_flight = 0
         self._vip, self._transport = vip, transport
-        self._peer = Peer(vip, port, source=vip)
+        self._peer = ServerAddress(vip, port, source=vip)
         self._timeout = timeout
         self._over = over_tcp if transport == "tcp" else over_udp
 
-    async def ask(self, question: Question) -> CheckResult | None:
+    async def ask(self, question: DnsQuestion) -> CheckResult | None:
         """Ask and judge; None if it could not be asked for a reason of this process's own."""
         query = question.query()
         began = time.monotonic()
@@ -127,16 +127,16 @@ class _Lane:
         how = self._transport.upper()
         if isinstance(reply, bytes):
             fault = question.fault(query, reply)
-            outcome = Outcome.WRONG if fault else Outcome.OK
+            outcome = SelfCheckOutcome.WRONG if fault else SelfCheckOutcome.OK
             detail = fault and f"answered {question} over {how} {fault}"
         elif reply is not None and reply.errno in NOT_THE_NODE:
             return None
         else:
-            outcome, detail = Outcome.SILENT, _silence(reply, str(question), how)
+            outcome, detail = SelfCheckOutcome.SILENT, _silence(reply, str(question), how)
         return CheckResult(self._vip, self._transport, str(question), outcome, detail, latency)
 
 
-async def _reply(over: Exchange, peer: Peer, packet: bytes) -> Reply:
+async def _reply(over: Exchange, peer: ServerAddress, packet: bytes) -> Reply:
     try:
         return await over(peer, packet)
     except OSError as error:

@@ -24,7 +24,7 @@ LOOPBACK = "lo"
 """Packets of a machine to any of its own addresses go over it."""
 
 
-class Survey(NamedTuple):
+class VipSurvey(NamedTuple):
     """What there is, as against what there should be.
 
     ``addresses`` are those of the interface that stand for themselves (/32, /128) and can be
@@ -49,7 +49,7 @@ class Vips:
         # pyroute2 needs a thread without a running loop; one at a time, so nothing races.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netlink")
 
-    async def survey(self) -> Survey:
+    async def survey(self) -> VipSurvey:
         """Return what the kernel says; VipError if it cannot be asked."""
         return await self._run(self._survey)
 
@@ -83,7 +83,7 @@ class Vips:
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _survey(self) -> Survey:
+    def _survey(self) -> VipSurvey:
         found = summary(netlink.link(self._interface), self._addresses(), self._vips)
         loopback = netlink.link(LOOPBACK)
         return found._replace(loopback=loopback is not None and loopback.up)
@@ -121,15 +121,15 @@ class Vips:
             netlink.set_up(link.ifindex)
 
 
-def summary(link: Link | None, addresses: Iterable[Address], vips: tuple[str, ...]) -> Survey:
+def summary(link: Link | None, addresses: Iterable[Address], vips: tuple[str, ...]) -> VipSurvey:
     """Return what ``link`` (None if there is none) and ``addresses`` mean for the VIPs."""
     addresses = tuple(addresses)
     ifindex = 0 if link is None else link.ifindex
     standing = frozenset(one.text for one in addresses if one.ifindex == ifindex and fits(one))
     elsewhere = {one.text: netlink.name_of(one.ifindex) for one in others(ifindex, addresses, vips)}
     if link is None:
-        return Survey(False, False, False, frozenset(), elsewhere)
-    return Survey(True, link.up, link.carrier, standing, elsewhere)
+        return VipSurvey(False, False, False, frozenset(), elsewhere)
+    return VipSurvey(True, link.up, link.carrier, standing, elsewhere)
 
 
 def plan(

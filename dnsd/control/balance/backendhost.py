@@ -52,7 +52,7 @@ _WHY = {
 }
 
 
-class Record(msgspec.Struct, frozen=True):
+class SetupRecord(msgspec.Struct, frozen=True):
     """What setup has changed: ``addresses`` that it added, ``settings`` as they were before.
 
     ``tunnels`` are the VXLAN devices that it made.
@@ -106,7 +106,7 @@ def setup(
     names = (device.name for device in way.devices)
     _write(
         directory,
-        Record(
+        SetupRecord(
             tuple(dict.fromkeys((*record.addresses, *missing))),
             {**changed, **record.settings},
             tuple(dict.fromkeys((*record.tunnels, *names))),
@@ -268,12 +268,12 @@ def _loopback() -> Link:
     return found
 
 
-def _read(directory: Path) -> Record:
+def _read(directory: Path) -> SetupRecord:
     path = directory / FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
+        return msgspec.json.decode(path.read_bytes(), type=SetupRecord)
     except FileNotFoundError:
-        return Record()
+        return SetupRecord()
     except (OSError, ValueError) as error:
         raise BalanceError(
             f"{path}, which says what was changed here, cannot be read ({error}): remove it if "
@@ -281,7 +281,7 @@ def _read(directory: Path) -> Record:
         ) from error
 
 
-def _write(directory: Path, record: Record) -> None:
+def _write(directory: Path, record: SetupRecord) -> None:
     try:
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         durable.replace(directory / FILE, msgspec.json.encode(record))

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dnsd.announce.announcer import State
+from dnsd.announce.announcer import RouteState
 from dnsd.control.anycast.commands import bird_report, order_of
-from dnsd.control.balance.drains import Drain
+from dnsd.control.balance.drains import DrainOrder
 from dnsd.errors import AdminError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnsd.announce.orders import Order
-    from dnsd.config.balance import Backend
+    from dnsd.announce.orders import RouteOrder
+    from dnsd.config.balance import BackendConfig
     from dnsd.control.admin import Command
-    from dnsd.control.balance.engine import Engine
+    from dnsd.control.balance.engine import BalanceEngine
     from dnsd.control.balance.live import LiveService
     from dnsd.control.balance.routes import Routes, RouteView
 
@@ -36,7 +36,7 @@ LONGEST_REASON = 500
 class Desk:
     """Takes questions and orders; each answer is what is true after it."""
 
-    def __init__(self, engine: Engine, routes: Routes) -> None:
+    def __init__(self, engine: BalanceEngine, routes: Routes) -> None:
         self._engine = engine
         self._routes = routes
 
@@ -89,7 +89,9 @@ class Desk:
             "backends": [self._backend(live, one, wanted) for one in live.config.backend],
         }
 
-    def _backend(self, live: LiveService, one: Backend, wanted: tuple[str, ...]) -> dict[str, Any]:
+    def _backend(
+        self, live: LiveService, one: BackendConfig, wanted: tuple[str, ...]
+    ) -> dict[str, Any]:
         state = live.backends.get(one.name)
         drain = self._engine.drains.of(live.config.name).get(one.name)
         busy = live.slots.busy(one.name, live.silent)
@@ -113,13 +115,13 @@ class Desk:
         reason = request.get("reason", "")
         if not isinstance(reason, str) or len(reason) > LONGEST_REASON or not reason.isprintable():
             raise AdminError(f'"reason" must be one line of at most {LONGEST_REASON} characters')
-        return await self._put(request, Drain(since=time.time(), reason=reason))
+        return await self._put(request, DrainOrder(since=time.time(), reason=reason))
 
     async def undrain_backend(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Take a drain back."""
         return await self._put(request, None)
 
-    async def _put(self, request: Mapping[str, Any], drain: Drain | None) -> dict[str, Any]:
+    async def _put(self, request: Mapping[str, Any], drain: DrainOrder | None) -> dict[str, Any]:
         for service in self._meant(request):
             before = self._engine.drains.of(service).get(str(request["backend"]))
             if drain is None or before is None:
@@ -175,7 +177,7 @@ class Desk:
         self._routes.forgive()
         return await self._order(withdraw=None)
 
-    async def _order(self, **changes: Order | None) -> dict[str, Any]:
+    async def _order(self, **changes: RouteOrder | None) -> dict[str, Any]:
         book = self._routes.orders
         book.put(msgspec.structs.replace(book.at(time.time()), **changes))
         writing = asyncio.ensure_future(book.write())
@@ -229,8 +231,14 @@ class Desk:
 
 
 _ORDER = [
-    *(State.INIT, State.WITHDRAWN, State.STANDBY, State.STOPPED, State.STOPPING),
-    *(State.DRAINED, State.ANNOUNCED),
+    *(
+        RouteState.INIT,
+        RouteState.WITHDRAWN,
+        RouteState.STANDBY,
+        RouteState.STOPPED,
+        RouteState.STOPPING,
+    ),
+    *(RouteState.DRAINED, RouteState.ANNOUNCED),
 ]
 """States, the worst first."""
 

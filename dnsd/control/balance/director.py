@@ -12,7 +12,7 @@ import msgspec
 import dnsd
 from dnsd.control.balance.commands import Desk
 from dnsd.control.balance.drains import Drains
-from dnsd.control.balance.engine import Engine
+from dnsd.control.balance.engine import BalanceEngine
 from dnsd.control.balance.metrics import families
 from dnsd.control.balance.routes import Routes
 from dnsd.control.balance.targets import faults
@@ -29,7 +29,7 @@ from dnsd.process import log
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnsd.announce.health import Verdict
+    from dnsd.announce.health import NodeHealth
     from dnsd.config import Config
     from dnsd.control.admin import Command
     from dnsd.control.balance.live import LiveService
@@ -61,7 +61,7 @@ class Director:
         self._cells[ControlCells.PID] = os.getpid()
         config = self._force.config
         drains = Drains(config.server.state_directory, kept.pools)
-        self.engine = Engine(config, drains, self._is_unused)
+        self.engine = BalanceEngine(config, drains, self._is_unused)
         self.routes = Routes(config, vector, spec.doorbell, self._judge, self._unready, kept)
         self._desk = Desk(self.engine, self.routes)
 
@@ -107,7 +107,7 @@ class Director:
     def _is_unused(self, service: LiveService) -> bool:
         return not self.routes.is_on(service.config.name)
 
-    def _judge(self, name: str, now: float) -> Verdict | None:
+    def _judge(self, name: str, now: float) -> NodeHealth | None:
         return self.engine.services[name].verdict(now)
 
     def _unready(self, name: str) -> str:

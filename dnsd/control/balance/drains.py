@@ -24,14 +24,14 @@ AGAIN_S = 2.0
 """How often drains are written that the disk has refused."""
 
 
-class Drain(msgspec.Struct, frozen=True, kw_only=True):
+class DrainOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order to drain a backend; ``since`` is POSIX seconds."""
 
     since: float
     reason: str = ""
 
 
-_Drains = dict[str, dict[str, Drain]]
+_Drains = dict[str, dict[str, DrainOrder]]
 
 
 class Drains:
@@ -43,11 +43,11 @@ class Drains:
         self._unwritten = False
         self._drains = self._read()
 
-    def of(self, service: str) -> dict[str, Drain]:
+    def of(self, service: str) -> dict[str, DrainOrder]:
         """Return the drains of a service by backend."""
         return self._drains.get(service, {})
 
-    def put(self, service: str, backend: str, drain: Drain | None) -> None:
+    def put(self, service: str, backend: str, drain: DrainOrder | None) -> None:
         """Put a drain in force, or end it (None)."""
         own = {name: one for name, one in self.of(service).items() if name != backend}
         if drain is not None:

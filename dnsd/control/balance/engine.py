@@ -22,7 +22,7 @@ from dnsd.control.balance.senses import Senses
 from dnsd.control.balance.works import Works
 from dnsd.errors import DnsdError
 from dnsd.process import log
-from dnsd.process.lasting import Lasting
+from dnsd.process.lasting import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ KERNEL_S = 10.0
 """How often the ground is looked at when nothing is known to have changed."""
 
 
-class Engine:
+class BalanceEngine:
     """The services of ``config``; ``unused`` says of one whether no packets are expected yet."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Engine:
         self.services = {one.name: LiveService(one, taken, now) for one in config.service}
         self._stirred = asyncio.Event()
         self._links = Links(self.senses.silent, self._cut, self._stirred.set)
-        self._lasting = Lasting("balance")
+        self._lasting = Supervisor("balance")
         self._wake = asyncio.Event()
         self._turned = asyncio.Condition()
         self._turn_number = 0

@@ -20,18 +20,20 @@ if TYPE_CHECKING:
 
     from dnsd.config import Config
     from dnsd.control.balance.live import LiveService
-    from dnsd.control.balance.nexthops import Hop
+    from dnsd.control.balance.nexthops import BackendHop
 
 
 class Ground:
     """Looks at it; ``settings`` and ``advice`` are what was found last."""
 
     def __init__(self) -> None:
-        self.settings = settings.Settings((), (), seed=True)
+        self.settings = settings.KernelSettings((), (), seed=True)
         self.advice: tuple[str, ...] = ()
         self._ruled: object = None
 
-    async def look(self, config: Config, services: Mapping[str, LiveService]) -> frozenset[Hop]:
+    async def look(
+        self, config: Config, services: Mapping[str, LiveService]
+    ) -> frozenset[BackendHop]:
         """Give each of ``services`` its backends by ``config``, and the hops that there are.
 
         Return the neighbours on links. DnsdError if the kernel does not do what it is asked.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dnsd.control.balance.messages import Message
-    from dnsd.control.balance.nexthops import Found, Hop
+    from dnsd.control.balance.nexthops import BackendHop, KernelNexthop
 
 _BUFFER = 16 << 20
 """Octets that the socket may hold: a dump of the buckets of a group comes in one go."""
@@ -68,7 +68,7 @@ class Nexthops:
 
     # -- what is made ---------------------------------------------------------------------------
 
-    def point(self, hops: Mapping[int, Hop]) -> None:
+    def point(self, hops: Mapping[int, BackendHop]) -> None:
         """Have each object lead to its hop, one after the other, each of them atomically.
 
         BalanceError names the first that the kernel refuses; the others are done all the same.
@@ -79,7 +79,7 @@ class Nexthops:
             sent = [nexthops.put_object(number, hop) for number, hop in batch[:-1]]
             self._do([*sent, nexthops.put_object(*batch[-1], flags=messages.ACK)])
 
-    def point_silent(self, hops: Mapping[int, Hop], seconds: float) -> bool:
+    def point_silent(self, hops: Mapping[int, BackendHop], seconds: float) -> bool:
         """Have the objects of one slot lead to their hops if no packet came for ``seconds``.
 
         Return whether they do; :meth:`silent` must have told of them. A flow that begins between
@@ -116,7 +116,7 @@ class Nexthops:
 
     # -- what there is --------------------------------------------------------------------------
 
-    def found(self, numbers: Iterable[int]) -> dict[int, Found]:
+    def found(self, numbers: Iterable[int]) -> dict[int, KernelNexthop]:
         """Return which of these objects and groups there are, by number.
 
         Each is asked for: a dump of all ends, without a word, before a group that is too large

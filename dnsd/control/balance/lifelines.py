@@ -20,7 +20,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.process.exchange import Peer, open_socket
+from dnsd.process.exchange import ServerAddress, open_socket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,7 +42,7 @@ _KEEPALIVE = (
 """A firewall on the way may forget a connection, and a machine that was switched off has."""
 
 
-class Place(NamedTuple):
+class TcpService(NamedTuple):
     """A service that takes connections."""
 
     address: str
@@ -71,12 +71,12 @@ class Habit:
 class Lifelines:
     """Keeps the connections; ``ended`` is told in the loop of one that has ended or failed."""
 
-    def __init__(self, ended: Callable[[Place], object]) -> None:
+    def __init__(self, ended: Callable[[TcpService], object]) -> None:
         self._ended = ended
-        self._lines: dict[Place, _Line] = {}
-        self._tasks: dict[Place, asyncio.Task[None]] = {}
+        self._lines: dict[TcpService, _Line] = {}
+        self._tasks: dict[TcpService, asyncio.Task[None]] = {}
 
-    def keep(self, places: Iterable[Place]) -> None:
+    def keep(self, places: Iterable[TcpService]) -> None:
         """Keep a connection to each of these, and to no others."""
         wanted = set(places)
         for place in self._lines.keys() - wanted:
@@ -86,7 +86,7 @@ class Lifelines:
             line = self._lines[place] = _Line(place, partial(self._ended, place))
             self._tasks[place] = asyncio.create_task(line.hold())
 
-    def checked(self, place: Place, *, ok: bool) -> None:
+    def checked(self, place: TcpService, *, ok: bool) -> None:
         """Note what is known of a place: one that serves again gets a new connection at once.
 
         An old one may be half open, if the machine was away.
@@ -110,7 +110,7 @@ class Lifelines:
 class _Line:
     """The connection to one place."""
 
-    def __init__(self, place: Place, ended: Callable[[], object]) -> None:
+    def __init__(self, place: TcpService, ended: Callable[[], object]) -> None:
         self._place = place
         self._ended = ended
         self.habit = Habit()
@@ -136,7 +136,7 @@ class _Line:
         """Connect and wait for the end; return after how many seconds it came (None: no way)."""
         loop = asyncio.get_running_loop()
         began = None
-        peer = Peer(self._place.address, self._place.port)
+        peer = ServerAddress(self._place.address, self._place.port)
         with (
             suppress(OSError, TimeoutError),
             open_socket(peer, socket.SOCK_STREAM) as sock,

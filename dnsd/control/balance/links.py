@@ -20,7 +20,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from dnsd.control.anycast import netlink
 from dnsd.control.balance import messages
 from dnsd.control.balance.messages import attribute, attributes, message
-from dnsd.control.balance.nexthops import Hop, family_of
+from dnsd.control.balance.nexthops import BackendHop, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,13 +44,13 @@ _MOST = 1000
 """Messages that are read in one turn."""
 
 
-def hops_to(addresses: Iterable[str]) -> dict[str, Hop | None]:
+def hops_to(addresses: Iterable[str]) -> dict[str, BackendHop | None]:
     """Return the link that each address is on; None if it is on none. To be called in a thread."""
     with netlink.opened() as route:
         return {address: _hop_to(route, address) for address in addresses}
 
 
-def _hop_to(route: Any, address: str) -> Hop | None:
+def _hop_to(route: Any, address: str) -> BackendHop | None:
     try:
         row = route.route("get", dst=address, family=family_of(address))[0]
     except NetlinkError as error:
@@ -59,7 +59,7 @@ def _hop_to(route: Any, address: str) -> Hop | None:
         raise
     if row.get_attr("RTA_GATEWAY") or row["type"] != _UNICAST:
         return None
-    return Hop(str(ipaddress.ip_address(address)), row.get_attr("RTA_OIF"))
+    return BackendHop(str(ipaddress.ip_address(address)), row.get_attr("RTA_OIF"))
 
 
 _UNICAST = 1
@@ -92,9 +92,9 @@ class Links:
         self._silent = silent
         self._cut = cut
         self._stirred = stirred
-        self._hops: frozenset[Hop] = frozenset()
+        self._hops: frozenset[BackendHop] = frozenset()
 
-    def watch(self, hops: Iterable[Hop]) -> None:
+    def watch(self, hops: Iterable[BackendHop]) -> None:
         """Have the kernel ask for these neighbours from now on."""
         self._hops = frozenset(hops)
 
@@ -140,7 +140,7 @@ class Links:
             self._stirred()
 
 
-def _ask(hop: Hop) -> bytes:
+def _ask(hop: BackendHop) -> bytes:
     """Return the message that has the kernel ask a neighbour that it knows whether it is there."""
     address = ipaddress.ip_address(hop.gateway).packed
     body = _NDMSG.pack(family_of(hop.gateway), hop.link, _NUD_PROBE, 0, 0)

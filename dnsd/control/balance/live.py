@@ -9,8 +9,8 @@ import socket
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.balance.backend import Backend, State
-from dnsd.balance.slots import Pace, Seen, Slots
+from dnsd.balance.backend import Backend, BackendState
+from dnsd.balance.slots import MovePace, Slots, SlotsSeen
 from dnsd.balance.table import table
 from dnsd.balance.verdict import verdict
 from dnsd.control.balance.kernel import group_number
@@ -20,11 +20,10 @@ from dnsd.control.balance.targets import lanes
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from dnsd.announce.health import Verdict
-    from dnsd.balance.slots import Move
-    from dnsd.config.balance import Backend as BackendConfig
-    from dnsd.config.balance import Service
-    from dnsd.control.balance.nexthops import Found, Hop
+    from dnsd.announce.health import NodeHealth
+    from dnsd.balance.slots import SlotMove
+    from dnsd.config.balance import BackendConfig, Service
+    from dnsd.control.balance.nexthops import BackendHop, KernelNexthop
 
 SETTLE_S = 10.0
 """How long a start waits for backends that are still unknown."""
@@ -33,7 +32,7 @@ NONE = ""
 """In the place of a backend: the slot leads to none that is known."""
 
 
-class Group(NamedTuple):
+class SlotGroup(NamedTuple):
     """The slots of a service in the kernel, for the VIPs of one family."""
 
     family: int
@@ -56,7 +55,7 @@ class LiveService:
         self.config = config
         self.groups = _groups(config, taken)
         self.backends: dict[str, Backend] = {}
-        self.hops: dict[str, dict[int, Hop]] = {}
+        self.hops: dict[str, dict[int, BackendHop]] = {}
         """By backend and family; a family is missing while it is on no link."""
 
         self.drained: Collection[str] = frozenset()
@@ -78,12 +77,12 @@ class LiveService:
                     lanes(config, one),
                     fall=config.down,
                     rise=config.up,
-                    state=State.UP if config.check == "none" else State.UNKNOWN,
+                    state=BackendState.UP if config.check == "none" else BackendState.UNKNOWN,
                 )
             before.pace(fall=config.down, rise=config.up)
             self.backends[one.name] = before
 
-    def place(self, config: Service, hops: Mapping[str, Hop | None]) -> None:
+    def place(self, config: Service, hops: Mapping[str, BackendHop | None]) -> None:
         """Take in ``config``, and where its backends' addresses are (None: on no link)."""
         before = self.hops
         self.hops = {
@@ -106,19 +105,19 @@ class LiveService:
         """Return whether a backend is on the link with this index."""
         return any(hop.link == link for own in self.hops.values() for hop in own.values())
 
-    def group_of(self, vip: str) -> Group:
+    def group_of(self, vip: str) -> SlotGroup:
         """Return the slots that packets to ``vip`` go by."""
         return next(one for one in self.groups if one.is_six == (":" in vip))
 
-    def has_groups(self, found: Mapping[int, Found]) -> bool:
+    def has_groups(self, found: Mapping[int, KernelNexthop]) -> bool:
         """Return whether each group is there with all of its members."""
         return all(self._is_group(found.get(group.number)) for group in self.groups)
 
-    def _is_group(self, found: Found | None) -> bool:
+    def _is_group(self, found: KernelNexthop | None) -> bool:
         whole = self.config.slots, True
         return found is not None and (found.members, found.resilient) == whole
 
-    def inherit(self, found: Mapping[int, Found]) -> bool:
+    def inherit(self, found: Mapping[int, KernelNexthop]) -> bool:
         """Take over what the kernel has; return whether that is whole, so nothing is to be made."""
         if not self.has_groups(found) or any(number not in found for number in self.numbers):
             return False
@@ -151,10 +150,12 @@ class LiveService:
         there = {one.name: max(1, one.weight) for one in self.config.backend if self._has_hops(one)}
         return table(there, self.config.slots)
 
-    def due(self, now: float, *, unused: bool) -> list[Move]:
+    def due(self, now: float, *, unused: bool) -> list[SlotMove]:
         """Return the slots that are to move now."""
         drained = frozenset(one.name for one in self.config.backend if self.is_drained(one))
-        seen = Seen(now, self.wanted(now, unused=unused), self.down(), drained, self.silent, unused)
+        seen = SlotsSeen(
+            now, self.wanted(now, unused=unused), self.down(), drained, self.silent, unused
+        )
         return self.slots.step(seen)
 
     def down(self) -> frozenset[str]:
@@ -162,11 +163,11 @@ class LiveService:
         serving = {
             one.name
             for one in self.config.backend
-            if self.backends[one.name].state != State.DOWN and self._has_hops(one)
+            if self.backends[one.name].state != BackendState.DOWN and self._has_hops(one)
         }
         return frozenset(name for name in {*self.slots.actual} if name not in serving)
 
-    def hops_for(self, moves: Sequence[Move]) -> dict[int, Hop]:
+    def hops_for(self, moves: Sequence[SlotMove]) -> dict[int, BackendHop]:
         """Return where each object is to lead for ``moves``."""
         return {
             group.slot(slot): self.hops[backend][group.family]
@@ -185,8 +186,8 @@ class LiveService:
         no slot moves twice.
         """
         state = self.backends[one.name].state
-        expected = state == State.UNKNOWN and (unused or self._is_starting(now))
-        return (state == State.UP or expected) and self._has_hops(one)
+        expected = state == BackendState.UNKNOWN and (unused or self._is_starting(now))
+        return (state == BackendState.UP or expected) and self._has_hops(one)
 
     def _is_starting(self, now: float) -> bool:
         return now - self._began <= SETTLE_S
@@ -216,7 +217,7 @@ class LiveService:
             for number in range(group.number, group.slot(self.config.slots))
         ]
 
-    def verdict(self, now: float) -> Verdict | None:
+    def verdict(self, now: float) -> NodeHealth | None:
         """Return whether enough backends are up; None: it cannot be told yet."""
         if not self.backends:
             return None
@@ -243,7 +244,7 @@ _HOMELESS = {
 }
 
 
-def _groups(config: Service, taken: set[int]) -> tuple[Group, ...]:
+def _groups(config: Service, taken: set[int]) -> tuple[SlotGroup, ...]:
     """Return the groups of a service; their numbers follow from its name, unless ``taken``."""
     found = []
     for family in sorted({family_of(vip) for vip in config.vips}):
@@ -251,9 +252,9 @@ def _groups(config: Service, taken: set[int]) -> tuple[Group, ...]:
         while (number := group_number(key)) in taken:
             key += 1
         taken.add(number)
-        found.append(Group(family, number))
+        found.append(SlotGroup(family, number))
     return tuple(found)
 
 
-def _pace(config: Service) -> Pace:
-    return Pace(config.idle, config.patience, at_once=config.protocol == "udp")
+def _pace(config: Service) -> MovePace:
+    return MovePace(config.idle, config.patience, at_once=config.protocol == "udp")

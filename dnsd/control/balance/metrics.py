@@ -6,30 +6,30 @@ import time
 from typing import TYPE_CHECKING
 
 import dnsd
-from dnsd.balance.backend import State
-from dnsd.metrics.prometheus import Family
+from dnsd.balance.backend import BackendState
+from dnsd.metrics.prometheus import MetricFamily
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dnsd.config.balance import Backend
-    from dnsd.control.balance.engine import Engine
+    from dnsd.config.balance import BackendConfig
+    from dnsd.control.balance.engine import BalanceEngine
     from dnsd.control.balance.live import LiveService
     from dnsd.control.balance.routes import Routes
 
 
-def families(engine: Engine, routes: Routes) -> Iterator[Family]:
+def families(engine: BalanceEngine, routes: Routes) -> Iterator[MetricFamily]:
     """Yield every metric of a director."""
     about = {"version": dnsd.__version__, "role": "director"}
-    yield Family("dnsd_director_info", "gauge", "What runs here; always 1.", [(about, 1)])
+    yield MetricFamily("dnsd_director_info", "gauge", "What runs here; always 1.", [(about, 1)])
     now = time.monotonic()
-    yield Family(
+    yield MetricFamily(
         "dnsd_service_announced",
         "gauge",
         "Whether the VIPs of a service have a carrier, so that BIRD announces them.",
         [({"service": name}, one.view(now).carrier) for name, one in routes.routes.items()],
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_service_slots_waiting",
         "gauge",
         "Slots that wait for silence before they move to another backend.",
@@ -39,7 +39,7 @@ def families(engine: Engine, routes: Routes) -> Iterator[Family]:
     yield each.gauge(
         "dnsd_backend_up",
         "Whether a backend is up.",
-        lambda one, backend: one.backends[backend.name].state == State.UP,
+        lambda one, backend: one.backends[backend.name].state == BackendState.UP,
     )
     yield each.gauge(
         "dnsd_backend_drained",
@@ -61,7 +61,7 @@ def families(engine: Engine, routes: Routes) -> Iterator[Family]:
 class _Each:
     """Samples of every backend of every service."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: BalanceEngine) -> None:
         self._pairs = [
             (live, backend)
             for live in engine.services.values()
@@ -69,9 +69,11 @@ class _Each:
             if backend.name in live.backends
         ]
 
-    def gauge(self, name: str, text: str, value: Callable[[LiveService, Backend], float]) -> Family:
+    def gauge(
+        self, name: str, text: str, value: Callable[[LiveService, BackendConfig], float]
+    ) -> MetricFamily:
         samples = [
             ({"service": live.config.name, "backend": backend.name}, value(live, backend))
             for live, backend in self._pairs
         ]
-        return Family(name, "gauge", text, samples)
+        return MetricFamily(name, "gauge", text, samples)

@@ -54,7 +54,7 @@ _RT_TABLE_MAIN, _RTN_UNICAST = 254, 1
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
-class Hop(NamedTuple):
+class BackendHop(NamedTuple):
     """A neighbour: its address on the link with the index ``link``."""
 
     gateway: str
@@ -66,7 +66,7 @@ def family_of(address: str) -> int:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def put_object(number: int, hop: Hop, flags: int = 0) -> bytes:
+def put_object(number: int, hop: BackendHop, flags: int = 0) -> bytes:
     """Return the message that has the object ``number`` lead to ``hop``, if it exists or not."""
     body = _NHMSG.pack(family_of(hop.gateway), 0, PROTOCOL, 0, 0) + attribute(_ID, U32.pack(number))
     return message(
@@ -75,7 +75,7 @@ def put_object(number: int, hop: Hop, flags: int = 0) -> bytes:
 
 
 @cache
-def _leading_to(hop: Hop) -> bytes:
+def _leading_to(hop: BackendHop) -> bytes:
     gateway = ipaddress.ip_address(hop.gateway).packed
     return attribute(_OIF, U32.pack(hop.link)) + attribute(_GATEWAY, gateway)
 
@@ -140,23 +140,23 @@ def _route(vip: str) -> bytes:
     return head + attribute(_RTA_DST, address.packed) + attribute(_RTA_PRIORITY, U32.pack(METRIC))
 
 
-class Found(NamedTuple):
+class KernelNexthop(NamedTuple):
     """An object or a group: the hop that it leads to, or the number of its members."""
 
     number: int
-    hop: Hop | None
+    hop: BackendHop | None
     members: int
     resilient: bool
 
 
-def read(body: bytes) -> Found:
+def read(body: bytes) -> KernelNexthop:
     """Return what the body of an RTM_NEWNEXTHOP says."""
     found = dict(attributes(body, _NHMSG.size))
     hop = None
     if _GATEWAY in found and _OIF in found:
         gateway = str(ipaddress.ip_address(found[_GATEWAY]))
-        hop = Hop(gateway, U32.unpack(found[_OIF])[0])
-    return Found(
+        hop = BackendHop(gateway, U32.unpack(found[_OIF])[0])
+    return KernelNexthop(
         U32.unpack(found[_ID])[0],
         hop,
         len(found.get(_GROUP, b"")) // _MEMBER.size,

@@ -26,7 +26,7 @@ from dnsd.errors import BalanceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dnsd.control.balance.nexthops import Hop
+    from dnsd.control.balance.nexthops import BackendHop
 
 TABLE = "dnsd_balance"
 _PRIORITY = -300
@@ -59,7 +59,7 @@ class Guarded(NamedTuple):
     """
 
     vip: str
-    hops: tuple[Hop, ...]
+    hops: tuple[BackendHop, ...]
     protocols: tuple[str, ...] = ("tcp", "udp")
     ports: tuple[int, ...] = ()
 
@@ -251,7 +251,7 @@ def _is_too_big(family: int) -> Iterable[bytes]:
     return *_is_protocol(number), _payload(_TRANSPORT, 0, 2), _equals(types)
 
 
-def _copy_to(hop: Hop) -> Iterable[bytes]:
+def _copy_to(hop: BackendHop) -> Iterable[bytes]:
     gateway = ipaddress.ip_address(hop.gateway).packed
     registers = attribute(1, _BE32.pack(_REGISTER_1)), attribute(2, _BE32.pack(_LINK_REGISTER))
     return (

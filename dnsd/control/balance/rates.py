@@ -5,7 +5,7 @@ from __future__ import annotations
 PERIOD_S = 5.0
 
 
-class Rates:
+class BackendRates:
     """The rate of each backend over the last period."""
 
     def __init__(self) -> None:

@@ -11,33 +11,33 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.announce.announcer import ON_THE_ROUTE, Announcer, Situation, State, Wanted
+from dnsd.announce.announcer import ON_THE_ROUTE, Announcer, RouteState, Situation, Wanted
 from dnsd.config.balancerules import announced, of_service
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.bird import Bird
 from dnsd.control.anycast.birdloop import BirdLoop
 from dnsd.control.anycast.carrierorder import CarrierOrder
-from dnsd.control.anycast.keeper import Keeper
+from dnsd.control.anycast.keeper import BirdReconciler
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.balance.farvips import FarVips
 from dnsd.control.balance.pasts import Pasts
 from dnsd.image.state import CarrierCells, ControlCells, MasterCells
 from dnsd.process import log
-from dnsd.process.lasting import Lasting
+from dnsd.process.lasting import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dnsd.announce.damping import Past
-    from dnsd.announce.health import Verdict
+    from dnsd.announce.health import NodeHealth
     from dnsd.announce.orders import Orders
     from dnsd.config import Anycast, Config
     from dnsd.control.anycast.keeper import BirdView
     from dnsd.image.keepsake import Keepsakes
     from dnsd.image.state import StateVector
 
-    Judge = Callable[[str, float], Verdict | None]
+    Judge = Callable[[str, float], NodeHealth | None]
 
 DECIDE_S = 0.05
 """How often the director decides."""
@@ -53,7 +53,7 @@ SETTLE_S = 5.0
 class RouteView(NamedTuple):
     """What is known of one service's route; ``since`` is monotonic seconds."""
 
-    state: State
+    state: RouteState
     since: float
     why: tuple[str, ...]
     carrier: bool
@@ -63,7 +63,7 @@ class RouteView(NamedTuple):
     """The VIPs that stand on the interface."""
 
 
-class Route:
+class ServiceRoute:
     """The route of one service, called ``name``."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Route:
         name: str,
         settings: Anycast,
         order: CarrierOrder,
-        lasting: Lasting,
+        lasting: Supervisor,
         past: Past,
         *,
         drained: bool,
@@ -80,12 +80,12 @@ class Route:
         self.settings = settings
         self.order = order
         self.wanted = Wanted(carrier=False, drain=False, enabled=True)
-        inherited = State.DRAINED if drained else State.ANNOUNCED
-        state = inherited if order.on and order.done else State.INIT
+        inherited = RouteState.DRAINED if drained else RouteState.ANNOUNCED
+        state = inherited if order.on and order.done else RouteState.INIT
         self.announcer = Announcer(settings, state, time.monotonic(), past)
         vips = FarVips(settings.interface, settings.vips)
         self.addresses = Addresses(settings, order, self.announcer.repaired, lasting, vips)
-        if state == State.INIT:
+        if state == RouteState.INIT:
             self.addresses.obstacle = "the VIPs have not been looked at yet"
 
     def decide(self, situation: Situation) -> None:
@@ -133,10 +133,10 @@ class Routes:
         self._vector = vector
         self._judge = judge
         self._ready = ready
-        lasting = self._lasting = Lasting("anycast")
+        lasting = self._lasting = Supervisor("anycast")
         drained = bool(read_state(self.config.bird.state_file))
         self.routes = {
-            service.name: Route(
+            service.name: ServiceRoute(
                 service.name,
                 of_service(config, service),
                 CarrierOrder(vector, doorbell, CarrierCells.of_service(number)),
@@ -146,7 +146,7 @@ class Routes:
             )
             for number, service in enumerate(config.service)
         }
-        self._loop = BirdLoop(Keeper(self.config, Bird(self.config.bird)), lasting)
+        self._loop = BirdLoop(BirdReconciler(self.config, Bird(self.config.bird)), lasting)
 
     async def run(self) -> None:
         """Work for ever."""
@@ -171,13 +171,13 @@ class Routes:
             if not wanted.carrier or not wanted.drain or self._is_marked(route, now):
                 route.order.put(wanted.carrier)
         self._pasts.keep({name: one.announcer.past for name, one in self.routes.items()})
-        if all(one.announcer.state == State.STOPPED for one in self.routes.values()):
+        if all(one.announcer.state == RouteState.STOPPED for one in self.routes.values()):
             await self._pasts.written(WRITE_S)
             self._vector.control[ControlCells.STOPPED] = 1
             next(iter(self.routes.values())).order.ring()
         await self._loop.want(self._wanted())
 
-    def _situation(self, route: Route, orders: Orders, now: float) -> Situation:
+    def _situation(self, route: ServiceRoute, orders: Orders, now: float) -> Situation:
         unready = "" if route.order.on else self._ready(route.name)
         silenced = "control had been silent for too long" if route.order.silenced else ""
         return Situation(
@@ -200,7 +200,7 @@ class Routes:
             away=frozenset(away),
         )
 
-    def _is_marked(self, route: Route, now: float) -> bool:
+    def _is_marked(self, route: ServiceRoute, now: float) -> bool:
         """Return whether a drained service may be on the route: BIRD knows, or never will."""
         seen = self._loop.view
         if route.order.on or (seen.marked and seen.wanted is not None and seen.wanted.drain):

@@ -11,10 +11,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dnsd.checks.result import Blind, Reason
+from dnsd.checks.result import Blind, FailureKind
 from dnsd.checks.runner import Runner
 from dnsd.control.anycast import netlink
-from dnsd.control.balance.lifelines import Lifelines, Place
+from dnsd.control.balance.lifelines import Lifelines, TcpService
 from dnsd.control.balance.nexthops import family_of
 from dnsd.control.balance.targets import targets_of
 from dnsd.process import log
@@ -22,7 +22,7 @@ from dnsd.process import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dnsd.balance.backend import Backend, State
+    from dnsd.balance.backend import Backend, BackendState
     from dnsd.checks.result import Result
     from dnsd.checks.targets import Target
     from dnsd.config import Failover
@@ -63,16 +63,16 @@ class Senses:
         self._runner.assign(self._by_target)
         self._lifelines.keep(self._by_place())
 
-    def _by_place(self) -> dict[Place, list[Target]]:
+    def _by_place(self) -> dict[TcpService, list[Target]]:
         """Return the targets by the place that a connection of theirs goes to."""
-        found: dict[Place, list[Target]] = {}
+        found: dict[TcpService, list[Target]] = {}
         for target, places in self._by_target.items():
             for service, _, address in places:
                 if (place := _lifeline(service, address)) is not None:
                     found.setdefault(place, []).append(target)
         return found
 
-    def _on_end(self, place: Place) -> None:
+    def _on_end(self, place: TcpService) -> None:
         """Check at once what may just have died."""
         for target in dict.fromkeys(self._by_place().get(place, [])):
             for delay in LOOKS_S:
@@ -86,7 +86,7 @@ class Senses:
         began = time.monotonic()
         with suppress(Blind):
             result = await target.check.run(target.address)
-            if result.reason == Reason.REFUSED:
+            if result.reason == FailureKind.REFUSED:
                 self._seen(target, result, began, time.monotonic())
 
     def _seen(self, target: Target, result: Result, _began: float, ended: float) -> None:
@@ -98,7 +98,9 @@ class Senses:
             if result.ok:
                 backend.good(address, ended)
             else:
-                backend.bad(address, result.detail, ended, certain=result.reason == Reason.REFUSED)
+                backend.bad(
+                    address, result.detail, ended, certain=result.reason == FailureKind.REFUSED
+                )
             self._tell(service, name, before)
             self._note(service, address, ok=result.ok)
         in_doubt = any(one.backends[name].in_doubt(at) for one, name, at in places)
@@ -145,7 +147,7 @@ class Senses:
         if (place := _lifeline(service, address)) is not None:
             self._lifelines.checked(place, ok=ok)
 
-    def _tell(self, service: LiveService, name: str, before: State) -> None:
+    def _tell(self, service: LiveService, name: str, before: BackendState) -> None:
         backend = service.backends[name]
         if backend.state == before:
             return
@@ -154,7 +156,7 @@ class Senses:
         log.say(f"balance: service {service.config.name}: {name} is {backend.state}{why}")
 
 
-def _lifeline(service: LiveService, address: str) -> Place | None:
+def _lifeline(service: LiveService, address: str) -> TcpService | None:
     """Return where a connection is kept to a backend's address; None if no port is known."""
     port = service.config.check_port
-    return None if port is None else Place(address, port)
+    return None if port is None else TcpService(address, port)

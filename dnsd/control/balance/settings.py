@@ -43,7 +43,7 @@ _ALWAYS = {
 }
 
 
-class Settings(NamedTuple):
+class KernelSettings(NamedTuple):
     """What has come of it: sentences, and whether the ``seed`` is set."""
 
     changed: tuple[str, ...]
@@ -57,7 +57,7 @@ def wanted(seed: int, links: Iterable[str]) -> dict[str, str]:
     return {**_ALWAYS, **redirects, SEED: str(seed)}
 
 
-def ensure(settings: dict[str, str], root: Path = ROOT) -> Settings:
+def ensure(settings: dict[str, str], root: Path = ROOT) -> KernelSettings:
     """Give each of ``settings`` its value where it has another one."""
     changed, problems = [], []
     for place, value in settings.items():
@@ -73,7 +73,7 @@ def ensure(settings: dict[str, str], root: Path = ROOT) -> Settings:
             continue
         changed.append(f"{name} is set to {value} (it was {before})")
     seed = not any(SEED.replace("/", ".") in problem for problem in problems)
-    return Settings(tuple(changed), tuple(problems), seed)
+    return KernelSettings(tuple(changed), tuple(problems), seed)
 
 
 def _refusal(name: str, value: str, error: OSError) -> str:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pyroute2.netlink.exceptions import NetlinkError
 
 from dnsd.control.anycast import netlink
-from dnsd.control.balance.nexthops import PROTOCOL, Hop, family_of
+from dnsd.control.balance.nexthops import PROTOCOL, BackendHop, family_of
 from dnsd.errors import BalanceError
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ class Device(NamedTuple):
     mac: str = ""
 
 
-class Found(NamedTuple):
+class TunnelHops(NamedTuple):
     """Where tunnels lead: the hop of each address (None: no way there), and what is wrong."""
 
-    hops: dict[str, Hop | None]
+    hops: dict[str, BackendHop | None]
     problems: tuple[str, ...] = ()
 
 
@@ -93,7 +93,7 @@ def gateway_of(address: str) -> str:
     return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + interface))
 
 
-def hops_to(balance: Balance, addresses: Iterable[str]) -> Found:
+def hops_to(balance: Balance, addresses: Iterable[str]) -> TunnelHops:
     """Make or mend the tunnels to the backends with ``addresses``; others are closed.
 
     VipError if the kernel does not do it.
@@ -102,18 +102,18 @@ def hops_to(balance: Balance, addresses: Iterable[str]) -> Found:
     for address in sorted(set(addresses)):
         wanted[family_of(address)].append(address)
     parts = [_of_family(balance, family, those) for family, those in wanted.items() if those]
-    return Found(
+    return TunnelHops(
         {address: hop for part in parts for address, hop in part.hops.items()},
         tuple(problem for part in parts for problem in part.problems),
     )
 
 
-def _of_family(balance: Balance, family: int, addresses: list[str]) -> Found:
+def _of_family(balance: Balance, family: int, addresses: list[str]) -> TunnelHops:
     with netlink.opened() as route:
         ways = {address: _mtu_to(route, address) for address in addresses}
         mtus = [mtu for mtu in ways.values() if mtu is not None]
         if not mtus:
-            return Found(dict.fromkeys(addresses))
+            return TunnelHops(dict.fromkeys(addresses))
         device = Device(
             name_of(balance.vxlan_device, addresses[0]),
             balance.vxlan_vni,
@@ -124,13 +124,13 @@ def _of_family(balance: Balance, family: int, addresses: list[str]) -> Found:
         try:
             index, _ = ensure(device)
         except BalanceError as error:
-            return Found(dict.fromkeys(addresses), problems=(str(error),))
+            return TunnelHops(dict.fromkeys(addresses), problems=(str(error),))
         # By chance two may be called the same: the first of them has the name.
         named = {gateway_of(address): address for address in reversed(addresses)}
         there = [one for one in named.values() if ways[one] is not None]
         _write_down(route, index, family, there)
-        hops = {one: Hop(gateway_of(one), index) for one in there}
-        return Found({**dict.fromkeys(addresses), **hops})
+        hops = {one: BackendHop(gateway_of(one), index) for one in there}
+        return TunnelHops({**dict.fromkeys(addresses), **hops})
 
 
 def _mtu_to(route: Any, address: str) -> int | None:

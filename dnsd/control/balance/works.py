@@ -10,16 +10,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from dnsd.balance.slots import Move
+from dnsd.balance.slots import SlotMove
 from dnsd.control.balance.kernel import Nexthops
-from dnsd.control.balance.rates import Rates
+from dnsd.control.balance.rates import BackendRates
 from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dnsd.control.balance.live import LiveService
-    from dnsd.control.balance.nexthops import Hop
+    from dnsd.control.balance.nexthops import BackendHop
 
 _T = TypeVar("_T")
 
@@ -31,7 +31,7 @@ class Works:
     """What is in the kernel; ``rates`` are the packets that it has counted."""
 
     def __init__(self) -> None:
-        self.rates = Rates()
+        self.rates = BackendRates()
         self._made: set[str] = set()
         self._kernel: Nexthops | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="balance")
@@ -66,7 +66,7 @@ class Works:
             first = service.first()
             if not first:
                 return
-            moves = [Move(slot, backend) for slot, backend in enumerate(first)]
+            moves = [SlotMove(slot, backend) for slot, backend in enumerate(first)]
             await self._do(self._build, service, service.hops_for(moves))
             service.slots.moved(moves)
         for vip in service.config.vips:
@@ -74,7 +74,7 @@ class Works:
             await self._do(lambda vip=vip, group=group: self._nexthops().route(vip, group))
         self._made.add(name)
 
-    def _build(self, service: LiveService, hops: dict[int, Hop]) -> None:
+    def _build(self, service: LiveService, hops: dict[int, BackendHop]) -> None:
         kernel = self._nexthops()
         kernel.remove(group.number for group in service.groups)
         kernel.point(hops)
@@ -105,7 +105,7 @@ class Works:
             log.say(f"balance: service {service.config.name}: {_counted(done)} in {took:.0f} ms")
         return 0 < len(done) < len(moves)
 
-    def _point(self, moves: Sequence[tuple[Move, dict[int, Hop]]]) -> list[Move]:
+    def _point(self, moves: Sequence[tuple[SlotMove, dict[int, BackendHop]]]) -> list[SlotMove]:
         """Make ``moves``, the urgent ones first; return those that were made."""
         kernel = self._nexthops()
         urgent = [(move, hops) for move, hops in moves if not move.silent]
@@ -150,7 +150,7 @@ class Works:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
 
-def _counted(moves: Iterable[Move]) -> str:
+def _counted(moves: Iterable[SlotMove]) -> str:
     """Return how many slots went where."""
     counts: dict[str, int] = {}
     for move in moves:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dnsd.failover.member import OUT, State
+from dnsd.failover.member import OUT, MemberState
 from dnsd.failover.orders import Directive
 from dnsd.failover.stored import BELIEVED_S, Kept, StoredPool
 
@@ -70,7 +70,9 @@ def _is_fresh(one: _Carried, now: float) -> bool:
 
 
 def _matters(pool: StoredPool) -> bool:
-    return bool(pool.plans) or any(one.forced or one.state != State.INIT for one in pool.members)
+    return bool(pool.plans) or any(
+        one.forced or one.state != MemberState.INIT for one in pool.members
+    )
 
 
 def _as_believed(pool: StoredPool, fresh: bool) -> StoredPool:
@@ -84,7 +86,7 @@ def _as_believed(pool: StoredPool, fresh: bool) -> StoredPool:
             one
             if fresh or one.state in OUT
             else msgspec.structs.replace(
-                one, state=State.INIT, n_fail=0, n_ok=0, n_stable=0, n_before=0
+                one, state=MemberState.INIT, n_fail=0, n_ok=0, n_stable=0, n_before=0
             )
             for one in pool.members
         ),

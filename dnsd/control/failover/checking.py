@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dnsd.checks.calculated import States
-    from dnsd.checks.result import Part, Result
+    from dnsd.checks.result import PartResult, Result
     from dnsd.checks.runner import Seen, Unseen
     from dnsd.checks.targets import Target
     from dnsd.control.failover.live import LivePool
@@ -43,7 +43,7 @@ OVERDUE = 3
 """So many intervals without a result are too many."""
 
 
-class Checks(Protocol):
+class CheckRunner(Protocol):
     """Makes checks, as :class:`Runner` does."""
 
     @property
@@ -108,7 +108,7 @@ class Alarms:
         return why
 
 
-class Checking:
+class MemberChecks:
     """Has the members of pools checked.
 
     ``changed`` is called with each pool of which one has been seen, or can't be any more.
@@ -119,7 +119,7 @@ class Checking:
     def __init__(
         self,
         changed: Callable[[LivePool], object],
-        make: Callable[[Seen, Unseen], Checks] | None = None,
+        make: Callable[[Seen, Unseen], CheckRunner] | None = None,
         failover: Failover | None = None,
         states: Callable[[str], States] = lambda _origin: nothing_known,
     ) -> None:
@@ -133,11 +133,11 @@ class Checking:
         self._lowered = _lowered(self._failover.max_checks, limits.total)
         self._changed = changed
         self._make = make or functools.partial(Runner, most=limits)
-        self._checks: Checks | None = None
+        self._checks: CheckRunner | None = None
         self._users: dict[Target, list[User]] = {}
         self._targets_of: dict[LivePool, dict[str, Target]] = {}
         self._heard: dict[Target, float] = {}
-        self._parts: dict[Target, tuple[Part, ...]] = {}
+        self._parts: dict[Target, tuple[PartResult, ...]] = {}
         self._hurried: set[Target] = set()
         self._edited = asyncio.Event()
 
@@ -166,7 +166,7 @@ class Checking:
             default=0.0,
         )
 
-    def parts_of(self, pool: LivePool, address: str) -> tuple[Part, ...]:
+    def parts_of(self, pool: LivePool, address: str) -> tuple[PartResult, ...]:
         """Return the last results of the single checks of a member, if it has several."""
         target = self._targets_of.get(pool, {}).get(address)
         return () if target is None else self._parts.get(target, ())
@@ -218,7 +218,7 @@ class Checking:
             if self._checks:
                 self._assign(self._checks)
 
-    def _assign(self, checks: Checks) -> None:
+    def _assign(self, checks: CheckRunner) -> None:
         checks.assign(self._users)
         for target in self._users:
             self._pace(target)

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 from dnsd.config import origins
 from dnsd.config.members import read_spoken
 from dnsd.control.failover.report import ballot, drained, report
-from dnsd.control.failover.table import Place
+from dnsd.control.failover.table import OrderTarget
 from dnsd.errors import AdminError
 from dnsd.failover import drain as drains
-from dnsd.failover.member import Forced, Order
-from dnsd.failover.orders import Directive, Plan
+from dnsd.failover.member import Forced, MemberOrder
+from dnsd.failover.orders import Directive, PlannedOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dnsd.control.admin import Command
-    from dnsd.control.failover.engine import Engine
+    from dnsd.control.failover.engine import FailoverEngine
     from dnsd.control.failover.live import LivePool
     from dnsd.failover.quorum import Ballot
 
@@ -36,7 +36,7 @@ _NAMED = 5
 """Pools that a sentence names."""
 
 
-def commands(engine: Engine) -> dict[str, Command]:
+def commands(engine: FailoverEngine) -> dict[str, Command]:
     """Return the commands by name."""
     desk = _Desk(engine)
     return {
@@ -54,7 +54,7 @@ def commands(engine: Engine) -> dict[str, Command]:
 class _Desk:
     """Takes orders; each answer is what is true after it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: FailoverEngine) -> None:
         self._engine = engine
 
     async def show(self, _request: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class _Desk:
         start = _start(request)
         order = _order(request, forced, start)
         _object([(pool, member) for pool in pools], forced, request)
-        places = [Place(*pool.key[1:], member) for pool in pools]
+        places = [OrderTarget(*pool.key[1:], member) for pool in pools]
         if start is None:
             return await self._order({at: self._enforcing(at, order) for at in places})
         if taken := [at for at in places if self._directive(at).plan]:
@@ -103,12 +103,14 @@ class _Desk:
                 f"something is planned for {member} in {at.name} {at.type} already: cancel it "
                 f"first (dnsd failover cancel {at.name} {at.type} {member})"
             )
-        return await self._order({at: self._planning(at, Plan(start, order)) for at in places})
+        return await self._order(
+            {at: self._planning(at, PlannedOrder(start, order)) for at in places}
+        )
 
-    def _enforcing(self, at: Place, order: Order) -> Callable[[float], Directive]:
+    def _enforcing(self, at: OrderTarget, order: MemberOrder) -> Callable[[float], Directive]:
         return lambda _: self._directive(at)._replace(order=order, drain=None)
 
-    def _planning(self, at: Place, plan: Plan) -> Callable[[float], Directive]:
+    def _planning(self, at: OrderTarget, plan: PlannedOrder) -> Callable[[float], Directive]:
         return lambda _: self._directive(at)._replace(plan=plan)
 
     async def fail_back(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class _Desk:
         directly = bool(request.get("direct"))
         await self._order(
             {
-                Place(*pool.key[1:], address): self._draining(pool, address, order, directly)
+                OrderTarget(*pool.key[1:], address): self._draining(pool, address, order, directly)
                 for pool in pools
             }
         )
@@ -155,7 +157,7 @@ class _Desk:
             raise AdminError(f"{address} is not drained; see dnsd failover")
         return await self._order({at: self._freeing(at) for at in drained})
 
-    def _freeing(self, at: Place) -> Callable[[float], Directive]:
+    def _freeing(self, at: OrderTarget) -> Callable[[float], Directive]:
         return lambda _: self._directive(at)._replace(order=None, drain=None)
 
     async def drained(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,7 +167,7 @@ class _Desk:
     # -- drains -------------------------------------------------------------------------------
 
     def _draining(
-        self, pool: LivePool, address: str, order: Order, directly: bool
+        self, pool: LivePool, address: str, order: MemberOrder, directly: bool
     ) -> Callable[[float], Directive]:
         """Begin a drain; one that has begun goes on, at once if that is wanted now."""
 
@@ -201,25 +203,25 @@ class _Desk:
             return pool
         raise AdminError(f"there is no pool {name} {rtype}{self._hint()}")
 
-    def _place(self, request: Mapping[str, Any]) -> Place:
+    def _place(self, request: Mapping[str, Any]) -> OrderTarget:
         """Return of whom something is ordered; it need not be in a pool now."""
-        at = Place(*_pool_name(request), _address(request.get("member")))
+        at = OrderTarget(*_pool_name(request), _address(request.get("member")))
         if at in self._engine.table.carried(time.monotonic()):
             return at
         _member(self._named(request), request)
         return at
 
-    def _places(self) -> list[Place]:
+    def _places(self) -> list[OrderTarget]:
         """Return all members, and those of whom something is ordered although they are away."""
         table = self._engine.table
         here = [
-            Place(*key[1:], address)
+            OrderTarget(*key[1:], address)
             for key, pool in table.pools.items()
             for address in pool.state.members
         ]
         return [*here, *table.carried(time.monotonic())]
 
-    def _directive(self, at: Place) -> Directive:
+    def _directive(self, at: OrderTarget) -> Directive:
         """Return what is ordered now; of a pool that is not there, as it was stored."""
         return self._engine.table.directive(at, time.monotonic())
 
@@ -244,12 +246,14 @@ class _Desk:
         more = [f"{len(every) - _NAMED} more"] if len(every) > _NAMED else []
         return f": there are {', '.join([*every[:_NAMED], *more])}"
 
-    async def _order(self, wanted: Mapping[Place, Callable[[float], Directive]]) -> dict[str, Any]:
+    async def _order(
+        self, wanted: Mapping[OrderTarget, Callable[[float], Directive]]
+    ) -> dict[str, Any]:
         """Have orders written down, then obeyed, and answer with what is true then."""
         await self._engine.order(wanted)
         return report(self._engine, self._pools(wanted))
 
-    def _pools(self, places: Iterable[Place]) -> list[LivePool]:
+    def _pools(self, places: Iterable[OrderTarget]) -> list[LivePool]:
         found = [self._engine.table.find(at.name, at.type) for at in places]
         return [pool for pool in dict.fromkeys(found) if pool]
 
@@ -312,14 +316,14 @@ def _start(request: Mapping[str, Any]) -> float | None:
     return time.monotonic() + left
 
 
-def _order(request: Mapping[str, Any], forced: Forced, start: float | None) -> Order:
+def _order(request: Mapping[str, Any], forced: Forced, start: float | None) -> MemberOrder:
     """Return the order that ``request`` gives; AdminError if it is none."""
     seconds, reason = request.get("for"), request.get("reason", "")
     if not isinstance(reason, str) or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise AdminError(f'"reason" must be one line of at most {LONGEST_REASON} characters')
     if seconds is None:
-        return Order(forced, None, reason)
+        return MemberOrder(forced, None, reason)
     if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_PLAN_S:
         raise AdminError('"for" must be a number of seconds, more than 0 and at most a year')
     begins = time.monotonic() if start is None else start
-    return Order(forced, begins + seconds, reason)
+    return MemberOrder(forced, begins + seconds, reason)

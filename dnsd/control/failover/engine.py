@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from dnsd.caches.version import about_member
 from dnsd.config import Failover
 from dnsd.config.checkkeys import each_check
-from dnsd.control.failover.checking import Checking
+from dnsd.control.failover.checking import MemberChecks
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.rates import PoolRates
 from dnsd.control.failover.statefile import StateFile, moment
 from dnsd.control.failover.states import states_in
 from dnsd.control.failover.table import Table
-from dnsd.process.lasting import Lasting
+from dnsd.process.lasting import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from dnsd.checks import pushed
     from dnsd.checks.calculated import States
     from dnsd.checks.runner import Seen, Unseen
-    from dnsd.control.failover.checking import Checks
-    from dnsd.control.failover.forgetting import Memory
-    from dnsd.control.failover.live import Key, LivePool
+    from dnsd.control.failover.checking import CheckRunner
+    from dnsd.control.failover.forgetting import CacheMemory
+    from dnsd.control.failover.live import LivePool, PoolKey
     from dnsd.control.failover.peers import Votes
-    from dnsd.control.failover.table import Place
+    from dnsd.control.failover.table import OrderTarget
     from dnsd.control.failover.words import Noted
     from dnsd.control.hooks.news import News
     from dnsd.failover.drain import Drain
@@ -65,7 +65,7 @@ WRITE_DOWN_S = 5.0
 """How long a disk may take to write an order down."""
 
 
-class Engine:
+class FailoverEngine:
     """Holds the pools (``table``), has them checked (``checking``), and decides on them.
 
     ``memory`` knows what caches still hold. ``peers`` are the other nodes that vote; without them
@@ -77,8 +77,8 @@ class Engine:
         self,
         vector: StateVector,
         file: StateFile,
-        memory: Memory,
-        make: Callable[[Seen, Unseen], Checks] | None = None,
+        memory: CacheMemory,
+        make: Callable[[Seen, Unseen], CheckRunner] | None = None,
         peers: Peers | None = None,
         failover: Failover | None = None,
     ) -> None:
@@ -86,7 +86,7 @@ class Engine:
         self.file = file
         self.table = Table(vector, self.file.read(moment()), now, self._told)
         self.rates = PoolRates(self.table, vector)
-        self.checking = Checking(self.settle, make, failover, self._states)
+        self.checking = MemberChecks(self.settle, make, failover, self._states)
         self.memory = memory
         self.peers = peers or Peers("", Failover())
         self.absences: Callable[[], Sequence[str]] = tuple
@@ -104,7 +104,7 @@ class Engine:
         self._number = itertools.count()
         self._woken = asyncio.Event()
         self._dirty = asyncio.Event()
-        self._lasting = Lasting("failover")
+        self._lasting = Supervisor("failover")
 
     # -- who publishes images -------------------------------------------------------------------
 
@@ -244,7 +244,7 @@ class Engine:
             until = self._wakeups[0][0] if self._wakeups else math.inf
             await _wait(self._woken, until - now)
 
-    def takes_no_state(self, at: pushed.Place) -> str:
+    def takes_no_state(self, at: pushed.PushTarget) -> str:
         """Return why nothing may be pushed of a member, empty if it may."""
         pool = self.table.find(at.name, at.type)
         if pool is None:
@@ -268,7 +268,7 @@ class Engine:
         """Why it is not sure what is ordered, now or after a restart; empty if it is."""
         return self.file.fault or self.loss
 
-    async def order(self, wanted: Mapping[Place, Callable[[float], Directive]]) -> None:
+    async def order(self, wanted: Mapping[OrderTarget, Callable[[float], Directive]]) -> None:
         """Write down what is ``wanted`` of members, then do it.
 
         Each is asked again when it is obeyed, because what caches hold may have changed. A disk
@@ -285,7 +285,7 @@ class Engine:
                 self.table.proposed = {}
                 self._obey({at: make(time.monotonic()) for at, make in wanted.items()})
 
-    def _obey(self, directives: Mapping[Place, Directive]) -> None:
+    def _obey(self, directives: Mapping[OrderTarget, Directive]) -> None:
         now = time.monotonic()
         pools = [self.table.obey(at, one, now) for at, one in directives.items()]
         for pool in dict.fromkeys(pools):
@@ -376,7 +376,7 @@ class Engine:
 
     # -- what caches hold ---------------------------------------------------------------------
 
-    def _told(self, key: Key, meta: PoolMeta, noted: Noted) -> None:
+    def _told(self, key: PoolKey, meta: PoolMeta, noted: Noted) -> None:
         self.memory.noted(key, meta, noted, time.monotonic())
 
     def _remember(self, pool: LivePool) -> None:

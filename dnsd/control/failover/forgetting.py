@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from dnsd.build.pools import PoolMeta
     from dnsd.caches.judge import Verdict
-    from dnsd.caches.version import Question
-    from dnsd.control.failover.live import Key, LivePool
+    from dnsd.caches.version import CacheQuestion
+    from dnsd.control.failover.live import LivePool, PoolKey
     from dnsd.control.failover.words import Noted
     from dnsd.failover.pool import Decision
 
 
-class Memory(Protocol):
+class CacheMemory(Protocol):
     """Remembers until when caches may hold which answer."""
 
-    def noted(self, key: Key, meta: PoolMeta, noted: Noted, now: float) -> None:
+    def noted(self, key: PoolKey, meta: PoolMeta, noted: Noted, now: float) -> None:
         """Take in what workers have answered.
 
         That is told once a second for all that cells say, and before they say something else.
@@ -47,13 +47,15 @@ class Memory(Protocol):
         Its words are written already. A pool that has gone may have placements still.
         """
 
-    def latest(self, key: Key, address: str) -> float:
+    def latest(self, key: PoolKey, address: str) -> float:
         """Return until when caches may hold answers of a pool with ``address`` given so far.
 
         -inf if there were none.
         """
 
-    def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
+    def judge(
+        self, question: CacheQuestion, since: float, gate: float | None, now: float
+    ) -> Verdict:
         """Return whether caches have forgotten, of what was switched at ``since``.
 
         ``gate`` is the limit of new connections a second, if there is one.

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dnsd.config.units import format_duration
 from dnsd.control.hooks.news import news
 from dnsd.failover import quorum
-from dnsd.failover.choice import Mode
-from dnsd.failover.member import Forced, State
+from dnsd.failover.member import Forced, MemberState
 from dnsd.failover.pool import Decision, PoolState
 from dnsd.image import pools as layout
+from dnsd.image.pools import Mode
 from dnsd.process import log
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from dnsd.control.failover.words import PoolCells
     from dnsd.control.hooks.news import News
     from dnsd.failover.drain import Phase
-    from dnsd.failover.member import Agreed, Member, Order
-    from dnsd.failover.orders import Directive, Plan
+    from dnsd.failover.member import Agreed, Member, MemberOrder
+    from dnsd.failover.orders import Directive, PlannedOrder
     from dnsd.failover.stored import Kept
 
 _EMPTY = {Mode.NODATA: "no address", Mode.SERVFAIL: "SERVFAIL", Mode.REFUSED: "REFUSED"}
@@ -38,7 +38,7 @@ _ROUNDS = 2
 """After so many intervals the votes of other nodes must be here, and it is told if they aren't."""
 
 
-class Key(NamedTuple):
+class PoolKey(NamedTuple):
     """Which pool: its zone, owner (both absolute, in lower case) and type."""
 
     origin: str
@@ -72,7 +72,7 @@ class Placement(NamedTuple):
             chosen = set(named(mask, addresses))
             mask = sum(1 << at for at, one in enumerate(self.addresses) if one in chosen)
         if mask or not decision.mask:
-            self.cells.write(mask, decision.ttl, layout.Mode(decision.mode), now)
+            self.cells.write(mask, decision.ttl, decision.mode, now)
 
 
 class _Left(NamedTuple):
@@ -87,7 +87,7 @@ class _Known(NamedTuple):
     """How a pool is: what it answers, how its members are, and what is agreed on them."""
 
     answer: tuple[Mode, tuple[str, ...]] | None
-    members: dict[str, tuple[State, Order | None, Plan | None]]
+    members: dict[str, tuple[MemberState, MemberOrder | None, PlannedOrder | None]]
     agreed: dict[str, tuple[Agreed | None, bool]]
 
 
@@ -99,7 +99,7 @@ class LivePool:
     """
 
     def __init__(self, origin: str, meta: PoolMeta, now: float) -> None:
-        self.key = Key(origin, meta.policy.name, meta.policy.type)
+        self.key = PoolKey(origin, meta.policy.name, meta.policy.type)
         self.meta = meta
         self.state = PoolState(meta.policy, meta.ttl, meta.members, now)
         self.placements: list[Placement] = []
@@ -163,7 +163,7 @@ class LivePool:
             self._trust_until = until
             self._left = _Left(named(word.mask, placement.addresses), word.ttl, Mode(word.mode))
 
-    def force(self, member: str, order: Order | None) -> None:
+    def force(self, member: str, order: MemberOrder | None) -> None:
         """Obey ``order``; None: the results decide again."""
         self.obey(member, self.state.ordered(member)._replace(order=order, drain=None))
 
@@ -337,8 +337,8 @@ def _named(mask: int, addresses: Iterable[str]) -> Iterator[str]:
             yield address
 
 
-def _well(state: State) -> State:
-    return State.UP if state == State.INIT else state
+def _well(state: MemberState) -> MemberState:
+    return MemberState.UP if state == MemberState.INIT else state
 
 
 def _cause(member: Member) -> str:
@@ -346,14 +346,14 @@ def _cause(member: Member) -> str:
     return f": {last.detail}" if last and not last.ok and last.detail else ""
 
 
-def _ordered(order: Order | None) -> str:
+def _ordered(order: MemberOrder | None) -> str:
     if order is None:
         return "is under no order any more: its checks decide"
     what = "drained" if order.forced == Forced.DRAIN else f"forced {order.forced}"
     return f"is {what}: {order.reason}" if order.reason else f"is {what}"
 
 
-def _planned(plan: Plan, now: float) -> str:
+def _planned(plan: PlannedOrder, now: float) -> str:
     forced, until, reason = plan.order
     what = "drained" if forced == Forced.DRAIN else f"forced {forced}"
     length = "" if until is None else f" for {format_duration(round(until - plan.start))}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.checks.result import Blind, Fault, shown
+from dnsd.checks.result import Blind, ServiceFault, shown
 from dnsd.control import nodepage
 from dnsd.failover.quorum import Ballot, heard
 from dnsd.process import log
@@ -72,7 +72,7 @@ class Peers:
             asked = time.monotonic()
             try:
                 self._hear(peer, await self._ballot_of(peer), asked, hear)
-            except (Fault, Blind) as fault:
+            except (ServiceFault, Blind) as fault:
                 self._miss(peer, str(fault))
             except Exception as error:  # a fault of dnsd's: the others are heard all the same
                 self._miss(peer, f"dnsd failed on its votes: {type(error).__name__}: {error}")
@@ -84,11 +84,11 @@ class Peers:
         try:
             ballot = msgspec.json.decode(answer, type=Ballot)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise Fault(f"answers what are no votes: {error}") from error
+            raise ServiceFault(f"answers what are no votes: {error}") from error
         if ballot.node == self.node or any(
             other.node == ballot.node for other in self.peers if other is not peer
         ):
-            raise Fault(
+            raise ServiceFault(
                 f"calls itself {shown(ballot.node)}, as another node does, and is not counted: "
                 "name each node but this one once, and give each its own [server] server_id"
             )

@@ -15,7 +15,7 @@ from dnsd.failover.rate import rate_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dnsd.control.failover.live import Key, Placement
+    from dnsd.control.failover.live import Placement, PoolKey
     from dnsd.control.failover.table import Table
     from dnsd.failover.rate import Rate
     from dnsd.image.state import StateVector
@@ -28,11 +28,11 @@ _TURN = 1 << 32
 """Counts begin again at 0 behind this."""
 
 
-class Step(NamedTuple):
+class RateStep(NamedTuple):
     """Queries of one step that lasted ``seconds``, by pool."""
 
     seconds: float
-    queries: dict[Key, int]
+    queries: dict[PoolKey, int]
 
 
 class PoolRates:
@@ -41,12 +41,12 @@ class PoolRates:
     def __init__(self, table: Table, vector: StateVector) -> None:
         self._table = table
         self._counts = [vector.counts(index) for index in range(vector.workers)]
-        self._last: dict[int, tuple[Key, list[int]]] = {}
-        self._since: dict[Key, int] = {}
+        self._last: dict[int, tuple[PoolKey, list[int]]] = {}
+        self._since: dict[PoolKey, int] = {}
         """The step from which on each pool is counted."""
         self._number = 0
         self._at: float | None = None
-        self.steps: deque[Step] = deque(maxlen=STEPS)
+        self.steps: deque[RateStep] = deque(maxlen=STEPS)
 
     async def run(self) -> None:
         """Count for ever."""
@@ -61,18 +61,18 @@ class PoolRates:
         self._at, self._last = now, found
         if before is not None and now > before:
             self._number += 1
-            self.steps.append(Step(now - before, _asked(last, found)))
+            self.steps.append(RateStep(now - before, _asked(last, found)))
         keys = {key for key, _ in found.values()}
         self._since = {key: self._since.get(key, self._number) for key in keys}
 
-    def _read(self) -> dict[int, tuple[Key, list[int]]]:
-        placements: Iterable[tuple[Key, Placement]] = self._table.placements()
+    def _read(self) -> dict[int, tuple[PoolKey, list[int]]]:
+        placements: Iterable[tuple[PoolKey, Placement]] = self._table.placements()
         return {
             one.first: (key, [counts[one.first] for counts in self._counts])
             for key, one in placements
         }
 
-    def rate(self, key: Key) -> Rate | None:
+    def rate(self, key: PoolKey) -> Rate | None:
         """Return how often ``key`` is asked for; None if that was not counted yet."""
         if key not in self._since:
             return None
@@ -85,10 +85,10 @@ class PoolRates:
 
 
 def _asked(
-    last: dict[int, tuple[Key, list[int]]], found: dict[int, tuple[Key, list[int]]]
-) -> dict[Key, int]:
+    last: dict[int, tuple[PoolKey, list[int]]], found: dict[int, tuple[PoolKey, list[int]]]
+) -> dict[PoolKey, int]:
     """Return the queries between two looks, by pool; cells that were another pool's begin anew."""
-    asked: dict[Key, int] = {}
+    asked: dict[PoolKey, int] = {}
     for first, (key, counts) in found.items():
         key_before, before = last.get(first, (None, counts))
         if key_before == key:

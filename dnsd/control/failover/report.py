@@ -16,13 +16,13 @@ from dnsd.failover.quorum import Ballot, said
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dnsd.control.failover.checking import Checking
-    from dnsd.control.failover.engine import Engine
+    from dnsd.control.failover.checking import MemberChecks
+    from dnsd.control.failover.engine import FailoverEngine
     from dnsd.control.failover.live import LivePool
     from dnsd.control.failover.peers import Peer
     from dnsd.failover.drain import Drain
-    from dnsd.failover.member import Member, Order
-    from dnsd.failover.orders import Plan
+    from dnsd.failover.member import Member, MemberOrder
+    from dnsd.failover.orders import PlannedOrder
     from dnsd.failover.quorum import Agreement, Vote
     from dnsd.failover.rate import Rate
 
@@ -41,7 +41,7 @@ class _Clock:
         return None if at is None else at + self._offset
 
 
-def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str, Any]:
+def report(engine: FailoverEngine, pools: Iterable[LivePool] | None = None) -> dict[str, Any]:
     """Return how ``pools`` are, or all of them."""
     clock = _Clock()
     shown = engine.table.pools.values() if pools is None else pools
@@ -70,7 +70,7 @@ def report(engine: Engine, pools: Iterable[LivePool] | None = None) -> dict[str,
     }
 
 
-def carried(engine: Engine) -> list[dict[str, Any]]:
+def carried(engine: FailoverEngine) -> list[dict[str, Any]]:
     """Return what is ordered of members that no pool has now."""
     clock = _Clock()
     return [
@@ -86,7 +86,7 @@ def carried(engine: Engine) -> list[dict[str, Any]]:
     ]
 
 
-def summary(engine: Engine) -> dict[str, int]:
+def summary(engine: FailoverEngine) -> dict[str, int]:
     """Return how many pools there are, and of how many not all members are answered."""
     pools = engine.table.pools.values()
     return {
@@ -96,7 +96,7 @@ def summary(engine: Engine) -> dict[str, int]:
     }
 
 
-def ballot(engine: Engine) -> Ballot:
+def ballot(engine: FailoverEngine) -> Ballot:
     """Return the votes of this node, on members of pools that several nodes decide on."""
     now = time.monotonic()
     votes = [
@@ -109,7 +109,9 @@ def ballot(engine: Engine) -> Ballot:
     return Ballot(node=peers.node, votes=tuple(votes), instance=peers.instance)
 
 
-def drained(engine: Engine, address: str, pools: list[LivePool], *, alone: bool) -> dict[str, Any]:
+def drained(
+    engine: FailoverEngine, address: str, pools: list[LivePool], *, alone: bool
+) -> dict[str, Any]:
     """Return how far the drains of ``address`` in ``pools`` have come.
 
     Unless the question is about these pools ``alone``, it is safe only if nothing else leads to
@@ -158,7 +160,7 @@ def _disputed(pool: LivePool) -> list[tuple[str, str]]:
     ]
 
 
-def _pool(pool: LivePool, clock: _Clock, checking: Checking) -> dict[str, Any]:
+def _pool(pool: LivePool, clock: _Clock, checking: MemberChecks) -> dict[str, Any]:
     policy, decision = pool.meta.policy, pool.decision
     members = pool.state.members.items()
     return {
@@ -240,11 +242,11 @@ def _agreement(found: Agreement, clock: _Clock) -> dict[str, Any]:
     }
 
 
-def _order(order: Order, clock: _Clock) -> dict[str, Any]:
+def _order(order: MemberOrder, clock: _Clock) -> dict[str, Any]:
     return {"forced": order.forced, "until": clock.wall(order.until), "reason": order.reason}
 
 
-def _plan(plan: Plan, clock: _Clock) -> dict[str, Any]:
+def _plan(plan: PlannedOrder, clock: _Clock) -> dict[str, Any]:
     return {**_order(plan.order, clock), "at": clock.wall(plan.start)}
 
 

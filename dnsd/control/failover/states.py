@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnsd.checks.calculated import Verdict
-from dnsd.control.failover.live import Key
+from dnsd.checks.calculated import CalculatedState
+from dnsd.control.failover.live import PoolKey
 from dnsd.failover.choice import Standing
 
 if TYPE_CHECKING:
@@ -20,35 +20,37 @@ if TYPE_CHECKING:
     from dnsd.control.failover.live import LivePool
 
 
-def states_in(pools: Mapping[Key, LivePool], origin: str) -> States:
+def states_in(pools: Mapping[PoolKey, LivePool], origin: str) -> States:
     """Return what tells how the pools of the zone ``origin`` are, whenever it is asked."""
 
-    def state(reference: Reference) -> Verdict:
-        pool = pools.get(Key(origin, reference.name, reference.type))
+    def state(reference: Reference) -> CalculatedState:
+        pool = pools.get(PoolKey(origin, reference.name, reference.type))
         if pool is None:
-            return Verdict(None, "not a pool of this node")
+            return CalculatedState(None, "not a pool of this node")
         return _of_member(pool, reference.address) if reference.address else _of_pool(pool)
 
     return state
 
 
-def _of_member(pool: LivePool, address: str) -> Verdict:
+def _of_member(pool: LivePool, address: str) -> CalculatedState:
     member = pool.state.members.get(address)
     if member is None:
-        return Verdict(None, "not a member any more")
+        return CalculatedState(None, "not a member any more")
     if member.frozen and member.order is None:
-        return Verdict(None, f"cannot be checked: {member.frozen}")
+        return CalculatedState(None, f"cannot be checked: {member.frozen}")
     match pool.state.standing(member):
         case Standing.IN:
-            return Verdict(True)
+            return CalculatedState(True)
         case Standing.OPEN:
-            return Verdict(None, "not checked yet", soon=True)
-    return Verdict(False, pool.state.told(member))
+            return CalculatedState(None, "not checked yet", soon=True)
+    return CalculatedState(False, pool.state.told(member))
 
 
-def _of_pool(pool: LivePool) -> Verdict:
+def _of_pool(pool: LivePool) -> CalculatedState:
     found = {address: _of_member(pool, address) for address in pool.state.members}
     ok = pool.state.has_enough({address: one.ok for address, one in found.items()})
     if ok is None:
-        return Verdict(None, "too little is known of it", any(one.soon for one in found.values()))
-    return Verdict(ok, "" if ok else "too few members are up")
+        return CalculatedState(
+            None, "too little is known of it", any(one.soon for one in found.values())
+        )
+    return CalculatedState(ok, "" if ok else "too few members are up")

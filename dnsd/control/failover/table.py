@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.control.failover.carried import CarriedPools
-from dnsd.control.failover.live import Key, LivePool, Placement, addresses_of
+from dnsd.control.failover.live import LivePool, Placement, PoolKey, addresses_of
 from dnsd.control.failover.words import PoolCells
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from dnsd.image.cells import Range
     from dnsd.image.state import StateVector
 
-    Told = Callable[[Key, PoolMeta, Noted], object]
+    Told = Callable[[PoolKey, PoolMeta, Noted], object]
 
 
-class Edit(NamedTuple):
+class PoolEdit(NamedTuple):
     """What an edit has done: pools that are new or changed, and pools that are gone."""
 
     here: tuple[LivePool, ...]
     gone: tuple[LivePool, ...]
 
 
-class Place(NamedTuple):
+class OrderTarget(NamedTuple):
     """Of whom something is ordered: an address in the pool of this name and type."""
 
     name: str
@@ -47,22 +47,22 @@ class Table:
     """
 
     def __init__(self, vector: StateVector, kept: Kept, now: float, told: Told) -> None:
-        self.pools: dict[Key, LivePool] = {}
+        self.pools: dict[PoolKey, LivePool] = {}
         self._words = vector.words
         self._notes = [vector.notes(index) for index in range(vector.workers)]
         self._told = told
-        self.proposed: dict[Place, Directive] = {}
+        self.proposed: dict[OrderTarget, Directive] = {}
         self._carried = CarriedPools(kept, now)
-        self._leaving: dict[Key, LivePool] = {}
+        self._leaving: dict[PoolKey, LivePool] = {}
         """Pools that are gone, but that some worker may still answer."""
-        self._of: dict[str, set[Key]] = {}
-        self._placed: dict[int, tuple[Key, Placement]] = {}
+        self._of: dict[str, set[PoolKey]] = {}
+        self._placed: dict[int, tuple[PoolKey, Placement]] = {}
 
-    def recover(self, origin: str, pools: Sequence[PoolMeta], cell: int, now: float) -> Edit:
+    def recover(self, origin: str, pools: Sequence[PoolMeta], cell: int, now: float) -> PoolEdit:
         """Take over the pools of a zone from an earlier process: workers answer them already."""
         return self._edit(origin, self._placements(origin, pools, cell, now), now)
 
-    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int, now: float) -> Edit:
+    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int, now: float) -> PoolEdit:
         """Go on with what a zone has now: ``pools``, in cells that no worker uses yet.
 
         Or in those that they had before, because what they have now is not published after all.
@@ -73,11 +73,11 @@ class Table:
                 placement.cells.clear()
         return self._edit(origin, placements, now)
 
-    def remove(self, origin: str, now: float) -> Edit:
+    def remove(self, origin: str, now: float) -> PoolEdit:
         """Note that a zone is gone."""
         return self._edit(origin, [], now)
 
-    def release(self, cells: Range, now: float) -> Edit:
+    def release(self, cells: Range, now: float) -> PoolEdit:
         """Read out cells for the last time, and wipe them; return the pools that were there."""
         here, gone = [], []
         for first in range(cells.first, cells.first + cells.size):
@@ -93,14 +93,14 @@ class Table:
                     gone.append(pool)
                     if not pool.placements:
                         del self._leaving[key]
-        return Edit(tuple(here), tuple(gone))
+        return PoolEdit(tuple(here), tuple(gone))
 
     def sweep(self, now: float) -> None:
         """Tell what workers have answered."""
         for _, placement in self.placements():
             placement.cells.sweep(now)
 
-    def placements(self) -> Iterator[tuple[Key, Placement]]:
+    def placements(self) -> Iterator[tuple[PoolKey, Placement]]:
         """Yield all cells that workers may answer from, with the pool they are of."""
         yield from tuple(self._placed.values())
 
@@ -121,24 +121,24 @@ class Table:
         """Return the pool of that name and type, None if no zone has it."""
         return next((one for key, one in self.pools.items() if key[1:] == (name, rtype)), None)
 
-    def carried(self, now: float) -> dict[Place, Directive]:
+    def carried(self, now: float) -> dict[OrderTarget, Directive]:
         """Return what is ordered of members that are in no pool now."""
         places = [
-            Place(pool.name, pool.type, one.address)
+            OrderTarget(pool.name, pool.type, one.address)
             for pool in self._carried.to_stored(now)
             for one in pool.members
         ]
         for pool in self.pools.values():
-            places += [Place(*pool.key[1:], address) for address in pool.state.away]
+            places += [OrderTarget(*pool.key[1:], address) for address in pool.state.away]
         found = {at: self.directive(at, now) for at in places}
         return {at: one for at, one in found.items() if one.order or one.plan}
 
-    def directive(self, at: Place, now: float) -> Directive:
+    def directive(self, at: OrderTarget, now: float) -> Directive:
         """Return what is ordered of a member, be it away."""
         pool = self.find(at.name, at.type)
         return pool.state.ordered(at.address) if pool else self._carried.directive(*at, now)
 
-    def obey(self, at: Place, directive: Directive, now: float) -> LivePool | None:
+    def obey(self, at: OrderTarget, directive: Directive, now: float) -> LivePool | None:
         """Do what is ordered of a member, be it away; return the pool that has to be settled."""
         pool = self.find(at.name, at.type)
         if pool is None:
@@ -149,7 +149,7 @@ class Table:
 
     # -- zones --------------------------------------------------------------------------------
 
-    def _edit(self, origin: str, placements: Sequence[Placement], now: float) -> Edit:
+    def _edit(self, origin: str, placements: Sequence[Placement], now: float) -> PoolEdit:
         here = [self._put(origin, placement, now) for placement in placements]
         keys = {pool.key for pool in here}
         gone = [self.pools.pop(key) for key in self._of.pop(origin, ()) if key not in keys]
@@ -160,7 +160,7 @@ class Table:
             pool.is_gone = True
             if pool.placements:
                 self._leaving[pool.key] = pool
-        return Edit(tuple(here), tuple(gone))
+        return PoolEdit(tuple(here), tuple(gone))
 
     def _put(self, origin: str, placement: Placement, now: float) -> LivePool:
         meta = placement.meta
@@ -182,7 +182,7 @@ class Table:
     ) -> list[Placement]:
         return [self._placement(_key(origin, meta), meta, cell + meta.cell, now) for meta in pools]
 
-    def _placement(self, key: Key, meta: PoolMeta, first: int, now: float) -> Placement:
+    def _placement(self, key: PoolKey, meta: PoolMeta, first: int, now: float) -> Placement:
         if first in self._placed:
             return self._placed[first][1]
         place = slice(first, first + meta.cells)
@@ -196,5 +196,5 @@ class Table:
         return Placement(meta, first, cells)
 
 
-def _key(origin: str, meta: PoolMeta) -> Key:
-    return Key(origin, meta.policy.name, meta.policy.type)
+def _key(origin: str, meta: PoolMeta) -> PoolKey:
+    return PoolKey(origin, meta.policy.name, meta.policy.type)

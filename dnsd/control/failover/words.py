@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.image.pools import SLOTS, Mode, Word, decode, encode
+from dnsd.image.pools import SLOTS, Mode, Selection, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +42,7 @@ class Noted(NamedTuple):
 class _Late(NamedTuple):
     """What a slot stood for, and when no worker can note that any more."""
 
-    word: Word
+    word: Selection
     until: float
 
 
@@ -69,16 +69,16 @@ class PoolCells:
         self._swept: list[bytes] | None = None
 
     @property
-    def word(self) -> Word:
+    def word(self) -> Selection:
         """What workers answer now."""
         return decode(self._words[0])
 
     def write(self, mask: int, ttl: int, mode: Mode, now: float) -> None:
         """Have workers answer this from now on."""
         before = self.word
-        wanted = Word(mask, ttl, mode, before.slot)
+        wanted = Selection(mask, ttl, mode, before.slot)
         if mode in NOTED_IN_SLOTS:
-            wanted = wanted._replace(slot=self._slot_for(Word(mask, 0, mode), before, now))
+            wanted = wanted._replace(slot=self._slot_for(Selection(mask, 0, mode), before, now))
         if wanted == before:
             return
         if before.mode in NOTED_IN_SLOTS:
@@ -114,7 +114,7 @@ class PoolCells:
 
     # -- slots --------------------------------------------------------------------------------
 
-    def _slot_for(self, answer: Word, before: Word, now: float) -> int:
+    def _slot_for(self, answer: Selection, before: Selection, now: float) -> int:
         """Return the slot that stands for ``answer``: there is one, or one is made to."""
         bound = encode(answer)
         for slot in range(SLOTS):

@@ -13,7 +13,7 @@ from dnsd.control.hooks.outbox import Outbox, Undelivered
 from dnsd.control.hooks.post import Post
 from dnsd.process import log
 from dnsd.process.exchange import within
-from dnsd.process.lasting import Lasting
+from dnsd.process.lasting import Supervisor
 
 if TYPE_CHECKING:
     from dnsd.config import Failover
@@ -50,7 +50,7 @@ class Hooks:
     def __init__(self, failover: Failover, node: str) -> None:
         self._node = node
         self._number = 0
-        self._lasting = Lasting("hooks")
+        self._lasting = Supervisor("hooks")
         self.outboxes = tuple(_outboxes(failover))
 
     @property

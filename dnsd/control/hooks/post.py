@@ -13,7 +13,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from dnsd.checks.httpclient import Exchange
-from dnsd.checks.result import Fault
+from dnsd.checks.result import ServiceFault
 from dnsd.control.hooks.outbox import Undelivered
 from dnsd.process.exchange import within
 
@@ -36,7 +36,7 @@ class Post:
         """Post ``body``; Undelivered if it is not taken."""
         try:
             status = await within(self._timeout, self._send(body))
-        except Fault as fault:
+        except ServiceFault as fault:
             raise Undelivered(str(fault)) from fault
         except OSError as error:  # what TLS refuses is one, too
             raise Undelivered(f"cannot connect: {error.strerror or error}") from error

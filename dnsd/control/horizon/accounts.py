@@ -10,20 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.control.failover.words import LATE_S
-from dnsd.control.horizon.coverage import Account
+from dnsd.control.horizon.coverage import PoolAccount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnsd.control.horizon.poolbook import Key
+    from dnsd.control.horizon.poolbook import PoolRRset
 
-NOTHING = Account(frozenset(), 0)
+NOTHING = PoolAccount(frozenset(), 0)
 
 
 class _Given(NamedTuple):
     """What is given out since ``since``, and may be again."""
 
-    account: Account
+    account: PoolAccount
     since: float
 
 
@@ -31,19 +31,19 @@ class Accounts:
     """The accounts by pool."""
 
     def __init__(self) -> None:
-        self._of: dict[Key, Account] = {}
-        self._given: dict[Key, _Given] = {}
-        self._left: dict[Key, dict[str, float]] = {}
+        self._of: dict[PoolRRset, PoolAccount] = {}
+        self._given: dict[PoolRRset, _Given] = {}
+        self._left: dict[PoolRRset, dict[str, float]] = {}
 
-    def of(self, key: Key) -> Account:
+    def of(self, key: PoolRRset) -> PoolAccount:
         """Return the account of a pool; it has no address if there is none."""
         return self._of.get(key, NOTHING)
 
-    def all(self) -> Mapping[Key, Account]:
+    def all(self) -> Mapping[PoolRRset, PoolAccount]:
         """Return them as they are now."""
         return dict(self._of)
 
-    def announce(self, key: Key, coming: Account) -> None:
+    def announce(self, key: PoolRRset, coming: PoolAccount) -> None:
         """Take in what a pool is about to give out, or may give out soon."""
         if not (before := self.of(key)).covers(coming):
             self._of[key] = before.join(coming)
@@ -51,7 +51,7 @@ class Accounts:
             for address in coming.addresses:
                 left.pop(address, None)
 
-    def give(self, key: Key, here: Account, now: float) -> None:
+    def give(self, key: PoolRRset, here: PoolAccount, now: float) -> None:
         """Note that a pool gives out ``here`` and nothing else from now on."""
         if here.addresses:
             self.announce(key, here)
@@ -64,15 +64,15 @@ class Accounts:
         for address in self.of(key).addresses - here.addresses:
             left.setdefault(address, now)
 
-    def swept(self, now: float) -> list[Key]:
+    def swept(self, now: float) -> list[PoolRRset]:
         """Forget what left long ago, since all notes have just been read; return whose it was."""
         return [key for key in tuple(self._given) if self._forget(key, now)]
 
-    def _forget(self, key: Key, now: float) -> bool:
+    def _forget(self, key: PoolRRset, now: float) -> bool:
         left, given, account = self._left[key], self._given[key], self.of(key)
         over = {address for address, since in left.items() if now >= since + LATE_S}
         ttl = given.account.ttl if now >= given.since + LATE_S else account.ttl
-        shorter = Account(account.addresses - over, min(ttl, account.ttl))
+        shorter = PoolAccount(account.addresses - over, min(ttl, account.ttl))
         if shorter == account:
             return False
         if shorter.addresses:

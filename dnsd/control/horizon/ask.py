@@ -18,11 +18,11 @@ from dnsd.errors import AdminError, StateError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dnsd.caches.ledger import Ledger, Line, Report
-    from dnsd.caches.version import Question, Version
-    from dnsd.control.horizon.keeper import Keeper
+    from dnsd.caches.ledger import Ledger, LedgerLine, NodeReport
+    from dnsd.caches.version import CacheQuestion, Version
+    from dnsd.control.horizon.keeper import LedgerKeeper
 
-    Stamp = Callable[[Report, Ledger, float], Report]
+    Stamp = Callable[[NodeReport, Ledger, float], NodeReport]
 
 NOT_YET = "the zones are being loaded: ask again in a moment"
 CHANGING = "not every worker has got to the latest edit of the zone: ask again in a moment"
@@ -39,7 +39,7 @@ class Horizon:
 
     def __init__(
         self,
-        keeper: Keeper,
+        keeper: LedgerKeeper,
         sweep: Callable[[], object],
         unwritten: Callable[[], str] = str,
         stamp: Stamp | None = None,
@@ -49,9 +49,9 @@ class Horizon:
         self._sweep = sweep
         self._unwritten = unwritten
         self._searches: set[asyncio.Task[None]] = set()
-        self._searched: set[Question] = set()
+        self._searched: set[CacheQuestion] = set()
 
-    async def report(self, question: Question | None = None) -> Report:
+    async def report(self, question: CacheQuestion | None = None) -> NodeReport:
         """Return what this node says; without a question, what was given out of pools and before.
 
         AdminError until the account of before is known.
@@ -65,7 +65,9 @@ class Horizon:
         self._sweep()
         return self._report(self._keeper.clock(), question, served)
 
-    def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
+    def judge(
+        self, question: CacheQuestion, since: float, gate: float | None, now: float
+    ) -> Verdict:
         """Return whether caches have forgotten what this node switched at ``since``.
 
         ``gate`` is the limit of new connections a second, if there is one. Never waits: what
@@ -86,8 +88,8 @@ class Horizon:
         return judge(inquiry, now)
 
     def _report(
-        self, now: float, question: Question | None, served: Mapping[Version, int] | None
-    ) -> Report:
+        self, now: float, question: CacheQuestion | None, served: Mapping[Version, int] | None
+    ) -> NodeReport:
         ledger = self._keeper.ledger
         report = self._stamp(ledger.report(now, question, served), ledger, now)
         sent = self._keeper.leaving.sent
@@ -95,7 +97,7 @@ class Horizon:
         doubt = self._keeper.fault or self._unwritten() or self._changing(question)
         return msgspec.structs.replace(report, lines=lines, doubt=doubt)
 
-    def _changing(self, question: Question | None) -> str:
+    def _changing(self, question: CacheQuestion | None) -> str:
         """Return why the answer to a name is not the only one now, empty if it is."""
         if question is None or question.target or not self._keeper.is_changing(question):
             return ""
@@ -135,21 +137,21 @@ class Horizon:
         self._sweep()
         return self._keeper.ledger.latest(canonical_name(name), rtype, address)
 
-    def _search(self, question: Question) -> None:
+    def _search(self, question: CacheQuestion) -> None:
         if question not in self._searched:
             self._searched.add(question)
             task = asyncio.get_running_loop().create_task(self._searching(question))
             self._searches.add(task)
             task.add_done_callback(self._searches.discard)
 
-    async def _searching(self, question: Question) -> None:
+    async def _searching(self, question: CacheQuestion) -> None:
         try:
             await asyncio.to_thread(self._keeper.served.search, question)
         finally:
             self._searched.discard(question)
 
 
-def question_of(target: str, name: str, rtype: str) -> Question | None:
+def question_of(target: str, name: str, rtype: str) -> CacheQuestion | None:
     """Return the question that somebody puts in three texts, None if all are empty.
 
     AdminError is a sentence.
@@ -164,12 +166,12 @@ def question_of(target: str, name: str, rtype: str) -> Question | None:
     return None
 
 
-def _raised(line: Line, now: float, sent: float) -> Line:
+def _raised(line: LedgerLine, now: float, sent: float) -> LedgerLine:
     """Return ``line`` as it is if what was given out after ``sent`` has not left yet."""
     if line.ago is None or now - line.ago <= sent:
         return line
     return msgspec.structs.replace(line, left=max(0.0, line.left))
 
 
-def _unstamped(report: Report, _ledger: Ledger, _now: float) -> Report:
+def _unstamped(report: NodeReport, _ledger: Ledger, _now: float) -> NodeReport:
     return report

@@ -10,7 +10,7 @@ from dnsd.errors import AdminError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnsd.caches.ledger import Report
+    from dnsd.caches.ledger import NodeReport
     from dnsd.control.admin import Command
     from dnsd.control.horizon.ask import Horizon
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def commands(horizon: Horizon) -> dict[str, Command]:
     """Return the commands by name."""
 
-    async def ask(request: Mapping[str, Any]) -> Report:
+    async def ask(request: Mapping[str, Any]) -> NodeReport:
         target, name, rtype = (str(request.get(key) or "") for key in ("target", "name", "type"))
         return await horizon.report(question_of(target, name, rtype))
 

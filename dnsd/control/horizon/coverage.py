@@ -11,43 +11,43 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnsd.control.horizon.poolbook import Key
+    from dnsd.control.horizon.poolbook import PoolRRset
 
 
-class Account(NamedTuple):
+class PoolAccount(NamedTuple):
     """Any answer of a pool with some of ``addresses``, with a TTL of at most ``ttl``."""
 
     addresses: frozenset[str]
     ttl: int
 
-    def covers(self, other: Account) -> bool:
+    def covers(self, other: PoolAccount) -> bool:
         """Return whether all of ``other`` is part of it."""
         return other.addresses <= self.addresses and other.ttl <= self.ttl
 
-    def join(self, other: Account) -> Account:
+    def join(self, other: PoolAccount) -> PoolAccount:
         """Return what covers both."""
-        return Account(self.addresses | other.addresses, max(self.ttl, other.ttl))
+        return PoolAccount(self.addresses | other.addresses, max(self.ttl, other.ttl))
 
 
 class Coverage:
     """What the file of the ledger covers; at first, nothing that is known of."""
 
     def __init__(self) -> None:
-        self._on_disk: Mapping[Key, Account] | None = {}
-        self._coming: Mapping[Key, Account] | None = {}
+        self._on_disk: Mapping[PoolRRset, PoolAccount] | None = {}
+        self._coming: Mapping[PoolRRset, PoolAccount] | None = {}
 
-    def covers(self, key: Key, wanted: Account) -> bool:
+    def covers(self, key: PoolRRset, wanted: PoolAccount) -> bool:
         """Return whether answers of the pool ``key`` are covered, whenever the power goes."""
         return all(
             one is None or (key in one and one[key].covers(wanted))
             for one in (self._on_disk, self._coming)
         )
 
-    def found(self, accounts: Mapping[Key, Account]) -> None:
+    def found(self, accounts: Mapping[PoolRRset, PoolAccount]) -> None:
         """Note what the file covers that is there."""
         self._on_disk = self._coming = accounts
 
-    def begin(self, accounts: Mapping[Key, Account]) -> None:
+    def begin(self, accounts: Mapping[PoolRRset, PoolAccount]) -> None:
         """Note that the file is about to be replaced by one that covers ``accounts``."""
         self._coming = accounts
 

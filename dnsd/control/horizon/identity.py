@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.build import images
-from dnsd.caches.acquainted import Known, Peer
+from dnsd.caches.acquainted import KnownNodes, KnownPeer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dnsd.caches.ledger import Ledger, Report
+    from dnsd.caches.ledger import Ledger, NodeReport
     from dnsd.control.failover.peers import Peers
 
 _DIGEST_OCTETS = 8
@@ -46,7 +46,7 @@ class Identity:
         ]
         return any(told)
 
-    def stamp(self, report: Report, ledger: Ledger, now: float) -> Report:
+    def stamp(self, report: NodeReport, ledger: Ledger, now: float) -> NodeReport:
         """Return ``report`` with what the node says of itself."""
         remembered = ledger.known(now)
         configured = self._configured(now)
@@ -57,12 +57,12 @@ class Identity:
             instance=self.instance,
             up=max(0.0, now - self._began),
             ceiling=self._ceiling(),
-            knows=Known((*configured, *others), remembered.retired),
+            knows=KnownNodes((*configured, *others), remembered.retired),
         )
 
-    def _configured(self, now: float) -> Sequence[Peer]:
+    def _configured(self, now: float) -> Sequence[KnownPeer]:
         return [
-            Peer(
+            KnownPeer(
                 one.url, one.node, one.instance, None if one.at is None else max(0.0, now - one.at)
             )
             for one in self._peers.peers

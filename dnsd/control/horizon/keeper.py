@@ -16,13 +16,13 @@ import time
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.caches.changes import Held, held_after
+from dnsd.caches.changes import CachedFor, held_after
 from dnsd.caches.ledger import SAVE_EVERY_S, Ledger, declarations, owner_of
-from dnsd.caches.version import Kind, everything
+from dnsd.caches.version import VersionKind, everything
 from dnsd.control.horizon.coverage import Coverage
-from dnsd.control.horizon.leaving import Leaving
+from dnsd.control.horizon.leaving import DelayWatch
 from dnsd.control.horizon.poolbook import PoolBook, accounts_in, key_of, undecided
-from dnsd.control.horizon.served import Served
+from dnsd.control.horizon.served import ServedSearch
 from dnsd.control.horizon.shelf import Shelf, Shelved
 from dnsd.errors import AdminError, ImageError, StateError
 from dnsd.process import log
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dnsd.build.pools import PoolMeta
-    from dnsd.caches.version import Question, Version
+    from dnsd.caches.version import CacheQuestion, Version
     from dnsd.control.horizon.ledgerfile import LedgerFile
     from dnsd.image.stock import Stock
 
 FORGET_EVERY_S = 60.0
 
 
-class Zone(NamedTuple):
+class DeclaredZone(NamedTuple):
     """A zone that is about to be served: what is known of its image."""
 
     shelved: Shelved
@@ -52,18 +52,18 @@ class _Change(NamedTuple):
     """
 
     apex: str
-    old: Zone | None
-    new: Zone | None
-    held: tuple[Held, ...]
+    old: DeclaredZone | None
+    new: DeclaredZone | None
+    held: tuple[CachedFor, ...]
     generation: int | None = None
 
 
-class Keeper:
+class LedgerKeeper:
     """The ledger of ``node``, in ``file``, about the images in ``stock``.
 
     ``reached`` returns the generation that every worker has got to; ``clock`` is monotonic.
     ``meet`` has the ledger remember which nodes were heard, and returns whether that is news;
-    ``beat`` is when the workers have all got on (:class:`Leaving`).
+    ``beat`` is when the workers have all got on (:class:`DelayWatch`).
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class Keeper:
         beat: Callable[[], float] = lambda: inf,
     ) -> None:
         self.ledger = Ledger(node, clock())
-        self.leaving = Leaving(self.ledger, beat)
+        self.leaving = DelayWatch(self.ledger, beat)
         self._meet = meet
         self.pools = PoolBook(self.ledger)
-        self.zones: dict[str, Zone] = {}
+        self.zones: dict[str, DeclaredZone] = {}
         self.shelf = Shelf(stock)
         self.ready = False
         """Whether the account of before is part of it, and what is served; until then it says too
@@ -89,7 +89,7 @@ class Keeper:
         self.fault = ""
         """Why the account is not on disk: then nothing is SAFE by it. Empty if it is."""
         self.clock = clock
-        self.served = Served(self.shelf)
+        self.served = ServedSearch(self.shelf)
         self._file = file
         self._answered_before = self.shelf.is_used()
         self._reached = reached
@@ -106,7 +106,7 @@ class Keeper:
 
     # -- over a restart -----------------------------------------------------------------------
 
-    def recover(self, zones: Mapping[str, Zone], generation: int) -> None:
+    def recover(self, zones: Mapping[str, DeclaredZone], generation: int) -> None:
         """Go on where an earlier process of the same node has ended.
 
         Workers serve ``zones``, or will when they have got to ``generation``.
@@ -119,12 +119,12 @@ class Keeper:
         self._declare_all(zones)
         self.ready = True
 
-    def _resume(self, zones: Mapping[str, Zone]) -> dict[str, tuple[Held, ...]]:
+    def _resume(self, zones: Mapping[str, DeclaredZone]) -> dict[str, tuple[CachedFor, ...]]:
         """Go on with what is on disk; ``zones`` is what is about to be served, or still is.
 
         Return what is held of zones that were served before, and not any more.
         """
-        held: dict[str, tuple[Held, ...]] = {}
+        held: dict[str, tuple[CachedFor, ...]] = {}
         now = self.clock()
         try:
             data = self._file.read()
@@ -147,18 +147,18 @@ class Keeper:
         return held
 
     def _continue(
-        self, data: bytes, zones: Mapping[str, Zone], now: float
-    ) -> dict[str, tuple[Held, ...]]:
+        self, data: bytes, zones: Mapping[str, DeclaredZone], now: float
+    ) -> dict[str, tuple[CachedFor, ...]]:
         declared = declarations(data)
         served = {version_of(apex, zone) for apex, zone in zones.items()}
         images = self.shelf.by_stem() if declared.keys() - served else {}
         gone = [version for version in declared if version not in served]
-        told: dict[str, tuple[Held, ...]] = {}
+        told: dict[str, tuple[CachedFor, ...]] = {}
         for version in gone:
             held = self._held_since(version, zones, images)
             told[version.owner] = (
                 *told.get(version.owner, ()),
-                *((Held(version, declared[version]),) if held is None else held),
+                *((CachedFor(version, declared[version]),) if held is None else held),
             )
         self.ledger.resume(data, now, unchanged=declared.keys())
         for held in told.values():
@@ -166,12 +166,12 @@ class Keeper:
         return told
 
     def _held_since(
-        self, version: Version, zones: Mapping[str, Zone], images: Mapping[str, list[str]]
-    ) -> tuple[Held, ...] | None:
+        self, version: Version, zones: Mapping[str, DeclaredZone], images: Mapping[str, list[str]]
+    ) -> tuple[CachedFor, ...] | None:
         """Return what caches may hold of a zone that was served before; None if nobody knows."""
         apex = version.owner
         old = self.shelf.find(apex, version.digest, images)
-        if version.kind != Kind.EVERYTHING or old is None or old.listing is None:
+        if version.kind != VersionKind.EVERYTHING or old is None or old.listing is None:
             return None
         try:
             zone = zones.get(apex)
@@ -182,7 +182,7 @@ class Keeper:
 
     # -- zones --------------------------------------------------------------------------------
 
-    async def declare(self, zones: Mapping[str, Zone | None]) -> None:
+    async def declare(self, zones: Mapping[str, DeclaredZone | None]) -> None:
         """Write down that ``zones`` are about to be served; None: this one no more.
 
         Zones are called by their apex, and those that are not named go on as they are. Afterwards
@@ -207,7 +207,7 @@ class Keeper:
         if self.fault and not await asyncio.to_thread(self._is_declared_on_disk, zones):
             await self._disbelieved()
 
-    def _is_declared_on_disk(self, zones: Mapping[str, Zone | None]) -> bool:
+    def _is_declared_on_disk(self, zones: Mapping[str, DeclaredZone | None]) -> bool:
         """Return whether a restart that believes the ledger on disk knows all of ``zones``.
 
         Then they need not wait: a node that starts on a disk that is read-only answers at once.
@@ -223,7 +223,7 @@ class Keeper:
             for apex, zone in zones.items()
         )
 
-    def _compare(self, zones: Mapping[str, Zone | None]) -> list[_Change]:
+    def _compare(self, zones: Mapping[str, DeclaredZone | None]) -> list[_Change]:
         changes = []
         for apex, new in zones.items():
             old = self.zones.get(apex)
@@ -231,17 +231,19 @@ class Keeper:
             changes.append(_Change(apex, old, new, held))
         return changes
 
-    def _difference(self, apex: str, old: Zone, new: Zone | None) -> tuple[Held, ...]:
+    def _difference(
+        self, apex: str, old: DeclaredZone, new: DeclaredZone | None
+    ) -> tuple[CachedFor, ...]:
         if new is not None and new.shelved.contents == old.shelved.contents:
             return ()
         try:
             before = self.shelf.known(apex, old.shelved.image)
             after = None if new is None else self.shelf.known(apex, new.shelved.image)
         except ImageError:
-            return (Held(everything(apex), old.shelved.contents.ttl),)
+            return (CachedFor(everything(apex), old.shelved.contents.ttl),)
         return held_after(before, after)
 
-    def _declare_all(self, zones: Mapping[str, Zone]) -> None:
+    def _declare_all(self, zones: Mapping[str, DeclaredZone]) -> None:
         for apex, zone in zones.items():
             self.zones[apex] = zone
             self.ledger.serve(version_of(apex, zone), zone.shelved.contents.ttl)
@@ -268,7 +270,7 @@ class Keeper:
             for one in self._changes
         ]
 
-    def is_changing(self, question: Question) -> bool:
+    def is_changing(self, question: CacheQuestion) -> bool:
         """Return whether an edit changes the answer to ``question`` that not every worker gives."""
         ending = (held.version for change in self._changes for held in change.held)
         return any(question.concerns(one) for one in (*ending, *self.pools.leaving()))
@@ -300,14 +302,14 @@ class Keeper:
             zone = self.zones.get(apex)
             self.served.settle(apex, zone.shelved.image if zone else "")
 
-    def _undeclare(self, apex: str, zone: Zone, served: Zone | None) -> None:
+    def _undeclare(self, apex: str, zone: DeclaredZone, served: DeclaredZone | None) -> None:
         """Declare ``zone`` no more, unless it is the same as what is ``served``."""
         version = version_of(apex, zone)
         if served is None or version != version_of(apex, served):
             self.ledger.undeclare(version)
             self._dirty = True
 
-    def _note(self, held: Sequence[Held], now: float) -> None:
+    def _note(self, held: Sequence[CachedFor], now: float) -> None:
         for one in held:
             self.ledger.note(one.version, now, one.ttl)
         self._dirty = self._dirty or bool(held)
@@ -415,6 +417,6 @@ class Keeper:
         return self._dump_number, self.ledger.dump(self.clock())
 
 
-def version_of(apex: str, zone: Zone) -> Version:
+def version_of(apex: str, zone: DeclaredZone) -> Version:
     """Return what stands for all that a zone has."""
     return zone.shelved.contents.version(apex)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dnsd.caches.ledger import Ledger
 
 
-class Leaving:
+class DelayWatch:
     """Tells ``ledger`` of delays; ``beat`` returns the earliest of the workers' last heartbeats.
 
     All times are monotonic seconds; without a worker ``beat`` is infinite.

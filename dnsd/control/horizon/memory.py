@@ -1,6 +1,6 @@
 """What the failover plane tells the ledger of pools, and what it asks.
 
-The :class:`dnsd.control.failover.forgetting.Memory` of a node: with all of its zones, on disk.
+The :class:`dnsd.control.failover.forgetting.CacheMemory` of a node: with all of its zones, on disk.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from dnsd.caches.version import canonical_name
 from dnsd.control.failover.live import named
-from dnsd.control.horizon.coverage import Account
-from dnsd.control.horizon.poolbook import CACHED, Given, Key, addresses_of, version_of
+from dnsd.control.horizon.coverage import PoolAccount
+from dnsd.control.horizon.poolbook import CACHED, PoolAnswers, PoolRRset, addresses_of, version_of
 from dnsd.failover.member import Forced
 from dnsd.image.pools import Mode
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
     from dnsd.build.pools import PoolMeta
     from dnsd.caches.judge import Verdict
-    from dnsd.caches.version import Question, Version
+    from dnsd.caches.version import CacheQuestion, Version
     from dnsd.control.failover import live
     from dnsd.control.failover.live import LivePool, Placement
     from dnsd.control.failover.words import Noted
     from dnsd.control.horizon.ask import Horizon
-    from dnsd.control.horizon.keeper import Keeper
+    from dnsd.control.horizon.keeper import LedgerKeeper
     from dnsd.failover.pool import Decision
 
 
 class LedgerMemory:
     """Tells ``keeper``, asks ``horizon``."""
 
-    def __init__(self, keeper: Keeper, horizon: Horizon) -> None:
+    def __init__(self, keeper: LedgerKeeper, horizon: Horizon) -> None:
         self._keeper = keeper
         self._horizon = horizon
 
-    def noted(self, _key: live.Key, meta: PoolMeta, noted: Noted, now: float) -> None:
+    def noted(self, _key: live.PoolKey, meta: PoolMeta, noted: Noted, now: float) -> None:
         """Take in what workers have answered."""
         self._keeper.pools.noted(meta, noted.mask, noted.mode, noted.until, now)
 
@@ -47,8 +47,8 @@ class LedgerMemory:
     def admits(self, pool: LivePool, coming: Decision, now: float) -> bool:
         """Declare ``coming``, and all that may follow; return whether it may be answered now."""
         key, ttl = _key(pool), _ttl(pool, coming)
-        account = Account(frozenset(named(coming.mask, pool.addresses)), ttl)
-        ahead = account.join(Account(_possible(pool), ttl))
+        account = PoolAccount(frozenset(named(coming.mask, pool.addresses)), ttl)
+        ahead = account.join(PoolAccount(_possible(pool), ttl))
         self._keeper.pools.announce(key, ahead, now)
         if not self._keeper.coverage.covers(key, ahead):
             self._keeper.save_soon(_nothing)
@@ -68,24 +68,26 @@ class LedgerMemory:
         ttl = _ttl(pool, pool.decision) if pool.placements else 0
         stays = () if pool.is_gone else pool.placements[-1:]
         lasting = frozenset(version for placement in stays for version in _served(placement))
-        self._keeper.pools.given(key, Given(served, possible, ttl, served - lasting), now)
+        self._keeper.pools.given(key, PoolAnswers(served, possible, ttl, served - lasting), now)
 
-    def latest(self, key: live.Key, address: str) -> float:
+    def latest(self, key: live.PoolKey, address: str) -> float:
         """Return until when caches may hold answers with ``address`` that were given so far."""
         return self._horizon.latest(key.name, key.type, address)
 
-    def judge(self, question: Question, since: float, gate: float | None, now: float) -> Verdict:
+    def judge(
+        self, question: CacheQuestion, since: float, gate: float | None, now: float
+    ) -> Verdict:
         """Return whether caches have forgotten, of what was switched at ``since``."""
         return self._horizon.judge(question, since, gate, now)
 
 
-def _key(pool: LivePool) -> Key:
+def _key(pool: LivePool) -> PoolRRset:
     return _key_of(pool.key.name, pool.key.type)
 
 
 @lru_cache(maxsize=4096)
-def _key_of(name: str, rtype: str) -> Key:
-    return Key(canonical_name(name), rtype)
+def _key_of(name: str, rtype: str) -> PoolRRset:
+    return PoolRRset(canonical_name(name), rtype)
 
 
 def _ttl(pool: LivePool, coming: Decision) -> int:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import structs
 
 from dnsd.caches.ledger import Use, offers
-from dnsd.caches.version import Kind, Version, canonical_name, digest_of, nothing, rrset
+from dnsd.caches.version import Version, VersionKind, canonical_name, digest_of, nothing, rrset
 from dnsd.control.horizon.accounts import Accounts
-from dnsd.control.horizon.coverage import Account
+from dnsd.control.horizon.coverage import PoolAccount
 from dnsd.image.pools import Mode
 from dnsd.wire.member import packed
 
@@ -30,14 +30,14 @@ CACHED = (Mode.ANSWER, Mode.SOME, Mode.NODATA)
 """Modes whose answers caches keep."""
 
 
-class Key(NamedTuple):
+class PoolRRset(NamedTuple):
     """An RRset that is a pool."""
 
     owner: str
     type: str
 
 
-class Given(NamedTuple):
+class PoolAnswers(NamedTuple):
     """What a pool gives out now, ``served``, and the addresses that may come back by themselves.
 
     ``leaving`` is what only workers answer that have not got to the latest image.
@@ -55,17 +55,17 @@ class PoolBook:
     def __init__(self, ledger: Ledger) -> None:
         self.changed = False
         self._ledger = ledger
-        self._declared: dict[Key, dict[Version, Use]] = {}
-        self._possible: dict[Key, frozenset[str]] = {}
-        self._leaving: dict[Key, frozenset[Version]] = {}
+        self._declared: dict[PoolRRset, dict[Version, Use]] = {}
+        self._possible: dict[PoolRRset, frozenset[str]] = {}
+        self._leaving: dict[PoolRRset, frozenset[Version]] = {}
         self._accounts = Accounts()
-        self.decided: set[Key] = set()
+        self.decided: set[PoolRRset] = set()
 
-    def accounts(self) -> Mapping[Key, Account]:
+    def accounts(self) -> Mapping[PoolRRset, PoolAccount]:
         """Return what each pool may give out, as far as the ledger declares it now."""
         return self._accounts.all()
 
-    def announce(self, key: Key, coming: Account, now: float) -> None:
+    def announce(self, key: PoolRRset, coming: PoolAccount, now: float) -> None:
         """Declare what a pool is about to give out, or may give out soon."""
         before = self._accounts.of(key)
         self._accounts.announce(key, coming)
@@ -89,7 +89,7 @@ class PoolBook:
             possible = self._possible[key] | (set(addresses_of(meta)) - self._known(key))
             self._declare(key, {any_of(key, possible): Use.POSSIBLE}, ttl, now)
             self._possible[key] = frozenset(possible)
-            self.announce(key, Account(frozenset(possible), ttl), now)
+            self.announce(key, PoolAccount(frozenset(possible), ttl), now)
             return
         self.announce(key, undecided(meta), now)
         self._declare(key, {any_of(key, addresses_of(meta)): Use.POSSIBLE}, ttl, now)
@@ -97,7 +97,7 @@ class PoolBook:
         self._declared[key][unset] = Use.SERVED
         self._ledger.serve(unset, min(meta.policy.ttl_min, meta.ttl))
 
-    def given(self, key: Key, given: Given, now: float) -> None:
+    def given(self, key: PoolRRset, given: PoolAnswers, now: float) -> None:
         """Take in what a pool gives out from now on; it has been announced."""
         if key not in self.decided:
             self.decided.add(key)
@@ -107,7 +107,7 @@ class PoolBook:
             wanted[any_of(key, given.possible)] = Use.POSSIBLE
         self._declare(key, wanted, given.ttl, now)
         here = given.possible | _targets(given.served)
-        self._give(key, Account(here, given.ttl), now)
+        self._give(key, PoolAccount(here, given.ttl), now)
         if (account := self._accounts.of(key)).addresses:
             version = any_of(key, account.addresses)
             use = wanted.setdefault(version, Use.IDLE)
@@ -150,17 +150,17 @@ class PoolBook:
                 del declared[version]
                 self.changed = True
         ttl = max((one.ttl for one in here), default=0)
-        self._give(key, Account(_targets(stay), ttl), now)
+        self._give(key, PoolAccount(_targets(stay), ttl), now)
 
     # -- accounts -----------------------------------------------------------------------------
 
-    def _give(self, key: Key, here: Account, now: float) -> None:
+    def _give(self, key: PoolRRset, here: PoolAccount, now: float) -> None:
         """Have the account be what is given out from now on, and what has been until now."""
         before = self._accounts.of(key)
         self._accounts.give(key, here, now)
         self._redeclare(key, before, now)
 
-    def _redeclare(self, key: Key, before: Account, now: float) -> None:
+    def _redeclare(self, key: PoolRRset, before: PoolAccount, now: float) -> None:
         """Declare the account of a pool as it is now."""
         account = self._accounts.of(key)
         declared = self._declared.setdefault(key, {})
@@ -172,26 +172,26 @@ class PoolBook:
             self._declare(key, {new: declared.get(new, Use.IDLE)}, account.ttl, now)
         self.changed |= account != before
 
-    def _known(self, key: Key) -> set[str]:
+    def _known(self, key: PoolRRset) -> set[str]:
         """Return the addresses that are given out, or may be, or have been."""
         return {target for one in self._ledger.versions(*key) for target in one.targets}
 
-    def _end_of_undecided(self, key: Key, now: float) -> None:
+    def _end_of_undecided(self, key: PoolRRset, now: float) -> None:
         """Note that from now on each answer is noted."""
         for version, use in self._declared.get(key, {}).items():
             if use == Use.SERVED:
                 self._ledger.retire(version, now)
 
-    def _declare(self, key: Key, uses: dict[Version, Use], ttl: int, now: float) -> None:
+    def _declare(self, key: PoolRRset, uses: dict[Version, Use], ttl: int, now: float) -> None:
         declared = self._declared.setdefault(key, {})
         for version, use in uses.items():
             declared[version] = use
             self._ledger.offer(version, ttl, use, now)
 
 
-def key_of(meta: PoolMeta) -> Key:
+def key_of(meta: PoolMeta) -> PoolRRset:
     """Return which RRset a pool is."""
-    return Key(canonical_name(meta.policy.name), meta.policy.type)
+    return PoolRRset(canonical_name(meta.policy.name), meta.policy.type)
 
 
 def addresses_of(meta: PoolMeta) -> tuple[str, ...]:
@@ -199,26 +199,26 @@ def addresses_of(meta: PoolMeta) -> tuple[str, ...]:
     return (*meta.members, *meta.policy.fallback)
 
 
-def undecided(meta: PoolMeta) -> Account:
+def undecided(meta: PoolMeta) -> PoolAccount:
     """Return what a pool may give out before anybody has decided on it."""
-    return Account(frozenset(addresses_of(meta)), max(meta.ttl, 1))
+    return PoolAccount(frozenset(addresses_of(meta)), max(meta.ttl, 1))
 
 
-def any_of(key: Key, addresses: Collection[str]) -> Version:
+def any_of(key: PoolRRset, addresses: Collection[str]) -> Version:
     """Return what stands for any answer of a pool with some of ``addresses``."""
     targets = tuple(sorted(addresses))
-    return Version(Kind.RRSET, key.owner, key.type, targets=targets)
+    return Version(VersionKind.RRSET, key.owner, key.type, targets=targets)
 
 
-def accounts_in(data: bytes) -> dict[Key, Account]:
+def accounts_in(data: bytes) -> dict[PoolRRset, PoolAccount]:
     """Return the accounts in a dump of the ledger."""
-    found: dict[Key, Account] = {}
+    found: dict[PoolRRset, PoolAccount] = {}
     for version, ttl in offers(data).items():
         if not version.digest and version.targets:
-            key = Key(version.owner, version.type)
-            before = found.get(key, Account(frozenset(), ttl))
+            key = PoolRRset(version.owner, version.type)
+            before = found.get(key, PoolAccount(frozenset(), ttl))
             # Who is asked about an address finds the one that has it: the lower TTL holds for all.
-            found[key] = Account(before.addresses.union(version.targets), min(before.ttl, ttl))
+            found[key] = PoolAccount(before.addresses.union(version.targets), min(before.ttl, ttl))
     return found
 
 
@@ -234,7 +234,7 @@ def version_of(meta: PoolMeta, mask: int, mode: Mode) -> Version:
 
 
 @lru_cache(maxsize=4096)
-def _rrset(key: Key, addresses: tuple[str, ...]) -> Version:
+def _rrset(key: PoolRRset, addresses: tuple[str, ...]) -> Version:
     return rrset(key.owner, key.type, map(packed, addresses))
 
 
@@ -243,7 +243,7 @@ def _targets(versions: Collection[Version]) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _among(key: Key, addresses: tuple[str, ...], select: str) -> Version:
+def _among(key: PoolRRset, addresses: tuple[str, ...], select: str) -> Version:
     """Return what stands for every answer that has ``addresses`` and some others."""
     rdatas = [packed(one) for one in addresses]
     found = rrset(key.owner, key.type, rdatas)

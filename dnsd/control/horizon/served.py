@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnsd.caches.version import Question, Version
+    from dnsd.caches.version import CacheQuestion, Version
     from dnsd.control.horizon.shelf import Shelf, Shelved
 
     _Zones = dict[str, dict[str, dict[Version, int]]]
@@ -23,16 +23,16 @@ MOST_QUESTIONS = 64
 _T = TypeVar("_T")
 
 
-class Served:
+class ServedSearch:
     """Searches ``shelf``; from threads, one at a time, and asked from any."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._lock = threading.Lock()
         self._zones: dict[str, dict[str, Shelved]] = {}
-        self._found: dict[Question, _Zones] = {}
+        self._found: dict[CacheQuestion, _Zones] = {}
 
-    def known(self, question: Question) -> dict[Version, int] | None:
+    def known(self, question: CacheQuestion) -> dict[Version, int] | None:
         """Return what zones have that the question concerns; None if it must be searched."""
         zones = self._found.get(question)
         if zones is None:
@@ -44,7 +44,7 @@ class Served:
                     served[version] = max(ttl, served.get(version, 0))
         return served
 
-    def search(self, question: Question) -> None:
+    def search(self, question: CacheQuestion) -> None:
         """Search all zones."""
         with self._lock:
             if question in self._found:
@@ -72,7 +72,7 @@ class Served:
             if images := zones.get(apex):
                 zones[apex] = _only(image, images)
 
-    def _look(self, question: Question, apex: str, zone: Shelved, found: _Zones) -> None:
+    def _look(self, question: CacheQuestion, apex: str, zone: Shelved, found: _Zones) -> None:
         if served := self._shelf.served(apex, zone, question):
             found.setdefault(apex, {})[zone.image] = served
 

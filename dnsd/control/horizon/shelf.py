@@ -15,8 +15,8 @@ import msgspec
 
 from dnsd.build import images
 from dnsd.caches import listing
-from dnsd.caches.changes import Known
-from dnsd.caches.version import ANY, Kind, Version, rrset
+from dnsd.caches.changes import KnownZone
+from dnsd.caches.version import ANY, Version, VersionKind, rrset
 from dnsd.errors import ImageError
 from dnsd.image.journal import SUFFIX
 from dnsd.wire import name as names
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dnsd.caches.listing import Contents
-    from dnsd.caches.version import Question
+    from dnsd.caches.version import CacheQuestion
     from dnsd.image import store
     from dnsd.image.stock import Stock
 
@@ -50,7 +50,7 @@ class Shelf:
     def __init__(self, stock: Stock) -> None:
         self._stock = stock
 
-    def known(self, apex: str, image: str) -> Known:
+    def known(self, apex: str, image: str) -> KnownZone:
         """Return what stands in ``image``; ImageError if it cannot be read."""
         meta = images.meta_in(self._stock.open(image))
         return _known(apex, meta)
@@ -63,7 +63,7 @@ class Shelf:
         """Return the images by the zone they may belong to."""
         return images.by_stem(self._stock)
 
-    def find(self, apex: str, digest: str, names: Mapping[str, list[str]]) -> Known | None:
+    def find(self, apex: str, digest: str, names: Mapping[str, list[str]]) -> KnownZone | None:
         """Return the zone with this digest, if an image of it is among ``names`` (by stem)."""
         for name in names.get(images.stem(apex), ()):
             with suppress(ImageError):
@@ -72,7 +72,7 @@ class Shelf:
                     return _known(apex, meta)
         return None
 
-    def served(self, apex: str, zone: Shelved, question: Question) -> dict[Version, int]:
+    def served(self, apex: str, zone: Shelved, question: CacheQuestion) -> dict[Version, int]:
         """Return what of a zone the question concerns, with the TTLs."""
         if not question.target and not _could_hold(apex, question.name):
             return {}
@@ -85,7 +85,7 @@ class Shelf:
         return found
 
     def _served(
-        self, apex: str, zone: Shelved, question: Question
+        self, apex: str, zone: Shelved, question: CacheQuestion
     ) -> Iterator[tuple[Version, int]]:
         image = self._stock.open(zone.image)
         try:
@@ -93,7 +93,7 @@ class Shelf:
                 yield from _listed(image.meta, question)
             elif is_name(question.target):
                 if zone.contents.may_lead_to(question.target):
-                    whole = Version(Kind.RRSET, apex, ANY, targets=(question.target,))
+                    whole = Version(VersionKind.RRSET, apex, ANY, targets=(question.target,))
                     yield whole, zone.contents.ttl
             elif question.target:
                 yield from _leading_to(image, apex, question.target)
@@ -103,16 +103,16 @@ class Shelf:
             image.close()
 
 
-def _known(apex: str, meta: images.Meta) -> Known:
+def _known(apex: str, meta: images.Meta) -> KnownZone:
     pools = frozenset((pool.policy.name, pool.policy.type) for pool in meta.pools)
-    return Known(apex, meta.contents, listing.decode(bytes(meta.listing)), pools)
+    return KnownZone(apex, meta.contents, listing.decode(bytes(meta.listing)), pools)
 
 
 def _could_hold(apex: str, name: str) -> bool:
     return names.is_subdomain(names.from_text(name), names.from_text(apex))
 
 
-def _listed(meta: bytes, question: Question) -> Iterator[tuple[Version, int]]:
+def _listed(meta: bytes, question: CacheQuestion) -> Iterator[tuple[Version, int]]:
     is_address = question.target and not is_name(question.target)
     if is_address and f'"{question.target}"'.encode() not in meta:
         return  # nearly always, and it takes no time to see that
@@ -133,7 +133,7 @@ def _leading_to(image: store.Image, apex: str, target: str) -> Iterator[tuple[Ve
         if ttl is None and _is_hint(image.buffer, at, len(address)):
             ttl = 0
         if ttl is not None:
-            yield Version(Kind.RRSET, apex, ANY, targets=(target,)), ttl
+            yield Version(VersionKind.RRSET, apex, ANY, targets=(target,)), ttl
         at = image.buffer.find(address, at + 1)
 
 
@@ -159,7 +159,7 @@ def _is_hint(buffer: store.Buffer, at: int, size: int) -> bool:
     return False
 
 
-def _answered(image: store.Image, question: Question) -> Iterator[tuple[Version, int]]:
+def _answered(image: store.Image, question: CacheQuestion) -> Iterator[tuple[Version, int]]:
     """Yield what a query for the name gets, as far as it is about that name."""
     import dns.exception
     import dns.message

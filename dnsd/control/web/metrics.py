@@ -13,43 +13,43 @@ from dnsd import hotpath
 from dnsd.control import limited
 from dnsd.control.web import members
 from dnsd.control.zones.table import ZoneState
-from dnsd.failover.member import State
+from dnsd.failover.member import MemberState
 from dnsd.image.state import ControlCells, WorkerCells
-from dnsd.metrics.prometheus import Family, counted, text_of
+from dnsd.metrics.prometheus import MetricFamily, counted, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dnsd.caches.ledger import Ledger
     from dnsd.control.differences import Difference
-    from dnsd.control.failover.checking import Checking
+    from dnsd.control.failover.checking import MemberChecks
     from dnsd.control.failover.live import LivePool
     from dnsd.control.failover.peers import Peer
     from dnsd.control.hooks.outbox import Outbox
-    from dnsd.control.zones.table import Row
+    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
 
 
-class Source(NamedTuple):
+class MetricsSource(NamedTuple):
     """Where the values come from; ``started`` is when the node began (monotonic, nanoseconds)."""
 
     vector: StateVector
     started: int
-    rows: Callable[[], Iterable[Row]]
+    rows: Callable[[], Iterable[ZoneRow]]
     pools: Callable[[], Iterable[LivePool]]
     ledger: Ledger
     peers: Sequence[Peer] = ()
     differences: Callable[[], Sequence[Difference]] = tuple
-    checking: Checking | None = None
+    checking: MemberChecks | None = None
     outboxes: Sequence[Outbox] = ()
 
 
-def text(source: Source) -> str:
+def text(source: MetricsSource) -> str:
     """Return all metrics."""
     return text_of(families(source))
 
 
-def families(source: Source) -> Iterator[Family]:
+def families(source: MetricsSource) -> Iterator[MetricFamily]:
     """Yield every metric there is; one that has no samples just now is among them."""
     vector = source.vector
     yield from _process(source)
@@ -66,25 +66,27 @@ def families(source: Source) -> Iterator[Family]:
     yield from _caches(source.ledger)
 
 
-def _one(name: str, text: str, value: float) -> Family:
-    return Family(name, "gauge", text, [({}, value)])
+def _one(name: str, text: str, value: float) -> MetricFamily:
+    return MetricFamily(name, "gauge", text, [({}, value)])
 
 
-def _process(source: Source) -> Iterator[Family]:
+def _process(source: MetricsSource) -> Iterator[MetricFamily]:
     about = {"version": dnsd.__version__, "hot_path": hotpath.implementation()}
-    yield Family("dnsd_info", "gauge", "What runs here; always 1.", [(about, 1)])
+    yield MetricFamily("dnsd_info", "gauge", "What runs here; always 1.", [(about, 1)])
     up = (time.monotonic_ns() - source.started) / 1e9
     yield _one("dnsd_uptime_seconds", "Seconds since dnsd was started.", up)
     generation = source.vector.control[ControlCells.GENERATION]
     yield _one("dnsd_generation", "Number of the data that is published.", generation)
 
 
-def _workers(vector: StateVector) -> Iterator[Family]:
+def _workers(vector: StateVector) -> Iterator[MetricFamily]:
     now = time.monotonic_ns()
     workers = [(str(index), vector.worker(index)) for index in range(vector.workers)]
 
-    def each(name: str, text: str, value: dict[str, float]) -> Family:
-        return Family(name, "gauge", text, [({"worker": one}, of) for one, of in value.items()])
+    def each(name: str, text: str, value: dict[str, float]) -> MetricFamily:
+        return MetricFamily(
+            name, "gauge", text, [({"worker": one}, of) for one, of in value.items()]
+        )
 
     yield each(
         "dnsd_worker_listening",
@@ -122,8 +124,8 @@ def _workers(vector: StateVector) -> Iterator[Family]:
     )
 
 
-def _limited(vector: StateVector) -> Family:
-    return Family(
+def _limited(vector: StateVector) -> MetricFamily:
+    return MetricFamily(
         "dnsd_limited_network",
         "gauge",
         "Answers withheld from a network that is limited now; of the 16 with the most.",
@@ -134,28 +136,28 @@ def _limited(vector: StateVector) -> Family:
     )
 
 
-def _zones(rows: list[Row]) -> Iterator[Family]:
+def _zones(rows: list[ZoneRow]) -> Iterator[MetricFamily]:
     states = [row.state for row in rows]
-    yield Family(
+    yield MetricFamily(
         "dnsd_zones",
         "gauge",
         "Zones by what clients get of them.",
         [({"state": state.value}, states.count(state)) for state in ZoneState],
     )
     served = [(row.origin, row.served, row.state) for row in rows if row.served is not None]
-    yield Family(
+    yield MetricFamily(
         "dnsd_zone_serial",
         "gauge",
         "The serial number that a zone is served with.",
         [({"zone": origin}, of.serial) for origin, of, _ in served],
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_zone_records",
         "gauge",
         "Records of a zone.",
         [({"zone": origin}, of.records) for origin, of, _ in served],
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_zone_stale",
         "gauge",
         "Whether a zone's file is broken, and what it had before is served.",
@@ -163,9 +165,9 @@ def _zones(rows: list[Row]) -> Iterator[Family]:
     )
 
 
-def _differences(workers: int, found: Sequence[Difference]) -> Iterator[Family]:
+def _differences(workers: int, found: Sequence[Difference]) -> Iterator[MetricFamily]:
     now = time.monotonic()
-    yield Family(
+    yield MetricFamily(
         "dnsd_worker_differences",
         "gauge",
         "What a worker does not serve as it should: zones, or the journal.",
@@ -181,21 +183,21 @@ def _differences(workers: int, found: Sequence[Difference]) -> Iterator[Family]:
     )
 
 
-def _pools(pools: list[LivePool]) -> Iterator[Family]:
+def _pools(pools: list[LivePool]) -> Iterator[MetricFamily]:
     labelled = [({"pool": one.key.name, "type": one.key.type}, one) for one in pools]
-    yield Family(
+    yield MetricFamily(
         "dnsd_pool_ttl_seconds",
         "gauge",
         "The TTL that a pool is answered with.",
         [(labels, pool.decision.ttl) for labels, pool in labelled],
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_pool_answered_members",
         "gauge",
         "Addresses that a pool is answered with.",
         [(labels, len(pool.answered)) for labels, pool in labelled],
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_pool_members",
         "gauge",
         "Members of a pool by what their checks say.",
@@ -203,10 +205,10 @@ def _pools(pools: list[LivePool]) -> Iterator[Family]:
             ({**labels, "state": state.value}, [one.state for one in members].count(state))
             for labels, pool in labelled
             if (members := pool.state.members.values())
-            for state in State
+            for state in MemberState
         ],
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_pool_ordered_members",
         "gauge",
         "Members of a pool that are under an order of an operator's.",
@@ -217,7 +219,7 @@ def _pools(pools: list[LivePool]) -> Iterator[Family]:
     )
 
 
-def _checks(checking: Checking | None) -> Iterator[Family]:
+def _checks(checking: MemberChecks | None) -> Iterator[MetricFamily]:
     yield _one(
         "dnsd_checks_behind_seconds",
         "By how much checks of services are behind their schedule.",
@@ -230,8 +232,8 @@ def _checks(checking: Checking | None) -> Iterator[Family]:
     )
 
 
-def _hooks(outboxes: Sequence[Outbox]) -> Iterator[Family]:
-    yield Family(
+def _hooks(outboxes: Sequence[Outbox]) -> Iterator[MetricFamily]:
+    yield MetricFamily(
         "dnsd_hook_changes_total",
         "counter",
         "Changes for the receivers of [failover.hooks] by what has become of them.",
@@ -241,7 +243,7 @@ def _hooks(outboxes: Sequence[Outbox]) -> Iterator[Family]:
             for result, count in (("delivered", one.delivered), ("dropped", one.dropped))
         ],
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_hook_changes_waiting",
         "gauge",
         "Changes that wait for a receiver.",
@@ -249,8 +251,8 @@ def _hooks(outboxes: Sequence[Outbox]) -> Iterator[Family]:
     )
 
 
-def _votes(pools: list[LivePool], peers: Sequence[Peer]) -> Iterator[Family]:
-    yield Family(
+def _votes(pools: list[LivePool], peers: Sequence[Peer]) -> Iterator[MetricFamily]:
+    yield MetricFamily(
         "dnsd_pool_disputed_members",
         "gauge",
         "Members of a pool on which too few nodes agree.",
@@ -263,7 +265,7 @@ def _votes(pools: list[LivePool], peers: Sequence[Peer]) -> Iterator[Family]:
             if pool.state.is_shared
         ],
     )
-    yield Family(
+    yield MetricFamily(
         "dnsd_peer_heard",
         "gauge",
         "Whether another node that votes has answered when it was asked last.",
@@ -271,7 +273,7 @@ def _votes(pools: list[LivePool], peers: Sequence[Peer]) -> Iterator[Family]:
     )
 
 
-def _caches(ledger: Ledger) -> Iterator[Family]:
+def _caches(ledger: Ledger) -> Iterator[MetricFamily]:
     held, latest = ledger.held(time.monotonic())
     yield _one(
         "dnsd_horizon_versions",

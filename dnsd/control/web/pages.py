@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dnsd.control.admin import Command
-    from dnsd.control.web.metrics import Source
+    from dnsd.control.web.metrics import MetricsSource
     from dnsd.control.web.server import Arguments, Maker, Pages
 
 JSON = "application/json"
@@ -32,7 +32,7 @@ _COMMANDS = ("horizon", "status", "failover", "votes", "reach")
 
 def pages(
     commands: dict[str, Command],
-    source: Source,
+    source: MetricsSource,
     problems: Callable[[], list[str]],
     notices: Callable[[], list[str]] = list,
 ) -> Pages:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from dnsd.checks.pushed import Place, Word
+from dnsd.checks.pushed import PushedState, PushTarget
 from dnsd.config import origins, smallfile
 from dnsd.config.members import read_spoken
 from dnsd.config.units import format_duration, parse_duration
@@ -62,7 +62,7 @@ class Push:
         self,
         token_file: Path | None,
         board: Board,
-        objection: Callable[[Place], str],
+        objection: Callable[[PushTarget], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._token_file = token_file
@@ -120,7 +120,7 @@ class Push:
         now = self._clock()
         ok = said.state == "up"
         detail = printable(said.detail) or ("" if ok else "is said to be down")
-        self._board.put(place, Word(ok, detail, now + seconds), now)
+        self._board.put(place, PushedState(ok, detail, now + seconds), now)
         return sentence(HTTPStatus.OK, f"{place.address} is {said.state} for {said.for_}")
 
 
@@ -137,9 +137,9 @@ def read_token(path: Path) -> bytes:
     return token
 
 
-def _place(path: str) -> Place:
+def _place(path: str) -> PushTarget:
     parts = [unquote(part) for part in path.removeprefix(PREFIX).split("/")]
     if len(parts) != 3:
         raise ValueError(f"a member is {PREFIX}NAME/TYPE/MEMBER")
     name, rtype, address = parts
-    return Place(origins.normal(name), rtype.upper(), read_spoken(address))
+    return PushTarget(origins.normal(name), rtype.upper(), read_spoken(address))

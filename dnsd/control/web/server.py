@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dnsd.control.web.push import LONGEST_BODY, PREFIX
 from dnsd.control.web.room import Guest, Room, source_of
-from dnsd.control.web.talk import Page, Pending, Request, Talk, sentence
+from dnsd.control.web.talk import Page, Pending, Talk, WebRequest, sentence
 from dnsd.errors import AdminError
 from dnsd.process import descriptors, log
 
@@ -147,7 +147,7 @@ class WebServer:
         async with asyncio.timeout(SEND_S):
             await talk.answer(page, with_body=with_body)
 
-    async def _put(self, talk: Talk, request: Request) -> Page:
+    async def _put(self, talk: Talk, request: WebRequest) -> Page:
         """Return the answer to a request that pushes something."""
         assert self._push is not None
         if refusal := self._push.refusal(request.authorization):
@@ -159,7 +159,7 @@ class WebServer:
             body = await talk.body(LONGEST_BODY)
         return body if isinstance(body, Page) else self._push.put(path, body)
 
-    async def _page(self, request: Request) -> Page:
+    async def _page(self, request: WebRequest) -> Page:
         """Return the answer to a request."""
         if request.method != "GET":
             return sentence(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is served here")

@@ -29,7 +29,7 @@ class Page(NamedTuple):
     status: HTTPStatus = HTTPStatus.OK
 
 
-class Request(NamedTuple):
+class WebRequest(NamedTuple):
     """What a client asks for."""
 
     method: str
@@ -43,7 +43,7 @@ class Pending(Enum):
     MORE = 1
 
 
-Asked = Request | Page | Pending | None
+Asked = WebRequest | Page | Pending | None
 """A page says why what came is no request; None: the client has gone without one."""
 
 
@@ -60,7 +60,7 @@ class Talk:
             self._protocol.receive_data(self._sock.recv(_CHUNK))
         return self._asked()
 
-    async def request(self) -> Request | Page | None:
+    async def request(self) -> WebRequest | Page | None:
         """Return the request, once it is whole."""
         while (asked := self._asked()) is Pending.MORE:
             loop = asyncio.get_running_loop()
@@ -76,7 +76,7 @@ class Talk:
         if isinstance(event, h11.Request):
             fields = [value for name, value in event.headers if name == b"authorization"]
             authorization = fields[0].decode("latin-1") if len(fields) == 1 else ""
-            return Request(
+            return WebRequest(
                 event.method.decode("ascii"), event.target.decode("ascii"), authorization
             )
         return Pending.MORE if event is h11.NEED_DATA else None

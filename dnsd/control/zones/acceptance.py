@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dnsd.config import Failover
     from dnsd.control.zones.commitments import Broken
     from dnsd.control.zones.earlier import Earlier
-    from dnsd.control.zones.table import Row
+    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.stock import Stock
 
 
@@ -37,7 +37,7 @@ class Acceptance:
     """Judges builds whose images are in ``stock`` by ``rows`` and, at a start, ``earlier``."""
 
     def __init__(
-        self, stock: Stock, earlier: Earlier, rows: Mapping[str, Row], failover: Failover
+        self, stock: Stock, earlier: Earlier, rows: Mapping[str, ZoneRow], failover: Failover
     ) -> None:
         self._failover = failover
         self._stock = stock
@@ -129,7 +129,7 @@ class Acceptance:
         if result.image is None or old is None:
             return result
         file = next(iter(result.sources))
-        edit = guard.Edit(result.origin, file, old, result)
+        edit = guard.ZoneEdit(result.origin, file, old, result)
         refusal = guard.loss(edit, share)
         if refusal is not None:
             self._stock.remove(result.image)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from dnsd.build.pools import PoolMeta
     from dnsd.config import CheckLimits, Failover
-    from dnsd.config.policy import Pool
+    from dnsd.config.policy import PoolPolicy
 
     Pools = Sequence[PoolMeta]
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Broken(NamedTuple):
     """A pool that an edit keeps from meeting its objective; ``why`` has the terms."""
 
-    pool: Pool
+    pool: PoolPolicy
     why: str
 
     @property

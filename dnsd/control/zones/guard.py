@@ -45,7 +45,7 @@ class Content(Protocol):
         """Its pools."""
 
 
-class Edit(NamedTuple):
+class ZoneEdit(NamedTuple):
     """A zone (``origin``, in ``file``) as it was and as it would be."""
 
     origin: str
@@ -54,7 +54,7 @@ class Edit(NamedTuple):
     new: Content
 
 
-def loss(edit: Edit, share: float) -> Finding | None:
+def loss(edit: ZoneEdit, share: float) -> Finding | None:
     """Return why ``edit`` is refused: it takes away more than ``share`` of the records or pools.
 
     A policy that is gone takes all pools away: members that were out would be answered again.
@@ -72,7 +72,7 @@ def loss(edit: Edit, share: float) -> Finding | None:
     return None
 
 
-def stagnation(edit: Edit) -> Finding | None:
+def stagnation(edit: ZoneEdit) -> Finding | None:
     """Return a warning if records have changed and the serial has not grown (RFC 1982 §3.2)."""
     old, new = edit.old.serial, edit.new.serial
     if edit.old.text in ("", edit.new.text) or 0 < (new - old) % (1 << 32) < 1 << 31:
@@ -84,7 +84,7 @@ def stagnation(edit: Edit) -> Finding | None:
     return Finding(edit.file, 0, Severity.WARNING, message, STAGNANT)
 
 
-class Leaving:
+class GoneZones:
     """Decides which zones whose files are gone are dropped, and which are ``held``.
 
     What is held is served on until its file is there again, or an order says that it is meant:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.build import images
 from dnsd.caches.listing import UNREADABLE
-from dnsd.control.zones.table import Row, Served
+from dnsd.control.zones.table import ServedImage, ZoneRow
 from dnsd.errors import ImageError
 from dnsd.wire.name import to_text
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dnsd.image.stock import Stock
 
 
-def recovered(publisher: Publisher) -> dict[str, Row]:
+def recovered(publisher: Publisher) -> dict[str, ZoneRow]:
     """Return what ``publisher`` has found to be published, as rows by origin."""
     now = time.time()
     return {
@@ -30,16 +30,16 @@ def recovered(publisher: Publisher) -> dict[str, Row]:
     }
 
 
-def _row(origin: str, placed: Placed | None, stock: Stock, now: float) -> Row:
-    row = Row(origin, stock.directory, now)
+def _row(origin: str, placed: Placed | None, stock: Stock, now: float) -> ZoneRow:
+    row = ZoneRow(origin, stock.directory, now)
     if placed is None:
         return row
     try:
         meta = images.meta_in(stock.open(placed.image))
     except ImageError:
-        row.served = Served(placed.image, 0, 0, contents=UNREADABLE)
+        row.served = ServedImage(placed.image, 0, 0, contents=UNREADABLE)
         return row
-    row.served = Served.of(meta, placed.image, placed.cell)
+    row.served = ServedImage.of(meta, placed.image, placed.cell)
     row.limits, row.loaded = meta.limits, meta.builder == images.builder()
     row.file, row.stamps, row.findings = Path(meta.file), meta.sources, meta.findings
     row.include, row.digests = meta.include, meta.digests

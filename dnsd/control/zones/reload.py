@@ -18,14 +18,14 @@ from dnsd.build import images
 from dnsd.build.images import Job
 from dnsd.build.pipeline import troubled
 from dnsd.build.stamps import observe
-from dnsd.control.horizon.keeper import Zone
+from dnsd.control.horizon.keeper import DeclaredZone
 from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.zones.acceptance import Acceptance
 from dnsd.control.zones.earlier import Earlier
 from dnsd.control.zones.recover import recovered
-from dnsd.control.zones.report import GOOD, Outcome, ReloadReport, ZoneReport
+from dnsd.control.zones.report import GOOD, ReloadReport, ZoneOutcome, ZoneReport
 from dnsd.control.zones.roster import Roster
-from dnsd.control.zones.table import Plan, Row, Served, apex_of, make_plan
+from dnsd.control.zones.table import ReloadPlan, ServedImage, ZoneRow, apex_of, make_plan
 from dnsd.errors import StateError
 from dnsd.image.journal import Drop, Entry, Placed, Put
 from dnsd.zone.sources import digest_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dnsd.build.pipeline import BuildResult
     from dnsd.build.pools import PoolMeta, Pools
     from dnsd.config import Config
-    from dnsd.control.horizon.keeper import Keeper
+    from dnsd.control.horizon.keeper import LedgerKeeper
     from dnsd.control.publish import Publisher
     from dnsd.control.zones.watch import Watch
     from dnsd.zone.findings import Finding
@@ -57,7 +57,7 @@ class Reloader:
         watch: Watch,
         build: Build,
         pools: Pools,
-        keeper: Keeper,
+        keeper: LedgerKeeper,
     ) -> None:
         self.config = config
         self.rows = recovered(publisher)
@@ -165,13 +165,13 @@ class Reloader:
         row = self.rows.get(origin)
         return row.file if row else None
 
-    def _plan(self, scope: set[str], named: Set[str]) -> Plan:
+    def _plan(self, scope: set[str], named: Set[str]) -> ReloadPlan:
         known = scope & self.rows.keys()
         changed = [origin for origin in known if self._has_changed(self.rows[origin])]
         changed += [origin for origin in known & named if self._reads_otherwise(self.rows[origin])]
         return make_plan(self.rows, self._roster.wanted, scope, changed)
 
-    def _has_changed(self, row: Row) -> bool:
+    def _has_changed(self, row: ZoneRow) -> bool:
         if self._earlier.is_new(row.origin):
             return True
         terms = self.config.zones.limits, self._include()
@@ -182,7 +182,7 @@ class Reloader:
             or (row.served is not None and bool(images.change(self._stock, row.served.image)))
         )
 
-    def _reads_otherwise(self, row: Row) -> bool:
+    def _reads_otherwise(self, row: ZoneRow) -> bool:
         limit = self.config.zones.limits.file_octets
         return any(digest_of(Path(path), limit) != was for path, was in row.digests.items())
 
@@ -237,7 +237,7 @@ class Reloader:
             return self._unpublished(result, str(error))
         return result
 
-    def _publish(self, plan: Plan, results: list[BuildResult]) -> None:
+    def _publish(self, plan: ReloadPlan, results: list[BuildResult]) -> None:
         """Tell the workers; StateError if that cannot be."""
         try:
             entries = [entry for result in results if (entry := self._entry(result))]
@@ -304,14 +304,14 @@ class Reloader:
         now = time.time()
         row = self.rows.get(result.origin)
         if row is None:
-            row = self.rows[result.origin] = Row(result.origin, file, now)
+            row = self.rows[result.origin] = ZoneRow(result.origin, file, now)
         loaded = result.is_loaded
         if loaded or row.loaded:
             row.since = now
         if result.image is not None:
             placed = self._publisher.published[apex_of(result.origin)]
             assert placed is not None, "it has just been published"
-            row.served = Served.of(result, result.image, placed.cell)
+            row.served = ServedImage.of(result, result.image, placed.cell)
         row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
         row.include, row.digests = self._include(), result.digests
         row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
@@ -320,19 +320,19 @@ class Reloader:
         row.was_served = self._earlier.had(result.origin)
         self._watch.follow(result.origin, result.sources)
 
-    def _reports(self, plan: Plan, results: list[BuildResult]) -> tuple[ZoneReport, ...]:
+    def _reports(self, plan: ReloadPlan, results: list[BuildResult]) -> tuple[ZoneReport, ...]:
         reports = [self._loaded(result) for result in results]
         reports += [self._unchanged(origin) for origin in plan.unchanged]
-        reports += [ZoneReport(zone=origin, outcome=Outcome.DROPPED) for origin in plan.drop]
-        reports += [ZoneReport(zone=origin, outcome=Outcome.UNKNOWN) for origin in plan.unknown]
+        reports += [ZoneReport(zone=origin, outcome=ZoneOutcome.DROPPED) for origin in plan.drop]
+        reports += [ZoneReport(zone=origin, outcome=ZoneOutcome.UNKNOWN) for origin in plan.unknown]
         return tuple(sorted(reports, key=lambda report: report.zone))
 
     def _loaded(self, result: BuildResult) -> ZoneReport:
         served = self.rows[result.origin].served
         if result.is_loaded:
-            outcome = Outcome.LOADED
+            outcome = ZoneOutcome.LOADED
         else:
-            outcome = Outcome.FAILED if result.trouble else Outcome.BROKEN
+            outcome = ZoneOutcome.FAILED if result.trouble else ZoneOutcome.BROKEN
         return ZoneReport(
             zone=result.origin,
             outcome=outcome,
@@ -347,14 +347,14 @@ class Reloader:
         served = self.rows[origin].served
         assert served, "a zone that is not served is never left as it is"
         return ZoneReport(
-            zone=origin, outcome=Outcome.UNCHANGED, serial=served.serial, records=served.records
+            zone=origin, outcome=ZoneOutcome.UNCHANGED, serial=served.serial, records=served.records
         )
 
     # -- after an earlier control process -----------------------------------------------------
 
     def _go_on(self) -> None:
         """Have the others know what is served already."""
-        known: dict[str, Zone] = {}
+        known: dict[str, DeclaredZone] = {}
         for origin, row in self.rows.items():
             if row.served is None:
                 continue
@@ -369,16 +369,16 @@ class Reloader:
         self._roster.wanted = {origin: row.file for origin, row in self.rows.items()}
 
 
-def _changes(plan: Plan, results: Sequence[BuildResult]) -> dict[str, Zone | None]:
+def _changes(plan: ReloadPlan, results: Sequence[BuildResult]) -> dict[str, DeclaredZone | None]:
     """Return the zones that are about to be served, and those that are no more."""
     loaded = {
-        result.origin: _zone(Served.of(result, result.image))
+        result.origin: _zone(ServedImage.of(result, result.image))
         for result in results
         if result.image is not None
     }
     return {**loaded, **dict.fromkeys(plan.drop)}
 
 
-def _zone(served: Served) -> Zone:
+def _zone(served: ServedImage) -> DeclaredZone:
     """Return what the ledger is told of a zone."""
-    return Zone(Shelved(served.image, served.contents), served.pools)
+    return DeclaredZone(Shelved(served.image, served.contents), served.pools)

@@ -21,7 +21,7 @@ MOST_LINES = 10
 """Findings of one zone in the log."""
 
 
-class Outcome(StrEnum):
+class ZoneOutcome(StrEnum):
     """What a reload has done to a zone."""
 
     LOADED = "loaded"
@@ -35,14 +35,14 @@ class Outcome(StrEnum):
     """No such zone, neither before nor now."""
 
 
-GOOD = (Outcome.LOADED, Outcome.UNCHANGED, Outcome.DROPPED)
+GOOD = (ZoneOutcome.LOADED, ZoneOutcome.UNCHANGED, ZoneOutcome.DROPPED)
 
 
 class ZoneReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One zone's part; ``serial`` is what is served now, None if nothing is."""
 
     zone: str
-    outcome: Outcome
+    outcome: ZoneOutcome
     serial: int | None = None
     records: int = 0
     seconds: float = 0.0
@@ -65,7 +65,7 @@ class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...] = ()
     seconds: float = 0.0
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: ZoneOutcome) -> int:
         """Return how many zones had this ``outcome``."""
         return sum(zone.outcome == outcome for zone in self.zones)
 
@@ -73,7 +73,7 @@ class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
 def narrow(report: ReloadReport, zones: Iterable[str]) -> ReloadReport:
     """Return what ``report`` says of ``zones``; it may be of a reload of all of them."""
     told = {zone.zone: zone for zone in report.zones}
-    unknown = Outcome.UNKNOWN
+    unknown = ZoneOutcome.UNKNOWN
     mine = tuple(told.get(name, ZoneReport(zone=name, outcome=unknown)) for name in sorted(zones))
     if report.problems:
         return msgspec.structs.replace(report, zones=tuple(one for one in mine if one.zone in told))
@@ -98,7 +98,9 @@ def followed(report: ReloadReport, later: ReloadReport) -> ReloadReport:
 
 def summary(report: ReloadReport) -> str:
     """Return one line about all of it."""
-    counts = [f"{report.count(outcome)} {outcome}" for outcome in Outcome if report.count(outcome)]
+    counts = [
+        f"{report.count(outcome)} {outcome}" for outcome in ZoneOutcome if report.count(outcome)
+    ]
     return f"{', '.join(counts) or 'no zones'} in {report.seconds:.2f} s"
 
 
@@ -107,7 +109,7 @@ def log_lines(report: ReloadReport) -> Iterator[str]:
     for sentence in (*report.problems, *report.notices):
         yield f"dnsd: {sentence}"
     yield from _first(report.odd)
-    told = [zone for zone in report.zones if zone.outcome != Outcome.UNCHANGED]
+    told = [zone for zone in report.zones if zone.outcome != ZoneOutcome.UNCHANGED]
     told.sort(key=lambda zone: zone.outcome in GOOD)
     for zone in told[:MOST_ZONES]:
         yield f"dnsd: {zone_line(zone)}"
@@ -119,22 +121,22 @@ def log_lines(report: ReloadReport) -> Iterator[str]:
 def zone_line(zone: ZoneReport) -> str:
     """Return one line about a zone."""
     match zone.outcome:
-        case Outcome.LOADED:
+        case ZoneOutcome.LOADED:
             what = f"{zone.records} records{_warnings(zone)} in {zone.seconds:.2f} s"
             return f"zone {zone.zone} loaded: serial {zone.serial}, {what}"
-        case Outcome.BROKEN if zone.serial is None:
+        case ZoneOutcome.BROKEN if zone.serial is None:
             return f"zone {zone.zone} is broken: it is answered with SERVFAIL"
-        case Outcome.BROKEN:
+        case ZoneOutcome.BROKEN:
             return f"zone {zone.zone} is broken: serial {zone.serial} is served on"
-        case Outcome.FAILED:
+        case ZoneOutcome.FAILED:
             what = "no data" if zone.serial is None else f"serial {zone.serial}"
             return (
                 f"zone {zone.zone} is not loaded: {zone.trouble}; still serving {what}, "
                 "dnsd tries again"
             )
-        case Outcome.UNKNOWN:
+        case ZoneOutcome.UNKNOWN:
             return f"zone {zone.zone} is not in the configuration"
-        case Outcome.DROPPED:
+        case ZoneOutcome.DROPPED:
             return f"zone {zone.zone} dropped"
     return f"zone {zone.zone} unchanged: serial {zone.serial}"
 
@@ -149,9 +151,9 @@ def _finding_lines(zone: ZoneReport) -> Iterator[str]:
 
     Warnings are for ``dnsd check``, but for what a file does not show by itself.
     """
-    if zone.outcome == Outcome.LOADED:
+    if zone.outcome == ZoneOutcome.LOADED:
         yield from _first([one for one in zone.findings if one.code == STAGNANT])
-    if zone.outcome == Outcome.BROKEN:
+    if zone.outcome == ZoneOutcome.BROKEN:
         yield from _first([one for one in zone.findings if one.severity == Severity.ERROR])
 
 

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from dnsd.control.cookies import CookieSecrets
     from dnsd.control.delivery import Delivery
-    from dnsd.control.horizon.keeper import Keeper
+    from dnsd.control.horizon.keeper import LedgerKeeper
     from dnsd.control.inforce import InForce
     from dnsd.control.zones.reload import Reloader
     from dnsd.control.zones.watch import Watch
 
 
-class Request(NamedTuple):
+class ReloadRequest(NamedTuple):
     """What a reload is to do: the arguments of :meth:`Reloader.run`."""
 
     due: frozenset[str]
@@ -38,7 +38,7 @@ class Request(NamedTuple):
     forced: frozenset[str] = frozenset()
 
     @classmethod
-    def together(cls, requests: Iterable[Request]) -> Request:
+    def together(cls, requests: Iterable[ReloadRequest]) -> ReloadRequest:
         """Return one that asks for all that ``requests`` ask for."""
         return cls(*(frozenset().union(*each) for each in zip(*requests, strict=True)))
 
@@ -53,7 +53,7 @@ class Requests:
         watch: Watch,
         delivery: Delivery,
         cookies: CookieSecrets,
-        keeper: Keeper,
+        keeper: LedgerKeeper,
     ) -> None:
         self._force = force
         self._reloader = reloader
@@ -62,7 +62,7 @@ class Requests:
         self._cookies = cookies
         self._keeper = keeper
         self._troubles: dict[str, str] = {}
-        self._waiting: list[tuple[Request, Future[ReloadReport]]] = []
+        self._waiting: list[tuple[ReloadRequest, Future[ReloadReport]]] = []
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
         self._pending: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Requests:
         pending = (one for one in self._pending if one not in self._problems)
         return (*self._problems, *pending)
 
-    def ask(self, request: Request) -> Future[ReloadReport]:
+    def ask(self, request: ReloadRequest) -> Future[ReloadReport]:
         """Have a reload done; the result is its report."""
         done: Future[ReloadReport] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, done))
@@ -82,7 +82,7 @@ class Requests:
 
     async def first(self) -> None:
         """Do the reload of the start."""
-        report = await self._reload(Request(frozenset({DIRECTORY, EVERYTHING})))
+        report = await self._reload(ReloadRequest(frozenset({DIRECTORY, EVERYTHING})))
         # What is as it should be stands in the ready line, as a number.
         bad = tuple(zone for zone in report.zones if zone.outcome not in GOOD)
         self._tell(msgspec.structs.replace(report, zones=bad))
@@ -93,13 +93,13 @@ class Requests:
             await self._wake.wait()
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
-            report = await self._reload(Request.together(request for request, _ in waiting))
+            report = await self._reload(ReloadRequest.together(request for request, _ in waiting))
             self._tell(report)
             for _, done in waiting:
                 if not done.done():  # the client that asked may have gone
                     done.set_result(report)
 
-    async def _reload(self, request: Request) -> ReloadReport:
+    async def _reload(self, request: ReloadRequest) -> ReloadReport:
         """Do a reload; whatever happens, there is a report."""
         try:
             report = await self._reload_as_configured(request)
@@ -112,7 +112,7 @@ class Requests:
         self._problems = report.problems
         return report
 
-    async def _reload_as_configured(self, request: Request) -> ReloadReport:
+    async def _reload_as_configured(self, request: ReloadRequest) -> ReloadReport:
         pending: tuple[str, ...] = ()
         if CONFIGURATION in request.due:
             pending = self._pending = self._reread()

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Set
     from pathlib import Path
 
-    from dnsd.config import Config, Found
+    from dnsd.config import Config, ZoneFiles
     from dnsd.control.zones.earlier import Earlier
 
 
-class Seen(NamedTuple):
+class RosterSeen(NamedTuple):
     """What came of looking: why that could not be, and the stamps of what was looked at."""
 
     problems: tuple[str, ...]
@@ -37,7 +37,7 @@ class Roster:
         self.wanted: dict[str, Path] = {}
         self.odd: tuple[Finding, ...] = ()
         self._earlier = earlier
-        self._leaving = guard.Leaving()
+        self._leaving = guard.GoneZones()
 
     def see(
         self,
@@ -45,7 +45,7 @@ class Roster:
         served: Mapping[str, Path],
         written: Collection[str],
         meant: Set[str] | None,
-    ) -> Seen:
+    ) -> RosterSeen:
         """See which zones there are; if that cannot be told, they are the ones there were last.
 
         ``served`` are the files of zones that are served. A file that is being ``written`` is no
@@ -71,7 +71,7 @@ class Roster:
             held = self._held(config, files, served, meant)
             self.wanted = {**files, **held}
             self.odd = _findings(found, config, held)
-        return Seen(problems, doubtful(stamps, began_ns, time.time_ns()))
+        return RosterSeen(problems, doubtful(stamps, began_ns, time.time_ns()))
 
     def dropped(self, count: int) -> None:
         """Note that so many zones have just been dropped."""
@@ -93,7 +93,7 @@ class Roster:
         return {origin: known[origin] for origin in held}
 
 
-def _findings(found: Found, config: Config, held: Collection[str]) -> tuple[Finding, ...]:
+def _findings(found: ZoneFiles, config: Config, held: Collection[str]) -> tuple[Finding, ...]:
     told = [Finding(one.file, 0, Severity.ERROR, one.sentence, "odd-file") for one in found.odd]
     if held:
         where = str(config.zones.directory or config.path or "")

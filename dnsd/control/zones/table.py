@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dnsd.build.pipeline import BuildResult
     from dnsd.build.pools import PoolMeta
     from dnsd.build.stamps import Stamp
-    from dnsd.config import Limits
+    from dnsd.config import LimitsConfig
 
 
 class ZoneState(StrEnum):
@@ -41,7 +41,7 @@ def apex_of(origin: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedImage:
     """The image that the workers answer from; the cells of its ``pools`` begin at ``cell``.
 
     ``text`` is the digest of what it was made from (see :class:`dnsd.build.images.Meta`).
@@ -62,7 +62,7 @@ class Served:
 
 
 @dataclass(slots=True)
-class Row:
+class ZoneRow:
     """One zone. ``since`` (POSIX seconds) is when its data or its state changed last.
 
     ``findings`` are those of the last load, ``limits``, ``include``, ``stamps`` and ``digests``
@@ -74,8 +74,8 @@ class Row:
     origin: str
     file: Path
     since: float
-    limits: Limits | None = None
-    served: Served | None = None
+    limits: LimitsConfig | None = None
+    served: ServedImage | None = None
     findings: tuple[Finding, ...] = ()
     loaded: bool = False
     trouble: str = ""
@@ -108,7 +108,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReloadPlan:
     """What a reload has to do, as origins: ``load`` with the file of each."""
 
     load: dict[str, Path]
@@ -118,11 +118,11 @@ class Plan:
 
 
 def make_plan(
-    rows: Mapping[str, Row],
+    rows: Mapping[str, ZoneRow],
     wanted: Mapping[str, Path],
     scope: Iterable[str],
     changed: Iterable[str],
-) -> Plan:
+) -> ReloadPlan:
     """Return how to get from ``rows`` to the zones ``wanted`` (their files by origin).
 
     Only zones in ``scope`` are touched. ``changed`` are origins whose files or limits are not
@@ -141,4 +141,4 @@ def make_plan(
             load[origin] = wanted[origin]
         else:
             unchanged.append(origin)
-    return Plan(load, tuple(drop), tuple(unchanged), tuple(unknown))
+    return ReloadPlan(load, tuple(drop), tuple(unchanged), tuple(unknown))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dnsd.caches.judge import Verdict
-    from dnsd.caches.version import Question
+    from dnsd.caches.version import CacheQuestion
     from tests.simulation.worlds.machine import Machine
     from tests.simulation.worlds.world import World
 
@@ -114,7 +114,7 @@ class Asker:
         self._survey = Survey([_Node(self._fetching, "this machine")])
         self._fetching.clock = None
 
-    async def ask(self, question: Question, floor: float) -> Asked | None:
+    async def ask(self, question: CacheQuestion, floor: float) -> Asked | None:
         """Ask all nodes; None: none runs on this machine."""
         began = self._at.clock
         answers: dict[str, _Answer] = {}
@@ -141,7 +141,7 @@ class Asker:
         return Asked(verdict.safety == Safety.SAFE, verdict.floored, now, verdict)
 
     async def _fetch(
-        self, answers: dict[str, _Answer], address: str, machine: Machine, question: Question
+        self, answers: dict[str, _Answer], address: str, machine: Machine, question: CacheQuestion
     ) -> None:
         body: bytes | Exception
         try:
@@ -159,13 +159,13 @@ class Asker:
         answers[address] = _Answer(body, self._at.clock)
 
 
-def _arguments(question: Question) -> dict[str, str]:
+def _arguments(question: CacheQuestion) -> dict[str, str]:
     if question.target:
         return {"target": question.target}
     return {"name": question.name, "type": question.type}
 
 
-def about(target: str = "", name: str = "") -> Question:
+def about(target: str = "", name: str = "") -> CacheQuestion:
     """Return the question about an address, or about the addresses of a name."""
     return about_target(target) if target else about_name(name, "A")
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from dnsd.caches.changes import Held, Known, held_after
+from dnsd.caches.changes import CachedFor, KnownZone, held_after
 from dnsd.caches.judge import Safety, Verdict
 from dnsd.caches.ledger import Bound, Ledger
-from dnsd.config.policy import Pool
-from dnsd.control.failover.engine import Engine
+from dnsd.config.policy import PoolPolicy
+from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.words import PoolCells
 from dnsd.control.horizon.ask import Horizon
@@ -26,7 +26,7 @@ from tests.simulation.worlds.zones import Terms
 if TYPE_CHECKING:
     import pytest
 
-    from dnsd.caches.ledger import Report
+    from dnsd.caches.ledger import NodeReport
     from dnsd.config.policy import Scope
 
 HORIZON = "dnsd.caches.judge."
@@ -74,7 +74,7 @@ def _bounds_are_joined_by_min(patch: pytest.MonkeyPatch) -> None:
 def _doubt_is_ignored(patch: pytest.MonkeyPatch) -> None:
     report = Horizon._report
 
-    def undoubted(self: Horizon, *given: Any) -> Report:
+    def undoubted(self: Horizon, *given: Any) -> NodeReport:
         return msgspec.structs.replace(report(self, *given), doubt="")
 
     patch.setattr(Horizon, "_report", undoubted)
@@ -132,7 +132,7 @@ def _what_was_declared_is_not_bounded_after_a_crash(patch: pytest.MonkeyPatch) -
 
 
 def _what_is_replaced_is_over_soon(patch: pytest.MonkeyPatch) -> None:
-    def soon(old: Known, new: Known | None) -> tuple[Held, ...]:
+    def soon(old: KnownZone, new: KnownZone | None) -> tuple[CachedFor, ...]:
         return tuple(one._replace(ttl=one.ttl // 9) for one in held_after(old, new))
 
     patch.setattr("dnsd.control.horizon.keeper.held_after", soon)
@@ -165,11 +165,11 @@ def _pools_are_not_in_the_ledger(patch: pytest.MonkeyPatch) -> None:
 
 
 def _orders_that_are_lost_were_never_given(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Engine, "loss", "")
+    patch.setattr(FailoverEngine, "loss", "")
 
 
 def _members_stay_out(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Pool, "up", 1000)
+    patch.setattr(PoolPolicy, "up", 1000)
 
 
 MUTATIONS = {
