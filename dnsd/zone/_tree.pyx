@@ -55,7 +55,8 @@ cdef class Tree:
                 self.sets[index].covers = covers
                 self.sets[index].next = self.nodes[node].signatures
                 self.nodes[node].signatures = index
-            self._join_signatures(node)
+            if self.nodes[node].signatures:
+                self._join_signatures(node)
         self._shape()
         self.spare, self.spare_data = self.sets_used, self.datas_used
         for _ in range(SPARE):
