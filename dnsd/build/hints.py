@@ -11,6 +11,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from dnsd.wire.name import from_text, lower
 from dnsd.wire.rdata import AAAA, HTTPS, SVCB, A, is_alias_mode, name_end
 from dnsd.zone.faults import called, warning_at
@@ -72,7 +74,7 @@ def followed(zone: Zone, policy: Policy | None, signer: Signer | None) -> Zone:
     for rrset in changed:
         owner = lower(rrset.owner)
         rdatas = (_without(rdata, addresses) for rdata in rrset.rdatas)
-        hintless = replace(rrset, rdatas=tuple(dict.fromkeys(rdatas)))
+        hintless = msgspec.structs.replace(rrset, rdatas=tuple(dict.fromkeys(rdatas)))
         nodes[owner] = nodes[owner] | {rrset.rtype: hintless}
         if signer is not None and (signed := signer.sign_again(hintless)):
             signatures[owner] = signatures[owner] | {rrset.rtype: signed}

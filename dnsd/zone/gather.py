@@ -5,8 +5,10 @@ Knows records in wire form and where they stand; nothing of text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from dnsd.wire.name import to_text
 from dnsd.wire.rdata import (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import dns.rcode
 import pytest
 from dns.flags import AA, TC
 from dns.message import Message
 from dns.rcode import NOERROR, NXDOMAIN, YXDOMAIN
+from msgspec.structs import replace
 
 from dnsd.compile.denial import chain_of
 from dnsd.hotpath import HotPath
