@@ -35,6 +35,18 @@ def pool(**changes: object) -> PoolPolicy:
     return msgspec.structs.replace(PLAIN, **changes)
 
 
+def freeze(state: PoolState, why: str) -> None:
+    """Have ``state`` keep what it knows: its members are not checked, because of ``why``."""
+    for member in state.members.values():
+        member.freeze(why)
+
+
+def thaw(state: PoolState, now: float) -> None:
+    """Have ``state`` count results again."""
+    for member in state.members.values():
+        member.thaw(now)
+
+
 class World:
     """One pool and all around it, from ``now`` = 0 on.
 
@@ -151,7 +163,7 @@ class World:
             self._began[member] = self.now
         else:
             began = self._began[member]
-            self.state.result(member, self.now, what == "ok", latency=self.now - began)
+            self.state.members[member].result(self.now, what == "ok", latency=self.now - began)
             pause = self.state.members[member].pause
             self._plan(max(self.now, began + pause), "check", member)
 
@@ -237,10 +249,10 @@ class Story:
                 self._act_elsewhere(node, how)
             case ["the", "checker", "dies"]:
                 world.checking = False
-                state.freeze("nobody checks")
+                freeze(state, "nobody checks")
             case ["the", "checker", "lives"]:
                 world.checking = True
-                state.thaw(world.now)
+                thaw(state, world.now)
             case ["force", member, how, *span]:
                 until = world.now + _seconds(span[1]) if span else None
                 state.force(_address(member), MemberOrder(Forced(how), until, "by hand"))

@@ -242,15 +242,6 @@ class Ledger:
         """Note that nobody has ever given it out; or that all it stood for has been noted."""
         self._declared.pop(version, None)
 
-    def close(self, now: float) -> None:
-        """Note that the node has given out its last answer.
-
-        What stands in zones stays declared: the next process knows whether they have changed.
-        """
-        for version, declared in list(self._declared.items()):
-            if declared.noted:
-                self.retire(version, now)
-
     # -- other nodes --------------------------------------------------------------------------
 
     def meet(self, node: str, url: str, at: float) -> bool:
@@ -289,11 +280,6 @@ class Ledger:
 
     # -- together with others -----------------------------------------------------------------
 
-    def merge(self, other: Ledger) -> None:
-        """Take in what ``other`` knows, by the same clock: the later bound holds."""
-        for version, bound in other._bounds.items():
-            self._raise(version, bound)
-
     def absorb(self, report: NodeReport, now: float) -> None:
         """Take over the account of a node that made ``report`` before ``now``, and has stopped."""
         for line in report.lines:
@@ -303,7 +289,7 @@ class Ledger:
     def resume(self, data: bytes, now: float, unchanged: Collection[Version] = ()) -> None:
         """Go on with the ledger in ``data``, an earlier dump; StateError if that is damaged.
 
-        Whatever was declared may have been given out up to now, unless the node was closed.
+        Whatever was declared may have been given out up to now.
         ``unchanged`` are declarations of zones that are served on as they were: what stands in
         them is no matter of the past.
         """
@@ -395,13 +381,6 @@ class Ledger:
 
     def _kept(self, now: float) -> float:
         return max(0.0, now - self._began)
-
-
-def restore(data: bytes, now: float, unchanged: Collection[Version] = ()) -> Ledger:
-    """Return the ledger that continues the one in ``data`` (see :meth:`Ledger.resume`)."""
-    ledger = Ledger(_read(data).past.node, now)
-    ledger.resume(data, now, unchanged)
-    return ledger
 
 
 def declarations(data: bytes) -> dict[Version, int]:

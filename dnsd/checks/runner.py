@@ -84,11 +84,6 @@ class Runner:
         """By how much the check that is late the most should have begun before, in seconds."""
         return self._schedule.behind(time.monotonic())
 
-    @property
-    def stuck(self) -> frozenset[Target]:
-        """The targets with a check that does not end although it was told to."""
-        return frozenset(self._stuck)
-
     def assign(self, targets: Iterable[Target]) -> None:
         """Check these and no others; those that stay keep their time and their pace."""
         wanted = dict.fromkeys(targets)

@@ -114,13 +114,6 @@ class PoolState:
 
     # -- what happens to it -------------------------------------------------------------------
 
-    def result(
-        self, member: str, now: float, ok: bool, detail: str = "", latency: float = 0.0
-    ) -> None:
-        """Count the result of a check; of a member that is not there any more, forget it."""
-        if member in self.members:
-            self.members[member].result(now, ok, detail, latency)
-
     def hear(self, node: str, votes: Mapping[str, Vote]) -> bool:
         """Take in what another node says of the members, by address: all that it says now.
 
@@ -149,16 +142,6 @@ class PoolState:
     def shift_plans(self, seconds: float) -> None:
         """Have plans come so much later: the clock of the day was set."""
         self._roll.shift_plans(seconds)
-
-    def freeze(self, why: str) -> None:
-        """Keep what is known: nobody checks the members, and ``why`` is the reason."""
-        for member in self.members.values():
-            member.freeze(why)
-
-    def thaw(self, now: float) -> None:
-        """Count results again."""
-        for member in self.members.values():
-            member.thaw(now)
 
     def objection(self, member: str, forced: Forced) -> str:
         """Return what speaks against forcing ``member``, empty if nothing does."""

@@ -31,13 +31,6 @@ def demand_of(rate: float, ttl: float) -> float | None:
     return rate / (1 - rate * ttl)
 
 
-def stale_share(demand: float, ttl: float, since: float) -> float:
-    """Return the share of caches that hold the old answer ``since`` seconds after a switch."""
-    if since >= ttl:
-        return 0.0
-    return demand * ttl / (1 + demand * ttl) * (1 - since / ttl)
-
-
 class Forecast(NamedTuple):
     """Queries per second at another TTL.
 

@@ -121,22 +121,6 @@ class View:
                 yield from self.path(owner)
 
 
-def from_dnspython(zone: dns.zone.Zone) -> View:
-    """View a zone that dnspython loaded with ``relativize=False``."""
-    if zone.origin is None:
-        raise ValueError("the zone has no origin")
-    nodes = {
-        owner: {
-            (rdataset.rdtype, rdataset.covers): ViewRRset(
-                owner, rdataset.rdtype, rdataset.covers, rdataset.ttl, tuple(rdataset)
-            )
-            for rdataset in node.rdatasets
-        }
-        for owner, node in zone.nodes.items()
-    }
-    return View(zone.origin, nodes)
-
-
 def from_records(zone: records.Zone) -> View:
     """View a zone that :mod:`dnsd.zone.load` has read."""
     nodes: dict[Name, dict[Key, ViewRRset]] = {}

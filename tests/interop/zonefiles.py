@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 import dnsd
 from dnsd.config.policyfile import path_for
-from dnsd.zone.view import from_dnspython
 from tests.interop.exchange import Ask
 from tests.strategies import below, models, queries, signed
+from tests.views import view_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,7 +54,7 @@ class ZoneFile(NamedTuple):
 @functools.cache
 def _view(file: ZoneFile) -> View:
     """Dnspython takes its time, and a view is read-only."""
-    return from_dnspython(dns.zone.from_file(str(file.plain), file.origin, relativize=False))
+    return view_of(dns.zone.from_file(str(file.plain), file.origin, relativize=False))
 
 
 def examples(directory: Path) -> list[ZoneFile]:

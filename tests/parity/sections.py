@@ -15,9 +15,9 @@ from dnsd import hotpath
 from dnsd.hotpath import Client, HotPath, Settings, Transport
 from dnsd.image.store import Image
 from dnsd.metrics import counters
-from dnsd.zone import view
 from dnsd.zone.load import load_text
 from dnsd.zone.lookup import Question, lookup
+from tests.views import view_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,9 +100,7 @@ def put(path: HotPath, origin: Name, text: str) -> None:
 
 
 def viewed(origin: Name, text: str) -> View:
-    return view.from_dnspython(
-        dns.zone.from_text(text, origin, relativize=False, check_origin=False)
-    )
+    return view_of(dns.zone.from_text(text, origin, relativize=False, check_origin=False))
 
 
 def packet(query: Query, payload: int | None) -> bytes:

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from dnsd.build.pools import PoolMeta
-from dnsd.caches.ledger import LedgerLine, Use, restore
+from dnsd.caches.ledger import LedgerLine, Use
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.live import Placement, addresses_of, named
 from dnsd.control.failover.statefile import StateFile
@@ -38,6 +38,7 @@ from dnsd.image.pools import SLOTS, Mode, Selection
 from dnsd.image.stock import Stock
 from dnsd.process import durable
 from dnsd.process.statedir import IMAGES
+from tests.ledgers import restored
 from tests.plane import ORIGIN, A, B, C, World, close, meta, only, place, play
 
 OK, BAD = True, False
@@ -139,7 +140,7 @@ class Node(World):
         path, key, now = self.directory / NAME, key_of(one), time.monotonic()
         if not path.exists():
             return  # then all of it is UNKNOWN
-        after = restore(path.read_bytes(), now)
+        after = restored(path.read_bytes(), now)
         for address, until in self.held.items():
             assert until <= now or after.latest(key.owner, key.type, address) >= until, address
 

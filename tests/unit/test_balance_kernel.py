@@ -114,8 +114,6 @@ def _all() -> dict[int, nexthops.KernelNexthop]:
 
 def _remove() -> None:
     with Nexthops() as kernel:
-        kernel.remove_route(VIP4)
-        kernel.remove_route(VIP4)
         kernel.remove([GROUP, *range(GROUP + 1, GROUP + 1 + SLOTS)])
         kernel.remove([GROUP])
 

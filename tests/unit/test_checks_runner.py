@@ -125,17 +125,15 @@ def test_a_check_that_does_not_end_is_one_failure_and_stops_nothing(
 
     bad, good = target(stuck, "stuck"), target(well, "good")
 
-    def enough(told: Told, runner: Runner) -> bool:
+    def enough(told: Told, _runner: Runner) -> bool:
         if len(told.unseen) >= 2 and len(told.of(good)) >= 5:
-            assert runner.stuck == {bad} or release
             release.append(True)
         return bool(release) and OK in told.of(bad)
 
-    told, runner = running(bad, good, until=enough)
+    told, _ = running(bad, good, until=enough)
     before = told.of(bad)[: told.of(bad).index(OK)]
     assert [result.detail for result in before] == ["had a check that did not end"]
     assert set(told.unseen) == {(bad, "its last check has not ended yet")}
-    assert runner.stuck == frozenset()
 
 
 def test_what_cannot_be_checked_is_no_result() -> None:

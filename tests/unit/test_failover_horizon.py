@@ -23,9 +23,10 @@ from dnsd.caches.judge import (
     Verdict,
     judge,
 )
-from dnsd.caches.ledger import WEEK_S, Ledger, NodeReport, Use, restore
+from dnsd.caches.ledger import WEEK_S, Ledger, NodeReport, Use
 from dnsd.caches.site import Answered, Sighting, Silent, Site
 from dnsd.caches.version import Version, about_name, about_target, everything, gap, rrset
+from tests.ledgers import restored
 
 OLD, NEW = "192.0.2.10", "192.0.2.11"
 TARGET = about_target(OLD)
@@ -277,7 +278,7 @@ def test_whatever_a_zone_contained_may_lead_anywhere() -> None:
     node = drained()
     node.ledger.serve(everything("example.com."), 3600)
     assert ask(node.heard(100.0), now=100.0).safety == Safety.SAFE
-    node.ledger = restore(node.ledger.dump(100.0), 200.0)
+    node.ledger = restored(node.ledger.dump(100.0), 200.0)
     found = ask(node.heard(300.0), now=300.0)
     assert (found.safety, found.until) == (Safety.WAIT, 3800.0 + MARGIN_S)
 
@@ -364,7 +365,7 @@ class World:
                 if name in self.lost:
                     node.ledger = Ledger(name, at + node.offset)
                 else:
-                    node.ledger = restore(self.disk[name], at + node.offset)
+                    node.ledger = restored(self.disk[name], at + node.offset)
                 self.lost.discard(name)
                 self.written[name] = -1
                 self._set(name, Use.IDLE)
@@ -401,7 +402,7 @@ class World:
         if self.chance.random() < 0.2:
             self.lost.add(name)
         if self.chance.random() < 0.33:
-            self._collect(name).ledger.close(self.now + self.nodes[name].offset)
+            self._collect(name)
             self._save(name)
         self.served[name] = Use.IDLE
         self.cells[name] = float("-inf")

@@ -107,7 +107,7 @@ class Life:
             case ("ok" | "bad" as how, str(who)) if who in state.members:
                 checks.see(who, how == "ok")
                 state.members[who].thaw(now)
-                state.result(who, now, how == "ok", latency=0.1)
+                state.members[who].result(now, how == "ok", latency=0.1)
             case ("miss", str(who)) if who in state.members:
                 checks.miss(who, "blind")
                 state.members[who].freeze("blind")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.failover.price import Live, demand_of, forecast, measured, miss_rate, stale_share
+from dnsd.failover.price import Live, demand_of, forecast, measured, miss_rate
 from dnsd.failover.rate import rate_of
 
 SECONDS = 40_000.0
@@ -35,22 +35,6 @@ def test_misses_of_a_cache(demand: float, ttl: float, prefetch: float) -> None:
     cycle = (1 - prefetch) * ttl + 1 / demand
     sigma = sqrt(SECONDS / demand**2 / cycle**3)
     assert abs(misses(7, demand, ttl, prefetch) - expected) < 3 * sigma + 1
-
-
-@pytest.mark.parametrize(("demand", "ttl", "since"), [(0.1, 30, 0), (0.1, 30, 12), (1, 5, 4)])
-def test_share_of_stale_caches(demand: float, ttl: float, since: float) -> None:
-    chance = random.Random(11)
-    caches, stale = 4000, 0
-    for _ in range(caches):
-        # Long before the switch (at 0), until the last answer that was fetched before it.
-        now = -20 * (ttl + 1 / demand)
-        fresh_until = now
-        while (now := max(now, fresh_until) + chance.expovariate(demand)) < 0:
-            fresh_until = now + ttl
-        stale += fresh_until > since
-    share = stale_share(demand, ttl, since)
-    assert abs(stale - caches * share) < 3 * sqrt(caches * share * (1 - share))
-    assert stale_share(demand, ttl, ttl) == stale_share(demand, ttl, ttl + 1) == 0
 
 
 @given(st.floats(1e-4, 100), st.integers(1, 3600))

@@ -17,7 +17,7 @@ from dnsd.failover.objective import FLIP_S, WHOLE_S, Timing, worst
 from dnsd.failover.pool import PoolState
 from dnsd.failover.quorum import OWN, Agreement, Ballot, SpokenVote, Vote, agreement, heard
 from dnsd.failover.stored import Kept
-from tests.failover import pool
+from tests.failover import freeze, pool
 
 A, B = "192.0.2.1", "192.0.2.2"
 INTERVAL = 10.0
@@ -172,7 +172,7 @@ class Site:
 
     def see(self, name: str, *results: bool, member: str = A) -> None:
         for ok in results:
-            self.nodes[name].result(member, self.now, ok)
+            self.nodes[name].members[member].result(self.now, ok)
 
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -331,7 +331,7 @@ def test_what_was_agreed_survives_a_short_restart() -> None:
 def test_a_check_that_is_dead_does_not_vote() -> None:
     site = Site()
     rounds(site, 9)
-    site.nodes["x"].freeze("nobody checks")
+    freeze(site.nodes["x"], "nobody checks")
     for _ in range(4):
         for name in "yz":
             site.see(name, False)
@@ -423,7 +423,7 @@ def longest_held(
     nodes = {name: PoolState(policy, ttl, (A, B), 0.0) for name in "xyz"}
     for node, one in itertools.product(nodes.values(), (A, B)):
         for _ in range(60):
-            node.result(one, 0.0, True)
+            node.members[one].result(0.0, True)
         node.force(B, MemberOrder(Forced.UP))
     due = {name: begins + 0.1 for name, begins in zip(nodes, checks, strict=True)}
     took = dict.fromkeys(nodes, 0.1)
@@ -436,7 +436,7 @@ def longest_held(
             if node.answered(A, decisions[name]):  # with this until now
                 held = max(held, now + decisions[name].ttl)
         for name in [name for name, at in due.items() if at <= now]:
-            nodes[name].result(A, now, took[name] < 2.0, latency=took[name])
+            nodes[name].members[A].result(now, took[name] < 2.0, latency=took[name])
             begins = max(now, now - took[name] + nodes[name].members[A].pause)
             took[name] = 0.1 if begins < dies else 2.0
             due[name] = begins + took[name]

@@ -23,7 +23,7 @@ def a_pool() -> PoolState:
     state = PoolState(MANUAL, 300, (A, B, C), 0.0)
     for member, results in ((A, "+++-"), (B, "+---"), (C, "++++++")):
         for now, one in enumerate(results):
-            state.result(member, float(now), one == "+")
+            state.members[member].result(float(now), one == "+")
     state.decide(100.0)
     state.force(C, MemberOrder(Forced.UP, until=150.0, reason="it is well"))
     state.drain(A, MemberOrder(Forced.DRAIN), drain.lowered(100.0, 140.0))

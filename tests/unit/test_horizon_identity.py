@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from dnsd.caches.acquainted import KnownNodes, KnownPeer, Retired
 from dnsd.caches.judge import MARGIN_S, Safety
-from dnsd.caches.ledger import Ledger, NodeReport, owner_of, restore
+from dnsd.caches.ledger import Ledger, NodeReport, owner_of
 from dnsd.caches.version import everything, rrset
 from dnsd.cli import declare
 from dnsd.config import Endpoint, Failover
@@ -22,6 +22,7 @@ from dnsd.control.horizon.commands import commands
 from dnsd.control.horizon.identity import Identity, instance_of
 from dnsd.errors import AdminError, StateError
 from tests.horizonsite import Content, Site
+from tests.ledgers import restored
 from tests.unit.test_horizon_keeper import disk
 
 B = Endpoint("192.0.2.2", 9153)
@@ -55,7 +56,7 @@ def test_a_node_that_was_ever_heard_is_known_for_good() -> None:
     assert identity(heard="b").meet(ledger)
     assert not identity(heard="b").meet(ledger)
     assert not identity().meet(ledger)
-    again = restore(ledger.dump(5.0), 100.0)
+    again = restored(ledger.dump(5.0), 100.0)
     assert owner_of(again.dump(100.0)) == ("a", (KnownPeer(URL, "b"),))
     alone = Identity("own", 0.0, Peers("a", Failover()), lambda: None)
     assert stamped(alone, again, 100.0).knows == KnownNodes((KnownPeer(URL, "b"),))
@@ -71,7 +72,7 @@ def test_a_node_that_is_declared_dead_is_so_until_it_is_heard() -> None:
     identity(heard="b", at=10.0).meet(ledger)
     ledger.retire_node("b", 20.0)
     assert not identity(heard="b", at=10.0).meet(ledger)
-    again = restore(ledger.dump(30.0), 100.0)
+    again = restored(ledger.dump(30.0), 100.0)
     assert again.known(100.0).retired == (Retired("b", 10.0),)
     assert identity(heard="b", at=101.0).meet(again)
     assert again.known(102.0).retired == ()
@@ -83,7 +84,7 @@ def test_a_node_that_was_declared_dead_by_mistake_is_missed_again() -> None:
     with pytest.raises(StateError, match="c has not been declared dead on this node"):
         ledger.revive_node("c")
     ledger.revive_node("b")
-    assert restore(ledger.dump(30.0), 100.0).known(100.0).retired == ()
+    assert restored(ledger.dump(30.0), 100.0).known(100.0).retired == ()
 
 
 def test_a_ledger_that_calls_its_own_node_dead_is_wrong() -> None:
@@ -91,13 +92,13 @@ def test_a_ledger_that_calls_its_own_node_dead_is_wrong() -> None:
     ledger = Ledger("a", 0.0)
     ledger.retire_node("a", 20.0)
     assert ledger.known(30.0).retired == ()
-    assert restore(ledger.dump(30.0), 100.0).known(100.0).retired == ()
+    assert restored(ledger.dump(30.0), 100.0).known(100.0).retired == ()
 
 
 def test_the_past_that_is_declared_is_that_of_this_account() -> None:
     ledger = Ledger("a", 0.0)
     ledger.declare_past(60)
-    again = restore(ledger.dump(1.0), 100.0)
+    again = restored(ledger.dump(1.0), 100.0)
     assert again.report(100.0).before == 60
     again.distrust(200.0)
     assert again.report(200.0).before is None
@@ -108,9 +109,9 @@ def test_a_past_that_contradicts_what_the_node_knows_is_refused() -> None:
     ledger = Ledger("a", 0.0)
     ledger.note(rrset("www.example.com.", "A", [bytes((192, 0, 2, 1))]), 50.0, 300)
     ledger.declare_past(0)
-    again = restore(ledger.dump(60.0), 100.0)
+    again = restored(ledger.dump(60.0), 100.0)
     again.distrust(100.0)
-    again = restore(again.dump(101.0), 200.0)
+    again = restored(again.dump(101.0), 200.0)
     with pytest.raises(StateError, match="TTLs of up to 300 s"):
         again.declare_past(299)
     again.note(rrset("new.example.com.", "A", [bytes((192, 0, 2, 1))]), 201.0, 600)
@@ -162,11 +163,11 @@ def test_what_is_declared_is_on_disk_or_said_not_to_be(tmp_path: Path) -> None:
     asked = commands(site.horizon)
     run(asked["declare_dead"]({"node": "b", "ago": 10}))
     run(asked["declare_past"]({"ttl": 5}))
-    stored = restore((tmp_path / "state/ledger").read_bytes(), 0.0)
+    stored = restored((tmp_path / "state/ledger").read_bytes(), 0.0)
     assert stored.known(0.0).retired == (Retired("b", 10.0),)
     assert stored.report(0.0).before == 5
     run(asked["declare_alive"]({"node": "b"}))
-    stored = restore((tmp_path / "state/ledger").read_bytes(), 0.0)
+    stored = restored((tmp_path / "state/ledger").read_bytes(), 0.0)
     assert stored.known(0.0).retired == ()
     with pytest.raises(AdminError, match="declared dead: none"):
         run(asked["declare_alive"]({"node": "b"}))

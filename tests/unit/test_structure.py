@@ -7,12 +7,12 @@ from hypothesis import given
 
 from dnsd.wire import name as names
 from dnsd.zone.structure import Structure
-from dnsd.zone.view import from_dnspython
 from tests.model import Model
 from tests.records import records_of
 from tests.signing import Nsec3
 from tests.strategies import models
 from tests.unit.corezones import signed, wire, zone
+from tests.views import view_of
 
 
 def named(*texts: str, origin: str = "example.") -> set[bytes]:
@@ -128,7 +128,7 @@ def test_longest_names() -> None:
 @given(models())
 def test_as_the_oracle_sees_it(model: Model) -> None:
     data = model.zone()
-    view = from_dnspython(data)
+    view = view_of(data)
     shape = Structure(records_of(data))
     wired = {name: names.lower(wire(name.to_text())) for name in view.existing}
     tops = {

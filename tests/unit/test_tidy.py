@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "dnsd").rglob("*.py"))
 NATIVE = sorted(path for end in ("*.pyx", "*.pxi") for path in (ROOT / "dnsd").rglob(end))
+
+
+BENCH = sorted((ROOT / "bench").rglob("*.py"))
+
+Declared = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+CALLED_BY_OTHERS = {
+    "dnsd/cli/__init__.py: list_commands": "click asks a group for its commands",
+    "dnsd/cli/__init__.py: get_command": "click asks a group for a command",
+    "dnsd/cli/__init__.py: format_commands": "click writes the help of a group",
+    "dnsd/zone/rdatatext.py: get_eol_as_token": "dnspython reads rdata from a tokenizer",
+    "dnsd/zone/rdatatext.py: as_name": "dnspython reads rdata from a tokenizer",
+}
+"""What a library calls by name, and why."""
 
 
 @cache
@@ -43,3 +58,41 @@ def test_every_module_says_what_it_is_for() -> None:
 @pytest.mark.parametrize("path", [*MODULES, *NATIVE], ids=named)
 def test_nothing_is_unfinished(path: Path) -> None:
     assert re.findall(r"\b(?:TODO|FIXME|XXX|HACK)\b", path.read_text()) == []
+
+
+def uses(path: Path) -> Iterator[str]:
+    """Yield the names that ``path`` uses, but does not define."""
+    for node in ast.walk(tree(path)):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                yield name
+            case ast.alias(name=name):
+                yield name.rpartition(".")[2]
+            case ast.keyword(arg=str(name)):
+                yield name
+
+
+def declared(body: list[ast.stmt]) -> Iterator[Declared]:
+    """Yield the public classes, functions and methods of a module; not what is decorated.
+
+    A decorator may give a function to somebody else: a command to click, a property to a report.
+    """
+    for node in body:
+        if isinstance(node, Declared):
+            if not node.name.startswith("_") and not node.decorator_list:
+                yield node
+            if isinstance(node, ast.ClassDef):
+                yield from declared(node.body)
+
+
+def test_what_is_public_is_used_by_the_program_and_not_by_its_tests_alone() -> None:
+    used = {name for path in (*MODULES, *BENCH) for name in uses(path)}
+    for path in NATIVE:
+        used.update(re.findall(r"\w+", path.read_text()))
+    unused = {
+        f"{named(path)}: {node.name}"
+        for path in MODULES
+        for node in declared(tree(path).body)
+        if node.name not in used
+    }
+    assert unused == set(CALLED_BY_OTHERS)

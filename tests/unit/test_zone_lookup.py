@@ -10,10 +10,11 @@ import pytest
 from dns.rcode import NOERROR, NXDOMAIN, YXDOMAIN
 
 from dnsd.zone.lookup import MAX_LINKS, Question, StepKind, lookup, zone_for
-from dnsd.zone.view import from_dnspython, from_records
+from dnsd.zone.view import from_records
 from tests.model import Model
 from tests.records import records_of
 from tests.signing import Nsec3, sign_nsec, sign_nsec3
+from tests.views import view_of
 
 if TYPE_CHECKING:
     from dns.name import Name
@@ -53,7 +54,7 @@ def proofs(answer: Answer) -> set[str]:
 
 # RFC 4592 §2.2.1
 
-RFC_4592 = from_dnspython(
+RFC_4592 = view_of(
     model(
         "@ NS ns.example.com.",
         "@ NS ns.example.net.",
@@ -127,7 +128,7 @@ def rfc_4035() -> View:
         zone.add(name("b"), "NS", f"{line}.example.")
         zone.add(name(line), "A", "192.0.2.7")
     sign_nsec(zone)
-    return from_dnspython(zone.zone())
+    return view_of(zone.zone())
 
 
 def rfc_5155() -> View:
@@ -137,7 +138,7 @@ def rfc_5155() -> View:
         zone.add(name(line), "A", "192.0.2.7")
     zone.add(name("2t7b4g4vsa5smi47k61mv5bv1a22bojr"), "A", "192.0.2.127")
     sign_nsec3(zone, Nsec3(salt="aabbccdd", iterations=12, opt_out=True))
-    return from_dnspython(zone.zone())
+    return view_of(zone.zone())
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ ZONE = model(
     *(f"c{number} CNAME c{number + 1}.example." for number in range(17)),
     "c17 CNAME host.example.",
 )
-VIEW = from_dnspython(ZONE.zone())
+VIEW = view_of(ZONE.zone())
 
 
 def test_any_is_one_rrset() -> None:

@@ -105,10 +105,6 @@ class Nexthops:
         """Have ``vip`` lead to ``group``."""
         self._do([nexthops.put_route(vip, group)])
 
-    def remove_route(self, vip: str) -> None:
-        """Remove the route to ``vip``, if there is one."""
-        self._do([nexthops.delete_route(vip)], but=(errno.ESRCH, errno.ENOENT))
-
     def remove(self, numbers: Iterable[int]) -> None:
         """Remove objects and groups, those too that have gone; routes over them go with them."""
         for number in numbers:

@@ -126,11 +126,6 @@ def put_route(vip: str, group: int) -> bytes:
     )
 
 
-def delete_route(vip: str) -> bytes:
-    """Return the message that removes the route to ``vip``."""
-    return message(RTM_DELROUTE, messages.ACK, _route(vip))
-
-
 def _route(vip: str) -> bytes:
     address = ipaddress.ip_address(vip)
     head = _RTMSG.pack(

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from dnsd.caches.judge import MARGIN_S, Inquiry, Safety, judge
-from dnsd.caches.ledger import restore
 from dnsd.caches.version import about_name, about_target
 from dnsd.cli.survey import Survey
 from dnsd.control.horizon import ledgerfile
 from dnsd.errors import AdminError, NotRunning, StateError
 from dnsd.wire.delivery import STOPPED_S
+from tests.ledgers import restored
 from tests.simulation.worlds import commands
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def durable_left(machine: Machine, target: str) -> float | None:
     if not path.exists():
         return None
     try:
-        ledger = restore(path.read_bytes(), machine.clock)
+        ledger = restored(path.read_bytes(), machine.clock)
     except StateError:
         return None
     report = ledger.report(machine.clock, about_target(target))
