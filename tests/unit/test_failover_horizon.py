@@ -239,6 +239,41 @@ def test_what_asks_late_and_answers_late_counts_from_the_question() -> None:
     assert found.reasons[0] == "node a has not reported since the switch"
 
 
+def test_an_answer_is_as_old_as_its_question() -> None:
+    """What a node gives out now is as it was when it was asked, however late that came in."""
+    slow = msgspec.structs.replace(drained().heard(500.0), received=504.0)
+    assert ask(slow, now=500.0 + FRESH_S).safety == Safety.SAFE
+    found = ask(slow, now=501.0 + FRESH_S)
+    assert found.reasons[0] == f"node a has been silent for {1 + FRESH_S:.0f}s"
+
+
+def test_what_is_left_is_counted_from_when_the_answer_came_in() -> None:
+    """The report may have been made at any time up to then."""
+    new = Node("b")
+    new.ledger = Ledger("b", 18.0)
+    heard = [
+        msgspec.structs.replace(node.heard(20.0, ceiling=45), received=23.0)
+        for node in (drained(), new)
+    ]
+    found = ask(*heard, now=23.0, nodes=("a", "b"))
+    ends = {one.node: (one.until, one.floored) for one in found.held}
+    assert ends["a"] == (63.0, 13.0 + 60.0)
+    assert ends["b"] == (21.0 + 45.0, 21.0 + 60.0)
+
+
+def test_a_later_report_shortens_no_bound() -> None:
+    """A node that was started again without its account knows less than it has said."""
+    before = drained().heard(20.0, instance="before")
+    again = Node("a")
+    again.give(25.0, ttl=5)
+    again.use(26.0, WWW_OLD, Use.IDLE)
+    now = again.heard(31.0, up=8.0)
+    found = ask(before, now, now=31.0)
+    assert (found.safety, found.until) == (Safety.WAIT, 60.0 + MARGIN_S)
+    nothing = Node("a").heard(31.0, up=8.0)
+    assert ask(before, nothing, now=31.0).until == 60.0 + MARGIN_S
+
+
 def test_a_line_that_says_less_than_it_should_is_waited_for() -> None:
     """A bound without a last time is a bound."""
     heard = drained().heard(20.0)

@@ -155,6 +155,31 @@ def test_a_node_that_has_answered_must_go_on_answering() -> None:
     assert (found.safety, found.until) == (Safety.WAIT, NOW - 20 + 60 + MARGIN_S)
 
 
+def test_a_node_that_was_known_once_must_be_asked() -> None:
+    """Who knew it may have been started again without its memory."""
+    before = answered(seen(A, report("a", PEER_B, instance="before"), asked=NOW - 30))
+    found = ask(seen(A, report("a", up=20.0)), earlier=(before,))
+    assert found.reasons[0] == f"node b has not been asked, but node a knows it ({B})"
+
+
+def test_of_several_times_of_death_the_latest_counts() -> None:
+    """Each of them may be the one that somebody knows better."""
+    both = (("b", NOW - 20), ("b", NOW - 900))
+    here, dead = report("a", PEER_B), seen(B, "no route")
+    for fenced in (both, both[::-1]):
+        found = ask(seen(A, here), dead, fenced=fenced)
+        assert found.until == NOW - 20 + 60 + MARGIN_S
+    for order in ((20.0, 900.0), (900.0, 20.0)):
+        retired = [seen(A, report("a", PEER_B)), dead]
+        for url, ago in zip((A, "http://c"), order, strict=True):
+            knows = KnownNodes((PEER_B,), (Retired("b", ago),))
+            retired.append(seen(url, report(url[-1], knows=knows)))
+        found = ask(*retired[1:])
+        assert found.until == NOW + 0.1 - 20 + 60 + MARGIN_S
+    mixed = report("a", knows=KnownNodes((PEER_B,), (Retired("b", 900.0),)))
+    assert ask(seen(A, mixed), dead, fenced=both[:1]).until == NOW - 20 + 60 + MARGIN_S
+
+
 def test_a_node_that_was_renamed_is_missed_under_its_old_name() -> None:
     found = ask(seen(A, report("a", PEER_B)), seen(B, report("b2")))
     assert found.missing[0].node == "b"
