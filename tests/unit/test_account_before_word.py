@@ -372,6 +372,24 @@ def test_a_power_cut_forgets_nothing_that_was_answered(
         run(node, story)
 
 
+@pytest.mark.parametrize("members", [(A, B), (A, B, C), (A,), (C,)])
+def test_a_pool_whose_ttl_is_about_to_fall_is_given_out_with_the_larger_one_until_then(
+    node: Node, members: tuple[str, ...]
+) -> None:
+    """Whatever has the ledger written meanwhile, and whatever flips."""
+
+    async def story(node: Node, engine: FailoverEngine) -> None:
+        one = meta(check="none")
+        await node.publish(engine, one, 0)
+        assert node.word(one).ttl > 30
+        node.keeper.pools.expect(meta(members, 30), time.monotonic())
+        node.keeper.pools.changed = True
+        await node.keeper.save()
+        node.assert_covered(one, node.word(one))
+
+    run(node, story)
+
+
 def test_a_pool_that_is_removed_is_given_out_until_no_worker_has_it(node: Node) -> None:
     async def story(node: Node, engine: FailoverEngine) -> None:
         one = meta(check="none")

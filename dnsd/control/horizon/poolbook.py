@@ -84,15 +84,12 @@ class PoolBook:
         Until then workers answer all its members, and note nothing.
         """
         key = key_of(meta)
-        ttl = max(meta.ttl, 1)
         if key in self.decided:
             possible = self._possible[key] | (set(addresses_of(meta)) - self._known(key))
-            self._declare(key, {any_of(key, possible): Use.POSSIBLE}, ttl, now)
-            self._possible[key] = frozenset(possible)
-            self.announce(key, PoolAccount(frozenset(possible), ttl), now)
+            self._possible[key] = possible
+            self._expect(key, PoolAccount(possible, max(meta.ttl, 1)), now)
             return
-        self.announce(key, undecided(meta), now)
-        self._declare(key, {any_of(key, addresses_of(meta)): Use.POSSIBLE}, ttl, now)
+        self._expect(key, undecided(meta), now)
         unset = version_of(meta, meta.undecided_mask, Mode.ANSWER)
         self._declared[key][unset] = Use.SERVED
         self._ledger.serve(unset, min(meta.policy.ttl_min, meta.ttl))
@@ -153,6 +150,12 @@ class PoolBook:
         self._give(key, PoolAccount(_targets(stay), ttl), now)
 
     # -- accounts -----------------------------------------------------------------------------
+
+    def _expect(self, key: PoolRRset, coming: PoolAccount, now: float) -> None:
+        """Declare what may come, with the largest TTL: until then the one of before is given."""
+        self.announce(key, coming, now)
+        uses = {any_of(key, coming.addresses): Use.POSSIBLE}
+        self._declare(key, uses, self._accounts.of(key).ttl, now)
 
     def _give(self, key: PoolRRset, here: PoolAccount, now: float) -> None:
         """Have the account be what is given out from now on, and what has been until now."""
