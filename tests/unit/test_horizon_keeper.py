@@ -18,15 +18,16 @@ from hypothesis import strategies as st
 from dnsd.caches.judge import MARGIN_S, Safety, Verdict
 from dnsd.caches.ledger import NEVER, WEEK_S, Use, declarations
 from dnsd.caches.listing import Contents
-from dnsd.caches.version import Version, VersionKind, about_name, about_target
+from dnsd.caches.version import CacheQuestion, Version, VersionKind, about_name, about_target
 from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon import keeper as keepers
 from dnsd.control.horizon import lease, ledgerfile
-from dnsd.control.horizon.ask import CHANGING
+from dnsd.control.horizon.ask import CHANGING, NOT_YET
 from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.lease import RENEW_S, RUNNING_S, STOPPED_S
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.served import ServedSearch
+from dnsd.errors import AdminError
 from dnsd.image.pools import Mode
 from dnsd.image.stock import Stock
 from dnsd.process import durable
@@ -334,11 +335,47 @@ def test_a_ledger_that_cannot_be_read_is_distrusted(
     assert is_open(site.about("192.0.2.99"), site.now)
 
 
-def test_a_ledger_that_is_missing_where_there_are_images_is_distrusted(directory: Path) -> None:
+def test_a_ledger_that_is_missing_where_there_are_images_is_distrusted(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its workers may have answered until this process knows of what."""
     site = Site(directory, host(A))
     (directory / ledgerfile.NAME).unlink()
-    site.crash(1.0, host(B))
+    site.begin()
+    site.now += 3.0
+    site.load(host(B))
+    site.reach()
+    assert "horizon: the ledger is missing, but" in capsys.readouterr().err
     assert is_open(site.about("192.0.2.99"), site.now)
+
+
+def test_nothing_is_reported_before_the_zones_are_loaded(directory: Path) -> None:
+    site = Site(directory, host(A))
+    site.begin()
+    for question in (None, about_target(A)):
+        with pytest.raises(AdminError, match="the zones are being loaded"):
+            asyncio.run(site.horizon.report(question))
+
+    async def judged() -> Verdict:
+        return site.horizon.judge(about_target(A), site.now, None, site.now)
+
+    assert asyncio.run(judged()).reasons == (NOT_YET,)
+    site.load(host(A))
+    assert asyncio.run(site.horizon.report(about_target(A))).lines
+
+
+@pytest.mark.parametrize("question", [None, about_target(A)])
+def test_what_workers_have_just_noted_is_reported(
+    directory: Path, question: CacheQuestion | None
+) -> None:
+    site = Site(directory, BOTH)
+    site.ttl = 30
+    site.decide()
+    site.sweep()
+    site.now += 20
+    site.ask()
+    lines = asyncio.run(site.horizon.report(question)).lines
+    assert [line.left for line in lines if line.use == Use.SERVED] == [30.0]
 
 
 def test_it_is_on_disk_before_it_is_served(directory: Path) -> None:
