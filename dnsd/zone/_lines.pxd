@@ -27,4 +27,5 @@ cdef class Lines:
         int origin_length
     ) noexcept
     cdef bint _header(self, int *at) noexcept
+    cdef bint _is_at_apex(self) noexcept
     cdef bint _is_inside(self, const Owner *owner) noexcept

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Entries of a zone file to records, as long as there is nothing to say about them.
 
-Directives, the SOA, owners outside of the zone and all that is wrong or only unusual stop the
+Directives, owners outside of the zone and all that is wrong or only unusual stop the
 reading: :mod:`dnsd.zone.reader` takes that entry, and comes back.
 """
 
@@ -104,7 +104,7 @@ cdef class Lines:
             fold(self.found.lower, self.found.name, self.found.length)
         if not self._is_inside(&self.found if self.is_new else &self.owner):
             return False
-        if not self._header(&used) or self.rtype == TYPE_SOA:
+        if not self._header(&used) or (self.rtype == TYPE_SOA and not self._is_at_apex()):
             return False
         self.length = write_rdata(
             self.rtype, &self.entry.tokens[used], self.entry.count - used, origin, origin_length,
@@ -134,6 +134,9 @@ cdef class Lines:
                 self.rtype = type_of(token)
                 return self.rtype > 0
         return False
+
+    cdef bint _is_at_apex(self) noexcept:
+        return (self.found if self.is_new else self.owner).length == PyBytes_GET_SIZE(self.apex)
 
     cdef bint _is_inside(self, const Owner *owner) noexcept:
         cdef int at = 0, above = owner.length - <int>PyBytes_GET_SIZE(self.apex)

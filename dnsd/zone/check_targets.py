@@ -123,18 +123,22 @@ def check_targets(zone: Zone, structure: Structure, targets: Targets) -> Iterato
     """Check all names that authoritative records and delegations point to."""
     repeated = zone.apex[:-1] + zone.apex if count(zone.apex) > 1 else None
     seen: set[tuple[int, bytes, bytes]] = set()
+    well: set[tuple[int, bytes]] = set()
     for rrset, cut in _pointing(zone, structure):
+        rtype = rrset.rtype
         for rdata in rrset.rdatas:
-            name = lower(target(rrset.rtype, rdata) or ROOT)
+            name = lower(target(rtype, rdata) or ROOT)
+            is_below = bool(cut) and is_subdomain(name, cut)
             # A hundred thousand delegations share a few servers: one look at each will do.
-            if name == ROOT or (rrset.rtype != CNAME and (rrset.rtype, name, cut) in seen):
+            known = (rtype, name, cut) in seen or (not is_below and (rtype, name) in well)
+            if name == ROOT or (rtype != CNAME and known):
                 continue
-            seen.add((rrset.rtype, name, cut))
+            seen.add((rtype, name, cut))
             mistyped = _mistyped(zone, rrset, name, repeated)
-            if mistyped:
-                yield mistyped
-            else:
-                yield from _check_target(rrset, name, cut, targets)
+            found = [mistyped] if mistyped else [*_check_target(rrset, name, cut, targets)]
+            if not found and not is_below:
+                well.add((rtype, name))
+            yield from found
 
 
 def _pointing(zone: Zone, structure: Structure) -> list[tuple[RRset, bytes]]:

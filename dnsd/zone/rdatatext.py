@@ -8,6 +8,7 @@ there is one understanding of quotes, escapes and origins.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _APL, _NID, _L64 = 42, 104, 106
+_LOC = 29
 _ALIAS_MODE = b"\x00\x00"
 _GENERIC = r"\#"
 """What the form of RFC 3597 §5, which any type may have, begins with."""
@@ -60,6 +62,7 @@ def _parse_type(text: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=1024)
 def type_name(rtype: int) -> str:
     """Return the mnemonic of a type."""
     return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rtype))
@@ -88,7 +91,10 @@ def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
         return _ALIAS_MODE + parse_by_dnspython(rtype, _in_service_mode(tokens), origin)[2:]
     if rtype in (_NID, _L64) and len(tokens) == 2:
         tokens = [tokens[0], Token(_four_digits(tokens[1].text))]
-    return parse_by_dnspython(rtype, tokens, origin)
+    rdata = parse_by_dnspython(rtype, tokens, origin)
+    if rtype == _LOC and tokens[0].text != _GENERIC:
+        return rdata[:-4] + _altitude(tokens)
+    return rdata
 
 
 def _wrong_escape(text: str) -> str | None:
@@ -132,6 +138,16 @@ def _in_service_mode(tokens: Sequence[Token]) -> list[Token]:
 def _four_digits(text: str) -> str:
     """Return an ILNP locator or identifier with all its digits (RFC 6742 §2.1.2)."""
     return ":".join(part.zfill(4) for part in text.split(":"))
+
+
+def _altitude(tokens: Sequence[Token]) -> bytes:
+    """Return the altitude of valid LOC data in centimetres from 100 km below (RFC 1876 §2).
+
+    dnspython computes it in binary: of 1.13 m it makes 112 cm.
+    """
+    words = [token.text for token in tokens]
+    metres = words[1 + next(at for at, word in enumerate(words) if word in ("E", "W"))]
+    return (int(Decimal(metres.removesuffix("m")) * 100) + 10_000_000).to_bytes(4, "big")
 
 
 def _parse_short(rtype: int, token: Token, origin: bytes) -> bytes | None:

@@ -186,6 +186,9 @@ class ZoneReader:
             file.enter(owner, self._apex)
         if stated >= 0:
             ttls.stated(str(stated))
+        soa = self._gatherer.zone.nodes.get(self._apex, {}).get(SOA)
+        if soa is not None and self._soa_minimum is None:
+            self._soa_minimum = int.from_bytes(soa.rdatas[0][-4:], "big")
 
     def _read_plain(self, file: _File) -> None:
         """Read lines on the fast road of Python, as long as they are plain and right."""

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench import shapes
 from dnsd.compile import native
 from dnsd.compile.assemble import Assembler
 from dnsd.errors import ImageError
@@ -101,19 +100,6 @@ def test_with_pools(data: st.DataObject, model: Model) -> None:
 @pytest.mark.parametrize("make", [sample, sample_nsec, sample_nsec3])
 def test_the_samples(make: Callable[[], Model]) -> None:
     check(of_model(make()))
-
-
-@pytest.mark.parametrize("from_octets", [0, 1 << 40], ids=["table", "objects"])
-def test_the_shapes_of_large_zones(from_octets: int) -> None:
-    text = (
-        "\n".join(shapes.tld(60))
-        + "\n"
-        + "".join(f"h{i} TXT t\nh{i} A 192.0.2.1\n" for i in range(9))
-    )
-    plain = loaded("tld.", text)
-    (made, _), (_, expected) = octets(loaded("tld.", text, from_octets)), octets(plain)
-    assert made == expected
-    check(loaded("customer7.example.", "\n".join(shapes.hosted(7)) + "\n"))
 
 
 HEAD = "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bench import shapes
+from dnsd.compile import native
 from dnsd.wire.rdata import DS, NS
 from dnsd.zone.load import load_text
+from tests.parity.test_images import check, loaded, octets
 
 DELEGATIONS = 40
 
@@ -29,3 +31,16 @@ def test_a_small_zone(number: int) -> None:
     nodes = load(f"customer{number}.example.", "\n".join(shapes.hosted(number)) + "\n")
     assert len(nodes) == 11
     assert len({rtype for types in nodes.values() for rtype in types}) == 9
+
+
+@pytest.mark.skipif(native.image is None, reason="built without a C compiler")
+@pytest.mark.parametrize("from_octets", [0, 1 << 40], ids=["table", "objects"])
+def test_their_images(from_octets: int) -> None:
+    hosts = "".join(f"h{i} TXT t\nh{i} A 192.0.2.1\n" for i in range(9))
+    text = "\n".join(shapes.tld(DELEGATIONS)) + "\n" + hosts
+    (made, _), (_, expected) = (
+        octets(loaded("tld.", text, from_octets)),
+        octets(loaded("tld.", text)),
+    )
+    assert made == expected
+    check(loaded("customer7.example.", "\n".join(shapes.hosted(7)) + "\n"))

@@ -185,3 +185,11 @@ def test_many_lines_of_one_record() -> None:
         (28, bytes(15) + b"\1"),
         (1, bytes((192, 0, 2, 1))),
     ]
+
+
+def test_the_soa_is_read_natively_at_the_apex() -> None:
+    """Elsewhere it is an error, which Python makes."""
+    data = "SOA a. b. 1 2 3 4 1h\n"
+    ((rtype, rdata),) = taken(f". {data}")
+    assert (rtype, rdata[-4:]) == (6, (3600).to_bytes(4))
+    assert taken(f"x {data}") == []

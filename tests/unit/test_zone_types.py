@@ -11,6 +11,8 @@ import dns.rdtypes.IN
 import pytest
 from dns.rdataclass import IN
 from dns.rdatatype import RdataType
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dnsd.wire.name import from_text
 from dnsd.zone.load import load_text
@@ -129,3 +131,15 @@ def test_types_without_a_text_form_can_still_be_written(rtype: int) -> None:
     mnemonic = type_name(rtype)
     assert load(mnemonic, "\\# 3 0a0b 0c") == b"\x0a\x0b\x0c"
     assert load(mnemonic, "\\# 0") == b""
+
+
+@given(st.integers(-10_000_000, 4_284_967_295), st.sampled_from(("", "m")))
+@example(113, "m")
+def test_an_altitude_is_to_the_centimetre(centimetres: int, unit: str) -> None:
+    """RFC 1876 §2; a centimetre less, and a signature fits no more."""
+    metres = f"{'-' * (centimetres < 0)}{abs(centimetres) // 100}.{abs(centimetres) % 100:02d}"
+    text = f"{HEAD}l LOC 52 22 23.000 N 4 53 32.000 E {metres}{unit} 1m\n"
+    result = load_text("example.com.", text)
+    assert result.zone is not None, result.findings
+    (rrset,) = result.zone.nodes[from_text("l.example.com.")].values()
+    assert int.from_bytes(rrset.rdatas[0][-4:]) - 10_000_000 == centimetres
