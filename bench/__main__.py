@@ -19,7 +19,6 @@ from bench.demand.cli import query_log
 from bench.lab.cli import lab
 from bench.load import Load
 from bench.peers import PEERS
-from bench.plan.cli import plan
 from bench.queries.cli import query_file
 from bench.stand import Part, Plan
 from bench.study.command import Deferred, schema
@@ -38,6 +37,7 @@ STUDIES = {
     "dig": ("bench.dig.kind", "Check any server: answers, TTLs over time, times, largest rate."),
     "failover": ("bench.failover.kind", "What users lose when a service or a site dies."),
     "overload": ("bench.overload.kind", "Ask servers more than they can answer."),
+    "plan": ("bench.plan.kind", "Which TTL keeps a budget of queries and recovers in time?"),
     "promise": ("bench.promise.kind", "What a failure is felt for, beside what was promised."),
     "soak": ("bench.soak.kind", "One trouble after the other for a real node."),
     "retry-storm": ("bench.storm.kind", "A server fails for a while, and caches retry."),
@@ -47,7 +47,6 @@ STUDIES = {
 """The studies: the name of the command and in the files, the module with its KIND, what it does."""
 OTHERS = {
     "balance": "bench.balance.kind",
-    "plan": "bench.plan.kind",
 }
 """Kinds whose commands are their own."""
 KINDS = {name: module for name, (module, _) in STUDIES.items()} | OTHERS
@@ -192,7 +191,6 @@ def _kind(name: str) -> Kind[Any]:
 main.add_command(lab)
 main.add_command(query_file)
 main.add_command(query_log)
-main.add_command(plan)
 
 for _name, (_module, _sentence) in STUDIES.items():
     main.add_command(Deferred(_name, _module, _sentence))

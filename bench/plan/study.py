@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from bench.peers import PEERS
 from bench.plan import choice
-from bench.plan.results import Dot, Floor, PlanStudy, Recommended, Together, Way
+from bench.plan.results import Floor, PlanStudy, Way
 from bench.study import node
 from bench.study.errors import StudyError
-from bench.study.results import about
 from dnsd.failover.price import measured
 from dnsd.failover.rate import Rate, rate_of, together
 
@@ -21,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from bench.plan.choice import Checks, Limits
-    from bench.plan.source import Source
+    from bench.plan.choice import Limits
+    from bench.plan.subject import Subject
     from bench.study.results import About
     from dnsd.failover.price import Live
 
@@ -30,39 +26,21 @@ STEPS = 24
 """A rate is counted in so many steps."""
 
 
-class Beside(NamedTuple):
-    """What a plan has beside the curve: whose TTL it is, dots, advice; see PlanStudy."""
-
-    about_names: str = "all names"
-    today: tuple[float, ...] = ()
-    dots: tuple[Dot, ...] = ()
-    advice: tuple[Recommended, ...] = ()
-    together: str = ""
-    names: tuple[Together, ...] = ()
-
-
-def plan(
-    source: Source,
-    limits: Limits,
-    checks: Checks,
-    ttls: set[int],
-    settings: dict[str, str],
-    beside: Beside | None = None,
-) -> PlanStudy:
-    """Return the plan for the demand of ``source``; its table has ``ttls``."""
-    beside = beside or Beside()
+def plan(subject: Subject, limits: Limits, ttls: set[int], about: About) -> PlanStudy:
+    """Return the plan for ``subject``; its table has ``ttls``."""
+    source, checks = subject.source, subject.checks
     lines = choice.lines(source, limits, checks, ttls)
     found = choice.ways(source, limits, checks)
     timing = checks.timing
-    best = choice.best(source, limits, checks, max(beside.today, default=0.0))
+    best = choice.best(source, limits, checks, max(subject.today, default=0.0))
     return PlanStudy(
         kind="plan",
-        about=_about(settings),
+        about=about,
         queries=limits.queries,
         objective=limits.objective,
         source=source.words,
-        about_names=beside.about_names,
-        today=list(beside.today),
+        about_names=subject.about_names,
+        today=list(subject.today),
         present=Way(
             timing.interval,
             timing.timeout,
@@ -83,18 +61,11 @@ def plan(
         left_out=len(found[choice.WAYS :]),
         curve=choice.curve(source, limits, checks, frozenset([best])),
         measured=[(point.ttl, point.rate) for point in source.measured],
-        dots=list(beside.dots),
-        advice=list(beside.advice),
-        together=beside.together,
-        names=list(beside.names),
+        dots=list(subject.dots),
+        advice=list(subject.advice),
+        together=subject.together,
+        names=list(subject.names),
     )
-
-
-def _about(settings: dict[str, str]) -> About:
-    """Describe the plan; it is worked out, so how busy the machine was is no matter."""
-    found = about({"dnsd": PEERS["dnsd"].version()}, settings)
-    machine = {name: value for name, value in found.machine.items() if "load" not in name}
-    return msgspec.structs.replace(found, machine=machine)
 
 
 def watch(config: Path | None, seconds: float, ttl: float) -> Live:

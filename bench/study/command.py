@@ -37,18 +37,18 @@ if TYPE_CHECKING:
 WIDTH = 150
 MOST_REPEATS = 1000
 STRIDE = 1_000_000
+BUSY_OK = click.Option(
+    ["--busy-ok"], is_flag=True, help="Measure on a busy machine; results are marked."
+)
+REPEAT = click.Option(
+    ["--repeat"],
+    type=click.IntRange(1, MOST_REPEATS),
+    default=1,
+    show_default=True,
+    help="Measure so often, with other seeds, and tell the intervals.",
+)
 COMMON = (
     click.Option(["--short"], is_flag=True, help="In seconds: what it shows, not figures."),
-    click.Option(
-        ["--repeat"],
-        type=click.IntRange(1, MOST_REPEATS),
-        default=1,
-        show_default=True,
-        help="Measure so often, with other seeds, and tell the intervals.",
-    ),
-    click.Option(
-        ["--busy-ok"], is_flag=True, help="Measure on a busy machine; results are marked."
-    ),
     click.Option(["--csv"], is_flag=True, help="Print the rows as CSV instead of the tables."),
     click.Option(["--output"], type=click.Path(path_type=Path), help="JSON file to write."),
 )
@@ -82,9 +82,9 @@ def command(kind: Kind[Any]) -> click.Command:
     @click.pass_context
     @sentences
     def run(
-        context: click.Context, /, repeat: int, busy_ok: bool, csv: bool, short: bool, **given: Any
+        context: click.Context, /, csv: bool, short: bool, output: Path | None, **given: Any
     ) -> None:
-        output: Path | None = given.pop("output")
+        repeat, busy_ok = given.pop("repeat", 1), given.pop("busy_ok", True)
         usual = {name for name in given if short and _is_default(context, name)}
         chosen: Declared = parameters.build(kind.parameters, given, usual)
         study = measured(kind, chosen, repeat, busy_ok=busy_ok)
@@ -98,9 +98,19 @@ def command(kind: Kind[Any]) -> click.Command:
     return click.Command(
         kind.name,
         callback=run,
-        params=[*parameters.options(kind.parameters), *COMMON],
+        params=[*parameters.options(kind.parameters), *_common(kind)],
         help=kind.measure.__doc__,
     )
+
+
+def _common(kind: Kind[Any]) -> list[click.Option]:
+    """Return the options that have nothing to do with what is studied.
+
+    What is worked out, without a clock and without a seed, is the same each time.
+    """
+    timed = [BUSY_OK] if kind.is_timed else []
+    varies = kind.is_timed or hasattr(kind.parameters, "seed")
+    return [*([REPEAT] if varies else []), *timed, *COMMON]
 
 
 def _is_default(context: click.Context, name: str) -> bool:
@@ -125,7 +135,7 @@ def measured(kind: Kind[Any], chosen: Declared, repeats: int, *, busy_ok: bool) 
     about = msgspec.structs.replace(
         study.about,
         repeats=repeats,
-        busy=[*found, *busy.stolen(busy.now().since(start))],
+        busy=[*found, *busy.stolen(busy.now().since(start))] if kind.is_timed else [],
         problems=list(dict.fromkeys(each for run in runs for each in run.about.problems)),
     )
     return msgspec.structs.replace(study, about=about, version=results.VERSION)

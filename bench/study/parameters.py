@@ -18,6 +18,7 @@ import click
 import msgspec
 
 from bench.study.errors import StudyError
+from dnsd.config.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,6 +81,27 @@ def parameter(  # noqa: PLR0913 - one for each thing that is declared
     return field(default=default, metadata={"declared": declared})
 
 
+class _Duration(click.ParamType[float]):
+    """A duration as dnsd's configuration has it, in seconds: ``90s``, ``2m``."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Read ``value``."""
+        try:
+            return value if isinstance(value, int | float) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Duration()
+
+
+def duration(default: float | None, help: str) -> Any:
+    """Declare a parameter that is a duration, in seconds."""
+    return parameter(default, help, type=DURATION)
+
+
 def declarations(kind: type[Declared]) -> list[tuple[Field[Any], Declaration]]:
     """Return the fields of ``kind`` with what was declared of them."""
     return [(each, each.metadata["declared"]) for each in fields(kind)]
@@ -106,9 +128,15 @@ def _option(each: Field[Any], declared: Declaration) -> click.Option:
         type=_type(default, declared),
         multiple=many,
         default=default,
-        show_default=default is not None and default != (),
+        show_default=_shown(default, declared),
         help=words,
     )
+
+
+def _shown(default: Any, declared: Declaration) -> str | bool:
+    if declared.type is DURATION and default is not None:
+        return format_duration(default)
+    return default is not None and default != ()
 
 
 def _type(default: Any, declared: Declaration) -> Any:
@@ -182,7 +210,8 @@ def words(parameters: Declared) -> dict[str, str]:
         value = getattr(parameters, each.name)
         if value is not None and value != ():
             unit = f" {declared.unit}" if declared.unit else ""
-            found[each.name.replace("_", " ")] = _words(value) + unit
+            told = format_duration(value) if declared.type is DURATION else _words(value) + unit
+            found[each.name.replace("_", " ")] = told
     return found
 
 

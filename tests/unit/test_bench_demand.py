@@ -7,6 +7,8 @@ import gzip
 import io
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import dpkt
@@ -24,13 +26,15 @@ from bench.demand.estimate import estimate
 from bench.demand.log import Log, Query, gather
 from bench.demand.reading import read
 from bench.demand.rows import governed
-from bench.demand.source import of_log
+from bench.demand.source import Logged, of_log
 from bench.demand.summary import groups
-from bench.plan import site
-from bench.plan.cli import plan
+from bench.plan import site, study
+from bench.plan.choice import Limits
+from bench.plan.kind import Parameters
 from bench.plan.results import PlanStudy
+from bench.plan.subject import subject
 from bench.study.errors import StudyError
-from bench.study.results import load
+from bench.study.results import About
 from bench.ttl.caches import Cache, walk
 from bench.ttl.demand import Day, Population, arrivals
 from dnsd.ttl.held import GoverningRRset
@@ -57,15 +61,21 @@ def _observed(
     population: Population, ttl: float, seconds: float, day: Day | None = None, seed: int = 1
 ) -> Log:
     """Return what the caches of ``population`` ask, each lookup walked by a simulated cache."""
-    rng, cache = np.random.default_rng(seed), Cache()
+    rng, held = np.random.default_rng(seed), Cache()
     queries = []
     for some in arrivals(population.rates(), seconds, day or Day(), rng):
-        asks = walk(some, cache.again(some.times, ttl))
+        asks = walk(some, held.again(some.times, ttl))
         pairs, times = some.pairs[asks].tolist(), some.times[asks].tolist()
         for pair, when in zip(pairs, times, strict=True):
             source, name = divmod(pair, population.names)
             queries.append(Query(when, f"192.0.2.{source}", f"{name}.example.", "A"))
     return gather(queries)._replace(begin=0.0, end=seconds)
+
+
+@cache
+def _of_a_day() -> Logged:
+    log = _observed(Population(300, 5, 3), 60.0, DAY_S)
+    return of_log(governed(log, _at(60)), "log")
 
 
 def _curve(log: Log, ttl: float) -> Curve:
@@ -74,7 +84,7 @@ def _curve(log: Log, ttl: float) -> Curve:
 
 @pytest.mark.parametrize("ttl", [60.0, 300.0])
 def test_a_day_at_one_ttl_gives_the_whole_curve(ttl: float) -> None:
-    population = Population(500, 20, 10)
+    population = Population(300, 10, 5)
     curve = _curve(_observed(population, ttl, DAY_S), ttl)
     for other in (0, 10, 60, 300, 3600):
         truth = math.fsum(one / (1 + one * other) for one in population.rates().tolist())
@@ -106,7 +116,7 @@ def test_one_repeated_query_is_no_second_cache() -> None:
 
 
 def test_the_peak_of_a_day() -> None:
-    population = Population(200, 5, 20)
+    population = Population(100, 5, 10)
     curve = _curve(_observed(population, 30.0, DAY_S, Day(0.8)), 30.0)
     for ttl in (30, 60, 300):
         # In the best hour of a sine of ±80 % there is 1.79 times the mean demand.
@@ -384,7 +394,7 @@ def test_what_is_not_planned_keeps_its_ttl_and_the_queries_that_were_seen() -> N
 
 @pytest.mark.parametrize("ttl", [0, 1, 60, 3600])
 def test_a_summary_has_the_prices_of_the_whole_log(ttl: int) -> None:
-    source = of_log(governed(_observed(Population(300, 5, 20), 60.0, DAY_S), _at(60)), "log")
+    source = _of_a_day()
     for price, whole in (
         (sum(one.price(ttl).likely or 0.0 for one in source.summary.rrsets), source.price(ttl)),
         (sum(one.at_peak(ttl).likely or 0.0 for one in source.summary.rrsets), source.at_peak(ttl)),
@@ -413,37 +423,33 @@ def test_a_course_without_peaks_says_nothing_of_chance() -> None:
     assert daily(log, estimate(log, np.array([60.0])))[1] == Course()
 
 
+def _planned(how: Parameters) -> PlanStudy:
+    return study.plan(
+        subject(how), Limits(how.qps_budget, how.rto), set(how.ttls), About("", "", {}, {})
+    )
+
+
 def test_a_plan_from_a_log(tmp_path: Path) -> None:
     (tmp_path / "example.zone").write_text(ZONE.replace("www 120", "0 120"))
     path = tmp_path / "log.csv"
     path.write_text(_csv(_observed(Population(100, 2, 5), 120.0, 6 * 3600.0)))
-    summary = tmp_path / "demand.json"
-    chosen = ["--demand", str(path), "--qps-budget", "9", "--rto", "60s", "--summary", str(summary)]
-    output = ["--output", str(tmp_path / "plan.json")]
-    done = CliRunner().invoke(plan, [*chosen, "--zone", str(tmp_path / "example.zone"), *output])
-    assert done.exit_code == 0, done.output
-    assert "recover within 1m" in done.output
-    done = CliRunner().invoke(plan, [*chosen, *output])
-    assert done.exit_code == 1
-    assert "a log needs the TTLs: --config or --zone FILE, or one for all, --at-ttl" in done.output
-    done = CliRunner().invoke(plan, [*chosen, "--at-ttl", "120", *output])
-    assert done.exit_code == 0, done.output
+    found = _planned(
+        Parameters(demand=path, qps_budget=9.0, rto=60.0, zone=tmp_path / "example.zone")
+    )
+    assert "recover within 1m" in found.verdict
+    with pytest.raises(StudyError, match="a log needs the TTLs: --config or --zone FILE, or one"):
+        subject(Parameters(demand=path))
+    assert subject(Parameters(demand=path, at_ttl=120.0)).today == (120.0,)
 
 
 def test_a_plan_from_a_demand_file_is_that_of_its_log(tmp_path: Path) -> None:
     """What dnsd demand --json and --summary write is read like the log it is from."""
     (tmp_path / "example.zone").write_text(ZONE.replace("www 120", "0 120"))
     log, summary = tmp_path / "log.csv", tmp_path / "demand.json"
-    log.write_text(_csv(_observed(Population(300, 2, 5), 120.0, DAY_S / 2)))
-    zone = ["--zone", str(tmp_path / "example.zone"), "--rto", "60s", "--name", "0.example"]
-    found = []
-    for demand, more in ((log, ["--summary", str(summary)]), (summary, [])):
-        path = tmp_path / f"{demand.stem}-plan.json"
-        words = ["--demand", str(demand), *zone, *more, "--output", str(path)]
-        done = CliRunner().invoke(plan, words)
-        assert done.exit_code == 0, done.output
-        found.append(load(path, PlanStudy))
-    one, other = found
+    log.write_text(_csv(_observed(Population(100, 2, 2), 120.0, DAY_S / 2)))
+    how = Parameters(demand=log, rto=60.0, name=("0.example",), zone=tmp_path / "example.zone")
+    one = _planned(replace(how, summary=summary))
+    other = _planned(replace(how, demand=summary))
     assert (one.about_names, one.today, one.advice) == (
         other.about_names,
         other.today,
@@ -465,9 +471,9 @@ def test_a_log_that_is_made_gives_back_its_demand(tmp_path: Path) -> None:
     how = [
         str(zone),
         "--lookups",
-        "4",
+        "1.2",
         "--caches",
-        "150",
+        "60",
         "--name",
         "www.example",
         "--swing",
@@ -479,7 +485,7 @@ def test_a_log_that_is_made_gives_back_its_demand(tmp_path: Path) -> None:
     www = asked_for.of("www.example.", "A")
     assert www is not None
     # Two names, of which the first one has two thirds of the lookups.
-    each = [4 * cache * 2 / 3 for cache in _shares(150)]
+    each = [1.2 * cache * 2 / 3 for cache in _shares(60)]
     assert www.lookups == pytest.approx(sum(each), rel=0.06)
     hours = [1 + 0.6 * math.sin(2 * math.pi * (hour + 0.5) / 24) for hour in range(24)]
     for ttl in (0, 10, 120, 600, 3600):
@@ -492,7 +498,7 @@ def test_a_log_that_is_made_gives_back_its_demand(tmp_path: Path) -> None:
     # AAAA and HTTPS of www, and all of what is not there, are held by the zone's SOA.
     negative = asked_for.of("example.", "SOA", "negative")
     assert negative is not None
-    assert negative.lookups == pytest.approx(2 * sum(each) + 3 * 4 / 3, rel=0.06)
+    assert negative.lookups == pytest.approx(2 * sum(each) + 3 * 1.2 / 3, rel=0.06)
 
 
 def test_rates_as_csv(tmp_path: Path) -> None:
@@ -524,7 +530,5 @@ def test_rates_as_csv(tmp_path: Path) -> None:
 def test_a_plan_from_rates(tmp_path: Path) -> None:
     file = tmp_path / "rates.csv"
     file.write_text("name,type,rate,caches,ttl\nwww.example.,A,0.01,100,120\n")
-    options = ["--qps-budget", "1", "--rto", "60s", "--output", str(tmp_path / "plan.json")]
-    done = CliRunner().invoke(plan, ["--demand", str(file), *options])
-    assert done.exit_code == 0, done.output
-    assert "recover within 1m" in done.output
+    found = _planned(Parameters(demand=file, qps_budget=1.0, rto=60.0))
+    assert "recover within 1m" in found.verdict

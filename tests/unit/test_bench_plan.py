@@ -14,9 +14,10 @@ from hypothesis import given
 
 from bench.plan import choice, study
 from bench.plan.choice import LONGEST, Checks, Limits
-from bench.plan.cli import plan
+from bench.plan.kind import KIND
 from bench.plan.results import PlanStudy
 from bench.plan.source import Known, Seen, like, of_lookups, of_study
+from bench.study.command import command
 from bench.study.errors import StudyError
 from bench.study.results import About, load
 from bench.ttl import model
@@ -30,6 +31,7 @@ from dnsd.failover.price import Live
 from dnsd.ttl.advice import mean
 from dnsd.ttl.recovery import Floors
 
+PLAN = command(KIND)
 CHECKS = Checks(Timing(10.0, 2.0, 1.0, 3), ttl_min=5)
 KNOWN = Known(Population(1000, 10, 100).rates(), "a population", [])
 SEEN = Seen(Live(5.0, 300.0), "a rate", like(Live(5.0, 300.0), 200, 10))
@@ -219,7 +221,7 @@ def test_a_plan_for_a_configuration_reads_its_policies(tmp_path: Path) -> None:
     log, output, summary = tmp_path / "log.csv", tmp_path / "plan.json", tmp_path / "demand.json"
     log.write_text("\n".join(lines))
     how = ["--demand", str(log), "--config", str(tmp_path / "dnsd.toml"), "--qps-budget", "20"]
-    done = CliRunner().invoke(plan, [*how, "--output", str(output), "--summary", str(summary)])
+    done = CliRunner().invoke(PLAN, [*how, "--output", str(output), "--summary", str(summary)])
     assert done.exit_code == 0, done.output
     found = load(output, PlanStudy)
     assert (found.present.interval, found.present.timeout, found.objective) == (5.0, 1.0, 60.0)
@@ -279,11 +281,11 @@ def test_pools_of_a_running_dnsd(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--rate", "5"], "a rate of queries says nothing without the TTL: add --at-ttl"),
         (["--lookups", "5"], "--caches has to say by how many caches"),
         (["--rate", "5", "--at-ttl", "60", "--timeout", "2"], "'2' is not a duration"),
-        (["--from", "absent.json"], "absent.json cannot be read: No such file or directory"),
+        (["--from", "absent.json"], "Path 'absent.json' does not exist"),
     ],
 )
 def test_what_is_missing_is_a_sentence(options: list[str], sentence: str) -> None:
-    done = CliRunner().invoke(plan, ["--qps-budget", "5", "--rto", "60s", *options])
+    done = CliRunner().invoke(PLAN, ["--qps-budget", "5", "--rto", "60s", *options])
     assert done.exit_code
     assert sentence in done.output
 
@@ -292,7 +294,7 @@ def test_a_plan_is_shown_and_written(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     how = ["--qps-budget", "10", "--rto", "3m", "--rate", "5", "--at-ttl", "300"]
     done = CliRunner().invoke(
-        plan, [*how, "--caches", "200", "--names", "10", "--output", str(path)]
+        PLAN, [*how, "--caches", "200", "--names", "10", "--output", str(path)]
     )
     assert done.exit_code == 0, done.output
     assert (
