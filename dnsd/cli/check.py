@@ -25,6 +25,7 @@ from dnsd.cli.selfquestions import SelfQuestions
 from dnsd.config import balancerules, origins, policyfile
 from dnsd.control.balance import targets
 from dnsd.routerconf import faults
+from dnsd.ttl.demand import DemandError
 from dnsd.ttl.demand import read as read_demand
 from dnsd.wire import name as names
 from dnsd.zone import neighbours
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from dnsd.build.promises import InZone
     from dnsd.config.balance import Service
     from dnsd.config.policy import Policy
+    from dnsd.ttl.demand import DemandFile
     from dnsd.zone.load import LoadResult
     from dnsd.zone.neighbours import Side
     from dnsd.zone.records import Zone
@@ -109,8 +111,9 @@ def check(
     standard input, say which zone it is: --zone example.com=FILE. With --config the
     configuration and all of its zones are checked. With nothing at all, the example zones.
 
-    With --demand, TTLs are warned of with which a pool misses its objective, or queries at the
-    daily peak are over the budget; the warning says which TTL would do, and what it costs.
+    With --demand, or [demand] file in the configuration, TTLs are warned of with which a pool
+    misses its objective, or queries at the daily peak are over the budget; the warning says which
+    TTL would do, and what it costs.
 
     A zone is checked with the policy beside it (example.com.toml), which may be the FILE, too.
 
@@ -118,9 +121,8 @@ def check(
     would not be served, nor a policy with one used; with warnings they are. Exit status: 0
     without errors, 1 with errors.
     """
-    if budget is not None and demand is None:
-        raise click.UsageError("--qps-budget needs --demand: what caches look up")
-    report = _check(config_file, zones, files, _Demand(demand, budget) if demand else None)
+    told = _Demand(read_demand(demand), budget) if demand else None
+    report = _check(config_file, zones, files, told, budget)
     echo_styled(_as_json(report) if as_json else _as_text(report))
     ctx.exit(1 if report.count(Severity.ERROR) else 0)
 
@@ -130,12 +132,17 @@ def _check(
     zones: tuple[str, ...],
     files: tuple[Path, ...],
     demand: _Demand | None,
+    budget: float | None,
 ) -> CheckReport:
     findings: list[Finding] = []
     wanted: list[tuple[str, Path]] = []
     given: config.Config | None = None
     if config_file is not None or not (zones or files):
         given = _from_config(config_file, wanted, findings)
+    if demand is None and given:
+        demand = _configured(given, budget, findings)
+    if demand is None and budget is not None:
+        raise click.UsageError("--qps-budget needs --demand: what caches look up")
     limits = Limits(**msgspec.structs.asdict(given.zones.limits)) if given else Limits()
     wanted += [(zone.name, zone.file) for zone in map(config.parse_zone_option, zones)]
     wanted += _from_names(files, findings)
@@ -219,8 +226,8 @@ class _Together:
 class _Demand:
     """Remembers the zones of this check, to hold their TTLs against what caches look up."""
 
-    def __init__(self, file: Path, budget: float | None) -> None:
-        self._known = read_demand(file)
+    def __init__(self, known: DemandFile, budget: float | None) -> None:
+        self._known = known
         self._budget = budget
         self._zones: list[ZoneAndPolicy] = []
 
@@ -231,6 +238,19 @@ class _Demand:
     def findings(self, failover: config.Failover | None) -> list[Finding]:
         """Return the TTLs that do not do."""
         return check_ttls(self._zones, self._known, failover, self._budget)
+
+
+def _configured(
+    given: config.Config, budget: float | None, findings: list[Finding]
+) -> _Demand | None:
+    """Return the demand that the configuration names; one that cannot be read is a warning."""
+    if given.demand.file is None:
+        return None
+    try:
+        return _Demand(read_demand(given.demand.file), budget or given.demand.qps_budget)
+    except DemandError as error:
+        findings.append(Finding(str(given.path), 0, Severity.WARNING, str(error), "demand"))
+        return None
 
 
 class _Cuts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -15,6 +16,7 @@ from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option
 from dnsd.cli.output import echo
 from dnsd.cli.status import duration
+from dnsd.errors import AdminError
 from dnsd.ttl import counted
 from dnsd.ttl.counted import Counted, Day, WorkerCount
 from dnsd.ttl.demand import DemandFile, encoded
@@ -67,6 +69,19 @@ def demand(config_file: Path | None, form: str | None, last: bool) -> None:
         from dnsd.cli.console import SafeConsole
 
         SafeConsole().print(_picture(found))
+
+
+def counted_by_node(config_file: Path | None) -> tuple[DemandFile, float]:
+    """Return what the running node has counted in the longer one of its windows, and its seconds.
+
+    AdminError if it counts nothing, or does not run.
+    """
+    path = socket_path(config_file)
+    windows = [ask(path, "demand")]
+    with suppress(AdminError):
+        windows.append(ask(path, "demand", last=True))
+    found = _found(max(windows, key=lambda told: float(told["seconds"])))
+    return found.summary, found.seconds
 
 
 def _found(told: dict[str, Any]) -> Found:

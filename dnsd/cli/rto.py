@@ -18,9 +18,11 @@ from dnsd import config
 from dnsd.build.policycheck import promised
 from dnsd.build.promises import Promises
 from dnsd.cli.admin import ask, socket_path
+from dnsd.cli.demand import counted_by_node
 from dnsd.cli.options import config_option, json_option, seconds_of
 from dnsd.cli.output import echo
 from dnsd.cli.status import duration
+from dnsd.config import Demand
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
 from dnsd.errors import ConfigError, DnsdError, ZoneError
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from dnsd.ttl.demand import DemandFile
     from dnsd.ttl.recovery import Recovery
 
+LIFETIMES = 2
+"""A demand is known of what was counted for so many TTLs."""
 FLOORS = Floors()
 """Resolvers that are thought to hold nothing for less than a floor."""
 
@@ -97,7 +101,7 @@ class PoolPlan(NamedTuple):
     "demand_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What caches look up, as python -m bench plan --summary writes it.",
+    help="What caches look up, as dnsd demand --json or python -m bench plan --summary writes it.",
 )
 def rto(
     config_file: Path | None,
@@ -113,14 +117,24 @@ def rto(
     node checks hangs. Each way that meets the objective is shown with its price.
     A node that runs counts the queries for each pool; those of the last ten minutes make the
     price, with an interval of 95 %. --qps says what it is at other times, and --demand best: then
-    prices are those of the caches that ask, and a TTL is recommended. The worst case is of caches
-    that keep to TTLs; for half of the users, and for 95 % of them, resolvers with a floor count.
+    prices are those of the caches that ask, and a TTL is recommended. So they are with [demand] in
+    the configuration: its file, or, without one, what the node itself has counted for at least
+    twice the TTL. The worst case is of caches that keep to TTLs; for half of the users, and for
+    95 % of them, resolvers with a floor count.
 
     Exit status: 1 if an objective is not met.
     """
-    known = None if demand_file is None else demand.read(demand_file)
-    rates = RateReport({}, f"prices are of {known.words}") if known else _rates(config_file, qps)
     found, pools = _pools(config_file)
+    given = found.demand if qps is None else Demand()
+    known = _known(config_file, demand_file, given)
+    if known and all(_of(known, pool) for pool in pools):
+        rates = RateReport({}, f"prices are of {known.words}")
+    else:
+        rates = _rates(config_file, qps)
+        if known:
+            rates = rates._replace(
+                how=f"prices are of {known.words}; where those are not: {rates.how}"
+            )
     promises = Promises(pools, found.failover)
     plans = [_plan(pool, promises, objective, _priced(pool, rates, known)) for pool in pools]
     if as_json:
@@ -162,6 +176,20 @@ def _pools_of(policy: Policy, file: Path, found: Config) -> tuple[InZone, ...]:
     return pools
 
 
+def _known(config_file: Path | None, demand_file: Path | None, given: Demand) -> DemandFile | None:
+    """Return what caches look up, as far as it is known."""
+    if file := demand_file or given.file:
+        return demand.read(file)
+    if not given.enabled:
+        return None
+    try:
+        found, seconds = counted_by_node(config_file)
+    except DnsdError:
+        return None  # Of the rates it is said why nothing is known.
+    rrsets = tuple(one for one in found.rrsets if seconds >= LIFETIMES * one.ttl)
+    return msgspec.structs.replace(found, rrsets=rrsets) if rrsets else None
+
+
 def _rates(config_file: Path | None, qps: float | None) -> RateReport:
     if qps is not None:
         return RateReport({}, f"at {qps:g} queries a second for each pool", qps)
@@ -178,11 +206,13 @@ def _rates(config_file: Path | None, qps: float | None) -> RateReport:
     return RateReport(counted, f"{how}, with an interval of 95 %")
 
 
+def _of(known: DemandFile, pool: InZone) -> RRsetDemand | None:
+    return known.of(pool.policy.name, pool.policy.type)
+
+
 def _priced(pool: InZone, rates: RateReport, known: DemandFile | None) -> Priced | None:
     """Return what is known of what the pool is asked."""
-    if known is not None:
-        return known.of(pool.policy.name, pool.policy.type)
-    return rates.live(pool)
+    return (known and _of(known, pool)) or rates.live(pool)
 
 
 def _plan(

@@ -257,6 +257,16 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     window: Annotated[
         float, Duration("1h", "7d", "sources can be told from each other within it")
     ] = 86_400.0
+    file: Annotated[Path | None, FilePath()] = None
+    """The demand file that ``dnsd check`` and ``dnsd rto`` hold the zones against."""
+    qps_budget: Annotated[
+        int | None, Count(1, 1_000_000_000, "queries per second that are kept at the daily peak")
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a budget of nothing; ValueError is "KEY: SENTENCE"."""
+        if self.qps_budget is not None and self.file is None:
+            raise ValueError("qps_budget: it needs file, which says what caches look up")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -221,6 +221,8 @@ class Node:
             self._convergence.differences,
             self.engine.checking,
             self.hooks.outboxes,
+            lambda: self.engine.rates.totals,
+            self.demand.status,
         )
 
     def unwell(self) -> list[str]:

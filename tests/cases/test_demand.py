@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 
+from dnsd.cli.demand import counted_by_node
 from dnsd.ttl.demand import DemandFile, read
 from tests.packets import query
 from tests.support import Node, start_dnsd, until, zone
@@ -60,6 +61,9 @@ def test_what_workers_have_counted_is_one_demand_file() -> None:
         shown = " ".join(command(dnsd).split())
         assert f"www.demand.example. A 120 {SOURCES} " in shown
         assert "127.0.2." not in shown + json.dumps(dnsd.admin("demand"))
+        own, seconds = counted_by_node(dnsd.config)
+        assert caches(own) == caches(found)
+        assert seconds > 0
         before = dnsd.status()["workers"][0]["pid"]
         os.kill(before, signal.SIGKILL)
         until(lambda: dnsd.status()["workers"][0]["pid"] not in (0, before), "a new worker")

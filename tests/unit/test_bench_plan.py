@@ -14,12 +14,13 @@ from hypothesis import given
 
 from bench.plan import choice, study
 from bench.plan.choice import LONGEST, Checks, Limits
-from bench.plan.kind import KIND
+from bench.plan.kind import KIND, Parameters
 from bench.plan.results import PlanStudy
 from bench.plan.source import Known, Seen, like, of_lookups, of_study
+from bench.plan.subject import subject
 from bench.study.command import command
 from bench.study.errors import StudyError
-from bench.study.results import About, load
+from bench.study.results import About, load, save
 from bench.ttl import model
 from bench.ttl.demand import Population
 from bench.ttl.profiles import Profile
@@ -352,6 +353,26 @@ def _study(population: Population, point: Point) -> TtlStudy:
         losses=[],
         notes={},
     )
+
+
+def test_real_resolvers_are_dots_of_a_plan(tmp_path: Path) -> None:
+    point = Point(
+        part="real",
+        kind="unbound",
+        ttl=60,
+        seconds=600.0,
+        expected=3.0,
+        sigma=0.1,
+        lookups=5000,
+        asks=1800,
+    )
+    path = tmp_path / "real.json"
+    save(_study(Population(50, 5, 10), point), path)
+    found = subject(Parameters(rate=5.0, at_ttl=300.0, real=path))
+    (dot,) = found.dots
+    assert (dot.ttl, dot.rate, dot.kind) == (60, 3.0, "unbound")
+    planned = study.plan(found, Limits(10, 180), {60}, About("", "", {}, {}))
+    assert planned.dots == [dot]
 
 
 @pytest.mark.parametrize("ttl", [10.0, 60.0, 300.0])

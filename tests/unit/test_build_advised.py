@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from dnsd.cli import main
-from dnsd.ttl.demand import Caches, DemandFile, RRsetDemand, write
+from dnsd.ttl.demand import Caches, DemandFile, RRsetDemand, read, write
 
 ZONE = """\
 $TTL 300
@@ -121,3 +122,59 @@ def test_rto_prices_the_caches_that_ask() -> None:
     shown = " ".join(dnsd("rto", "--demand", "demand.json").stdout.split())
     assert "46 s meets the objective of 1m at 4.24 queries/s, peak 4.29" in shown
     assert "half of the users are back after 30m" in shown
+
+
+def configured(*lines: str) -> None:
+    text = '[zones]\ndirectory = "zones"\n[demand]\n' + "\n".join(lines)
+    Path("dnsd.toml").write_text(text + "\n")
+
+
+def test_the_configuration_names_the_demand_and_the_budget() -> None:
+    configured('file = "demand.json"')
+    result = dnsd("check")
+    assert "www.example.com. A has TTL 3600; 46 s meets" in result.stdout
+    assert "[ttl-budget]" not in result.stdout
+    rto = json.loads(dnsd("rto", "--json").stdout)
+    assert rto["rates"] == "prices are of a log of a day"
+    assert rto["pools"][0]["advice"]["ttl"] == 46
+    configured('file = "demand.json"', "qps_budget = 12")
+    assert dnsd("check").stdout.count("[ttl-budget]") == 2
+    # What is said on the command line goes before.
+    assert dnsd("check", "--qps-budget", "40").stdout.count("[ttl-budget]") == 0
+    said = json.loads(dnsd("rto", "--json", "--qps", "5").stdout)
+    assert said["rates"].startswith("at 5 queries a second")
+
+
+def test_a_demand_file_that_is_away_is_a_warning() -> None:
+    configured('file = "away.json"')
+    result = dnsd("check")
+    assert result.exit_code == 0
+    assert "dnsd.toml:1: warning: " in result.stdout
+    assert "away.json cannot be read: No such file or directory [demand]" in result.stdout
+
+
+def test_a_budget_in_the_configuration_needs_a_demand() -> None:
+    configured("qps_budget = 12")
+    result = dnsd("check")
+    assert result.exit_code == 1
+    assert "qps_budget: it needs file, which says what caches look up" in result.stdout
+
+
+def test_rto_asks_the_node_itself_what_caches_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longer window is taken; what was counted for less than two TTLs says nothing."""
+    summary = read(Path("demand.json"))
+    windows = iter([7199.0, 7200.0])
+
+    def counted(_config: Path | None) -> tuple[DemandFile, float]:
+        www = structs.replace(summary.rrsets[0], ttl=3600)
+        return structs.replace(summary, rrsets=(www,)), next(windows)
+
+    monkeypatch.setattr("dnsd.cli.rto.counted_by_node", counted)
+    configured("enabled = true")
+    found = [dnsd("rto", "--json") for _ in range(2)]
+    assert [one.exit_code for one in found] == [1, 1]
+    soon, later = (json.loads(one.stdout) for one in found)
+    assert soon["pools"][0]["advice"] is None
+    assert "prices need the rate of queries" in soon["rates"]
+    assert later["rates"] == "prices are of a log of a day"
+    assert later["pools"][0]["advice"]["ttl"] == 46

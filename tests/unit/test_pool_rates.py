@@ -93,6 +93,7 @@ def test_a_pool_goes_on_in_other_cells(scene: Scene) -> None:
     scene.ask(50, 5)
     scene.step()
     assert scene.mean(WWW) == 20 / (2 * STEP_S)
+    assert scene.rates.totals == {WWW: 20}
 
 
 def test_cells_that_were_another_pools_begin_anew(scene: Scene) -> None:
@@ -105,6 +106,7 @@ def test_cells_that_were_another_pools_begin_anew(scene: Scene) -> None:
     scene.step()
     assert scene.mean(API) == 10 / STEP_S
     assert scene.mean(WWW) is None
+    assert scene.rates.totals == {API: 10}
 
 
 def test_a_pool_that_is_new_is_counted_from_then_on(scene: Scene) -> None:

@@ -25,7 +25,7 @@ from dnsd.caches.ledger import Ledger
 from dnsd.caches.version import nothing
 from dnsd.config import Endpoint
 from dnsd.config.policy import PoolPolicy
-from dnsd.control.failover.live import LivePool
+from dnsd.control.failover.live import LivePool, PoolKey
 from dnsd.control.web import health, members, metrics, room, server, talk
 from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.pages import pages
@@ -110,6 +110,20 @@ def test_members_have_metrics_of_their_own_up_to_a_number(monkeypatch: pytest.Mo
     seen = samples(metrics.text(found))
     assert sum(name.startswith("dnsd_member_state") for name in seen) == 1
     assert seen["dnsd_members_without_metrics"] == 1
+
+
+def test_what_is_asked_for_and_whether_demand_is_counted() -> None:
+    key = PoolKey("example.com.", "www.example.com.", "A")
+    seen = samples(metrics.text(source()._replace(asked=lambda: {key: 70})))
+    assert seen['dnsd_pool_queries_total{pool="www.example.com.",type="A"}'] == 70
+    assert seen["dnsd_demand_counting"] == 0
+    assert "dnsd_demand_window_queries" not in seen
+    status = {"seconds": 60.5, "queries": 12, "full": 0.25}
+    seen = samples(metrics.text(source()._replace(demand=lambda _now: status)))
+    assert seen["dnsd_demand_counting"] == 1
+    assert seen["dnsd_demand_window_seconds"] == 60.5
+    assert seen["dnsd_demand_window_queries"] == 12
+    assert seen["dnsd_demand_full_ratio"] == 0.25
 
 
 def meta(addresses: tuple[str, ...]) -> PoolMeta:

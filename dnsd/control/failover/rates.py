@@ -47,6 +47,8 @@ class PoolRates:
         self._number = 0
         self._at: float | None = None
         self.steps: deque[RateStep] = deque(maxlen=STEPS)
+        self.totals: dict[PoolKey, int] = {}
+        """Queries of each pool since it is counted."""
 
     async def run(self) -> None:
         """Count for ever."""
@@ -59,10 +61,13 @@ class PoolRates:
         before, last = self._at, self._last
         found = self._read()
         self._at, self._last = now, found
+        asked: dict[PoolKey, int] = {}
         if before is not None and now > before:
+            asked = _asked(last, found)
             self._number += 1
-            self.steps.append(RateStep(now - before, _asked(last, found)))
+            self.steps.append(RateStep(now - before, asked))
         keys = {key for key, _ in found.values()}
+        self.totals = {key: self.totals.get(key, 0) + asked.get(key, 0) for key in keys}
         self._since = {key: self._since.get(key, self._number) for key in keys}
 
     def _read(self) -> dict[int, tuple[PoolKey, list[int]]]:

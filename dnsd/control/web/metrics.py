@@ -6,7 +6,7 @@ Reads values that others keep; what each metric means stands in deploy/prometheu
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dnsd
 from dnsd import hotpath
@@ -18,16 +18,20 @@ from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.prometheus import MetricFamily, counted, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from dnsd.caches.ledger import Ledger
     from dnsd.control.differences import Difference
     from dnsd.control.failover.checking import MemberChecks
-    from dnsd.control.failover.live import LivePool
+    from dnsd.control.failover.live import LivePool, PoolKey
     from dnsd.control.failover.peers import Peer
     from dnsd.control.hooks.outbox import Outbox
     from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
+
+
+def _none(_now: int) -> None:
+    """Say that no demand is counted."""
 
 
 class MetricsSource(NamedTuple):
@@ -42,6 +46,8 @@ class MetricsSource(NamedTuple):
     differences: Callable[[], Sequence[Difference]] = tuple
     checking: MemberChecks | None = None
     outboxes: Sequence[Outbox] = ()
+    asked: Callable[[], Mapping[PoolKey, int]] = dict
+    demand: Callable[[int], Mapping[str, Any] | None] = _none
 
 
 def text(source: MetricsSource) -> str:
@@ -59,11 +65,13 @@ def families(source: MetricsSource) -> Iterator[MetricFamily]:
     yield from _zones(list(source.rows()))
     yield from _differences(vector.workers, source.differences())
     yield from _pools(list(source.pools()))
+    yield _asked(source.asked())
     yield from members.families(list(source.pools()))
     yield from _checks(source.checking)
     yield from _hooks(source.outboxes)
     yield from _votes(list(source.pools()), source.peers)
     yield from _caches(source.ledger)
+    yield from _demand(source.demand(time.monotonic_ns()))
 
 
 def _one(name: str, text: str, value: float) -> MetricFamily:
@@ -219,6 +227,15 @@ def _pools(pools: list[LivePool]) -> Iterator[MetricFamily]:
     )
 
 
+def _asked(queries: Mapping[PoolKey, int]) -> MetricFamily:
+    return MetricFamily(
+        "dnsd_pool_queries_total",
+        "counter",
+        "Queries for a pool, as of the last ten seconds.",
+        [({"pool": key.name, "type": key.type}, count) for key, count in sorted(queries.items())],
+    )
+
+
 def _checks(checking: MemberChecks | None) -> Iterator[MetricFamily]:
     yield _one(
         "dnsd_checks_behind_seconds",
@@ -283,3 +300,14 @@ def _caches(ledger: Ledger) -> Iterator[MetricFamily]:
     yield _one(
         "dnsd_horizon_latest_seconds", "Seconds until caches have forgotten the last one.", latest
     )
+
+
+def _demand(found: Mapping[str, Any] | None) -> Iterator[MetricFamily]:
+    yield _one("dnsd_demand_counting", "Whether demand is counted.", int(found is not None))
+    for name, text, key in (
+        ("window_seconds", "Since when the window of [demand] lasts.", "seconds"),
+        ("window_queries", "Queries that were counted in this window.", "queries"),
+        ("full_ratio", "The share of the sample's sets that are full: above 0 it is one.", "full"),
+    ):
+        family = MetricFamily(f"dnsd_demand_{name}", "gauge", text, [])
+        yield family if found is None else family._replace(samples=[({}, found[key])])
