@@ -85,6 +85,9 @@ cdef class Writer:
 
     def __cinit__(self, Tree tree, Output out):
         self.tree, self.out = tree, out
+        # never NULL, not even where there is nothing in them
+        self.octets = <uint8_t *>more_of(NULL, &self.room, 1, 1)
+        self.pointers = <uint16_t *>more_of(NULL, &self.pointers_room, 1, sizeof(uint16_t))
 
     def __dealloc__(self):
         free(self.octets)
