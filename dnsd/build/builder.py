@@ -1,8 +1,8 @@
 """A process that builds zones and ends: ``python -m dnsd.build.builder``.
 
-Takes a job from each line of standard input, answers with a result on a line of standard
+Takes jobs from each line of standard input, answers with their results on a line of standard
 output. Its memory goes back to the system when it ends, which it does at the end of its input:
-at once, even in the middle of a job, because then nobody waits for the result.
+at once, even in the middle of a job, because then nobody waits for the results.
 """
 
 from __future__ import annotations
@@ -11,38 +11,42 @@ import os
 import sys
 import threading
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from dnsd.build.images import Job
-from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.build.pipeline import BuildResult, build_zones
 from dnsd.process import stderr
 
-
-def encode_job(job: Job) -> bytes:
-    """Return the line for ``job``."""
-    return msgspec.json.encode(job) + b"\n"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def decode_result(line: bytes) -> BuildResult:
-    """Return the result in ``line``; msgspec.DecodeError when it holds none."""
-    return msgspec.json.decode(line, type=BuildResult)
+def encode_jobs(jobs: Sequence[Job]) -> bytes:
+    """Return the line for ``jobs``."""
+    return msgspec.json.encode(jobs) + b"\n"
+
+
+def decode_results(line: bytes) -> list[BuildResult]:
+    """Return the results in ``line``; msgspec.DecodeError when it holds none."""
+    return msgspec.json.decode(line, type=list[BuildResult])
 
 
 def main() -> None:
     """Build until there is no more input."""
     stderr.detach("dnsd: builder")
-    jobs: SimpleQueue[Job] = SimpleQueue()
-    threading.Thread(target=_read, args=(jobs,), daemon=True).start()
+    batches: SimpleQueue[list[Job]] = SimpleQueue()
+    threading.Thread(target=_read, args=(batches,), daemon=True).start()
     while True:
-        result = build_zone(jobs.get())
-        sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
+        results = build_zones(batches.get())
+        sys.stdout.buffer.write(msgspec.json.encode(results) + b"\n")
         sys.stdout.buffer.flush()
 
 
-def _read(jobs: SimpleQueue[Job]) -> None:
+def _read(batches: SimpleQueue[list[Job]]) -> None:
     for line in sys.stdin.buffer:
-        jobs.put(msgspec.json.decode(line, type=Job))
+        batches.put(msgspec.json.decode(line, type=list[Job]))
     os._exit(0)
 
 

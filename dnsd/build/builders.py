@@ -8,6 +8,7 @@ Knows nothing of what is in a zone; what it may take, :mod:`weight` tells.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 from contextlib import suppress
@@ -16,13 +17,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.build import weight
-from dnsd.build.builder import decode_result, encode_job
+from dnsd.build.builder import decode_results, encode_jobs
 from dnsd.build.pipeline import BuildResult, build_zone, troubled
 from dnsd.process import spawn
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from dnsd.build.images import Job
 
@@ -32,8 +33,15 @@ SMALL = 1 << 20
 PER_ZONE = 1 << 13
 """Octets of records that cost as much as a zone does however small it is."""
 
-LONGEST_LINE = 1 << 24
-"""Octets of a result: a few findings, and the stamps of as many files as a zone may include."""
+BATCH = 1024
+"""Small zones that are built together at most, and whose images share a file."""
+BATCH_OCTETS = 1 << 22
+"""Octets of their files: their images are in memory together."""
+BATCHES_PER_CORE = 4
+"""So that no core waits long for another one."""
+
+LONGEST_LINE = 1 << 26
+"""Octets of results: findings, and the stamps of as many files as a zone may include."""
 
 ENDS_S = 1.0
 """Seconds that a process which has closed its pipe may take to end."""
@@ -56,62 +64,89 @@ async def build_all(
     sizes = {job.file: weight.on_disk(job.file) for job in jobs}
     if _are_small(sizes) and await asyncio.to_thread(_stay_small, [*sizes]):
         return [await asyncio.to_thread(build_zone, job) for job in jobs]
-    waiting = sorted(jobs, key=lambda job: sizes[job.file])  # the largest is taken first
+    cores = len(os.sched_getaffinity(0))
+    waiting = _batches(jobs, sizes, cores)
     results = _Noted(note)
     lost: list[Job] = []
-    cores = len(os.sched_getaffinity(0))
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(cores, len(jobs))):
+        for _ in range(min(cores, len(waiting))):
             group.create_task(_work(waiting, results, lost))
     # Memory that was too little for several at once may do for one after the other.
     while lost:
-        job = lost.pop()
-        results.append(await _build_alone(job))
+        await _build_lost(lost, results)
     return results
 
 
+def _batches(jobs: Sequence[Job], sizes: Mapping[str, int], cores: int) -> list[list[Job]]:
+    """Return ``jobs`` as they are to be built together, those that take longest at the end."""
+    most = min(BATCH, -(-len(jobs) // (BATCHES_PER_CORE * cores)))
+    batches: list[list[Job]] = []
+    octets = 0
+    for job in sorted(jobs, key=lambda job: sizes[job.file]):
+        octets += sizes[job.file]
+        if not batches or len(batches[-1]) >= most or octets > BATCH_OCTETS:
+            batches.append([])
+            octets = sizes[job.file]
+        batches[-1].append(job)
+    return batches
+
+
 class _Noted(list[BuildResult]):
-    """Results; each time one is added, ``note`` is told how many there are."""
+    """Results; each time some are added, ``note`` is told how many there are."""
 
     def __init__(self, note: Callable[[int], None]) -> None:
         super().__init__()
         self._note = note
 
-    def append(self, result: BuildResult, /) -> None:
-        super().append(result)
+    def extend(self, results: Iterable[BuildResult], /) -> None:
+        super().extend(results)
         self._note(len(self))
 
 
-async def _work(waiting: list[Job], results: list[BuildResult], lost: list[Job]) -> None:
-    """Have one process build what is waiting; with the first that is ``lost`` it has ended."""
+async def _work(waiting: list[list[Job]], results: list[BuildResult], lost: list[Job]) -> None:
+    """Have one process build what is waiting; with the first that are ``lost`` it has ended."""
     while waiting:
         try:
-            process = await _start(waiting[-1].memory)
+            process = await _start(waiting[-1][0].memory)
         except OSError:
-            lost += waiting
+            lost += itertools.chain.from_iterable(waiting)
             waiting.clear()
             return
         try:
             while waiting:
-                job = waiting.pop()
-                result = await _ask(process, job)
-                if result is None:
+                jobs = waiting.pop()
+                found = await _ask(process, jobs)
+                if found is None:
                     await _status(process)
-                    lost.append(job)
+                    lost += jobs
                     break
-                results.append(result)
+                results.extend(found)
         finally:
             await _end(process)
 
 
-async def _build_alone(job: Job) -> BuildResult:
-    """Build ``job`` in a process of its own; if it is lost again, the result says how."""
+async def _build_lost(lost: list[Job], results: list[BuildResult]) -> None:
+    """Have a process build what is ``lost``, one after the other, until it has ended as well.
+
+    If it has ended with the first one, the result of that says how.
+    """
     try:
-        process = await _start(job.memory)
+        process = await _start(lost[-1].memory)
     except OSError as error:
-        return troubled(job, f"cannot start a process to build this zone: {error.strerror}")
+        sentence = f"cannot start a process to build this zone: {error.strerror}"
+        results.extend([troubled(lost.pop(), sentence)])
+        return
+    is_fresh = True
     try:
-        return await _ask(process, job) or _lost(job, await _status(process))
+        while lost:
+            found = await _ask(process, lost[-1:])
+            if found is None:
+                break
+            lost.pop()
+            results.extend(found)
+            is_fresh = False
+        if lost and is_fresh:
+            results.extend([_lost(lost.pop(), await _status(process))])
     finally:
         await _end(process)
 
@@ -132,14 +167,14 @@ async def _start(memory: int | None) -> Process:
     return process
 
 
-async def _ask(process: Process, job: Job) -> BuildResult | None:
+async def _ask(process: Process, jobs: Sequence[Job]) -> list[BuildResult] | None:
     assert process.stdin
     assert process.stdout
     try:
-        process.stdin.write(encode_job(job))
+        process.stdin.write(encode_jobs(jobs))
         await process.stdin.drain()
         line = await process.stdout.readline()
-        return decode_result(line) if line.endswith(b"\n") else None
+        return decode_results(line) if line.endswith(b"\n") else None
     except (OSError, ValueError, msgspec.DecodeError):
         return None
 

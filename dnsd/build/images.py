@@ -25,15 +25,16 @@ from dnsd.build.stamps import Stamps, observe, stamp
 from dnsd.caches.listing import NO_LISTING, Contents
 from dnsd.config import Failover, LimitsConfig
 from dnsd.errors import ImageError
-from dnsd.image import store
+from dnsd.image import pack
 from dnsd.image.journal import SUFFIX
 from dnsd.image.memory import Memory
 from dnsd.image.stock import Stock, region_of
-from dnsd.image.store import Image
 from dnsd.zone.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from dnsd.image.store import Image
 
 BUILDING_CODE = (
     "zone",
@@ -112,8 +113,16 @@ def stem(origin: str) -> str:
 
 def new_name(origin: str) -> str:
     """Return the name of a file that has never been: a reader can't mistake it for another."""
-    unique = f"{time.time_ns():x}-{os.getpid():x}-{next(_counter):x}"
-    return f"{stem(origin)}.{unique}{SUFFIX}"
+    return f"{stem(origin)}.{_unique()}{SUFFIX}"
+
+
+def new_pack_name() -> str:
+    """Return the name of a pack that has never been."""
+    return f"{pack.PREFIX}{_unique()}{SUFFIX}"
+
+
+def _unique() -> str:
+    return f"{time.time_ns():x}-{os.getpid():x}-{next(_counter):x}"
 
 
 def seal(path: Path) -> None:
@@ -123,29 +132,38 @@ def seal(path: Path) -> None:
         os.utime(path, ns=(made, made))
 
 
-def change(stock: Stock, name: str) -> str:
-    """Return what has happened to an image since it was sealed: a sentence, or nothing.
+def changes(stock: Stock, names: Iterable[str]) -> dict[str, str]:
+    """Return what has happened to images since they were sealed: sentences by name.
 
-    As a rule it is not read, so what a disk has lost of the content is not seen.
+    As a rule they are not read, so what a disk has lost of the content is not seen.
     """
-    if region_of(name) is not None:
-        return ""
-    path = stock.directory / name
+    files: dict[Path, list[str]] = {}
+    for name in names:
+        if region_of(name) is None:
+            files.setdefault(stock.path(name), []).append(name)
+    found: dict[str, str] = {}
+    for path, within in files.items():
+        found |= _changes(stock, path, within)
+    return found
+
+
+def _changes(stock: Stock, path: Path, names: list[str]) -> dict[str, str]:
+    """Return what has happened to the images ``names`` in the file ``path``."""
     try:
         status = os.stat(path)  # noqa: PTH116 -- ten thousand of them, once a second
     except FileNotFoundError:
-        return f"the image {path} is gone"
+        return dict.fromkeys(names, f"the image {path} is gone")
     except OSError:
-        return ""
+        return {}
     if status.st_size == 0:
-        return f"the image {path} is empty"
+        return dict.fromkeys(names, f"the image {path} is empty")
     if status.st_mtime_ns == _made(path.name):
-        return ""
+        return {}
     # Its seal is broken, or could not be made: it is read, once.
-    why = stock.fault(name)
-    if not why:
+    found = {name: why for name in names if (why := stock.fault(name))}
+    if not found:
         seal(path)
-    return why
+    return found
 
 
 def _made(name: str) -> int:
@@ -167,10 +185,19 @@ def boot() -> str:
 
 
 def by_stem(stock: Stock) -> dict[str, list[str]]:
-    """Return the image files in ``stock`` by the zone they may belong to, newest first."""
+    """Return the images in ``stock`` by the zone they may belong to, newest first.
+
+    Those in a pack are called by their stems there.
+    """
     found: dict[str, list[str]] = {}
-    for name in sorted(stock.files(), reverse=True):
-        if name.endswith(SUFFIX) and not name.startswith("."):
+    for name in sorted(stock.files(), key=_made, reverse=True):
+        if not name.endswith(SUFFIX) or name.startswith("."):
+            continue
+        if name.startswith(pack.PREFIX):
+            with suppress(ImageError):
+                for key, one in stock.index(name).items():
+                    found.setdefault(key, []).append(one.name)
+        else:
             found.setdefault(name.removesuffix(SUFFIX).rpartition(".")[0], []).append(name)
     return found
 
@@ -188,9 +215,9 @@ def builder() -> str:
     return f"{dnsd.__version__}+{digest:08x}"
 
 
-def read_meta(path: Path) -> Meta:
-    """Return what the image at ``path`` was made from, or raise ImageError."""
-    return meta_in(Image.open(path))
+def read_meta(stock: Stock, name: str) -> Meta:
+    """Return what the image ``name`` was made from, or raise ImageError."""
+    return meta_in(stock.open(name))
 
 
 def meta_in(image: Image) -> Meta:
@@ -214,24 +241,23 @@ def is_current(meta: Meta, job: Job) -> bool:
     )
 
 
-def reusable(names: Iterable[str], job: Job) -> tuple[str, Meta] | None:
-    """Return the first one of the images ``names`` that does for ``job`` and is undamaged."""
+def reusable(stock: Stock, names: Iterable[str], job: Job) -> tuple[str, Meta] | None:
+    """Return the first of the images ``names`` that does for ``job`` and is undamaged."""
     for name in names:
-        path = Path(job.images, name)
         try:
-            meta = read_meta(path)
+            meta = read_meta(stock, name)
             if is_current(meta, job):
-                check(path, meta)
+                check(stock, name, meta)
                 return name, meta
         except ImageError:
             continue
     return None
 
 
-def check(path: Path, meta: Meta) -> None:
-    """Raise ImageError if anything has happened to the image at ``path`` since it was saved."""
-    if not _is_intact(path, meta):
-        store.verify(path)
+def check(stock: Stock, name: str, meta: Meta) -> None:
+    """Raise ImageError if anything has happened to an image since it was saved."""
+    if not _is_intact(stock.path(name), meta):
+        stock.verify(name)
 
 
 def _is_intact(path: Path, meta: Meta) -> bool:

@@ -1,6 +1,6 @@
-"""One zone from file to image: load, check against its policy, compile, save.
+"""Zones from files to images: load, check against the policy, compile, save.
 
-Pure work on one zone, to be run in a thread or in a process of its own; knows nothing of
+Pure work on each zone, to be run in a thread or in a process of its own; knows nothing of
 what is served, and never raises for what is in a zone file.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -24,11 +24,17 @@ from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.sources import digest, digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from dnsd.build.images import Job
+    from dnsd.image.stock import Stock
     from dnsd.zone.sources import SourceFile
 
 MOST_FINDINGS = 100
 """Findings kept of one zone: a file of another kind has one for each line."""
+
+PACKED_BELOW = 1 << 16
+"""Octets of an image that shares a file with others: more is worth a mapping of its own."""
 
 
 class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,24 +68,75 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
         return self.image is not None and not self.is_stale
 
 
+class _Made(NamedTuple):
+    """A build and its image, which is not saved; None if the zone is broken."""
+
+    result: BuildResult
+    image: bytearray | None = None
+
+
 def build_zone(job: Job) -> BuildResult:
-    """Build the zone of ``job``."""
+    """Build the zone of ``job``; its image is a file of its own."""
+    return _saved(job, _made(job))
+
+
+def build_zones(jobs: Sequence[Job]) -> list[BuildResult]:
+    """Build the zones of ``jobs``, all for one directory; small images go into one pack."""
+    made = [_made(job) for job in jobs]
+    small = {
+        images.stem(job.origin): one.image
+        for job, one in zip(jobs, made, strict=True)
+        if one.image is not None and len(one.image) < PACKED_BELOW
+    }
+    names = _packed(jobs[0].stock, small) if len(small) > 1 else {}
+    return [
+        _saved(job, one, names.get(images.stem(job.origin)))
+        for job, one in zip(jobs, made, strict=True)
+    ]
+
+
+def _packed(stock: Stock, small: Mapping[str, bytearray]) -> dict[str, str]:
+    """Return the names that images have in a pack; none, if each has to find a place by itself."""
+    name = images.new_pack_name()
+    try:
+        names = stock.save_pack(name, small)
+    except ImageError:
+        return {}
+    images.seal(stock.directory / name)
+    return names
+
+
+def _saved(job: Job, made: _Made, name: str | None = None) -> BuildResult:
+    """Return what became of a build; its image is saved if it has no ``name`` yet."""
+    if made.image is None:
+        return made.result
+    if name is None:
+        try:
+            name = job.stock.save(images.new_name(job.origin), made.image)
+        except ImageError as error:
+            return _failure(job, error)
+        images.seal(Path(job.images, name))
+    return msgspec.structs.replace(made.result, image=name)
+
+
+def _made(job: Job) -> _Made:
     began, began_ns = time.monotonic(), time.time_ns()
     try:
-        result = _build(job, began_ns)
-    except ImageError as error:
-        if error.errno:
-            result = troubled(job, str(error))
-        else:
-            result = failed(job, str(error), "image")
+        result, image = _build(job, began_ns)
     except Exception as error:
-        log.write(traceback.format_exc().rstrip())
-        sentence = f"dnsd failed on this zone: {type(error).__name__}: {error}"
-        result = failed(job, sentence, "internal")
-    return msgspec.structs.replace(result, seconds=time.monotonic() - began)
+        result, image = _failure(job, error), None
+    return _Made(msgspec.structs.replace(result, seconds=time.monotonic() - began), image)
 
 
-def _build(job: Job, began_ns: int) -> BuildResult:
+def _failure(job: Job, error: Exception) -> BuildResult:
+    if isinstance(error, ImageError):
+        return troubled(job, str(error)) if error.errno else failed(job, str(error), "image")
+    log.write("".join(traceback.format_exception(error)).rstrip())
+    sentence = f"dnsd failed on this zone: {type(error).__name__}: {error}"
+    return failed(job, sentence, "internal")
+
+
+def _build(job: Job, began_ns: int) -> _Made:
     # dnspython costs 15 MB: only who builds needs it.
     from dnsd import compile as compiler
     from dnsd.build import hints, pools
@@ -108,16 +165,14 @@ def _build(job: Job, began_ns: int) -> BuildResult:
         records=loaded.records,
     )
     if loaded.zone is None or any(one.severity is Severity.ERROR for one in found):
-        return result
+        return _Made(result)
     zone = hints.followed(loaded.zone, policy, signer)
     described = pools.describe(policy, zone) if policy else ()
     compiled = list(pools.compiled(described, signer))
     contents, listing = contents_of(zone, {(one.owner, one.rtype) for one in compiled})
     result = msgspec.structs.replace(result, serial=zone.serial, pools=described, contents=contents)
     meta = images.encode(_meta(job, result, listing))
-    name = job.stock.save(images.new_name(job.origin), compiler.build(zone, meta, compiled))
-    images.seal(Path(job.images, name))
-    return msgspec.structs.replace(result, image=name)
+    return _Made(result, compiler.build(zone, meta, compiled))
 
 
 def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:

@@ -132,8 +132,5 @@ class Convergence:
 
 def _changed(stock: Stock, served: dict[str, str]) -> dict[str, Spoilt]:
     """Return what is wrong with image files, by zone, as far as that needs no reading."""
-    return {
-        zone: Spoilt(name, why)
-        for zone, name in served.items()
-        if (why := images.change(stock, name))
-    }
+    found = images.changes(stock, served.values())
+    return {zone: Spoilt(name, found[name]) for zone, name in served.items() if name in found}

@@ -159,7 +159,7 @@ class Publisher:
     def retire_leftovers(self) -> None:
         """Retire what no journal entry needs: of earlier runs, and of builds cut short."""
         needed = _images(self.published)
-        self._retire(name for name in self.stock.files() if name not in needed)
+        self._retire(name for name in self.stock.names() if name not in needed)
         if (memory := self.stock.memory) is not None:
             # What is put there from now on belongs to a build that has not told of it yet.
             regions = [region for region in map(region_of, needed) if region]

@@ -121,7 +121,7 @@ POINTER_LIMIT = 0x3FFF - 256
 """Offsets up to here may be pointed to, whatever the length of the query name."""
 
 
-def entry_name(octets: bytes | bytearray | mmap, entry: int) -> bytes:
+def entry_name(octets: bytes | bytearray | mmap | memoryview, entry: int) -> bytes:
     """Return the lower-case name of the entry at the offset ``entry`` of an image's ``octets``."""
     length, _, types = ENTRY.unpack_from(octets, entry)[:3]
     at = entry + ENTRY.size + 8 * types + 2 * (types + (types & 1))

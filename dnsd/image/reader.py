@@ -252,7 +252,7 @@ def _cover_hash(image: Image, digest: bytes) -> int:
     while low < high:
         middle = (low + high) // 2
         at = start + middle * size
-        if digest < buffer[at : at + size]:
+        if digest < bytes(buffer[at : at + size]):
             high = middle
         else:
             low = middle + 1
@@ -269,7 +269,7 @@ def _cover_key(image: Image, key: bytes) -> int:
         middle = (low + high) // 2
         at = 8 * _REF(buffer, start + 8 * middle)[0]
         length = buffer[at] | buffer[at + 1] << 8
-        if key < buffer[at + 2 : at + 2 + length]:
+        if key < bytes(buffer[at + 2 : at + 2 + length]):
             high = middle
         else:
             low = middle + 1

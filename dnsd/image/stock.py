@@ -1,7 +1,10 @@
 """Where the images of a node are: files in a directory; in memory, those that the disk refused.
 
-An image has a name, and where it is stands in that: ``NAME`` is a file, ``NAME@AT+SIZE`` a region
-of the shared memory. A file outlives the node and is used again; memory is what answering needs.
+Many small ones share a file, a pack (see :mod:`dnsd.image.pack`).
+
+An image has a name, and where it is stands in that: ``NAME`` is a file, ``NAME#AT+SIZE`` a part
+of a pack, ``NAME@AT+SIZE`` a region of the shared memory. A file outlives the node and is used
+again; memory is what answering needs.
 """
 
 from __future__ import annotations
@@ -10,14 +13,17 @@ import errno
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from dnsd.errors import ImageError
-from dnsd.image import store
+from dnsd.image import pack, store
 from dnsd.image.memory import Memory, Region
 from dnsd.image.store import Image
 from dnsd.process import descriptors
 
 if TYPE_CHECKING:
+    import mmap
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from dnsd.image.store import Buffer
@@ -46,6 +52,9 @@ class Stock:
     def __init__(self, directory: Path, memory: Memory | None = None) -> None:
         self.directory = directory
         self.memory = memory
+        # A pack is mapped once, for as long as somebody has an image of it.
+        self._mapped: WeakValueDictionary[str, mmap.mmap] = WeakValueDictionary()
+        self._living: dict[str, set[str]] = {}
 
     def save(self, name: str, image: bytes | bytearray) -> str:
         """Save ``image`` as ``name``, whole or not at all; return the name it has then.
@@ -65,8 +74,22 @@ class Stock:
             return f"{name}@{region.at}+{region.size}"
         return name
 
+    def save_pack(self, name: str, images: Mapping[str, bytes | bytearray]) -> dict[str, str]:
+        """Save ``images`` as the pack ``name``, all or none; return their names by key.
+
+        ImageError if the disk refuses it.
+        """
+        return pack.save(self.directory / name, images)
+
+    def path(self, name: str) -> Path:
+        """Return the file in which the image ``name`` is, or would be."""
+        where = pack.packed(name)
+        return self.directory / (where.pack if where else file_name(name))
+
     def open(self, name: str) -> Image:
         """Return the image ``name``; its checksum is not read. ImageError if it can't be had."""
+        if where := pack.packed(name):
+            return self._open_packed(where)
         region = region_of(name)
         if region is None:
             return Image.open(self.directory / name)
@@ -85,8 +108,20 @@ class Stock:
             raise ImageError(f"the image {name} is not whole: {error}") from error
         return Image.within(buffer, name)
 
+    def _open_packed(self, where: pack.Packed) -> Image:
+        mapped = self._mapped.get(where.pack)
+        if mapped is None:
+            mapped = self._mapped[where.pack] = pack.view(self.directory / where.pack)
+        return Image.within(memoryview(mapped)[where.at : where.at + where.size], where.name)
+
     def remove(self, name: str) -> None:
-        """Remove the image ``name``; what cannot be removed costs room, nothing else."""
+        """Remove the image ``name``; what cannot be removed costs room, nothing else.
+
+        A pack goes with the last of its images.
+        """
+        if where := pack.packed(name):
+            self._remove_packed(where)
+            return
         region = region_of(name)
         with suppress(OSError):
             if region is None:
@@ -100,16 +135,45 @@ class Stock:
         That this process cannot read it just now is no fault of the image.
         """
         try:
-            if region_of(name) is None:
-                store.verify(self.directory / name)
-            else:
-                image = self.open(name)
-                intact = store.checksum(image.buffer) == image.checksum
-                image.close()
-                return "" if intact else f"the image {name} is damaged"
+            self.verify(name)
         except ImageError as error:
             return "" if error.errno in _OWN_TROUBLE else str(error)
         return ""
+
+    def verify(self, name: str) -> None:
+        """Read all of the image ``name``; ImageError unless it is whole and its checksum fits."""
+        if where := pack.packed(name):
+            Image.within(pack.read(self.directory / where.pack, where), name)
+        elif region_of(name) is None:
+            store.verify(self.directory / name)
+        else:
+            self._verify_in_memory(name)
+
+    def _verify_in_memory(self, name: str) -> None:
+        image = self.open(name)
+        intact = store.checksum(image.buffer) == image.checksum
+        image.close()
+        if not intact:
+            raise ImageError(f"the image {name} is damaged")
+
+    def _remove_packed(self, where: pack.Packed) -> None:
+        try:
+            living = self._living_in(where.pack)
+        except ImageError as error:
+            if error.errno:
+                return  # the next start clears it away
+            living = set()  # it is damaged: all that is in it is built anew
+        living.discard(where.name)
+        if not living:
+            self._living.pop(where.pack, None)
+            with suppress(OSError):
+                (self.directory / where.pack).unlink()
+
+    def _living_in(self, name: str) -> set[str]:
+        """Return the images in the pack ``name`` that have not been removed."""
+        if name not in self._living:
+            self._living[name] = {one.name for one in self.index(name).values()}
+        return self._living[name]
 
     def files(self) -> list[str]:
         """Return the names of all files; none, if the directory cannot be read."""
@@ -117,3 +181,17 @@ class Stock:
             return [path.name for path in self.directory.iterdir()]
         except OSError:
             return []
+
+    def index(self, name: str) -> dict[str, pack.Packed]:
+        """Return what is in the pack ``name``, by key; ImageError if it is none, or damaged."""
+        if not name.startswith(pack.PREFIX):
+            raise ImageError(f"{name} is no pack of images")
+        return pack.index(self.directory / name)
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all images that are files or in packs, and of what else is there."""
+        for name in self.files():
+            try:
+                yield from (one.name for one in self.index(name).values())
+            except ImageError:
+                yield name

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    Buffer = bytes | bytearray | mmap.mmap
+    Buffer = bytes | bytearray | mmap.mmap | memoryview
 
 
 UNMAPPED_AT_ONCE = 1 << 24
@@ -31,8 +31,8 @@ MAPPED_FROM = 1 << 14
 _CHUNK = 1 << 20
 
 
-def save(path: Path, image: bytes | bytearray) -> None:
-    """Write ``image`` to ``path``: complete, or not there at all.
+def save(path: Path, *parts: bytes | bytearray) -> None:
+    """Write ``parts``, one after the other, to ``path``: complete, or not there at all.
 
     It is not synced: what a power cut leaves behind is found out by its checksum, and made anew
     from the zone file. Waiting for the disk would take longer than everything else.
@@ -40,7 +40,7 @@ def save(path: Path, image: bytes | bytearray) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(image)
+            file.writelines(parts)
         temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -69,16 +69,18 @@ def verify(path: Path) -> None:
             while chunk := file.read(_CHUNK):
                 found = zlib.crc32(chunk, found)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if found != image.checksum:
-        raise _damaged(path)
+        raise damaged(path)
 
 
-def _damaged(name: object) -> ImageError:
+def damaged(name: object) -> ImageError:
+    """Return the error about an image whose checksum does not fit."""
     return ImageError(f"the image {name} is damaged (its checksum does not fit)")
 
 
-def _unreadable(path: Path, error: OSError) -> ImageError:
+def unreadable(path: Path, error: OSError) -> ImageError:
+    """Return the error about a file that the system does not let this process read."""
     return ImageError(f"cannot read the image {path}: {error.strerror}", error.errno or 0)
 
 
@@ -167,7 +169,7 @@ class Image:
         """Map the image file at ``path``; its checksum is not read (see :func:`verify`).
 
         A small one is read instead, and its checksum too: each mapping holds a file descriptor,
-        and a node may have ten thousand zones.
+        and a node may have ten thousand zones (those built together are in packs).
         """
         buffer: Buffer
         try:
@@ -177,7 +179,7 @@ class Image:
                 else:
                     buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         except ValueError as error:  # it has become empty a moment ago
             raise ImageError(f"{path} is not whole: {error}") from error
         return cls.within(buffer, str(path))
@@ -188,11 +190,13 @@ class Image:
         try:
             image = cls(buffer, name)
             if isinstance(buffer, bytes) and checksum(buffer) != image.checksum:
-                raise _damaged(name)
+                raise damaged(name)
             return image
         except ImageError:
             if isinstance(buffer, mmap.mmap):
                 buffer.close()
+            elif isinstance(buffer, memoryview):
+                buffer.release()
             raise
 
     def closing(self) -> Iterator[None]:
@@ -207,6 +211,8 @@ class Image:
                 self.buffer.madvise(mmap.MADV_DONTNEED, at, length)
                 yield
             self.buffer.close()
+        elif isinstance(self.buffer, memoryview):
+            self.buffer.release()
 
     def close(self) -> None:
         """Unmap the file at once; see :meth:`closing`."""

@@ -11,13 +11,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from dnsd import compile as compiler
 from dnsd.build import builders, images
-from dnsd.build.builder import encode_job
+from dnsd.build.builder import encode_jobs
 from dnsd.build.builders import build_all
 from dnsd.build.images import Job
 from dnsd.build.pipeline import MOST_FINDINGS, BuildResult, build_zone, worst
@@ -33,6 +34,9 @@ from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.records import Zone
 from dnsd.zone.sources import _up_to
 from tests.support import zone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def test_a_zone_becomes_an_image_that_says_where_it_comes_from(job: Job) -> None
     image = Image.open(path)
     assert (image.apex, image.serial) == (b"\x07example\x03com\x00", 1)
     image.close()
-    meta = images.read_meta(path)
+    meta = images.read_meta(job.stock, result.image)
     assert (meta.origin, meta.file, meta.serial, meta.records) == (
         "example.com.",
         job.file,
@@ -170,7 +174,7 @@ def test_a_result_tells_the_octets_of_every_source(job: Job, tmp_path: Path) -> 
     (other / "hosts").write_text("www A 192.0.2.2\n")
     assert build_zone(job).text != first.text
     assert second.image
-    meta = images.read_meta(Path(job.images, second.image))
+    meta = images.read_meta(job.stock, second.image)
     assert (meta.digests, meta.text, meta.include) == (second.digests, second.text, job.include)
     assert not images.is_current(meta, msgspec.structs.replace(job, include=()))
 
@@ -214,7 +218,7 @@ def test_of_many_findings_the_errors_are_kept() -> None:
 
 def reuse(job: Job) -> str | None:
     names = images.by_stem(job.stock).get(images.stem(job.origin), ())
-    found = images.reusable(names, job)
+    found = images.reusable(job.stock, names, job)
     return found[0] if found else None
 
 
@@ -370,9 +374,11 @@ def test_a_builder_is_behind_the_answers_before_it_is_asked(
     real = builders._ask
     niceness: list[int] = []
 
-    async def ask(process: asyncio.subprocess.Process, job: Job) -> BuildResult | None:
+    async def ask(
+        process: asyncio.subprocess.Process, jobs: Sequence[Job]
+    ) -> list[BuildResult] | None:
         niceness.append(os.getpriority(os.PRIO_PROCESS, process.pid))
-        return await real(process, job)
+        return await real(process, jobs)
 
     monkeypatch.setattr(builders, "_ask", ask)
     build_many(tmp_path, 1)
@@ -393,12 +399,15 @@ def test_a_builder_that_is_killed_is_tried_again_and_not_blamed_on_the_zone(
     real = builders._ask
     killed: list[str] = []
 
-    async def ask(process: asyncio.subprocess.Process, job: Job) -> BuildResult | None:
-        if killed.count(job.origin) < times and killed in ([], [job.origin]):
-            killed.append(job.origin)
+    async def ask(
+        process: asyncio.subprocess.Process, jobs: Sequence[Job]
+    ) -> list[BuildResult] | None:
+        origin = jobs[0].origin
+        if killed.count(origin) < times and killed in ([], [origin]):
+            killed.append(origin)
             process.send_signal(signal.SIGKILL)
             await process.wait()
-        return await real(process, job)
+        return await real(process, jobs)
 
     monkeypatch.setattr(builders, "_ask", ask)
     results = build_many(tmp_path, 6)
@@ -451,7 +460,7 @@ def test_a_builder_ends_with_its_input(tmp_path: Path) -> None:
     async def run() -> int:
         process = await builders._start(None)
         assert process.stdin
-        process.stdin.write(encode_job(job))
+        process.stdin.write(encode_jobs([job]))
         await process.stdin.drain()
         process.stdin.close()
         return await process.wait()

@@ -385,7 +385,8 @@ def readable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "verify", lambda _: None)
 
 
-def fake_meta(path: Path) -> images.Meta:
+def fake_meta(stock: Stock, name: str) -> images.Meta:
+    path = stock.directory / name
     text, file = path.read_text().split()
     serial, _, records = text.partition("/")
     return images.Meta(

@@ -56,7 +56,7 @@ def test_its_keys_are_sources_of_the_image(job: Job) -> None:
     assert result.image, result.findings
     for file in files(job):
         assert result.sources[file] == stamp(file)
-    meta = images.read_meta(Path(job.images, result.image))
+    meta = images.read_meta(job.stock, result.image)
     assert images.is_current(meta, job)
     os.utime(files(job)[1], (2, 2))
     assert not images.is_current(meta, job)

@@ -254,6 +254,7 @@ class LedgerKeeper:
         """Take the last :meth:`declare` back: it was not published."""
         undone = [one for one in self._changes if one.generation is None]
         self._changes = [one for one in self._changes if one.generation is not None]
+        changing = {one.apex for one in self._changes}
         for change in reversed(undone):
             if change.new is not None:
                 self._undeclare(change.apex, change.new, change.old)
@@ -261,7 +262,8 @@ class LedgerKeeper:
                 self.zones.pop(change.apex, None)
             else:
                 self._declare_all({change.apex: change.old})
-            self._settle_served(change.apex)
+            if change.apex not in changing:
+                self._settle_served(change.apex)
 
     def published(self, generation: int) -> None:
         """Note that what was declared last is published with ``generation``."""
@@ -285,22 +287,26 @@ class LedgerKeeper:
         if not self._changes:
             return
         now, reached = self.clock(), self._reached()
-        done = [one for one in self._changes if one.generation and one.generation <= reached]
-        self._changes = [one for one in self._changes if one not in done]
+        changes, self._changes = self._changes, []
+        done: list[_Change] = []
+        for one in changes:
+            is_done = one.generation and one.generation <= reached
+            (done if is_done else self._changes).append(one)
+        changing = {one.apex for one in self._changes}
         for change in done:
             self._note(change.held, now)
             zone = self.zones.get(change.apex)
-            self._settle_served(change.apex)
+            if change.apex not in changing:
+                self._settle_served(change.apex)
             if change.old is not None:
                 self._undeclare(change.apex, change.old, zone)
                 for meta in change.old.pools:
                     self.pools.left(meta, change.new.pools if change.new else (), now)
 
     def _settle_served(self, apex: str) -> None:
-        """Forget what a zone had, unless workers may answer it until another change is done."""
-        if all(change.apex != apex for change in self._changes):
-            zone = self.zones.get(apex)
-            self.served.settle(apex, zone.shelved.image if zone else "")
+        """Forget what a zone had, for no worker answers it any more."""
+        zone = self.zones.get(apex)
+        self.served.settle(apex, zone.shelved.image if zone else "")
 
     def _undeclare(self, apex: str, zone: DeclaredZone, served: DeclaredZone | None) -> None:
         """Declare ``zone`` no more, unless it is the same as what is ``served``."""

@@ -52,7 +52,7 @@ class Shelf:
 
     def known(self, apex: str, image: str) -> KnownZone:
         """Return what stands in ``image``; ImageError if it cannot be read."""
-        meta = images.meta_in(self._stock.open(image))
+        meta = images.read_meta(self._stock, image)
         return _known(apex, meta)
 
     def is_used(self) -> bool:
@@ -67,7 +67,7 @@ class Shelf:
         """Return the zone with this digest, if an image of it is among ``names`` (by stem)."""
         for name in names.get(images.stem(apex), ()):
             with suppress(ImageError):
-                meta = images.meta_in(self._stock.open(name))
+                meta = images.read_meta(self._stock, name)
                 if meta.contents.digest == digest:
                     return _known(apex, meta)
         return None
@@ -127,14 +127,15 @@ def _listed(meta: bytes, question: CacheQuestion) -> Iterator[tuple[Version, int
 def _leading_to(image: store.Image, apex: str, target: str) -> Iterator[tuple[Version, int]]:
     """Yield a version that stands for all RRsets of a zone without listing that have an address."""
     address = ip_address(target).packed
-    at = image.buffer.find(address)
+    octets = bytes(image.buffer) if isinstance(image.buffer, memoryview) else image.buffer
+    at = octets.find(address)
     while at >= 0:
-        ttl = _ttl_of_record(image.buffer, at, address)
-        if ttl is None and _is_hint(image.buffer, at, len(address)):
+        ttl = _ttl_of_record(octets, at, address)
+        if ttl is None and _is_hint(octets, at, len(address)):
             ttl = 0
         if ttl is not None:
             yield Version(VersionKind.RRSET, apex, ANY, targets=(target,)), ttl
-        at = image.buffer.find(address, at + 1)
+        at = octets.find(address, at + 1)
 
 
 def _ttl_of_record(buffer: store.Buffer, at: int, address: bytes) -> int | None:

@@ -28,7 +28,7 @@ class Earlier:
     """The image files in ``stock`` as they were at the start, by zone."""
 
     def __init__(self, stock: Stock) -> None:
-        self._directory = stock.directory
+        self._stock = stock
         self._names = images.by_stem(stock)
         self._known = frozenset(self._names)
         self._new: set[str] = set()
@@ -60,7 +60,7 @@ class Earlier:
         found = []
         for job in jobs:
             names = self._names.get(images.stem(job.origin), ())
-            reusable = images.reusable(names, job)
+            reusable = images.reusable(self._stock, names, job)
             if reusable is not None:
                 found.append(_result_of(*reusable))
         return found
@@ -69,7 +69,7 @@ class Earlier:
         """Return ``broken`` with the last good image of the zone, if there is one."""
         for name, meta in self._readable(images.stem(broken.origin)):
             with suppress(ImageError):
-                images.check(self._directory / name, meta)
+                images.check(self._stock, name, meta)
                 return msgspec.structs.replace(
                     _result_of(name, meta),
                     findings=broken.findings,
@@ -100,7 +100,7 @@ class Earlier:
         """Yield the images of a zone that say what they were made from, newest first."""
         for name in self._names.get(stem, ()):
             with suppress(ImageError):
-                yield name, images.read_meta(self._directory / name)
+                yield name, images.read_meta(self._stock, name)
 
 
 def _result_of(image: str, meta: Meta) -> BuildResult:

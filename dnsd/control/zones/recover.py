@@ -35,7 +35,7 @@ def _row(origin: str, placed: Placed | None, stock: Stock, now: float) -> ZoneRo
     if placed is None:
         return row
     try:
-        meta = images.meta_in(stock.open(placed.image))
+        meta = images.read_meta(stock, placed.image)
     except ImageError:
         row.served = ServedImage(placed.image, 0, 0, contents=UNREADABLE)
         return row

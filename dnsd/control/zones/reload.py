@@ -167,7 +167,10 @@ class Reloader:
 
     def _plan(self, scope: set[str], named: Set[str]) -> ReloadPlan:
         known = scope & self.rows.keys()
-        changed = [origin for origin in known if self._has_changed(self.rows[origin])]
+        images_of = {one: row.served.image for one in known if (row := self.rows[one]).served}
+        spoilt = images.changes(self._stock, images_of.values())
+        changed = [one for one in known if images_of.get(one) in spoilt]
+        changed += [origin for origin in known if self._has_changed(self.rows[origin])]
         changed += [origin for origin in known & named if self._reads_otherwise(self.rows[origin])]
         return make_plan(self.rows, self._roster.wanted, scope, changed)
 
@@ -179,7 +182,6 @@ class Reloader:
             (row.limits, row.include) != terms
             or observe(row.stamps) != row.stamps
             or row.origin in self._distrusted
-            or (row.served is not None and bool(images.change(self._stock, row.served.image)))
         )
 
     def _reads_otherwise(self, row: ZoneRow) -> bool:

@@ -1,0 +1,125 @@
+"""Packs: one file for the images of many small zones.
+
+    head | image | image | ... | index
+
+Each image begins on a boundary of ``ALIGN`` octets. The index, JSON, says where each one is, by a
+key that the caller has chosen. A pack is written once, whole or not at all, and never changed: an
+image that has been replaced stays in it until the last one has been.
+
+``PACK#AT+SIZE`` is the name of an image in a pack. Knows nothing of what is in one.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import re
+import zlib
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.errors import ImageError
+from dnsd.image import store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PREFIX = "+pack."
+"""How the names of packs begin, and of no other image."""
+
+ALIGN = 64
+"""A line of a processor's cache."""
+
+MAGIC = b"dnsdpk1\n"
+HEAD = Struct("<8sIIQQ")
+"""Magic, count of images, CRC-32 of the index, where the index begins, its size."""
+
+_IN_PACK = re.compile(r"(.+)#(\d+)\+(\d+)")
+
+
+class Packed(NamedTuple):
+    """An image of ``size`` octets at ``at`` in the file ``pack``."""
+
+    pack: str
+    at: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """What the image is called."""
+        return f"{self.pack}#{self.at}+{self.size}"
+
+
+def packed(name: str) -> Packed | None:
+    """Return where the image ``name`` is, None if it is in no pack."""
+    found = _IN_PACK.fullmatch(name)
+    return found and Packed(found[1], int(found[2]), int(found[3]))
+
+
+def save(path: Path, images: Mapping[str, bytes | bytearray]) -> dict[str, str]:
+    """Write ``images`` to ``path``, all or none; return their names by key. ImageError if none."""
+    places: dict[str, Packed] = {}
+    parts: list[bytes | bytearray] = [b""]
+    end = HEAD.size
+    for key, image in images.items():
+        at = -(-end // ALIGN) * ALIGN
+        places[key] = Packed(path.name, at, len(image))
+        parts += [bytes(at - end), image]
+        end = at + len(image)
+    index = json.dumps({key: one[1:] for key, one in places.items()}).encode()
+    parts[0] = HEAD.pack(MAGIC, len(places), zlib.crc32(index), end, len(index))
+    store.save(path, *parts, index)
+    return {key: one.name for key, one in places.items()}
+
+
+def view(path: Path) -> mmap.mmap:
+    """Return the pack at ``path``, mapped; its images are not looked at."""
+    try:
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise store.unreadable(path, error) from error
+    except ValueError as error:
+        raise ImageError(f"{path} is not whole: {error}") from error
+    try:
+        _head(mapped[: HEAD.size], len(mapped), path)
+    except ImageError:
+        mapped.close()
+        raise
+    return mapped
+
+
+def index(path: Path) -> dict[str, Packed]:
+    """Return where the images of the pack at ``path`` are, by key."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            _, crc, at, length = _head(file.read(HEAD.size), size, path)
+            file.seek(at)
+            octets = file.read(length)
+    except OSError as error:
+        raise store.unreadable(path, error) from error
+    if zlib.crc32(octets) != crc:
+        raise store.damaged(path)
+    return {key: Packed(path.name, *place) for key, place in json.loads(octets).items()}
+
+
+def read(path: Path, where: Packed) -> bytes:
+    """Return the octets of one image: what a disk cannot read is an ImageError, and no signal."""
+    try:
+        with path.open("rb") as file:
+            return os.pread(file.fileno(), where.size, where.at)
+    except OSError as error:
+        raise store.unreadable(path, error) from error
+
+
+def _head(octets: bytes, size: int, path: Path) -> tuple[int, int, int, int]:
+    """Return count, CRC, place and length of the index of a file of ``size`` octets."""
+    if len(octets) < HEAD.size or octets[: len(MAGIC)] != MAGIC:
+        raise ImageError(f"{path} is no pack of images")
+    _, count, crc, at, length = HEAD.unpack(octets)
+    if at + length != size:
+        raise ImageError(f"{path} is not whole ({size} of {at + length} octets)")
+    return count, crc, at, length
