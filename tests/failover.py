@@ -179,7 +179,7 @@ class Story:
     Lines with ``>`` are what happens; all others are found out. Members are letters. The story
     begins at the time of its first line, with a world that is older.
 
-        0:00.0   a b       5  a is not known yet
+        0:00.0   a b       5  a is not checked yet
         5:00.0   > a dies
 
     With a quorum, there are the other nodes y and z, who see all well until they are said to see

@@ -100,7 +100,7 @@ def drain(lab: Lab) -> None:
 
 
 def undrain(lab: Lab) -> None:
-    """Take a drain back."""
+    """Undo a drain."""
     lab[VICTIM].dnsd("undrain", "node")
 
 

@@ -71,7 +71,7 @@ class Situation(NamedTuple):
 
 ON_THE_ROUTE = (RouteState.ANNOUNCED, RouteState.DRAINED)
 
-UNKNOWN = "the node has not been looked at long enough"
+UNKNOWN = "the node has not been observed for long enough"
 
 
 class Announcer:
@@ -189,7 +189,7 @@ class Announcer:
         if (left := self._damping.away.left(seen.now)) > 0:
             return (f"held down for {left:.0f} s more{_after(self._hard)}",)
         if (left := self._damping.repair.left(seen.now)) > 0:
-            return (f"held down for {left:.0f} s more: its addresses go missing again and again",)
+            return (f"held down for {left:.0f} s more: its addresses keep disappearing",)
         return ()
 
     def _fail(self, now: float, why: str) -> None:
@@ -229,4 +229,4 @@ def _by_order(what: str, reason: str) -> tuple[str, ...]:
 
 def _after(what: str) -> str:
     """Return what a wait follows; an earlier process may not have left it to this one."""
-    return f", after this: {what}" if what else ", after a failure"
+    return f"; last fault: {what}" if what else ", after a failure"

@@ -178,7 +178,7 @@ class Health:
         """Take in what was seen and return how well the node is now."""
         faults = _worker_faults(seen.workers, self._config.heartbeat_miss)
         late = {
-            worker.number: f"worker {worker.number} is {worker.lag:.2g} s late, but gets on"
+            worker.number: f"worker {worker.number} is {worker.lag:.2g} s late, but makes progress"
             for worker in seen.workers
             if worker.number not in faults and worker.lag > self._late
         }
@@ -205,15 +205,15 @@ class Health:
         since = self._faulty_since
         self._faulty_since = {number: since.get(number, seen.now) for number in faults}
         if seen.unasked:
-            return "a node that cannot ask itself"
+            return "the node cannot query itself"
         if seen.repairing:
-            return "addresses that have just been put back"
+            return "its addresses have just been restored"
         if seen.overloaded:
             return "overload"
         if late:
-            return "a worker that has no time"
+            return "a worker is late"
         if any(seen.now - began < REPLACED_S for began in self._faulty_since.values()):
-            return "a worker that is to be replaced"
+            return "a worker is being replaced"
         return ""
 
 
@@ -244,7 +244,7 @@ class _Lane:
         if not self._good:
             return _Finding(self.level, self._why, over=False)
         way = _way_back(self._good, self._rise)
-        return _Finding(self.level, f"{way}, after this: {self._why}", over=True)
+        return _Finding(self.level, f"{way}; last fault: {self._why}", over=True)
 
     @property
     def remark(self) -> str:
@@ -277,7 +277,7 @@ class _Lane:
         if excuse:
             self._silent = 0
             self._excused += 1
-            self._remark = f"{_counted(what, self._excused)}: put down to {excuse}"
+            self._remark = f"{_counted(what, self._excused)}; not counted: {excuse}"
             return
         self._excused = 0
         self._silent += 1
@@ -341,7 +341,7 @@ class _Ailment:
         good = min(self._good.values())
         way = f"starting: {good} of {self._rise} good self-checks"
         if not self._starting:
-            way = f"{_way_back(good, self._rise)}, after this: {'; '.join(self._what)}"
+            way = f"{_way_back(good, self._rise)}; last fault: {'; '.join(self._what)}"
         return [_Finding(self.level, way, over=True)]
 
     def look(self, what: tuple[str, ...], checks: Iterable[CheckResult]) -> None:
@@ -373,7 +373,9 @@ def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
         named = list(faults[:_NAMED])
         if len(faults) > _NAMED:
             named.append(f"{len(faults) - _NAMED} more")
-        reasons.append(f"no worker answers: {', '.join(named)}" if named else "there is no worker")
+        reasons.append(
+            f"no worker answers: {', '.join(named)}" if named else "no worker is running"
+        )
     if seen.zones <= seen.broken:
         reasons.append("no zone is loaded: dnsd status shows why")
     return tuple(reasons)
@@ -384,11 +386,11 @@ def _soft_reasons(seen: Observation, stale_after: float, way_back: str) -> tuple
     told = (seen.unasked, seen.gateway, way_back, seen.unreached)
     reasons = [reason for reason in told if reason]
     if seen.lost:
-        what = "zone that was served is" if seen.lost == 1 else "zones that were served are"
-        reasons.append(f"{seen.lost} {what} lost: dnsd status shows why")
+        what = "zone is" if seen.lost == 1 else "zones are"
+        reasons.append(f"{seen.lost} {what} no longer served: dnsd status shows why")
     if seen.stale > stale_after:
         age = format_duration(round(seen.stale))
-        reasons.append(f"a zone could not be reloaded for {age}: dnsd status shows why")
+        reasons.append(f"a zone has failed to reload for {age}: dnsd status shows why")
     reasons += [reason for reason in (seen.disk, seen.cut_off, *seen.unserved) if reason]
     return tuple(reasons)
 

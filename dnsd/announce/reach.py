@@ -125,8 +125,8 @@ class Hearing:
         if not known or heard >= ENOUGH:
             return ""
         return (
-            f"{heard} of {known} other nodes in [[anycast.probe]] say whether they reach this one, "
-            f"and it takes {ENOUGH} for that to count"
+            f"{heard} of {known} other nodes in [[anycast.probe]] report whether they reach "
+            f"this one ({ENOUGH} needed)"
         )
 
     def _fault_of(self, is_6: bool, now: float) -> str:
@@ -137,7 +137,7 @@ class Hearing:
         family = "IPv6" if is_6 else "IPv4"
         return (
             f"no other node gets answers from this one over {family}, say {', '.join(deaf)}: a "
-            "route is missing on the way to them, or a filter stands in it"
+            f"route to them is missing, or a filter drops the packets"
         )
 
 

@@ -59,8 +59,9 @@ def faults(pool: PoolPolicy, rrset: RRset, policy: Policy, zone: Zone) -> Iterat
         yield Fault(
             "members",
             "pool-target",
-            f"lack {target}, to which the CNAME in the zone leads ({rrset.file}:{rrset.line}): it "
-            "is what other servers of the zone answer, and this one until members are checked",
+            f"lack {target}, the target of the CNAME in the zone ({rrset.file}:{rrset.line}): "
+            f"other servers of the zone answer with it, and so does this one until members are "
+            f"checked",
         )
     every = (*pool.members, *pool.fallback)
     inside = [one for one in every if is_subdomain(packed(one), zone.apex)]
@@ -73,9 +74,7 @@ def faults(pool: PoolPolicy, rrset: RRset, policy: Policy, zone: Zone) -> Iterat
             told = " → ".join(to_text(name) for name in way)
             yield Fault(key, "pool-loop", f"{member} leads back to the pool: {told}")
         elif not ways.exists(member):
-            message = (
-                f"there is no {member} in the zone: clients that it is answered to get NXDOMAIN"
-            )
+            message = f"there is no {member} in the zone: clients that follow it get NXDOMAIN"
             yield Fault(key, "pool-target", message, Severity.WARNING)
 
 

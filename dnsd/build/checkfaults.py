@@ -59,7 +59,7 @@ def faults(
             yield fault._replace(key="checks") if pool.checks else fault
     if path := circle(pool, _pools_of(policy)):
         told = " → ".join(f"{name} {rtype}" for name, rtype in path)
-        message = f"depends on itself: {told}: leave one of these references out"
+        message = f"depends on itself: {told}: remove one of these references"
         yield CheckFault("checks" if pool.checks else "of", "pool-calculated", message)
 
 

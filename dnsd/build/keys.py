@@ -72,7 +72,7 @@ def load_keys(paths: tuple[str, ...], zone: Zone) -> tuple[tuple[SigningKey, ...
         return (), []
     if not dns.dnssecalgs.algorithms:
         message = (
-            "signing needs the Python package cryptography, which is not here or too old: "
+            "signing needs the Python package cryptography, which is missing or too old: "
             "pip install 'dnsd[signing]'"
         )
         return (), [KeyFault("signing-cryptography", message)]
@@ -129,7 +129,7 @@ def _public(file: str, apex: Name) -> DNSKEY:
     try:
         rrsets = dns.zonefile.read_rrsets(_text(file), rdclass=None, default_ttl=0)
     except dns.exception.DNSException as error:
-        raise _Unfit(f"{file} is no public key: {error}") from None
+        raise _Unfit(f"{file} is not a public key: {error}") from None
     found = [(rrset.name, one) for rrset in rrsets for one in rrset if isinstance(one, DNSKEY)]
     if len(found) != 1:
         raise _Unfit(f"{file} has {len(found)} DNSKEY records, and must have one")
@@ -145,9 +145,9 @@ def _public(file: str, apex: Name) -> DNSKEY:
 def _private(file: str, public: DNSKEY) -> PrivateKey:
     fields = dict(_fields(_text(file)))
     if not fields.get("Private-key-format", "").startswith("v1."):
-        raise _Unfit(f'{file} is no private key: "Private-key-format: v1.3" is not in it')
+        raise _Unfit(f'{file} is not a private key: it lacks the line "Private-key-format: v1.3"')
     if "Label" in fields:
-        raise _Unfit(f"{file} leads to a key in a hardware module: dnsd signs with files only")
+        raise _Unfit(f"{file} refers to a key in a hardware module: dnsd signs with files only")
     algorithm = _called(public.algorithm)
     try:
         private = _MAKERS[public.algorithm](fields)
@@ -155,7 +155,7 @@ def _private(file: str, public: DNSKEY) -> PrivateKey:
     except KeyError as missing:
         raise _Unfit(f"{file} has no {missing.args[0]}, which {algorithm} needs") from None
     except (ValueError, dns.exception.DNSException) as error:
-        raise _Unfit(f"{file} is no key of {algorithm}: {error}") from None
+        raise _Unfit(f"{file} is not a key of {algorithm}: {error}") from None
     if made.key != public.key:
         raise _Unfit(
             f"{file} does not belong to the public key in {file.removesuffix(PRIVATE)}{PUBLIC}"
@@ -169,7 +169,7 @@ def _text(file: str) -> str:
     except OSError as error:
         raise _Unfit(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise _Unfit(f"{file} is not a text, as the files of dnssec-keygen are") from None
+        raise _Unfit(f"{file} is not a text file, as dnssec-keygen writes them") from None
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
@@ -181,7 +181,7 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
 
 def _open_to_others(file: str) -> Iterator[KeyFault]:
     if os.stat(file).st_mode & _OTHERS:  # noqa: PTH116
-        message = f"{file} can be read or changed by everybody on this machine: chmod o= {file}"
+        message = f"{file} can be read or changed by every user of this machine: chmod o= {file}"
         yield KeyFault("signing-key-open", message, Severity.WARNING)
 
 

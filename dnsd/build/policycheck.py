@@ -314,7 +314,7 @@ def _objective(pool: InZone, promises: Promises) -> Iterator[PoolFault]:
         return
     severity = Severity.ERROR if policy.rto_mode == "refuse" else Severity.WARNING
     if policy.check == "none":
-        message = 'with check = "none" no failure is seen: give the pool a check'
+        message = 'check = "none" sees no failure: give the pool a check'
         yield PoolFault("rto", "pool-rto", message, severity)
     for _, found in promises.broken([pool]):
         yield PoolFault("rto", "pool-rto", found.sentence(), severity)
@@ -327,7 +327,7 @@ def _peers(pool: PoolPolicy, failover: Failover) -> Iterator[PoolFault]:
         known = f"[failover] peers names {nodes - 1}" if nodes > 1 else "[failover] names no peers"
         effect = ""
         if nodes < pool.scope.need:
-            effect = ", so nothing is ever agreed on, and no member leaves the answer or comes back"
+            effect = ", so the nodes can never agree, and no member leaves the answer or comes back"
         yield PoolFault(
             "scope",
             "pool-quorum",

@@ -50,9 +50,9 @@ def faults(pool: PoolPolicy, rrset: RRset, signer: Signer) -> Iterator[Fault]:
 
 def _without_keys(pool: PoolPolicy, records: int) -> Iterator[Fault]:
     if pool.all_down == "nodata":
-        lacking = 'no proof that there are none, as all_down = "nodata" needs it'
+        lacking = 'no proof that the type does not exist, which all_down = "nodata" needs'
     elif pool.all_down == "fallback":
-        lacking = "none for the fallback"
+        lacking = "none for the fallback addresses"
     elif pool.is_alias and records > 1:
         lacking = "none for the other members"
     elif records > 1:

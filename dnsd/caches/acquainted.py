@@ -42,4 +42,4 @@ class Unfound(msgspec.Struct, frozen=True, tag="unfound"):
     reason: str
 
 
-NOT_TOLD = Unfound("its version of dnsd does not say which other nodes it knows: update it")
+NOT_TOLD = Unfound("its version of dnsd does not report which other nodes it knows: update it")

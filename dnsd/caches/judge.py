@@ -46,8 +46,8 @@ earliest, and so cannot be SAFE as long as the report is fresh.
 """
 
 _STATE_IT = (
-    "the largest TTL there was is not known: set [zones.limits] longest_ttl, or give --ttl; until "
-    "then it is taken to be a week"
+    "the largest TTL ever used is unknown: set [zones.limits] longest_ttl, or give --ttl; until "
+    "then dnsd assumes a week"
 )
 
 _NAMED = 4
@@ -198,11 +198,11 @@ class _Findings:
         if self._inquiry.question.target:
             for node, account in sorted(alive.items()):
                 if served := account.uses(Use.SERVED):
-                    self._endless.append(f"node {node} gives it out now: {_named(served)}")
+                    self._endless.append(f"node {node} answers with it now: {_named(served)}")
                 elif possible := account.uses(Use.POSSIBLE):
                     self._endless.append(
-                        f"node {node} may give it out again by itself, unless it is drained or "
-                        f"forced down: {_named(possible)}"
+                        f"node {node} may answer with it again by itself, unless you drain it "
+                        f"or force it down: {_named(possible)}"
                     )
         elif len({account.uses(Use.SERVED) for account in alive.values()}) > 1:
             given = [
@@ -221,7 +221,7 @@ class _Findings:
             if isinstance(one.wanted, str):
                 self._unknown.append(f"{where} cannot be compared: {one.wanted}")
             elif one.serial is None:
-                self._unknown.append(f"{where} has not told its serial")
+                self._unknown.append(f"{where} has not reported its serial")
             elif _is_before(one.serial, one.wanted):
                 self._endless.append(f"{where} still has serial {one.serial}, not {one.wanted}")
             else:
@@ -307,10 +307,10 @@ class _Findings:
         """Close the account of a node that is said to have stopped."""
         account = self._accounts.get(node)
         if at > self._now:
-            self._unknown.append(f"node {node} is to be fenced, but is not yet")
+            self._unknown.append(f"node {node} is not fenced yet")
         elif account is not None and account.latest.asked > at:
             self._unknown.append(
-                f"node {node} is said to be dead, but has reported since; {ALIVE.format(node)}"
+                f"node {node} was declared dead, but has reported since; {ALIVE.format(node)}"
             )
         else:
             self._hold_all(node, at)
@@ -320,7 +320,7 @@ class _Findings:
         ttl = self._longest()
         self._held.append(CacheHolding(node, None, *self._end_of(last, ttl)))
         if ttl >= WEEK_S:
-            self._waits.append(f"{node} may have given out anything up to then; {_STATE_IT}")
+            self._waits.append(f"{node} may have answered with anything until then; {_STATE_IT}")
 
     def _end_of(self, last: float, ttl: float) -> tuple[float, float]:
         """Return until when caches hold what was given out at ``last``; and with a floor."""
@@ -342,11 +342,11 @@ class _Findings:
         kept = min(account.latest.report.kept for account in alive.values())
         question = self._inquiry.question
         if self._reaches_back:
-            self._remarks.append(f"no node has given out {question} in the last {_spell(kept)}")
+            self._remarks.append(f"no node has answered with {question} in the last {_spell(kept)}")
         else:
             self._unknown.append(
-                f"no node knows {question}: it is mistyped, or was last given out before the nodes "
-                f"began to keep accounts, {_spell(kept)} ago"
+                f"no node knows {question}: check the spelling, or else it was last used before "
+                f"the nodes' accounts began, {_spell(kept)} ago"
             )
 
 

@@ -419,9 +419,9 @@ def negative_ttl(soa_ttl: int, minimum: int, nsec_ttl: int = 0) -> int:
 def _read(data: bytes) -> _Saved:
     head, _, body = data.partition(b"\n")
     if not head.startswith(_MAGIC):
-        raise StateError("the ledger is none of this version's, or is damaged at its beginning")
+        raise StateError("the ledger is from another version, or its beginning is damaged")
     if head != _MAGIC + b"%08x" % crc32(body):
-        raise StateError("the ledger is damaged: its checksum does not fit")
+        raise StateError("the ledger is damaged: its checksum does not match")
     try:
         return msgspec.json.decode(body, type=_Saved)
     except msgspec.DecodeError as error:

@@ -26,7 +26,7 @@ FENCE = (
 )
 """What to do about a node that does not answer."""
 
-ALIVE = 'take that back: "dnsd declare alive {0}" where it was declared, or no --fenced-at'
+ALIVE = 'correct that: "dnsd declare alive {0}" where it was declared, or no --fenced-at'
 """What to do about a node that is said to be dead, and is not."""
 
 HERE = "this machine"
@@ -181,7 +181,7 @@ class _Census:
         outcome, address = sighting.outcome, sighting.address
         if isinstance(outcome, Answered):
             if not outcome.node:
-                self._miss(address, "does not say what it is called")
+                self._miss(address, "does not report its name")
             return
         names = self._names(address)
         if not names and address == HERE:  # it runs, so there is nothing to declare
@@ -194,7 +194,7 @@ class _Census:
 
     def _look_at_list(self, one: Answered) -> None:
         if isinstance(one.report.knows, Unfound):
-            self._miss(one.node, f"does not say which nodes it knows: {one.report.knows.reason}")
+            self._miss(one.node, f"does not report which nodes it knows: {one.report.knows.reason}")
 
     def _look_at_peer(self, teller: Answered, peer: KnownPeer) -> None:
         """See whether a node that another one knows is there."""
@@ -203,7 +203,7 @@ class _Census:
         if fence is not None and peer.ago is not None and teller.asked - peer.ago > fence:
             self._miss(
                 name,
-                f"is said to be dead, but node {teller.node} has heard it since",
+                f"was declared dead, but node {teller.node} has heard from it since",
                 ALIVE.format(name),
             )
         if fence is not None:
@@ -214,8 +214,8 @@ class _Census:
         elif isinstance(sighting.outcome, Answered) and peer.node not in ("", *self._latest):
             self._miss(
                 name,
-                f"has not reported: node {teller.node} has heard it at {peer.url}, which now says "
-                f"that it is node {sighting.outcome.node}",
+                f"has not reported: node {teller.node} heard from it at {peer.url}, which is "
+                f"now node {sighting.outcome.node}",
                 FENCE.format(name),
             )
 
@@ -224,11 +224,13 @@ class _Census:
         last = self._latest.get(one.node)
         if last is None:
             if one.node not in self._fences:
-                self._miss(one.node, "has reported, but does not now", FENCE.format(one.node))
+                self._miss(
+                    one.node, "reported before, but does not respond now", FENCE.format(one.node)
+                )
         elif _is_another(last, one.report.instance, one.received):
             self._miss(
                 one.node,
-                "is two nodes that call themselves the same",
+                "is the name of two nodes",
                 "give each its own [server] server_id",
             )
         elif not one.report.instance and self._is_at_several(one.node):
@@ -252,8 +254,7 @@ class _Census:
         if _is_another(last, peer.instance, teller.received - peer.ago):
             self._miss(
                 peer.node,
-                f"is two nodes that call themselves the same: node {teller.node} hears another "
-                f"one at {peer.url}",
+                f"is the name of two nodes: node {teller.node} reaches another one at {peer.url}",
                 "give each its own [server] server_id",
             )
 

@@ -170,7 +170,8 @@ def about_target(text: str) -> CacheQuestion:
         )
     except ValueError:
         raise ValueError(
-            f"{text!r} is no address: write one such as 192.0.2.10 or 2001:db8::10, or a name and "
+            f"{text!r} is not an address: write one such as 192.0.2.10 or 2001:db8::10, or a "
+            f"name and "
             "a type such as www.example.com A"
         ) from None
 

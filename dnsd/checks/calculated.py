@@ -31,7 +31,7 @@ States = Callable[["Reference"], CalculatedState]
 
 def nothing_known(_reference: Reference) -> CalculatedState:
     """Return what is said where no members are known."""
-    return CalculatedState(None, "nothing is known of it here")
+    return CalculatedState(None, "this node knows nothing about it")
 
 
 @dataclass(frozen=True)

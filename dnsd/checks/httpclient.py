@@ -145,7 +145,7 @@ class Exchange:
         if error.error_status_hint == 431:
             return _TOO_LONG
         if "_SWITCH_UPGRADE" in str(error):
-            return "status 101, which changes to another protocol and was not asked for"
+            return "unexpected status 101 (switching protocols)"
         if not self._over:
             return self._garbage(_QUOTED_BYTES.sub(r'"\1"', str(error)))
         if not self._begin:

@@ -54,7 +54,7 @@ class PushedCheck:
     board: Board | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
-        return "a state that is pushed"
+        return "a pushed state"
 
     def endpoint(self, _address: str) -> None:
         """It connects to nothing."""
@@ -65,5 +65,5 @@ class PushedCheck:
         if word is None:
             raise Blind("no state has been pushed (PUT /members/NAME/TYPE/ADDRESS)")
         if time.monotonic() >= word.until:
-            raise Blind("the time of the state that was pushed last is over")
+            raise Blind("the last pushed state has expired")
         return Result(word.ok, word.detail, 0.0)

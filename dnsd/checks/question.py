@@ -102,9 +102,9 @@ def question_of(query: SelfCheckQuery) -> DnsQuestion:
     try:
         rdtype = dns.rdatatype.from_text(query.type)
     except (dns.exception.DNSException, ValueError):
-        raise ValueError(f'type "{query.type}" is no type of records, such as A or SOA') from None
+        raise ValueError(f'type "{query.type}" is not a record type, such as A or SOA') from None
     if dns.rdatatype.is_metatype(rdtype):
-        raise ValueError(f'type "{query.type}" cannot be asked for: name one type of records')
+        raise ValueError(f'type "{query.type}" cannot be queried: name one record type')
     expect = set()
     for text in query.expect:
         try:
@@ -113,6 +113,8 @@ def question_of(query: SelfCheckQuery) -> DnsQuestion:
             )
         except (dns.exception.DNSException, ValueError) as error:
             why = str(error) or type(error).__name__
-            raise ValueError(f'expect "{text}" is no {query.type} record: {why}') from None
+            raise ValueError(
+                f'expect "{text}" is not data of a {query.type} record: {why}'
+            ) from None
         expect.add(rdata.to_digestable())
     return DnsQuestion(dns.name.from_text(query.name), rdtype, frozenset(expect))

@@ -26,8 +26,8 @@ def fault(address: str, networks: Sequence[str]) -> str:
         if any(found in ip_network(one) for one in networks):
             return ""
         return (
-            f"{address} is in none of the networks that [failover] check_networks lists: "
-            "add its network there, or remove it from the pool"
+            f"{address} is outside the networks in [failover] check_networks: add its network "
+            f"there, or remove it from the pool"
         )
     if found.is_link_local:
         kind = "a link-local address, as metadata services of clouds have"

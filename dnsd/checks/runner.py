@@ -49,7 +49,7 @@ def limits_in_force(failover: Failover) -> CheckLimits:
     return wanted._replace(total=max(1, min(wanted.total, allowed // 2)))
 
 
-_STUCK = "had a check that did not end"
+_STUCK = "has a check that does not end"
 
 
 class Runner:

@@ -80,7 +80,7 @@ class FileCheck:
         except OSError as error:
             return f"{path} cannot be read: {error.strerror or error}"
         except UnicodeDecodeError:
-            return f"{path} is no text in UTF-8"
+            return f"{path} is not UTF-8 text"
         except ValueError as error:
             return f"{path}:{error}"
         if said is None:
@@ -94,9 +94,11 @@ def _believed(said: FileState, written: float, limit: float, path: str) -> Resul
     age = time.time() - written
     moment = time.strftime("%F %T", time.localtime(written))
     if age < -AHEAD_S:
-        return f"{path} was written at {moment}, by its time: that is in the future"
+        return f"{path} has a modification time in the future, {moment}"
     if age > limit:
-        return f"{path} was written at {moment}, and is believed for {format_duration(limit)}"
+        return (
+            f"{path} was last written at {moment}, but is valid only for {format_duration(limit)}"
+        )
     return Result(said.ok, "" if said.ok else f"{path} says DOWN", 0.0)
 
 
@@ -111,17 +113,17 @@ def parse(text: str) -> dict[str, FileState]:
         if match is None:
             shown = printable(content[:_SHOWN])
             raise ValueError(
-                f'{number}: "{shown}" is no state: write a line such as "192.0.2.1 => UP" or '
+                f'{number}: "{shown}" is not a state: write a line such as "192.0.2.1 => UP" or '
                 '"192.0.2.1 => DOWN/30"'
             )
         try:
             address = read_member(match[1])
         except ValueError:
             shown = printable(match[1][:_SHOWN])
-            told = f'{number}: "{shown}" is no address, and no name with a final dot'
+            told = f'{number}: "{shown}" is neither an address nor a name with a final dot'
             raise ValueError(told) from None
         if address in found:
-            raise ValueError(f"{number}: {address} is named twice")
+            raise ValueError(f"{number}: {address} is listed twice")
         believed = None if match[3] is None else float(match[3])
         found[address] = FileState(match[2].upper() == "UP", believed)
     return found

@@ -172,7 +172,7 @@ def _trusting(path: str) -> ssl.SSLContext:
 
 def _show(context: ssl.SSLContext, path: str) -> None:
     def no_password() -> str:
-        raise ValueError("its key is encrypted, and there is no one to ask for the password")
+        raise ValueError("its key is encrypted, and dnsd has no password for it")
 
     try:
         context.load_cert_chain(path, password=no_password)

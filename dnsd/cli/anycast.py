@@ -139,7 +139,7 @@ def _probes(probes: list[dict[str, Any]]) -> RenderableType:
 
     shown = table("other node", "URL", "reaches this node", "is reached from here")
     for one in probes:
-        says = one["fault"] and f"not known: it {one['fault']}"
+        says = one["fault"] and f"unknown: it {one['fault']}"
         reached = (f"{it['server']}: {it['answered']} of {it['asked']}" for it in one["servers"])
         cells = one["node"] or "-", one["url"], says or _reaches(one), "\n".join(reached)
         shown.add_row(*map(Text, cells))
@@ -149,4 +149,4 @@ def _probes(probes: list[dict[str, Any]]) -> RenderableType:
 def _reaches(one: dict[str, Any]) -> str:
     """Return what another node says of this one."""
     said = (f"{family} {'yes' if yes else 'NO'}" for family, yes in one["reaches_us"].items())
-    return ", ".join(said) or "says nothing"
+    return ", ".join(said) or "not reported"

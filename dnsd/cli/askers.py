@@ -91,7 +91,9 @@ class Remote:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{url!r} is no URL of a node: write one as http://192.0.2.1:9153")
+            raise ValueError(
+                f"{url!r} is not the URL of a node: write one as http://192.0.2.1:9153"
+            )
         self.address = url.rstrip("/")
         self._host, self._path = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
         self._tls = parts.scheme == "https"
@@ -118,9 +120,9 @@ class Remote:
         try:
             return msgspec.json.decode(body, type=_KINDS[page])
         except msgspec.ValidationError as error:
-            raise AdminError(f"{self.address} answers what is no {page}: {error}") from error
+            raise AdminError(f"{self.address} answers with an invalid {page}: {error}") from error
         except (msgspec.DecodeError, RecursionError) as error:
-            raise AdminError(f"{self.address} answers what is no JSON: {error}") from error
+            raise AdminError(f"{self.address} answers with invalid JSON: {error}") from error
 
     async def _ask(self, target: str) -> tuple[int, bytes]:
         async with asyncio.timeout(ANSWER_S):
@@ -177,10 +179,10 @@ def ago(when: str) -> float:
         seconds = time.time() - datetime.fromisoformat(when).timestamp()
     except ValueError:
         raise ValueError(
-            f'{when!r} is no time: write how long ago it was ("10m"), or 2026-01-31T12:00:00'
+            f'{when!r} is not a time: write how long ago it was ("10m"), or 2026-01-31T12:00:00'
         ) from None
     if seconds < 0:
-        raise ValueError(f"{when!r} is still to come")
+        raise ValueError(f"{when!r} is in the future")
     return seconds
 
 

@@ -34,7 +34,7 @@ _record_option = click.option(
     "--record",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where is written down what was changed; the state directory unless it is given.",
+    help="Directory for the record of changes; the state directory by default.",
 )
 
 
@@ -70,14 +70,14 @@ def _way_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.IntRange(1, 0xFFFFFF),
             default=VXLAN_VNI,
             show_default=True,
-            help="As directors have vxlan_vni.",
+            help="The VNI: [balance] vxlan_vni of the directors.",
         ),
         click.option(
             "--port",
             type=click.IntRange(1, 0xFFFF),
             default=VXLAN_PORT,
             show_default=True,
-            help="As directors have vxlan_port.",
+            help="The UDP port: [balance] vxlan_port of the directors.",
         ),
         click.option(
             "--device",
@@ -85,7 +85,7 @@ def _way_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             metavar="NAME",
             callback=_device,
-            help="The name of the VXLAN device, without 4 or 6 behind it.",
+            help="The name of the VXLAN device, without the 4 or 6 at its end.",
         ),
     )
     for option in reversed(options):

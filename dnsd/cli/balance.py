@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.5
 
 _service_option = click.option(
-    "--service", metavar="NAME", help="Only in this service; without it, in all that have it."
+    "--service", metavar="NAME", help="Only in this service; by default, in all that have it."
 )
 
 
@@ -69,7 +69,7 @@ def watch(config_file: Path | None, as_json: bool) -> None:
 @reason_option
 @_service_option
 @click.option(
-    "--wait/--no-wait", default=True, help="Wait until it is SAFE; without, say how far it is."
+    "--wait/--no-wait", default=True, help="Wait until it is SAFE; by default, show the progress."
 )
 @click.argument("backend")
 def drain(

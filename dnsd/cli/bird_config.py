@@ -40,7 +40,7 @@ _CONFIG = click.option(
 _BIRD = click.option(
     "--bird",
     type=click.Choice([dialect.value for dialect in Dialect]),
-    help=f"The major version of BIRD; {Dialect.BIRD2} unless told otherwise.",
+    help=f"The major version of BIRD; {Dialect.BIRD2} by default.",
 )
 
 
@@ -61,7 +61,7 @@ def bird_config() -> None:
     envvar="DNSD_CONFIG",
     required=True,
     metavar="FILE",
-    help="The node's configuration (TOML); $DNSD_CONFIG if the option is not given.",
+    help="The node's configuration (TOML); $DNSD_CONFIG by default.",
 )
 @_BIRD
 def node(file: Path, bird: str | None) -> None:

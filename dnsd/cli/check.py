@@ -86,13 +86,13 @@ class CheckReport:
     "--demand",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Hold TTLs against what caches look up (python -m bench plan --summary writes it).",
+    help="Compare TTLs with what caches look up (python -m bench plan --summary writes it).",
 )
 @click.option(
     "--qps-budget",
     "budget",
     type=click.FloatRange(min=0, min_open=True),
-    help="Queries/s that are to be kept at the daily peak; with --demand.",
+    help="Budget of queries/s at the daily peak; needs --demand.",
 )
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
 @click.pass_context
@@ -311,7 +311,7 @@ def _strays(found: config.Config, files: Collection[Path]) -> Iterator[Finding]:
     for path in policyfile.strays(directory, files) if directory else ():
         if found.path is None or not path.samefile(found.path):
             message = (
-                "is the policy of no zone: it is named as its zone file is, such as "
+                "does not belong to a zone: name a policy like its zone file, such as "
                 "example.com.toml beside example.com.zone"
             )
             yield Finding(str(short(path)), 0, Severity.WARNING, message, "policy-stray")
@@ -323,7 +323,7 @@ def _from_names(files: Iterable[Path], findings: list[Finding]) -> list[tuple[st
     for file in files:
         try:
             if str(file) == STDIN:
-                raise ValueError("standard input does not tell its zone")
+                raise ValueError("cannot tell the zone from standard input")
             zone_file = _zone_file(file)
             found.append((config.origin_of(zone_file), zone_file))
         except ValueError as error:

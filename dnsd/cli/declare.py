@@ -31,7 +31,7 @@ def declare() -> None:
     required=True,
     callback=reading(parse_duration),
     metavar="TIME",
-    help="The largest TTL; 0s, if nothing was given out.",
+    help="The largest TTL; 0s if the node gave out nothing.",
 )
 def past(config_file: Path | None, ttl: float) -> None:
     """Declare the largest TTL that was given out before this node began its account.
@@ -42,7 +42,7 @@ def past(config_file: Path | None, ttl: float) -> None:
     """
     ask(socket_path(config_file), "declare_past", ttl=ttl)
     limit = f" with a TTL above {format_duration(int(ttl))}" if ttl else ""
-    echo(f"noted: nothing was given out{limit} before this node began its account")
+    echo(f"noted: this node gave out nothing{limit} before its account began")
 
 
 @declare.command()

@@ -48,7 +48,7 @@ class Found(NamedTuple):
 @config_option
 @click.option("--json", "form", flag_value="json", help="Print a demand file, for dnsd rto.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV, for programs.")
-@click.option("--last", is_flag=True, help="Of the window before the one that is counted in.")
+@click.option("--last", is_flag=True, help="Show the previous window, which is complete.")
 def demand(config_file: Path | None, form: str | None, last: bool) -> None:
     """Show how often caches look up what this node serves.
 
@@ -113,11 +113,11 @@ def _words(told: dict[str, Any], pairs: list[Counted], networks: int) -> str:
         found.append(f"{len(many):,} sources have several caches behind them ({sum(many):,})")
     if uncertain := counted.saturated(pairs, told["seconds"]):
         found.append(
-            f"{uncertain:.1%} of the queries are of caches that ask as often as the TTL lets them,"
-            " so what shorter TTLs cost is uncertain"
+            f"{uncertain:.1%} of the queries come from caches that ask as often as the TTL allows, "
+            "so the cost of shorter TTLs is uncertain"
         )
     if other := told["others"] + told["long"]:
-        found.append(f"{other:,} more queries were for nothing that is counted by name")
+        found.append(f"{other:,} more queries were for names that are not counted separately")
     return "; ".join(found)
 
 

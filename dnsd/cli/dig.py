@@ -40,7 +40,7 @@ def lines(response: Response) -> Iterator[str]:
         for rrset in section:
             yield from records(rrset)
     for error in message.errors:
-        yield f";; one record more is there, and cannot be shown: {error.exception}"
+        yield f";; one more record cannot be shown: {error.exception}"
     yield ""
     yield f";; MSG SIZE  rcvd: {response.size}"
 

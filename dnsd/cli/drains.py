@@ -48,7 +48,7 @@ _NAMED = 4
 @at_option
 @click.option("--direct", is_flag=True, help="Switch at once, without lowering the TTL first.")
 @click.option(
-    "--wait/--no-wait", default=True, help="Wait until it is safe; without, say how far it is."
+    "--wait/--no-wait", default=True, help="Wait until it is safe; by default, show the progress."
 )
 @click.option(
     "--fenced-at",
@@ -56,7 +56,7 @@ _NAMED = 4
     multiple=True,
     callback=reading(fenced),
     metavar="NODE=TIME",
-    help="A node that is dead and has answered nothing since, as with dnsd horizon.",
+    help="A node that is dead and has answered nothing since; see dnsd horizon --help.",
 )
 @click.argument("address")
 @click.argument("name", required=False)
@@ -206,7 +206,7 @@ def _lines(found: dict[str, Any], *, alone: bool) -> list[str]:
     """
     lines = [_step(step) for step in found["steps"]]
     if found["safe"]:
-        what = "SAFE, as far as this pool leads there," if alone else "SAFE to power off"
+        what = "SAFE for this pool" if alone else "SAFE to power off"
         lines.append(f"{found['address']}: {what} since {_clock(found['since'])}")
     return lines
 
@@ -221,14 +221,16 @@ def _step(step: dict[str, Any]) -> str:
             )
         case "waiting" if step["answered"]:
             since = _clock(step["since"])
-            return f"{what}: to be answered no more since {since}, but there is nothing else"
-        case "waiting":
-            until = f", until {_clock(step['until'])}" if step["until"] else ""
             return (
-                f"{what}: answered no more since {_clock(step['since'])}, caches forget it{until}"
+                f"{what}: drained since {since}, but still in answers: the pool has no other member"
+            )
+        case "waiting":
+            expire = f"expire by {_clock(step['until'])}" if step["until"] else "are expiring"
+            return (
+                f"{what}: removed from answers at {_clock(step['since'])}; cached copies {expire}"
             )
         case "safe":
-            return f"{what}: forgotten since {_clock(step['since'])}"
+            return f"{what}: forgotten by caches since {_clock(step['since'])}"
     return f"{what}: is not drained"
 
 

@@ -99,7 +99,7 @@ def why(
     apex = zone_for(apexes, question)
     if apex is None:
         yield ExplanationLine(
-            "zone", f"none here holds {question.name}, so the question is refused"
+            "zone", f"no zone here contains {question.name}, so the query is refused"
         )
         return
     source = apexes[apex]
@@ -112,7 +112,7 @@ def why(
         "zone", f"{source.origin}, serial {source.result.zone.serial}, from {source.file}"
     )
     if apex != max(apexes, key=lambda name: len(name.labels)):
-        yield ExplanationLine("", "the zone above the cut: DS is the one type that stands there")
+        yield ExplanationLine("", "the zone above the cut: only DS records are there")
     yield from _steps(question, seen, answer)
     yield from _pools(source, answer)
     answer = _without_pools(source, answer)
@@ -167,7 +167,9 @@ def _pools(source: ZoneSource, answer: Answer) -> Iterator[ExplanationLine]:
     for rrset in answer.additional:
         if source.pool(rrset.owner, rrset.rtype):
             what = _type_text(rrset.owner, rrset.rtype, rrset.covers)
-            yield ExplanationLine("pool", f"{what} is left to be asked for: its answer may change")
+            yield ExplanationLine(
+                "pool", f"{what} is left out, because its answer may change: clients ask for it"
+            )
 
 
 def _members(pool: PoolMeta) -> str:
@@ -197,7 +199,7 @@ def _remarks(question: Question, seen: view.View, answer: Answer) -> Iterator[Ex
     soas = [rrset for rrset in answer.authority if rrset.rtype == dns.rdatatype.SOA]
     if negative and soas:
         yield ExplanationLine(
-            "cached for", f"{soas[0].ttl} s: the less of the SOA's TTL and its minimum"
+            "cached for", f"{soas[0].ttl} s: the smaller of the SOA's TTL and its MINIMUM"
         )
     if question.rtype == dns.rdatatype.ANY and not negative:
         yield ExplanationLine("ANY", "is answered with one RRset of the name (RFC 8482)")

@@ -39,7 +39,7 @@ _SEEN_S = 0.1
 _RESULTS = {True: ("passed", "dim"), False: ("failed", "red"), None: ("unknown", "yellow")}
 
 force_option = click.option(
-    "--force", "insist", is_flag=True, help="Even if a pool then has too few members."
+    "--force", "insist", is_flag=True, help="Even if this leaves a pool with too few members."
 )
 
 
@@ -67,7 +67,7 @@ def failover(ctx: click.Context, config_file: Path | None, as_json: bool, watch:
         show(ask(path, "failover"), as_json)
 
 
-@failover.command("force", short_help="Have a member count as up or down, now or later.")
+@failover.command("force", short_help="Force a member up or down, now or later.")
 @config_option
 @json_option
 @for_option
@@ -105,7 +105,7 @@ def force(
     show_ordered(ask(path, "force", **arguments), as_json or given.as_json)
 
 
-@failover.command("cancel", short_help="Forget what is planned for a member.")
+@failover.command("cancel", short_help="Cancel what is planned for a member.")
 @config_option
 @json_option
 @click.argument("name")
@@ -118,7 +118,7 @@ def cancel(given: _Given, /, config_file: Path | None, as_json: bool, **what: An
     show_ordered(ask(path, "cancel_plan", **what), as_json or given.as_json)
 
 
-@failover.command("failback", short_help="Let members come back that are held.")
+@failover.command("failback", short_help="Let held members come back.")
 @config_option
 @json_option
 @click.argument("name")

@@ -74,7 +74,7 @@ def _floor(text: str) -> float:
     multiple=True,
     callback=reading(secondary),
     metavar="ADDRESS[:PORT]/ZONE",
-    help="A server that is no dnsd and transfers the zone: its serial must have moved.",
+    help="A secondary that is not dnsd: it must have the zone's current serial.",
 )
 @click.option(
     "--floor",
@@ -82,13 +82,13 @@ def _floor(text: str) -> float:
     callback=reading(_floor),
     show_default=True,
     metavar="TIME",
-    help="How long some caches keep even what has a shorter TTL, for the second figure.",
+    help="The smallest TTL that some caches use, for the second figure.",
 )
 @click.option(
     "--ttl",
     callback=reading(lambda text: int(parse_duration(text)) if text else None),
     metavar="TIME",
-    help="The largest TTL that was in use, for when no report tells it.",
+    help="The largest TTL that was in use, if no report has it.",
 )
 @click.option("--wait", is_flag=True, help="Ask again until it is SAFE.")
 @click.option("--to", default="", metavar="NAME", help="Ask about a name that CNAMEs lead to.")
@@ -169,7 +169,7 @@ def _survey(config_file: Path | None, urls: tuple[Remote, ...]) -> Survey:
 
 def _about_name_led_to(to: str, what: tuple[str, ...]) -> CacheQuestion:
     if what:
-        raise click.UsageError("--to has the whole question: give nothing else")
+        raise click.UsageError("--to is the whole question: remove the other arguments")
     try:
         return about_target(read_spoken(to))
     except ValueError as error:
@@ -212,7 +212,7 @@ def _show(verdict: Verdict, now: float, question: CacheQuestion, as_json: bool) 
     for reason in verdict.reasons:
         console.print(f"  {reason}")
     if len(verdict.nodes) > 1:
-        console.print(f"  by what {len(verdict.nodes)} nodes say: {', '.join(verdict.nodes)}")
+        console.print(f"  according to {len(verdict.nodes)} nodes: {', '.join(verdict.nodes)}")
     if verdict.held:
         console.print(_held(verdict, now))
 

@@ -21,7 +21,7 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     envvar="DNSD_CONFIG",
     metavar="FILE",
-    help="The configuration (TOML); $DNSD_CONFIG if the option is not given.",
+    help="The configuration (TOML); $DNSD_CONFIG by default.",
 )
 """``--config FILE``, passed as ``config_file: Path | None``."""
 
@@ -102,11 +102,11 @@ def moment(text: str, now: datetime) -> float:
             found = found if found.tzinfo else found.astimezone()
     except ValueError:
         raise ValueError(
-            f"{text!r} is no moment: write a time such as 22:00, a date and a time such as "
+            f"{text!r} is not a time: write one such as 22:00, a date and a time such as "
             '"2026-12-01 22:00" or 2026-12-01T22:00+01:00, or +2h'
         ) from None
     if found <= now:
-        raise ValueError(f"{text!r} has passed")
+        raise ValueError(f"{text!r} is in the past")
     return found.timestamp()
 
 
@@ -115,7 +115,7 @@ for_option = click.option(
     "seconds",
     callback=seconds_of,
     metavar="TIME",
-    help='How long, such as "1h30m"; without it, until it is taken back.',
+    help='How long, such as "1h30m"; by default, until you undo it.',
 )
 at_option = click.option(
     "--at",
@@ -124,9 +124,7 @@ at_option = click.option(
     help='When, such as "22:00" (the next time it is), "2026-12-01 22:00" or "+2h".',
 )
 """``--at WHEN``, passed as ``at: float | None``, POSIX seconds."""
-reason_option = click.option(
-    "--reason", default="", metavar="TEXT", help="Why; everybody who looks will see it."
-)
+reason_option = click.option("--reason", default="", metavar="TEXT", help="Why; reports show it.")
 """``--for TIME``, passed as ``seconds: float | None``; ``--reason TEXT`` as ``reason: str``."""
 
 

@@ -23,7 +23,7 @@ PATIENCE_S = 20.0
 
 @click.group()
 def drain() -> None:
-    """Have clients leave this node, or a member of pools."""
+    """Move clients away from this node, or from a member of pools."""
 
 
 drain.add_command(drain_member)
@@ -41,7 +41,7 @@ def drain_node(config_file: Path | None, as_json: bool, seconds: float | None, r
 
 @click.group()
 def undrain() -> None:
-    """Take a drain back."""
+    """Undo a drain."""
 
 
 undrain.add_command(undrain_member)
@@ -105,4 +105,4 @@ def shortfall(command: str, found: dict[str, Any]) -> str:
     if not wanted or state in wanted:
         return ""
     why = "; ".join(found["why"]) or "no reason is known"
-    return f"the order is taken back, but the node is {state}, not {wanted.pop()}: {why}"
+    return f"the order is cleared, but the node is {state}, not {wanted.pop()}: {why}"

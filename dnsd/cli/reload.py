@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 @json_option
-@click.option("--force", is_flag=True, help="What a zone loses, or that it is gone, is meant.")
+@click.option("--force", is_flag=True, help="Accept that zones lose records, or are gone.")
 @click.argument("names", nargs=-1, metavar="[ZONE]...")
 def reload(config_file: Path | None, as_json: bool, force: bool, names: tuple[str, ...]) -> None:
-    """Make a running node read its zones again, and wait for it.
+    """Make a running node reload its zones, and wait for it.
 
     Reads the configuration again, then the zones that have changed (or those named here, whatever
     the times of their files are). Exit status 0 says that every worker serves what is in the

@@ -42,7 +42,7 @@ def remains(config_file: Path | None) -> Remains:
     except FileNotFoundError:
         used = False
     except OSError as error:
-        reason = f"{directory} cannot be looked at ({error.strerror})"
+        reason = f"{directory} cannot be read ({error.strerror})"
         return Remains((_silent(directory, reason, ""),), ())
     if not used and config_file is None:
         return NOTHING

@@ -91,7 +91,7 @@ class PoolPlan(NamedTuple):
     "--objective",
     callback=seconds_of,
     metavar="TIME",
-    help='What would meet this objective, such as "60s", instead of that of each policy.',
+    help='Use this objective, such as "60s", instead of that of each policy.',
 )
 @click.option(
     "--qps", type=click.FloatRange(min=0), help="Queries per second that each pool gets now."
@@ -196,7 +196,7 @@ def _rates(config_file: Path | None, qps: float | None) -> RateReport:
     try:
         told = ask(socket_path(config_file), "failover")["pools"]
     except DnsdError as error:
-        return RateReport({}, f"prices need the rate of queries: {error}; or say it with --qps")
+        return RateReport({}, f"prices need the rate of queries: {error}; or give it with --qps")
     counted = {(one["name"], one["type"]): Rate(**one["rate"]) for one in told if one.get("rate")}
     if not counted:
         how = "the node has not counted queries yet: ask again in half a minute, or use --qps"
@@ -302,7 +302,7 @@ def _picture(plans: list[PoolPlan], rates: RateReport) -> RenderableType:
 def _sentence(plan: PoolPlan) -> str:
     what = f"{plan.pool.name} {plan.pool.type}"
     if plan.pool.check == "none":
-        return f'{what}: with check = "none" no failure is seen'
+        return f'{what}: check = "none" sees no failure'
     return f"{what}: {plan.assessment.sentence()}; {_users(plan.back)}"
 
 

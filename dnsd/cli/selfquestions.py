@@ -67,7 +67,7 @@ class SelfQuestions:
         self._asked.setdefault(key, []).append((query, question))
 
     def _say(self, query: SelfCheckQuery, severity: Severity, message: str) -> None:
-        text = f"[[anycast.query]] {message}: the node would never be seen as well"
+        text = f"[[anycast.query]] {message}: the node would never count as healthy"
         self.findings.append(Finding(self._file, query.line, severity, text, CODE))
 
 

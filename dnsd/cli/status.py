@@ -76,7 +76,7 @@ def _head(found: dict[str, Any]) -> list[str]:
 
 
 def _difference(one: dict[str, Any]) -> str:
-    return f"not served as it should be: {one['what']}, for {duration(one['seconds'])}"
+    return f"out of sync: {one['what']}, for {duration(one['seconds'])}"
 
 
 def _pools(pools: dict[str, int] | None) -> list[str]:

@@ -95,7 +95,7 @@ class Survey:
         try:
             return Answered(msgspec.convert(answer, NodeReport), asked, received)
         except msgspec.ValidationError as error:
-            return Silent(f"{node.address} answers what is no report: {error}")
+            return Silent(f"{node.address} answers with an invalid report: {error}")
 
     # -- secondaries --------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Survey:
             except AdminError as error:
                 return dict.fromkeys(found, str(error))
             except (KeyError, TypeError):
-                return dict.fromkeys(found, f"{node.address} does not say which zones it has")
+                return dict.fromkeys(found, f"{node.address} does not report which zones it has")
             for zone in told:
                 if zone["zone"] in found:
                     found[zone["zone"]] = _later(found[zone["zone"]], zone["serial"])

@@ -33,7 +33,7 @@ def faults(pool: PoolPolicy, own: Collection[str]) -> Iterator[Fault]:
                     f"{pool.source} cannot reach {address}, which is of the other family",
                 )
     if "hints" in own:
-        yield "hints", 'is of no use with type = "CNAME": its members are no addresses'
+        yield "hints", 'has no effect with type = "CNAME": its members are names, not addresses'
 
 
 def _names(pool: PoolPolicy) -> Iterator[Fault]:
@@ -56,10 +56,10 @@ def _choice(pool: PoolPolicy) -> Iterator[Fault]:
     if pool.select not in _ONE:
         yield (
             "select",
-            f'"{pool.select}" is not for CNAME records, of which a name has one: '
-            'say "first", "one", "weighted" or "sticky"',
+            f'"{pool.select}" does not fit CNAME records: a name has only one; '
+            'write "first", "one", "weighted" or "sticky"',
         )
     if pool.select == "first" and pool.tiers:
-        yield "tiers", 'are of no use with select = "first": the order of the members says it'
+        yield "tiers", 'have no effect with select = "first": the order of the members decides'
     if pool.select == "first" and pool.min_up != 1:
-        yield "min_up", 'is of no use with select = "first": one member is enough'
+        yield "min_up", 'has no effect with select = "first": one member is enough'

@@ -52,13 +52,14 @@ class SelfCheckConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """``[anycast.check]``: how the node asks itself."""
 
     interval: Annotated[
-        float, Duration("20ms", "1m", "every check is a query, and a slow one finds out late")
+        float,
+        Duration("20ms", "1m", "every check is a query, and rare checks notice failures late"),
     ] = 0.2
     timeout: Annotated[
         float, Duration("10ms", "1m", "no answer in this time counts as a failed check")
     ] = 0.5
-    fall: Annotated[int, Count(1, 1000, "one lost packet is no sign")] = 3
-    rise: Annotated[int, Count(1, 1000, "one answer is no sign of health")] = 5
+    fall: Annotated[int, Count(1, 1000, "one lost packet proves nothing")] = 3
+    rise: Annotated[int, Count(1, 1000, "one answer does not prove health")] = 5
 
 
 class SelfCheckQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,12 +98,12 @@ class Bgp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     router_id: Annotated[str | None, RouterId()] = None
     password_file: Annotated[Path | None, FilePath()] = None
     hold_time: Annotated[
-        float, Duration("3s", "10m", "BGP allows no shorter one, and cuts are found by BFD")
+        float, Duration("3s", "10m", "BGP allows no shorter one, and BFD finds broken links")
     ] = 9.0
     bfd_interval: Annotated[
-        float, Duration("10ms", "10s", "less flaps falsely on a small machine")
+        float, Duration("10ms", "10s", "shorter ones cause flaps on a busy machine")
     ] = 0.1
-    bfd_multiplier: Annotated[int, Count(2, 255, "one lost packet is no sign")] = 3
+    bfd_multiplier: Annotated[int, Count(2, 255, "one lost packet proves nothing")] = 3
 
 
 class Neighbor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,7 +143,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         for server in self.servers:
             address = ipaddress.ip_address(server.address.partition("%")[0])
             if address.is_loopback or address.is_unspecified:
-                raise ValueError(f"servers: {server} is no address of another machine")
+                raise ValueError(f"servers: {server} is not an address of another machine")
 
 
 class Anycast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,7 +161,7 @@ class Anycast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         float, Duration("0s", "5m", "a node that flaps moves its clients each time")
     ] = 10.0
     drain_linger: Annotated[
-        float, Duration("0s", "1h", "a stop waits so long for clients to move")
+        float, Duration("0s", "1h", "a stop waits this long for clients to move")
     ] = 10.0
     stop_linger: Annotated[
         float, Duration("0s", "1m", "queries are on their way for some milliseconds")

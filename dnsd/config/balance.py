@@ -48,7 +48,8 @@ class ServiceName:
             raise wanted("a name in a string", value)
         if len(value) > self.longest or not _NAME.fullmatch(value):
             raise ValueError(
-                f"{value!r} is no name here: 1 to {self.longest} lower-case letters, digits and -"
+                f"{value!r} is not a valid name: use 1 to {self.longest} lower-case letters, "
+                f"digits and -"
             )
         return value
 
@@ -64,7 +65,7 @@ class Ports:
             raise wanted("a list of port numbers", value)
         for port in items:
             if not 1 <= port <= 65535:
-                raise ValueError(f"{port} is no port: from 1 to 65535")
+                raise ValueError(f"{port} is not a port: write 1 to 65535")
         return tuple(dict.fromkeys(items))
 
 
@@ -77,8 +78,9 @@ class DevicePrefix:
         name = InterfaceName().read(value, base)
         if len(name) > LONGEST_INTERFACE - 1 or name.startswith(PREFIX):
             raise ValueError(
-                f"{value!r} is no name for VXLAN devices: 1 to {LONGEST_INTERFACE - 1} characters, "
-                f"as 4 or 6 comes behind it, and not {PREFIX}…, as interfaces of services are"
+                f"{value!r} is not a valid name for VXLAN devices: use 1 to "
+                f"{LONGEST_INTERFACE - 1} characters, "
+                f"because dnsd adds 4 or 6, and not {PREFIX}…, the prefix of services' interfaces"
             )
         return name
 
@@ -123,19 +125,25 @@ class Service(CheckPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True
         float, Duration("100ms", "1h", "a flow that pauses for longer may be moved")
     ] = 60.0
     patience: Annotated[
-        float, Duration("0s", "7d", "so long a backend that has returned waits for a busy slot")
+        float, Duration("0s", "7d", "a backend that has returned waits this long for a busy slot")
     ] = 3600.0
     slots: Annotated[int, SlotCount()] = SLOTS[0]
     backend: tuple[BackendConfig, ...] = ()
 
     interval: Annotated[
-        float, Duration("50ms", "1h", "every check costs its target, and a slow one sees late")
+        float,
+        Duration(
+            "50ms", "1h", "every check loads its target, and rare checks notice failures late"
+        ),
     ] = 1.0
     timeout: Annotated[
         float, Duration("10ms", "5m", "no answer in this time counts as a failure")
     ] = 1.0
     fast_interval: Annotated[
-        float, Duration("20ms", "1h", "every check costs its target, and a slow one sees late")
+        float,
+        Duration(
+            "20ms", "1h", "every check loads its target, and rare checks notice failures late"
+        ),
     ] = 0.2
     line: int = 0
     """Where in the configuration file it begins."""

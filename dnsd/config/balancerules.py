@@ -95,7 +95,7 @@ def _ways(config: Config) -> Iterator[Fault]:
 def _of_service(service: Service, anycast: Anycast) -> Iterator[tuple[str, str]]:
     networks = [ipaddress.ip_network(text) for text in anycast.subnets]
     if not service.vips:
-        yield "vips", "needs an address at least"
+        yield "vips", "needs at least one address"
     for vip in service.vips:
         if not any(ipaddress.ip_address(vip) in network for network in networks):
             listed = ", ".join(anycast.subnets) or "none are given"

@@ -88,9 +88,7 @@ class CheckKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     state_file: Annotated[str | None, ListedName("failover.state_files")] = None
     """One of ``[failover.state_files]`` in the configuration."""
 
-    believed: Annotated[
-        float, Duration("1s", "7d", "a state that nobody writes anew is none any more")
-    ] = 60.0
+    believed: Annotated[float, Duration("1s", "7d", "an old state says nothing about now")] = 60.0
     """How long after it was written a state in a file counts."""
 
     of: Annotated[tuple[Reference, ...], References()] = ()
@@ -113,7 +111,7 @@ class CheckList:
         if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
             raise wanted('a list of tables, such as [{ check = "tcp", port = 443 }]', value)
         if not value:
-            raise ValueError('needs a check at least, such as { check = "tcp", port = 443 }')
+            raise ValueError('needs at least one check, such as { check = "tcp", port = 443 }')
         if len(value) > MOST_CHECKS:
             raise ValueError(f"{len(value)} checks; {MOST_CHECKS} are allowed")
         found: list[OneCheck] = []

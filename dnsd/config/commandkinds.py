@@ -124,7 +124,8 @@ def _each(table: Mapping[str, object], read: Callable[[object], _T]) -> dict[str
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise ValueError(
-            f"{text!r} is no name here: up to 64 small letters, digits, _ and -, a letter first"
+            f"{text!r} is not a valid name: use up to 64 lower-case letters, digits, _ and -, a "
+            f"letter first"
         )
     return text
 
@@ -139,7 +140,7 @@ def _line(value: object, base: Path) -> tuple[str, ...]:
     if any("\x00" in text for text in (program, *arguments)):
         raise ValueError("no argument of a program can have a NUL")
     if _PLACE.search(program):
-        raise ValueError(f"{program!r} has a place for a parameter: only arguments can have one")
+        raise ValueError(f"{program!r} contains a placeholder: only arguments can contain one")
     return str(base / program), *arguments
 
 

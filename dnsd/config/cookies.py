@@ -27,7 +27,7 @@ def advice(path: Path) -> str:
     if not is_open:
         return ""
     return (
-        f"{path} can be read or changed by everybody on this machine, who can forge cookies then: "
+        f"{path} can be read or changed by every user of this machine, who can forge cookies then: "
         f"chmod o= {path}"
     )
 

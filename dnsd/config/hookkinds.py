@@ -78,13 +78,13 @@ class HooksConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """One of ``[failover.commands]``, which gets each change on standard input, as JSON."""
 
     timeout: Annotated[
-        float, Duration("100ms", "5m", "what has not been taken in this time is tried again")
+        float, Duration("100ms", "5m", "a change that is not accepted in this time is sent again")
     ] = 5.0
 
     def __post_init__(self) -> None:
         """Refuse what has no effect; ValueError is "KEY: SENTENCE"."""
         if self.secret_file and not self.url:
-            raise ValueError("secret_file: it signs what is posted to url, and there is no url")
+            raise ValueError("secret_file: it signs requests to url, but url is missing")
 
 
 def read_secret(path: Path) -> bytes:

@@ -151,7 +151,7 @@ class AccountName:
         if not isinstance(value, str):
             raise wanted("a name in a string", value)
         if not _ACCOUNT.fullmatch(value):
-            raise ValueError(f"{value!r} is no name of a user or group")
+            raise ValueError(f"{value!r} is not the name of a user or group")
         return value or None
 
 
@@ -258,7 +258,7 @@ class Endpoints:
         if not isinstance(items, list):
             raise wanted("a list of ADDRESS:PORT", value)
         if not items:
-            raise ValueError('needs an address at least, such as "127.0.0.1:53"')
+            raise ValueError('needs at least one address, such as "127.0.0.1:53"')
         return parse_endpoints(items)
 
 

@@ -26,7 +26,7 @@ def read_member(text: str) -> str:
         return str(read_address(text))
     except ValueError:
         raise ValueError(
-            f"{text!r} is no IP address, and no name with a dot at its end, "
+            f"{text!r} is neither an IP address nor a name with a dot at its end, "
             'such as "cdn.example.net."'
         ) from None
 
@@ -50,7 +50,7 @@ class NameList:
         """Return the names in their order."""
         found = read_each(value, "a list of names in strings", _name)
         if not found:
-            raise ValueError('needs a name at least, such as "cdn.example.net."')
+            raise ValueError('needs at least one name, such as "cdn.example.net."')
         return found
 
 
@@ -74,7 +74,7 @@ class CheckAddresses:
 def _name(text: str) -> str:
     if not origins.is_absolute(text):
         raise ValueError(
-            f"{text!r} is no absolute name: write it whole, with a dot at its end, "
+            f"{text!r} is not an absolute name: write it in full, with a dot at its end, "
             'such as "cdn.example.net."'
         )
     return origins.normal(text)

@@ -95,7 +95,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         float, Duration("10ms", "10s", "the heartbeat must show a stuck worker, yet cost nothing")
     ] = 0.05
     heartbeat_miss: Annotated[
-        int, Count(2, 1000, "one late heartbeat is no sign, and a dead worker loses queries")
+        int, Count(2, 1000, "one late heartbeat proves nothing, and a dead worker loses queries")
     ] = 20
 
     def __post_init__(self) -> None:
@@ -155,7 +155,7 @@ class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     shrink: Annotated[float, Share()] = 0.5
     vanish: Annotated[float, Share()] = 0.5
     policy_grace: Annotated[
-        float, Duration("0s", "1d", "a policy that has been away for so long is gone")
+        float, Duration("0s", "1d", "a policy that is missing for this long has been removed")
     ] = 60.0
     limits: LimitsConfig = LimitsConfig()
 
@@ -216,7 +216,7 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Checks under way at once: time-outs of 2 s let 250 a second fail."""
 
     max_checks_per_address: Annotated[
-        int, Count(1, 1000, "a server that is ill is not to be flooded with checks")
+        int, Count(1, 1000, "checks must not flood a server that is failing")
     ] = 16
     max_commands: Annotated[int, Count(1, 1000, "each costs a process, or several")] = 16
     """Programs at once, of ``commands``."""
@@ -316,7 +316,7 @@ def _hook_fault(failover: Failover) -> str:
         return f"{name} is not in [failover.commands]: list it there with its program"
     if places(line) or any(f"{{{ADDRESS}}}" in text for text in line):
         return (
-            f"{name} has a place for the address or a parameter, which a change has not: it is "
-            "told on standard input, as JSON"
+            f"{name} contains a placeholder, but a change has no address or parameters: it "
+            f"comes on standard input, as JSON"
         )
     return ""

@@ -108,7 +108,7 @@ class InterfaceName:
             raise wanted("the name of an interface in a string", value)
         if len(value) > LONGEST_INTERFACE or not _INTERFACE.fullmatch(value):
             raise ValueError(
-                f"{value!r} is no name for an interface: 1 to {LONGEST_INTERFACE} letters, "
+                f"{value!r} is not a valid interface name: use 1 to {LONGEST_INTERFACE} letters, "
                 'digits, and "_.-"'
             )
         return value
@@ -160,7 +160,7 @@ class NodeUrl:
 def _peer(text: str) -> Endpoint:
     scheme, separator, where = text.partition("://")
     if (scheme, separator) != ("http", "://"):
-        raise ValueError(f"{text!r} is no URL of a node: write it as http://192.0.2.54:9153")
+        raise ValueError(f"{text!r} is not the URL of a node: write it as http://192.0.2.54:9153")
     try:
         return Endpoint.parse(where.removesuffix("/"))
     except ValueError:
@@ -173,7 +173,9 @@ def _peer(text: str) -> Endpoint:
 def read_symbol(text: str) -> str:
     """Return ``text`` if it can be a symbol of BIRD's configuration (ValueError)."""
     if not _SYMBOL.fullmatch(text):
-        raise ValueError(f"{text!r} is no name in BIRD: letters, digits and _, no digit first")
+        raise ValueError(
+            f"{text!r} is not a valid name in BIRD: use letters, digits and _, no digit first"
+        )
     return text
 
 
@@ -200,14 +202,14 @@ def _vip(text: str) -> str:
 def _host(text: str) -> str:
     address = read_address(text)
     if address.is_multicast or address.is_loopback or address.is_unspecified:
-        raise ValueError(f"{text!r} is no address of another machine")
+        raise ValueError(f"{text!r} is not an address of another machine")
     return str(address)
 
 
 def _subnet(text: str) -> str:
     network = _network(text)
     if network.prefixlen == 0:
-        raise ValueError(f"{text!r} is every address there is: name the anycast subnet")
+        raise ValueError(f"{text!r} contains all addresses: name the anycast subnet")
     return str(network)
 
 
@@ -216,7 +218,7 @@ def _network(text: str) -> Network:
         return ipaddress.ip_network(text)
     except ValueError as error:
         raise ValueError(
-            f"{text!r} is no network, such as 192.0.2.0/24 or 2001:db8::/48: {error}"
+            f"{text!r} is not a network, such as 192.0.2.0/24 or 2001:db8::/48: {error}"
         ) from None
 
 
@@ -225,4 +227,4 @@ def read_address(text: str) -> Address:
     try:
         return ipaddress.ip_address(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no IP address") from None
+        raise ValueError(f"{text!r} is not an IP address") from None

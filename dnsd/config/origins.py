@@ -58,7 +58,7 @@ def from_file_name(path: Path) -> str:
     """
     stem = path.name.removesuffix(SUFFIX)
     if stem == path.name or not stem:
-        raise ValueError(f"{path.name!r} does not tell its zone, because it is not NAME{SUFFIX}")
+        raise ValueError(f"{path.name!r} is not named NAME{SUFFIX}")
     return "." if stem in ROOT_STEMS else normal(stem)
 
 

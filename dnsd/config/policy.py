@@ -46,7 +46,7 @@ MOST_MEMBERS = 32
 
 ALL_DOWN = ("all", "last_good", "fallback", "nodata", "servfail", "refuse")
 
-_RESULTS = "one result is a sign at best, and so many never come"
+_RESULTS = "one result may be chance, and higher counts take too long"
 
 
 class CheckPolicy(CheckKeys, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,13 +56,19 @@ class CheckPolicy(CheckKeys, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Several checks, of which ``need`` must pass; then ``check`` is empty."""
 
     interval: Annotated[
-        float, Duration("100ms", "1h", "every check costs its target, and a slow one sees late")
+        float,
+        Duration(
+            "100ms", "1h", "every check loads its target, and rare checks notice failures late"
+        ),
     ] = 10.0
     timeout: Annotated[
         float, Duration("10ms", "5m", "no answer in this time counts as a failure")
     ] = 2.0
     fast_interval: Annotated[
-        float, Duration("50ms", "1h", "every check costs its target, and a slow one sees late")
+        float,
+        Duration(
+            "50ms", "1h", "every check loads its target, and rare checks notice failures late"
+        ),
     ] = 1.0
     down: Annotated[int, Count(1, 1000, _RESULTS)] = 3
     up: Annotated[int, Count(1, 1000, _RESULTS)] = 3

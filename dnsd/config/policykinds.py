@@ -35,7 +35,7 @@ PUBLIC, PRIVATE = ".key", ".private"
 """What the files of a key end in."""
 
 _TYPES = OneOf(("A", "AAAA", "CNAME"))
-_HOLD = Duration("1s", "7d", "nobody waits longer without looking")
+_HOLD = Duration("1s", "7d", 'failback = "manual" waits longer')
 _STATUS = Count(FIRST, LAST, "HTTP has no other status codes")
 _WEIGHT = Count(0, HEAVIEST, "weights count only beside each other")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,15}", re.ASCII)
@@ -108,8 +108,8 @@ class PoolType:
         """Return it."""
         if value in ("ALIAS", "ANAME"):
             raise ValueError(
-                f'"{value}" is not supported: dnsd resolves no name to answer its addresses. '
-                'Below the apex say "CNAME"; at the apex list addresses, and say "A" or "AAAA"'
+                f'"{value}" is not supported: dnsd does not look up addresses to answer with. '
+                'Below the apex write "CNAME"; at the apex list addresses, and write "A" or "AAAA"'
             )
         return _TYPES.read(value, base)
 
@@ -127,7 +127,7 @@ class Ttl:
         else:
             raise wanted('a TTL: a number of seconds, or a duration such as "1m"', value)
         if seconds != int(seconds):
-            raise ValueError(f"{value!r} is no TTL: a TTL has whole seconds")
+            raise ValueError(f"{value!r} is not a TTL: write whole seconds")
         if not 0 <= seconds <= LONGEST_TTL:
             raise ValueError(f"{value} is out of bounds: a TTL is from 0 to {LONGEST_TTL}")
         return int(seconds)
@@ -171,7 +171,7 @@ class ScopeKind:
             raise ValueError(f"{value!r} can never be reached: there are only {nodes} nodes")
         if 2 * need <= nodes:
             raise ValueError(
-                f"{value!r} is no majority: {need} could say that a member is up, and {need} "
+                f"{value!r} is not a majority: {need} could say that a member is up, and {need} "
                 f"others that it is down; it takes {nodes // 2 + 1} of {nodes} at least"
             )
         return Scope("quorum", need, nodes)
@@ -221,7 +221,7 @@ class StatusCodes:
         """Return the codes in their order."""
         items = value if isinstance(value, list) else [value]
         if not items:
-            raise ValueError("needs a status code at least, such as 200")
+            raise ValueError("needs at least one status code, such as 200")
         return tuple(code for item in items for code in self._codes(item, base))
 
     def _codes(self, item: object, base: Path) -> Iterable[int]:
@@ -302,7 +302,7 @@ class KeyFiles:
     def _path(self, text: str, base: Path) -> str:
         stem = text.removesuffix(PRIVATE).removesuffix(PUBLIC)
         if not stem or "\x00" in stem:
-            raise ValueError(f"{text!r} is no file: a key is named Kexample.com.+013+12345")
+            raise ValueError(f"{text!r} is not a key: its file is named Kexample.com.+013+12345")
         return str(base / stem)
 
 

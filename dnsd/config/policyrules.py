@@ -56,18 +56,18 @@ def faults(pool: PoolPolicy, own: Collection[str]) -> Iterator[Fault]:
     """Return what is wrong with ``pool``; ``own`` are its keys that are not from [defaults]."""
     yield from check_faults(pool, own)
     if pool.name.startswith("*.") and any(_names_pool(one) for one in each_check(pool)):
-        yield "host", f"{pool.name} is no name that can be asked for: say which one to ask for"
+        yield "host", f"{pool.name} cannot be queried: say which name to query"
     yield from aliasrules.faults(pool, own) if pool.is_alias else _addresses(pool)
     yield from _all_down(pool, own)
     if "scope" in own and pool.check == "none" and pool.scope.kind == "quorum":
-        yield "scope", 'is of no use with check = "none": there is nothing to agree on'
+        yield "scope", 'has no effect with check = "none": there is nothing to agree on'
     if pool.select == "first" and not pool.is_alias:
         told = 'has no order here, because addresses have none: list tiers, and say "all" or "one"'
         yield "select", f'"first" {told}'
     if len(pool.tiers) == 1:
         yield "tiers", "one tier is the same as none: list those behind it, too"
     if "weights" in own and not pool.is_weighted:
-        yield "weights", f'are of no use with select = "{pool.select}": "weighted" needs them'
+        yield "weights", f'have no effect with select = "{pool.select}": "weighted" needs them'
 
 
 def _names_pool(one: PoolPolicy) -> bool:
@@ -109,7 +109,7 @@ def check_faults(pool: CheckPolicy, own: Collection[str]) -> Iterator[Fault]:
     kinds = {one.check for one in each_check(pool)}
     for key in own:
         if kinds != {"none"} and not _is_used(key, kinds, pool):
-            yield key, f'is of no use with check = "{", ".join(sorted(kinds))}": remove it'
+            yield key, f'has no effect with check = "{", ".join(sorted(kinds))}": remove it'
 
 
 def _is_used(key: str, kinds: AbstractSet[str], pool: CheckPolicy) -> bool:
@@ -120,7 +120,7 @@ def _is_used(key: str, kinds: AbstractSet[str], pool: CheckPolicy) -> bool:
 
 def _several(pool: CheckPolicy) -> Iterator[Fault]:
     if pool.check:
-        yield "checks", f'stands beside check = "{pool.check}": leave one of them out'
+        yield "checks", f'conflicts with check = "{pool.check}": remove one of them'
     yield from _need(pool.need, len(pool.checks))
     for number, (one, said) in enumerate(zip(each_check(pool), pool.checks, strict=True), 1):
         place = f"check {number} ({one.check})"
@@ -130,7 +130,7 @@ def _several(pool: CheckPolicy) -> Iterator[Fault]:
             if one.check not in USED_BY.get(key, (one.check,)):
                 yield (
                     "checks",
-                    f'{place}: {key}: is of no use with check = "{one.check}": remove it',
+                    f'{place}: {key}: has no effect with check = "{one.check}": remove it',
                 )
 
 
@@ -166,7 +166,7 @@ def _times(pool: CheckPolicy) -> Iterator[Fault]:
     interval = format_duration(pool.interval)
     for key, why in (
         ("timeout", "a check must end before the next one begins"),
-        ("fast_interval", "a suspect is to be checked more often, not less"),
+        ("fast_interval", "a suspect member must be checked more often, not less"),
     ):
         seconds = getattr(pool, key)
         if seconds > pool.interval and pool.check != "none":
@@ -181,10 +181,10 @@ def _addresses(pool: PoolPolicy) -> Iterator[Fault]:
     found += [("source", pool.source)] if pool.source else []
     for key in ("host", "sni"):
         if any("{member}" in (getattr(one, key) or "") for one in each_check(pool)):
-            yield key, "{member} stands for a name, but the members are addresses"
+            yield key, "{member} is a name, but the members are addresses"
     for key in ("members", "check_addresses"):
         if getattr(pool, key):
-            yield key, f'is of no use with type = "{pool.type}": the zone has the members'
+            yield key, f'has no effect with type = "{pool.type}": the zone has the members'
     wanted = 6 if pool.type == "AAAA" else 4
     for key, address in found:
         family = 6 if ":" in address else 4
@@ -199,4 +199,4 @@ def _all_down(pool: PoolPolicy, own: Collection[str]) -> Iterator[Fault]:
         yield "fallback", 'all_down = "fallback" needs the addresses to answer with'
     if "fallback" in own and pool.all_down != "fallback":
         used = f'all_down = "{pool.all_down}"'
-        yield "fallback", f'is of no use with {used}: all_down = "fallback" needs it'
+        yield "fallback", f'has no effect with {used}: all_down = "fallback" needs it'

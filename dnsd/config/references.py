@@ -68,7 +68,8 @@ def _read(text: str) -> Reference:
     parts = text.split()
     if len(parts) not in (2, 3) or parts[1].upper() not in _TYPES:
         raise ValueError(
-            f"{text!r} is not a name, A, AAAA or CNAME, and perhaps a member, such as "
+            f"{text!r} is not a reference: write a name, A, AAAA or CNAME, and optionally a "
+            f"member, such as "
             '"db A 192.0.2.1"'
         )
     name, rtype, *rest = parts

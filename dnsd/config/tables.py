@@ -98,7 +98,7 @@ class Schema:
         key, table = str(path[-1]), path[:-1]
         for home, keys in self._homes.items():
             if key in keys and not isinstance(value, dict):
-                return f"is unknown here; it belongs into {home}"
+                return f"is unknown here; it belongs in {home}"
         here = self._homes[title(table)] if table else self._top
         if near := _nearest(key, here):
             return f"is unknown; did you mean {near}?"

@@ -39,7 +39,7 @@ def main() -> int:
     try:
         control_spec = spec.decode(_first_line())
     except msgspec.DecodeError as error:
-        log.say(f"control: the master sends no usable specification: {error}")
+        log.say(f"control: the master sent an invalid specification: {error}")
         return 1
     descriptors.raise_limit()
     _give_up_rights(control_spec)

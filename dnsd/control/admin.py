@@ -80,7 +80,7 @@ class AdminServer:
             sock = bind(self._path)
         except StateError as error:
             if str(error) != self.fault:
-                log.say(f"control: {error}; it is tried again")
+                log.say(f"control: {error}; trying again")
             self.fault = str(error)
             return
         self.fault = ""
@@ -128,7 +128,7 @@ class AdminServer:
                 async with asyncio.timeout(IDLE):
                     line = await reader.readline()
             except ValueError:
-                sentence = f"a request may have {LONGEST_REQUEST} octets"
+                sentence = f"a request may have at most {LONGEST_REQUEST} octets"
                 await self._send(writer, _refusal(sentence))
                 return
             if not line.endswith(b"\n"):

@@ -95,7 +95,7 @@ class Convergence:
         wanted = self._spoilt.keys() | self._reloader.unfinished()
         due = self._builds.ready(wanted, self._clock())
         for zone in due & self._spoilt.keys():
-            log.say(f"{self._spoilt[zone].why}; zone {zone} is built again")
+            log.say(f"{self._spoilt[zone].why}; rebuilding zone {zone}")
             self._reloader.distrust(zone)
         return due
 
@@ -125,7 +125,7 @@ class Convergence:
     def _mend_journal(self, found: Iterable[Difference]) -> None:
         wanted = ["journal"] if any(one.is_journal for one in found) else []
         if self._journals.ready(wanted, self._clock()):
-            log.say("a worker cannot read the journal: it is written anew")
+            log.say("a worker cannot read the journal: rewriting it")
             with suppress(StateError):  # what is wrong with the disk is told elsewhere
                 self._publisher.begin_epoch()
 

@@ -60,7 +60,7 @@ class Delivery:
         generation = self._publisher.generation
         unread = self._publisher.unread(generation)
         late = [
-            f"worker {index} has not taken over the new data within {ACKNOWLEDGE_S:.0f} s"
+            f"worker {index} has not loaded the new data within {ACKNOWLEDGE_S:.0f} s"
             for index in unread
         ]
         now = time.monotonic()

@@ -78,11 +78,11 @@ class DemandKeeper:
 
     def _why(self, latest: int) -> str:
         if latest > 1:
-            return "what was counted before is forgotten: two windows are kept"
+            return "older counts are gone: dnsd keeps two windows"
         if latest == 1:
-            return "there is no window before the first one yet"
+            return "there is no earlier window yet"
         if self._settings().enabled:
-            return "counting begins just now: ask again in a second"
+            return "counting has just begun: ask again in a second"
         return 'demand is not counted: set "enabled = true" in [demand], and reload'
 
     def status(self, now: int) -> dict[str, Any] | None:

@@ -76,7 +76,7 @@ class Differences:
     def _of(self, index: int, now: float) -> Iterable[Difference]:
         head = self._vector.worker(index)
         if head[WorkerCells.READ] < self._generation and now - self._published_at > BEHIND_S:
-            what = f"worker {index} has not taken over generation {self._generation}"
+            what = f"worker {index} has not loaded generation {self._generation}"
             yield Difference(index, "", what, self._published_at)
         told = gaps.read(self._vector.gaps(index))
         for gap in told.listed:
@@ -84,7 +84,7 @@ class Differences:
                 yield one
         if (more := told.total - len(told.listed)) > 0:
             since = min(gap.since for gap in told.listed) / 1e9
-            what = f"worker {index} does not serve {more} more zones as it should"
+            what = f"worker {index} does not serve {more} more zones as wanted"
             yield Difference(index, "", what, since)
 
     def _difference(self, index: int, gap: Gap) -> Difference | None:

@@ -50,7 +50,7 @@ class Disk:
         """What operators should know, as sentences."""
         count = sum(bool(self._in_memory(row)) for row in self._rows())
         zones = "1 zone is" if count == 1 else f"{count} zones are"
-        memory = f"{zones} served from memory: the disk has not taken the image; it is tried again"
+        memory = f"{zones} served from memory: the disk has not accepted the image; trying again"
         return [*([self.fault] if self.fault else []), *([memory] if count else [])]
 
     async def turn(self) -> dict[str, str]:

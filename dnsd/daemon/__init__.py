@@ -56,14 +56,14 @@ def run(path: Path | None, options: Options) -> int:
         hotpath.implementation()  # it may not be there; else the ready line looks which it is
     config = without_absent_addresses(config)
     if refusal := statedir.prepare(config.server.state_directory):
-        say(f"{refusal}: zones are served from memory until it can be; it is tried again")
+        say(f"{refusal}: zones are served from memory until then; trying again")
     home.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
     listen.probe(config.server.listen, floating=config.anycast.endpoints)
     if path is None and not options.zones and not options.zone:
         _introduce(config, zones)
     if not zones:
-        say("there are no zone files: every query is refused, but for zones of the last run")
+        say("there are no zone files: queries are refused, except for zones of the last run")
     account.advise(config)
     if advice := configuration.cookie_advice(config):
         say(advice)

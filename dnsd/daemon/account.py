@@ -78,7 +78,7 @@ def _account(server: Server) -> Account | None:
     """Return the account that is to be had; None: as it was started."""
     if server.user is None:
         if server.group is not None:
-            raise AccountError("[server] group is of no use without [server] user: give both")
+            raise AccountError("[server] group has no effect without [server] user: give both")
         return None
     try:
         user = pwd.getpwnam(server.user)

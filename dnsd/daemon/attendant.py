@@ -58,8 +58,9 @@ class Attendant:
         cells = vector.control
         zones = f"{cells[ControlCells.ZONES]} zones, {cells[ControlCells.BROKEN]} of them broken"
         sentence = (
-            f"control is down, and is started again; {serving} of {vector.workers} workers answer "
-            f"from what was published last ({zones}); nothing is reloaded, ordered or checked"
+            f"control is down and is being restarted; {serving} of {vector.workers} workers "
+            f"answer from the last published data ({zones}); nothing is reloaded, ordered or "
+            f"checked"
         )
         found = status.snapshot(self._spec, self._spec.config, vector, ())
         return {"ok": False, "error": sentence, "down": {**found, "problems": [sentence]}}

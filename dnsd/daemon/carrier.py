@@ -94,7 +94,7 @@ class Carrier:
         """Say it once: control tries again every second."""
         if why != self._lost:
             self._lost = why
-            say(f"the interface of the VIPs is lost and will be made again: {why}")
+            say(f"the interface of the VIPs is lost and will be recreated: {why}")
 
     def _replaced(self) -> Interface | None:
         """Return a new interface, None if it cannot be had now."""

@@ -60,7 +60,7 @@ def run(path: Path | None) -> int:
     account.enter(config)
     stderr.detach("dnsd")  # a thread: it has the rights that are left
     if refusal := statedir.prepare(config.server.state_directory):
-        say(f"{refusal}: orders are forgotten by a restart until it can be; it is tried again")
+        say(f"{refusal}: until then a restart forgets orders; trying again")
     home.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
     account.advise(config)
@@ -156,7 +156,7 @@ class _Attendant(Attendant):
 
     def _absence(self) -> dict[str, Any]:
         sentence = (
-            "control is down, and is started again; the kernel forwards as before, but no backend "
+            "control is down and is being restarted; the kernel forwards as before, but no backend "
             "is checked"
         )
         return {"ok": False, "error": sentence, "down": {"problems": [sentence]}}

@@ -90,7 +90,9 @@ def _sentence(endpoint: Endpoint, kind: str, number: int) -> str:
     where = f"cannot listen on {endpoint} ({kind})"
     if number == errno.EADDRINUSE:
         show = f"ss -{'u' if kind == 'UDP' else 't'}lnp 'sport = :{endpoint.port}'"
-        return f"{where}: another program does; `{show}` names it: stop it or choose another port"
+        return (
+            f"{where}: another program does; `{show}` shows which: stop it or choose another port"
+        )
     if number in (errno.EACCES, errno.EPERM):
         return (
             f"{where}: ports below 1024 need root or CAP_NET_BIND_SERVICE; "

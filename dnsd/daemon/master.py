@@ -184,7 +184,7 @@ class Master:
             self._kill(self._workers[chosen])
 
     def _kill(self, child: Child) -> None:
-        say(f"{child.name} has given no sign of life for too long: it is killed")
+        say(f"{child.name} has made no progress for too long: killing it")
         child.send(signal.SIGKILL)
 
     def _attend(self, attendant: Attendant) -> None:
@@ -210,7 +210,7 @@ class Master:
         assert child.process
         self._selector.register(child.pidfd, selectors.EVENT_READ, partial(self._on_end, child))
         if child.ends:
-            say(f"{child.name} is started again as pid {child.process.pid}")
+            say(f"{child.name} is restarted as pid {child.process.pid}")
         if child is self._control and self._hangup:
             child.send(signal.SIGHUP)
 
@@ -223,7 +223,7 @@ class Master:
             return
         say(f"{child.name} (pid {pid}) {how}")
         if not self._ready and child.ends >= STARTS:
-            say(f"{child.name} ends before it is ready: see what it says above; dnsd stops")
+            say(f"{child.name} ended before it was ready: see its messages above; dnsd stops")
             self._status, self._stopping = 1, True
 
     # -- signals ------------------------------------------------------------------------------

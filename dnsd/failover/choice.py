@@ -60,8 +60,8 @@ class Tier(NamedTuple):
 
 
 _WHY = {
-    Grade.OPEN: "members of which nothing is known yet are answered: the others are too few",
-    Grade.HELD: "members that are held are answered: the others are too few",
+    Grade.OPEN: "too few members are up; unchecked members are included",
+    Grade.HELD: "too few members are up; held members are included",
 }
 _EMPTY = {"nodata": Mode.NODATA, "servfail": Mode.SERVFAIL, "refuse": Mode.REFUSED}
 
@@ -103,8 +103,10 @@ class Choice:
         if grade in _WHY:
             return _WHY[grade]
         if self._is_in_order and number:
-            return f"{self._members[number]} is answered: none before it is up"
-        return f"tier {number + 1} is answered: too few are up before it" if number else ""
+            return f"answering with {self._members[number]}: no member before it is up"
+        return (
+            f"answering with tier {number + 1}: too few members before it are up" if number else ""
+        )
 
     def _when_down(self, standings: Sequence[Standing], last_good: int) -> PoolAnswer:
         why = f'too few members are up: all_down = "{self._all_down}"'

@@ -92,7 +92,7 @@ class Drain:
             reason = f"answers with a longer TTL than {T_DRAIN} s are still in caches"
             return Progress(self.phase, self.since, self.switch_at, (reason,))
         if self._verdict is None:
-            reason = "the horizon has not been asked yet"
+            reason = "the ledger has not been consulted yet"
             return Progress(self.phase, self.since, None, (reason,))
         return Progress(self.phase, self.since, self._verdict.until, self._verdict.reasons)
 

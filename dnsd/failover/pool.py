@@ -154,7 +154,7 @@ class PoolState:
         if forced == Forced.UP or after.grade == Grade.GOOD:
             return ""
         if after.mask & self._bit(member):
-            return f"{member} would still be answered: there is nothing else to answer"
+            return f"{member} would stay in the answer: the pool has no other member"
         return after.why if after.grade > before.grade else ""
 
     # -- over a restart -----------------------------------------------------------------------
@@ -323,7 +323,7 @@ class PoolState:
             return found
         self._countdown = (planned, found[0])
         seconds = ttl.planned(self._terms, found[0], planned - now)
-        return (seconds, "it is planned to change") if seconds < found[0] else found
+        return (seconds, "a change is planned") if seconds < found[0] else found
 
     def _planned(self, standings: Sequence[Standing], answer: PoolAnswer) -> float | None:
         """Return when the answer will change although no check sees anything new.
@@ -392,7 +392,7 @@ def told(member: Member, policy: PoolPolicy) -> str:
         what = "drained" if order.forced == Forced.DRAIN else f"forced {order.forced}"
         return f"{what}{reason}; its checks say {seen_as(member, policy)}"
     if member.frozen:
-        return f"{seen_as(member, policy)}, as far as is known: {member.frozen}"
+        return f"{seen_as(member, policy)}, last known: {member.frozen}"
     return seen_as(member, policy)
 
 
@@ -401,7 +401,7 @@ def seen_as(member: Member, policy: PoolPolicy) -> str:
     match member.state:
         case MemberState.INIT:
             count = f" ({member.n_fail} of {policy.down} failures)" if member.n_fail else ""
-            return f"not known yet{count}"
+            return f"not checked yet{count}"
         case MemberState.UP:
             return f"up ({member.n_stable} success{'' if member.n_stable == 1 else 'es'})"
         case MemberState.SUSPECT:
@@ -409,7 +409,7 @@ def seen_as(member: Member, policy: PoolPolicy) -> str:
         case MemberState.RECOVERING:
             return f"recovering ({member.n_ok} of {policy.up} successes)"
         case MemberState.HELD if policy.failback.kind == "manual":
-            return "held until the operator lets it come back"
+            return "held until an operator lets it come back"
     return str(member.state)
 
 

@@ -150,10 +150,10 @@ def _kept(content: _Content, now: Moment) -> Kept:
     if not pools:  # nothing to be ignored
         return Kept(pools, 0.0, fresh=False, reason="")
     if ago < 0:
-        reason = "the clock was set back since the states were stored: the checks begin anew"
+        reason = "the clock was set back since the states were stored: the checks start over"
         return Kept(pools, 0.0, fresh=False, reason=reason)
     if ago > BELIEVED_S:
-        reason = f"the stored states are {ago:.0f} s old: the checks begin anew"
+        reason = f"the stored states are {ago:.0f} s old: the checks start over"
         return Kept(pools, ago, fresh=False, reason=reason)
     return Kept(pools, ago, fresh=True, reason="")
 
@@ -166,13 +166,13 @@ def _read(data: bytes) -> _Content:
             if version != str(VERSION):
                 raise ValueError(f"the states were stored by another version ({version[:20]})")
             if checksum != f"{crc32(body):08x}":
-                raise ValueError("the stored states are damaged: their checksum does not fit")
+                raise ValueError("the stored states are damaged: their checksum does not match")
             return _content(body)
-    raise ValueError("what is stored are no states of pools")
+    raise ValueError("the file does not contain states of pools")
 
 
 def _content(body: bytes) -> _Content:
     try:
         return msgspec.json.decode(body, type=_Content)
     except msgspec.DecodeError as error:
-        raise ValueError(f"the stored states make no sense: {error}") from error
+        raise ValueError(f"the stored states are invalid: {error}") from error

@@ -72,7 +72,7 @@ def _choose(
     str, Callable[[Settings, Counters, Buckets | None, int | None, SketchCells | None], HotPath]
 ]:
     if wanted and wanted not in _TWINS:
-        raise ConfigError([f"{VARIABLE}={wanted}: choose 'python' or 'native', or leave it out"])
+        raise ConfigError([f"{VARIABLE}={wanted}: choose 'python' or 'native', or unset it"])
     for name in (wanted,) if wanted else _TWINS:
         module, attribute = _TWINS[name]
         try:
@@ -81,7 +81,7 @@ def _choose(
             problem = error
     raise ConfigError(
         [
-            f"{VARIABLE}={wanted}: the {wanted} hot path cannot be had ({problem}); "
-            "install a C compiler and build dnsd again, or leave the variable out"
+            f"{VARIABLE}={wanted}: the {wanted} hot path is not available ({problem}); "
+            "install a C compiler and build dnsd again, or unset the variable"
         ]
     )

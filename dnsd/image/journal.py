@@ -89,7 +89,7 @@ def decode(line: bytes) -> Entry:
             return Put(bytes.fromhex(apex), None)
         case {"drop": str(apex)}:
             return Drop(bytes.fromhex(apex))
-    raise ValueError(f"{line!r} is no journal entry")
+    raise ValueError(f"{line!r} is not a journal entry")
 
 
 def _plain(entry: Entry) -> dict[str, str | int | None]:

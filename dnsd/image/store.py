@@ -75,8 +75,8 @@ def verify(path: Path) -> None:
 
 
 def damaged(name: object) -> ImageError:
-    """Return the error about an image whose checksum does not fit."""
-    return ImageError(f"the image {name} is damaged (its checksum does not fit)")
+    """Return the error about an image whose checksum does not match."""
+    return ImageError(f"the image {name} is damaged (its checksum does not match)")
 
 
 def unreadable(path: Path, error: OSError) -> ImageError:
@@ -132,12 +132,12 @@ class Image:
             raise ImageError(f"{name} is not whole ({len(buffer)} of {size} octets)")
         ends = meta_at + meta_length, salt_at + salt_length
         if not self._holds_together() or max(*ends, *self._ends()) > size:
-            raise ImageError(f"{name} is damaged (its header does not hold together)")
+            raise ImageError(f"{name} is damaged (its header is inconsistent)")
         self._meta = slice(meta_at, meta_at + meta_length)
         self.salt = bytes(buffer[salt_at : salt_at + salt_length])
         self.apex = self.entry_name(self.apex_entry)
         if len(self.apex) != apex_length:
-            raise ImageError(f"{name} is damaged (its apex does not fit)")
+            raise ImageError(f"{name} is damaged (its apex does not match)")
 
     @property
     def meta(self) -> bytes:

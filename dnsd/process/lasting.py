@@ -35,5 +35,5 @@ class Supervisor:
         if kind not in self._told:
             self._told.add(kind)
             log.write("".join(traceback.format_exception(error)).rstrip())
-            log.say(f"{self._name}: {sentence}; it is tried again, and not told again")
+            log.say(f"{self._name}: {sentence}; trying again, without more messages")
         return sentence

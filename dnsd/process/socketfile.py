@@ -94,7 +94,9 @@ def make_way(path: Path) -> None:
 
 def _is_taken(path: Path) -> bool:
     if not path.is_socket():
-        raise StateError(f"{path} is no socket: remove it, or set [server] admin_socket to a path")
+        raise StateError(
+            f"{path} is not a socket: remove it, or set [server] admin_socket to a path"
+        )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         try:
             sock.connect(str(path))

@@ -66,7 +66,7 @@ def _opened(path: Path, name: str | None = None, within: int | None = None) -> I
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR) and path.is_symlink():
             raise StateError(
-                f"{path} is a symbolic link, and dnsd follows none to its state: name the "
+                f"{path} is a symbolic link, and dnsd does not follow one to its state: name the "
                 f"directory itself, {_REMEDY}"
             ) from error
         raise
@@ -109,7 +109,8 @@ def _check_entries(path: Path, opened: int) -> None:
             continue  # such as lost+found: nothing of ours
         if stat.S_ISLNK(status.st_mode):
             raise StateError(
-                f"{path / name} is a symbolic link, and dnsd follows none to its state: remove it, "
+                f"{path / name} is a symbolic link, and dnsd does not follow one to its state: "
+                f"remove it, "
                 f"{_REMEDY}"
             )
         if status.st_uid != os.geteuid():

@@ -29,7 +29,7 @@ def main() -> int:
     try:
         worker_spec = spec.decode(_first_line())
     except msgspec.DecodeError as error:
-        fault = f"dnsd worker: the master sends no usable specification: {error}"
+        fault = f"dnsd worker: the master sent an invalid specification: {error}"
         sys.stderr.write(f"{printable(fault)}\n")
         return 1
     log.configure(worker_spec.index)

@@ -131,7 +131,7 @@ class Follower:
         self._missing.journal_is_unreadable(error.errno, time.monotonic())
         self._missing.tell()
         if str(error) != self._fault:
-            _log.error("%s; this worker serves what it has and tries again", error)
+            _log.error("%s; still serving the last data, trying again", error)
         self._fault = str(error)
 
     def _put_all(self, entries: Iterable[Entry]) -> Iterator[None]:
@@ -184,7 +184,7 @@ class Follower:
         """Leave the zone as it was; at first it is one that cannot be answered."""
         stale = put.apex in self._images
         if self._missing.lacks(put, error.errno, time.monotonic(), stale=stale):
-            _log.error("%s; the zone stays as it was, and the image is tried again", error)
+            _log.error("%s; still serving the zone's last data, trying again", error)
         if not stale:
             self._hotpath.put_zone(put.apex, None)
 

@@ -102,7 +102,8 @@ def read(path: Path) -> DemandFile:
         raise DemandError(f"{path} cannot be read: {error.strerror or error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DemandError(
-            f"{path} is no demand file: {error}; python -m bench plan --demand LOG --summary FILE"
+            f"{path} is not a demand file: {error}; python -m bench plan --demand LOG --summary "
+            f"FILE"
             " writes one"
         ) from None
 

@@ -127,7 +127,7 @@ def _check_owners(zone: Zone) -> Iterator[Finding]:
                 rrset,
                 "missing-dot",
                 f"the owner {to_text(rrset.owner)} repeats the zone's name: "
-                "write a dot at its end if that was not meant",
+                "write a dot at its end if that was not intended",
             )
 
 

@@ -49,7 +49,7 @@ def octal_wildcard(owner: str) -> str | None:
     rest = owner.removeprefix(r"\052")
     return (
         rf"'{shown(owner)}' begins with \052, which is decimal in a zone file and stands for the "
-        f"character 4: write '{shown('*' + rest)}' if a wildcard is meant"
+        f"character 4: write '{shown('*' + rest)}' if you mean a wildcard"
     )
 
 

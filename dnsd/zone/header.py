@@ -75,6 +75,6 @@ def _type(text: str) -> int:
     if is_meta(rtype):
         raise Wrong(
             "meta-type",
-            f"{text.upper()} is no type for data, it exists in messages only: remove the record",
+            f"{text.upper()} is not a type of data, it exists in messages only: remove the record",
         )
     return rtype

@@ -111,7 +111,7 @@ def _a_label(label: str) -> str:
     is_host = _LDH.fullmatch(ascii_part.encode()) and _DOTS.isdisjoint(label)
     if not is_host or not _LDH.fullmatch(encoded):
         raise BadName(
-            f"the label '{_printable(label)}' is no internationalised name: "
+            f"the label '{_printable(label)}' is not an internationalised name: "
             "write it as an A-label (xn--...), or its octets as \\DDD"
         )
     return encoded.decode()

@@ -103,8 +103,8 @@ def _wrong_escape(text: str) -> str | None:
         digits = found[1]
         if digits and (len(digits) < 3 or int(digits) > 255):
             return (
-                f"'{shown(found[0])}' is no escape, which is a backslash and three digits from 000 "
-                f"to 255: write '\\{shown(found[0])}' for a backslash before a digit"
+                f"'{shown(found[0])}' is not an escape (a backslash and three digits from 000 "
+                f"to 255): write '\\{shown(found[0])}' for a backslash before a digit"
             )
     return None
 
@@ -115,9 +115,7 @@ def _parse_rare(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
     except BadName as error:
         raise BadRdata(f"in the {type_name(rtype)} record {error}") from None
     except (ValueError, OverflowError, OSError, IndexError, dns.exception.DNSException):
-        raise BadRdata(
-            f"the data of the {type_name(rtype)} record is wrong{_hint(rtype)}"
-        ) from None
+        raise BadRdata(f"{_invalid(rtype, tokens)}{_hint(rtype)}") from None
 
 
 def _is_alias_mode(tokens: Sequence[Token]) -> bool:
@@ -177,9 +175,7 @@ def parse_by_dnspython(rtype: int, tokens: Sequence[Token], origin: bytes) -> by
         # dnspython raises whatever its helpers do: ValueError, binascii.Error, struct.error...
         if isinstance(error.__cause__, BadName):
             raise BadRdata(f"in the {type_name(rtype)} record {error.__cause__}") from None
-        raise BadRdata(
-            f"the data of the {type_name(rtype)} record is wrong{_reason(error)}{_hint(rtype)}"
-        ) from None
+        raise BadRdata(f"{_invalid(rtype, tokens, error)}{_hint(rtype)}") from None
     if rdata is None or len(rdata) > MAX_RDATA:
         raise BadRdata(
             f"the data of the {type_name(rtype)} record is longer than 65535 octets: shorten it"
@@ -225,7 +221,7 @@ class _Feed(Tokenizer):
         """Return the end of the record, or say what stands there in its place."""
         token = self.get()
         if not token.is_eol_or_eof():
-            raise ValueError(f"'{token.value}' is more than is expected")
+            raise ValueError(f"'{token.value}' is one field too many")
         return token
 
     def as_name(
@@ -242,8 +238,16 @@ class _Feed(Tokenizer):
         return dns.name.Name((*labels(parse_name(text, self._origin)), b""))
 
 
-def _reason(error: Exception) -> str:
-    text = str(error)
+def _invalid(rtype: int, tokens: Sequence[Token], error: Exception | None = None) -> str:
+    """Return a sentence about data that is wrong: what it is, and how, as far as that is known."""
+    data = shown(" ".join(f'"{one.text}"' if one.quoted else one.text for one in tokens))
+    if rtype in (A, AAAA) and len(tokens) == 1 and not tokens[0].quoted:
+        return f"'{data}' is not an IPv{4 if rtype == A else 6} address"
+    return f"'{data}' is not valid {type_name(rtype)} data{_reason(error)}"
+
+
+def _reason(error: Exception | None) -> str:
+    text = str(error or "")
     if text in _SAYS_NOTHING:
         return ""
     return f": {shown(text.encode('latin-1', 'replace').decode('latin-1'))}"
@@ -254,7 +258,7 @@ def _hint(rtype: int) -> str:
     if raretypes.is_rare(rtype):
         example = raretypes.example(rtype)
     if example:
-        return f" (write for example: {type_name(rtype)} {example})"
+        return f" (write for example {type_name(rtype)} {example})"
     return r" (it can be written as \# LENGTH HEX, RFC 3597)"
 
 

@@ -140,8 +140,8 @@ class ZoneReader:
                 file.name,
                 text.count("\n") + 1,
                 "no-newline",
-                "the last line does not end with a line break, so the file may be cut short: "
-                f"see whether '{shown(rest[-40:])}' is all of it, and press return there",
+                f"the last line does not end with a line break, so the file may be cut short: "
+                f"if '{shown(rest[-40:])}' is complete, add a line break there",
             )
 
     def _read_bulk(self, file: _File, bulk: Bulk) -> None:
@@ -353,7 +353,7 @@ class ZoneReader:
                 line,
                 "missing-dot",
                 f"the origin becomes {to_text(file.origin)}, which repeats the zone's name: "
-                "write a dot at its end if that was not meant",
+                "write a dot at its end if that was not intended",
             )
 
     def _include(self, file: _File, token: Token, origins: list[Token]) -> None:

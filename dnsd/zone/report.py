@@ -44,6 +44,6 @@ class FindingsReport:
         found = list(self._found)
         if self._left_out or self.full:
             severity = Severity.ERROR if self.errors else Severity.WARNING
-            message = f"there are more than {self._limit} findings: mend these, then check again"
+            message = f"there are more than {self._limit} findings: fix these, then check again"
             found.append(Finding(file, 0, severity, message, "too-many-findings"))
         return tuple(sorted(found))

@@ -115,7 +115,7 @@ def file_name(text: str) -> Path:
     except UnicodeDecodeError:
         name = ""
     if not name.isprintable() or not name:
-        message = f"'{shown(text)}' is no name of a file: write a path in UTF-8"
+        message = f"'{shown(text)}' is not the name of a file: write a path in UTF-8"
         raise Unreadable("cannot-read", message)
     return Path(name)
 

@@ -133,12 +133,12 @@ def test_a_new_control_takes_over_without_touching_the_route(announced: Site) ->
 def test_what_somebody_takes_away_is_put_back(announced: Site) -> None:
     decided = sum("→" in line for line in announced.node.lines)
     announced.here.ip(f"addr del {VIPS[0]}/32 dev {INTERFACE}")
-    announced.node.wait_line(f"{VIPS[0]} had gone from {INTERFACE}; dnsd has put it right")
+    announced.node.wait_line(f"{VIPS[0]} had gone from {INTERFACE}; dnsd has repaired it")
     announced.wait("announced")
     announced.wait_routes(ANNOUNCED)
     assert sum("→" in line for line in announced.node.lines) == decided
     announced.here.ip(f"link del {INTERFACE}")
-    announced.node.wait_line("the interface of the VIPs is lost and will be made again")
+    announced.node.wait_line("the interface of the VIPs is lost and will be recreated")
     announced.wait("announced")
     announced.wait_routes(ANNOUNCED)
     assert dig(announced, VIPS[0]) == "192.0.2.80"

@@ -267,7 +267,7 @@ def test_killing_control_moves_no_slot(site: DirectorSite) -> None:
     with Crowd(site) as crowd, updates(site) as seen:
         lines = len(director.node.lines)
         os.kill(director.service_pid(), signal.SIGKILL)
-        director.node.wait_line("slots in the kernel are taken over", lines)
+        director.node.wait_line("reusing the slots in the kernel", lines)
         director.wait()
         assert crowd.lost == [], director.node.lines
     assert seen == [], director.node.lines

@@ -113,7 +113,7 @@ def test_a_builder_that_is_killed_is_tried_again(times: int) -> None:
             assert result.returncode == 1
             assert (
                 "zone big.example. is not loaded: the process that built this zone was killed by "
-                "SIGKILL (out of memory?); still serving serial 1, dnsd tries again"
+                "SIGKILL (out of memory?); still serving serial 1, trying again"
             ) in result.stderr
             assert "zone:1:" not in result.stderr
         node.wait_serial("big.example", 2)

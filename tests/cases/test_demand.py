@@ -55,7 +55,7 @@ def test_what_workers_have_counted_is_one_demand_file() -> None:
         assert caches(found) == {("www.demand.example.", "data", 120.0): SOURCES}
         assert f"{2 * SOURCES} queries that a node has counted" in found.words
         assert f"from {SOURCES} sources in 1 networks" in found.words
-        assert f"{SOURCES} more queries were for nothing" in found.words
+        assert f"{SOURCES} more queries were for names that are not" in found.words
         line = command(dnsd, "--csv").splitlines()[0]
         assert line == "name,type,rate,caches,ttl,kind,sources"
         shown = " ".join(command(dnsd).split())

@@ -164,7 +164,7 @@ def test_a_node_that_comes_back_on_a_read_only_disk_answers_at_once_and_stays() 
         disk.read_only(True)
         node.write("new.example", zone(1, "www IN A 192.0.2.3"))
         node.start()
-        node.wait_line("what is new waits")  # the last run has ended a moment ago
+        node.wait_line("new answers wait")  # the last run has ended a moment ago
         node.stop()
         (node.zones / "new.example.zone").unlink()
         before = len(node.lines)

@@ -215,7 +215,7 @@ def _command_line(there: Scene) -> None:
     assert (done.returncode, found["safety"]) == (0, "safe"), found
     done = first.run("horizon", TWO, *config, *node)
     assert done.returncode == 1
-    assert "node b gives it out now: www.example.test. A" in " ".join(done.stdout.split())
+    assert "node b answers with it now: www.example.test. A" in " ".join(done.stdout.split())
     dead = ("--node", f"http://{HOST}:{free_port()}")
     done = first.run("horizon", ONE, *config, *node, *dead)
     assert done.returncode == 1

@@ -87,7 +87,7 @@ balancer = "states"
         assert put(port, where + A, TOKEN, state="down", **{"for": "1s"}) == 200
         assert put(port, where + B, TOKEN, state="up", **{"for": "60s"}) == 200
         until(answers(node, "told.example.com", B))
-        until(lambda: "pushed last is over" in (unseen(node, "told.example.com.")[0] or ""))
+        until(lambda: "pushed state has expired" in (unseen(node, "told.example.com.")[0] or ""))
         assert node.addresses("told.example.com") == {B}
         assert put(port, where + A, TOKEN, state="up", **{"for": "60s"}) == 200
         until(answers(node, "told.example.com", A, B))

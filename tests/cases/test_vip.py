@@ -438,7 +438,9 @@ def test_vip_conflict_with_a_neighbour(space: Space, other: Space, address: str,
     options = "nodad" if ":" in address else ""
     other.ip(f"address add {address}/{64 if options else 24} dev server {options}")
     (sentence,) = ask(space, Vips.conflicts)
-    assert sentence.startswith(f"the VIP {address} is somebody's ordinary address: {mac} answers")
+    assert sentence.startswith(
+        f"the VIP {address} is an ordinary address of another machine: {mac} answers"
+    )
     assert f"answers {what} for it on up0" in sentence
 
 

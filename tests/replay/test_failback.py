@@ -48,7 +48,7 @@ def test_by_hand() -> None:
         5:20.0   > a lives
         7:00.0   > dnsd is away for 0:20
         8:00.0   > dnsd is away for 5:00
-        13:00.0  b          5  b is not known yet
+        13:00.0  b          5  b is not checked yet
         13:30.1  b         10  b is up (3 successes)
         14:00.0  > fail back a
         14:00.0  a b        5  a is up (0 successes)
@@ -68,9 +68,9 @@ def test_who_is_held_is_answered_before_nobody() -> None:
         5:20.0   > a lives
         7:00.0   > b dies
         7:00.1   b          5  b is suspect (1 of 3 failures)
-        7:02.1   a          5  a is held until the operator lets it come back
+        7:02.1   a          5  a is held until an operator lets it come back
         9:00.0   > b lives
-        9:22.1   a b        5  a is held until the operator lets it come back
+        9:22.1   a b        5  a is held until an operator lets it come back
         """,
         "11:00.0",
         failback=Failback("manual"),

@@ -10,7 +10,7 @@ def test_a_pool_begins() -> None:
     """Whoever was never seen is answered only for want of others, for a short time."""
     retold(
         """
-        0:00.0   a b        5  a is not known yet
+        0:00.0   a b        5  a is not checked yet
         0:30.1   a b       10  a is up (3 successes)
         1:00.1   a b       20  a is up (6 successes)
         1:30.1   a b       40  a is up (9 successes)
@@ -26,8 +26,8 @@ def test_who_is_dead_at_the_start_is_out_after_the_first_round() -> None:
     retold(
         """
         0:00.0   > a dies
-        0:00.0   a b        5  a is not known yet
-        0:00.1   b          5  a is not known yet (1 of 3 failures)
+        0:00.0   a b        5  a is not checked yet
+        0:00.1   b          5  a is not checked yet (1 of 3 failures)
         0:30.1   b         10  b is up (3 successes)
         """,
         "0:40.0",

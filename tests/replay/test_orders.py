@@ -11,8 +11,8 @@ def test_a_member_is_forced_down_for_a_while() -> None:
         """
         5:01.0   > force a down for 0:08
         5:01.0   b          3  no member is about to change it
-        5:06.0   b          2  it is planned to change
-        5:07.0   b          1  it is planned to change
+        5:06.0   b          2  a change is planned
+        5:07.0   b          1  a change is planned
         5:09.0   a b        3  no member is about to change it
         """,
         "5:20.0",
@@ -40,10 +40,10 @@ def test_a_drain() -> None:
         4:00.0   > drain a
         4:00.0   a b        5  a is about to leave
         4:00.0   the drain of a: lowering
-        4:16.0   a b        4  it is planned to change
-        4:17.0   a b        3  it is planned to change
-        4:18.0   a b        2  it is planned to change
-        4:19.0   a b        1  it is planned to change
+        4:16.0   a b        4  a change is planned
+        4:17.0   a b        3  a change is planned
+        4:18.0   a b        2  a change is planned
+        4:19.0   a b        1  a change is planned
         4:21.0   the drain of a: waiting
         4:21.0   b         20  no member is about to change it
         4:22.0   the drain of a: safe
@@ -78,10 +78,10 @@ def test_a_drain_goes_on_after_a_restart() -> None:
         4:00.0   a b        5  a is about to leave
         4:00.0   the drain of a: lowering
         4:10.0   > dnsd is away for 0:03
-        4:16.0   a b        4  it is planned to change
-        4:17.0   a b        3  it is planned to change
-        4:18.0   a b        2  it is planned to change
-        4:19.0   a b        1  it is planned to change
+        4:16.0   a b        4  a change is planned
+        4:17.0   a b        3  a change is planned
+        4:18.0   a b        2  a change is planned
+        4:19.0   a b        1  a change is planned
         4:21.0   the drain of a: waiting
         4:21.0   b         20  no member is about to change it
         4:22.0   the drain of a: safe

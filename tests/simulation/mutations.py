@@ -192,7 +192,7 @@ MUTATIONS = {
     "what the disk has refused is not written again": Mutation(
         _what_the_disk_has_refused_is_not_written_again,
         [UP, Event(1.0, "disk_full", 5.0), Event(1.0, "drain"), Event(7.0, "foreign")],
-        "does not heal: the orders cannot be written down",
+        "does not heal: the orders cannot be saved",
     ),
     "a lost interface is not made again": Mutation(
         _a_lost_interface_is_not_made_again, [UP, Event(1.0, "delete_link")], "off the route"

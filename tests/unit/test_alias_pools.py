@@ -93,33 +93,33 @@ def test_defaults_of_addresses_are_not_those_of_names() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (policy(members=()), "needs a name at least"),
-        (policy(members=("cdn",)), "'cdn' is no absolute name: write it whole"),
+        (policy(members=()), "needs at least one name"),
+        (policy(members=("cdn",)), "'cdn' is not an absolute name: write it in full"),
         (policy(members=(A, A.upper())), f"{A[:-1]}.' is listed twice"),
-        (policy(members=("192.0.2.1",)), "'192.0.2.1' is no absolute name"),
+        (policy(members=("192.0.2.1",)), "'192.0.2.1' is not an absolute name"),
         (policy(members=(A, "www.example.com.")), "www.example.com. cannot lead to itself"),
-        (policy('select = "all"'), '"all" is not for CNAME records, of which a name has one'),
-        (policy('select = "some:2"'), '"some:2" is not for CNAME records'),
-        (policy(f'tiers = [["{A}"], ["{B}"]]'), 'are of no use with select = "first"'),
+        (policy('select = "all"'), '"all" does not fit CNAME records: a name has only one'),
+        (policy('select = "some:2"'), '"some:2" does not fit CNAME records'),
+        (policy(f'tiers = [["{A}"], ["{B}"]]'), 'have no effect with select = "first"'),
         (policy('select = "weighted"', f'weights = {{ "{C}" = 2 }}'), f"{C} is not among the mem"),
         (policy('select = "weighted"', 'weights = { "192.0.2.1" = 2 }'), "192.0.2.1 is not among"),
         (policy(f'check_addresses = {{ "{C}" = "192.0.2.1" }}'), f"{C} is not among the members"),
-        (policy(f'check_addresses = {{ "{A}" = "x" }}'), "'x' is no IP address"),
-        (policy('hints = "follow"'), 'is of no use with type = "CNAME"'),
-        (policy("min_up = 2"), 'is of no use with select = "first": one member is enough'),
+        (policy(f'check_addresses = {{ "{A}" = "x" }}'), "'x' is not an IP address"),
+        (policy('hints = "follow"'), 'has no effect with type = "CNAME"'),
+        (policy("min_up = 2"), 'has no effect with select = "first": one member is enough'),
         (policy('all_down = "fallback"', 'fallback = ["192.0.2.1"]'), "but a CNAME leads to a n"),
         (policy('all_down = "fallback"', f'fallback = ["{A}"]'), f"{A} is a member: a fallback"),
         (
             policy('source = "2001:db8::1"', f'check_addresses = {{ "{A}" = "192.0.2.1" }}'),
             "2001:db8::1 cannot reach 192.0.2.1",
         ),
-        (policy(members=(B,)), f"lack {A}, to which the CNAME in the zone leads (<stdin>:5)"),
+        (policy(members=(B,)), f"lack {A}, the target of the CNAME in the zone (<stdin>:5)"),
         (policy(name="@"), "the apex of a zone cannot have a CNAME"),
         (policy(name="text"), "a CNAME cannot stand beside others (RFC 1034 §3.6.2)"),
         (policy(name="nowhere"), "has no CNAME records in the zone: no such name is there"),
         (policy(name="site.example.com."), "has no CNAME, but 1 other type of records"),
         (policy().replace("CNAME", "ALIAS"), '"ALIAS" is not supported'),
-        (policy().replace("CNAME", "A"), 'is of no use with type = "A": the zone has the mem'),
+        (policy().replace("CNAME", "A"), 'has no effect with type = "A": the zone has the mem'),
         (
             policy('select = "first"').replace("CNAME", "AAAA").replace("members", "#"),
             '"first" has no order here',
@@ -138,7 +138,7 @@ def test_defaults_of_addresses_are_not_those_of_names() -> None:
         ),
         (
             policy(members=(A, "gone.example.com.")),
-            "there is no gone.example.com. in the zone: clients that it is answered to get",
+            "there is no gone.example.com. in the zone: clients that follow it get",
         ),
         (
             policy(members=(A, "y.old.example.com.")),
@@ -219,7 +219,8 @@ def test_the_first_one_that_is_up_is_answered(standings: list[Standing]) -> None
 
 def test_it_is_said_which_one_stands_in() -> None:
     standings = [Standing.OUT, Standing.IN, Standing.IN]
-    assert choice("first").answer(standings, 0).why == f"{B} is answered: none before it is up"
+    why = choice("first").answer(standings, 0).why
+    assert why == f"answering with {B}: no member before it is up"
 
 
 # -- what is built --------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def test_a_soft_fault_that_comes_again_drains_for_longer_each_time() -> None:
     for hold in (10, 20, 40, 80, 160, 300, 300):
         assert story.then(verdict=SOFT) == RouteState.DRAINED
         assert story.then(verdict=WELL) == RouteState.DRAINED
-        assert "after this: a zone is stale" in story.announcer.why[0]
+        assert "last fault: a zone is stale" in story.announcer.why[0]
         assert story.then(hold - 0.5) == RouteState.DRAINED
         assert story.then(1) == RouteState.ANNOUNCED
 
@@ -75,7 +75,7 @@ def test_a_wait_names_what_was_wrong_and_not_the_way_back() -> None:
     story.then(verdict=SOFT)
     story.then(verdict=NodeHealth(Level.DEGRADED, ("recovering: 4 of 5",), recovering=True))
     story.then(verdict=WELL)
-    assert "after this: a zone is stale" in story.announcer.why[0]
+    assert "last fault: a zone is stale" in story.announcer.why[0]
 
 
 def test_an_order_ends_a_drain_that_waits() -> None:
@@ -101,7 +101,7 @@ def test_a_hard_fault_withdraws_and_the_hold_down_doubles() -> None:
         assert story.wanted == Wanted(carrier=False, drain=False, enabled=False)
         assert story.then(verdict=WELL) == RouteState.WITHDRAWN
         assert story.then(hold - 0.5) == RouteState.WITHDRAWN
-        assert story.announcer.why == ("held down for 0 s more, after this: nobody answers",)
+        assert story.announcer.why == ("held down for 0 s more; last fault: nobody answers",)
         assert story.then(1) == RouteState.ANNOUNCED
 
 
@@ -156,7 +156,7 @@ def test_a_lost_address_leaves_the_route_and_comes_back_at_once_the_first_time()
         assert not story.wanted.carrier
         if hold:
             assert story.then(obstacle="") == RouteState.STANDBY
-            assert "again and again" in story.announcer.why[0]
+            assert "keep disappearing" in story.announcer.why[0]
         assert story.then(hold, obstacle="") == RouteState.ANNOUNCED
 
 

@@ -64,7 +64,9 @@ def test_what_was_there_before_and_what_others_have_changed_since_stays(
 def test_a_vip_on_a_link_is_told(space: Space) -> None:
     space.ip(f"addr add {VIPS[0]}/32 dev lan0")
     told = space(backendhost.check, VIPS[:1])
-    assert told[0].startswith(f"{VIPS[0]} is an address of lan0, which tells its neighbours of it")
+    assert told[0].startswith(
+        f"{VIPS[0]} is an address of lan0, which answers its neighbours for it"
+    )
 
 
 def test_settings_of_each_link_are_as_good_as_that_of_all(space: Space) -> None:
@@ -74,7 +76,7 @@ def test_settings_of_each_link_are_as_good_as_that_of_all(space: Space) -> None:
 
 
 def test_nothing_is_changed_that_cannot_be_written_down(space: Space) -> None:
-    with pytest.raises(BalanceError, match="cannot write down in /proc"):
+    with pytest.raises(BalanceError, match="cannot record changes in /proc"):
         space(backendhost.setup, VIPS, Path("/proc/none"))
     assert len(space(backendhost.check, VIPS)) == 5
 
@@ -89,5 +91,5 @@ def test_the_commands_say_what_they_do(space: Space, tmp_path: Path) -> None:
     status, told = dnsd("setup", *record, *VIPS)
     assert (status, f"lo has {VIPS[1]}" in told) == (0, True)
     assert dnsd("check", *VIPS) == (0, "")
-    assert "192.0.2.80 is taken from lo" in dnsd("undo", *record)[1]
+    assert "192.0.2.80 is removed from lo" in dnsd("undo", *record)[1]
     assert dnsd("setup", *record, "192.0.2.0/24")[0] == 2

@@ -86,7 +86,7 @@ def test_with_another_vni_the_device_is_made_anew_and_that_of_others_left_alone(
     assert "another VXLAN device has the VNI 54" in found.problems[0]
     space.ip("link add own4 type bridge")
     found = space(tunnels.hops_to, Balance(vxlan_device="own"), (FAR4,))
-    assert "own4 already, which is none of dnsd's" in found.problems[0]
+    assert "own4 already exists and is not dnsd's" in found.problems[0]
     assert not space(tunnels.remove, "own4")
 
 
@@ -112,7 +112,7 @@ def test_a_backend_is_made_ready_and_given_back(space: Space, tmp_path: Path) ->
     assert len([line for line in space(check, way) if "no VXLAN device tun-" in line]) == 2
     before = space.run("ip", "addr", "show").stdout.count("inet")
     told = space(setup, tmp_path, way)
-    assert "tun-4 takes VXLAN in: VNI 7, 10.0.0.1, port 4790" in told
+    assert "tun-4 receives VXLAN: VNI 7, 10.0.0.1, port 4790" in told
     assert space(check, way) == []
     assert space(setup, tmp_path, way) == []
     links = space.run("ip", "-d", "-o", "link", "show", "type", "vxlan").stdout
@@ -124,7 +124,7 @@ def test_a_backend_is_made_ready_and_given_back(space: Space, tmp_path: Path) ->
     space.ip("addr flush dev tun-4 scope host", "link set tun-6 down")
     told = space(check, way)
     assert [line.split(",")[0].split(":")[0] for line in told] == [
-        "tun-4 has not the address 192.0.0.8",
+        "tun-4 lacks the address 192.0.0.8",
         "net.ipv4.conf.tun-4.forwarding is not 0",
         "tun-6 is down",
     ]
@@ -140,8 +140,8 @@ def test_a_backend_is_made_ready_and_given_back(space: Space, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("addresses", "sentence"),
     [
-        (("10.0.0.77",), "10.0.0.77 is no address of this machine's own"),
-        (("192.0.2.80",), "192.0.2.80 is no address of this machine's own"),
+        (("10.0.0.77",), "10.0.0.77 is not an address of this machine"),
+        (("192.0.2.80",), "192.0.2.80 is not an address of this machine"),
         ((NEAR4, "127.0.0.1"), "is one of several of its family"),
     ],
 )
@@ -162,7 +162,7 @@ def test_the_commands_know_tunnels(space: Space, tmp_path: Path) -> None:
 
     record, way = ("--record", str(tmp_path)), ("--vxlan", NEAR4, "--vni", "9")
     status, told = dnsd("setup", *record, *way, *VIPS)
-    assert (status, "dnsd-vx4 takes VXLAN in: VNI 9, 10.0.0.1" in told) == (0, True)
+    assert (status, "dnsd-vx4 receives VXLAN: VNI 9, 10.0.0.1" in told) == (0, True)
     assert dnsd("check", *way, *VIPS) == (0, "")
     status, told = dnsd("check", "--vxlan", NEAR4, *VIPS)
     assert (status, "has the VNI 9, not 53" in told) == (1, True)

@@ -105,7 +105,7 @@ def test_a_demand_file_that_is_none_is_a_sentence() -> None:
     for command in ("check", "rto"):
         result = dnsd(command, "--demand", "demand.json")
         assert result.exit_code == 1
-        assert "dnsd: demand.json is no demand file: " in result.output
+        assert "dnsd: demand.json is not a demand file: " in result.output
 
 
 def test_rto_prices_the_caches_that_ask() -> None:

@@ -182,7 +182,7 @@ def test_an_interface_that_cannot_be_had_ends_nothing_and_is_told_once(
         node.order(number, number % 2)
     assert made.closed
     assert not node.carrier.up
-    assert capfd.readouterr().err.count("will be made again") == 1
+    assert capfd.readouterr().err.count("will be recreated") == 1
     monkeypatch.setattr(node.carrier, "_make", node.make)
     node.order(10, 0)
     node.order(11, 1)

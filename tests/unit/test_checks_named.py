@@ -79,7 +79,7 @@ def test_a_resolver_that_does_not_answer_says_nothing() -> None:
     ("address", "networks", "why"),
     [
         ("169.254.169.254", (), "a link-local address"),
-        ("127.0.0.2", ("192.0.2.0/24",), "in none of the networks"),
+        ("127.0.0.2", ("192.0.2.0/24",), "outside the networks"),
     ],
 )
 def test_a_name_cannot_lead_where_no_check_may_go(

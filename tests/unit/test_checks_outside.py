@@ -69,12 +69,12 @@ def test_a_state_is_believed_for_a_time(path: Path) -> None:
     age(path, 29)
     assert not asked(path, B).ok
     age(path, 31)
-    assert "and is believed for 30s" in blind(path, B)
+    assert "but is valid only for 30s" in blind(path, B)
     assert asked(path).ok
     age(path, 61)
-    assert "and is believed for 1m" in blind(path)
+    assert "but is valid only for 1m" in blind(path)
     age(path, -AHEAD_S - 60)
-    assert "that is in the future" in blind(path)
+    assert "in the future" in blind(path)
 
 
 def test_why_a_file_says_nothing_does_not_change_with_the_time(
@@ -84,7 +84,7 @@ def test_why_a_file_says_nothing_does_not_change_with_the_time(
     age(path, 61)
     said = blind(path)
     written = time.strftime("%F %T", time.localtime(path.stat().st_mtime))
-    assert f"was written at {written}," in said
+    assert f"was last written at {written}," in said
     now = time.time() + 3600
     monkeypatch.setattr(time, "time", lambda: now)
     assert blind(path) == said
@@ -94,17 +94,23 @@ def test_why_a_file_says_nothing_does_not_change_with_the_time(
     ("spoil", "why"),
     [
         (Path.unlink, "cannot be read: No such file"),
-        (lambda path: path.write_bytes(b"\xff"), "is no text in UTF-8"),
+        (lambda path: path.write_bytes(b"\xff"), "is not UTF-8 text"),
         (
             lambda path: path.write_text(f"{A} => UP\n{B} => WELL\n"),
             ':2: "192.0.2.2 => WELL" is no',
         ),
-        (lambda path: path.write_text(f"{A} => UP\nx => UP\n"), ':2: "x" is no address'),
-        (lambda path: path.write_text(f"{A} => UP\n{A} => DOWN\n"), ":2: 192.0.2.1 is named twice"),
+        (lambda path: path.write_text(f"{A} => UP\nx => UP\n"), ':2: "x" is neither an address'),
+        (
+            lambda path: path.write_text(f"{A} => UP\n{A} => DOWN\n"),
+            ":2: 192.0.2.1 is listed twice",
+        ),
         (lambda path: path.write_text(""), "does not name"),
         (lambda path: path.write_text(f"{A} => UP\n" + "#" * (1 << 20)), "larger than"),
         (pipe, "not a regular file"),
-        (lambda path: path.write_text(f"{A} => UP\n\x1b[2J => UP\n"), r'"\x1b[2J" is no address'),
+        (
+            lambda path: path.write_text(f"{A} => UP\n\x1b[2J => UP\n"),
+            r'"\x1b[2J" is neither an address',
+        ),
     ],
 )
 def test_a_file_that_cannot_be_relied_on_says_nothing(
@@ -150,7 +156,7 @@ def test_a_word_counts_until_it_is_over() -> None:
     with pytest.raises(Blind, match="no state"):
         asyncio.run(check.run(B))
     board.put(at, PushedState(ok=True, detail="", until=now - 5), now)
-    with pytest.raises(Blind, match="is over"):
+    with pytest.raises(Blind, match="has expired"):
         asyncio.run(check.run(A))
 
 
@@ -174,7 +180,7 @@ def test_only_members_of_pools_that_want_it_take_a_state(world: World) -> None:
         await place(engine, ORIGIN, [pushed], 0)
         at = PushTarget(POLICY.name, "A", A)
         assert engine.takes_no_state(at) == ""
-        assert "no member" in engine.takes_no_state(at._replace(address="192.0.2.99"))
+        assert "not a member" in engine.takes_no_state(at._replace(address="192.0.2.99"))
         assert "no pool" in engine.takes_no_state(at._replace(type="AAAA"))
         await place(engine, ORIGIN, [meta()], 50)
         assert 'has no check = "pushed"' in engine.takes_no_state(at)

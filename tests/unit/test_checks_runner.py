@@ -132,7 +132,7 @@ def test_a_check_that_does_not_end_is_one_failure_and_stops_nothing(
 
     told, _ = running(bad, good, until=enough)
     before = told.of(bad)[: told.of(bad).index(OK)]
-    assert [result.detail for result in before] == ["had a check that did not end"]
+    assert [result.detail for result in before] == ["has a check that does not end"]
     assert set(told.unseen) == {(bad, "its last check has not ended yet")}
 
 
@@ -400,8 +400,8 @@ def test_a_policy_runs_nothing_but_what_the_configuration_lists(
         ("fe80::1", [], "fe80::1 is a link-local address"),
         ("ff02::1", [], "ff02::1 is a multicast address"),
         ("0.0.0.0", [], "0.0.0.0 is the unspecified address"),
-        ("127.0.0.1", ["192.0.2.0/24", "::/0"], "127.0.0.1 is in none of the networks that "),
-        ("::ffff:127.0.0.1", ["::/0"], "::ffff:127.0.0.1 is in none of the networks that "),
+        ("127.0.0.1", ["192.0.2.0/24", "::/0"], "127.0.0.1 is outside the networks in "),
+        ("::ffff:127.0.0.1", ["::/0"], "::ffff:127.0.0.1 is outside the networks in "),
     ],
 )
 def test_no_check_leaves_the_networks_it_may_go_to(

@@ -124,7 +124,7 @@ def test_what_other_nodes_say_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = lines(run(monkeypatch, found(probes=[lon, tyo]), "anycast")[0])
     assert "lon http://10.2.0.2:9153 IPv4 yes, IPv6 NO 10.2.0.2:53: 4 of 5" in shown
     assert (
-        "- http://10.3.0.2:9153 not known: it did not answer within 1s 10.3.0.2:53: 4 of 5" in shown
+        "- http://10.3.0.2:9153 unknown: it did not answer within 1s 10.3.0.2:53: 4 of 5" in shown
     )
 
 
@@ -181,7 +181,7 @@ def test_orders(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object
     assert (result.exit_code, said) == (0, [asked])
     result, _ = run(monkeypatch, found(problems=["BIRD is down"]), *words)
     assert result.exit_code == 1
-    full = "the orders cannot be written down"
+    full = "the orders cannot be saved"
     result, _ = run(monkeypatch, found(problems=[full], unwritten=full), *words)
     assert (result.exit_code, full in result.output) == (4, True)
     result, _ = run(monkeypatch, found(problems=["BIRD is down", full], unwritten=full), *words)

@@ -82,7 +82,7 @@ def test_standard_input() -> None:
 def test_standard_input_needs_a_name() -> None:
     result = check("-", text=GOOD)
     assert result.stdout == (
-        "-:1: error: standard input does not tell its zone; say which one it is with "
+        "-:1: error: cannot tell the zone from standard input; say which one it is with "
         "--zone ORIGIN=- [no-origin]\n1 error in 0 zones with 0 records\n"
     )
     assert result.exit_code == 1
@@ -92,7 +92,7 @@ def test_a_file_that_is_not_named_after_its_zone() -> None:
     Path("db.example").write_text(GOOD)
     result = check("db.example")
     assert result.stdout.startswith(
-        "db.example:1: error: 'db.example' does not tell its zone, because it is not NAME.zone; "
+        "db.example:1: error: 'db.example' is not named NAME.zone; "
         "say which one it is with --zone ORIGIN=db.example [no-origin]\n"
     )
     assert result.exit_code == 1
@@ -237,7 +237,7 @@ def test_a_self_check_that_cannot_be_met_is_a_warning(keys: str, fault: str) -> 
     result = check("--config", "dnsd.toml")
     lines = [line for line in result.stdout.splitlines() if "[self-check]" in line]
     assert result.exit_code == 0
-    told = f"dnsd.toml:3: warning: [[anycast.query]] {fault}: the node would never be seen as well"
+    told = f"dnsd.toml:3: warning: [[anycast.query]] {fault}: the node would never count as healthy"
     assert lines == [f"{told} [self-check]"] * bool(fault)
 
 

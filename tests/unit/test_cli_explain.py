@@ -110,7 +110,7 @@ def test_no_zone_holds_the_name() -> None:
     result = explain("example.net", "MX", "--zone", "example.com=zone")
     assert "status: REFUSED" in result.stdout
     assert section(result, "Why") == [
-        "zone none here holds example.net., so the question is refused"
+        "zone no zone here contains example.net., so the query is refused"
     ]
 
 

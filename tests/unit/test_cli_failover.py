@@ -297,7 +297,7 @@ def test_an_order_at_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     result, said = run(monkeypatch, *words, "down", "--at", "+2h", force=found(member(A)))
     assert (result.exit_code, round(said[0][1]["at"] - time.time())) == (0, 7200)
     result, _ = run(monkeypatch, *words, "down", "--at", "yesterday", force=found(member(A)))
-    assert (result.exit_code, "'yesterday' is no moment" in result.stderr) == (2, True)
+    assert (result.exit_code, "'yesterday' is not a time" in result.stderr) == (2, True)
     result, _ = run(monkeypatch, *words, "auto", "--at", "+2h", force=found(member(A)))
     assert (result.exit_code, "cannot be planned" in result.stderr) == (2, True)
 
@@ -326,10 +326,10 @@ def test_what_is_no_moment_that_lies_ahead(text: str) -> None:
 
 
 def test_an_order_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    refusal = AdminError("there is nothing else to answer")
+    refusal = AdminError("the pool has no other member")
     result, _ = run(monkeypatch, "failover", "force", "www", "A", A, "down", force=refusal)
     assert result.exit_code == 1
-    assert "nothing else to answer" in result.stderr
+    assert "has no other member" in result.stderr
     result, _ = run(monkeypatch, "failover", "force", "www", "A", A, "sideways")
     assert result.exit_code == 2
 
@@ -354,9 +354,9 @@ def test_a_drain_is_followed_until_it_is_safe(monkeypatch: pytest.MonkeyPatch) -
     assert result.exit_code == 0
     assert lines(result) == [
         "0.example.com. A: lowering its TTL since 12:03:20, switches at 12:03:25",
-        "0.example.com. A: answered no more since 12:03:20, caches forget it, until 12:03:25",
-        "0.example.com. A: forgotten since 12:03:20",
-        f"{A}: SAFE, as far as this pool leads there, since 12:03:20",
+        "0.example.com. A: removed from answers at 12:03:20; cached copies expire by 12:03:25",
+        "0.example.com. A: forgotten by caches since 12:03:20",
+        f"{A}: SAFE for this pool since 12:03:20",
     ]
     pool = {"member": A, "name": "www", "type": "A"}
     order = {"reason": "disks", "direct": True, "force": True, "at": None}
@@ -388,7 +388,7 @@ def test_a_drain_is_not_safe_while_other_nodes_lead_there(monkeypatch: pytest.Mo
     safe = progress("safe", safe=True)
     result, _ = run(monkeypatch, "drain", "member", A, "--no-wait", drain_member=safe)
     assert result.exit_code == 1
-    assert lines(result)[1] == f"missing: node b gives it out now: www.example.com. A → {A}"
+    assert lines(result)[1] == f"missing: node b answers with it now: www.example.com. A → {A}"
     there.retire(www, now - 80)
     reports += [AdminError(f"{url}: no route"), told(there, now)]
     result, _ = run(monkeypatch, "drain", "member", A, drain_member=safe, drained=safe)
@@ -400,7 +400,7 @@ def test_a_drain_is_not_safe_while_other_nodes_lead_there(monkeypatch: pytest.Mo
     fence = ("--fenced-at", "b=10m")
     reports += [AdminError(f"{url}: no route")] * 2
     result, _ = run(monkeypatch, "drain", "member", A, *fence, "--no-wait", drain_member=safe)
-    assert "b may have given out anything up to then" in result.output
+    assert "b may have answered with anything until then" in result.output
 
 
 def test_a_drain_that_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,7 +428,8 @@ def test_a_drain_of_a_member_that_is_answered_still(monkeypatch: pytest.MonkeyPa
     answer = progress("waiting")
     answer["steps"][0]["answered"] = True
     result, _ = run(monkeypatch, "drain", "member", A, "--no-wait", drain_member=answer)
-    line = "0.example.com. A: to be answered no more since 12:03:20, but there is nothing else"
+    why = "but still in answers: the pool has no other member"
+    line = f"0.example.com. A: drained since 12:03:20, {why}"
     assert lines(result)[0] == line
 
 
@@ -521,7 +522,7 @@ def test_an_objective_that_is_met(monkeypatch: pytest.MonkeyPatch, configured: s
     assert result.exit_code == 0
     shown = lines(result)
     assert "www.example.com. A 16s 5 to 300 5m13s260ms 5m17s260ms 6m met" in shown
-    assert 'hand.example.com. A: with check = "none" no failure is seen' in shown
+    assert 'hand.example.com. A: check = "none" sees no failure' in shown
     assert shown[-1].startswith("prices need the rate of queries: dnsd is not running")
 
 

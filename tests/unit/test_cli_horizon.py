@@ -126,14 +126,14 @@ def test_several_nodes_are_merged(asking: Asked) -> None:
     found = asking(Fake(report("a", 70)), other, TARGET, "--node", f"{URL}/", "--json")
     assert json.loads(found.stdout)["safety"] == "wait"
     found = asking(Fake(report("a", 70)), {URL: Fake(report("b", 70))}, TARGET, "--node", URL)
-    assert "by what 2 nodes say: a, b" in found.stdout
+    assert "according to 2 nodes: a, b" in found.stdout
 
 
 def test_the_nodes_that_the_one_here_knows_are_asked(asking: Asked) -> None:
     others = {URL: Fake(report("b", 10, Use.SERVED)), "http://b.test:9153": Fake(report("b", 10))}
     local = Fake(report("a", 70, peers={URL: "b"}))
     found = asking(local, others, TARGET)
-    assert "node b gives it out now" in found.stdout
+    assert "node b answers with it now" in found.stdout
     # It is one node, whatever URL it is named by.
     found = asking(local, others, TARGET, "--node", "http://b.test:9153", "--json")
     assert json.loads(found.stdout)["nodes"] == ["a", "b"]
@@ -154,7 +154,7 @@ def test_the_nodes_that_a_named_one_knows_are_asked_and_those_that_they_know(ask
         "http://d": Fake(report("d", 70, Use.SERVED, peers={URL: "b", OTHER: "c"})),
     }
     found = asking(None, others, TARGET, "--node", URL)
-    assert "node d gives it out now" in found.stdout
+    assert "node d answers with it now" in found.stdout
     assert [fake.asked for fake in others.values()] == [["horizon"]] * 3
     others["http://d"].says = AdminError("http://d cannot be asked: no route")
     found = asking(None, others, TARGET, "--node", URL)
@@ -294,7 +294,7 @@ def test_a_machine_on_which_no_node_has_run(
     monkeypatch.setattr(Path, "iterdir", refuse)
     found = remains(None)
     assert isinstance(found, Remains)
-    assert "cannot be looked at (Permission denied)" in str(found.sightings[0].outcome)
+    assert "cannot be read (Permission denied)" in str(found.sightings[0].outcome)
 
 
 def test_a_node_that_stops_meanwhile_is_missed() -> None:
@@ -312,13 +312,13 @@ def test_a_node_that_stops_meanwhile_is_missed() -> None:
 def test_what_is_no_report_is_a_fault() -> None:
     (seen,) = Survey([Fake({"node": 1}, "http://x")]).ask(about_target(TARGET)).sightings
     assert isinstance(seen.outcome, Silent)
-    assert "answers what is no report" in seen.outcome.reason
+    assert "answers with an invalid report" in seen.outcome.reason
 
 
 def test_a_node_that_names_what_is_no_url_makes_it_unknown() -> None:
     asker = Survey([Fake(report("a", peers={"ftp://x": ""}))])
     site = asker.ask(about_target(TARGET))
-    assert "is no URL of a node" in str(site.sightings[1].outcome)
+    assert "is not the URL of a node" in str(site.sightings[1].outcome)
 
 
 def serials_of(
@@ -359,7 +359,7 @@ def test_a_node_whose_serials_cannot_be_had_leaves_them_unknown(
     found = serials_of(server, Fake(report("a")), Deaf(report("b"), "http://b"))
     assert (found.wanted, found.since) == ("b does not answer", 0.0)
     found = serials_of(server, Fake(report("a")), type("Odd", (Fake,), {"get": _odd})(report("b")))
-    assert "does not say which zones it has" in found.wanted
+    assert "does not report which zones it has" in found.wanted
 
 
 def _odd(self: Fake, page: str, _arguments: Mapping[str, str]) -> Any:
@@ -390,7 +390,7 @@ def test_a_secondary_that_is_silent_has_no_serial(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("text", ["x", "=1m", "a=", "a=soon"])
 def test_what_is_no_fence(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not NODE=TIME|is no time"):
+    with pytest.raises(ValueError, match=r"is not NODE=TIME|is not a time"):
         fenced(text)
 
 
@@ -449,9 +449,9 @@ def test_a_report_comes_over_http() -> None:
         (b"", "connection closed without a response"),
         (b"SSH-2.0-x\r\n", "response is not HTTP/1.1"),
         (HEAD + b"a: b\r\n" * 20_000, "response header section of more than 65536 octets"),
-        (HEAD + b"\r\n[]", "answers what is no horizon: Expected `object`, got `array`"),
-        (HEAD + b"\r\n{", "answers what is no JSON: "),
-        (HEAD + b'\r\n{"x": ' + b"[" * 100_000, "answers what is no JSON: maximum recursion"),
+        (HEAD + b"\r\n[]", "answers with an invalid horizon: Expected `object`, got `array`"),
+        (HEAD + b"\r\n{", "answers with invalid JSON: "),
+        (HEAD + b'\r\n{"x": ' + b"[" * 100_000, "answers with invalid JSON: maximum recursion"),
         (HEAD + b"\r\n" + b" " * 3000, "answers with more than 2000 octets"),
         (
             b"HTTP/1.1 400 Bad\r\n\r\nthat is \x1b[2J no\naddress",
@@ -480,7 +480,7 @@ def test_an_answer_that_drips_ends_with_the_time(
 
 @pytest.mark.parametrize("text", ["ftp://x", "192.0.2.1:9153", "http://", "http://:80"])
 def test_what_is_no_url(text: str) -> None:
-    with pytest.raises(ValueError, match="is no URL of a node"):
+    with pytest.raises(ValueError, match="is not the URL of a node"):
         Remote(text)
 
 

@@ -103,7 +103,7 @@ def test_a_check_that_cannot_be_made_is_told() -> None:
             "[[service.backend]] #1 via",
             '198.51.100.11 is reached via "link" in another service',
         ),
-        ('"dnsd-vx"', '"vip-x"', "[balance] vxlan_device", "no name for VXLAN devices"),
+        ('"dnsd-vx"', '"vip-x"', "[balance] vxlan_device", "not a valid name for VXLAN devices"),
         ("vxlan_vni = 53", "vxlan_vni = 0", "[balance] vxlan_vni", "24 bits"),
         ("slots = 1021", "slots = 1000", "[[service]] #1 slots", "must be 1021 or 4093"),
         ('query = "example.com"\n', "", "[[service]] #2 query", "needs the name to ask for"),

@@ -89,8 +89,8 @@ def test_an_admin_socket_of_its_own() -> None:
         ("[zone]\n", "1: zone: must be a list of tables: write [[zone]] before each of them"),
         ("zone = [3]", "1: [[zone]] #1: must be a table: write [[zone]] and its keys below it"),
         ("server = 3", "1: server: must be a table: write [server] and its keys below it"),
-        ("directory = 1", "1: directory: is unknown here; it belongs into [zones]"),
-        ("[zones]\nnsid = 1", "2: [zones] nsid: is unknown here; it belongs into [server]"),
+        ("directory = 1", "1: directory: is unknown here; it belongs in [zones]"),
+        ("[zones]\nnsid = 1", "2: [zones] nsid: is unknown here; it belongs in [server]"),
         ("workrs = 1", "1: workrs: is unknown; did you mean workers in [server]?"),
         ("[zones.limit]", "1: [zones] limit: is unknown; did you mean limits?"),
         (
@@ -122,7 +122,7 @@ def test_an_admin_socket_of_its_own() -> None:
         ),
         (
             "server.listen = []",
-            '1: [server] listen: needs an address at least, such as "127.0.0.1:53"',
+            '1: [server] listen: needs at least one address, such as "127.0.0.1:53"',
         ),
         (
             "server.listen = ['[::1]:53', '[0::1]:53']",
@@ -203,22 +203,23 @@ def test_an_admin_socket_of_its_own() -> None:
         ),
         (
             "[failover.commands]\ny = ['/bin/x']\nx = ['/bin/{a}']",
-            "1: [failover] commands: x: '/bin/{a}' has a place for a parameter: only "
-            "arguments can have one",
+            "1: [failover] commands: x: '/bin/{a}' contains a placeholder: only arguments can "
+            "contain one",
         ),
         (
             "[failover.commands]\nX = ['/bin/x']",
-            "1: [failover] commands: X: 'X' is no name here: up to 64 small letters, "
+            "1: [failover] commands: X: 'X' is not a valid name: use up to 64 lower-case letters, "
             "digits, _ and -, a letter first",
         ),
         (
             "failover.check_networks = ['192.0.2.1/24']",
-            "1: [failover] check_networks: '192.0.2.1/24' is no network, such as 192.0.2.0/24 or "
+            "1: [failover] check_networks: '192.0.2.1/24' is not a network, such as "
+            "192.0.2.0/24 or "
             "2001:db8::/48: 192.0.2.1/24 has host bits set",
         ),
         (
             "failover.peers = ['192.0.2.54:9153']",
-            "1: [failover] peers: '192.0.2.54:9153' is no URL of a node: write it as "
+            "1: [failover] peers: '192.0.2.54:9153' is not the URL of a node: write it as "
             "http://192.0.2.54:9153",
         ),
         (
@@ -353,7 +354,7 @@ _VIP = 'subnets = ["192.0.2.0/24"]\nvips = ["192.0.2.53/32"]\n'
         ),
         (
             '[anycast]\nsubnets = ["0.0.0.0/0"]',
-            "2: [anycast] subnets: '0.0.0.0/0' is every address there is: name the anycast subnet",
+            "2: [anycast] subnets: '0.0.0.0/0' contains all addresses: name the anycast subnet",
         ),
         (
             "[anycast]\nenabled = true",

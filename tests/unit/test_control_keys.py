@@ -140,11 +140,11 @@ def test_a_pair_that_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", 'is no private key: "Private-key-format: v1.3" is not in it'),
-        ("Private-key-format: v2.0\n", 'is no private key: "Private-key-format: v1.3" is not in'),
+        ("", 'is not a private key: it lacks the line "Private-key-format: v1.3"'),
+        ("Private-key-format: v2.0\n", "is not a private key: it lacks the line"),
         (
             "Private-key-format: v1.3\nAlgorithm: 13\nLabel: token\n",
-            "leads to a key in a hardware module: dnsd signs with files only",
+            "refers to a key in a hardware module: dnsd signs with files only",
         ),
         (
             "Private-key-format: v1.3\nAlgorithm: 13\n",
@@ -152,9 +152,9 @@ def test_a_pair_that_is_none(tmp_path: Path) -> None:
         ),
         (
             "Private-key-format: v1.3\nPrivateKey: !!!!\n",
-            "is no key of ECDSAP256SHA256 (13): ",
+            "is not a key of ECDSAP256SHA256 (13): ",
         ),
-        ("Private-key-format: v1.3\nPrivateKey: AAAA\n", "is no key of ECDSAP256SHA256 (13): "),
+        ("Private-key-format: v1.3\nPrivateKey: AAAA\n", "is not a key of ECDSAP256SHA256 (13): "),
     ],
 )
 def test_a_private_file_that_is_none(tmp_path: Path, text: str, expected: str) -> None:
@@ -172,7 +172,7 @@ def test_numbers_that_are_no_key(tmp_path: Path, algorithm: Algorithm) -> None:
         for line in key.private_text().splitlines()
     )
     Path(f"{path}.private").write_text(text)
-    assert f"is no key of {algorithm.name}" in fault(path, of(key)).message
+    assert f"is not a key of {algorithm.name}" in fault(path, of(key)).message
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_numbers_that_are_no_key(tmp_path: Path, algorithm: Algorithm) -> None:
             f"example.com. IN DNSKEY {KEY.dnskey}\nexample.com. IN DNSKEY {make_key().dnskey}\n",
             "has 2 DNSKEY records, and must have one",
         ),
-        ("example.com. IN DNSKEY 256 3 13 !\n", "is no public key: "),
+        ("example.com. IN DNSKEY 256 3 13 !\n", "is not a public key: "),
         (
             "example.com. 60 IN DNSKEY 256 3 5 AwEAAQ==\n",
             "is of the algorithm RSASHA1 (5); dnsd signs with RSASHA256 (8), RSASHA512 (10), "
@@ -274,7 +274,7 @@ def test_without_cryptography(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert keys == ()
     assert found == KeyFault(
         "signing-cryptography",
-        "signing needs the Python package cryptography, which is not here or too old: "
+        "signing needs the Python package cryptography, which is missing or too old: "
         "pip install 'dnsd[signing]'",
     )
 

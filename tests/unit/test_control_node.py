@@ -186,7 +186,7 @@ def test_a_worker_that_does_not_follow_is_a_failure(monkeypatch: pytest.MonkeyPa
         worker[WorkerCells.LISTENING] = 1
         report = await site.node.command_reload({})
         assert not report.ok
-        assert report.problems == ("worker 0 has not taken over the new data within 0 s",)
+        assert report.problems == ("worker 0 has not loaded the new data within 0 s",)
 
     play(story, a=zone(1))
 

@@ -37,7 +37,7 @@ def test_errors_come_first_and_as_compilers_write_them() -> None:
     assert list(log_lines(report)) == [
         "dnsd: p",
         "dnsd: n",
-        "dnsd: zone b. is broken: serial 4 is served on",
+        "dnsd: zone b. is broken: still serving serial 4",
         "f:3: error: is wrong [code]",
         "dnsd: zone a. loaded: serial 5, 7 records in 0.50 s",
     ]
@@ -59,7 +59,7 @@ def test_a_thousand_zones_are_not_a_thousand_lines() -> None:
 def test_a_thousand_findings_are_not_a_thousand_lines() -> None:
     broken = ZoneReport(zone="a.", outcome=ZoneOutcome.BROKEN, findings=(ERROR,) * 1000)
     lines = list(log_lines(ReloadReport(ok=False, zones=(broken,))))
-    assert lines[0] == "dnsd: zone a. is broken: it is answered with SERVFAIL"
+    assert lines[0] == "dnsd: zone a. is broken: answering SERVFAIL"
     assert len(lines) == MOST_LINES + 2
     assert "`dnsd check` shows all of them" in lines[-1]
 

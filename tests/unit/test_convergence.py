@@ -398,7 +398,7 @@ def test_a_worker_that_does_not_read_is_a_difference_after_a_while() -> None:
         assert not world.is_well
         world.now += BEHIND_S + 0.1
         assert [one.what for one in world.convergence.differences()] == [
-            f"worker {index} has not taken over generation {world.publisher.generation}"
+            f"worker {index} has not loaded generation {world.publisher.generation}"
             for index in range(WORKERS)
         ]
         world.vector.worker(1)[WorkerCells.LISTENING] = 0

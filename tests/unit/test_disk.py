@@ -48,7 +48,7 @@ def site(tmp_path: Path) -> Site:
 
 def test_what_is_in_memory_becomes_files(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     assert site.disk.problems == [
-        "2 zones are served from memory: the disk has not taken the image; it is tried again"
+        "2 zones are served from memory: the disk has not accepted the image; trying again"
     ]
     taken = site.turn()
     assert taken.keys() == {"one.example.", "two.example."}

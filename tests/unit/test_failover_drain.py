@@ -36,7 +36,7 @@ def test_it_switches_in_time_even_if_the_horizon_is_not_asked() -> None:
     one = lowered(100.0, horizon=400.0)
     assert progress(one, 400.9).phase == Phase.LOWERING
     assert progress(one, 401.0) == Progress(
-        Phase.WAITING, 401.0, None, ("the horizon has not been asked yet",)
+        Phase.WAITING, 401.0, None, ("the ledger has not been consulted yet",)
     )
 
 

@@ -128,7 +128,7 @@ def test_a_pool_that_nobody_checks_follows_orders_alone(world: World) -> None:
         assert world.told(f"{A} is forced down: new disks") == 1
         await asyncio.sleep(31)
         assert world.answers(one) == (A, B)
-        assert world.told(f"{A} is under no order any more") == 1
+        assert world.told(f"{A} has no order any more") == 1
 
     play(world, story)
 
@@ -269,7 +269,7 @@ def test_checks_that_die_freeze_everything_and_begin_anew(world: World) -> None:
         world.checks[-1].die(RuntimeError("out of luck"))
         await asyncio.sleep(RESTART_S / 2)
         pool = only(engine)
-        why = "the checks have died (RuntimeError: out of luck) and begin anew"
+        why = "the checks have died (RuntimeError: out of luck) and start over"
         assert {member.frozen for member in pool.state.members.values()} == {why}
         assert world.told(f": {why}; its state stays") == 1
         await asyncio.sleep(RESTART_S)
@@ -558,7 +558,7 @@ def test_a_name_is_up_when_enough_of_its_members_are(world: World) -> None:
         await place(engine, ORIGIN, [db, web], 0)
         check = calculated(world)
         world.checks[-1].see(A, OK, 80)
-        with pytest.raises(Blind, match="too little is known of it"):
+        with pytest.raises(Blind, match="its state is unknown"):
             await check.run(A)
         world.checks[-1].see(B, OK, 80)
         assert (await check.run(A)).ok

@@ -134,11 +134,11 @@ def test_what_is_given_out_has_no_end() -> None:
     node.use(20.0, WWW_OLD, Use.SERVED)
     found = ask(node.heard(500.0), now=500.0)
     assert (found.safety, found.until) == (Safety.WAIT, None)
-    assert found.reasons[0] == f"node a gives it out now: {WWW_OLD}"
+    assert found.reasons[0] == f"node a answers with it now: {WWW_OLD}"
     node.use(501.0, WWW_OLD, Use.POSSIBLE)
     found = ask(node.heard(900.0), now=900.0)
     assert (found.safety, found.until) == (Safety.WAIT, None)
-    assert "may give it out again by itself, unless it is drained" in found.reasons[0]
+    assert "may answer with it again by itself, unless you drain it" in found.reasons[0]
     node.use(901.0, WWW_OLD, Use.IDLE)
     assert ask(node.heard(1300.0), now=1300.0).safety == Safety.SAFE
 
@@ -184,14 +184,14 @@ def test_fencing_is_not_believed_against_better_knowledge() -> None:
     heard = drained().heard(900.0)
     found = ask(heard, now=900.0, fenced=(("a", 40.0),))
     assert found.reasons == (
-        "node a is said to be dead, but has reported since; take that back: "
+        "node a was declared dead, but has reported since; correct that: "
         '"dnsd declare alive a" where it was declared, or no --fenced-at',
     )
     found = ask(heard, now=900.0, fenced=(("a", 901.0),))
     assert found.safety == Safety.UNKNOWN
     found = ask(now=900.0, fenced=(("a", 40.0),))
     assert (found.safety, found.until) == (Safety.WAIT, 40.0 + WEEK_S + MARGIN_S)
-    assert "a may have given out anything up to then; the largest TTL" in found.reasons[1]
+    assert "a may have answered with anything until then; the largest TTL" in found.reasons[1]
     found = ask(now=900.0, fenced=(("a", 40.0),), ttl=300)
     assert (found.safety, found.until) == (Safety.SAFE, 340.0 + MARGIN_S)
 
@@ -200,11 +200,11 @@ def test_what_nobody_knows_is_safe_only_if_accounts_go_back_far_enough() -> None
     node = Node("a")
     found = ask(node.heard(20.0), now=20.0)
     assert (found.safety, found.until) == (Safety.SAFE, None)
-    assert found.reasons == ("no node has given out 192.0.2.10 in the last 14d20s",)
+    assert found.reasons == ("no node has answered with 192.0.2.10 in the last 14d20s",)
     node.ledger = Ledger("a", 0.0)
     found = ask(node.heard(20.0), now=20.0)
     assert found.safety == Safety.UNKNOWN
-    assert "it is mistyped, or" in found.reasons[0]
+    assert "check the spelling, or" in found.reasons[0]
     end = 300.0 + MARGIN_S
     assert ask(node.heard(end), now=end).safety == Safety.SAFE
 
@@ -212,7 +212,7 @@ def test_what_nobody_knows_is_safe_only_if_accounts_go_back_far_enough() -> None
 @pytest.mark.parametrize(
     ("ceiling", "stated", "until", "why"),
     [
-        (None, None, WEEK_S, "until then it is taken to be a week"),
+        (None, None, WEEK_S, "until then dnsd assumes a week"),
         (None, 600, 600.0, "no TTL was above 10m, says --ttl"),
         (900, 600, 900.0, "its longest_ttl is 15m"),
     ],

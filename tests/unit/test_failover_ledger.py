@@ -146,7 +146,7 @@ def test_what_a_question_concerns() -> None:
     assert not question.concerns(everything("other.org."))
     assert not about_target("192.0.2.11").concerns(WWW)
     assert not about_target("192.0.2.11").concerns(gap("example.com.", "example.com."))
-    with pytest.raises(ValueError, match="is no address"):
+    with pytest.raises(ValueError, match="is not an address"):
         about_target("www")
 
 

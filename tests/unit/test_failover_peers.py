@@ -125,7 +125,7 @@ def test_others_decide_together_and_it_is_told_once(world: SharedWorld) -> None:
         assert world.told(missing) == 1
         world.others.say(a=MemberState.UP)
         await asyncio.sleep(2)
-        assert world.told("is heard again (before: cannot be asked: Network is unreach") == 2
+        assert world.told("responds again (before: cannot be asked: Network is unreach") == 2
         assert world.answers(SHARED) == (A, B)
 
     play(world, story)
@@ -241,7 +241,7 @@ def test_who_calls_itself_as_another_does_is_not_counted(name: str) -> None:
     others.names = {Y: name, Z: "z"}
     peers, heard = heard_by(others)
     faults = [peer.fault for peer in peers.peers]
-    assert sum(f"calls itself {name}, as another node does" in fault for fault in faults) == 1
+    assert sum(f"has the name of another node, {name}," in fault for fault in faults) == 1
     assert len(set(heard)) == 1
 
 
@@ -266,10 +266,10 @@ def test_who_changes_its_name_is_forgotten_under_the_old_one() -> None:
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        (b"", "answers what are no votes: "),
-        (b"[]", "answers what are no votes: "),
-        (b'{"node": "y", "votes": 1}', "answers what are no votes: "),
-        (b'{"node": "y", "votes": [], "x": ' + b"[" * 100_000, "answers what are no votes: "),
+        (b"", "answers with invalid votes: "),
+        (b"[]", "answers with invalid votes: "),
+        (b'{"node": "y", "votes": 1}', "answers with invalid votes: "),
+        (b'{"node": "y", "votes": [], "x": ' + b"[" * 100_000, "answers with invalid votes: "),
         (ServiceFault("is odd"), "is odd"),
         (OSError("no errno"), "cannot be asked: no errno"),
         (None, "did not answer within 1s"),

@@ -84,10 +84,10 @@ def test_why() -> None:
     state.force(B, DOWN)
     freeze(state, "the checker has been silent")
     assert state.decide(100.0).why == (
-        f"{A} is up (29 successes), as far as is known: the checker has been silent",
+        f"{A} is up (29 successes), last known: the checker has been silent",
         f"{B} is forced down (new disks); its checks say suspect (1 of 3 failures)",
-        f"{C} is down, as far as is known: the checker has been silent",
-        f"TTL: {A} is up (29 successes), as far as is known: the checker has been silent",
+        f"{C} is down, last known: the checker has been silent",
+        f"TTL: {A} is up (29 successes), last known: the checker has been silent",
     )
     assert pool_of("---").decide(100.0).why == (
         'too few members are up: all_down = "all"',
@@ -216,7 +216,7 @@ def test_what_speaks_against_an_order() -> None:
     assert state.objection(A, Forced.DRAIN) == ""
     state.force(B, DOWN)
     assert state.objection(A, Forced.DOWN) == (
-        f"{A} would still be answered: there is nothing else to answer"
+        f"{A} would stay in the answer: the pool has no other member"
     )
     assert state.objection(A, Forced.UP) == ""
     state = pool_of(STABLE, "---")
@@ -394,7 +394,7 @@ def _within_bounds(found: Decision, by: ttl.Terms, now: float) -> None:
     assert found.ttl <= by.longest
     if because == "too few members are up":
         assert found.ttl == min(by.shortest, 10)
-    elif because == "it is planned to change":
+    elif because == "a change is planned":
         assert found.ttl >= min(1, by.longest)
     elif because.endswith("is about to leave"):
         assert found.ttl == 5
@@ -493,7 +493,7 @@ def test_members_that_change_places_at_one_instant() -> None:
     assert state.decide(150.0)[:2] == (0b011, 50)
     assert state.decide(200.0).mask == 0b100
     # Each alone would have changed the answer, too; what they come to is what is told.
-    assert state.decide(200.0).why[0].startswith("tier 2 is answered")
+    assert state.decide(200.0).why[0].startswith("answering with tier 2")
 
 
 def test_a_plan_outlives_edits_restarts_and_clocks_that_are_set() -> None:

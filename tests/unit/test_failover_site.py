@@ -60,11 +60,11 @@ PEER_B = KnownPeer(B, "b")
 
 
 def test_a_node_of_this_machine_that_cannot_say_its_name_is_missed_and_not_called_dead() -> None:
-    verdict = ask(seen(HERE, "control is down, and is started again"))
+    verdict = ask(seen(HERE, "control is down and is being restarted"))
     assert verdict.safety == Safety.UNKNOWN
     (missing,) = verdict.missing
     assert str(missing) == (
-        "node of this machine has not reported: control is down, and is started again"
+        "node of this machine has not reported: control is down and is being restarted"
     )
 
 
@@ -96,10 +96,10 @@ def test_a_node_that_another_one_knows_must_be_asked() -> None:
 
 def test_a_node_that_does_not_say_whom_it_knows_makes_it_unknown() -> None:
     found = ask(seen(A, report("a", knows=Unfound("it is busy"))))
-    assert found.reasons[0] == "node a does not say which nodes it knows: it is busy"
+    assert found.reasons[0] == "node a does not report which nodes it knows: it is busy"
     old = msgspec.json.decode(b'{"node": "a", "kept": 1e7, "lines": []}', type=NodeReport)
     found = ask(seen(A, old))
-    assert "its version of dnsd does not say which other nodes it knows" in found.reasons[0]
+    assert "its version of dnsd does not report which other nodes it knows" in found.reasons[0]
 
 
 def test_what_a_node_says_of_itself_leaves_others_out() -> None:
@@ -120,7 +120,7 @@ def test_a_node_that_answers_elsewhere_is_not_missing_where_it_is_silent() -> No
 def test_two_nodes_of_one_name_are_named() -> None:
     found = ask(seen(A, report("a")), seen(B, report("a", instance="another")))
     assert found.reasons[0] == (
-        "node a is two nodes that call themselves the same; give each its own [server] server_id"
+        "node a is the name of two nodes; give each its own [server] server_id"
     )
     # Without an instance it cannot be told.
     found = ask(seen(A, report("a", instance="")), seen(B, report("a", instance="")))
@@ -130,7 +130,7 @@ def test_two_nodes_of_one_name_are_named() -> None:
 def test_two_nodes_of_one_name_of_which_one_can_be_asked_are_named_by_who_hears_the_other() -> None:
     twin = KnownPeer(B, "a2", instance="another", ago=0.5)
     found = ask(seen(A, report("a", twin)), seen("http://a2", report("a2")), seen(B, "no route"))
-    assert "node a hears another one at http://b:9153" in found.reasons[0]
+    assert "node a reaches another one at http://b:9153" in found.reasons[0]
 
 
 def test_a_node_that_was_started_again_is_one_node() -> None:
@@ -150,7 +150,7 @@ def test_a_node_that_comes_and_goes_behind_one_address_stands_beside_another() -
 def test_a_node_that_has_answered_must_go_on_answering() -> None:
     before = answered(seen(B, report("b"), asked=NOW - 30))
     found = ask(seen(A, report("a")), earlier=(before,))
-    assert "node b has reported, but does not now" in found.reasons[0]
+    assert "node b reported before, but does not respond now" in found.reasons[0]
     found = ask(seen(A, report("a")), earlier=(before,), fenced=(("b", NOW - 20),))
     assert (found.safety, found.until) == (Safety.WAIT, NOW - 20 + 60 + MARGIN_S)
 
@@ -183,7 +183,7 @@ def test_of_several_times_of_death_the_latest_counts() -> None:
 def test_a_node_that_was_renamed_is_missed_under_its_old_name() -> None:
     found = ask(seen(A, report("a", PEER_B)), seen(B, report("b2")))
     assert found.missing[0].node == "b"
-    assert "which now says that it is node b2" in found.reasons[0]
+    assert "which is now node b2" in found.reasons[0]
     fenced = ask(seen(A, report("a", PEER_B)), seen(B, report("b2")), fenced=(("b", 1.0),))
     assert fenced.safety == Safety.SAFE
 
@@ -206,7 +206,7 @@ def test_a_node_that_was_retired_is_fenced() -> None:
 def test_a_fence_is_not_believed_when_another_node_hears_the_dead_one() -> None:
     here = report("a", KnownPeer(B, "b", "run of b", 0.3))
     found = ask(seen(A, here), seen(B, "no route"), fenced=(("b", NOW - 80),))
-    assert "node b is said to be dead, but node a has heard it since" in found.reasons[0]
+    assert "node b was declared dead, but node a has heard from it since" in found.reasons[0]
 
 
 def test_a_node_without_a_name_is_missing() -> None:

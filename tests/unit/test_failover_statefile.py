@@ -60,7 +60,7 @@ def test_orders_that_are_lost_are_missed_until_one_is_given(
     file = StateFile(tmp_path)
     assert not file.read(Moment(1.0)).pools
     assert f"{FILE} " in file.loss
-    assert "give the orders anew" in file.loss
+    assert "give the orders again" in file.loss
     file.demand()
     assert file.loss == ""
 

@@ -59,7 +59,7 @@ def test_what_is_young_is_taken_over() -> None:
 def test_of_what_is_old_only_what_the_operator_wants_is_left() -> None:
     kept = decode(STORED, Moment(1e9 + 61))
     assert not kept.fresh
-    assert kept.reason == "the stored states are 61 s old: the checks begin anew"
+    assert kept.reason == "the stored states are 61 s old: the checks start over"
     again = restored(61.0)
     assert [one.state for one in again.members.values()] == [
         MemberState.INIT,
@@ -99,13 +99,13 @@ def test_other_pools_are_not_its_own() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "no states"),
-        (b"\xff\xfe\n{}", "no states"),
-        (b"dnsd-failover 1\n{}", "no states"),
+        (b"", "not contain states"),
+        (b"\xff\xfe\n{}", "not contain states"),
+        (b"dnsd-failover 1\n{}", "not contain states"),
         (STORED.replace(b"failover 1 ", b"failover 2 "), "another version (2)"),
         (STORED[:-1], "damaged"),
         (STORED.replace(b"suspect", b"SUSPECT"), "damaged"),
-        (b"dnsd-failover 1 a3a6bf43\n{}", "make no sense"),
+        (b"dnsd-failover 1 a3a6bf43\n{}", "are invalid"),
     ],
 )
 def test_what_cannot_be_read_is_ignored_with_a_reason(data: bytes, reason: str) -> None:

@@ -76,7 +76,7 @@ def test_an_absence_that_lasts_counts_and_is_told(
     RealSite.now += 60
     assert site.outcome() == ZoneOutcome.LOADED
     assert site.pools_of() == ()
-    assert f"its policy {site.policy} is gone, and counts as taken away" in capsys.readouterr().err
+    assert f"its policy {site.policy} is gone, and counts as removed" in capsys.readouterr().err
     assert site.reloader.absences == ()
 
 

@@ -92,8 +92,8 @@ def test_what_is_not_taken_is_tried_again_later_and_later(said: list[str]) -> No
     assert pauses == pytest.approx([1.0, 2.0, 4.0, 0.0])
     assert (outbox.delivered, outbox.dropped) == (2, 0)
     assert said == [
-        "hooks: url does not take changes: no response; it is tried again",
-        "hooks: url takes changes again; 0 were dropped so far",
+        "hooks: url does not accept changes: no response; trying again",
+        "hooks: url accepts changes again; 0 were dropped so far",
     ]
 
 
@@ -285,14 +285,14 @@ def test_receivers_get_the_same_and_problems_are_told(tmp_path: Path) -> None:
     assert [one.waiting for one in hooks.outboxes] == [1, 1]
     hooks.outboxes[0].fault = "no response"
     assert hooks.problems == (
-        "hooks: url does not take changes: no response; 1 wait, 0 were dropped",
+        "hooks: url does not accept changes: no response; 1 wait, 0 were dropped",
     )
 
 
 def test_without_its_secret_nothing_is_posted(tmp_path: Path, said: list[str]) -> None:
     wanted = Wanted(url="http://127.0.0.1:1/", secret_file=tmp_path / "none")
     assert Hooks(Failover(hooks=wanted), "a").outboxes == ()
-    assert "nothing is posted to http://127.0.0.1:1/: cannot read" in said[0]
+    assert "cannot post to http://127.0.0.1:1/: cannot read" in said[0]
 
 
 @pytest.mark.usefixtures("said")
@@ -351,9 +351,9 @@ def test_members_answers_orders_and_drains_are_told() -> None:
         ('[failover.hooks]\ncommand = "x"\n', "x is not in [failover.commands]"),
         (
             '[failover.commands]\nx = ["/bin/x", "{address}"]\n[failover.hooks]\ncommand = "x"\n',
-            "x has a place for the address",
+            "x contains a placeholder",
         ),
-        ('[failover.hooks]\nsecret_file = "s"\n', "there is no url"),
+        ('[failover.hooks]\nsecret_file = "s"\n', "url is missing"),
         ("[failover.hooks]\nurl = 7\n", "must be a URL in a string"),
     ],
 )

@@ -75,14 +75,14 @@ def test_what_stands_in_a_zone_is_given_out_until_every_worker_has_another_one(
     directory: Path,
 ) -> None:
     site = Site(directory, host(A))
-    assert "gives it out now: www.example.com. A → 192.0.2.1" in site.about(A).reasons[0]
+    assert "answers with it now: www.example.com. A → 192.0.2.1" in site.about(A).reasons[0]
     site.load(host(B))
     site.now += 7
-    assert "gives it out now" in site.about(A).reasons[0]
+    assert "answers with it now" in site.about(A).reasons[0]
     site.reach()
     found = site.about(A)
     assert (found.safety, found.until) == (Safety.WAIT, site.now + 60 + MARGIN_S)
-    assert "gives it out now" in site.about(B).reasons[0]
+    assert "answers with it now" in site.about(B).reasons[0]
     site.now += 60 + MARGIN_S
     assert site.about(A).safety == Safety.SAFE
 
@@ -126,7 +126,7 @@ def test_when_is_a_new_name_visible_everywhere(directory: Path) -> None:
 
 def test_what_a_wildcard_answered_before_the_name_came(directory: Path) -> None:
     site = Site(directory, host(A, 300, "*"))
-    assert "gives it out now" in site.about(A).reasons[0]
+    assert "answers with it now" in site.about(A).reasons[0]
     site.load(Content((("*", A, 300), ("new", B, 60))))
     site.reach()
     found = site.verdict(about_name("new.example.com", "A"))
@@ -140,8 +140,8 @@ def test_what_is_not_published_was_never_given_out(directory: Path) -> None:
     asyncio.run(site.keeper.declare({APEX: site.zone(host(B))}))
     site.keeper.undo()
     site.reach()
-    assert "gives it out now" in site.about(A).reasons[0]
-    assert "no node has given out 192.0.2.2" in site.about(B).reasons[0]
+    assert "answers with it now" in site.about(A).reasons[0]
+    assert "no node has answered with 192.0.2.2" in site.about(B).reasons[0]
 
 
 def test_what_is_replaced_before_its_own_change_is_done_is_given_out_still(directory: Path) -> None:
@@ -150,13 +150,13 @@ def test_what_is_replaced_before_its_own_change_is_done_is_given_out_still(direc
     site.reached = len(site.generations) - 1
     site.load(host(C))  # no worker has got there
     site.keeper.settle()
-    assert "gives it out now" in site.about(B).reasons[0]
+    assert "answers with it now" in site.about(B).reasons[0]
     asyncio.run(site.keeper.declare({APEX: site.zone(host(A))}))
     site.keeper.undo()
-    assert "gives it out now" in site.about(B).reasons[0]
+    assert "answers with it now" in site.about(B).reasons[0]
     site.reach()
     assert site.about(B).until == site.now + 60 + MARGIN_S
-    assert "gives it out now" in site.about(C).reasons[0]
+    assert "answers with it now" in site.about(C).reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_member_that_may_come_back_by_itself_is_never_safe(directory: Path) ->
     site.wanted = frozenset({B})
     site.decide()
     site.now += 1000
-    assert "may give it out again by itself" in site.about(A).reasons[0]
+    assert "may answer with it again by itself" in site.about(A).reasons[0]
 
 
 def test_more_answers_than_slots(directory: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_pool_that_nobody_decides_on_is_bounded_by_its_ttl(directory: Path) ->
     zone = site.zone(BOTH)
     asyncio.run(site.keeper.declare({APEX: zone}))
     site.keeper.published(1)
-    assert "gives it out now" in site.about(A).reasons[0]
+    assert "answers with it now" in site.about(A).reasons[0]
     asyncio.run(site.keeper.declare({APEX: None}))
     site.keeper.published(2)
     site.reached = 2
@@ -424,7 +424,7 @@ def test_what_cannot_be_written_is_served_and_nothing_is_safe_until_it_can(
         there.full = True
         site.load(host(B))
         site.reach()
-        assert "gives it out now" in "".join(site.about(B).reasons)
+        assert "answers with it now" in "".join(site.about(B).reasons)
         site.now += WEEK_S
         found = site.about(A)
         assert found.safety == Safety.UNKNOWN
@@ -607,7 +607,7 @@ def test_a_pool_that_is_gone_is_given_out_until_no_worker_answers_it(directory: 
     site.ask()
     assert site.verdict(pool).safety == Safety.SAFE
     site.load(host(C))
-    assert "gives it out now" in site.about(A).reasons[0]
+    assert "answers with it now" in site.about(A).reasons[0]
     assert CHANGING in site.verdict(pool).reasons[0]
     site.reach()
     for found in (site.about(A), site.verdict(pool)):
@@ -701,7 +701,7 @@ def test_a_node_that_starts_with_an_edit_on_a_read_only_disk_waits(
         began = site.now
         site.crash(0.0, after)
         assert site.now - began >= STOPPED_S
-    assert f"what is new waits {STOPPED_S:.0f} s" in capsys.readouterr().err
+    assert f"new answers wait {STOPPED_S:.0f} s" in capsys.readouterr().err
 
 
 def test_a_full_disk_lets_an_edit_be_served_at_once(directory: Path) -> None:

@@ -311,4 +311,4 @@ def test_causes(info: str, cause: str) -> None:
 def test_hosts_and_long_lists() -> None:
     assert [host(one) for one in (*PREFIXES.values(), "192.0.2.0/24", "::/0")] == [V4, V6, "", ""]
     assert shortened(("a",) * 4) == ("a",) * 4
-    assert shortened(("a",) * 9)[4:] == ("5 problems more: `dnsd anycast` shows them",)
+    assert shortened(("a",) * 9)[4:] == ("5 more problems: `dnsd anycast` shows them",)

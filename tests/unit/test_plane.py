@@ -65,7 +65,7 @@ class World:
                 drain_linger=1.0,
             ),
         )
-        for name in ("Keeper", "SelfCheck", "Observer"):
+        for name in ("BirdReconciler", "SelfCheck", "Observer"):
             patch.setattr(module, name, lambda *_, **__: self)
         for name in ("Vips", "LinkEvents"):
             patch.setattr(addresses, name, lambda *_: self)
@@ -300,7 +300,7 @@ def test_one_that_was_made_again_without_anybody_seeing_it_gets_its_carrier(worl
         world.vector.master[MasterCells.CARRIER] = 0
         await asyncio.sleep(LOOK_S * 3)
         assert world.carrier
-        assert world.told("has no carrier against what was ordered") == 1
+        assert world.told("has no carrier, which is not what was ordered") == 1
 
     play(world, story)
 
@@ -371,11 +371,11 @@ def test_what_is_repaired_while_announced_takes_nothing_away(world: World) -> No
         world.addresses |= {"203.0.113.9"}  # nobody's business, and no repair of a VIP
         await asyncio.sleep(LOOK_S * 3)
         assert world.addresses == {VIP}
-        assert world.told("put it right") == 0
+        assert world.told("repaired it") == 0
         world.addresses = frozenset()
         await asyncio.sleep(LOOK_S * 3)
         assert world.addresses == {VIP}
-        assert world.told(f"{VIP} had gone from anycast0; dnsd has put it right") == 1
+        assert world.told(f"{VIP} had disappeared from anycast0; dnsd has repaired it") == 1
         assert (plane.view().state, plane.view().since) == (RouteState.ANNOUNCED, since)
         await asyncio.sleep(CONFLICTS_S)
         assert any("is somebody's" in line for line in plane.view().advice)
@@ -383,8 +383,8 @@ def test_what_is_repaired_while_announced_takes_nothing_away(world: World) -> No
         # the second time is no accident any more
         world.up = False
         await until(plane, RouteState.WITHDRAWN)
-        assert world.told("the link was down: anycast0; dnsd has put it right") == 1
-        assert "again and again" in plane.view().why[0]
+        assert world.told("the link was down: anycast0; dnsd has repaired it") == 1
+        assert "keep disappearing" in plane.view().why[0]
         world.claims = ()
         await announced(world, plane)
 
@@ -428,12 +428,12 @@ def test_faults_of_its_own_end_nothing_and_are_told_once(world: World) -> None:
         await asyncio.sleep(LOOK_S * 30)
         assert plane.view().state == RouteState.ANNOUNCED
         assert "IndexError: a reply" in plane.view().bird.error
-        assert world.told("IndexError: a reply; it is tried again") == 1
-        assert world.told("OSError: a socket; it is tried again") <= 2  # selfcheck, observer
+        assert world.told("IndexError: a reply; trying again") == 1
+        assert world.told("OSError: a socket; trying again") <= 2  # selfcheck, observer
         world.bird_fault = world.check_fault = None
         await asyncio.sleep(LOOK_S * 3)
         assert plane.view().bird.error == ""
-        assert world.told("BIRD does what is wanted of it") == 1
+        assert world.told("BIRD is in the wanted state") == 1
 
     play(world, story)
 
@@ -569,7 +569,7 @@ def test_lost_orders_are_not_no_orders(world: World) -> None:
         await until(plane, RouteState.DRAINED)
         found = await commands(plane)["anycast"]({})
         assert isinstance(found, dict)
-        assert "orders.json is gone, and what it ordered is not known" in found["why"][0]
+        assert "orders.json is gone, so its orders are unknown" in found["why"][0]
         await asyncio.sleep(10.0)
         assert not file.exists(), "that nothing is known must not become that nothing is ordered"
         found = await commands(plane)["undrain"]({})

@@ -217,14 +217,13 @@ def test_what_is_allowed(policy: str) -> None:
             pool("www", 'check = "dns"', 'query = "x"', 'query_type = "AX"'),
             6,
             "pool-check",
-            'www.example.com. A: query_type: type "AX" is no type of records, such as A or SOA',
+            'www.example.com. A: query_type: type "AX" is not a record type, such as A or SOA',
         ),
         (
             pool("www", 'check = "dns"', 'query = "x"', 'query_type = "AXFR"'),
             6,
             "pool-check",
-            'www.example.com. A: query_type: type "AXFR" cannot be asked for: '
-            "name one type of records",
+            'www.example.com. A: query_type: type "AXFR" cannot be queried: name one record type',
         ),
     ],
 )
@@ -274,7 +273,7 @@ def test_an_objective_may_be_a_wish() -> None:
 def test_an_objective_needs_a_check() -> None:
     (finding,) = findings(pool("www", 'check = "none"', 'rto = "6m"'))
     assert (finding.line, finding.severity, finding.code) == (5, Severity.ERROR, "pool-rto")
-    assert finding.message.endswith("no failure is seen: give the pool a check")
+    assert finding.message.endswith("sees no failure: give the pool a check")
 
 
 @pytest.mark.parametrize(("fallbacks", "fits"), [(22, True), (23, False)])
@@ -362,8 +361,8 @@ def test_nodes_that_can_agree() -> None:
 
 def test_a_quorum_without_other_nodes() -> None:
     assert told(pool("www", QUORUM), others(0)) == [
-        "scope: quorum:2/3 needs 2 other nodes that vote, but [failover] names no peers, so "
-        "nothing is ever agreed on, and no member leaves the answer or comes back"
+        "scope: quorum:2/3 needs 2 other nodes that vote, but [failover] names no peers, so the "
+        "nodes can never agree, and no member leaves the answer or comes back"
     ]
     assert told(pool("www", QUORUM), others(1)) == [
         "scope: quorum:2/3 needs 2 other nodes that vote, but [failover] peers names 1"
@@ -395,7 +394,7 @@ def test_commands_and_addresses_that_checks_may_not_have() -> None:
     narrow = Failover(check_networks=("192.0.2.0/29", "192.0.2.9/32"))
     (finding,) = findings(pool("www"), failover=narrow)
     assert (finding.line, finding.code) == (1, "pool-check-network")
-    assert "192.0.2.10 is in none of the networks that [failover] check_netw" in finding.message
+    assert "192.0.2.10 is outside the networks in [failover] check_netw" in finding.message
 
 
 def test_states_from_outside() -> None:
@@ -422,7 +421,7 @@ def test_problems_become_findings(tmp_path: Path) -> None:
     assert policy is None
     assert [str(one) for one in found] == [
         f"{file}:6: error: [[pool]] #1 down: 0 is out of bounds: from 1 to 1000, because one "
-        "result is a sign at best, and so many never come [policy]"
+        f"result may be chance, and higher counts take too long [policy]"
     ]
 
 

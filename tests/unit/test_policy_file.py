@@ -223,7 +223,7 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         ("[x]", "1: x: is unknown; the tables are [signing], [defaults], [[pool]]"),
         ("[pool]", "1: pool: must be a list of tables: write [[pool]] before each of them"),
         ("[[defaults]]", "1: defaults: must be a table: write [defaults] and its keys below it"),
-        ('[defaults]\nname = "x"', "2: [defaults] name: is unknown here; it belongs into [[pool]]"),
+        ('[defaults]\nname = "x"', "2: [defaults] name: is unknown here; it belongs in [[pool]]"),
         ("x = = 1", "1: is not TOML: invalid value"),
         (WWW, "1: [[pool]] #1: needs the key check"),
         (TCP.replace('type = "A"', ""), "1: [[pool]] #1: needs the key type"),
@@ -252,7 +252,10 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         ),
         ("[signing]\nkey = []", "2: [signing] key: is unknown; did you mean keys?"),
         ("[signing]\nkeys = 3", "2: [signing] keys: must be a list of the keys' files in strings"),
-        ('[signing]\nkeys = [".key"]', "2: [signing] keys: '.key' is no file: a key is named K"),
+        (
+            '[signing]\nkeys = [".key"]',
+            "2: [signing] keys: '.key' is not a key: its file is named K",
+        ),
         (
             '[signing]\nkeys = ["K.key", "K.private"]',
             "2: [signing] keys: '/etc/dnsd/zones/K' is listed twice",
@@ -262,7 +265,7 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         (TCP + "ttl_min = -1", "6: [[pool]] #1 ttl_min: -1 is out of bounds: a TTL is from 0 to "),
         (TCP + "ttl_min = 5.0", "6: [[pool]] #1 ttl_min: must be a TTL: a number of seconds, or "),
         (TCP + "ttl_min = true", "6: [[pool]] #1 ttl_min: must be a TTL: a number of seconds, or "),
-        (TCP + 'ttl_min = "1500ms"', "6: [[pool]] #1 ttl_min: '1500ms' is no TTL: a TTL has whole"),
+        (TCP + 'ttl_min = "1500ms"', "6: [[pool]] #1 ttl_min: '1500ms' is not a TTL: write whole"),
         (TCP + "interval = 10", "6: [[pool]] #1 interval: must be a duration with its unit, such "),
         (TCP + "down = 0", "6: [[pool]] #1 down: 0 is out of bounds: from 1 to 1000, because one "),
         (TCP + 'failback = "later"', '6: [[pool]] #1 failback: must be "auto", "manual", or "hold'),
@@ -283,12 +286,13 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         (TCP + 'scope = "quorum:3/2"', "6: [[pool]] #1 scope: 'quorum:3/2' can never be reached: "),
         (
             TCP + 'scope = "quorum:2/4"',
-            "6: [[pool]] #1 scope: 'quorum:2/4' is no majority: 2 could say that a member is up, "
+            "6: [[pool]] #1 scope: 'quorum:2/4' is not a majority: 2 could say that a member is "
+            "up, "
             "and 2 others that it is down; it takes 3 of 4 at least",
         ),
         (
             WWW + 'check = "none"\nscope = "quorum:2/3"',
-            '5: [[pool]] #1 scope: is of no use with check = "none": there is nothing to agree on',
+            '5: [[pool]] #1 scope: has no effect with check = "none": there is nothing to agree on',
         ),
         (TCP + "min_up = 0", "6: [[pool]] #1 min_up: must be a number of members from 1, or a "),
         (TCP + "min_up = 1.0", "6: [[pool]] #1 min_up: must be a number of members from 1, or a "),
@@ -301,19 +305,25 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
             HTTP + 'host = "a\\r\\nX: y"',
             r"5: [[pool]] #1 host: 'a\r\nX: y' is not a host name: ASCII without blanks",
         ),
-        (HTTP + "expect_status = []", "5: [[pool]] #1 expect_status: needs a status code at least"),
+        (
+            HTTP + "expect_status = []",
+            "5: [[pool]] #1 expect_status: needs at least one status code",
+        ),
         (HTTP + "expect_status = [99]", "5: [[pool]] #1 expect_status: 99 is out of bounds: from "),
         (
             HTTP + 'expect_body = "("',
             "5: [[pool]] #1 expect_body: '(': not a regular expression: missing )",
         ),
-        (TCP + 'source = "x"', "6: [[pool]] #1 source: 'x' is no IP address"),
+        (TCP + 'source = "x"', "6: [[pool]] #1 source: 'x' is not an IP address"),
         (
             TCP + 'command = ["/bin/sh", "-c", "id"]',
             "6: [[pool]] #1 command: must be the name of a command that [failover.commands] of the "
             "configuration lists, not a list",
         ),
-        (TCP + 'command = "/bin/sh"', "6: [[pool]] #1 command: '/bin/sh' is no name here: up to "),
+        (
+            TCP + 'command = "/bin/sh"',
+            "6: [[pool]] #1 command: '/bin/sh' is not a valid name: use up to ",
+        ),
         (TCP + "parameters = 1", "6: [[pool]] #1 parameters: must be a table, such as "),
         (
             TCP + 'parameters = { port = "-x" }',
@@ -323,7 +333,7 @@ def test_what_defaults_and_a_pool_say_together_is_told_at_the_pool() -> None:
         (TCP + "parameters = { a = true }", "6: [[pool]] #1 parameters: a: must be a text or a "),
         (TCP + 'query_type = "A B"', "6: [[pool]] #1 query_type: 'A B' is not the name of a type"),
         (TCP + "weights = 3", "6: [[pool]] #1 weights: must be a table, such as "),
-        (TCP + 'weights = { "x" = 1 }', "6: [[pool]] #1 weights: 'x' is no IP address"),
+        (TCP + 'weights = { "x" = 1 }', "6: [[pool]] #1 weights: 'x' is neither an IP address"),
         (
             TCP + 'weights = { "192.0.2.1" = 1001 }',
             "6: [[pool]] #1 weights: 192.0.2.1: 1001 is out of bounds: from 0 to 1000, because ",
@@ -362,10 +372,10 @@ def test_a_problem(text: str, problem: str) -> None:
         (WWW + 'check = "command"', '1: [[pool]] #1 command: check = "command" needs the name of '),
         (
             HTTP.replace("www", "*.dev"),
-            "1: [[pool]] #1 host: *.dev.example.com. is no name that can be asked for: say which ",
+            "1: [[pool]] #1 host: *.dev.example.com. cannot be queried: say which ",
         ),
-        (TCP + 'path = "/x"', '6: [[pool]] #1 path: is of no use with check = "tcp": remove it'),
-        (HTTP + 'sni = "x"', '5: [[pool]] #1 sni: is of no use with check = "http": remove it'),
+        (TCP + 'path = "/x"', '6: [[pool]] #1 path: has no effect with check = "tcp": remove it'),
+        (HTTP + 'sni = "x"', '5: [[pool]] #1 sni: has no effect with check = "http": remove it'),
         (
             TCP + 'interval = "1s"',
             "1: [[pool]] #1 timeout: 2s is longer than the interval of 1s: a check must end "
@@ -373,7 +383,7 @@ def test_a_problem(text: str, problem: str) -> None:
         ),
         (
             TCP + 'fast_interval = "11s"',
-            "6: [[pool]] #1 fast_interval: 11s is longer than the interval of 10s: a suspect is ",
+            "6: [[pool]] #1 fast_interval: 11s is longer than the interval of 10s: a suspect ",
         ),
         (
             TCP + 'all_down = "fallback"',
@@ -381,7 +391,7 @@ def test_a_problem(text: str, problem: str) -> None:
         ),
         (
             TCP + 'fallback = ["192.0.2.9"]',
-            '6: [[pool]] #1 fallback: is of no use with all_down = "all": all_down = "fallback" ',
+            '6: [[pool]] #1 fallback: has no effect with all_down = "all": all_down = "fallback" ',
         ),
         (
             TCP + 'all_down = "fallback"\nfallback = ["2001:db8::9"]',
@@ -403,7 +413,7 @@ def test_a_problem(text: str, problem: str) -> None:
         ),
         (
             TCP + 'select = "one"\nweights = { "192.0.2.1" = 2 }',
-            '7: [[pool]] #1 weights: are of no use with select = "one": "weighted" needs them',
+            '7: [[pool]] #1 weights: have no effect with select = "one": "weighted" needs them',
         ),
         (
             TCP + 'tiers = [[], ["::1"]]',

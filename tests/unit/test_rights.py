@@ -142,7 +142,7 @@ def test_without_a_user_nothing_is_changed(capsys: pytest.CaptureFixture[str]) -
     [
         ({"user": "no-such-user"}, "there is no such account .*no-such-user.*: make it"),
         ({"user": "nobody", "group": "no-such-group"}, "there is no such account .*no-such-group"),
-        ({"group": "nogroup"}, r"\[server\] group is of no use without \[server\] user"),
+        ({"group": "nogroup"}, r"\[server\] group has no effect without \[server\] user"),
     ],
 )
 def test_an_account_that_cannot_be_had(server: dict[str, str], says: str) -> None:

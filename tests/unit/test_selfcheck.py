@@ -231,7 +231,7 @@ def test_no_answer_is_silence() -> None:
     with serving(silent) as server:
         found = ask(SelfCheck(config(WWW, timeout=SOON), nothing, port=server.port))
     assert details(found, SelfCheckOutcome.SILENT) == {
-        f"gave no answer over {how} to www.example.com A" for how in HOW.values()
+        f"did not answer www.example.com A over {how}" for how in HOW.values()
     }
 
 
@@ -266,7 +266,7 @@ def test_nobody_who_listens_is_silence() -> None:
         port = server.port
     found = ask(SelfCheck(config(WWW), nothing, port=port))
     assert details(found, SelfCheckOutcome.SILENT) == {
-        f"has nothing that listens on {how} for www.example.com A" for how in HOW.values()
+        f"refused www.example.com A over {how}: nothing listens there" for how in HOW.values()
     }
 
 
@@ -291,7 +291,7 @@ def test_other_faults_of_the_network_are_silence_and_are_told() -> None:
         patch.setattr(exchange, "open_socket", refusing(errno.EPERM))
         found = ask(SelfCheck(config(WWW), nothing, port=server.port))
     assert details(found, SelfCheckOutcome.SILENT) == {
-        f"could not be asked over {how} for www.example.com A: Operation not permitted"
+        f"could not be queried over {how} for www.example.com A: Operation not permitted"
         for how in HOW.values()
     }
 

@@ -113,7 +113,7 @@ def test_worker_says_which_image_it_cannot_open(node: WorkerNode) -> None:
     assert status == 0
     assert said == (
         f"dnsd worker 0: {node.directory}/images/broken is not an image; "
-        "the zone stays as it was, and the image is tried again\n"
+        "still serving the zone's last data, trying again\n"
     )
 
 
@@ -259,7 +259,7 @@ def test_worker_without_a_specification_says_so(line: bytes) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith(b"dnsd worker: the master sends no usable specification: ")
+    assert done.stderr.startswith(b"dnsd worker: the master sent an invalid specification: ")
     assert done.stderr.count(b"\n") == 1
 
 

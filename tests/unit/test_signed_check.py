@@ -138,7 +138,7 @@ def test_one_record_needs_no_key(all_down: str, tmp_path: Path) -> None:
         (pool("one", FALLBACK), "none for the fallback addresses"),
         (
             pool("one", 'all_down = "nodata"'),
-            'no proof that there are none, as all_down = "nodata" needs it',
+            'no proof that the type does not exist, which all_down = "nodata" needs',
         ),
     ],
 )

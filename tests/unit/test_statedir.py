@@ -72,7 +72,7 @@ def test_no_link_is_followed(tmp_path: Path, name: str) -> None:
     if name != ".":
         state.mkdir()
     (state / name).symlink_to(elsewhere)
-    with pytest.raises(StateError, match=r"is a symbolic link, and dnsd follows none"):
+    with pytest.raises(StateError, match=r"is a symbolic link, and dnsd does not follow one"):
         statedir.prepare(state)
     assert (mode(elsewhere), list(elsewhere.iterdir())) == (0o755, [])
 

@@ -163,8 +163,8 @@ def test_a_demand_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{", "is no demand file"),
-        ("\xff", "is no demand file"),
+        ("{", "is not a demand file"),
+        ("\xff", "is not a demand file"),
         (
             '{"words": "", "rrsets": [{"name": "w.", "type": "A", "kind": "data", "ttl": 1, '
             '"caches": [[1, -1, 1]]}]}',

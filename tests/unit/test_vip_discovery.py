@@ -103,7 +103,9 @@ def test_discovery_hostile_frames(frame: bytes, length: int, rest: bytes) -> Non
 
 def test_discovery_sentences() -> None:
     four, six = str(NeighbourAnswer(V4, HIS, "eth0")), str(NeighbourAnswer(V6, HIS, "eth0"))
-    assert four.startswith(f"the VIP {V4} is somebody's ordinary address: 02:00:00:00:00:02 ")
+    assert four.startswith(
+        f"the VIP {V4} is an ordinary address of another machine: 02:00:00:00:00:02 "
+    )
     assert "answers ARP for it on eth0;" in four
     assert "arp_ignore=1" in four
     assert "answers neighbour discovery for it on eth0;" in six

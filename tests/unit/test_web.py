@@ -252,8 +252,8 @@ def test_a_node_that_cannot_answer_says_so_with_its_status() -> None:
 @pytest.mark.parametrize(
     ("page", "method", "status", "says"),
     [
-        ("/nothing", "GET", 404, "there is nothing here; try /horizon"),
-        ("/status", "GET", 404, "there is nothing here"),
+        ("/nothing", "GET", 404, "no such page; try /horizon"),
+        ("/status", "GET", 404, "no such page"),
         ("/health", "POST", 405, "only GET"),
         ("/health", "DELETE", 405, "only GET"),
         ("/health", "HEAD", 405, ""),

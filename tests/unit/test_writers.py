@@ -136,7 +136,7 @@ def test_without_the_kernels_help_stamps_are_looked_at(
     assert signs == []
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1
-    assert "the kernel does not tell who writes zone files (No space left on device)" in told[0]
+    assert "the kernel does not report who writes zone files (No space left on device)" in told[0]
 
 
 def test_descriptors_are_given_back(file: Path) -> None:

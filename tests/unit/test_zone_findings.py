@@ -118,8 +118,8 @@ def test_what_a_text_file_shows_badly(text: str | bytes, expected: list[tuple[st
         pytest.param(
             "@ 300 SOA ns1 host 1 7200 3600 1209600 many\n@ NS ns1.example.org.\n",
             [
-                "1: error: the data of the SOA record is wrong: DNS TTL value is not "
-                "well-formed. (write for example: SOA ns1.example.com. "
+                "1: error: 'ns1 host 1 7200 3600 1209600 many' is not valid SOA data: DNS TTL "
+                "value is not well-formed. (write for example SOA ns1.example.com. "
                 "hostmaster.example.com. 2024010101 7200 3600 1209600 300) [bad-rdata]"
             ],
             id="an SOA that is wrong is not missing",
@@ -227,7 +227,7 @@ def test_limit(text: str, expected: list[str]) -> None:
 def test_after_many_errors_the_rest_is_left_unread() -> None:
     found = findings(HEAD + "a A b\n" * 1000, limits=LIMITS)
     assert found[0] == (
-        "1: error: there are more than 5 findings: mend these, then check again [too-many-findings]"
+        "1: error: there are more than 5 findings: fix these, then check again [too-many-findings]"
     )
     assert [line.partition(":")[0] for line in found[1:]] == ["5", "6", "7", "8", "9"]
 
@@ -238,7 +238,7 @@ def test_many_warnings_do_not_hide_an_error_and_do_not_refuse_a_zone() -> None:
     assert found[0].startswith("1: warning: there are more than 5 findings")
     assert len(found) == 6
     found = findings(HEAD + warnings + "a A b\n", limits=LIMITS)
-    assert found[-1].startswith("15: error: the data of the A record is wrong")
+    assert found[-1].startswith("15: error: 'b' is not an IPv4 address")
     assert len(found) == 6
 
 

@@ -314,11 +314,11 @@ class TestFiles:
             ),
             (
                 "$INCLUDE a\\000b",
-                "'a\\000b' is no name of a file: write a path in UTF-8 [cannot-read]",
+                "'a\\000b' is not the name of a file: write a path in UTF-8 [cannot-read]",
             ),
             (
                 "$INCLUDE a\\228",
-                "'a\\228' is no name of a file: write a path in UTF-8 [cannot-read]",
+                "'a\\228' is not the name of a file: write a path in UTF-8 [cannot-read]",
             ),
             (
                 f"$INCLUDE {'x' * 300}",

@@ -88,7 +88,10 @@ class Addresses:
         try:
             self._events.open()
         except OSError as error:
-            log.say(f"anycast: the kernel tells of no changes ({error.strerror}): looks are timed")
+            log.say(
+                f"anycast: the kernel does not report changes ({error.strerror}): dnsd "
+                f"checks at intervals instead"
+            )
         try:
             while True:
                 await self._turn()
@@ -139,7 +142,7 @@ class Addresses:
         if not survey.exists:
             self._order.again(carrier=False)  # the master makes the interface when it does it
             raise VipError(
-                f"the interface {self._config.interface} has been deleted; dnsd makes it again"
+                f"the interface {self._config.interface} has been deleted; dnsd recreates it"
             )
         vips = set(self._config.vips)
         if not survey.up or survey.addresses != vips:
@@ -155,8 +158,8 @@ class Addresses:
     def _note_repair(self, survey: VipSurvey) -> None:
         """Tell what was put right while the route was announced: clients have felt it."""
         missing = sorted(set(self._config.vips) - survey.addresses)
-        what = f"{', '.join(missing)} had gone from" if missing else "the link was down:"
-        log.say(f"anycast: {what} {self._config.interface}; dnsd has put it right")
+        what = f"{', '.join(missing)} had disappeared from" if missing else "the link was down:"
+        log.say(f"anycast: {what} {self._config.interface}; dnsd has repaired it")
         self._repaired_at = time.monotonic()
         self._repaired(self._repaired_at)
 
@@ -170,7 +173,7 @@ class Addresses:
         if lasting and survey.carrier != self._order.on:
             there = "a" if survey.carrier else "no"
             interface = self._config.interface
-            log.say(f"anycast: {interface} has {there} carrier against what was ordered")
+            log.say(f"anycast: {interface} has {there} carrier, which is not what was ordered")
             self._order.again(self._order.on)
         self._order_seen = self._order.number
 

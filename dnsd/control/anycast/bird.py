@@ -130,14 +130,14 @@ class Bird:
         self._refuse_if_closed()
         if time.monotonic() > deadline:
             raise BirdError(
-                f"BIRD at {self._ctl} could not be asked in time, as it has not answered "
-                "what it was asked before: is it stopped, or overloaded?"
+                f"BIRD at {self._ctl} has not answered an earlier command in time: is it stopped, "
+                f"or overloaded?"
             )
         return job(deadline)
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
-            raise BirdError(f"BIRD at {self._ctl} is not asked any more: dnsd is stopping")
+            raise BirdError(f"BIRD at {self._ctl} gets no more commands: dnsd is stopping")
 
     # -- in the thread ----------------------------------------------------------------------------
 

@@ -71,13 +71,13 @@ class BirdClient:
         except pexpect.TIMEOUT:
             self.hang_up()
             raise BirdError(
-                f"BIRD at {self._ctl} was to {command} and does not answer in time: is it "
+                f"BIRD at {self._ctl} did not answer '{command}' in time: is it "
                 "stopped, or overloaded? If it is only slow, raise [anycast.bird] timeout"
             ) from None
         except pexpect.EOF:
             self.hang_up()
             raise BirdError(
-                f"BIRD at {self._ctl} was to {command} and has gone away: "
+                f"BIRD at {self._ctl} went away before it answered '{command}': "
                 "see its log unless an operator has stopped or restarted it"
             ) from None
         except OSError as error:
@@ -124,7 +124,7 @@ class BirdClient:
             self.hang_up()
         if self._terminal is None:
             if self._gave_up:
-                raise BirdError(f"BIRD at {self._ctl} is not asked any more: dnsd is stopping")
+                raise BirdError(f"BIRD at {self._ctl} gets no more commands: dnsd is stopping")
             self._terminal = self._start()
             self._is_new = True
             self._greet(self._terminal, deadline)
@@ -169,7 +169,7 @@ class BirdClient:
 
     def _unreachable(self, said: str) -> str:
         """Return the sentence for a client that has given up with the words ``said``."""
-        reason = plain(said.rpartition("): ")[2]) or "its client says nothing"
+        reason = plain(said.rpartition("): ")[2]) or "its client printed nothing"
         todo = (
             "let dnsd's user write to that socket (it is the group's that BIRD runs with)"
             if reason == os.strerror(13)

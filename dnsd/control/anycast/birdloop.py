@@ -72,7 +72,7 @@ class BirdLoop:
         """Log what has changed about BIRD."""
         told = view.error or "; ".join(shortened(view.problems))
         if view.booted != self.view.booted and view.booted and self.view.booted:
-            log.say(f"anycast: BIRD was started again ({view.booted})")
+            log.say(f"anycast: BIRD has restarted ({view.booted})")
         if told != self._told:
             self._told = told
-            log.say(f"anycast: {told}" if told else "anycast: BIRD does what is wanted of it")
+            log.say(f"anycast: {told}" if told else "anycast: BIRD is in the wanted state")

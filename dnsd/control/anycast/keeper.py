@@ -69,7 +69,7 @@ class BirdView(NamedTuple):
 
     @property
     def well(self) -> bool:
-        """Return whether BIRD does what is wanted of it."""
+        """Return whether BIRD is in the wanted state."""
         return not self.error and not self.problems
 
 
@@ -256,4 +256,4 @@ def shortened(problems: tuple[str, ...]) -> tuple[str, ...]:
     """Return as many ``problems`` as fit into a line, and how many more there are."""
     if len(problems) <= TOLD:
         return problems
-    return (*problems[:TOLD], f"{len(problems) - TOLD} problems more: `dnsd anycast` shows them")
+    return (*problems[:TOLD], f"{len(problems) - TOLD} more problems: `dnsd anycast` shows them")

@@ -51,8 +51,8 @@ def _arp(read: Callable[..., int], links: tuple[str, ...]) -> Iterator[str]:
     asking = [link for link in links if not _effective(read, link, "arp_announce")]
     if asking:
         yield (
-            f"net.ipv4.conf.all.arp_announce is 0: on {_and(asking)} this node asks by ARP in "
-            "the name of its VIPs, and others take it for their owner; set it to 2"
+            f"net.ipv4.conf.all.arp_announce is 0: on {_and(asking)} this node sends ARP "
+            f"requests from its VIPs, so others take it for their owner; set it to 2"
         )
 
 

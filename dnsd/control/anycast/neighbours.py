@@ -60,9 +60,10 @@ class NeighbourAnswer(NamedTuple):
         if ":" in self.vip:
             what, setting = "neighbour discovery", f"its VIPs only on a tun, never on {self.link}"
         return (
-            f"the VIP {self.vip} is somebody's ordinary address: {self.mac.hex(':')} answers "
-            f"{what} for it on {self.link}; take the address from that machine or change "
-            f"[anycast] vips; if it is another anycast node, let it have {setting}"
+            f"the VIP {self.vip} is an ordinary address of another machine: {self.mac.hex(':')} "
+            f"answers "
+            f"{what} for it on {self.link}; remove the address from that machine or change "
+            f"[anycast] vips; if it is another anycast node, it needs {setting}"
         )
 
 
@@ -107,7 +108,7 @@ def _open(family: int) -> socket.socket:
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(family))
     except PermissionError as error:
         raise VipError(
-            "cannot ask the neighbours whether one has a VIP: that needs root or CAP_NET_RAW; "
+            "cannot check whether another machine has a VIP: that needs root or CAP_NET_RAW; "
             "run dnsd as a service that has it (AmbientCapabilities=CAP_NET_RAW)"
         ) from error
     sock.setblocking(False)

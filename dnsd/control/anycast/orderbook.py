@@ -52,7 +52,7 @@ class OrderBook:
         self._orders = changed
         self._unwritten, self._are_lost = True, False
         self._file.keep(orders.encode(changed))
-        self.fault = f"the orders are in force, but not written down in {self._path} yet"
+        self.fault = f"the orders are in force, but not saved in {self._path} yet"
 
     async def write(self) -> None:
         """Write down what is in force."""
@@ -64,8 +64,8 @@ class OrderBook:
             except OSError as error:
                 self._unwritten = True
                 self.fault = (
-                    f"the orders cannot be written down in {self._path} ({error.strerror}): they "
-                    "are in force, but a restart before that forgets them; it is tried again"
+                    f"the orders cannot be saved in {self._path} ({error.strerror}): they "
+                    "are in force, but a restart before that forgets them; trying again"
                 )
             else:
                 self.on_disk.set()
@@ -97,9 +97,9 @@ class OrderBook:
     def _lost(self, how: str) -> Orders:
         self._are_lost = True
         self.fault = (
-            f"{self._path} {how}, so orders may be lost and the node is drained: order again what "
-            "is to hold, or give `dnsd undrain node`"
+            f"{self._path} {how}, so orders may be lost and the node is drained: give the "
+            f"orders again, or `dnsd undrain node`"
         )
         log.say(f"anycast: {self.fault}")
-        reason = f"{self._path} {how}, and what it ordered is not known"
+        reason = f"{self._path} {how}, so its orders are unknown"
         return Orders(drain=RouteOrder(since=time.time(), reason=reason))

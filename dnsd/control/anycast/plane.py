@@ -145,7 +145,7 @@ class Plane:
             self.config, self._carrier, self._announcer.repaired, self._lasting
         )
         if self._announcer.state == RouteState.INIT:
-            self._addresses.obstacle = "the addresses have not been looked at yet"
+            self._addresses.obstacle = "the addresses have not been checked yet"
         self._verdict: NodeHealth | None = None
 
     async def run(self) -> None:

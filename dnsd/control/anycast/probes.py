@@ -139,23 +139,23 @@ class Probes:
         try:
             reach = msgspec.json.decode(page, type=Reach)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise ServiceFault(f"answers what is no page of probes: {error}") from error
+            raise ServiceFault(f"answers with an invalid page of probes: {error}") from error
         if reach.node == self._name:
             raise ServiceFault(
-                f"calls itself {shown(reach.node)}, as this node does, and is not counted: give "
+                f"has the name of this node, {shown(reach.node)}, and is not counted: give "
                 "each node its own [server] server_id"
             )
         return reach
 
     def _hear(self, one: Neighbour, reach: Reach, at: float) -> None:
         if one.node and one.fault:
-            log.say(f"anycast: {one.url} is heard again (it was not: it {one.fault})")
+            log.say(f"anycast: {one.url} responds again (before: it {one.fault})")
         one.node, one.fault = reach.node, ""
         self._hearing.hear(one.url, reach, at)
 
     def _miss(self, one: Neighbour, fault: str) -> None:
         if fault != one.fault:
-            log.say(f"anycast: {one.url} {fault}: whether it reaches this node is not known")
+            log.say(f"anycast: {one.url} {fault}: whether it reaches this node is unknown")
         one.fault = fault
 
 

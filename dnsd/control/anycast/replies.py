@@ -148,13 +148,13 @@ class Reply(NamedTuple):
             raise self.garbled("")
         code, text = self.lines[-1]
         raise BirdError(
-            f"BIRD at {self.bird} was to {self.command}, but says: {plain(text)} (code {code})"
+            f"BIRD at {self.bird} answered '{self.command}' with: {plain(text)} (code {code})"
         )
 
     def garbled(self, text: str) -> BirdError:
         """Return the error for a reply whose meaning is not known."""
         return BirdError(
-            f"BIRD at {self.bird} was to {self.command}, but replied what dnsd does not "
+            f"BIRD at {self.bird} answered '{self.command}' with something that dnsd does not "
             f'understand ("{plain(text)}"): is that the control socket of BIRD 2 or 3?'
         )
 
@@ -168,15 +168,15 @@ class Reply(NamedTuple):
             )
         if line.code == NO_PROTOCOL:
             return (
-                f"{where} cannot {self.command}, as it has no such protocol: correct protocol "
+                f"{where} has no protocol for '{self.command}': correct protocol "
                 "and sessions in [anycast.bird], or BIRD's configuration"
             )
         if line.code == ACCESS_DENIED:
             return (
-                f"{where} refuses to {self.command}, as this control socket is restricted: "
+                f"{where} refuses '{self.command}', because this control socket is restricted: "
                 "name one that is not in [anycast.bird] ctl"
             )
-        return f"{where} refuses to {self.command}: {said} (code {line.code})"
+        return f"{where} refuses '{self.command}': {said} (code {line.code})"
 
 
 def read_reply(bird: str, command: str, text: str) -> Reply:

@@ -146,9 +146,9 @@ async def _reply(over: Exchange, peer: ServerAddress, packet: bytes) -> Reply:
 def _silence(error: OSError | None, question: str, how: str) -> str:
     """Return how there was no answer, as it follows the VIP in a sentence."""
     if error is None:
-        return f"gave no answer over {how} to {question}"
+        return f"did not answer {question} over {how}"
     if isinstance(error, ConnectionRefusedError):
-        return f"has nothing that listens on {how} for {question}"
+        return f"refused {question} over {how}: nothing listens there"
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return f"closed the connection over {how} without an answer to {question}"
-    return f"could not be asked over {how} for {question}: {error.strerror or error}"
+    return f"could not be queried over {how} for {question}: {error.strerror or error}"

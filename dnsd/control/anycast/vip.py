@@ -106,7 +106,7 @@ class Vips:
     def _establish(self) -> None:
         link = netlink.link(self._interface)
         if link is None:
-            raise VipError(f"the interface {self._interface} has been deleted; dnsd makes it again")
+            raise VipError(f"the interface {self._interface} has been deleted; dnsd recreates it")
         if link.kind != "tun":
             raise VipError(
                 f"the interface {self._interface} is not the tun that dnsd makes, so its "

@@ -46,7 +46,7 @@ SETTINGS = {
 
 _WHY = {
     "arp_ignore": "this machine answers ARP for the VIPs, so packets may come past the directors",
-    "arp_announce": "this machine asks by ARP in the name of the VIPs, so others take it for their "
+    "arp_announce": "this machine sends ARP requests from the VIPs, so others take it for their "
     "owner",
     "tcp_mtu_probing": "connections of clients behind a path with a small MTU may hang",
 }
@@ -134,8 +134,8 @@ def _strange(way: Way, vips: tuple[str, ...]) -> Iterator[str]:
     for address in way.addresses:
         if address not in own:
             yield (
-                f"{address} is no address of this machine's own, so no tunnel can end there: give "
-                "--vxlan the address that directors have for it"
+                f"{address} is not an address of this machine, so no tunnel can end there: give "
+                f"--vxlan the address that directors use for it"
             )
         if families.count(":" in address) > 1:
             yield f"{address} is one of several of its family: a tunnel ends at one of each"
@@ -147,7 +147,7 @@ def _open(device: Device, root: Path) -> Iterator[str]:
     if ":" not in device.local:
         netlink.add_hidden(index, NEAR4)
     if made:
-        yield f"{device.name} takes VXLAN in: VNI {device.vni}, {device.local}, port {device.port}"
+        yield f"{device.name} receives VXLAN: VNI {device.vni}, {device.local}, port {device.port}"
     done = settings.ensure(_of_device(device), root)
     if done.problems:
         raise BalanceError("\n".join(done.problems))
@@ -168,7 +168,7 @@ def undo(directory: Path, root: Path = settings.ROOT) -> list[str]:
     for one in netlink.addresses():
         if one.ifindex == loopback.ifindex and one.text in record.addresses:
             netlink.remove(one)
-            found.append(f"{one.text} is taken from {LOOPBACK}")
+            found.append(f"{one.text} is removed from {LOOPBACK}")
     found += [f"{name} is removed" for name in record.tunnels if tunnels.remove(name)]
     # What was changed since is not dnsd's.
     ours = {
@@ -212,7 +212,7 @@ def _closed(device: Device, root: Path) -> Iterator[str]:
         yield f"{device.name} is down, so packets from directors are dropped; {again} sets it up"
     if ":" not in device.local and not _has(row["index"], NEAR4):
         yield (
-            f"{device.name} has not the address {NEAR4}, so packets of clients may be dropped; "
+            f"{device.name} lacks the address {NEAR4}, so packets of clients may be dropped; "
             f"{again} adds it"
         )
     for place, value in _of_device(device).items():
@@ -226,14 +226,15 @@ def _misplaced(vip: str, addresses: Iterable[Address], links: Iterable[Link]) ->
     places = [one for one in addresses if one.text == vip]
     if not places:
         yield (
-            f"{vip} is no address of this machine: packets for it are dropped, or sent on; "
+            f"{vip} is not an address of this machine: packets for it are dropped or forwarded; "
             f"`dnsd backend setup {vip}` adds it"
         )
     for one in places:
         link = names.get(one.ifindex)
         if link is not None and link.segment:
             yield (
-                f"{vip} is an address of {link.name}, which tells its neighbours of it: remove it "
+                f"{vip} is an address of {link.name}, which answers its neighbours for it: "
+                f"remove it "
                 f"there (`ip address delete {one} dev {link.name}`), it belongs on {LOOPBACK}"
             )
 
@@ -277,7 +278,7 @@ def _read(directory: Path) -> SetupRecord:
     except (OSError, ValueError) as error:
         raise BalanceError(
             f"{path}, which says what was changed here, cannot be read ({error}): remove it if "
-            "nothing is to be taken back"
+            f"there is nothing to undo"
         ) from error
 
 
@@ -287,5 +288,5 @@ def _write(directory: Path, record: SetupRecord) -> None:
         durable.replace(directory / FILE, msgspec.json.encode(record))
     except OSError as error:
         raise BalanceError(
-            f"cannot write down in {directory} what is changed ({error.strerror}), so nothing is"
+            f"cannot record changes in {directory} ({error.strerror}), so nothing is changed"
         ) from error

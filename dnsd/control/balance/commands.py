@@ -118,7 +118,7 @@ class Desk:
         return await self._put(request, DrainOrder(since=time.time(), reason=reason))
 
     async def undrain_backend(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Take a drain back."""
+        """Undo a drain."""
         return await self._put(request, None)
 
     async def _put(self, request: Mapping[str, Any], drain: DrainOrder | None) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class Desk:
         if not found:
             where = f"the service {wanted}" if wanted else "any service"
             known = sorted({name for one in services.values() for name in one.backends})
-            raise AdminError(f"{backend} is no backend of {where}; known are {', '.join(known)}")
+            raise AdminError(f"{backend} is not a backend of {where}; known are {', '.join(known)}")
         return found
 
     # -- the routes -----------------------------------------------------------------------------

@@ -165,7 +165,7 @@ class Director:
         except ConfigError as error:
             return ReloadReport(ok=False, problems=error.problems)
         self.engine.take(self._force.config)
-        restart = tuple(f"{key} has changed: it wants a restart" for key in notices)
+        restart = tuple(f"{key} has changed: restart dnsd to apply it" for key in notices)
         return ReloadReport(ok=not notices, problems=restart, seconds=time.monotonic() - began)
 
     def _check(self, fresh: Config) -> None:
@@ -173,11 +173,11 @@ class Director:
         problems = [fault for one in fresh.service for fault in faults(one, fresh.failover)]
         before = {one.name: one for one in self._force.config.service}
         if [*before] != [one.name for one in fresh.service]:
-            problems.append("services have come, gone, or changed places: that wants a restart")
+            problems.append("services were added, removed, or reordered: restart dnsd to apply it")
         for one in fresh.service:
             old = before.get(one.name)
             problems += [
-                f"[[service]] {one.name}: {key} has changed: that wants a restart"
+                f"[[service]] {one.name}: {key} has changed: restart dnsd to apply it"
                 for key in FIXED
                 if old is not None and getattr(old, key) != getattr(one, key)
             ]

@@ -55,7 +55,7 @@ class Drains:
         self._drains = {**self._drains, service: own}
         self._unwritten = True
         self._file.keep(self._encoded())
-        self.fault = f"the drains are in force, but not written down in {self._file.path} yet"
+        self.fault = f"the drains are in force, but not saved in {self._file.path} yet"
 
     async def write(self) -> None:
         """Write down what is in force."""
@@ -64,8 +64,8 @@ class Drains:
             await asyncio.to_thread(self._file.write, self._encoded())
         except OSError as error:
             self.fault = (
-                f"the drains cannot be written down in {self._file.path} ({error.strerror}): they "
-                "are in force, but a restart forgets them; it is tried again"
+                f"the drains cannot be saved in {self._file.path} ({error.strerror}): they "
+                "are in force, but a restart forgets them; trying again"
             )
         else:
             if written is self._drains:
@@ -87,8 +87,8 @@ class Drains:
             return {} if data is None else msgspec.json.decode(data, type=_Drains)
         except (OSError, ValueError) as error:
             self.fault = (
-                f"{self._file.path} cannot be read ({error}), so drains may be lost: give "
-                "`dnsd balance drain` again for what is to be drained, or undrain a backend"
+                f"{self._file.path} cannot be read ({error}), so drains may be lost: repeat "
+                f"`dnsd balance drain` for the backends to drain, or undrain one"
             )
             log.say(f"balance: {self.fault}")
             return {}

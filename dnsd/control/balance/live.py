@@ -237,10 +237,10 @@ class LiveService:
 
 
 _HOMELESS = {
-    "link": "is on no link of this director, so it gets nothing; give it an address there, or have "
-    'packets go to it via = "vxlan"',
-    "vxlan": "gets nothing, as there is no tunnel to it: this director has no route there, or no "
-    "VXLAN device",
+    "link": "is not on a link of this director, so it gets no packets; give it an address on one, "
+    'or set via = "vxlan"',
+    "vxlan": "gets no packets, because there is no tunnel to it: this director has no "
+    "route there, or no VXLAN device",
 }
 
 

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 def families(engine: BalanceEngine, routes: Routes) -> Iterator[MetricFamily]:
     """Yield every metric of a director."""
     about = {"version": dnsd.__version__, "role": "director"}
-    yield MetricFamily("dnsd_director_info", "gauge", "What runs here; always 1.", [(about, 1)])
+    yield MetricFamily(
+        "dnsd_director_info",
+        "gauge",
+        "Version and implementation that run here; always 1.",
+        [(about, 1)],
+    )
     now = time.monotonic()
     yield MetricFamily(
         "dnsd_service_announced",
@@ -43,7 +48,7 @@ def families(engine: BalanceEngine, routes: Routes) -> Iterator[MetricFamily]:
     )
     yield each.gauge(
         "dnsd_backend_drained",
-        "Whether a backend is to give up its slots.",
+        "Whether a backend is drained.",
         lambda one, backend: one.is_drained(backend),
     )
     yield each.gauge(
@@ -53,7 +58,7 @@ def families(engine: BalanceEngine, routes: Routes) -> Iterator[MetricFamily]:
     )
     yield each.gauge(
         "dnsd_backend_packets_per_second",
-        "Packets from clients to a backend, over five seconds; 0 while that is not known.",
+        "Packets from clients to a backend, over five seconds; 0 while unknown.",
         lambda one, backend: engine.works.rates.of(one.config.name, backend.name) or 0,
     )
 

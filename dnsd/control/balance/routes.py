@@ -86,7 +86,7 @@ class ServiceRoute:
         vips = FarVips(settings.interface, settings.vips)
         self.addresses = Addresses(settings, order, self.announcer.repaired, lasting, vips)
         if state == RouteState.INIT:
-            self.addresses.obstacle = "the VIPs have not been looked at yet"
+            self.addresses.obstacle = "the VIPs have not been checked yet"
 
     def decide(self, situation: Situation) -> None:
         """Decide; what follows for the carrier is the caller's."""

@@ -85,7 +85,7 @@ def _refusal(name: str, value: str, error: OSError) -> str:
     if "multipath_hash_" in name and error.errno in (errno.ENOENT, errno.EINVAL):
         return (
             f"this kernel cannot set {name} to {value} (Linux 5.14 can): flows may move from one "
-            "backend to another, as they are hashed by what network cards say of them"
+            "backend to another, because it hashes them by what network cards report"
         )
     if error.errno == errno.EROFS:
         return (

@@ -159,7 +159,7 @@ def ensure(device: Device) -> tuple[int, bool]:
         if row is not None and faults(device, row):
             if row.get_attr("IFLA_IFALIAS") != ALIAS:
                 raise BalanceError(
-                    f"there is an interface {device.name} already, which is none of dnsd's: choose "
+                    f"the interface {device.name} already exists and is not dnsd's: choose "
                     "another name for the VXLAN device, or remove that one"
                 )
             route.link("del", index=row["index"])

@@ -52,7 +52,7 @@ class Works:
         found = await self._do(lambda: self._nexthops().found(one.number for one in service.groups))
         if not service.has_groups(found):
             self._made.discard(name)
-            log.say(f"balance: service {name}: its slots have gone from the kernel")
+            log.say(f"balance: service {name}: the kernel has lost its slots")
 
     async def make(self, service: LiveService) -> None:
         """Make the slots of a service, or take over those that an earlier process has left."""
@@ -61,7 +61,7 @@ class Works:
             return
         found = await self._do(lambda: self._nexthops().found(service.numbers))
         if service.inherit(found):
-            log.say(f"balance: service {name}: the slots in the kernel are taken over")
+            log.say(f"balance: service {name}: reusing the slots in the kernel")
         else:
             first = service.first()
             if not first:

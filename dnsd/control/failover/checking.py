@@ -205,10 +205,10 @@ class MemberChecks:
         except Exception as error:
             log.write("".join(traceback.format_exception(error)).rstrip())
             first = _first(error)
-            return f"the checks have died ({type(first).__name__}: {first}) and begin anew"
+            return f"the checks have died ({type(first).__name__}: {first}) and start over"
         finally:
             self._checks = None
-        return "the checks have ended and begin anew"
+        return "the checks have ended and start over"
 
     async def _follow_edits(self) -> None:
         while True:
@@ -324,6 +324,6 @@ def _lowered(wanted: int, total: int) -> str:
         return ""
     return (
         f"max_checks is {wanted}, but half of this process's file descriptors allow only {total} "
-        "checks at once, and promises are held against that: raise the limit (LimitNOFILE= or "
+        "checks at once, and promises are checked against that: raise the limit (LimitNOFILE= or "
         "ulimit -n) or lower max_checks"
     )

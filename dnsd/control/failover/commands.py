@@ -100,7 +100,7 @@ class _Desk:
         if taken := [at for at in places if self._directive(at).plan]:
             at = taken[0]
             raise AdminError(
-                f"something is planned for {member} in {at.name} {at.type} already: cancel it "
+                f"a change is planned for {member} in {at.name} {at.type} already: cancel it "
                 f"first (dnsd failover cancel {at.name} {at.type} {member})"
             )
         return await self._order(
@@ -236,7 +236,7 @@ class _Desk:
             pool for pool in pools if address in pool.state.members or address in pool.state.drains
         ]
         if not found:
-            raise AdminError(f"{address} is a member of no pool{self._hint()}")
+            raise AdminError(f"{address} is not a member of any pool{self._hint()}")
         return found
 
     def _hint(self) -> str:
@@ -268,7 +268,7 @@ def _object(wanted: list[tuple[LivePool, str]], forced: Forced, request: Mapping
         if (objection := pool.state.objection(member, forced))
     ]
     if objections:
-        raise AdminError(f"{'; '.join(objections)}: if that is meant, order it with --force")
+        raise AdminError(f"{'; '.join(objections)}: if this is intended, order it with --force")
 
 
 def _member(pool: LivePool, request: Mapping[str, Any]) -> str:
@@ -276,7 +276,7 @@ def _member(pool: LivePool, request: Mapping[str, Any]) -> str:
     address = _address(request.get("member"))
     if address not in pool.state.members:
         members = ", ".join(pool.state.members)
-        raise AdminError(f"{address} is no member of {pool.key}: its members are {members}")
+        raise AdminError(f"{address} is not a member of {pool.key}: its members are {members}")
     return address
 
 
@@ -284,7 +284,7 @@ def _address(text: object) -> str:
     try:
         return read_spoken(str(text))
     except ValueError:
-        raise AdminError(f"{text!r} is no address of a member, and no name") from None
+        raise AdminError(f"{text!r} is neither an address of a member nor a name") from None
 
 
 def _pool_name(request: Mapping[str, Any]) -> tuple[str, str]:
@@ -310,9 +310,9 @@ def _start(request: Mapping[str, Any]) -> float | None:
         raise AdminError('"at" must be a time in POSIX seconds')
     left = at - time.time()
     if left <= 0:
-        raise AdminError(f"what is planned must lie ahead: that was {-left:.0f} s ago")
+        raise AdminError(f"a planned change must be in the future: that was {-left:.0f} s ago")
     if left > LONGEST_PLAN_S:
-        raise AdminError("what is planned must begin within a year")
+        raise AdminError("a planned change must begin within a year")
     return time.monotonic() + left
 
 

@@ -169,7 +169,7 @@ class FailoverEngine:
         if unknown := [pool for pool in self.table.pools.values() if not pool.state.settled]:
             pools = "1 pool has" if len(unknown) == 1 else f"{len(unknown)} pools have"
             shared = any(pool.state.is_shared for pool in unknown)
-            agreed = ", or that not enough nodes have spoken of" if shared else ""
+            agreed = ", or that too few nodes have voted on" if shared else ""
             return f"{pools} members that have not been checked yet{agreed}"
         self._settle_by = -math.inf
         return ""
@@ -250,7 +250,7 @@ class FailoverEngine:
         if pool is None:
             return f"there is no pool {at.name} {at.type}"
         if at.address not in pool.state.members:
-            return f"{at.address} is no member of {at.name} {at.type}"
+            return f"{at.address} is not a member of {at.name} {at.type}"
         if all(one.check != "pushed" for one in each_check(pool.meta.policy)):
             return f'{at.name} {at.type} has no check = "pushed"'
         return ""
@@ -312,7 +312,7 @@ class FailoverEngine:
             others = f", and {len(seen) - 1} more," if len(seen) > 1 else ""
             self._cut_off[pool] = (
                 f"this node reaches no member of {pool.key}, but enough others reach {seen[0]}"
-                f"{others}: it is cut off from them; dnsd failover shows who says what"
+                f"{others}: this node is cut off from them; dnsd failover shows the votes"
             )
 
     async def _ask_peers(self) -> None:

@@ -290,7 +290,7 @@ class LivePool:
                 reason = member.order.reason if member.order else ""
                 self._note("order", member=address, forced=forced, why=reason)
             if plan and here[2] is None and member.order != plan.order:
-                self.say(f"{address} has nothing planned any more")
+                self.say(f"{address} has no planned change any more")
             if here[2] and here[2] != plan:
                 self.say(f"{address} {_planned(here[2], now)}")
 
@@ -348,7 +348,7 @@ def _cause(member: Member) -> str:
 
 def _ordered(order: MemberOrder | None) -> str:
     if order is None:
-        return "is under no order any more: its checks decide"
+        return "has no order any more: health checks decide"
     what = "drained" if order.forced == Forced.DRAIN else f"forced {order.forced}"
     return f"is {what}: {order.reason}" if order.reason else f"is {what}"
 

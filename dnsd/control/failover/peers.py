@@ -84,13 +84,13 @@ class Peers:
         try:
             ballot = msgspec.json.decode(answer, type=Ballot)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise ServiceFault(f"answers what are no votes: {error}") from error
+            raise ServiceFault(f"answers with invalid votes: {error}") from error
         if ballot.node == self.node or any(
             other.node == ballot.node for other in self.peers if other is not peer
         ):
             raise ServiceFault(
-                f"calls itself {shown(ballot.node)}, as another node does, and is not counted: "
-                "name each node but this one once, and give each its own [server] server_id"
+                f"has the name of another node, {shown(ballot.node)}, and is not counted: list "
+                f"each of the others once, and give each its own [server] server_id"
             )
         return ballot
 
@@ -98,7 +98,7 @@ class Peers:
         if peer.node not in ("", ballot.node):
             hear(peer.node, {})
         if peer.fault:
-            log.say(f"failover: {peer.url} is heard again (before: {peer.fault})")
+            log.say(f"failover: {peer.url} responds again (before: {peer.fault})")
         peer.node, peer.at, peer.fault = ballot.node, asked, ""
         peer.instance = ballot.instance
         hear(ballot.node, heard(ballot, asked))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dnsd.failover.rate import Rate
 
 
-WAITS = "another answer waits for the ledger: what is given out must be on disk before"
+WAITS = "another answer waits until the ledger on disk has it"
 
 
 class _Clock:

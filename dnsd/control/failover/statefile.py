@@ -59,11 +59,11 @@ class StateFile:
         """Why the last state, or an order, is not on disk; empty if all of it is."""
         if self._refusal:
             return (
-                f"the states of pools cannot be written down in {self._path} ({self._refusal}): "
-                "orders are in force, but a restart before that forgets them; it is tried again"
+                f"the states of pools cannot be saved in {self._path} ({self._refusal}): "
+                "orders are in force, but a restart before that forgets them; trying again"
             )
         if self._demanded > self._on_disk:
-            return f"an order is in force, but not written down in {self._path} yet"
+            return f"an order is in force, but not saved in {self._path} yet"
         return ""
 
     def demand(self) -> None:
@@ -90,14 +90,14 @@ class StateFile:
         if kept.reason and kept.pools:
             log.say(f"failover: {self._path}: {kept.reason}")
         elif kept.reason:
-            self._lose(f"holds nothing of use ({kept.reason})")
+            self._lose(f"has nothing usable ({kept.reason})")
         return kept
 
     def _lose(self, why: str) -> None:
         self.loss = (
-            f"{self._path} {why}: what was known of pools is lost, and with it all drains and "
-            "orders: members that were out are answered again, and nothing is safe by this node; "
-            "give the orders anew, or one that changes nothing (dnsd failover force … auto)"
+            f"{self._path} {why}: the states of pools are lost, with all drains and orders: "
+            f"members that were out are in answers again, and this node calls nothing SAFE; "
+            f"give the orders again, or one that changes nothing (dnsd failover force … auto)"
         )
         log.say(f"failover: {self.loss}")
 

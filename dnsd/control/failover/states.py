@@ -51,6 +51,6 @@ def _of_pool(pool: LivePool) -> CalculatedState:
     ok = pool.state.has_enough({address: one.ok for address, one in found.items()})
     if ok is None:
         return CalculatedState(
-            None, "too little is known of it", any(one.soon for one in found.values())
+            None, "its state is unknown", any(one.soon for one in found.values())
         )
     return CalculatedState(ok, "" if ok else "too few members are up")

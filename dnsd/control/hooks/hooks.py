@@ -57,7 +57,7 @@ class Hooks:
     def problems(self) -> tuple[str, ...]:
         """What is not delivered, as sentences."""
         return tuple(
-            f"hooks: {one.name} does not take changes: {one.fault}; {one.waiting} wait, "
+            f"hooks: {one.name} does not accept changes: {one.fault}; {one.waiting} wait, "
             f"{one.dropped} were dropped"
             for one in self.outboxes
             if one.fault
@@ -86,7 +86,7 @@ def _outboxes(failover: Failover) -> list[Outbox]:
         try:
             secret = read_secret(hooks.secret_file) if hooks.secret_file else None
         except ValueError as error:
-            log.say(f"hooks: nothing is posted to {hooks.url}: {error}")
+            log.say(f"hooks: cannot post to {hooks.url}: {error}")
         else:
             found.append(Outbox("url", Post(parts_of(hooks.url), secret, hooks.timeout)))
     if hooks.command:

@@ -23,5 +23,5 @@ def encoded(change: News, node: str, number: int) -> bytes:
     whole = {"node": node, "number": number, **change}
     octets = msgspec.json.encode(whole)
     if len(octets) > LONGEST:
-        octets = msgspec.json.encode({**whole, "why": "too much to be told here"})
+        octets = msgspec.json.encode({**whole, "why": "too long to be shown here"})
     return octets

@@ -87,13 +87,13 @@ class Outbox:
 
     def _fail(self, why: str) -> None:
         if not self.fault:
-            log.say(f"hooks: {self.name} does not take changes: {why}; it is tried again")
+            log.say(f"hooks: {self.name} does not accept changes: {why}; trying again")
         self.fault = why
 
     def _succeed(self) -> None:
         self.delivered += 1
         if self.fault:
-            log.say(f"hooks: {self.name} takes changes again; {self.dropped} were dropped so far")
+            log.say(f"hooks: {self.name} accepts changes again; {self.dropped} were dropped so far")
         self.fault = ""
 
     def _drop(self, why: str) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Stamp = Callable[[NodeReport, Ledger, float], NodeReport]
 
 NOT_YET = "the zones are being loaded: ask again in a moment"
-CHANGING = "not every worker has got to the latest edit of the zone: ask again in a moment"
+CHANGING = "not every worker has loaded the latest edit of the zone: ask again in a moment"
 SEARCHING = "the zones are being searched for it"
 
 

@@ -131,7 +131,7 @@ class LedgerKeeper:
             if data is not None:
                 held = self._continue(data, zones, now)
                 if not self._file.is_last():
-                    raise StateError("the ledger was not kept up to the end of the last run")
+                    raise StateError("the ledger does not cover the end of the last run")
                 if (owner := owner_of(data)[0]) != self.ledger.node:
                     raise StateError(f"the ledger is that of node {owner}, renamed or copied")
                 if self._file.kept() == data:
@@ -141,8 +141,8 @@ class LedgerKeeper:
         except StateError as error:
             self.ledger.distrust(now)
             log.say(
-                f"horizon: {error}: what caches hold of this node is not known, and nothing is "
-                "safe before the largest TTL there was ([zones.limits] longest_ttl) has passed"
+                f"horizon: {error}: what caches hold from this node is unknown, and nothing is "
+                f"SAFE until the largest TTL ([zones.limits] longest_ttl) has passed"
             )
         return held
 
@@ -355,8 +355,8 @@ class LedgerKeeper:
         """Wait until what could not be written has no earlier ledger on disk against it."""
         if self.fault and (left := self._file.believed_for()) > 0:
             log.say(
-                f"horizon: what is new waits {left:.0f} s, or until the disk can be written: a "
-                "restart before would believe the ledger on disk, which does not have it"
+                f"horizon: new answers wait {left:.0f} s, or until the disk can be written: a "
+                "restart before that would trust the ledger on disk, which lacks them"
             )
         while self.fault and (left := self._file.believed_for()) > 0:
             await self._file.wait(min(left, SAVE_EVERY_S))

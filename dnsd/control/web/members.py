@@ -36,7 +36,7 @@ def families(pools: Sequence[LivePool]) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "dnsd_member_answered",
         "gauge",
-        "Whether a member is answered.",
+        "Whether a member is in the answer.",
         [(labels, int(member.address in pool.answered)) for labels, pool, member in shown],
     )
     yield MetricFamily(

@@ -80,11 +80,13 @@ def _one(name: str, text: str, value: float) -> MetricFamily:
 
 def _process(source: MetricsSource) -> Iterator[MetricFamily]:
     about = {"version": dnsd.__version__, "hot_path": hotpath.implementation()}
-    yield MetricFamily("dnsd_info", "gauge", "What runs here; always 1.", [(about, 1)])
+    yield MetricFamily(
+        "dnsd_info", "gauge", "Version and implementation that run here; always 1.", [(about, 1)]
+    )
     up = (time.monotonic_ns() - source.started) / 1e9
     yield _one("dnsd_uptime_seconds", "Seconds since dnsd was started.", up)
     generation = source.vector.control[ControlCells.GENERATION]
-    yield _one("dnsd_generation", "Number of the data that is published.", generation)
+    yield _one("dnsd_generation", "Generation of the published data.", generation)
 
 
 def _workers(vector: StateVector) -> Iterator[MetricFamily]:
@@ -103,7 +105,7 @@ def _workers(vector: StateVector) -> Iterator[MetricFamily]:
     )
     yield each(
         "dnsd_worker_heartbeat_age_seconds",
-        "Seconds since a worker has last shown that it is alive.",
+        "Seconds since the last heartbeat of a worker.",
         {
             one: max(0, now - beat) / 1e9
             for one, cells in workers
@@ -112,7 +114,7 @@ def _workers(vector: StateVector) -> Iterator[MetricFamily]:
     )
     yield each(
         "dnsd_worker_silent_seconds",
-        "For how long a worker has made no progress though it could have.",
+        "How long a worker has made no progress although it could have.",
         {one: cells[WorkerCells.SILENT] / 1e9 for one, cells in workers},
     )
     yield each(
@@ -122,7 +124,7 @@ def _workers(vector: StateVector) -> Iterator[MetricFamily]:
     )
     yield each(
         "dnsd_worker_generation",
-        "Number of the last data of which a worker serves all.",
+        "Last generation of which a worker serves everything.",
         {one: cells[WorkerCells.GENERATION] for one, cells in workers},
     )
     yield each(
@@ -149,7 +151,7 @@ def _zones(rows: list[ZoneRow]) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "dnsd_zones",
         "gauge",
-        "Zones by what clients get of them.",
+        "Zones by how they are served.",
         [({"state": state.value}, states.count(state)) for state in ZoneState],
     )
     served = [(row.origin, row.served, row.state) for row in rows if row.served is not None]
@@ -168,7 +170,7 @@ def _zones(rows: list[ZoneRow]) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "dnsd_zone_stale",
         "gauge",
-        "Whether a zone's file is broken, and what it had before is served.",
+        "Whether a zone's file is broken, so that its earlier data is served.",
         [({"zone": origin}, int(state == ZoneState.STALE)) for origin, _, state in served],
     )
 
@@ -178,7 +180,7 @@ def _differences(workers: int, found: Sequence[Difference]) -> Iterator[MetricFa
     yield MetricFamily(
         "dnsd_worker_differences",
         "gauge",
-        "What a worker does not serve as it should: zones, or the journal.",
+        "Zones, or the journal, that a worker does not serve as wanted.",
         [
             ({"worker": str(index)}, sum(one.worker == index for one in found))
             for index in range(workers)
@@ -186,7 +188,7 @@ def _differences(workers: int, found: Sequence[Difference]) -> Iterator[MetricFa
     )
     yield _one(
         "dnsd_difference_seconds",
-        "For how long a worker has not served what it should, the longest; 0 if all do.",
+        "Longest time that a worker has not served what is wanted; 0 if all do.",
         max((now - one.since for one in found), default=0.0),
     )
 
@@ -219,7 +221,7 @@ def _pools(pools: list[LivePool]) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "dnsd_pool_ordered_members",
         "gauge",
-        "Members of a pool that are under an order of an operator's.",
+        "Members of a pool with an operator's order.",
         [
             (labels, sum(one.order is not None for one in pool.state.members.values()))
             for labels, pool in labelled
@@ -239,7 +241,7 @@ def _asked(queries: Mapping[PoolKey, int]) -> MetricFamily:
 def _checks(checking: MemberChecks | None) -> Iterator[MetricFamily]:
     yield _one(
         "dnsd_checks_behind_seconds",
-        "By how much checks of services are behind their schedule.",
+        "How far checks of services are behind their schedule.",
         checking.behind if checking else 0.0,
     )
     yield _one(
@@ -253,7 +255,7 @@ def _hooks(outboxes: Sequence[Outbox]) -> Iterator[MetricFamily]:
     yield MetricFamily(
         "dnsd_hook_changes_total",
         "counter",
-        "Changes for the receivers of [failover.hooks] by what has become of them.",
+        "Changes for the receivers of [failover.hooks], by outcome.",
         [
             ({"hook": one.name, "result": result}, count)
             for one in outboxes
@@ -285,7 +287,7 @@ def _votes(pools: list[LivePool], peers: Sequence[Peer]) -> Iterator[MetricFamil
     yield MetricFamily(
         "dnsd_peer_heard",
         "gauge",
-        "Whether another node that votes has answered when it was asked last.",
+        "Whether another voting node answered the last request.",
         [({"peer": peer.url}, int(peer.at is not None and not peer.fault)) for peer in peers],
     )
 

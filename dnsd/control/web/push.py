@@ -85,7 +85,7 @@ class Push:
         if not is_open:
             return ""
         return (
-            f"[http] token_file {self._token_file} can be read or changed by everybody on this "
+            f"[http] token_file {self._token_file} can be read or changed by every user of this "
             f"machine: chmod o= {self._token_file}"
         )
 

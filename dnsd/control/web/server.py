@@ -85,7 +85,7 @@ class WebServer:
             except OSError as error:
                 if str(error) != told:
                     told = str(error)
-                    log.say(f"http: cannot listen on {endpoint}: {error.strerror}; trying on")
+                    log.say(f"http: cannot listen on {endpoint}: {error.strerror}; trying again")
                 await asyncio.sleep(RETRY_S)
                 continue
             with listener:
@@ -166,7 +166,7 @@ class WebServer:
         try:
             url = urlsplit(request.target)
         except ValueError as error:
-            return sentence(HTTPStatus.BAD_REQUEST, f"this is no address of a page: {error}")
+            return sentence(HTTPStatus.BAD_REQUEST, f"this is not a valid path: {error}")
         try:
             arguments = dict(parse_qsl(url.query, max_num_fields=MOST_ARGUMENTS))
         except ValueError:
@@ -174,7 +174,7 @@ class WebServer:
         maker = self._pages.get(url.path)
         if maker is None:
             listed = ", ".join(self._pages)
-            return sentence(HTTPStatus.NOT_FOUND, f"there is nothing here; try {listed}")
+            return sentence(HTTPStatus.NOT_FOUND, f"no such page; try {listed}")
         return await self._made(url.path, maker, arguments)
 
     async def _made(self, path: str, maker: Maker, arguments: Arguments) -> Page:

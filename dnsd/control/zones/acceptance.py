@@ -83,7 +83,7 @@ class Acceptance:
         count, now = len(old.pools), time.monotonic()
         why = self.grace.missing(result.origin, policy, count, seconds, now)
         if why is None:
-            log.say(f"zone {result.origin}: its policy {policy} is gone, and counts as taken away")
+            log.say(f"zone {result.origin}: its policy {policy} is gone, and counts as removed")
             return result
         self._stock.remove(result.image)
         return msgspec.structs.replace(result, image=None, trouble=why)

@@ -46,7 +46,7 @@ class Grace:
         what = "its pool goes" if pools == 1 else f"its {pools} pools go"
         self._told[origin] = (
             f"the policy {policy} is gone: {what} on as before for {format_duration(seconds)} "
-            "([zones] policy_grace), and the zone is not loaded meanwhile; bring the file back, or "
-            f"run dnsd reload --force {origin} if that is meant"
+            f"([zones] policy_grace), and dnsd does not load the zone meanwhile; restore the "
+            f"file, or run dnsd reload --force {origin} if this is intended"
         )
         return self._told[origin]

@@ -66,7 +66,7 @@ def loss(edit: ZoneEdit, share: float) -> Finding | None:
         if old - new > share * old:
             message = (
                 f"{old - new} of {old} {what} are gone, more than [zones] shrink allows "
-                f"({percent(share)}): if that is meant, run dnsd reload --force {edit.origin}"
+                f"({percent(share)}): if this is intended, run dnsd reload --force {edit.origin}"
             )
             return Finding(edit.file, 0, Severity.ERROR, message, code)
     return None
@@ -118,8 +118,8 @@ def absence(held: Collection[str], share: float) -> str:
     more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
     return (
         f"the zone files of {named}{more} are gone, more than [zones] vanish allows at once "
-        f"({percent(share)}): what was served of them is served on; bring the files back, or run "
-        "dnsd reload --force if that is meant"
+        f"({percent(share)}): still serving their data; restore the files, or run dnsd reload "
+        f"--force if this is intended"
     )
 
 

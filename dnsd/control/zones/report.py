@@ -125,14 +125,14 @@ def zone_line(zone: ZoneReport) -> str:
             what = f"{zone.records} records{_warnings(zone)} in {zone.seconds:.2f} s"
             return f"zone {zone.zone} loaded: serial {zone.serial}, {what}"
         case ZoneOutcome.BROKEN if zone.serial is None:
-            return f"zone {zone.zone} is broken: it is answered with SERVFAIL"
+            return f"zone {zone.zone} is broken: answering SERVFAIL"
         case ZoneOutcome.BROKEN:
-            return f"zone {zone.zone} is broken: serial {zone.serial} is served on"
+            return f"zone {zone.zone} is broken: still serving serial {zone.serial}"
         case ZoneOutcome.FAILED:
             what = "no data" if zone.serial is None else f"serial {zone.serial}"
             return (
-                f"zone {zone.zone} is not loaded: {zone.trouble}; still serving {what}, "
-                "dnsd tries again"
+                f"zone {zone.zone} is not loaded: {zone.trouble}; still serving {what}, trying "
+                f"again"
             )
         case ZoneOutcome.UNKNOWN:
             return f"zone {zone.zone} is not in the configuration"

@@ -69,8 +69,8 @@ class Writers:
 
     def _without(self, error: OSError) -> None:
         log.say(
-            f"the kernel does not tell who writes zone files ({error.strerror}): they are "
-            "loaded when they have not changed for [zones] settle"
+            f"the kernel does not report who writes zone files ({error.strerror}): dnsd loads a "
+            f"file when it has not changed for [zones] settle"
         )
 
 
