@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 
+import pytest
+
 from dnsd.cli.demand import counted_by_node
 from dnsd.ttl.demand import DemandFile, read
 from tests.packets import query
@@ -47,7 +49,7 @@ def caches(found: DemandFile) -> dict[tuple[str, str, float], float]:
     return {(one.name, one.kind, one.ttl): sum(g.count for g in one.caches) for one in found.rrsets}
 
 
-def test_what_workers_have_counted_is_one_demand_file() -> None:
+def test_what_workers_have_counted_is_one_demand_file(monkeypatch: pytest.MonkeyPatch) -> None:
     with start_dnsd(ZONES, workers=2, tail=ON) as dnsd:
         until(lambda: counting(dnsd), "a window to begin")
         ask(dnsd, "www.demand.example.", "WWW.demand.example.", "nope.demand.example.")
@@ -61,6 +63,7 @@ def test_what_workers_have_counted_is_one_demand_file() -> None:
         shown = " ".join(command(dnsd).split())
         assert f"www.demand.example. A 120 {SOURCES} " in shown
         assert "127.0.2." not in shown + json.dumps(dnsd.admin("demand"))
+        monkeypatch.setenv("STATE_DIRECTORY", dnsd.environ["STATE_DIRECTORY"])
         own, seconds = counted_by_node(dnsd.config)
         assert caches(own) == caches(found)
         assert seconds > 0
