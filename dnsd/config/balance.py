@@ -7,7 +7,6 @@ they say together, in :mod:`dnsd.config.balancerules`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -36,8 +35,7 @@ VXLAN_DEVICE = "dnsd-vx"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
-@dataclass(frozen=True)
-class ServiceName:
+class ServiceName(msgspec.Struct, frozen=True):
     """The name of a service or a backend, of at most ``longest`` characters."""
 
     longest: int
@@ -54,8 +52,7 @@ class ServiceName:
         return value
 
 
-@dataclass(frozen=True)
-class Ports:
+class Ports(msgspec.Struct, frozen=True):
     """A list of ports, or one of them as a number; empty means all of them."""
 
     def read(self, value: object, _base: Path) -> tuple[int, ...]:
@@ -69,8 +66,7 @@ class Ports:
         return tuple(dict.fromkeys(items))
 
 
-@dataclass(frozen=True)
-class DevicePrefix:
+class DevicePrefix(msgspec.Struct, frozen=True):
     """The name of an interface, with room for the digit of a family behind it."""
 
     def read(self, value: object, base: Path) -> str:
@@ -85,8 +81,7 @@ class DevicePrefix:
         return name
 
 
-@dataclass(frozen=True)
-class SlotCount:
+class SlotCount(msgspec.Struct, frozen=True):
     """How many slots a service has: one of two primes."""
 
     def read(self, value: object, _base: Path) -> int:

@@ -6,7 +6,6 @@ Pools and balanced services have these keys, and so has each of several checks o
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
@@ -102,8 +101,7 @@ class OneCheck(CheckKeys, frozen=True, kw_only=True, forbid_unknown_fields=True)
     own: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class CheckList:
+class CheckList(msgspec.Struct, frozen=True):
     """A list of tables, each of them a check."""
 
     def read(self, value: object, base: Path) -> tuple[OneCheck, ...]:

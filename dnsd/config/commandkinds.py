@@ -13,8 +13,9 @@ and a policy gives the name, and a value for each place: ``command = "backend"``
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from dnsd.config.kinds import FilePath, Texts, wanted
 
@@ -48,8 +49,7 @@ def filled(line: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True)
-class CommandLines:
+class CommandLines(msgspec.Struct, frozen=True):
     """A table of commands by name: each is a program, with its whole path, and its arguments."""
 
     def read(self, value: object, base: Path) -> dict[str, tuple[str, ...]]:
@@ -59,8 +59,7 @@ class CommandLines:
         return _each(value, lambda line: _line(line, base))
 
 
-@dataclass(frozen=True)
-class CommandName:
+class CommandName(msgspec.Struct, frozen=True):
     """The name of a command that the configuration lists."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -72,8 +71,7 @@ class CommandName:
         return _name(value)
 
 
-@dataclass(frozen=True)
-class ListedName:
+class ListedName(msgspec.Struct, frozen=True):
     """The name of something that the configuration lists in its table ``home``."""
 
     home: str
@@ -85,8 +83,7 @@ class ListedName:
         return _name(value)
 
 
-@dataclass(frozen=True)
-class NamedFiles:
+class NamedFiles(msgspec.Struct, frozen=True):
     """A table of files by name."""
 
     def read(self, value: object, base: Path) -> dict[str, str]:
@@ -96,8 +93,7 @@ class NamedFiles:
         return _each(value, lambda path: str(FilePath().read(path, base)))
 
 
-@dataclass(frozen=True)
-class Parameters:
+class Parameters(msgspec.Struct, frozen=True):
     """A table of parameters by name."""
 
     def read(self, value: object, _base: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
@@ -53,8 +52,7 @@ def parts_of(url: str) -> Where:
     return Where(found.scheme == "https", found.hostname, port or _PORTS[found.scheme], target)
 
 
-@dataclass(frozen=True)
-class HookUrl:
+class HookUrl(msgspec.Struct, frozen=True):
     """A URL that is posted to."""
 
     def read(self, value: object, _base: Path) -> str:

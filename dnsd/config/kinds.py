@@ -7,8 +7,9 @@ and their reason, but neither the key nor the file.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+import msgspec
 
 from dnsd.config import origins, paths
 from dnsd.config.endpoint import Endpoint
@@ -56,8 +57,7 @@ def _bounded(value: float, low: float, high: float, show: Callable[[Any], str], 
         )
 
 
-@dataclass(frozen=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """A whole number from ``low`` to ``high``."""
 
     low: int
@@ -72,8 +72,7 @@ class Count:
         return value
 
 
-@dataclass(frozen=True)
-class Duration:
+class Duration(msgspec.Struct, frozen=True):
     """A duration from ``low`` to ``high`` (texts with units), held in seconds."""
 
     low: str
@@ -92,8 +91,7 @@ class Duration:
         return seconds
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(msgspec.Struct, frozen=True):
     """A size from ``low`` to ``high`` (texts with units), held in octets."""
 
     low: str
@@ -112,8 +110,7 @@ class Size:
         return octets
 
 
-@dataclass(frozen=True)
-class Share:
+class Share(msgspec.Struct, frozen=True):
     """A share of a whole, such as ``"50%"``, held as a number from 0 to 1."""
 
     def read(self, value: object, _base: Path) -> float:
@@ -125,8 +122,7 @@ class Share:
         return float(found[1]) / 100
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A string of at most ``longest`` octets in UTF-8; an empty one means None."""
 
     longest: int
@@ -142,8 +138,7 @@ class Text:
         return value or None
 
 
-@dataclass(frozen=True)
-class AccountName:
+class AccountName(msgspec.Struct, frozen=True):
     """The name of a user or group of the system; an empty one means None."""
 
     def read(self, value: object, _base: Path) -> str | None:
@@ -155,8 +150,7 @@ class AccountName:
         return value or None
 
 
-@dataclass(frozen=True)
-class Flag:
+class Flag(msgspec.Struct, frozen=True):
     """True or false."""
 
     def read(self, value: object, _base: Path) -> bool:
@@ -166,8 +160,7 @@ class Flag:
         return value
 
 
-@dataclass(frozen=True)
-class OneOf:
+class OneOf(msgspec.Struct, frozen=True):
     """One of a few words."""
 
     words: tuple[str, ...]
@@ -181,8 +174,7 @@ class OneOf:
         return str(value)
 
 
-@dataclass(frozen=True)
-class Texts:
+class Texts(msgspec.Struct, frozen=True):
     """A list of strings."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -193,8 +185,7 @@ class Texts:
         return tuple(items)
 
 
-@dataclass(frozen=True)
-class FilePath:
+class FilePath(msgspec.Struct, frozen=True):
     """A path; a relative one begins at the directory of the configuration file."""
 
     def read(self, value: object, base: Path) -> Path:
@@ -206,8 +197,7 @@ class FilePath:
         return base / value
 
 
-@dataclass(frozen=True)
-class FilePaths:
+class FilePaths(msgspec.Struct, frozen=True):
     """A list of paths, or one of them as a string."""
 
     def read(self, value: object, base: Path) -> tuple[Path, ...]:
@@ -218,8 +208,7 @@ class FilePaths:
         return read_items(items, lambda item: FilePath().read(item, base))
 
 
-@dataclass(frozen=True)
-class SocketPath:
+class SocketPath(msgspec.Struct, frozen=True):
     """The path of a unix socket: a path that the kernel limits."""
 
     def read(self, value: object, base: Path) -> Path:
@@ -237,8 +226,7 @@ def check_socket_path(path: Path) -> Path:
     return path
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """The name of a zone."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -248,8 +236,7 @@ class Origin:
         return origins.normal(value)
 
 
-@dataclass(frozen=True)
-class Endpoints:
+class Endpoints(msgspec.Struct, frozen=True):
     """A list of addresses to listen on, or one of them as a string."""
 
     def read(self, value: object, _base: Path) -> tuple[Endpoint, ...]:

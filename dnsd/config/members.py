@@ -5,8 +5,9 @@ A name has a final dot wherever a zone could complete it. Knows only the text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dnsd.config import origins
 from dnsd.config.kinds import wanted
@@ -42,8 +43,7 @@ def read_spoken(text: str) -> str:
     return origins.normal(text)
 
 
-@dataclass(frozen=True)
-class NameList:
+class NameList(msgspec.Struct, frozen=True):
     """A list of absolute names."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -54,8 +54,7 @@ class NameList:
         return found
 
 
-@dataclass(frozen=True)
-class CheckAddresses:
+class CheckAddresses(msgspec.Struct, frozen=True):
     """A table of absolute names, each with an IP address."""
 
     def read(self, value: object, _base: Path) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,8 +30,7 @@ class Need(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.least or total
 
 
-@dataclass(frozen=True)
-class NeedKind:
+class NeedKind(msgspec.Struct, frozen=True):
     """``"all"``, ``"any"``, a number, or ``"2 of 3"``."""
 
     def read(self, value: object, _base: Path) -> Need:

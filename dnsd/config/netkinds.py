@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import read_items, wanted
@@ -32,8 +33,7 @@ _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True)
-class VipList:
+class VipList(msgspec.Struct, frozen=True):
     """A list of addresses, each written as /32 or /128 (or plain, which is the same)."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -41,8 +41,7 @@ class VipList:
         return read_each(value, "a list of addresses in strings", _vip)
 
 
-@dataclass(frozen=True)
-class Subnets:
+class Subnets(msgspec.Struct, frozen=True):
     """A list of networks."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -50,8 +49,7 @@ class Subnets:
         return read_each(value, "a list of networks in strings", _subnet)
 
 
-@dataclass(frozen=True)
-class Networks:
+class Networks(msgspec.Struct, frozen=True):
     """A list of networks of any size."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -59,8 +57,7 @@ class Networks:
         return read_each(value, "a list of networks in strings", lambda text: str(_network(text)))
 
 
-@dataclass(frozen=True)
-class IpAddress:
+class IpAddress(msgspec.Struct, frozen=True):
     """One IP address."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -70,8 +67,7 @@ class IpAddress:
         return str(read_address(value))
 
 
-@dataclass(frozen=True)
-class HostAddresses:
+class HostAddresses(msgspec.Struct, frozen=True):
     """The addresses of one machine: one for each family, or one of them as a string."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -82,8 +78,7 @@ class HostAddresses:
         return found
 
 
-@dataclass(frozen=True)
-class RouterId:
+class RouterId(msgspec.Struct, frozen=True):
     """A router ID: 32 bits in the form of an IPv4 address."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -98,8 +93,7 @@ class RouterId:
             ) from None
 
 
-@dataclass(frozen=True)
-class InterfaceName:
+class InterfaceName(msgspec.Struct, frozen=True):
     """The name of a network interface."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -114,8 +108,7 @@ class InterfaceName:
         return value
 
 
-@dataclass(frozen=True)
-class Symbols:
+class Symbols(msgspec.Struct, frozen=True):
     """A list of names as BIRD knows them."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -123,8 +116,7 @@ class Symbols:
         return read_each(value, "a list of names of BIRD's protocols", read_symbol)
 
 
-@dataclass(frozen=True)
-class Symbol:
+class Symbol(msgspec.Struct, frozen=True):
     """A name as BIRD knows it."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -134,8 +126,7 @@ class Symbol:
         return read_symbol(value)
 
 
-@dataclass(frozen=True)
-class PeerUrls:
+class PeerUrls(msgspec.Struct, frozen=True):
     """A list of URLs of other nodes: ``http://ADDRESS:PORT``, each a node's ``[http] listen``."""
 
     def read(self, value: object, _base: Path) -> tuple[Endpoint, ...]:
@@ -146,8 +137,7 @@ class PeerUrls:
         return peers
 
 
-@dataclass(frozen=True)
-class NodeUrl:
+class NodeUrl(msgspec.Struct, frozen=True):
     """The URL of another node: ``http://ADDRESS:PORT``, its ``[http] listen``."""
 
     def read(self, value: object, _base: Path) -> Endpoint:

@@ -10,6 +10,7 @@ Knows the policy and the zone's name; what the zone has is not looked at.
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,7 +19,7 @@ from dnsd.config import locate, origins, policyrules, smallfile
 from dnsd.config.policy import Policy, PoolPolicy, Rules, Signing
 from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.config.problems import Problem
-from dnsd.config.tables import Schema, TableReader, parse, text_of
+from dnsd.config.tables import Schema, Structs, TableReader, parse, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -28,7 +29,14 @@ if TYPE_CHECKING:
 
 SUFFIX = ".toml"
 
-SCHEMA = Schema({("signing",): Signing, ("defaults",): Rules}, {("pool",): PoolPolicy})
+TABLES: Structs = {("signing",): Signing, ("defaults",): Rules}
+LISTS: Structs = {("pool",): PoolPolicy}
+
+
+@cache
+def _schema() -> Schema:
+    """Return the schema; most zones have no policy."""
+    return Schema(TABLES, LISTS)
 
 
 def path_for(zone_file: Path) -> Path:
@@ -59,7 +67,7 @@ def read_policy(text: str, path: Path, origin: str) -> tuple[Policy | None, tupl
     data = parse(text, path)
     if isinstance(data, Problem):
         return None, (data,)
-    reader = _PolicyReader(SCHEMA, path, text)
+    reader = _PolicyReader(_schema(), path, text)
     policy = reader.policy(data, origin)
     return (None if reader.problems else policy), reader.sorted()
 

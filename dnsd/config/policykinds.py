@@ -6,7 +6,6 @@ As in :mod:`dnsd.config.kinds`: each reads one TOML value, or says in a sentence
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -75,8 +74,7 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"quorum:{self.need}/{self.nodes}" if self.kind == "quorum" else self.kind
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """The owner of an RRset, as zone files write it: ``@``, relative, or with a final dot."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -89,8 +87,7 @@ class Owner:
         return name if origins.is_absolute(value) else name.removesuffix(".")
 
 
-@dataclass(frozen=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     """A domain name; without a final dot it is absolute all the same."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -100,8 +97,7 @@ class Name:
         return origins.normal(value)
 
 
-@dataclass(frozen=True)
-class PoolType:
+class PoolType(msgspec.Struct, frozen=True):
     """The type of a pool's records."""
 
     def read(self, value: object, base: Path) -> str:
@@ -114,8 +110,7 @@ class PoolType:
         return _TYPES.read(value, base)
 
 
-@dataclass(frozen=True)
-class Ttl:
+class Ttl(msgspec.Struct, frozen=True):
     """A TTL: whole seconds, as a number or as a duration."""
 
     def read(self, value: object, _base: Path) -> int:
@@ -133,8 +128,7 @@ class Ttl:
         return int(seconds)
 
 
-@dataclass(frozen=True)
-class FailbackKind:
+class FailbackKind(msgspec.Struct, frozen=True):
     """``"auto"``, ``"manual"``, or ``"hold:"`` and a duration."""
 
     def read(self, value: object, base: Path) -> Failback:
@@ -151,8 +145,7 @@ class FailbackKind:
         raise ValueError(f"must be {what}, not {shown}") if shown else wanted(what, value)
 
 
-@dataclass(frozen=True)
-class ScopeKind:
+class ScopeKind(msgspec.Struct, frozen=True):
     """``"local"``, or ``"quorum:"`` and how many nodes of how many must agree."""
 
     def read(self, value: object, _base: Path) -> Scope:
@@ -177,8 +170,7 @@ class ScopeKind:
         return Scope("quorum", need, nodes)
 
 
-@dataclass(frozen=True)
-class Quorum:
+class Quorum(msgspec.Struct, frozen=True):
     """How many members: a number, or a fraction of all of them."""
 
     def read(self, value: object, _base: Path) -> int | float:
@@ -193,8 +185,7 @@ class Quorum:
         raise wanted(what, value)
 
 
-@dataclass(frozen=True)
-class SelectKind:
+class SelectKind(msgspec.Struct, frozen=True):
     """How many of the members that are up an answer has: "all", "one", "some:2", and so on."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -213,8 +204,7 @@ class SelectKind:
         return f"some:{int(match[1])}"
 
 
-@dataclass(frozen=True)
-class StatusCodes:
+class StatusCodes(msgspec.Struct, frozen=True):
     """HTTP status codes and ranges of them, such as ``"200-299"``, or one of these."""
 
     def read(self, value: object, base: Path) -> tuple[int, ...]:
@@ -228,8 +218,7 @@ class StatusCodes:
         return read_range(item) if isinstance(item, str) else (_STATUS.read(item, base),)
 
 
-@dataclass(frozen=True)
-class Regex:
+class Regex(msgspec.Struct, frozen=True):
     """A regular expression; an empty one means None."""
 
     def read(self, value: object, _base: Path) -> str | None:
@@ -243,8 +232,7 @@ class Regex:
         return value or None
 
 
-@dataclass(frozen=True)
-class RequestToken:
+class RequestToken(msgspec.Struct, frozen=True):
     """Text without blanks that goes into a request; ``first`` is what it must begin with."""
 
     what: str
@@ -261,8 +249,7 @@ class RequestToken:
         return value
 
 
-@dataclass(frozen=True)
-class FreeText:
+class FreeText(msgspec.Struct, frozen=True):
     """Any text of at most ``longest`` characters, without control characters."""
 
     longest: int
@@ -277,8 +264,7 @@ class FreeText:
         return value
 
 
-@dataclass(frozen=True)
-class TypeName:
+class TypeName(msgspec.Struct, frozen=True):
     """The name of a type of records."""
 
     def read(self, value: object, _base: Path) -> str:
@@ -290,8 +276,7 @@ class TypeName:
         return value.upper()
 
 
-@dataclass(frozen=True)
-class KeyFiles:
+class KeyFiles(msgspec.Struct, frozen=True):
     """A list of keys, each a pair of files ``K*.key`` and ``K*.private``, named with or without."""
 
     def read(self, value: object, base: Path) -> tuple[str, ...]:
@@ -306,8 +291,7 @@ class KeyFiles:
         return str(base / stem)
 
 
-@dataclass(frozen=True)
-class Members:
+class Members(msgspec.Struct, frozen=True):
     """A list of members: IP addresses, or absolute names."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -315,8 +299,7 @@ class Members:
         return read_each(value, "a list of addresses in strings", read_member)
 
 
-@dataclass(frozen=True)
-class Tiers:
+class Tiers(msgspec.Struct, frozen=True):
     """A list of lists of members."""
 
     def read(self, value: object, base: Path) -> tuple[tuple[str, ...], ...]:
@@ -338,8 +321,7 @@ class Tiers:
         return tiers
 
 
-@dataclass(frozen=True)
-class Weights:
+class Weights(msgspec.Struct, frozen=True):
     """A table of members, each with its weight."""
 
     def read(self, value: object, base: Path) -> dict[str, int]:

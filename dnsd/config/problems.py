@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dnsd.text import printable
 
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from dnsd.config import locate
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """A fault; ``str()`` is fit to print.
 
     ``file`` may be empty (a command-line option), ``line`` 0 (unknown), ``key`` empty

@@ -6,6 +6,7 @@ Says which table is which struct of :mod:`dnsd.config.model`; how they are read 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dnsd.config import balancerules
@@ -64,7 +65,10 @@ LISTS: Structs = {
 }
 """The tables that stand once for each thing they describe, by path."""
 
-_SCHEMA = Schema(TABLES, LISTS)
+@cache
+def _schema() -> Schema:
+    """Return the schema; a process that is sent its configuration never needs it."""
+    return Schema(TABLES, LISTS)
 
 
 def read(path: Path) -> tuple[Config | None, tuple[Problem, ...]]:
@@ -78,7 +82,7 @@ def read_text(text: str, path: Path) -> tuple[Config | None, tuple[Problem, ...]
     data = parse(text, path)
     if isinstance(data, Problem):
         return None, (data,)
-    reader = TableReader(_SCHEMA, path, text)
+    reader = TableReader(_schema(), path, text)
     config = _config(reader, data)
     return (None if reader.problems else config), reader.sorted()
 

@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from dnsd.config import origins
 from dnsd.config.commandkinds import ADDRESS
@@ -52,8 +53,7 @@ class Reference(NamedTuple):
         return self._replace(address=address) if self.address == SAME else self
 
 
-@dataclass(frozen=True)
-class References:
+class References(msgspec.Struct, frozen=True):
     """A list of references in strings."""
 
     def read(self, value: object, _base: Path) -> tuple[Reference, ...]:
