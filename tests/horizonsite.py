@@ -18,7 +18,7 @@ import msgspec
 
 from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult, build_zone
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.caches.judge import Verdict
 from dnsd.caches.ledger import WEEK_S, Ledger, NodeReport
 from dnsd.caches.version import CacheQuestion, Version, about_target

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.checks.result import Result
 from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.engine import FailoverEngine

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.checks.result import FailureKind, Result, ServiceEndpoint
 from dnsd.checks.runner import Runner
 from dnsd.checks.targets import Target

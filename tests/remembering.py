@@ -16,7 +16,7 @@ from dnsd.image.pools import Mode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.caches.judge import Verdict
     from dnsd.caches.version import CacheQuestion, Version
     from dnsd.control.failover.live import LivePool, PoolKey

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.checks import reach, stream
-from dnsd.checks.question import question_of
 from dnsd.checks.targets import configured_fault, goes_out
 from dnsd.config.anycast import SelfCheckQuery
 from dnsd.config.checkkeys import each_check
@@ -95,6 +94,8 @@ def _of_one(
 
 
 def _query(one: PoolPolicy) -> Iterator[CheckFault]:
+    from dnsd.checks.question import question_of
+
     try:
         question_of(SelfCheckQuery(name=one.query or one.name, type=one.query_type))
     except ValueError as error:

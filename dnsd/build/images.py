@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import dnsd
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.stamps import Stamps, observe, stamp
 from dnsd.caches.listing import NO_LISTING, Contents
 from dnsd.config import Failover, LimitsConfig

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dnsd.build import images
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.stamps import Stamp, Stamps, doubtful, observe, stamp
 from dnsd.caches.listing import Contents
 from dnsd.config.policyfile import key_files, path_for

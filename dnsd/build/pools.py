@@ -6,14 +6,12 @@ decides on a pool has exactly what the workers answer from.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from dnsd import compile as compiler
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.compile.pools import first_cells
 from dnsd.compile.pools import members_of as in_order
-from dnsd.config.policy import PoolPolicy
 from dnsd.failover.choice import Choice, Standing
 from dnsd.image.pools import LONGEST_TTL, Mode, Selection, encode, private
 from dnsd.wire import rdata as rr
@@ -24,57 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dnsd.build.signing import Signer
-    from dnsd.config.policy import Policy
-    from dnsd.image.cells import Range
+    from dnsd.config.policy import Policy, PoolPolicy
     from dnsd.image.pools import Cells
     from dnsd.zone.records import RRset, Zone
 
 TYPES = {"A": rr.A, "AAAA": rr.AAAA, "CNAME": rr.CNAME}
-
-
-class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """One pool of an image.
-
-    ``members`` are addresses, or names that a CNAME leads to, in the order of the bits of a mask;
-    those of ``policy.fallback`` follow. ``ttl`` is that of the zone file: Tmax. ``cell`` is where
-    its cells begin, from where those of the image do; ``cells`` is how many there are.
-
-    While nobody has decided, the member ``undecided`` is answered; if that is empty, all are.
-    """
-
-    policy: PoolPolicy
-    ttl: int
-    members: tuple[str, ...]
-    cell: int
-    cells: int
-    undecided: str = ""
-
-    @property
-    def undecided_mask(self) -> int:
-        """The mask of what is answered while nobody has decided."""
-        if self.undecided:
-            return 1 << self.members.index(self.undecided)
-        return (1 << len(self.members)) - 1
-
-
-class Pools(Protocol):
-    """Who decides on pools; called by who publishes images, in control's loop."""
-
-    async def expect(self, pools: Sequence[PoolMeta]) -> None:
-        """``pools`` are about to be declared in the ledger."""
-
-    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
-        """Put words into the cells from ``cell`` on, for an image that is about to be published.
-
-        From now on decisions go there. Until :meth:`release`, workers may still answer from
-        the image that the zone had before.
-        """
-
-    def remove(self, origin: str) -> None:
-        """The zone ``origin`` is about to be dropped."""
-
-    def release(self, cells: Range) -> None:
-        """No worker answers from these cells any more, and somebody else will get them."""
 
 
 def rrset_of(pool: PoolPolicy, zone: Zone) -> RRset | None:

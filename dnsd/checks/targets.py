@@ -1,4 +1,7 @@
-"""What a policy wants checked: the targets of its pools, equal where pools can share a check."""
+"""What a policy wants checked: the targets of its pools, equal where pools can share a check.
+
+A kind of check that needs a library (dnspython, h2, h11) is imported with the first one of it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,7 @@ import msgspec
 from dnsd.checks import reach
 from dnsd.checks.calculated import CalculatedCheck, nothing_known
 from dnsd.checks.command import CommandCheck
-from dnsd.checks.dns import DnsCheck
-from dnsd.checks.grpc import GrpcCheck
-from dnsd.checks.http import HttpCheck
-from dnsd.checks.named import NamedCheck
 from dnsd.checks.pushed import PushedCheck
-from dnsd.checks.question import question_of
 from dnsd.checks.several import SeveralChecks
 from dnsd.checks.statefile import FileCheck
 from dnsd.checks.stream import Tls
@@ -30,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dnsd.checks.calculated import States
+    from dnsd.checks.dns import DnsCheck
+    from dnsd.checks.grpc import GrpcCheck
+    from dnsd.checks.http import HttpCheck
     from dnsd.checks.pushed import Board
     from dnsd.checks.result import Check
     from dnsd.config import Failover
@@ -97,6 +98,8 @@ def _of_name(check: Check, pool: PoolPolicy, address: str | None, failover: Fail
     """Return ``check`` as that of a name; a program is given the name itself."""
     if not goes_out(pool) or pool.check == "command":
         return check
+    from dnsd.checks.named import NamedCheck
+
     return NamedCheck(check, address, pool.source, tuple(failover.check_networks))
 
 
@@ -193,6 +196,8 @@ def command_fault(pool: PoolPolicy, failover: Failover) -> str:
 
 def _http(pool: PoolPolicy, port: int, failover: Failover) -> HttpCheck:
     """A host that is given is asked for as it is written, the pool's name as RFC 9110 §7.2 says."""
+    from dnsd.checks.http import HttpCheck
+
     host = _host(pool, port)
     return HttpCheck(
         port=port,
@@ -207,6 +212,8 @@ def _http(pool: PoolPolicy, port: int, failover: Failover) -> HttpCheck:
 
 
 def _grpc(pool: PoolPolicy, port: int, failover: Failover) -> GrpcCheck:
+    from dnsd.checks.grpc import GrpcCheck
+
     host = _host(pool, port)
     return GrpcCheck(
         port=port,
@@ -241,5 +248,8 @@ def _without_port(host: str) -> str:
 
 
 def _dns(pool: PoolPolicy, port: int) -> DnsCheck:
+    from dnsd.checks.dns import DnsCheck
+    from dnsd.checks.question import question_of
+
     question = question_of(SelfCheckQuery(name=pool.query or pool.name, type=pool.query_type))
     return DnsCheck(question.of_service(), port, pool.timeout, pool.source)

@@ -7,7 +7,6 @@ node is running, 4 a node works in part, or has done it in part: a sentence says
 
 from __future__ import annotations
 
-import importlib
 from typing import IO, Any
 
 import click
@@ -16,6 +15,7 @@ import dnsd
 from dnsd.cli import exits
 from dnsd.cli.output import echo, finish, prepare
 from dnsd.errors import ControlDown, DnsdError, NotRunning, OutputError
+from dnsd.process.start import imported
 
 COMMANDS = {
     "serve": "Serve zones until told to stop.",
@@ -79,7 +79,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         name = cmd_name.replace("-", "_")
-        module = importlib.import_module(f"dnsd.cli.{MODULES.get(cmd_name, name)}")
+        module = imported(f"dnsd.cli.{MODULES.get(cmd_name, name)}")
         command = getattr(module, name)
         assert isinstance(command, click.Command)
         return command

@@ -1,12 +1,14 @@
 """``dnsd check``: every finding about zones, their policies and the configuration.
 
 Knows what was asked for and how findings are shown, to people and programs; what is a finding
-is decided by :mod:`dnsd.config`, :mod:`dnsd.zone.load` and :mod:`dnsd.build.policycheck`.
+is decided by :mod:`dnsd.config`, :mod:`dnsd.zone.load` and :mod:`dnsd.build.policycheck`. What
+only some checks need (policies, demand, questions of a node to itself) is imported for them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,19 +18,10 @@ import click
 import msgspec
 
 from dnsd import config
-from dnsd.build.advised import ZoneAndPolicy
-from dnsd.build.advised import check as check_ttls
-from dnsd.build.policycheck import check_file, check_promises, promised
 from dnsd.cli.options import config_option, json_option, short, zone_option
 from dnsd.cli.output import echo_styled
-from dnsd.cli.selfquestions import SelfQuestions
+from dnsd.cli.together import CutsTogether, DemandTogether, PoolsTogether
 from dnsd.config import balancerules, origins, policyfile
-from dnsd.control.balance import targets
-from dnsd.routerconf import faults
-from dnsd.ttl.demand import DemandError
-from dnsd.ttl.demand import read as read_demand
-from dnsd.wire import name as names
-from dnsd.zone import neighbours
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_text, load_zone
@@ -36,13 +29,9 @@ from dnsd.zone.load import load_text, load_zone
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from dnsd.build.promises import InZone
+    from dnsd.cli.selfquestions import SelfQuestions
     from dnsd.config.balance import Service
-    from dnsd.config.policy import Policy
-    from dnsd.ttl.demand import DemandFile
     from dnsd.zone.load import LoadResult
-    from dnsd.zone.neighbours import Side
-    from dnsd.zone.records import Zone
 
 STDIN = "-"
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -121,7 +110,7 @@ def check(
     would not be served, nor a policy with one used; with warnings they are. Exit status: 0
     without errors, 1 with errors.
     """
-    told = _Demand(read_demand(demand), budget) if demand else None
+    told = DemandTogether(demand, budget) if demand else None
     report = _check(config_file, zones, files, told, budget)
     echo_styled(_as_json(report) if as_json else _as_text(report))
     ctx.exit(1 if report.count(Severity.ERROR) else 0)
@@ -131,7 +120,7 @@ def _check(
     config_file: Path | None,
     zones: tuple[str, ...],
     files: tuple[Path, ...],
-    demand: _Demand | None,
+    demand: DemandTogether | None,
     budget: float | None,
 ) -> CheckReport:
     findings: list[Finding] = []
@@ -148,9 +137,9 @@ def _check(
     wanted += _from_names(files, findings)
     reports = []
     named = [origin for origin, _ in wanted]
-    cuts = _Cuts(named)
-    asked = SelfQuestions(str(config_file), given.anycast.query if given else (), named)
-    together = _Together(given.failover if given else None)
+    cuts = CutsTogether(named)
+    asked = _questions(given, named)
+    together = PoolsTogether(given.failover if given else None)
     for origin, file in wanted:
         result = _load(origin, file, limits, given.zones.include if given else ())
         reports.append(_report(origin, result, findings, given, together, file=file))
@@ -158,13 +147,14 @@ def _check(
             demand.note(result.zone, together.policy_of(result.zone))
         if result.zone:
             cuts.note(result.zone)
+        if result.zone and asked:
             asked.note(result.zone)
     return CheckReport(
         tuple(reports),
         (
             *findings,
             *cuts.compare(),
-            *asked.findings,
+            *(asked.findings if asked else ()),
             *together.findings(),
             *(demand.findings(given.failover if given else None) if demand else ()),
         ),
@@ -172,12 +162,21 @@ def _check(
     )
 
 
+def _questions(given: config.Config | None, zones: Sequence[str]) -> SelfQuestions | None:
+    """Return what a node asks itself, held against ``zones``; None if it asks nothing."""
+    if given is None or not given.anycast.query:
+        return None
+    from dnsd.cli.selfquestions import SelfQuestions
+
+    return SelfQuestions(str(given.path), given.anycast.query, zones)
+
+
 def _report(
     origin: str,
     result: LoadResult,
     findings: list[Finding],
     given: config.Config | None,
-    together: _Together,
+    together: PoolsTogether,
     *,
     file: Path,
 ) -> CheckedZone:
@@ -187,97 +186,33 @@ def _report(
     if str(file) == STDIN:
         return CheckedZone(origin, STDIN, result.records, serial)
     failover = given.failover if given else None
+    beside = policyfile.path_for(file)
+    if not os.path.lexists(beside):
+        return CheckedZone(origin, str(file), result.records, serial)
+    from dnsd.build.policycheck import check_file
+
     policy, found, _ = check_file(origin, file, result.zone, failover)
     findings += found
     if policy and result.zone:
         together.note(policy, result.zone, found)
-    there = str(policyfile.path_for(file)) if policy or found else None
+    there = str(beside) if policy or found else None
     pools = len(policy.pools) if policy else 0
     return CheckedZone(origin, str(file), result.records, serial, there, pools)
 
 
-class _Together:
-    """Remembers the pools of this check: all of a node's are checked in one queue."""
-
-    def __init__(self, failover: config.Failover | None) -> None:
-        self._failover = failover
-        self._zones: list[tuple[Policy, tuple[InZone, ...]]] = []
-        self._policies: dict[bytes, Policy] = {}
-        self._told: set[tuple[str, int]] = set()
-
-    def note(self, policy: Policy, zone: Zone, found: Iterable[Finding]) -> None:
-        """Keep the pools of ``zone``, and which promises do not even hold by themselves."""
-        self._zones.append((policy, promised(policy, zone)))
-        self._policies[zone.apex] = policy
-        self._told |= {(one.file, one.line) for one in found if one.code == "pool-rto"}
-
-    def policy_of(self, zone: Zone) -> Policy | None:
-        """Return the policy of ``zone``, if it has one that can be used."""
-        return self._policies.get(zone.apex)
-
-    def findings(self) -> list[Finding]:
-        """Return the promises that do not hold because of other zones."""
-        if len(self._zones) < 2:
-            return []
-        found = check_promises(self._zones, self._failover)
-        return [one for one in found if (one.file, one.line) not in self._told]
-
-
-class _Demand:
-    """Remembers the zones of this check, to hold their TTLs against what caches look up."""
-
-    def __init__(self, known: DemandFile, budget: float | None) -> None:
-        self._known = known
-        self._budget = budget
-        self._zones: list[ZoneAndPolicy] = []
-
-    def note(self, zone: Zone, policy: Policy | None) -> None:
-        """Keep ``zone``."""
-        self._zones.append(ZoneAndPolicy(zone, policy))
-
-    def findings(self, failover: config.Failover | None) -> list[Finding]:
-        """Return the TTLs that do not do."""
-        return check_ttls(self._zones, self._known, failover, self._budget)
-
-
 def _configured(
     given: config.Config, budget: float | None, findings: list[Finding]
-) -> _Demand | None:
+) -> DemandTogether | None:
     """Return the demand that the configuration names; one that cannot be read is a warning."""
     if given.demand.file is None:
         return None
+    from dnsd.ttl.demand import DemandError
+
     try:
-        return _Demand(read_demand(given.demand.file), budget or given.demand.qps_budget)
+        return DemandTogether(given.demand.file, budget or given.demand.qps_budget)
     except DemandError as error:
         findings.append(Finding(str(given.path), 0, Severity.WARNING, str(error), "demand"))
         return None
-
-
-class _Cuts:
-    """Remembers what the zones of this check say of the cuts between them."""
-
-    def __init__(self, zones: Iterable[str]) -> None:
-        apexes = {names.lower(names.from_text(zone)) for zone in zones}
-        self._parents = {apex: neighbours.parent_of(apex, apexes) for apex in apexes}
-        self._children: dict[bytes, list[bytes]] = {}
-        for apex, parent in self._parents.items():
-            if parent is not None:
-                self._children.setdefault(parent, []).append(apex)
-        self._sides: dict[tuple[bytes, bytes], Side] = {}
-
-    def note(self, zone: Zone) -> None:
-        """Keep what ``zone`` says of its own apex and of each zone below it."""
-        for cut in (zone.apex, *self._children.get(zone.apex, ())):
-            self._sides[zone.apex, cut] = neighbours.side(zone, cut)
-
-    def compare(self) -> list[Finding]:
-        """Return where two zones contradict each other."""
-        found: list[Finding] = []
-        for apex, parent in self._parents.items():
-            above, own = self._sides.get((parent or b"", apex)), self._sides.get((apex, apex))
-            if above and own:
-                found += neighbours.compare(above, own)
-        return sorted(found)
 
 
 def _from_config(
@@ -291,18 +226,28 @@ def _from_config(
     if found is None:
         return None
     if found.anycast.bgp:
+        from dnsd.routerconf import faults
+
         for fault in faults(balancerules.announced(found)):
             findings.append(Finding(str(config_file), 0, Severity.ERROR, fault, "bird-config"))
-    for service in found.service:
-        for fault in targets.faults(service, found.failover):
-            place = str(config_file), service.line, Severity.ERROR
-            findings.append(Finding(*place, fault, "service"))
+    findings += _unmade(found)
     if advice := config.cookie_advice(found):
         findings.append(Finding(str(config_file), 0, Severity.WARNING, advice, "cookie-secrets"))
     if found.zones.directory:
         findings += _strays(found, zones.values())
     wanted += [(origin, short(path)) for origin, path in zones.items()]
     return found
+
+
+def _unmade(found: config.Config) -> Iterator[Finding]:
+    """Return what is wrong with the checks of a director's services."""
+    if found.service:
+        from dnsd.control.balance import targets
+
+        for service in found.service:
+            place = str(found.path), service.line, Severity.ERROR
+            for fault in targets.faults(service, found.failover):
+                yield Finding(*place, fault, "service")
 
 
 def _strays(found: config.Config, files: Collection[Path]) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from dns.rdatatype import RdataType
 
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.build.signing import Signer
     from dnsd.cli.ask import Response
     from dnsd.hotpath import HotPath

@@ -65,6 +65,7 @@ LISTS: Structs = {
 }
 """The tables that stand once for each thing they describe, by path."""
 
+
 @cache
 def _schema() -> Schema:
     """Return the schema; a process that is sent its configuration never needs it."""

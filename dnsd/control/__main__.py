@@ -20,9 +20,6 @@ from dnsd.control.failover.commands import commands as failover_commands
 from dnsd.control.faults import FaultTeller
 from dnsd.control.horizon.commands import commands as horizon_commands
 from dnsd.control.node import Node
-from dnsd.control.web.pages import pages
-from dnsd.control.web.push import Push
-from dnsd.control.web.server import WebServer
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
 from dnsd.process import descriptors, log, stderr
@@ -32,6 +29,7 @@ from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 if TYPE_CHECKING:
     from dnsd.control.admin import Command
     from dnsd.control.spec import ControlSpec
+    from dnsd.control.web.server import WebServer
 
 
 def main() -> int:
@@ -57,7 +55,7 @@ async def _run(control_spec: ControlSpec) -> None:
     config = control_spec.config
     role: Role = _director(control_spec, vector) or _Node(control_spec, vector)
     commands = role.commands()
-    web = role.web()
+    web = role.web() if config.http.listen else None
     fd = control_spec.spare_fd
     spare = None if fd is None else socket.socket(fileno=fd)
     admin = AdminServer(config.server.admin_socket, commands, spare)
@@ -87,7 +85,8 @@ async def _run(control_spec: ControlSpec) -> None:
     await admin.start()
     async with asyncio.TaskGroup() as group:
         group.create_task(admin.run())
-        group.create_task(web.run())
+        if web is not None:
+            group.create_task(web.run())
         group.create_task(role.run())
 
 
@@ -98,7 +97,7 @@ class Role(Protocol):
         """Return the admin commands."""
 
     def web(self) -> WebServer:
-        """Return the server of what can be read over HTTP."""
+        """Return the server of what can be read over HTTP; only a node that has one loads it."""
 
     def on_hangup(self) -> None:
         """Reload."""
@@ -128,6 +127,10 @@ class _Node(Node):
         }
 
     def web(self) -> WebServer:
+        from dnsd.control.web.pages import pages
+        from dnsd.control.web.push import Push
+        from dnsd.control.web.server import WebServer
+
         config, board = self._spec.config, self.engine.checking.board
         made = pages(self.commands(), self.metrics_source(), self.unwell, self.notices)
         push = Push(config.http.token_file, board, self.engine.takes_no_state)

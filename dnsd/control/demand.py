@@ -10,9 +10,6 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from dns.rdatatype import RdataType
-from dns.rdatatype import to_text as mnemonic
-
 from dnsd.errors import AdminError
 from dnsd.image import demand
 from dnsd.wire.name import to_text
@@ -110,6 +107,9 @@ def _as_data(found: WindowSummary, zones: list[str]) -> dict[str, Any]:
 
 
 def _pair(pair: Pair, zones: list[str]) -> dict[str, Any]:
+    from dns.rdatatype import RdataType
+    from dns.rdatatype import to_text as mnemonic
+
     name = to_text(pair.name)
     zone = next((zone for zone in zones if f".{name}".endswith(f".{zone}") or zone == "."), name)
     return {

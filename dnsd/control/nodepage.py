@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from dnsd.checks.httpclient import Exchange
 from dnsd.checks.result import Blind, ServiceFault
 from dnsd.checks.tcp import connected
 from dnsd.config.units import format_duration
@@ -22,6 +21,8 @@ async def get(endpoint: Endpoint, path: str, most: int) -> bytes:
 
     Fault, Blind or OSError if it doesn't come.
     """
+    from dnsd.checks.httpclient import Exchange  # only a node that asks others needs h11
+
     sock = await connected(ServerAddress(endpoint.address, endpoint.port))
     reader, writer = await asyncio.open_connection(sock=sock)
     try:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Child:
-    """A process running ``module``; ``spec`` is the line that tells it everything.
+    """A process running ``main`` of ``module``; ``spec`` is the line that tells it everything.
 
     It inherits the descriptors ``fds`` and no others. ``reset`` clears what its predecessor has
     left. While it runs, ``process`` is not None.

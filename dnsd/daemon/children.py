@@ -40,7 +40,7 @@ def control(spec: ControlSpec, vector: StateVector) -> Child:
     line = control_specs.encode(spec)
     shared = vector.fd, spec.journal_fd, spec.images_fd, spec.kept_fd
     fds = (*shared, *(fd for fd in (spec.doorbell, spec.spare_fd) if fd is not None))
-    return Child("control", "dnsd.control", line, fds, reset)
+    return Child("control", "dnsd.control.__main__", line, fds, reset)
 
 
 def worker(spec: WorkerSpec, vector: StateVector) -> Child:
@@ -53,7 +53,7 @@ def worker(spec: WorkerSpec, vector: StateVector) -> Child:
 
     line = worker_specs.encode(spec)
     fds = vector.fd, spec.journal_fd, spec.images_fd
-    return Child(f"worker {spec.index}", "dnsd.serve", line, fds, reset)
+    return Child(f"worker {spec.index}", "dnsd.serve.__main__", line, fds, reset)
 
 
 def is_serving(cells: memoryview) -> bool:

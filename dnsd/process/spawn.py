@@ -10,8 +10,8 @@ import dnsd
 
 
 def command(module: str) -> list[str]:
-    """Return the command that runs ``module``, wherever the working directory is."""
-    return [sys.executable, "-P", "-m", module]
+    """Return the command that runs ``main`` of ``module``, wherever the working directory is."""
+    return [sys.executable, "-P", "-m", "dnsd.process.start", module]
 
 
 def environment() -> dict[str, str]:

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import re
 
-import dns.exception
-import dns.name
-
 from dnsd.wire.name import MAX_NAME, ROOT, from_text, join
 
 _MAX_TEXT = 4 * MAX_NAME
@@ -98,6 +95,9 @@ def _to_ascii(text: str) -> str:
 
 
 def _a_label(label: str) -> str:
+    import dns.exception  # few zone files have such names
+    import dns.name
+
     if not _DISPUTED.isdisjoint(label):
         raise BadName(
             f"IDNA 2003 and 2008 encode a letter of the label '{_printable(label)}' differently: "

@@ -135,7 +135,7 @@ def test_a_process_that_cannot_start_ends_it_instead_of_trying_for_ever() -> Non
         broken = node.zones.parent / "broken"
         broken.mkdir()
         (broken / "sitecustomize.py").write_text(
-            "import os, sys\nif 'dnsd.control' in sys.orig_argv: os._exit(1)\n"
+            "import os, sys\nif 'dnsd.control.__main__' in sys.orig_argv: os._exit(1)\n"
         )
         node.start(PYTHONPATH=str(broken))
         assert node.wait() == 1

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.caches.ledger import LedgerLine, Use
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.live import Placement, addresses_of, named

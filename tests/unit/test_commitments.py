@@ -9,7 +9,7 @@ import pytest
 
 from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.config import Failover
 from dnsd.config.hookkinds import HooksConfig
 from dnsd.config.policy import PoolPolicy

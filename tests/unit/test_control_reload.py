@@ -17,7 +17,7 @@ import pytest
 from dnsd.build import images
 from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.stamps import observe
 from dnsd.config import Config, LimitsConfig, Server, ZoneFile, Zones
 from dnsd.control.horizon.keeper import LedgerKeeper

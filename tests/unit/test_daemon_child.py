@@ -12,8 +12,8 @@ import pytest
 
 from dnsd.daemon.child import Child
 
-PROGRAM = "this"
-"""A module that ends by itself."""
+PROGRAM = "site"
+"""A module whose ``main`` ends by itself."""
 
 
 def _child(resets: list[str]) -> Child:

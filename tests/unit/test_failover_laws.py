@@ -13,7 +13,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.config.policy import Failback
 from dnsd.control.failover.live import named
 from dnsd.failover.member import Forced, MemberOrder

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dnsd.build.pools import PoolMeta
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.version import nothing
 from dnsd.config import Endpoint

@@ -13,11 +13,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import dns.exception
-import dns.message
-import dns.name
-import dns.rdataclass
-import dns.rdatatype
 import msgspec
 
 from dnsd.announce.reach import Hearing, Reach, Self, Tally
@@ -42,8 +37,6 @@ POLL_S = 1.0
 TIMEOUT_S = 1.0
 LONGEST_PAGE = 1 << 18
 """Octets: more than the page of a node with all the servers that there can be."""
-
-_NAME = dns.name.from_text("id.server.")
 
 
 class Neighbour:
@@ -184,7 +177,9 @@ async def ask_for_name(server: Endpoint) -> str | None:
 
     None if none answers; OSError if it cannot be asked.
     """
-    query = dns.message.make_query(_NAME, dns.rdatatype.TXT, dns.rdataclass.CH, use_edns=False)
+    import dns.message
+
+    query = dns.message.make_query("id.server.", "TXT", "CH", use_edns=False)
     reply = await within(
         TIMEOUT_S, over_udp(ServerAddress(server.address, server.port), query.to_wire())
     )
@@ -192,6 +187,9 @@ async def ask_for_name(server: Endpoint) -> str | None:
 
 
 def _name_in(reply: bytes) -> str:
+    import dns.exception
+    import dns.message
+
     try:
         response = dns.message.from_wire(reply)
     except (dns.exception.DNSException, ValueError):

@@ -1,6 +1,6 @@
 """The failover plane of a running node: decides on pools as their members are seen, and in time.
 
-It is told which pools there are by whoever publishes images (:class:`dnsd.build.pools.Pools`),
+It is told which pools there are by whoever publishes images (:class:`dnsd.build.poolmeta.Pools`),
 and writes what workers answer at once. Whatever fails in one of its loops is told and tried
 again: it ends neither control nor another loop.
 """
@@ -28,7 +28,7 @@ from dnsd.process.lasting import Supervisor
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.checks import pushed
     from dnsd.checks.calculated import States
     from dnsd.checks.runner import Seen, Unseen

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.caches.judge import Verdict
     from dnsd.caches.version import CacheQuestion
     from dnsd.control.failover.live import LivePool, PoolKey

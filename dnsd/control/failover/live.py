@@ -21,7 +21,7 @@ from dnsd.process import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.control.failover.words import PoolCells
     from dnsd.control.hooks.news import News
     from dnsd.failover.drain import Phase

@@ -14,7 +14,7 @@ from dnsd.control.failover.words import PoolCells
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.control.failover.words import Noted
     from dnsd.failover.orders import Directive
     from dnsd.failover.stored import Kept, StoredPool

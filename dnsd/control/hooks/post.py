@@ -12,7 +12,6 @@ import hmac
 import ssl
 from typing import TYPE_CHECKING
 
-from dnsd.checks.httpclient import Exchange
 from dnsd.checks.result import ServiceFault
 from dnsd.control.hooks.outbox import Undelivered
 from dnsd.process.exchange import within
@@ -46,6 +45,8 @@ class Post:
             raise Undelivered(f"status {status}", is_final=status in _FINAL)
 
     async def _send(self, body: bytes) -> int:
+        from dnsd.checks.httpclient import Exchange  # only a node with hooks needs h11
+
         where = self._where
         context = ssl.create_default_context() if where.is_secure else None
         reader, writer = await asyncio.open_connection(where.host, where.port, ssl=context)

@@ -30,7 +30,7 @@ from dnsd.process import log
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.caches.version import CacheQuestion, Version
     from dnsd.control.horizon.ledgerfile import LedgerFile
     from dnsd.image.stock import Stock

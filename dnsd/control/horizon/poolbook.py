@@ -23,7 +23,7 @@ from dnsd.wire.member import packed
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.caches.ledger import Ledger
 
 CACHED = (Mode.ANSWER, Mode.SOME, Mode.NODATA)

@@ -13,7 +13,7 @@ from dnsd.build.promises import Promises
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.config import CheckLimits, Failover
     from dnsd.config.policy import PoolPolicy
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 
     from dnsd.build.pipeline import BuildResult
-    from dnsd.build.pools import PoolMeta, Pools
+    from dnsd.build.poolmeta import PoolMeta, Pools
     from dnsd.config import Config
     from dnsd.control.horizon.keeper import LedgerKeeper
     from dnsd.control.publish import Publisher

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dnsd.build.images import Meta
     from dnsd.build.pipeline import BuildResult
-    from dnsd.build.pools import PoolMeta
+    from dnsd.build.poolmeta import PoolMeta
     from dnsd.build.stamps import Stamp
     from dnsd.config import LimitsConfig
 

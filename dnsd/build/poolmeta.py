@@ -1,0 +1,63 @@
+"""What an image says of its pools, and who decides on them.
+
+Beside what makes pools of a policy and a zone, so that control need not load the compiler for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+# msgspec looks the type up when it decodes.
+from dnsd.config.policy import PoolPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dnsd.image.cells import Range
+
+
+class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """One pool of an image.
+
+    ``members`` are addresses, or names that a CNAME leads to, in the order of the bits of a mask;
+    those of ``policy.fallback`` follow. ``ttl`` is that of the zone file: Tmax. ``cell`` is where
+    its cells begin, from where those of the image do; ``cells`` is how many there are.
+
+    While nobody has decided, the member ``undecided`` is answered; if that is empty, all are.
+    """
+
+    policy: PoolPolicy
+    ttl: int
+    members: tuple[str, ...]
+    cell: int
+    cells: int
+    undecided: str = ""
+
+    @property
+    def undecided_mask(self) -> int:
+        """The mask of what is answered while nobody has decided."""
+        if self.undecided:
+            return 1 << self.members.index(self.undecided)
+        return (1 << len(self.members)) - 1
+
+
+class Pools(Protocol):
+    """Who decides on pools; called by who publishes images, in control's loop."""
+
+    async def expect(self, pools: Sequence[PoolMeta]) -> None:
+        """``pools`` are about to be declared in the ledger."""
+
+    def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
+        """Put words into the cells from ``cell`` on, for an image that is about to be published.
+
+        From now on decisions go there. Until :meth:`release`, workers may still answer from
+        the image that the zone had before.
+        """
+
+    def remove(self, origin: str) -> None:
+        """The zone ``origin`` is about to be dropped."""
+
+    def release(self, cells: Range) -> None:
+        """No worker answers from these cells any more, and somebody else will get them."""
