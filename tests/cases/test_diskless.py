@@ -127,7 +127,7 @@ def answers(node: Node, name: str = "www.a.example") -> int:
 def kill_control(node: Node) -> int:
     pid = int(status(node)["control"]["pid"])  # type: ignore[index]
     os.kill(pid, signal.SIGKILL)
-    node.wait_line("control is started again")
+    node.wait_line("control is restarted")
     until(lambda: run(node, "status").returncode == 0, "control answers")
     return pid
 
@@ -219,7 +219,7 @@ def test_while_control_is_down_workers_answer_and_status_says_so() -> None:
         node.wait_ready()
         flag.touch()
         os.kill(int(status(node)["control"]["pid"]), signal.SIGKILL)  # type: ignore[index]
-        node.wait_line("control is started again")
+        node.wait_line("control is restarted")
         down = until(lambda: _failed(node, "status"), "control is down")
         assert down.returncode == 4
         assert "control is down" in down.stdout

@@ -140,7 +140,7 @@ def test_started_as_root_it_becomes_the_user_and_takes_along_only_what_ports_nee
 
         os.kill(workers[0], signal.SIGKILL)
         until(lambda: len(set(node.workers()) - {0, *workers}) == 1, "a new worker")
-        node.wait_line("is started again")
+        node.wait_line("is restarted")
         until(lambda: all(one["generation"] for one in node.status()["workers"]))
         check_workers(node.workers())
         node.write("example.com", zone(2, "www A 192.0.2.1"))
@@ -185,8 +185,8 @@ def test_a_node_that_announces_keeps_what_interfaces_need_and_no_worker_does() -
         site.wait("announced")
         os.kill(control, signal.SIGKILL)
         os.kill(workers[0], signal.SIGKILL)
-        site.node.wait_line("control is started again")
-        site.node.wait_line("worker 0 is started again")
+        site.node.wait_line("control is restarted")
+        site.node.wait_line("worker 0 is restarted")
         site.wait("announced")
         check_workers(others(site.node)[1])
 

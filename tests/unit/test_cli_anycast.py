@@ -191,7 +191,7 @@ def test_orders(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: object
 @pytest.mark.parametrize(
     ("command", "state", "said"),
     [
-        ("undrain node", "drained", "is taken back, but the node is drained, not announced: stale"),
+        ("undrain node", "drained", "is cleared, but the node is drained, not announced: stale"),
         ("undrain node", "withdrawn", "but the node is withdrawn, not announced: stale"),
         ("announce", "standby", "but the node is standby, not drained: stale"),
         ("withdraw", "withdrawn", f"is in force, but {V4} still has a carrier"),

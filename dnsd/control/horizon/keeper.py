@@ -5,8 +5,8 @@ up in its image when it is asked for. When a zone has changed, only what differs
 every worker answers from the new image. What pools give out is told by who decides on them.
 
 The ledger is written to disk before anything is answered that is not declared there, and within
-a second of every change that a crash would make us forget. That bounds of what is declared
-grow is none: after a crash, all of it is bounded by the start.
+a second of every change that a crash would make us forget. A bound of
+something declared that grows needs no write: after a crash, the start bounds all of it.
 """
 
 from __future__ import annotations
