@@ -87,11 +87,12 @@ class Convergence:
         """Look, mend the journal if need be, and return the zones that are to be built now."""
         found = self.differences()
         self._mend_journal(found)
-        served = self._served_images()
-        await self._look_at_files(served)
+        self._forget_others()
+        await self._look_at_files()
         for zone in {one.zone for one in found if one.zone}:
-            if zone in served and (why := await asyncio.to_thread(self._stock.fault, served[zone])):
-                self._spoilt[zone] = Spoilt(served[zone], why)
+            image = self._image(zone)
+            if image and (why := await asyncio.to_thread(self._stock.fault, image)):
+                self._spoilt[zone] = Spoilt(image, why)
         wanted = self._spoilt.keys() | self._reloader.unfinished()
         due = self._builds.ready(wanted, self._clock())
         for zone in due & self._spoilt.keys():
@@ -99,25 +100,25 @@ class Convergence:
             self._reloader.distrust(zone)
         return due
 
-    def _served_images(self) -> dict[str, str]:
-        """Return the image of each zone, and forget the faults of others."""
-        served = {
-            row.origin: row.served.image
-            for row in self._reloader.rows.values()
-            if row.served is not None
-        }
+    def _image(self, zone: str) -> str:
+        """Return the image that ``zone`` is served from, empty if there is none."""
+        row = self._reloader.rows.get(zone)
+        return row.served.image if row is not None and row.served is not None else ""
+
+    def _forget_others(self) -> None:
+        """Forget the faults of images that are not served any more."""
         self._spoilt = {
             zone: spoilt
             for zone, spoilt in self._spoilt.items()
-            if served.get(zone) == spoilt.image
+            if self._image(zone) == spoilt.image
         }
-        return served
 
-    async def _look_at_files(self, served: dict[str, str]) -> None:
+    async def _look_at_files(self) -> None:
         """See, from time to time, whether all images are as they were made."""
         began = self._clock()
         if began < self._files_due:
             return
+        served = {zone: image for zone in self._reloader.rows if (image := self._image(zone))}
         self._spoilt |= await asyncio.to_thread(_changed, self._stock, served)
         ended = self._clock()
         self._files_due = ended + max(FILES_S, FILES_SHARE * (ended - began))

@@ -48,7 +48,7 @@ class Disk:
     @property
     def problems(self) -> list[str]:
         """What operators should know, as sentences."""
-        count = sum(bool(self._in_memory(row)) for row in self._rows())
+        count = len(self._held())
         zones = "1 zone is" if count == 1 else f"{count} zones are"
         memory = f"{zones} served from memory: the disk has not accepted the image; trying again"
         return [*([self.fault] if self.fault else []), *([memory] if count else [])]
@@ -57,14 +57,13 @@ class Disk:
         """Try again; return the images (by origin) that the disk has taken: they are files now."""
         taken: dict[str, str] = {}
         fault = await asyncio.to_thread(self._prepare)
-        for row in () if fault else tuple(self._rows()):
-            image = self._in_memory(row)
-            if not image or image in self._taken:
+        for origin, image in [] if fault else self._held():
+            if image in self._taken:
                 continue
             if fault := await asyncio.to_thread(self._copy, image):
                 break
             self._taken.add(image)
-            taken[row.origin] = file_name(image)
+            taken[origin] = file_name(image)
         if fault != self.fault:
             log.say(fault or f"the state directory {self._directory} can be written again")
         self.fault = fault
@@ -72,10 +71,12 @@ class Disk:
         self.pause = min(2 * self.pause, LONGEST_PAUSE_S) if again else FIRST_PAUSE_S
         return taken
 
-    def _in_memory(self, row: ZoneRow) -> str:
-        """Return the image of a zone that is served from memory, empty if it is not."""
-        served = row.served
-        return served.image if served is not None and region_of(served.image) else ""
+    def _held(self) -> list[tuple[str, str]]:
+        """Return the zones that are served from memory, with their images."""
+        if self._stock.memory is None or not self._stock.memory.end:
+            return []  # as a rule, and a node may have a hundred thousand zones
+        images = ((row.origin, row.served.image) for row in self._rows() if row.served)
+        return [(origin, image) for origin, image in images if region_of(image)]
 
     def _prepare(self) -> str:
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dnsd.errors import StateError
 from dnsd.image import journal
 from dnsd.image.cells import CellAllocator, Range
-from dnsd.image.journal import Entry, JournalReader, JournalWriter, State, apply
+from dnsd.image.journal import Entry, JournalReader, JournalWriter, Placed, State, apply
 from dnsd.image.state import POOL_CELLS, ControlCells, WorkerCells
 from dnsd.image.stock import region_of
 
@@ -79,12 +79,10 @@ class Publisher:
         """Return the first of the cells that ``image`` has taken."""
         return self._cells_of[image].first
 
-    def claim_cells(self, image: str, count: int) -> None:
-        """Note that ``image``, which an earlier process has published, has ``count`` cells."""
-        for placed in self.published.values():
-            if placed is not None and placed.image == image:
-                self._cells_of[image] = Range(placed.cell, count)
-                self._free.claim(self._cells_of[image])
+    def claim_cells(self, placed: Placed, count: int) -> None:
+        """Note that an image, which an earlier process has published, has ``count`` cells."""
+        self._cells_of[placed.image] = taken = Range(placed.cell, count)
+        self._free.claim(taken)
 
     def give_back(self, image: str) -> None:
         """Let others have the cells of ``image``."""
@@ -105,10 +103,11 @@ class Publisher:
             writer = self._writer = self._new_epoch(state)
         else:
             writer.append(entries)
-        unused = _images(self.published) - _images(state)
+        changed = {entry.apex for entry in entries}
+        unused = _images(self.published, changed) - _images(state, changed)
         self.published = state
         self._cells[ControlCells.ZONES] = len(state)
-        self._cells[ControlCells.BROKEN] = len(state) - len(_images(state))
+        self._cells[ControlCells.BROKEN] = sum(placed is None for placed in state.values())
         self._cells[ControlCells.JOURNAL] = writer.end
         self._cells[ControlCells.GENERATION] += 1
         self._retire(unused)
@@ -158,7 +157,7 @@ class Publisher:
 
     def retire_leftovers(self) -> None:
         """Retire what no journal entry needs: of earlier runs, and of builds cut short."""
-        needed = _images(self.published)
+        needed = _images(self.published, self.published)
         self._retire(name for name in self.stock.names() if name not in needed)
         if (memory := self.stock.memory) is not None:
             # What is put there from now on belongs to a build that has not told of it yet.
@@ -189,5 +188,6 @@ class Publisher:
         return writer
 
 
-def _images(state: State) -> set[str]:
-    return {placed.image for placed in state.values() if placed}
+def _images(state: State, apexes: Iterable[bytes]) -> set[str]:
+    """Return the images of the zones ``apexes`` in ``state``."""
+    return {placed.image for apex in apexes if (placed := state.get(apex))}

@@ -26,13 +26,14 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult, build_zone, troubled
 from dnsd.config import Config, Server
 from dnsd.config import Zones as ZonesTable
-from dnsd.control.converge import Convergence
+from dnsd.control.converge import FILES_S, Convergence
 from dnsd.control.differences import BEHIND_S, LASTING_S
 from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.publish import Publisher
 from dnsd.control.retries import LONGEST_PAUSE_S, Retries
 from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
+from dnsd.control.zones.table import ZoneRow
 from dnsd.control.zones.watch import Watch
 from dnsd.errors import ImageError, StateError
 from dnsd.image import memory
@@ -417,3 +418,22 @@ def test_retries_come_less_and_less_often_until_the_key_is_well() -> None:
     assert pauses[-1] == LONGEST_PAUSE_S
     assert retries.ready(set(), now) == set()
     assert retries.ready({"a"}, now) == {"a"}, "it was well: this is another matter"
+
+
+class Unlisted(dict[str, ZoneRow]):
+    """A table that may be asked for a zone, and not be looked through."""
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("a hundred thousand zones are looked at in each turn")
+
+    keys = values = items = __iter__  # type: ignore[assignment]
+
+
+def test_a_turn_that_looks_at_no_files_does_not_look_through_the_zones(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert asyncio.run(world.convergence.due()) == set()
+    world.reloader.rows = Unlisted(world.reloader.rows)
+    assert asyncio.run(world.convergence.due()) == set()
+    world.now += FILES_S
+    with pytest.raises(AssertionError, match="hundred thousand"):
+        asyncio.run(world.convergence.due())

@@ -111,3 +111,12 @@ def test_an_image_that_was_given_back_meanwhile_is_no_file(site: Site) -> None:
     site.stock.remove(served.image)
     assert site.turn().keys() <= {"two.example."}
     assert len(site.stock.files()) <= 1
+
+
+def test_zones_are_not_looked_through_while_nothing_is_in_memory(tmp_path: Path) -> None:
+    def rows() -> list[ZoneRow]:
+        raise AssertionError("a hundred thousand zones are looked at each second")
+
+    disk = Disk(tmp_path / "state", Stock(tmp_path, Memory(memory.create("images"))), rows)
+    assert disk.problems == []
+    assert asyncio.run(disk.turn()) == {}

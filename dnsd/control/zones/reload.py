@@ -69,6 +69,7 @@ class Reloader:
         self._stock = publisher.stock
         self._distrusted: set[str] = set()
         self._undropped: set[str] = set()
+        self._troubled: set[str] = set()
         self._earlier = Earlier(self._stock)
         self._roster = Roster(self._earlier)
         self._acceptance = Acceptance(self._stock, self._earlier, self.rows, config.failover)
@@ -153,13 +154,13 @@ class Reloader:
 
     def _scope(self, due: Collection[str]) -> set[str]:
         """Return the zones to look at."""
+        scope = set(due) - {CONFIGURATION, DIRECTORY}
+        if EVERYTHING not in due and DIRECTORY not in due:
+            return scope  # an edit of one of a hundred thousand
         known = self._roster.wanted.keys() | self.rows.keys()
         if EVERYTHING in due:
             return known
-        scope = set(due) - {CONFIGURATION, DIRECTORY}
-        if DIRECTORY in due:
-            scope |= {name for name in known if self._roster.wanted.get(name) != self._file(name)}
-        return scope
+        return scope | {name for name in known if self._roster.wanted.get(name) != self._file(name)}
 
     def _file(self, origin: str) -> Path | None:
         row = self.rows.get(origin)
@@ -193,8 +194,7 @@ class Reloader:
 
     def unfinished(self) -> set[str]:
         """Return the zones with which something else than their files has kept us from ending."""
-        troubled = {row.origin for row in self.rows.values() if row.trouble}
-        return troubled | self._undropped
+        return self._troubled | self._undropped
 
     def distrust(self, origin: str) -> None:
         """Have the image of the zone ``origin`` built anew when it is due, whatever its files."""
@@ -255,6 +255,7 @@ class Reloader:
         self._roster.dropped(len(plan.drop))
         for origin in plan.drop:
             self._undropped.discard(origin)
+            self._troubled.discard(origin)
             self._pools.remove(origin)
             del self.rows[origin]
             self._watch.forget(origin)
@@ -317,6 +318,7 @@ class Reloader:
         row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
         row.include, row.digests = self._include(), result.digests
         row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
+        (self._troubled.add if row.trouble else self._troubled.discard)(result.origin)
         if loaded:
             self._distrusted.discard(result.origin)
         row.was_served = self._earlier.had(result.origin)
@@ -363,7 +365,7 @@ class Reloader:
             known[origin] = _zone(row.served)
             if row.served.pools:
                 count = sum(pool.cells for pool in row.served.pools)
-                self._publisher.claim_cells(row.served.image, count)
+                self._publisher.claim_cells(Placed(row.served.image, row.served.cell), count)
                 self._pools.place(origin, row.served.pools, row.served.cell)
             self._watch.follow(origin, row.stamps)
         if known:
