@@ -8,6 +8,7 @@ import msgspec
 from rich.table import Table
 
 from bench.stats import spread
+from bench.study import text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,15 +148,11 @@ def markdown(report: Report) -> str:
             f"- A query was sent in {_asked(report.runs):.1%} of the milliseconds; in the others"
             " the machine was busy.",
             f"- Command: `{report.command}`",
-            f"- Machine: {_pairs(report.machine)}",
-            f"- Versions: {_pairs(report.versions)}",
+            f"- Machine: {text.pairs(report.machine)}",
+            f"- Versions: {text.pairs(report.versions)}",
             "",
         ]
     )
-
-
-def _pairs(items: dict[str, str]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in items.items())
 
 
 def save(report: Report, path: Path) -> None:

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 20
 """Names that are listed; those that are asked most."""
-ADDRESSES = ("A", "AAAA", "HTTPS")
-"""What browsers ask together."""
 
 
 class Wanted(NamedTuple):
