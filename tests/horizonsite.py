@@ -20,13 +20,15 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult, build_zone
 from dnsd.build.poolmeta import PoolMeta
 from dnsd.caches.judge import Verdict
-from dnsd.caches.ledger import WEEK_S, Ledger, NodeReport
+from dnsd.caches.ledger import Ledger
+from dnsd.caches.report import WEEK_S, NodeReport
 from dnsd.caches.version import CacheQuestion, Version, about_target
 from dnsd.config import LimitsConfig
 from dnsd.control.failover.words import Noted, PoolCells
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.coverage import PoolAccount
-from dnsd.control.horizon.keeper import DeclaredZone, LedgerKeeper
+from dnsd.control.horizon.declared import DeclaredZone
+from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.lease import Clocks, Lease
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.poolbook import PoolAnswers, PoolRRset, addresses_of, version_of

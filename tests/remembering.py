@@ -5,8 +5,10 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from dnsd.caches.judge import Inquiry, Tail, judge
-from dnsd.caches.ledger import WEEK_S, Ledger, Use
+from dnsd.caches.inquiry import Inquiry, Tail
+from dnsd.caches.judge import judge
+from dnsd.caches.ledger import Ledger
+from dnsd.caches.report import WEEK_S, Use
 from dnsd.caches.site import alone
 from dnsd.caches.version import nothing, rrset
 from dnsd.control.failover.live import addresses_of, named

@@ -27,7 +27,8 @@ import dns.message
 import dns.rdatatype
 
 import dnsd as package
-from dnsd.caches.ledger import WEEK_S, Ledger
+from dnsd.caches.ledger import Ledger
+from dnsd.caches.report import WEEK_S
 from dnsd.control.horizon.lease import Lease
 from tests.serving import free_port
 

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dnsd.caches.ledger import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, NodeReport, Use
-from dnsd.caches.site import ALIVE, Answered, Census, MissingAccount, Site, census
+from dnsd.caches.report import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, NodeReport, Use
+from dnsd.caches.site import ALIVE, Answered, Census, MissingAccount, census
 from dnsd.caches.version import CacheQuestion, Version, VersionKind
 from dnsd.config.units import format_duration
 from dnsd.wire import delivery
@@ -32,11 +32,11 @@ from dnsd.wire import delivery
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from dnsd.caches.inquiry import Inquiry
+
 MARGIN_S = delivery.MARGIN_S
 """Added to every bound: an answer is on its way before a cache has it."""
 
-FLOOR_S = 60.0
-"""How long some resolvers keep even what has a shorter TTL."""
 
 FRESH_S = MARGIN_S
 """An older report says nothing of what its node gives out now.
@@ -60,47 +60,6 @@ class Safety(StrEnum):
     SAFE = "safe"
     WAIT = "wait"
     UNKNOWN = "unknown"
-
-
-class Secondary(msgspec.Struct, frozen=True):
-    """A server that is no dnsd and transfers ``zone``.
-
-    ``wanted`` is the serial of the change, or the reason why that is not known.
-
-    ``serial`` is what it has, None if it did not say; ``since`` is when it was first seen with
-    the wanted one or a later one, by the asker's clock.
-    """
-
-    name: str
-    zone: str
-    wanted: int | str
-    serial: int | None
-    since: float = 0.0
-
-
-class Tail(msgspec.Struct, frozen=True):
-    """The tail gate: new connections at the target each second, None if nobody has counted."""
-
-    rate: float | None
-    limit: float
-
-
-class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known when the question is put; times by the asker's clock.
-
-    Each node of the ``site`` must have reported, to something asked at ``since`` (the switch) or
-    later. ``fenced`` are nodes, by name or URL, that surely have given no answer after a time.
-    ``ttl`` is the largest TTL that was ever in use, where no node says so.
-    """
-
-    question: CacheQuestion
-    site: Site
-    since: float
-    fenced: tuple[tuple[str, float], ...] = ()
-    ttl: int | None = None
-    secondaries: tuple[Secondary, ...] = ()
-    tail: Tail | None = None
-    floor: float = FLOOR_S
 
 
 class CacheHolding(msgspec.Struct, frozen=True):

@@ -16,13 +16,13 @@ counts as nothing, which only makes a bound later. Pure: it is told the time.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 import msgspec
 
-from dnsd.caches.acquainted import NOT_TOLD, KnownNodes, KnownPeer, Retired, Unfound
+from dnsd.caches.acquainted import KnownNodes, KnownPeer, Retired
+from dnsd.caches.report import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, LedgerLine, NodeReport, Use
 from dnsd.caches.version import Version, VersionKind
 from dnsd.errors import StateError
 
@@ -31,84 +31,15 @@ if TYPE_CHECKING:
 
     from dnsd.caches.version import CacheQuestion
 
-NEVER = float("-inf")
-
-WEEK_S = 604_800.0
-"""No cache should keep an answer longer, whatever its TTL (RFC 8767 §4; BIND's max-cache-ttl)."""
 
 SAVE_EVERY_S = 1.0
 """How often a ledger that has changed is to be written to disk."""
 
-LONGEST_FLOOR_S = 3_600.0
-"""The longest time for which a cache is thought to keep what has a shorter TTL."""
 
 _REMEMBERED = 4096
 """Bounds in the past that are kept: of so much it is known that caches have forgotten it."""
 
 _MAGIC = b"dnsd-ledger 1 "
-
-
-class Use(IntEnum):
-    """Whether a version can be given out; more is more."""
-
-    IDLE = 0
-    """Not, until somebody orders it."""
-    POSSIBLE = 1
-    """Not now, but it can come back by itself."""
-    SERVED = 2
-
-
-class Bound(NamedTuple):
-    """Until when caches may hold a version.
-
-    ``last`` is not before the last moment at which it was given out, for caches that keep
-    things longer than they are told; ``ttl`` is the largest TTL it was given out with.
-    """
-
-    until: float = NEVER
-    last: float = NEVER
-    ttl: int = 0
-
-    def join(self, other: Bound) -> Bound:
-        """Return what holds when both do."""
-        return Bound(
-            max(self.until, other.until), max(self.last, other.last), max(self.ttl, other.ttl)
-        )
-
-
-class LedgerLine(msgspec.Struct, frozen=True):
-    """What a node says about one version.
-
-    ``left`` are the seconds until its bound, negative if that is over; ``ago`` the seconds since it
-    was last given out, None if it never was.
-    """
-
-    version: Version
-    left: float
-    ago: float | None
-    ttl: int
-    use: Use
-
-
-class NodeReport(msgspec.Struct, frozen=True):
-    """What a node says; its account covers the last ``kept`` seconds.
-
-    ``doubt`` is why it is not to be relied on, empty if it is: nothing is SAFE by it then.
-    ``ceiling`` is the largest TTL that was ever given out, before the account began, too; None if
-    that is not known; ``before`` is the same for this node alone, before its account began, as an
-    operator has declared it. ``instance`` is different for each run of the node, which began ``up``
-    seconds ago. ``knows`` are the other nodes that it knows.
-    """
-
-    node: str
-    kept: float
-    lines: tuple[LedgerLine, ...]
-    doubt: str = ""
-    ceiling: int | None = None
-    before: int | None = None
-    instance: str = ""
-    up: float | None = None
-    knows: KnownNodes | Unfound = NOT_TOLD
 
 
 class _Declared(NamedTuple):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dnsd.caches.acquainted import KnownNodes, KnownPeer, Unfound
-from dnsd.caches.ledger import NodeReport
+from dnsd.caches.report import NodeReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from dnsd.caches.ledger import NodeReport
+from dnsd.caches.report import NodeReport
 from dnsd.caches.site import HERE
 from dnsd.caches.version import canonical_name
 from dnsd.checks.httpclient import Exchange

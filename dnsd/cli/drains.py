@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dnsd.caches.judge import Inquiry, Safety, judge
+from dnsd.caches.inquiry import Inquiry
+from dnsd.caches.judge import Safety, judge
 from dnsd.caches.version import about_target
 from dnsd.cli import exits
 from dnsd.cli.admin import ask, socket_path

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from dnsd.caches.judge import FLOOR_S, MARGIN_S, Inquiry, Safety, Verdict, before_account, judge
-from dnsd.caches.ledger import LONGEST_FLOOR_S
+from dnsd.caches.inquiry import FLOOR_S, Inquiry
+from dnsd.caches.judge import MARGIN_S, Safety, Verdict, before_account, judge
+from dnsd.caches.report import LONGEST_FLOOR_S
 from dnsd.caches.site import Answered, census
 from dnsd.caches.version import CacheQuestion, about_name, about_target
 from dnsd.cli.admin import socket_path
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from dnsd.caches.ledger import NodeReport
+    from dnsd.caches.report import NodeReport
 
 AGAIN_S = 1.0
 _STYLES = {Safety.SAFE: "green", Safety.WAIT: "yellow", Safety.UNKNOWN: "red"}

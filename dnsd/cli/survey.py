@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.caches.acquainted import KnownNodes
-from dnsd.caches.judge import Secondary
-from dnsd.caches.ledger import NodeReport
+from dnsd.caches.inquiry import Secondary
+from dnsd.caches.report import NodeReport
 from dnsd.caches.site import Answered, Sighting, Silent, Site
 from dnsd.cli.askers import Remote, SecondaryServer
 from dnsd.errors import AdminError, NotRunning

@@ -96,14 +96,7 @@ def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
     if length > MAX_BODY:
         raise ImageError(f"an answer for {names.to_text(base)} would be too long for any message")
     optional = body.add_optional(sections.optional, arcount)
-    flags = sections.flags
-    if room and HEADER_AND_QUESTION + len(base) + split + room > layout.POINTER_LIMIT:
-        flags |= layout.COMPOSE
-    if sections.pool and sections.pool.leads_on:
-        flags |= layout.COMPOSE
-    links = sum(item.rrset.rtype == CNAME for item in sections.answer)
-    links += sections.pool is not None and sections.pool.rtype == CNAME
-    flags |= links << layout.LINKS
+    reaches = not room or HEADER_AND_QUESTION + len(base) + split + room <= layout.POINTER_LIMIT
     moves = body.moves or sections.pieces or sections.proof_expanded or sections.proof
     pointers = body.pointers if moves else []
     return b"".join(
@@ -118,7 +111,7 @@ def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
                 len(sections.pieces),
                 len(optional),
                 sections.rcode,
-                flags,
+                _flags(sections, reaches),
                 sections.proof,
                 sections.proof_expanded,
                 len(pointers),
@@ -130,6 +123,16 @@ def encode(base: bytes, sections: Sections, room: int = 0) -> bytes:
             body.octets,
         )
     )
+
+
+def _flags(sections: Sections, reaches: bool) -> int:
+    """Return the flags of a block; ``reaches`` tells whether all pointers reach their targets."""
+    flags = sections.flags
+    if not reaches or (sections.pool and sections.pool.leads_on):
+        flags |= layout.COMPOSE
+    links = sum(item.rrset.rtype == CNAME for item in sections.answer)
+    links += sections.pool is not None and sections.pool.rtype == CNAME
+    return flags | links << layout.LINKS
 
 
 class _Body:

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dnsd.build.builders import build_all
-from dnsd.caches.ledger import WEEK_S
+from dnsd.caches.report import WEEK_S
 from dnsd.config import origins
 from dnsd.control import limited, status
 from dnsd.control.anycast.probes import Probes
@@ -50,13 +50,12 @@ from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from dnsd.build.images import Job
     from dnsd.build.pipeline import BuildResult
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.spec import ControlSpec
-    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
 
     NotedBuild = Callable[[Sequence[Job], Callable[[int], None]], Awaitable[list[BuildResult]]]
@@ -79,11 +78,7 @@ class Node:
         self._cells = vector.control
         self._build_all = build
         kept = Keepsakes(spec.kept_fd, vector)
-        self._force = InForce(spec.config, spec.options, kept.config)
-        if self._cells[ControlCells.EPOCH]:
-            self._force.recover()
-        else:
-            self._force.keep()
+        self._force = _in_force(spec, vector, kept)
         config = self._force.config
         node = config.server.server_id or socket.gethostname()
         directory = config.server.state_directory
@@ -96,11 +91,10 @@ class Node:
             node, file, stock, self._reached, meet=identity.meet, beat=self._beat_of_workers
         )
         self.horizon = Horizon(self.keeper, self._sweep, lambda: self.engine.doubt, identity.stamp)
-        memory = LedgerMemory(self.keeper, self.horizon)
         self.engine = FailoverEngine(
             vector,
             StateFile(directory, kept.pools, past=pools_before(file)),
-            memory,
+            LedgerMemory(self.keeper, self.horizon),
             peers=peers,
             failover=config.failover,
         )
@@ -123,19 +117,25 @@ class Node:
             vector, lambda: self._force.config.demand, self._reloader.rows.keys
         )
         self.probes = Probes(node, config)
-        self.plane: Plane | None = None
-        if spec.doorbell is not None:
-            rows = self._reloader.rows.values
-            self.plane = _plane(
-                spec,
-                vector,
-                rows,
-                self.engine,
-                self._convergence,
-                probes=self.probes,
-                keepsake=kept.orders,
-            )
-            self.plane.publish = self.hooks.tell
+        self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)
+
+    def _announce(self, doorbell: int, keepsake: Keepsake) -> Plane:
+        """Return the anycast plane; only a node that has one loads pyroute2 and pexpect."""
+        from dnsd.control.anycast.plane import Plane
+
+        plane = Plane(
+            self._spec.config,
+            self._vector,
+            doorbell,
+            self._reloader.rows.values,
+            self.engine.unsettled,
+            cut_off=self.engine.cut_off,
+            unserved=self._convergence.sentences,
+            probes=self.probes,
+            keepsake=keepsake,
+        )
+        plane.publish = self.hooks.tell
+        return plane
 
     async def run(self) -> None:
         """Load all zones, publish them, and keep them fresh for ever."""
@@ -305,28 +305,11 @@ class Node:
             await asyncio.sleep(self._spec.config.server.heartbeat)
 
 
-def _plane(
-    spec: ControlSpec,
-    vector: StateVector,
-    rows: Callable[[], Iterable[ZoneRow]],
-    engine: FailoverEngine,
-    convergence: Convergence,
-    *,
-    probes: Probes,
-    keepsake: Keepsake,
-) -> Plane:
-    """Return the anycast plane; only a node that has one loads pyroute2 and pexpect."""
-    from dnsd.control.anycast.plane import Plane
-
-    assert spec.doorbell is not None
-    return Plane(
-        spec.config,
-        vector,
-        spec.doorbell,
-        rows,
-        engine.unsettled,
-        cut_off=engine.cut_off,
-        unserved=convergence.sentences,
-        probes=probes,
-        keepsake=keepsake,
-    )
+def _in_force(spec: ControlSpec, vector: StateVector, kept: Keepsakes) -> InForce:
+    """Return the configuration: the one that an earlier process has left, if there was one."""
+    force = InForce(spec.config, spec.options, kept.config)
+    if vector.control[ControlCells.EPOCH]:
+        force.recover()
+    else:
+        force.keep()
+    return force

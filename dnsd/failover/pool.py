@@ -16,6 +16,7 @@ from dnsd.failover.council import Council
 from dnsd.failover.drain import T_DRAIN
 from dnsd.failover.member import SERVED, Agreed, Forced, Member, MemberState
 from dnsd.failover.roll import Roll
+from dnsd.failover.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -383,34 +384,6 @@ class PoolState:
         found = self.agreements.get(member.address)
         here = told(member, self.policy)
         return f"{here}; {found.sentence()}" if found else here
-
-
-def told(member: Member, policy: PoolPolicy) -> str:
-    """Return what is to be said of ``member``, as the rest of a sentence."""
-    if order := member.order:
-        reason = f" ({order.reason})" if order.reason else ""
-        what = "drained" if order.forced == Forced.DRAIN else f"forced {order.forced}"
-        return f"{what}{reason}; its checks say {seen_as(member, policy)}"
-    if member.frozen:
-        return f"{seen_as(member, policy)}, last known: {member.frozen}"
-    return seen_as(member, policy)
-
-
-def seen_as(member: Member, policy: PoolPolicy) -> str:
-    """Return what the results say of ``member``, in words."""
-    match member.state:
-        case MemberState.INIT:
-            count = f" ({member.n_fail} of {policy.down} failures)" if member.n_fail else ""
-            return f"not checked yet{count}"
-        case MemberState.UP:
-            return f"up ({member.n_stable} success{'' if member.n_stable == 1 else 'es'})"
-        case MemberState.SUSPECT:
-            return f"suspect ({member.n_fail} of {policy.down} failures)"
-        case MemberState.RECOVERING:
-            return f"recovering ({member.n_ok} of {policy.up} successes)"
-        case MemberState.HELD if policy.failback.kind == "manual":
-            return "held until an operator lets it come back"
-    return str(member.state)
 
 
 def _seen(member: Member) -> Standing:

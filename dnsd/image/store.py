@@ -122,19 +122,18 @@ class Image:
         ) = layout.HEADER.unpack_from(buffer)
         if version != layout.VERSION:
             raise ImageError(f"{name} has layout version {version}, not {layout.VERSION}")
+        if size != len(buffer):
+            raise ImageError(f"{name} is not whole ({len(buffer)} of {size} octets)")
         self.table = table * layout.ALIGN
         self.apex_entry = apex * layout.ALIGN
         self.nodata = (defaults[0] * layout.ALIGN, defaults[1] * layout.ALIGN)
         self.nxdomain = (defaults[2] * layout.ALIGN, defaults[3] * layout.ALIGN)
         self.denial_index = denial_index * layout.ALIGN
-        meta_at, salt_at = meta * layout.ALIGN, salt * layout.ALIGN
-        if size != len(buffer):
-            raise ImageError(f"{name} is not whole ({len(buffer)} of {size} octets)")
-        ends = meta_at + meta_length, salt_at + salt_length
-        if not self._holds_together() or max(*ends, *self._ends()) > size:
+        self._meta = slice(meta * layout.ALIGN, meta * layout.ALIGN + meta_length)
+        salt_span = slice(salt * layout.ALIGN, salt * layout.ALIGN + salt_length)
+        if not self._fits() or max(self._meta.stop, salt_span.stop, *self._ends()) > size:
             raise ImageError(f"{name} is damaged (its header is inconsistent)")
-        self._meta = slice(meta_at, meta_at + meta_length)
-        self.salt = bytes(buffer[salt_at : salt_at + salt_length])
+        self.salt = bytes(buffer[salt_span])
         self.apex = self.entry_name(self.apex_entry)
         if len(self.apex) != apex_length:
             raise ImageError(f"{name} is damaged (its apex does not match)")
@@ -154,7 +153,7 @@ class Image:
             self.denial_index + self.denial_count * proof,
         )
 
-    def _holds_together(self) -> bool:
+    def _fits(self) -> bool:
         """Tell whether the header's fields fit each other; searches end then, come what may."""
         return (
             self.names <= self.mask

@@ -22,8 +22,9 @@ import dns.query
 import msgspec
 import pytest
 
-from dnsd.caches.judge import MARGIN_S, Inquiry, Safety, Verdict, judge
-from dnsd.caches.ledger import NodeReport
+from dnsd.caches.inquiry import Inquiry
+from dnsd.caches.judge import MARGIN_S, Safety, Verdict, judge
+from dnsd.caches.report import NodeReport
 from dnsd.caches.site import Answered, Sighting, Site
 from dnsd.caches.version import about_target
 from tests.conftest import needs

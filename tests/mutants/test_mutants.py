@@ -44,7 +44,7 @@ def test_a_mutant_is_caught_by_the_test_of_its_line_only() -> None:
     """The copy is what is tested, and pytest's word is understood."""
     mutant = Mutant(
         "",
-        "dnsd/caches/ledger.py",
+        "dnsd/caches/report.py",
         "max(self.until, other.until)",
         "min(self.until, other.until)",
         ("tests/unit/test_failover_ledger.py",),

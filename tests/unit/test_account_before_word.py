@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from dnsd.build.poolmeta import PoolMeta
-from dnsd.caches.ledger import LedgerLine, Use
+from dnsd.caches.report import LedgerLine, Use
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.live import Placement, addresses_of, named
 from dnsd.control.failover.statefile import StateFile

@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dnsd.caches.acquainted import KnownNodes, KnownPeer
-from dnsd.caches.ledger import WEEK_S, Ledger, Use
+from dnsd.caches.ledger import Ledger
+from dnsd.caches.report import WEEK_S, Use
 from dnsd.caches.version import rrset
 from dnsd.cli import askers, main, watching
 from dnsd.cli import drains as drains_module

@@ -19,7 +19,8 @@ from click.testing import CliRunner
 
 from dnsd.caches.acquainted import KnownNodes, KnownPeer
 from dnsd.caches.judge import MARGIN_S
-from dnsd.caches.ledger import WEEK_S, Ledger, NodeReport, Use
+from dnsd.caches.ledger import Ledger
+from dnsd.caches.report import WEEK_S, NodeReport, Use
 from dnsd.caches.site import Sighting, Silent, census
 from dnsd.caches.version import about_target, rrset
 from dnsd.cli import askers, horizon, survey

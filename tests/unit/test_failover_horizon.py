@@ -13,17 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.caches.acquainted import KnownNodes
-from dnsd.caches.judge import (
-    FRESH_S,
-    MARGIN_S,
-    Inquiry,
-    Safety,
-    Secondary,
-    Tail,
-    Verdict,
-    judge,
-)
-from dnsd.caches.ledger import WEEK_S, Ledger, NodeReport, Use
+from dnsd.caches.inquiry import Inquiry, Secondary, Tail
+from dnsd.caches.judge import FRESH_S, MARGIN_S, Safety, Verdict, judge
+from dnsd.caches.ledger import Ledger
+from dnsd.caches.report import WEEK_S, NodeReport, Use
 from dnsd.caches.site import Answered, Sighting, Silent, Site
 from dnsd.caches.version import Version, about_name, about_target, everything, gap, rrset
 from tests.ledgers import restored

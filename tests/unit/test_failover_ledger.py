@@ -9,14 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.caches.ledger import (
-    NEVER,
-    WEEK_S,
-    Ledger,
-    NodeReport,
-    Use,
-    negative_ttl,
-)
+from dnsd.caches.ledger import Ledger, negative_ttl
+from dnsd.caches.report import NEVER, WEEK_S, NodeReport, Use
 from dnsd.caches.version import (
     Version,
     about_name,

@@ -10,8 +10,9 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from dnsd.caches.acquainted import KnownNodes, KnownPeer, Retired, Unfound
-from dnsd.caches.judge import MARGIN_S, Inquiry, Safety, Verdict, judge
-from dnsd.caches.ledger import WEEK_S, LedgerLine, NodeReport, Use
+from dnsd.caches.inquiry import Inquiry
+from dnsd.caches.judge import MARGIN_S, Safety, Verdict, judge
+from dnsd.caches.report import WEEK_S, LedgerLine, NodeReport, Use
 from dnsd.caches.site import HERE, Answered, Sighting, Silent, Site, alone, census
 from dnsd.caches.version import CacheQuestion, about_name, about_target, rrset
 

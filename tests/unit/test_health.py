@@ -12,16 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.announce.health import (
-    REPLACED_S,
-    CheckResult,
-    Health,
-    Level,
-    NodeHealth,
-    Observation,
-    SelfCheckOutcome,
-    WorkerView,
-)
+from dnsd.announce.health import REPLACED_S, Health, Level, NodeHealth
+from dnsd.announce.observation import CheckResult, Observation, SelfCheckOutcome, WorkerView
 from dnsd.announce.wayback import IN_A_ROW, Sent
 from dnsd.config.anycast import Anycast, SelfCheckConfig
 

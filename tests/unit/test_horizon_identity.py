@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from dnsd.caches.acquainted import KnownNodes, KnownPeer, Retired
 from dnsd.caches.judge import MARGIN_S, Safety
-from dnsd.caches.ledger import Ledger, NodeReport, owner_of
+from dnsd.caches.ledger import Ledger, owner_of
+from dnsd.caches.report import NodeReport
 from dnsd.caches.version import everything, rrset
 from dnsd.cli import declare
 from dnsd.config import Endpoint, Failover

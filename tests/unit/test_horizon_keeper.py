@@ -16,13 +16,14 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from dnsd.caches.judge import MARGIN_S, Safety, Verdict
-from dnsd.caches.ledger import NEVER, WEEK_S, Use, declarations
+from dnsd.caches.ledger import declarations
 from dnsd.caches.listing import Contents
+from dnsd.caches.report import NEVER, WEEK_S, Use
 from dnsd.caches.version import CacheQuestion, Version, VersionKind, about_name, about_target
 from dnsd.control.failover.words import LATE_S
-from dnsd.control.horizon import keeper as keepers
 from dnsd.control.horizon import lease, ledgerfile
 from dnsd.control.horizon.ask import CHANGING, NOT_YET
+from dnsd.control.horizon.declared import version_of
 from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.lease import RENEW_S, RUNNING_S, STOPPED_S
 from dnsd.control.horizon.ledgerfile import LedgerFile
@@ -383,7 +384,7 @@ def test_it_is_on_disk_before_it_is_served(directory: Path) -> None:
     zone = site.zone(host(B))
     asyncio.run(site.keeper.declare({APEX: zone}))
     on_disk = declarations((directory / ledgerfile.NAME).read_bytes())
-    assert keepers.version_of(APEX, zone) in on_disk
+    assert version_of(APEX, zone) in on_disk
     assert len(on_disk) == 2
 
 

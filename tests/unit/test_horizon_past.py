@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.caches.ledger import Ledger, Use
+from dnsd.caches.ledger import Ledger
+from dnsd.caches.report import Use
 from dnsd.caches.version import rrset
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.past import pools_before

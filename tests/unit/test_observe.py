@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.announce.health import CheckResult, Observation, SelfCheckOutcome
+from dnsd.announce.observation import CheckResult, Observation, SelfCheckOutcome
 from dnsd.announce.wayback import Sent
 from dnsd.config.anycast import Anycast, SelfCheckConfig
 from dnsd.control.anycast import observe

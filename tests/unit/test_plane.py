@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from dnsd.announce.announcer import RouteState, Wanted
-from dnsd.announce.health import TRANSPORTS, CheckResult, Observation, SelfCheckOutcome, WorkerView
+from dnsd.announce.health import TRANSPORTS
+from dnsd.announce.observation import CheckResult, Observation, SelfCheckOutcome, WorkerView
 from dnsd.announce.orders import Orders, RouteOrder, decode
 from dnsd.config import Anycast, Config, Server
 from dnsd.config.anycast import BirdConfig, SelfCheckConfig

@@ -17,7 +17,7 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 
-from dnsd.announce.health import CheckResult, SelfCheckOutcome
+from dnsd.announce.observation import CheckResult, SelfCheckOutcome
 from dnsd.config.anycast import Anycast, SelfCheckConfig, SelfCheckQuery
 from dnsd.control.anycast.selfcheck import MOST_IN_FLIGHT, SelfCheck, interval_of
 from dnsd.errors import ConfigError

@@ -33,6 +33,17 @@ CALLED_BY_OTHERS = {
 """What a library calls by name, and why."""
 
 
+LINES = 400
+LINES_OF_A_FUNCTION = 45
+"""So much of a function is read at once; without what it is declared with and its docstring."""
+
+TOO_LONG = {
+    "dnsd/zone/_bulk.pyx": "one pass over the octets of a zone file, which C compilers inline",
+    "dnsd/zone/_fields.pyx": "the same, for rows of fields",
+}
+"""What may be longer, and why."""
+
+
 @cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
@@ -96,3 +107,19 @@ def test_what_is_public_is_used_by_the_program_and_not_by_its_tests_alone() -> N
         if node.name not in used
     }
     assert unused == set(CALLED_BY_OTHERS)
+
+
+def test_no_module_is_too_long_to_be_read() -> None:
+    lines = {named(path): path.read_text().count("\n") for path in (*MODULES, *NATIVE)}
+    assert {name: count for name, count in lines.items() if count > LINES}.keys() == TOO_LONG.keys()
+
+
+def test_every_function_fits_on_a_screen() -> None:
+    too_long = {}
+    for path in MODULES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) and node.body[1:] else node.body
+                if (lines := (body[-1].end_lineno or 0) - body[0].lineno + 1) > LINES_OF_A_FUNCTION:
+                    too_long[f"{named(path)}: {node.name}"] = lines
+    assert too_long == {}

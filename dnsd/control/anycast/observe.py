@@ -11,7 +11,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from dnsd.announce.health import Observation, SelfCheckOutcome, WorkerView
+from dnsd.announce.observation import Observation, SelfCheckOutcome, WorkerView
 from dnsd.announce.wayback import Sent
 from dnsd.control.anycast.gateways import Gateways
 from dnsd.control.zones.table import ZoneState
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from dnsd.announce.health import CheckResult
+    from dnsd.announce.observation import CheckResult
     from dnsd.config.anycast import Anycast
     from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector

@@ -15,7 +15,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from dnsd.announce.health import TRANSPORTS, CheckResult, SelfCheckOutcome
+from dnsd.announce.health import TRANSPORTS
+from dnsd.announce.observation import CheckResult, SelfCheckOutcome
 from dnsd.config.anycast import PORT
 from dnsd.control.anycast import questions
 from dnsd.control.anycast.questions import Turn

@@ -8,8 +8,6 @@ again: it ends neither control nor another loop.
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import math
 import time
 from typing import TYPE_CHECKING
@@ -23,7 +21,9 @@ from dnsd.control.failover.rates import PoolRates
 from dnsd.control.failover.statefile import StateFile, moment
 from dnsd.control.failover.states import states_in
 from dnsd.control.failover.table import Table
+from dnsd.control.failover.wakeups import Wakeups
 from dnsd.process.lasting import Supervisor
+from dnsd.process.waiting import wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -99,10 +99,7 @@ class FailoverEngine:
         self._cut_off: dict[LivePool, str] = {}
         self._running = False
         self._settle_by: float | None = None
-        self._wakeups: list[tuple[float, int, LivePool]] = []
-        self._wakeup_of: dict[LivePool, float] = {}
-        self._number = itertools.count()
-        self._woken = asyncio.Event()
+        self._wakeups = Wakeups()
         self._dirty = asyncio.Event()
         self._lasting = Supervisor("failover")
 
@@ -142,7 +139,7 @@ class FailoverEngine:
     def _follow(self, here: Sequence[LivePool], gone: Sequence[LivePool]) -> None:
         self.checking.follow(here, gone)
         for pool in gone:
-            self._wakeup_of.pop(pool, None)
+            self._wakeups.drop(pool)
             self._cut_off.pop(pool, None)
             self._remember(pool)
         for pool in here:
@@ -194,7 +191,7 @@ class FailoverEngine:
         if changed:
             self._remember(pool)
             self._dirty.set()
-        self._wake(pool, wakeup)
+        self._wakeups.put(pool, wakeup)
         if pool.waits and pool not in self._waiting:
             self._waiting.add(pool)
             self.memory.when_on_disk(lambda: self._settle_again(pool))
@@ -221,28 +218,9 @@ class FailoverEngine:
         for pool in tuple(self.table.pools.values()):
             self.settle(pool)
 
-    def _wake(self, pool: LivePool, at: float | None) -> None:
-        if self._wakeup_of.get(pool) == at:
-            return
-        if at is None:
-            del self._wakeup_of[pool]
-            return
-        self._wakeup_of[pool] = at
-        heapq.heappush(self._wakeups, (at, next(self._number), pool))
-        if self._wakeups[0][2] is pool:
-            self._woken.set()
-
     async def _decide_in_time(self) -> None:
-        while True:
-            self._woken.clear()
-            now = time.monotonic()
-            while self._wakeups and self._wakeups[0][0] <= now:
-                at, _, pool = heapq.heappop(self._wakeups)
-                if self._wakeup_of.get(pool) == at:
-                    del self._wakeup_of[pool]
-                    self.settle(pool)
-            until = self._wakeups[0][0] if self._wakeups else math.inf
-            await _wait(self._woken, until - now)
+        async for pool in self._wakeups.due():
+            self.settle(pool)
 
     def takes_no_state(self, at: pushed.PushTarget) -> str:
         """Return why nothing may be pushed of a member, empty if it may."""
@@ -357,7 +335,7 @@ class FailoverEngine:
 
     async def _keep_state(self) -> None:
         while True:
-            await _wait(self._dirty, REFRESH_S)
+            await wait(self._dirty, REFRESH_S)
             self._follow_clock()
             await self.save()
             await asyncio.sleep(WRITE_S)
@@ -416,12 +394,3 @@ class FailoverEngine:
             pool.say(f"the drain of {address}: {before} → {drain.phase}")
             self._tell(pool, now)
             self._dirty.set()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait for ``event``, but not longer than ``seconds``."""
-    try:
-        async with asyncio.timeout(None if seconds == math.inf else seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.caches.judge import Inquiry, Safety, Tail, Verdict, judge
+from dnsd.caches.inquiry import Inquiry, Tail
+from dnsd.caches.judge import Safety, Verdict, judge
 from dnsd.caches.site import alone
 from dnsd.caches.version import about_name, about_target, canonical_name
 from dnsd.errors import AdminError, StateError
@@ -18,7 +19,8 @@ from dnsd.errors import AdminError, StateError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dnsd.caches.ledger import Ledger, LedgerLine, NodeReport
+    from dnsd.caches.ledger import Ledger
+    from dnsd.caches.report import LedgerLine, NodeReport
     from dnsd.caches.version import CacheQuestion, Version
     from dnsd.control.horizon.keeper import LedgerKeeper
 

@@ -10,7 +10,7 @@ from dnsd.errors import AdminError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dnsd.caches.ledger import NodeReport
+    from dnsd.caches.report import NodeReport
     from dnsd.control.admin import Command
     from dnsd.control.horizon.ask import Horizon
 

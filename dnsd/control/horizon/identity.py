@@ -16,7 +16,8 @@ from dnsd.caches.acquainted import KnownNodes, KnownPeer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dnsd.caches.ledger import Ledger, NodeReport
+    from dnsd.caches.ledger import Ledger
+    from dnsd.caches.report import NodeReport
     from dnsd.control.failover.peers import Peers
 
 _DIGEST_OCTETS = 8

@@ -16,33 +16,25 @@ import time
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.caches.changes import CachedFor, held_after
+from dnsd.caches.changes import CachedFor
 from dnsd.caches.ledger import SAVE_EVERY_S, Ledger, declarations, owner_of
-from dnsd.caches.version import VersionKind, everything
 from dnsd.control.horizon.coverage import Coverage
+from dnsd.control.horizon.declared import DeclaredZone, version_of
 from dnsd.control.horizon.leaving import DelayWatch
 from dnsd.control.horizon.poolbook import PoolBook, accounts_in, key_of, undecided
 from dnsd.control.horizon.served import ServedSearch
-from dnsd.control.horizon.shelf import Shelf, Shelved
-from dnsd.errors import AdminError, ImageError, StateError
+from dnsd.control.horizon.shelf import Shelf
+from dnsd.errors import AdminError, StateError
 from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dnsd.build.poolmeta import PoolMeta
-    from dnsd.caches.version import CacheQuestion, Version
+    from dnsd.caches.version import CacheQuestion
     from dnsd.control.horizon.ledgerfile import LedgerFile
     from dnsd.image.stock import Stock
 
 FORGET_EVERY_S = 60.0
-
-
-class DeclaredZone(NamedTuple):
-    """A zone that is about to be served: what is known of its image."""
-
-    shelved: Shelved
-    pools: tuple[PoolMeta, ...] = ()
 
 
 class _Change(NamedTuple):
@@ -155,7 +147,8 @@ class LedgerKeeper:
         gone = [version for version in declared if version not in served]
         told: dict[str, tuple[CachedFor, ...]] = {}
         for version in gone:
-            held = self._held_since(version, zones, images)
+            zone = zones.get(version.owner)
+            held = self.shelf.held_since(version, zone.shelved if zone else None, images)
             told[version.owner] = (
                 *told.get(version.owner, ()),
                 *((CachedFor(version, declared[version]),) if held is None else held),
@@ -164,21 +157,6 @@ class LedgerKeeper:
         for held in told.values():
             self._note(held, now)
         return told
-
-    def _held_since(
-        self, version: Version, zones: Mapping[str, DeclaredZone], images: Mapping[str, list[str]]
-    ) -> tuple[CachedFor, ...] | None:
-        """Return what caches may hold of a zone that was served before; None if nobody knows."""
-        apex = version.owner
-        old = self.shelf.find(apex, version.digest, images)
-        if version.kind != VersionKind.EVERYTHING or old is None or old.listing is None:
-            return None
-        try:
-            zone = zones.get(apex)
-            new = None if zone is None else self.shelf.known(apex, zone.shelved.image)
-        except ImageError:
-            return None
-        return held_after(old, new)
 
     # -- zones --------------------------------------------------------------------------------
 
@@ -227,21 +205,11 @@ class LedgerKeeper:
         changes = []
         for apex, new in zones.items():
             old = self.zones.get(apex)
-            held = self._difference(apex, old, new) if old is not None else ()
+            held: tuple[CachedFor, ...] = ()
+            if old is not None:
+                held = self.shelf.differences(apex, old.shelved, new.shelved if new else None)
             changes.append(_Change(apex, old, new, held))
         return changes
-
-    def _difference(
-        self, apex: str, old: DeclaredZone, new: DeclaredZone | None
-    ) -> tuple[CachedFor, ...]:
-        if new is not None and new.shelved.contents == old.shelved.contents:
-            return ()
-        try:
-            before = self.shelf.known(apex, old.shelved.image)
-            after = None if new is None else self.shelf.known(apex, new.shelved.image)
-        except ImageError:
-            return (CachedFor(everything(apex), old.shelved.contents.ttl),)
-        return held_after(before, after)
 
     def _declare_all(self, zones: Mapping[str, DeclaredZone]) -> None:
         for apex, zone in zones.items():
@@ -421,8 +389,3 @@ class LedgerKeeper:
         self._dirty = self.pools.changed = False
         self.coverage.begin(self.pools.accounts())
         return self._dump_number, self.ledger.dump(self.clock())
-
-
-def version_of(apex: str, zone: DeclaredZone) -> Version:
-    """Return what stands for all that a zone has."""
-    return zone.shelved.contents.version(apex)

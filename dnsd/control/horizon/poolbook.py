@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
 
-from dnsd.caches.ledger import Use, offers
+from dnsd.caches.ledger import offers
+from dnsd.caches.report import Use
 from dnsd.caches.version import Version, VersionKind, canonical_name, digest_of, nothing, rrset
 from dnsd.control.horizon.accounts import Accounts
 from dnsd.control.horizon.coverage import PoolAccount

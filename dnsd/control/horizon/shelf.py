@@ -1,8 +1,8 @@
 """The images on disk, asked for what the zones have.
 
 A zone with a listing is looked up in that. Of one without, the image itself is asked: for a name
-by a query, as a client would; for an address, whether its octets stand in an answer. Takes time,
-so it is for threads.
+by a query, as a client would; for an address, whether it stands in an answer. Takes time, so it is
+for threads.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import msgspec
 
 from dnsd.build import images
 from dnsd.caches import listing
-from dnsd.caches.changes import KnownZone
-from dnsd.caches.version import ANY, Version, VersionKind, rrset
+from dnsd.caches.changes import CachedFor, KnownZone, held_after
+from dnsd.caches.version import ANY, Version, VersionKind, everything, rrset
 from dnsd.errors import ImageError
+from dnsd.image.addresses import ttls_of
 from dnsd.image.journal import SUFFIX
 from dnsd.wire import name as names
 from dnsd.wire.member import is_name
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from dnsd.image import store
     from dnsd.image.stock import Stock
 
-_RECORD = {4: b"\x00\x01\x00\x01", 16: b"\x00\x1c\x00\x01"}
-"""Type and class of the record that an address of so many octets is the rdata of."""
-_HINT_KEY = {4: 4, 16: 6}
-_MOST_HINTS = 64
 _NOBODY = "127.0.0.1"
 
 
@@ -71,6 +68,34 @@ class Shelf:
                 if meta.contents.digest == digest:
                     return _known(apex, meta)
         return None
+
+    def differences(self, apex: str, old: Shelved, new: Shelved | None) -> tuple[CachedFor, ...]:
+        """Return what caches may hold of ``old`` that ``new`` does not give out (None: no zone)."""
+        if new is not None and new.contents == old.contents:
+            return ()
+        try:
+            before = self.known(apex, old.image)
+            after = None if new is None else self.known(apex, new.image)
+        except ImageError:
+            return (CachedFor(everything(apex), old.contents.ttl),)
+        return held_after(before, after)
+
+    def held_since(
+        self, version: Version, zone: Shelved | None, names: Mapping[str, list[str]]
+    ) -> tuple[CachedFor, ...] | None:
+        """Return what caches may hold of a zone that was ``version``, and is ``zone`` now.
+
+        None if that is not known: no image of it is among ``names`` (by stem), or none with a
+        listing.
+        """
+        old = self.find(version.owner, version.digest, names)
+        if version.kind != VersionKind.EVERYTHING or old is None or old.listing is None:
+            return None
+        try:
+            new = None if zone is None else self.known(version.owner, zone.image)
+        except ImageError:
+            return None
+        return held_after(old, new)
 
     def served(self, apex: str, zone: Shelved, question: CacheQuestion) -> dict[Version, int]:
         """Return what of a zone the question concerns, with the TTLs."""
@@ -126,38 +151,8 @@ def _listed(meta: bytes, question: CacheQuestion) -> Iterator[tuple[Version, int
 
 def _leading_to(image: store.Image, apex: str, target: str) -> Iterator[tuple[Version, int]]:
     """Yield a version that stands for all RRsets of a zone without listing that have an address."""
-    address = ip_address(target).packed
-    octets = bytes(image.buffer) if isinstance(image.buffer, memoryview) else image.buffer
-    at = octets.find(address)
-    while at >= 0:
-        ttl = _ttl_of_record(octets, at, address)
-        if ttl is None and _is_hint(octets, at, len(address)):
-            ttl = 0
-        if ttl is not None:
-            yield Version(VersionKind.RRSET, apex, ANY, targets=(target,)), ttl
-        at = octets.find(address, at + 1)
-
-
-def _ttl_of_record(buffer: store.Buffer, at: int, address: bytes) -> int | None:
-    """Return the TTL of the record whose rdata begins at ``at``, None if there is none."""
-    size = len(address)
-    head = bytes(buffer[max(0, at - 10) : at])
-    if head[:4] != _RECORD[size] or head[8:] != size.to_bytes(2, "big"):
-        return None
-    return int.from_bytes(head[4:8], "big")
-
-
-def _is_hint(buffer: store.Buffer, at: int, size: int) -> bool:
-    """Return whether the octets before ``at`` say that it is an address hint (RFC 9460 §7.3)."""
-    for before in range(_MOST_HINTS):
-        start = at - 4 - before * size
-        if start < 0:
-            return False
-        key = int.from_bytes(buffer[start : start + 2], "big")
-        length = int.from_bytes(buffer[start + 2 : start + 4], "big")
-        if key == _HINT_KEY[size] and length % size == 0 and length >= (before + 1) * size:
-            return True
-    return False
+    for ttl in ttls_of(image, ip_address(target).packed):
+        yield Version(VersionKind.RRSET, apex, ANY, targets=(target,)), ttl
 
 
 def _answered(image: store.Image, question: CacheQuestion) -> Iterator[tuple[Version, int]]:

@@ -18,7 +18,7 @@ from dnsd.build import images
 from dnsd.build.images import Job
 from dnsd.build.pipeline import troubled
 from dnsd.build.stamps import observe
-from dnsd.control.horizon.keeper import DeclaredZone
+from dnsd.control.horizon.declared import DeclaredZone
 from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.zones.acceptance import Acceptance
 from dnsd.control.zones.earlier import Earlier

@@ -3,6 +3,8 @@
 cdef extern from *:
     void __builtin_prefetch(const void *at) nogil
 
+assert (buckets.WAYS, buckets.TIME_BITS, buckets.ROW, buckets.QUIET) == (8, 40, 8, 60)
+
 cdef enum:
     KIND_ANSWER, KIND_WILDCARD, KIND_ANY, KIND_REFERRAL, KIND_NODATA, KIND_NXDOMAIN, KIND_OTHER
 

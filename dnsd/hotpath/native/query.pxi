@@ -75,6 +75,9 @@ cdef void lower_init() noexcept nogil:
         _lower[c] = c + 32 if 65 <= c <= 90 else c
 
 
+lower_init()
+
+
 cdef inline int n16(const uint8_t *at) noexcept nogil:
     return at[0] << 8 | at[1]
 

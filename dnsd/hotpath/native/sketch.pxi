@@ -1,5 +1,8 @@
 # Who asks for what: the twin of dnsd.hotpath.sketch, in the same memory.
 
+assert (demands.SETS, demands.WAYS, demands.GAPS, demands.NAME) == (1024, 8, 14, 96)
+assert (demands.HOT, demands.COLD, demands.HEAD, demands.CONTROL_AT) == (64, 128, 64, 8)
+
 cdef enum:
     SETS = 1024
     PAIRS = 8192              # of WAYS in each set

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from dnsd.caches.judge import MARGIN_S, Inquiry, Safety, judge
+from dnsd.caches.inquiry import Inquiry
+from dnsd.caches.judge import MARGIN_S, Safety, judge
 from dnsd.caches.version import about_name, about_target
 from dnsd.cli.survey import Survey
 from dnsd.control.horizon import ledgerfile

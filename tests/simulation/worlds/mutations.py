@@ -8,7 +8,8 @@ import msgspec
 
 from dnsd.caches.changes import CachedFor, KnownZone, held_after
 from dnsd.caches.judge import Safety, Verdict
-from dnsd.caches.ledger import Bound, Ledger
+from dnsd.caches.ledger import Ledger
+from dnsd.caches.report import Bound
 from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.statefile import StateFile
@@ -26,7 +27,7 @@ from tests.simulation.worlds.zones import Terms
 if TYPE_CHECKING:
     import pytest
 
-    from dnsd.caches.ledger import NodeReport
+    from dnsd.caches.report import NodeReport
     from dnsd.config.policy import Scope
 
 HORIZON = "dnsd.caches.judge."
