@@ -42,7 +42,8 @@ def misplaced(owner: bytes, zone: Zone) -> str:
     if owner == zone.apex:
         return (
             "the apex of a zone cannot have a CNAME, because it has SOA and NS records (RFC 1034 "
-            '§3.6.2): give the pool addresses there, and say type = "A" or "AAAA"'
+            '§3.6.2): give the pool addresses there, and say type = "A" or "AAAA"; or let '
+            "the addresses follow a name, with [[alias]]"
         )
     if others := sorted(zone.at(owner)):
         return (

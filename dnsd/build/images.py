@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import dnsd
+from dnsd.build import resolved
 from dnsd.build.poolmeta import PoolMeta
+from dnsd.build.resolved import AliasMeta
 from dnsd.build.stamps import Stamps, observe, stamp
 from dnsd.caches.listing import NO_LISTING, Contents
 from dnsd.config import Failover, LimitsConfig
@@ -42,9 +44,9 @@ BUILDING_CODE = (
     "image",
     "wire",
     "config",
+    "caches",
     "failover",
-    "control",
-    "control/horizon",
+    "build",
 )
 """The packages that decide what is in an image."""
 
@@ -66,6 +68,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     failover: Failover = Failover()
     include: tuple[str, ...] = ()
     memory: int | None = None
+
+    @property
+    def resolved(self) -> str:
+        """The file with what the aliases of the zone have been resolved to."""
+        return str(resolved.path_for(Path(self.images).parent, stem(self.origin)))
 
     @property
     def stock(self) -> Stock:
@@ -94,6 +101,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     findings: tuple[Finding, ...]
     pools: tuple[PoolMeta, ...] = ()
+    aliases: tuple[AliasMeta, ...] = ()
     failover: Failover = Failover()
     boot: str = ""
     contents: Contents = Contents()

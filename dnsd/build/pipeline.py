@@ -15,6 +15,7 @@ import msgspec
 
 from dnsd.build import images
 from dnsd.build.poolmeta import PoolMeta
+from dnsd.build.resolved import AliasMeta
 from dnsd.build.stamps import Stamp, Stamps, doubtful, observe, stamp
 from dnsd.caches.listing import Contents
 from dnsd.config.policyfile import key_files, path_for
@@ -58,6 +59,7 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     serial: int = 0
     records: int = 0
     pools: tuple[PoolMeta, ...] = ()
+    aliases: tuple[AliasMeta, ...] = ()
     contents: Contents = Contents()
     seconds: float = 0.0
     is_stale: bool = False
@@ -139,7 +141,7 @@ def _failure(job: Job, error: Exception) -> BuildResult:
 def _build(job: Job, began_ns: int) -> _Made:
     # dnspython costs 15 MB: only who builds needs it.
     from dnsd import compile as compiler
-    from dnsd.build import hints, pools
+    from dnsd.build import hints, pools, resolved
     from dnsd.build.contents import contents_of
     from dnsd.build.policycheck import check_file
     from dnsd.zone import limits, load
@@ -152,8 +154,14 @@ def _build(job: Job, began_ns: int) -> _Made:
     loaded = load.load_zone(job.origin, Path(job.file), bounds, include=include)
     policy, found, signer = check_file(job.origin, Path(job.file), loaded.zone, job.failover)
     keys = key_files(policy.signing.keys) if policy else ()
-    stamps |= observe(keys)
-    digests |= {key: digest_of(Path(key), bounds.file_octets) for key in keys}
+    beside_keys = [*keys, job.resolved] if policy and policy.aliases else keys
+    stamps |= observe(beside_keys)
+    digests |= {one: digest_of(Path(one), bounds.file_octets) for one in beside_keys}
+    is_sound = all(one.severity is not Severity.ERROR for one in found)
+    filled = None
+    if loaded.zone is not None and is_sound:
+        filled = resolved.followed(loaded.zone, policy, signer, Path(job.resolved))
+        found = [*found, *filled.findings]
     read = {one.path: one.digest for one in loaded.sources}
     sources = doubtful(_stamps(loaded.sources) | stamps, began_ns, time.time_ns())
     result = BuildResult(
@@ -164,13 +172,19 @@ def _build(job: Job, began_ns: int) -> _Made:
         text=digest("".join(read.values()).encode()),
         records=loaded.records,
     )
-    if loaded.zone is None or any(one.severity is Severity.ERROR for one in found):
+    if loaded.zone is None or filled is None:
         return _Made(result)
-    zone = hints.followed(loaded.zone, policy, signer)
+    zone = hints.followed(filled.zone, policy, signer)
     described = pools.describe(policy, zone) if policy else ()
     compiled = list(pools.compiled(described, signer))
     contents, listing = contents_of(zone, {(one.owner, one.rtype) for one in compiled})
-    result = msgspec.structs.replace(result, serial=zone.serial, pools=described, contents=contents)
+    result = msgspec.structs.replace(
+        result,
+        serial=zone.serial,
+        pools=described,
+        aliases=resolved.describe(policy, loaded.zone) if policy else (),
+        contents=contents,
+    )
     meta = images.encode(_meta(job, result, listing))
     return _Made(result, compiler.build(zone, meta, compiled))
 
@@ -190,6 +204,7 @@ def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:
         records=result.records,
         findings=result.findings,
         pools=result.pools,
+        aliases=result.aliases,
         failover=job.failover,
         boot=images.boot(),
         contents=result.contents,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.build import aliascheck, checkfaults, hints, signedcheck
+from dnsd.build import aliascheck, checkfaults, hints, resolvedcheck, signedcheck
 from dnsd.build.pools import TYPES, members_of, rrset_of
 from dnsd.build.promises import InZone, Promises
 from dnsd.config import Failover
@@ -82,6 +82,7 @@ def check_policy(policy: Policy, zone: Zone, failover: Failover | None = None) -
         for pool in policy.pools
         for fault in _faults(pool, policy, zone, signer, failover)
     ]
+    found += resolvedcheck.findings(policy, zone, signer, failover)
     found += check_promises([(policy, promised(policy, zone))], failover)
     found += hints.check_hints(zone, _pools_by_member(policy, zone))
     found += hints.check_followed(zone, hints.members_of_followed(policy, zone), signer)

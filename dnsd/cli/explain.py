@@ -18,7 +18,7 @@ import msgspec
 
 from dnsd import compile as compiler
 from dnsd import config, hotpath
-from dnsd.build import hints, pools
+from dnsd.build import hints, images, pools, resolved
 from dnsd.build.policycheck import check_file
 from dnsd.cli import explanation
 from dnsd.cli.explanation import ZoneSource
@@ -33,6 +33,8 @@ from dnsd.zone.lookup import Question
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dnsd.build.resolved import AliasMeta
 
 _NO_DATA_TYPES = frozenset(("AXFR", "IXFR", "MAILA", "MAILB", "OPT", "TKEY", "TSIG", "TYPE0"))
 
@@ -107,10 +109,18 @@ def _source(origin: str, file: Path, given: config.Config) -> ZoneSource:
     policy, found, signer = check_file(origin, file, result.zone, given.failover)
     if any(finding.severity is Severity.ERROR for finding in found):
         result = replace(result, zone=None, findings=(*result.findings, *found))
-    if result.zone is not None:
-        result = replace(result, zone=hints.followed(result.zone, policy, signer))
+    aliases: dict[AliasMeta, bool] = {}
+    if policy is not None and result.zone is not None:
+        path = resolved.path_for(given.server.state_directory, images.stem(origin))
+        filled = resolved.followed(result.zone, policy, signer, path)
+        aliases = {
+            one: (one.rule.name, one.type) in filled.names
+            for one in resolved.describe(policy, result.zone)
+        }
+        zone = hints.followed(filled.zone, policy, signer)
+        result = replace(result, zone=zone, findings=(*result.findings, *filled.findings))
     described = pools.describe(policy, result.zone) if policy and result.zone else ()
-    return ZoneSource(origin, file, result, described, signer)
+    return ZoneSource(origin, file, result, described, signer, aliases)
 
 
 def _put(path: hotpath.HotPath, apex: bytes, source: ZoneSource) -> None:

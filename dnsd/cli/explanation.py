@@ -5,7 +5,7 @@ Knows words and layout. Works without colours: the layout carries the meaning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,12 +21,13 @@ from dnsd.zone.findings import Severity
 from dnsd.zone.lookup import Answer, StepKind, lookup, zone_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from dns.rdatatype import RdataType
 
     from dnsd.build.poolmeta import PoolMeta
+    from dnsd.build.resolved import AliasMeta
     from dnsd.build.signing import Signer
     from dnsd.cli.ask import Response
     from dnsd.hotpath import HotPath
@@ -43,7 +44,8 @@ _SENTENCES = frozenset((StepKind.WILDCARD, StepKind.DATA, StepKind.NO_DATA, Step
 class ZoneSource:
     """A zone that could hold the name: its origin, its file, what loading it gave, its pools.
 
-    ``signer`` signs what pools answer, if the zone is signed.
+    ``signer`` signs what pools answer, if the zone is signed. ``aliases`` are RRsets that follow
+    names, and whether addresses of those names are known.
     """
 
     origin: str
@@ -51,6 +53,7 @@ class ZoneSource:
     result: LoadResult
     pools: tuple[PoolMeta, ...] = ()
     signer: Signer | None = None
+    aliases: Mapping[AliasMeta, bool] = field(default_factory=dict)
 
     def pool(self, owner: dns.name.Name, rtype: int) -> PoolMeta | None:
         """Return the pool that an RRset is, if it is one."""
@@ -114,6 +117,7 @@ def why(
     if apex != max(apexes, key=lambda name: len(name.labels)):
         yield ExplanationLine("", "the zone above the cut: only DS records are there")
     yield from _steps(question, seen, answer)
+    yield from _followed(source, answer)
     yield from _pools(source, answer)
     answer = _without_pools(source, answer)
     yield from _additional(answer)
@@ -151,6 +155,21 @@ def _no_data(question: Question, seen: view.View, step: Step) -> str:
     if seen.node(step.name):
         return f"exists, but has no {dns.rdatatype.to_text(question.rtype)}"
     return "is an empty non-terminal: it exists because names below it do, and owns nothing"
+
+
+def _followed(source: ZoneSource, answer: Answer) -> Iterator[ExplanationLine]:
+    """Return what follows the addresses of another name."""
+    rrsets = {(str(one.owner.canonicalize()), _type(one.rtype)): one for one in answer.answer}
+    for alias, known in source.aliases.items():
+        if rrset := rrsets.get((alias.rule.name, alias.type)):
+            what = _type_text(rrset.owner, rrset.rtype, rrset.covers)
+            yield ExplanationLine("follows", f"{what}: the addresses of {alias.rule.target}")
+            those = "as the node resolved them last" if known else "not resolved: the zone file's"
+            yield ExplanationLine("follows", f"{those}; for at most {alias.ttl} s")
+
+
+def _type(rtype: int) -> str:
+    return dns.rdatatype.to_text(dns.rdatatype.RdataType(rtype))
 
 
 def _pools(source: ZoneSource, answer: Answer) -> Iterator[ExplanationLine]:

@@ -57,6 +57,8 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
     console.print(_workers(found["workers"]))
     if found["zones"]:
         console.print(_zones(found["zones"]))
+    if found.get("aliases"):
+        console.print(_aliases(found["aliases"]))
     console.print(_counters(found["counters"]))
     if found.get("limited"):
         console.print(_limited(found["limited"]))
@@ -127,6 +129,25 @@ def _zones(zones: list[dict[str, Any]]) -> Table:
             Text(zone["state"], style=_STYLES.get(zone["state"], "")),
             f"{duration(max(0.0, time.time() - zone['since']))} ago",
             Text(zone["error"] or ""),
+        )
+    return shown
+
+
+def _aliases(aliases: list[dict[str, Any]]) -> Table:
+    from rich.text import Text
+
+    shown = table("alias", "type", "follows", "addresses", "ttl", "confirmed", "error")
+    for one in aliases:
+        through = "" if one["source"] in ("", one["target"]) else f" → {one['source']}"
+        age = one["age"]
+        shown.add_row(
+            Text(one["name"]),
+            one["type"],
+            Text(f"{one['target']}{through}"),
+            Text(", ".join(one["addresses"]) or "those in the zone file"),
+            str(one["ttl"]),
+            "never" if age is None else f"{duration(age)} ago",
+            Text(one["fault"], style="red"),
         )
     return shown
 

@@ -54,6 +54,16 @@ class NameList(msgspec.Struct, frozen=True):
         return found
 
 
+class TargetName(msgspec.Struct, frozen=True):
+    """An absolute name."""
+
+    def read(self, value: object, _base: Path) -> str:
+        """Return the name in its usual form."""
+        if not isinstance(value, str):
+            raise wanted("a name in a string", value)
+        return _name(value)
+
+
 class CheckAddresses(msgspec.Struct, frozen=True):
     """A table of absolute names, each with an IP address."""
 

@@ -12,8 +12,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from dnsd.config.checkkeys import CheckKeys, CheckList, OneCheck
-from dnsd.config.kinds import Count, Duration, OneOf
-from dnsd.config.members import CheckAddresses, NameList
+from dnsd.config.endpoint import Endpoint
+from dnsd.config.kinds import Count, Duration, Endpoints, OneOf
+from dnsd.config.members import CheckAddresses, NameList, TargetName
+from dnsd.config.netkinds import Networks
 from dnsd.config.policykinds import (
     Failback,
     FailbackKind,
@@ -31,7 +33,9 @@ from dnsd.config.policykinds import (
 )
 
 __all__ = [
+    "MOST_ALIASES",
     "MOST_MEMBERS",
+    "AliasRule",
     "CheckPolicy",
     "Failback",
     "Policy",
@@ -43,6 +47,9 @@ __all__ = [
 
 MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
+
+MOST_ALIASES = 100
+"""Names of a zone that follow others: each is asked for again as often as its TTL says."""
 
 ALL_DOWN = ("all", "last_good", "fallback", "nodata", "servfail", "refuse")
 
@@ -156,6 +163,30 @@ class PoolPolicy(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.lines.get(key, self.line)
 
 
+class AliasRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[alias]]``: a name whose A and AAAA records follow the addresses of another name."""
+
+    name: Annotated[str, Owner()]
+    """The owner: absolute, in lower case."""
+
+    target: Annotated[str, TargetName()]
+    """The name whose addresses are answered: absolute, in lower case."""
+
+    resolver: Annotated[tuple[Endpoint, ...], Endpoints()] = ()
+    """Who is asked for them; if nobody is named, the system's resolver."""
+
+    networks: Annotated[tuple[str, ...], Networks()] = ()
+    """Where the addresses may be; without any, everywhere in the Internet."""
+
+    ttl_min: Annotated[int, Ttl()] = 30
+    stale: Annotated[
+        float, Duration("1m", "30d", "addresses that nobody confirms are not the target's for long")
+    ] = 86400.0
+
+    line: int = 0
+    """Where in the policy file it begins."""
+
+
 class Signing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[signing]``: what answers are signed with that are not in a signed zone file."""
 
@@ -167,10 +198,14 @@ class Signing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The pools of the zone ``origin`` (absolute, lower case), no two for one RRset."""
+    """The pools of the zone ``origin`` (absolute, lower case), no two for one RRset.
+
+    Of ``aliases``, there are no two for one name.
+    """
 
     origin: str
     pools: tuple[PoolPolicy, ...] = ()
+    aliases: tuple[AliasRule, ...] = ()
     signing: Signing = Signing()
     file: str = ""
     """The file it was read from, for messages."""

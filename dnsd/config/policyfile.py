@@ -3,6 +3,7 @@
     [signing]     the keys that answers of a signed zone are signed with
     [defaults]    what holds for every pool that says nothing else
     [[pool]]      an RRset that follows the health of what its records point to
+    [[alias]]     a name whose A and AAAA records follow the addresses of another name
 
 Knows the policy and the zone's name; what the zone has is not looked at.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.config import locate, origins, policyrules, smallfile
-from dnsd.config.policy import Policy, PoolPolicy, Rules, Signing
+from dnsd.config.policy import MOST_ALIASES, AliasRule, Policy, PoolPolicy, Rules, Signing
 from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Schema, Structs, TableReader, parse, text_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SUFFIX = ".toml"
 
 TABLES: Structs = {("signing",): Signing, ("defaults",): Rules}
-LISTS: Structs = {("pool",): PoolPolicy}
+LISTS: Structs = {("pool",): PoolPolicy, ("alias",): AliasRule}
 
 
 @cache
@@ -116,9 +117,34 @@ class _PolicyReader(TableReader):
         return Policy(
             origin=origin,
             pools=tuple(taken.values()),
+            aliases=self._aliases(data.get("alias", []), origin),
             signing=Signing(**signing, line=self._line(("signing", "keys"))),
             file=str(self.path),
         )
+
+    def _aliases(self, values: object, origin: str) -> tuple[AliasRule, ...]:
+        """Return the aliases that have no problem."""
+        taken: dict[str, AliasRule] = {}
+        for place, value in self.each(("alias",), values):
+            before = len(self.problems)
+            fields = self.fields(AliasRule, place, value)
+            if fields is None:
+                continue
+            self.require(AliasRule, place, fields)
+            if fields.get("name") is not None:
+                fields["name"] = self._owner(place, fields["name"], origin)
+            if len(self.problems) > before:
+                continue
+            rule = AliasRule(**fields, line=self._line(place))
+            if rule.name == rule.target:
+                self.report((*place, "target"), f"{rule.name} cannot follow itself")
+            first = taken.setdefault(rule.name, rule)
+            if first is not rule:
+                message = f"{rule.name} is an alias already, in line {first.line}"
+                self.report((*place, "name"), message)
+        if len(taken) > MOST_ALIASES:
+            self.report(("alias",), f"{len(taken)} are too many: a zone has at most {MOST_ALIASES}")
+        return tuple(taken.values())
 
     def _own(
         self, place: locate.KeyPath, value: object, defaults: dict[str, Any], origin: str

@@ -104,8 +104,8 @@ class PoolType(msgspec.Struct, frozen=True):
         """Return it."""
         if value in ("ALIAS", "ANAME"):
             raise ValueError(
-                f'"{value}" is not supported: dnsd does not look up addresses to answer with. '
-                'Below the apex write "CNAME"; at the apex list addresses, and write "A" or "AAAA"'
+                f'"{value}" is no type of records: write [[alias]] instead of [[pool]], with a '
+                "name and its target; its A and AAAA records follow the addresses of the target"
             )
         return _TYPES.read(value, base)
 

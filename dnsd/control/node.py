@@ -16,6 +16,7 @@ from dnsd.build.builders import build_all
 from dnsd.caches.report import WEEK_S
 from dnsd.config import origins
 from dnsd.control import limited, status
+from dnsd.control.aliases import AliasKeeper
 from dnsd.control.anycast.probes import Probes
 from dnsd.control.converge import PERIOD_S, Convergence
 from dnsd.control.cookies import CookieSecrets
@@ -116,6 +117,13 @@ class Node:
         self.demand = DemandKeeper(
             vector, lambda: self._force.config.demand, self._reloader.rows.keys
         )
+        self.aliases = AliasKeeper(
+            directory,
+            self._reloader.rows.values,
+            self._requests.ask,
+            self.engine.table.followed,
+            lambda: self._force.config.anycast.vips,
+        )
         self.probes = Probes(node, config)
         self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)
 
@@ -155,6 +163,7 @@ class Node:
             group.create_task(self.keeper.run())
             group.create_task(limited.tell(self._vector))
             group.create_task(self.demand.run())
+            group.create_task(self.aliases.run())
             group.create_task(self._look_after_disk())
 
     async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:
@@ -197,13 +206,14 @@ class Node:
             *self._requests.problems,
             *map(str, self._reloader.odd),
             *self._disk.problems,
-            *filter(None, (self.keeper.fault, self.engine.loss)),
+            *filter(None, (self.keeper.fault, self.engine.loss, self.aliases.fault)),
             *self.engine.checking.problems,
             *self.hooks.problems,
         )
         return {
             **found,
             "pools": summary(self.engine),
+            "aliases": self.aliases.status(),
             "demand": self.demand.status(time.monotonic_ns()),
             "problems": problems,
             "differences": self._convergence.told(),
@@ -223,6 +233,7 @@ class Node:
             self.hooks.outboxes,
             lambda: self.engine.rates.totals,
             self.demand.status,
+            self.aliases.status,
         )
 
     def unwell(self) -> list[str]:

@@ -118,7 +118,7 @@ def test_defaults_of_addresses_are_not_those_of_names() -> None:
         (policy(name="text"), "a CNAME cannot stand beside others (RFC 1034 §3.6.2)"),
         (policy(name="nowhere"), "has no CNAME records in the zone: no such name is there"),
         (policy(name="site.example.com."), "has no CNAME, but 1 other type of records"),
-        (policy().replace("CNAME", "ALIAS"), '"ALIAS" is not supported'),
+        (policy().replace("CNAME", "ALIAS"), "write [[alias]] instead of [[pool]]"),
         (policy().replace("CNAME", "A"), 'has no effect with type = "A": the zone has the mem'),
         (
             policy('select = "first"').replace("CNAME", "AAAA").replace("members", "#"),

@@ -11,7 +11,7 @@ import pytest
 
 from dnsd import config
 from dnsd.build.policycheck import check_policy
-from dnsd.config.policy import PoolPolicy, Rules, Signing
+from dnsd.config.policy import AliasRule, PoolPolicy, Rules, Signing
 from dnsd.config.policyfile import read_policy
 from dnsd.config.tables import kinds_of
 from dnsd.zone.load import load_zone
@@ -61,12 +61,19 @@ def test_every_key_stands_in_it() -> None:
         "check_addresses",
     }
     assert all("name" in pool for pool in WHOLE["pool"])
+    assert WHOLE["alias"][0].keys() == kinds_of(AliasRule).keys()
 
 
 @pytest.mark.parametrize("key", sorted(SHOWN["defaults"].keys() - {"type", "check"}))
 def test_it_shows_the_default(key: str) -> None:
     read = kinds_of(Rules)[key].read(SHOWN["defaults"][key], Path("/etc/dnsd"))
     assert read == DEFAULTS[key]
+
+
+@pytest.mark.parametrize("key", ["ttl_min", "stale"])
+def test_it_shows_the_default_of_an_alias(key: str) -> None:
+    (default,) = (one.default for one in msgspec.structs.fields(AliasRule) if one.name == key)
+    assert kinds_of(AliasRule)[key].read(SHOWN["alias"][0][key], Path("/etc/dnsd")) == default
 
 
 def test_what_is_commented_out_has_no_default() -> None:

@@ -121,6 +121,14 @@ class Table:
         """Return the pool of that name and type, None if no zone has it."""
         return next((one for key, one in self.pools.items() if key[1:] == (name, rtype)), None)
 
+    def followed(self, name: str) -> str | None:
+        """Return the member that a pool of CNAME records leads to, the preferred one of several.
+
+        "" if it leads to none now, None if there is no such pool.
+        """
+        pool = self.find(name, "CNAME")
+        return None if pool is None else next(iter(pool.answered), "")
+
     def carried(self, now: float) -> dict[OrderTarget, Directive]:
         """Return what is ordered of members that are in no pool now."""
         places = [

@@ -48,6 +48,7 @@ class MetricsSource(NamedTuple):
     outboxes: Sequence[Outbox] = ()
     asked: Callable[[], Mapping[PoolKey, int]] = dict
     demand: Callable[[int], Mapping[str, Any] | None] = _none
+    aliases: Callable[[], Sequence[Mapping[str, Any]]] = tuple
 
 
 def text(source: MetricsSource) -> str:
@@ -69,6 +70,7 @@ def families(source: MetricsSource) -> Iterator[MetricFamily]:
     yield from members.families(list(source.pools()))
     yield from _checks(source.checking)
     yield from _hooks(source.outboxes)
+    yield from _aliases(source.aliases())
     yield from _votes(list(source.pools()), source.peers)
     yield from _caches(source.ledger)
     yield from _demand(source.demand(time.monotonic_ns()))
@@ -267,6 +269,28 @@ def _hooks(outboxes: Sequence[Outbox]) -> Iterator[MetricFamily]:
         "gauge",
         "Changes that wait for a receiver.",
         [({"hook": one.name}, one.waiting) for one in outboxes],
+    )
+
+
+def _aliases(found: Sequence[Mapping[str, Any]]) -> Iterator[MetricFamily]:
+    labelled = [({"alias": one["name"], "type": one["type"]}, one) for one in found]
+    yield MetricFamily(
+        "dnsd_alias_addresses",
+        "gauge",
+        "Addresses of its target that an alias is answered with; 0: those in the zone file.",
+        [(labels, len(one["addresses"])) for labels, one in labelled],
+    )
+    yield MetricFamily(
+        "dnsd_alias_age_seconds",
+        "gauge",
+        "Seconds since the addresses of an alias were confirmed.",
+        [(labels, one["age"]) for labels, one in labelled if one["age"] is not None],
+    )
+    yield MetricFamily(
+        "dnsd_alias_unresolved",
+        "gauge",
+        "Whether the target of an alias gave no addresses when it was asked for last.",
+        [(labels, int(bool(one["fault"]))) for labels, one in labelled],
     )
 
 

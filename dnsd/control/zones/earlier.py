@@ -114,5 +114,6 @@ def _result_of(image: str, meta: Meta) -> BuildResult:
         serial=meta.serial,
         records=meta.records,
         pools=meta.pools,
+        aliases=meta.aliases,
         contents=meta.contents,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dnsd.build.images import Meta
     from dnsd.build.pipeline import BuildResult
     from dnsd.build.poolmeta import PoolMeta
+    from dnsd.build.resolved import AliasMeta
     from dnsd.build.stamps import Stamp
     from dnsd.config import LimitsConfig
 
@@ -51,6 +52,7 @@ class ServedImage:
     serial: int
     records: int
     pools: tuple[PoolMeta, ...] = ()
+    aliases: tuple[AliasMeta, ...] = ()
     cell: int = 0
     contents: Contents = UNKNOWN
     text: str = ""
@@ -58,7 +60,16 @@ class ServedImage:
     @classmethod
     def of(cls, made: BuildResult | Meta, image: str, cell: int = 0) -> Self:
         """Return what is served of a zone that was ``made`` into ``image``."""
-        return cls(image, made.serial, made.records, made.pools, cell, made.contents, made.text)
+        return cls(
+            image,
+            made.serial,
+            made.records,
+            made.pools,
+            made.aliases,
+            cell,
+            made.contents,
+            made.text,
+        )
 
 
 @dataclass(slots=True)
