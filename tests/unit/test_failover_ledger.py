@@ -78,6 +78,7 @@ def test_a_bound_never_falls_whatever_happens(steps: list[tuple[str, int, int]])
 
 def test_a_version_is_owner_type_and_sorted_rdata() -> None:
     assert rrset("WWW.example.COM", "A", [A1, A2]) == BOTH
+    assert rrset("www.example.com.", "A", [A2, A1, A2]) == BOTH
     assert len({WWW, BOTH, rrset("w.example.com.", "A", [A1])}) == 3
     assert BOTH.targets == ("192.0.2.10", "192.0.2.11")
     assert rrset("x.", "TXT", [b"\x01x"]).targets == ()
