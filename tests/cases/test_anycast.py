@@ -133,7 +133,7 @@ def test_a_new_control_takes_over_without_touching_the_route(announced: Site) ->
 def test_what_somebody_takes_away_is_put_back(announced: Site) -> None:
     decided = sum("→" in line for line in announced.node.lines)
     announced.here.ip(f"addr del {VIPS[0]}/32 dev {INTERFACE}")
-    announced.node.wait_line(f"{VIPS[0]} had gone from {INTERFACE}; dnsd has repaired it")
+    announced.node.wait_line(f"{VIPS[0]} had disappeared from {INTERFACE}; dnsd has repaired it")
     announced.wait("announced")
     announced.wait_routes(ANNOUNCED)
     assert sum("→" in line for line in announced.node.lines) == decided

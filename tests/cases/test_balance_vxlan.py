@@ -82,7 +82,7 @@ def test_an_interface_of_that_name_that_is_another_one_is_left_alone(tmp_path: P
         director = site.directors[0]
         director.space.ip("link add dnsd-vx4 type vxlan id 7 dstport 4789 local 10.0.0.1")
         director.start()
-        director.node.wait_line("the interface dnsd-vx4 already, which is none of dnsd's")
+        director.node.wait_line("the interface dnsd-vx4 already exists and is not dnsd's")
         assert "id 7 " in director.space.run("ip", "-d", "link", "show", "dnsd-vx4").stdout
         told = director.command("balance", "status").stdout
         assert "dnsd-vx4 already" in " ".join(told.split())
