@@ -157,9 +157,8 @@ def _build(job: Job, began_ns: int) -> _Made:
     beside_keys = [*keys, job.resolved] if policy and policy.aliases else keys
     stamps |= observe(beside_keys)
     digests |= {one: digest_of(Path(one), bounds.file_octets) for one in beside_keys}
-    is_sound = all(one.severity is not Severity.ERROR for one in found)
     filled = None
-    if loaded.zone is not None and is_sound:
+    if loaded.zone is not None and all(one.severity is not Severity.ERROR for one in found):
         filled = resolved.followed(loaded.zone, policy, signer, Path(job.resolved))
         found = [*found, *filled.findings]
     read = {one.path: one.digest for one in loaded.sources}
@@ -185,8 +184,7 @@ def _build(job: Job, began_ns: int) -> _Made:
         aliases=resolved.describe(policy, loaded.zone) if policy else (),
         contents=contents,
     )
-    meta = images.encode(_meta(job, result, listing))
-    return _Made(result, compiler.build(zone, meta, compiled))
+    return _Made(result, compiler.build(zone, images.encode(_meta(job, result, listing)), compiled))
 
 
 def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:

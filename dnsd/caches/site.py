@@ -182,6 +182,12 @@ class _Census:
         if isinstance(outcome, Answered):
             if not outcome.node:
                 self._miss(address, "does not report its name")
+            elif sighting.node and not self._is_accounted_for(sighting.node):
+                self._miss(
+                    sighting.node,
+                    f"has not reported: it was at {address}, which is now node {outcome.node}",
+                    FENCE.format(sighting.node),
+                )
             return
         names = self._names(address)
         if not names and address == HERE:  # it runs, so there is nothing to declare

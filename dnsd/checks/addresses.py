@@ -8,11 +8,6 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
-import dns.asyncresolver
-import dns.exception
-import dns.nameserver
-import dns.resolver
-
 from dnsd.checks.result import Blind
 from dnsd.failover.follower import AddressAnswer
 from dnsd.process.exchange import within
@@ -39,6 +34,12 @@ async def addresses_of(name: str, rtype: str, servers: Sequence[Endpoint]) -> Ad
 
 
 async def _asked(name: str, rtype: str, servers: Sequence[Endpoint]) -> AddressAnswer:
+    # Only nodes with aliases need them.
+    import dns.asyncresolver
+    import dns.exception
+    import dns.nameserver
+    import dns.resolver
+
     try:
         resolver = dns.asyncresolver.Resolver(configure=not servers)
         if servers:

@@ -113,8 +113,6 @@ def question_of(query: SelfCheckQuery) -> DnsQuestion:
             )
         except (dns.exception.DNSException, ValueError) as error:
             why = str(error) or type(error).__name__
-            raise ValueError(
-                f'expect "{text}" is not data of a {query.type} record: {why}'
-            ) from None
+            raise ValueError(f'expect "{text}" is not {query.type} data: {why}') from None
         expect.add(rdata.to_digestable())
     return DnsQuestion(dns.name.from_text(query.name), rdtype, frozenset(expect))

@@ -53,7 +53,7 @@ def demand(config_file: Path | None, form: str | None, last: bool) -> None:
     """Show how often caches look up what this node serves.
 
     A node sees only what caches do not know. With [demand] enabled it keeps a sample of which
-    cache asks for what, from which the lookups behind are estimated: λ = n / (W - nT) for n
+    cache asks for what, from which the lookups behind are estimated: n / (W - nT) a second for n
     questions in the time W, to an RRset with the TTL T. Every sum is without bias, and its
     interval of 95 % says how much depends on which caches happened to ask.
 

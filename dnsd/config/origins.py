@@ -58,7 +58,9 @@ def from_file_name(path: Path) -> str:
     """
     stem = path.name.removesuffix(SUFFIX)
     if stem == path.name or not stem:
-        raise ValueError(f"{path.name!r} is not named NAME{SUFFIX}")
+        raise ValueError(
+            f"cannot tell the zone from the file name {path.name!r}, which is not ZONE{SUFFIX}"
+        )
     return "." if stem in ROOT_STEMS else normal(stem)
 
 

@@ -52,6 +52,7 @@ from dnsd.process.statedir import IMAGES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
 
     from dnsd.build.images import Job
     from dnsd.build.pipeline import BuildResult
@@ -114,18 +115,24 @@ class Node:
         self._requests = Requests(
             self._force, self._reloader, self._watch, delivery, cookies, self.keeper
         )
-        self.demand = DemandKeeper(
-            vector, lambda: self._force.config.demand, self._reloader.rows.keys
+        self.demand = self._counting()
+        self.aliases = self._following(directory)
+        self.probes = Probes(node, config)
+        self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)
+
+    def _counting(self) -> DemandKeeper:
+        return DemandKeeper(
+            self._vector, lambda: self._force.config.demand, self._reloader.rows.keys
         )
-        self.aliases = AliasKeeper(
+
+    def _following(self, directory: Path) -> AliasKeeper:
+        return AliasKeeper(
             directory,
             self._reloader.rows.values,
             self._requests.ask,
             self.engine.table.followed,
             lambda: self._force.config.anycast.vips,
         )
-        self.probes = Probes(node, config)
-        self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)
 
     def _announce(self, doorbell: int, keepsake: Keepsake) -> Plane:
         """Return the anycast plane; only a node that has one loads pyroute2 and pexpect."""

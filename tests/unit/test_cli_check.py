@@ -92,7 +92,8 @@ def test_a_file_that_is_not_named_after_its_zone() -> None:
     Path("db.example").write_text(GOOD)
     result = check("db.example")
     assert result.stdout.startswith(
-        "db.example:1: error: 'db.example' is not named NAME.zone; "
+        "db.example:1: error: cannot tell the zone from the file name 'db.example', "
+        "which is not ZONE.zone; "
         "say which one it is with --zone ORIGIN=db.example [no-origin]\n"
     )
     assert result.exit_code == 1

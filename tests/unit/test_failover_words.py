@@ -65,11 +65,6 @@ class Reading(NamedTuple):
     word: Selection
 
 
-def test_both_sides_call_the_modes_by_the_same_numbers() -> None:
-    modes = {mode.name: mode.value for mode in Mode if mode != Mode.UNSET}
-    assert modes == {mode.name: mode.value for mode in Mode}
-
-
 def test_an_answer_that_comes_back_has_its_slot_again() -> None:
     memory = Memory()
     memory.write(0b11)

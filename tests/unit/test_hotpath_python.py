@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 
 import dns.edns
 import dns.message
 import dns.name
+import msgspec
 import pytest
 from dns.edns import CookieOption, GenericOption, OptionType
 from dns.flags import AA, CD, DO, QR, RD, TC, Flag
@@ -140,7 +140,9 @@ def test_pieces_that_no_message_holds(serve: Serve) -> None:
     data.nodes[owner][rr.TXT] = RRset(owner, rr.TXT, 60, ((b"\xff" + bytes(255)) * 252,))
     for rrsets in data.signatures.values():
         nsec = rrsets[rr.NSEC]
-        rrsets[rr.NSEC] = replace(nsec, rdatas=tuple(nsec.rdatas[0] + bytes(n) for n in range(9)))
+        rrsets[rr.NSEC] = msgspec.structs.replace(
+            nsec, rdatas=tuple(nsec.rdatas[0] + bytes(n) for n in range(9))
+        )
     path = serve(data).path
     response = ask(path, "q.w.example.", "TXT", do=True)
     assert response.flags & TC

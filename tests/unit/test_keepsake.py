@@ -139,7 +139,7 @@ def test_an_order_about_a_member_is_durable_only_when_it_is_on_disk(
         await file.write((POOL,), Moment(0.0))
         assert file.fault == ""
         file.demand()
-        assert "not written down" in file.fault, "it may be under way"
+        assert "not saved" in file.fault, "it may be under way"
         with monkeypatch.context() as patch:
             patch.setattr(durable, "replace", full)
             await file.write((POOL,), Moment(0.0))

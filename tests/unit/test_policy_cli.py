@@ -72,7 +72,7 @@ def test_the_policy_may_be_named_instead_of_the_zone() -> None:
 def test_a_toml_file_without_a_zone_is_no_policy() -> None:
     Path("example.com.toml").write_text(POLICY)
     result = check("example.com.toml")
-    assert "'example.com.toml' does not tell its zone" in result.stdout
+    assert "cannot tell the zone from the file name 'example.com.toml'" in result.stdout
     assert result.exit_code == 1
 
 
@@ -129,7 +129,7 @@ def test_a_policy_of_no_zone_is_told() -> None:
     Path("zones/example.con.toml").write_text(POLICY)
     Path("zones/.hidden.toml").write_text(POLICY)
     finding, summary = check("--config", "dnsd.toml").stdout.splitlines()
-    assert finding.startswith("zones/example.con.toml:1: warning: is the policy of no zone")
+    assert finding.startswith("zones/example.con.toml:1: warning: does not belong to a zone")
     assert finding.endswith(" [policy-stray]")
     assert summary == "1 warning in 1 zone with 5 records"
 

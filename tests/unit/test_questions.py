@@ -151,8 +151,8 @@ def test_everything_that_cannot_be_asked_is_told_at_once() -> None:
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
         f"anycast.query {letter}.example." for letter in "abcd"
     ]
-    assert 'type "NOSUCH" is no type of records' in caught.value.problems[1]
-    assert 'expect "mail.example." is no MX record' in caught.value.problems[3]
+    assert 'type "NOSUCH" is not a record type' in caught.value.problems[1]
+    assert 'expect "mail.example." is not MX data' in caught.value.problems[3]
 
 
 # -- whose turn it is -------------------------------------------------------------------------

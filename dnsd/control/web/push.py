@@ -23,6 +23,7 @@ from dnsd.config.units import format_duration, parse_duration
 from dnsd.control.web.gate import Gate
 from dnsd.control.web.talk import Page, sentence
 from dnsd.text import printable
+from dnsd.wire.member import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,5 +142,9 @@ def _place(path: str) -> PushTarget:
     parts = [unquote(part) for part in path.removeprefix(PREFIX).split("/")]
     if len(parts) != 3:
         raise ValueError(f"a member is {PREFIX}NAME/TYPE/MEMBER")
-    name, rtype, address = parts
-    return PushTarget(origins.normal(name), rtype.upper(), read_spoken(address))
+    name, rtype, spoken = parts
+    rtype, member = rtype.upper(), read_spoken(spoken)
+    if is_name(member) != (rtype == "CNAME"):
+        kind = "a name with a dot at its end" if rtype == "CNAME" else "an IP address"
+        raise ValueError(f"a member of a pool of type {rtype} is {kind}, not {spoken!r}")
+    return PushTarget(origins.normal(name), rtype, member)
