@@ -113,6 +113,19 @@ def test_one_node_at_two_addresses_is_one_node() -> None:
     assert (found.safety, found.nodes) == (Safety.SAFE, ("a",))
 
 
+def test_a_node_in_whose_place_another_one_answers_is_missing() -> None:
+    """Even if nobody who answers has ever heard from it."""
+    found = ask(seen(A, "no route", "a"), seen(B, report("a"), "b"))
+    assert found.safety == Safety.UNKNOWN
+    (missing,) = found.missing
+    assert (missing.node, missing.reason) == (
+        "b",
+        f"has not reported: it was at {B}, which is now node a",
+    )
+    sightings = seen(A, "no route", "a"), seen(B, report("a"), "b")
+    assert ask(*sightings, fenced=(("b", 0.0),)).safety == Safety.SAFE
+
+
 def test_a_node_that_answers_elsewhere_is_not_missing_where_it_is_silent() -> None:
     found = ask(seen(A, report("a", PEER_B)), seen(B, "no route"), seen("http://b2", report("b")))
     assert found.safety == Safety.SAFE
