@@ -93,7 +93,7 @@ def test_a_check_that_cannot_be_made_is_told() -> None:
         ),
         ("198.51.100.12", "198.51.100.11", "[[service.backend]] #2 address", "backend web1"),
         ("weight = 2", "wieght = 2", "[[service.backend]] #2 wieght", "did you mean weight?"),
-        ("weight = 2", "idle = '1s'", "[[service.backend]] #2 idle", "belongs into [[service]]"),
+        ("weight = 2", "idle = '1s'", "[[service.backend]] #2 idle", "belongs in [[service]]"),
         ("min_backends = 1", "min_backends = 3", "[[service]] #1 min_backends", "only 2 have"),
         ("weight = 2", "via = 'gre'", "[[service.backend]] #2 via", '"link"'),
         ("198.51.100.12", "192.0.2.53", "[[service.backend]] #2 address", "is a VIP of the servi"),
@@ -107,7 +107,12 @@ def test_a_check_that_cannot_be_made_is_told() -> None:
         ("vxlan_vni = 53", "vxlan_vni = 0", "[balance] vxlan_vni", "24 bits"),
         ("slots = 1021", "slots = 1000", "[[service]] #1 slots", "must be 1021 or 4093"),
         ('query = "example.com"\n', "", "[[service]] #2 query", "needs the name to ask for"),
-        ("up = 3", "up = 3\nquery = 'a'", "[[service]] #1 query", 'of no use with check = "https"'),
+        (
+            "up = 3",
+            "up = 3\nquery = 'a'",
+            "[[service]] #1 query",
+            'has no effect with check = "https"',
+        ),
         ("[anycast]\n", "[anycast]\nvips = '192.0.2.9'\n", "[anycast] vips", "of its services"),
     ],
 )
