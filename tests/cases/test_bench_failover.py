@@ -58,8 +58,6 @@ def test_what_carrying_costs_is_measured() -> None:
         *(("tcp", way) for way in ("direct", "directors", "haproxy")),
     ]
     assert all(cost > 0 for row in rows for cost in row.whole)
-    proxies = [row for row in rows if row.way in carrying.PROXIES.values()]
-    assert all(row.cost > 0 for row in proxies), "a process cannot be cheaper than none"
 
 
 def _need_root() -> None:
