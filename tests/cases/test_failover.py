@@ -157,7 +157,7 @@ def test_changes_are_told_to_a_url_and_a_command(tmp_path: Path) -> None:
             one.services[A].set("dies")
             one.wait(B)
             until(lambda: len(got) >= 3)
-            until(lambda: any("command does not take changes" in line for line in one.node.lines))
+            until(lambda: any("command does not accept changes" in line for line in one.node.lines))
             assert "exit status 1" in " ".join(one.node.status()["problems"])
         server.shutdown()
     events = [json.loads(body) for body, _ in got]
