@@ -304,7 +304,7 @@ def test_a_socket_left_by_a_crash_is_replaced(path: Path) -> None:
 
 def test_a_file_that_is_no_socket_is_not_removed(path: Path) -> None:
     path.write_text("precious")
-    with pytest.raises(StateError, match="is no socket"):
+    with pytest.raises(StateError, match="is not a socket"):
         bind(path)
     assert path.read_text() == "precious"
 

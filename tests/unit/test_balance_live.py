@@ -135,7 +135,7 @@ def test_a_backend_on_no_link_gets_nothing_and_is_told() -> None:
     del one.hops["b"][one.groups[1].family]
     assert set(one.wanted(AFTER)) == {"a"}
     assert len(one.homeless()) == 1
-    assert "backend b (10.0.0.12, fd00::12) is on no link" in one.homeless()[0]
+    assert "backend b (10.0.0.12, fd00::12) is not on a link of this director" in one.homeless()[0]
 
 
 def test_numbers_of_groups_never_meet() -> None:

@@ -12,8 +12,6 @@ from tests.simulation.laws import Broken
 from tests.simulation.worlds import judge, zones
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tests.simulation.worlds.caches import Key
     from tests.simulation.worlds.judge import Asked
     from tests.simulation.worlds.machine import Machine
@@ -66,20 +64,6 @@ class Laws:
         self.returned[target] = self._world.loop.now
         for claim in [one for one in self.claims if one.target == target]:
             del self.claims[claim]
-
-    def may_return_for_ever(self, targets: Iterable[str]) -> None:
-        """Note that from now on no SAFE counts about ``targets``."""
-        for target in targets:
-            self.returning[target] += 1
-            self.may_return(target)
-
-    def plans_move(self, machine: Machine) -> None:
-        """Note that what is planned on a machine begins at another time: a clock was set."""
-        now = self._world.loop.now
-        for key, order in tuple(self.orders.items()):
-            if key[0] == machine.index and order.since > now:
-                del self.orders[key]
-                self.open[key].add(order.out)
 
     def may_be_empty(self, machine: Machine) -> None:
         """Note that perhaps all members are out on ``machine``: then they are answered again."""

@@ -103,9 +103,6 @@ class Machine:
         self.suspended = False
         self.life: Life | None = None
         self.boots = 0
-        self.ended_at = 0.0
-        """When its last process ended."""
-        self.declared_dead = False
 
     def prepare(self) -> Config:
         """Make its directories, and return its configuration."""
@@ -157,7 +154,6 @@ class Machine:
         if self.life is not None:
             self.life.end()
             self.life = None
-            self.ended_at = self.world.loop.now
 
     @property
     def control(self) -> Running | None:

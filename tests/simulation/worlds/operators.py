@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 ORDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "force_down": ("force", {"forced": "down"}),
     "force_down_for": ("force", {"forced": "down"}),
-    "force_down_at": ("force", {"forced": "down"}),
     "force_up": ("force", {"forced": "up"}),
     "auto": ("force", {"forced": "auto"}),
     "drain": ("drain_member", {}),
@@ -30,9 +29,6 @@ ORDERS: dict[str, tuple[str, dict[str, Any]]] = {
 AGAIN_S = 1.0
 LATER_S = (0.5, 2.0, 4.0)
 MOST_ASKED = 4
-PLANNED_S = 0.5
-"""So late may begin what is planned."""
-EPOCH = 1_700_000_000.0
 PATIENCE = 20
 """Times that it is asked about what has been taken out."""
 
@@ -64,15 +60,6 @@ class Operators:
                 return
             await asyncio.sleep(AGAIN_S)
 
-    async def declare_dead(self, machine: Machine, other: Machine) -> None:
-        """Say that a node is dead that is, and since when."""
-        if other.life is not None or other is machine:
-            return
-        other.declared_dead = True
-        ago = self._world.loop.now - other.ended_at
-        with suppress(OSError, AdminError):
-            await self._world.net.ask(machine, machine, "declare_dead", node=other.name, ago=ago)
-
     # -- orders ---------------------------------------------------------------------------------
 
     async def order(self, what: str, machine: Machine, target: str, amount: float) -> None:
@@ -81,7 +68,6 @@ class Operators:
         command, request = ORDERS[what]
         out = what.startswith("force_down")
         limited = what.endswith("_for")
-        planned = what.endswith("_at")
         asked = world.loop.now
         key = (machine.index, target)
         back = limited or (not out and what != "drain_direct")  # then or now
@@ -93,8 +79,6 @@ class Operators:
         laws.open[key] |= {out or what.startswith("drain")}
         laws.may_be_empty(machine)
         with_time = {"for": amount} if limited else {}
-        if planned:
-            with_time = {"at": EPOCH + asked + machine.wall + amount}
         named = {"name": "www.example.com.", "type": "A", "member": target, "force": True}
         try:
             found = await world.net.ask(machine, machine, command, **named, **request, **with_time)
@@ -109,12 +93,11 @@ class Operators:
             laws.may_return(target)
         laws.open[key].clear()
         laws.lost.pop(machine.index, None)
-        if out and not limited and not planned:
+        if out and not limited:
             self.begin(self.wait(self._random.choice(world.machines), target, PATIENCE))
         durable = not found["unwritten"]
         until = asked + amount if limited else INF
-        since = max(world.loop.now, asked + amount + PLANNED_S) if planned else world.loop.now
-        laws.orders[key] = Order(out, since, until, durable)
+        laws.orders[key] = Order(out, world.loop.now, until, durable)
         if what.startswith("drain"):
             laws.open[key].add(True)
             await self._drained(machine, target, machine.life)

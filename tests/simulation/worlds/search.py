@@ -58,9 +58,6 @@ def world_of(seed: int) -> tuple[Kind, list[Event]]:
         Event(random.choice(SECONDS), what, random.choice(SECONDS), random.randrange(24))
         for what in picked
     ]
-    if size > 1 and random.random() < 0.1:
-        dead = random.randrange(size)
-        story += [Event(1.0, "die", 8.0, dead), Event(2.0, "declare_dead", 1.0, dead + size - 1)]
     if random.random() < 0.5:
         where = random.randrange(24)
         plot = [
@@ -158,8 +155,6 @@ _PLOTS = (
     ("force_down", "edit_no_policy", "edit_policy"),
     ("force_down", "edit_zone_gone", "edit_zone_back"),
     ("force_down", "crash"),
-    ("force_down_at", "crash"),
-    ("force_down_at", "kill_control", "force_up"),
     ("force_down", "disk_full", "crash"),
     ("drain_direct", "crash"),
     ("drain", "stop_node"),

@@ -123,22 +123,6 @@ REPLAYS = {
         HASTY,
         [Event(10.0, "stop_sender", 8.0), Event(0.5, "drain_direct"), Event(30.0, "member_up")],
     ),
-    "a node that dies, and is declared dead": Replay(
-        Kind(size=2),
-        [
-            Event(6.0, "force_down", 1.0, 1),
-            Event(1.0, "die", 8.0, 1),
-            Event(2.0, "declare_dead", 1.0, 0),
-            Event(1.0, "force_down", 1.0, 0),
-            END,
-        ],
-    ),
-    "an order with a beginning, and a crash before it": Replay(
-        ONE, [Event(1.0, "force_down_at", 12.0), Event(3.0, "crash", 0.1), END]
-    ),
-    "an order with a beginning, and one that takes its place": Replay(
-        ONE, [Event(1.0, "force_down_at", 12.0), Event(3.0, "force_up"), END]
-    ),
     "a node that sees no member, among three": Replay(
         Kind(size=3, terms=Terms(scope="quorum:2/3")), [Event(1.0, "blind", 12.0), END]
     ),

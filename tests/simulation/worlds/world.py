@@ -17,7 +17,7 @@ from tests.simulation.worlds.caches import FLOOR_S, Caches
 from tests.simulation.worlds.laws import Laws, Order
 from tests.simulation.worlds.machine import Machine, Running
 from tests.simulation.worlds.net import Net
-from tests.simulation.worlds.operators import EPOCH, ORDERS, Operators
+from tests.simulation.worlds.operators import ORDERS, Operators
 from tests.simulation.worlds.zones import Content, Terms
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.25
 FIRST_S = 8.0
 HEAL_S = 90.0
-DEAD_S = 40.0
+EPOCH = 1_700_000_000.0
 
 
 class Event(NamedTuple):
@@ -166,9 +166,6 @@ class World:
         what = event.what
         if what in ORDERS:
             self.operators.begin(self.operators.order(what, machine, target, event.amount))
-        elif what == "declare_dead":
-            other = self.machines[(machine.index + 1) % self.size]
-            self.operators.begin(self.operators.declare_dead(machine, other))
         elif what in EDITS:
             self._edit(EDITS[what](self, target), machine if event.where % 7 == 6 else None)
         elif what.startswith("member_"):
@@ -203,10 +200,6 @@ class World:
         self.laws.account(machine)
         self._forget(machine, lost=False)
         self.loop.plan(amount, lambda: self._start(machine))
-
-    def _die(self, machine: Machine, amount: float) -> None:
-        """End all of a node for long."""
-        self._crash(machine, DEAD_S + amount)
 
     def _redeploy(self, machine: Machine, amount: float) -> None:
         if machine.life is None:
@@ -251,8 +244,6 @@ class World:
 
     def _start(self, machine: Machine) -> None:
         if machine.life is None and not self.over:
-            if machine.declared_dead:  # against what was declared, it answers again
-                self.laws.may_return_for_ever((*self.members, *zones.HOSTS))
             machine.boots += 1
             machine.start()
 
@@ -279,7 +270,6 @@ class World:
         if machine.suspended:
             return
         machine.suspended = True
-        self.laws.plans_move(machine)
         life = machine.life
         stopped = [machine.control] if machine.control and not machine.control.stopped else []
         for control in stopped:
@@ -316,11 +306,9 @@ class World:
 
     def _clock_forward(self, machine: Machine, amount: float) -> None:
         machine.wall += 60 * amount
-        self.laws.plans_move(machine)
 
     def _clock_back(self, machine: Machine, amount: float) -> None:
         machine.wall -= 60 * amount
-        self.laws.plans_move(machine)
 
     # -- the story ----------------------------------------------------------------------------
 
@@ -456,11 +444,11 @@ EDITS: dict[str, Callable[[World, str], Content | None]] = {
     "edit_zone_back": lambda world, _: world.latest,
 }
 FAULTS = (
-    "kill_control", "kill_control_at", "kill_in_write", "crash", "die", "redeploy", "lose_orders",
+    "kill_control", "kill_control_at", "kill_in_write", "crash", "redeploy", "lose_orders",
     "stop_node", "stop_control", "stop_worker", "stop_sender", "worker_lags", "suspend", "cut",
     "blind", "lossy", "late", "disk_full", "disk_slow", "clock_forward", "clock_back",
 )  # fmt: skip
 _ILL = {"member_down": "refuses", "member_hangs": "hangs", "member_up": ""}
-KINDS = sorted((*FAULTS, *EDITS, *ORDERS, *_ILL, "declare_dead"))
+KINDS = sorted((*FAULTS, *EDITS, *ORDERS, *_ILL))
 _ON_DISK = frozenset({"_write", "_put", "prepare", "_prepare", "build"})
 __all__ = ["EDITS", "FAULTS", "KINDS", "Event", "Kind", "Order", "World"]
