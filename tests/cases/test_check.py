@@ -27,7 +27,9 @@ CASES: dict[str, list[tuple[str, ...]]] = {
     "https-hint": [
         ("7: warning: ", "www.example.com. HTTPS", "127.0.0.2, 127.0.0.3", "[pool-hint]")
     ],
-    "naptr-backreference": [("7: error: ", r"'\1' is not an escape", r"write '\\1'", "[bad-rdata]")],
+    "naptr-backreference": [
+        ("7: error: ", r"'\1' is not an escape", r"write '\\1'", "[bad-rdata]")
+    ],
     "ns-below-dname": [
         ("3: warning: ", "ns1.old.example.com.", "DNAME of old.example.com.", "[ns-alias]")
     ],
