@@ -101,7 +101,7 @@ def control(lab: Lab) -> int:
     """Return the process id of control; LabError while there is none."""
     for pid in procs.tree(lab[VICTIM].pid("dnsd") or 0):
         with suppress(OSError):
-            if b"dnsd.control\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"\0dnsd.control" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return pid
     raise LabError("control does not run in New York")
 

@@ -212,7 +212,8 @@ def test_while_control_is_down_workers_answer_and_status_says_so() -> None:
         flag = node.directory / "flag"
         (broken / "sitecustomize.py").write_text(
             "import os, sys\n"
-            f"if 'dnsd.control' in sys.orig_argv and os.path.exists({str(flag)!r}): os._exit(1)\n"
+            "is_control = 'dnsd.control.__main__' in sys.orig_argv\n"
+            f"if is_control and os.path.exists({str(flag)!r}): os._exit(1)\n"
         )
         path = f"{broken}{os.pathsep}{node.environ['PYTHONPATH']}"
         node.start(PYTHONPATH=path)

@@ -125,7 +125,7 @@ def test_configurations_are_right(tmp_path: Path) -> None:
     for number, text in enumerate(CONFIGURATIONS):
         path = tmp_path / f"{number}.toml"
         path.write_text(text)
-        if "[[pool]]" in text:
+        if "[[pool]]" in text or "[[alias]]" in text:
             policy, problems = policyfile.read_policy(text, path, "failover.example.")
             assert policy
             assert problems == ()

@@ -184,7 +184,8 @@ def test_everything_is_removed_even_if_the_owner_was_killed(lab: Lab) -> None:
     owner = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
     try:
         # half-built: the links are there, the programs are not or not all
-        until(lambda: namespaces.exists(orphan.names.all()[-1]), "the namespaces are there")
+        last = orphan.names.of(SITES[-1], "node")
+        until(lambda: namespaces.exists(last), "the namespaces are there")
     finally:
         owner.kill()
         owner.wait()
