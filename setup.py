@@ -6,6 +6,7 @@ an installed wheel they are ``dnsd/_zones``.
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -39,4 +40,5 @@ setup(
     exclude_package_data={"": ["*.pyx", "*.pxi", "*.pxd", "*.c"]},
     ext_modules=[extension(source) for source in sorted(PACKAGE.rglob("*.pyx"))],
     cmdclass={"build_py": BuildWithZones},
+    options={"build_ext": {"parallel": os.cpu_count()}},
 )
