@@ -157,6 +157,9 @@ def test_it_succeeds(command: str, node: tuple[int, Path]) -> None:
         run([*DNSD, "declare", "past", "--ttl", "0s"], state)
     if command.startswith("dnsd horizon"):
         run(words(command.replace("horizon", "drain member"), port), state)
+    if command.startswith("dnsd failover cancel"):
+        planned = command.replace("cancel", "force") + " down --at 22:00 --for 1h"
+        run(words(planned, port), state)
     if command.startswith("dnsd undrain member"):
         drain = [*words(command.replace("undrain", "drain"), port), "--no-wait"]
         subprocess.run(drain, env=environment(state), capture_output=True, check=False)
