@@ -54,6 +54,7 @@ class _Saved(msgspec.Struct, frozen=True):
     """The content of the file: the bounds, and what was declared with its TTL.
 
     ``heard`` are the nodes that were ever heard, ``retired`` those that are known to be dead.
+    ``pooled`` says whether there has ever been a pool, gone or not.
     """
 
     past: NodeReport
@@ -61,6 +62,7 @@ class _Saved(msgspec.Struct, frozen=True):
     pools: tuple[tuple[Version, int], ...]
     heard: tuple[KnownPeer, ...] = ()
     retired: tuple[Retired, ...] = ()
+    pooled: bool = False
 
 
 class Ledger:
@@ -77,6 +79,7 @@ class Ledger:
         self._bounds: dict[Version, Bound] = {}
         self._declared: dict[Version, _Declared] = {}
         self._before: int | None = None
+        self._pooled = False
         self._heard: dict[str, str] = {}
         self._retired: dict[str, float] = {}
 
@@ -228,6 +231,7 @@ class Ledger:
         self._began = min(self._began, now - saved.past.kept)
         self.absorb(saved.past, now)
         self._before = saved.past.before
+        self._pooled |= _has_pooled(saved)
         self._heard |= {peer.node: peer.url for peer in saved.heard}
         for one in saved.retired:
             self.retire_node(one.node, now - one.ago)
@@ -279,6 +283,7 @@ class Ledger:
             pools=tuple((version, by.ttl) for version, by in declared if by.noted),
             heard=self.known(now).peers,
             retired=self._dead(now),
+            pooled=self._pooled,
         )
         body = msgspec.json.encode(saved)
         return _MAGIC + b"%08x\n" % crc32(body) + body
@@ -288,6 +293,7 @@ class Ledger:
         if before is None or before.ttl < declared.ttl:
             self.revision += 1
         self._declared[version] = declared
+        self._pooled |= declared.noted
 
     def _left(self, version: Version, now: float) -> None:
         """Note the last moment at which a version that was served until now was given out."""
@@ -328,6 +334,15 @@ def offers(data: bytes) -> dict[Version, int]:
     StateError if that is damaged.
     """
     return dict(_read(data).pools)
+
+
+def has_had_pools(data: bytes) -> bool:
+    """Return whether the node that wrote ``data`` has ever had a pool; StateError as above."""
+    return _has_pooled(_read(data))
+
+
+def _has_pooled(saved: _Saved) -> bool:
+    return saved.pooled or bool(saved.pools)  # earlier versions wrote only the latter
 
 
 def owner_of(data: bytes) -> tuple[str, tuple[KnownPeer, ...]]:

@@ -1,8 +1,9 @@
-"""A node whose ledger knows pools, and whose orders are gone, has lost them."""
+"""A node that has had pools, and whose orders are gone, has lost them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -29,13 +30,41 @@ def ledger(*, pool: bool) -> bytes:
     return found.dump(2.0)
 
 
+def gone() -> bytes:
+    """Return the ledger of a node whose pool is gone, with its policy."""
+    found = Ledger("a", 1.0)
+    found.offer(POOL, 60, Use.SERVED, 1.0)
+    found.retire(POOL, 2.0)
+    return found.dump(2.0)
+
+
+def after(before: bytes) -> bytes:
+    """Return the ledger of a node that was started again with the ledger ``before``."""
+    found = Ledger("a", 3.0)
+    found.resume(before, 3.0)
+    return found.dump(4.0)
+
+
+def earlier(data: bytes) -> bytes:
+    """Return ``data`` as a version wrote it that did not know of pools that are gone."""
+    body = data.partition(b"\n")[2].replace(b',"pooled":true', b"")
+    return b"dnsd-ledger 1 %08x\n" % crc32(body) + body
+
+
+HAD = "the ledger says that this node has had pools"
+
+
 @pytest.mark.parametrize(
     ("left", "why"),
     [
         ({}, ""),
         ({f"zone{SUFFIX}": b""}, ""),
         ({NAME: ledger(pool=False)}, ""),
-        ({NAME: ledger(pool=True)}, "the ledger knows pools of this node"),
+        ({NAME: ledger(pool=True)}, HAD),
+        ({NAME: gone()}, HAD),
+        ({NAME: after(gone())}, HAD),
+        ({NAME: after(ledger(pool=False))}, ""),
+        ({NAME: earlier(ledger(pool=True))}, HAD),
         ({NAME: b"damaged"}, "the node has kept a ledger"),
     ],
 )

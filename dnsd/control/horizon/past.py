@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnsd.caches.ledger import offers
+from dnsd.caches.ledger import has_had_pools
 from dnsd.errors import StateError
 
 if TYPE_CHECKING:
@@ -20,6 +20,6 @@ def pools_before(file: LedgerFile) -> str:
     if not data:
         return ""
     try:
-        return "the ledger knows pools of this node" if offers(data) else ""
+        return "the ledger says that this node has had pools" if has_had_pools(data) else ""
     except StateError:
         return "the node has kept a ledger"

@@ -123,6 +123,19 @@ REPLAYS = {
         HASTY,
         [Event(10.0, "stop_sender", 8.0), Event(0.5, "drain_direct"), Event(30.0, "member_up")],
     ),
+    "orders that are gone while their policy is away": Replay(
+        ONE,
+        [
+            Event(1.0, "force_down"),
+            Event(3.0, "edit_no_policy"),
+            Event(12.0, "stop_node", 0.01),
+            Event(1.0, "lose_orders", 1.0),
+            Event(3.0, "edit_policy"),
+            Event(12.0, "member_down"),
+            END,
+            END,
+        ],
+    ),
     "a node that sees no member, among three": Replay(
         Kind(size=3, terms=Terms(scope="quorum:2/3")), [Event(1.0, "blind", 12.0), END]
     ),
