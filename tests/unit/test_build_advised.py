@@ -125,7 +125,9 @@ def test_rto_prices_the_caches_that_ask() -> None:
 
 
 def configured(*lines: str) -> None:
-    text = '[zones]\ndirectory = "zones"\n[demand]\n' + "\n".join(lines)
+    # A state directory of its own: no node that runs on this machine is asked.
+    text = '[server]\nstate_directory = "state"\n[zones]\ndirectory = "zones"\n[demand]\n'
+    text += "\n".join(lines)
     Path("dnsd.toml").write_text(text + "\n")
 
 
