@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bench.results import Latency, Reload, Report, Sample, Start
 
 MIB = 1 << 20
-NOT_PEERS = {"floor", "dnsd-python"}
+NOT_PEERS = {"floor", "dnsd-python", "dnsd-demand"}
 """Servers that are shown and that nothing is compared with as a peer."""
 LESS, MORE, NEITHER = -1, 1, 0
 

@@ -12,6 +12,7 @@ from bench.peers.base import Peer, Unavailable
 _ALL = (
     dnsd.PEER,
     dnsd.PYTHON,
+    dnsd.DEMAND,
     nsd.PEER,
     knot.PEER,
     named.PEER,

@@ -12,7 +12,7 @@ PATHS = os.pathsep.join(path for path in sys.path if path)
 """Where this Python finds dnsd: the server starts in a directory of its own."""
 
 
-def _peer(name: str, note: str, **environment: str) -> Peer:
+def _peer(name: str, note: str, config: str = "", **environment: str) -> Peer:
     environment = {"PYTHONPATH": PATHS, **environment}
 
     def version() -> str:
@@ -24,10 +24,15 @@ def _peer(name: str, note: str, **environment: str) -> Peer:
         serve = ["serve", "--zone", f"{setup.origin}={setup.zone}", f"--workers={setup.workers}"]
         listen = ["--listen", f"127.0.0.1:{setup.port}"]
         state = {"STATE_DIRECTORY": str(setup.directory)}
-        return Start([*COMMAND, *serve, *listen], environment | state)
+        file = setup.directory / "dnsd.toml"
+        file.write_text(config)
+        return Start([*COMMAND, *serve, *listen, "--config", str(file)], environment | state)
 
     return Peer(name, version, prepare, note)
 
 
 PEER = _peer("dnsd", "one worker, nothing cached from an earlier start")
 PYTHON = _peer("dnsd-python", "the same with DNSD_HOTPATH=python", DNSD_HOTPATH="python")
+DEMAND = _peer(
+    "dnsd-demand", "the same, which keeps what caches look up", config="[demand]\nenabled = true\n"
+)
