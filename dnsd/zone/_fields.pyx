@@ -8,6 +8,7 @@ write a field, that are rare or wrong are left to it.
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from dnsd.zone._encodings cimport write_base64, write_hash, write_hex, write_salt
 from dnsd.zone._tokens cimport Token, read_name, unescape
 
 from dnsd.zone.fieldtable import FIELDS, SIZES, TYPES
@@ -42,9 +43,6 @@ cdef uint8_t _row_of[65536]   # 0: Python's to read
 cdef uint8_t _size_row_of[65536]
 cdef uint8_t _sizes[8][SIZED] # octets of a digest of each kind; 0: any, 255: no such
 cdef uint8_t _kind_at[8]      # where the kind stands in rdata; the digest is behind it
-cdef signed char _hex[256]
-cdef signed char _base64[256]
-cdef signed char _base32[256]
 
 
 cdef inline uint32_t _hashed(const uint8_t *text, int length) noexcept nogil:
@@ -75,12 +73,6 @@ def _fill():
         _kind_at[i + 1] = at
         for kind, size in sizes.items():
             _sizes[i + 1][kind] = size
-    for octet in range(256):
-        _hex[octet] = b"0123456789abcdef".find(bytes((octet,)).lower())
-        _base32[octet] = b"0123456789abcdefghijklmnopqrstuv".find(bytes((octet,)).lower())
-        _base64[octet] = (
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-        ).find(bytes((octet,)))
 
 
 _fill()
@@ -285,8 +277,8 @@ cdef int _write_one(
     if field == b"6":
         return _write_address(AF_INET6, 16, token, out)
     if field == b"x":
-        return _write_salt(token, out)
-    return _write_hash(token, out)
+        return write_salt(token, out)
+    return write_hash(token, out)
 
 
 cdef inline int _write_number(int64_t value, int octets, uint8_t *out) noexcept nogil:
@@ -309,39 +301,6 @@ cdef inline int _write_address(
     return octets if inet_pton(family, text, out) == 1 else -1
 
 
-cdef int _write_salt(const Token *token, uint8_t *out) noexcept nogil:
-    cdef int written = 0
-    if token.length != 1 or token.at[0] != 45:
-        if token.length > 510:
-            return -1
-        written = _write_hex(token, 1, out + 1, 255)
-        if written <= 0:
-            return -1
-    out[0] = written
-    return 1 + written
-
-
-cdef int _write_hash(const Token *token, uint8_t *out) noexcept nogil:
-    """An NSEC3 hash: base32hex without padding (RFC 5155 §3.3)."""
-    cdef uint32_t bits = 0
-    cdef int have = 0, written = 0, i
-    if token.length > 408:
-        return -1
-    for i in range(token.length):
-        if _base32[token.at[i]] < 0:
-            return -1
-        bits = bits << 5 | <uint32_t>_base32[token.at[i]]
-        have += 5
-        if have >= 8:
-            have -= 8
-            written += 1
-            out[written] = bits >> have & 0xFF
-    if written == 0 or have >= 5 or bits & ((1 << have) - 1):
-        return -1
-    out[0] = written
-    return 1 + written
-
-
 cdef int _write_rest(
     char field, const Token *tokens, int count, uint8_t *out, int room
 ) noexcept nogil:
@@ -356,8 +315,8 @@ cdef int _write_rest(
         if tokens[i].quoted or tokens[i].escaped:
             return -1
     if field == b"h":
-        return _write_hex(tokens, count, out, room)
-    return _write_base64(tokens, count, out, room)
+        return write_hex(tokens, count, out, room)
+    return write_base64(tokens, count, out, room)
 
 
 cdef int _write_strings(const Token *tokens, int count, uint8_t *out, int room) noexcept nogil:
@@ -371,43 +330,6 @@ cdef int _write_strings(const Token *tokens, int count, uint8_t *out, int room) 
         out[used] = length
         used += 1 + length
     return used
-
-
-cdef int _write_hex(const Token *tokens, int count, uint8_t *out, int room) noexcept nogil:
-    cdef int used = 0, high = -1, value, i, at
-    for i in range(count):
-        for at in range(tokens[i].length):
-            value = _hex[tokens[i].at[at]]
-            if value < 0 or used == room:
-                return -1
-            if high < 0:
-                high = value
-                continue
-            out[used] = high << 4 | value
-            used += 1
-            high = -1
-    return used if high < 0 else -1
-
-
-cdef int _write_base64(const Token *tokens, int count, uint8_t *out, int room) noexcept nogil:
-    cdef uint32_t bits = 0
-    cdef int used = 0, read = 0, padding = 0, value, i, at
-    for i in range(count):
-        for at in range(tokens[i].length):
-            value = _base64[tokens[i].at[at]]
-            if tokens[i].at[at] == 61 and read & 3 >= 2:
-                padding += 1
-                value = 0
-            elif value < 0 or padding:
-                return -1
-            bits = bits << 6 | <uint32_t>value
-            read += 1
-            if read & 3 == 0:
-                if used + 3 > room:
-                    return -1
-                out[used], out[used + 1], out[used + 2] = bits >> 16 & 255, bits >> 8 & 255, bits & 255
-                used += 3
-    return used - padding if read & 3 == 0 and padding <= 2 else -1
 
 
 cdef int _write_types(const Token *tokens, int count, uint8_t *out, int room) noexcept nogil:

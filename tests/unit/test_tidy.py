@@ -39,7 +39,6 @@ LINES_OF_A_FUNCTION = 45
 
 TOO_LONG = {
     "dnsd/zone/_bulk.pyx": "one pass over the octets of a zone file, which C compilers inline",
-    "dnsd/zone/_fields.pyx": "the same, for rows of fields",
 }
 """What may be longer, and why."""
 
