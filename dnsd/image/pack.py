@@ -3,8 +3,9 @@
     head | image | image | ... | index
 
 Each image begins on a boundary of ``ALIGN`` octets. The index, JSON, says where each one is, by a
-key that the caller has chosen. A pack is written once, whole or not at all, and never changed: an
-image that has been replaced stays in it until the last one has been.
+key that the caller has chosen. A pack is written once, whole or not at all. An image that is in use
+no more stays in it until the last one is; its first octets are zeros then (:func:`strike_out`), or
+the next start would take it for that of a zone.
 
 ``PACK#AT+SIZE`` is the name of an image in a pack. Knows nothing of what is in one.
 """
@@ -35,6 +36,9 @@ ALIGN = 64
 MAGIC = b"dnsdpk1\n"
 HEAD = Struct("<8sIIQQ")
 """Magic, count of images, CRC-32 of the index, where the index begins, its size."""
+
+_NONE = b"\0"
+"""What an image that is struck out begins with."""
 
 _IN_PACK = re.compile(r"(.+)#(\d+)\+(\d+)")
 
@@ -92,18 +96,31 @@ def view(path: Path) -> mmap.mmap:
 
 
 def index(path: Path) -> dict[str, Packed]:
-    """Return where the images of the pack at ``path`` are, by key."""
+    """Return where the images of the pack at ``path`` are, by key; without those struck out."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             _, crc, at, length = _head(file.read(HEAD.size), size, path)
             file.seek(at)
             octets = file.read(length)
+            if zlib.crc32(octets) != crc:
+                raise store.damaged(path)
+            places = {key: Packed(path.name, *one) for key, one in json.loads(octets).items()}
+            number = file.fileno()
+            return {key: one for key, one in places.items() if os.pread(number, 1, one.at) != _NONE}
     except OSError as error:
         raise store.unreadable(path, error) from error
-    if zlib.crc32(octets) != crc:
-        raise store.damaged(path)
-    return {key: Packed(path.name, *place) for key, place in json.loads(octets).items()}
+
+
+def strike_out(path: Path, where: Packed) -> None:
+    """Have no image ``where`` there was one, which nobody uses any more; OSError if it cannot be.
+
+    The time of the file stays: it tells whether anybody else has written to it.
+    """
+    with path.open("r+b", buffering=0) as file:
+        status = os.fstat(file.fileno())
+        os.pwrite(file.fileno(), _NONE * len(MAGIC), where.at)
+        os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def read(path: Path, where: Packed) -> bytes:

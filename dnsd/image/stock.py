@@ -164,9 +164,11 @@ class Stock:
                 return  # the next start clears it away
             living = set()  # it is damaged: all that is in it is built anew
         living.discard(where.name)
-        if not living:
-            self._living.pop(where.pack, None)
-            with suppress(OSError):
+        with suppress(OSError):
+            if living:
+                pack.strike_out(self.directory / where.pack, where)
+            else:
+                self._living.pop(where.pack, None)
                 (self.directory / where.pack).unlink()
 
     def _living_in(self, name: str) -> set[str]:
@@ -192,6 +194,6 @@ class Stock:
         """Yield the names of all images that are files or in packs, and of what else is there."""
         for name in self.files():
             try:
-                yield from (one.name for one in self.index(name).values())
+                yield from [one.name for one in self.index(name).values()] or [name]
             except ImageError:
                 yield name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dnsd.image import pack
 from tests.support import Node, start_dnsd, until, zone
 
 if TYPE_CHECKING:
@@ -52,6 +53,27 @@ def test_packs_of_which_nothing_is_served_go() -> None:
         assert node.reload().returncode == 0
         until(lambda: not before & files(node), "the old packs go")
         assert all(node.serial(name) == 2 for name in NAMES)
+
+
+def test_zones_that_were_dropped_do_not_come_back_with_a_restart() -> None:
+    gone = [name for number, name in enumerate(NAMES) if number % 4]
+    with start_dnsd({name: zone(1) for name in NAMES}, workers=1, poll="1h") as node:
+        for name in gone:
+            (node.zones / f"{name}.zone").unlink()
+        assert node.run("reload", "--force", "--config", str(node.config)).returncode == 0
+        told = len(node.lines)
+        until(lambda: struck_out(node) == len(gone), "no worker needs them")
+        assert node.stop() == 0
+        node.start()
+        node.wait_line("dnsd: ready on", told)
+        assert not node.status()["problems"]
+        assert all((node.serial(name) is None) == (name in gone) for name in NAMES)
+
+
+def struck_out(node: Node) -> int:
+    """How many images in packs are none any more."""
+    left = sum(len(pack.index(path)) for path in packs(node))
+    return len(NAMES) - left
 
 
 @pytest.mark.parametrize("size", [0, 100])

@@ -67,7 +67,10 @@ def reused(stock: Stock, jobs: Sequence[Job]) -> list[str]:
     return [name for name, _ in filter(None, found)]
 
 
-@given(st.dictionaries(st.text(max_size=9), st.binary(max_size=300), max_size=20))
+IMAGES = st.binary(max_size=300).map(store.layout.MAGIC.__add__)
+
+
+@given(st.dictionaries(st.text(max_size=9), IMAGES, max_size=20))
 def test_each_part_of_a_pack_is_found_as_it_was(parts: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "+pack.1.img")
@@ -207,9 +210,37 @@ def test_a_pack_goes_with_the_last_of_its_images(stock: Stock, jobs: list[Job]) 
         stock.remove(name)
         stock.remove(name)
         assert stock.files() == [file]
-    assert list(stock.names()) == names, "what has been removed can still be told from the file"
     stock.remove(names[0])
     assert stock.files() == []
     assert held.serial == 0
     assert held.apex == b"\x02z0\x00"
     held.close()
+
+
+def test_what_was_removed_from_a_pack_is_not_found_again(stock: Stock, jobs: list[Job]) -> None:
+    names = build(jobs)
+    (file,) = stock.files()
+    held = stock.open(names[1])
+    stock.remove(names[0])
+    assert list(stock.names()) == names[1:]
+    assert images.by_stem(stock).keys() == {images.stem(origin) for origin in ORIGINS[1:]}
+    assert reused(stock, jobs) == names[1:]
+    assert not images.changes(stock, names[1:])
+    after = Stock(stock.directory)
+    for name in names[1:]:
+        after.remove(name)
+    assert after.files() == [], "the next process knows what the one before has removed"
+    assert (held.serial, file) == (1, pack.packed(names[1]).pack)  # type: ignore[union-attr]
+    held.close()
+
+
+def test_a_pack_of_which_all_was_struck_out_is_known_by_its_file(
+    stock: Stock, jobs: list[Job]
+) -> None:
+    names = build(jobs)
+    (file,) = stock.files()
+    for name in names:
+        where = pack.packed(name)
+        assert where
+        pack.strike_out(stock.directory / file, where)
+    assert list(stock.names()) == [file]
