@@ -83,7 +83,7 @@ def read(path: Path) -> tuple[ResolvedRRset, ...]:
         raise ValueError(f"is not what dnsd has written: {error}") from error
     for one in found:
         sizes = {len(ip_address(address).packed) for address in one.addresses}
-        if sizes != {_OCTETS.get(one.type)} or not 0 < one.ttl < 1 << 31:
+        if sizes != {_OCTETS.get(one.type)} or not 0 <= one.ttl < 1 << 31:
             raise ValueError(f"is not what dnsd has written: {one.name} {one.type} is wrong")
     return found
 

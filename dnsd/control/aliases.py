@@ -17,7 +17,7 @@ import msgspec
 
 from dnsd.build import images, resolved
 from dnsd.build.resolved import ResolvedRRset
-from dnsd.build.stamps import TICK_NS
+from dnsd.build.stamps import TICK_NS, stamp
 from dnsd.checks.addresses import addresses_of, admitted
 from dnsd.checks.result import Blind
 from dnsd.control.zones.requests import ReloadRequest
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.build.resolved import AliasMeta
+    from dnsd.build.stamps import Stamp
     from dnsd.config.endpoint import Endpoint
     from dnsd.control.zones.report import ReloadReport
     from dnsd.control.zones.table import ZoneRow
@@ -131,6 +132,7 @@ class AliasKeeper:
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._asking: set[asyncio.Task[None]] = set()
         self._written: dict[str, tuple[ResolvedRRset, ...]] = {}
+        self._stamps: dict[str, Stamp | None] = {}
         self._not_before: dict[str, float] = {}
         self._confirmed: dict[AliasKey, float] | None = None
         self._booked = 0.0
@@ -178,11 +180,19 @@ class AliasKeeper:
             for meta in row.served.aliases
         }
         for key in self.aliases.keys() - found.keys():
-            del self.aliases[key]
+            self._remember(key, self.aliases.pop(key))
         for key, meta in found.items():
             old = self.aliases.get(key)
             if old is None or old.meta != meta:
+                if old is not None:
+                    self._remember(key, old)
                 self.aliases[key] = await self._begin(key, meta)
+
+    def _remember(self, key: AliasKey, alias: Alias) -> None:
+        """Note when ``alias`` was confirmed last: another one may go on with its addresses."""
+        seen = alias.follower.seen
+        if self._confirmed is not None and seen is not None and self._built(key, alias):
+            self._confirmed[key] = seen
 
     async def _begin(self, key: AliasKey, meta: AliasMeta) -> Alias:
         """Return an alias that goes on with what the file of its zone has."""
@@ -190,6 +200,7 @@ class AliasKeeper:
         if self._confirmed is None:
             self._confirmed = await asyncio.to_thread(self._read_book)
         if key.origin not in self._written:
+            self._stamps |= await asyncio.to_thread(self._look, (key.origin,))
             self._written[key.origin] = await asyncio.to_thread(self._read, key.origin)
         if one := self._built(key, alias):
             seen = self._confirmed.get(key) or self._written_at(key.origin)
@@ -208,6 +219,10 @@ class AliasKeeper:
         except (OSError, ValueError) as error:
             log.say(f"{self._path(origin)}: {error}; resolving the aliases of {origin} anew")
             return ()
+
+    def _look(self, origins: Iterable[str]) -> dict[str, Stamp | None]:
+        """Return what the files of zones look like: who has changed one takes it from builds."""
+        return {origin: stamp(str(self._path(origin))) for origin in origins}
 
     def _written_at(self, origin: str) -> float:
         try:
@@ -266,13 +281,17 @@ class AliasKeeper:
         """Have zones built whose addresses are others, each of them after its pause."""
         due = set()
         new = {key.origin for key, alias in self.aliases.items() if alias.is_new}
-        for origin, wanted in self._wanted().items():
-            same = wanted == self._written.get(origin, ())
+        all_wanted = self._wanted()
+        stamps = await asyncio.to_thread(self._look, all_wanted)
+        for origin, wanted in all_wanted.items():
+            is_there = stamps[origin] == self._stamps[origin]
+            same = is_there and wanted == self._written.get(origin, ())
             if same or origin in new or now < self._not_before.get(origin, 0.0):
                 continue
             self._not_before[origin] = now + PAUSE_S
             if await self._write(self._path(origin), resolved.encode(wanted)):
                 self._written[origin] = wanted
+                self._stamps |= await asyncio.to_thread(self._look, (origin,))
                 due.add(origin)
         if not due:
             return

@@ -320,6 +320,69 @@ def test_after_a_start_nothing_is_taken_away_before_the_target_was_asked(tmp_pat
     play(tmp_path, story)
 
 
+def test_an_edit_does_not_forget_when_addresses_were_confirmed(tmp_path: Path) -> None:
+    """That stands in the book of long ago, and in no other place, if nothing remembers it."""
+
+    async def story(scene: Scene) -> None:
+        scene.give(ONE)
+        await scene.turn()
+        await scene.turn(aliases.BOOK_S)
+        scene.begin()
+        for _ in range(2000):
+            await scene.turn(60)
+        del scene.answers[CDN, "A"]
+        scene.describe(scene.meta(ttl_min=20))
+        await scene.turn(1)
+        await scene.turn(aliases.PAUSE_S)
+        assert scene.status()["fault"]
+        assert scene.written() == (ONE,)
+        scene.describe()
+        await scene.turn(1)
+        scene.describe(scene.meta())
+        await scene.turn(aliases.PAUSE_S)
+        await scene.turn(aliases.PAUSE_S)
+        assert scene.written() == (ONE,)
+
+    play(tmp_path, story)
+
+
+def test_what_another_target_confirmed_makes_nothing_younger(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.describe(scene.meta(stale=60.0))
+        scene.give(ONE, ttl=300)
+        await scene.turn()
+        await scene.turn(50)
+        scene.give(TWO, name=OTHER, ttl=300)
+        scene.keeper._not_before[ORIGIN] = scene.now + 1000  # its zone is large
+        scene.describe(scene.meta(OTHER, stale=60.0))
+        await scene.turn(1)
+        assert scene.written() == (ONE,)
+        scene.answers.clear()
+        scene.describe(scene.meta(stale=60.0))
+        await scene.turn(5)
+        assert scene.status()["age"] == 56
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[{"])
+def test_a_file_that_is_lost_is_written_again(tmp_path: Path, content: bytes | None) -> None:
+    async def story(scene: Scene) -> None:
+        scene.give(ONE)
+        await scene.turn()
+        if content is None:
+            scene.file.unlink()
+        else:
+            scene.file.write_bytes(content)
+        await scene.turn(aliases.PAUSE_S)
+        assert scene.written() == (ONE,)
+        assert scene.built == [{ORIGIN}] * 2
+        await scene.turn(aliases.PAUSE_S)
+        assert len(scene.built) == 2
+
+    play(tmp_path, story)
+
+
 def test_both_types_are_built_together(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         scene.describe(

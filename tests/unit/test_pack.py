@@ -17,7 +17,7 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import build_zones
 from dnsd.config import LimitsConfig
 from dnsd.errors import ImageError
-from dnsd.image import memory, pack, store
+from dnsd.image import layout, memory, pack, store
 from dnsd.image.memory import Memory
 from dnsd.image.stock import Stock, region_of
 from tests.support import zone
@@ -67,7 +67,7 @@ def reused(stock: Stock, jobs: Sequence[Job]) -> list[str]:
     return [name for name, _ in filter(None, found)]
 
 
-IMAGES = st.binary(max_size=300).map(store.layout.MAGIC.__add__)
+IMAGES = st.binary(max_size=300).map(layout.MAGIC.__add__)
 
 
 @given(st.dictionaries(st.text(max_size=9), IMAGES, max_size=20))

@@ -96,6 +96,12 @@ def test_the_ttl_of_the_zone_file_is_the_longest(tmp_path: Path) -> None:
     assert zone.at(APEX)[A].ttl == 300
 
 
+def test_addresses_of_a_record_that_no_cache_may_keep_are_followed(tmp_path: Path) -> None:
+    text = TEXT.replace("@ A", "@ 0 A")
+    zone = filled(tmp_path, entry("198.51.100.1", ttl=0), text=text)
+    assert addresses(zone) == ["198.51.100.1"]
+
+
 def test_what_another_target_had_is_not_answered(tmp_path: Path) -> None:
     zone = filled(tmp_path, entry("198.51.100.1", target="other.example.net."))
     assert addresses(zone) == ["192.0.2.1"]
