@@ -277,10 +277,11 @@ cdef class Bulk:
         now.ttl = -1
         if at < size and 48 <= data[at] <= 57:
             number = 0
-            while at < size and 48 <= data[at] <= 57 and number < 1 << 32:
+            start = at
+            while at < size and 48 <= data[at] <= 57 and at - start < 11:
                 number = number * 10 + data[at] - 48
                 at += 1
-            if number > 0x7FFFFFFF:
+            if number > 0x7FFFFFFF or at - start > 10:
                 return 0
             now.ttl = number
             start = at

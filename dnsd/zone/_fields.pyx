@@ -233,7 +233,7 @@ cdef bint _is_usual(int rtype, const uint8_t *rdata, int length) noexcept nogil:
     if row:
         i = _kind_at[row]
         size = _sizes[row][rdata[i]] if rdata[i] < SIZED else 0
-        return size == 0 or length - i - 1 == size
+        return size == 0 or (size != 255 and length - i - 1 == size)
     if rtype == CAA:
         for i in range(2, 2 + rdata[1]):
             if not (48 <= rdata[i] <= 57 or 97 <= rdata[i] | 32 <= 122):

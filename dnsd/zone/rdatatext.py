@@ -143,7 +143,7 @@ def _altitude(tokens: Sequence[Token]) -> bytes:
 
     dnspython computes it in binary: of 1.13 m it makes 112 cm.
     """
-    words = [token.text for token in tokens]
+    words = [_Token(token).unescape().value for token in tokens]
     metres = words[1 + next(at for at, word in enumerate(words) if word in ("E", "W"))]
     return (int(Decimal(metres.removesuffix("m")) * 100) + 10_000_000).to_bytes(4, "big")
 

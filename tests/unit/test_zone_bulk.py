@@ -145,6 +145,15 @@ def test_arbitrary_octets(octets: bytes) -> None:
     assert table.findings == objects.findings
 
 
+@pytest.mark.parametrize(
+    "ttl", ["0", "2147483647", "2147483648", "0000000005", "00000000005", "00002147483647"]
+)
+def test_the_same_is_a_ttl(ttl: str) -> None:
+    table, objects = both(f"{HEAD}h {ttl} A 192.0.2.1\n")
+    assert table.findings == objects.findings
+    assert table.records == objects.records
+
+
 def test_plain_names_are_in_the_table() -> None:
     table, _ = both(HEAD + "a A 192.0.2.1\nb.c AAAA 2001:db8::1\nm MX 10 a\n")
     assert table.zone

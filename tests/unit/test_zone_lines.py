@@ -119,6 +119,12 @@ def test_one_record(record: str) -> None:
     check(record)
 
 
+@pytest.mark.parametrize("octets", [1, 20, 254, 255])
+@pytest.mark.parametrize("kind", [0, 1, 77])
+def test_digests_of_every_kind_and_size(kind: int, octets: int) -> None:
+    check(f"h NS ns\nh DS 1 8 {kind} {'ab' * octets}\nh CDS 1 8 {kind} {'ab' * octets}\n")
+
+
 @given(texts)
 def test_without_a_ttl(text: str) -> None:
     check(text, HEAD.removeprefix("$TTL 300\n"))

@@ -143,3 +143,14 @@ def test_an_altitude_is_to_the_centimetre(centimetres: int, unit: str) -> None:
     assert result.zone is not None, result.findings
     (rrset,) = result.zone.nodes[from_text("l.example.com.")].values()
     assert int.from_bytes(rrset.rdatas[0][-4:]) - 10_000_000 == centimetres
+
+
+@pytest.mark.parametrize("written", [r"\E 5.13m", r"\069 5.13m", r"E 5.1\051m", r"E 5.13\m"])
+def test_escapes_in_a_location(written: str) -> None:
+    plain, escaped = (
+        load_text("example.com.", f"{HEAD}l LOC 52 22 23.000 N 4 53 32.000 {text}\n", now=0.0)
+        for text in ("E 5.13m", written)
+    )
+    assert plain.zone
+    assert escaped.zone
+    assert plain.zone.nodes == escaped.zone.nodes
