@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from dnsd.checks.result import Blind
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from dnsd.config.endpoint import Endpoint
+
+_UNICAST, _EXAMPLES = IPv6Network("2000::/3"), IPv6Network("3fff::/20")
+"""IPv6 addresses of the Internet (RFC 4291 §2.4), and those of them in documents (RFC 9637)."""
 
 LOOKUP_S = 5.0
 """For how long a resolver may take: it may have to ask servers of several zones."""
@@ -78,4 +81,7 @@ def _is_in(address: str, networks: Sequence[str]) -> bool:
     found = ip_address(address)
     if networks:
         return any(found in ip_network(one) for one in networks)
-    return found.is_global and not found.is_multicast
+    if isinstance(found, IPv6Address) and (found not in _UNICAST or found in _EXAMPLES):
+        return False  # ipaddress takes all for global that IANA has not given a purpose
+    inner = found.sixtofour if isinstance(found, IPv6Address) else None
+    return all(one.is_global and not one.is_multicast for one in (found, inner or found))

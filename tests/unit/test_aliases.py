@@ -531,6 +531,12 @@ def test_an_alias_that_is_gone_is_not_asked_for(tmp_path: Path) -> None:
         "ff0e::1",
         "::ffff:10.0.0.1",
         "100.64.0.1",
+        "fec0::1",
+        "64:ff9b::10.0.0.1",
+        "::10.0.0.1",
+        "2002:a00:1::1",
+        "3fff::1",
+        "5f00::1",
     ],
 )
 def test_special_addresses_are_not_answered(address: str) -> None:
@@ -539,6 +545,11 @@ def test_special_addresses_are_not_answered(address: str) -> None:
     with pytest.raises(Blind, match="not addresses that may be answered"):
         admitted(AddressAnswer((address,), 60), (), ())
     assert admitted(AddressAnswer((address,), 60), ("0.0.0.0/0", "::/0"), ()).addresses
+
+
+@pytest.mark.parametrize("address", ["2606:4700::1", "2a00:1450::1", "2002:808:808::1"])
+def test_addresses_of_the_internet_are_answered(address: str) -> None:
+    assert admitted(AddressAnswer((address,), 60), (), ()).addresses == (address,)
 
 
 def test_own_addresses_and_other_networks_are_not_answered() -> None:
