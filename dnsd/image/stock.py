@@ -191,9 +191,13 @@ class Stock:
         return pack.index(self.directory / name)
 
     def names(self) -> Iterator[str]:
-        """Yield the names of all images that are files or in packs, and of what else is there."""
+        """Yield the names of all images that are files or in packs, and of what else is there.
+
+        A pack that cannot be read just now is left out: what is in it may be served.
+        """
         for name in self.files():
             try:
                 yield from [one.name for one in self.index(name).values()] or [name]
-            except ImageError:
-                yield name
+            except ImageError as error:
+                if not error.errno:
+                    yield name

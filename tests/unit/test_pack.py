@@ -244,3 +244,20 @@ def test_a_pack_of_which_all_was_struck_out_is_known_by_its_file(
         assert where
         pack.strike_out(stock.directory / file, where)
     assert list(stock.names()) == [file]
+
+
+def test_a_pack_that_cannot_be_read_just_now_is_none_that_nobody_uses(
+    stock: Stock, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is listed and not used is removed."""
+    list(build_zones(jobs))
+    (name,) = stock.files()
+
+    def refuse(path: Path) -> None:
+        raise store.unreadable(path, OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "index", refuse)
+        assert list(stock.names()) == []
+    (stock.directory / name).write_bytes(b"damaged")
+    assert list(stock.names()) == [name]

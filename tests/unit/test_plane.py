@@ -51,6 +51,7 @@ class World:
         self.check_fault: Exception | None = None
         self.bird = BirdView(version="2.0.12", booted="noon", marked=True)
         self.master_follows = True
+        self.master_lag = 0.0
         self.unsettled = ""
         self.orders_seen: list[int] = []
         directory.joinpath("state").mkdir()
@@ -127,6 +128,7 @@ class World:
             order = self.vector.control[ControlCells.CARRIER]
             if order not in self.orders_seen[-1:] and self.master_follows:
                 self.orders_seen.append(order)
+                await asyncio.sleep(self.master_lag)
                 if not self.exists:  # made again
                     self.exists, self.up, self.addresses = True, False, frozenset()
                     order = 0
@@ -470,6 +472,19 @@ def test_orders_are_carried_out_answered_and_outlive_control(world: World) -> No
         found = await desk["announce"]({})
         assert isinstance(found, dict)
         assert found["vips"][0]["wanted"] == "announced"
+
+    play(world, story)
+
+
+def test_an_order_is_answered_when_a_slow_master_has_obeyed(world: World) -> None:
+    async def story(world: World, plane: Plane) -> None:
+        await announced(world, plane)
+        world.master_lag = 3.0
+        desk = commands(plane)
+        for order, there in (("withdraw", False), ("announce", True)):
+            found = await desk[order]({})
+            assert isinstance(found, dict)
+            assert found["vips"][0]["carrier"] is there
 
     play(world, story)
 

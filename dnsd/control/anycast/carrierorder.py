@@ -6,13 +6,20 @@ the master has taken away by itself stays away until the next order.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from typing import TYPE_CHECKING
 
 from dnsd.image.state import NODE_CARRIER, CarrierCells
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dnsd.image.state import StateVector
+
+POLL_S = 0.01
+"""How often it is looked whether the master has obeyed, while a command waits for it."""
 
 
 class CarrierOrder:
@@ -48,6 +55,11 @@ class CarrierOrder:
         return bool(self._master[self._cells.carrier])
 
     @property
+    def settled(self) -> bool:
+        """Whether the master has done what is ordered, or has decided otherwise."""
+        return self.done == self.on or self.silenced
+
+    @property
     def silenced(self) -> bool:
         """Whether the master has taken the carrier away in spite of the order."""
         return bool(self.number and self._master[self._cells.silenced] == self.number)
@@ -65,3 +77,9 @@ class CarrierOrder:
     def ring(self) -> None:
         """Wake the master."""
         os.eventfd_write(self._doorbell, 1)
+
+
+async def carried_out(orders: Collection[CarrierOrder], until: float) -> None:
+    """Wait for the master, until ``until`` (monotonic seconds) at the most: it may be busy."""
+    while not all(one.settled for one in orders) and time.monotonic() < until:
+        await asyncio.sleep(POLL_S)

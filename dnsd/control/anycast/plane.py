@@ -19,7 +19,7 @@ from dnsd.control.anycast import pastkeeper
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.bird import Bird
 from dnsd.control.anycast.birdloop import BirdLoop
-from dnsd.control.anycast.carrierorder import CarrierOrder
+from dnsd.control.anycast.carrierorder import CarrierOrder, carried_out
 from dnsd.control.anycast.keeper import BirdReconciler, BirdView
 from dnsd.control.anycast.observe import Observer
 from dnsd.control.anycast.orderbook import OrderBook
@@ -237,9 +237,14 @@ class Plane:
         self._announcer.forgive_drain(time.monotonic())
 
     async def settled(self, seconds: float) -> PlaneView:
-        """Wait until the last decision is carried out, or ``seconds`` are over; return the view."""
+        """Wait until the last decision is carried out, or ``seconds`` are over; return the view.
+
+        BIRD may be sooner than the master.
+        """
+        until = time.monotonic() + seconds
         await self._decide(time.monotonic())
         await self._bird_loop.settled(seconds)
+        await carried_out((self._carrier,), until)
         return self.view()
 
     def view(self) -> PlaneView:

@@ -16,7 +16,7 @@ from dnsd.config.balancerules import announced, of_service
 from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.bird import Bird
 from dnsd.control.anycast.birdloop import BirdLoop
-from dnsd.control.anycast.carrierorder import CarrierOrder
+from dnsd.control.anycast.carrierorder import CarrierOrder, carried_out
 from dnsd.control.anycast.keeper import BirdReconciler
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.statefile import read_state
@@ -44,8 +44,6 @@ DECIDE_S = 0.05
 AGAIN_S = 1.0
 WRITE_S = 1.0
 """How long a stop waits for the disk to take what a successor has to know."""
-POLL_S = 0.01
-"""How often it is looked whether the master has obeyed, while a command waits for it."""
 SETTLE_S = 5.0
 """How long BIRD may take to read the mark of a drain before the director goes on without."""
 
@@ -232,7 +230,4 @@ class Routes:
         until = time.monotonic() + seconds
         await self.decide()
         await self._loop.settled(seconds)
-        orders = [route.order for route in self.routes.values()]
-        # The master does it in its own time, which is a busy machine's.
-        while any(one.on != one.done for one in orders) and time.monotonic() < until:
-            await asyncio.sleep(POLL_S)
+        await carried_out([route.order for route in self.routes.values()], until)
