@@ -3,6 +3,8 @@
     DnsdError
     ├── ConfigError      the configuration cannot be used (all problems at once)
     ├── ZoneError        a zone cannot be loaded (carries its findings)
+    ├── VersionError     a record file is damaged, or not of a zone
+    ├── MisfitError      a difference does not fit the version it is to be applied to
     ├── ImageError       an image file is damaged, foreign, or too large to build
     ├── ListenError      an address cannot be bound
     ├── StateError       the state directory cannot be used
@@ -46,6 +48,14 @@ class ZoneError(DnsdError):
     def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
         super().__init__(message)
         self.findings = tuple(findings)
+
+
+class VersionError(DnsdError):
+    """Records are no version of a zone: a record file is damaged, or its records are wrong."""
+
+
+class MisfitError(DnsdError):
+    """A difference does not fit the version, or the difference, that it is to come after."""
 
 
 class ImageError(DnsdError):

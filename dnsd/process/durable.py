@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Make ``data`` the content of ``path``; OSError if that cannot be, and nothing is changed."""
+def replace(path: Path, *data: bytes | memoryview) -> None:
+    """Make ``data`` the content of ``path``; OSError if that cannot be, and nothing is changed.
+
+    What it consists of is written one after the other.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with os.fdopen(os.open(temporary, _FLAGS, 0o600), "wb") as file:
-            file.write(data)
+            file.writelines(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

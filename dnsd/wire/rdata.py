@@ -12,6 +12,7 @@ PTR, HINFO, MX, TXT, AAAA, SRV, DNAME, OPT, DS = 12, 13, 15, 16, 28, 33, 39, 41,
 RRSIG, NSEC, DNSKEY, NSEC3, NSEC3PARAM, SVCB, HTTPS = 46, 47, 48, 50, 51, 64, 65
 TKEY, TSIG, IXFR, AXFR, MAILB, MAILA, ANY = 249, 250, 251, 252, 253, 254, 255
 
+_MAX_LABEL = 63
 LONGEST_TTL = (1 << 31) - 1
 """Seconds (RFC 2181 §8)."""
 
@@ -23,6 +24,25 @@ COMPRESSIBLE: dict[int, tuple[int, int]] = {
     MX: (2, 1),
 }
 """Types whose names may be compressed: (octets before the first name, how many names)."""
+
+_MD, _MF, _MB, _MG, _MR, _MINFO, _RP, _AFSDB, _RT = 3, 4, 7, 8, 9, 14, 17, 18, 21
+_SIG, _PX, _NXT, _NAPTR, _KX, _A6 = 24, 26, 30, 35, 36, 38
+
+_FOLDED = COMPRESSIBLE | {
+    SRV: (6, 1),
+    DNAME: (0, 1),
+    RRSIG: (18, 1),
+    _SIG: (18, 1),
+    _RP: (0, 2),
+    _MINFO: (0, 2),
+    _AFSDB: (2, 1),
+    _RT: (2, 1),
+    _KX: (2, 1),
+    _PX: (2, 2),
+    **dict.fromkeys((_MD, _MF, _MB, _MG, _MR, _NXT), (0, 1)),
+}
+"""Where the names are whose case does not count when records are compared (RFC 4034 §6.2, RFC 6840
+§5.1); NAPTR and A6 have theirs where their data says."""
 
 _TARGET_AT = {NS: 0, MX: 2, SRV: 6, SVCB: 2, HTTPS: 2, CNAME: 0, DNAME: 0, PTR: 0}
 
@@ -46,6 +66,44 @@ def split_names(rtype: int, rdata: bytes) -> tuple[bytes, tuple[bytes, ...], byt
         names.append(rdata[at:end])
         at = end
     return before, tuple(names), rdata[at:]
+
+
+def canonical(rtype: int, rdata: bytes) -> bytes:
+    """Return ``rdata`` with the names in lower case whose case does not count.
+
+    Data that is not what its type has is any octets, and stays as it is.
+    """
+    try:
+        at, number = _folded_at(rtype, rdata)
+        end = at
+        for _ in range(number):
+            end = _checked_end(rdata, end)
+    except (IndexError, ValueError):
+        return rdata
+    return rdata[:at] + rdata[at:end].lower() + rdata[end:]
+
+
+def _folded_at(rtype: int, rdata: bytes) -> tuple[int, int]:
+    if rtype == _NAPTR:
+        at = 4
+        for _ in range(3):
+            at += 1 + rdata[at]
+        return at, 1
+    if rtype == _A6:
+        bits = 128 - rdata[0]
+        if bits < 0:
+            raise ValueError
+        return 1 + (bits + 7) // 8, 1 if rdata[0] else 0
+    return _FOLDED.get(rtype, (0, 0))
+
+
+def _checked_end(rdata: bytes, at: int) -> int:
+    end = name_end(rdata, at)
+    while at < end - 1:
+        if rdata[at] > _MAX_LABEL:
+            raise ValueError
+        at += 1 + rdata[at]
+    return end
 
 
 def target(rtype: int, rdata: bytes) -> bytes | None:

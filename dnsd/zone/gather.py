@@ -13,15 +13,13 @@ from msgspec.structs import replace
 from dnsd.wire.name import to_text
 from dnsd.wire.rdata import (
     CNAME,
-    COMPRESSIBLE,
     DNAME,
     DNSKEY,
     NSEC,
     NSEC3PARAM,
     RRSIG,
     SOA,
-    SRV,
-    name_end,
+    canonical,
 )
 from dnsd.zone.rdatatext import type_name
 from dnsd.zone.records import RRset, Zone
@@ -33,17 +31,6 @@ if TYPE_CHECKING:
 
 _SIGNED = frozenset((DNSKEY, NSEC, NSEC3PARAM))
 _SINGLETONS = frozenset((SOA, CNAME, DNAME, NSEC))
-_RP, _AFSDB, _RT, _PX, _KX = 17, 18, 21, 26, 36
-_NAMES = COMPRESSIBLE | {
-    SRV: (6, 1),
-    DNAME: (0, 1),
-    _RP: (0, 2),
-    _AFSDB: (2, 1),
-    _RT: (2, 1),
-    _PX: (2, 2),
-    _KX: (2, 1),
-}
-"""Where the names are whose case does not count when records are compared (RFC 4034 §6.2)."""
 
 
 @dataclass(slots=True)
@@ -193,17 +180,6 @@ class Gatherer:
                     f"{to_text(first.owner)} has {number} records, more than the limit "
                     f"of {limit} for a name: remove some",
                 )
-
-
-def canonical(rtype: int, rdata: bytes) -> bytes:
-    """Return ``rdata`` with the names in lower case whose case does not count."""
-    if rtype not in _NAMES:
-        return rdata
-    start, number = _NAMES[rtype]
-    end = start
-    for _ in range(number):
-        end = name_end(rdata, end)
-    return rdata[:start] + rdata[start:end].lower() + rdata[end:]
 
 
 def _where(first: RRset, record: RRset) -> str:

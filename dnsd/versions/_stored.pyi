@@ -1,0 +1,9 @@
+from collections.abc import Iterator
+
+from typing_extensions import Buffer
+
+from dnsd.wire.records import Record
+
+def store(owner: bytes, rtype: int, ttl: int, rdata: bytes) -> bytes: ...
+def records(octets: Buffer, at: int = 0) -> Iterator[Record]: ...
+def survey(octets: Buffer, apex: bytes) -> int: ...

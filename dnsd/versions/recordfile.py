@@ -1,0 +1,78 @@
+"""Record files: a version on disk, read by mapping it.
+
+After a power cut the file is the old or the new one; whatever has happened to it since is found by
+its checksum before anything is believed.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zlib
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from dnsd.errors import VersionError
+from dnsd.process import durable
+from dnsd.versions.version import ZoneVersion, from_stored
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dnsd.versions.version import Octets
+
+MAGIC = b"dnsdrec\x01"
+"""What a record file begins with; the last octet counts the changes of the format."""
+
+_SUM = Struct(">8sI")
+"""Magic, and the CRC-32 of all that follows."""
+_HEAD = Struct(">IQQB")
+"""Serial, number of records, octets of records, octets of the apex, which comes next."""
+
+
+def write(path: Path, version: ZoneVersion) -> None:
+    """Make ``version`` the content of ``path``; OSError if that cannot be: nothing is changed."""
+    head = _HEAD.pack(version.serial, version.count, len(version.octets), len(version.apex))
+    head += version.apex
+    checksum = zlib.crc32(version.octets, zlib.crc32(head))
+    durable.replace(path, _SUM.pack(MAGIC, checksum) + head, version.octets)
+
+
+def read(path: Path) -> ZoneVersion:
+    """Return the version in the file ``path``, which is mapped, not read.
+
+    VersionError when it is none, or damaged; OSError when it cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(handle).st_size
+        # A mapping can't be empty; and no record file is.
+        data = mmap.mmap(handle, size, prot=mmap.PROT_READ) if size else b""
+    finally:
+        os.close(handle)
+    return parse(memoryview(data), str(path))
+
+
+def is_record_file(data: Octets) -> bool:
+    """Tell whether ``data`` begins as a record file does, of this format or another one."""
+    return bytes(data[: len(MAGIC) - 1]) == MAGIC[:-1]
+
+
+def parse(data: Octets, name: str) -> ZoneVersion:
+    """Return the version in ``data``, which is the content of a file called ``name``.
+
+    VersionError when it is none, or damaged.
+    """
+    start = _SUM.size + _HEAD.size
+    if len(data) < start or bytes(data[: len(MAGIC)]) != MAGIC:
+        raise VersionError(f"{name} is no record file of this dnsd: transfer the zone again")
+    _, checksum = _SUM.unpack_from(data)
+    if zlib.crc32(data[_SUM.size :]) != checksum:
+        raise VersionError(f"{name} is damaged (checksum): transfer the zone again")
+    _, count, size, apex_size = _HEAD.unpack_from(data, _SUM.size)
+    apex = bytes(data[start : start + apex_size])
+    octets = data[start + apex_size :]
+    version = from_stored(apex, octets)
+    if (version.count, len(octets)) != (count, size):
+        raise VersionError(f"{name} does not have what it says it has: transfer the zone again")
+    return version
