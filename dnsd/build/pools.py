@@ -12,7 +12,7 @@ from dnsd import compile as compiler
 from dnsd.build.poolmeta import PoolMeta
 from dnsd.compile.pools import first_cells
 from dnsd.compile.pools import members_of as in_order
-from dnsd.failover.choice import Choice, Standing
+from dnsd.failover.choice import Choice, Eligibility
 from dnsd.image.pools import LONGEST_TTL, Mode, Selection, encode, private
 from dnsd.wire import rdata as rr
 from dnsd.wire.member import packed, shown
@@ -72,7 +72,7 @@ def all_well(pools: Sequence[PoolMeta]) -> Cells:
     count = sum(pool.cells for pool in pools)
     cells = private(count)
     for pool in pools:
-        answer = Choice(pool.policy, pool.members).answer([Standing.IN] * len(pool.members), 0)
+        answer = Choice(pool.policy, pool.members).answer([Eligibility.IN] * len(pool.members), 0)
         mask = pool.undecided_mask if pool.undecided else answer.mask
         word = Selection(mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))
         cells.words[pool.cell] = encode(word)

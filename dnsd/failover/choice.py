@@ -1,4 +1,4 @@
-"""Which members are answered, if each stands as it is said to: no time, no counters.
+"""Which members are answered, given the eligibility of each: no time, no counters.
 
 A pool asks it twice: for the answer, and for what the answer would be if one member changed.
 Members are bits, the first one is bit 0; the fallback addresses follow behind them.
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from dnsd.config.policy import PoolPolicy
 
 
-class Standing(Enum):
-    """What a member is worth."""
+class Eligibility(Enum):
+    """Whether a member may be part of the next answer."""
 
     IN = "in"
     OPEN = "open"
-    """Nobody knows yet: better than nothing."""
+    """It has not been checked yet: better than nothing."""
     HELD = "held"
     """It is well, but is to stay out for now: better than what is answered when all are down."""
     OUT = "out"
@@ -36,9 +36,9 @@ class Grade(IntEnum):
 
     GOOD = 0
     OPEN = 1
-    """Enough members only if those are counted of whom nothing is known."""
+    """Enough members only if unchecked ones count."""
     HELD = 2
-    """Enough members only if those are counted, too, that are held."""
+    """Enough members only if held ones count, too."""
     DOWN = 3
     """Too few members: the answer that ``all_down`` asks for."""
 
@@ -85,19 +85,19 @@ class Choice:
         )
         self._fallback = range(len(members), len(self.weights))
 
-    def answer(self, standings: Sequence[Standing], last_good: int) -> PoolAnswer:
+    def answer(self, eligible: Sequence[Eligibility], last_good: int) -> PoolAnswer:
         """Return the answer; ``last_good`` is the mask of the last one that was GOOD, or 0."""
-        enough: Callable[[Standing], bool]
+        enough: Callable[[Eligibility], bool]
         for grade, enough in (
-            (Grade.GOOD, lambda one: one is Standing.IN),
-            (Grade.OPEN, lambda one: one in {Standing.IN, Standing.OPEN}),
-            (Grade.HELD, lambda one: one in {Standing.IN, Standing.OPEN, Standing.HELD}),
+            (Grade.GOOD, lambda one: one is Eligibility.IN),
+            (Grade.OPEN, lambda one: one in {Eligibility.IN, Eligibility.OPEN}),
+            (Grade.HELD, lambda one: one in {Eligibility.IN, Eligibility.OPEN, Eligibility.HELD}),
         ):
             for number, tier in enumerate(self.tiers):
-                up = [member for member in tier.members if enough(standings[member])]
+                up = [member for member in tier.members if enough(eligible[member])]
                 if len(up) >= tier.need:
                     return PoolAnswer(self._mask(up), self._mode, grade, self._why(number, grade))
-        return self._when_down(standings, last_good)
+        return self._when_down(eligible, last_good)
 
     def _why(self, number: int, grade: Grade) -> str:
         if grade in _WHY:
@@ -108,7 +108,7 @@ class Choice:
             f"answering with tier {number + 1}: too few members before it are up" if number else ""
         )
 
-    def _when_down(self, standings: Sequence[Standing], last_good: int) -> PoolAnswer:
+    def _when_down(self, eligible: Sequence[Eligibility], last_good: int) -> PoolAnswer:
         why = f'too few members are up: all_down = "{self._all_down}"'
         if mode := _EMPTY.get(self._all_down):
             return PoolAnswer(0, mode, Grade.DOWN, why)
@@ -117,17 +117,17 @@ class Choice:
             mask = _bits(self._fallback)
         elif self._all_down == "last_good":
             mask = last_good & ~_bits(
-                member for member, one in enumerate(standings) if one is Standing.REMOVED
+                member for member, one in enumerate(eligible) if one is Eligibility.REMOVED
             )
-        return PoolAnswer(mask or self._as_if_up(standings), self._mode, Grade.DOWN, why)
+        return PoolAnswer(mask or self._as_if_up(eligible), self._mode, Grade.DOWN, why)
 
-    def _as_if_up(self, standings: Sequence[Standing]) -> int:
+    def _as_if_up(self, eligible: Sequence[Eligibility]) -> int:
         """Return the mask if all were up but those whom the operator has removed.
 
         If these are all there are, they are answered nevertheless: an RRset is never empty.
         """
         for tier in self.tiers:
-            up = [member for member in tier.members if standings[member] is not Standing.REMOVED]
+            up = [member for member in tier.members if eligible[member] is not Eligibility.REMOVED]
             if up:
                 return self._mask(up)
         return self._mask(self.tiers[0].members)

@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.failover import quorum, ttl
-from dnsd.failover.choice import Choice, Grade, Standing
+from dnsd.failover.choice import Choice, Eligibility, Grade
 from dnsd.failover.combine import combined
 from dnsd.failover.council import Council
 from dnsd.failover.drain import T_DRAIN
@@ -146,12 +146,12 @@ class PoolState:
 
     def objection(self, member: str, forced: Forced) -> str:
         """Return what speaks against forcing ``member``, empty if nothing does."""
-        standings = self._standings()
-        before = self._answer(standings)
-        standings[list(self.members).index(member)] = (
-            Standing.IN if forced == Forced.UP else Standing.REMOVED
+        eligible = self._eligibilities()
+        before = self._answer(eligible)
+        eligible[list(self.members).index(member)] = (
+            Eligibility.IN if forced == Forced.UP else Eligibility.REMOVED
         )
-        after = self._answer(standings)
+        after = self._answer(eligible)
         if forced == Forced.UP or after.grade == Grade.GOOD:
             return ""
         if after.mask & self._bit(member):
@@ -176,15 +176,15 @@ class PoolState:
     def decide(self, now: float) -> Decision:
         """Return what is to be answered from ``now`` on."""
         self._tick(now)
-        standings = self._standings()
-        answer = self._answer(standings)
+        eligible = self._eligibilities()
+        answer = self._answer(eligible)
         if self._leave_early(answer, now):
-            standings = self._standings()
-            answer = self._answer(standings)
+            eligible = self._eligibilities()
+            answer = self._answer(eligible)
         if answer.grade == Grade.GOOD and answer.mask:
             self.last_good = self._named(answer.mask)
-        seconds, because = self._ttl(standings, answer)
-        seconds, because = self._before_plans(standings, answer, now, (seconds, because))
+        seconds, because = self._ttl(eligible, answer)
+        seconds, because = self._before_plans(eligible, answer, now, (seconds, because))
         return Decision(answer.mask, seconds, answer.mode, self._why(answer, because))
 
     @property
@@ -209,13 +209,13 @@ class PoolState:
         self._roll.tick(now)
         self._council.agree(self.members, now)
 
-    def _natural(self, member: Member) -> Standing:
+    def _natural(self, member: Member) -> Eligibility:
         """Return what the results say, or what is agreed on."""
         if not self.is_shared:
             return _seen(member)
         if member.agreed is None:
-            return Standing.OPEN
-        return Standing.IN if member.agreed == Agreed.UP else Standing.OUT
+            return Eligibility.OPEN
+        return Eligibility.IN if member.agreed == Agreed.UP else Eligibility.OUT
 
     def _leave_early(self, answer: PoolAnswer, now: float) -> bool:
         """Switch drains of members that are not answered anyway; return whether there were any.
@@ -243,43 +243,43 @@ class PoolState:
         ]
         return combined(tiers, 1)
 
-    def _standings(self) -> list[Standing]:
-        return [self.standing(member) for member in self.members.values()]
+    def _eligibilities(self) -> list[Eligibility]:
+        return [self.eligibility(member) for member in self.members.values()]
 
-    def standing(self, member: Member) -> Standing:
-        """Return what ``member`` is worth now."""
+    def eligibility(self, member: Member) -> Eligibility:
+        """Return whether ``member`` may be part of the next answer."""
         match member.order.forced if member.order else None:
             case Forced.UP:
-                return Standing.IN
+                return Eligibility.IN
             case Forced.DOWN:
-                return Standing.REMOVED
+                return Eligibility.REMOVED
             case Forced.DRAIN:
                 lowering = self._roll.switch_of(member) is not None
-                return self._natural(member) if lowering else Standing.REMOVED
+                return self._natural(member) if lowering else Eligibility.REMOVED
         return self._natural(member)
 
     def _bit(self, member: str) -> int:
         return 1 << list(self.members).index(member)
 
-    def _answer(self, standings: Sequence[Standing]) -> PoolAnswer:
+    def _answer(self, eligible: Sequence[Eligibility]) -> PoolAnswer:
         good = sum(1 << at for at, one in enumerate(self.members) if one in self.last_good)
-        return self._choice.answer(standings, good)
+        return self._choice.answer(eligible, good)
 
     def _named(self, mask: int) -> tuple[str, ...]:
         return tuple(one for at, one in enumerate(self.members) if mask >> at & 1)
 
     # -- for how long -------------------------------------------------------------------------
 
-    def _ttl(self, standings: Sequence[Standing], answer: PoolAnswer) -> tuple[int, str]:
+    def _ttl(self, eligible: Sequence[Eligibility], answer: PoolAnswer) -> tuple[int, str]:
         """Return the TTL, and the reason for it, as far as members decide."""
         if answer.grade == Grade.DOWN:
             return ttl.all_down(self._terms), "too few members are up"
         least, because = self._terms.longest, "no member is about to change it"
         for at, member in enumerate(self.members.values()):
             seconds = self._member_ttl(member)
-            if answer.mask >> at & 1 and standings[at] is Standing.HELD:
+            if answer.mask >> at & 1 and eligible[at] is Eligibility.HELD:
                 seconds = self._terms.shortest  # one failure takes it out
-            if seconds < least and self._matters(at, member, standings, answer):
+            if seconds < least and self._matters(at, member, eligible, answer):
                 least, because = seconds, f"{member.address} is {self.told(member)}"
             if least > T_DRAIN and self._roll.switch_of(member) is not None:
                 least, because = T_DRAIN, f"{member.address} is about to leave"
@@ -292,60 +292,64 @@ class PoolState:
         return ttl.agreed_ttl(self._terms, member, found)
 
     def _matters(
-        self, at: int, member: Member, standings: Sequence[Standing], answer: PoolAnswer
+        self, at: int, member: Member, eligible: Sequence[Eligibility], answer: PoolAnswer
     ) -> bool:
         """Return whether the next change of ``member`` would change what is answered."""
         return any(
-            self._differs([*standings[:at], other, *standings[at + 1 :]], answer)
-            for other in self._next_standings(member)
+            self._differs([*eligible[:at], other, *eligible[at + 1 :]], answer)
+            for other in self._next_eligibilities(member)
         )
 
-    def _differs(self, standings: Sequence[Standing], answer: PoolAnswer) -> bool:
-        other = self._answer(standings)
+    def _differs(self, eligible: Sequence[Eligibility], answer: PoolAnswer) -> bool:
+        other = self._answer(eligible)
         return (other.mask, other.mode) != (answer.mask, answer.mode)
 
-    def _next_standings(self, member: Member) -> tuple[Standing, ...]:
+    def _next_eligibilities(self, member: Member) -> tuple[Eligibility, ...]:
         """Return what its next results, as many as it takes, could make of ``member``."""
         if (member.order and self._roll.switch_of(member) is None) or self.policy.check == "none":
             return ()
         match self._natural(member):
-            case Standing.IN:
-                return (Standing.OUT,)
-            case Standing.OPEN | Standing.HELD:
-                return (Standing.IN, Standing.OUT)
-        return (Standing.IN,)
+            case Eligibility.IN:
+                return (Eligibility.OUT,)
+            case Eligibility.OPEN | Eligibility.HELD:
+                return (Eligibility.IN, Eligibility.OUT)
+        return (Eligibility.IN,)
 
     def _before_plans(
-        self, standings: Sequence[Standing], answer: PoolAnswer, now: float, found: tuple[int, str]
+        self,
+        eligible: Sequence[Eligibility],
+        answer: PoolAnswer,
+        now: float,
+        found: tuple[int, str],
     ) -> tuple[int, str]:
         """Return the TTL that was ``found``, or one that ends before a change that is planned."""
         self._countdown = None
-        if (planned := self._planned(standings, answer)) is None:
+        if (planned := self._planned(eligible, answer)) is None:
             return found
         self._countdown = (planned, found[0])
         seconds = ttl.planned(self._terms, found[0], planned - now)
         return (seconds, "a change is planned") if seconds < found[0] else found
 
-    def _planned(self, standings: Sequence[Standing], answer: PoolAnswer) -> float | None:
+    def _planned(self, eligible: Sequence[Eligibility], answer: PoolAnswer) -> float | None:
         """Return when the answer will change although no check sees anything new.
 
         Of changes at one instant, only what all of them come to counts.
         """
-        later = list(standings)
+        later = list(eligible)
         changes = [
-            (when, at, standing)
+            (when, at, eligibility)
             for at, member in enumerate(self.members.values())
-            for when, standing in self._changes(member)
+            for when, eligibility in self._changes(member)
         ]
         changes.sort(key=lambda change: change[0])
-        for number, (when, at, standing) in enumerate(changes):
-            later[at] = standing
+        for number, (when, at, eligibility) in enumerate(changes):
+            later[at] = eligibility
             more = number + 1 < len(changes) and changes[number + 1][0] == when
             if not more and self._differs(later, answer):
                 return when
         return None
 
-    def _changes(self, member: Member) -> Iterator[tuple[float, Standing]]:
+    def _changes(self, member: Member) -> Iterator[tuple[float, Eligibility]]:
         """Yield what orders and plans will make of ``member``, and when, in this order."""
         natural = self._natural(member)
         plan = self.plans.get(member.address)
@@ -353,11 +357,14 @@ class PoolState:
         ends = [at for at in (until, plan.start if plan else None) if at is not None]
         switch = self._roll.switch_of(member)
         if switch is not None and switch < min(ends, default=inf):
-            yield switch, Standing.REMOVED
+            yield switch, Eligibility.REMOVED
         if until is not None and (plan is None or until <= plan.start):
             yield until, natural
         if plan is not None:
-            yield plan.start, Standing.IN if plan.order.forced == Forced.UP else Standing.REMOVED
+            yield (
+                plan.start,
+                Eligibility.IN if plan.order.forced == Forced.UP else Eligibility.REMOVED,
+            )
             if plan.order.until is not None:
                 yield plan.order.until, natural
 
@@ -386,10 +393,10 @@ class PoolState:
         return f"{here}; {found.sentence()}" if found else here
 
 
-def _seen(member: Member) -> Standing:
+def _seen(member: Member) -> Eligibility:
     """Return what the results say."""
     if member.state == MemberState.INIT:
-        return Standing.OPEN
+        return Eligibility.OPEN
     if member.state == MemberState.HELD:
-        return Standing.HELD
-    return Standing.IN if member.state in SERVED else Standing.OUT
+        return Eligibility.HELD
+    return Eligibility.IN if member.state in SERVED else Eligibility.OUT

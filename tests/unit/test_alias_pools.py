@@ -22,7 +22,7 @@ from dnsd.build.pools import compiled, describe
 from dnsd.build.signing import Signer, masks
 from dnsd.config.policy import Policy, PoolPolicy
 from dnsd.config.policyfile import read_policy
-from dnsd.failover.choice import Choice, Standing
+from dnsd.failover.choice import Choice, Eligibility
 from dnsd.image.pools import Mode, Selection, encode
 from dnsd.image.store import Image
 from dnsd.metrics import counters
@@ -206,11 +206,11 @@ def choice(select: str, all_down: str = "all") -> Choice:
     return Choice(pool, pool.members)
 
 
-@given(st.lists(st.sampled_from(Standing), min_size=3, max_size=3))
-def test_the_first_one_that_is_up_is_answered(standings: list[Standing]) -> None:
-    answer = choice("first").answer(standings, 0)
+@given(st.lists(st.sampled_from(Eligibility), min_size=3, max_size=3))
+def test_the_first_one_that_is_up_is_answered(eligible: list[Eligibility]) -> None:
+    answer = choice("first").answer(eligible, 0)
     assert int(answer.mode) == Mode.SOME
-    up = [at for at, one in enumerate(standings) if one is Standing.IN]
+    up = [at for at, one in enumerate(eligible) if one is Eligibility.IN]
     if up:
         assert answer.mask == 1 << up[0]
         assert bool(answer.why) == (up[0] != 0)
@@ -218,8 +218,8 @@ def test_the_first_one_that_is_up_is_answered(standings: list[Standing]) -> None
 
 
 def test_it_is_said_which_one_stands_in() -> None:
-    standings = [Standing.OUT, Standing.IN, Standing.IN]
-    why = choice("first").answer(standings, 0).why
+    eligible = [Eligibility.OUT, Eligibility.IN, Eligibility.IN]
+    why = choice("first").answer(eligible, 0).why
     assert why == f"answering with {B}: no member before it is up"
 
 

@@ -6,24 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.failover.choice import Choice, Grade, Standing
+from dnsd.failover.choice import Choice, Eligibility, Grade
 from dnsd.image.pools import Mode
 from tests.failover import ADDRESSES, pool
 
 A, B, C, D = ADDRESSES[:4]
-KINDS = {"+": Standing.IN, "?": Standing.OPEN, "-": Standing.OUT, "x": Standing.REMOVED}
+KINDS = {"+": Eligibility.IN, "?": Eligibility.OPEN, "-": Eligibility.OUT, "x": Eligibility.REMOVED}
 
 
-def chosen(standings: str, last_good: int = 0, **changes: object) -> tuple[int, Mode, Grade]:
+def chosen(eligible: str, last_good: int = 0, **changes: object) -> tuple[int, Mode, Grade]:
     """Return what is answered by a pool whose members stand so ("+?-x")."""
-    choice = Choice(pool(**changes), ADDRESSES[: len(standings)])
-    answer = choice.answer([KINDS[one] for one in standings], last_good)
+    choice = Choice(pool(**changes), ADDRESSES[: len(eligible)])
+    answer = choice.answer([KINDS[one] for one in eligible], last_good)
     assert bool(answer.why) or answer.grade == Grade.GOOD
     return answer[:3]
 
 
 @pytest.mark.parametrize(
-    ("standings", "mask", "grade"),
+    ("eligible", "mask", "grade"),
     [
         ("+++", 0b111, Grade.GOOD),
         ("+-+", 0b101, Grade.GOOD),
@@ -36,12 +36,12 @@ def chosen(standings: str, last_good: int = 0, **changes: object) -> tuple[int, 
         ("xxx", 0b111, Grade.DOWN),
     ],
 )
-def test_who_is_up_is_answered(standings: str, mask: int, grade: Grade) -> None:
-    assert chosen(standings) == (mask, Mode.ANSWER, grade)
+def test_who_is_up_is_answered(eligible: str, mask: int, grade: Grade) -> None:
+    assert chosen(eligible) == (mask, Mode.ANSWER, grade)
 
 
 @pytest.mark.parametrize(
-    ("standings", "min_up", "grade"),
+    ("eligible", "min_up", "grade"),
     [
         ("++--", 2, Grade.GOOD),
         ("+---", 2, Grade.DOWN),
@@ -60,14 +60,14 @@ def test_who_is_up_is_answered(standings: str, mask: int, grade: Grade) -> None:
         ("+-", 5, Grade.DOWN),
     ],
 )
-def test_how_many_must_be_up(standings: str, min_up: float, grade: Grade) -> None:
-    choice = Choice(pool(min_up=min_up), [f"192.0.2.{at}" for at in range(len(standings))])
-    assert choice.answer([KINDS[one] for one in standings], 0).grade == grade
+def test_how_many_must_be_up(eligible: str, min_up: float, grade: Grade) -> None:
+    choice = Choice(pool(min_up=min_up), [f"192.0.2.{at}" for at in range(len(eligible))])
+    assert choice.answer([KINDS[one] for one in eligible], 0).grade == grade
 
 
 def test_tiers_are_tried_in_their_order() -> None:
     tiers = ((A, B), (C,), (D,))
-    for standings, mask in [
+    for eligible, mask in [
         ("++++", 0b0011),
         ("-+++", 0b0010),
         ("--++", 0b0100),
@@ -79,7 +79,7 @@ def test_tiers_are_tried_in_their_order() -> None:
         ("xx--", 0b0100),
         ("xxxx", 0b0011),
     ]:
-        assert chosen(standings, tiers=tiers)[0] == mask, standings
+        assert chosen(eligible, tiers=tiers)[0] == mask, eligible
 
 
 def test_every_tier_must_have_enough_or_whatever_it_has() -> None:
@@ -152,7 +152,7 @@ def test_weights_are_those_of_members_and_fallbacks() -> None:
     st.sampled_from([{}, {A: 0, B: 5}]),
 )
 def test_what_must_hold_whoever_is_up(
-    standings: str,
+    eligible: str,
     last_good: int,
     min_up: float,
     tiers: tuple[tuple[str, ...], ...],
@@ -160,20 +160,20 @@ def test_what_must_hold_whoever_is_up(
     weights: dict[str, int],
 ) -> None:
     mask, mode, grade = chosen(
-        standings,
-        last_good & ((1 << len(standings)) - 1),
+        eligible,
+        last_good & ((1 << len(eligible)) - 1),
         min_up=min_up,
         tiers=tiers,
         all_down=all_down,
         select="weighted" if weights else "all",
         weights=weights,
     )
-    answered = {one for at, one in enumerate(standings) if mask >> at & 1}
+    answered = {one for at, one in enumerate(eligible) if mask >> at & 1}
     # An RRset is never empty, unless the policy says so.
     assert mask or mode == Mode.NODATA
-    assert mask < 1 << len(standings)
+    assert mask < 1 << len(eligible)
     allowed = {Grade.GOOD: {"+"}, Grade.OPEN: {"+", "?"}, Grade.DOWN: {"+", "?", "-"}}
-    if set(standings) != {"x"}:
+    if set(eligible) != {"x"}:
         assert answered <= allowed[grade]
     if grade == Grade.OPEN:
-        assert "?" in standings
+        assert "?" in eligible

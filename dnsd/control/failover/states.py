@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.checks.calculated import CalculatedState
 from dnsd.control.failover.live import PoolKey
-from dnsd.failover.choice import Standing
+from dnsd.failover.choice import Eligibility
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,10 +38,10 @@ def _of_member(pool: LivePool, address: str) -> CalculatedState:
         return CalculatedState(None, "not a member any more")
     if member.frozen and member.order is None:
         return CalculatedState(None, f"cannot be checked: {member.frozen}")
-    match pool.state.standing(member):
-        case Standing.IN:
+    match pool.state.eligibility(member):
+        case Eligibility.IN:
             return CalculatedState(True)
-        case Standing.OPEN:
+        case Eligibility.OPEN:
             return CalculatedState(None, "not checked yet", soon=True)
     return CalculatedState(False, pool.state.told(member))
 
