@@ -23,6 +23,7 @@ from dnsd.control.cookies import CookieSecrets
 from dnsd.control.delivery import Delivery
 from dnsd.control.demand import DemandKeeper
 from dnsd.control.disk import Disk
+from dnsd.control.effective import EffectiveConfig
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.report import carried, summary
@@ -34,7 +35,6 @@ from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.past import pools_before
-from dnsd.control.inforce import InForce
 from dnsd.control.publish import Publisher
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
@@ -80,8 +80,8 @@ class Node:
         self._cells = vector.control
         self._build_all = build
         kept = Keepsakes(spec.kept_fd, vector)
-        self._force = _in_force(spec, vector, kept)
-        config = self._force.config
+        self._effective = _effective_config(spec, vector, kept)
+        config = self._effective.config
         node = config.server.server_id or socket.gethostname()
         directory = config.server.state_directory
         stock = Stock(directory / IMAGES, Memory(spec.images_fd))
@@ -113,7 +113,7 @@ class Node:
         cookies = CookieSecrets(spec.config, vector, self._publisher)
         delivery = Delivery(self._publisher, self._reloader, self._convergence, cookies)
         self._requests = Requests(
-            self._force, self._reloader, self._watch, delivery, cookies, self.keeper
+            self._effective, self._reloader, self._watch, delivery, cookies, self.keeper
         )
         self.demand = self._counting()
         self.aliases = self._following(directory)
@@ -122,7 +122,7 @@ class Node:
 
     def _counting(self) -> DemandKeeper:
         return DemandKeeper(
-            self._vector, lambda: self._force.config.demand, self._reloader.rows.keys
+            self._vector, lambda: self._effective.config.demand, self._reloader.rows.keys
         )
 
     def _following(self, directory: Path) -> AliasKeeper:
@@ -131,7 +131,7 @@ class Node:
             self._reloader.rows.values,
             self._requests.ask,
             self.engine.table.followed,
-            lambda: self._force.config.anycast.vips,
+            lambda: self._effective.config.anycast.vips,
         )
 
     def _announce(self, doorbell: int, keepsake: Keepsake) -> Plane:
@@ -208,7 +208,7 @@ class Node:
     async def command_status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what ``dnsd status`` shows."""
         rows = self._reloader.rows.values()
-        found = status.snapshot(self._spec, self._force.config, self._vector, rows)
+        found = status.snapshot(self._spec, self._effective.config, self._vector, rows)
         problems = (
             *self._requests.problems,
             *map(str, self._reloader.odd),
@@ -272,7 +272,7 @@ class Node:
 
     def _ceiling(self) -> int | None:
         """Return the largest TTL that any zone ever had, None if the configuration doesn't say."""
-        longest = int(self._force.config.zones.limits.longest_ttl)
+        longest = int(self._effective.config.zones.limits.longest_ttl)
         if longest >= WEEK_S:
             return None
         # An earlier version of a zone, with more, may be served in place of one that is refused.
@@ -289,8 +289,8 @@ class Node:
         writers = Writers()
         cost = 0.0
         while True:
-            await asyncio.sleep(max(self._force.config.zones.poll, LOOK_SHARE * cost))
-            if not self._force.config.zones.watch:
+            await asyncio.sleep(max(self._effective.config.zones.poll, LOOK_SHARE * cost))
+            if not self._effective.config.zones.watch:
                 continue
             began = time.monotonic()
             stamps, signs = await asyncio.to_thread(writers.look, self._watch.paths())
@@ -323,9 +323,9 @@ class Node:
             await asyncio.sleep(self._spec.config.server.heartbeat)
 
 
-def _in_force(spec: ControlSpec, vector: StateVector, kept: Keepsakes) -> InForce:
+def _effective_config(spec: ControlSpec, vector: StateVector, kept: Keepsakes) -> EffectiveConfig:
     """Return the configuration: the one that an earlier process has left, if there was one."""
-    force = InForce(spec.config, spec.options, kept.config)
+    force = EffectiveConfig(spec.config, spec.options, kept.config)
     if vector.control[ControlCells.EPOCH]:
         force.recover()
     else:

@@ -316,11 +316,7 @@ class PoolState:
         return (Eligibility.IN,)
 
     def _before_plans(
-        self,
-        eligible: Sequence[Eligibility],
-        answer: PoolAnswer,
-        now: float,
-        found: tuple[int, str],
+        self, eligible: list[Eligibility], answer: PoolAnswer, now: float, found: tuple[int, str]
     ) -> tuple[int, str]:
         """Return the TTL that was ``found``, or one that ends before a change that is planned."""
         self._countdown = None
@@ -361,10 +357,8 @@ class PoolState:
         if until is not None and (plan is None or until <= plan.start):
             yield until, natural
         if plan is not None:
-            yield (
-                plan.start,
-                Eligibility.IN if plan.order.forced == Forced.UP else Eligibility.REMOVED,
-            )
+            is_up = plan.order.forced == Forced.UP
+            yield plan.start, Eligibility.IN if is_up else Eligibility.REMOVED
             if plan.order.until is not None:
                 yield plan.order.until, natural
 

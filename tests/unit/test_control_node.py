@@ -16,7 +16,7 @@ from dnsd.build.pipeline import BuildResult, build_zone
 from dnsd.config import Options, resolve
 from dnsd.control import delivery
 from dnsd.control import spec as specs
-from dnsd.control.inforce import InForce
+from dnsd.control.effective import EffectiveConfig
 from dnsd.control.node import Node
 from dnsd.control.spec import ControlSpec
 from dnsd.control.zones.report import ReloadReport
@@ -386,7 +386,7 @@ def test_what_is_in_force_survives_and_the_server_stays(tmp_path: Path) -> None:
     file.write_text('[server]\nstate_directory = "."\n[zones]\npoll = "1s"\n')
     config = resolve(file, Options(workers=2))
     keepsake = Keepsake(Memory(memory.create("kept")), memoryview(bytearray(8)).cast("Q"), 0)
-    force = InForce(config, Options(workers=2), keepsake)
+    force = EffectiveConfig(config, Options(workers=2), keepsake)
     assert force.reread() == ()
     file.write_text('[server]\nstate_directory = "."\nnsid = "x"\n[zones]\npoll = "2s"\n')
     assert force.reread() == ("[server] nsid",)
@@ -396,7 +396,7 @@ def test_what_is_in_force_survives_and_the_server_stays(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         force.reread()
     assert force.config.zones.poll == 2.0
-    successor = InForce(config, Options(workers=2), keepsake)
+    successor = EffectiveConfig(config, Options(workers=2), keepsake)
     successor.recover()
     assert successor.config == force.config
 

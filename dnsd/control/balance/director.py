@@ -16,7 +16,7 @@ from dnsd.control.balance.engine import BalanceEngine
 from dnsd.control.balance.metrics import families
 from dnsd.control.balance.routes import Routes
 from dnsd.control.balance.targets import faults
-from dnsd.control.inforce import InForce
+from dnsd.control.effective import EffectiveConfig
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
 from dnsd.control.zones.report import ReloadReport
@@ -52,14 +52,14 @@ class Director:
         self._spec = spec
         self._cells = vector.control
         kept = Keepsakes(spec.kept_fd, vector)
-        self._force = InForce(spec.config, spec.options, kept.config, APPLIED)
+        self._effective = EffectiveConfig(spec.config, spec.options, kept.config, APPLIED)
         if self._cells[ControlCells.EPOCH]:
-            self._force.recover()
+            self._effective.recover()
         else:
-            self._force.keep()
+            self._effective.keep()
         self._cells[ControlCells.EPOCH] = 1
         self._cells[ControlCells.PID] = os.getpid()
-        config = self._force.config
+        config = self._effective.config
         drains = Drains(config.server.state_directory, kept.pools)
         self.engine = BalanceEngine(config, drains, self._is_unused)
         self.routes = Routes(config, vector, spec.doorbell, self._judge, self._unready, kept)
@@ -86,7 +86,7 @@ class Director:
 
     def web(self) -> WebServer:
         """Return the server of what can be read over HTTP."""
-        return WebServer(self._force.config.http.listen, self._pages())
+        return WebServer(self._effective.config.http.listen, self._pages())
 
     def _pages(self) -> Pages:
         async def balance(arguments: Arguments) -> Page:
@@ -121,7 +121,7 @@ class Director:
 
     async def command_status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what ``dnsd status`` shows of a director."""
-        config = self._force.config
+        config = self._effective.config
         return {
             "version": dnsd.__version__,
             "role": "director",
@@ -161,17 +161,17 @@ class Director:
         """Put the file's backends and checks in force; what was, stays if they cannot be."""
         began = time.monotonic()
         try:
-            notices = self._force.reread(self._check)
+            notices = self._effective.reread(self._check)
         except ConfigError as error:
             return ReloadReport(ok=False, problems=error.problems)
-        self.engine.take(self._force.config)
+        self.engine.take(self._effective.config)
         restart = tuple(f"{key} has changed: restart dnsd to apply it" for key in notices)
         return ReloadReport(ok=not notices, problems=restart, seconds=time.monotonic() - began)
 
     def _check(self, fresh: Config) -> None:
         """Raise ConfigError if ``fresh`` cannot be put in force while this process runs."""
         problems = [fault for one in fresh.service for fault in faults(one, fresh.failover)]
-        before = {one.name: one for one in self._force.config.service}
+        before = {one.name: one for one in self._effective.config.service}
         if [*before] != [one.name for one in fresh.service]:
             problems.append("services were added, removed, or reordered: restart dnsd to apply it")
         for one in fresh.service:
@@ -188,4 +188,4 @@ class Director:
         """Show the master that the loop turns."""
         while True:
             self._cells[ControlCells.HEARTBEAT] = time.monotonic_ns()
-            await asyncio.sleep(self._force.config.server.heartbeat)
+            await asyncio.sleep(self._effective.config.server.heartbeat)

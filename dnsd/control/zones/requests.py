@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from dnsd.control.cookies import CookieSecrets
     from dnsd.control.delivery import Delivery
+    from dnsd.control.effective import EffectiveConfig
     from dnsd.control.horizon.keeper import LedgerKeeper
-    from dnsd.control.inforce import InForce
     from dnsd.control.zones.reload import Reloader
     from dnsd.control.zones.watch import Watch
 
@@ -48,14 +48,14 @@ class Requests:
 
     def __init__(
         self,
-        force: InForce,
+        effective: EffectiveConfig,
         reloader: Reloader,
         watch: Watch,
         delivery: Delivery,
         cookies: CookieSecrets,
         keeper: LedgerKeeper,
     ) -> None:
-        self._force = force
+        self._effective = effective
         self._reloader = reloader
         self._watch = watch
         self._delivery = delivery
@@ -129,8 +129,8 @@ class Requests:
 
     def _reread(self) -> tuple[str, ...]:
         """Read the configuration again; return what of it cannot be applied, as sentences."""
-        changed = self._force.reread()
-        config = self._force.config
+        changed = self._effective.reread()
+        config = self._effective.config
         self._reloader.config = config
         self._watch.settle = config.zones.settle
         restart = (

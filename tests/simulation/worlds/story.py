@@ -71,7 +71,7 @@ def _around(world: World, seed: int) -> Iterator[None]:
         patch.setattr("dnsd.control.failover.peers.get_votes", world.net.votes)
         patch.setattr(TcpCheck, "run", partialmethod(_check, world.net))
         patch.setattr("dnsd.checks.runner.random", _Chance(seed))
-        patch.setattr("dnsd.control.inforce.resolve", commands.again)
+        patch.setattr("dnsd.control.effective.resolve", commands.again)
         patch.setattr("dnsd.control.node.limited.tell", _never_tells)
         patch.setattr("dnsd.control.node.Writers", object)
         patch.setattr("dnsd.cli.survey.ThreadPoolExecutor", world.fetching.pool)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from dnsd.config import Options, resolve
-from dnsd.control.inforce import InForce
+from dnsd.control.effective import EffectiveConfig
 from dnsd.image.keepsake import Keepsake
 from dnsd.image.memory import Memory, create
 
@@ -26,13 +26,13 @@ type = "A"
 """
 
 
-def begin(directory: Path) -> InForce:
+def begin(directory: Path) -> EffectiveConfig:
     (directory / "zones").mkdir()
     (directory / "state").mkdir()
     file = directory / "dnsd.toml"
     file.write_text(TEXT)
     keepsake = Keepsake(Memory(create("kept")), memoryview(bytearray(8)).cast("Q"), 0)
-    return InForce(resolve(file, Options()), Options(), keepsake)
+    return EffectiveConfig(resolve(file, Options()), Options(), keepsake)
 
 
 def test_a_question_that_only_stands_elsewhere_is_no_change(tmp_path: Path) -> None:

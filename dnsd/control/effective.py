@@ -23,7 +23,7 @@ APPLIED = ("zones", "zone", "demand", "path")
 """The parts of the configuration that a reload applies; every other one wants a restart."""
 
 
-class InForce:
+class EffectiveConfig:
     """Holds the configuration in force: ``config``, at first what the master has read.
 
     ``applied`` are the parts that a reload applies.
