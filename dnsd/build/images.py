@@ -6,10 +6,8 @@ metadata that a build has put into the image. What is in it besides is ``dnsd.im
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
-import re
 import time
 import zlib
 from contextlib import suppress
@@ -25,7 +23,7 @@ from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.resolved import AliasMeta
 from dnsd.build.stamps import Stamps, observe, stamp
 from dnsd.caches.listing import NO_LISTING, Contents
-from dnsd.config import Failover, LimitsConfig
+from dnsd.config import Failover, LimitsConfig, origins
 from dnsd.errors import ImageError
 from dnsd.image import pack
 from dnsd.image.journal import SUFFIX
@@ -50,7 +48,6 @@ BUILDING_CODE = (
 )
 """The packages that decide what is in an image."""
 
-_UNFIT = re.compile(r"[^a-z0-9._-]")
 _counter = itertools.count()
 
 
@@ -115,8 +112,7 @@ def encode(meta: Meta) -> bytes:
 
 def stem(origin: str) -> str:
     """Return how the names of all images of the zone ``origin`` begin."""
-    readable = _UNFIT.sub("_", origin.removesuffix("."))[:80]
-    return f"{readable}-{hashlib.sha256(origin.encode()).hexdigest()[:12]}"
+    return origins.file_stem(origin)
 
 
 def new_name(origin: str) -> str:

@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": "Show an answer, and why it is that one.",
     "status": "Show what a running node serves and counts.",
     "reload": "Make a running node reload its zones, and wait for it.",
+    "zone": "Show the transfers of zones; notify, refresh, fetch anew.",
     "failover": "Show what pools are answered with, and why; give orders.",
     "rto": "Show how long clients notice a failure, and what shortens it.",
     "demand": "Show what caches look up, for choosing TTLs.",

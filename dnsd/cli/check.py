@@ -133,7 +133,7 @@ def _check(
     if demand is None and budget is not None:
         raise click.UsageError("--qps-budget needs --demand: what caches look up")
     limits = Limits(**msgspec.structs.asdict(given.zones.limits)) if given else Limits()
-    wanted += [(zone.name, zone.file) for zone in map(config.parse_zone_option, zones)]
+    wanted += [(zone.name, zone.file) for zone in map(config.parse_zone_option, zones) if zone.file]
     wanted += _from_names(files, findings)
     reports = []
     named = [origin for origin, _ in wanted]
@@ -231,11 +231,17 @@ def _from_config(
         for fault in faults(balancerules.announced(found)):
             findings.append(Finding(str(config_file), 0, Severity.ERROR, fault, "bird-config"))
     findings += _unmade(found)
-    if advice := config.cookie_advice(found):
-        findings.append(Finding(str(config_file), 0, Severity.WARNING, advice, "cookie-secrets"))
+    for advice in config.secret_advice(found):
+        findings.append(Finding(str(config_file), 0, Severity.WARNING, advice, "open-secrets"))
     if found.zones.directory:
         findings += _strays(found, zones.values())
-    wanted += [(origin, short(path)) for origin, path in zones.items()]
+    # What has not been fetched yet cannot be checked.
+    fetched = {zone.name for zone in found.zone if zone.primaries}
+    wanted += [
+        (origin, short(path))
+        for origin, path in zones.items()
+        if origin not in fetched or path.exists()
+    ]
     return found
 
 

@@ -7,6 +7,8 @@
     zone_files(config)       which zones there are, and where (lists the directory)
     find_zones(config)       the same, with the files there that are none
     cookie_secrets(config)   the secrets in ``cookie_secret_file``
+    tsig_secrets(config)     the secret of each ``[[key]]``
+    transfers_of(config)     what holds for the transfers of each zone that has any
     examine(path)            as load and zone_files, but returns the problems (``dnsd check``)
 
 All of them but ``examine`` raise ConfigError. Knows nothing of DNS but names as text.
@@ -19,7 +21,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config import cookies, hookkinds, origins, paths, reader, tables, zones
+from dnsd.config import (
+    cookies,
+    hookkinds,
+    origins,
+    paths,
+    reader,
+    tables,
+    transferrules,
+    tsigkeys,
+    zones,
+)
 from dnsd.config.anycast import Anycast
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
@@ -37,13 +49,22 @@ from dnsd.config.model import (
     Zones,
 )
 from dnsd.config.problems import Problem
-from dnsd.config.zones import ZoneFiles
+from dnsd.config.transferrules import ZoneTransfers, has_transfers
+from dnsd.config.transfers import (
+    AllowedPeer,
+    NotifyPeer,
+    PrimaryPeer,
+    TransferKey,
+    TransfersConfig,
+)
+from dnsd.config.zones import ZoneFiles, received_file
 from dnsd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "AllowedPeer",
     "Anycast",
     "CheckLimits",
     "Config",
@@ -52,23 +73,33 @@ __all__ = [
     "Failover",
     "Http",
     "LimitsConfig",
+    "NotifyPeer",
     "Options",
+    "PrimaryPeer",
     "Problem",
     "RateLimitConfig",
     "Server",
+    "TransferKey",
+    "TransfersConfig",
     "ZoneFile",
     "ZoneFiles",
+    "ZoneTransfers",
     "Zones",
-    "cookie_advice",
     "cookie_secrets",
     "default",
     "examine",
     "find_zones",
+    "has_transfers",
     "listens_by_default",
     "load",
     "origin_of",
     "parse_zone_option",
+    "received_file",
     "resolve",
+    "secret_advice",
+    "transfers_of",
+    "tsig_secret",
+    "tsig_secrets",
     "zone_files",
 ]
 
@@ -158,10 +189,32 @@ def cookie_secrets(config: Config) -> tuple[bytes, ...]:
     return secrets
 
 
-def cookie_advice(config: Config) -> str:
-    """Return what is to be said of the file of cookie secrets, empty if it is as it should be."""
+def tsig_secrets(config: Config) -> dict[str, bytes]:
+    """Return the secret of each ``[[key]]`` by its name."""
+    secrets, problems = _tsig_secrets(config)
+    if problems:
+        raise _error(problems)
+    return secrets
+
+
+def tsig_secret(key: TransferKey) -> bytes:
+    """Return the secret of ``key``; ValueError, a sentence, if it cannot be had."""
+    return tsigkeys.read(key.secret_file)
+
+
+def secret_advice(config: Config) -> tuple[str, ...]:
+    """Return what is to be said of files of secrets: all is well if there is nothing."""
     file = config.server.cookie_secret_file
-    return "" if file is None else cookies.advice(file)
+    cookie = "" if file is None else cookies.advice(file)
+    return (*filter(None, (cookie,)), *tsigkeys.advice(config.key))
+
+
+def transfers_of(config: Config, origins: Iterable[str]) -> dict[str, ZoneTransfers]:
+    """Return what holds for the transfers of each of the zones ``origins``."""
+    listed = {zone.name: zone for zone in config.zone}
+    return {
+        origin: transferrules.of_zone(config.transfers, listed.get(origin)) for origin in origins
+    }
 
 
 def examine(path: Path | None) -> tuple[Config | None, dict[str, Path], tuple[Problem, ...]]:
@@ -183,6 +236,7 @@ def examine(path: Path | None) -> tuple[Config | None, dict[str, Path], tuple[Pr
             *found.odd,
             *_cookie_secrets(config)[1],
             *_hook_secret(config),
+            *_tsig_secrets(config)[1],
         ),
     )
 
@@ -208,6 +262,18 @@ def _hook_secret(config: Config) -> tuple[Problem, ...]:
         key = "[failover.hooks] secret_file"
         return (Problem(str(config.path or ""), 0, key, str(error)),)
     return ()
+
+
+def _tsig_secrets(config: Config) -> tuple[dict[str, bytes], tuple[Problem, ...]]:
+    secrets: dict[str, bytes] = {}
+    problems = []
+    for key in config.key:
+        try:
+            secrets[key.name] = tsigkeys.read(key.secret_file)
+        except ValueError as error:
+            where = f"[[key]] {key.name} secret_file"
+            problems.append(Problem(str(config.path or ""), key.line, where, str(error)))
+    return secrets, tuple(problems)
 
 
 def _cookie_secrets(config: Config) -> tuple[tuple[bytes, ...], tuple[Problem, ...]]:

@@ -28,6 +28,7 @@ from dnsd.config.kinds import (
     FilePath,
     FilePaths,
     Flag,
+    OneOf,
     Origin,
     Share,
     Size,
@@ -36,6 +37,14 @@ from dnsd.config.kinds import (
     check_socket_path,
 )
 from dnsd.config.netkinds import Networks, PeerUrls
+from dnsd.config.transfers import (
+    SERIALS,
+    AllowedPeer,
+    NotifyPeer,
+    PrimaryPeer,
+    TransferKey,
+    TransfersConfig,
+)
 
 _LOOP = "a zone file must not keep the loader from ending"
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
@@ -161,10 +170,22 @@ class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[zone]]``: one zone whose file is not in the directory, or is named differently."""
+    """``[[zone]]``: one zone that is not just a file in the directory.
+
+    It lies elsewhere (``file``), is fetched from others (``primaries``), or has its own transfers.
+    None: what ``[transfers]`` says.
+    """
 
     name: Annotated[str, Origin()]
-    file: Annotated[Path, FilePath()]
+    file: Annotated[Path | None, FilePath()] = None
+    """None: it is fetched, or lies in the directory."""
+    primaries: tuple[PrimaryPeer, ...] = ()
+    notify: tuple[NotifyPeer, ...] | None = None
+    notify_ns: Annotated[bool | None, Flag()] = None
+    allow_notify: tuple[AllowedPeer, ...] | None = None
+    allow_transfer: tuple[AllowedPeer, ...] | None = None
+    serial: Annotated[str | None, OneOf(SERIALS)] = None
+    journal: Annotated[int | None, Size("0B", "64GiB", "it is kept on disk")] = None
     line: int = 0
     """Where in the configuration file it stands; 0 for a command-line option."""
 
@@ -282,6 +303,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     demand: Demand = Demand()
     balance: Balance = Balance()
     service: tuple[Service, ...] = ()
+    key: tuple[TransferKey, ...] = ()
+    transfers: TransfersConfig = TransfersConfig()
     path: Path | None = None
     """The file it was read from; None for one made of defaults and options."""
 

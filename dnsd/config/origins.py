@@ -6,6 +6,7 @@ is :mod:`dnsd.wire.name`'s, which lies above the configuration.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ ROOT_STEMS = ("@", "root")
 _TOKEN = re.compile(r"\\(\d{3})|\\(\D)|([^\\])", re.ASCII | re.DOTALL)
 _PLAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+", re.ASCII)
 """Names that are normal already but for their case, as nearly all are."""
+_UNFIT = re.compile(r"[^a-z0-9._-]")
 _SPECIAL = frozenset(b'"().;\\@$')
 
 
@@ -86,6 +88,12 @@ def is_within(name: str, origin: str) -> bool:
     """Tell whether ``name`` is ``origin`` or below it; both are normal."""
     above = _labels(origin)
     return origin == "." or _labels(name)[-len(above) :] == above
+
+
+def file_stem(origin: str) -> str:
+    """Return how the names of files begin that dnsd makes for the zone ``origin``."""
+    readable = _UNFIT.sub("_", origin.removesuffix("."))[:80]
+    return f"{readable}-{hashlib.sha256(origin.encode()).hexdigest()[:12]}"
 
 
 def _labels(text: str) -> list[bytes]:

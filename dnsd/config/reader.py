@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dnsd.config import balancerules
+from dnsd.config import balancerules, transferrules
 from dnsd.config.anycast import (
     Anycast,
     Bgp,
@@ -34,6 +34,13 @@ from dnsd.config.model import (
 )
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Schema, Structs, TableReader, parse, text_of
+from dnsd.config.transfers import (
+    AllowedPeer,
+    NotifyPeer,
+    PrimaryPeer,
+    TransferKey,
+    TransfersConfig,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,11 +59,20 @@ TABLES: Structs = {
     ("rate_limit",): RateLimitConfig,
     ("demand",): Demand,
     ("balance",): Balance,
+    ("transfers",): TransfersConfig,
 }
 """The tables that stand once, by path."""
 
 LISTS: Structs = {
     ("zone",): ZoneFile,
+    ("zone", "primaries"): PrimaryPeer,
+    ("zone", "notify"): NotifyPeer,
+    ("zone", "allow_notify"): AllowedPeer,
+    ("zone", "allow_transfer"): AllowedPeer,
+    ("transfers", "notify"): NotifyPeer,
+    ("transfers", "allow_notify"): AllowedPeer,
+    ("transfers", "allow_transfer"): AllowedPeer,
+    ("key",): TransferKey,
     ("anycast", "query"): SelfCheckQuery,
     ("anycast", "neighbor"): Neighbor,
     ("anycast", "probe"): Probe,
@@ -91,31 +107,17 @@ def read_text(text: str, path: Path) -> tuple[Config | None, tuple[Problem, ...]
 def _config(reader: TableReader, data: dict[str, Any]) -> Config | None:
     """Return the whole configuration, None after a problem."""
     reader.top(data)
-    server = reader.struct(Server, ("server",), data.get("server", {}))
-    zones = reader.struct(Zones, ("zones",), data.get("zones", {}))
-    anycast = reader.struct(Anycast, ("anycast",), data.get("anycast", {}))
-    http = reader.struct(Http, ("http",), data.get("http", {}))
-    failover = reader.struct(Failover, ("failover",), data.get("failover", {}))
-    rate_limit = reader.struct(RateLimitConfig, ("rate_limit",), data.get("rate_limit", {}))
-    demand = reader.struct(Demand, ("demand",), data.get("demand", {}))
-    balance = reader.struct(Balance, ("balance",), data.get("balance", {}))
-    zone = reader.structs(ZoneFile, ("zone",), data.get("zone", []))
-    service = reader.structs(Service, ("service",), data.get("service", []))
-    fields = {
-        "server": server,
-        "zones": zones,
-        "anycast": anycast,
-        "http": http,
-        "failover": failover,
-        "rate_limit": rate_limit,
-        "demand": demand,
-        "balance": balance,
-        "zone": zone,
-        "service": service,
-    }
+    fields: dict[str, Any] = {}
+    for path, struct in TABLES.items():
+        if len(path) == 1:
+            fields[str(path[0])] = reader.struct(struct, path, data.get(str(path[0]), {}))
+    for path, struct in LISTS.items():
+        if len(path) == 1:
+            fields[str(path[0])] = reader.structs(struct, path, data.get(str(path[0]), []))
     if None in fields.values() or reader.problems:
         return None
     config = reader.built(Config, (), {**fields, "path": reader.path})
-    for place, message in balancerules.faults(config, data) if config else ():
-        reader.report(place, message)
+    if config is not None:
+        for place, message in (*balancerules.faults(config, data), *transferrules.faults(config)):
+            reader.report(place, message)
     return config

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from dnsd.config.model import Config
 
 
+RECEIVED = "secondary"
+"""The directory, in the state directory, of zones that were fetched from elsewhere."""
+
+
 class ZoneFiles(NamedTuple):
     """What a configuration and its directory hold.
 
@@ -40,30 +44,65 @@ def find(config: Config) -> ZoneFiles:
     problems: list[Problem] = []
     files = _listed(config, source, problems)
     odd: list[Problem] = []
+    received = {zone.name for zone in config.zone if zone.primaries}
     for origin, path in sorted(_named(_zone_paths(config, source, problems), odd), key=_rank):
         first = files.setdefault(origin, path)
-        if first is not path:
+        if origin in received:
+            message = (
+                f"is not served: the zone {origin} is fetched from its primaries; remove the file, "
+                "or leave out primaries"
+            )
+            odd.append(Problem(printable(path), 0, "", message))
+        elif first is not path:
             message = (
                 f"is not served: the zone {origin} is served from {printable(first)} already; "
                 "remove or rename one of the two"
             )
             odd.append(Problem(printable(path), 0, "", message))
+    odd += _without_file(config, source, files)
     odd.sort(key=lambda problem: problem.file)
     return ZoneFiles(dict(sorted(files.items())), tuple(odd), tuple(problems))
+
+
+def received_file(config: Config, origin: str) -> Path:
+    """Return the record file of the zone ``origin``, which is fetched from its primaries."""
+    return config.server.state_directory / RECEIVED / f"{origins.file_stem(origin)}.records"
 
 
 def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, Path]:
     """Return the zones that the configuration lists; one that stands there twice is a problem."""
     files: dict[str, Path] = {}
+    seen: dict[str, Path | None] = {}
     for zone in config.zone:
-        first = files.setdefault(zone.name, zone.file)
-        if first is not zone.file:
-            message = (
-                f"the zone {zone.name} has more than one file: {first} and {zone.file}; "
-                "keep one of them"
-            )
+        if zone.name in seen:
+            first, then = seen[zone.name], zone.file
+            more = "stands there more than once"
+            if first is not None and then is not None:
+                more = f"has more than one file: {first} and {then}"
+            message = f"the zone {zone.name} {more}; keep one of them"
             problems.append(Problem(source, zone.line, "", message))
+            continue
+        seen[zone.name] = zone.file
+        if zone.primaries:
+            files[zone.name] = received_file(config, zone.name)
+        elif zone.file is not None:
+            files[zone.name] = zone.file
     return files
+
+
+def _without_file(config: Config, source: str, files: dict[str, Path]) -> list[Problem]:
+    """Return what is to be said of zones that nothing says where they are."""
+    return [
+        Problem(
+            source,
+            zone.line,
+            "",
+            f"the zone {zone.name} is not served: it has neither file nor primaries, and there is "
+            f"no file of it in the directory",
+        )
+        for zone in config.zone
+        if zone.name not in files
+    ]
 
 
 def _named(paths: list[Path], odd: list[Problem]) -> Iterator[tuple[str, Path]]:

@@ -119,6 +119,7 @@ class _Node(Node):
         return {
             "status": self.command_status,
             "reload": self.command_reload,
+            "zone": self.command_zone,
             **anycast_commands(self.plane),
             **probe_commands(self.probes),
             **failover_commands(self.engine),

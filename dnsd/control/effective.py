@@ -1,7 +1,7 @@
 """The configuration in force: read again on a reload, kept for a control that is restarted.
 
 What cannot change while the node runs (``[server]``, ``[anycast]``, ``[http]``,
-``[failover]``, ``[rate_limit]``) stays what the master has read.
+``[failover]``, ``[rate_limit]``, where transfers are listened for) stays what the master has read.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config import Config, Options, listens_by_default, resolve
-from dnsd.control.spec import decode_config, encode_config
+from dnsd.config import Config, Options, has_transfers, listens_by_default, resolve, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dnsd.image.keepsake import Keepsake
 
-APPLIED = ("zones", "zone", "demand", "path")
+APPLIED = ("zones", "zone", "key", "transfers", "demand", "path")
 """The parts of the configuration that a reload applies; every other one wants a restart."""
 
 
@@ -38,24 +37,25 @@ class EffectiveConfig:
     ) -> None:
         self._applied = applied
         self.config = config
+        self._begun = config
         self._options = options
         self._keepsake = keepsake
 
     def recover(self) -> None:
         """Go on with what was in force in an earlier control process of the same master."""
         with suppress(ValueError):
-            self.config = decode_config(self._keepsake.get() or b"")
+            self.config = sent.decode(self._keepsake.get() or b"", Config)
 
     def keep(self) -> None:
         """Keep it for :meth:`recover`."""
-        self._keepsake.put(encode_config(self.config))
+        self._keepsake.put(sent.encode(self.config))
 
     def reread(self, check: Callable[[Config], object] = bool) -> tuple[str, ...]:
         """Read the file again; return the keys that want a restart, with their tables.
 
         What is applied is ``applied`` and, because the secrets in it are handed to the workers,
-        ``[server] cookie_secret_file``. ConfigError if it can't be used: then what was in force
-        is in force; ``check`` may raise it, too.
+        ``[server] cookie_secret_file``; of ``[transfers]`` all but where to listen. ConfigError
+        if it can't be used: then what was in force is in force; ``check`` may raise it, too.
         """
         fresh = self._as_begun(resolve(self.config.path, self._options))
         check(fresh)
@@ -68,6 +68,10 @@ class EffectiveConfig:
             if name not in self._applied
         }
         lasting["server"] = server
+        if "transfers" in self._applied:
+            lasting["transfers"] = msgspec.structs.replace(
+                fresh.transfers, tls_listen=self.config.transfers.tls_listen
+            )
         changed = [
             what
             for table, old in lasting.items()
@@ -75,6 +79,8 @@ class EffectiveConfig:
         ]
         self.config = msgspec.structs.replace(fresh, **lasting)
         self.keep()
+        if has_transfers(fresh) and not has_transfers(self._begun):
+            changed.append("what there is to transfer ([transfers], [[key]], [[zone]])")
         return tuple(changed)
 
     def _as_begun(self, fresh: Config) -> Config:

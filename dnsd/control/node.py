@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from dnsd.build.pipeline import BuildResult
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.spec import ControlSpec
+    from dnsd.control.transfers.link import TransferLink
     from dnsd.image.state import StateVector
 
     NotedBuild = Callable[[Sequence[Job], Callable[[int], None]], Awaitable[list[BuildResult]]]
@@ -119,6 +120,7 @@ class Node:
         self.aliases = self._following(directory)
         self.probes = Probes(node, config)
         self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)
+        self.transfers = None if spec.xfrd_fd is None else self._link(spec.xfrd_fd)
 
     def _counting(self) -> DemandKeeper:
         return DemandKeeper(
@@ -152,6 +154,18 @@ class Node:
         plane.publish = self.hooks.tell
         return plane
 
+    def _link(self, fd: int) -> TransferLink:
+        """Return the way to the process of transfers; only a node that has one loads it."""
+        from dnsd.control.transfers.link import TransferLink
+
+        return TransferLink(
+            fd,
+            self._vector,
+            lambda: self._effective.config,
+            self._reloader.rows,
+            lambda: self._publisher.generation,
+        )
+
     async def run(self) -> None:
         """Load all zones, publish them, and keep them fresh for ever."""
         async with asyncio.TaskGroup() as group:
@@ -172,6 +186,8 @@ class Node:
             group.create_task(self.demand.run())
             group.create_task(self.aliases.run())
             group.create_task(self._look_after_disk())
+            if self.transfers is not None:
+                group.create_task(self.transfers.run())
 
     async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:
         """Build ``jobs``, and let the master see how far it has come."""
@@ -204,6 +220,15 @@ class Node:
         asked = ReloadRequest(wanted | {CONFIGURATION}, frozenset(zones), forced)
         report = await self._requests.ask(asked)
         return narrow(report, zones) if zones else report
+
+    async def command_zone(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Show transfers, or have some done."""
+        if self.transfers is None:
+            raise AdminError(
+                "this node transfers no zones: there is no [[key]], and neither [transfers] nor a "
+                "[[zone]] says from where or to whom; a change there wants a restart"
+            )
+        return await self.transfers.command_zone(request)
 
     async def command_status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what ``dnsd status`` shows."""

@@ -17,7 +17,7 @@ from dnsd import hotpath
 from dnsd.daemon import account, children, home, listen, specs
 from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier, any_worker
-from dnsd.daemon.master import CarrierSettings, Master
+from dnsd.daemon.master import CarrierSettings, Master, Processes
 from dnsd.daemon.notify import Notifier
 from dnsd.errors import ConfigError
 from dnsd.process import statedir, stderr
@@ -65,20 +65,24 @@ def run(path: Path | None, options: Options) -> int:
     if not zones:
         say("there are no zone files: queries are refused, except for zones of the last run")
     account.advise(config)
-    if advice := configuration.cookie_advice(config):
+    for advice in configuration.secret_advice(config):
         say(advice)
     shared = specs.Shared.create(specs.worker_count(config))
     vector = shared.vector
     route = _route(config, vector, devices)
     doorbell = route.doorbell if route else None
+    ways = specs.ways_to_transfers(config, vector.workers)
     control = specs.control_spec(config, options, shared, started, doorbell)
+    if ways:
+        control = msgspec.structs.replace(control, xfrd_fd=ways.control)
     attendant = None
     if spare := bind_spare(config.server.admin_socket):
         control = msgspec.structs.replace(control, spare_fd=spare.fileno())
         attendant = Attendant(spare, control, vector)
-    workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, shared)]
-    processes = children.control(control, vector), workers
-    return Master(config.server, vector, *processes, notifier, route, attendant=attendant).run()
+    workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, shared, ways)]
+    transfers = children.xfrd(ways.spec(config, shared), vector) if ways else None
+    processes = Processes(children.control(control, vector), workers, transfers)
+    return Master(config.server, vector, processes, notifier, route, attendant=attendant).run()
 
 
 def _zones(config: Config) -> dict[str, Path]:

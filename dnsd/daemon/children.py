@@ -1,4 +1,4 @@
-"""The processes of the node: control and the workers, with their cells of the state vector.
+"""The processes of the node: control, workers, transfers, with their cells of the state vector.
 
 The master is the only one that writes other processes' cells, and only while they are dead.
 """
@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from dnsd.control import spec as control_specs
 from dnsd.daemon.child import Child
-from dnsd.image.state import ControlCells, WorkerCells
+from dnsd.image.state import ControlCells, WorkerCells, XfrdCells
 from dnsd.serve import spec as worker_specs
+from dnsd.xfrd import spec as xfrd_specs
 
 if TYPE_CHECKING:
     from dnsd.control.spec import ControlSpec
     from dnsd.image.state import StateVector
     from dnsd.serve.spec import WorkerSpec
+    from dnsd.xfrd.spec import XfrdSpec
 
 _WORKER_HEAD = (
     WorkerCells.PID,
@@ -39,7 +41,8 @@ def control(spec: ControlSpec, vector: StateVector) -> Child:
 
     line = control_specs.encode(spec)
     shared = vector.fd, spec.journal_fd, spec.images_fd, spec.kept_fd
-    fds = (*shared, *(fd for fd in (spec.doorbell, spec.spare_fd) if fd is not None))
+    own = spec.doorbell, spec.spare_fd, spec.xfrd_fd
+    fds = (*shared, *(fd for fd in own if fd is not None))
     return Child("control", "dnsd.control.__main__", line, fds, reset)
 
 
@@ -52,8 +55,22 @@ def worker(spec: WorkerSpec, vector: StateVector) -> Child:
             cells[cell] = 0
 
     line = worker_specs.encode(spec)
-    fds = vector.fd, spec.journal_fd, spec.images_fd
-    return Child(f"worker {spec.index}", "dnsd.serve.__main__", line, fds, reset)
+    fds = [vector.fd, spec.journal_fd, spec.images_fd]
+    if spec.xfrd_fd is not None:
+        fds.append(spec.xfrd_fd)
+    return Child(f"worker {spec.index}", "dnsd.serve.__main__", line, tuple(fds), reset)
+
+
+def xfrd(spec: XfrdSpec, vector: StateVector) -> Child:
+    """Return the process of transfers."""
+    cells = vector.xfrd
+
+    def reset() -> None:
+        for cell in (XfrdCells.PID, XfrdCells.HEARTBEAT):
+            cells[cell] = 0
+
+    fds = vector.fd, spec.control, *spec.handed
+    return Child("transfers", "dnsd.xfrd.__main__", xfrd_specs.encode(spec), fds, reset)
 
 
 def is_serving(cells: memoryview) -> bool:

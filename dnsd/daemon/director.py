@@ -19,7 +19,7 @@ from dnsd.config.balancerules import announced
 from dnsd.daemon import account, children, home, specs
 from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier
-from dnsd.daemon.master import CarrierSettings, Master
+from dnsd.daemon.master import CarrierSettings, Master, Processes
 from dnsd.daemon.notify import Notifier
 from dnsd.daemon.tun import Devices, Tun
 from dnsd.errors import ConfigError
@@ -73,9 +73,9 @@ def run(path: Path | None) -> int:
         control = msgspec.structs.replace(control, spare_fd=spare.fileno())
         attendant = _Attendant(spare, control, shared.vector)
     route = CarrierSettings(carriers, announced(config), doorbell)
-    child = children.control(control, shared.vector)
+    processes = Processes(children.control(control, shared.vector), [])
     return DirectorMaster(
-        config.server, shared.vector, child, [], notifier, route, attendant=attendant
+        config.server, shared.vector, processes, notifier, route, attendant=attendant
     ).run()
 
 

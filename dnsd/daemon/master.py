@@ -21,7 +21,7 @@ from dnsd.daemon.children import is_serving
 from dnsd.daemon.progress import ProgressLine
 from dnsd.daemon.pulse import Pulse
 from dnsd.daemon.vigil import Vigil
-from dnsd.image.state import ControlCells, MasterCells
+from dnsd.image.state import ControlCells, MasterCells, XfrdCells
 from dnsd.process.log import say
 from dnsd.process.silence import Chance
 
@@ -38,7 +38,7 @@ STARTING_TICK_S = 0.01
 STOP_S = 5.0
 """How long the others may take to end before they are killed; workers finish TCP in one."""
 CONTROL_PATIENCE = 10
-"""No client waits for control as for an answer: it may be silent so many times longer,"""
+"""No client waits for them as for an answer: they may be silent so many times longer,"""
 CONTROL_SILENCE_S = 10.0
 """and never less than this."""
 STARTS = 3
@@ -65,6 +65,14 @@ class Carries(Protocol):
         """Give it or take it, whatever the orders are."""
 
 
+class Processes(NamedTuple):
+    """The processes of a node; ``transfers`` is None if there is nothing to transfer."""
+
+    control: Child
+    workers: list[Child]
+    transfers: Child | None = None
+
+
 class CarrierSettings(NamedTuple):
     """What the master has to do with anycast: the carrier, and its settings.
 
@@ -77,7 +85,7 @@ class CarrierSettings(NamedTuple):
 
 
 class Master:
-    """Runs ``control`` and ``workers`` until a signal says stop.
+    """Runs all ``processes`` until a signal says stop.
 
     ``route`` is None for a node without VIPs. ``attendant`` answers for control while it is down.
     """
@@ -86,8 +94,7 @@ class Master:
         self,
         server: Server,
         vector: StateVector,
-        control: Child,
-        workers: list[Child],
+        processes: Processes,
         notifier: Notifier,
         route: CarrierSettings | None = None,
         *,
@@ -97,9 +104,10 @@ class Master:
         self._route = route
         self._attendant = attendant
         self._vector = vector
-        self._control = control
-        self._workers = workers
-        self._children = [control, *workers]
+        self._control, self._workers, self._transfers = processes
+        self._children = [self._control, *self._workers]
+        if self._transfers:
+            self._children.append(self._transfers)
         self._notify = notifier
         self._selector = selectors.DefaultSelector()
         self._wakeup, self._signals = socket.socketpair()
@@ -108,7 +116,8 @@ class Master:
         self._stopping = False
         self._status = 0
         self._vigil = Vigil(vector, self._worker_limit(), TICK_S)
-        self._pulse = self._control_pulse()
+        self._pulse = self._pulse_of(self._control)
+        self._transfers_pulse = self._pulse_of(self._transfers) if self._transfers else None
         self._hangup = 0
         self._next_alive = 0.0
         self._next_wait = 0.0
@@ -170,15 +179,19 @@ class Master:
         # Its share of the queries is lost until its sockets are closed.
         return min(limit, self._route.settings.heartbeat_miss) if self._route else limit
 
-    def _control_pulse(self) -> Pulse:
+    def _pulse_of(self, child: Child) -> Pulse:
         limit = self._server.heartbeat * self._server.heartbeat_miss * CONTROL_PATIENCE
-        return Pulse(max(limit, CONTROL_SILENCE_S), TICK_S, Chance(lambda: self._control.pid))
+        return Pulse(max(limit, CONTROL_SILENCE_S), TICK_S, Chance(lambda: child.pid))
 
     def _look_for_stuck(self, now: float) -> None:
         """Kill what could get on and does not: of the workers one at a time."""
         beat = self._vector.control[ControlCells.HEARTBEAT]
         if beat and self._pulse.look(now, beat):
             self._kill(self._control)
+        if self._transfers and self._transfers_pulse:
+            beat = self._vector.xfrd[XfrdCells.HEARTBEAT]
+            if beat and self._transfers_pulse.look(now, beat):
+                self._kill(self._transfers)
         chosen = self._vigil.look(now)
         if chosen is not None:
             self._kill(self._workers[chosen])
@@ -199,7 +212,9 @@ class Master:
 
     def _start(self, child: Child, now: float) -> None:
         if child is self._control:
-            self._pulse = self._control_pulse()
+            self._pulse = self._pulse_of(child)
+        elif child is self._transfers:
+            self._transfers_pulse = self._pulse_of(child)
         try:
             child.start(now)
         except OSError as error:
@@ -222,7 +237,7 @@ class Master:
         if self._stopping:
             return
         say(f"{child.name} (pid {pid}) {how}")
-        if not self._ready and child.ends >= STARTS:
+        if not self._ready and child.ends >= STARTS and child is not self._transfers:
             say(f"{child.name} ended before it was ready: see its messages above; dnsd stops")
             self._status, self._stopping = 1, True
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.config import cookie_secrets
+from dnsd.config import cookie_secrets, has_transfers, tsig_secrets
 from dnsd.control.spec import ControlSpec
 from dnsd.errors import StateError
 from dnsd.hotpath import RateLimit, Settings
 from dnsd.image import memory
 from dnsd.image.state import StateVector
+from dnsd.process import packets
 from dnsd.process.statedir import IMAGES
 from dnsd.serve.spec import TcpLimits, WorkerSpec
+from dnsd.xfrd.spec import XfrdSpec
 
 if TYPE_CHECKING:
     from dnsd.config import Config, Options
@@ -48,8 +50,64 @@ class Shared(NamedTuple):
             ) from error
 
 
-def worker_specs(config: Config, shared: Shared) -> list[WorkerSpec]:
-    """Return the spec of each worker; ConfigError if the cookie secrets can't be read."""
+class WaysToTransfers:
+    """The pairs of sockets between the process of transfers and the others; held by the master.
+
+    Of each pair the first end is for control, or a worker.
+    """
+
+    def __init__(self, workers: int) -> None:
+        """Make them for so many ``workers``; StateError if the system refuses."""
+        try:
+            self._pairs = [packets.pair() for _ in range(1 + workers)]
+        except OSError as error:
+            raise StateError(
+                f"cannot make the sockets between the processes: {error.strerror}; look at the "
+                "limits of this process (ulimit -a)",
+                error.errno or 0,
+            ) from error
+
+    @property
+    def control(self) -> int:
+        """Control's end."""
+        return self._pairs[0][0].fileno()
+
+    def worker(self, index: int) -> int:
+        """The end of worker ``index``."""
+        return self._pairs[1 + index][0].fileno()
+
+    def spec(self, config: Config, shared: Shared) -> XfrdSpec:
+        """Return the spec of the process of transfers."""
+        control, *handed = (theirs.fileno() for _, theirs in self._pairs)
+        return XfrdSpec(
+            state_fd=shared.vector.fd,
+            workers=shared.vector.workers,
+            control=control,
+            handed=tuple(handed),
+            directory=str(config.server.state_directory),
+            tls_listen=config.transfers.tls_listen,
+            heartbeat=config.server.heartbeat,
+        )
+
+
+def ways_to_transfers(config: Config, workers: int) -> WaysToTransfers | None:
+    """Return the ways to the process of transfers, None if there is nothing for it to do.
+
+    ConfigError if secrets can't be read.
+    """
+    if not has_transfers(config):
+        return None
+    tsig_secrets(config)
+    return WaysToTransfers(workers)
+
+
+def worker_specs(
+    config: Config, shared: Shared, ways: WaysToTransfers | None = None
+) -> list[WorkerSpec]:
+    """Return the spec of each worker; ConfigError if the cookie secrets can't be read.
+
+    ``ways`` lead to the process of transfers, if there is one.
+    """
     server = config.server
     vips = config.anycast.endpoints
     settings = Settings(
@@ -81,6 +139,7 @@ def worker_specs(config: Config, shared: Shared) -> list[WorkerSpec]:
             settings=settings,
             tcp=tcp,
             heartbeat=server.heartbeat,
+            xfrd_fd=None if ways is None else ways.worker(index),
             udp_receive_buffer=server.udp_receive_buffer,
         )
         for index in range(shared.vector.workers)

@@ -5,7 +5,7 @@ A memfd that the master creates and hands down by number. It is divided into slo
 unsigned integer with exactly one writer, so nobody needs a lock:
 
     control slot   generation, journal epoch, control heartbeat (ns), pid, zones, …
-                   and, behind these, the few cells that the master writes
+                   and, behind these, the few cells that the master and transfers write
     worker slot    pid, heartbeat (ns), generation served, loop lag (ns), open TCP, counters…
                    and, in between, for how long the master has seen no progress of it
 
@@ -56,6 +56,9 @@ POOL_CELLS = 1 << 17
 _MASTER = 64
 """Where the master's cells begin in slot 0: on a cache line of their own."""
 
+_XFRD = 120
+"""Where the cells of the process of transfers begin in slot 0: on a cache line of their own."""
+
 _SECRETS = 128
 """Where the cookie secrets begin in slot 0."""
 
@@ -99,12 +102,23 @@ class MasterCells:
     CARRIER, SILENCED, STOPPING = range(3)
 
 
+class XfrdCells:
+    """The cells of the process of transfers, in control's slot; 0 while there is none.
+
+    HEARTBEAT is when its loop has turned last (monotonic, ns).
+    """
+
+    PID, HEARTBEAT = range(2)
+
+
 _SERVICES = 32
 """Control's cell for the carrier of a director's first service; those of the others follow."""
 _SERVICES_OF_MASTER = 8
 """The master's: two for each service."""
 MOST_CARRIERS = 24
 """Services that there are cells for."""
+
+assert _MASTER + _SERVICES_OF_MASTER + 2 * MOST_CARRIERS <= _XFRD
 
 
 class CarrierCells(NamedTuple):
@@ -180,6 +194,11 @@ class StateVector:
     def master(self) -> memoryview:
         """The cells of :class:`MasterCells`."""
         return self._cells[_MASTER : SLOT // 8]
+
+    @property
+    def xfrd(self) -> memoryview:
+        """The cells of :class:`XfrdCells`."""
+        return self._cells[_XFRD:_SECRETS]
 
     @property
     def secrets(self) -> memoryview:

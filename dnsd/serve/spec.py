@@ -35,7 +35,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``images_fd`` of the memory for images. Those that are files are in ``images``. ``listen`` holds
     (address, port) pairs; those in ``floating`` are bound even while the machine does not
     have the address, because it comes and goes. ``heartbeat`` in seconds,
-    ``udp_receive_buffer`` in octets.
+    ``udp_receive_buffer`` in octets. ``xfrd_fd`` is the way to the process of transfers, None if
+    there is none.
     """
 
     index: int
@@ -50,6 +51,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     tcp: TcpLimits = TcpLimits()
     heartbeat: float = 0.05
     udp_receive_buffer: int = 1 << 20
+    xfrd_fd: int | None = None
 
 
 def encode(spec: WorkerSpec) -> bytes:

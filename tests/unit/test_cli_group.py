@@ -15,7 +15,7 @@ from dnsd.errors import AdminError, ConfigError, DnsdError, NotRunning
 
 COMMANDS = [
     *("serve", "check", "explain", "status", "reload"),
-    *("failover", "rto", "demand", "horizon", "declare"),
+    *("zone", "failover", "rto", "demand", "horizon", "declare"),
     *("anycast", "drain", "undrain", "withdraw", "announce", "balance", "backend", "bird-config"),
     "version",
 ]

@@ -96,7 +96,7 @@ def test_an_admin_socket_of_its_own() -> None:
         (
             "x = 1",
             "1: x: is unknown; the tables are [server], [zones], [anycast], [http], [failover], "
-            "[rate_limit], [demand], [balance], [[zone]], [[service]]",
+            "[rate_limit], [demand], [balance], [transfers], [[zone]], [[key]], [[service]]",
         ),
         (
             "[zones]\nx = 1",
@@ -188,7 +188,8 @@ def test_an_admin_socket_of_its_own() -> None:
         ),
         # zones
         ("[[zone]]\nfile = 'x'", "1: [[zone]] #1: needs the key name"),
-        ("[[zone]]\nname = 'x'", "1: [[zone]] #1: needs the key file"),
+        ("[[zone]]\nname = 'x'", "1: [[zone]] #1: needs the key file, or primaries "
+         "that it is fetched from"),
         ("[[zone]]\nfile='x'\nname = 1", "3: [[zone]] #1 name: must be a zone's name in a string, "
          "not a number"),
         # other nodes

@@ -1,0 +1,125 @@
+"""What keys, zones and ``[transfers]`` say together: what is wrong, and what holds for a zone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dnsd.config.transfers import AllowedPeer, NotifyPeer, PrimaryPeer, TransferKey, TransfersConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dnsd.config.locate import KeyPath
+    from dnsd.config.model import Config, ZoneFile
+
+Fault = tuple["KeyPath", str]
+"""Where it stands, and what is wrong with it."""
+
+LISTS = ("primaries", "notify", "allow_notify", "allow_transfer")
+"""The lists that name keys."""
+
+
+class ZoneTransfers(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for the transfers of one zone: its own word, else that of ``[transfers]``."""
+
+    primaries: tuple[PrimaryPeer, ...] = ()
+    notify: tuple[NotifyPeer, ...] = ()
+    notify_ns: bool = False
+    allow_notify: tuple[AllowedPeer, ...] = ()
+    allow_transfer: tuple[AllowedPeer, ...] = ()
+    serial: str = "file"
+    journal: int = 0
+
+    @property
+    def is_primary(self) -> bool:
+        """Whether others are told of it or may fetch it, so that its versions are kept."""
+        return bool(self.notify or self.notify_ns or self.allow_transfer)
+
+
+def of_zone(transfers: TransfersConfig, zone: ZoneFile | None) -> ZoneTransfers:
+    """Return what holds for a zone; None: for one that has no ``[[zone]]``."""
+    own: dict[str, Any] = {}
+    for field in ZoneTransfers.__struct_fields__:
+        said = getattr(zone, field, None)
+        value = getattr(transfers, field, ()) if said is None else said
+        own[field] = value
+    return ZoneTransfers(**own)
+
+
+def has_transfers(config: Config) -> bool:
+    """Return whether the configuration has something for the process of transfers to do."""
+    said = config.transfers
+    if config.key or said.notify or said.notify_ns or said.allow_transfer or said.tls_listen:
+        return True
+    return any(
+        zone.primaries or zone.notify or zone.notify_ns or zone.allow_transfer
+        for zone in config.zone
+    )
+
+
+def faults(config: Config) -> Iterator[Fault]:
+    """Return what is wrong with keys, zones and ``[transfers]`` of ``config``."""
+    yield from _twins(config.key)
+    known = {key.name for key in config.key}
+    for name in LISTS:
+        yield from _unknown_keys(("transfers", name), getattr(config.transfers, name, ()), known)
+    for number, zone in enumerate(config.zone, 1):
+        place: KeyPath = ("zone", number)
+        for name in LISTS:
+            yield from _unknown_keys((*place, name), getattr(zone, name) or (), known)
+        yield from _of_zone(config, zone, place)
+    yield from _tls(config.transfers)
+
+
+def _twins(keys: Iterable[TransferKey]) -> Iterator[Fault]:
+    seen: dict[str, TransferKey] = {}
+    for number, key in enumerate(keys, 1):
+        if key.name in seen:
+            first = seen[key.name].line
+            yield (
+                ("key", number, "name"),
+                f"{key.name} stands in line {first} already: a name has one secret",
+            )
+        seen.setdefault(key.name, key)
+
+
+def _unknown_keys(
+    place: KeyPath, peers: Iterable[PrimaryPeer | NotifyPeer | AllowedPeer], known: set[str]
+) -> Iterator[Fault]:
+    for number, peer in enumerate(peers, 1):
+        if peer.key is not None and peer.key not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            yield (
+                (*place, number, "key"),
+                f"there is no [[key]] with the name {peer.key}; there is {listed}",
+            )
+
+
+def _of_zone(config: Config, zone: ZoneFile, place: KeyPath) -> Iterator[Fault]:
+    if zone.file is not None and zone.primaries:
+        yield (
+            (*place, "primaries"),
+            "a zone comes from a file or from its primaries: leave out one of file and primaries",
+        )
+    if zone.primaries and zone.serial not in (None, "file"):
+        yield (
+            (*place, "serial"),
+            f'"{zone.serial}" would give other serials than the primaries: leave it out',
+        )
+    if zone.file is None and not zone.primaries and config.zones.directory is None:
+        yield place, "needs the key file, or primaries that it is fetched from"
+    if zone.allow_notify and not zone.primaries:
+        yield (
+            (*place, "allow_notify"),
+            "only a zone with primaries is asked for anew when a NOTIFY comes",
+        )
+
+
+def _tls(transfers: TransfersConfig) -> Iterator[Fault]:
+    if transfers.tls_listen and transfers.tls_certificate is None:
+        yield (
+            ("transfers", "tls_listen"),
+            "TLS needs tls_certificate, a PEM file with a certificate and its private key",
+        )

@@ -1,0 +1,170 @@
+"""What control tells the process of transfers, and what that says.
+
+Told is what is served, after each publication, and what the configuration says of it. Neither waits
+for the other: see :mod:`dnsd.transfer.words`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from dnsd.build.stamps import stamp
+from dnsd.config import origins, transfers_of
+from dnsd.errors import AdminError
+from dnsd.image.state import XfrdCells
+from dnsd.process.correspondence import Correspondence
+from dnsd.process.log import say
+from dnsd.process.packets import Packets
+from dnsd.transfer import words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dnsd.config import Config, ZoneTransfers
+    from dnsd.control.zones.table import ZoneRow
+    from dnsd.image.state import StateVector
+
+LOOK_S = 0.05
+"""Seconds between two looks whether something was published: a comparison of two numbers."""
+ANSWER_S = 5.0
+"""Seconds that the process may take to answer an order."""
+
+
+class TransferLink:
+    """The way to the process of transfers, whose descriptor is ``fd``.
+
+    ``rows`` are the zones by origin, ``generation`` the number of what was published last.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        vector: StateVector,
+        config: Callable[[], Config],
+        rows: Mapping[str, ZoneRow],
+        generation: Callable[[], int],
+    ) -> None:
+        self._packets = Packets(fd)
+        self._cells = vector.xfrd
+        self._config = config
+        self._rows = rows
+        self._generation = generation
+        self._correspondence: Correspondence | None = None
+        self._told: tuple[int, Config | None] = -1, None
+        self._zones: dict[str, ZoneTransfers] = {}
+        self._keys: set[str] = set()
+        self._number = 0
+        self._orders: dict[int, tuple[asyncio.Future[str], list[dict[str, Any]]]] = {}
+        self.counts: dict[str, int] = {}
+        """What the process has counted since it started."""
+
+    async def run(self) -> None:
+        """Tell what changes, for ever; to be begun when all zones have been loaded."""
+        self._correspondence = Correspondence(self._packets, self._take)
+        self._correspondence.bulletin.event(words.encode(words.Hello()))
+        self._correspondence.tell()
+        while True:
+            self._look()
+            await asyncio.sleep(LOOK_S)
+
+    # -- what is told -------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        config = self._config()
+        now = self._generation(), config
+        if now[0] == self._told[0] and now[1] is self._told[1]:
+            return
+        if config is not self._told[1]:
+            self._tell_settings(config)
+        self._tell_zones(config)
+        self._told = now
+        self._put("all", words.AllTold())
+        self._tell()
+
+    def _tell_settings(self, config: Config) -> None:
+        self._put("settings", words.TransferSettings(transfers=config.transfers))
+        for name in self._keys - {key.name for key in config.key}:
+            self._end(f"key {name}", words.KeyGone(name))
+        for key in config.key:
+            seen = stamp(str(key.secret_file))
+            word = words.KeyTold(key=key, stamp=seen.mtime_ns if seen else 0)
+            self._put(f"key {key.name}", word)
+        self._keys = {key.name for key in config.key}
+
+    def _tell_zones(self, config: Config) -> None:
+        if config is not self._told[1] or self._zones.keys() != self._rows.keys():
+            for zone in self._zones.keys() - self._rows.keys():
+                self._end(f"zone {zone}", words.ZoneGone(zone))
+            self._zones = transfers_of(config, self._rows)
+        for zone, transfers in self._zones.items():
+            self._put(f"zone {zone}", self._word_of(zone, transfers))
+
+    def _word_of(self, zone: str, transfers: ZoneTransfers) -> words.ZoneTold:
+        served = self._rows[zone].served
+        return words.ZoneTold(
+            zone=zone, transfers=transfers, serial=None if served is None else served.serial
+        )
+
+    def _put(self, about: str, word: words.FromControl) -> None:
+        if self._correspondence:
+            self._correspondence.bulletin.put(about, words.encode(word))
+
+    def _end(self, about: str, word: words.FromControl) -> None:
+        if self._correspondence:
+            self._correspondence.bulletin.end(about, words.encode(word))
+
+    def _tell(self) -> None:
+        if self._correspondence:
+            self._correspondence.tell()
+
+    # -- what is heard ------------------------------------------------------------------------
+
+    def _take(self, message: bytes) -> None:
+        word = words.from_transfers(message)
+        match word:
+            case words.Hello():
+                assert self._correspondence
+                self._correspondence.bulletin.again()
+                self._tell()
+            case words.OrderDone():
+                self._take_done(word)
+            case words.TransferCounts():
+                self.counts = word.counts
+            case _:
+                say(f"transfers: nobody hears of {word}")
+
+    def _take_done(self, done: words.OrderDone) -> None:
+        found = self._orders.get(done.number)
+        if found is None:
+            return  # the operator has not waited
+        future, rows = found
+        rows += done.rows
+        if not done.more and not future.done():
+            future.set_result(done.fault)
+
+    async def command_zone(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Have an order done (``what``: status, notify, …) for a ``zone``, or for all."""
+        what, zone = str(request.get("what", "")), str(request.get("zone") or "")
+        try:
+            zone = zone and origins.normal(zone)
+        except ValueError as error:
+            raise AdminError(str(error)) from error
+        if self._correspondence is None or not self._cells[XfrdCells.PID]:
+            raise AdminError("the process of transfers is not ready: try again in a moment")
+        self._number += 1
+        number, future = self._number, asyncio.get_running_loop().create_future()
+        rows: list[dict[str, Any]] = []
+        self._orders[number] = future, rows
+        order = words.TransferOrder(number=number, what=what, zone=zone)
+        self._correspondence.bulletin.event(words.encode(order))
+        self._tell()
+        try:
+            fault = await asyncio.wait_for(future, ANSWER_S)
+        except TimeoutError:
+            raise AdminError("the process of transfers does not answer") from None
+        finally:
+            del self._orders[number]
+        if fault:
+            raise AdminError(fault)
+        return rows

@@ -1,0 +1,79 @@
+"""Whole messages, and descriptors, from one process to another, without ever waiting.
+
+Both ends of each pair are held by the master, too. So the death of one process closes nothing: what
+was sent waits for its successor, and when there is no room, it is refused at once.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from array import array
+
+MOST_OCTETS = 1 << 17
+"""Of a message: the largest one is a DNS message of 64 KiB with what belongs to it."""
+MOST_FDS = 1
+"""Descriptors that come with a message."""
+QUEUE_OCTETS = 1 << 20
+"""Octets that the kernel is asked to hold for each direction."""
+
+_ANCILLARY = socket.CMSG_SPACE(MOST_FDS * array("i").itemsize)
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Return both ends of a pair, to be inherited; OSError if the system refuses one."""
+    both = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for one in both:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, QUEUE_OCTETS)
+    return both
+
+
+class Packets:
+    """One end of a pair, whose descriptor is ``fd``."""
+
+    def __init__(self, fd: int) -> None:
+        self._sock = socket.socket(fileno=fd)
+        self._sock.setblocking(False)
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when there is a message."""
+        return self._sock.fileno()
+
+    def close(self) -> None:
+        """Close this end, as far as this process has it."""
+        self._sock.close()
+
+    def send(self, message: bytes, fd: int | None = None) -> bool:
+        """Send ``message``, with a duplicate of the descriptor ``fd``; False if there is no room.
+
+        OSError when it cannot be sent at all, because it is too large.
+        """
+        ancillary = []
+        if fd is not None:
+            ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", (fd,)))]
+        try:
+            self._sock.sendmsg((message,), ancillary)
+        except BlockingIOError:
+            return False
+        return True
+
+    def receive(self) -> tuple[bytes, int | None] | None:
+        """Return the next message and the descriptor that came with it; None if there is none.
+
+        The descriptor is the caller's to close.
+        """
+        try:
+            message, ancillary, flags, _ = self._sock.recvmsg(
+                MOST_OCTETS, _ANCILLARY, socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            return None
+        fds = array("i")
+        for level, kind, data in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+        if not message or flags & socket.MSG_TRUNC:
+            for fd in fds:
+                os.close(fd)
+            return None
+        return message, fds[0] if fds else None

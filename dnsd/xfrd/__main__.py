@@ -1,0 +1,46 @@
+"""``python -m dnsd.xfrd``: the process of transfers, started by the master."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import msgspec
+import uvloop
+
+from dnsd.process import descriptors, log, stderr
+from dnsd.xfrd import spec
+from dnsd.xfrd.confine import confine
+from dnsd.xfrd.process import TransferProcess
+
+
+def main() -> int:
+    """Read the spec, work until told to stop, and return the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        xfrd_spec = spec.decode(_first_line())
+    except msgspec.DecodeError as error:
+        log.say(f"transfers: the master sent an invalid specification: {error}")
+        return 1
+    descriptors.raise_limit()
+    process = TransferProcess(xfrd_spec)
+    fault = confine()
+    stderr.detach("dnsd: transfers")  # a thread: it has the rights that are left
+    if fault:
+        log.say(f"transfers: {fault}")
+    uvloop.run(process.run())
+    return 0
+
+
+def _first_line() -> bytes:
+    """Read standard input up to a newline, or to its end when the master is gone."""
+    line = b""
+    while not line.endswith(b"\n") and (chunk := os.read(0, 65536)):
+        line += chunk
+    return line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""What the process of transfers has been told by control: settings, keys and zones.
+
+What control has told is in force until it tells something else, also while it is away. What is
+done about it is done by the parts (:class:`TransferPart`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from dnsd.config import TransfersConfig, tsig_secret
+from dnsd.process.log import say
+from dnsd.transfer import words
+
+if TYPE_CHECKING:
+    from dnsd.config import TransferKey
+
+
+class TsigKey(NamedTuple):
+    """A key that can be used."""
+
+    name: str
+    algorithm: str
+    secret: bytes
+
+
+Row = dict[str, str | int | float | bool | None]
+"""What a part knows of a zone, for ``dnsd zone status``."""
+
+
+class TransferPart(Protocol):
+    """A part of this process: it hears what is told of zones, and obeys orders about them."""
+
+    def hear(self, told: words.ZoneTold) -> None:
+        """Hear of a zone that is new, or about which something has changed."""
+
+    def lose(self, zone: str) -> None:
+        """Hear that a zone is no more."""
+
+    def judge(self, judged: words.Judged) -> None:
+        """Hear what became of a version that was fetched."""
+
+    def row(self, zone: str) -> Row:
+        """Return what there is to tell of the zone; empty for one that is not this part's."""
+
+    def obey(self, what: str, zone: str) -> str | None:
+        """Do what is ordered; return why not (empty: it is being done), None if it is not for me.
+
+        ``what`` is ``notify``, ``refresh`` or ``retransfer``, ``zone`` one that there is.
+        """
+
+    async def run(self) -> None:
+        """Work for ever."""
+
+
+class Knowledge:
+    """All that was told, by name."""
+
+    def __init__(self) -> None:
+        self.settings = TransfersConfig()
+        self.keys: dict[str, TsigKey] = {}
+        self.zones: dict[str, words.ZoneTold] = {}
+        self.parts: list[TransferPart] = []
+        self.is_whole = False
+        """Whether everything was told once: before, what is not here may be there all the same."""
+        self._unconfirmed: tuple[set[str], set[str]] | None = None
+
+    def take(self, word: words.FromControl) -> None:
+        """Take in what control says; orders are none of it."""
+        match word:
+            case words.Hello():
+                self._unconfirmed = set(self.zones), set(self.keys)
+            case words.TransferSettings():
+                self.settings = word.transfers
+            case words.KeyTold():
+                self._take_key(word.key)
+            case words.KeyGone():
+                self.keys.pop(word.name, None)
+            case words.ZoneTold():
+                self._take_zone(word)
+            case words.ZoneGone():
+                self._drop(word.zone)
+            case words.AllTold():
+                self._end()
+            case words.Judged():
+                for part in self.parts:
+                    part.judge(word)
+
+    def _take_key(self, key: TransferKey) -> None:
+        if self._unconfirmed:
+            self._unconfirmed[1].discard(key.name)
+        try:
+            self.keys[key.name] = TsigKey(key.name, key.algorithm, tsig_secret(key))
+        except ValueError as error:
+            kept = "; the old secret stays in use" if key.name in self.keys else ""
+            say(f"transfers: the key {key.name} cannot be used: {error}{kept}")
+
+    def _take_zone(self, told: words.ZoneTold) -> None:
+        if self._unconfirmed:
+            self._unconfirmed[0].discard(told.zone)
+        if self.zones.get(told.zone) == told:
+            return
+        self.zones[told.zone] = told
+        for part in self.parts:
+            part.hear(told)
+
+    def _drop(self, zone: str) -> None:
+        if self.zones.pop(zone, None) is not None:
+            for part in self.parts:
+                part.lose(zone)
+
+    def _end(self) -> None:
+        zones, keys = self._unconfirmed or (set(), set())
+        self._unconfirmed = None
+        for zone in zones:
+            self._drop(zone)
+        for key in keys:
+            self.keys.pop(key, None)
+        self.is_whole = True

@@ -1,0 +1,59 @@
+"""What operators ask and order: ``dnsd zone status``, ``notify``, ``refresh``, ``retransfer``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.transfer.words import OrderDone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnsd.transfer.words import TransferOrder
+    from dnsd.xfrd.knowledge import Knowledge, Row
+
+ROWS = 100
+"""Rows of one message."""
+
+_NOTHING = {
+    "notify": "nobody is to be notified of {}: give it notify, in [[zone]] or [transfers]",
+    "refresh": "{} is not fetched from anywhere: its [[zone]] has no primaries",
+    "retransfer": "{} is not fetched from anywhere: its [[zone]] has no primaries",
+}
+
+
+def answer(order: TransferOrder, known: Knowledge) -> Iterator[OrderDone]:
+    """Do what ``order`` says, and yield what it came to, in as many messages as it takes."""
+    if order.zone and order.zone not in known.zones:
+        yield OrderDone(number=order.number, fault=f"there is no zone {order.zone}")
+        return
+    zones = [order.zone] if order.zone else sorted(known.zones)
+    if order.what == "status":
+        yield from _rows(order.number, [_row(known, zone) for zone in zones])
+        return
+    done = [_obey(known, order.what, zone) for zone in zones]
+    faults = [fault for fault in done if fault]
+    # An order for all zones is for those it can be for.
+    is_lost = len(faults) == len(done) if not order.zone else bool(faults)
+    yield OrderDone(number=order.number, fault=faults[0] if faults and is_lost else "")
+
+
+def _obey(known: Knowledge, what: str, zone: str) -> str:
+    for part in known.parts:
+        if (fault := part.obey(what, zone)) is not None:
+            return fault
+    return _NOTHING.get(what, f"there is no order {what!r}").format(zone)
+
+
+def _row(known: Knowledge, zone: str) -> Row:
+    told = known.zones[zone]
+    row: Row = {"zone": zone, "serial": told.serial}
+    for part in known.parts:
+        row |= part.row(zone)
+    return row
+
+
+def _rows(number: int, rows: list[Row]) -> Iterator[OrderDone]:
+    for at in range(0, max(len(rows), 1), ROWS):
+        some = tuple(rows[at : at + ROWS])
+        yield OrderDone(number=number, rows=some, more=at + ROWS < len(rows))

@@ -1,0 +1,37 @@
+"""What the master tells the process of transfers: one line of JSON on its standard input."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dnsd.config import Endpoint, sent
+
+# msgspec looks the types up when it decodes.
+
+
+class XfrdSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that it needs to know before control speaks.
+
+    ``state_fd`` is the inherited descriptor of the state vector of ``workers`` workers,
+    ``control`` the way to control, ``handed`` the ways to the workers, in their order.
+    ``directory`` is the state directory. ``tls_listen`` is where transfers over TLS are listened
+    for. ``heartbeat`` in seconds.
+    """
+
+    state_fd: int
+    workers: int
+    control: int
+    handed: tuple[int, ...]
+    directory: str
+    tls_listen: tuple[Endpoint, ...] = ()
+    heartbeat: float = 0.05
+
+
+def encode(spec: XfrdSpec) -> bytes:
+    """Return the line that :func:`decode` reads, with its newline."""
+    return sent.encode(spec) + b"\n"
+
+
+def decode(line: bytes) -> XfrdSpec:
+    """Return the spec that ``line`` holds; msgspec.DecodeError when it holds none."""
+    return sent.decode(line, XfrdSpec)
