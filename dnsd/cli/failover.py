@@ -156,7 +156,7 @@ def picture(found: dict[str, Any]) -> RenderableType:
             f"kept for {one['address']} of {one['name']} {one['type']}: {_kept(one)}",
             style="yellow",
         )
-        for one in found.get("carried", ())
+        for one in found.get("absent_orders", ())
     ]
     parts += [
         Text(f"not seen: {one['address']}: {one['why']}", style="red") for one in found["alarms"]

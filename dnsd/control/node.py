@@ -26,7 +26,7 @@ from dnsd.control.disk import Disk
 from dnsd.control.effective import EffectiveConfig
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.peers import Peers
-from dnsd.control.failover.report import carried, summary
+from dnsd.control.failover.report import absent_orders, summary
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.hooks.hooks import Hooks
 from dnsd.control.horizon.ask import Horizon
@@ -278,7 +278,7 @@ class Node:
         """Return what operators should know although the node answers, as sentences."""
         return [
             f"an order for {one['address']} of {one['name']} {one['type']} is kept: {one['why']}"
-            for one in carried(self.engine)
+            for one in absent_orders(self.engine)
         ]
 
     def _set(self, cell: int, value: int) -> None:

@@ -269,7 +269,7 @@ def test_what_is_planned_and_what_is_kept_is_shown(monkeypatch: pytest.MonkeyPat
     kept = {"name": "www.example.com.", "type": "A", "address": B, "plan": None, "order": order}
     answer = {
         **found(member(A, plan=plan)),
-        "carried": [
+        "absent_orders": [
             {**kept, "why": "the pool does not have it now"},
             {
                 **kept,

@@ -425,7 +425,7 @@ def test_an_order_of_a_pool_that_goes_meanwhile_is_not_lost(
         await asyncio.sleep(1)
         engine.remove(ORIGIN)
         await asked
-        (kept,) = (await order(engine, "failover"))["carried"]
+        (kept,) = (await order(engine, "failover"))["absent_orders"]
         assert (kept["address"], kept["order"]["forced"]) == (A, "down")
         await place(engine, ORIGIN, [one], 50)
         assert world.answers(one, 50) == (B,)
@@ -433,7 +433,7 @@ def test_an_order_of_a_pool_that_goes_meanwhile_is_not_lost(
     play(world, story)
 
 
-def test_a_carried_order_is_shown_and_can_be_taken_back(world: World) -> None:
+def test_an_order_of_an_absent_pool_is_shown_and_can_be_taken_back(world: World) -> None:
     async def story(world: World, engine: FailoverEngine) -> None:
         one = meta((A, B, C))
         await place(engine, ORIGIN, [one], 0)
@@ -442,24 +442,24 @@ def test_a_carried_order_is_shown_and_can_be_taken_back(world: World) -> None:
         await order(engine, "drain_member", member=C, direct=True)
         await place(engine, ORIGIN, [meta((B, C))], 50)
         found = await order(engine, "failover")
-        (kept,) = found["carried"]
+        (kept,) = found["absent_orders"]
         assert kept["order"]["reason"] == "smoke"
         assert kept["why"] == "the pool does not have it now"
         engine.remove(ORIGIN)
         found = await order(engine, "failover")
-        assert {kept["address"] for kept in found["carried"]} == {A, C}
-        assert {kept["why"] for kept in found["carried"]} == {"the pool is not there now"}
+        assert {kept["address"] for kept in found["absent_orders"]} == {A, C}
+        assert {kept["why"] for kept in found["absent_orders"]} == {"the pool is not there now"}
         await order(engine, "force", forced="auto", **WWW, member=A)
         assert "no pool" in await refused(engine, "force", forced="down", **WWW, member=A)
         await order(engine, "undrain_member", member=C)
-        assert (await order(engine, "failover"))["carried"] == []
+        assert (await order(engine, "failover"))["absent_orders"] == []
         await place(engine, ORIGIN, [one], 100)
         assert world.answers(one, 100) == (A, B, C)
 
     play(world, story)
 
 
-def test_a_carried_order_outlives_a_restart(world: World) -> None:
+def test_an_order_of_an_absent_pool_outlives_a_restart(world: World) -> None:
     async def first(_world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         await order(engine, "force", forced="down", **WWW, member=A)
@@ -467,7 +467,7 @@ def test_a_carried_order_outlives_a_restart(world: World) -> None:
 
     async def second(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta((B, C))], 100)
-        assert [one["address"] for one in (await order(engine, "failover"))["carried"]] == [A]
+        assert [one["address"] for one in (await order(engine, "failover"))["absent_orders"]] == [A]
         await place(engine, ORIGIN, [meta()], 150)
         assert world.answers(meta(), 150) == (B,)
 

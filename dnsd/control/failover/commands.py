@@ -206,7 +206,7 @@ class _Desk:
     def _place(self, request: Mapping[str, Any]) -> OrderTarget:
         """Return of whom something is ordered; it need not be in a pool now."""
         at = OrderTarget(*_pool_name(request), _address(request.get("member")))
-        if at in self._engine.table.carried(time.monotonic()):
+        if at in self._engine.table.absent_orders(time.monotonic()):
             return at
         _member(self._named(request), request)
         return at
@@ -219,7 +219,7 @@ class _Desk:
             for key, pool in table.pools.items()
             for address in pool.state.members
         ]
-        return [*here, *table.carried(time.monotonic())]
+        return [*here, *table.absent_orders(time.monotonic())]
 
     def _directive(self, at: OrderTarget) -> Directive:
         """Return what is ordered now; of a pool that is not there, as it was stored."""

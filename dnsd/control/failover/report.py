@@ -56,7 +56,7 @@ def report(engine: FailoverEngine, pools: Iterable[LivePool] | None = None) -> d
             {**_pool(pool, clock, engine.checking), "rate": _rate(engine.rates.rate(pool.key))}
             for pool in shown
         ],
-        "carried": carried(engine),
+        "absent_orders": absent_orders(engine),
         "alarms": [{"address": address, "why": why} for address, why in dict.fromkeys(alarms)],
         "disputes": [{"address": address, "why": why} for address, why in disputes],
         "behind": round(engine.checking.behind, 3),
@@ -70,7 +70,7 @@ def report(engine: FailoverEngine, pools: Iterable[LivePool] | None = None) -> d
     }
 
 
-def carried(engine: FailoverEngine) -> list[dict[str, Any]]:
+def absent_orders(engine: FailoverEngine) -> list[dict[str, Any]]:
     """Return what is ordered of members that no pool has now."""
     clock = _Clock()
     return [
@@ -82,7 +82,7 @@ def carried(engine: FailoverEngine) -> list[dict[str, Any]]:
             "order": order and _order(order, clock),
             "plan": plan and _plan(plan, clock),
         }
-        for at, (order, _, plan) in engine.table.carried(clock.now).items()
+        for at, (order, _, plan) in engine.table.absent_orders(clock.now).items()
     ]
 
 

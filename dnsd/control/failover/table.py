@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.control.failover.carried import CarriedPools
+from dnsd.control.failover.absent import AbsentPools
 from dnsd.control.failover.live import LivePool, Placement, PoolKey, addresses_of
 from dnsd.control.failover.words import PoolCells
 
@@ -52,7 +52,7 @@ class Table:
         self._notes = [vector.notes(index) for index in range(vector.workers)]
         self._told = told
         self.proposed: dict[OrderTarget, Directive] = {}
-        self._carried = CarriedPools(kept, now)
+        self._absent = AbsentPools(kept, now)
         self._leaving: dict[PoolKey, LivePool] = {}
         """Pools that are gone, but that some worker may still answer."""
         self._of: dict[str, set[PoolKey]] = {}
@@ -113,7 +113,7 @@ class Table:
         return tuple(stored.values())
 
     def _stored(self, now: float) -> Iterator[StoredPool]:
-        yield from self._carried.to_stored(now)
+        yield from self._absent.to_stored(now)
         for pool in self.pools.values():
             yield pool.state.to_stored(now)
 
@@ -129,11 +129,11 @@ class Table:
         pool = self.find(name, "CNAME")
         return None if pool is None else next(iter(pool.answered), "")
 
-    def carried(self, now: float) -> dict[OrderTarget, Directive]:
+    def absent_orders(self, now: float) -> dict[OrderTarget, Directive]:
         """Return what is ordered of members that are in no pool now."""
         places = [
             OrderTarget(pool.name, pool.type, one.address)
-            for pool in self._carried.to_stored(now)
+            for pool in self._absent.to_stored(now)
             for one in pool.members
         ]
         for pool in self.pools.values():
@@ -144,13 +144,13 @@ class Table:
     def directive(self, at: OrderTarget, now: float) -> Directive:
         """Return what is ordered of a member, be it away."""
         pool = self.find(at.name, at.type)
-        return pool.state.ordered(at.address) if pool else self._carried.directive(*at, now)
+        return pool.state.ordered(at.address) if pool else self._absent.directive(*at, now)
 
     def obey(self, at: OrderTarget, directive: Directive, now: float) -> LivePool | None:
         """Do what is ordered of a member, be it away; return the pool that has to be settled."""
         pool = self.find(at.name, at.type)
         if pool is None:
-            self._carried.obey(*at, directive, now)
+            self._absent.obey(*at, directive, now)
         else:
             pool.obey(at.address, directive)
         return pool
@@ -164,7 +164,7 @@ class Table:
         if keys:
             self._of[origin] = keys
         for pool in gone:
-            self._carried.put(pool.state.to_stored(now), now)
+            self._absent.put(pool.state.to_stored(now), now)
             pool.is_gone = True
             if pool.placements:
                 self._leaving[pool.key] = pool
@@ -176,7 +176,7 @@ class Table:
         pool = self.pools.get(key)
         if pool is None:
             pool = self.pools[key] = LivePool(origin, meta, now)
-            pool.restore(self._carried.take(key.name, key.type, now), now)
+            pool.restore(self._absent.take(key.name, key.type, now), now)
             if before := self._leaving.pop(key, None):
                 pool.placements = before.placements
         else:

@@ -1,7 +1,7 @@
-"""Pools that are known, but not there: their zone is broken at a start, or gone for a while.
+"""Pools that are known but absent: their zone is broken at a start, or gone for a while.
 
-What the operator has ordered of them is not to be forgotten meanwhile, nor that he was to be
-asked before a member comes back. Given the time (monotonic seconds).
+Their orders are kept until they return, and so is that a member waits for the operator before it
+comes back. Given the time (monotonic seconds).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dnsd.failover.orders import Directive
 from dnsd.failover.stored import BELIEVED_S, Kept, StoredPool
 
 
-class _Carried(NamedTuple):
+class _AbsentPool(NamedTuple):
     """A pool as it was at ``at``; ``fresh`` says that its states were to be believed then."""
 
     pool: StoredPool
@@ -23,20 +23,20 @@ class _Carried(NamedTuple):
     fresh: bool
 
 
-class CarriedPools:
+class AbsentPools:
     """Holds what was ``kept`` on disk until its pool appears, and what disappears later."""
 
     def __init__(self, kept: Kept, now: float) -> None:
         self._pools = {
-            key: _Carried(pool, now - kept.ago, kept.fresh) for key, pool in kept.pools.items()
+            key: _AbsentPool(pool, now - kept.ago, kept.fresh) for key, pool in kept.pools.items()
         }
 
     def put(self, pool: StoredPool, now: float) -> None:
-        """Keep ``pool``, which is no more."""
-        self._pools[pool.name, pool.type] = _Carried(pool, now, fresh=True)
+        """Keep ``pool``, which has just gone."""
+        self._pools[pool.name, pool.type] = _AbsentPool(pool, now, fresh=True)
 
     def take(self, name: str, rtype: str, now: float) -> Kept:
-        """Return what was known of a pool that is there again; nothing, if that is nothing."""
+        """Return and forget what is kept of a pool that has returned; it may be nothing."""
         found = self._pools.pop((name, rtype), None)
         if found is None:
             return Kept({}, 0.0, fresh=False, reason="")
@@ -44,19 +44,19 @@ class CarriedPools:
         return Kept({(name, rtype): found.pool}, ago, _is_fresh(found, now), "")
 
     def directive(self, name: str, rtype: str, address: str, now: float) -> Directive:
-        """Return what is ordered of a member of a pool that is not there."""
+        """Return the orders about a member of an absent pool."""
         found = self._pools.get((name, rtype))
         return found.pool.aged(now - found.at).directive(address, now) if found else Directive()
 
     def obey(self, name: str, rtype: str, address: str, directive: Directive, now: float) -> None:
-        """Note what is ordered of a member of a pool that is not there."""
-        nothing = _Carried(StoredPool(name=name, type=rtype, members=()), now, fresh=False)
+        """Keep an order about a member of an absent pool."""
+        nothing = _AbsentPool(StoredPool(name=name, type=rtype, members=()), now, fresh=False)
         found = self._pools.get((name, rtype), nothing)
         pool = found.pool.aged(now - found.at).under(address, directive, now)
-        self._pools[name, rtype] = _Carried(pool, now, _is_fresh(found, now))
+        self._pools[name, rtype] = _AbsentPool(pool, now, _is_fresh(found, now))
 
     def to_stored(self, now: float) -> tuple[StoredPool, ...]:
-        """Return what is to survive a restart, as of ``now``; forget what need not."""
+        """Return what must survive a restart, as of ``now``; forget the rest."""
         stored = {
             key: _as_believed(one.pool.aged(now - one.at), _is_fresh(one, now))
             for key, one in self._pools.items()
@@ -65,7 +65,7 @@ class CarriedPools:
         return tuple(stored[key] for key in self._pools)
 
 
-def _is_fresh(one: _Carried, now: float) -> bool:
+def _is_fresh(one: _AbsentPool, now: float) -> bool:
     return one.fresh and now - one.at <= BELIEVED_S
 
 
@@ -76,9 +76,9 @@ def _matters(pool: StoredPool) -> bool:
 
 
 def _as_believed(pool: StoredPool, fresh: bool) -> StoredPool:
-    """Return ``pool`` without states that nobody has looked at for too long, and plans long over.
+    """Return ``pool`` without states too old to believe, and without plans that are over.
 
-    That a member was out is kept: who is back says so himself.
+    A member that was out stays out: its own checks say when it is back.
     """
     return msgspec.structs.replace(
         pool,
