@@ -14,12 +14,13 @@ import msgspec
 
 from dnsd import config as configuration
 from dnsd import hotpath
-from dnsd.daemon import account, children, home, listen, specs
+from dnsd.daemon import account, children, listen, specs, statelock
 from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier, any_worker
 from dnsd.daemon.master import CarrierSettings, Master, Processes
 from dnsd.daemon.notify import Notifier
 from dnsd.errors import ConfigError
+from dnsd.image.journal import SUFFIX
 from dnsd.process import statedir, stderr
 from dnsd.process.log import say
 from dnsd.process.socketfile import bind_spare, make_way
@@ -57,7 +58,7 @@ def run(path: Path | None, options: Options) -> int:
     config = without_absent_addresses(config)
     if refusal := statedir.prepare(config.server.state_directory):
         say(f"{refusal}: zones are served from memory until then; trying again")
-    home.lock(config.server.state_directory)
+    statelock.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
     listen.probe(config.server.listen, floating=config.anycast.endpoints)
     if path is None and not options.zones and not options.zone:
@@ -90,7 +91,8 @@ def _zones(config: Config) -> dict[str, Path]:
     try:
         return configuration.zone_files(config)
     except ConfigError as error:
-        if not home.has_images(config.server.state_directory):
+        images = config.server.state_directory / statedir.IMAGES
+        if not any(images.glob(f"*{SUFFIX}")):
             raise
         for problem in error.problems:
             say(problem)

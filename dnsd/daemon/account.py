@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import dnsd
-from dnsd.daemon.home import LOCK
+from dnsd.daemon.statelock import LOCK
 from dnsd.errors import AccountError
 from dnsd.process.log import say
 from dnsd.process.statedir import IMAGES

@@ -16,7 +16,7 @@ import msgspec
 from dnsd import config as configuration
 from dnsd.config import Options
 from dnsd.config.balancerules import announced
-from dnsd.daemon import account, children, home, specs
+from dnsd.daemon import account, children, specs, statelock
 from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier
 from dnsd.daemon.master import CarrierSettings, Master, Processes
@@ -61,7 +61,7 @@ def run(path: Path | None) -> int:
     stderr.detach("dnsd")  # a thread: it has the rights that are left
     if refusal := statedir.prepare(config.server.state_directory):
         say(f"{refusal}: until then a restart forgets orders; trying again")
-    home.lock(config.server.state_directory)
+    statelock.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
     account.advise(config)
     shared = specs.Shared.create(0)

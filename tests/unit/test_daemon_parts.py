@@ -18,7 +18,7 @@ from dnsd import daemon
 from dnsd.cli import main
 from dnsd.config import Anycast, Config, Endpoint, Options, Server, secret_advice
 from dnsd.config import RateLimitConfig as ConfiguredLimit
-from dnsd.daemon import home, listen, specs
+from dnsd.daemon import listen, specs, statelock
 from dnsd.daemon.notify import Notifier
 from dnsd.daemon.pulse import FIRST_PAUSE_S, LONG_LIFE_S, LONGEST_PAUSE_S, Backoff, Pulse
 from dnsd.errors import ConfigError, ListenError, StateError
@@ -198,12 +198,12 @@ def test_what_the_system_refuses_becomes_a_sentence(
 
 
 def test_the_lock_is_held_once_and_names_its_holder(tmp_path: Path) -> None:
-    held = home.lock(tmp_path)
+    held = statelock.lock(tmp_path)
     with pytest.raises(StateError, match=rf"another dnsd \(pid {os.getpid()}\)"):
-        home.lock(tmp_path)
+        statelock.lock(tmp_path)
     for handle in held:
         os.close(handle)
-    for handle in home.lock(tmp_path):
+    for handle in statelock.lock(tmp_path):
         os.close(handle)
 
 

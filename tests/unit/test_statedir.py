@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dnsd.daemon import home
+from dnsd.daemon import statelock
 from dnsd.errors import StateError
 from dnsd.process import statedir
 
@@ -117,16 +117,16 @@ def test_a_full_disk_has_no_room_for_the_lock_and_it_is_held_nonetheless(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", full)
-        held = home.lock(tmp_path)
+        held = statelock.lock(tmp_path)
     assert held
     for _ in range(2):  # with the file, which is its own by now, and without
         with pytest.raises(StateError, match=r"another dnsd \(pid unknown\)"):
-            home.lock(tmp_path)
+            statelock.lock(tmp_path)
     for handle in held:
         os.close(handle)
-    for handle in home.lock(tmp_path):
+    for handle in statelock.lock(tmp_path):
         os.close(handle)
 
 
 def test_a_directory_that_is_not_there_cannot_be_held(tmp_path: Path) -> None:
-    assert home.lock(tmp_path / "absent") == []
+    assert statelock.lock(tmp_path / "absent") == []

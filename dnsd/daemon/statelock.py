@@ -8,18 +8,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.errors import StateError
-from dnsd.image.journal import SUFFIX
-from dnsd.process.statedir import IMAGES, REFUSALS
+from dnsd.process.statedir import REFUSALS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK = "lock"
-
-
-def has_images(directory: Path) -> bool:
-    """Tell whether an earlier run has left images in ``directory``."""
-    return any((directory / IMAGES).glob(f"*{SUFFIX}"))
 
 
 def lock(directory: Path) -> list[int]:
