@@ -24,7 +24,7 @@ from dnsd.caches.ledger import Ledger
 from dnsd.caches.report import WEEK_S, NodeReport
 from dnsd.caches.version import CacheQuestion, Version, about_target
 from dnsd.config import LimitsConfig
-from dnsd.control.failover.words import Noted, PoolCells
+from dnsd.control.failover.selections import Noted, PoolCells
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.coverage import PoolAccount
 from dnsd.control.horizon.declared import DeclaredZone
@@ -33,7 +33,7 @@ from dnsd.control.horizon.lease import Clocks, Lease
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.poolbook import PoolAnswers, PoolRRset, addresses_of, version_of
 from dnsd.control.horizon.shelf import Shelved
-from dnsd.image.pools import SLOTS, Mode, cells
+from dnsd.image.selection import SLOTS, Mode, cells
 from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
 

@@ -17,7 +17,7 @@ from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.live import LivePool, addresses_of, named
 from dnsd.control.failover.statefile import StateFile
-from dnsd.image import pools
+from dnsd.image import selection
 from dnsd.image.state import StateVector
 from tests import jumping
 from tests.jumping import Jumping
@@ -99,7 +99,7 @@ def meta(
         ttl=ttl,
         members=members,
         cell=cell,
-        cells=pools.cells(len(members) + len(policy.fallback)),
+        cells=selection.cells(len(members) + len(policy.fallback)),
     )
 
 
@@ -141,12 +141,12 @@ class World:
     def answers(self, one: PoolMeta, cell: int = 0) -> tuple[str, ...]:
         """Return what a worker answers from an image whose cells begin at ``cell``."""
         word = self.word(one, cell)
-        if word.mode not in (pools.Mode.ANSWER, pools.Mode.SOME):
+        if word.mode not in (selection.Mode.ANSWER, selection.Mode.SOME):
             return (word.mode.name,)
         return named(word.mask, addresses_of(one))
 
-    def word(self, one: PoolMeta, cell: int = 0) -> pools.Selection:
-        return pools.decode(self.vector.words[cell + one.cell])
+    def word(self, one: PoolMeta, cell: int = 0) -> selection.Selection:
+        return selection.decode(self.vector.words[cell + one.cell])
 
     def query(self, one: PoolMeta, cell: int = 0, worker: int = 0) -> None:
         """Have a worker answer, and note it."""

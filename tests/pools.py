@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import dns.rdatatype
 
 from dnsd import compile as compiler
-from dnsd.compile.pools import first_cells, members_of
-from dnsd.image import pools as words
-from dnsd.image.pools import Selection, private
+from dnsd.compile.poolrecords import first_cells, members_of
+from dnsd.image import selection
+from dnsd.image.selection import Selection, private
 from dnsd.zone.load import load_text
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dns.name import Name
 
-    from dnsd.image.pools import Cells
+    from dnsd.image.selection import Cells
     from dnsd.zone.records import Zone
 
 UNDECIDED_TTL = 7
@@ -82,7 +82,7 @@ class Decided:
         self.cells = fresh(count)
 
     def decide(self, one: Key, word: Selection) -> None:
-        self.cells.words[self.first[one]] = words.encode(word)
+        self.cells.words[self.first[one]] = selection.encode(word)
 
     def left(self, one: Key, note: int) -> float:
         """Seconds for which caches may still hold what was noted in the cell ``note``."""

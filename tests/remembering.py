@@ -13,7 +13,7 @@ from dnsd.caches.site import alone
 from dnsd.caches.version import nothing, rrset
 from dnsd.control.failover.live import addresses_of, named
 from dnsd.failover.member import Forced
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dnsd.caches.judge import Verdict
     from dnsd.caches.version import CacheQuestion, Version
     from dnsd.control.failover.live import LivePool, PoolKey
-    from dnsd.control.failover.words import Noted
+    from dnsd.control.failover.selections import Noted
     from dnsd.failover.pool import Decision
 
 NODE = "this one"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dnsd.hotpath.api import Client
-    from dnsd.image.pools import Cells
+    from dnsd.image.selection import Cells
     from dnsd.image.store import Image
 
 PATIENCE = 30

@@ -141,7 +141,7 @@ def _failure(job: Job, error: Exception) -> BuildResult:
 def _build(job: Job, began_ns: int) -> _Made:
     # dnspython costs 15 MB: only who builds needs it.
     from dnsd import compile as compiler
-    from dnsd.build import hints, pools, resolved
+    from dnsd.build import hints, policypools, resolved
     from dnsd.build.contents import contents_of
     from dnsd.build.policycheck import check_file
     from dnsd.zone import limits, load
@@ -174,8 +174,8 @@ def _build(job: Job, began_ns: int) -> _Made:
     if loaded.zone is None or filled is None:
         return _Made(result)
     zone = hints.followed(filled.zone, policy, signer)
-    described = pools.describe(policy, zone) if policy else ()
-    compiled = list(pools.compiled(described, signer))
+    described = policypools.describe(policy, zone) if policy else ()
+    compiled = list(policypools.compiled(described, signer))
     contents, listing = contents_of(zone, {(one.owner, one.rtype) for one in compiled})
     result = msgspec.structs.replace(
         result,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.build import aliascheck, checkfaults, hints, resolvedcheck, signedcheck
-from dnsd.build.pools import TYPES, members_of, rrset_of
+from dnsd.build.policypools import TYPES, members_of, rrset_of
 from dnsd.build.promises import InZone, Promises
 from dnsd.config import Failover
 from dnsd.config.policy import MOST_MEMBERS

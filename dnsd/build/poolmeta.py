@@ -1,6 +1,6 @@
 """What an image says of its pools, and who decides on them.
 
-Beside what makes pools of a policy and a zone, so that control need not load the compiler for it.
+Apart from ``policypools``, so that control need not load the compiler for it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import comb
 from typing import TYPE_CHECKING
 
-from dnsd.build.pools import members_of
+from dnsd.build.policypools import members_of
 from dnsd.wire.name import from_text, is_wildcard
 from dnsd.wire.rdata import DNSKEY
 

@@ -24,7 +24,7 @@ from dns.rdtypes.ANY.RRSIG import RRSIG
 from dns.rdtypes.util import Bitmap
 
 from dnsd.build.keys import zone_keys
-from dnsd.build.pools import TYPES, members_of
+from dnsd.build.policypools import TYPES, members_of
 from dnsd.compile.denial import UnpaidChain, chain_of
 from dnsd.wire import rdata as rr
 from dnsd.wire.member import packed

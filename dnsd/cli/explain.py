@@ -18,7 +18,7 @@ import msgspec
 
 from dnsd import compile as compiler
 from dnsd import config, hotpath
-from dnsd.build import hints, images, pools, resolved
+from dnsd.build import hints, images, policypools, resolved
 from dnsd.build.policycheck import check_file
 from dnsd.cli import explanation
 from dnsd.cli.explanation import ZoneSource
@@ -119,7 +119,7 @@ def _source(origin: str, file: Path, given: config.Config) -> ZoneSource:
         }
         zone = hints.followed(filled.zone, policy, signer)
         result = replace(result, zone=zone, findings=(*result.findings, *filled.findings))
-    described = pools.describe(policy, result.zone) if policy and result.zone else ()
+    described = policypools.describe(policy, result.zone) if policy and result.zone else ()
     return ZoneSource(origin, file, result, described, signer, aliases)
 
 
@@ -128,6 +128,6 @@ def _put(path: hotpath.HotPath, apex: bytes, source: ZoneSource) -> None:
     if source.result.zone is None:
         path.put_zone(apex, None)
         return
-    compiled = tuple(pools.compiled(source.pools, source.signer))
+    compiled = tuple(policypools.compiled(source.pools, source.signer))
     image = Image(compiler.build(source.result.zone, pools=compiled))
-    path.put_zone(apex, image, pools.all_well(source.pools))
+    path.put_zone(apex, image, policypools.all_well(source.pools))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.compile import native
 from dnsd.compile.assemble import Assembler
-from dnsd.compile.pools import PoolRecords, take_out
+from dnsd.compile.poolrecords import PoolRecords, take_out
 from dnsd.image import layout
 
 if TYPE_CHECKING:

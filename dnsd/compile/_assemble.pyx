@@ -15,11 +15,11 @@ from dnsd.zone._tree cimport CUT, EXISTS, REDIRECT, Node, Tree
 
 from array import array
 
-from dnsd.compile import pools as pooled
+from dnsd.compile import poolrecords
 from dnsd.compile.table import add_table
 from dnsd.errors import ImageError
 from dnsd.image import layout
-from dnsd.image.pools import DENIAL_TTL
+from dnsd.image.selection import DENIAL_TTL
 from dnsd.image.store import checksum
 from dnsd.wire.name import to_text
 
@@ -135,16 +135,16 @@ cdef class _Assembler:
         """Add the pools, note them at their sets, and return how many cells they have."""
         cdef uint32_t node, rrset
         cdef Pooled *made
-        first, end = pooled.first_cells([len(pool.weights) for pool in self.pools])
+        first, end = poolrecords.first_cells([len(pool.weights) for pool in self.pools])
         self.writer.pools = <Pooled *>calloc(1 + len(self.pools), sizeof(Pooled))
         if self.writer.pools == NULL:
             raise MemoryError
         for number, (pool, cell) in enumerate(zip(self.pools, first, strict=True)):
             denial = self._pool_denial(pool)
-            octets = pooled.encode(pool, cell, denial, self.out.add)
+            octets = poolrecords.encode(pool, cell, denial, self.out.add)
             denied = sum([self.writer.length_of(ref) for ref in denial if ref])
             made = &self.writer.pools[number]
-            made.longest = max(pooled.longest(pool), denied)
+            made.longest = max(poolrecords.longest(pool), denied)
             made.ref, made.rtype = self.out.add(octets), pool.rtype
             made.leads_on = pool.leads_into(self.zone)
             node = self.tree.find(

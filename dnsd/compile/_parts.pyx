@@ -9,7 +9,7 @@ from dnsd.compile._writer cimport ANSWER, AUTHORITY, GLUE, OPTIONAL, Item, Secti
 from dnsd.zone._tree cimport AT_CUT, CUT, OCCLUDED, Data, Set, Tree
 
 from dnsd.image import layout
-from dnsd.image.pools import DENIAL_TTL as _DENIAL_TTL
+from dnsd.image.selection import DENIAL_TTL as _DENIAL_TTL
 
 cdef enum:
     TYPE_A = 1

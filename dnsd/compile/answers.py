@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.compile.writer import Chosen, Item, Sections
 from dnsd.image import layout
-from dnsd.image.pools import DENIAL_TTL
+from dnsd.image.selection import DENIAL_TTL
 from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
 from dnsd.wire.records import QNAME

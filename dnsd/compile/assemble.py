@@ -6,14 +6,14 @@ from array import array
 from struct import pack
 from typing import TYPE_CHECKING
 
-from dnsd.compile import pools as pooled
+from dnsd.compile import poolrecords
 from dnsd.compile.answers import Answers
 from dnsd.compile.denial import NoDenialChain, Nsec3Chain, chain_of
 from dnsd.compile.table import add_table
 from dnsd.compile.writer import Chosen, Item, Sections, encode
 from dnsd.errors import ImageError
 from dnsd.image import layout
-from dnsd.image.pools import DENIAL_TTL
+from dnsd.image.selection import DENIAL_TTL
 from dnsd.image.store import checksum
 from dnsd.wire import name as names
 from dnsd.zone.structure import Structure
@@ -21,7 +21,7 @@ from dnsd.zone.structure import Structure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dnsd.compile.pools import PoolRecords
+    from dnsd.compile.poolrecords import PoolRecords
     from dnsd.zone.records import RRset, Zone
 
 _BEYOND = b"\x01*"
@@ -146,12 +146,12 @@ class Assembler:
     ) -> int:
         """Add ``pools``, note them in ``chosen``, and return how many cells they have."""
         sizes = [len(pool.weights) for pool in pools]
-        first, end = pooled.first_cells(sizes)
+        first, end = poolrecords.first_cells(sizes)
         for pool, cell in zip(pools, first, strict=True):
             denial = self._pool_denial(pool)
-            octets = pooled.encode(pool, cell, denial, self._add)
+            octets = poolrecords.encode(pool, cell, denial, self._add)
             denied = sum(self._lengths[ref] for ref in denial if ref)
-            longest = max(pooled.longest(pool), denied)
+            longest = max(poolrecords.longest(pool), denied)
             key = pool.owner, pool.rtype
             leads_on = pool.leads_into(self._zone)
             chosen[key] = Chosen(*key, self._add(octets), longest, leads_on)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dnsd.compile.pools import PoolRecords
+    from dnsd.compile.poolrecords import PoolRecords
     from dnsd.zone.records import Zone
 
     Compiler = Callable[[Zone, Sequence[PoolRecords], bytes, bytes], bytearray]

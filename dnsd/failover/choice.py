@@ -10,7 +10,7 @@ from enum import Enum, IntEnum
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dnsd.failover.quorum import Agreement, Vote
     from dnsd.failover.roll import Away
     from dnsd.failover.stored import Kept, StoredPool
-    from dnsd.image.pools import Mode
+    from dnsd.image.selection import Mode
 
 
 TICK_S = 0.001

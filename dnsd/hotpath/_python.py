@@ -16,7 +16,7 @@ from dnsd.hotpath.api import Transport
 from dnsd.hotpath.body import Body
 from dnsd.hotpath.draws import Draws
 from dnsd.hotpath.limiter import Admission, Limiter, account
-from dnsd.hotpath.pools import ChoiceInput
+from dnsd.hotpath.poolchoice import ChoiceInput
 from dnsd.hotpath.sketch import Sketch
 from dnsd.image import buckets, reader
 from dnsd.metrics.counters import INDEX, QTYPES, RCODES
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dnsd.hotpath.api import Client, Settings
     from dnsd.image import demand
     from dnsd.image.buckets import Buckets
-    from dnsd.image.pools import Cells
+    from dnsd.image.selection import Cells
     from dnsd.image.store import Image
     from dnsd.metrics.counters import Counters
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dnsd.image.pools import Cells
+    from dnsd.image.selection import Cells
     from dnsd.image.store import Image
 
 

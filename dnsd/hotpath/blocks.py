@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnsd.hotpath import pools
+from dnsd.hotpath import poolchoice
 from dnsd.hotpath.body import Body
 from dnsd.image import layout, reader
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 from dnsd.wire.query import AA, REFUSED, SERVFAIL
 
 if TYPE_CHECKING:
-    from dnsd.hotpath.pools import ChoiceInput
+    from dnsd.hotpath.poolchoice import ChoiceInput
     from dnsd.image.store import Image
 
 _FAILURES = {Mode.SERVFAIL: SERVFAIL, Mode.REFUSED: REFUSED}
@@ -34,7 +34,7 @@ def is_composed(image: Image, at: int, pieces: list[int]) -> bool:
 
 def has_aliases(image: Image, at: int) -> bool:
     """Tell whether the pool that the block at ``at`` ends in has CNAME records."""
-    return bool(pools.read(image, reader.block(image, at).slot * 8).is_alias)
+    return bool(poolchoice.read(image, reader.block(image, at).slot * 8).is_alias)
 
 
 def answer(
@@ -52,8 +52,8 @@ def of_pool(
 ) -> Body:
     """Return the body of the block at ``at``, with what is chosen from the pool at its end."""
     head = reader.block(image, at)
-    pool = pools.read(image, head.slot * 8)
-    word = pools.choose(image, pool, asked)
+    pool = poolchoice.read(image, head.slot * 8)
+    word = poolchoice.choose(image, pool, asked)
     if word.mode in _FAILURES:
         return Body(_FAILURES[word.mode])
     octets = reader.body(image, at, head, head.length)
@@ -64,7 +64,7 @@ def of_pool(
     if word.mode == Mode.NODATA:
         pieces = [pool.soa[signed], pool.nsec if signed else 0, *pieces]
     else:
-        records, count = pools.records(image, pool, word, template, signed)
+        records, count = poolchoice.records(image, pool, word, template, signed)
         octets += records
     inserted, nscount = _inserted(image, pieces, qname_length, len(octets))
     return Body(head.rcode, AA, octets + inserted, head.ancount + count, nscount)

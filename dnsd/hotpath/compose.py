@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.hotpath import blocks
 from dnsd.hotpath.body import Body
-from dnsd.hotpath.pools import NOBODY
+from dnsd.hotpath.poolchoice import NOBODY
 from dnsd.image import layout, reader
 from dnsd.wire import name as names
 from dnsd.wire.query import AA, YXDOMAIN
@@ -22,7 +22,7 @@ from dnsd.wire.records import Record, Writer, reading
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dnsd.hotpath.pools import ChoiceInput
+    from dnsd.hotpath.poolchoice import ChoiceInput
     from dnsd.image.store import Image
 
 MAX_LINKS = 16

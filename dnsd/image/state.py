@@ -13,7 +13,7 @@ After the slots, each worker has ``SOURCES`` cells of 16 bits in which it counts
 connections by source, so that a client's limit holds for the node and not for each worker;
 and a page in which it says what it should serve and does not (:mod:`dnsd.image.gaps`).
 
-Then come the cells of pools, as :mod:`dnsd.image.pools` describes them: control's words, and
+Then come the cells of pools, as :mod:`dnsd.image.selection` describes them: control's words, and
 each worker's notes and counts. Memory is only taken for those in use.
 
 Rate limits follow, as :mod:`dnsd.image.buckets` describes them: the buckets, the only cells
@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.image import demand, secrets
 from dnsd.image.buckets import BUCKETS, LIMITED, ROW, Buckets
-from dnsd.image.pools import Cells
+from dnsd.image.selection import Cells
 from dnsd.metrics import counters
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import ImageError, StateError
 from dnsd.image.journal import JournalReader, Put
-from dnsd.image.pools import Cells
+from dnsd.image.selection import Cells
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.serve.missing import MissingImages
 from dnsd.serve.turn import FOLLOW_S

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import dns.name
 
 from dnsd import compile as compiler
-from dnsd.image.pools import SLOTS, Cells, Mode, Selection
+from dnsd.image.selection import SLOTS, Cells, Mode, Selection
 from dnsd.wire.member import packed
 from tests import packets, pools
 from tests.parity.samples import sample

@@ -18,10 +18,10 @@ from dns.rdatatype import NSEC, NSEC3, RRSIG, A
 
 from dnsd import compile as compiler
 from dnsd.build.policycheck import check_file
-from dnsd.build.pools import compiled, describe
+from dnsd.build.policypools import compiled, describe
 from dnsd.image import store
 from dnsd.image.journal import Placed
-from dnsd.image.pools import Mode, Selection, encode
+from dnsd.image.selection import Mode, Selection, encode
 from dnsd.process.statedir import IMAGES
 from dnsd.wire.name import from_text
 from dnsd.zone.load import load_zone

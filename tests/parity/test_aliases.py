@@ -12,7 +12,7 @@ import pytest
 from dnsd import compile as compiler
 from dnsd.hotpath import Client, Settings, Transport
 from dnsd.hotpath._python import PythonHotPath
-from dnsd.image.pools import Mode, Selection
+from dnsd.image.selection import Mode, Selection
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire import rdata as rr

@@ -19,7 +19,7 @@ from dnsd import hotpath
 from dnsd.hotpath import Client, Settings, Transport
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.image import layout
-from dnsd.image.pools import SLOTS, Mode, Selection, encode
+from dnsd.image.selection import SLOTS, Mode, Selection, encode
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire.member import packed

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dnsd import compile as compiler
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.hotpath.api import Client, Settings, Transport
-from dnsd.image.pools import DENIAL_TTL, SLOTS, Mode, Selection
+from dnsd.image.selection import DENIAL_TTL, SLOTS, Mode, Selection
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from tests import pools

@@ -24,8 +24,8 @@ from dnsd.build.poolmeta import PoolMeta
 from dnsd.caches.report import LedgerLine, Use
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.live import Placement, addresses_of, named
+from dnsd.control.failover.selections import LATE_S
 from dnsd.control.failover.statefile import StateFile
-from dnsd.control.failover.words import LATE_S
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
@@ -34,7 +34,7 @@ from dnsd.control.horizon.poolbook import accounts_in, key_of
 from dnsd.failover.member import Forced, MemberOrder
 from dnsd.failover.pool import Decision
 from dnsd.image.cells import Range
-from dnsd.image.pools import SLOTS, Mode, Selection
+from dnsd.image.selection import SLOTS, Mode, Selection
 from dnsd.image.stock import Stock
 from dnsd.process import durable
 from dnsd.process.statedir import IMAGES

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from dnsd import compile as compiler
 from dnsd import hotpath
 from dnsd.build.policycheck import check_policy
-from dnsd.build.pools import compiled, describe
+from dnsd.build.policypools import compiled, describe
 from dnsd.build.signing import Signer, masks
 from dnsd.config.policy import Policy, PoolPolicy
 from dnsd.config.policyfile import read_policy
 from dnsd.failover.choice import Choice, Eligibility
-from dnsd.image.pools import Mode, Selection, encode
+from dnsd.image.selection import Mode, Selection, encode
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire.name import from_text

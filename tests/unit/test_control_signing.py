@@ -24,7 +24,7 @@ from dns.rdtypes.ANY.RRSIG import RRSIG
 
 from dnsd import compile as compiler
 from dnsd.build.policycheck import check_policy
-from dnsd.build.pools import compiled, describe
+from dnsd.build.policypools import compiled, describe
 from dnsd.build.signing import Signer, masks
 from dnsd.config.policy import PoolPolicy
 from dnsd.config.policyfile import read_policy

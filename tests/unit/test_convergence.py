@@ -39,7 +39,7 @@ from dnsd.errors import ImageError, StateError
 from dnsd.image import memory
 from dnsd.image.journal import JournalWriter
 from dnsd.image.memory import Memory
-from dnsd.image.pools import Cells
+from dnsd.image.selection import Cells
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.image.store import Image

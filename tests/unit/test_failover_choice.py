@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.failover.choice import Choice, Eligibility, Grade
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 from tests.failover import ADDRESSES, pool
 
 A, B, C, D = ADDRESSES[:4]

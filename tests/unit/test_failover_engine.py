@@ -22,7 +22,7 @@ from dnsd.control.failover.report import report
 from dnsd.failover import stored
 from dnsd.failover.member import Forced, MemberOrder, MemberState
 from dnsd.image.cells import Range
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, only, place, play
 
 OK, BAD = True, False

@@ -20,7 +20,7 @@ from dnsd.failover.member import Forced, MemberOrder
 from dnsd.failover.pool import PoolState
 from dnsd.failover.stored import Kept
 from dnsd.image.cells import Range
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 from tests import jumping
 from tests.jumping import Jumping
 from tests.plane import ORIGIN, POLICY, A, B, C, World, close, meta, only

@@ -12,7 +12,7 @@ from dnsd.failover.member import Forced, MemberOrder, MemberState
 from dnsd.failover.orders import Directive, PlannedOrder
 from dnsd.failover.pool import Decision, PoolState
 from dnsd.failover.stored import Moment, decode, encode
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 from tests.failover import ADDRESSES, World, freeze, pool, thaw
 
 A, B, C = ADDRESSES[:3]

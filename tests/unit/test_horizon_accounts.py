@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnsd.control.failover.words import LATE_S
+from dnsd.control.failover.selections import LATE_S
 from dnsd.control.horizon.accounts import Accounts
 from dnsd.control.horizon.coverage import Coverage, PoolAccount
 from dnsd.control.horizon.poolbook import PoolRRset

@@ -20,7 +20,7 @@ from dnsd.caches.ledger import declarations
 from dnsd.caches.listing import Contents
 from dnsd.caches.report import NEVER, WEEK_S, Use
 from dnsd.caches.version import CacheQuestion, Version, VersionKind, about_name, about_target
-from dnsd.control.failover.words import LATE_S
+from dnsd.control.failover.selections import LATE_S
 from dnsd.control.horizon import lease, ledgerfile
 from dnsd.control.horizon.ask import CHANGING, NOT_YET
 from dnsd.control.horizon.declared import version_of
@@ -29,7 +29,7 @@ from dnsd.control.horizon.lease import RENEW_S, RUNNING_S, STOPPED_S
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.served import ServedSearch
 from dnsd.errors import AdminError
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 from dnsd.image.stock import Stock
 from dnsd.process import durable
 from dnsd.process.statedir import IMAGES

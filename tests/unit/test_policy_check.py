@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from dnsd.build.policycheck import check_file, check_policy
-from dnsd.build.pools import members_of, rrset_of
+from dnsd.build.policypools import members_of, rrset_of
 from dnsd.config import Endpoint, Failover
 from dnsd.config.policyfile import read_policy
 from dnsd.zone import bulk

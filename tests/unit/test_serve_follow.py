@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.image.journal import Entry
-    from dnsd.image.pools import Cells
+    from dnsd.image.selection import Cells
     from dnsd.image.store import Image
 
 ONE, TWO = name.from_text("one.example."), name.from_text("two.example.")

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from dnsd.control.failover.forgetting import CacheMemory
     from dnsd.control.failover.live import LivePool, PoolKey
     from dnsd.control.failover.peers import Votes
+    from dnsd.control.failover.selections import Noted
     from dnsd.control.failover.table import OrderTarget
-    from dnsd.control.failover.words import Noted
     from dnsd.control.hooks.news import News
     from dnsd.failover.drain import Drain
     from dnsd.failover.orders import Directive

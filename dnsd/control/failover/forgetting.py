@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dnsd.caches.judge import Verdict
     from dnsd.caches.version import CacheQuestion
     from dnsd.control.failover.live import LivePool, PoolKey
-    from dnsd.control.failover.words import Noted
+    from dnsd.control.failover.selections import Noted
     from dnsd.failover.pool import Decision
 
 

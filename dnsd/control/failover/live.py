@@ -14,15 +14,14 @@ from dnsd.control.hooks.news import news
 from dnsd.failover import quorum
 from dnsd.failover.member import Forced, MemberState
 from dnsd.failover.pool import Decision, PoolState
-from dnsd.image import pools as layout
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from dnsd.build.poolmeta import PoolMeta
-    from dnsd.control.failover.words import PoolCells
+    from dnsd.control.failover.selections import PoolCells
     from dnsd.control.hooks.news import News
     from dnsd.failover.drain import Phase
     from dnsd.failover.member import Agreed, Member, MemberOrder
@@ -159,7 +158,7 @@ class LivePool:
         """
         placement = self.placements[-1]
         word = placement.cells.word
-        if word.mode != layout.Mode.UNSET:
+        if word.mode != Mode.UNSET:
             self._trust_until = until
             self._left = _Left(named(word.mask, placement.addresses), word.ttl, Mode(word.mode))
 

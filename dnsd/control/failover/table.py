@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.control.failover.absent import AbsentPools
 from dnsd.control.failover.live import LivePool, Placement, PoolKey, addresses_of
-from dnsd.control.failover.words import PoolCells
+from dnsd.control.failover.selections import PoolCells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from dnsd.build.poolmeta import PoolMeta
-    from dnsd.control.failover.words import Noted
+    from dnsd.control.failover.selections import Noted
     from dnsd.failover.orders import Directive
     from dnsd.failover.stored import Kept, StoredPool
     from dnsd.image.cells import Range

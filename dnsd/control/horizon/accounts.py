@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.control.failover.words import LATE_S
+from dnsd.control.failover.selections import LATE_S
 from dnsd.control.horizon.coverage import PoolAccount
 
 if TYPE_CHECKING:

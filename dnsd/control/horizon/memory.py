@@ -13,7 +13,7 @@ from dnsd.control.failover.live import named
 from dnsd.control.horizon.coverage import PoolAccount
 from dnsd.control.horizon.poolbook import CACHED, PoolAnswers, PoolRRset, addresses_of, version_of
 from dnsd.failover.member import Forced
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dnsd.caches.version import CacheQuestion, Version
     from dnsd.control.failover import live
     from dnsd.control.failover.live import LivePool, Placement
-    from dnsd.control.failover.words import Noted
+    from dnsd.control.failover.selections import Noted
     from dnsd.control.horizon.ask import Horizon
     from dnsd.control.horizon.keeper import LedgerKeeper
     from dnsd.failover.pool import Decision

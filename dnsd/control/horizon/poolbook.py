@@ -18,7 +18,7 @@ from dnsd.caches.report import Use
 from dnsd.caches.version import Version, VersionKind, canonical_name, digest_of, nothing, rrset
 from dnsd.control.horizon.accounts import Accounts
 from dnsd.control.horizon.coverage import PoolAccount
-from dnsd.image.pools import Mode
+from dnsd.image.selection import Mode
 from dnsd.wire.member import packed
 
 if TYPE_CHECKING:

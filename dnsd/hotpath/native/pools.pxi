@@ -1,4 +1,4 @@
-# Which members of a pool a query gets: the twin of dnsd.hotpath.pools and dnsd.hotpath.draws.
+# Which members of a pool a query gets: the twin of dnsd.hotpath.poolchoice and dnsd.hotpath.draws.
 
 from libc.math cimport log
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from dnsd.control.admin import Command
     from dnsd.hotpath.api import HotPath
-    from dnsd.image.pools import Cells
+    from dnsd.image.selection import Cells
     from dnsd.image.store import Image
     from tests.simulation.worlds.world import World
 

@@ -12,8 +12,8 @@ from dnsd.caches.ledger import Ledger
 from dnsd.caches.report import Bound
 from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.engine import FailoverEngine
+from dnsd.control.failover.selections import PoolCells
 from dnsd.control.failover.statefile import StateFile
-from dnsd.control.failover.words import PoolCells
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.errors import ImageError
 from dnsd.hotpath import draws
 from dnsd.image import layout
-from dnsd.image.pools import DENIAL_TTL, SLOTS, Mode, Selection, decode
+from dnsd.image.selection import DENIAL_TTL, SLOTS, Mode, Selection, decode
 from dnsd.wire.rdata import RRSIG
 
 if TYPE_CHECKING:
-    from dnsd.image.pools import Cells
+    from dnsd.image.selection import Cells
     from dnsd.image.store import Image
 
 _POOL = layout.POOL.unpack_from

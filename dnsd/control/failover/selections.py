@@ -1,6 +1,6 @@
 """The cells of one pool: decisions are written into them, and workers' notes read out.
 
-As :mod:`dnsd.image.pools` describes them. Everything is in shared memory: a process that takes
+As :mod:`dnsd.image.selection` describes them. Everything is in shared memory: a process that takes
 over from one that has died finds what is answered, and what each slot stands for. Knows neither
 health nor names; given the time (monotonic seconds).
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.image.pools import SLOTS, Mode, Selection, decode, encode
+from dnsd.image.selection import SLOTS, Mode, Selection, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

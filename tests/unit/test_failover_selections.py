@@ -8,9 +8,9 @@ from typing import NamedTuple
 import hypothesis.strategies as st
 from hypothesis import given
 
-from dnsd.control.failover.words import LATE_S, NOTED_IN_SLOTS, Noted, PoolCells
-from dnsd.image import pools
-from dnsd.image.pools import SLOTS, Mode, Selection
+from dnsd.control.failover.selections import LATE_S, NOTED_IN_SLOTS, Noted, PoolCells
+from dnsd.image import selection
+from dnsd.image.selection import SLOTS, Mode, Selection
 
 MEMBERS = 3
 WORKERS = 2
@@ -20,9 +20,9 @@ class Memory:
     """The shared memory of one pool, and who uses it."""
 
     def __init__(self) -> None:
-        self.words = memoryview(bytearray(8 * pools.cells(MEMBERS))).cast("Q")
+        self.words = memoryview(bytearray(8 * selection.cells(MEMBERS))).cast("Q")
         self.notes = [
-            memoryview(bytearray(4 * pools.cells(MEMBERS))).cast("I") for _ in range(WORKERS)
+            memoryview(bytearray(4 * selection.cells(MEMBERS))).cast("I") for _ in range(WORKERS)
         ]
         self.told: list[Noted] = []
         self.now = 1000.0
@@ -36,7 +36,7 @@ class Memory:
         self.cells.write(mask, ttl, mode, self.now)
 
     def read(self) -> Reading:
-        return Reading(self.now, pools.decode(self.words[0]))
+        return Reading(self.now, selection.decode(self.words[0]))
 
     def note(self, reading: Reading, worker: int = 0, member: int = 0) -> Noted | None:
         """Note an answer as a worker does that read the word then; return what it has noted."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from dnsd import compile as compiler
 from dnsd.build.poolmeta import PoolMeta
-from dnsd.compile.pools import first_cells
-from dnsd.compile.pools import members_of as in_order
+from dnsd.compile.poolrecords import first_cells
+from dnsd.compile.poolrecords import members_of as in_order
 from dnsd.failover.choice import Choice, Eligibility
-from dnsd.image.pools import LONGEST_TTL, Mode, Selection, encode, private
+from dnsd.image.selection import LONGEST_TTL, Mode, Selection, encode, private
 from dnsd.wire import rdata as rr
 from dnsd.wire.member import packed, shown
 from dnsd.wire.name import from_text
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from dnsd.build.signing import Signer
     from dnsd.config.policy import Policy, PoolPolicy
-    from dnsd.image.pools import Cells
+    from dnsd.image.selection import Cells
     from dnsd.zone.records import RRset, Zone
 
 TYPES = {"A": rr.A, "AAAA": rr.AAAA, "CNAME": rr.CNAME}

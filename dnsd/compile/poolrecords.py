@@ -11,7 +11,7 @@ from struct import pack
 from typing import TYPE_CHECKING
 
 from dnsd.image import layout
-from dnsd.image.pools import cells
+from dnsd.image.selection import cells
 from dnsd.wire.name import is_subdomain, lower
 from dnsd.wire.rdata import CNAME
 
