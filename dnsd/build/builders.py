@@ -11,6 +11,8 @@ import asyncio
 import itertools
 import os
 import signal
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ from dnsd.process import spawn
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from dnsd.build.images import Job
 
@@ -50,31 +52,45 @@ NICENESS = 10
 """Of the processes: answers go before new answers."""
 
 
-def nobody_counts(_built: int) -> None:
-    """Take no note of how far a build has come."""
+Deliver = Callable[[Sequence[BuildResult]], object]
+"""Is called in the event loop with the results of builds, as soon as they are there."""
 
 
-async def build_all(
-    jobs: Sequence[Job], note: Callable[[int], None] = nobody_counts
-) -> list[BuildResult]:
-    """Build all of ``jobs`` on as many cores as that is worth.
+async def build_all(jobs: Sequence[Job], deliver: Deliver) -> None:
+    """Build all of ``jobs`` on as many cores as that is worth; ``deliver`` gets each result once.
 
-    ``note`` is told, after each one, how many are done.
+    Small zones do not wait for large ones: one process begins with the smallest, the others with
+    what takes longest.
     """
     sizes = {job.file: weight.on_disk(job.file) for job in jobs}
-    if _are_small(sizes) and await asyncio.to_thread(_stay_small, [*sizes]):
-        return [await asyncio.to_thread(build_zone, job) for job in jobs]
+    small = await _small(jobs, sizes)
     cores = len(os.sched_getaffinity(0))
-    waiting = _batches(jobs, sizes, cores)
-    results = _Noted(note)
+    waiting = deque(_batches([job for job in jobs if job.origin not in small], sizes, cores))
     lost: list[Job] = []
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(cores, len(waiting))):
-            group.create_task(_work(waiting, results, lost))
+        group.create_task(_build_here([job for job in jobs if job.origin in small], deliver))
+        for number in range(min(cores, len(waiting))):
+            take = waiting.pop if number else waiting.popleft
+            group.create_task(_work(waiting, take, deliver, lost))
     # Memory that was too little for several at once may do for one after the other.
     while lost:
-        await _build_lost(lost, results)
-    return results
+        await _build_lost(lost, deliver)
+
+
+async def _small(jobs: Sequence[Job], sizes: Mapping[str, int]) -> frozenset[str]:
+    """Return the zones that are so small and few that a thread builds them, beside all others."""
+    small = {job.file: size for job in jobs if (size := sizes[job.file]) + PER_ZONE < SMALL}
+    if not small or not _are_small(small):
+        return frozenset()
+    weights = await asyncio.to_thread(lambda: {file: weight.of_zone(file) for file in small})
+    if not _are_small(weights):  # a line may make a million records
+        return frozenset()
+    return frozenset(job.origin for job in jobs if job.file in small)
+
+
+async def _build_here(jobs: Sequence[Job], deliver: Deliver) -> None:
+    for job in jobs:
+        deliver([await asyncio.to_thread(build_zone, job)])
 
 
 def _batches(jobs: Sequence[Job], sizes: Mapping[str, int], cores: int) -> list[list[Job]]:
@@ -91,41 +107,37 @@ def _batches(jobs: Sequence[Job], sizes: Mapping[str, int], cores: int) -> list[
     return batches
 
 
-class _Noted(list[BuildResult]):
-    """Results; each time some are added, ``note`` is told how many there are."""
+async def _work(
+    waiting: deque[list[Job]],
+    take: Callable[[], list[Job]],
+    deliver: Deliver,
+    lost: list[Job],
+) -> None:
+    """Have one process build what is waiting; with the first that are ``lost`` it has ended.
 
-    def __init__(self, note: Callable[[int], None]) -> None:
-        super().__init__()
-        self._note = note
-
-    def extend(self, results: Iterable[BuildResult], /) -> None:
-        super().extend(results)
-        self._note(len(self))
-
-
-async def _work(waiting: list[list[Job]], results: list[BuildResult], lost: list[Job]) -> None:
-    """Have one process build what is waiting; with the first that are ``lost`` it has ended."""
+    ``take`` takes the next from what is ``waiting``.
+    """
     while waiting:
         try:
-            process = await _start(waiting[-1][0].memory)
+            process = await _start(waiting[0][0].memory)
         except OSError:
             lost += itertools.chain.from_iterable(waiting)
             waiting.clear()
             return
         try:
             while waiting:
-                jobs = waiting.pop()
+                jobs = take()
                 found = await _ask(process, jobs)
                 if found is None:
                     await _status(process)
                     lost += jobs
                     break
-                results.extend(found)
+                deliver(found)
         finally:
             await _end(process)
 
 
-async def _build_lost(lost: list[Job], results: list[BuildResult]) -> None:
+async def _build_lost(lost: list[Job], deliver: Deliver) -> None:
     """Have a process build what is ``lost``, one after the other, until it has ended as well.
 
     If it has ended with the first one, the result of that says how.
@@ -134,7 +146,7 @@ async def _build_lost(lost: list[Job], results: list[BuildResult]) -> None:
         process = await _start(lost[-1].memory)
     except OSError as error:
         sentence = f"cannot start a process to build this zone: {error.strerror}"
-        results.extend([troubled(lost.pop(), sentence)])
+        deliver([troubled(lost.pop(), sentence)])
         return
     is_fresh = True
     try:
@@ -143,10 +155,10 @@ async def _build_lost(lost: list[Job], results: list[BuildResult]) -> None:
             if found is None:
                 break
             lost.pop()
-            results.extend(found)
+            deliver(found)
             is_fresh = False
         if lost and is_fresh:
-            results.extend([_lost(lost.pop(), await _status(process))])
+            deliver([_lost(lost.pop(), await _status(process))])
     finally:
         await _end(process)
 
@@ -206,8 +218,3 @@ def _lost(job: Job, status: int) -> BuildResult:
 
 def _are_small(sizes: Mapping[str, int]) -> bool:
     return sum(sizes.values()) + PER_ZONE * len(sizes) < SMALL
-
-
-def _stay_small(files: Sequence[str]) -> bool:
-    """Return whether small files are all that there is to them: a line may make a million."""
-    return _are_small({file: weight.of_zone(file) for file in files})

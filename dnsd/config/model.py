@@ -166,6 +166,9 @@ class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     policy_grace: Annotated[
         float, Duration("0s", "1d", "a policy that is missing for this long has been removed")
     ] = 60.0
+    ready_within: Annotated[
+        float, Duration("0s", "1d", "a node that starts waits for all of its zones for so long")
+    ] = 60.0
     limits: LimitsConfig = LimitsConfig()
 
 

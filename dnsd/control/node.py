@@ -38,6 +38,7 @@ from dnsd.control.horizon.past import pools_before
 from dnsd.control.publish import Publisher
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
+from dnsd.control.zones.readiness import Readiness
 from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
 from dnsd.control.zones.report import ReloadReport, narrow
 from dnsd.control.zones.requests import ReloadRequest, Requests
@@ -51,17 +52,15 @@ from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from dnsd.build.images import Job
-    from dnsd.build.pipeline import BuildResult
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.spec import ControlSpec
     from dnsd.control.transfers.link import TransferLink
+    from dnsd.control.zones.loading import Build
     from dnsd.image.state import StateVector
 
-    NotedBuild = Callable[[Sequence[Job], Callable[[int], None]], Awaitable[list[BuildResult]]]
 
 RETRY_S = 2.0
 """Pause of the watch after a reload that had problems, not with a zone but in itself."""
@@ -73,13 +72,10 @@ less often."""
 class Node:
     """Everything control does, as tasks of one event loop."""
 
-    def __init__(
-        self, spec: ControlSpec, vector: StateVector, build: NotedBuild = build_all
-    ) -> None:
+    def __init__(self, spec: ControlSpec, vector: StateVector, build: Build = build_all) -> None:
         self._spec = spec
         self._vector = vector
         self._cells = vector.control
-        self._build_all = build
         kept = Keepsakes(spec.kept_fd, vector)
         self._effective = _effective_config(spec, vector, kept)
         config = self._effective.config
@@ -106,7 +102,14 @@ class Node:
         self._publisher = Publisher(stock, spec.journal_fd, vector, self.engine.release)
         self._watch = Watch(config.zones.settle, ends)
         self._reloader = Reloader(
-            config, self._publisher, self._watch, self._build, self.engine, self.keeper
+            config, self._publisher, self._watch, build, self.engine, self.keeper
+        )
+        self._readiness = Readiness(
+            self._cells,
+            self._reloader.building,
+            self._reloader.rows,
+            lambda: self._effective.config.zones.ready_within,
+            self.engine.loaded,
         )
         self.engine.absences = lambda: self._reloader.absences
         self._convergence = Convergence(vector, self._publisher, self._reloader)
@@ -145,9 +148,9 @@ class Node:
             self._vector,
             doorbell,
             self._reloader.rows.values,
-            self.engine.unsettled,
+            lambda: self._readiness.waits() or self.engine.unsettled(),
             cut_off=self.engine.cut_off,
-            unserved=self._convergence.sentences,
+            unserved=lambda: (*self._convergence.sentences(), *self._readiness.lacks()),
             probes=self.probes,
             keepsake=keepsake,
         )
@@ -175,9 +178,9 @@ class Node:
             group.create_task(self.probes.run())
             if self.plane is not None:
                 group.create_task(self.plane.run())
-            await self._requests.first()
-            self._publisher.retire_leftovers()
-            self.engine.loaded()
+            planned = asyncio.Event()
+            group.create_task(self._readiness.run(self._load(planned.set)))
+            await planned.wait()
             group.create_task(self._requests.run())
             group.create_task(self._watch_files())
             group.create_task(self._converge())
@@ -189,14 +192,10 @@ class Node:
             if self.transfers is not None:
                 group.create_task(self.transfers.run())
 
-    async def _build(self, jobs: Sequence[Job]) -> list[BuildResult]:
-        """Build ``jobs``, and let the master see how far it has come."""
-        self._set(ControlCells.BUILT, 0)
-        self._set(ControlCells.TO_BUILD, len(jobs))
-        try:
-            return await self._build_all(jobs, lambda built: self._set(ControlCells.BUILT, built))
-        finally:
-            self._set(ControlCells.TO_BUILD, 0)
+    async def _load(self, planned: Callable[[], object]) -> None:
+        """Load all zones, the first time; ``planned``: others may load some beside that."""
+        await self._requests.first(planned)
+        self._publisher.retire_leftovers()
 
     # -- what others ask for ------------------------------------------------------------------
 
@@ -247,6 +246,7 @@ class Node:
             "pools": summary(self.engine),
             "aliases": self.aliases.status(),
             "demand": self.demand.status(time.monotonic_ns()),
+            "building": self._readiness.status(time.monotonic()),
             "problems": problems,
             "differences": self._convergence.told(),
         }
@@ -272,14 +272,16 @@ class Node:
         """Return what keeps the node from answering, as sentences."""
         server = self._spec.config.server
         dead = health.problems(self._vector, server.heartbeat * server.heartbeat_miss)
-        return [*dead, *self._convergence.sentences()]
+        waits = filter(None, (self._readiness.waits(),))
+        return [*dead, *waits, *self._convergence.sentences()]
 
     def notices(self) -> list[str]:
         """Return what operators should know although the node answers, as sentences."""
-        return [
+        kept = [
             f"an order for {one['address']} of {one['name']} {one['type']} is kept: {one['why']}"
             for one in absent_orders(self.engine)
         ]
+        return [*self._readiness.lacks(), *kept]
 
     def _set(self, cell: int, value: int) -> None:
         self._cells[cell] = value
@@ -312,25 +314,29 @@ class Node:
     async def _watch_files(self) -> None:
         """Reload what has changed on disk."""
         writers = Writers()
-        cost = 0.0
+        cost = pause = 0.0
         while True:
-            await asyncio.sleep(max(self._effective.config.zones.poll, LOOK_SHARE * cost))
+            await asyncio.sleep(max(self._effective.config.zones.poll, LOOK_SHARE * cost, pause))
             if not self._effective.config.zones.watch:
                 continue
             began = time.monotonic()
             stamps, signs = await asyncio.to_thread(writers.look, self._watch.paths())
             cost = time.monotonic() - began
-            due = self._watch.look(time.monotonic(), stamps, signs)
-            request = ReloadRequest(frozenset(due), self._watch.suspects(due))
-            if due and (await self._requests.ask(request)).problems:
-                await asyncio.sleep(RETRY_S)
+            found = self._watch.look(time.monotonic(), stamps, signs)
+            # What is being built is looked at again when it has been.
+            due = [one for one in found if one not in self._reloader.building.since]
+            pause = 0.0
+            if due:
+                request = ReloadRequest(frozenset(due), self._watch.suspects(due))
+                report = await self._requests.ask_planned(request)
+                pause = RETRY_S if report.done() and report.result().problems else 0.0
 
     async def _converge(self) -> None:
         """Have built what keeps the workers from serving what they should."""
         while True:
             await asyncio.sleep(PERIOD_S)
             if due := await self._convergence.due():
-                await self._requests.ask(ReloadRequest(frozenset(due)))
+                await self._requests.ask_planned(ReloadRequest(frozenset(due)))
 
     async def _look_after_disk(self) -> None:
         """Try again what the disk has refused."""

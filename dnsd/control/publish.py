@@ -49,11 +49,12 @@ class Publisher:
         self.stock = stock
         self._journal = journal
         self._vector = vector
-        self._cells = vector.control
+        self._cells = self.cells = vector.control
         self._cells[ControlCells.PID] = os.getpid()
         self._retired: set[str] = set()
         self._retired_by = 0
         self._leftovers: list[Callable[[], None]] = []
+        self._left: Callable[[], None] | None = None
         self.published: State = {}
         self._writer: JournalWriter | None = None
         # If the last state cannot be read or a new journal not be written, the workers keep
@@ -155,14 +156,27 @@ class Publisher:
             remove()
         self._leftovers.clear()
 
+    def look_for_leftovers(self) -> None:
+        """See what there is, before anything is built: builds put more beside it meanwhile."""
+        names = [*self.stock.names()]
+        memory = self.stock.memory
+        end = 0 if memory is None else memory.end
+        self._left = partial(self._retire_left, names, end)
+
     def retire_leftovers(self) -> None:
-        """Retire what no journal entry needs: of earlier runs, and of builds cut short."""
+        """Retire what was there at the start and no journal entry needs.
+
+        It is of earlier runs, and of builds cut short.
+        """
+        assert self._left is not None, "it has been looked for them at the start"
+        self._left()
+
+    def _retire_left(self, names: Iterable[str], end: int) -> None:
         needed = _images(self.published, self.published)
-        self._retire(name for name in self.stock.names() if name not in needed)
+        self._retire(name for name in names if name not in needed)
         if (memory := self.stock.memory) is not None:
-            # What is put there from now on belongs to a build that has not told of it yet.
             regions = [region for region in map(region_of, needed) if region]
-            self._leftovers.append(partial(memory.keep_only, regions, memory.end))
+            self._leftovers.append(partial(memory.keep_only, regions, end))
 
     def _retire(self, images: Iterable[str]) -> None:
         self._retired.update(images)

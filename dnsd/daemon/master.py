@@ -21,7 +21,7 @@ from dnsd.daemon.children import is_serving
 from dnsd.daemon.progress import ProgressLine
 from dnsd.daemon.pulse import Pulse
 from dnsd.daemon.vigil import Vigil
-from dnsd.image.state import ControlCells, MasterCells, XfrdCells
+from dnsd.image.state import ControlCells, FirstLoad, MasterCells, XfrdCells
 from dnsd.process.log import say
 from dnsd.process.silence import Chance
 
@@ -344,7 +344,8 @@ class Master:
     """Why the carrier is taken away without an order."""
 
     def _is_ready(self, serving: int) -> bool:
-        return serving == len(self._workers)
+        loaded = self._vector.control[ControlCells.LOADED] != FirstLoad.UNDER_WAY
+        return loaded and serving == len(self._workers)
 
     def _with_what(self, serving: int) -> str:
         """Return what is ready, behind that word."""
@@ -364,9 +365,11 @@ class Master:
 
     def _zones(self) -> str:
         cells = self._vector.control
-        zones, broken = cells[ControlCells.ZONES], cells[ControlCells.BROKEN]
+        zones, coming = cells[ControlCells.ZONES], cells[ControlCells.COMING]
+        broken = max(0, cells[ControlCells.BROKEN] - coming)
         text = f"{zones} zone{'' if zones == 1 else 's'}"
-        return f"{text}, {broken} of them broken" if broken else text
+        text += f", {broken} of them broken" if broken else ""
+        return f"{text}, {coming} of them still being loaded" if coming else text
 
 
 def _hot_path() -> str:

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.image import demand, secrets
@@ -83,12 +84,25 @@ class ControlCells:
     PAST_KNOWN, PAST_ON_ROUTE and the six cells from PAST_SERIES on are what the announcer leaves to
     a successor: see :mod:`dnsd.control.anycast.pastkeeper`. Those that begin with KEPT say where in
     memory it is what control leaves to it: see :mod:`dnsd.image.keepsake`.
+
+    LOADED says whether all zones have been loaded once since the master's start: see
+    :class:`FirstLoad`. COMING is how many are to be loaded before they can be answered.
     """
 
     GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED, TO_BUILD, BUILT = range(9)
     CARRIER, STOPPED, JOURNAL = range(9, 12)
     PAST_KNOWN, PAST_ON_ROUTE, PAST_SERIES = range(12, 15)
     KEPT_CONFIG, KEPT_LEDGER, KEPT_POOLS, KEPT_ORDERS = range(20, 24)
+    LOADED, COMING = range(24, 26)
+
+
+class FirstLoad(IntEnum):
+    """How far the first load of all zones has come."""
+
+    UNDER_WAY = 0
+    OVER = 1
+    LATE = 2
+    """It takes longer than the configuration allows; the node works without what is missing."""
 
 
 class MasterCells:

@@ -344,7 +344,7 @@ def test_a_small_file_that_asks_for_much_is_built_in_a_process(tmp_path: Path, l
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builders, "SMALL", builders.PER_ZONE * 2 + 3000)
         patch.setattr(builders, "build_zone", None)
-        results = asyncio.run(build_all(jobs))
+        results = built(jobs)
     assert sorted(result.serial for result in results) == [1, 2]
 
 
@@ -355,7 +355,7 @@ def test_a_large_policy_is_checked_in_a_process(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builders, "SMALL", builders.PER_ZONE * 2)
         patch.setattr(builders, "build_zone", None)
-        (result,) = asyncio.run(build_all([job]))
+        (result,) = built([job])
     assert not result.is_loaded
     assert {found.code for found in result.findings} == {"policy"}
 
@@ -385,10 +385,16 @@ def test_a_builder_is_behind_the_answers_before_it_is_asked(
     assert niceness == [builders.NICENESS]
 
 
+def built(jobs: Sequence[Job]) -> list[BuildResult]:
+    results: list[BuildResult] = []
+    asyncio.run(build_all(jobs, results.extend))
+    return results
+
+
 def build_many(directory: Path, count: int) -> list[BuildResult]:
     (directory / "images").mkdir()
     jobs = [make_job(directory, f"z{number}.", zone(number)) for number in range(count)]
-    return asyncio.run(build_all(jobs))
+    return built(jobs)
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -75,11 +75,12 @@ class Site:
         path.write_text(text)
         os.utime(path, (1, len(text)))
 
-    async def build(self, jobs: Sequence[Job], _note: Callable[[int], None]) -> list[BuildResult]:
-        if jobs:
-            self.builds.append(sorted(job.origin for job in jobs))
+    async def build(
+        self, jobs: Sequence[Job], deliver: Callable[[Sequence[BuildResult]], object]
+    ) -> None:
+        self.builds.append(sorted(job.origin for job in jobs))
         await self.gate.wait()
-        return [build_zone(job) for job in jobs]
+        deliver([build_zone(job) for job in jobs])
 
     def states(self, report: object) -> dict[str, str]:
         assert isinstance(report, ReloadReport)
@@ -336,11 +337,11 @@ def test_a_fault_in_a_reload_is_told_and_survived(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def story(site: Site) -> None:
-        async def bug(_jobs: object) -> list[BuildResult]:
+        def bug(_scope: object) -> set[str]:
             raise KeyError("bug")
 
         with monkeypatch.context() as patch:
-            patch.setattr(site.node._reloader, "_build", bug)
+            patch.setattr(site.node._reloader, "_scope", bug)
             report = await site.node.command_reload({})
         assert not report.ok
         assert report.problems == ("dnsd failed to reload: KeyError: 'bug'",)
@@ -368,7 +369,7 @@ def test_a_successor_goes_on_with_the_configuration_in_force() -> None:
         site.file.write_text("bad")
         master_has = site.spec
         site.node = Node(master_has, site.vector, site.build)
-        await site.node._requests.first()
+        await site.node._requests.first(lambda: None)
         status = await site.node.command_status({})
         assert {one["zone"]: one["state"] for one in status["zones"]} == {
             "a.": "served",

@@ -130,10 +130,14 @@ class World:
         self.reloader = Reloader(config, self.publisher, Watch(0.0), self.build, NoPools(), keeper)
         self.convergence = Convergence(self.vector, self.publisher, self.reloader, lambda: self.now)
 
-    async def build(self, jobs: Sequence[Job]) -> list[BuildResult]:
+    async def build(
+        self, jobs: Sequence[Job], deliver: Callable[[Sequence[BuildResult]], object]
+    ) -> None:
         if self.builders_die:
-            return [troubled(job, "the process that built this zone was killed") for job in jobs]
-        return [build_zone(job) for job in jobs]
+            why = "the process that built this zone was killed"
+            deliver([troubled(job, why) for job in jobs])
+            return
+        deliver([build_zone(job) for job in jobs])
 
     def reload(self, *due: str) -> None:
         asyncio.run(self.reloader.run(set(due)))
@@ -432,7 +436,7 @@ class Unlisted(dict[str, ZoneRow]):
 def test_a_turn_that_looks_at_no_files_does_not_look_through_the_zones(tmp_path: Path) -> None:
     world = World(tmp_path)
     assert asyncio.run(world.convergence.due()) == set()
-    world.reloader.rows = Unlisted(world.reloader.rows)
+    world.reloader._publication.rows = Unlisted(world.reloader.rows)
     assert asyncio.run(world.convergence.due()) == set()
     world.now += FILES_S
     with pytest.raises(AssertionError, match="hundred thousand"):

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 from dnsd.build import builders
 from dnsd.build.images import Job
 from dnsd.config.model import LimitsConfig
+from dnsd.control.zones.building import Building
 from dnsd.daemon.progress import ProgressLine
+from dnsd.image.state import ControlCells, StateVector
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pytest
+
+    from dnsd.build.pipeline import BuildResult
 
 
 class Terminal(io.StringIO):
@@ -51,7 +56,16 @@ def test_builds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         jobs.append(
             Job(origin=f"{name}.", file=str(file), limits=LimitsConfig(), images=str(tmp_path))
         )
-    seen: list[int] = []
-    results = asyncio.run(builders.build_all(jobs, seen.append))
-    assert seen == [1, 2, 3]
-    assert all(result.image for result in results)
+    control = StateVector.create(1).control
+    building = Building(control)
+    seen: list[tuple[int, int]] = []
+
+    def deliver(results: Sequence[BuildResult]) -> None:
+        assert all(result.image for result in results)
+        seen.append((control[ControlCells.BUILT], control[ControlCells.TO_BUILD]))
+        building.end(result.origin for result in results)
+
+    building.begin([job.origin for job in jobs], 0.0)
+    asyncio.run(builders.build_all(jobs, deliver))
+    assert seen == [(0, 3), (1, 3), (2, 3)]
+    assert (control[ControlCells.BUILT], control[ControlCells.TO_BUILD]) == (0, 0)

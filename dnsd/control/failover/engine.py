@@ -151,7 +151,7 @@ class FailoverEngine:
     # -- whether it may be announced ----------------------------------------------------------
 
     def loaded(self) -> None:
-        """Note that all zones have been loaded once: the first round of checks has begun."""
+        """Note that the node waits for no zone any more: the first round of checks has begun."""
         self._settle_by = time.monotonic() + self.checking.first_round
 
     def unsettled(self) -> str:

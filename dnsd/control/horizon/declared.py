@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from dnsd.build.poolmeta import PoolMeta
+    from dnsd.caches.changes import CachedFor
     from dnsd.caches.version import Version
     from dnsd.control.horizon.shelf import Shelved
 
@@ -15,6 +16,19 @@ class DeclaredZone(NamedTuple):
 
     shelved: Shelved
     pools: tuple[PoolMeta, ...] = ()
+
+
+class ZoneChange(NamedTuple):
+    """A zone that was replaced, and what caches may hold of it from its last answer on.
+
+    ``generation`` is the first one without it; None while it is not published.
+    """
+
+    apex: str
+    old: DeclaredZone | None
+    new: DeclaredZone | None
+    held: tuple[CachedFor, ...]
+    generation: int | None = None
 
 
 def version_of(apex: str, zone: DeclaredZone) -> Version:

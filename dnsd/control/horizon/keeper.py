@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import time
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from dnsd.caches.changes import CachedFor
 from dnsd.caches.ledger import SAVE_EVERY_S, Ledger, declarations, owner_of
+from dnsd.control.horizon.awaited import AwaitedZones
 from dnsd.control.horizon.coverage import Coverage
-from dnsd.control.horizon.declared import DeclaredZone, version_of
+from dnsd.control.horizon.declared import DeclaredZone, ZoneChange, version_of
 from dnsd.control.horizon.leaving import DelayWatch
 from dnsd.control.horizon.poolbook import PoolBook, accounts_in, key_of, undecided
 from dnsd.control.horizon.served import ServedSearch
@@ -28,26 +28,14 @@ from dnsd.errors import AdminError, StateError
 from dnsd.process import log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Set
 
+    from dnsd.caches.changes import CachedFor
     from dnsd.caches.version import CacheQuestion
     from dnsd.control.horizon.ledgerfile import LedgerFile
     from dnsd.image.stock import Stock
 
 FORGET_EVERY_S = 60.0
-
-
-class _Change(NamedTuple):
-    """A zone that was replaced, and what caches may hold of it from its last answer on.
-
-    ``generation`` is the first one without it; None while it is not published.
-    """
-
-    apex: str
-    old: DeclaredZone | None
-    new: DeclaredZone | None
-    held: tuple[CachedFor, ...]
-    generation: int | None = None
 
 
 class LedgerKeeper:
@@ -75,9 +63,10 @@ class LedgerKeeper:
         self.pools = PoolBook(self.ledger)
         self.zones: dict[str, DeclaredZone] = {}
         self.shelf = Shelf(stock)
+        self._awaited = AwaitedZones(self.ledger, self.shelf)
         self.ready = False
-        """Whether the account of before is part of it, and what is served; until then it says too
-        little."""
+        """Whether the account of before is part of it, and all that is served; until then it says
+        too little."""
         self.fault = ""
         """Why the account is not on disk: then nothing is SAFE by it. Empty if it is."""
         self.clock = clock
@@ -85,7 +74,7 @@ class LedgerKeeper:
         self._file = file
         self._answered_before = self.shelf.is_used()
         self._reached = reached
-        self._changes: list[_Change] = []
+        self._changes: list[ZoneChange] = []
         self.coverage = Coverage()
         self._began = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -105,23 +94,26 @@ class LedgerKeeper:
         """
         for apex, held in self._resume(zones).items():
             zone = zones.get(apex)
-            self._changes.append(_Change(apex, None, zone, held, generation))
+            self._changes.append(ZoneChange(apex, None, zone, held, generation))
         self._began.set()
         self.served.come({apex: zone.shelved for apex, zone in zones.items()})
         self._declare_all(zones)
         self.ready = True
 
-    def _resume(self, zones: Mapping[str, DeclaredZone]) -> dict[str, tuple[CachedFor, ...]]:
+    def _resume(
+        self, zones: Mapping[str, DeclaredZone], awaited: Set[str] = frozenset()
+    ) -> dict[str, tuple[CachedFor, ...]]:
         """Go on with what is on disk; ``zones`` is what is about to be served, or still is.
 
-        Return what is held of zones that were served before, and not any more.
+        Those that are ``awaited`` will be later. Return what is held of zones that were served
+        before, and not any more.
         """
         held: dict[str, tuple[CachedFor, ...]] = {}
         now = self.clock()
         try:
             data = self._file.read()
             if data is not None:
-                held = self._continue(data, zones, now)
+                held = self._continue(data, zones, awaited, now)
                 if not self._file.is_last():
                     raise StateError("the ledger does not cover the end of the last run")
                 if (owner := owner_of(data)[0]) != self.ledger.node:
@@ -139,40 +131,45 @@ class LedgerKeeper:
         return held
 
     def _continue(
-        self, data: bytes, zones: Mapping[str, DeclaredZone], now: float
+        self, data: bytes, zones: Mapping[str, DeclaredZone], awaited: Set[str], now: float
     ) -> dict[str, tuple[CachedFor, ...]]:
         declared = declarations(data)
         served = {version_of(apex, zone) for apex, zone in zones.items()}
-        images = self.shelf.by_stem() if declared.keys() - served else {}
-        gone = [version for version in declared if version not in served]
+        later = [one for one in declared if one.owner in awaited and one.owner not in zones]
         told: dict[str, tuple[CachedFor, ...]] = {}
-        for version in gone:
+        known = served.union(later)
+        for version in [one for one in declared if one not in known]:
             zone = zones.get(version.owner)
-            held = self.shelf.held_since(version, zone.shelved if zone else None, images)
-            told[version.owner] = (
-                *told.get(version.owner, ()),
-                *((CachedFor(version, declared[version]),) if held is None else held),
+            held = self._awaited.held_since(
+                version, declared[version], zone.shelved if zone else None
             )
+            told[version.owner] = (*told.get(version.owner, ()), *held)
         self.ledger.resume(data, now, unchanged=declared.keys())
+        self._awaited.wait_for({version: declared[version] for version in later})
         for held in told.values():
             self._note(held, now)
         return told
 
     # -- zones --------------------------------------------------------------------------------
 
-    async def declare(self, zones: Mapping[str, DeclaredZone | None]) -> None:
+    async def declare(
+        self, zones: Mapping[str, DeclaredZone | None], awaited: Set[str] = frozenset()
+    ) -> None:
         """Write down that ``zones`` are about to be served; None: this one no more.
 
-        Zones are called by their apex, and those that are not named go on as they are. Afterwards
-        comes :meth:`published` or :meth:`undo`. If it cannot be written, they are served
-        nonetheless, and the account is in doubt (``fault``) until it can; but not as long as a
-        restart would believe the ledger that is on disk, if that does not declare them.
+        Zones are called by their apex, and those that are not named go on as they are; at first it
+        is said which are ``awaited``, until :meth:`complete`. Afterwards comes :meth:`published`
+        or :meth:`undo`. If it cannot be written, they are served nonetheless, and the account is in
+        doubt (``fault``) until it can; but not as long as a restart would believe the ledger that
+        is on disk, if that does not declare them.
         """
         coming = {apex: zone for apex, zone in zones.items() if zone is not None}
-        if not self.ready:
-            await asyncio.to_thread(self._resume, coming)
+        is_first = not self._began.is_set()
+        if is_first:
+            await asyncio.to_thread(self._resume, coming, awaited)
             self._began.set()
         changes = await asyncio.to_thread(self._compare, zones)
+        await self._come(zones)
         self._changes += changes  # whatever has been settled meanwhile stays settled
         shelved = {apex: zone.shelved for apex, zone in coming.items()}
         await asyncio.to_thread(self.served.come, shelved)
@@ -180,10 +177,16 @@ class LedgerKeeper:
         for apex, zone in zones.items():
             if zone is None:
                 self.zones.pop(apex, None)
-        self.ready = True
+        self.ready = not awaited and (self.ready or is_first)
         await self.save()
         if self.fault and not await asyncio.to_thread(self._is_declared_on_disk, zones):
             await self._disbelieved()
+
+    async def complete(self) -> None:
+        """Note that no zone is awaited any more: what has not come is gone."""
+        await self._come(dict.fromkeys(self._awaited.names()))
+        self.ready = True
+        await self.save()
 
     def _is_declared_on_disk(self, zones: Mapping[str, DeclaredZone | None]) -> bool:
         """Return whether a restart that believes the ledger on disk knows all of ``zones``.
@@ -201,15 +204,22 @@ class LedgerKeeper:
             for apex, zone in zones.items()
         )
 
-    def _compare(self, zones: Mapping[str, DeclaredZone | None]) -> list[_Change]:
+    def _compare(self, zones: Mapping[str, DeclaredZone | None]) -> list[ZoneChange]:
         changes = []
         for apex, new in zones.items():
             old = self.zones.get(apex)
             held: tuple[CachedFor, ...] = ()
             if old is not None:
                 held = self.shelf.differences(apex, old.shelved, new.shelved if new else None)
-            changes.append(_Change(apex, old, new, held))
+            changes.append(ZoneChange(apex, old, new, held))
         return changes
+
+    async def _come(self, zones: Mapping[str, DeclaredZone | None]) -> None:
+        """Note what ``zones`` had before the start and have no more, as far as not yet done."""
+        now = {apex: zone.shelved if zone else None for apex, zone in zones.items()}
+        self._note(await asyncio.to_thread(self._awaited.held, now), self.clock())
+        for apex, zone in zones.items():
+            self._awaited.has_come(apex, version_of(apex, zone) if zone else None)
 
     def _declare_all(self, zones: Mapping[str, DeclaredZone]) -> None:
         for apex, zone in zones.items():
@@ -256,7 +266,7 @@ class LedgerKeeper:
             return
         now, reached = self.clock(), self._reached()
         changes, self._changes = self._changes, []
-        done: list[_Change] = []
+        done: list[ZoneChange] = []
         for one in changes:
             is_done = one.generation and one.generation <= reached
             (done if is_done else self._changes).append(one)
@@ -294,7 +304,7 @@ class LedgerKeeper:
         """Keep it up to date for ever."""
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
-            if self.ready:
+            if self._began.is_set():
                 await self.turn()
 
     async def turn(self) -> None:
@@ -315,7 +325,7 @@ class LedgerKeeper:
         """
         async with self._writing:
             self._dirty |= self._meet(self.ledger)
-            if self.ready and self._is_new():
+            if self._began.is_set() and self._is_new():
                 dumped = self._dumped()
                 self._note_fault(await asyncio.to_thread(self._write, *dumped))
 
@@ -355,9 +365,9 @@ class LedgerKeeper:
     def stop(self) -> None:
         """Write down what is new, nodes that were just heard too: the process is about to end."""
         self._dirty |= self._meet(self.ledger)
-        if self.ready and self._is_new():
+        if self._began.is_set() and self._is_new():
             self._note_fault(self._write(*self._dumped()))
-        if self.ready and not self.fault:
+        if self._began.is_set() and not self.fault:
             self._file.close()
 
     def _write(self, number: int, data: bytes) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -23,7 +23,7 @@ from dnsd.process import log
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence, Set
+    from collections.abc import Mapping, Sequence, Set
 
     from dnsd.build.pipeline import BuildResult
     from dnsd.config import Failover
@@ -31,6 +31,32 @@ if TYPE_CHECKING:
     from dnsd.control.zones.earlier import Earlier
     from dnsd.control.zones.table import ZoneRow
     from dnsd.image.stock import Stock
+
+
+class Terms(NamedTuple):
+    """How results are judged: the ``shrink`` that is allowed, the ``grace`` of policies in seconds.
+
+    What the zones ``forced`` lose is meant; None: so is what any of them loses.
+    """
+
+    shrink: float
+    grace: float
+    forced: Set[str] | None = frozenset()
+
+    def is_meant(self, origin: str) -> bool:
+        """Return whether what a zone loses is meant."""
+        return self.forced is None or origin in self.forced
+
+    def share(self, origin: str) -> float:
+        """Return how much a zone may lose of what it has."""
+        return 1.0 if self.is_meant(origin) else self.shrink
+
+
+class Judged(NamedTuple):
+    """Results that may be published, and those that are to be judged again with others."""
+
+    accepted: list[BuildResult]
+    waiting: list[BuildResult]
 
 
 class Acceptance:
@@ -45,33 +71,27 @@ class Acceptance:
         self._rows = rows
         self.grace = Grace()
 
-    def accept(
-        self,
-        results: Iterable[BuildResult],
-        shares: Mapping[str, float],
-        forced: Set[str],
-        grace: float,
-    ) -> list[BuildResult]:
+    def accept(self, results: Sequence[BuildResult], terms: Terms, *, may_wait: bool) -> Judged:
         """Return ``results`` as they are to be published.
 
-        A zone whose policy is away goes on as it is for ``grace`` seconds, unless it is ``forced``.
-        One that would lose more than its share of what it has is broken, and so is one that is
-        served already and would break a promise. What is broken and not served is what it was last.
+        A zone whose policy is away goes on as it is for a while. One that would lose more than its
+        share of what it has is broken, and so is one that is served already and would break a
+        promise; if it ``may_wait``, it is judged when the others are there, too, which may make
+        room. What is broken and not served is what it was last.
         """
+        guarded = [self._guarded(self._patient(one, terms), terms) for one in results]
+        committed = self._committed(guarded, may_wait=may_wait)
+        waiting = [one for one, end in zip(results, committed, strict=True) if end is None]
         accepted = []
-        guarded = [
-            self._guarded(
-                self._patient(one, 0.0 if one.origin in forced else grace), shares[one.origin]
-            )
-            for one in results
-        ]
-        for one in self._committed(guarded):
+        for one in committed:
+            if one is None:
+                continue
             row = self._rows.get(one.origin)
             is_served = one.image is not None or (row is not None and row.served is not None)
             accepted.append(one if is_served else self._earlier.in_place_of(one))
-        return accepted
+        return Judged(accepted, waiting)
 
-    def _patient(self, result: BuildResult, seconds: float) -> BuildResult:
+    def _patient(self, result: BuildResult, terms: Terms) -> BuildResult:
         """Return ``result``, to be tried again if its policy has been away for a moment only."""
         old = self._old(result.origin)
         policy = str(path_for(Path(next(iter(result.sources)))))
@@ -81,6 +101,7 @@ class Acceptance:
                 self.grace.forget(result.origin)
             return result
         count, now = len(old.pools), time.monotonic()
+        seconds = 0.0 if terms.is_meant(result.origin) else terms.grace
         why = self.grace.missing(result.origin, policy, count, seconds, now)
         if why is None:
             log.say(f"zone {result.origin}: its policy {policy} is gone, and counts as removed")
@@ -93,10 +114,13 @@ class Acceptance:
         row = self._rows.get(origin)
         return (row.served if row else None) or self._earlier.meta(origin)
 
-    def _committed(self, results: Sequence[BuildResult]) -> list[BuildResult]:
+    def _committed(
+        self, results: Sequence[BuildResult], *, may_wait: bool
+    ) -> list[BuildResult | None]:
         """Return ``results``; those that break promises are broken themselves, or say so.
 
-        A zone that is not served yet is not kept from its clients for what others promise.
+        None stands for one that is to be judged later. A zone that is not served yet is not kept
+        from its clients for what others promise.
         """
         served = {
             origin: row.served.pools
@@ -107,14 +131,19 @@ class Acceptance:
         commitments = Commitments(served, self._failover, limits_in_force(self._failover))
         if commitments.all_kept(edits):
             return list(results)
-        return [self._judged(one, commitments) for one in results]
+        return [self._judged(one, commitments, may_wait=may_wait) for one in results]
 
-    def _judged(self, result: BuildResult, commitments: Commitments) -> BuildResult:
+    def _judged(
+        self, result: BuildResult, commitments: Commitments, *, may_wait: bool
+    ) -> BuildResult | None:
         if result.image is None:
             return result
         row = self._rows.get(result.origin)
+        is_served = row is not None and row.served is not None and not row.is_early
         broken = commitments.broken_by(result.origin, result.pools)
-        is_refused = bool(row and row.served) and any(one.is_refusal for one in broken)
+        is_refused = is_served and any(one.is_refusal for one in broken)
+        if is_refused and may_wait:
+            return None
         if is_refused:
             self._stock.remove(result.image)
             result = msgspec.structs.replace(result, image=None)
@@ -123,14 +152,14 @@ class Acceptance:
         found = [_finding(result, one, is_refused=is_refused) for one in broken]
         return msgspec.structs.replace(result, findings=worst((*found, *result.findings)))
 
-    def _guarded(self, result: BuildResult, share: float) -> BuildResult:
-        """Return ``result``, broken if it loses more than ``share`` of what there was."""
+    def _guarded(self, result: BuildResult, terms: Terms) -> BuildResult:
+        """Return ``result``, broken if it loses more than its share of what there was."""
         old = self._old(result.origin)
         if result.image is None or old is None:
             return result
         file = next(iter(result.sources))
         edit = guard.ZoneEdit(result.origin, file, old, result)
-        refusal = guard.loss(edit, share)
+        refusal = guard.loss(edit, terms.share(result.origin))
         if refusal is not None:
             self._stock.remove(result.image)
             result = msgspec.structs.replace(result, image=None)

@@ -1,7 +1,7 @@
 """The images that an earlier run has left: to be used again, or when a zone cannot be loaded now.
 
 Knows names and metadata of images; what is served, and what is to become of a zone, is decided
-by the caller. They are there for one load only, the first: what it does not need is deleted. Images
+by the caller. They are there for the first load only: what it does not need is deleted. Images
 that were in memory, and that the disk has taken at last, are there for the next one.
 """
 
@@ -42,7 +42,13 @@ class Earlier:
         """Return whether an image of the zone ``origin`` has come since the last load."""
         return origin in self._new
 
-    def forget(self) -> None:
+    def forget(self, origins: Iterable[str]) -> None:
+        """Take the images of the zones ``origins`` for deleted: others are served now."""
+        for origin in origins:
+            self._names.pop(images.stem(origin), None)
+            self._new.discard(origin)
+
+    def forget_all(self) -> None:
         """Take them all for deleted."""
         self._names = {}
         self._new.clear()
@@ -57,7 +63,9 @@ class Earlier:
 
     def reusable(self, jobs: Iterable[Job]) -> list[BuildResult]:
         """Return results of those ``jobs`` whose images are still right."""
-        found = []
+        found: list[BuildResult] = []
+        if not self._names:
+            return found
         for job in jobs:
             names = self._names.get(images.stem(job.origin), ())
             reusable = images.reusable(self._stock, names, job)
@@ -79,6 +87,11 @@ class Earlier:
                     is_stale=True,
                 )
         return broken
+
+    def of_zones(self, jobs: Iterable[Job]) -> list[BuildResult]:
+        """Return what the zones of ``jobs`` were last, to be served until they are built."""
+        empty = (BuildResult(origin=job.origin, sources={job.file: None}) for job in jobs)
+        return [one for one in map(self.in_place_of, empty) if one.image is not None]
 
     def zones(self, files: Mapping[str, Path], directory: Path) -> dict[str, Path]:
         """Return the zones that there were, with their files.

@@ -1,54 +1,57 @@
 """One reload: from what is on disk now to what the workers serve.
 
-The only place where the table of zones changes. Reloads come here one at a time; who asks
-for them, when, and who is waiting is not its business.
+The only place where the table of zones changes. Reloads plan and publish one at a time, and build
+beside each other, so that a small zone never waits for a large one; who asks for them, when, and
+who is waiting is not its business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.build import images
 from dnsd.build.images import Job
-from dnsd.build.pipeline import troubled
 from dnsd.build.stamps import observe
-from dnsd.control.horizon.declared import DeclaredZone
-from dnsd.control.horizon.shelf import Shelved
-from dnsd.control.zones.acceptance import Acceptance
+from dnsd.control.zones.acceptance import Acceptance, Terms
+from dnsd.control.zones.building import Building
 from dnsd.control.zones.earlier import Earlier
-from dnsd.control.zones.recover import recovered
+from dnsd.control.zones.loading import Desk, Loading
+from dnsd.control.zones.publication import Publication
 from dnsd.control.zones.report import GOOD, ReloadReport, ZoneOutcome, ZoneReport
 from dnsd.control.zones.roster import Roster
-from dnsd.control.zones.table import ReloadPlan, ServedImage, ZoneRow, apex_of, make_plan
-from dnsd.errors import StateError
-from dnsd.image.journal import Drop, Entry, Placed, Put
+from dnsd.control.zones.table import ReloadPlan, ZoneRow, make_plan
 from dnsd.zone.sources import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
+    from collections.abc import Callable, Collection, Mapping, Set
 
-    from dnsd.build.pipeline import BuildResult
-    from dnsd.build.poolmeta import PoolMeta, Pools
+    from dnsd.build.poolmeta import Pools
     from dnsd.config import Config
     from dnsd.control.horizon.keeper import LedgerKeeper
     from dnsd.control.publish import Publisher
+    from dnsd.control.zones.loading import Build, Loaded
     from dnsd.control.zones.watch import Watch
     from dnsd.zone.findings import Finding
-
-    Build = Callable[[Sequence[Job]], Awaitable[list[BuildResult]]]
 
 CONFIGURATION, DIRECTORY, EVERYTHING = "configuration", "directory", "everything"
 """What may be due besides zones. Those are called by their origins, which end with a dot."""
 
 
+class _Step(NamedTuple):
+    """A part of a reload: what is ``loading``, zones that are ``busy``, and what needs nothing."""
+
+    loading: Loading
+    busy: set[str]
+    unchanged: list[ZoneReport]
+    unknown: tuple[str, ...]
+    is_first: bool
+
+
 class Reloader:
-    """Holds the table of zones (``rows`` by origin) and brings it up to date."""
+    """Brings the table of zones up to date; ``building`` are those that are just being built."""
 
     def __init__(
         self,
@@ -60,26 +63,37 @@ class Reloader:
         keeper: LedgerKeeper,
     ) -> None:
         self.config = config
-        self.rows = recovered(publisher)
+        self._publication = Publication(publisher, pools, keeper)
         self._publisher = publisher
-        self._pools = pools
         self._keeper = keeper
         self._watch = watch
-        self._build = build
         self._stock = publisher.stock
         self._distrusted: set[str] = set()
-        self._undropped: set[str] = set()
-        self._troubled: set[str] = set()
         self._earlier = Earlier(self._stock)
         self._roster = Roster(self._earlier)
         self._acceptance = Acceptance(self._stock, self._earlier, self.rows, config.failover)
-        self._go_on()
+        self.building = Building(publisher.cells)
+        self._is_open = False
+        self._desk = Desk(
+            build,
+            self.building,
+            self._earlier,
+            self._acceptance,
+            self._publication,
+            asyncio.Lock(),
+        )
+        self._publication.go_on()
+        for origin, row in self.rows.items():
+            if row.served is not None:
+                self._watch.follow(origin, row.stamps)
+        self._roster.wanted = {origin: row.file for origin, row in self.rows.items()}
 
     async def run(
         self,
         due: Collection[str],
         named: Set[str] = frozenset(),
         forced: Set[str] = frozenset(),
+        planned: Callable[[], object] = lambda: None,
     ) -> ReloadReport:
         """Load what has changed of what is ``due``, and publish it.
 
@@ -88,38 +102,81 @@ class Reloader:
         DIRECTORY it is seen anew which zones there are. Whether the files of zones that are
         ``named`` have changed, their octets tell, for all others their stamps do. What a zone in
         ``forced`` loses is meant; with EVERYTHING there, so is what any of them loses.
+
+        ``planned`` is called when it is known what is to be done: then others may run beside it.
+        A zone that is being built already is looked at again when that has ended.
         """
         began = time.monotonic()
         problems: tuple[str, ...] = ()
         odd: tuple[Finding, ...] = ()
-        if CONFIGURATION in due or DIRECTORY in due:
-            problems = await self._list(due, forced)
-            odd = self.odd
-        plan = await asyncio.to_thread(self._plan, self._scope(due), named)
-        results = [self._with_cells(result) for result in await self._load(plan.load, forced)]
-        try:
-            await self._pools.expect([pool for result in results for pool in result.pools])
-            await self._keeper.declare(_changes(plan, results))
-            self._publish(plan, results)
-        except StateError as error:
-            for result in results:
-                if result.image is not None:
-                    self._publisher.give_back(result.image)
-            problems = (*problems, str(error))
-            self._undropped.update(plan.drop)
-            plan = replace(plan, drop=())
-            results = [self._unpublished(result, str(error)) for result in results]
-        for result in results:
-            self._note(result, plan.load[result.origin])
-        zones = self._reports(plan, results)
+        zones: list[ZoneReport] = []
+        async with self._desk.turn:
+            if CONFIGURATION in due or DIRECTORY in due:
+                problems = await self._list(due, forced)
+                odd = self.odd
+            step = await self._begin(self._scope(due), named, forced)
+        planned()
+        while True:
+            done = await self._finish(step)
+            zones += done.zones
+            problems += (*done.problems,)
+            if not step.busy:
+                break
+            await self.building.ended(step.busy)
+            async with self._desk.turn:
+                step = await self._begin(step.busy, named, forced)
         good = all(zone.outcome in GOOD for zone in zones)
         return ReloadReport(
             ok=good and not problems and not odd,
-            zones=zones,
-            problems=problems,
+            zones=tuple(sorted(zones, key=lambda zone: zone.zone)),
+            problems=tuple(dict.fromkeys(problems)),
             odd=odd,
             seconds=time.monotonic() - began,
         )
+
+    @property
+    def rows(self) -> dict[str, ZoneRow]:
+        """The table of zones by origin."""
+        return self._publication.rows
+
+    async def _begin(self, scope: set[str], named: Set[str], forced: Set[str]) -> _Step:
+        """Begin with the zones in ``scope``, but for those that are being built."""
+        busy = {*self.building.among(scope)}
+        plan = await asyncio.to_thread(self._plan, scope - busy, named)
+        zones = self.config.zones
+        terms = Terms(zones.shrink, zones.policy_grace, None if EVERYTHING in forced else forced)
+        loading = Loading(self._desk, self._jobs(plan.load), plan.drop, terms, self._noted)
+        unchanged = [self._unchanged(origin) for origin in plan.unchanged]
+        if is_first := not self._is_open:
+            await self._open(loading)
+        return _Step(loading, busy, unchanged, plan.unknown, is_first)
+
+    async def _open(self, loading: Loading) -> None:
+        """Begin with the first zones of this process."""
+        try:
+            await asyncio.to_thread(self._publisher.look_for_leftovers)
+            await loading.begin()
+            await loading.open()
+        except BaseException:
+            loading.end()
+            raise
+        self._is_open = True
+
+    async def _finish(self, step: _Step) -> Loaded:
+        """Do what is left of ``step``; return what has become of its zones."""
+        try:
+            loaded = await step.loading.finish()
+        finally:
+            if step.is_first:
+                self._earlier.forget_all()
+                await self._keeper.complete()
+        for origin in loaded.dropped:
+            self._watch.forget(origin)
+            self._acceptance.grace.forget(origin)
+        self._roster.dropped(len(loaded.dropped))
+        told = [ZoneReport(zone=one, outcome=ZoneOutcome.DROPPED) for one in loaded.dropped]
+        told += [ZoneReport(zone=one, outcome=ZoneOutcome.UNKNOWN) for one in step.unknown]
+        return loaded._replace(zones=[*loaded.zones, *step.unchanged, *told])
 
     def welcome(self, taken: Mapping[str, str]) -> None:
         """Have zones (by origin) served from their files, which the disk had refused before."""
@@ -194,158 +251,33 @@ class Reloader:
 
     def unfinished(self) -> set[str]:
         """Return the zones with which something else than their files has kept us from ending."""
-        return self._troubled | self._undropped
+        return self._publication.troubled | self._publication.undropped
 
     def distrust(self, origin: str) -> None:
         """Have the image of the zone ``origin`` built anew when it is due, whatever its files."""
         self._distrusted.add(origin)
 
-    # -- from files to images -----------------------------------------------------------------
+    # -- from files to what is served ---------------------------------------------------------
 
-    async def _load(self, files: Mapping[str, Path], forced: Set[str]) -> list[BuildResult]:
-        jobs = [
+    def _jobs(self, files: Mapping[str, Path]) -> list[Job]:
+        memory = self._stock.memory
+        return [
             Job(
                 origin=origin,
                 file=str(file),
                 limits=self.config.zones.limits,
                 images=str(self._stock.directory),
-                memory=None if self._stock.memory is None else self._stock.memory.fd,
+                memory=None if memory is None else memory.fd,
                 failover=self.config.failover.of_checks(),
                 include=self._include(),
             )
             for origin, file in files.items()
         ]
-        kept = await asyncio.to_thread(self._earlier.reusable, jobs)
-        done = {result.origin for result in kept}
-        built = await self._build([job for job in jobs if job.origin not in done])
-        zones = self.config.zones
-        shares = {one: 1.0 if {one, EVERYTHING} & forced else zones.shrink for one in files}
-        meant = files.keys() if EVERYTHING in forced else files.keys() & forced
-        accept = self._acceptance.accept
-        done_now = await asyncio.to_thread(accept, built, shares, meant, zones.policy_grace)
-        found = [*kept, *done_now]
-        self._earlier.forget()
-        return found
 
-    # -- from images to workers ---------------------------------------------------------------
-
-    def _with_cells(self, result: BuildResult) -> BuildResult:
-        """Return ``result``, failed if there is no room for its pools: others have theirs."""
-        if result.image is None:
-            return result
-        try:
-            self._publisher.take_cells(result.image, sum(pool.cells for pool in result.pools))
-        except StateError as error:
-            return self._unpublished(result, str(error))
-        return result
-
-    def _publish(self, plan: ReloadPlan, results: list[BuildResult]) -> None:
-        """Tell the workers; StateError if that cannot be."""
-        try:
-            entries = [entry for result in results if (entry := self._entry(result))]
-            entries += [Drop(apex_of(origin)) for origin in plan.drop]
-            if entries or not self._publisher.generation:
-                self._publisher.publish(entries)
-            self._keeper.published(self._publisher.generation)
-        except StateError:
-            self._keeper.undo()
-            for result in results:
-                self._displace(result)
-            raise
-        self._roster.dropped(len(plan.drop))
-        for origin in plan.drop:
-            self._undropped.discard(origin)
-            self._troubled.discard(origin)
-            self._pools.remove(origin)
-            del self.rows[origin]
-            self._watch.forget(origin)
-            self._acceptance.grace.forget(origin)
-
-    def _entry(self, result: BuildResult) -> Entry | None:
-        """Return what to tell the workers; nothing, if a broken zone stays as it was."""
-        apex = apex_of(result.origin)
-        if result.image is not None:
-            return Put(apex, Placed(result.image, self._place(result.image, result)))
-        return None if apex in self._publisher.published else Put(apex, None)
-
-    def _place(self, image: str, result: BuildResult) -> int:
-        """Put the pools of ``result`` into cells of their own, and return where they begin.
-
-        The zone's pools of before have others, until the last worker has left their image.
-        """
-        cell = self._publisher.first_cell(image)
-        if result.pools or self._served_pools(result.origin):
-            self._pools.place(result.origin, result.pools, cell)
-        return cell
-
-    def _served_pools(self, origin: str) -> tuple[PoolMeta, ...]:
-        row = self.rows.get(origin)
-        return row.served.pools if row and row.served else ()
-
-    def _displace(self, result: BuildResult) -> None:
-        """Go back to the pools of before: the image of ``result`` is not published."""
-        if result.image is None:
-            return
-        self._publisher.give_back(result.image)
-        row = self.rows.get(result.origin)
-        if row and row.served and row.served.pools:
-            self._pools.place(result.origin, row.served.pools, row.served.cell)
-        elif result.pools:
-            self._pools.remove(result.origin)
-
-    def _unpublished(self, result: BuildResult, problem: str) -> BuildResult:
-        """Make a failure of a ``result`` that no worker will know of."""
-        if result.image is None:
-            return result
-        if not result.is_stale:
-            self._stock.remove(result.image)
-        file = next(iter(result.sources))
-        job = Job(origin=result.origin, file=file, limits=self.config.zones.limits, images="")
-        return msgspec.structs.replace(troubled(job, problem), sources=result.sources)
-
-    def _note(self, result: BuildResult, file: Path) -> None:
-        now = time.time()
-        row = self.rows.get(result.origin)
-        if row is None:
-            row = self.rows[result.origin] = ZoneRow(result.origin, file, now)
-        loaded = result.is_loaded
-        if loaded or row.loaded:
-            row.since = now
-        if result.image is not None:
-            placed = self._publisher.published[apex_of(result.origin)]
-            assert placed is not None, "it has just been published"
-            row.served = ServedImage.of(result, result.image, placed.cell)
-        row.file, row.limits, row.loaded = file, self.config.zones.limits, loaded
-        row.include, row.digests = self._include(), result.digests
-        row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
-        (self._troubled.add if row.trouble else self._troubled.discard)(result.origin)
-        if loaded:
-            self._distrusted.discard(result.origin)
-        row.was_served = self._earlier.had(result.origin)
-        self._watch.follow(result.origin, result.sources)
-
-    def _reports(self, plan: ReloadPlan, results: list[BuildResult]) -> tuple[ZoneReport, ...]:
-        reports = [self._loaded(result) for result in results]
-        reports += [self._unchanged(origin) for origin in plan.unchanged]
-        reports += [ZoneReport(zone=origin, outcome=ZoneOutcome.DROPPED) for origin in plan.drop]
-        reports += [ZoneReport(zone=origin, outcome=ZoneOutcome.UNKNOWN) for origin in plan.unknown]
-        return tuple(sorted(reports, key=lambda report: report.zone))
-
-    def _loaded(self, result: BuildResult) -> ZoneReport:
-        served = self.rows[result.origin].served
-        if result.is_loaded:
-            outcome = ZoneOutcome.LOADED
-        else:
-            outcome = ZoneOutcome.FAILED if result.trouble else ZoneOutcome.BROKEN
-        return ZoneReport(
-            zone=result.origin,
-            outcome=outcome,
-            trouble=result.trouble,
-            serial=served.serial if served else None,
-            records=result.records,
-            seconds=result.seconds,
-            findings=result.findings,
-        )
+    def _noted(self, row: ZoneRow) -> None:
+        if row.loaded:
+            self._distrusted.discard(row.origin)
+        self._watch.follow(row.origin, row.stamps)
 
     def _unchanged(self, origin: str) -> ZoneReport:
         served = self.rows[origin].served
@@ -353,36 +285,3 @@ class Reloader:
         return ZoneReport(
             zone=origin, outcome=ZoneOutcome.UNCHANGED, serial=served.serial, records=served.records
         )
-
-    # -- after an earlier control process -----------------------------------------------------
-
-    def _go_on(self) -> None:
-        """Have the others know what is served already."""
-        known: dict[str, DeclaredZone] = {}
-        for origin, row in self.rows.items():
-            if row.served is None:
-                continue
-            known[origin] = _zone(row.served)
-            if row.served.pools:
-                count = sum(pool.cells for pool in row.served.pools)
-                self._publisher.claim_cells(Placed(row.served.image, row.served.cell), count)
-                self._pools.place(origin, row.served.pools, row.served.cell)
-            self._watch.follow(origin, row.stamps)
-        if known:
-            self._keeper.recover(known, self._publisher.generation)
-        self._roster.wanted = {origin: row.file for origin, row in self.rows.items()}
-
-
-def _changes(plan: ReloadPlan, results: Sequence[BuildResult]) -> dict[str, DeclaredZone | None]:
-    """Return the zones that are about to be served, and those that are no more."""
-    loaded = {
-        result.origin: _zone(ServedImage.of(result, result.image))
-        for result in results
-        if result.image is not None
-    }
-    return {**loaded, **dict.fromkeys(plan.drop)}
-
-
-def _zone(served: ServedImage) -> DeclaredZone:
-    """Return what the ledger is told of a zone."""
-    return DeclaredZone(Shelved(served.image, served.contents), served.pools)

@@ -1,4 +1,6 @@
-"""Requests for reloads: one is done at a time, and those that come meanwhile become one.
+"""Requests for reloads: one is planned at a time, and those that come meanwhile become one.
+
+As soon as it is known what one is to do, the next may begin: it waits for nothing that is built.
 
 A request may ask that the configuration be read again; how a reload is done is the business of
 :mod:`dnsd.control.zones.reload`, and when the workers serve its result that of
@@ -20,7 +22,7 @@ from dnsd.process import log
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from dnsd.control.cookies import CookieSecrets
     from dnsd.control.delivery import Delivery
@@ -43,6 +45,14 @@ class ReloadRequest(NamedTuple):
         return cls(*(frozenset().union(*each) for each in zip(*requests, strict=True)))
 
 
+class _Asked(NamedTuple):
+    """A request, its report, and whether it is known what is to be done."""
+
+    request: ReloadRequest
+    done: Future[ReloadReport]
+    planned: asyncio.Event
+
+
 class Requests:
     """The requests there are, and what the last one came to."""
 
@@ -62,7 +72,8 @@ class Requests:
         self._cookies = cookies
         self._keeper = keeper
         self._troubles: dict[str, str] = {}
-        self._waiting: list[tuple[ReloadRequest, Future[ReloadReport]]] = []
+        self._waiting: list[_Asked] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
         self._pending: tuple[str, ...] = ()
@@ -75,14 +86,25 @@ class Requests:
 
     def ask(self, request: ReloadRequest) -> Future[ReloadReport]:
         """Have a reload done; the result is its report."""
-        done: Future[ReloadReport] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, done))
-        self._wake.set()
-        return done
+        return self._ask(request).done
 
-    async def first(self) -> None:
-        """Do the reload of the start."""
-        report = await self._reload(ReloadRequest(frozenset({DIRECTORY, EVERYTHING})))
+    async def ask_planned(self, request: ReloadRequest) -> Future[ReloadReport]:
+        """Have a reload done, and wait until it is known what it is to do: that shows in tables."""
+        asked = self._ask(request)
+        await asked.planned.wait()
+        return asked.done
+
+    def _ask(self, request: ReloadRequest) -> _Asked:
+        done: Future[ReloadReport] = asyncio.get_running_loop().create_future()
+        asked = _Asked(request, done, asyncio.Event())
+        self._waiting.append(asked)
+        self._wake.set()
+        return asked
+
+    async def first(self, planned: Callable[[], object]) -> None:
+        """Do the reload of the start; ``planned`` is called when others may begin beside it."""
+        report = await self._reload(ReloadRequest(frozenset({DIRECTORY, EVERYTHING})), planned)
+        planned()
         # What is as it should be stands in the ready line, as a number.
         bad = tuple(zone for zone in report.zones if zone.outcome not in GOOD)
         self._tell(msgspec.structs.replace(report, zones=bad))
@@ -93,16 +115,30 @@ class Requests:
             await self._wake.wait()
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
-            report = await self._reload(ReloadRequest.together(request for request, _ in waiting))
-            self._tell(report)
-            for _, done in waiting:
-                if not done.done():  # the client that asked may have gone
-                    done.set_result(report)
+            planned = asyncio.Event()
+            task = asyncio.create_task(self._serve(waiting, planned))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            await planned.wait()
 
-    async def _reload(self, request: ReloadRequest) -> ReloadReport:
+    async def _serve(self, asked: Sequence[_Asked], planned: asyncio.Event) -> None:
+        def tell() -> None:
+            planned.set()
+            for one in asked:
+                one.planned.set()
+
+        request = ReloadRequest.together(one.request for one in asked)
+        report = await self._reload(request, tell)
+        tell()
+        self._tell(report)
+        for one in asked:
+            if not one.done.done():  # the client that asked may have gone
+                one.done.set_result(report)
+
+    async def _reload(self, request: ReloadRequest, planned: Callable[[], object]) -> ReloadReport:
         """Do a reload; whatever happens, there is a report."""
         try:
-            report = await self._reload_as_configured(request)
+            report = await self._reload_as_configured(request, planned)
         except ConfigError as error:
             report = ReloadReport(ok=False, problems=error.problems)
         except Exception as error:
@@ -112,11 +148,13 @@ class Requests:
         self._problems = report.problems
         return report
 
-    async def _reload_as_configured(self, request: ReloadRequest) -> ReloadReport:
+    async def _reload_as_configured(
+        self, request: ReloadRequest, planned: Callable[[], object]
+    ) -> ReloadReport:
         pending: tuple[str, ...] = ()
         if CONFIGURATION in request.due:
             pending = self._pending = self._reread()
-        report = await self._delivery.wait(await self._reloader.run(*request))
+        report = await self._delivery.wait(await self._reloader.run(*request, planned))
         self._keeper.settle()
         notices = (self._keeper.fault,) if self._keeper.fault else ()
         problems = self._delivery.problems()

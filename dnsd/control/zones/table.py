@@ -34,6 +34,8 @@ class ZoneState(StrEnum):
     """What was in the file before it was broken."""
     BROKEN = "broken"
     """SERVFAIL: it has not been loaded since the start."""
+    LOADING = "loading"
+    """It is loaded for the first time."""
 
 
 def apex_of(origin: str) -> bytes:
@@ -79,7 +81,8 @@ class ZoneRow:
     ``findings`` are those of the last load, ``limits``, ``include``, ``stamps`` and ``digests``
     what it went by; it is ``trouble`` that has kept it from its end through no fault of the zone,
     and it is tried again. It ``was_served`` by an earlier run of dnsd, if that has left an image
-    of it.
+    of it; ``is_early``: that is what is served until the zone has been loaded once. ``building``:
+    a build of it is under way.
     """
 
     origin: str
@@ -91,6 +94,8 @@ class ZoneRow:
     loaded: bool = False
     trouble: str = ""
     was_served: bool = False
+    is_early: bool = False
+    building: bool = False
     include: tuple[str, ...] = ()
     stamps: Mapping[str, Stamp | None] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -99,23 +104,23 @@ class ZoneRow:
     def state(self) -> ZoneState:
         """What clients get."""
         if self.served is None:
-            return ZoneState.BROKEN
+            return ZoneState.LOADING if self.building and not self.stamps else ZoneState.BROKEN
         return ZoneState.SERVED if self.loaded else ZoneState.STALE
 
     @property
     def is_lost(self) -> bool:
         """Whether clients got answers once, and get none now."""
-        return self.was_served and self.served is None
+        return self.was_served and self.state == ZoneState.BROKEN
 
     @property
     def error(self) -> str | None:
         """Why the last load failed: its first error; None if it has not failed."""
-        if self.loaded:
+        if self.loaded or self.state == ZoneState.LOADING:
             return None
         if self.trouble:
             return self.trouble
         errors = (str(one) for one in self.findings if one.severity == Severity.ERROR)
-        return next(errors, "it has not been loaded yet")
+        return next(errors, "its file is being loaded" if self.building else "it is not loaded")
 
 
 @dataclass(frozen=True, slots=True)

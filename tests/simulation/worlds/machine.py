@@ -230,10 +230,9 @@ class Life:
                 return
             self._world.fail(f"control of {self.machine.name} has ended", error)
 
-    async def _build(self, jobs: Any, note: Callable[[int], None]) -> Any:
-        found = [await asyncio.to_thread(zones.build, job) for job in jobs]
-        note(len(found))
-        return found
+    async def _build(self, jobs: Any, deliver: Callable[[Any], object]) -> None:
+        for job in jobs:
+            deliver([await asyncio.to_thread(zones.build, job)])
 
 
 class Answered(NamedTuple):

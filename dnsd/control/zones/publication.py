@@ -1,0 +1,232 @@
+"""From images to workers: zones are declared in the ledger, published, and noted in their rows.
+
+Whoever publishes has the table of zones for itself meanwhile. Knows nothing of files and builds.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.build.pipeline import BuildResult
+from dnsd.control.horizon.declared import DeclaredZone
+from dnsd.control.horizon.shelf import Shelved
+from dnsd.control.zones.recover import recovered
+from dnsd.control.zones.table import ServedImage, ZoneRow, ZoneState, apex_of
+from dnsd.errors import StateError
+from dnsd.image.journal import Drop, Entry, Placed, Put
+from dnsd.image.state import ControlCells
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence, Set
+
+    from dnsd.build.images import Job
+    from dnsd.build.poolmeta import PoolMeta, Pools
+    from dnsd.control.horizon.keeper import LedgerKeeper
+    from dnsd.control.publish import Publisher
+
+
+class Batch(NamedTuple):
+    """What is published at once: ``results``, zones to ``drop``, and zones that are ``awaited``.
+
+    Awaited are those that are going to be served later, and are answered with SERVFAIL until then.
+    """
+
+    results: Sequence[BuildResult]
+    drop: Collection[str] = ()
+    awaited: Set[str] = frozenset()
+
+
+class Published(NamedTuple):
+    """What has become of a batch; ``problem`` is why no worker will know of it, if so."""
+
+    results: list[BuildResult]
+    dropped: Collection[str] = ()
+    problem: str = ""
+
+
+class Publication:
+    """Holds the table of zones (``rows`` by origin).
+
+    ``undropped`` are zones that could not be dropped, ``troubled`` those with which something else
+    than their files has kept us from ending.
+    """
+
+    def __init__(self, publisher: Publisher, pools: Pools, keeper: LedgerKeeper) -> None:
+        self.rows = recovered(publisher)
+        self.undropped: set[str] = set()
+        self.troubled: set[str] = set()
+        self.publisher = publisher
+        self._pools = pools
+        self._keeper = keeper
+        self._stock = publisher.stock
+
+    async def publish(self, batch: Batch) -> Published:
+        """Have the workers serve ``batch``; what fails is as before, and nothing of it is left."""
+        results = [self._with_cells(result) for result in batch.results]
+        try:
+            await self._pools.expect([pool for result in results for pool in result.pools])
+            await self._keeper.declare(_changes(batch.drop, results), batch.awaited)
+            self._publish(results, batch)
+        except StateError as error:
+            for result in results:
+                if result.image is not None:
+                    self.publisher.give_back(result.image)
+            self.undropped.update(batch.drop)
+            failed = [self._unpublished(result, str(error)) for result in results]
+            return Published(failed, (), str(error))
+        for origin in batch.drop:
+            self.undropped.discard(origin)
+            self.troubled.discard(origin)
+            self._pools.remove(origin)
+            del self.rows[origin]
+        return Published(results, batch.drop)
+
+    def note(self, result: BuildResult, job: Job) -> ZoneRow:
+        """Write down in its row what has become of a zone that was to be built as ``job``."""
+        now = time.time()
+        file = Path(job.file)
+        row = self.rows.get(result.origin)
+        if row is None:
+            row = self.rows[result.origin] = ZoneRow(result.origin, file, now)
+        loaded = result.is_loaded
+        if loaded or row.loaded:
+            row.since = now
+        if result.image is not None:
+            row.served = self._served(result, result.image)
+        row.file, row.limits, row.loaded, row.is_early = file, job.limits, loaded, False
+        row.include, row.digests = job.include, result.digests
+        row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
+        (self.troubled.add if row.trouble else self.troubled.discard)(result.origin)
+        return row
+
+    def note_early(self, result: BuildResult) -> None:
+        """Write down that a zone is served as an earlier run has left it, until it is built."""
+        row = self.rows[result.origin]
+        assert result.image is not None, "it is an image that was left"
+        row.served, row.is_early, row.since = self._served(result, result.image), True, time.time()
+
+    def begun(self, jobs: Collection[Job]) -> None:
+        """Write down that the zones of ``jobs`` are being built."""
+        for job in jobs:
+            if job.origin not in self.rows:
+                self.rows[job.origin] = ZoneRow(job.origin, Path(job.file), time.time())
+            self.rows[job.origin].building = True
+
+    def ended(self, origins: Collection[str]) -> None:
+        """Write down that zones are being built no more; those without a result are in trouble."""
+        for origin in origins:
+            if (row := self.rows.get(origin)) is not None and row.building:
+                row.building = False
+                if not row.stamps:
+                    self.troubled.add(origin)
+
+    def count_coming(self) -> None:
+        """Let the master see how many zones are still to come."""
+        coming = sum(row.state == ZoneState.LOADING for row in self.rows.values())
+        self.publisher.cells[ControlCells.COMING] = coming
+
+    def _served(self, result: BuildResult, image: str) -> ServedImage:
+        placed = self.publisher.published[apex_of(result.origin)]
+        assert placed is not None, "it has just been published"
+        return ServedImage.of(result, image, placed.cell)
+
+    def _with_cells(self, result: BuildResult) -> BuildResult:
+        """Return ``result``, failed if there is no room for its pools: others have theirs."""
+        if result.image is None:
+            return result
+        try:
+            self.publisher.take_cells(result.image, sum(pool.cells for pool in result.pools))
+        except StateError as error:
+            return self._unpublished(result, str(error))
+        return result
+
+    def _publish(self, results: list[BuildResult], batch: Batch) -> None:
+        """Tell the workers; StateError if that cannot be."""
+        awaited = [apex_of(origin) for origin in batch.awaited]
+        try:
+            entries = [entry for result in results if (entry := self._entry(result))]
+            entries += [Drop(apex_of(origin)) for origin in batch.drop]
+            entries += [Put(one, None) for one in awaited if one not in self.publisher.published]
+            if entries or not self.publisher.generation:
+                self.publisher.publish(entries)
+            self._keeper.published(self.publisher.generation)
+        except StateError:
+            self._keeper.undo()
+            for result in results:
+                self._displace(result)
+            raise
+
+    def _entry(self, result: BuildResult) -> Entry | None:
+        """Return what to tell the workers; nothing, if a broken zone stays as it was."""
+        apex = apex_of(result.origin)
+        if result.image is not None:
+            return Put(apex, Placed(result.image, self._place(result.image, result)))
+        return None if apex in self.publisher.published else Put(apex, None)
+
+    def _place(self, image: str, result: BuildResult) -> int:
+        """Put the pools of ``result`` into cells of their own, and return where they begin.
+
+        The zone's pools of before have others, until the last worker has left their image.
+        """
+        cell = self.publisher.first_cell(image)
+        if result.pools or self._served_pools(result.origin):
+            self._pools.place(result.origin, result.pools, cell)
+        return cell
+
+    def _served_pools(self, origin: str) -> tuple[PoolMeta, ...]:
+        row = self.rows.get(origin)
+        return row.served.pools if row and row.served else ()
+
+    def _displace(self, result: BuildResult) -> None:
+        """Go back to the pools of before: the image of ``result`` is not published."""
+        if result.image is None:
+            return
+        self.publisher.give_back(result.image)
+        row = self.rows.get(result.origin)
+        if row and row.served and row.served.pools:
+            self._pools.place(result.origin, row.served.pools, row.served.cell)
+        elif result.pools:
+            self._pools.remove(result.origin)
+
+    def _unpublished(self, result: BuildResult, problem: str) -> BuildResult:
+        """Make a failure of a ``result`` that no worker will know of."""
+        if result.image is None:
+            return result
+        if not result.is_stale:
+            self._stock.remove(result.image)
+        return BuildResult(origin=result.origin, trouble=problem, sources=result.sources)
+
+    # -- after an earlier control process -----------------------------------------------------
+
+    def go_on(self) -> None:
+        """Have the others know what is served already."""
+        known: dict[str, DeclaredZone] = {}
+        for origin, row in self.rows.items():
+            if row.served is None:
+                continue
+            known[origin] = _zone(row.served)
+            if row.served.pools:
+                count = sum(pool.cells for pool in row.served.pools)
+                self.publisher.claim_cells(Placed(row.served.image, row.served.cell), count)
+                self._pools.place(origin, row.served.pools, row.served.cell)
+        if known:
+            self._keeper.recover(known, self.publisher.generation)
+
+
+def _changes(
+    drop: Collection[str], results: Sequence[BuildResult]
+) -> dict[str, DeclaredZone | None]:
+    """Return the zones that are about to be served, and those that are no more."""
+    loaded = {
+        result.origin: _zone(ServedImage.of(result, result.image))
+        for result in results
+        if result.image is not None
+    }
+    return {**loaded, **dict.fromkeys(drop)}
+
+
+def _zone(served: ServedImage) -> DeclaredZone:
+    """Return what the ledger is told of a zone."""
+    return DeclaredZone(Shelved(served.image, served.contents), served.pools)
