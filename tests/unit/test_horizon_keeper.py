@@ -259,6 +259,36 @@ def test_after_a_crash_what_was_declared_is_bounded_by_the_start(directory: Path
     assert [one.use for one in found.held] == [Use.SERVED]
 
 
+@pytest.mark.parametrize("comes", ["unchanged", "changed", "never"])
+def test_what_a_zone_had_counts_until_it_is_loaded_again(directory: Path, comes: str) -> None:
+    """A zone that comes later than others after a start is no zone that is gone."""
+    site = Site(directory, host(A))
+    site.turn()
+    site.begin()
+    asyncio.run(site.keeper.declare({}, {APEX}))
+    assert not site.keeper.ready
+    site.begin()  # killed before it came: what it had is still declared
+    asyncio.run(site.keeper.declare({}, {APEX}))
+    site.now += 100
+    if comes != "never":
+        site.load(host(A if comes == "unchanged" else B))
+        site.reach()
+        site.keeper.settle()
+    asyncio.run(site.keeper.complete())
+    came = site.now
+    site.now += 1
+    found = site.about(A)
+    if comes == "unchanged":
+        assert [one.use for one in found.held] == [Use.SERVED]
+        site.load(host(B))
+        site.reach()
+        site.keeper.settle()
+        came = site.now
+    until = site.about(A).until
+    assert until is not None
+    assert until >= came + 60
+
+
 @pytest.mark.parametrize("dumps", [0, 1, 2])
 def test_the_last_answers_outlive_a_crash_within_a_second_of_an_order(
     directory: Path, dumps: int

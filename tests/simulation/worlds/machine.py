@@ -115,12 +115,15 @@ class Machine:
         shutil.rmtree(self.state, ignore_errors=True)
         (self.state / IMAGES).mkdir(mode=0o700, parents=True)
 
-    def lose_orders(self) -> bool:
-        """Have the orders be gone; return whether the ledger still says that there were some."""
+    def lose_orders(self) -> tuple[bool, bool]:
+        """Have the orders be gone; return whether there were any, and whether the ledger says so.
+
+        A full disk may have taken the ledger: what is lost beside it cannot be missed.
+        """
         path = self.state / statefile.FILE
-        there = path.exists() and (self.state / ledgerfile.NAME).exists()
+        there = path.exists()
         path.unlink(missing_ok=True)
-        return there
+        return there, there and (self.state / ledgerfile.NAME).exists()
 
     def edit(self, content: zones.Content | None) -> None:
         """Put other files into the directory."""

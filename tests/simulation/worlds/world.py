@@ -215,8 +215,10 @@ class World:
         if machine.life is None:
             return
         self._crash(machine, amount)
-        if machine.lose_orders():
+        there, is_known = machine.lose_orders()
+        if there:
             self._forget(machine, lost=True)
+        if is_known:
             self.laws.lost[machine.index] = self.loop.now
 
     def _stop_node(self, machine: Machine, amount: float) -> None:

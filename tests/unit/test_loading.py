@@ -1,0 +1,245 @@
+"""Zones answer as soon as they are built, whatever else is being built; the node waits for all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnsd.build.images import Job
+from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.control.zones.table import apex_of
+from dnsd.control.zones.ties import Ties
+from dnsd.image.state import ControlCells, FirstLoad, StateVector
+from tests.support import zone
+from tests.unit.test_control_node import PATIENCE, Site
+
+
+class SlowSite(Site):
+    """A node on which the zones ``slow`` are built when the test says so."""
+
+    def __init__(self, directory: Path, more: str, **zones: str) -> None:
+        self.slow: dict[str, asyncio.Event] = {}
+        self.more = more
+        super().__init__(directory, **zones)
+
+    def configure(self, more: str = "") -> None:
+        super().configure(more or self.more)
+
+    def delay(self, *origins: str) -> None:
+        self.slow |= {origin: asyncio.Event() for origin in origins}
+
+    def release(self) -> None:
+        while self.slow:
+            self.slow.popitem()[1].set()
+
+    async def build(
+        self, jobs: Sequence[Job], deliver: Callable[[Sequence[BuildResult]], object]
+    ) -> None:
+        async def one(job: Job) -> None:
+            if gate := self.slow.get(job.origin):
+                await gate.wait()
+            deliver([build_zone(job)])
+
+        await asyncio.gather(*map(one, jobs))
+
+    def serial(self, origin: str) -> int | None:
+        """Return the serial number that a zone is served with: 0 means SERVFAIL, None no zone."""
+        if apex_of(origin) not in self.node._publisher.published:
+            return None
+        served = self.node._reloader.rows[origin].served
+        return served.serial if served else 0
+
+    def run(self) -> None:
+        self.task = asyncio.create_task(self.node.run())
+
+    async def kill(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+    async def restart(self) -> None:
+        """Begin as the control process of another master."""
+        await self.kill()
+        self.vector = StateVector.create(1)
+        self.control = self.vector.control
+        self.begin()
+
+
+def play(
+    story: Callable[[SlowSite], Awaitable[None]], *slow: str, more: str = "", **zones: str
+) -> None:
+    """Run ``story`` with a node that has begun; ``more`` is configured of its zones."""
+
+    async def run() -> None:
+        with TemporaryDirectory(prefix="dnsd-") as name:
+            site = SlowSite(Path(name), more, **zones)
+            site.delay(*slow)
+            async with asyncio.timeout(PATIENCE):
+                site.run()
+                await story(site)
+                site.release()
+                await site.kill()
+
+    asyncio.run(run())
+
+
+def test_a_small_zone_answers_while_a_large_one_is_built() -> None:
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.serial("small.") == 1)
+        assert site.serial("big.") == 0, "SERVFAIL until it is there"
+        assert site.control[ControlCells.COMING] == 1
+        assert site.control[ControlCells.LOADED] == FirstLoad.UNDER_WAY
+        assert "big." in site.node.unwell()[-1]
+        status = await site.node.command_status({})
+        assert [one["zone"] for one in status["building"]] == ["big."]
+        assert {one["zone"]: one["state"] for one in status["zones"]} == {
+            "big.": "loading",
+            "small.": "served",
+        }
+        site.release()
+        await site.until(lambda: site.serial("big.") == 1)
+        await site.until(lambda: site.control[ControlCells.LOADED] == FirstLoad.OVER)
+        assert site.control[ControlCells.COMING] == 0
+
+    play(story, "big.", big=zone(1), small=zone(1))
+
+
+def test_an_edit_of_a_small_zone_does_not_wait_for_a_large_one() -> None:
+    """Neither one that is seen, nor one that is ordered; the large one goes on with its last."""
+
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.control[ControlCells.LOADED])
+        site.delay("big.")
+        site.write("big", zone(2))
+        large = asyncio.create_task(site.node.command_reload({"zones": ["big"]}))
+        await site.until(lambda: site.node._reloader.building.since)
+        site.write("small", zone(2))
+        report = await site.node.command_reload({"zones": ["small"]})
+        assert site.states(report) == {"small.": "loaded"}
+        site.write("small", zone(3) + "more A 192.0.2.7\n")
+        await site.until(lambda: site.serial("small.") == 3)
+        assert not large.done()
+        assert site.serial("big.") == 1
+        site.release()
+        assert site.states(await large) == {"big.": "loaded"}
+        assert site.serial("big.") == 2
+
+    play(story, big=zone(1), small=zone(1))
+
+
+def test_what_changes_while_it_is_built_is_built_once_more() -> None:
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.control[ControlCells.LOADED])
+        site.delay("big.")
+        gate = site.slow["big."]
+        site.write("big", zone(2))
+        first = asyncio.create_task(site.node.command_reload({"zones": ["big"]}))
+        await site.until(lambda: site.node._reloader.building.since)
+        second = asyncio.create_task(site.node.command_reload({}))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not second.done()
+        gate.set()
+        assert site.states(await first) == {"big.": "loaded"}
+        assert site.states(await second)["big."] == "unchanged"
+
+    play(story, big=zone(1), small=zone(1))
+
+
+def test_an_earlier_image_answers_until_the_zone_is_built() -> None:
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.control[ControlCells.LOADED])
+        await site.restart()
+        site.write("big", zone(2) + "more A 192.0.2.7\n")
+        site.delay("big.")
+        site.run()
+        await site.until(lambda: site.serial("small.") == 1)
+        assert site.serial("big.") == 1
+        assert site.control[ControlCells.COMING] == 0
+        site.release()
+        await site.until(lambda: site.serial("big.") == 2)
+
+    play(story, big=zone(1), small=zone(1))
+
+
+def test_a_node_does_not_wait_for_ever() -> None:
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.control[ControlCells.LOADED] == FirstLoad.LATE)
+        (told,) = site.node._readiness.lacks()
+        assert "big." in told
+        assert told in site.node.notices()
+        assert not any("big." in one for one in site.node.unwell())
+        site.release()
+        await site.until(lambda: site.control[ControlCells.LOADED] == FirstLoad.OVER)
+        assert not site.node._readiness.lacks()
+
+    play(story, "big.", more='ready_within = "300ms"\n', big=zone(1), small=zone(1))
+
+
+def test_what_is_built_beside_the_first_load_is_no_leftover() -> None:
+    """An image that is not published yet is none of an earlier run."""
+
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.serial("small.") == 1)
+        built = build_zone(
+            Job(
+                origin="small.",
+                file=str(site.zones / "small.zone"),
+                limits=site.spec.config.zones.limits,
+                images=str(site.node._publisher.stock.directory),
+            )
+        )
+        site.release()
+        await site.until(lambda: site.control[ControlCells.LOADED] == FirstLoad.OVER)
+        assert built.image
+        assert built.image not in site.node._publisher._retired
+        assert Path(site.node._publisher.stock.directory, built.image).exists()
+
+    play(story, "big.", big=zone(1), small=zone(1))
+
+
+_LABELS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(lambda x: ".".join(x) + ".")
+
+
+@given(
+    load=st.sets(_LABELS, max_size=8),
+    fresh=st.sets(_LABELS, max_size=6),
+    drop=st.sets(_LABELS, max_size=4),
+    seed=st.randoms(use_true_random=False),
+)
+def test_a_parent_never_comes_before_what_is_cut_out_of_it(
+    load: set[str], fresh: set[str], drop: set[str], seed: object
+) -> None:
+    """In whatever order they are built; and nothing is held back for ever, or comes twice."""
+    fresh &= load
+    drop -= load
+    order = sorted(load)
+    seed.shuffle(order)  # type: ignore[attr-defined]
+    ties = Ties(load, fresh, drop)
+    came: dict[str, int] = {}
+    dropped: dict[str, int] = {}
+    for turn, origin in enumerate([*order, ""]):
+        results = [BuildResult(origin=origin)] if origin else []
+        now, gone = ties.ready(results)
+        for one in now:
+            assert one.origin not in came
+            came[one.origin] = turn
+        for one in gone:
+            assert one not in dropped
+            dropped[one] = turn
+        if origin and origin not in came:
+            assert any(_family(origin, other) for other in load | drop if other != origin)
+    assert came.keys() == load
+    assert dropped.keys() == drop
+    for child, turns in (*((one, came) for one in fresh), *((one, dropped) for one in drop)):
+        parents = [one for one in load if child.endswith("." + one)]
+        if parents:
+            assert came[max(parents, key=len)] == turns[child], "both at once"
+
+
+def _family(one: str, other: str) -> bool:
+    return one.endswith("." + other) or other.endswith("." + one) or one[-2:] == other[-2:]
