@@ -17,23 +17,30 @@ from dnsd.cli.tables import table
 from dnsd.errors import ControlDown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.table import Table
 
-_STYLES = {"served": "green", "stale": "yellow", "broken": "red"}
+_STYLES = {"served": "green", "loading": "cyan", "stale": "yellow", "broken": "red"}
+
+_NAMED = 4
+"""Zones that a line names; more would not be read."""
 
 
 @click.command()
 @config_option
 @json_option
-def status(config_file: Path | None, as_json: bool) -> None:
+@click.option("--all", "every", is_flag=True, help="List all zones, however many there are.")
+def status(config_file: Path | None, as_json: bool, every: bool) -> None:
     """Show what a running node serves and counts.
+
+    Of many zones only those are listed that are not as they are in their files.
 
     Exit status: 0 it works, 3 it is not running, 4 control is down and the workers answer.
     """
     try:
-        found = ask(socket_path(config_file), "status")
+        found = ask(socket_path(config_file), "status", few=not every and not as_json)
     except ControlDown as error:
         _show(error.status, as_json)
         sys.exit(exits.DEGRADED)
@@ -70,6 +77,8 @@ def _head(found: dict[str, Any]) -> list[str]:
     return [
         f"dnsd {found['version']}, hot path {found['hot_path']}, pid {found['pid']}, up {up}",
         f"listening on {ports}; generation {found['generation']}",
+        *_states(found),
+        *_building(found.get("building", ())),
         *_pools(found.get("pools")),
         *_demand(found.get("demand")),
         *(f"problem: {problem}" for problem in found["problems"]),
@@ -79,6 +88,24 @@ def _head(found: dict[str, Any]) -> list[str]:
 
 def _difference(one: dict[str, Any]) -> str:
     return f"out of sync: {one['what']}, for {duration(one['seconds'])}"
+
+
+def _states(found: dict[str, Any]) -> list[str]:
+    """Return the line about zones, if not each of them is listed."""
+    states = found.get("zone_states") or {}
+    if len(found["zones"]) >= sum(states.values()):
+        return []
+    counts = ", ".join(f"{states[one]:,} {one}" for one in _STYLES if one in states)
+    return [f"zones: {counts}; dnsd status --all lists them"]
+
+
+def _building(zones: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the line about zones that are being built, if there are any."""
+    if not zones:
+        return []
+    named = [f"{one['zone']} for {duration(one['seconds'])}" for one in zones[:_NAMED]]
+    more = f" and {len(zones) - _NAMED:,} more" if len(zones) > _NAMED else ""
+    return [f"building: {', '.join(named)}{more}"]
 
 
 def _pools(pools: dict[str, int] | None) -> list[str]:

@@ -229,10 +229,11 @@ class Node:
             )
         return await self.transfers.command_zone(request)
 
-    async def command_status(self, _request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what ``dnsd status`` shows."""
+    async def command_status(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what ``dnsd status`` shows; with ``few`` not each of very many zones."""
         rows = self._reloader.rows.values()
-        found = status.snapshot(self._spec, self._effective.config, self._vector, rows)
+        most = status.FEW if request.get("few") else None
+        found = status.snapshot(self._spec, self._effective.config, self._vector, rows, most)
         problems = (
             *self._requests.problems,
             *map(str, self._reloader.odd),

@@ -7,16 +7,18 @@ keys are only ever added.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import dnsd
 from dnsd import hotpath
 from dnsd.control import limited
+from dnsd.control.zones.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics import counters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from dnsd.config import Config
     from dnsd.control.spec import ControlSpec
@@ -24,10 +26,21 @@ if TYPE_CHECKING:
     from dnsd.image.state import StateVector
 
 
+FEW = 50
+"""Zones that are listed for people, if not all are asked for: those that are not well first."""
+
+
 def snapshot(
-    spec: ControlSpec, config: Config, vector: StateVector, rows: Iterable[ZoneRow]
+    spec: ControlSpec,
+    config: Config,
+    vector: StateVector,
+    rows: Collection[ZoneRow],
+    most: int | None = None,
 ) -> dict[str, Any]:
-    """Return the status of the node; durations in seconds, ``since`` in POSIX seconds."""
+    """Return the status of the node; durations in seconds, ``since`` in POSIX seconds.
+
+    If there are more than ``most`` zones, those that are not well are listed, as far as they fit.
+    """
     now = time.monotonic_ns()
     control = vector.control
     workers = range(vector.workers)
@@ -42,10 +55,18 @@ def snapshot(
         "control": {"pid": control[ControlCells.PID]},
         "generation": control[ControlCells.GENERATION],
         "workers": [_worker(index, vector.worker(index), now) for index in workers],
-        "zones": [_zone(row) for row in sorted(rows, key=lambda row: row.origin)],
+        "zone_states": dict(Counter(str(row.state) for row in rows)),
+        "zones": [_zone(row) for row in _listed(rows, most)],
         "limited": limited.snapshot(vector),
         "counters": counters.total([vector.counters(index) for index in workers]),
     }
+
+
+def _listed(rows: Collection[ZoneRow], most: int | None) -> list[ZoneRow]:
+    if most is not None and len(rows) > most:
+        unwell = [row for row in rows if row.state != ZoneState.SERVED]
+        return sorted(unwell, key=lambda row: row.origin)[:most]
+    return sorted(rows, key=lambda row: row.origin)
 
 
 def _worker(index: int, cells: memoryview, now: int) -> dict[str, Any]:

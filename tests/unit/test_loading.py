@@ -228,9 +228,9 @@ def test_a_parent_never_comes_before_what_is_cut_out_of_it(
         for one in now:
             assert one.origin not in came
             came[one.origin] = turn
-        for one in gone:
-            assert one not in dropped
-            dropped[one] = turn
+        for name in gone:
+            assert name not in dropped
+            dropped[name] = turn
         if origin and origin not in came:
             assert any(_family(origin, other) for other in load | drop if other != origin)
     assert came.keys() == load

@@ -8,6 +8,7 @@ tells so; an anycast node is then less preferred than others.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from dnsd.control.zones.building import Building
     from dnsd.control.zones.table import ZoneRow
 
+LISTED = 100
+"""Zones that are told to be built, the oldest first."""
 NAMED = 4
 """Zones that a sentence names; more would not be read."""
 
@@ -84,7 +87,7 @@ class Readiness:
 
     def status(self, now: float) -> list[dict[str, Any]]:
         """Return the zones that are being built, and for how long (seconds)."""
-        since = sorted(self._building.since.items(), key=lambda item: item[1])
+        since = heapq.nsmallest(LISTED, self._building.since.items(), key=lambda item: item[1])
         return [{"zone": origin, "seconds": max(0.0, now - began)} for origin, began in since]
 
     def _coming(self) -> list[str]:
