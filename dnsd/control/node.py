@@ -104,13 +104,7 @@ class Node:
         self._reloader = Reloader(
             config, self._publisher, self._watch, build, self.engine, self.keeper
         )
-        self._readiness = Readiness(
-            self._cells,
-            self._reloader.building,
-            self._reloader.rows,
-            lambda: self._effective.config.zones.ready_within,
-            self.engine.loaded,
-        )
+        self._readiness = self._waiting()
         self.engine.absences = lambda: self._reloader.absences
         self._convergence = Convergence(vector, self._publisher, self._reloader)
         self._disk = Disk(directory, stock, self._reloader.rows.values)
@@ -124,6 +118,15 @@ class Node:
         self.probes = Probes(node, config)
         self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)
         self.transfers = None if spec.xfrd_fd is None else self._link(spec.xfrd_fd)
+
+    def _waiting(self) -> Readiness:
+        return Readiness(
+            self._cells,
+            self._reloader.building,
+            self._reloader.rows,
+            lambda: self._effective.config.zones.ready_within,
+            self.engine.loaded,
+        )
 
     def _counting(self) -> DemandKeeper:
         return DemandKeeper(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import dnsd
 from dnsd import hotpath
 from dnsd.control import limited
-from dnsd.control.zones.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics import counters
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from dnsd.image.state import StateVector
 
 
+_WELL = "served"
+"""The state of a zone that is as it is in its file."""
 FEW = 50
 """Zones that are listed for people, if not all are asked for: those that are not well first."""
 
@@ -64,7 +65,7 @@ def snapshot(
 
 def _listed(rows: Collection[ZoneRow], most: int | None) -> list[ZoneRow]:
     if most is not None and len(rows) > most:
-        unwell = [row for row in rows if row.state != ZoneState.SERVED]
+        unwell = [row for row in rows if row.state != _WELL]
         return sorted(unwell, key=lambda row: row.origin)[:most]
     return sorted(rows, key=lambda row: row.origin)
 

@@ -101,7 +101,7 @@ def test_an_admin_socket_of_its_own() -> None:
         (
             "[zones]\nx = 1",
             "2: [zones] x: is unknown; the keys here are directory, include, watch, poll, "
-            "settle, shrink, vanish, policy_grace, limits",
+            "settle, shrink, vanish, policy_grace, ready_within, limits",
         ),
         # types
         ("server.workers = true", "1: [server] workers: must be a whole number, not true or false"),

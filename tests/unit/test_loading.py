@@ -180,28 +180,6 @@ def test_a_node_does_not_wait_for_ever() -> None:
     play(story, "big.", more='ready_within = "300ms"\n', big=zone(1), small=zone(1))
 
 
-def test_what_is_built_beside_the_first_load_is_no_leftover() -> None:
-    """An image that is not published yet is none of an earlier run."""
-
-    async def story(site: SlowSite) -> None:
-        await site.until(lambda: site.serial("small.") == 1)
-        built = build_zone(
-            Job(
-                origin="small.",
-                file=str(site.zones / "small.zone"),
-                limits=site.spec.config.zones.limits,
-                images=str(site.node._publisher.stock.directory),
-            )
-        )
-        site.release()
-        await site.until(lambda: site.control[ControlCells.LOADED] == FirstLoad.OVER)
-        assert built.image
-        assert built.image not in site.node._publisher._retired
-        assert Path(site.node._publisher.stock.directory, built.image).exists()
-
-    play(story, "big.", big=zone(1), small=zone(1))
-
-
 _LABELS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(lambda x: ".".join(x) + ".")
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dnsd.image.stock import Stock
 
 
-class Terms(NamedTuple):
+class LossTerms(NamedTuple):
     """How results are judged: the ``shrink`` that is allowed, the ``grace`` of policies in seconds.
 
     What the zones ``forced`` lose is meant; None: so is what any of them loses.
@@ -52,7 +52,7 @@ class Terms(NamedTuple):
         return 1.0 if self.is_meant(origin) else self.shrink
 
 
-class Judged(NamedTuple):
+class Accepted(NamedTuple):
     """Results that may be published, and those that are to be judged again with others."""
 
     accepted: list[BuildResult]
@@ -71,7 +71,9 @@ class Acceptance:
         self._rows = rows
         self.grace = Grace()
 
-    def accept(self, results: Sequence[BuildResult], terms: Terms, *, may_wait: bool) -> Judged:
+    def accept(
+        self, results: Sequence[BuildResult], terms: LossTerms, *, may_wait: bool
+    ) -> Accepted:
         """Return ``results`` as they are to be published.
 
         A zone whose policy is away goes on as it is for a while. One that would lose more than its
@@ -89,9 +91,9 @@ class Acceptance:
             row = self._rows.get(one.origin)
             is_served = one.image is not None or (row is not None and row.served is not None)
             accepted.append(one if is_served else self._earlier.in_place_of(one))
-        return Judged(accepted, waiting)
+        return Accepted(accepted, waiting)
 
-    def _patient(self, result: BuildResult, terms: Terms) -> BuildResult:
+    def _patient(self, result: BuildResult, terms: LossTerms) -> BuildResult:
         """Return ``result``, to be tried again if its policy has been away for a moment only."""
         old = self._old(result.origin)
         policy = str(path_for(Path(next(iter(result.sources)))))
@@ -152,7 +154,7 @@ class Acceptance:
         found = [_finding(result, one, is_refused=is_refused) for one in broken]
         return msgspec.structs.replace(result, findings=worst((*found, *result.findings)))
 
-    def _guarded(self, result: BuildResult, terms: Terms) -> BuildResult:
+    def _guarded(self, result: BuildResult, terms: LossTerms) -> BuildResult:
         """Return ``result``, broken if it loses more than its share of what there was."""
         old = self._old(result.origin)
         if result.image is None or old is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dnsd.build.images import Job
     from dnsd.build.pipeline import BuildResult
-    from dnsd.control.zones.acceptance import Acceptance, Terms
+    from dnsd.control.zones.acceptance import Acceptance, LossTerms
     from dnsd.control.zones.building import Building
     from dnsd.control.zones.earlier import Earlier
     from dnsd.control.zones.publication import Publication
@@ -39,7 +39,7 @@ thousand zones is not written ten times a second."""
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class LoadingTools:
     """What all plans share: who builds, who judges, who publishes, and whose ``turn`` it is."""
 
     build: Build
@@ -66,17 +66,17 @@ class Loading:
 
     def __init__(
         self,
-        desk: Desk,
+        tools: LoadingTools,
         jobs: Sequence[Job],
         drop: Collection[str],
-        terms: Terms,
+        terms: LossTerms,
         noted: Callable[[ZoneRow], object],
     ) -> None:
-        self._desk = desk
+        self._tools = tools
         self._jobs = {job.origin: job for job in jobs}
         self._terms = terms
         self._noted = noted
-        published = desk.publication.publisher.published
+        published = tools.publication.publisher.published
         fresh = [one for one in self._jobs if published and apex_of(one) not in published]
         self._ties = Ties(self._jobs, fresh, drop)
         self._has_drops = bool(drop)
@@ -87,14 +87,14 @@ class Loading:
         self._task: asyncio.Task[None] | None = None
         self._cost = 0.0
         self._loaded = Loaded([], [], [])
-        desk.building.begin(self._jobs, time.monotonic())
-        desk.publication.begun(self._jobs.values())
+        tools.building.begin(self._jobs, time.monotonic())
+        tools.publication.begun(self._jobs.values())
 
     async def begin(self) -> None:
         """Begin to build what no image can be used again for."""
         self._has_begun = True
         jobs = [*self._jobs.values()]
-        self._kept = await asyncio.to_thread(self._desk.earlier.reusable, jobs)
+        self._kept = await asyncio.to_thread(self._tools.earlier.reusable, jobs)
         done = {one.origin for one in self._kept}
         if rest := [job for job in jobs if job.origin not in done]:
             self._task = asyncio.create_task(self._build(rest))
@@ -110,8 +110,8 @@ class Loading:
         results, drop = self._ties.ready([*self._take_kept(), *await self._accept()])
         coming = self._jobs.keys() - {one.origin for one in results}
         jobs = [job for origin, job in self._jobs.items() if origin in coming]
-        early = await asyncio.to_thread(self._desk.earlier.of_zones, jobs)
-        early = [one for one in early if not self._desk.publication.rows[one.origin].served]
+        early = await asyncio.to_thread(self._tools.earlier.of_zones, jobs)
+        early = [one for one in early if not self._tools.publication.rows[one.origin].served]
         awaited = coming - {one.origin for one in early}
         await self._publish(Batch(results, drop, awaited), early)
 
@@ -129,12 +129,12 @@ class Loading:
 
     def end(self) -> None:
         """Build nothing any more."""
-        self._desk.building.end(self._jobs)
-        self._desk.publication.ended(self._jobs)
+        self._tools.building.end(self._jobs)
+        self._tools.publication.ended(self._jobs)
 
     async def _build(self, jobs: Sequence[Job]) -> None:
         try:
-            await self._desk.build(jobs, self._deliver)
+            await self._tools.build(jobs, self._deliver)
         finally:
             self._news.set()
 
@@ -147,7 +147,7 @@ class Loading:
             if self._task is not None:
                 await self._news.wait()
                 self._news.clear()
-            async with self._desk.turn:
+            async with self._tools.turn:
                 results, drop = self._ties.ready([*self._take_kept(), *await self._accept()])
                 if results or drop:
                     await self._publish(Batch(results, drop), ())
@@ -170,7 +170,7 @@ class Loading:
         arrived, self._arrived = self._arrived, []
         if not arrived:
             return []
-        judge = self._desk.acceptance.accept
+        judge = self._tools.acceptance.accept
         is_rest = self._task is None or self._task.done()
         judged = await asyncio.to_thread(judge, arrived, self._terms, may_wait=not is_rest)
         self._arrived = [*judged.waiting, *self._arrived]
@@ -179,7 +179,7 @@ class Loading:
     async def _publish(self, batch: Batch, early: Sequence[BuildResult]) -> None:
         """Publish ``batch``, and zones that are to come as an ``early`` image has them."""
         began = time.monotonic()
-        publication = self._desk.publication
+        publication = self._tools.publication
         published = await publication.publish(
             Batch([*batch.results, *early], batch.drop, batch.awaited)
         )
@@ -191,15 +191,15 @@ class Loading:
             if result.image is not None:
                 publication.note_early(result)
         self._loaded.dropped.extend(published.dropped)
-        self._desk.building.end([one.origin for one in batch.results])
-        self._desk.earlier.forget(one.origin for one in batch.results)
+        self._tools.building.end([one.origin for one in batch.results])
+        self._tools.earlier.forget(one.origin for one in batch.results)
         publication.count_coming()
         self._cost = time.monotonic() - began
 
     def _note(self, result: BuildResult) -> None:
-        row = self._desk.publication.note(result, self._jobs[result.origin])
+        row = self._tools.publication.note(result, self._jobs[result.origin])
         row.building = False
-        row.was_served = self._desk.earlier.had(result.origin)
+        row.was_served = self._tools.earlier.had(result.origin)
         self._noted(row)
         self._loaded.zones.append(_report(result, row))
 

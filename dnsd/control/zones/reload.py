@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.build import images
 from dnsd.build.images import Job
 from dnsd.build.stamps import observe
-from dnsd.control.zones.acceptance import Acceptance, Terms
+from dnsd.control.zones.acceptance import Acceptance, LossTerms
 from dnsd.control.zones.building import Building
 from dnsd.control.zones.earlier import Earlier
-from dnsd.control.zones.loading import Desk, Loading
+from dnsd.control.zones.loading import Loading, LoadingTools
 from dnsd.control.zones.publication import Publication
 from dnsd.control.zones.report import GOOD, ReloadReport, ZoneOutcome, ZoneReport
 from dnsd.control.zones.roster import Roster
@@ -74,7 +74,7 @@ class Reloader:
         self._acceptance = Acceptance(self._stock, self._earlier, self.rows, config.failover)
         self.building = Building(publisher.cells)
         self._is_open = False
-        self._desk = Desk(
+        self._tools = LoadingTools(
             build,
             self.building,
             self._earlier,
@@ -110,7 +110,7 @@ class Reloader:
         problems: tuple[str, ...] = ()
         odd: tuple[Finding, ...] = ()
         zones: list[ZoneReport] = []
-        async with self._desk.turn:
+        async with self._tools.turn:
             if CONFIGURATION in due or DIRECTORY in due:
                 problems = await self._list(due, forced)
                 odd = self.odd
@@ -123,7 +123,7 @@ class Reloader:
             if not step.busy:
                 break
             await self.building.ended(step.busy)
-            async with self._desk.turn:
+            async with self._tools.turn:
                 step = await self._begin(step.busy, named, forced)
         good = all(zone.outcome in GOOD for zone in zones)
         return ReloadReport(
@@ -144,8 +144,10 @@ class Reloader:
         busy = {*self.building.among(scope)}
         plan = await asyncio.to_thread(self._plan, scope - busy, named)
         zones = self.config.zones
-        terms = Terms(zones.shrink, zones.policy_grace, None if EVERYTHING in forced else forced)
-        loading = Loading(self._desk, self._jobs(plan.load), plan.drop, terms, self._noted)
+        terms = LossTerms(
+            zones.shrink, zones.policy_grace, None if EVERYTHING in forced else forced
+        )
+        loading = Loading(self._tools, self._jobs(plan.load), plan.drop, terms, self._noted)
         unchanged = [self._unchanged(origin) for origin in plan.unchanged]
         if is_first := not self._is_open:
             await self._open(loading)
