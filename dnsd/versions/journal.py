@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from dnsd.errors import MisfitError
 from dnsd.process import durable
 from dnsd.versions.difference import ZoneDifference
+from dnsd.versions.marks import JOURNAL
 from dnsd.versions.serial import is_newer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAGIC = b"dnsdjnl\x01"
 _ENTRY = Struct(">4sIIQQ")
 """A mark, the serials before and after, and octets of what is removed and added, which follow."""
 _MARK = b"diff"
@@ -60,7 +60,7 @@ class Journal:
         self._path = path
         self._apex = apex
         self._limits = limits
-        self._head = MAGIC + bytes((len(apex),)) + apex
+        self._head = JOURNAL + bytes((len(apex),)) + apex
         self._entries = self._read()
 
     def __len__(self) -> int:

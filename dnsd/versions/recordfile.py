@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 
 from dnsd.errors import VersionError
 from dnsd.process import durable
+from dnsd.versions.marks import RECORDS
 from dnsd.versions.version import ZoneVersion, from_stored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.versions.version import Octets
-
-MAGIC = b"dnsdrec\x01"
-"""What a record file begins with; the last octet counts the changes of the format."""
 
 _SUM = Struct(">8sI")
 """Magic, and the CRC-32 of all that follows."""
@@ -35,7 +33,7 @@ def write(path: Path, version: ZoneVersion) -> None:
     head = _HEAD.pack(version.serial, version.count, len(version.octets), len(version.apex))
     head += version.apex
     checksum = zlib.crc32(version.octets, zlib.crc32(head))
-    durable.replace(path, _SUM.pack(MAGIC, checksum) + head, version.octets)
+    durable.replace(path, _SUM.pack(RECORDS, checksum) + head, version.octets)
 
 
 def read(path: Path) -> ZoneVersion:
@@ -53,18 +51,13 @@ def read(path: Path) -> ZoneVersion:
     return parse(memoryview(data), str(path))
 
 
-def is_record_file(data: Octets) -> bool:
-    """Tell whether ``data`` begins as a record file does, of this format or another one."""
-    return bytes(data[: len(MAGIC) - 1]) == MAGIC[:-1]
-
-
 def parse(data: Octets, name: str) -> ZoneVersion:
     """Return the version in ``data``, which is the content of a file called ``name``.
 
     VersionError when it is none, or damaged.
     """
     start = _SUM.size + _HEAD.size
-    if len(data) < start or bytes(data[: len(MAGIC)]) != MAGIC:
+    if len(data) < start or bytes(data[: len(RECORDS)]) != RECORDS:
         raise VersionError(f"{name} is no record file of this dnsd: transfer the zone again")
     _, checksum = _SUM.unpack_from(data)
     if zlib.crc32(data[_SUM.size :]) != checksum:

@@ -183,6 +183,8 @@ class Gatherer:
 
 
 def _where(first: RRset, record: RRset) -> str:
+    if not first.line:
+        return "in the same file"  # one of records, which has no lines
     elsewhere = "" if first.file == record.file else f" of {first.file}"
     return f"on line {first.line}{elsewhere}"
 

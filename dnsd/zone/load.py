@@ -1,5 +1,7 @@
 """Zone files to zones: the whole way from a path, or a text, to records and findings.
 
+A file of records (:mod:`dnsd.versions.recordfile`) is one, too: what was received from elsewhere.
+
 Never raises for what stands in a file. A zone with an error in it is no zone at all: the
 findings say what to mend.
 """
@@ -10,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dnsd.versions.marks import is_record_file
 from dnsd.wire.name import from_text, lower
 from dnsd.zone.bulk import table_for
 from dnsd.zone.check import check_zone
@@ -101,14 +104,25 @@ class _Loading:
     def load(self, data: bytes, path: Path | None, now: float | None) -> LoadResult:
         zone = self._gatherer.zone
         zone.bulk = table_for(zone.apex, len(data), self._limits)
-        reader = ZoneReader(self._gatherer, self._limits, self.report, self.sources)
-        reader.read(data, self._name, path)
+        complete = self._read(data, path)
         zone = self._gatherer.finish()
-        if reader.complete:
+        if complete:
             self._check(zone, time.time() if now is None else now)
         if self.report.errors:
             return self.failed()
         return self._result(zone)
+
+    def _read(self, data: bytes, path: Path | None) -> bool:
+        """Read ``data``, a text or a record file; return whether all of it was read."""
+        if is_record_file(data):
+            from dnsd.zone.stored import RecordReader
+
+            records = RecordReader(self._gatherer, self._limits, self.report)
+            records.read(data, self._name)
+            return records.complete
+        reader = ZoneReader(self._gatherer, self._limits, self.report, self.sources)
+        reader.read(data, self._name, path)
+        return reader.complete
 
     def _check(self, zone: Zone, now: float) -> None:
         """Check the zone as a whole.

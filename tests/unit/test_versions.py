@@ -19,6 +19,7 @@ from dnsd.versions import recordfile
 from dnsd.versions._collector import Collector
 from dnsd.versions._stored import store
 from dnsd.versions.difference import ZoneDifference, apply, compare, condense
+from dnsd.versions.marks import is_record_file
 from dnsd.versions.serial import following, is_newer
 from dnsd.versions.version import ZoneVersion, from_records, from_stored
 from dnsd.wire.name import from_text, lower
@@ -215,7 +216,7 @@ def test_a_record_file_gives_back_the_version(
     path = tmp_path_factory.mktemp("records") / "zone"
     version = from_records(APEX, found)
     recordfile.write(path, version)
-    assert recordfile.is_record_file(path.read_bytes())
+    assert is_record_file(path.read_bytes())
     assert recordfile.read(path) == version
     assert recordfile.read(path).apex == APEX
 

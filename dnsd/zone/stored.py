@@ -1,0 +1,114 @@
+"""Versions to zones and back: a zone that came as records, and not as a text.
+
+What is checked is what is checked of a text; findings name the owner, as there is no line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.errors import VersionError
+from dnsd.versions import recordfile
+from dnsd.versions._collector import Collector
+from dnsd.versions.version import from_collector
+from dnsd.wire.name import lower, to_text
+from dnsd.wire.rdata import LONGEST_TTL
+from dnsd.zone._wellformed import is_well_formed
+from dnsd.zone.rdatatext import BadRdata, is_meta, parse_rdata, type_name
+from dnsd.zone.scan import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnsd.versions.version import ZoneVersion
+    from dnsd.wire.records import Record
+    from dnsd.zone.gather import Gatherer
+    from dnsd.zone.limits import Limits
+    from dnsd.zone.records import RRset, Zone
+    from dnsd.zone.report import FindingsReport
+
+
+class RecordReader:
+    """Reads the record file of one zone into ``gatherer``."""
+
+    def __init__(self, gatherer: Gatherer, limits: Limits, report: FindingsReport) -> None:
+        self._gatherer = gatherer
+        self._limits = limits
+        self._report = report
+        self.complete = True
+        """Whether all of the file was read."""
+
+    def read(self, data: bytes, name: str) -> None:
+        """Read the content ``data`` of the file called ``name``."""
+        apex = self._gatherer.zone.apex
+        self._gatherer.file = name
+        try:
+            version = recordfile.parse(data, name)
+        except VersionError as error:
+            self._stop(name, "bad-records", str(error))
+            return
+        if version.apex != apex:
+            held = f"the file has the zone {to_text(version.apex)}, not {to_text(apex)}"
+            self._stop(name, "other-zone", f"{held}: transfer the right one")
+        elif version.count > self._limits.records:
+            many = f"the zone has more than {self._limits.records} records"
+            self._stop(name, "too-many-records", f"{many}: it is not read")
+        else:
+            self._add(version, name)
+
+    def _stop(self, name: str, code: str, message: str) -> None:
+        self.complete = False
+        self._report.error(name, 0, code, message)
+
+    def _add(self, version: ZoneVersion, name: str) -> None:
+        add = self._gatherer.add
+        owner = key = b""
+        for record in version:
+            if record.owner != owner:
+                owner = record.owner
+                key = lower(owner)
+            if fault := _fault(record):
+                self._report.error(name, 0, *fault)
+                if self._report.full:
+                    self.complete = False
+                    return
+            else:
+                # A TTL with its first bit set counts as 0 (RFC 2181 §8).
+                ttl = record.ttl if record.ttl <= LONGEST_TTL else 0
+                add(owner, key, record.rtype, ttl, record.rdata, 0)
+
+
+def _fault(record: Record) -> tuple[str, str] | None:
+    """Return code and message of what is wrong with a record, if anything is."""
+    if is_well_formed(record.rtype, record.rdata):
+        return None
+    if is_meta(record.rtype):
+        sentence = "is of a type that exists in messages only"
+        return "meta-type", f"the {_called(record)} record {sentence}: have its server remove it"
+    tokens = [Token(r"\#"), Token(str(len(record.rdata))), Token(record.rdata.hex())]
+    try:
+        parse_rdata(record.rtype, tokens, b"\x00")
+    except BadRdata as error:
+        return "bad-rdata", f"the {_called(record)} record is wrong: {error}"
+    return None
+
+
+def _called(record: Record) -> str:
+    return f"{to_text(record.owner)} {type_name(record.rtype)}"
+
+
+def version_of(zone: Zone) -> ZoneVersion:
+    """Return all records of ``zone`` as a version."""
+    collector = Collector(zone.apex)
+    for rrset in _rrsets(zone):
+        for rdata in rrset.rdatas:
+            collector.add(rrset.owner, rrset.rtype, rrset.ttl, rdata)
+    return from_collector(collector)
+
+
+def _rrsets(zone: Zone) -> Iterator[RRset]:
+    for table in (zone.nodes, zone.signatures):
+        for types in table.values():
+            yield from types.values()
+    for owner in zone.bulk or ():
+        yield from zone.at(owner).values()
