@@ -46,6 +46,11 @@ cdef class Collector:
         """How many octets the records take so far."""
         return self.soa.used + self.collected.used
 
+    @property
+    def soa_octets(self):
+        """The stored SOA, b"" while there is none."""
+        return self.soa.taken()
+
     def add(self, bytes owner not None, int rtype, uint32_t ttl, bytes rdata not None):
         """Add a record of class IN.
 
@@ -96,7 +101,7 @@ cdef class Collector:
         Of records that are the same only the first that came is left.
         """
         cdef Output result = Output()
-        cdef Place *places = <Place *>malloc(max(self.count, 1) * sizeof(Place))
+        cdef Place *places = <Place *>malloc((self.count + 1) * sizeof(Place))
         cdef uint64_t i, count = self.soa.used > 0
         cdef Stored one, last
         cdef const uint8_t *end

@@ -26,5 +26,6 @@ cdef int compare_records(const Stored *a, const Stored *b) noexcept nogil
 cdef bint is_same(const Stored *a, const Stored *b) noexcept nogil
 cdef bint is_name(const uint8_t *name, int length) noexcept nogil
 cdef bint is_inside(const uint8_t *name, int length, const uint8_t *apex, int apex_length) noexcept nogil
+cdef int names_at(int rtype, const uint8_t *rdata, int length, int *start) noexcept nogil
 cdef void folded_part(int rtype, const uint8_t *rdata, int length, int *start, int *end) noexcept nogil
 cdef uint8_t lowered(uint8_t octet) noexcept nogil

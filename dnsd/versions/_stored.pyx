@@ -20,7 +20,6 @@ cdef enum:
     A6 = 38
     RRSIG = 46
     SOA = 6
-    OUT_OF_ZONE = -2
     BAD = -1
 
 
@@ -68,7 +67,7 @@ cdef bint is_inside(
     return True
 
 
-cdef inline uint8_t lowered(uint8_t octet) noexcept nogil:
+cdef uint8_t lowered(uint8_t octet) noexcept nogil:
     return octet + 32 if 65 <= octet <= 90 else octet
 
 
@@ -118,40 +117,53 @@ cdef int _after_names(const uint8_t *rdata, int length, int at, int count) noexc
     return at
 
 
-cdef void folded_part(
-    int rtype, const uint8_t *rdata, int length, int *start, int *end
-) noexcept nogil:
-    """Find the names whose case does not count (RFC 4034 §6.2, RFC 6840 §5.1).
+cdef int names_at(int rtype, const uint8_t *rdata, int length, int *start) noexcept nogil:
+    """How many names there are whose case does not count, and where the first one is.
 
-    Data that is not what its type has is any octets: case counts in all of it.
+    They are those of RFC 4034 §6.2 and RFC 6840 §5.1: all that any server may compress, too.
     """
-    cdef int at = 0, names = 1
+    cdef int at = 0
+    start[0] = 0
     if rtype in (2, 3, 4, 5, 7, 8, 9, 12, 30, 39):      # NS ... PTR, NXT, DNAME
-        at = 0
-    elif rtype in (SOA, 14, 17):                        # MINFO, RP
-        names = 2
-    elif rtype in (15, 18, 21, 36):                     # MX, AFSDB, RT, KX
-        at = 2
-    elif rtype == 26:                                   # PX
-        at, names = 2, 2
-    elif rtype == 33:                                   # SRV
-        at = 6
-    elif rtype in (24, RRSIG):                          # SIG
-        at = 18
-    elif rtype == NAPTR:
+        return 1
+    if rtype in (SOA, 14, 17):                          # MINFO, RP
+        return 2
+    start[0] = 2
+    if rtype in (15, 18, 21, 36):                       # MX, AFSDB, RT, KX
+        return 1
+    if rtype == 26:                                     # PX
+        return 2
+    start[0] = 6
+    if rtype == 33:                                     # SRV
+        return 1
+    start[0] = 18
+    if rtype in (24, RRSIG):                            # SIG
+        return 1
+    if rtype == NAPTR:
         at = 4
         for _ in range(3):
             at += 1 + rdata[at] if at < length else 1
-    elif rtype == A6:
-        at = 1 + (135 - rdata[0]) // 8 if length and rdata[0] <= 128 else length
-        names = 1 if length and rdata[0] else 0
-    else:
-        names = 0
-    start[0] = end[0] = 0
-    if names and at < length:
-        names = _after_names(rdata, length, at, names)
-        if names != BAD:
-            start[0], end[0] = at, names
+        start[0] = at
+        return 1
+    if rtype == A6 and length and 0 < rdata[0] <= 128:
+        start[0] = 1 + (135 - rdata[0]) // 8
+        return 1
+    return 0
+
+
+cdef void folded_part(
+    int rtype, const uint8_t *rdata, int length, int *start, int *end
+) noexcept nogil:
+    """Find the names whose case does not count.
+
+    Data that is not what its type has is any octets: case counts in all of it.
+    """
+    cdef int names = names_at(rtype, rdata, length, start)
+    end[0] = 0
+    if names and start[0] < length:
+        end[0] = _after_names(rdata, length, start[0], names)
+    if end[0] <= 0:
+        start[0] = end[0] = 0
 
 
 cdef int _compare_rdata(const Stored *a, const Stored *b) noexcept nogil:
@@ -257,7 +269,7 @@ def survey(const uint8_t[::1] octets, bytes apex not None):
     cdef Stored one, last
     with nogil:
         while at < size and not fault:
-            if not view(start + at, start + size, &one) or one.rdata[-8] or one.rdata[-7] != 1:
+            if not view(start + at, start + size, &one) or not _is_of_in(&one):
                 fault = 1
             elif not is_name(one.at + 1, one.owner_length):
                 fault = 1
@@ -283,6 +295,11 @@ _FAULTS = {
     3: "not the only SOA, at the apex and first",
     4: "out of order",
 }
+
+
+cdef inline bint _is_of_in(const Stored *one) noexcept nogil:
+    cdef const uint8_t *fixed = one.at + 1 + one.owner_length
+    return fixed[2] == 0 and fixed[3] == 1
 
 
 cdef bint _is_soa(const Stored *one, int apex_length) noexcept nogil:

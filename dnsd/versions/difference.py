@@ -18,7 +18,7 @@ from dnsd.versions.version import (
     behind_soa,
     from_stored,
     serial_of,
-    soa_size,
+    soa_octets,
 )
 from dnsd.wire.name import to_text
 
@@ -65,7 +65,9 @@ class ZoneDifference:
 def compare(old: ZoneVersion, new: ZoneVersion) -> ZoneDifference:
     """Return what makes ``new`` of ``old``; both are of the same zone."""
     removed, added = _merge.differ(old.body, new.body)
-    return ZoneDifference(old.apex, _soa(old.octets) + removed, _soa(new.octets) + added)
+    return ZoneDifference(
+        old.apex, soa_octets(old.octets) + removed, soa_octets(new.octets) + added
+    )
 
 
 def apply(difference: ZoneDifference, version: ZoneVersion) -> ZoneVersion:
@@ -86,7 +88,7 @@ def apply(difference: ZoneDifference, version: ZoneVersion) -> ZoneVersion:
     except _merge.Misfit as misfit:
         raise _told(misfit) from None
     change = _count(added) - _count(removed)
-    return from_stored(version.apex, _soa(difference.added) + body, version.count + change)
+    return from_stored(version.apex, soa_octets(difference.added) + body, version.count + change)
 
 
 def condense(differences: Sequence[ZoneDifference]) -> ZoneDifference:
@@ -114,7 +116,9 @@ def _joined(first: ZoneDifference, then: ZoneDifference) -> ZoneDifference:
         )
     except _merge.Misfit as misfit:
         raise _told(misfit) from None
-    return ZoneDifference(first.apex, _soa(first.removed) + removed, _soa(then.added) + added)
+    return ZoneDifference(
+        first.apex, soa_octets(first.removed) + removed, soa_octets(then.added) + added
+    )
 
 
 def _told(misfit: _merge.Misfit) -> MisfitError:
@@ -122,10 +126,6 @@ def _told(misfit: _merge.Misfit) -> MisfitError:
     return MisfitError(
         f"a difference does not fit at {to_text(record.owner)}, type {record.rtype}: {misfit.why}"
     )
-
-
-def _soa(octets: Octets) -> bytes:
-    return bytes(octets[: soa_size(octets)])
 
 
 def _count(octets: Octets) -> int:

@@ -105,6 +105,11 @@ def soa_size(octets: Octets) -> int:
     return fixed + 10 + int.from_bytes(octets[fixed + 8 : fixed + 10], "big")
 
 
+def soa_octets(octets: Octets) -> bytes:
+    """Return the first of the stored records in ``octets``."""
+    return bytes(octets[: soa_size(octets)])
+
+
 def behind_soa(octets: Octets) -> memoryview:
     """Return the stored records behind the first."""
     return memoryview(octets)[soa_size(octets) :]
