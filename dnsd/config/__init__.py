@@ -57,13 +57,14 @@ from dnsd.config.transfers import (
     TransferKey,
     TransfersConfig,
 )
-from dnsd.config.zones import ZoneFiles, received_file
+from dnsd.config.zones import RECEIVED, ZoneFiles, received_file
 from dnsd.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "RECEIVED",
     "AllowedPeer",
     "Anycast",
     "CheckLimits",

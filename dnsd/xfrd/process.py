@@ -10,8 +10,10 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dnsd.config import RECEIVED
 from dnsd.image.state import StateVector, XfrdCells
 from dnsd.process.correspondence import Correspondence
 from dnsd.process.log import say
@@ -19,6 +21,7 @@ from dnsd.process.packets import Packets
 from dnsd.transfer import words
 from dnsd.xfrd.knowledge import Knowledge
 from dnsd.xfrd.orders import answer
+from dnsd.xfrd.secondary import SecondaryPart
 
 if TYPE_CHECKING:
     from dnsd.xfrd.spec import XfrdSpec
@@ -33,6 +36,8 @@ class TransferProcess:
         self._control = Packets(spec.control)
         self._handed = [Packets(fd) for fd in spec.handed]
         self.knowledge = Knowledge()
+        received = Path(spec.directory, RECEIVED)
+        self.knowledge.parts.append(SecondaryPart(self.knowledge, received, self.tell))
 
     async def run(self) -> None:
         """Do all there is to do."""

@@ -27,6 +27,8 @@ CALLED_BY_OTHERS = {
     "dnsd/cli/__init__.py: list_commands": "click asks a group for its commands",
     "dnsd/cli/__init__.py: get_command": "click asks a group for a command",
     "dnsd/cli/__init__.py: format_commands": "click writes the help of a group",
+    "dnsd/xfrd/fetch.py: datagram_received": "asyncio gives a protocol its datagrams",
+    "dnsd/xfrd/fetch.py: error_received": "asyncio tells a protocol of errors",
     "dnsd/zone/rdatatext.py: get_eol_as_token": "dnspython reads rdata from a tokenizer",
     "dnsd/zone/rdatatext.py: as_name": "dnspython reads rdata from a tokenizer",
 }

@@ -1,0 +1,235 @@
+"""What a primary sends for a zone: messages in, a whole version or differences out.
+
+AXFR (RFC 5936) and IXFR (RFC 1995) are one stream of records, cut by SOA records. Nothing is
+believed: whatever is not as the RFCs say ends the transfer with a TransferFault, and nothing of it
+is kept. Who signed the messages, and how long they took, is the caller's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from dnsd.errors import VersionError
+from dnsd.metrics.prometheus import rcode_name
+from dnsd.versions._collector import Collector
+from dnsd.versions._stored import records
+from dnsd.versions._wire import collect
+from dnsd.versions.difference import ZoneDifference
+from dnsd.versions.serial import is_newer
+from dnsd.versions.version import ZoneVersion, from_collector
+from dnsd.wire.name import lower
+from dnsd.wire.query import AA, HEADER, QR, QUESTION, TC
+from dnsd.wire.rdata import AXFR, IXFR, SOA
+
+_OPCODE, _RCODE = 0x7800, 0x000F
+_IN = 1
+
+
+class TransferFault(Exception):
+    """A transfer is not used; the text says why."""
+
+
+class TransferRefused(TransferFault):
+    """The primary answered with an error, which ``rcode`` is."""
+
+    def __init__(self, rcode: int) -> None:
+        super().__init__(f"the primary answers {rcode_name(rcode)}")
+        self.rcode = rcode
+
+
+class UpToDate(Enum):
+    """The primary has nothing newer."""
+
+    NOTHING_NEWER = "nothing newer"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedDifferences:
+    """What makes the primary's version of ours, one after the other; there is at least one."""
+
+    differences: tuple[ZoneDifference, ...]
+
+
+Received = ZoneVersion | ReceivedDifferences | UpToDate
+
+
+class Incoming:
+    """One transfer of the zone ``apex`` (lower case), of which we have the version ``serial``.
+
+    Without a serial the whole zone is asked for. ``ident`` is the number of the request, and
+    ``most`` how many octets all messages together may have. Until it ``is_complete`` more messages
+    have to come.
+    """
+
+    def __init__(self, apex: bytes, ident: int, serial: int | None, most: int) -> None:
+        self.octets = 0
+        self.messages = 0
+        self.is_complete = False
+        self._apex = apex
+        self._ident = ident
+        self._serial = serial
+        self._most = most
+        self._is_incremental = False
+        self._parts: list[Collector] = []
+        """The records from one SOA up to the next."""
+
+    def take(self, message: bytes) -> None:
+        """Read the next ``message``; TransferFault if it is not what has to come."""
+        self.octets += len(message)
+        if self.octets > self._most:
+            raise TransferFault(
+                f"it has more than {self._most} octets, which is the limit "
+                "([transfers] incoming_size)"
+            )
+        at, count = self._head(message)
+        self.messages += 1
+        if not self._parts:
+            self._parts.append(Collector(self._apex))
+        while count:
+            if self.is_complete:
+                raise TransferFault(f"records follow the end (message {self.messages})")
+            at, count = self._read(message, at, count)
+        if self.messages == 1 and self._is_nothing_newer():
+            self.is_complete = True
+
+    def result(self) -> Received:
+        """Return what has come; of a large zone that takes a while, in which others can work.
+
+        TransferFault if it is no zone.
+        """
+        assert self.is_complete, "nobody asks before"
+        if len(self._parts) == 1:
+            return UpToDate.NOTHING_NEWER
+        if self._is_incremental:
+            return ReceivedDifferences(tuple(self._differences()))
+        try:
+            return from_collector(self._parts[0])
+        except VersionError as error:
+            raise TransferFault(str(error)) from None
+
+    # -- one message --------------------------------------------------------------------------
+
+    def _head(self, message: bytes) -> tuple[int, int]:
+        """Check header and question; return where the answer section begins, and its records."""
+        qtype = AXFR if self._serial is None else IXFR
+        is_first = not self.messages
+        at, answers = _checked_head(message, self._ident, self._apex, qtype, is_first)
+        if not answers and is_first:
+            raise TransferFault("the first message has no records")
+        return at, answers
+
+    def _read(self, message: bytes, at: int, count: int) -> tuple[int, int]:
+        """Read records up to the next SOA, or to the end of the message."""
+        part = self._parts[-1]
+        was_begun = bool(part.soa_octets)
+        try:
+            at, count = collect(message, at, count, part)
+        except ValueError as error:
+            raise TransferFault(f"message {self.messages}: {error}") from None
+        if not was_begun and len(self._parts) > 1:
+            self._begin_part()
+        if count:
+            self._parts.append(Collector(self._apex))
+        return at, count
+
+    # -- what the SOA records mean ------------------------------------------------------------
+
+    @property
+    def _newest(self) -> int:
+        """The serial of the version that the primary sends."""
+        return _serial(self._parts[0])
+
+    @property
+    def _is_whole_zone(self) -> bool:
+        """Whether the whole zone comes, which may also answer IXFR (RFC 1995 §4)."""
+        return self._serial is None or len(self._parts[0]) > 0
+
+    def _is_nothing_newer(self) -> bool:
+        """Tell whether all that has come is an SOA that is not newer than ours (RFC 1995 §2)."""
+        alone = len(self._parts) == 1 and not len(self._parts[0])
+        return alone and self._serial is not None and not is_newer(self._newest, self._serial)
+
+    def _begin_part(self) -> None:
+        """See what the SOA means that the last part begins with."""
+        first, last, number = self._parts[0], self._parts[-1], len(self._parts) - 1
+        if number == 1 and (self._is_whole_zone or last.soa_octets == first.soa_octets):
+            if last.soa_octets != first.soa_octets:
+                raise TransferFault("it ends with another SOA than it began with")
+            self._end()
+        elif number % 2 == 0:
+            if not is_newer(_serial(last), _serial(self._parts[-2])):
+                raise TransferFault(
+                    f"a difference leads from serial {_serial(self._parts[-2])} to "
+                    f"{_serial(last)}, which is not newer"
+                )
+        elif number > 1 and _serial(self._parts[-2]) == self._newest:
+            if last.soa_octets != first.soa_octets:
+                raise TransferFault("it ends with another SOA than it began with")
+            self._is_incremental = True
+            self._end()
+        elif _serial(last) != (self._serial if number == 1 else _serial(self._parts[-2])):
+            raise TransferFault(
+                f"a difference begins at serial {_serial(last)}, which does not follow"
+            )
+
+    def _differences(self) -> list[ZoneDifference]:
+        """Return the differences, of which each is two parts: what goes, and what comes."""
+        parts = [part.stored()[0] for part in self._parts[1:-1]]
+        return [
+            ZoneDifference(self._apex, removed, added)
+            for removed, added in zip(parts[::2], parts[1::2], strict=True)
+        ]
+
+    def _end(self) -> None:
+        if len(self._parts[-1]):
+            raise TransferFault("records follow the end")
+        self.is_complete = True
+
+
+def soa_in(message: bytes, ident: int, apex: bytes) -> bytes:
+    """Return the data of the SOA in the answer to the question for it; TransferFault without one.
+
+    ``ident`` is the number of the request, ``apex`` in lower case.
+    """
+    at, answers = _checked_head(message, ident, apex, SOA, True)
+    if not answers or not HEADER.unpack_from(message)[1] & AA:
+        raise TransferFault("the primary does not have the zone")
+    part = Collector(apex)
+    try:
+        collect(message, at, 1, part)
+    except ValueError as error:
+        raise TransferFault(f"the answer cannot be read: {error}") from None
+    return next(records(part.soa_octets)).rdata
+
+
+def _checked_head(
+    message: bytes, ident: int, apex: bytes, qtype: int, is_first: bool
+) -> tuple[int, int]:
+    """Check that ``message`` answers; return where its records begin, and how many answer."""
+    if len(message) < HEADER.size:
+        raise TransferFault("a message is shorter than its header")
+    number, flags, questions, answers, _, _ = HEADER.unpack_from(message)
+    if number != ident or not flags & QR or flags & _OPCODE:
+        raise TransferFault("a message does not answer the request")
+    if flags & _RCODE:
+        raise TransferRefused(flags & _RCODE)
+    if flags & TC:
+        raise TransferFault("a message is truncated")
+    if questions > 1 or (is_first and not questions):
+        raise TransferFault(f"a message has {questions} questions")
+    return _question_end(message, apex, qtype) if questions else HEADER.size, answers
+
+
+def _question_end(message: bytes, apex: bytes, qtype: int) -> int:
+    """Check that the question is ours, and return where it ends."""
+    end = HEADER.size + len(apex)
+    if lower(message[HEADER.size : end]) != apex or len(message) < end + QUESTION.size:
+        raise TransferFault("a message answers the question for another zone")
+    if QUESTION.unpack_from(message, end) != (qtype, _IN):
+        raise TransferFault("a message answers another question")
+    return end + QUESTION.size
+
+
+def _serial(part: Collector) -> int:
+    return int.from_bytes(part.soa_octets[-20:-16], "big")

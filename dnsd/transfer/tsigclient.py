@@ -1,0 +1,132 @@
+"""TSIG as the one who asks has it (RFC 8945 §5.3): a request is signed, its answers are checked.
+
+An answer of many messages is one chain: each signature covers all messages since the last one, so
+none can be left out, added or moved.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dns.exception
+import dns.rdata
+import dns.tsig
+import dns.wire
+from dns.rdataclass import RdataClass
+from dns.rdatatype import RdataType
+from dns.rdtypes.ANY.TSIG import TSIG as TsigRdata
+
+from dnsd.transfer.incoming import TransferFault
+from dnsd.versions._wire import skip
+from dnsd.wire.query import HEADER, QUESTION
+
+if TYPE_CHECKING:
+    from dns.name import Name
+
+FUDGE_S = 300
+"""Seconds that two clocks may differ (RFC 8945 §10)."""
+MOST_UNSIGNED = 99
+"""Messages in a row that may come without a signature (RFC 8945 §5.3.1)."""
+
+_FIXED = 10
+_ERRORS = {
+    dns.tsig.PeerBadKey: "the primary does not know the key {} (BADKEY)",
+    dns.tsig.PeerBadSignature: "the primary has another secret for the key {} (BADSIG)",
+    dns.tsig.PeerBadTime: "the primary's clock differs from ours by more than 5 minutes (BADTIME)",
+    dns.tsig.PeerBadTruncation: "the primary wants longer signatures with the key {} (BADTRUNC)",
+    dns.tsig.BadSignature: "an answer is signed with another secret for the key {}",
+    dns.tsig.BadTime: "an answer was signed at another time: the clocks differ by 5 minutes",
+    dns.tsig.BadKey: "an answer is signed with another key than {}",
+    dns.tsig.BadAlgorithm: "an answer is signed with another algorithm than that of the key {}",
+}
+
+
+class SignedExchange:
+    """One request signed with a key, and the check of what answers it.
+
+    ``key`` is the key in dnspython's form.
+    """
+
+    def __init__(self, key: dns.tsig.Key) -> None:
+        self._key = key
+        self._request_mac = b""
+        self._context: dns.tsig.HMACTSig | None = None
+        self._unsigned = 0
+        self._is_begun = False
+
+    def sign(self, request: bytes, now: int) -> bytes:
+        """Return ``request`` with its signature behind it; ``now`` in POSIX seconds."""
+        ident = int.from_bytes(request[:2], "big")
+        blank = TsigRdata(  # type: ignore[no-untyped-call]
+            RdataClass.ANY, RdataType.TSIG, self._key.algorithm, now, FUDGE_S, b"", ident, 0, b""
+        )
+        signed, _ = dns.tsig.sign(request, self._key, blank, now)  # type: ignore[no-untyped-call]
+        self._request_mac = signed.mac
+        rdata = signed.to_wire() or b""
+        fixed = b"\x00\xfa\x00\xff\x00\x00\x00\x00" + len(rdata).to_bytes(2, "big")
+        count = int.from_bytes(request[10:12], "big") + 1
+        owner = self._key.name.to_wire() or b""
+        return request[:10] + count.to_bytes(2, "big") + request[12:] + owner + fixed + rdata
+
+    def check(self, message: bytes, now: int) -> None:
+        """Check the next message of the answer; TransferFault if it is not what the key made."""
+        try:
+            found = _tsig_of(message)
+        except (ValueError, dns.exception.DNSException) as error:
+            raise TransferFault(f"a message cannot be read: {error}") from None
+        if found is None:
+            self._pass_over(message)
+            return
+        start, owner, rdata = found
+        try:
+            self._context = dns.tsig.validate(  # type: ignore[no-untyped-call]
+                message,
+                self._key,
+                owner,
+                rdata,
+                now,
+                self._request_mac,
+                start,
+                self._context,
+                multi=True,
+            )
+        except tuple(_ERRORS) as error:
+            raise TransferFault(_ERRORS[type(error)].format(self._key.name)) from None
+        except dns.exception.DNSException as error:
+            raise TransferFault(f"an answer's signature is wrong: {error}") from None
+        self._is_begun, self._unsigned = True, 0
+
+    def _pass_over(self, message: bytes) -> None:
+        """Take in a message without a signature, which the next one has to cover."""
+        self._unsigned += 1
+        if not self._is_begun or self._unsigned > MOST_UNSIGNED or self._context is None:
+            raise TransferFault(
+                f"an answer is not signed, though it has to be with {self._key.name}"
+            )
+        self._context.update(message)  # type: ignore[no-untyped-call]
+
+    def end(self) -> None:
+        """Have all messages been covered? TransferFault if the last one was not."""
+        if self._unsigned or not self._is_begun:
+            raise TransferFault(f"the last message is not signed with {self._key.name}")
+
+
+def _tsig_of(message: bytes) -> tuple[int, Name, TsigRdata] | None:
+    """Return where the TSIG record of ``message`` begins, its owner and data; None without one."""
+    _, _, questions, answers, authority, additional = HEADER.unpack_from(message)
+    if not additional:
+        return None
+    parser = dns.wire.Parser(message, HEADER.size)
+    for _ in range(questions):
+        parser.get_name(decompress=True)
+        parser.get_bytes(QUESTION.size)
+    start = skip(message, parser.current, answers + authority + additional - 1)
+    parser.seek(start)
+    owner = parser.get_name(decompress=True)
+    rtype, _, _, length = parser.get_struct("!HHIH")
+    if rtype != RdataType.TSIG:
+        return None
+    with parser.restrict_to(length):
+        rdata = dns.rdata.from_wire_parser(RdataClass.ANY, RdataType.TSIG, parser)
+    assert isinstance(rdata, TsigRdata), "it was read as one"
+    return start, owner, rdata

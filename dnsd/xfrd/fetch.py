@@ -1,0 +1,221 @@
+"""Asks a primary: for its serial, for a zone, for what has changed.
+
+Whatever goes wrong, on the network or in what is said, is a TransferFault with a sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+import dns.tsig
+
+from dnsd.transfer.incoming import Incoming, TransferFault, soa_in
+from dnsd.transfer.refresh import SoaTimes
+from dnsd.transfer.tsigclient import SignedExchange
+from dnsd.versions.version import serial_of
+from dnsd.wire.query import HEADER, QUESTION, TC
+from dnsd.wire.rdata import AXFR, IXFR, SOA
+from dnsd.xfrd.connections import PrimaryConnections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dnsd.config import PrimaryPeer
+    from dnsd.transfer.incoming import Received
+    from dnsd.wire.records import Record
+    from dnsd.xfrd.connections import PrimaryConnection
+    from dnsd.xfrd.knowledge import TsigKey
+
+_FIXED = Struct(">HHIH")
+_IN = 1
+
+TRIES = 2
+"""How often a question is sent over UDP before the primary is asked by a connection."""
+ANSWER_S = 2.0
+"""Seconds until an answer over UDP counts as lost."""
+
+
+class FetchLimits(NamedTuple):
+    """What one transfer may take: octets in all, seconds between messages, seconds in all."""
+
+    size: int
+    stall: float
+    time: float
+
+
+class Fetched(NamedTuple):
+    """What a transfer came to, and how large it was."""
+
+    found: Received
+    octets: int
+    messages: int
+
+
+class Fetcher:
+    """Asks primaries, over connections that serve many zones."""
+
+    def __init__(self) -> None:
+        self._connections = PrimaryConnections()
+
+    async def times(self, peer: PrimaryPeer, apex: bytes, key: TsigKey | None) -> SoaTimes:
+        """Return what the SOA says that ``peer`` has of the zone ``apex``."""
+        ident, request = _request(apex, SOA)
+        if not peer.tls:
+            for _ in range(TRIES):
+                if (answer := await ask(peer, request, key)) is not None:
+                    return SoaTimes.of(soa_in(answer, ident, apex))
+        answers: list[bytes] = []
+
+        def take(message: bytes) -> bool:
+            answers.append(message)
+            return True
+
+        await self._exchange(peer, request, key, FetchLimits(1 << 16, ANSWER_S, ANSWER_S), take)
+        return SoaTimes.of(soa_in(answers[0], ident, apex))
+
+    async def transfer(
+        self,
+        peer: PrimaryPeer,
+        apex: bytes,
+        soa: Record | None,
+        key: TsigKey | None,
+        limits: FetchLimits,
+    ) -> Fetched:
+        """Return what ``peer`` has beyond the version with ``soa``; None: the whole zone."""
+        ident, request = _request(apex, AXFR) if soa is None else _request(apex, IXFR, soa)
+        serial = None if soa is None else serial_of(soa)
+        coming = Incoming(apex, ident, serial, limits.size)
+
+        def take(message: bytes) -> bool:
+            coming.take(message)
+            return coming.is_complete
+
+        await self._exchange(peer, request, key, limits, take)
+        return Fetched(await asyncio.to_thread(coming.result), coming.octets, coming.messages)
+
+    async def _exchange(
+        self,
+        peer: PrimaryPeer,
+        request: bytes,
+        key: TsigKey | None,
+        limits: FetchLimits,
+        take: Callable[[bytes], bool],
+    ) -> None:
+        """Send ``request`` and give each answer to ``take``, until that says it was the last.
+
+        A connection that has been used before may have been closed by the primary: then another
+        one is tried.
+        """
+        try:
+            async with asyncio.timeout(limits.time):
+                while True:
+                    connection = await self._connections.take(peer)
+                    try:
+                        await _by(connection, request, key, limits.stall, take)
+                    except _ClosedUnused:
+                        continue
+                    finally:
+                        if connection.is_busy:
+                            connection.close()
+                    self._connections.give_back(peer, connection)
+                    return
+        except TimeoutError:
+            raise TransferFault(f"it is not at its end after {limits.time:g} s") from None
+
+
+class _ClosedUnused(Exception):
+    """A connection was closed before anything came."""
+
+
+async def _by(
+    connection: PrimaryConnection,
+    request: bytes,
+    key: TsigKey | None,
+    stall: float,
+    take: Callable[[bytes], bool],
+) -> None:
+    """Do one exchange by ``connection``."""
+    signed = SignedExchange(dnspython_key(key)) if key else None
+    connection.is_busy, count, is_last = True, 0, False
+    try:
+        await connection.send(signed.sign(request, int(time.time())) if signed else request)
+        while not is_last:
+            message = await connection.receive(stall)
+            count += 1
+            if signed:
+                signed.check(message, int(time.time()))
+            is_last = take(message)
+    except TimeoutError:
+        raise TransferFault(f"nothing comes for {stall:g} s") from None
+    except (EOFError, OSError) as error:
+        if connection.is_used and not count:
+            raise _ClosedUnused from None
+        raise TransferFault(f"the connection is closed after {count} messages") from error
+    if signed:
+        signed.end()
+    connection.is_busy = False
+
+
+async def ask(peer: PrimaryPeer, request: bytes, key: TsigKey | None) -> bytes | None:
+    """Ask ``peer`` over UDP; None if no answer comes, or one that does not fit in."""
+    signed = SignedExchange(dnspython_key(key)) if key else None
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bytes] = loop.create_future()
+    try:
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Datagrams(request[:2], answer),
+            remote_addr=(peer.address, peer.port),
+            local_addr=(peer.source, 0) if peer.source else None,
+        )
+    except OSError as error:
+        raise TransferFault(f"cannot send: {error.strerror or error}") from None
+    try:
+        transport.sendto(signed.sign(request, int(time.time())) if signed else request)
+        message = await asyncio.wait_for(answer, ANSWER_S)
+    except TimeoutError:
+        return None
+    except OSError as error:
+        raise TransferFault(f"no answer: {error.strerror or error}") from None
+    finally:
+        transport.close()
+    if signed:
+        signed.check(message, int(time.time()))
+        signed.end()
+    return None if HEADER.unpack_from(message)[1] & TC else message
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """Waits for the datagram that answers the request ``ident``; others are passed over."""
+
+    def __init__(self, ident: bytes, answer: asyncio.Future[bytes]) -> None:
+        self._ident = ident
+        self._answer = answer
+
+    def datagram_received(self, data: bytes, _address: object) -> None:
+        """Keep the answer."""
+        if data[:2] == self._ident and len(data) >= HEADER.size and not self._answer.done():
+            self._answer.set_result(data)
+
+    def error_received(self, error: Exception) -> None:
+        """Nobody listens there, or the way is closed."""
+        if not self._answer.done():
+            self._answer.set_exception(error)
+
+
+def dnspython_key(key: TsigKey) -> dns.tsig.Key:
+    """Return ``key`` in dnspython's form."""
+    return dns.tsig.Key(key.name, key.secret, key.algorithm)
+
+
+def _request(apex: bytes, qtype: int, soa: Record | None = None) -> tuple[int, bytes]:
+    """Return the number of a question for ``apex``, and the question; IXFR says what we have."""
+    ident = secrets.randbits(16)
+    head = HEADER.pack(ident, 0, 1, 0, 0 if soa is None else 1, 0)
+    request = head + apex + QUESTION.pack(qtype, _IN)
+    if soa is not None:
+        request += apex + _FIXED.pack(SOA, _IN, soa.ttl, len(soa.rdata)) + soa.rdata
+    return ident, request

@@ -1,0 +1,144 @@
+"""Brings one zone up to date: asks for the serial, fetches what is new, keeps it.
+
+What a primary has is fetched incrementally where it can be, and whole where that fails
+(RFC 1995 §4). Nothing replaces what is kept before all of it is there and fits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dnsd.errors import MisfitError
+from dnsd.process.log import say
+from dnsd.transfer.incoming import ReceivedDifferences, TransferFault, TransferRefused, UpToDate
+from dnsd.transfer.refresh import SoaTimes
+from dnsd.versions.difference import apply, condense
+from dnsd.versions.serial import is_newer
+from dnsd.wire.query import FORMERR, NOTIMP, REFUSED
+from dnsd.xfrd.connections import NoConnection
+from dnsd.xfrd.fetch import Fetched, Fetcher, FetchLimits
+
+if TYPE_CHECKING:
+    from dnsd.config import PrimaryPeer
+    from dnsd.versions.version import ZoneVersion
+    from dnsd.xfrd.knowledge import Knowledge, Row, TsigKey
+    from dnsd.xfrd.secondary import SecondaryZone
+
+_NO_IXFR = frozenset((FORMERR, NOTIMP, REFUSED))
+"""How servers answer IXFR that have none."""
+
+
+@dataclass(slots=True)
+class FetchReport:
+    """The last transfer of a zone: ``kind`` is AXFR or IXFR, ``at`` in POSIX seconds."""
+
+    kind: str
+    octets: int
+    seconds: float
+    at: float
+
+    def row(self) -> Row:
+        """Return it for ``dnsd zone status``."""
+        return {
+            "transfer": self.kind,
+            "transfer_octets": self.octets,
+            "transfer_seconds": round(self.seconds, 3),
+            "transfer_at": self.at,
+        }
+
+
+class Fetching:
+    """Brings zones up to date, with the keys and limits that are known."""
+
+    def __init__(self, known: Knowledge) -> None:
+        self._fetcher = Fetcher()
+        self._known = known
+
+    async def ask(self, zone: SecondaryZone) -> bool:
+        """Ask the primary whose turn it is; return whether there is a new version."""
+        refresh = zone.refresh
+        peer = zone.told.transfers.primaries[refresh.primary]
+        before = refresh.fault
+        try:
+            return await self._ask(zone, peer)
+        except TransferFault as fault:
+            refresh.fail(f"{peer}: {fault}", time.time())
+        except OSError as error:
+            refresh.fail(f"cannot keep what was fetched: {error.strerror or error}", time.time())
+        except Exception as error:
+            refresh.fail(f"{peer}: {type(error).__name__}: {error}", time.time())
+            raise
+        if refresh.fault != before:
+            say(f"transfers: {zone.told.zone} is not fetched: {refresh.fault}")
+        return False
+
+    async def _ask(self, zone: SecondaryZone, peer: PrimaryPeer) -> bool:
+        key = self._key(peer)
+        is_whole, zone.is_wanted_whole = zone.is_wanted_whole, False
+        current = await asyncio.to_thread(zone.kept.read)
+        if current is not None and not is_whole:
+            times = await self._fetcher.times(peer, zone.apex, key)
+            if not is_newer(times.serial, current.serial):
+                zone.kept.confirm(time.time())
+                zone.refresh.confirm(time.time())
+                return False
+        began = time.monotonic()
+        fetched, version = await self._fetch(zone, peer, None if is_whole else current, key)
+        if current is not None and not is_whole and not is_newer(version.serial, current.serial):
+            raise TransferFault(
+                f"it sends serial {version.serial}, and {current.serial} is here already "
+                f"(to go back: dnsd zone retransfer {zone.told.zone})"
+            )
+        await asyncio.to_thread(zone.kept.write, version)
+        zone.refresh.receive(SoaTimes.of(version.soa.rdata), time.time())
+        kind = "IXFR" if isinstance(fetched.found, ReceivedDifferences) else "AXFR"
+        took = time.monotonic() - began
+        zone.last = FetchReport(kind, fetched.octets, took, time.time())
+        name, serial = zone.told.zone, version.serial
+        say(f"transfers: {name} serial {serial} from {peer} ({kind}, {took:.2f} s)")
+        return True
+
+    def _key(self, peer: PrimaryPeer) -> TsigKey | None:
+        if peer.key is None:
+            return None
+        key = self._known.keys.get(peer.key)
+        if key is None:
+            raise TransferFault(f"the key {peer.key} cannot be used")
+        return key
+
+    async def _fetch(
+        self,
+        zone: SecondaryZone,
+        peer: PrimaryPeer,
+        current: ZoneVersion | None,
+        key: TsigKey | None,
+    ) -> tuple[Fetched, ZoneVersion]:
+        """Return what has come, and the version that it makes."""
+        said = self._known.settings
+        limits = FetchLimits(said.incoming_size, said.incoming_stall, said.incoming_time)
+        if current is not None:
+            try:
+                fetched = await self._fetcher.transfer(peer, zone.apex, current.soa, key, limits)
+                return fetched, await asyncio.to_thread(_made_of, fetched, current)
+            except (NoConnection, TransferRefused) as fault:
+                if not isinstance(fault, TransferRefused) or fault.rcode not in _NO_IXFR:
+                    raise
+                say(f"transfers: {zone.told.zone} is fetched whole from {peer}: {fault}")
+            except (TransferFault, MisfitError) as fault:
+                say(f"transfers: {zone.told.zone} is fetched whole from {peer}: {fault}")
+        fetched = await self._fetcher.transfer(peer, zone.apex, None, key, limits)
+        return fetched, _made_of(fetched, None)
+
+
+def _made_of(fetched: Fetched, current: ZoneVersion | None) -> ZoneVersion:
+    """Return the version that a transfer gives; MisfitError if differences do not fit."""
+    found = fetched.found
+    if isinstance(found, ReceivedDifferences):
+        assert current is not None, "differences answer who has a version"
+        return apply(condense(found.differences), current)
+    if isinstance(found, UpToDate):
+        raise TransferFault("it says that it has a newer version, and sends none")
+    return found

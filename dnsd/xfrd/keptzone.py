@@ -1,0 +1,67 @@
+"""The version of a zone that was fetched last, on disk.
+
+A record file, and beside it an empty one, whose time is when a primary last said that the version
+is current: so both are there after a restart, and after a power cut the old version or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dnsd.errors import VersionError
+from dnsd.process.log import say
+from dnsd.versions import recordfile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dnsd.versions.version import ZoneVersion
+
+
+class KeptZone:
+    """The record file ``path`` of one zone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._heard = path.with_suffix(".heard")
+
+    def read(self) -> ZoneVersion | None:
+        """Return the version, None if there is none that can be used: then it is fetched whole."""
+        try:
+            return recordfile.read(self.path)
+        except FileNotFoundError:
+            return None
+        except (OSError, VersionError) as error:
+            say(f"transfers: the zone is fetched whole again: {error}")
+            return None
+
+    def confirmed(self) -> float:
+        """Return when a primary last said that the version is current, in POSIX seconds."""
+        return max(_time_of(self.path), _time_of(self._heard))
+
+    def write(self, version: ZoneVersion) -> None:
+        """Keep ``version`` instead; OSError if that cannot be: the old one stays."""
+        self.path.parent.mkdir(mode=0o755, exist_ok=True)
+        recordfile.write(self.path, version)
+
+    def confirm(self, now: float) -> None:
+        """Note that a primary has just said that the version is current."""
+        try:
+            self._heard.touch()
+            os.utime(self._heard, (now, now))
+        except OSError as error:
+            # it will seem older than it is after a restart, and no more
+            say(f"transfers: {self._heard}: {error.strerror}")
+
+    def remove(self) -> None:
+        """Forget the version: the zone is no more, or begins anew."""
+        for path in (self.path, self._heard):
+            path.unlink(missing_ok=True)
+
+
+def _time_of(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
