@@ -12,6 +12,7 @@ from dnsd import config
 from dnsd.build import advised
 from dnsd.build.advised import ZoneAndPolicy
 from dnsd.build.policycheck import check_file
+from dnsd.config.policyfile import path_for, place_of
 from dnsd.ttl.held import Holding
 from dnsd.wire import name as names
 from dnsd.zone.findings import Severity
@@ -77,7 +78,8 @@ def _read(origin: str, file: Path, found: Config | None) -> ZoneAndPolicy:
         result = load_zone(origin, file, limits, include=include)
     except ValueError as error:
         raise StudyError(f"{file} is named after no domain name: {error}") from None
-    checked = check_file(origin, file, result.zone, found.failover if found else None)
+    beside = place_of(found, origin, file) if found else path_for(file)
+    checked = check_file(origin, beside, result.zone, found.failover if found else None)
     findings = [*result.findings, *checked.findings]
     worst = next((one for one in findings if one.severity is Severity.ERROR), None)
     # An objective that is not kept is what a plan is there for.

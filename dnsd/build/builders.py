@@ -14,6 +14,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -62,7 +63,7 @@ async def build_all(jobs: Sequence[Job], deliver: Deliver) -> None:
     Small zones do not wait for large ones: one process begins with the smallest, the others with
     what takes longest.
     """
-    sizes = {job.file: weight.on_disk(job.file) for job in jobs}
+    sizes = {job.file: weight.on_disk(Path(job.file), job.policy_file) for job in jobs}
     small = await _small(jobs, sizes)
     cores = len(os.sched_getaffinity(0))
     waiting = deque(_batches([job for job in jobs if job.origin not in small], sizes, cores))
@@ -79,13 +80,17 @@ async def build_all(jobs: Sequence[Job], deliver: Deliver) -> None:
 
 async def _small(jobs: Sequence[Job], sizes: Mapping[str, int]) -> frozenset[str]:
     """Return the zones that are so small and few that a thread builds them, beside all others."""
-    small = {job.file: size for job in jobs if (size := sizes[job.file]) + PER_ZONE < SMALL}
-    if not small or not _are_small(small):
+    few = [job for job in jobs if sizes[job.file] + PER_ZONE < SMALL]
+    if not few or not _are_small({job.file: sizes[job.file] for job in few}):
         return frozenset()
-    weights = await asyncio.to_thread(lambda: {file: weight.of_zone(file) for file in small})
+    weights = await asyncio.to_thread(_weights, few)
     if not _are_small(weights):  # a line may make a million records
         return frozenset()
-    return frozenset(job.origin for job in jobs if job.file in small)
+    return frozenset(job.origin for job in few)
+
+
+def _weights(jobs: Sequence[Job]) -> dict[str, int]:
+    return {job.file: weight.of_zone(Path(job.file), job.policy_file) for job in jobs}
 
 
 async def _build_here(jobs: Sequence[Job], deliver: Deliver) -> None:

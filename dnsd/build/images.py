@@ -24,6 +24,7 @@ from dnsd.build.resolved import AliasMeta
 from dnsd.build.stamps import Stamps, observe, stamp
 from dnsd.caches.listing import NO_LISTING, Contents
 from dnsd.config import Failover, LimitsConfig, origins
+from dnsd.config.policyfile import path_for
 from dnsd.errors import ImageError
 from dnsd.image import pack
 from dnsd.image.journal import SUFFIX
@@ -60,11 +61,18 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     origin: str
     file: str
+    policy: str = ""
+    """Empty: it stands beside the file."""
     limits: LimitsConfig
     images: str
     failover: Failover = Failover()
     include: tuple[str, ...] = ()
     memory: int | None = None
+
+    @property
+    def policy_file(self) -> Path:
+        """Where the policy of the zone is, if it has one."""
+        return Path(self.policy) if self.policy else path_for(Path(self.file))
 
     @property
     def resolved(self) -> str:

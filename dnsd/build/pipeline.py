@@ -16,9 +16,9 @@ import msgspec
 from dnsd.build import images
 from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.resolved import AliasMeta
-from dnsd.build.stamps import Stamp, Stamps, doubtful, observe, stamp
+from dnsd.build.stamps import Stamp, Stamps, doubtful, stamp
 from dnsd.caches.listing import Contents
-from dnsd.config.policyfile import key_files, path_for
+from dnsd.config.policyfile import key_files
 from dnsd.errors import ImageError
 from dnsd.process import log
 from dnsd.zone.findings import Finding, Severity
@@ -43,10 +43,10 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
 
     ``image`` is the image's name (see :mod:`dnsd.image.stock`), None if the zone is broken
     (``findings`` say why). ``sources`` are all files read or looked for, the zone file, its
-    policy and the keys among them, ``digests`` those of their octets, and ``text`` is one of the
-    zone file and all that it includes. If the zone ``is_stale``, it is not loaded, and the image
-    is an earlier one. ``trouble`` says what has kept the build from its end although the zone may
-    be well: then it is to be tried again.
+    ``policy`` and the keys among them, ``digests`` those of their octets, and ``text`` is one of
+    the zone file and all that it includes. If the zone ``is_stale``, it is not loaded, and the
+    image is an earlier one. ``trouble`` says what has kept the build from its end although the zone
+    may be well: then it is to be tried again.
     """
 
     origin: str
@@ -54,6 +54,7 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
     findings: tuple[Finding, ...] = ()
     sources: Stamps = {}
+    policy: str = ""
     digests: dict[str, str] = {}
     text: str = ""
     serial: int = 0
@@ -147,16 +148,15 @@ def _build(job: Job, began_ns: int) -> _Made:
     from dnsd.zone import limits, load
 
     bounds = limits.Limits(**msgspec.structs.asdict(job.limits))
-    beside = str(path_for(Path(job.file)))
+    beside = str(job.policy_file)
     stamps = {beside: stamp(beside)}
     digests = {beside: digest_of(Path(beside), bounds.file_octets)}
     include = [Path(directory) for directory in job.include]
     loaded = load.load_zone(job.origin, Path(job.file), bounds, include=include)
-    policy, found, signer = check_file(job.origin, Path(job.file), loaded.zone, job.failover)
+    policy, found, signer = check_file(job.origin, job.policy_file, loaded.zone, job.failover)
     keys = key_files(policy.signing.keys) if policy else ()
-    beside_keys = [*keys, job.resolved] if policy and policy.aliases else keys
-    stamps |= observe(beside_keys)
-    digests |= {one: digest_of(Path(one), bounds.file_octets) for one in beside_keys}
+    for one in [*keys, job.resolved] if policy and policy.aliases else keys:
+        stamps[one], digests[one] = stamp(one), digest_of(Path(one), bounds.file_octets)
     filled = None
     if loaded.zone is not None and all(one.severity is not Severity.ERROR for one in found):
         filled = resolved.followed(loaded.zone, policy, signer, Path(job.resolved))
@@ -165,6 +165,7 @@ def _build(job: Job, began_ns: int) -> _Made:
     sources = doubtful(_stamps(loaded.sources) | stamps, began_ns, time.time_ns())
     result = BuildResult(
         origin=job.origin,
+        policy=beside,
         findings=worst((*loaded.findings, *found)),
         sources=sources,
         digests=read | digests,

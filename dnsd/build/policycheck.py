@@ -54,14 +54,14 @@ class Checked(NamedTuple):
 
 
 def check_file(
-    origin: str, zone_file: Path, zone: Zone | None, failover: Failover | None = None
+    origin: str, path: Path, zone: Zone | None, failover: Failover | None = None
 ) -> Checked:
-    """Check the policy beside ``zone_file``.
+    """Check the policy in the file ``path``.
 
     Without a ``zone`` (it could not be loaded) only the policy itself is checked. ``failover``
     is what the configuration says of other nodes, if that is known.
     """
-    policy, problems = load_policy(zone_file, origin)
+    policy, problems = load_policy(path, origin)
     if policy is not None and zone is not None:
         return check_policy(policy, zone, failover)
     found = [

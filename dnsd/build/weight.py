@@ -7,10 +7,12 @@ told at a glance counts as much. Reads files; knows of their text only these two
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dnsd.config import smallfile
-from dnsd.config.policyfile import path_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MUCH = 1 << 30
 """Octets that what cannot be told counts for."""
@@ -27,16 +29,14 @@ _DIRECTIVE = re.compile(
 )
 
 
-def of_zone(file: str) -> int:
-    """Return the octets that the zone ``file`` and the policy beside it count for."""
-    path = Path(file)
-    return _of_file(path, set()) + _size(path_for(path))
+def of_zone(file: Path, policy: Path) -> int:
+    """Return the octets that a zone ``file`` and its ``policy`` count for."""
+    return _of_file(file, set()) + _size(policy)
 
 
-def on_disk(file: str) -> int:
+def on_disk(file: Path, policy: Path) -> int:
     """Return the octets that both have on the disk: the least that they count for."""
-    path = Path(file)
-    return _size(path) + _size(path_for(path))
+    return _size(file) + _size(policy)
 
 
 def _of_file(path: Path, seen: set[Path]) -> int:

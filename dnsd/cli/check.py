@@ -27,7 +27,7 @@ from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_text, load_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dnsd.cli.selfquestions import SelfQuestions
     from dnsd.config.balance import Service
@@ -186,12 +186,13 @@ def _report(
     if str(file) == STDIN:
         return CheckedZone(origin, STDIN, result.records, serial)
     failover = given.failover if given else None
-    beside = policyfile.path_for(file)
+    path = policyfile.path_for(file)
+    beside = short(policyfile.place_of(given, origin, file.absolute())) if given else path
     if not os.path.lexists(beside):
         return CheckedZone(origin, str(file), result.records, serial)
     from dnsd.build.policycheck import check_file
 
-    policy, found, _ = check_file(origin, file, result.zone, failover)
+    policy, found, _ = check_file(origin, beside, result.zone, failover)
     findings += found
     if policy and result.zone:
         together.note(policy, result.zone, found)
@@ -234,7 +235,7 @@ def _from_config(
     for advice in config.secret_advice(found):
         findings.append(Finding(str(config_file), 0, Severity.WARNING, advice, "open-secrets"))
     if found.zones.directory:
-        findings += _strays(found, zones.values())
+        findings += _strays(found, zones)
     # What has not been fetched yet cannot be checked.
     fetched = {zone.name for zone in found.zone if zone.primaries}
     wanted += [
@@ -256,10 +257,11 @@ def _unmade(found: config.Config) -> Iterator[Finding]:
                 yield Finding(*place, fault, "service")
 
 
-def _strays(found: config.Config, files: Collection[Path]) -> Iterator[Finding]:
+def _strays(found: config.Config, zones: Mapping[str, Path]) -> Iterator[Finding]:
     """Return a warning for each policy in the directory of zones that no zone there has."""
     directory = found.zones.directory
-    for path in policyfile.strays(directory, files) if directory else ():
+    known = {policyfile.place_of(found, origin, file) for origin, file in zones.items()}
+    for path in policyfile.strays(directory, known) if directory else ():
         if found.path is None or not path.samefile(found.path):
             message = (
                 "does not belong to a zone: name a policy like its zone file, such as "

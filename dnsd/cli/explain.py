@@ -23,6 +23,7 @@ from dnsd.build.policycheck import check_file
 from dnsd.cli import explanation
 from dnsd.cli.explanation import ZoneSource
 from dnsd.cli.options import config_option, short, zone_option
+from dnsd.config.policyfile import place_of
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire import name as names
@@ -98,15 +99,16 @@ def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, ZoneSource]:
     for origin, file in config.zone_files(given).items():
         apex = names.from_text(origin)
         if names.is_subdomain(wanted, apex):
-            found[apex] = _source(origin, short(file), given)
+            found[apex] = _source(origin, file, given)
     return found
 
 
 def _source(origin: str, file: Path, given: config.Config) -> ZoneSource:
     """Load a zone with its policy; one with an error in either is not served."""
     limits = Limits(**msgspec.structs.asdict(given.zones.limits))
-    result = load_zone(origin, file, limits, include=given.zones.include)
-    policy, found, signer = check_file(origin, file, result.zone, given.failover)
+    result = load_zone(origin, short(file), limits, include=given.zones.include)
+    beside = short(place_of(given, origin, file))
+    policy, found, signer = check_file(origin, beside, result.zone, given.failover)
     if any(finding.severity is Severity.ERROR for finding in found):
         result = replace(result, zone=None, findings=(*result.findings, *found))
     aliases: dict[AliasMeta, bool] = {}
@@ -120,7 +122,7 @@ def _source(origin: str, file: Path, given: config.Config) -> ZoneSource:
         zone = hints.followed(filled.zone, policy, signer)
         result = replace(result, zone=zone, findings=(*result.findings, *filled.findings))
     described = policypools.describe(policy, result.zone) if policy and result.zone else ()
-    return ZoneSource(origin, file, result, described, signer, aliases)
+    return ZoneSource(origin, short(file), result, described, signer, aliases)
 
 
 def _put(path: hotpath.HotPath, apex: bytes, source: ZoneSource) -> None:

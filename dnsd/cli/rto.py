@@ -23,7 +23,7 @@ from dnsd.cli.options import config_option, json_option, seconds_of
 from dnsd.cli.output import echo
 from dnsd.cli.status import duration
 from dnsd.config import Demand
-from dnsd.config.policyfile import load_policy
+from dnsd.config.policyfile import load_policy, place_of
 from dnsd.config.units import format_duration
 from dnsd.errors import ConfigError, DnsdError, ZoneError
 from dnsd.failover.price import Live, measured
@@ -156,7 +156,7 @@ def _pools(config_file: Path | None) -> tuple[Config, list[InZone]]:
         raise ConfigError([str(problem) for problem in problems])
     pools: list[InZone] = []
     for origin, file in zones.items():
-        policy, faults = load_policy(file, origin)
+        policy, faults = load_policy(place_of(found, origin, file), origin)
         if faults:
             raise ConfigError([str(fault) for fault in faults])
         if policy is not None:

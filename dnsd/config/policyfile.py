@@ -21,11 +21,13 @@ from dnsd.config.policy import MOST_ALIASES, AliasRule, Policy, PoolPolicy, Rule
 from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Schema, Structs, TableReader, parse, text_of
+from dnsd.config.zones import received_directory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
+    from dnsd.config.model import Config
     from dnsd.config.references import Reference
 
 SUFFIX = ".toml"
@@ -48,12 +50,23 @@ def path_for(zone_file: Path) -> Path:
     return zone_file.with_name(zone_file.name.removesuffix(origins.SUFFIX) + SUFFIX)
 
 
-def load_policy(zone_file: Path, origin: str) -> tuple[Policy | None, tuple[Problem, ...]]:
-    """Return the policy beside ``zone_file``, or every problem; neither if there is none.
+def place_of(config: Config, origin: str, file: Path) -> Path:
+    """Return where the policy of the zone ``origin`` in ``file`` is.
+
+    That of a zone that is fetched stands in the directory of zones, called as if there were a
+    zone file beside it: it is for operators to write, and no part of what the primaries give.
+    """
+    directory = config.zones.directory
+    if directory is None or file.parent != received_directory(config):
+        return path_for(file)
+    return directory / f"{origin.removesuffix('.') or origins.ROOT_STEMS[0]}{SUFFIX}"
+
+
+def load_policy(path: Path, origin: str) -> tuple[Policy | None, tuple[Problem, ...]]:
+    """Return the policy in the file ``path``, or every problem; neither if there is none.
 
     A link that leads nowhere is a problem: without its policy a zone would be answered otherwise.
     """
-    path = path_for(zone_file)
     if not os.path.lexists(path):
         return None, ()
     text = text_of(path, "the policy", smallfile.read)
@@ -78,9 +91,8 @@ def key_files(keys: Iterable[str]) -> list[str]:
     return [key + end for key in keys for end in (PUBLIC, PRIVATE)]
 
 
-def strays(directory: Path, zone_files: Collection[Path]) -> list[Path]:
-    """Return the files in ``directory`` that look like policies, but of no zone there."""
-    known = {path_for(zone) for zone in zone_files}
+def strays(directory: Path, known: Collection[Path]) -> list[Path]:
+    """Return the files in ``directory`` that look like policies, but are none of the ``known``."""
     try:
         found = sorted(path for path in directory.glob(f"*{SUFFIX}") if path not in known)
     except OSError:

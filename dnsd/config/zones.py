@@ -66,7 +66,12 @@ def find(config: Config) -> ZoneFiles:
 
 def received_file(config: Config, origin: str) -> Path:
     """Return the record file of the zone ``origin``, which is fetched from its primaries."""
-    return config.server.state_directory / RECEIVED / f"{origins.file_stem(origin)}.records"
+    return received_directory(config) / f"{origins.file_stem(origin)}.records"
+
+
+def received_directory(config: Config) -> Path:
+    """Return where the record files of zones are that are fetched."""
+    return config.server.state_directory / RECEIVED
 
 
 def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, Path]:

@@ -19,6 +19,7 @@ from dns.rdatatype import NSEC, NSEC3, RRSIG, A
 from dnsd import compile as compiler
 from dnsd.build.policycheck import check_file
 from dnsd.build.policypools import compiled, describe
+from dnsd.config.policyfile import path_for
 from dnsd.image import store
 from dnsd.image.journal import Placed
 from dnsd.image.selection import Mode, Selection, encode
@@ -145,7 +146,7 @@ def _place(node: WorkerNode, origin: str, path: Path, cell: int) -> Placed:
     """Build the zone as a builder does, save it, and write the words of its pools."""
     zone = load_zone(origin, path).zone
     assert zone is not None
-    policy, findings, signer = check_file(origin, path, zone)
+    policy, findings, signer = check_file(origin, path_for(path), zone)
     assert policy is not None
     assert findings == []
     pools = describe(policy, zone)

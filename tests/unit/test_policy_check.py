@@ -411,13 +411,13 @@ def test_states_from_outside() -> None:
 
 
 def test_a_zone_without_a_policy(tmp_path: Path) -> None:
-    assert check_file(ORIGIN, tmp_path / "example.com.zone", load()) == (None, [], None)
+    assert check_file(ORIGIN, tmp_path / "example.com.toml", load()) == (None, [], None)
 
 
 def test_problems_become_findings(tmp_path: Path) -> None:
     file = tmp_path / "example.com.toml"
     file.write_text(pool("www", "down = 0"))
-    policy, found, _ = check_file(ORIGIN, tmp_path / "example.com.zone", load())
+    policy, found, _ = check_file(ORIGIN, tmp_path / "example.com.toml", load())
     assert policy is None
     assert [str(one) for one in found] == [
         f"{file}:6: error: [[pool]] #1 down: 0 is out of bounds: from 1 to 1000, because one "
@@ -427,6 +427,6 @@ def test_problems_become_findings(tmp_path: Path) -> None:
 
 def test_a_policy_without_its_zone(tmp_path: Path) -> None:
     (tmp_path / "example.com.toml").write_text(pool("x"))
-    policy, found, _ = check_file(ORIGIN, tmp_path / "example.com.zone", None)
+    policy, found, _ = check_file(ORIGIN, tmp_path / "example.com.toml", None)
     assert policy is not None
     assert found == []

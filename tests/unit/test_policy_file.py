@@ -8,9 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dnsd.config import origins
+from dnsd.config import Config, Server, Zones, origins, received_file
 from dnsd.config.policy import Failback, Policy, PoolPolicy, Scope, Signing
-from dnsd.config.policyfile import key_files, load_policy, path_for, read_policy, strays
+from dnsd.config.policyfile import (
+    key_files,
+    load_policy,
+    path_for,
+    place_of,
+    read_policy,
+    strays,
+)
 from dnsd.config.smallfile import MOST_OCTETS
 
 FILE = Path("/etc/dnsd/zones/example.com.toml")
@@ -469,10 +476,10 @@ def test_where_a_policy_is(zone: str, policy: str) -> None:
 
 
 def test_loading(tmp_path: Path) -> None:
-    zone, file = tmp_path / "example.com.zone", tmp_path / "example.com.toml"
-    assert load_policy(zone, ORIGIN) == (None, ())
+    file = tmp_path / "example.com.toml"
+    assert load_policy(file, ORIGIN) == (None, ())
     file.write_text(TCP)
-    policy, found = load_policy(zone, ORIGIN)
+    policy, found = load_policy(file, ORIGIN)
     assert not found
     assert policy is not None
     assert policy.file == str(file)
@@ -480,14 +487,14 @@ def test_loading(tmp_path: Path) -> None:
 
 def test_a_link_that_leads_nowhere_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "example.com.toml").symlink_to("nothing")
-    policy, (problem,) = load_policy(tmp_path / "example.com.zone", ORIGIN)
+    policy, (problem,) = load_policy(tmp_path / "example.com.toml", ORIGIN)
     assert policy is None
     assert problem.message == "cannot read the policy: No such file or directory"
 
 
 def test_a_policy_that_is_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "example.com.toml").write_bytes(b"[[pool]]\nname = '\xff'\n")
-    _, (problem,) = load_policy(tmp_path / "example.com.zone", ORIGIN)
+    _, (problem,) = load_policy(tmp_path / "example.com.toml", ORIGIN)
     assert (problem.line, problem.message) == (2, "is not UTF-8, which TOML must be")
 
 
@@ -495,9 +502,25 @@ def test_strays(tmp_path: Path) -> None:
     for name in ("a.toml", "b.toml", "c.db.toml", ".d.toml", "e.tom"):
         (tmp_path / name).touch()
     (tmp_path / "f.toml").mkdir()
-    zones = [tmp_path / "a.zone", tmp_path / "c.db"]
-    assert strays(tmp_path, zones) == [tmp_path / "b.toml"]
-    assert strays(tmp_path / "none", zones) == []
+    known = [path_for(tmp_path / "a.zone"), path_for(tmp_path / "c.db")]
+    assert strays(tmp_path, known) == [tmp_path / "b.toml"]
+    assert strays(tmp_path / "none", known) == []
+
+
+@pytest.mark.parametrize(
+    ("origin", "policy"), [("example.com.", "example.com.toml"), (".", "@.toml")]
+)
+def test_the_policy_of_a_zone_that_is_fetched_stands_with_those_of_zone_files(
+    tmp_path: Path, origin: str, policy: str
+) -> None:
+    server = Server(state_directory=tmp_path / "state")
+    given = Config(server=server, zones=Zones(directory=tmp_path / "zones"))
+    fetched = received_file(given, origin)
+    assert place_of(given, origin, fetched) == tmp_path / "zones" / policy
+    beside = tmp_path / "elsewhere" / fetched.name
+    assert place_of(given, origin, beside) == path_for(beside)
+    nowhere = Config(server=server)
+    assert place_of(nowhere, origin, fetched) == path_for(fetched)
 
 
 @pytest.mark.parametrize(
@@ -521,17 +544,17 @@ def test_within(name: str, origin: str, within: bool) -> None:
 def test_a_pipe_or_a_flood_in_place_of_a_policy_is_a_problem_and_keeps_no_loader(
     tmp_path: Path,
 ) -> None:
-    zone = tmp_path / "example.com.zone"
-    os.mkfifo(path_for(zone))
-    found, (problem,) = load_policy(zone, ORIGIN)
+    file = tmp_path / "example.com.toml"
+    os.mkfifo(file)
+    found, (problem,) = load_policy(file, ORIGIN)
     assert found is None
-    assert str(problem) == f"{path_for(zone)}: cannot read the policy: it is not a regular file"
-    path_for(zone).unlink()
-    path_for(zone).write_bytes(b"#" * (MOST_OCTETS + 1))
-    _, (problem,) = load_policy(zone, ORIGIN)
+    assert str(problem) == f"{file}: cannot read the policy: it is not a regular file"
+    file.unlink()
+    file.write_bytes(b"#" * (MOST_OCTETS + 1))
+    _, (problem,) = load_policy(file, ORIGIN)
     assert "it is larger than 1048576 octets" in problem.sentence
-    path_for(zone).write_bytes(b"#" * MOST_OCTETS)
-    assert load_policy(zone, ORIGIN)[0] is not None
+    file.write_bytes(b"#" * MOST_OCTETS)
+    assert load_policy(file, ORIGIN)[0] is not None
 
 
 def test_toml_that_is_nested_without_end() -> None:

@@ -8,14 +8,12 @@ earlier run has left; how that is judged is the business of :mod:`dnsd.control.z
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from dnsd.build.pipeline import worst
 from dnsd.checks.runner import limits_in_force
-from dnsd.config.policyfile import path_for
 from dnsd.control.zones import guard
 from dnsd.control.zones.commitments import Commitments
 from dnsd.control.zones.grace import Grace
@@ -96,7 +94,7 @@ class Acceptance:
     def _patient(self, result: BuildResult, terms: LossTerms) -> BuildResult:
         """Return ``result``, to be tried again if its policy has been away for a moment only."""
         old = self._old(result.origin)
-        policy = str(path_for(Path(next(iter(result.sources)))))
+        policy = result.policy
         gone = result.sources.get(policy, policy) is None
         if result.image is None or old is None or not old.pools or not gone:
             if not gone:
@@ -172,5 +170,4 @@ class Acceptance:
 
 def _finding(result: BuildResult, broken: Broken, *, is_refused: bool) -> Finding:
     severity = Severity.ERROR if is_refused and broken.is_refusal else Severity.WARNING
-    file = str(path_for(Path(next(iter(result.sources)))))
-    return Finding(file, 0, severity, broken.sentence(), "pool-rto")
+    return Finding(result.policy, 0, severity, broken.sentence(), "pool-rto")

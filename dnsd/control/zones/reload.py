@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.build import images
 from dnsd.build.images import Job
 from dnsd.build.stamps import observe
+from dnsd.config.policyfile import place_of
 from dnsd.control.zones.acceptance import Acceptance, LossTerms
 from dnsd.control.zones.building import Building
 from dnsd.control.zones.earlier import Earlier
@@ -267,6 +268,7 @@ class Reloader:
             Job(
                 origin=origin,
                 file=str(file),
+                policy=str(place_of(self.config, origin, file)),
                 limits=self.config.zones.limits,
                 images=str(self._stock.directory),
                 memory=None if memory is None else memory.fd,
