@@ -162,6 +162,7 @@ class Node:
 
     def _link(self, fd: int) -> TransferLink:
         """Return the way to the process of transfers; only a node that has one loads it."""
+        from dnsd.control.transfers.fetched import FetchedZones
         from dnsd.control.transfers.link import TransferLink
 
         return TransferLink(
@@ -170,6 +171,7 @@ class Node:
             lambda: self._effective.config,
             self._reloader.rows,
             lambda: self._publisher.generation,
+            FetchedZones(self._requests.ask, self._reloader.expired),
         )
 
     async def run(self) -> None:

@@ -19,12 +19,22 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult
 from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.stamps import observe
-from dnsd.config import Config, LimitsConfig, Server, ZoneFile, Zones
+from dnsd.config import (
+    Config,
+    LimitsConfig,
+    PrimaryPeer,
+    Server,
+    ZoneFile,
+    Zones,
+    received_file,
+)
 from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.publish import Publisher
+from dnsd.control.transfers.fetched import FetchedZones
 from dnsd.control.zones.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
 from dnsd.control.zones.report import ReloadReport, log_lines, narrow
+from dnsd.control.zones.requests import ReloadRequest
 from dnsd.control.zones.table import ZoneState, apex_of
 from dnsd.control.zones.watch import Deed, Sign, Watch
 from dnsd.errors import StateError
@@ -34,6 +44,7 @@ from dnsd.image.memory import Memory
 from dnsd.image.state import StateVector
 from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
+from dnsd.transfer.words import Expired, Judged, Received
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.sources import digest_of
 
@@ -622,3 +633,118 @@ def test_a_zone_with_more_pools_than_there_is_room_for_is_alone_with_that(
     assert outcomes(report) == {"a.": "failed", "b.": "loaded"}
     assert site.served() == {"a.": "1", "b.": "2"}
     assert "there is no room" in (site.reloader.rows["a."].error or "")
+
+
+# -- zones that are fetched -------------------------------------------------------------------
+
+
+def fetched_site(directory: Path) -> tuple[Site, Path]:
+    """A site with ``a.`` in a file and ``b.`` from a primary, and where that is kept."""
+    site = Site(directory, a="1")
+    listed = (ZoneFile(name="b.", primaries=(PrimaryPeer(address="192.0.2.1"),)),)
+    site.begin(zone=listed)
+    file = received_file(site.reloader.config, "b.")
+    file.parent.mkdir()
+    return site, file
+
+
+def test_a_zone_that_was_not_fetched_yet_is_ours_and_says_so(tmp_path: Path) -> None:
+    site, file = fetched_site(tmp_path)
+    report = site.run(DIRECTORY, EVERYTHING)
+    assert outcomes(report) == {"a.": "loaded", "b.": "broken"}
+    assert site.built == [["a."]], "there is nothing to build"
+    assert site.served() == {"a.": "1", "b.": None}
+    assert "it has not been fetched from its primaries yet" in str(site.reloader.rows["b."].error)
+    assert not site.reloader.rows["b."].is_lost, "nobody has had answers from it"
+    file.write_text("5")
+    assert outcomes(site.run("b.")) == {"b.": "loaded"}
+    assert site.served() == {"a.": "1", "b.": "5"}
+
+
+def test_a_zone_that_has_expired_is_not_answered_until_it_is_confirmed(tmp_path: Path) -> None:
+    site, file = fetched_site(tmp_path)
+    file.write_text("5")
+    site.run(DIRECTORY, EVERYTHING)
+    row = site.reloader.rows["b."]
+    site.reloader.expired.add("b.")
+    report = site.run("b.")
+    assert outcomes(report) == {"b.": "expired"}
+    assert not report.ok
+    assert [*log_lines(report)] == [
+        "dnsd: zone b. is answered with SERVFAIL: it has expired: no primary has confirmed it for "
+        "as long as its SOA says"
+    ]
+    assert site.served() == {"a.": "1", "b.": None}
+    assert (row.state, row.served, row.is_lost) == (ZoneState.EXPIRED, None, True)
+    since = row.since
+    file.write_text("6")
+    assert outcomes(site.run()) == {"a.": "unchanged", "b.": "expired"}
+    assert not site.built, "what is not answered is not built"
+    assert row.since == since
+    site.reloader.expired.discard("b.")
+    assert outcomes(site.run("b.")) == {"b.": "loaded"}
+    assert site.served() == {"a.": "1", "b.": "6"}
+    assert (row.state, row.is_lost, row.error) == (ZoneState.SERVED, False, None)
+
+
+def test_a_zone_that_has_expired_before_the_start_is_not_loaded(tmp_path: Path) -> None:
+    site, file = fetched_site(tmp_path)
+    file.write_text("5")
+    site.reloader.expired.add("b.")
+    assert outcomes(site.run(DIRECTORY, EVERYTHING)) == {"a.": "loaded", "b.": "expired"}
+    assert site.served() == {"a.": "1", "b.": None}
+
+
+def test_a_zone_expires_when_the_journal_can_be_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, file = fetched_site(tmp_path)
+    file.write_text("5")
+    site.run(DIRECTORY, EVERYTHING)
+    site.reloader.expired.add("b.")
+
+    def full(*_: object) -> int:
+        raise StateError("there is no memory for the journal")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.publisher, "publish", full)
+        assert site.run("b.").problems
+    assert site.served() == {"a.": "1", "b.": "5"}
+    assert site.reloader.unfinished() == {"b."}, "convergence tries it again"
+    assert outcomes(site.run("b.")) == {"b.": "expired"}
+    assert site.served() == {"a.": "1", "b.": None}
+    assert not site.reloader.unfinished()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("7/90", ""), ("no zone", "no zone"), ("7/1", "99 of 100 records are gone")],
+)
+def test_what_became_of_a_fetched_version_is_told(tmp_path: Path, text: str, why: str) -> None:
+    site, file = fetched_site(tmp_path)
+    file.write_text("5/100")
+    site.run(DIRECTORY, EVERYTHING)
+    told: dict[str, Judged] = {}
+
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+
+        def ask(request: ReloadRequest) -> asyncio.Future[ReloadReport]:
+            done: asyncio.Future[ReloadReport] = loop.create_future()
+            task = loop.create_task(site.reloader.run(*request))
+            task.add_done_callback(lambda one: done.set_result(one.result()))
+            return done
+
+        fetched = FetchedZones(ask, site.reloader.expired)
+        fetched.tell = told.__setitem__
+        file.write_text(text)
+        fetched.receive(Received(zone="b.", serial=7, records=str(file)))
+        fetched.age(Expired(zone="b.", is_expired=False))
+        while not told:
+            await asyncio.sleep(0)
+
+    asyncio.run(play())
+    judged = told["judged b."]
+    assert (judged.zone, judged.serial) == ("b.", 7)
+    assert why in judged.why if why else not judged.why
+    assert site.served()["b."] == ("7/90" if not why else "5/100"), "the old one stays in force"

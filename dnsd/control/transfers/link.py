@@ -14,7 +14,6 @@ from dnsd.config import origins, transfers_of
 from dnsd.errors import AdminError
 from dnsd.image.state import XfrdCells
 from dnsd.process.correspondence import Correspondence
-from dnsd.process.log import say
 from dnsd.process.packets import Packets
 from dnsd.transfer import words
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dnsd.config import Config, ZoneTransfers
+    from dnsd.control.transfers.fetched import FetchedZones
     from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
 
@@ -35,6 +35,7 @@ class TransferLink:
     """The way to the process of transfers, whose descriptor is ``fd``.
 
     ``rows`` are the zones by origin, ``generation`` the number of what was published last.
+    ``fetched`` does what is to be done about zones that were.
     """
 
     def __init__(
@@ -44,12 +45,15 @@ class TransferLink:
         config: Callable[[], Config],
         rows: Mapping[str, ZoneRow],
         generation: Callable[[], int],
+        fetched: FetchedZones,
     ) -> None:
         self._packets = Packets(fd)
         self._cells = vector.xfrd
         self._config = config
         self._rows = rows
         self._generation = generation
+        self._fetched = fetched
+        fetched.tell = self._judge
         self._correspondence: Correspondence | None = None
         self._told: tuple[int, Config | None] = -1, None
         self._zones: dict[str, ZoneTransfers] = {}
@@ -103,8 +107,15 @@ class TransferLink:
     def _word_of(self, zone: str, transfers: ZoneTransfers) -> words.ZoneTold:
         served = self._rows[zone].served
         return words.ZoneTold(
-            zone=zone, transfers=transfers, serial=None if served is None else served.serial
+            zone=zone,
+            transfers=transfers,
+            serial=None if served is None else served.serial,
+            is_expired=self._rows[zone].is_expired,
         )
+
+    def _judge(self, about: str, judged: words.Judged) -> None:
+        self._put(about, judged)
+        self._tell()
 
     def _put(self, about: str, word: words.FromControl) -> None:
         if self._correspondence:
@@ -131,8 +142,10 @@ class TransferLink:
                 self._take_done(word)
             case words.TransferCounts():
                 self.counts = word.counts
-            case _:
-                say(f"transfers: nobody hears of {word}")
+            case words.Received():
+                self._fetched.receive(word)
+            case words.Expired():
+                self._fetched.age(word)
 
     def _take_done(self, done: words.OrderDone) -> None:
         found = self._orders.get(done.number)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.build.pipeline import BuildResult
@@ -19,7 +20,7 @@ from dnsd.image.journal import Drop, Entry, Placed, Put
 from dnsd.image.state import ControlCells
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence, Set
+    from collections.abc import Collection, Mapping, Sequence, Set
 
     from dnsd.build.images import Job
     from dnsd.build.poolmeta import PoolMeta, Pools
@@ -31,11 +32,13 @@ class Batch(NamedTuple):
     """What is published at once: ``results``, zones to ``drop``, and zones that are ``awaited``.
 
     Awaited are those that are going to be served later, and are answered with SERVFAIL until then.
+    What is to ``expire``, with its file, is answered so from now on.
     """
 
     results: Sequence[BuildResult]
     drop: Collection[str] = ()
     awaited: Set[str] = frozenset()
+    expire: Mapping[str, Path] = MappingProxyType({})
 
 
 class Published(NamedTuple):
@@ -67,13 +70,14 @@ class Publication:
         results = [self._with_cells(result) for result in batch.results]
         try:
             await self._pools.expect([pool for result in results for pool in result.pools])
-            await self._keeper.declare(_changes(batch.drop, results), batch.awaited)
+            gone = (*batch.drop, *batch.expire)
+            await self._keeper.declare(_changes(gone, results), batch.awaited)
             self._publish(results, batch)
         except StateError as error:
             for result in results:
                 if result.image is not None:
                     self.publisher.give_back(result.image)
-            self.undropped.update(batch.drop)
+            self.undropped.update((*batch.drop, *batch.expire))
             failed = [self._unpublished(result, str(error)) for result in results]
             return Published(failed, (), str(error))
         for origin in batch.drop:
@@ -81,7 +85,19 @@ class Publication:
             self.troubled.discard(origin)
             self._pools.remove(origin)
             del self.rows[origin]
+        for origin, file in batch.expire.items():
+            self._expire(origin, file)
         return Published(results, batch.drop)
+
+    def _expire(self, origin: str, file: Path) -> None:
+        """Write down that a zone is not served any more because of its age."""
+        self.undropped.discard(origin)
+        self.troubled.discard(origin)
+        self._pools.remove(origin)
+        row = self.rows.setdefault(origin, ZoneRow(origin, file, time.time(), is_expired=True))
+        if not row.is_expired:
+            row.since = time.time()
+        row.served, row.loaded, row.trouble, row.is_expired = None, False, "", True
 
     def note(self, result: BuildResult, job: Job) -> ZoneRow:
         """Write down in its row what has become of a zone that was to be built as ``job``."""
@@ -96,6 +112,7 @@ class Publication:
         if result.image is not None:
             row.served = self._served(result, result.image)
         row.file, row.limits, row.loaded, row.is_early = file, job.limits, loaded, False
+        row.is_expired = False
         row.include, row.digests = job.include, result.digests
         row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
         (self.troubled.add if row.trouble else self.troubled.discard)(result.origin)
@@ -148,6 +165,7 @@ class Publication:
         try:
             entries = [entry for result in results if (entry := self._entry(result))]
             entries += [Drop(apex_of(origin)) for origin in batch.drop]
+            entries += [Put(apex_of(origin), None) for origin in batch.expire]
             entries += [Put(one, None) for one in awaited if one not in self.publisher.published]
             if entries or not self.publisher.generation:
                 self.publisher.publish(entries)

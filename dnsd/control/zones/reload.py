@@ -20,15 +20,17 @@ from dnsd.control.zones.acceptance import Acceptance, LossTerms
 from dnsd.control.zones.building import Building
 from dnsd.control.zones.earlier import Earlier
 from dnsd.control.zones.loading import Loading, LoadingTools
-from dnsd.control.zones.publication import Publication
+from dnsd.control.zones.publication import Batch, Publication
 from dnsd.control.zones.report import GOOD, ReloadReport, ZoneOutcome, ZoneReport
 from dnsd.control.zones.roster import Roster
 from dnsd.control.zones.table import ReloadPlan, ZoneRow, make_plan
+from dnsd.control.zones.unfetched import unfetched
 from dnsd.zone.sources import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Set
+    from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
+    from dnsd.build.builders import Deliver
     from dnsd.build.poolmeta import Pools
     from dnsd.config import Config
     from dnsd.control.horizon.keeper import LedgerKeeper
@@ -46,8 +48,8 @@ class _Step(NamedTuple):
 
     loading: Loading
     busy: set[str]
-    unchanged: list[ZoneReport]
-    unknown: tuple[str, ...]
+    told: list[ZoneReport]
+    problems: list[str]
     is_first: bool
 
 
@@ -70,13 +72,16 @@ class Reloader:
         self._watch = watch
         self._stock = publisher.stock
         self._distrusted: set[str] = set()
+        self.expired: set[str] = set()
+        """Zones that are not answered, whatever their files are: they are too old."""
         self._earlier = Earlier(self._stock)
         self._roster = Roster(self._earlier)
         self._acceptance = Acceptance(self._stock, self._earlier, self.rows, config.failover)
         self.building = Building(publisher.cells)
         self._is_open = False
+        self._build = build
         self._tools = LoadingTools(
-            build,
+            self._build_fetched,
             self.building,
             self._earlier,
             self._acceptance,
@@ -149,10 +154,21 @@ class Reloader:
             zones.shrink, zones.policy_grace, None if EVERYTHING in forced else forced
         )
         loading = Loading(self._tools, self._jobs(plan.load), plan.drop, terms, self._noted)
-        unchanged = [self._unchanged(origin) for origin in plan.unchanged]
+        told = [self._unchanged(origin) for origin in plan.unchanged]
+        told += [ZoneReport(zone=one, outcome=ZoneOutcome.EXPIRED) for one in plan.expire]
+        told += [ZoneReport(zone=one, outcome=ZoneOutcome.UNKNOWN) for one in plan.unknown]
         if is_first := not self._is_open:
             await self._open(loading)
-        return _Step(loading, busy, unchanged, plan.unknown, is_first)
+        return _Step(loading, busy, told, await self._expire(plan.expire), is_first)
+
+    async def _expire(self, files: Mapping[str, Path]) -> list[str]:
+        """Have zones, with their files, answered no more; return why that cannot be."""
+        if not files:
+            return []
+        published = await self._publication.publish(Batch((), expire=files))
+        for origin in files:
+            self._watch.forget(origin)  # its files do not matter until it is confirmed again
+        return [published.problem] if published.problem else []
 
     async def _open(self, loading: Loading) -> None:
         """Begin with the first zones of this process."""
@@ -178,8 +194,9 @@ class Reloader:
             self._acceptance.grace.forget(origin)
         self._roster.dropped(len(loaded.dropped))
         told = [ZoneReport(zone=one, outcome=ZoneOutcome.DROPPED) for one in loaded.dropped]
-        told += [ZoneReport(zone=one, outcome=ZoneOutcome.UNKNOWN) for one in step.unknown]
-        return loaded._replace(zones=[*loaded.zones, *step.unchanged, *told])
+        return loaded._replace(
+            zones=[*loaded.zones, *step.told, *told], problems=[*loaded.problems, *step.problems]
+        )
 
     def welcome(self, taken: Mapping[str, str]) -> None:
         """Have zones (by origin) served from their files, which the disk had refused before."""
@@ -233,7 +250,7 @@ class Reloader:
         changed = [one for one in known if images_of.get(one) in spoilt]
         changed += [origin for origin in known if self._has_changed(self.rows[origin])]
         changed += [origin for origin in known & named if self._reads_otherwise(self.rows[origin])]
-        return make_plan(self.rows, self._roster.wanted, scope, changed)
+        return make_plan(self.rows, self._roster.wanted, scope, changed, self.expired)
 
     def _has_changed(self, row: ZoneRow) -> bool:
         if self._earlier.is_new(row.origin):
@@ -277,6 +294,14 @@ class Reloader:
             )
             for origin, file in files.items()
         ]
+
+    async def _build_fetched(self, jobs: Sequence[Job], deliver: Deliver) -> None:
+        """Build what has been fetched if it has to be; of the rest, it is said."""
+        absent = await asyncio.to_thread(unfetched, self.config, jobs)
+        if absent:
+            deliver([*absent.values()])
+        if there := [job for job in jobs if job.origin not in absent]:
+            await self._build(there, deliver)
 
     def _noted(self, row: ZoneRow) -> None:
         if row.loaded:

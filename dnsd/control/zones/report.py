@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.control.zones.guard import STAGNANT
+from dnsd.control.zones.table import EXPIRED
 
 # msgspec looks the types up when it decodes.
 from dnsd.zone.findings import Finding, Severity
@@ -30,6 +31,8 @@ class ZoneOutcome(StrEnum):
     """It could not be loaded; what was served before is served on."""
     FAILED = "failed"
     """As BROKEN, but through no fault of the zone: it is tried again."""
+    EXPIRED = "expired"
+    """It is not answered any more: nobody has confirmed it for too long."""
     DROPPED = "dropped"
     UNKNOWN = "unknown"
     """No such zone, neither before nor now."""
@@ -134,6 +137,8 @@ def zone_line(zone: ZoneReport) -> str:
                 f"zone {zone.zone} is not loaded: {zone.trouble}; still serving {what}, trying "
                 f"again"
             )
+        case ZoneOutcome.EXPIRED:
+            return f"zone {zone.zone} is answered with SERVFAIL: {EXPIRED}"
         case ZoneOutcome.UNKNOWN:
             return f"zone {zone.zone} is not in the configuration"
         case ZoneOutcome.DROPPED:

@@ -14,7 +14,7 @@ from dnsd.wire.name import from_text, lower
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from dnsd.build.images import Meta
@@ -34,8 +34,14 @@ class ZoneState(StrEnum):
     """What was in the file before it was broken."""
     BROKEN = "broken"
     """SERVFAIL: it has not been loaded since the start."""
+    EXPIRED = "expired"
+    """SERVFAIL: it is fetched, and no primary has confirmed it for too long (RFC 1035 §3.3.13)."""
     LOADING = "loading"
     """It is loaded for the first time."""
+
+
+EXPIRED = "it has expired: no primary has confirmed it for as long as its SOA says"
+"""Why a zone is not answered any more, that was fetched."""
 
 
 def apex_of(origin: str) -> bytes:
@@ -82,7 +88,7 @@ class ZoneRow:
     what it went by; it is ``trouble`` that has kept it from its end through no fault of the zone,
     and it is tried again. It ``was_served`` by an earlier run of dnsd, if that has left an image
     of it; ``is_early``: that is what is served until the zone has been loaded once. ``building``:
-    a build of it is under way.
+    a build of it is under way. It ``is_expired`` when it is not served because of its age.
     """
 
     origin: str
@@ -96,6 +102,7 @@ class ZoneRow:
     was_served: bool = False
     is_early: bool = False
     building: bool = False
+    is_expired: bool = False
     include: tuple[str, ...] = ()
     stamps: Mapping[str, Stamp | None] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +110,8 @@ class ZoneRow:
     @property
     def state(self) -> ZoneState:
         """What clients get."""
+        if self.is_expired:
+            return ZoneState.EXPIRED
         if self.served is None:
             return ZoneState.LOADING if self.building and not self.stamps else ZoneState.BROKEN
         return ZoneState.SERVED if self.loaded else ZoneState.STALE
@@ -110,25 +119,29 @@ class ZoneRow:
     @property
     def is_lost(self) -> bool:
         """Whether clients got answers once, and get none now."""
-        return self.was_served and self.state == ZoneState.BROKEN
+        return self.is_expired or (self.was_served and self.state == ZoneState.BROKEN)
 
     @property
     def error(self) -> str | None:
         """Why the last load failed: its first error; None if it has not failed."""
         if self.loaded or self.state == ZoneState.LOADING:
             return None
-        if self.trouble:
-            return self.trouble
+        if self.trouble or self.is_expired:
+            return self.trouble or EXPIRED
         errors = (str(one) for one in self.findings if one.severity == Severity.ERROR)
         return next(errors, "its file is being loaded" if self.building else "it is not loaded")
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadPlan:
-    """What a reload has to do, as origins: ``load`` with the file of each."""
+    """What a reload has to do, as origins: ``load`` with the file of each.
+
+    What is to ``expire`` is ours and gets no answers; it is no more loaded.
+    """
 
     load: dict[str, Path]
     drop: tuple[str, ...]
+    expire: dict[str, Path]
     unchanged: tuple[str, ...]
     unknown: tuple[str, ...]
 
@@ -138,23 +151,27 @@ def make_plan(
     wanted: Mapping[str, Path],
     scope: Iterable[str],
     changed: Iterable[str],
+    expired: Collection[str] = (),
 ) -> ReloadPlan:
     """Return how to get from ``rows`` to the zones ``wanted`` (their files by origin).
 
     Only zones in ``scope`` are touched. ``changed`` are origins whose files or limits are not
-    what they were; what is broken is tried again in any case.
+    what they were; what is broken is tried again in any case. None of the ``expired`` is loaded.
     """
     again = set(changed)
     load: dict[str, Path] = {}
     drop: list[str] = []
+    expire: dict[str, Path] = {}
     unchanged: list[str] = []
     unknown: list[str] = []
     for origin in sorted(scope):
         row = rows.get(origin)
         if origin not in wanted:
             (unknown if row is None else drop).append(origin)
+        elif origin in expired:
+            expire[origin] = wanted[origin]
         elif row is None or not row.loaded or row.file != wanted[origin] or origin in again:
             load[origin] = wanted[origin]
         else:
             unchanged.append(origin)
-    return ReloadPlan(load, tuple(drop), tuple(unchanged), tuple(unknown))
+    return ReloadPlan(load, tuple(drop), expire, tuple(unchanged), tuple(unknown))

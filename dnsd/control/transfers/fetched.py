@@ -1,0 +1,69 @@
+"""What control makes of zones that are fetched: loaded like an edited file, or no more answered.
+
+The process of transfers says that a record file is new, or that a zone has expired; all that
+is done about it is a reload, and what that came to is told to that process.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dnsd.control.zones.report import GOOD
+from dnsd.control.zones.requests import ReloadRequest
+from dnsd.transfer.words import Expired, Judged, Received
+from dnsd.zone.findings import Severity
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Callable
+
+    from dnsd.control.zones.report import ReloadReport
+
+
+class FetchedZones:
+    """Has reloads done by ``ask``; ``tell`` is told of each zone what it came to.
+
+    ``expired`` are the zones that no reload may answer: their primaries were not heard for too
+    long (RFC 1035 §3.3.13).
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[ReloadRequest], Future[ReloadReport]],
+        expired: set[str],
+    ) -> None:
+        self._ask = ask
+        self._expired = expired
+        self.tell: Callable[[str, Judged], object] = nobody
+
+    def receive(self, word: Received) -> None:
+        """Load a version that was fetched."""
+        done = self._ask(ReloadRequest(frozenset({word.zone})))
+        done.add_done_callback(partial(self._judge, word))
+
+    def age(self, word: Expired) -> None:
+        """Answer a zone no more, or again."""
+        if (word.zone in self._expired) == word.is_expired:
+            return
+        (self._expired.add if word.is_expired else self._expired.discard)(word.zone)
+        self._ask(ReloadRequest(frozenset({word.zone})))
+
+    def _judge(self, word: Received, done: Future[ReloadReport]) -> None:
+        judged = Judged(zone=word.zone, serial=word.serial, why=_why_not(word.zone, done.result()))
+        self.tell(f"judged {word.zone}", judged)
+
+
+def nobody(_about: str, _judged: Judged) -> None:
+    """Tell nobody."""
+
+
+def _why_not(origin: str, report: ReloadReport) -> str:
+    """Return why a zone was not loaded, as a sentence; empty if it was."""
+    zone = next((one for one in report.zones if one.zone == origin), None)
+    if zone is None:
+        return next(iter(report.problems), "it is not in the configuration")
+    if zone.outcome in GOOD:
+        return ""
+    errors = (one.message for one in zone.findings if one.severity is Severity.ERROR)
+    return zone.trouble or next(errors, f"it is {zone.outcome}")
