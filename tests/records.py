@@ -6,6 +6,7 @@ the loader can be compared with it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dns.rdatatype import RRSIG
@@ -19,11 +20,19 @@ if TYPE_CHECKING:
     from dns.rdata import Rdata
 
 
-def records_of(zone: dns.zone.Zone) -> Zone:
+@dataclass(slots=True)
+class OpenZone(Zone):
+    """A zone of Python objects, which a test may change."""
+
+    nodes: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
+    signatures: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
+
+
+def records_of(zone: dns.zone.Zone) -> OpenZone:
     """Convert a zone that dnspython loaded with ``relativize=False``."""
     if zone.origin is None:
         raise ValueError("the zone has no origin")
-    found = Zone(wire.lower(_name(zone.origin)))
+    found = OpenZone(wire.lower(_name(zone.origin)))
     for owner, node in zone.nodes.items():
         for rdataset in node.rdatasets:
             is_signature = rdataset.rdtype == RRSIG

@@ -18,7 +18,6 @@ from dnsd.errors import DnsdError
 from dnsd.zone.findings import Severity
 from dnsd.zone.load import load_zone
 from dnsd.zone.lookup import Question, lookup
-from dnsd.zone.records import Zone
 from dnsd.zone.structure import Structure
 from dnsd.zone.view import from_records
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from dns.name import Name
 
     from dnsd.zone.answer import Answer
+    from dnsd.zone.records import Zone
     from dnsd.zone.view import View
 
 WILD = b"*"
@@ -86,13 +86,11 @@ class AskedZone:
     @cached_property
     def _view(self) -> View:
         """The zone for the plain algorithm: made only if somebody wants an answer."""
-        return from_records(_whole(self._zone))
+        return from_records(self._zone)
 
     def _authoritative(self) -> Iterator[tuple[Name, RdataType]]:
         """Yield owner and type of all the zone's own data, in a steady order."""
         owners = self._structure.names - self._structure.cuts - self._structure.ents
-        bulk = self._zone.bulk or ()
-        owners |= {name for name in bulk if name not in self._structure.occluded}
         for owner in sorted(owners):
             name = _name(owner)
             for rtype in map(RdataType.make, sorted(self._zone.at(owner))):
@@ -117,14 +115,6 @@ def read(path: Path, origin: str | None = None) -> AskedZone:
             " say which it is with --origin"
         )
     return AskedZone(result.zone)
-
-
-def _whole(zone: Zone) -> Zone:
-    """Return ``zone`` with what stands in its table of plain names as objects, too."""
-    if zone.bulk is None:
-        return zone
-    plain = {name: found for name in zone.bulk if (found := zone.bulk.get(name))}
-    return Zone(zone.apex, plain | zone.nodes, zone.signatures)
 
 
 def _name(wire: bytes) -> Name:

@@ -66,15 +66,13 @@ def contents_of(
 
 def _count(zone: Zone) -> int:
     """Return how many RRsets there are, or a number not above that."""
-    bulk = len(zone.bulk) if zone.bulk is not None else 0
-    return bulk + sum(map(len, zone.nodes.values()))
+    return sum(map(len, zone.nodes.values()))
 
 
 def _longest(zone: Zone) -> int:
     """Return the largest TTL."""
-    bulk = zone.bulk.longest_ttl if zone.bulk is not None else 0
     found = (rrset.ttl for types in zone.nodes.values() for rrset in types.values())
-    return max(bulk, max(found, default=0))
+    return max(found, default=0)
 
 
 def _negative(zone: Zone) -> int:
@@ -102,8 +100,7 @@ def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[GivenRR
 def _names_in(zone: Zone, pools: Collection[tuple[bytes, int]]) -> tuple[str, ...] | None:
     """Return the names that records lead to; None if they are too many.
 
-    A DNAME leads to all below a name, as a wildcard says it. What is in the zone's ``bulk`` leads
-    to no name.
+    A DNAME leads to all below a name, as a wildcard says it.
     """
     found: set[str] = set()
     for owner, types in zone.nodes.items():
@@ -141,10 +138,10 @@ class _Texts:
 def _visible(zone: Zone) -> Iterator[tuple[bytes, dict[int, RRset]]]:
     """Yield the names with the RRsets that can stand in a response; of glue, the addresses."""
     structure = Structure(zone)
-    for owner in (*zone.nodes, *(zone.bulk or ())):
-        types = zone.at(owner)
+    for owner, types in zone.nodes.items():
         if owner in structure.occluded:
             if structure.cut_above(owner) is None:
                 continue
-            types = {rtype: types[rtype] for rtype in (rr.A, rr.AAAA) if rtype in types}
-        yield owner, types
+            yield owner, {rtype: types[rtype] for rtype in (rr.A, rr.AAAA) if rtype in types}
+        else:
+            yield owner, types

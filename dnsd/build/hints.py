@@ -7,13 +7,12 @@ the hints are left out of what is served: then clients ask for the addresses.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.wire.name import from_text, lower
+from dnsd.wire.name import from_text
 from dnsd.wire.rdata import AAAA, HTTPS, SVCB, A, is_alias_mode, name_end
 from dnsd.zone.faults import called, warning_at
 from dnsd.zone.findings import Finding, Severity
@@ -67,18 +66,17 @@ def check_followed(
 def followed(zone: Zone, policy: Policy | None, signer: Signer | None) -> Zone:
     """Return ``zone`` without the hints to members of pools that say hints = "follow"."""
     addresses = members_of_followed(policy, zone) if policy else frozenset()
-    changed = [rrset for rrset in _services(zone) if not addresses.isdisjoint(_hinted(rrset))]
-    if not changed:
+    if not addresses:
         return zone
-    nodes, signatures = dict(zone.nodes), dict(zone.signatures)
+    changed = [rrset for rrset in _services(zone) if not addresses.isdisjoint(_hinted(rrset))]
+    made = []
     for rrset in changed:
-        owner = lower(rrset.owner)
         rdatas = (_without(rdata, addresses) for rdata in rrset.rdatas)
         hintless = msgspec.structs.replace(rrset, rdatas=tuple(dict.fromkeys(rdatas)))
-        nodes[owner] = nodes[owner] | {rrset.rtype: hintless}
+        made.append(hintless)
         if signer is not None and (signed := signer.sign_again(hintless)):
-            signatures[owner] = signatures[owner] | {rrset.rtype: signed}
-    return replace(zone, nodes=nodes, signatures=signatures)
+            made.append(signed)
+    return zone.replaced(made) if made else zone
 
 
 def members_of_followed(policy: Policy, zone: Zone) -> frozenset[str]:

@@ -8,14 +8,13 @@ that follows is one like any other: signed, noted in the ledger, and served from
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from dnsd.config.policy import AliasRule
-from dnsd.wire.name import from_text, lower
+from dnsd.wire.name import from_text
 from dnsd.wire.rdata import AAAA, A
 from dnsd.zone.findings import Finding, Severity
 
@@ -131,12 +130,5 @@ def _made(rrset: RRset, found: ResolvedRRset) -> RRset:
 
 
 def _with(zone: Zone, made: Collection[RRset], signer: Signer | None) -> Zone:
-    nodes, signatures = dict(zone.nodes), dict(zone.signatures)
-    for rrset in made:
-        owner = lower(rrset.owner)
-        nodes[owner] = (nodes.get(owner) or zone.at(owner)) | {rrset.rtype: rrset}
-        if zone.bulk is not None and owner in zone.bulk:
-            zone.bulk.pop(owner)  # a name stands in one place
-        if signer is not None and (signed := signer.sign_again(rrset)):
-            signatures[owner] = signatures[owner] | {rrset.rtype: signed}
-    return replace(zone, nodes=nodes, signatures=signatures) if made else zone
+    signed = [signer.sign_again(rrset) for rrset in made] if signer is not None else []
+    return zone.replaced([*made, *filter(None, signed)]) if made else zone

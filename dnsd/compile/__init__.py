@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.compile import native
 from dnsd.compile.assemble import Assembler
-from dnsd.compile.poolrecords import PoolRecords, take_out
+from dnsd.compile.poolrecords import PoolRecords
 from dnsd.image import layout
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ def build(
     random) is what names are hashed with: only the same gives the same octets. ImageError when an
     answer or the whole zone is too large.
     """
-    take_out(zone, pools)
     key = key or token_bytes(layout.KEY_SIZE)
     if native.image is not None:
         return native.image(zone, pools, key, meta)

@@ -11,6 +11,7 @@ from dnsd.compile._answers cimport MOST_TYPES, Answers
 from dnsd.compile._denial cimport Chain
 from dnsd.compile._output cimport ALIGN, Output
 from dnsd.compile._writer cimport Item, Pooled, Writer
+from dnsd.zone._table cimport Table
 from dnsd.zone._tree cimport CUT, EXISTS, REDIRECT, Node, Tree
 
 from array import array
@@ -22,6 +23,7 @@ from dnsd.image import layout
 from dnsd.image.selection import DENIAL_TTL
 from dnsd.image.store import checksum
 from dnsd.wire.name import to_text
+from dnsd.zone.table import table_of
 
 cdef enum:
     ENTRY_SIZE = 24
@@ -68,7 +70,8 @@ cdef class _Assembler:
         self.answers = <uint32_t *>malloc(2 * (MOST_TYPES + 4) * sizeof(uint32_t))
         if self.types == NULL or self.answers == NULL:
             raise MemoryError
-        self.tree = Tree(zone)
+        self.tree = _tree_of(zone)
+        self.tree.begin()
         self.out = Output(bytearray(layout.HEADER.size))
         self.writer = Writer(self.tree, self.out)
         self.chain = Chain(self.tree, True)
@@ -260,6 +263,16 @@ cdef class _Assembler:
         if rrset == 0 or self.signed is self.plain:
             return 0
         return self.signed.proof_piece(rrset)
+
+
+cdef Tree _tree_of(zone):
+    """Return the table of ``zone`` itself, or a tree that is made of its objects."""
+    cdef Table table = table_of(zone)
+    cdef Tree made = table
+    if table is None:
+        made = Tree(zone.apex)
+        made.add_zone(zone)
+    return made
 
 
 cdef object _finished(octets, header):

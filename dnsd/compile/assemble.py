@@ -16,13 +16,14 @@ from dnsd.image import layout
 from dnsd.image.selection import DENIAL_TTL
 from dnsd.image.store import checksum
 from dnsd.wire import name as names
+from dnsd.zone.records import Zone
 from dnsd.zone.structure import Structure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dnsd.compile.poolrecords import PoolRecords
-    from dnsd.zone.records import RRset, Zone
+    from dnsd.zone.records import RRset
 
 _BEYOND = b"\x01*"
 """Put before a name, it stands for all names below: one block serves many query names."""
@@ -37,6 +38,8 @@ class Assembler:
     """
 
     def __init__(self, zone: Zone, pools: Sequence[PoolRecords], key: bytes) -> None:
+        # of a look at a table each RRset would be another object each time
+        zone = Zone(zone.apex, dict(zone.nodes), dict(zone.signatures))
         self._zone = zone
         self._key = key
         self._structure = Structure(zone)

@@ -83,14 +83,6 @@ def longest(pool: PoolRecords) -> int:
     return sum(12 + len(rdata) for rdata in pool.rdatas) + signed
 
 
-def take_out(zone: Zone, pools: Iterable[PoolRecords]) -> None:
-    """Take the names of ``pools`` out of the table for names that need no thought."""
-    for pool in pools:
-        if zone.bulk is not None and pool.owner not in zone.nodes:
-            zone.nodes[pool.owner] = dict(zone.at(pool.owner))
-            zone.bulk.pop(pool.owner)
-
-
 def encode(
     pool: PoolRecords, cell: int, pieces: tuple[int, int, int], add: Callable[[bytes], int]
 ) -> bytes:

@@ -17,12 +17,12 @@ import dns.rdatatype
 from dns.rdatatype import NS, SOA
 
 from dnsd.zone.lookup import Question, StepKind, lookup
-from dnsd.zone.records import Zone
 from dnsd.zone.view import from_records
 
 if TYPE_CHECKING:
     from dnsd.ttl.demand import Kind
     from dnsd.zone.answer import Answer
+    from dnsd.zone.records import Zone
     from dnsd.zone.view import View
 
 _ODD = frozenset(("ANY", "AXFR", "IXFR", "MAILA", "MAILB", "OPT", "TKEY", "TSIG", "TYPE0"))
@@ -47,11 +47,7 @@ class Holding:
 
     @cached_property
     def _view(self) -> View:
-        bulk = self._zone.bulk
-        if bulk is None:
-            return from_records(self._zone)
-        plain = {name: found for name in bulk if (found := bulk.get(name))}
-        return from_records(Zone(self._zone.apex, plain | self._zone.nodes, self._zone.signatures))
+        return from_records(self._zone)
 
     def of(self, name: str, rtype: str) -> GoverningRRset | None:
         """Return what governs the response to this question; None if none is cached, or ours."""

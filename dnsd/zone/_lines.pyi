@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from dnsd.zone.gather import Gatherer
 
 class Lines:
     def __init__(self, apex: bytes, limit: int) -> None: ...
@@ -12,6 +12,5 @@ class Lines:
         ttl: int,
         stated: bool,
         most: int,
-        hosts: bool,
-        add: Callable[[bytes, bytes, int, int, bytes, int], None],
+        gatherer: Gatherer,
     ) -> tuple[int, int, bytes, int]: ...

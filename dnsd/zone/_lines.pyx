@@ -5,14 +5,17 @@ Directives, owners outside of the zone and all that is wrong or only unusual sto
 reading: :mod:`dnsd.zone.reader` takes that entry, and comes back.
 """
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_GET_LENGTH, PyUnicode_KIND
 
 from dnsd.zone._fields cimport ttl_of, type_of, write_rdata
+from dnsd.zone._table cimport ADDED
 from dnsd.zone._tokens cimport Token, fold, read_name, scan, skip_blank
+
+from dnsd.zone.records import RRset
 
 cdef extern from *:
     """
@@ -21,10 +24,7 @@ cdef extern from *:
     const uint8_t *dnsd_text(object text)
 
 cdef enum:
-    TYPE_A = 1
     TYPE_SOA = 6
-    TYPE_TXT = 16
-    TYPE_AAAA = 28
 
 
 cdef class Lines:
@@ -35,14 +35,13 @@ cdef class Lines:
 
     def read(
         self, str text, Py_ssize_t at, Py_ssize_t line, bytes origin, bytes owner,
-        int64_t ttl, bint stated, Py_ssize_t most, bint hosts, add,
+        int64_t ttl, bint stated, Py_ssize_t most, gatherer,
     ):
         """Read entries from offset ``at``; stop before the first that is not for here.
 
         ``owner`` is the current one as spelled (b"": none, or not in the zone). ``ttl`` is what
         a record without one gets, -1 if there is none; ``stated`` says that a TTL changes it
-        (there is no $TTL). ``add`` is called with owner, key, type, TTL, rdata and line of each
-        of up to ``most`` records; without ``hosts`` no record but the first may be A, AAAA or TXT.
+        (there is no $TTL). Up to ``most`` records go to ``gatherer``, or to its table.
         Returns (offset, line, owner, last TTL stated or -1).
         """
         cdef Py_ssize_t size = PyUnicode_GET_LENGTH(text), count = 0
@@ -50,37 +49,71 @@ cdef class Lines:
         cdef const uint8_t *octets = <const uint8_t *>PyBytes_AS_STRING(origin)
         cdef int origin_length = PyBytes_GET_SIZE(origin)
         cdef int64_t last = -1, its
-        cdef bytes key = b""
         if PyUnicode_KIND(text) != 1:
             return at, line, owner, -1
         data = dnsd_text(text)
-        self.owner.length = PyBytes_GET_SIZE(owner)
-        memcpy(self.owner.name, PyBytes_AS_STRING(owner), self.owner.length)
-        fold(self.owner.lower, self.owner.name, self.owner.length)
-        if owner:
-            key = _octets(self.owner.lower, self.owner.length)
+        self.begin(gatherer, owner)
         while count < most:
             at = skip_blank(data, at, size, &line)
             if at == size or not self.take(data, at, size, octets, origin_length):
                 break
             its = self.ttl if self.ttl >= 0 else ttl
-            if its < 0 or (count and not hosts and self.rtype in (TYPE_A, TYPE_AAAA, TYPE_TXT)):
+            if its < 0:
                 break
             if self.is_new:
                 self.owner = self.found
-                owner = _octets(self.owner.name, self.owner.length)
-                key = _octets(self.owner.lower, self.owner.length)
-                if key == owner:
-                    key = owner
+                self.node = 0
+                self.key = None
             if self.ttl >= 0:
                 last = self.ttl
                 if stated:
                     ttl = last
-            add(owner, key, self.rtype, its, _octets(self.rdata, self.length), line)
+            if self.table is not None:
+                self._keep(<uint32_t>its, line)
+            else:
+                self._hand_over(its, line)
             count += 1
             line += self.entry.lines
             at = self.entry.end
-        return at, line, owner, last
+        return at, line, self._spelled(), last
+
+    cdef int begin(self, gatherer, bytes owner) except -1:
+        self.gatherer, self.table = gatherer, gatherer.table
+        self.file = self.table.file_number(gatherer.file) if self.table is not None else 0
+        self.owner.length = PyBytes_GET_SIZE(owner)
+        memcpy(self.owner.name, PyBytes_AS_STRING(owner), self.owner.length)
+        fold(self.owner.lower, self.owner.name, self.owner.length)
+        self.node, self.key = 0, None
+        return 0
+
+    cdef bytes _spelled(self):
+        return _octets(self.owner.name, self.owner.length)
+
+    cdef int _keep(self, uint32_t ttl, uint32_t line) except -1:
+        """Put the record into the table; what that does not take is for Python to explain."""
+        cdef int outcome
+        if self.node == 0:
+            self.node = self.table.node_of(self.owner.lower, self.owner.length)
+        outcome = self.table.add_record(
+            self.node, self.owner.name, self.rtype, ttl, self.rdata, self.length, line, self.file
+        )
+        self.gatherer.records += 1
+        if outcome != ADDED:
+            rdata = _octets(self.rdata, self.length)
+            self.gatherer.explain(
+                outcome,
+                RRset(self._spelled(), self.rtype, ttl, (rdata,), self.gatherer.file, line),
+            )
+        return 0
+
+    cdef int _hand_over(self, int64_t ttl, Py_ssize_t line) except -1:
+        if self.key is None:
+            self.key = _octets(self.owner.lower, self.owner.length)
+            self.name = self._spelled()
+        self.gatherer.add(
+            self.name, self.key, self.rtype, ttl, _octets(self.rdata, self.length), line
+        )
+        return 0
 
     cdef bint take(
         self, const uint8_t *data, Py_ssize_t at, Py_ssize_t size, const uint8_t *origin,

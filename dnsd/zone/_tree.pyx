@@ -1,20 +1,17 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""A loaded zone as a tree of names, without a Python object for each: what a compiler walks.
+"""A zone as a tree of names, without a Python object for each: what a compiler walks.
 
-The native twin of :mod:`dnsd.zone.structure`. Octets stay where they are, in the zone that a tree
-is made of: it must not change afterwards.
+Its octets stand in chunks that never move, or in the objects of the zone that it was made of. The
+structure is that of :mod:`dnsd.zone.structure`.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from dnsd.wire.siphash cimport siphash13
-from dnsd.zone._bulk cimport Bulk
-from dnsd.zone._bulk cimport Node as BulkNode
-from dnsd.zone._bulk cimport Record as BulkRecord
 
 import os
 
@@ -26,44 +23,27 @@ cdef enum:
     TYPE_RRSIG = 46
     TYPE_NSEC = 47
     TYPE_NSEC3 = 50
+    FIRST_CHUNK = 2048
+    LARGEST_CHUNK = 1048576
 
 
 cdef class Tree:
-    """The names of ``zone`` and all above them down from the apex, with their RRsets."""
+    """The names of a zone and all above them down from ``apex``, with their RRsets."""
 
-    def __cinit__(self, zone):
-        cdef uint32_t node, index
-        self.zone = zone
+    def __cinit__(self, bytes apex, *rest):
         memcpy(self.key, PyBytes_AS_STRING(os.urandom(16)), 16)
-        self.mask = 1023
+        self.mask = 63
         self.slots = <uint32_t *>calloc(self.mask + 1, sizeof(uint32_t))
         if self.slots == NULL:
             raise MemoryError
         self.nodes_used = self.sets_used = self.datas_used = 1
-        self._node(<const uint8_t *>PyBytes_AS_STRING(zone.apex), PyBytes_GET_SIZE(zone.apex))
-        for owner, types in zone.nodes.items():
-            node = self._node(<const uint8_t *>PyBytes_AS_STRING(owner), PyBytes_GET_SIZE(owner))
-            self.nodes[node].flags |= OWNER
-            for rrset in types.values():
-                self._insert(node, self.of_rrset(node, rrset))
-        if zone.bulk is not None:
-            self._add_bulk(zone.bulk)
-        for owner, covered in zone.signatures.items():
-            node = self._node(<const uint8_t *>PyBytes_AS_STRING(owner), PyBytes_GET_SIZE(owner))
-            for covers, rrset in covered.items():
-                index = self.of_rrset(node, rrset)
-                self.sets[index].covers = covers
-                self.sets[index].next = self.nodes[node].signatures
-                self.nodes[node].signatures = index
-            if self.nodes[node].signatures:
-                self._join_signatures(node)
-        self._shape()
-        self.spare, self.spare_data = self.sets_used, self.datas_used
-        for _ in range(SPARE):
-            self._new_set(0, 0, 0)
-            self._new_data(NULL, 0)
+        self.node_of(<const uint8_t *>PyBytes_AS_STRING(apex), PyBytes_GET_SIZE(apex))
 
     def __dealloc__(self):
+        cdef uint64_t i
+        for i in range(self.chunks_used):
+            free(self.chunks[i])
+        free(self.chunks)
         free(self.nodes)
         free(self.sets)
         free(self.datas)
@@ -98,17 +78,46 @@ cdef class Tree:
 
     # -- making -------------------------------------------------------------------------------
 
-    cdef uint32_t _node(self, const uint8_t *name, int length) except 0:
+    cdef const uint8_t *store(self, const uint8_t *octets, uint64_t length) except NULL:
+        """Return a copy of ``octets`` that lasts as long as the tree."""
+        cdef uint8_t *at
+        if self.chunk_used + length > self.chunk_room:
+            self.chunks = <uint8_t **>room_for(
+                self.chunks, &self.chunks_room, self.chunks_used + 1, sizeof(uint8_t *)
+            )
+            self.chunk_room = min(max(2 * self.chunk_room, FIRST_CHUNK), LARGEST_CHUNK)
+            at = <uint8_t *>malloc(max(self.chunk_room, length))
+            if at == NULL:
+                raise MemoryError
+            self.chunks[self.chunks_used] = at
+            self.chunks_used += 1
+            self.chunk_used = 0
+        at = self.chunks[self.chunks_used - 1] + self.chunk_used
+        memcpy(at, octets, length)
+        self.chunk_used += length
+        return at
+
+    cdef uint32_t node_of(self, const uint8_t *name, int length) except 0:
         """Return the node with ``name``; what it has none for yet, it and those above get one."""
-        cdef uint32_t index = self.find(name, length), above = 0
+        cdef uint32_t place = self._place(name, length)
+        if self.slots[place]:
+            return self.slots[place]
+        return self._new_node(self.store(name, length), length, place)
+
+    cdef uint32_t _new_node(self, const uint8_t *name, int length, uint32_t place) except 0:
+        """Return a new node for ``name``, whose octets stay; ``place`` is where it is missed."""
+        cdef uint32_t index, above = 0
+        cdef int rest = length - 1 - name[0]
         cdef Node *node
-        if index:
-            return index
         if self.nodes_used > 1:
-            above = self._node(name + 1 + name[0], length - 1 - name[0])
+            index = self.nodes_used
+            above = self._above(name + length - rest, rest)
+            if self.nodes_used > index:
+                place = self._place(name, length)
         if 2 * self.nodes_used > self.mask:
             self._grow_slots()
-        self.nodes = <Node *>_room(
+            place = self._place(name, length)
+        self.nodes = <Node *>room_for(
             self.nodes, &self.nodes_room, self.nodes_used + 1, sizeof(Node)
         )
         index = self.nodes_used
@@ -116,7 +125,7 @@ cdef class Tree:
         node = &self.nodes[index]
         memset(node, 0, sizeof(Node))
         node.name, node.length, node.parent = name, length, above
-        self.slots[self._place(name, length)] = index
+        self.slots[place] = index
         if above:
             node.labels = self.nodes[above].labels + 1
         else:
@@ -124,6 +133,16 @@ cdef class Tree:
                 name += 1 + name[0]
                 node.labels += 1
         return index
+
+    cdef uint32_t _above(self, const uint8_t *name, int length) except 0:
+        """Return the node with ``name``, mostly the one that the last new node is below."""
+        cdef Node *last = &self.nodes[self.last_above]
+        cdef uint32_t place
+        if self.last_above and last.length == length and memcmp(last.name, name, length) == 0:
+            return self.last_above
+        place = self._place(name, length)
+        self.last_above = self.slots[place] or self._new_node(name, length, place)
+        return self.last_above
 
     cdef int _grow_slots(self) except -1:
         cdef uint32_t index
@@ -136,17 +155,17 @@ cdef class Tree:
             self.slots[self._place(self.nodes[index].name, self.nodes[index].length)] = index
         return 0
 
-    cdef uint32_t _new_set(self, uint32_t node, int rtype, uint32_t ttl) except 0:
+    cdef uint32_t new_set(self, uint32_t node, int rtype, uint32_t ttl) except 0:
         cdef Set *made
-        self.sets = <Set *>_room(self.sets, &self.sets_room, self.sets_used + 1, sizeof(Set))
+        self.sets = <Set *>room_for(self.sets, &self.sets_room, self.sets_used + 1, sizeof(Set))
         made = &self.sets[self.sets_used]
         memset(made, 0, sizeof(Set))
         made.node, made.rtype, made.ttl, made.first = node, rtype, ttl, self.datas_used
         self.sets_used += 1
         return self.sets_used - 1
 
-    cdef uint32_t _new_data(self, const uint8_t *at, uint32_t length) except 0:
-        self.datas = <Data *>_room(
+    cdef uint32_t new_data(self, const uint8_t *at, uint32_t length) except 0:
+        self.datas = <Data *>room_for(
             self.datas, &self.datas_room, self.datas_used + 1, sizeof(Data)
         )
         self.datas[self.datas_used].at, self.datas[self.datas_used].length = at, length
@@ -155,15 +174,15 @@ cdef class Tree:
 
     cdef uint32_t of_rrset(self, uint32_t node, rrset) except 0:
         """Return a new set with the records of ``rrset``, whose octets must stay."""
-        cdef uint32_t index = self._new_set(node, rrset.rtype, rrset.ttl)
+        cdef uint32_t index = self.new_set(node, rrset.rtype, rrset.ttl)
         cdef tuple rdatas = rrset.rdatas
         self.sets[index].owner = <const uint8_t *>PyBytes_AS_STRING(rrset.owner)
         self.sets[index].count = len(rdatas)
         for rdata in rdatas:
-            self._new_data(<const uint8_t *>PyBytes_AS_STRING(rdata), PyBytes_GET_SIZE(rdata))
+            self.new_data(<const uint8_t *>PyBytes_AS_STRING(rdata), PyBytes_GET_SIZE(rdata))
         return index
 
-    cdef void _insert(self, uint32_t node, uint32_t index) noexcept:
+    cdef void insert(self, uint32_t node, uint32_t index) noexcept:
         """Put a set among those of ``node``, so that the one that answers ANY comes first."""
         cdef uint32_t *at = &self.nodes[node].first
         cdef uint32_t rank = _preference(self.sets[index].rtype)
@@ -172,36 +191,85 @@ cdef class Tree:
         self.sets[index].next = at[0]
         at[0] = index
 
-    cdef int _add_bulk(self, bulk) except -1:
-        """Add the names of a table: each has one spelling, and its records in order."""
-        cdef Bulk table = bulk
-        cdef BulkNode *known
-        cdef BulkRecord *record
-        cdef uint32_t each, node, at, index, other
-        for each in range(1, table.nodes_used):
-            known = &table.nodes[each]
-            if known.first == 0:
-                continue
-            node = self._node(table.octets + known.name, known.length)
+    cdef int add_zone(self, zone) except -1:
+        """Add all RRsets of ``zone``, whose objects must not change any more."""
+        cdef uint32_t node, index
+        self.held = zone
+        for owner, types in zone.nodes.items():
+            node = self.node_of(<const uint8_t *>PyBytes_AS_STRING(owner), PyBytes_GET_SIZE(owner))
             self.nodes[node].flags |= OWNER
-            at = known.first
-            while at:
-                record = &table.records[at]
-                if self.has(node, record.rtype) == 0:
-                    index = self._new_set(node, record.rtype, record.ttl)
-                    self.sets[index].owner = table.octets + known.owner
-                    other = at
-                    while other:
-                        if table.records[other].rtype == record.rtype:
-                            self._new_data(
-                                table.octets + table.records[other].rdata,
-                                table.records[other].length,
-                            )
-                            self.sets[index].count += 1
-                        other = table.records[other].next
-                    self._insert(node, index)
-                at = record.next
+            for rrset in types.values():
+                self.insert(node, self.of_rrset(node, rrset))
+        for owner, covered in zone.signatures.items():
+            node = self.node_of(<const uint8_t *>PyBytes_AS_STRING(owner), PyBytes_GET_SIZE(owner))
+            for covers, rrset in covered.items():
+                index = self.of_rrset(node, rrset)
+                self.sets[index].covers = covers
+                self.sets[index].next = self.nodes[node].signatures
+                self.nodes[node].signatures = index
+        self.shape()
         return 0
+
+    cdef uint32_t signatures_of(self, uint32_t node, int covers) noexcept:
+        """Return the set of the signatures of a type at ``node``, 0 if it has none."""
+        cdef uint32_t at = self.nodes[node].signatures
+        while at and self.sets[at].covers != covers:
+            at = self.sets[at].next
+        return at
+
+    cdef int copy(self, Tree other) except -1:
+        """Become ``other``, which goes on to hold the octets; what a compiler has made is left out."""
+        self.held = other
+        free(self.slots)
+        self.mask, self.slots = other.mask, NULL
+        memcpy(self.key, other.key, sizeof(self.key))
+        self.slots = <uint32_t *>_copied(other.slots, (<uint64_t>self.mask + 1) * sizeof(uint32_t))
+        free(self.nodes)
+        self.nodes = NULL
+        self.nodes = <Node *>_copied(other.nodes, other.nodes_used * sizeof(Node))
+        self.sets = <Set *>_copied(other.sets, other.sets_used * sizeof(Set))
+        self.datas = <Data *>_copied(other.datas, other.datas_used * sizeof(Data))
+        self.nodes_used = self.nodes_room = other.nodes_used
+        self.sets_used = self.sets_room = other.sets_used
+        self.datas_used = self.datas_room = other.datas_used
+        self.own_sets, self.own_datas = other.own_sets, other.own_datas
+        if self.own_sets:
+            self._clear()
+        self.own_sets = 0
+        return 0
+
+    # -- for a compiler -----------------------------------------------------------------------
+
+    cdef int begin(self) except -1:
+        """Make room for what a compiler notes, and take away what another one has noted."""
+        cdef uint32_t index
+        if self.own_sets:
+            self._clear()
+        self.own_sets, self.own_datas = self.sets_used, self.datas_used
+        for index in range(1, self.nodes_used):
+            if self.nodes[index].signatures:
+                self._join_signatures(index)
+        self.spare, self.spare_data = self.sets_used, self.datas_used
+        for _ in range(SPARE):
+            self.new_set(0, 0, 0)
+            self.new_data(NULL, 0)
+        return 0
+
+    cdef void _clear(self) noexcept:
+        cdef uint32_t index
+        cdef uint32_t *at
+        for index in range(1, self.nodes_used):
+            self.nodes[index].ref = self.nodes[index].wildcard = self.nodes[index].proof = 0
+            at = &self.nodes[index].first
+            while at[0]:
+                if at[0] >= self.own_sets:
+                    at[0] = self.sets[at[0]].next
+                else:
+                    at = &self.sets[at[0]].next
+        for index in range(1, self.own_sets):
+            self.sets[index].pool = self.sets[index].piece = self.sets[index].signatures = 0
+            self.sets[index].seen = 0
+        self.sets_used, self.datas_used = self.own_sets, self.own_datas
 
     cdef int _join_signatures(self, uint32_t node) except -1:
         """Give each set of ``node`` its signatures, and the node the set that answers RRSIG."""
@@ -214,19 +282,19 @@ cdef class Tree:
                 least = at
             at = self.sets[at].next
         # RFC 8482 in spirit: the signatures of one RRset, not of all of them
-        index = self._new_set(node, TYPE_RRSIG, self.sets[least].ttl)
+        index = self.new_set(node, TYPE_RRSIG, self.sets[least].ttl)
         self.sets[index] = self.sets[least]
         at = self.nodes[node].signatures
         while at:
             if self.sets[at].covers == TYPE_RRSIG:
                 self.sets[index].signatures = at
             at = self.sets[at].next
-        self._insert(node, index)
+        self.insert(node, index)
         return 0
 
     # -- structure ----------------------------------------------------------------------------
 
-    cdef void _shape(self) noexcept:
+    cdef void shape(self) noexcept:
         """Find out what each name is; parents have smaller numbers than children."""
         cdef uint32_t index, above
         cdef Node *node
@@ -243,23 +311,26 @@ cdef class Tree:
 
     cdef void _mark(self, uint32_t index) noexcept:
         cdef Node *node = &self.nodes[index]
-        cdef uint32_t ns = self.has(index, TYPE_NS), dname = self.has(index, TYPE_DNAME)
         cdef uint32_t at = node.first, above = node.parent
         cdef bint is_apex = node.parent == 0, is_hashed = node.flags & OWNER != 0
-        if dname or (ns and not is_apex):
-            node.flags |= STOP
+        cdef bint has_ns = False, has_dname = False
         while at:
-            is_hashed = is_hashed and self.sets[at].rtype in (TYPE_NSEC3, TYPE_RRSIG)
+            has_ns = has_ns or self.sets[at].rtype == TYPE_NS
+            has_dname = has_dname or self.sets[at].rtype == TYPE_DNAME
+            is_hashed = is_hashed and self.sets[at].rtype == TYPE_NSEC3
             at = self.sets[at].next
+        if has_dname or (has_ns and not is_apex):
+            node.flags |= STOP
         if is_hashed:
             node.flags |= HASHED
-        while above and not self.nodes[above].flags & STOP:
-            above = self.nodes[above].parent
-        if above and node.flags & OWNER and not is_hashed:
+        # what a stop is above of, all below it are told by the one above them
+        if above and self.nodes[above].flags & (STOP | BELOW):
+            node.flags |= BELOW
+        if node.flags & BELOW and node.flags & OWNER and not is_hashed:
             node.flags |= OCCLUDED
-        elif ns and not is_apex:
+        elif has_ns and not is_apex:
             node.flags |= CUT
-        elif dname:
+        elif has_dname:
             node.flags |= REDIRECT
         if node.flags & CUT or not is_apex and self.nodes[node.parent].flags & AT_CUT:
             node.flags |= AT_CUT
@@ -274,14 +345,22 @@ cdef inline uint32_t _preference(int rtype) noexcept:
     return rtype + (131072 if rtype in (TYPE_RRSIG, TYPE_NSEC, TYPE_NSEC3) else 65536)
 
 
-cdef void *_room(void *array, uint64_t *room, uint64_t needed, size_t size) except NULL:
+cdef void *_copied(const void *array, uint64_t octets) except NULL:
+    cdef void *made = malloc(octets)
+    if made == NULL:
+        raise MemoryError
+    return memcpy(made, array, octets)
+
+
+cdef void *room_for(void *array, uint64_t *room, uint64_t needed, size_t size) except NULL:
+    """Return ``array`` with room for ``needed`` items; ``room`` is how many it has room for."""
     cdef uint64_t more
     cdef void *grown
     if needed <= room[0]:
         return array
     more = room[0] + (room[0] >> 1)
     more = needed if more < needed else more
-    more = 256 if more < 256 else more
+    more = 32 if more < 32 else more
     grown = realloc(array, more * size)
     if grown == NULL:
         raise MemoryError

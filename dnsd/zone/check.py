@@ -44,6 +44,7 @@ from dnsd.zone.faults import called, error_at, warning_at
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.limits import Limits
 from dnsd.zone.rdatatext import type_name
+from dnsd.zone.suspects import Suspects, Suspicion, suspects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,24 +71,27 @@ def check_zone(
     file: str = "",
     now: float | None = None,
     limits: Limits = _DEFAULTS,
+    suspects: Suspects | None = None,
 ) -> list[Finding]:
     """Return what is wrong with ``zone``, whose shape is ``structure``.
 
     Each finding stands where the RRset it concerns begins; what is missing altogether stands
     at ``file``. Signatures are judged by ``now`` (seconds since 1970), not at all when None.
+    ``suspects`` are the names to look at, if they are known already.
     """
     targets = Targets(zone, structure)
+    suspects = suspects or suspects_of(zone, now, limits)
     return [
         *_check_apex(zone, file),
         *check_soa(zone, targets),
-        *_check_sizes(zone),
-        *_check_coexistence(zone),
-        *_check_wildcards(zone),
-        *_check_owners(zone),
-        *_check_occluded(zone, structure),
-        *_check_services(zone),
-        *check_targets(zone, structure, targets),
-        *check_signed(zone, structure, now, limits),
+        *_check_sizes(suspects),
+        *_check_coexistence(zone, suspects),
+        *_check_wildcards(suspects),
+        *_check_owners(zone, suspects),
+        *_check_occluded(structure, suspects),
+        *_check_services(suspects),
+        *check_targets(zone, structure, targets, suspects),
+        *check_signed(zone, structure, suspects, now, limits),
     ]
 
 
@@ -102,8 +106,8 @@ def _check_apex(zone: Zone, file: str) -> Iterator[Finding]:
         yield Finding(file, 0, Severity.ERROR, message, "missing-ns")
 
 
-def _check_sizes(zone: Zone) -> Iterator[Finding]:
-    for types in zone.nodes.values():
+def _check_sizes(suspects: Suspects) -> Iterator[Finding]:
+    for _, types in suspects.of(Suspicion.SIZE):
         for rrset in types.values():
             size = sum(map(len, rrset.rdatas)) + _PER_RECORD * len(rrset.rdatas)
             if size + _FIXED + len(rrset.owner) > _MAX_MESSAGE:
@@ -115,12 +119,12 @@ def _check_sizes(zone: Zone) -> Iterator[Finding]:
                 )
 
 
-def _check_owners(zone: Zone) -> Iterator[Finding]:
+def _check_owners(zone: Zone, suspects: Suspects) -> Iterator[Finding]:
     """Find owners that were completed with the zone's name although they had it already."""
     if count(zone.apex) < 2:  # com.com. is a name like any other
         return
     repeated = zone.apex[:-1] + zone.apex
-    for owner, types in zone.nodes.items():
+    for owner, types in suspects.of(Suspicion.REPEATED):
         if owner.endswith(repeated):
             rrset = next(iter(types.values()))
             yield warning_at(
@@ -131,8 +135,8 @@ def _check_owners(zone: Zone) -> Iterator[Finding]:
             )
 
 
-def _check_coexistence(zone: Zone) -> Iterator[Finding]:
-    for owner, types in zone.nodes.items():
+def _check_coexistence(zone: Zone, suspects: Suspects) -> Iterator[Finding]:
+    for owner, types in suspects.of(Suspicion.BESIDE):
         if CNAME in types and types.keys() - _BESIDE_CNAME:
             other = types[min(types.keys() - _BESIDE_CNAME)]
             yield error_at(
@@ -155,8 +159,8 @@ def _later(one: RRset, other: RRset) -> RRset:
     return max(one, other, key=lambda rrset: rrset.line) if one.file == other.file else other
 
 
-def _check_wildcards(zone: Zone) -> Iterator[Finding]:
-    for owner, types in zone.nodes.items():
+def _check_wildcards(suspects: Suspects) -> Iterator[Finding]:
+    for owner, types in suspects.of(Suspicion.WILDCARD):
         if not is_wildcard(owner):
             continue
         if NS in types:
@@ -175,8 +179,8 @@ def _check_wildcards(zone: Zone) -> Iterator[Finding]:
             )
 
 
-def _check_services(zone: Zone) -> Iterator[Finding]:
-    for types in zone.nodes.values():
+def _check_services(suspects: Suspects) -> Iterator[Finding]:
+    for _, types in suspects.of(Suspicion.SERVICE):
         for rtype in types.keys() & {SVCB, HTTPS}:
             if any(is_alias_mode(r) and len(r) > name_end(r, 2) for r in types[rtype].rdatas):
                 yield warning_at(
@@ -187,12 +191,14 @@ def _check_services(zone: Zone) -> Iterator[Finding]:
                 )
 
 
-def _check_occluded(zone: Zone, structure: Structure) -> Iterator[Finding]:
+def _check_occluded(structure: Structure, suspects: Suspects) -> Iterator[Finding]:
     """Find data that no query can reach (RFC 2136 §7.18 calls it obscured)."""
-    for owner in structure.occluded:
+    for owner, types in suspects.of(Suspicion.HIDDEN):
+        if owner not in structure.occluded:
+            continue
         is_below_cut = structure.cut_above(owner) is not None
         above = "a delegation" if is_below_cut else "a DNAME"
-        for rtype, rrset in zone.at(owner).items():
+        for rtype, rrset in types.items():
             if not (is_below_cut and rtype in _GLUE):
                 yield warning_at(
                     rrset,
@@ -200,12 +206,11 @@ def _check_occluded(zone: Zone, structure: Structure) -> Iterator[Finding]:
                     f"{called(rrset)} is below {above} and will never be answered: "
                     "remove it, or move it to the zone it belongs to",
                 )
-    for owner in structure.cuts:
-        for rtype in zone.nodes[owner].keys() - _AT_CUT:
-            rrset = zone.nodes[owner][rtype]
+    for owner, types in suspects.of(Suspicion.DELEGATION):
+        for rtype in types.keys() - _AT_CUT if owner in structure.cuts else ():
             yield warning_at(
-                rrset,
+                types[rtype],
                 "occluded-data",
-                f"{called(rrset)} is at a delegation and will never be answered: "
+                f"{called(types[rtype])} is at a delegation and will never be answered: "
                 "move it to the delegated zone",
             )

@@ -15,6 +15,7 @@ from dnsd.wire.rdata import DNSKEY, DS, NSEC, NSEC3, NSEC3PARAM, name_end
 from dnsd.zone.faults import called, error_at, warning_at
 from dnsd.zone.hashing import is_affordable, is_proven
 from dnsd.zone.rdatatext import type_name
+from dnsd.zone.suspects import INSECURE_ITERATIONS, SHA1, Suspicion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
     from dnsd.zone.limits import Limits
     from dnsd.zone.records import RRset, Zone
     from dnsd.zone.structure import Structure
-
-_SHA1 = 1
-_INSECURE_ITERATIONS = 50
-"""Above this, some validators treat the zone as unsigned (RFC 9276 §3.2): BIND, Knot Resolver."""
+    from dnsd.zone.suspects import Suspects
 
 
 @dataclass(slots=True)
@@ -44,19 +42,20 @@ class _Many:
 
 
 def check_signed(
-    zone: Zone, structure: Structure, now: float | None, limits: Limits
+    zone: Zone, structure: Structure, suspects: Suspects, now: float | None, limits: Limits
 ) -> Iterator[Finding]:
     """Check signatures, NSEC and NSEC3 of ``zone``, if it has any."""
-    yield from _check_ds(zone, structure)
-    yield from _check_signatures(zone, now)
-    yield from _check_parameters(zone, limits)
-    yield from _check_denial(zone, structure)
+    yield from _check_ds(structure, suspects)
+    yield from _check_signatures(zone, suspects, now)
+    yield from _check_parameters(suspects, limits)
+    yield from _check_announced(zone)
+    yield from _check_denial(zone, structure, suspects)
     if DNSKEY in zone.nodes.get(zone.apex, {}):
-        yield from _check_unsigned(zone, structure)
+        yield from _check_unsigned(zone, structure, suspects)
 
 
-def _check_ds(zone: Zone, structure: Structure) -> Iterator[Finding]:
-    for owner, types in zone.nodes.items():
+def _check_ds(structure: Structure, suspects: Suspects) -> Iterator[Finding]:
+    for owner, types in suspects.of(Suspicion.LONE_DS):
         if DS in types and owner not in structure.cuts and owner not in structure.occluded:
             yield warning_at(
                 types[DS],
@@ -66,9 +65,9 @@ def _check_ds(zone: Zone, structure: Structure) -> Iterator[Finding]:
             )
 
 
-def _check_signatures(zone: Zone, now: float | None) -> Iterator[Finding]:
+def _check_signatures(zone: Zone, suspects: Suspects, now: float | None) -> Iterator[Finding]:
     expired, early, foreign = _Many(), _Many(), _Many()
-    for owner, covered in zone.signatures.items():
+    for owner, covered in suspects.signed():
         types = zone.nodes.get(owner, {})
         for rtype, signatures in covered.items():
             signed = types.get(rtype)
@@ -120,17 +119,16 @@ def _signer(rdata: bytes) -> bytes:
     return lower(rdata[18 : name_end(rdata, 18)])
 
 
-def _check_parameters(zone: Zone, limits: Limits) -> Iterator[Finding]:
+def _check_parameters(suspects: Suspects, limits: Limits) -> Iterator[Finding]:
     """Check that the NSEC3 of the zone can be computed at all, and at what cost."""
     told: set[tuple[int, int, int]] = set()
-    for types in zone.nodes.values():
+    for _, types in suspects.of(Suspicion.PARAMETER):
         rrset = types.get(NSEC3)
         for rdata in rrset.rdatas if rrset else ():
             algorithm, _, iterations, salt = unpack_from(">BBHB", rdata)
             if rrset and (algorithm, iterations, salt) not in told:
                 told.add((algorithm, iterations, salt))
                 yield from _check_parameter(rrset, algorithm, iterations, salt, limits)
-    yield from _check_announced(zone)
 
 
 def _check_announced(zone: Zone) -> Iterator[Finding]:
@@ -138,8 +136,8 @@ def _check_announced(zone: Zone) -> Iterator[Finding]:
     rrset = zone.nodes.get(zone.apex, {}).get(NSEC3PARAM)
     for rdata in rrset.rdatas if rrset else ():
         algorithm, flags = rdata[0], rdata[1]
-        if rrset and (algorithm != _SHA1 or flags):
-            what = f"hash algorithm {algorithm}" if algorithm != _SHA1 else f"flags {flags}"
+        if rrset and (algorithm != SHA1 or flags):
+            what = f"hash algorithm {algorithm}" if algorithm != SHA1 else f"flags {flags}"
             yield warning_at(
                 rrset,
                 "nsec3param-ignored",
@@ -151,7 +149,7 @@ def _check_announced(zone: Zone) -> Iterator[Finding]:
 def _check_parameter(
     rrset: RRset, algorithm: int, iterations: int, salt: int, limits: Limits
 ) -> Iterator[Finding]:
-    if algorithm != _SHA1:
+    if algorithm != SHA1:
         yield error_at(
             rrset,
             "nsec3-algorithm",
@@ -180,7 +178,7 @@ def _check_parameter(
             f"{called(rrset)} asks for {iterations} iterations with {salt} octets of salt, more "
             "than a query may cost: sign the zone with 0 iterations and no salt (RFC 9276)",
         )
-    elif iterations > _INSECURE_ITERATIONS:
+    elif iterations > INSECURE_ITERATIONS:
         yield warning_at(
             rrset,
             "nsec3-iterations",
@@ -189,9 +187,9 @@ def _check_parameter(
         )
 
 
-def _check_unsigned(zone: Zone, structure: Structure) -> Iterator[Finding]:
+def _check_unsigned(zone: Zone, structure: Structure, suspects: Suspects) -> Iterator[Finding]:
     unsigned = _Many()
-    for owner, types in zone.nodes.items():
+    for owner, types in suspects.of(Suspicion.UNSIGNED):
         if owner in structure.occluded:
             continue
         must = types.keys() & {DS, NSEC} if owner in structure.cuts else types.keys()
@@ -202,20 +200,21 @@ def _check_unsigned(zone: Zone, structure: Structure) -> Iterator[Finding]:
     )
 
 
-def _check_denial(zone: Zone, structure: Structure) -> Iterator[Finding]:
+def _check_denial(zone: Zone, structure: Structure, suspects: Suspects) -> Iterator[Finding]:
     apex = zone.nodes.get(zone.apex, {})
-    chain = [owner for owner, types in zone.nodes.items() if NSEC3 in types]
     parameters = apex.get(NSEC3PARAM)
     if NSEC in apex:
-        yield from _check_nsec(zone, structure)
-    elif not chain and (DNSKEY in apex or parameters):
+        if not suspects.is_nsec_sound():
+            yield from _check_nsec(zone, structure)
+    elif (DNSKEY in apex or parameters) and not suspects.has_nsec3():
         yield warning_at(
             parameters or apex[DNSKEY],
             "denial-missing",
             "the zone is signed but has neither an NSEC nor an NSEC3 chain, so that resolvers "
             "reject its negative answers: sign the zone again",
         )
-    if chain:
+    if not suspects.is_nsec3_sound():
+        chain = [owner for owner, types in zone.nodes.items() if NSEC3 in types]
         yield from _check_nsec3(zone, chain, parameters)
 
 

@@ -25,6 +25,7 @@ from dnsd.wire.rdata import (
 )
 from dnsd.zone.faults import called, warning_at
 from dnsd.zone.rdatatext import type_name
+from dnsd.zone.suspects import Suspicion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from dnsd.zone.findings import Finding
     from dnsd.zone.records import RRset, Zone
     from dnsd.zone.structure import Structure
+    from dnsd.zone.suspects import Suspects
 
 _TARGETED = frozenset((NS, MX, SRV, CNAME, DNAME, PTR, SVCB, HTTPS))
 _ADDRESSED = frozenset((NS, MX, SRV))
@@ -119,12 +121,14 @@ def check_soa(zone: Zone, targets: Targets) -> Iterator[Finding]:
         )
 
 
-def check_targets(zone: Zone, structure: Structure, targets: Targets) -> Iterator[Finding]:
+def check_targets(
+    zone: Zone, structure: Structure, targets: Targets, suspects: Suspects
+) -> Iterator[Finding]:
     """Check all names that authoritative records and delegations point to."""
     repeated = zone.apex[:-1] + zone.apex if count(zone.apex) > 1 else None
     seen: set[tuple[int, bytes, bytes]] = set()
     well: set[tuple[int, bytes]] = set()
-    for rrset, cut in _pointing(zone, structure):
+    for rrset, cut in _pointing(structure, suspects):
         rtype = rrset.rtype
         for rdata in rrset.rdatas:
             name = lower(target(rtype, rdata) or ROOT)
@@ -141,10 +145,10 @@ def check_targets(zone: Zone, structure: Structure, targets: Targets) -> Iterato
             yield from found
 
 
-def _pointing(zone: Zone, structure: Structure) -> list[tuple[RRset, bytes]]:
+def _pointing(structure: Structure, suspects: Suspects) -> list[tuple[RRset, bytes]]:
     """Return the RRsets that point to names, in the order of the file, with their cut or b""."""
     found = []
-    for owner, types in zone.nodes.items():
+    for owner, types in suspects.of(Suspicion.TARGET):
         if types.keys().isdisjoint(_TARGETED) or owner in structure.occluded:
             continue
         cut = owner if owner in structure.cuts else b""

@@ -1,6 +1,7 @@
 """Makes RRsets of single records, and says what does not fit together within one RRset.
 
-Knows records in wire form and where they stand; nothing of text.
+Knows records in wire form and where they stand; nothing of text. Where it was built, a native
+table keeps the records (see ``_table.pyx``); without it, or in tests, they are Python objects.
 """
 
 from __future__ import annotations
@@ -10,27 +11,56 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from dnsd.wire.name import to_text
-from dnsd.wire.rdata import (
-    CNAME,
-    DNAME,
-    DNSKEY,
-    NSEC,
-    NSEC3PARAM,
-    RRSIG,
-    SOA,
-    canonical,
-)
-from dnsd.zone.rdatatext import type_name
+from dnsd.wire.rdata import CNAME, DNAME, NSEC, RRSIG, SOA, canonical
+from dnsd.zone import misfits
 from dnsd.zone.records import RRset, Zone
+from dnsd.zone.table import DUPLICATE, OVERFULL, SECOND, Table, zone_of
 
 if TYPE_CHECKING:
-    from dnsd.zone.bulk import Bulk
     from dnsd.zone.limits import Limits
     from dnsd.zone.report import FindingsReport
 
-_SIGNED = frozenset((DNSKEY, NSEC, NSEC3PARAM))
 _SINGLETONS = frozenset((SOA, CNAME, DNAME, NSEC))
+
+
+def gatherer_for(apex: bytes, limits: Limits, report: FindingsReport) -> Gatherer:
+    """Return what collects the records of the zone at ``apex``."""
+    if Table is None:
+        return ObjectGatherer(apex, limits, report)
+    return TableGatherer(apex, limits, report)
+
+
+@dataclass(slots=True)
+class Gatherer:
+    """Collects the records of one zone; all of them must be in it."""
+
+    apex: bytes
+    limits: Limits
+    report: FindingsReport
+    file: str = ""
+    """The file that is being read."""
+    records: int = 0
+
+    @property
+    def table(self) -> Table | None:
+        """The table to which records are added natively, in place of :meth:`add`."""
+        return None
+
+    def enter(self, file: str) -> None:
+        """Say in which file the next records stand."""
+        self.file = file
+
+    def soa(self) -> RRset | None:
+        """Return the SOA, if it was read."""
+        raise NotImplementedError
+
+    def add(self, owner: bytes, key: bytes, rtype: int, ttl: int, rdata: bytes, line: int) -> None:
+        """Add the record on ``line`` of :attr:`file`; ``key`` is ``owner`` in lower case."""
+        raise NotImplementedError
+
+    def finish(self) -> Zone:
+        """Return the zone with all that was added; nothing can be added afterwards."""
+        raise NotImplementedError
 
 
 @dataclass(slots=True)
@@ -45,28 +75,25 @@ class _Growing:
 
 
 @dataclass(slots=True)
-class Gatherer:
-    """Collects the records of one zone; all of them must be in it."""
+class ObjectGatherer(Gatherer):
+    """Keeps records as Python objects: the one to read."""
 
-    zone: Zone
-    limits: Limits
-    report: FindingsReport
-    file: str = ""
-    """The file that is being read."""
-    records: int = 0
+    _nodes: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
+    _signatures: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
     _growing: dict[tuple[int, bytes, int], _Growing] = field(default_factory=dict)
 
+    def soa(self) -> RRset | None:
+        """See :class:`Gatherer`."""
+        return self._nodes.get(self.apex, {}).get(SOA)
+
     def add(self, owner: bytes, key: bytes, rtype: int, ttl: int, rdata: bytes, line: int) -> None:
-        """Add the record on ``line`` of :attr:`file`; ``key`` is ``owner`` in lower case."""
-        bulk = self.zone.bulk
-        if bulk is not None and key in bulk:
-            self._move_out(bulk, key)
+        """See :class:`Gatherer`."""
         self.records += 1
         kind = rtype
-        table = self.zone.nodes
+        table = self._nodes
         if rtype == RRSIG:
             kind = int.from_bytes(rdata[:2], "big")
-            table = self.zone.signatures
+            table = self._signatures
         types = table.get(key)
         if types is None:
             table[key] = {kind: RRset(owner, rtype, ttl, (rdata,), self.file, line)}
@@ -74,14 +101,6 @@ class Gatherer:
             types[kind] = RRset(owner, rtype, ttl, (rdata,), self.file, line)
         else:
             self._grow(types[kind], kind, RRset(owner, rtype, ttl, (rdata,), self.file, line))
-
-    def _move_out(self, bulk: Bulk, key: bytes) -> None:
-        """Take ``key`` out of the table: it has, or is about to have, what needs a closer look."""
-        file = self.file
-        for rtype, ttl, rdata, owner, self.file, line in bulk.pop(key):
-            self.records -= 1
-            self.add(owner, key, rtype, ttl, rdata, line)
-        self.file = file
 
     def _grow(self, first: RRset, kind: int, record: RRset) -> None:
         """Add ``record`` to an RRset that exists already."""
@@ -94,100 +113,88 @@ class Gatherer:
         rdata = record.rdatas[0]
         form = canonical(record.rtype, rdata)
         if form in growing.rdatas:
-            self._duplicate(growing, record)
+            self.records -= 1
+            self.report.add(misfits.duplicate(first, record))
         elif record.rtype in _SINGLETONS:
-            self._second(first, record)
+            self.report.add(misfits.second(first, record))
         elif len(growing.rdatas) >= self.limits.records_per_rrset:
-            self._overfull(growing, record)
+            if not growing.full:
+                self.report.add(misfits.overfull(record, self.limits))
+            growing.full = True
         else:
             growing.rdatas[form] = rdata
         if record.ttl != growing.ttl and growing.mixed is None:
             growing.mixed = (record.file, record.line)
         growing.ttl = min(growing.ttl, record.ttl)
 
-    def _duplicate(self, growing: _Growing, record: RRset) -> None:
-        self.records -= 1
-        self.report.warn(
-            record.file,
-            record.line,
-            "duplicate-record",
-            f"{_what(record)} record stands here a second time (first "
-            f"{_where(growing.first, record)}): remove one",
-        )
-
-    def _second(self, first: RRset, record: RRset) -> None:
-        kind = type_name(record.rtype)
-        self.report.error(
-            record.file,
-            record.line,
-            f"multiple-{kind.lower()}",
-            f"{_what(record)} record is the second one, the first is {_where(first, record)}: "
-            f"a name can have only one {kind}, remove the other",
-        )
-
-    def _overfull(self, growing: _Growing, record: RRset) -> None:
-        if not growing.full:
-            growing.full = True
-            self.report.error(
-                record.file,
-                record.line,
-                "rrset-too-many",
-                f"{_what(record)} record is one more than the limit of "
-                f"{self.limits.records_per_rrset} in an RRset: remove some",
-            )
-
     def finish(self) -> Zone:
-        """Return the zone with all that was added; nothing can be added afterwards."""
-        self._settle_bulk()
+        """See :class:`Gatherer`."""
+        several: list[tuple[str, int, RRset]] = []
         for (rtype, owner, kind), growing in self._growing.items():
-            table = self.zone.signatures if rtype == RRSIG else self.zone.nodes
+            table = self._signatures if rtype == RRSIG else self._nodes
             rdatas = tuple(growing.rdatas.values())
-            table[owner][kind] = replace(growing.first, ttl=growing.ttl, rdatas=rdatas)
+            rrset = replace(growing.first, ttl=growing.ttl, rdatas=rdatas)
+            table[owner][kind] = rrset
             if growing.mixed:
-                self._mixed(growing, *growing.mixed)
+                several.append((*growing.mixed, rrset))
         self._growing.clear()
+        for file, line, rrset in sorted(several, key=lambda one: one[:2]):
+            self.report.add(misfits.mixed(rrset, file, line))
         self._limit_names()
-        return self.zone
-
-    def _settle_bulk(self) -> None:
-        """Leave in the table only what no check and no proof will ask for, if anything."""
-        bulk, apex = self.zone.bulk, self.zone.nodes.get(self.zone.apex, {})
-        if bulk is not None and (self.zone.signatures or apex.keys() & _SIGNED):
-            for name in list(bulk):
-                self._move_out(bulk, name)
-        if not bulk:
-            self.zone.bulk = None
-
-    def _mixed(self, growing: _Growing, file: str, line: int) -> None:
-        self.report.warn(
-            file,
-            line,
-            "mixed-ttl",
-            f"{_what(growing.first)} records have different TTLs: write the same one for all, "
-            f"the lowest, {growing.ttl}, is used (RFC 2181 §5.2)",
-        )
+        return Zone(self.apex, self._nodes, self._signatures)
 
     def _limit_names(self) -> None:
-        limit = self.limits.records_per_name
-        for types in self.zone.nodes.values():
+        for types in self._nodes.values():
             number = sum(len(rrset.rdatas) for rrset in types.values())
-            if number > limit:
+            if number > self.limits.records_per_name:
                 first = next(iter(types.values()))
-                self.report.error(
-                    first.file,
-                    first.line,
-                    "name-too-many",
-                    f"{to_text(first.owner)} has {number} records, more than the limit "
-                    f"of {limit} for a name: remove some",
-                )
+                self.report.add(misfits.crowded(first, number, self.limits))
 
 
-def _where(first: RRset, record: RRset) -> str:
-    if not first.line:
-        return "in the same file"  # one of records, which has no lines
-    elsewhere = "" if first.file == record.file else f" of {first.file}"
-    return f"on line {first.line}{elsewhere}"
+class TableGatherer(Gatherer):
+    """Keeps records in a native table, which the native reader writes to by itself."""
 
+    def __init__(self, apex: bytes, limits: Limits, report: FindingsReport) -> None:
+        super().__init__(apex, limits, report)
+        self._table = Table(apex, limits.records_per_rrset)
+        self._number = 0
 
-def _what(record: RRset) -> str:
-    return f"the {to_text(record.owner)} {type_name(record.rtype)}"
+    @property
+    def table(self) -> Table:
+        """See :class:`Gatherer`."""
+        return self._table
+
+    def enter(self, file: str) -> None:
+        """See :class:`Gatherer`."""
+        self.file, self._number = file, self._table.file_number(file)
+
+    def soa(self) -> RRset | None:
+        """See :class:`Gatherer`."""
+        return self._table.types(self.apex).get(SOA)
+
+    def add(self, owner: bytes, key: bytes, rtype: int, ttl: int, rdata: bytes, line: int) -> None:
+        """See :class:`Gatherer`."""
+        outcome = self._table.add(owner, key, rtype, ttl, rdata, line, self._number)
+        self.records += 1
+        if outcome:
+            self.explain(outcome, RRset(owner, rtype, ttl, (rdata,), self.file, line))
+
+    def explain(self, outcome: int, record: RRset) -> None:
+        """Say why the table has not taken ``record``, the last one that it was given."""
+        if outcome == DUPLICATE:
+            self.records -= 1
+            self.report.add(misfits.duplicate(self._table.last(), record))
+        elif outcome == SECOND:
+            self.report.add(misfits.second(self._table.last(), record))
+        elif outcome == OVERFULL and self._table.is_first_too_many():
+            self.report.add(misfits.overfull(record, self.limits))
+
+    def finish(self) -> Zone:
+        """See :class:`Gatherer`."""
+        self._table.finish()
+        for rrset, file, line in sorted(self._table.of_mixed(), key=lambda one: one[1:]):
+            self.report.add(misfits.mixed(rrset, file, line))
+        for owner, number in self._table.crowded(self.limits.records_per_name):
+            first = next(iter(self._table.types(owner).values()))
+            self.report.add(misfits.crowded(first, number, self.limits))
+        return zone_of(self._table)

@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING
 
 from dnsd.versions.marks import is_record_file
 from dnsd.wire.name import from_text, lower
-from dnsd.zone.bulk import table_for
 from dnsd.zone.check import check_zone
 from dnsd.zone.findings import Severity
-from dnsd.zone.gather import Gatherer
+from dnsd.zone.gather import gatherer_for
 from dnsd.zone.limits import Limits
 from dnsd.zone.longest import too_long
 from dnsd.zone.reader import ZoneReader
-from dnsd.zone.records import Zone
 from dnsd.zone.report import FindingsReport
 from dnsd.zone.sources import SourceFile, Sources, Unreadable
 from dnsd.zone.structure import Structure
+from dnsd.zone.suspects import suspects_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from dnsd.zone.findings import Finding
+    from dnsd.zone.records import Zone
 
 __all__ = ["LoadResult", "SourceFile", "load_text", "load_zone"]
 
@@ -99,11 +99,9 @@ class _Loading:
         self.sources = Sources(limits, directories)
         self._name = name
         self._limits = limits
-        self._gatherer = Gatherer(Zone(lower(from_text(origin))), limits, self.report)
+        self._gatherer = gatherer_for(lower(from_text(origin)), limits, self.report)
 
     def load(self, data: bytes, path: Path | None, now: float | None) -> LoadResult:
-        zone = self._gatherer.zone
-        zone.bulk = table_for(zone.apex, len(data), self._limits)
         complete = self._read(data, path)
         zone = self._gatherer.finish()
         if complete:
@@ -129,10 +127,11 @@ class _Loading:
 
         Where records could not be read, nothing is said that they might have set right.
         """
-        for finding in too_long(zone, self._limits):
+        suspects, structure = suspects_of(zone, now, self._limits), Structure(zone)
+        for finding in too_long(suspects, self._limits):
             self.report.add(finding)
         torn = self.report.errors > 0
-        for finding in check_zone(zone, Structure(zone), self._name, now, self._limits):
+        for finding in check_zone(zone, structure, self._name, now, self._limits, suspects):
             is_conflict = finding.severity is Severity.ERROR and finding.code not in _ABSENCES
             if is_conflict or not torn or finding.code in _ALWAYS:
                 self.report.add(finding)

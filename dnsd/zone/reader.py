@@ -25,7 +25,6 @@ from dnsd.zone.sources import Sources, Unreadable, file_name
 from dnsd.zone.ttl import MAX_TTL, TtlRules, parse_ttl
 
 if TYPE_CHECKING:
-    from dnsd.zone.bulk import Bulk
     from dnsd.zone.gather import Gatherer
     from dnsd.zone.limits import Limits
     from dnsd.zone.lines import Lines
@@ -82,7 +81,7 @@ class ZoneReader:
     def __init__(
         self, gatherer: Gatherer, limits: Limits, report: FindingsReport, sources: Sources
     ) -> None:
-        self._apex = gatherer.zone.apex
+        self._apex = gatherer.apex
         self._gatherer = gatherer
         self._limits = limits
         self._report = report
@@ -102,7 +101,7 @@ class ZoneReader:
         self._read(_File(name, scanner, path, self._apex, chain=chain))
 
     def _read(self, file: _File) -> None:
-        self._gatherer.file = file.name
+        self._gatherer.enter(file.name)
         scanner = file.scanner
         if scanner.text.startswith(_UTF16):
             message = "the file is UTF-16: save it as UTF-8"
@@ -111,8 +110,6 @@ class ZoneReader:
         while self.complete:
             scanner.skip_blank()
             start = scanner.at
-            if self._gatherer.zone.bulk is not None:
-                self._read_bulk(file, self._gatherer.zone.bulk)
             if self._lines is not None:
                 self._read_lines(file, self._lines)
             else:
@@ -144,30 +141,8 @@ class ZoneReader:
                 f"if '{shown(rest[-40:])}' is complete, add a line break there",
             )
 
-    def _read_bulk(self, file: _File, bulk: Bulk) -> None:
-        """Read lines into the table, up to the first that it leaves alone."""
-        scanner, ttls = file.scanner, self._ttls
-        implicit = ttls.implicit
-        scanner.at, scanner.line, owner, stated, count = bulk.read(
-            scanner.text,
-            scanner.at,
-            scanner.line,
-            file.origin,
-            file.owner if file.inside else b"",
-            -1 if implicit is None else implicit,
-            ttls.default is None,
-            self._gatherer.zone.nodes,
-            self._limits.records - self._gatherer.records,
-            bulk.file_number(file.name),
-        )
-        self._gatherer.records += count
-        if owner and owner != file.owner:
-            file.enter(owner, self._apex)
-        if stated >= 0:
-            ttls.stated(str(stated))
-
     def _read_lines(self, file: _File, lines: Lines) -> None:
-        """Read records natively; of those that the table takes only the first, which it has not."""
+        """Read records natively, up to the first that is not for there."""
         scanner, ttls = file.scanner, self._ttls
         implicit = ttls.implicit
         scanner.at, scanner.line, owner, stated = lines.read(
@@ -179,15 +154,13 @@ class ZoneReader:
             -1 if implicit is None else implicit,
             ttls.default is None,
             self._limits.records - self._gatherer.records,
-            self._gatherer.zone.bulk is None,
-            self._gatherer.add,
+            self._gatherer,
         )
         if owner and owner != file.owner:
             file.enter(owner, self._apex)
         if stated >= 0:
             ttls.stated(str(stated))
-        soa = self._gatherer.zone.nodes.get(self._apex, {}).get(SOA)
-        if soa is not None and self._soa_minimum is None:
+        if self._soa_minimum is None and (soa := self._gatherer.soa()):
             self._soa_minimum = int.from_bytes(soa.rdatas[0][-4:], "big")
 
     def _read_plain(self, file: _File) -> None:
@@ -369,7 +342,7 @@ class ZoneReader:
         if file.owner:
             included.enter(file.owner, self._apex)
         self._read(included)
-        self._gatherer.file = file.name
+        self._gatherer.enter(file.name)
 
     def _generate(
         self, file: _File, line: int, steps: Token, owner: Token, rest: list[Token]

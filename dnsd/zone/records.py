@@ -6,13 +6,15 @@ An owner is its uncompressed wire form *in lower case* (RFC 4343: ASCII letters 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from dnsd.zone.bulk import Bulk
+    from collections.abc import Iterable, Mapping
+
+_RRSIG = 46
 
 
 class RRset(msgspec.Struct, frozen=True, gc=False):
@@ -40,21 +42,31 @@ class Zone:
     RRSIGs are kept apart: ``signatures[owner in lower case][type covered] -> RRset`` of type
     RRSIG. ``apex`` is lower case. Out-of-zone data never gets here; occluded data does.
 
-    A large zone may keep names that need no thought in ``bulk`` instead of ``nodes``: they have
-    nothing but A, AAAA and TXT records, no signatures, and are neither apex nor wildcard.
+    Both may be a look at a native table: then each access makes the objects anew.
     """
 
     apex: bytes
-    nodes: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
-    signatures: dict[bytes, dict[int, RRset]] = field(default_factory=dict)
-    bulk: Bulk | None = None
+    nodes: Mapping[bytes, dict[int, RRset]] = field(default_factory=dict)
+    signatures: Mapping[bytes, dict[int, RRset]] = field(default_factory=dict)
 
     def at(self, name: bytes) -> dict[int, RRset]:
         """Return the RRsets of ``name`` (lower case) by type; none if it has no records."""
-        types = self.nodes.get(name)
-        if types is None and self.bulk is not None:
-            types = self.bulk.get(name)
-        return types or {}
+        return self.nodes.get(name) or {}
+
+    def replaced(self, rrsets: Iterable[RRset]) -> Zone:
+        """Return the zone with ``rrsets``, RRSIGs among them, in place of those that it has.
+
+        KeyError if it has none of an owner and type.
+        """
+        nodes, signatures = dict(self.nodes), dict(self.signatures)
+        for rrset in rrsets:
+            owner, kind, table = rrset.owner.lower(), rrset.rtype, nodes
+            if kind == _RRSIG:
+                kind, table = int.from_bytes(rrset.rdatas[0][:2]), signatures
+            if kind not in table[owner]:
+                raise KeyError(rrset)
+            table[owner] = table[owner] | {kind: rrset}
+        return replace(self, nodes=nodes, signatures=signatures)
 
     @property
     def serial(self) -> int:

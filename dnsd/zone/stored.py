@@ -40,8 +40,8 @@ class RecordReader:
 
     def read(self, data: bytes, name: str) -> None:
         """Read the content ``data`` of the file called ``name``."""
-        apex = self._gatherer.zone.apex
-        self._gatherer.file = name
+        apex = self._gatherer.apex
+        self._gatherer.enter(name)
         try:
             version = recordfile.parse(data, name)
         except VersionError as error:
@@ -110,5 +110,3 @@ def _rrsets(zone: Zone) -> Iterator[RRset]:
     for table in (zone.nodes, zone.signatures):
         for types in table.values():
             yield from types.values()
-    for owner in zone.bulk or ():
-        yield from zone.at(owner).values()

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from dnsd.wire.name import parent
 from dnsd.wire.rdata import DNAME, NS, NSEC3
+from dnsd.zone.table import FlaggedNames, table_of
 
 if TYPE_CHECKING:
-    from dnsd.zone.bulk import Bulk
+    from collections.abc import Set
+
     from dnsd.zone.records import Zone
+    from dnsd.zone.table import Table
 
 
 class Structure:
@@ -23,27 +26,42 @@ class Structure:
     ``dnames``    owners of DNAME that are not occluded (RFC 6672)
     ``occluded``  owners below a cut or a DNAME: never answered from, only glue
     ``ents``      empty non-terminals (RFC 4592 §2.2.2): no data, but names below them
-    ``names``     names that exist for queries: authoritative owners, cuts, and ENTs; those in
-                  the zone's ``bulk`` are left out, :meth:`has` knows them too
+    ``names``     names that exist for queries: authoritative owners, cuts, and ENTs
     ``hashed``    owners of NSEC3 records that have nothing else: they don't exist for queries
     """
 
+    cuts: Set[bytes]
+    dnames: Set[bytes]
+    occluded: Set[bytes]
+    ents: Set[bytes]
+    names: Set[bytes]
+    hashed: Set[bytes]
+
     def __init__(self, zone: Zone) -> None:
         self.apex = zone.apex
-        self._bulk = zone.bulk
+        if (table := table_of(zone)) is None:
+            self._find(zone)
+        else:
+            self._take(table)
+
+    def _take(self, table: Table) -> None:
+        """Take what the table has found out itself."""
+        self.cuts, self.dnames = FlaggedNames(table, "cut"), FlaggedNames(table, "dname")
+        self.occluded, self.hashed = FlaggedNames(table, "occluded"), FlaggedNames(table, "hashed")
+        self.ents, self.names = FlaggedNames(table, "empty"), FlaggedNames(table, "exists")
+
+    def _find(self, zone: Zone) -> None:
         self.hashed = {owner for owner, types in zone.nodes.items() if set(types) == {NSEC3}}
         stops = {
             owner
             for owner, types in zone.nodes.items()
             if DNAME in types or (NS in types and owner != zone.apex)
         }
-        self.occluded: set[bytes] = set()
+        self.occluded = set()
         if stops:
             # hashed owners are not below a DNAME at the apex: they are no part of the tree
             below = zone.nodes.keys() - self.hashed - {zone.apex}
             self.occluded = {name for name in below if self._is_below(name, stops)}
-            if zone.bulk is not None:
-                self.occluded |= zone.bulk.below(stops)
         self.cuts = {n for n in stops - self.occluded if NS in zone.nodes[n] and n != zone.apex}
         self.dnames = {n for n in stops - self.occluded - self.cuts if DNAME in zone.nodes[n]}
         # A zone that cannot be served may have nothing at its apex; the name is there anyway.
@@ -53,9 +71,7 @@ class Structure:
 
     def has(self, name: bytes) -> bool:
         """Tell whether the name exists for queries."""
-        if name in self.names:
-            return True
-        return self._bulk is not None and name in self._bulk and name not in self.occluded
+        return name in self.names
 
     def _is_below(self, name: bytes, stops: set[bytes]) -> bool:
         while name != self.apex:
@@ -66,12 +82,9 @@ class Structure:
 
     def _empty_non_terminals(self, owners: set[bytes]) -> set[bytes]:
         ents: set[bytes] = set()
-        bulk: Bulk | set[bytes] = set()
-        if self._bulk is not None:
-            bulk, ents = self._bulk, self._bulk.empty_above(owners)
         for name in owners - {self.apex}:
             above = parent(name)
-            while above not in owners and above not in ents and above not in bulk:
+            while above not in owners and above not in ents:
                 ents.add(above)
                 above = parent(above)
         return ents

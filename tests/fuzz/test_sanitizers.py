@@ -17,12 +17,12 @@ TESTS = (
     "tests/parity/test_twins.py",
     "tests/unit/test_hotpath_lingering.py",
     "tests/unit/test_serve_udp.py",
-    "tests/unit/test_zone_bulk.py",
+    "tests/unit/test_zone_table.py",
     "tests/unit/test_zone_lines.py",
 )
 MODULES = (
     "dnsd.hotpath._native",
-    "dnsd.zone._bulk",
+    "dnsd.zone._table",
     "dnsd.zone._lines",
     "dnsd.compile._assemble",
 )

@@ -19,7 +19,7 @@ from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire import name as names
 from tests.model import Model
-from tests.records import records_of
+from tests.records import OpenZone, records_of
 from tests.signing import Nsec3, sign_nsec, sign_nsec3
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def _parsed(text: str, origin: str) -> dns.zone.Zone:
     return dns.zone.from_text(HEAD + dedent(text), origin, relativize=False, check_origin=False)
 
 
-def zone(text: str, origin: str = "example.") -> Zone:
+def zone(text: str, origin: str = "example.") -> OpenZone:
     """Return the zone of ``text``; SOA and NS are there already."""
     return records_of(_parsed(text, origin))
 
 
-def signed(text: str, origin: str = "example.", nsec3: Nsec3 | None = None) -> Zone:
+def signed(text: str, origin: str = "example.", nsec3: Nsec3 | None = None) -> OpenZone:
     """Return the same with an NSEC chain, or an NSEC3 chain with those parameters."""
     model = Model(dns.name.from_text(origin))
     for owner, rdataset in _parsed(text, origin).iterate_rdatasets():

@@ -8,7 +8,7 @@ from bench import shapes
 from dnsd.compile import native
 from dnsd.wire.rdata import DS, NS
 from dnsd.zone.load import load_text
-from tests.parity.test_images import check, loaded, octets
+from tests.parity.test_images import check, loaded
 
 DELEGATIONS = 40
 
@@ -34,13 +34,8 @@ def test_a_small_zone(number: int) -> None:
 
 
 @pytest.mark.skipif(native.image is None, reason="built without a C compiler")
-@pytest.mark.parametrize("from_octets", [0, 1 << 40], ids=["table", "objects"])
-def test_their_images(from_octets: int) -> None:
+def test_their_images() -> None:
     hosts = "".join(f"h{i} TXT t\nh{i} A 192.0.2.1\n" for i in range(9))
     text = "\n".join(shapes.tld(DELEGATIONS)) + "\n" + hosts
-    (made, _), (_, expected) = (
-        octets(loaded("tld.", text, from_octets)),
-        octets(loaded("tld.", text)),
-    )
-    assert made == expected
+    check(loaded("tld.", text))
     check(loaded("customer7.example.", "\n".join(shapes.hosted(7)) + "\n"))

@@ -11,7 +11,6 @@ from dnsd.build.policycheck import check_file, check_policy
 from dnsd.build.policypools import members_of, rrset_of
 from dnsd.config import Endpoint, Failover
 from dnsd.config.policyfile import read_policy
-from dnsd.zone import bulk
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.load import load_text
 from dnsd.zone.records import Zone
@@ -325,15 +324,6 @@ def test_members_are_in_canonical_order() -> None:
         ("192.0.2.1", "192.0.2.9", "192.0.2.10"),
         ("2001:db8::1", "2001:db8::2"),
     ]
-
-
-@pytest.mark.skipif(bulk.Bulk is None, reason="built without a C compiler")
-def test_names_that_a_large_zone_keeps_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "FROM_OCTETS", 0)
-    assert load().bulk
-    assert findings(pool("www")) == []
-    (finding,) = findings(pool("x.old"))
-    assert finding.code == "pool-occluded"
 
 
 # -- several nodes ----------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from dnsd.config.policyfile import read_policy
 from dnsd.control.zones.earlier import Earlier
 from dnsd.wire.name import from_text
 from dnsd.wire.rdata import AAAA, TXT, A
-from dnsd.zone import bulk
 from dnsd.zone.findings import Severity
 from dnsd.zone.load import load_text
 from dnsd.zone.records import Zone
@@ -147,22 +146,6 @@ def test_new_addresses_are_signed(tmp_path: Path) -> None:
     assert addresses(zone) == ["198.51.100.1"]
     validate(ORIGIN, rrset, zone.signatures[APEX][A], KEY, ttl=60)
     validate(ORIGIN, zone.at(APEX)[AAAA], zone.signatures[APEX][AAAA], KEY)
-
-
-def test_a_name_of_a_large_zone_stands_in_one_place(tmp_path: Path) -> None:
-    if bulk.Bulk is None:
-        pytest.skip("the native module was not built")
-    more = "".join(f"h{number} A 192.0.2.9\n" for number in range(bulk.FROM_OCTETS // 16))
-    policy = ALIAS.replace("@", "h7")
-    owner = from_text("h7.example.com.")
-    text = TEXT + more
-    assert (table := load(text).bulk) is not None
-    assert owner in table
-    zone = filled(tmp_path, entry("198.51.100.1", name="h7.example.com."), text=text, policy=policy)
-    assert addresses(zone, A, owner) == ["198.51.100.1"]
-    assert zone.bulk is not None
-    assert owner not in zone.bulk
-    assert len(zone.bulk) == len(table) - 1
 
 
 # -- in a build -----------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from dnsd.zone import lines, rdatatext
 from dnsd.zone.fieldtable import FIELDS, TYPES
+from dnsd.zone.gather import ObjectGatherer
 from dnsd.zone.limits import Limits
 from dnsd.zone.load import LoadResult, load_text
+from dnsd.zone.report import FindingsReport
 from dnsd.zone.scan import Scanner
 from tests.interop import everytype
 
@@ -144,13 +146,17 @@ def test_valid_records_of_every_type(seed: int) -> None:
 
 def taken(text: str) -> list[tuple[int, bytes]]:
     """Type and rdata of the records that are read natively from ``text``."""
-    found: list[tuple[int, bytes]] = []
     assert lines.Lines is not None
-    lines.Lines(b"\0", 1 << 20).read(
-        text, 0, 1, b"\0", b"", 300, True, 100, True,
-        lambda _owner, _key, rtype, _ttl, rdata, _line: found.append((rtype, rdata)),
-    )  # fmt: skip
-    return found
+    gatherer = ObjectGatherer(b"\0", Limits(), FindingsReport(9))
+    lines.Lines(b"\0", 1 << 20).read(text, 0, 1, b"\0", b"", 300, True, 100, gatherer)
+    zone = gatherer.finish()
+    return [
+        (rrset.rtype, rdata)
+        for table in (zone.nodes, zone.signatures)
+        for types in table.values()
+        for rrset in types.values()
+        for rdata in rrset.rdatas
+    ]
 
 
 EXAMPLES = {
