@@ -22,6 +22,7 @@ from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
 from dnsd.wire.member import is_name
 from dnsd.zone.structure import Structure
+from dnsd.zone.table import survey, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -66,22 +67,32 @@ def contents_of(
 
 def _count(zone: Zone) -> int:
     """Return how many RRsets there are, or a number not above that."""
+    if (table := table_of(zone)) is not None:
+        return survey.count_rrsets(table)
     return sum(map(len, zone.nodes.values()))
 
 
 def _longest(zone: Zone) -> int:
     """Return the largest TTL."""
+    if (table := table_of(zone)) is not None:
+        return survey.longest_ttl(table, None)
     found = (rrset.ttl for types in zone.nodes.values() for rrset in types.values())
     return max(found, default=0)
 
 
 def _negative(zone: Zone) -> int:
-    proofs = (
+    soa = zone.soa
+    signed = _longest_proof(zone) if zone.signatures else 0
+    return negative_ttl(soa.ttl, rr.soa_negative_ttl(soa.rdatas[0], soa.ttl), signed)
+
+
+def _longest_proof(zone: Zone) -> int:
+    if (table := table_of(zone)) is not None:
+        return survey.longest_ttl(table, _PROOFS)
+    found = (
         types[rtype].ttl for types in zone.nodes.values() for rtype in _PROOFS if rtype in types
     )
-    soa = zone.soa
-    signed = max(proofs, default=0) if zone.signatures else 0
-    return negative_ttl(soa.ttl, rr.soa_negative_ttl(soa.rdatas[0], soa.ttl), signed)
+    return max(found, default=0)
 
 
 def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[GivenRRset]:
@@ -103,15 +114,22 @@ def _names_in(zone: Zone, pools: Collection[tuple[bytes, int]]) -> tuple[str, ..
     A DNAME leads to all below a name, as a wildcard says it.
     """
     found: set[str] = set()
-    for owner, types in zone.nodes.items():
-        for rtype, rrset in types.items():
-            if (owner, rtype) not in pools:
-                below = WILDCARD if rtype == rr.DNAME else ""
-                names_in = filter(is_name, targets_of(_type_text(rtype), rrset.rdatas))
-                found |= {below + one for one in names_in}
+    for rrset in _leading(zone, pools):
+        below = WILDCARD if rrset.rtype == rr.DNAME else ""
+        names_in = filter(is_name, targets_of(_type_text(rrset.rtype), rrset.rdatas))
+        found |= {below + one for one in names_in}
         if len(found) > MOST_NAMES:
             return None
     return tuple(sorted(found))
+
+
+def _leading(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[RRset]:
+    """Yield RRsets that are no pools; one at least of those that lead to a name."""
+    if (table := table_of(zone)) is not None:
+        yield from survey.leading(table, pools)
+        return
+    for owner, types in zone.nodes.items():
+        yield from (rrset for rtype, rrset in types.items() if (owner, rtype) not in pools)
 
 
 @cache

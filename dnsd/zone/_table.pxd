@@ -29,7 +29,7 @@ cdef class Table(Tree):
     cdef bint _is_known(self, Set *rrset, const uint8_t *rdata, uint32_t length) except -1
     cdef int _append(self, uint32_t index, const uint8_t *rdata, uint32_t length) except -1
     cdef object rrset(self, uint32_t index)
-    cdef uint32_t _end(self) noexcept
-    cdef uint32_t _node_named(self, bytes name)
+    cdef uint32_t end(self) noexcept
+    cdef uint32_t node_named(self, bytes name)
     cdef bytes name_of(self, uint32_t node)
     cdef dict types_of(self, uint32_t node)

@@ -202,7 +202,7 @@ cdef class Table(Tree):
         made.files = [*self.files]
         made.copy(self)
         for rrset in rrsets:
-            node = made._node_named(rrset.owner.lower())
+            node = made.node_named(rrset.owner.lower())
             index = made.signatures_of(node, int.from_bytes(rrset.rdatas[0][:2])) if (
                 rrset.rtype == TYPE_RRSIG
             ) else made.has(node, rrset.rtype)
@@ -224,16 +224,16 @@ cdef class Table(Tree):
 
     def types(self, bytes name):
         """Return the RRsets at ``name`` by type, {} if there are none."""
-        return self.types_of(self._node_named(name))
+        return self.types_of(self.node_named(name))
 
     def has_records(self, bytes name):
         """Tell whether ``name`` has records other than signatures."""
-        cdef uint32_t node = self._node_named(name)
+        cdef uint32_t node = self.node_named(name)
         return node != 0 and self.nodes[node].flags & OWNER != 0
 
     def covered(self, bytes name):
         """Return the signatures at ``name`` by the type that they cover, {} if there are none."""
-        cdef uint32_t node = self._node_named(name), at
+        cdef uint32_t node = self.node_named(name), at
         cdef list found = []
         at = self.nodes[node].signatures if node else 0
         while at:
@@ -245,14 +245,14 @@ cdef class Table(Tree):
     def owners(self):
         """Yield the names with records, in the order of the first of each."""
         cdef uint32_t at
-        for at in range(1, self._end()):
+        for at in range(1, self.end()):
             if self.sets[at].opens and self.sets[at].rtype != TYPE_RRSIG:
                 yield self.name_of(self.sets[at].node)
 
     def signed_owners(self):
         """Yield the names with signatures, in the order of the first of each."""
         cdef uint32_t at
-        for at in range(1, self._end()):
+        for at in range(1, self.end()):
             if self.sets[at].opens and self.sets[at].rtype == TYPE_RRSIG:
                 yield self.name_of(self.sets[at].node)
 
@@ -270,7 +270,7 @@ cdef class Table(Tree):
             found += self.nodes[node].signatures != 0
         return found
 
-    cdef uint32_t _end(self) noexcept:
+    cdef uint32_t end(self) noexcept:
         """Return where the sets of records end: behind them is what a compiler has made."""
         return self.own_sets or self.sets_used
 
@@ -293,7 +293,7 @@ cdef class Table(Tree):
 
     def flags_of(self, bytes name):
         """Return what ``name`` is, as bits; 0 if the zone knows nothing of it."""
-        cdef uint32_t node = self._node_named(name)
+        cdef uint32_t node = self.node_named(name)
         return self.nodes[node].flags if node else 0
 
     def flagged(self, int flags):
@@ -303,7 +303,7 @@ cdef class Table(Tree):
             if self.nodes[node].flags & flags:
                 yield self.name_of(node)
 
-    cdef uint32_t _node_named(self, bytes name):
+    cdef uint32_t node_named(self, bytes name):
         return self.find(<const uint8_t *>PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
 
     cdef dict types_of(self, uint32_t node):

@@ -20,3 +20,7 @@ cdef class Finder:
     cdef bint _is_cut_off(self, const uint8_t *name, int length) noexcept
     cdef bint _is_below_dname(self, uint32_t node) noexcept
     cdef bint _is_inside(self, const uint8_t *name, int length) noexcept
+
+
+cdef int name_length(const uint8_t *name) noexcept
+cdef int target_at(int rtype) noexcept

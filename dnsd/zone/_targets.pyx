@@ -48,7 +48,7 @@ cdef class Finder:
         while at:
             own = &self.table.sets[at]
             at = own.next
-            start = _target_at(own.rtype)
+            start = target_at(own.rtype)
             if start < 0 or (is_cut and own.rtype != TYPE_NS):
                 continue
             for i in range(own.count):
@@ -182,14 +182,14 @@ cdef bint is_below(const uint8_t *name, int length, const uint8_t *above, int re
     return at == start
 
 
-cdef inline int name_length(const uint8_t *name) noexcept:
+cdef int name_length(const uint8_t *name) noexcept:
     cdef int at = 0
     while name[at]:
         at += 1 + name[at]
     return at + 1
 
 
-cdef inline int _target_at(int rtype) noexcept:
+cdef int target_at(int rtype) noexcept:
     """Return where the name stands that a record leads to, -1 if it leads to none."""
     if rtype in (TYPE_NS, TYPE_CNAME, TYPE_PTR, TYPE_DNAME):
         return 0

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from dnsd.zone.records import RRset, Zone
 
 try:
+    from dnsd.zone import _survey as survey
     from dnsd.zone._table import Table
 except ImportError:
+    survey = None  # type: ignore[assignment]
     Table = None  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["FlaggedNames", "Table", "table_of", "zone_of"]
+__all__ = ["FlaggedNames", "Table", "survey", "table_of", "zone_of"]
 
 DUPLICATE, SECOND, OVERFULL = 1, 2, 3
 """What :meth:`Table.add` says of a record that it has not taken."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dnsd import compile as compiler
+from dnsd.build.contents import contents_of
 from dnsd.wire.name import from_text
 from dnsd.zone import gather, table
 from dnsd.zone.limits import Limits
@@ -20,6 +22,7 @@ from tests.parity.sections import NOW
 from tests.strategies import crowded, models, signed
 
 if TYPE_CHECKING:
+    from dnsd.caches.listing import Contents
     from dnsd.zone.records import Zone
     from tests.model import Model
 
@@ -89,6 +92,12 @@ def both(
         return native, load_text(origin, text, "zone", limits, now=now)
 
 
+def whole(zone: Zone) -> Contents:
+    """What is known of a zone without a list of its RRsets; two of its names have pools."""
+    pools = [(from_text("h.example."), 5), (from_text("h.a.example."), 15)]
+    return replace(contents_of(zone, pools, 0)[0], digest="")
+
+
 def shape(zone: Zone) -> list[set[bytes]]:
     it = Structure(zone)
     return [set(s) for s in (it.cuts, it.dnames, it.occluded, it.ents, it.names, it.hashed)]
@@ -103,6 +112,7 @@ def check(text: str, limits: Limits = LIMITS, **given: object) -> None:
         assert list(native.zone.nodes.items()) == list(objects.zone.nodes.items())
         assert list(native.zone.signatures.items()) == list(objects.zone.signatures.items())
         assert shape(native.zone) == shape(objects.zone)
+        assert whole(native.zone) == whole(objects.zone)
         assert compiler.build(native.zone, key=bytes(16)) == compiler.build(
             objects.zone, key=bytes(16)
         )
