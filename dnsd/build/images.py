@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
     from dnsd.image.store import Image
 
+VERSIONS = "versions"
+"""The directory, in the state directory, of record files that were made with images."""
+
 BUILDING_CODE = (
     "zone",
     "compile",
@@ -56,7 +59,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A zone to build: the image goes into the directory ``images``.
 
     If the disk refuses it, into the memory that has the descriptor ``memory``, if there is one.
-    From the directories ``include`` it may include files.
+    From the directories ``include`` it may include files. ``serial`` is the policy by which its
+    serial is made; others may fetch it if it ``is_given``.
     """
 
     origin: str
@@ -68,6 +72,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     failover: Failover = Failover()
     include: tuple[str, ...] = ()
     memory: int | None = None
+    serial: str = "file"
+    is_given: bool = False
 
     @property
     def policy_file(self) -> Path:
@@ -92,6 +98,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     ``findings`` are warnings: an image is only made of a zone without errors. ``boot`` is the
     start of the machine in which it was written. ``listing`` is only decoded when it is needed.
     ``digests`` are of the ``sources``, ``text`` is one of the zone file and all that it includes.
+    ``version`` is the name of its record file, if it has one.
     """
 
     builder: str
@@ -110,6 +117,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     failover: Failover = Failover()
     boot: str = ""
     contents: Contents = Contents()
+    policy: str = "file"
+    version: str = ""
     listing: msgspec.Raw = NO_LISTING
 
 
@@ -125,7 +134,12 @@ def stem(origin: str) -> str:
 
 def new_name(origin: str) -> str:
     """Return the name of a file that has never been: a reader can't mistake it for another."""
-    return f"{stem(origin)}.{_unique()}{SUFFIX}"
+    return f"{unique(origin)}{SUFFIX}"
+
+
+def unique(origin: str) -> str:
+    """Return a name for something of the zone ``origin`` that has never been."""
+    return f"{stem(origin)}.{_unique()}"
 
 
 def new_pack_name() -> str:
@@ -249,8 +263,15 @@ def is_current(meta: Meta, job: Job) -> bool:
         and (meta.origin, meta.file, meta.limits) == (job.origin, job.file, job.limits)
         and meta.include == job.include
         and (meta.failover == job.failover or not meta.pools)
+        and meta.policy == job.serial
+        and (not job.is_given or _has_version(meta, job))
         and observe(meta.sources) == meta.sources
     )
+
+
+def _has_version(meta: Meta, job: Job) -> bool:
+    """Tell whether others can be given what the image was made from."""
+    return bool(meta.version) and (Path(job.images).parent / VERSIONS / meta.version).exists()
 
 
 def reusable(stock: Stock, names: Iterable[str], job: Job) -> tuple[str, Meta] | None:

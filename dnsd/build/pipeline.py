@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dnsd.build.images import Job
+    from dnsd.build.signing import Signer
+    from dnsd.config.policy import Policy
     from dnsd.image.stock import Stock
+    from dnsd.zone.records import Zone
     from dnsd.zone.sources import SourceFile
 
 MOST_FINDINGS = 100
@@ -62,6 +65,7 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     pools: tuple[PoolMeta, ...] = ()
     aliases: tuple[AliasMeta, ...] = ()
     contents: Contents = Contents()
+    version: str = ""
     seconds: float = 0.0
     is_stale: bool = False
 
@@ -141,9 +145,7 @@ def _failure(job: Job, error: Exception) -> BuildResult:
 
 def _build(job: Job, began_ns: int) -> _Made:
     # dnspython costs 15 MB: only who builds needs it.
-    from dnsd import compile as compiler
-    from dnsd.build import hints, policypools, resolved
-    from dnsd.build.contents import contents_of
+    from dnsd.build import resolved
     from dnsd.build.policycheck import check_file
     from dnsd.zone import limits, load
 
@@ -174,15 +176,30 @@ def _build(job: Job, began_ns: int) -> _Made:
     )
     if loaded.zone is None or filled is None:
         return _Made(result)
-    zone = hints.followed(filled.zone, policy, signer)
+    aliases = resolved.describe(policy, loaded.zone) if policy else ()
+    result = msgspec.structs.replace(result, aliases=aliases)
+    return _compiled(job, result, filled.zone, policy, signer)
+
+
+def _compiled(
+    job: Job, result: BuildResult, zone: Zone, policy: Policy | None, signer: Signer | None
+) -> _Made:
+    """Return the image of ``zone``, whose files are well, and what ``result`` becomes with it."""
+    from dnsd import compile as compiler
+    from dnsd.build import hints, policypools, versions
+    from dnsd.build.contents import contents_of
+
+    kept = versions.keep(hints.followed(zone, policy, signer), job, images.unique(job.origin))
+    zone = kept.zone
     described = policypools.describe(policy, zone) if policy else ()
     compiled = list(policypools.compiled(described, signer))
     contents, listing = contents_of(zone, {(one.owner, one.rtype) for one in compiled})
     result = msgspec.structs.replace(
         result,
+        findings=worst((*result.findings, *kept.findings)),
+        version=kept.records,
         serial=zone.serial,
         pools=described,
-        aliases=resolved.describe(policy, loaded.zone) if policy else (),
         contents=contents,
     )
     return _Made(result, compiler.build(zone, images.encode(_meta(job, result, listing)), compiled))
@@ -207,6 +224,8 @@ def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:
         failover=job.failover,
         boot=images.boot(),
         contents=result.contents,
+        policy=job.serial,
+        version=result.version,
         listing=listing,
     )
 

@@ -118,6 +118,7 @@ def worker_specs(
         cookie_secrets=cookie_secrets(config),
         tcp_idle=server.tcp_idle,
         rate_limit=_rate_limit(config),
+        hands_over=ways is not None,
     )
     tcp = TcpLimits(
         connections=server.tcp_connections,

@@ -23,6 +23,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from dnsd.wire.siphash cimport siphash13, siphash13_of, siphash13_words, siphash24
 
 from dnsd.hotpath._python import PythonHotPath
+from dnsd.hotpath.api import HAND_OVER
 from dnsd.image import buckets, demand as demands, layout
 from dnsd.metrics.counters import INDEX, KINDS, RCODES
 from dnsd.wire import delivery
@@ -58,6 +59,7 @@ cdef class NativeHotPath:
     cdef readonly object limiter
     cdef object limits      # memoryviews that keep the limiter's memory
     cdef object sketched    # and that of the sketch
+    cdef object take        # what is for the process of transfers
 
     def __cinit__(self, settings, counters, memory=None, seed=None, sketched=None):
         memset(&self.server, 0, sizeof(Server))
@@ -91,6 +93,7 @@ cdef class NativeHotPath:
         self.server.udp_payload = settings.udp_payload
         self.server.nsid_length = -1 if settings.nsid is None else min(len(nsid), 255)
         memcpy(self.server.nsid, PyBytes_AS_STRING(nsid), min(len(nsid), 255))
+        self.server.hands_over = settings.hands_over
         self.server.keepalive = min(int(settings.tcp_idle * 10), 0xFFFF)
         self._keep_secrets(settings.cookie_secrets)
 
@@ -339,6 +342,23 @@ cdef class NativeHotPath:
         batch_send(batch, self.server.count)
         return received
 
+    def hand_over_to(self, take):
+        """See :meth:`dnsd.hotpath.api.Draining.hand_over_to`."""
+        self.take = take
+
+    cdef _hand_over(self, int i, packet):
+        cdef msghdr *head = &self.batch.messages[i].msg_hdr
+        if self.take is None:
+            return
+        if head.msg_controllen:
+            dnsd_reply_from(head)
+        self.take(
+            self.batch.fd,
+            packet,
+            PyBytes_FromStringAndSize(<char *>head.msg_name, head.msg_namelen),
+            PyBytes_FromStringAndSize(<char *>head.msg_control, head.msg_controllen),
+        )
+
     cdef int _declined(self, int i, uint32_t now) except -1:
         cdef Request *request = &self.batch.requests[i]
         packet = PyBytes_FromStringAndSize(<char *>request.packet, request.size)
@@ -346,6 +366,8 @@ cdef class NativeHotPath:
         packed = PyBytes_FromStringAndSize(<char *>request.address, request.address_length)
         client = (0, socket.inet_ntop(family, packed))
         response = self.python.answer(packet, float(now), client)
+        if response == HAND_OVER and response is not None:
+            self._hand_over(i, packet)
         # what a TSIG refused makes longer than asked for still fits behind the room
         if response is None or len(response) > self.batch.stride:
             return 0
@@ -353,46 +375,7 @@ cdef class NativeHotPath:
         return len(response)
 
 
-cdef class _Lingering:
-    """One socket's turns; see :meth:`dnsd.hotpath.api.Draining.lingering`."""
-
-    cdef NativeHotPath hotpath
-    cdef int fd
-    cdef int64_t turn
-    cdef Pace pace
-
-    def __cinit__(self, NativeHotPath hotpath not None, int fd, others, double turn):
-        cdef int other, i
-        self.turn = nanoseconds(turn)
-        memset(&self.pace, 0, sizeof(Pace))
-        self.hotpath = hotpath
-        self.fd = fd
-        self.pace.others = <pollfd *>calloc(len(others) + 1, sizeof(pollfd))
-        if self.pace.others == NULL:
-            raise MemoryError
-        for i, other in enumerate(others):
-            self.pace.others[i].fd = other
-            self.pace.others[i].events = POLLIN
-            self.pace.n_others = i + 1
-
-    def __dealloc__(self):
-        free(self.pace.others)
-
-    def __call__(self):
-        cdef int64_t now = monotonic(), until = now + self.turn
-        cdef int flags = MSG_DONTWAIT, received
-        while True:
-            received = self.hotpath._exchange(self.fd, flags, until)
-            now = pace_note(&self.pace, received, flags != MSG_DONTWAIT)
-            if received == 0 or now >= until:
-                break
-            if pace_may_wait(&self.pace, now):
-                flags = MSG_WAITFORONE
-            elif received <= FEW:
-                break
-            else:
-                flags = MSG_DONTWAIT
-        return received > FEW or self.hotpath.owes
+include "native/lingering.pxi"
 
 
 cdef bytes _packed(str address):

@@ -12,7 +12,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from dnsd.hotpath import blocks, chaos, compose
-from dnsd.hotpath.api import Transport
+from dnsd.hotpath.api import HAND_OVER, Transport
 from dnsd.hotpath.body import Body
 from dnsd.hotpath.draws import Draws
 from dnsd.hotpath.limiter import Admission, Limiter, account
@@ -57,6 +57,10 @@ _QTYPE = {number: INDEX[f"qtype_{number}"] for number in QTYPES}
 _QTYPE_OTHER = INDEX["qtype_other"]
 _TRUNCATED = INDEX["truncated"]
 _EDNS, _DNSSEC_OK = INDEX["edns"], INDEX["dnssec_ok"]
+
+
+class _ForTransfers(Exception):
+    """The packet is for the process of transfers."""
 
 
 class PythonHotPath:
@@ -106,6 +110,8 @@ class PythonHotPath:
         asked = query.begin(packet)
         try:
             body, response = self._respond(packet, asked, now, client)
+        except _ForTransfers:
+            return HAND_OVER
         except Exception:
             count[INDEX["internal_error"]] += 1
             _log.exception("no answer for the packet %s", packet.hex())
@@ -154,6 +160,8 @@ class PythonHotPath:
             if edns.bad_cookie:
                 raise Malformed(query.FORMERR, "odd_cookie")
             count[_DNSSEC_OK] += edns.flags >> 15
+        if self._settings.hands_over and _is_for_transfers(asked):
+            raise _ForTransfers
         if asked.tsig:
             raise Malformed(query.NOTAUTH, "odd_tsig_key")
         if asked.opcode != query.QUERY:
@@ -302,3 +310,10 @@ class PythonHotPath:
             flags, bool(asked.question), ancount, nscount, arcount + additional
         )
         return header + asked.question + octets + record
+
+
+def _is_for_transfers(asked: Query) -> bool:
+    """Return whether a well-formed query is no ordinary question."""
+    if asked.tsig or asked.opcode in (query.NOTIFY, query.UPDATE):
+        return True
+    return asked.opcode == query.QUERY and asked.qtype in (AXFR, IXFR) and asked.qclass == _IN

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from dnsd.image.store import Image
 
 
+HAND_OVER = b""
+"""In place of a response, which is never empty: the packet is for the process of transfers."""
+
+
 class Transport(IntEnum):
     """What a query came over; it decides size limits and which options apply."""
 
@@ -55,7 +59,8 @@ class Settings:
     ``udp_payload`` is the largest UDP response in octets (RFC 9715). ``cookie_secrets`` are
     16 octets each, the first one is used to make cookies, all of them to check (RFC 9018).
     ``tcp_idle`` in seconds is announced to clients that ask with edns-tcp-keepalive (RFC 7828).
-    ``rate_limit`` None: no answer is limited.
+    ``rate_limit`` None: no answer is limited. With ``hands_over`` there is a process of transfers:
+    what is for it is answered with HAND_OVER.
     """
 
     nsid: bytes | None = None
@@ -65,6 +70,7 @@ class Settings:
     cookie_secrets: tuple[bytes, ...] = ()
     tcp_idle: float = 10.0
     rate_limit: RateLimit | None = None
+    hands_over: bool = False
 
 
 class HotPath(Protocol):
@@ -73,7 +79,7 @@ class HotPath(Protocol):
     def answer(self, packet: bytes, now: float, client: Client) -> bytes | None:
         """Return the response to ``packet``, or None when none must be sent.
 
-        None, too, when rate limits withhold it.
+        None, too, when rate limits withhold it; HAND_OVER if it is not for the hot path.
 
         ``now`` is POSIX time in seconds. Never raises, whatever the bytes: a fault of
         dnsd's own becomes SERVFAIL and a counter.
@@ -111,6 +117,14 @@ class Draining(Protocol):
         Replies leave from the address that was asked where the socket passes it on
         (IP_PKTINFO, IPV6_RECVPKTINFO). What the kernel doesn't take is counted and dropped.
         Never raises for what a client or the network does.
+        """
+        ...
+
+    def hand_over_to(self, take: Callable[[int, bytes, bytes, bytes], None]) -> None:
+        """Give ``take`` what :meth:`drain` finds that is for the process of transfers.
+
+        That is the socket's ``fd``, the packet, the client's sockaddr, and the control message with
+        which an answer leaves from the address that was asked (empty if there is none).
         """
         ...
 

@@ -56,6 +56,9 @@ _PLAIN = (
     "not_ready",
     "chaos",
     "internal_error",
+    # what was given to the process of transfers, and what was dropped instead
+    "handed_over",
+    "handed_over_dropped",
     # TCP connections
     "tcp_accepted",
     "tcp_refused_source",

@@ -100,6 +100,8 @@ _HELP = {
     "tcp_reset_unread": "TCP connections reset because answers were not read.",
     "tcp_reset_late": "TCP connections reset because an answer was not delivered in time.",
     "limited": "Answers that rate limits withheld.",
+    "handed_over": "Packets given to the process of transfers: transfers, NOTIFY, UPDATE, TSIG.",
+    "handed_over_dropped": "Packets for the process of transfers that were dropped: it was full.",
     "limited_slipped": "Answers withheld in whose place a truncated one was sent.",
 }
 """What each counter counts that has a metric of its own."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.serve import sockets
 from dnsd.wire.delivery import DELIVERED_WITHIN_S
+from dnsd.wire.handed import HandedStream
 
 if TYPE_CHECKING:
     from dnsd.hotpath.api import Client
@@ -161,6 +162,19 @@ class Connection:
             while self._composed and self._composed[0][1] <= acknowledged:
                 self._composed.popleft()
         return not self._composed
+
+    def hand_over(self, message: bytes, now: float) -> HandedStream:
+        """Return what another process needs to go on with the connection, from ``message`` on.
+
+        Nothing more is sent here.
+        """
+        framed = len(message).to_bytes(_PREFIX, "big") + message
+        composed = None if self.is_delivered() else self._composed[0][0]
+        handed = HandedStream(
+            framed + self._received, bytes(self.unsent), self.client.address, composed, now
+        )
+        self.unsent.clear()
+        return handed
 
     def part(self) -> None:
         """Say that nothing will follow; the peer has then still to acknowledge."""

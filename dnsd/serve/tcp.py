@@ -25,7 +25,7 @@ import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
-from dnsd.hotpath.api import Client, Transport
+from dnsd.hotpath.api import HAND_OVER, Client, Transport
 from dnsd.metrics.counters import INDEX
 from dnsd.process import descriptors
 from dnsd.serve import sockets
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from dnsd.hotpath.api import HotPath
     from dnsd.metrics.counters import Counters
+    from dnsd.serve.handover import HandOver
     from dnsd.serve.quota import Quota
     from dnsd.serve.spec import TcpLimits
 
@@ -64,6 +65,14 @@ _SLOW = INDEX["tcp_closed_slow_message"]
 _BAD_LENGTH = INDEX["tcp_closed_bad_length"]
 _UNREAD = INDEX["tcp_reset_unread"]
 _LATE = INDEX["tcp_reset_late"]
+
+
+class _ForTransfers(Exception):
+    """The ``message`` is for the process of transfers, and with it the connection."""
+
+    def __init__(self, message: bytes) -> None:
+        super().__init__()
+        self.message = message
 
 
 class TcpServer:
@@ -93,6 +102,8 @@ class TcpServer:
         self._unswept: deque[Connection] = deque()
         self._paused_until: float | None = None
         self._finishing = False
+        self.transfers: HandOver | None = None
+        """The way to the process of transfers, if there is one."""
         self.descriptors = sys.maxsize
         """Connections are given descriptors below this number; the others are for what goes
         before them: images above all."""
@@ -204,6 +215,9 @@ class TcpServer:
                 self._answer_messages(connection, now, until)
         except BadLength:
             self._counters[_BAD_LENGTH] += 1
+        except _ForTransfers as found:
+            self._hand_over(connection, found.message, now)
+            return
         except Late:
             self._close(connection, _LATE)
             return
@@ -231,12 +245,26 @@ class TcpServer:
                 if message is None:
                     break
                 response = self._answer(message, posix_time, connection.client)
+                if response == HAND_OVER:
+                    raise _ForTransfers(message)
                 if response is not None:
                     connection.put(response, now)
                 if len(connection.unsent) >= self._limits.unsent or self._clock() >= until:
                     break
         finally:
             connection.send(self._clock())
+
+    def _hand_over(self, connection: Connection, message: bytes, now: float) -> None:
+        """Give the connection to the process of transfers; if that has no room, close it.
+
+        The descriptor that is closed here is not the last one then, so the connection goes on.
+        """
+        self._epoll.unregister(connection.fd)
+        if self.transfers is not None:
+            self.transfers.stream(connection.fd, connection.hand_over(message, now))
+        del self._connections[connection.fd]
+        self._quota.remove(connection.source)
+        connection.sock.close()
 
     def _part(self, connection: Connection) -> None:
         """Close ``connection`` when its peer has got everything."""

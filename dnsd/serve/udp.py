@@ -12,9 +12,9 @@ import socket
 from functools import partial
 from struct import Struct
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dnsd.hotpath.api import Client, Draining, Transport
+from dnsd.hotpath.api import HAND_OVER, Client, Draining, Transport
 from dnsd.metrics.counters import INDEX
 from dnsd.serve import sockets
 from dnsd.serve.sockets import since_boot
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from dnsd.hotpath.api import HotPath
     from dnsd.metrics.counters import Counters
+    from dnsd.serve.handover import HandOver
 
 _LARGEST = 65535
 """Octets of the largest datagram; asking for fewer is not faster."""
@@ -78,6 +79,7 @@ class UdpSocket:
         self._answer: Callable[[bytes, float, Client], bytes | None] = hotpath.answer
         self._counters = counters
         self._drops = sockets.receive_drops(sock)
+        self._transfers: HandOver | None = None
 
     def on_readable(self) -> bool:
         """Answer what is waiting, for one turn; False when no more was waiting."""
@@ -90,7 +92,9 @@ class UdpSocket:
             except OSError:
                 return False
             response = answer(packet, now, Client(_UDP, source[0]))
-            if response is not None:
+            if response == HAND_OVER:
+                self._hand_over(packet, source, None)
+            elif response is not None:
                 try:
                     if clock() - tick > SENT_WITHIN_S:
                         self._counters[_LATE] += 1
@@ -101,6 +105,14 @@ class UdpSocket:
             tick = clock()
             if tick >= until:
                 return True
+
+    def hand_over_to(self, transfers: HandOver) -> None:
+        """Give ``transfers`` what is for that process."""
+        self._transfers = transfers
+
+    def _hand_over(self, packet: bytes, source: Any, origin: tuple[int, int, bytes] | None) -> None:
+        if self._transfers is not None:
+            self._transfers.datagram(self.sock.fileno(), packet, source, origin)
 
     def _not_sent(self, error: OSError) -> None:
         """Count a response that the kernel did not take; it is never tried again."""
@@ -168,7 +180,9 @@ class WildcardUdpSocket(UdpSocket):
             except OSError:
                 return False
             response = answer(packet, now, Client(_UDP, source[0]))
-            if response is not None:
+            if response == HAND_OVER:
+                self._hand_over(packet, source, self._origin(ancillary)[0])
+            elif response is not None:
                 try:
                     info = ancillary[0][2]
                     origin = origins.get(info) or self._origin(ancillary)
@@ -222,6 +236,10 @@ class DrainedUdpSocket(UdpSocket):
     def on_readable(self) -> bool:
         """Do as :meth:`UdpSocket.on_readable` does, in batches of datagrams."""
         return self._turn()
+
+    def hand_over_to(self, transfers: HandOver) -> None:
+        """See :meth:`UdpSocket.hand_over_to`."""
+        self._hotpath.hand_over_to(transfers.raw)
 
     def linger(self, others: Sequence[int]) -> None:
         """See :meth:`UdpSocket.linger`."""

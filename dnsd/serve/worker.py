@@ -24,8 +24,10 @@ from dnsd.image.state import StateVector, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.metrics.counters import INDEX
 from dnsd.process import descriptors
+from dnsd.process.packets import Packets
 from dnsd.serve import sockets, turn, udp
 from dnsd.serve.follow import Follower, Seat
+from dnsd.serve.handover import HandOver
 from dnsd.serve.quota import Quota
 from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.tcp import TcpServer
@@ -79,6 +81,7 @@ class Worker:
             spec.settings.tcp_idle,
         )
         self._udp = self._listen()
+        self._transfers = self._hand_over()
         self._follower = Follower(
             Stock(Path(spec.images), Memory(spec.images_fd)),
             spec.journal_fd,
@@ -115,6 +118,17 @@ class Worker:
             )
             self._tcp.listen(sockets.open_tcp(place, spec.tcp.unsent))
         return udp_sockets
+
+    def _hand_over(self) -> HandOver | None:
+        """Return the way to the process of transfers, if there is one."""
+        if self._spec.xfrd_fd is None:
+            return None
+        places = [each.sock for each in self._udp]
+        transfers = HandOver(Packets(self._spec.xfrd_fd), self._hotpath, self._counters, places)
+        self._tcp.transfers = transfers
+        for each in self._udp:
+            each.hand_over_to(transfers)
+        return transfers
 
     def run(self) -> None:
         """Serve until SIGTERM, or until the master is gone."""
@@ -174,6 +188,9 @@ class Worker:
             return
         self._serving = True
         readable = {self._tcp.fileno(), *(each.sock.fileno() for each in self._udp)}
+        if self._transfers is not None:
+            readable.add(self._transfers.fileno())
+            self._loop.add_reader(self._transfers, self._transfers.on_readable)
         for each in self._udp:
             self._loop.add_reader(each.sock, self._on_udp, each)
             each.linger(sorted(readable - {each.sock.fileno()}))

@@ -96,7 +96,7 @@ def _parse(packet: bytes, query: Query) -> None:
     elif ancount + nscount + arcount > _MAX_RECORDS:
         return
     for _ in range(ancount + nscount):
-        at, _ = _skip_record(packet, at)
+        at, _ = skip_record(packet, at)
     for left in range(arcount, 0, -1):
         at = _parse_additional(packet, at, query, left)
     # only a query may come without one: for a cookie (RFC 7873 §5.4)
@@ -126,12 +126,12 @@ def _parse_additional(packet: bytes, at: int, query: Query, left: int) -> int:
     if packet[at : at + 3] == b"\x00\x00\x29":
         if query.edns is not None:
             raise Malformed(FORMERR, "odd_edns")
-        end, _ = _skip_record(packet, at)
+        end, _ = skip_record(packet, at)
         query.edns = parse_edns(packet, at + 3, end)
         if query.edns is None:
             raise Malformed(FORMERR, "odd_edns")
         return end
-    end, rtype = _skip_record(packet, at)
+    end, rtype = skip_record(packet, at)
     if rtype == OPT:
         raise Malformed(FORMERR, "odd_edns")
     if rtype == TSIG:
@@ -143,8 +143,8 @@ def _parse_additional(packet: bytes, at: int, query: Query, left: int) -> int:
 
 def _refused_tsig(packet: bytes, at: int, end: int) -> bytes:
     """Return what answers the TSIG record from ``at`` to ``end``: no key of ours has its name."""
-    owner = _whole_name(packet, at)
-    algorithm = _whole_name(packet, at + len(owner) + _RECORD.size)
+    owner = whole_name(packet, at)
+    algorithm = whole_name(packet, at + len(owner) + _RECORD.size)
     times = at + len(owner) + _RECORD.size + len(algorithm)
     mac = times + _TSIG_TIMES
     mac_size = int.from_bytes(packet[mac : mac + 2], "big")
@@ -155,7 +155,7 @@ def _refused_tsig(packet: bytes, at: int, end: int) -> bytes:
     return owner + _RECORD.pack(TSIG, _ANY, 0, len(rdata_out)) + rdata_out
 
 
-def _whole_name(packet: bytes, at: int) -> bytes:
+def whole_name(packet: bytes, at: int) -> bytes:
     """Return the name at ``at``; one that is compressed cannot be echoed."""
     end = at
     while end < len(packet) and (length := packet[end]) and length <= MAX_LABEL:
@@ -165,7 +165,22 @@ def _whole_name(packet: bytes, at: int) -> bytes:
     return packet[at : end + 1]
 
 
-def _skip_record(packet: bytes, at: int) -> tuple[int, int]:
+def last_record(packet: bytes) -> tuple[int, int]:
+    """Return where the last record of ``packet`` begins, and its type; type 0 if it has none.
+
+    Malformed when it cannot be told. Of a message with many records each is looked at.
+    """
+    _, _, qdcount, ancount, nscount, arcount = HEADER.unpack_from(packet)
+    at, last, rtype = HEADER.size, 0, 0
+    for _ in range(qdcount):
+        at = _skip_name(packet, at) + QUESTION.size
+    for _ in range(ancount + nscount + arcount):
+        last = at
+        at, rtype = skip_record(packet, at)
+    return last, rtype
+
+
+def skip_record(packet: bytes, at: int) -> tuple[int, int]:
     """Return the end of the record at ``at`` and its type."""
     at = _skip_name(packet, at)
     if at + _RECORD.size > len(packet):

@@ -6,22 +6,16 @@ done about it is done by the parts (:class:`TransferPart`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+import asyncio
+from typing import TYPE_CHECKING, Protocol
 
 from dnsd.config import TransfersConfig, tsig_secret
 from dnsd.process.log import say
 from dnsd.transfer import words
+from dnsd.transfer.tsig import TsigKey
 
 if TYPE_CHECKING:
     from dnsd.config import TransferKey
-
-
-class TsigKey(NamedTuple):
-    """A key that can be used."""
-
-    name: str
-    algorithm: str
-    secret: bytes
 
 
 Row = dict[str, str | int | float | bool | None]
@@ -61,8 +55,8 @@ class Knowledge:
         self.keys: dict[str, TsigKey] = {}
         self.zones: dict[str, words.ZoneTold] = {}
         self.parts: list[TransferPart] = []
-        self.is_whole = False
-        """Whether everything was told once: before, what is not here may be there all the same."""
+        self.whole = asyncio.Event()
+        """Set when everything was told once: before, what is not here may be there all the same."""
         self._unconfirmed: tuple[set[str], set[str]] | None = None
 
     def take(self, word: words.FromControl) -> None:
@@ -116,4 +110,4 @@ class Knowledge:
             self._drop(zone)
         for key in keys:
             self.keys.pop(key, None)
-        self.is_whole = True
+        self.whole.set()

@@ -1,7 +1,7 @@
 """The parts of the process of transfers put together, and its one loop.
 
-Everything that is fetched, given or checked is a part of its own, and knows of the
-others only what :class:`dnsd.xfrd.knowledge.Knowledge` says.
+Everything that is fetched, given or checked is a part of its own, and knows of the others only what
+:class:`dnsd.xfrd.knowledge.Knowledge` says.
 """
 
 from __future__ import annotations
@@ -19,12 +19,22 @@ from dnsd.process.correspondence import Correspondence
 from dnsd.process.log import say
 from dnsd.process.packets import Packets
 from dnsd.transfer import words
+from dnsd.xfrd import xot
+from dnsd.xfrd.archive import Archive
+from dnsd.xfrd.giving import Giving
 from dnsd.xfrd.knowledge import Knowledge
+from dnsd.xfrd.notifying import Notifying
 from dnsd.xfrd.orders import answer
+from dnsd.xfrd.requests import TransferRequests
 from dnsd.xfrd.secondary import SecondaryPart
+from dnsd.xfrd.streams import Streams
+from dnsd.xfrd.workers import WorkerLink
 
 if TYPE_CHECKING:
     from dnsd.xfrd.spec import XfrdSpec
+
+COUNTS_S = 1.0
+"""How often control is told what was counted."""
 
 
 class TransferProcess:
@@ -35,9 +45,12 @@ class TransferProcess:
         self._cells = StateVector(spec.state_fd, spec.workers).xfrd
         self._control = Packets(spec.control)
         self._handed = [Packets(fd) for fd in spec.handed]
+        self._tls_sockets = xot.listeners(spec.tls_listen)
         self.knowledge = Knowledge()
         received = Path(spec.directory, RECEIVED)
         self.knowledge.parts.append(SecondaryPart(self.knowledge, received, self.tell))
+        self.counts: dict[str, int] = {}
+        self.requests = TransferRequests(self.knowledge, self.counts)
 
     async def run(self) -> None:
         """Do all there is to do."""
@@ -45,14 +58,30 @@ class TransferProcess:
         loop.set_exception_handler(_tell_fault)
         loop.add_signal_handler(signal.SIGTERM, os._exit, 0)
         loop.add_reader(0, _on_master)
+        self._give()
         self._correspondence = Correspondence(self._control, self._take)
         self._correspondence.bulletin.event(words.encode(words.Hello()))
         self._correspondence.tell()
         self._cells[XfrdCells.PID] = os.getpid()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat())
+            group.create_task(self._tell_counts())
+            group.create_task(self._tls.run())
             for part in self.knowledge.parts:
                 group.create_task(part.run())
+
+    def _give(self) -> None:
+        """Make the parts that give zones to others."""
+        archive = Archive(Path(self._spec.directory))
+        notifying = Notifying(self.knowledge, archive, self.counts)
+        archive.changed = notifying.changed
+        self.requests.transfer = Giving(self.knowledge, archive, self.counts).transfer
+        self.knowledge.parts += [archive, notifying]
+        streams = Streams(self.knowledge, self.requests)
+        links = [WorkerLink(each, self.requests, streams) for each in self._handed]
+        for link in links:
+            link.start()
+        self._tls = xot.TlsSide(self._tls_sockets, self.knowledge, streams, links[0].ask)
 
     def tell(self, about: str, word: words.FromTransfers) -> None:
         """Have control hear ``word``, the last one ``about`` this."""
@@ -77,6 +106,11 @@ class TransferProcess:
         while True:
             self._cells[XfrdCells.HEARTBEAT] = time.monotonic_ns()
             await asyncio.sleep(self._spec.heartbeat)
+
+    async def _tell_counts(self) -> None:
+        while True:
+            self.tell("counts", words.TransferCounts(self.counts))
+            await asyncio.sleep(COUNTS_S)
 
 
 def _on_master() -> None:

@@ -117,7 +117,7 @@ def test_what_a_successor_of_control_does_not_tell_is_gone() -> None:
     known.take(ZONE)
     known.take(words.ZoneTold(zone="b.", transfers=ZoneTransfers()))
     known.take(words.AllTold())
-    assert known.is_whole
+    assert known.whole.is_set()
     known.take(words.Hello())
     known.take(ZONE)
     assert known.zones.keys() == {"a.", "b."}, "it is in force until everything was told"

@@ -7,6 +7,7 @@ for the other: see :mod:`dnsd.transfer.words`.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 from dnsd.build.stamps import stamp
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.05
 """Seconds between two looks whether something was published: a comparison of two numbers."""
+LOOK_SHARE = 20
+"""Of many zones a look takes longer: it may take a twentieth of the time."""
 ANSWER_S = 5.0
 """Seconds that the process may take to answer an order."""
 
@@ -57,6 +60,7 @@ class TransferLink:
         self._correspondence: Correspondence | None = None
         self._told: tuple[int, Config | None] = -1, None
         self._zones: dict[str, ZoneTransfers] = {}
+        self._served: dict[str, object] = {}
         self._keys: set[str] = set()
         self._number = 0
         self._orders: dict[int, tuple[asyncio.Future[str], list[dict[str, Any]]]] = {}
@@ -69,8 +73,9 @@ class TransferLink:
         self._correspondence.bulletin.event(words.encode(words.Hello()))
         self._correspondence.tell()
         while True:
+            began = time.monotonic()
             self._look()
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(max(LOOK_S, LOOK_SHARE * (time.monotonic() - began)))
 
     # -- what is told -------------------------------------------------------------------------
 
@@ -100,18 +105,15 @@ class TransferLink:
         if config is not self._told[1] or self._zones.keys() != self._rows.keys():
             for zone in self._zones.keys() - self._rows.keys():
                 self._end(f"zone {zone}", words.ZoneGone(zone))
+                self._served.pop(zone, None)
             self._zones = transfers_of(config, self._rows)
+        afresh = config is not self._told[1]
         for zone, transfers in self._zones.items():
-            self._put(f"zone {zone}", self._word_of(zone, transfers))
-
-    def _word_of(self, zone: str, transfers: ZoneTransfers) -> words.ZoneTold:
-        served = self._rows[zone].served
-        return words.ZoneTold(
-            zone=zone,
-            transfers=transfers,
-            serial=None if served is None else served.serial,
-            is_expired=self._rows[zone].is_expired,
-        )
+            row = self._rows[zone]
+            now = row.served, row.is_expired
+            if afresh or self._served.get(zone) != now:
+                self._served[zone] = now
+                self._put(f"zone {zone}", _word_of(zone, transfers, row))
 
     def _judge(self, about: str, judged: words.Judged) -> None:
         self._put(about, judged)
@@ -181,3 +183,14 @@ class TransferLink:
         if fault:
             raise AdminError(fault)
         return rows
+
+
+def _word_of(zone: str, transfers: ZoneTransfers, row: ZoneRow) -> words.ZoneTold:
+    served = row.served
+    return words.ZoneTold(
+        zone=zone,
+        transfers=transfers,
+        serial=None if served is None else served.serial,
+        records="" if served is None else served.version,
+        is_expired=row.is_expired,
+    )

@@ -129,4 +129,5 @@ def _result_of(image: str, meta: Meta) -> BuildResult:
         pools=meta.pools,
         aliases=meta.aliases,
         contents=meta.contents,
+        version=meta.version,
     )

@@ -15,6 +15,7 @@ from dnsd.control.horizon.declared import DeclaredZone
 from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.zones.recover import recovered
 from dnsd.control.zones.table import ServedImage, ZoneRow, ZoneState, apex_of
+from dnsd.control.zones.terms import BuildTerms
 from dnsd.errors import StateError
 from dnsd.image.journal import Drop, Entry, Placed, Put
 from dnsd.image.state import ControlCells
@@ -114,6 +115,7 @@ class Publication:
         row.file, row.limits, row.loaded, row.is_early = file, job.limits, loaded, False
         row.is_expired = False
         row.include, row.digests = job.include, result.digests
+        row.terms = BuildTerms(job.serial, job.is_given)
         row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
         (self.troubled.add if row.trouble else self.troubled.discard)(result.origin)
         return row

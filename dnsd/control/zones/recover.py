@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dnsd.build import images
 from dnsd.caches.listing import UNREADABLE
 from dnsd.control.zones.table import ServedImage, ZoneRow
+from dnsd.control.zones.terms import BuildTerms
 from dnsd.errors import ImageError
 from dnsd.wire.name import to_text
 
@@ -43,4 +44,5 @@ def _row(origin: str, placed: Placed | None, stock: Stock, now: float) -> ZoneRo
     row.limits, row.loaded = meta.limits, meta.builder == images.builder()
     row.file, row.stamps, row.findings = Path(meta.file), meta.sources, meta.findings
     row.include, row.digests = meta.include, meta.digests
+    row.terms = BuildTerms(meta.policy, bool(meta.version))
     return row

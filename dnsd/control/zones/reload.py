@@ -24,6 +24,7 @@ from dnsd.control.zones.publication import Batch, Publication
 from dnsd.control.zones.report import GOOD, ReloadReport, ZoneOutcome, ZoneReport
 from dnsd.control.zones.roster import Roster
 from dnsd.control.zones.table import ReloadPlan, ZoneRow, make_plan
+from dnsd.control.zones.terms import TermsOfZones
 from dnsd.control.zones.unfetched import unfetched
 from dnsd.zone.sources import digest_of
 
@@ -74,6 +75,7 @@ class Reloader:
         self._distrusted: set[str] = set()
         self.expired: set[str] = set()
         """Zones that are not answered, whatever their files are: they are too old."""
+        self._terms = TermsOfZones()
         self._earlier = Earlier(self._stock)
         self._roster = Roster(self._earlier)
         self._acceptance = Acceptance(self._stock, self._earlier, self.rows, config.failover)
@@ -255,9 +257,10 @@ class Reloader:
     def _has_changed(self, row: ZoneRow) -> bool:
         if self._earlier.is_new(row.origin):
             return True
-        terms = self.config.zones.limits, self._include()
+        terms = self._terms.of(self.config, row.origin)
+        going_by = self.config.zones.limits, self._include(), terms
         return (
-            (row.limits, row.include) != terms
+            (row.limits, row.include, row.terms) != going_by
             or observe(row.stamps) != row.stamps
             or row.origin in self._distrusted
         )
@@ -291,6 +294,7 @@ class Reloader:
                 memory=None if memory is None else memory.fd,
                 failover=self.config.failover.of_checks(),
                 include=self._include(),
+                **self._terms.of(self.config, origin)._asdict(),
             )
             for origin, file in files.items()
         ]

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from dnsd.caches.listing import UNKNOWN, Contents
+from dnsd.control.zones.terms import AS_IN_FILE, BuildTerms
 from dnsd.wire.name import from_text, lower
 from dnsd.zone.findings import Finding, Severity
 
@@ -64,6 +65,8 @@ class ServedImage:
     cell: int = 0
     contents: Contents = UNKNOWN
     text: str = ""
+    version: str = ""
+    """The name of its record file, if others may have it."""
 
     @classmethod
     def of(cls, made: BuildResult | Meta, image: str, cell: int = 0) -> Self:
@@ -77,6 +80,7 @@ class ServedImage:
             cell,
             made.contents,
             made.text,
+            made.version,
         )
 
 
@@ -84,11 +88,12 @@ class ServedImage:
 class ZoneRow:
     """One zone. ``since`` (POSIX seconds) is when its data or its state changed last.
 
-    ``findings`` are those of the last load, ``limits``, ``include``, ``stamps`` and ``digests``
-    what it went by; it is ``trouble`` that has kept it from its end through no fault of the zone,
-    and it is tried again. It ``was_served`` by an earlier run of dnsd, if that has left an image
-    of it; ``is_early``: that is what is served until the zone has been loaded once. ``building``:
-    a build of it is under way. It ``is_expired`` when it is not served because of its age.
+    ``findings`` are those of the last load, ``limits``, ``include``, ``terms``, ``stamps`` and
+    ``digests`` what it went by; it is ``trouble`` that has kept it from its end through no fault of
+    the zone, and it is tried again. It ``was_served`` by an earlier run of dnsd, if that has left
+    an image of it; ``is_early``: that is what is served until the zone has been loaded once.
+    ``building``: a build of it is under way. It ``is_expired`` when it is not served because of its
+    age.
     """
 
     origin: str
@@ -104,6 +109,7 @@ class ZoneRow:
     building: bool = False
     is_expired: bool = False
     include: tuple[str, ...] = ()
+    terms: BuildTerms = AS_IN_FILE
     stamps: Mapping[str, Stamp | None] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
 

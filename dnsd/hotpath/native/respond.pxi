@@ -45,6 +45,7 @@ cdef struct Server:
     int nsid_length           # -1: hidden
     uint8_t nsid[255]
     int keepalive             # in units of 100 ms
+    bint hands_over           # to the process of transfers
     int n_secrets
     uint8_t secrets[MAX_SECRETS][16]
     Composed *composed
@@ -257,6 +258,10 @@ cdef int decide(Server *server, const Request *request, Query *query, Body *body
         body.rcode = odd(query, C_odd_edns_version, BADVERS)
     elif query.has_edns and query.bad_cookie:
         body.rcode = odd(query, C_odd_cookie, FORMERR)
+    elif server.hands_over and (
+        query.tsig or opcode == OPCODE_NOTIFY or opcode == OPCODE_UPDATE
+    ):
+        return DECLINED
     elif query.tsig:
         body.rcode = odd(query, C_odd_tsig_key, NOTAUTH)
     elif opcode == OPCODE_NOTIFY:

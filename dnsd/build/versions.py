@@ -1,0 +1,153 @@
+"""What a build leaves for transfers: a record file of the version, and the serial it has.
+
+With a serial policy the serial grows each time that the content has changed, whatever the file
+says. What was given out last is known by a file beside the record files: the serial, and a digest
+of all but it. It is written before the version is served, so a serial never stands for two
+contents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from dnsd.build.images import VERSIONS
+from dnsd.config import origins
+from dnsd.process import durable
+from dnsd.versions import recordfile, serial
+from dnsd.versions.version import from_stored, soa_size
+from dnsd.wire.rdata import SOA
+from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.records import Zone
+from dnsd.zone.stored import version_of
+
+if TYPE_CHECKING:
+    from dnsd.build.images import Job
+    from dnsd.versions.version import ZoneVersion
+
+RECORDS = ".records"
+_NUMBERS = slice(-20, -16)
+_LARGEST = 0xFFFFFFFF
+
+
+class GivenOut(msgspec.Struct, frozen=True):
+    """What was given out last of a zone: its ``serial``, and the ``digest`` of the rest."""
+
+    serial: int
+    digest: str
+
+
+class VersionKept(NamedTuple):
+    """The ``zone`` with the serial it is served with; ``records`` is the name of its file."""
+
+    zone: Zone
+    records: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+def _directory(job: Job) -> Path:
+    return Path(job.images).parent / VERSIONS
+
+
+def keep(zone: Zone, job: Job, name: str) -> VersionKept:
+    """Return ``zone`` as it is to be served, and keep its version under ``name`` if it is given."""
+    if job.serial == "file" and not job.is_given:
+        return VersionKept(zone)
+    version = version_of(zone)
+    findings: list[Finding] = []
+    try:
+        _directory(job).mkdir(mode=0o700, exist_ok=True)
+        if job.serial != "file":
+            if SOA in zone.signatures.get(zone.apex, {}):
+                findings.append(_finding(job, _SIGNED, "signed-serial"))
+            else:
+                zone, version = _numbered(zone, version, job)
+        if job.is_given:
+            recordfile.write(_directory(job) / f"{name}{RECORDS}", version)
+            return VersionKept(zone, f"{name}{RECORDS}", tuple(findings))
+    except OSError as error:
+        why = error.strerror or str(error)
+        sentence = f"others cannot fetch the zone as it is now: the disk refuses it: {why}"
+        findings.append(_finding(job, sentence, "not-kept"))
+    return VersionKept(zone, "", tuple(findings))
+
+
+_SIGNED = (
+    "its SOA record is signed, so its serial stays as it is: have the signer make it grow, and "
+    'leave serial = "file"'
+)
+
+
+def _finding(job: Job, sentence: str, code: str) -> Finding:
+    return Finding(job.file, 0, Severity.WARNING, sentence, code)
+
+
+def _numbered(zone: Zone, version: ZoneVersion, job: Job) -> tuple[Zone, ZoneVersion]:
+    """Return both with the serial that the policy of ``job`` makes; it is kept first."""
+    path = _directory(job) / f"{origins.file_stem(job.origin)}.serial"
+    before = _read(path)
+    # The policy is no content, and another one makes no other serial.
+    digest = hashlib.sha256(_without_serial(version)).hexdigest()
+    number = version.serial
+    if before is not None and before.digest == digest:
+        number = before.serial
+    else:
+        number = following(job.serial, version.serial, before, time.time())
+        durable.replace(path, msgspec.json.encode(GivenOut(number, digest)))
+    return _with_serial(zone, number), _version_with(version, number)
+
+
+def following(policy: str, in_file: int, before: GivenOut | None, now: float) -> int:
+    """Return the serial of a content that is new; ``now`` is POSIX time.
+
+    It is newer than the one ``before`` in the sense of RFC 1982, whatever the clock or the file
+    say; where they say something newer still, that is it.
+    """
+    wanted = in_file
+    if policy == "unixtime":
+        wanted = int(now) & _LARGEST
+    elif policy == "dateserial":
+        wanted = int(time.strftime("%Y%m%d00", time.gmtime(now)))
+    if before is None:
+        return wanted
+    least = serial.following(before.serial)
+    return wanted if serial.is_newer(wanted, before.serial) else least
+
+
+def _read(path: Path) -> GivenOut | None:
+    """Return what was given out last; OSError if it is not known, so that nothing is numbered."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=GivenOut)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise OSError(
+            0,
+            f"{path} is damaged ({error}); delete it when all secondaries are to "
+            "fetch the zone anew",
+        ) from error
+
+
+def _without_serial(version: ZoneVersion) -> bytes:
+    return bytes(_version_with(version, 0).octets)
+
+
+def _version_with(version: ZoneVersion, number: int) -> ZoneVersion:
+    octets = bytearray(version.octets)
+    end = soa_size(version.octets)
+    octets[end - 20 : end - 16] = number.to_bytes(4, "big")
+    return from_stored(version.apex, bytes(octets), version.count)
+
+
+def _with_serial(zone: Zone, number: int) -> Zone:
+    soa = zone.soa
+    rdata = soa.rdatas[0]
+    changed = msgspec.structs.replace(
+        soa, rdatas=(rdata[: _NUMBERS.start] + number.to_bytes(4, "big") + rdata[_NUMBERS.stop :],)
+    )
+    nodes = {**zone.nodes, zone.apex: {**zone.nodes[zone.apex], SOA: changed}}
+    return Zone(zone.apex, nodes, zone.signatures, zone.bulk)

@@ -1,0 +1,211 @@
+"""Tells secondaries of new versions by NOTIFY: paced, and again until they have answered."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from dnsd.config import NotifyPeer
+from dnsd.transfer import notify, tsig
+from dnsd.transfer.notify import NotifyState
+from dnsd.wire.name import to_text
+from dnsd.wire.rdata import NS, name_end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dnsd.transfer import words
+    from dnsd.transfer.tsig import TsigKey
+    from dnsd.xfrd.archive import Archive, Archived
+    from dnsd.xfrd.knowledge import Knowledge, Row
+
+PACE_S = 0.002
+"""Seconds between two messages: ten thousand zones are told of in 20 s."""
+LOOK_S = 0.25
+"""How often it is looked who has to be told again."""
+RESOLVED_S = 300.0
+"""Seconds for which the addresses of a zone's name servers are used again."""
+
+Place = tuple[str, NotifyPeer]
+"""A zone, and who is to be told of it."""
+
+
+class Notifying:
+    """Tells of the zones in ``archive`` whom ``known`` says."""
+
+    def __init__(self, known: Knowledge, archive: Archive, counts: dict[str, int]) -> None:
+        self._known = known
+        self._archive = archive
+        self._counts = counts
+        self._states: dict[Place, NotifyState] = {}
+        self._due: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._waiting: dict[tuple[str, int], tuple[Place, TsigKey | None, bytes]] = {}
+        self._ways: dict[str, asyncio.DatagramTransport] = {}
+        self._resolved: dict[str, tuple[float, tuple[NotifyPeer, ...]]] = {}
+
+    def changed(self, zone: str) -> None:
+        """Tell of ``zone``, from the beginning."""
+        self._due[zone] = None
+        self._wake.set()
+
+    def hear(self, told: words.ZoneTold) -> None:
+        """See :meth:`dnsd.xfrd.knowledge.TransferPart.hear`."""
+
+    def judge(self, judged: words.Judged) -> None:
+        """See :meth:`dnsd.xfrd.knowledge.TransferPart.judge`."""
+
+    def lose(self, zone: str) -> None:
+        """See :meth:`dnsd.xfrd.knowledge.TransferPart.lose`."""
+        self._due.pop(zone, None)
+        self._resolved.pop(zone, None)
+        for place in [place for place in self._states if place[0] == zone]:
+            del self._states[place]
+
+    def row(self, zone: str) -> Row:
+        """See :meth:`dnsd.xfrd.knowledge.TransferPart.row`."""
+        return {
+            f"notify {peer}": self._states[zone, peer].words()
+            for peer in self._peers(zone)
+            if (zone, peer) in self._states
+        }
+
+    def obey(self, what: str, zone: str) -> str | None:
+        """See :meth:`dnsd.xfrd.knowledge.TransferPart.obey`."""
+        told = self._known.zones[zone].transfers
+        if what != "notify" or not (told.notify or told.notify_ns):
+            return None
+        if zone not in self._archive.zones:
+            return f"{zone} is not served yet"
+        self.changed(zone)
+        return ""
+
+    async def run(self) -> None:
+        """Tell whom there is to tell, for ever."""
+        while True:
+            while self._due:
+                zone = next(iter(self._due))
+                del self._due[zone]
+                await self._begin(zone)
+            for place in [*self._again()]:
+                await self._send(place)
+            try:
+                await asyncio.wait_for(self._wake.wait(), LOOK_S if self._waiting else None)
+            except TimeoutError:
+                continue
+            self._wake.clear()
+
+    async def _begin(self, zone: str) -> None:
+        archived = self._archive.zones.get(zone)
+        told = self._known.zones.get(zone)
+        if archived is None or told is None:
+            return
+        if told.transfers.notify_ns:
+            await self._resolve(zone, archived)
+        serial = archived.version.serial
+        for peer in self._peers(zone):
+            self._states[zone, peer] = NotifyState(serial)
+            await self._send((zone, peer))
+
+    def _peers(self, zone: str) -> tuple[NotifyPeer, ...]:
+        told = self._known.zones[zone].transfers
+        _, found = self._resolved.get(zone, (0.0, ()))
+        return (*told.notify, *(found if told.notify_ns else ()))
+
+    def _again(self) -> Iterator[Place]:
+        """Yield who has to be told again now, and forget who does not answer."""
+        now = time.monotonic()
+        for at, (place, _, _) in [*self._waiting.items()]:
+            state = self._states.get(place)
+            if state is None or state.due > now:
+                continue
+            del self._waiting[at]
+            if not state.is_done:
+                yield place
+
+    async def _send(self, place: Place) -> None:
+        zone, peer = place
+        archived, state = self._archive.zones.get(zone), self._states.get(place)
+        if archived is None or state is None or state.is_done:
+            return
+        self._states[place] = state.sent(time.monotonic())
+        key = self._known.keys.get(peer.key) if peer.key else None
+        if peer.key is not None and key is None:
+            return
+        ident = int.from_bytes(os.urandom(2))
+        message, mac = notify.message(zone, archived.version.soa.rdata, ident), b""
+        if key is not None:
+            message, mac = tsig.signed_request(message, key, time.time())
+        self._waiting[str(peer), ident] = place, key, mac
+        self._counts["notifies_sent"] = self._counts.get("notifies_sent", 0) + 1
+        try:
+            way = await self._way(peer)
+            way.sendto(message, (peer.address, peer.port))
+        except OSError:
+            pass  # as if it had been lost: it is sent again
+        await asyncio.sleep(PACE_S)
+
+    async def _way(self, peer: NotifyPeer) -> asyncio.DatagramTransport:
+        source = peer.source or ("::" if ":" in peer.address else "0.0.0.0")
+        way = self._ways.get(source)
+        if way is None or way.is_closing():
+            loop = asyncio.get_running_loop()
+            way, _ = await loop.create_datagram_endpoint(lambda: _Ear(self), local_addr=(source, 0))
+            self._ways[source] = way
+        return way
+
+    def heard(self, message: bytes, peer: NotifyPeer) -> None:
+        """Take in what came from the address and port of ``peer``."""
+        if len(message) < 12 or message[2] & 0xF8 != 0xA0:
+            return
+        at = str(peer), int.from_bytes(message[:2], "big")
+        place, key, mac = self._waiting.get(at, (None, None, b""))
+        if place is None or (key and not tsig.is_answer(message, key, mac, time.time())):
+            return
+        del self._waiting[at]
+        if place in self._states:
+            self._states[place] = self._states[place].answered(message[3] & 0xF)
+
+    async def _resolve(self, zone: str, archived: Archived) -> None:
+        """Look up who else serves the zone: by its NS records, but for who is in the SOA."""
+        now = time.monotonic()
+        if self._resolved.get(zone, (0.0, ()))[0] > now:
+            return
+        peers: list[NotifyPeer] = []
+        loop = asyncio.get_running_loop()
+        for name in _servers(archived):
+            try:
+                found = await loop.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+            except OSError:
+                continue
+            peers += [NotifyPeer(address=str(one[4][0])) for one in found]
+        self._resolved[zone] = now + RESOLVED_S, tuple(dict.fromkeys(peers))
+
+
+class _Ear(asyncio.DatagramProtocol):
+    """Hears what secondaries answer."""
+
+    def __init__(self, notifying: Notifying) -> None:
+        self._notifying = notifying
+
+    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+        self._notifying.heard(data, NotifyPeer(address=str(addr[0]), port=int(addr[1])))
+
+    def error_received(self, exc: Exception) -> None:
+        """Nobody is there: it is sent again all the same."""
+
+
+def _servers(archived: Archived) -> list[str]:
+    """Return the names of the zone's servers, but for the one that its SOA names."""
+    version = archived.version
+    primary = to_text(version.soa.rdata[: name_end(version.soa.rdata, 0)]).lower()
+    found = []
+    for record in version:
+        if record.owner.lower() != version.apex:
+            break  # the records of the apex come first
+        if record.rtype == NS and to_text(record.rdata).lower() != primary:
+            found.append(to_text(record.rdata))
+    return found

@@ -1,0 +1,186 @@
+"""TransferRequests that workers have handed over: who may ask what, and who answers.
+
+A signature is taken off and checked first, and each answer is signed as its request was. Then a
+request is for one of the parts (``transfer``, ``notified``, ``updated``), or it is an ordinary
+question, which a worker answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, NamedTuple
+
+from dnsd.transfer import tsig
+from dnsd.wire import query
+from dnsd.wire.query import Malformed
+from dnsd.wire.rdata import AXFR, IXFR
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+
+    from dnsd.config import AllowedPeer
+    from dnsd.transfer.tsig import CheckedRequest
+    from dnsd.xfrd.knowledge import Knowledge
+
+MOST_SOURCES = 4096
+"""Sources whose rates are remembered; who has not asked for longest is forgotten."""
+
+TOLD_S = 5.0
+"""Seconds that a request waits for control to have told everything, after a start."""
+
+_REFUSALS = {tsig.BADKEY: "badkey", tsig.BADSIG: "badsig", tsig.BADTIME: "badtime"}
+
+
+class SeenRequest(NamedTuple):
+    """A request without its signature: ``key`` is the name of the key that has signed it."""
+
+    message: bytes
+    key: str | None
+    source: str
+    is_udp: bool
+    room: int
+    """Octets that a message of the answer may have, without a signature."""
+
+
+if TYPE_CHECKING:
+    Respond = Callable[[SeenRequest], Awaitable[bytes | None]]
+    Transfer = Callable[[SeenRequest], Iterator[bytes]]
+
+
+class TransferRequests:
+    """Answers requests; ``ask`` has a worker answer a question.
+
+    ``counts`` is added to by kind of request and by what is wrong with signatures.
+    """
+
+    def __init__(self, known: Knowledge, counts: dict[str, int]) -> None:
+        self._known = known
+        self.counts = counts
+        self.transfer: Transfer | None = None
+        self.notified: Respond | None = None
+        self.updated: Respond | None = None
+        self._rates: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def admits(self, source: str, now: float) -> bool:
+        """Tell whether ``source`` may ask one thing more, at ``now`` (monotonic)."""
+        most = float(self._known.settings.requests_per_second)
+        network = _network(source)
+        room, seen = self._rates.pop(network, (most, now))
+        room = min(most, room + (now - seen) * most)
+        self._rates[network] = room - (room >= 1), now
+        if len(self._rates) > MOST_SOURCES:
+            self._rates.popitem(last=False)
+        if room < 1:
+            self.count("limited")
+        return room >= 1
+
+    def count(self, what: str) -> None:
+        """Count one more of ``what``."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    async def answer(
+        self, message: bytes, source: str, ask: Respond, *, udp: int = 0
+    ) -> AsyncIterator[bytes]:
+        """Yield the messages that answer ``message``; none if there is to be no answer.
+
+        ``udp`` is how many octets an answer over UDP may have, 0 over TCP.
+        """
+        # A key that has not been told of yet is not one that is unknown.
+        async with asyncio.timeout(TOLD_S):
+            await self._known.whole.wait()
+        limit = udp or 0xFFFF
+        try:
+            checked = tsig.check(message, self._known.keys, time.time())
+        except (tsig.BadSignatureFormat, Malformed):
+            self.count("formerr")
+            yield refused(message, query.FORMERR)
+            return
+        if checked.record is None:
+            async for one in self._answer(checked, source, ask, udp=udp, room=limit):
+                yield one
+            return
+        signer = tsig.AnswerSigner(checked)
+        if checked.error:
+            self.count(_REFUSALS.get(checked.error, "badtrunc"))
+            yield signer.sign(refused(checked.message, query.NOTAUTH), time.time())
+            return
+        room = limit - signer.size
+        async for one in self._answer(checked, source, ask, udp=udp, room=room):
+            yield signer.sign(one, time.time())
+
+    async def _answer(
+        self, checked: CheckedRequest, source: str, ask: Respond, *, udp: int, room: int
+    ) -> AsyncIterator[bytes]:
+        key = checked.key.name if checked.key else None
+        seen = SeenRequest(checked.message, key, source, bool(udp), room)
+        opcode = checked.message[2] >> 3 & 15
+        if opcode == query.QUERY and _qtype(checked.message) in (AXFR, IXFR):
+            self.count("transfers")
+            if self.transfer is None:
+                yield refused(checked.message, query.REFUSED)
+                return
+            for one in self.transfer(seen):
+                yield one
+            return
+        respond: Respond | None = ask
+        if opcode == query.NOTIFY:
+            self.count("notifies")
+            respond = self.notified
+        elif opcode == query.UPDATE:
+            self.count("updates")
+            respond = self.updated
+        if respond is None:
+            yield refused(checked.message, query.REFUSED)
+        elif (response := await respond(seen)) is not None:
+            yield response if len(response) <= room else _cut(response)
+
+
+def allows(peers: Sequence[AllowedPeer], source: str, key: str | None) -> bool:
+    """Tell whether one of ``peers`` is who asks from ``source`` with ``key``."""
+    address = ipaddress.ip_address(source.partition("%")[0])
+    return any(
+        (peer.key is None or peer.key == key)
+        and (
+            not peer.network
+            or any(address in ipaddress.ip_network(network) for network in peer.network)
+        )
+        for peer in peers
+    )
+
+
+def _network(source: str) -> str:
+    """Return what counts as one source: an IPv4 address, or the /64 of an IPv6 address."""
+    if ":" not in source:
+        return source
+    return str(ipaddress.ip_network((source.partition("%")[0], 64), strict=False))
+
+
+def _qtype(message: bytes) -> int:
+    """Return the type that is asked for, 0 if there is no question."""
+    asked = query.begin(message)
+    try:
+        query.parse(message, asked)
+    except Malformed:
+        return 0
+    return asked.qtype if asked.question else 0
+
+
+def refused(message: bytes, rcode: int) -> bytes:
+    """Return the answer that says no more than ``rcode``."""
+    asked = query.begin(message)
+    try:
+        query.parse(message, asked)
+    except Malformed:
+        asked.question = b""
+    flags = query.QR | asked.opcode << 11 | asked.flags & query.RD | rcode
+    count = bool(asked.question)
+    return asked.ident + flags.to_bytes(2, "big") + bytes((0, count)) + bytes(6) + asked.question
+
+
+def _cut(response: bytes) -> bytes:
+    """Return a response that says: ask again over TCP."""
+    bare = refused(response, response[3] & 0xF)
+    return bare[:2] + bytes((response[2] | query.TC >> 8, response[3])) + bare[4:]

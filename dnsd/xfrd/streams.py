@@ -1,0 +1,190 @@
+"""Connections of clients: requests in, transfers out, and the limits that protect the others.
+
+A client that reads nothing for ``outgoing_stall``, or has not read all in ``outgoing_time``, is
+reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import socket
+import struct
+import sys
+import termios
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from dnsd.wire.delivery import DELIVERED_WITHIN_S
+
+if TYPE_CHECKING:
+    from asyncio import StreamReader, StreamWriter
+    from collections.abc import Callable, Coroutine
+
+    from dnsd.wire.handed import HandedStream
+    from dnsd.xfrd.knowledge import Knowledge
+    from dnsd.xfrd.requests import TransferRequests, Respond
+
+HIGH_WATER = 256 << 10
+"""Octets that wait for a client in this process, at most: four messages."""
+IDLE_S = 10.0
+"""Seconds that a client may take for its next request."""
+LOOK_S = 1.0
+"""How often it is looked whether a client reads."""
+_HEADER = 12
+_LINGER_RESET = struct.pack("ii", 1, 0)
+_LINGER_NOT = struct.pack("ii", 0, 0)
+
+
+class Stalled(Exception):
+    """The client reads nothing, or too slowly."""
+
+
+class Streams:
+    """All connections there are."""
+
+    def __init__(self, known: Knowledge, requests: TransferRequests) -> None:
+        self._known = known
+        self._requests = requests
+        self._open: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def take(self, handed: HandedStream, sock: socket.socket, ask: Respond) -> None:
+        """Go on with a connection that a worker has handed over."""
+        self._begin(self._adopt(handed, sock, ask), handed.source, sock.close)
+
+    def accept(self, reader: StreamReader, writer: StreamWriter, ask: Respond) -> None:
+        """Serve a connection over TLS."""
+        source = writer.get_extra_info("peername")[0]
+        if not self._requests.admits(source, time.monotonic()):
+            writer.transport.abort()
+            return
+        self._begin(self._guarded(reader, writer, source, ask), source, writer.transport.abort)
+
+    def _begin(
+        self, work: Coroutine[None, None, None], source: str, refuse: Callable[[], None]
+    ) -> None:
+        settings = self._known.settings
+        count = self._open.get(source, 0)
+        if len(self._tasks) >= settings.outgoing or count >= settings.outgoing_per_source:
+            self._requests.count("full")
+            work.close()
+            refuse()
+            return
+        self._open[source] = count + 1
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._end(done, source))
+
+    def _end(self, task: asyncio.Task[None], source: str) -> None:
+        self._tasks.discard(task)
+        self._open[source] -= 1
+        if not self._open[source]:
+            del self._open[source]
+
+    async def _adopt(self, handed: HandedStream, sock: socket.socket, ask: Respond) -> None:
+        sock.setblocking(False)
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+        if not await _delivered(handed, sock):
+            sock.close()
+            return
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(loop=loop)
+        reader.feed_data(handed.received)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        try:
+            transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock)
+        except OSError:
+            sock.close()
+            return
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        await self._guarded(reader, writer, handed.source, ask)
+
+    async def _guarded(
+        self, reader: StreamReader, writer: StreamWriter, source: str, ask: Respond
+    ) -> None:
+        """Serve a connection to its end; whatever happens, it is closed."""
+        writer.transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 2)
+        try:
+            await self._serve(reader, writer, source, ask)
+        except (Stalled, OSError, asyncio.IncompleteReadError, TimeoutError):
+            writer.transport.abort()
+        else:
+            sock = writer.get_extra_info("socket")
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+            writer.close()
+
+    async def _serve(
+        self, reader: StreamReader, writer: StreamWriter, source: str, ask: Respond
+    ) -> None:
+        while True:
+            async with asyncio.timeout(IDLE_S):
+                length = await reader.readexactly(2)
+                message = await reader.readexactly(int.from_bytes(length, "big"))
+            if len(message) < _HEADER or message[2] & 0x80:
+                return
+            until = time.monotonic() + self._known.settings.outgoing_time
+            async for response in self._requests.answer(message, source, ask):
+                writer.write(len(response).to_bytes(2, "big") + response)
+                await self._drain(writer, until)
+
+    async def _drain(self, writer: StreamWriter, until: float) -> None:
+        """Wait until there is room for more; Stalled if the client does not make any."""
+        if writer.transport.get_write_buffer_size() <= HIGH_WATER // 2:
+            # Others are given to meanwhile: a client that reads fast has no more right to it.
+            await asyncio.sleep(0)
+            return
+        stall = self._known.settings.outgoing_stall
+        waiting = asyncio.ensure_future(writer.drain())
+        moved, left = time.monotonic(), _unread(writer)
+        try:
+            while not (await asyncio.wait((waiting,), timeout=min(LOOK_S, stall)))[0]:
+                now, still = time.monotonic(), _unread(writer)
+                if still < left:
+                    moved, left = now, still
+                if now - moved >= stall or now >= until:
+                    self._requests.count("stalled")
+                    raise Stalled
+            waiting.result()
+        finally:
+            waiting.cancel()
+
+
+async def _delivered(handed: HandedStream, sock: socket.socket) -> bool:
+    """Have the client get what the worker still owed it; False if that is too late."""
+    if handed.composed is None:
+        return True
+    until = handed.composed + DELIVERED_WITHIN_S
+    unsent = handed.unsent
+    while time.clock_gettime(time.CLOCK_BOOTTIME) < until:
+        try:
+            unsent = unsent[sock.send(unsent) :] if unsent else unsent
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        if not unsent and not _in_kernel(sock):
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+def _in_kernel(sock: socket.socket) -> int:
+    """Return how many octets the kernel holds that the peer has not acknowledged."""
+    try:
+        return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError as error:
+        return 0 if error.errno == errno.ENOTTY else 1
+
+
+def _unread(writer: StreamWriter) -> int:
+    """Return how many octets wait for the client, here and in the kernel."""
+    sock = writer.get_extra_info("socket")
+    return writer.transport.get_write_buffer_size() + _in_kernel(sock)

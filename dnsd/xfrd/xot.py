@@ -1,0 +1,97 @@
+"""Transfers over TLS (XoT, RFC 9103): TLS 1.3, and "dot" as the protocol (ALPN)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from dnsd.process.log import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from dnsd.config import Endpoint
+    from dnsd.xfrd.knowledge import Knowledge
+    from dnsd.xfrd.requests import Respond
+    from dnsd.xfrd.streams import Streams
+
+ALPN = "dot"
+BACKLOG = 128
+LOOK_S = 5.0
+"""How often it is looked whether the certificate has changed."""
+HANDSHAKE_S = 10.0
+
+
+def listeners(endpoints: Sequence[Endpoint]) -> list[socket.socket]:
+    """Return a listening socket for each of ``endpoints`` that can be had."""
+    found = []
+    for one in endpoints:
+        sock = socket.socket(one.family, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if one.family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((one.address, one.port))
+            sock.listen(BACKLOG)
+        except OSError as error:
+            say(f"transfers: cannot listen on {one} (TLS): {error.strerror}")
+            sock.close()
+            continue
+        found.append(sock)
+    return found
+
+
+class TlsSide:
+    """Serves ``streams`` over TLS at ``sockets``, with the certificate that ``known`` says."""
+
+    def __init__(
+        self, sockets: Sequence[socket.socket], known: Knowledge, streams: Streams, ask: Respond
+    ) -> None:
+        self._sockets = sockets
+        self._known = known
+        self._streams = streams
+        self._ask = ask
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._context.set_alpn_protocols([ALPN])
+        self._used: tuple[Path, int] | None = None
+
+    async def run(self) -> None:
+        """Listen as soon as there is a certificate; take over one that has changed."""
+        is_listening = False
+        while self._sockets:
+            if self._take_certificate() and not is_listening:
+                is_listening = True
+                for sock in self._sockets:
+                    await asyncio.start_server(
+                        self._accept,
+                        sock=sock,
+                        ssl=self._context,
+                        ssl_handshake_timeout=HANDSHAKE_S,
+                    )
+            await asyncio.sleep(LOOK_S if is_listening else 0.1)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tls = writer.get_extra_info("ssl_object")
+        if tls is None or tls.selected_alpn_protocol() != ALPN:
+            writer.transport.abort()
+            return
+        self._streams.accept(reader, writer, self._ask)
+
+    def _take_certificate(self) -> bool:
+        """Load the certificate if it is another one than before; tell whether there is one."""
+        path = self._known.settings.tls_certificate
+        if path is None:
+            return self._used is not None
+        try:
+            wanted = path, path.stat().st_mtime_ns
+            if wanted != self._used:
+                self._context.load_cert_chain(path)
+                self._used = wanted
+        except (OSError, ssl.SSLError) as error:
+            say(f"transfers: the certificate {path} cannot be used: {error}")
+            return self._used is not None
+        return True
