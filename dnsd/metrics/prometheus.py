@@ -91,6 +91,8 @@ _HELP = {
     "not_ready": "Queries for zones that could not be loaded: SERVFAIL.",
     "chaos": "Queries of class CH.",
     "internal_error": "Queries that dnsd failed on: SERVFAIL, and a fault of dnsd's.",
+    "handed_over": "Packets given to the process of transfers: transfers, NOTIFY, UPDATE, TSIG.",
+    "handed_over_dropped": "Packets for the process of transfers that were dropped: it was full.",
     "tcp_accepted": "TCP connections accepted.",
     "tcp_refused_source": "TCP connections refused: their source has too many.",
     "tcp_evicted": "TCP connections closed to make room for others.",
@@ -100,8 +102,6 @@ _HELP = {
     "tcp_reset_unread": "TCP connections reset because answers were not read.",
     "tcp_reset_late": "TCP connections reset because an answer was not delivered in time.",
     "limited": "Answers that rate limits withheld.",
-    "handed_over": "Packets given to the process of transfers: transfers, NOTIFY, UPDATE, TSIG.",
-    "handed_over_dropped": "Packets for the process of transfers that were dropped: it was full.",
     "limited_slipped": "Answers withheld in whose place a truncated one was sent.",
 }
 """What each counter counts that has a metric of its own."""

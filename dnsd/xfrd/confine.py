@@ -9,7 +9,7 @@ import os
 
 from dnsd.rights import capabilities, syscalls
 
-_NEEDED = {"socket", "connect", "bind"}
+_NEEDED = {"socket", "connect", "bind", "listen"}
 
 
 def confine() -> str:

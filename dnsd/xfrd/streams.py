@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dnsd.wire.handed import HandedStream
     from dnsd.xfrd.knowledge import Knowledge
-    from dnsd.xfrd.requests import TransferRequests, Respond
+    from dnsd.xfrd.requests import Respond, TransferRequests
 
 HIGH_WATER = 256 << 10
 """Octets that wait for a client in this process, at most: four messages."""

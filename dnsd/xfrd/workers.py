@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from dnsd.process.packets import Packets
-    from dnsd.xfrd.requests import TransferRequests, SeenRequest
+    from dnsd.xfrd.requests import SeenRequest, TransferRequests
     from dnsd.xfrd.streams import Streams
 
 MESSAGES = 32

@@ -29,6 +29,8 @@ CALLED_BY_OTHERS = {
     "dnsd/cli/__init__.py: format_commands": "click writes the help of a group",
     "dnsd/xfrd/fetch.py: datagram_received": "asyncio gives a protocol its datagrams",
     "dnsd/xfrd/fetch.py: error_received": "asyncio tells a protocol of errors",
+    "dnsd/xfrd/notifying.py: datagram_received": "asyncio tells a protocol what has come",
+    "dnsd/xfrd/notifying.py: error_received": "asyncio tells a protocol what went wrong",
     "dnsd/zone/rdatatext.py: get_eol_as_token": "dnspython reads rdata from a tokenizer",
     "dnsd/zone/rdatatext.py: as_name": "dnspython reads rdata from a tokenizer",
 }
