@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from dnsd.config import PrimaryPeer
     from dnsd.transfer.incoming import Received
+    from dnsd.transfer.tsig import TsigKey
     from dnsd.wire.records import Record
     from dnsd.xfrd.connections import PrimaryConnection
-    from dnsd.xfrd.knowledge import TsigKey
 
 _FIXED = Struct(">HHIH")
 _IN = 1

@@ -23,8 +23,9 @@ from dnsd.xfrd.fetch import Fetched, Fetcher, FetchLimits
 
 if TYPE_CHECKING:
     from dnsd.config import PrimaryPeer
+    from dnsd.transfer.tsig import TsigKey
     from dnsd.versions.version import ZoneVersion
-    from dnsd.xfrd.knowledge import Knowledge, Row, TsigKey
+    from dnsd.xfrd.knowledge import Knowledge, Row
     from dnsd.xfrd.secondary import SecondaryZone
 
 _NO_IXFR = frozenset((FORMERR, NOTIMP, REFUSED))

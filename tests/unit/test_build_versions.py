@@ -1,0 +1,110 @@
+"""What builds leave for transfers: versions, and serials that grow with the content."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnsd.build.images import Job, is_current, read_meta
+from dnsd.build.pipeline import build_zone
+from dnsd.build.versions import GivenOut, following
+from dnsd.config import LimitsConfig
+from dnsd.versions import recordfile
+from dnsd.versions.serial import is_newer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SERIALS = st.integers(0, 0xFFFFFFFF)
+
+
+def zone(serial: int, *records: str) -> str:
+    return "\n".join(["$TTL 60", f"@ SOA ns h {serial} 1 1 1 1", "@ NS ns", *records, ""])
+
+
+def job(tmp_path: Path, **terms: object) -> Job:
+    (tmp_path / "images").mkdir(exist_ok=True)
+    made = Job(
+        origin="a.example.",
+        file=str(tmp_path / "zone"),
+        limits=LimitsConfig(),
+        images=str(tmp_path / "images"),
+    )
+    return msgspec.structs.replace(made, **terms)
+
+
+def build(tmp_path: Path, text: str, **terms: object) -> tuple[int, str]:
+    (tmp_path / "zone").write_text(text)
+    os.utime(tmp_path / "zone", ns=(1, 1))  # a file that has just changed is read again
+    result = build_zone(job(tmp_path, **terms))
+    assert result.image is not None, result.findings
+    return result.serial, result.version
+
+
+@given(SERIALS, SERIALS, st.sampled_from(["increment", "unixtime", "dateserial"]))
+def test_a_new_content_has_a_newer_serial(before: int, in_file: int, policy: str) -> None:
+    found = following(policy, in_file, GivenOut(before, ""), 1_700_000_000.5)
+    assert is_newer(found, before)
+    assert found != 0
+
+
+def test_serials_say_what_they_are_named_after() -> None:
+    now = 1_700_000_000.0
+    assert following("unixtime", 1, None, now) == 1_700_000_000
+    assert following("dateserial", 1, None, now) == 2023111400
+    assert following("dateserial", 1, GivenOut(2023111400, ""), now) == 2023111401
+    assert following("increment", 7, None, now) == 7
+    assert following("increment", 7, GivenOut(7, ""), now) == 8
+    assert following("increment", 9, GivenOut(7, ""), now) == 9, "the operator has made it grow"
+
+
+def test_the_serial_grows_with_the_content_and_with_nothing_else(tmp_path: Path) -> None:
+    serials = [
+        build(tmp_path, text, serial="increment")[0]
+        for text in (
+            zone(5, "ns A 192.0.2.1"),
+            zone(5, "ns A 192.0.2.1"),
+            zone(5, "ns A 192.0.2.2"),
+            zone(2, "ns A 192.0.2.2"),
+            zone(5, "ns A 192.0.2.1"),
+        )
+    ]
+    assert serials == [5, 5, 6, 6, 7]
+
+
+@pytest.mark.parametrize("policy", ["file", "unixtime"])
+def test_the_record_file_is_what_is_served(tmp_path: Path, policy: str) -> None:
+    serial, name = build(
+        tmp_path, zone(5, "ns A 192.0.2.1", "b TXT x"), serial=policy, is_given=True
+    )
+    version = recordfile.read(tmp_path / "versions" / name)
+    assert (version.serial, version.count) == (serial, 4)
+    assert abs(serial - time.time()) < 60 or policy == "file"
+
+
+def test_an_image_without_its_version_is_not_enough(tmp_path: Path) -> None:
+    _, name = build(tmp_path, zone(5, "ns A 192.0.2.1"), is_given=True)
+    made = job(tmp_path, is_given=True)
+    (image,) = (tmp_path / "images").iterdir()
+    meta = read_meta(made.stock, image.name)
+    assert is_current(meta, made)
+    (tmp_path / "versions" / name).unlink()
+    assert not is_current(meta, made)
+    assert is_current(meta, job(tmp_path)), "who gives it to nobody needs none"
+    assert not is_current(meta, job(tmp_path, serial="unixtime"))
+
+
+def test_a_damaged_memory_of_serials_numbers_nothing(tmp_path: Path) -> None:
+    build(tmp_path, zone(5, "ns A 192.0.2.1"), serial="increment")
+    (memory,) = (tmp_path / "versions").glob("*.serial")
+    memory.write_bytes(b"{")
+    (tmp_path / "zone").write_text(zone(5, "ns A 192.0.2.3"))
+    result = build_zone(job(tmp_path, serial="increment"))
+    assert result.serial == 5
+    assert "not-kept" in [one.code for one in result.findings]
