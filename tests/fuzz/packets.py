@@ -18,7 +18,7 @@ NOW = 1_750_000_000.0
 SECRETS = (b"0123456789abcdef", b"fedcba9876543210")
 SETTINGS = (
     Settings(server_id=b"nyc", udp_payload=512),
-    Settings(nsid=b"nyc", version=b"1", udp_payload=4096, cookie_secrets=SECRETS),
+    Settings(nsid=b"nyc", version=b"1", udp_payload=4096, cookie_secrets=SECRETS, hands_over=True),
 )
 CLIENTS = tuple(Client(way, text) for text in ("192.0.2.1", "2001:db8::1") for way in Transport)
 

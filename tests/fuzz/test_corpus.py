@@ -10,7 +10,7 @@ import pytest
 CORPUS = Path(__file__).parent / "corpus"
 
 
-@pytest.mark.parametrize("target", ["images", "packets", "streams", "texts"])
+@pytest.mark.parametrize("target", ["images", "packets", "requests", "streams", "texts"])
 def test_corpus(target: str) -> None:
     fuzz_one = import_module(f"tests.fuzz.{target}").fuzz_one
     files = sorted((CORPUS / target).iterdir())
@@ -23,7 +23,7 @@ def test_corpus(target: str) -> None:
             raise
 
 
-@pytest.mark.parametrize("target", ["images", "packets", "streams", "texts"])
+@pytest.mark.parametrize("target", ["images", "packets", "requests", "streams", "texts"])
 def test_seeds(target: str) -> None:
     module = import_module(f"tests.fuzz.{target}")
     for seed in module.seeds():
