@@ -22,12 +22,12 @@ from dnsd.versions import recordfile, serial
 from dnsd.versions.version import from_stored, soa_size
 from dnsd.wire.rdata import SOA
 from dnsd.zone.findings import Finding, Severity
-from dnsd.zone.records import Zone
 from dnsd.zone.stored import version_of
 
 if TYPE_CHECKING:
     from dnsd.build.images import Job
     from dnsd.versions.version import ZoneVersion
+    from dnsd.zone.records import Zone
 
 RECORDS = ".records"
 _NUMBERS = slice(-20, -16)
@@ -149,5 +149,4 @@ def _with_serial(zone: Zone, number: int) -> Zone:
     changed = msgspec.structs.replace(
         soa, rdatas=(rdata[: _NUMBERS.start] + number.to_bytes(4, "big") + rdata[_NUMBERS.stop :],)
     )
-    nodes = {**zone.nodes, zone.apex: {**zone.nodes[zone.apex], SOA: changed}}
-    return Zone(zone.apex, nodes, zone.signatures, zone.bulk)
+    return zone.replaced((changed,))

@@ -47,7 +47,7 @@ from dnsd.control.zones.writers import Writers, ends
 from dnsd.errors import AdminError
 from dnsd.image.keepsake import Keepsake, Keepsakes
 from dnsd.image.memory import Memory
-from dnsd.image.state import ControlCells, WorkerCells
+from dnsd.image.state import ControlCells, WorkerCells, XfrdCells
 from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
 
@@ -272,6 +272,7 @@ class Node:
             lambda: self.engine.rates.totals,
             self.demand.status,
             self.aliases.status,
+            lambda: self.transfers.counts if self.transfers else {},
         )
 
     def unwell(self) -> list[str]:
@@ -298,9 +299,11 @@ class Node:
         return min(worker[WorkerCells.GENERATION] for worker in workers)
 
     def _beat_of_workers(self) -> float:
-        """Return when all workers have got on, those apart that have not begun."""
+        """Return when all workers, and transfers, have got on; those apart that have not begun."""
         workers = (self._vector.worker(index) for index in range(self._vector.workers))
         beats = [cells[WorkerCells.HEARTBEAT] / 1e9 for cells in workers]
+        # Signed answers leave by way of that process: they wait for it as for a worker.
+        beats.append(self._vector.xfrd[XfrdCells.HEARTBEAT] / 1e9)
         return min((beat for beat in beats if beat), default=math.inf)
 
     def _ceiling(self) -> int | None:

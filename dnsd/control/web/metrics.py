@@ -49,6 +49,7 @@ class MetricsSource(NamedTuple):
     asked: Callable[[], Mapping[PoolKey, int]] = dict
     demand: Callable[[int], Mapping[str, Any] | None] = _none
     aliases: Callable[[], Sequence[Mapping[str, Any]]] = tuple
+    transfers: Callable[[], Mapping[str, int]] = dict
 
 
 def text(source: MetricsSource) -> str:
@@ -71,6 +72,7 @@ def families(source: MetricsSource) -> Iterator[MetricFamily]:
     yield from _checks(source.checking)
     yield from _hooks(source.outboxes)
     yield from _aliases(source.aliases())
+    yield _transfers(source.transfers())
     yield from _votes(list(source.pools()), source.peers)
     yield from _caches(source.ledger)
     yield from _demand(source.demand(time.monotonic_ns()))
@@ -291,6 +293,15 @@ def _aliases(found: Sequence[Mapping[str, Any]]) -> Iterator[MetricFamily]:
         "gauge",
         "Whether the target of an alias gave no addresses when it was asked for last.",
         [(labels, int(bool(one["fault"]))) for labels, one in labelled],
+    )
+
+
+def _transfers(counts: Mapping[str, int]) -> MetricFamily:
+    return MetricFamily(
+        "dnsd_transfer_events_total",
+        "counter",
+        "What the process of transfers has done, been asked for, and refused, since it started.",
+        [({"event": what}, count) for what, count in sorted(counts.items())],
     )
 
 
