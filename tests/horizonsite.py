@@ -33,7 +33,7 @@ from dnsd.control.horizon.lease import Clocks, Lease
 from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
 from dnsd.control.horizon.poolbook import PoolAnswers, PoolRRset, addresses_of, version_of
 from dnsd.control.horizon.shelf import Shelved
-from dnsd.image.selection import SLOTS, Mode, cells
+from dnsd.image.selection import NOTES, Mode, cells
 from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
 
@@ -86,7 +86,7 @@ class Placed(NamedTuple):
 
     meta: PoolMeta
     cells: PoolCells
-    words: memoryview
+    selections: memoryview
     notes: memoryview
 
 
@@ -179,10 +179,12 @@ class Site:
 
     def place(self, meta: PoolMeta) -> Placed:
         count = cells(len(addresses_of(meta)))
-        words = memoryview(bytearray(8 * count)).cast("Q")
+        selections = memoryview(bytearray(8 * count)).cast("Q")
         notes = memoryview(bytearray(4 * count)).cast("I")
-        told = PoolCells(words, [notes], count - SLOTS, self.now, lambda one: self.told(meta, one))
-        return Placed(meta, told, words, notes)
+        told = PoolCells(
+            selections, [notes], count - NOTES, self.now, lambda one: self.told(meta, one)
+        )
+        return Placed(meta, told, selections, notes)
 
     def told(self, meta: PoolMeta, noted: Noted) -> None:
         self.keeper.pools.noted(meta, noted.mask, noted.mode, noted.until, self.now)
@@ -221,11 +223,11 @@ class Site:
         possible: set[str] = set()
         ttl = 0
         for placed in self.placements():
-            word, meta = placed.cells.word, placed.meta
-            masks = [word.mask]
-            if word.mode == Mode.SOME:
-                masks = [1 << at for at in range(32) if word.mask >> at & 1]
-            versions = {version_of(meta, mask, word.mode) for mask in masks}
+            selection, meta = placed.cells.selection, placed.meta
+            masks = [selection.mask]
+            if selection.mode == Mode.SOME:
+                masks = [1 << at for at in range(32) if selection.mask >> at & 1]
+            versions = {version_of(meta, mask, selection.mode) for mask in masks}
             served |= versions
             lasting = versions if placed is self.generations[-1].placed else set()
             ttl = max(ttl, meta.ttl)
@@ -286,19 +288,19 @@ class Site:
         self.held += [(address, self.now + ttl) for _, address, ttl in content.hosts]
         if placed is None:
             return
-        word = placed.cells.word
-        assert word.mode != Mode.UNSET
+        selection = placed.cells.selection
+        assert selection.mode != Mode.UNSET
         addresses = addresses_of(placed.meta)
-        chosen = [at for at in range(len(addresses)) if word.mask >> at & 1]
-        notes = [word.slot]
-        if word.mode == Mode.SOME:
+        chosen = [at for at in range(len(addresses)) if selection.mask >> at & 1]
+        notes = [selection.note_index]
+        if selection.mode == Mode.SOME:
             first = int(self.now) % len(chosen)
             chosen = (chosen[first:] + chosen[:first])[: placed.meta.policy.take or 1]
-            notes = [SLOTS + one for one in chosen]
-        until = ceil(self.now) + word.ttl
+            notes = [NOTES + one for one in chosen]
+        until = ceil(self.now) + selection.ttl
         for note in notes:
             placed.notes[note] = max(placed.notes[note], until)
-        self.held += [(addresses[at], self.now + word.ttl) for at in chosen]
+        self.held += [(addresses[at], self.now + selection.ttl) for at in chosen]
 
     def verdict(self, question: CacheQuestion) -> Verdict:
         self.keeper.served.search(question)

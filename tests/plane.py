@@ -17,7 +17,7 @@ from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.live import LivePool, addresses_of, named
 from dnsd.control.failover.statefile import StateFile
-from dnsd.image import selection
+from dnsd.image.selection import Mode, Selection, cells, decode
 from dnsd.image.state import StateVector
 from tests import jumping
 from tests.jumping import Jumping
@@ -99,7 +99,7 @@ def meta(
         ttl=ttl,
         members=members,
         cell=cell,
-        cells=selection.cells(len(members) + len(policy.fallback)),
+        cells=cells(len(members) + len(policy.fallback)),
     )
 
 
@@ -140,20 +140,20 @@ class World:
 
     def answers(self, one: PoolMeta, cell: int = 0) -> tuple[str, ...]:
         """Return what a worker answers from an image whose cells begin at ``cell``."""
-        word = self.word(one, cell)
-        if word.mode not in (selection.Mode.ANSWER, selection.Mode.SOME):
-            return (word.mode.name,)
-        return named(word.mask, addresses_of(one))
+        selection = self.selection(one, cell)
+        if selection.mode not in (Mode.ANSWER, Mode.SOME):
+            return (selection.mode.name,)
+        return named(selection.mask, addresses_of(one))
 
-    def word(self, one: PoolMeta, cell: int = 0) -> selection.Selection:
-        return selection.decode(self.vector.words[cell + one.cell])
+    def selection(self, one: PoolMeta, cell: int = 0) -> Selection:
+        return decode(self.vector.selections[cell + one.cell])
 
     def query(self, one: PoolMeta, cell: int = 0, worker: int = 0) -> None:
         """Have a worker answer, and note it."""
-        word = self.word(one, cell)
-        notes = self.vector.notes(worker)
-        at = cell + one.cell + word.slot
-        notes[at] = max(notes[at], int(-(-time.monotonic() // 1)) + word.ttl)
+        selection = self.selection(one, cell)
+        notes = self.vector.cache_until(worker)
+        at = cell + one.cell + selection.note_index
+        notes[at] = max(notes[at], int(-(-time.monotonic() // 1)) + selection.ttl)
 
     def told(self, text: str) -> int:
         return sum(text in line for line in self.log)

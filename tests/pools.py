@@ -9,8 +9,7 @@ import dns.rdatatype
 
 from dnsd import compile as compiler
 from dnsd.compile.poolrecords import first_cells, members_of
-from dnsd.image import selection
-from dnsd.image.selection import Selection, private
+from dnsd.image.selection import Selection, encode, private
 from dnsd.zone.load import load_text
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def fresh(count: int) -> Cells:
 
 def several(cells: Cells) -> Cells:
     """The same words, with notes of another worker's."""
-    return private(len(cells.words))._replace(words=cells.words)
+    return private(len(cells.selections))._replace(selections=cells.selections)
 
 
 class Decided:
@@ -81,10 +80,10 @@ class Decided:
         }
         self.cells = fresh(count)
 
-    def decide(self, one: Key, word: Selection) -> None:
-        self.cells.words[self.first[one]] = selection.encode(word)
+    def decide(self, one: Key, selection: Selection) -> None:
+        self.cells.selections[self.first[one]] = encode(selection)
 
     def left(self, one: Key, note: int) -> float:
         """Seconds for which caches may still hold what was noted in the cell ``note``."""
-        until = self.cells.notes[self.first[one] + note]
+        until = self.cells.cache_until[self.first[one] + note]
         return until - time.monotonic() if until else 0.0

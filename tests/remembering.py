@@ -98,13 +98,15 @@ class OwnMemory:
 def _served(pool: LivePool) -> Iterator[tuple[Version, frozenset[str]]]:
     """Yield what workers answer now, with the addresses in it."""
     for placement in pool.placements:
-        word, meta = placement.cells.word, placement.meta
-        masks = [word.mask]
-        if word.mode == Mode.SOME:
-            masks = [1 << at for at in range(word.mask.bit_length()) if word.mask >> at & 1]
-        if word.mode in (Mode.ANSWER, Mode.SOME, Mode.NODATA):
+        selection, meta = placement.cells.selection, placement.meta
+        masks = [selection.mask]
+        if selection.mode == Mode.SOME:
+            masks = [
+                1 << at for at in range(selection.mask.bit_length()) if selection.mask >> at & 1
+            ]
+        if selection.mode in (Mode.ANSWER, Mode.SOME, Mode.NODATA):
             for mask in masks:
-                version = _version(pool.key, meta, mask, word.mode)
+                version = _version(pool.key, meta, mask, selection.mode)
                 yield version, frozenset(named(mask, addresses_of(meta)))
 
 

@@ -74,8 +74,8 @@ def all_well(pools: Sequence[PoolMeta]) -> Cells:
     for pool in pools:
         answer = Choice(pool.policy, pool.members).answer([Eligibility.IN] * len(pool.members), 0)
         mask = pool.undecided_mask if pool.undecided else answer.mask
-        word = Selection(mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))
-        cells.words[pool.cell] = encode(word)
+        selection = Selection(mask, min(pool.ttl, LONGEST_TTL), Mode(answer.mode))
+        cells.selections[pool.cell] = encode(selection)
     return cells
 
 

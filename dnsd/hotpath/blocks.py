@@ -29,12 +29,12 @@ def static(image: Image, at: int, qname_length: int) -> Body:
 def is_composed(image: Image, at: int, pieces: list[int]) -> bool:
     """Tell whether the block at ``at`` with ``pieces`` must be put together record by record."""
     head = reader.block(image, at)
-    return bool((pieces or head.slot) and head.flags & layout.COMPOSE)
+    return bool((pieces or head.pool_ref) and head.flags & layout.COMPOSE)
 
 
 def has_aliases(image: Image, at: int) -> bool:
     """Tell whether the pool that the block at ``at`` ends in has CNAME records."""
-    return bool(poolchoice.read(image, reader.block(image, at).slot * 8).is_alias)
+    return bool(poolchoice.read(image, reader.block(image, at).pool_ref * 8).is_alias)
 
 
 def answer(
@@ -42,7 +42,7 @@ def answer(
 ) -> Body:
     """Return what :func:`with_pieces` does; of a pool at its end what is chosen for ``asked``."""
     head = reader.block(image, at)
-    if not head.slot:
+    if not head.pool_ref:
         return with_pieces(image, at, qname_length, pieces, room)
     return of_pool(image, at, qname_length, pieces, asked)
 
@@ -52,19 +52,19 @@ def of_pool(
 ) -> Body:
     """Return the body of the block at ``at``, with what is chosen from the pool at its end."""
     head = reader.block(image, at)
-    pool = poolchoice.read(image, head.slot * 8)
-    word = poolchoice.choose(image, pool, asked)
-    if word.mode in _FAILURES:
-        return Body(_FAILURES[word.mode])
+    pool = poolchoice.read(image, head.pool_ref * 8)
+    selection = poolchoice.choose(image, pool, asked)
+    if selection.mode in _FAILURES:
+        return Body(_FAILURES[selection.mode])
     octets = reader.body(image, at, head, head.length)
     octets = reader.moved(image, at, head, octets, reader.PointerShift(qname_length - head.base))
     octets, template = octets[: head.split], octets[head.split :]
     signed = bool(head.flags & layout.SIGNED)
     count = 0
-    if word.mode == Mode.NODATA:
+    if selection.mode == Mode.NODATA:
         pieces = [pool.soa[signed], pool.nsec if signed else 0, *pieces]
     else:
-        records, count = poolchoice.records(image, pool, word, template, signed)
+        records, count = poolchoice.records(image, pool, selection, template, signed)
         octets += records
     inserted, nscount = _inserted(image, pieces, qname_length, len(octets))
     return Body(head.rcode, AA, octets + inserted, head.ancount + count, nscount)

@@ -173,7 +173,7 @@ def answer(
             pieces = blocks.pieces_for(image, at, place, lower, offsets)
             head = reader.block(image, at)
             out.rcode = head.rcode
-            if not head.slot:
+            if not head.pool_ref:
                 out.add_block(image, at, name, pieces)
                 break
             body = blocks.of_pool(image, at, len(name), [], asked)

@@ -82,7 +82,7 @@ def account(zone: int, place: NameMatch, head: Block | None, qtype: int) -> Buck
         return BucketKey(AnswerKind.ANY, zone, place.entry)
     if place.expanded:
         return BucketKey(AnswerKind.WILDCARD, zone, place.entry)
-    if not head.ancount and not head.slot:
+    if not head.ancount and not head.pool_ref:
         return BucketKey(AnswerKind.NODATA, zone)
     return BucketKey(AnswerKind.ANSWER, zone, place.entry)
 

@@ -1,4 +1,4 @@
-"""Which members of a pool a query gets, as control's word says; and the note that it got them.
+"""Which members of a pool a query gets, as control has selected them; and the note of the answer.
 
 Knows the POOL of an image and its cells; nothing of health.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.errors import ImageError
 from dnsd.hotpath import draws
 from dnsd.image import layout
-from dnsd.image.selection import DENIAL_TTL, SLOTS, Mode, Selection, decode
+from dnsd.image.selection import DENIAL_TTL, NOTES, Mode, Selection, decode
 from dnsd.wire.rdata import RRSIG
 
 if TYPE_CHECKING:
@@ -85,34 +85,33 @@ def read(image: Image, at: int) -> PoolBlock:
 def choose(image: Image, pool: PoolBlock, asked: ChoiceInput) -> Selection:
     """Return what the query ``asked`` gets, and note it; count the query.
 
-    The mask of the word returned is that of the answer: of a word of mode SOME those members that
-    are chosen.
+    The mask returned is that of the answer: in mode SOME, of the members that were chosen.
     """
     cells = asked.cells
     if cells:
         cells.counts[pool.cell] = cells.counts[pool.cell] + 1 & _COUNT
-    word = decode(cells.words[pool.cell]) if cells else Selection(0, 0, Mode.UNSET)
-    if word.mode == Mode.UNSET:
+    selection = decode(cells.selections[pool.cell]) if cells else Selection(0, 0, Mode.UNSET)
+    if selection.mode == Mode.UNSET:
         return Selection(pool.undecided, pool.ttl, Mode.ANSWER)
-    if word.mode == Mode.SOME:
-        chosen = _some(image, pool, word.mask, asked)
-        word = word._replace(mask=sum(1 << member for member in chosen))
+    if selection.mode == Mode.SOME:
+        chosen = _some(image, pool, selection.mask, asked)
+        selection = selection._replace(mask=sum(1 << member for member in chosen))
         for member in chosen:
-            _note(cells, pool.cell + SLOTS + member, word.ttl)
-    elif word.mode in (Mode.ANSWER, Mode.NODATA):
-        if word.slot >= SLOTS:
-            raise ImageError(f"there is no slot {word.slot} for notes")
-        word = word._replace(mask=word.mask & (1 << pool.members) - 1)
-        ttl = word.ttl if word.mode == Mode.ANSWER else DENIAL_TTL
-        _note(cells, pool.cell + word.slot, ttl)
-    return word
+            _note(cells, pool.cell + NOTES + member, selection.ttl)
+    elif selection.mode in (Mode.ANSWER, Mode.NODATA):
+        if selection.note_index >= NOTES:
+            raise ImageError(f"a pool has no note {selection.note_index}")
+        selection = selection._replace(mask=selection.mask & (1 << pool.members) - 1)
+        ttl = selection.ttl if selection.mode == Mode.ANSWER else DENIAL_TTL
+        _note(cells, pool.cell + selection.note_index, ttl)
+    return selection
 
 
 def _note(cells: Cells | None, cell: int, ttl: int) -> None:
     """Note until when caches may hold the answer."""
     if cells:
         until = ceil(time.monotonic()) + ttl
-        cells.notes[cell] = max(cells.notes[cell], until)
+        cells.cache_until[cell] = max(cells.cache_until[cell], until)
 
 
 def _some(image: Image, pool: PoolBlock, mask: int, asked: ChoiceInput) -> set[int]:
@@ -126,19 +125,19 @@ def _some(image: Image, pool: PoolBlock, mask: int, asked: ChoiceInput) -> set[i
 
 
 def records(
-    image: Image, pool: PoolBlock, word: Selection, template: bytes, signed: bool
+    image: Image, pool: PoolBlock, selection: Selection, template: bytes, signed: bool
 ) -> tuple[bytes, int]:
     """Return the records of an answer behind their ``template``, and how many there are."""
-    ttl = _TTL(word.ttl)
+    ttl = _TTL(selection.ttl)
     head = template + ttl
     chosen = [
-        pool.rdata(image, member) for member in range(pool.members) if word.mask >> member & 1
+        pool.rdata(image, member) for member in range(pool.members) if selection.mask >> member & 1
     ]
     octets = b"".join(head + _LENGTH(len(rdata)) + rdata for rdata in chosen)
     if not signed or not pool.signatures:
         return octets, len(chosen)
     head = template[:-4] + RRSIG.to_bytes(2) + template[-2:] + ttl
-    rrsigs = _signatures(image, pool, word.mask)
+    rrsigs = _signatures(image, pool, selection.mask)
     return (
         octets + b"".join(head + _LENGTH(len(rdata)) + rdata for rdata in rrsigs),
         len(chosen) + len(rrsigs),

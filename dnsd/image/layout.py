@@ -17,9 +17,9 @@ Names below a cut or a DNAME have no entry: their closest encloser *is* the cut 
 All ancestors of an entry down from the apex have entries too, so the closest encloser of
 any name can be found by bisection over its labels.
 
-**Names are found by SipHash-1-3** under a key that is drawn for each image, and each entry is one
-of the MAX_PROBES slots from where its hash says: a key under which one is not is drawn again. Names
-that collide cannot be chosen, because the key is drawn after them.
+**Names are found by SipHash-1-3** under a key that is drawn for each image. Each entry is within
+MAX_PROBES places of where its hash says: a key under which one is not is drawn again. Names that
+collide cannot be chosen, because the key is drawn after them.
 
 **Blocks move.** A compression pointer in a block was computed for a query name of ``base``
 octets. For a query name of another length, or when the block's records begin further into
@@ -33,7 +33,7 @@ the message, every listed pointer p is moved (``delta`` = len(query name) − ba
 **Pieces** are blocks that hold only authority records (an SOA, an NSEC with its RRSIG). They
 are inserted at ``split``, where the authority section of the block ends.
 
-**Pools.** A block with a ``slot`` ends in an RRset whose records are chosen for each query. Its
+**Pools.** A block with a ``pool_ref`` ends in an RRset whose records are chosen for each query. Its
 body has the records before it (``ancount`` of them) up to ``split``, and then a *template*:
 owner, type and class. What is chosen takes the template's place. POOL says from what.
 """
@@ -70,9 +70,9 @@ CUT, DNAME = 1, 2
 
 BLOCK = Struct("<6H 6BH I")
 """base, ancount, nscount, arcount, length, split | pieces, optional, rcode, flags, proof,
-proof when expanded | pointers | slot. Then: piece refs, optional (end, arcount), pointers,
+proof when expanded | pointers | pool_ref. Then: piece refs, optional (end, arcount), pointers,
 body. ``length`` and ``arcount`` are of the mandatory part; each ``optional`` says where the
-body may end instead, and with how many additional records. ``slot`` is the ref of a POOL, 0 for
+body may end instead, and with how many additional records. ``pool_ref`` is that of a POOL, 0 for
 a static block."""
 AUTHORITATIVE = 1
 COMPOSE = 2
@@ -106,9 +106,9 @@ closer name (NSEC3); the encloser's ``wild``; the encloser's ``match``."""
 
 OPTIONAL = Struct("<HH")
 REF = Struct("<I")
-SLOT_HASH = Struct("<II")
+PLACE = Struct("<II")
 MAX_PROBES = 128
-"""Slots that a search looks at; for ten million names about 90 are needed."""
+"""Places that a search looks at; for ten million names about 90 are needed."""
 KEY_SIZE = 16
 """Octets of the key of the hash table."""
 NSEC_REFS = Struct("<II")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ENTRY = layout.ENTRY.unpack_from
 _BLOCK = layout.BLOCK.unpack_from
-_SLOT = layout.SLOT_HASH.unpack_from
+_PLACE = layout.PLACE.unpack_from
 _OPTIONAL = layout.OPTIONAL.unpack_from
 _REF = layout.REF.unpack_from
 _PAIR = layout.NSEC_REFS.unpack_from
@@ -63,7 +63,7 @@ class Block(NamedTuple):
     proof: int
     proof_expanded: int
     pointers: int
-    slot: int
+    pool_ref: int
 
 
 @lru_cache(maxsize=256)
@@ -77,7 +77,7 @@ def find(image: Image, name: bytes) -> int:
     mask, buffer, table = image.mask, image.buffer, image.table
     place = digest & mask
     for _ in range(layout.MAX_PROBES):
-        found, ref = _SLOT(buffer, table + place * 8)
+        found, ref = _PLACE(buffer, table + place * 8)
         if not ref:
             break
         if found == digest:

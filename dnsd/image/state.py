@@ -1,20 +1,20 @@
 """The state vector: the one piece of memory that master, control and workers share.
 
-A memfd that the master creates and hands down by number. It is divided into slots of
-``SLOT`` bytes: slot 0 is control's, slot 1 + n belongs to worker n. Every cell is a 64-bit
+A memfd that the master creates and hands down by number. It is divided into pages of
+``PAGE`` bytes: page 0 is control's, page 1 + n belongs to worker n. Every cell is a 64-bit
 unsigned integer with exactly one writer, so nobody needs a lock:
 
-    control slot   generation, journal epoch, control heartbeat (ns), pid, zones, …
+    control page   generation, journal epoch, control heartbeat (ns), pid, zones, …
                    and, behind these, the few cells that the master and transfers write
-    worker slot    pid, heartbeat (ns), generation served, loop lag (ns), open TCP, counters…
+    worker page    pid, heartbeat (ns), generation served, loop lag (ns), open TCP, counters…
                    and, in between, for how long the master has seen no progress of it
 
-After the slots, each worker has ``SOURCES`` cells of 16 bits in which it counts its TCP
+After the pages, each worker has ``SOURCES`` cells of 16 bits in which it counts its TCP
 connections by source, so that a client's limit holds for the node and not for each worker;
 and a page in which it says what it should serve and does not (:mod:`dnsd.image.gaps`).
 
-Then come the cells of pools, as :mod:`dnsd.image.selection` describes them: control's words, and
-each worker's notes and counts. Memory is only taken for those in use.
+Then come the cells of pools, as :mod:`dnsd.image.selection` describes them: control's
+selections, and each worker's notes and counts. Memory is only taken for those in use.
 
 Rate limits follow, as :mod:`dnsd.image.buckets` describes them: the buckets, the only cells
 that all workers write (always a whole word), and each worker's rows.
@@ -42,11 +42,11 @@ from dnsd.metrics import counters
 if TYPE_CHECKING:
     from dnsd.metrics.counters import Counters
 
-SLOT = 4096
-"""Bytes of one slot: a page, so that no two writers share a cache line."""
+PAGE = 4096
+"""Bytes of one page: a page of memory, so that no two writers share a cache line."""
 
 _HEAD = 16
-"""Cells before the counters in a worker's slot."""
+"""Cells before the counters in a worker's page."""
 
 SOURCES = 4096
 """Cells for connections by source; more than connections, so that few sources share one."""
@@ -55,18 +55,18 @@ POOL_CELLS = 1 << 17
 """Cells for pools: some 10,000 of them, as ten members need 18 each."""
 
 _MASTER = 64
-"""Where the master's cells begin in slot 0: on a cache line of their own."""
+"""Where the master's cells begin in page 0: on a cache line of their own."""
 
 _XFRD = 120
-"""Where the cells of the process of transfers begin in slot 0: on a cache line of their own."""
+"""Where the cells of the process of transfers begin in page 0: on a cache line of their own."""
 
 _SECRETS = 128
-"""Where the cookie secrets begin in slot 0."""
+"""Where the cookie secrets begin in page 0."""
 
 _KEY = 16
-"""Octets of the secret at the end of slot 0."""
+"""Octets of the secret at the end of page 0."""
 
-assert (_HEAD + counters.SIZE) * 8 <= SLOT
+assert (_HEAD + counters.SIZE) * 8 <= PAGE
 
 
 class ControlCells:
@@ -106,7 +106,7 @@ class FirstLoad(IntEnum):
 
 
 class MasterCells:
-    """The master's cells, in control's slot.
+    """The master's cells, in control's page.
 
     CARRIER is 1 while the VIPs' interface has a carrier. SILENCED is the order at which the
     master has taken it away by itself, because no worker was left: it stays away until the
@@ -117,7 +117,7 @@ class MasterCells:
 
 
 class XfrdCells:
-    """The cells of the process of transfers, in control's slot; 0 while there is none.
+    """The cells of the process of transfers, in control's page; 0 while there is none.
 
     HEARTBEAT is when its loop has turned last (monotonic, ns).
     """
@@ -162,7 +162,7 @@ NODE_CARRIER = CarrierCells.of_node()
 
 
 class WorkerCells:
-    """The head of a worker's slot.
+    """The head of a worker's page.
 
     GENERATION is the last one that the worker serves whole. READ is the one that it has got to:
     what of that it does not serve stands in its page of gaps. SECRETS is the version of the cookie
@@ -178,7 +178,7 @@ class WorkerCells:
 
 
 class StateVector:
-    """A mapping of the state vector: ``control`` and ``worker(n)`` are views of its slots."""
+    """A mapping of the state vector: ``control`` and ``worker(n)`` are views of its pages."""
 
     def __init__(self, fd: int, workers: int) -> None:
         self.fd = fd
@@ -191,23 +191,23 @@ class StateVector:
         """Make a zeroed vector for ``workers`` workers in a new memfd."""
         fd = os.memfd_create("dnsd-state", os.MFD_CLOEXEC)
         os.ftruncate(fd, _size(workers))
-        os.pwrite(fd, os.urandom(_KEY), SLOT - _KEY)
+        os.pwrite(fd, os.urandom(_KEY), PAGE - _KEY)
         return cls(fd, workers)
 
     @property
     def key(self) -> bytes:
         """A secret that all workers share; made with the vector."""
-        return self._map[SLOT - _KEY : SLOT]
+        return self._map[PAGE - _KEY : PAGE]
 
     @property
     def control(self) -> memoryview:
         """The cells of :class:`ControlCells`."""
-        return self._cells[: SLOT // 8]
+        return self._cells[: PAGE // 8]
 
     @property
     def master(self) -> memoryview:
         """The cells of :class:`MasterCells`."""
-        return self._cells[_MASTER : SLOT // 8]
+        return self._cells[_MASTER : PAGE // 8]
 
     @property
     def xfrd(self) -> memoryview:
@@ -221,8 +221,8 @@ class StateVector:
 
     def worker(self, index: int) -> memoryview:
         """The cells of :class:`WorkerCells` for worker ``index`` (from 0)."""
-        start = SLOT // 8 * (1 + index)
-        return self._cells[start : start + SLOT // 8]
+        start = PAGE // 8 * (1 + index)
+        return self._cells[start : start + PAGE // 8]
 
     def counters(self, index: int) -> Counters:
         """The counters of worker ``index``."""
@@ -238,21 +238,21 @@ class StateVector:
 
     def sources(self, index: int) -> memoryview:
         """The 16-bit cells in which worker ``index`` counts connections by source."""
-        start = SLOT * (1 + self.workers) + SOURCES * 2 * index
+        start = PAGE * (1 + self.workers) + SOURCES * 2 * index
         return memoryview(self._map)[start : start + SOURCES * 2].cast("H")
 
     def gaps(self, index: int) -> memoryview:
         """The cells in which worker ``index`` says what it does not serve."""
-        start = (SLOT * (1 + self.workers) + SOURCES * 2 * self.workers + SLOT * index) // 8
-        return self._cells[start : start + SLOT // 8]
+        start = (PAGE * (1 + self.workers) + SOURCES * 2 * self.workers + PAGE * index) // 8
+        return self._cells[start : start + PAGE // 8]
 
     @property
-    def words(self) -> memoryview:
-        """The words of all pools, of format ``Q``; written by control."""
+    def selections(self) -> memoryview:
+        """The selections of all pools, of format ``Q``; written by control."""
         start = _pools_at(self.workers)
         return memoryview(self._map)[start : start + 8 * POOL_CELLS].cast("Q")
 
-    def notes(self, index: int) -> memoryview:
+    def cache_until(self, index: int) -> memoryview:
         """The notes of worker ``index`` about all pools, of format ``I``."""
         return self._noted(2 * index)
 
@@ -262,7 +262,7 @@ class StateVector:
 
     def cells(self, index: int) -> Cells:
         """All cells of pools, as worker ``index`` needs them."""
-        return Cells(self.words, self.notes(index), self.counts(index))
+        return Cells(self.selections, self.cache_until(index), self.counts(index))
 
     def _noted(self, number: int) -> memoryview:
         start = _pools_at(self.workers) + (8 + 4 * number) * POOL_CELLS
@@ -289,7 +289,7 @@ class StateVector:
 
 
 def _pools_at(workers: int) -> int:
-    return SLOT * (1 + workers) + (SOURCES * 2 + SLOT) * workers
+    return PAGE * (1 + workers) + (SOURCES * 2 + PAGE) * workers
 
 
 def _buckets_at(workers: int) -> int:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import dns.name
 
 from dnsd import compile as compiler
-from dnsd.image.selection import SLOTS, Cells, Mode, Selection
+from dnsd.image.selection import NOTES, Cells, Mode, Selection
 from dnsd.wire.member import packed
 from tests import packets, pools
 from tests.parity.samples import sample
@@ -29,7 +29,7 @@ class Pooled(NamedTuple):
         """Return the cells, with a word for each pool that ``seed`` picks."""
         for number, one in enumerate(self.decided.first):
             mode = MODES[(seed + number) % len(MODES)]
-            self.decided.decide(one, Selection(1 + seed % 3, 30, mode, seed % SLOTS))
+            self.decided.decide(one, Selection(1 + seed % 3, 30, mode, seed % NOTES))
         return self.decided.cells
 
 

@@ -51,7 +51,7 @@ class Case(NamedTuple):
 
     owner: str
     asked: str
-    word: Selection
+    selection: Selection
     all_down: str = "fallback"
     select: str = "all"
 
@@ -59,8 +59,8 @@ class Case(NamedTuple):
 def _cases() -> Iterator[Case]:
     for ttl in TTLS:
         for mask in (*range(1, 8), 0b11000):
-            word = Selection(mask, ttl, Mode.ANSWER)
-            yield Case(f"m{mask}-{ttl}", f"m{mask}-{ttl}", word)
+            selection = Selection(mask, ttl, Mode.ANSWER)
+            yield Case(f"m{mask}-{ttl}", f"m{mask}-{ttl}", selection)
         for mask in (0b101, 0b010, 0b11000):
             owner = f"one{mask}-{ttl}"
             yield Case(owner, owner, Selection(mask, ttl, Mode.SOME), select="one")
@@ -153,7 +153,7 @@ def _place(node: WorkerNode, origin: str, path: Path, cell: int) -> Placed:
     image = compiler.build(zone, bytes(store.MAPPED_FROM), list(compiled(pools, signer)))
     store.save(node.directory / IMAGES / origin, image)
     for case, pool in zip(CASES, pools, strict=True):
-        node.state.words[cell + pool.cell] = encode(case.word)
+        node.state.selections[cell + pool.cell] = encode(case.selection)
     return Placed(origin, cell)
 
 
@@ -180,7 +180,7 @@ def test_it_is_what_the_word_says(scene: Scene, case: Case) -> None:
         response = dns.query.udp(query, "127.0.0.1", timeout=10, port=scene.node.port)
         answer = {rrset.rdtype: rrset for rrset in response.answer}
         signed = 2 if "bind2" in origin else 1
-        if case.word.mode is Mode.NODATA:
+        if case.selection.mode is Mode.NODATA:
             assert not answer
             proofs = [one for one in response.authority if one.rdtype in {NSEC, NSEC3}]
             assert [" A " in f"{one[0]} " for one in proofs] == [False]
@@ -190,14 +190,14 @@ def test_it_is_what_the_word_says(scene: Scene, case: Case) -> None:
                 assert all(rrsigs.ttl <= rrsig.original_ttl for rrsig in rrsigs)
             continue
         found = {rdata.to_text() for rdata in answer[A]}
-        wanted = {one for bit, one in enumerate(ADDRESSES) if case.word.mask & 1 << bit}
-        if case.word.mode is Mode.SOME:
+        wanted = {one for bit, one in enumerate(ADDRESSES) if case.selection.mask & 1 << bit}
+        if case.selection.mode is Mode.SOME:
             most = 2 if case.select == "some:2" else 1
-            assert len(found) == min(most, case.word.mask.bit_count())
+            assert len(found) == min(most, case.selection.mask.bit_count())
             assert found <= wanted
         else:
-            assert found == wanted or (case.word.mode is Mode.UNSET and found == set(MEMBERS))
-        ttl = case.word.ttl if case.word.mode is not Mode.UNSET else 5
+            assert found == wanted or (case.selection.mode is Mode.UNSET and found == set(MEMBERS))
+        ttl = case.selection.ttl if case.selection.mode is not Mode.UNSET else 5
         assert (answer[A].ttl, answer[RRSIG].ttl) == (ttl, ttl)
         assert len(answer[RRSIG]) == signed
 

@@ -109,8 +109,8 @@ def test_a_chain_goes_on_behind_whatever_is_chosen(is_signed: bool) -> None:
     paths = twins(data, found, decided)
     told = set()
     for at, other, mode in product(range(len(members)), range(3), (Mode.SOME, Mode.NODATA)):
-        word = Selection(1 << at if mode == Mode.SOME else 0, 60, mode)
-        decided.decide(Key(found[0].owner, rr.CNAME), word)
+        selection = Selection(1 << at if mode == Mode.SOME else 0, 60, mode)
+        decided.decide(Key(found[0].owner, rr.CNAME), selection)
         decided.decide(Key(found[1].owner, rr.CNAME), Selection(1 << other, 30, Mode.SOME))
         for qname, qtype, edns in product(NAMES, TYPES, ((False, False), (True, True))):
             packet = query(qname, qtype, *edns)

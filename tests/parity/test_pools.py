@@ -19,7 +19,7 @@ from dnsd import hotpath
 from dnsd.hotpath import Client, Settings, Transport
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.image import layout
-from dnsd.image.selection import SLOTS, Mode, Selection, encode
+from dnsd.image.selection import NOTES, Mode, Selection, encode
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire.member import packed
@@ -54,7 +54,7 @@ class Edit(NamedTuple):
     rdatas: tuple[str, ...]
     mask: int
     ttl: int
-    slot: int
+    note_index: int
     members: tuple[str, ...] = ()
 
 
@@ -94,7 +94,7 @@ def stories(draw: DrawFn, scenes: st.SearchStrategy[Scene]) -> Story:
         rdatas = sorted(scene.model.rdatas(owner, rtype), key=ip_packed)
         mask = draw(st.integers(1, (1 << len(rdatas)) - 1))
         stay = tuple(one for at, one in enumerate(rdatas) if mask >> at & 1)
-        edits[owner, rtype] = Edit(stay, mask, ttl, draw(st.integers(0, SLOTS - 1)))
+        edits[owner, rtype] = Edit(stay, mask, ttl, draw(st.integers(0, NOTES - 1)))
     return Story(scene, edits)
 
 
@@ -109,9 +109,9 @@ def led_elsewhere(draw: DrawFn, scene: Scene, owner: Name, ttl: int) -> Edit:
     others = draw(st.lists(names, max_size=3, unique_by=Name.canonicalize))
     members = [first, *(one for one in others if one.canonicalize() != first.canonicalize())]
     at = draw(st.integers(0, len(members) - 1))
-    slot = draw(st.integers(0, SLOTS - 1))
+    note_index = draw(st.integers(0, NOTES - 1))
     texts = tuple(one.canonicalize().to_text() for one in members)
-    return Edit((texts[at],), 1 << at, ttl, slot, texts)
+    return Edit((texts[at],), 1 << at, ttl, note_index, texts)
 
 
 def pool_of(zone: Zone, one: tuple[Name, str], edit: Edit, **more: object) -> compiler.PoolRecords:
@@ -154,8 +154,8 @@ def serve(story: Story) -> tuple[Served, Decided]:
     chosen = [pool_of(zone, one, edit) for one, edit in story.edits.items()]
     decided = Decided(chosen)
     for one, edit in story.edits.items():
-        word = Selection(edit.mask, edit.ttl, Mode.ANSWER, edit.slot)
-        decided.decide(pools.key(*one), word)
+        selection = Selection(edit.mask, edit.ttl, Mode.ANSWER, edit.note_index)
+        decided.decide(pools.key(*one), selection)
     cells = counters.fresh()
     path = hotpath.make(Settings(), cells)
     path.put_zone(zone.apex, Image(compiler.build(zone, pools=chosen)), decided.cells)
@@ -190,7 +190,7 @@ def agree(story: Story) -> None:
         ), str(query)
         assert response.additional == without(expected.additional, chosen), str(query)
     for one, edit in story.edits.items():
-        left = decided.left(pools.key(*one), edit.slot)
+        left = decided.left(pools.key(*one), edit.note_index)
         assert left <= edit.ttl + 1
     assert not served.counters[counters.INDEX["internal_error"]]
 
@@ -219,11 +219,11 @@ def chosen_pools(draw: DrawFn, zone: Zone, story: Story) -> list[compiler.PoolRe
 
 
 word_bits = st.builds(
-    lambda mask, ttl, mode, slot: encode(Selection(mask, ttl, mode, slot)),
+    lambda mask, ttl, mode, note_index: encode(Selection(mask, ttl, mode, note_index)),
     st.integers(0, 7) | st.integers(0, 2**32 - 1),
     st.integers(0, 2**24 - 1),
     st.sampled_from(Mode),
-    st.integers(0, SLOTS - 1),
+    st.integers(0, NOTES - 1),
 )
 
 
@@ -235,7 +235,7 @@ def test_both_twins_choose_the_same(story: Story, data: st.DataObject) -> None:
     chosen = data.draw(chosen_pools(zone, story))
     decided = Decided(chosen)
     for first in decided.first.values():
-        decided.cells.words[first] = data.draw(word_bits | st.integers(0, 2**64 - 1))
+        decided.cells.selections[first] = data.draw(word_bits | st.integers(0, 2**64 - 1))
     image = compiler.build(zone, pools=chosen)
     octet = data.draw(st.none() | st.tuples(st.integers(0), st.integers(0, 255)))
     if octet:  # damaged: no access may go astray
@@ -257,7 +257,7 @@ def test_both_twins_choose_the_same(story: Story, data: st.DataObject) -> None:
         assert fast == plain or octet
     if not octet:
         assert counts[0].tolist() == counts[1].tolist()
-        for plain_note, fast_note in zip(cells[0].notes, cells[1].notes, strict=True):
+        for plain_note, fast_note in zip(cells[0].cache_until, cells[1].cache_until, strict=True):
             assert abs(plain_note - fast_note) <= 1
         assert cells[0].counts.tolist() == cells[1].counts.tolist()
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dnsd import compile as compiler
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.hotpath.api import Client, Settings, Transport
-from dnsd.image.selection import DENIAL_TTL, SLOTS, Mode, Selection
+from dnsd.image.selection import DENIAL_TTL, NOTES, Mode, Selection
 from dnsd.image.store import Image
 from dnsd.metrics import counters
 from tests import pools
@@ -63,8 +63,8 @@ def twins(seed: int) -> list[HotPath]:
 class Scene:
     """Both twins with one pool, and a word."""
 
-    def __init__(self, setting: Setting, word: Selection, seed: int = 1) -> None:
-        self.setting, self.word = setting, word
+    def __init__(self, setting: Setting, selection: Selection, seed: int = 1) -> None:
+        self.setting, self.selection = setting, selection
         model = Model(ORIGIN)
         model.add(ORIGIN, "NS", "ns.other.")
         natural = len(setting.weights) - setting.fallback
@@ -86,7 +86,7 @@ class Scene:
         )
         self.image = Image(compiler.build(zone, pools=[pool]))
         self.decided = Decided([pool])
-        self.decided.decide(KEY, word)
+        self.decided.decide(KEY, selection)
         self.cells = self.decided.cells, pools.several(self.decided.cells)
         self.paths = twins(seed)
         for path, cells in zip(self.paths, self.cells, strict=True):
@@ -106,16 +106,18 @@ class Scene:
         by_type = {rrset.rdtype: rrset for rrset in message.answer}
         found = list(by_type.get(A, ()))
         if found:
-            assert {by_type[one].ttl for one in by_type if one in (A, RRSIG)} == {self.word.ttl}
+            assert {by_type[one].ttl for one in by_type if one in (A, RRSIG)} == {
+                self.selection.ttl
+            }
         assert (RRSIG in by_type) == (self.setting.signed and bool(by_type))
-        if self.word.mode == Mode.NODATA:
+        if self.selection.mode == Mode.NODATA:
             assert SOA in {rrset.rdtype for rrset in message.authority}
         return {self.setting.addresses.index(rdata.to_text()) for rdata in found}
 
     def notes(self) -> Iterator[list[int]]:
         first = self.decided.first[KEY]
         for cells in self.cells:
-            yield list(cells.notes[first : first + SLOTS + len(self.setting.weights)])
+            yield list(cells.cache_until[first : first + NOTES + len(self.setting.weights)])
 
 
 @st.composite
@@ -138,10 +140,10 @@ def test_an_answer_has_what_the_word_says(
     mode: Mode, setting: Setting, data: st.DataObject
 ) -> None:
     mask = data.draw(st.integers(1, (1 << len(setting.weights)) - 1))
-    word = Selection(
-        mask, data.draw(st.integers(0, 600)), mode, data.draw(st.integers(0, SLOTS - 1))
+    selection = Selection(
+        mask, data.draw(st.integers(0, 600)), mode, data.draw(st.integers(0, NOTES - 1))
     )
-    scene = Scene(setting, word, data.draw(st.integers(0, 2**64 - 1)))
+    scene = Scene(setting, selection, data.draw(st.integers(0, 2**64 - 1)))
     eligible = {at for at in range(len(setting.weights)) if mask >> at & 1}
     given_out: set[int] = set()
     for _ in range(8):
@@ -160,8 +162,8 @@ def test_an_answer_has_what_the_word_says(
             heavy = {at for at in eligible if setting.weights[at]}
             if heavy and len(found) <= len(heavy):
                 assert found <= heavy, "who weighs nothing is answered before one who does"
-    noted = {SLOTS + at for at in given_out} if mode == Mode.SOME else {word.slot}
-    ttl = DENIAL_TTL if mode == Mode.NODATA else word.ttl
+    noted = {NOTES + at for at in given_out} if mode == Mode.SOME else {selection.note_index}
+    ttl = DENIAL_TTL if mode == Mode.NODATA else selection.ttl
     for notes in scene.notes():
         assert {cell for cell, until in enumerate(notes) if until} == noted
     left = scene.decided.left(KEY, min(noted))

@@ -250,14 +250,14 @@ def test_each_answer_validates_at_any_ttl() -> None:
     path = hotpath.make(hotpath.Settings(), counters.fresh())
     path.put_zone(zone.apex, Image(compiler.build(zone, pools=pools)), cells)
     for mask, target, ttl in ((1, A, 300), (2, B, 1), (0, A, 5)):
-        cells.words[0] = encode(Selection(mask, ttl, Mode.SOME)) if mask else 0
+        cells.selections[0] = encode(Selection(mask, ttl, Mode.SOME)) if mask else 0
         signed, proof = asked(path).answer
         assert [rdata.to_text() for rdata in signed] == [target]
         assert {signed.ttl, proof.ttl} == {ttl}
         keys: dict[Name, Node | Rdataset] = {}
         keys[dns.name.from_text("example.com.")] = from_rdata_list(300, [key.dnskey])
         dns.dnssec.validate(signed, proof, keys, now=NOW)
-    cells.words[0] = encode(Selection(0, 5, Mode.NODATA))
+    cells.selections[0] = encode(Selection(0, 5, Mode.NODATA))
     denied = asked(path)
     assert denied.answer == []
     (nsec,) = [one for one in denied.authority if one.rdtype == RdataType.NSEC]

@@ -38,10 +38,11 @@ class Encoded(NamedTuple):
 
 def encoded(base: bytes, sections: Sections, room: int = 0) -> Encoded:
     octets = encode(base, sections, room)
-    (base_length, an, ns, ar, length, split, pieces, optional, _, flags, _, _, pointers, slot) = (
+    base_length, an, ns, ar, length, split, pieces, optional, _, flags, *rest = (
         layout.BLOCK.unpack_from(octets)
     )
-    assert slot == 0
+    pointers, pool = rest[-2:]
+    assert pool == 0
     at = layout.BLOCK.size
     refs = [int.from_bytes(octets[at + 4 * n :][:4], "little") for n in range(pieces)]
     at += 4 * pieces

@@ -151,11 +151,11 @@ def test_a_drain_step_by_step(world: World) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
-        assert world.word(one).ttl == 300
+        assert world.selection(one).ttl == 300
         world.query(one, worker=1)
         found = await order(engine, "drain_member", member=A, reason="new disks")
         assert (found["safe"], found["steps"][0]["phase"]) == (False, "lowering")
-        assert world.word(one).ttl == 5
+        assert world.selection(one).ttl == 5
         await checked(world, 290)
         world.query(one)
         assert world.answers(one) == (A, B)
@@ -489,7 +489,7 @@ def test_maintenance_is_planned_and_cancelled(world: World) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
-        assert world.word(one).ttl == 300
+        assert world.selection(one).ttl == 300
         at = time.time() + 600
         ahead = {**WWW, "member": A, "at": at, "for": 3600, "reason": "disks"}
         found = await order(engine, "force", forced="down", **ahead)
@@ -504,9 +504,9 @@ def test_maintenance_is_planned_and_cancelled(world: World) -> None:
         assert world.told(f"{A} is to be forced down in 10m for 1h: disks") == 1
         assert "cancel it first" in await refused(engine, "force", forced="up", **ahead)
         await checked(world, 500)
-        assert world.word(one).ttl in range(90, 101)
+        assert world.selection(one).ttl in range(90, 101)
         await order(engine, "cancel_plan", **WWW, member=A)
-        assert world.word(one).ttl == 300
+        assert world.selection(one).ttl == 300
         assert "nothing is planned" in await refused(engine, "cancel_plan", **WWW, member=A)
         await order(engine, "drain_member", **{**ahead, "at": time.time() + 60, "for": None})
         await checked(world, 70)

@@ -57,7 +57,7 @@ def test_a_failure_changes_the_answer_at_once(world: World) -> None:
         one = meta()
         await place(engine, ORIGIN, [one], 100)
         assert world.answers(one, 100) == (A, B)
-        assert world.word(one, 100).ttl == 5
+        assert world.selection(one, 100).ttl == 5
         await up(world)
         down(world, A)
         assert world.answers(one, 100) == (B,)
@@ -79,7 +79,7 @@ def test_the_ttl_grows_back(world: World) -> None:
         seen = []
         for _ in range(22):
             await up(world)
-            seen.append(world.word(one).ttl)
+            seen.append(world.selection(one).ttl)
         assert seen[0] == 5
         assert seen == sorted(seen)
         assert seen[-1] == 300
@@ -120,7 +120,7 @@ def test_a_pool_that_nobody_checks_follows_orders_alone(world: World) -> None:
         await place(engine, ORIGIN, [one], 0)
         assert world.checks[-1].targets == {}
         assert world.answers(one) == (A, B)
-        assert world.word(one).ttl == 300
+        assert world.selection(one).ttl == 300
         pool = only(engine)
         pool.force(A, MemberOrder(Forced.DOWN, time.monotonic() + 30, "new disks"))
         engine.settle(pool)
@@ -168,7 +168,7 @@ def test_members_that_stay_keep_their_state_in_new_cells(world: World) -> None:
         assert world.answers(new, 50) == (C,)
         assert world.answers(old) == (A,)  # it has no C
         engine.release(Range(0, old.cells))
-        assert world.word(old).mode == Mode.UNSET
+        assert world.selection(old).mode == Mode.UNSET
         assert world.answers(new, 50) == (C,)
 
     play(world, story)
@@ -206,11 +206,11 @@ def test_cells_that_others_had_before_are_wiped(world: World) -> None:
     async def story(world: World, engine: FailoverEngine) -> None:
         one = meta()
         for at in range(one.cells):
-            world.vector.words[at] = 0x0300_0005_0000_0001
-            world.vector.notes(1)[at] = 99999
+            world.vector.selections[at] = 0x0300_0005_0000_0001
+            world.vector.cache_until(1)[at] = 99999
         await place(engine, ORIGIN, [one], 0)
         assert world.answers(one) == (A, B)
-        assert set(world.vector.notes(1)[: one.cells]) == {0}
+        assert set(world.vector.cache_until(1)[: one.cells]) == {0}
 
     play(world, story)
 
@@ -248,7 +248,7 @@ def test_who_is_not_seen_keeps_its_state(world: World) -> None:
             world.checks[-1].miss(A, "the network is unreachable")
             world.checks[-1].miss(B, "the network is unreachable")
         assert world.answers(one) == (A,)
-        assert world.word(one).ttl == 5
+        assert world.selection(one).ttl == 5
         assert world.told("the network is unreachable; its state stays") == 1
         assert len(engine.checking.alarms.why) == 2
         world.see((A, BAD), (B, OK))
@@ -322,14 +322,14 @@ def test_a_stop_and_a_start_within_a_minute_change_nothing(world: World) -> None
         await place(engine, ORIGIN, [one], 0)
         await up(world, 30)
         down(world, A)
-        assert world.word(one)[:2] == (0b10, 150)
+        assert world.selection(one)[:2] == (0b10, 150)
 
     async def second(world: World, engine: FailoverEngine) -> None:
         assert engine.unsettled() == "the zones are not loaded yet"
         await place(engine, ORIGIN, [one], 50)
         engine.loaded()
         assert engine.unsettled() == ""
-        assert world.word(one, 50)[:2] == (0b10, 150)
+        assert world.selection(one, 50)[:2] == (0b10, 150)
 
     play(world, first)
     play(world, second)

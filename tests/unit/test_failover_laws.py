@@ -74,14 +74,14 @@ class Twin:
             self.trusts_until = -math.inf
         return found.mask, found.ttl, int(found.mode)
 
-    def restart(self, word: tuple[int, int, int], until: float) -> None:
+    def restart(self, selection: tuple[int, int, int], until: float) -> None:
         """Become what the next process finds."""
         now = time.monotonic()
         stored = self.state.to_stored(now)
         kept = Kept({(stored.name, stored.type): stored}, 0.0, fresh=True, reason="")
         self.state = PoolState(self.meta.policy, self.meta.ttl, self.meta.members, now)
         self.state.restore(kept, now)
-        self.inherited = (named(word[0], self.meta.members), *word[1:])
+        self.inherited = (named(selection[0], self.meta.members), *selection[1:])
         self.trusts_until = until
 
 
@@ -146,7 +146,7 @@ class Life:
         self.engine.place(ORIGIN, [self.meta], self.cell)
         self.task = asyncio.ensure_future(self.engine.run())
         until = time.monotonic() + self.engine.checking.first_round
-        self.twin.restart(self.word, until)
+        self.twin.restart(self.selection, until)
         await asyncio.sleep(0.01)
 
     async def end(self) -> None:
@@ -154,8 +154,8 @@ class Life:
         await asyncio.wait([self.task])
 
     @property
-    def word(self) -> tuple[int, int, int]:
-        mask, ttl, mode, _ = self.world.word(self.meta, self.cell)
+    def selection(self) -> tuple[int, int, int]:
+        mask, ttl, mode, _ = self.world.selection(self.meta, self.cell)
         return mask, ttl, int(mode)
 
 
@@ -178,8 +178,8 @@ def test_workers_read_what_is_decided(
             await life.happen(event)
             await asyncio.sleep(0.013)  # beyond what is rounded
             expected = life.twin.expected()
-            assert life.word == expected, event
-            assert world.vector.words[life.cell] >> 56 & 7 != Mode.UNSET
+            assert life.selection == expected, event
+            assert world.vector.selections[life.cell] >> 56 & 7 != Mode.UNSET
         await life.end()
 
     with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:

@@ -119,7 +119,7 @@ def test_others_decide_together_and_it_is_told_once(world: SharedWorld) -> None:
                 world.see((A, OK), (B, OK))
                 await asyncio.sleep(10)
         assert world.answers(SHARED) == (B,)
-        assert world.word(SHARED).ttl == 5
+        assert world.selection(SHARED).ttl == 5
         assert world.told(f"{A} is not agreed on: 1 of 3 nodes say up, 0 down, and it takes 2") == 1
         missing = "cannot get votes of http://192.0.2.54:9153: did not answer within 1s; trying"
         assert world.told(missing) == 1

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import hypothesis.strategies as st
 from hypothesis import given
 
-from dnsd.control.failover.selections import LATE_S, NOTED_IN_SLOTS, Noted, PoolCells
-from dnsd.image import selection
-from dnsd.image.selection import SLOTS, Mode, Selection
+from dnsd.control.failover.selections import LATE_S, NOTED_BY_ANSWER, Noted, PoolCells
+from dnsd.image.selection import NOTES, Mode, Selection, cells, decode
 
 MEMBERS = 3
 WORKERS = 2
@@ -20,38 +19,36 @@ class Memory:
     """The shared memory of one pool, and who uses it."""
 
     def __init__(self) -> None:
-        self.words = memoryview(bytearray(8 * selection.cells(MEMBERS))).cast("Q")
-        self.notes = [
-            memoryview(bytearray(4 * selection.cells(MEMBERS))).cast("I") for _ in range(WORKERS)
-        ]
+        self.selections = memoryview(bytearray(8 * cells(MEMBERS))).cast("Q")
+        self.notes = [memoryview(bytearray(4 * cells(MEMBERS))).cast("I") for _ in range(WORKERS)]
         self.told: list[Noted] = []
         self.now = 1000.0
         self.control()
 
     def control(self) -> None:
         """Begin a control process."""
-        self.cells = PoolCells(self.words, self.notes, MEMBERS, self.now, self.told.append)
+        self.cells = PoolCells(self.selections, self.notes, MEMBERS, self.now, self.told.append)
 
     def write(self, mask: int, ttl: int = 60, mode: Mode = Mode.ANSWER) -> None:
         self.cells.write(mask, ttl, mode, self.now)
 
     def read(self) -> Reading:
-        return Reading(self.now, selection.decode(self.words[0]))
+        return Reading(self.now, decode(self.selections[0]))
 
     def note(self, reading: Reading, worker: int = 0, member: int = 0) -> Noted | None:
         """Note an answer as a worker does that read the word then; return what it has noted."""
-        at, word = reading
-        mask, cell = word.mask, word.slot
-        if word.mode == Mode.SOME:
+        at, selection = reading
+        mask, cell = selection.mask, selection.note_index
+        if selection.mode == Mode.SOME:
             chosen = [one for one in range(MEMBERS) if mask >> one & 1]
             one = chosen[member % len(chosen)]
-            mask, cell = 1 << one, SLOTS + one
-        elif word.mode not in NOTED_IN_SLOTS:
+            mask, cell = 1 << one, NOTES + one
+        elif selection.mode not in NOTED_BY_ANSWER:
             return None
         notes = self.notes[worker]
-        until = ceil(at) + word.ttl
+        until = ceil(at) + selection.ttl
         notes[cell] = max(notes[cell], until)
-        return Noted(mask, word.mode, until)
+        return Noted(mask, selection.mode, until)
 
     def until(self, mask: int, mode: Mode = Mode.ANSWER) -> int:
         """Return until when caches may hold an answer, by what was told."""
@@ -62,17 +59,17 @@ class Reading(NamedTuple):
     """When a worker has read which word."""
 
     at: float
-    word: Selection
+    selection: Selection
 
 
 def test_an_answer_that_comes_back_has_its_slot_again() -> None:
     memory = Memory()
     memory.write(0b11)
-    first = memory.cells.word
+    first = memory.cells.selection
     memory.write(0b01)
-    assert memory.cells.word.slot != first.slot
+    assert memory.cells.selection.note_index != first.note_index
     memory.write(0b11, ttl=5)
-    assert memory.cells.word == first._replace(ttl=5)
+    assert memory.cells.selection == first._replace(ttl=5)
     assert memory.told == []
 
 
@@ -80,7 +77,7 @@ def test_a_slot_is_read_out_before_it_stands_for_another() -> None:
     memory = Memory()
     memory.write(1)
     memory.note(memory.read(), worker=1)
-    for mask in range(2, SLOTS + 1):
+    for mask in range(2, NOTES + 1):
         memory.write(mask)
     memory.now += LATE_S
     assert memory.told == []
@@ -93,14 +90,14 @@ def test_a_slot_is_read_out_before_it_stands_for_another() -> None:
 
 def test_the_slot_that_is_unused_for_longest_is_taken() -> None:
     memory = Memory()
-    for mask in range(1, SLOTS + 1):
+    for mask in range(1, NOTES + 1):
         memory.write(mask)
         memory.now += 1
-    slots = {mask: memory.words[1:].tolist().index(mask | 1 << 56) for mask in range(1, 4)}
+    slots = {mask: memory.selections[1:].tolist().index(mask | 1 << 56) for mask in range(1, 4)}
     memory.write(1)
     memory.now += 1
     memory.write(100)
-    assert memory.cells.word.slot == slots[2]
+    assert memory.cells.selection.note_index == slots[2]
 
 
 def test_a_worker_may_be_late() -> None:
@@ -109,7 +106,7 @@ def test_a_worker_may_be_late() -> None:
     memory.write(1)
     memory.now += 2 * LATE_S  # a slot that is in use does not get older
     early = memory.read()
-    for mask in range(2, SLOTS + 2):
+    for mask in range(2, NOTES + 2):
         memory.write(mask)
     memory.note(early)
     memory.cells.sweep(memory.now)
@@ -120,7 +117,7 @@ def test_a_worker_may_be_late() -> None:
     memory.note(memory.read())
     memory.cells.sweep(memory.now)
     assert memory.until(1) == 1060 + 2 * LATE_S
-    assert memory.until(SLOTS + 1) == 1060 + 3 * LATE_S
+    assert memory.until(NOTES + 1) == 1060 + 3 * LATE_S
 
 
 def test_single_members_have_cells_of_their_own() -> None:
@@ -137,10 +134,10 @@ def test_another_process_goes_on() -> None:
     memory.write(0b01, ttl=5)
     memory.note(memory.read())
     memory.control()
-    assert memory.cells.word[:3] == (0b01, 5, Mode.ANSWER)
+    assert memory.cells.selection[:3] == (0b01, 5, Mode.ANSWER)
     assert list(memory.cells.noted()) == [Noted(0b01, Mode.ANSWER, 1005)]
     memory.write(0b11)
-    assert memory.cells.word.slot == 0
+    assert memory.cells.selection.note_index == 0
 
 
 def test_cleared_cells_say_nothing() -> None:
@@ -148,7 +145,7 @@ def test_cleared_cells_say_nothing() -> None:
     memory.write(1)
     memory.note(memory.read())
     memory.cells.clear()
-    assert memory.cells.word == Selection(0, 0, Mode.UNSET, 0)
+    assert memory.cells.selection == Selection(0, 0, Mode.UNSET, 0)
     assert list(memory.cells.noted()) == []
 
 
@@ -157,10 +154,10 @@ WRITES = st.tuples(
     st.just("write"), st.integers(1, 7), st.integers(0, 9), st.sampled_from([*MODES, Mode.ANSWER])
 )
 READS = st.tuples(st.just("read"))
-NOTES = st.tuples(st.just("note"), st.integers(0, WORKERS - 1), st.integers(0, MEMBERS))
+NOTING = st.tuples(st.just("note"), st.integers(0, WORKERS - 1), st.integers(0, MEMBERS))
 TIMES = st.tuples(st.just("wait"), st.sampled_from([0.1, 1.0, LATE_S / 2, 2 * LATE_S]))
 OTHERS = st.sampled_from([("sweep",), ("restart",)])
-EVENTS = st.lists(WRITES | WRITES | READS | NOTES | TIMES | OTHERS, max_size=80)
+EVENTS = st.lists(WRITES | WRITES | READS | NOTING | TIMES | OTHERS, max_size=80)
 
 
 @given(EVENTS)
@@ -192,7 +189,7 @@ def test_no_answer_is_ever_lost(events: list[tuple[object, ...]]) -> None:
                 # What the other process alone knew of late workers is a matter of its ledger.
                 reading = memory.read()
         if written:
-            assert memory.cells.word[:3] == written
+            assert memory.cells.selection[:3] == written
     memory.cells.sweep(memory.now)
     for one in noted:
         assert memory.until(one.mask, one.mode) >= one.until

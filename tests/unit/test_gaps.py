@@ -22,7 +22,7 @@ def test_what_is_written_is_read(writings: list[list[Gap]]) -> None:
         gaps.write(vector.gaps(1), written)
         assert gaps.read(vector.gaps(1)) == Gaps(len(written), tuple(written[:room]))
     assert gaps.read(vector.gaps(0)).total == 1, "a page is one worker's"
-    assert not any(vector.words[:64]), "and ends where the pools begin"
+    assert not any(vector.selections[:64]), "and ends where the pools begin"
 
 
 def test_a_page_is_read_as_it_was_at_one_moment() -> None:

@@ -1,6 +1,6 @@
 """The failover plane: has members checked, decides what pools are answered with, tells workers.
 
-    words       the cells of a pool: decisions in, notes out
+    selections  the cells of a pool: decisions in, notes out
     live        one pool of a running node: what is decided, and where it is written
     table       all pools: over zone edits, and over restarts
     checking    who is checked; what becomes of a pool when nobody sees its members

@@ -2,7 +2,7 @@
 
 A member that cannot be seen keeps the state it has, whatever the reason: this node lacks
 something, the machine is too busy, or the checks themselves have died, which begin anew then.
-The reason is an alarm, until it is seen again. Knows neither decisions nor words.
+The reason is an alarm, until it is seen again. Knows neither decisions nor selections.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class CacheMemory(Protocol):
     def decided(self, pool: LivePool, now: float) -> None:
         """Take in that the answer of ``pool`` has changed, or an order, or where it is placed.
 
-        Its words are written already. A pool that has gone may have placements still.
+        Its selections are written already. A pool that has gone may have placements still.
         """
 
     def latest(self, key: PoolKey, address: str) -> float:

@@ -157,10 +157,12 @@ class LivePool:
         That is, until each member has been checked, an order comes, or it is ``until``.
         """
         placement = self.placements[-1]
-        word = placement.cells.word
-        if word.mode != Mode.UNSET:
+        selection = placement.cells.selection
+        if selection.mode != Mode.UNSET:
             self._trust_until = until
-            self._left = _Left(named(word.mask, placement.addresses), word.ttl, Mode(word.mode))
+            self._left = _Left(
+                named(selection.mask, placement.addresses), selection.ttl, Mode(selection.mode)
+            )
 
     def force(self, member: str, order: MemberOrder | None) -> None:
         """Obey ``order``; None: the results decide again."""

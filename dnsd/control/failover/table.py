@@ -48,8 +48,8 @@ class Table:
 
     def __init__(self, vector: StateVector, kept: Kept, now: float, told: Told) -> None:
         self.pools: dict[PoolKey, LivePool] = {}
-        self._words = vector.words
-        self._notes = [vector.notes(index) for index in range(vector.workers)]
+        self._selections = vector.selections
+        self._notes = [vector.cache_until(index) for index in range(vector.workers)]
         self._told = told
         self.proposed: dict[OrderTarget, Directive] = {}
         self._absent = AbsentPools(kept, now)
@@ -195,7 +195,7 @@ class Table:
             return self._placed[first][1]
         place = slice(first, first + meta.cells)
         cells = PoolCells(
-            self._words[place],
+            self._selections[place],
             [notes[place] for notes in self._notes],
             len(addresses_of(meta)),
             now,

@@ -101,15 +101,15 @@ def _nothing() -> None:
 
 def _served(placement: Placement) -> Iterator[Version]:
     """Yield what workers answer from some cells, as caches keep it."""
-    word, meta = placement.cells.word, placement.meta
-    if word.mode == Mode.UNSET:
+    selection, meta = placement.cells.selection, placement.meta
+    if selection.mode == Mode.UNSET:
         yield version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
-    elif word.mode == Mode.SOME:
-        for at in range(word.mask.bit_length()):
-            if word.mask >> at & 1:
+    elif selection.mode == Mode.SOME:
+        for at in range(selection.mask.bit_length()):
+            if selection.mask >> at & 1:
                 yield version_of(meta, 1 << at, Mode.SOME)
-    elif word.mode in CACHED:
-        yield version_of(meta, word.mask, word.mode)
+    elif selection.mode in CACHED:
+        yield version_of(meta, selection.mask, selection.mode)
 
 
 def _possible(pool: LivePool) -> frozenset[str]:

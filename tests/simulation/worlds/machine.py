@@ -318,7 +318,9 @@ class _Noting:
         draft = None
         self._cells.pop(apex, None)
         if cells is not None:
-            draft = cells._replace(notes=memoryview(bytearray(cells.notes.nbytes)).cast("I"))
+            draft = cells._replace(
+                cache_until=memoryview(bytearray(cells.cache_until.nbytes)).cast("I")
+            )
             self._cells[apex] = cells, draft
         self._path.put_zone(apex, image, draft)
 
@@ -330,9 +332,11 @@ class _Noting:
         """Return what the last answer has noted: where, and until when."""
         found = []
         for cells, draft in self._cells.values():
-            if any(draft.notes):
-                found += [(cells.notes, at, one) for at, one in enumerate(draft.notes) if one]
-                draft.notes[:] = memoryview(bytes(draft.notes.nbytes)).cast("I")
+            if any(draft.cache_until):
+                found += [
+                    (cells.cache_until, at, one) for at, one in enumerate(draft.cache_until) if one
+                ]
+                draft.cache_until[:] = memoryview(bytes(draft.cache_until.nbytes)).cast("I")
         return tuple(found)
 
 

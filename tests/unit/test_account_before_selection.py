@@ -34,7 +34,7 @@ from dnsd.control.horizon.poolbook import accounts_in, key_of
 from dnsd.failover.member import Forced, MemberOrder
 from dnsd.failover.pool import Decision
 from dnsd.image.cells import Range
-from dnsd.image.selection import SLOTS, Mode, Selection
+from dnsd.image.selection import NOTES, Mode, Selection
 from dnsd.image.stock import Stock
 from dnsd.process import durable
 from dnsd.process.statedir import IMAGES
@@ -87,10 +87,10 @@ class Node(World):
         write = Placement.write
 
         def guarded(one: Placement, decision: Decision, addresses: Any, now: float) -> None:
-            before = one.cells.word
+            before = one.cells.selection
             write(one, decision, addresses, now)
-            if one.cells.word != before:
-                self.assert_covered(one.meta, one.cells.word)
+            if one.cells.selection != before:
+                self.assert_covered(one.meta, one.cells.selection)
 
         monkeypatch.setattr(Placement, "write", guarded)
 
@@ -115,25 +115,25 @@ class Node(World):
         await place(engine, ORIGIN, [one], cell)
         self.placed.append((one, cell))
 
-    def assert_covered(self, one: PoolMeta, word: Selection) -> None:
+    def assert_covered(self, one: PoolMeta, selection: Selection) -> None:
         """Assert that the ledger on disk covers what workers answer, or that there is none."""
         try:
             accounts = accounts_in((self.directory / NAME).read_bytes())
         except FileNotFoundError:
             return
         account = accounts[key_of(one)]
-        assert set(named(word.mask, addresses_of(one))) <= account.addresses
-        assert word.ttl <= account.ttl
+        assert set(named(selection.mask, addresses_of(one))) <= account.addresses
+        assert selection.ttl <= account.ttl
 
-    def ask(self, word: Selection, one: PoolMeta, cell: int, worker: int) -> None:
-        """Have a worker that has read ``word`` answer, and a cache keep it."""
-        notes = self.vector.notes(worker)
-        until = math.ceil(time.monotonic()) + word.ttl
-        chosen = [at for at in range(len(addresses_of(one))) if word.mask >> at & 1]
-        at = word.slot if word.mode != Mode.SOME else SLOTS + chosen[0]
+    def ask(self, selection: Selection, one: PoolMeta, cell: int, worker: int) -> None:
+        """Have a worker that has read ``selection`` answer, and a cache keep it."""
+        notes = self.vector.cache_until(worker)
+        until = math.ceil(time.monotonic()) + selection.ttl
+        chosen = [at for at in range(len(addresses_of(one))) if selection.mask >> at & 1]
+        at = selection.note_index if selection.mode != Mode.SOME else NOTES + chosen[0]
         notes[cell + one.cell + at] = max(notes[cell + one.cell + at], until)
-        for address in named(word.mask, addresses_of(one)):
-            self.held[address] = max(self.held.get(address, 0.0), time.monotonic() + word.ttl)
+        for address in named(selection.mask, addresses_of(one)):
+            self.held[address] = max(self.held.get(address, 0.0), time.monotonic() + selection.ttl)
 
     def assert_that_a_crash_forgets_nothing(self, one: PoolMeta) -> None:
         """Assert that a node that starts from the disk now knows of all that caches hold."""
@@ -282,11 +282,11 @@ STEPS = st.one_of(
 
 
 class Player:
-    """Plays steps on a node; ``words`` are what workers have read and not answered yet."""
+    """Plays steps on a node; ``read`` are what workers have read and not answered yet."""
 
     def __init__(self, node: Node, engine: FailoverEngine) -> None:
         self.node, self.engine = node, engine
-        self.words: list[tuple[float, Callable[[], None]]] = []
+        self.read: list[tuple[float, Callable[[], None]]] = []
         self.cell = 0
 
     async def step(self, what: str, how: Any) -> None:
@@ -317,29 +317,29 @@ class Player:
     def answer(self) -> None:
         """Have a worker answer from all cells."""
         for one, cell in self.node.placed:
-            self._ask(self.node.word(one, cell), one, cell)
+            self._ask(self.node.selection(one, cell), one, cell)
 
     def _release(self) -> None:
         """Have all workers leave the images of before."""
         *gone, last = self.node.placed
         self.node.placed = [last]
-        self.words.clear()
+        self.read.clear()
         for one, cell in gone:
             self.engine.release(Range(cell, one.cells))
 
     def _answer_late(self) -> None:
-        for at, answer in self.words:
+        for at, answer in self.read:
             if time.monotonic() < at + LATE_S - 1:
                 answer()
-        self.words.clear()
+        self.read.clear()
 
     def _read(self) -> None:
         for one, cell in self.node.placed:
-            word = self.node.word(one, cell)
-            self.words.append((time.monotonic(), partial(self._ask, word, one, cell)))
+            selection = self.node.selection(one, cell)
+            self.read.append((time.monotonic(), partial(self._ask, selection, one, cell)))
 
-    def _ask(self, word: Selection, one: PoolMeta, cell: int) -> None:
-        self.node.ask(word, one, cell, 0)
+    def _ask(self, selection: Selection, one: PoolMeta, cell: int) -> None:
+        self.node.ask(selection, one, cell, 0)
 
 
 @contextmanager
@@ -365,7 +365,7 @@ def test_a_power_cut_forgets_nothing_that_was_answered(
                 player.answer()
             event(f"waits: {only(engine).waits}")
             for one, cell in node.placed:
-                node.assert_covered(one, node.word(one, cell))
+                node.assert_covered(one, node.selection(one, cell))
             node.assert_that_a_crash_forgets_nothing(node.placed[-1][0])
 
     with world() as node:
@@ -381,11 +381,11 @@ def test_a_pool_whose_ttl_is_about_to_fall_is_given_out_with_the_larger_one_unti
     async def story(node: Node, engine: FailoverEngine) -> None:
         one = meta(check="none")
         await node.publish(engine, one, 0)
-        assert node.word(one).ttl > 30
+        assert node.selection(one).ttl > 30
         node.keeper.pools.expect(meta(members, 30), time.monotonic())
         node.keeper.pools.changed = True
         await node.keeper.save()
-        node.assert_covered(one, node.word(one))
+        node.assert_covered(one, node.selection(one))
 
     run(node, story)
 
@@ -395,7 +395,7 @@ def test_a_pool_that_is_removed_is_given_out_until_no_worker_has_it(node: Node) 
         one = meta(check="none")
         await node.publish(engine, one, 0)
         for again in (1, 2):
-            node.ask(node.word(one), one, 0, 0)
+            node.ask(node.selection(one), one, 0, 0)
             engine.remove(ORIGIN)
             assert {line.use for line in _lines(node) if A in line.version.targets} >= {Use.SERVED}
             engine.release(Range(0, one.cells))
