@@ -244,7 +244,7 @@ class Site:
     def reach(self) -> None:
         """Have the worker get to the latest generation."""
         self.reached = len(self.generations) - 1
-        self.keeper.settle()
+        self.keeper.retire()
         self.sweep()
         self.released = self.reached
         self.give()

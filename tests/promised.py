@@ -86,7 +86,7 @@ class World:
         ]
         chance = random.Random(seed)
         self.checking = MemberChecks(
-            self._settle,
+            self._decide,
             lambda seen, unseen: Runner(seen, unseen, failover.limits, chance=chance),
             failover,
         )
@@ -127,13 +127,13 @@ class World:
         await asyncio.sleep(delay)
         return Result(True, "", delay)
 
-    def _settle(self, pool: LivePool) -> None:
+    def _decide(self, pool: LivePool) -> None:
         """Decide, and note until when caches that asked just before may hold what was answered."""
         now = time.monotonic()
         answered, ttl = self._before.get(pool, ((), 0))
         for address in answered:
             self._led[pool, address] = max(self._led.get((pool, address), 0.0), now + ttl)
-        pool.settle(now, lambda _coming: True)
+        pool.decide(now, lambda _coming: True)
         self._before[pool] = pool.answered, pool.decision.ttl
 
     def leads_until(self, pool: LivePool, address: str) -> float:

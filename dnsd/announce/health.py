@@ -95,7 +95,7 @@ class Health:
         self._late = config.check.timeout / 2
 
     @property
-    def settled(self) -> bool:
+    def is_conclusive(self) -> bool:
         """Whether the last verdict says something.
 
         At first nothing is known; a node is not to be called well, or merely degraded, before

@@ -20,15 +20,15 @@ NAMED = 4
 """Backends that are named in a reason; more would not be read."""
 
 
-def verdict(backends: Mapping[str, Backend], least: int, *, settled: bool) -> NodeHealth | None:
+def verdict(backends: Mapping[str, Backend], least: int, *, all_checked: bool) -> NodeHealth | None:
     """Return how well the service is; None: it cannot be told yet.
 
-    ``least`` backends must be up. ``settled``: there was time enough to check all of them, so one
-    that is still unknown is not waited for any more.
+    ``least`` backends must be up. ``all_checked``: there was time to check all of them, so unknown
+    ones are not waited for any more.
     """
     states = [one.state for one in backends.values()]
     up = states.count(BackendState.UP)
-    if not settled and BackendState.UNKNOWN in states:
+    if not all_checked and BackendState.UNKNOWN in states:
         return None
     troubles = _troubles(backends)
     if up >= least:

@@ -50,7 +50,7 @@ class Pools(Protocol):
         """``pools`` are about to be declared in the ledger."""
 
     def place(self, origin: str, pools: Sequence[PoolMeta], cell: int) -> None:
-        """Write selections into the cells from ``cell`` on, for an image that is about to be published.
+        """Write selections into the cells from ``cell`` on, for an image to be published next.
 
         From now on decisions go there. Until :meth:`release`, workers may still answer from
         the image that the zone had before.

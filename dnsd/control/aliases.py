@@ -165,7 +165,7 @@ class AliasKeeper:
         if self._confirmed is not None and now - self._booked >= BOOK_S:
             await self._write_book(now)
 
-    async def settled(self) -> None:
+    async def answered(self) -> None:
         """Wait for all who are asked now."""
         await asyncio.gather(*self._asking)
 

@@ -151,7 +151,7 @@ class Node:
             self._vector,
             doorbell,
             self._reloader.rows.values,
-            lambda: self._readiness.waits() or self.engine.unsettled(),
+            lambda: self._readiness.waits() or self.engine.not_ready(),
             cut_off=self.engine.cut_off,
             unserved=lambda: (*self._convergence.sentences(), *self._readiness.lacks()),
             probes=self.probes,

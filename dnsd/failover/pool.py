@@ -102,7 +102,7 @@ class PoolState:
         return self._council.agreements
 
     @property
-    def settled(self) -> bool:
+    def is_checked(self) -> bool:
         """Whether something is known of every member, be it that a check has failed."""
         if self.is_shared:
             return all(one.agreed for one in self.members.values())

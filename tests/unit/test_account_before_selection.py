@@ -192,12 +192,12 @@ def test_a_member_that_an_order_kept_out_comes_back_when_the_account_is_on_disk(
         await node.publish(engine, one, 0)
         pool = only(engine)
         pool.force(A, MemberOrder(Forced.DOWN))
-        engine.settle(pool)
+        engine.decide(pool)
         await asyncio.sleep(60)
         assert accounts_in((node.directory / NAME).read_bytes())[key_of(one)].addresses == {B}
         node.disk.seconds = 3.0
         pool.force(A, None)
-        engine.settle(pool)
+        engine.decide(pool)
         assert node.answers(one) == (B,)
         assert pool.waits
         await asyncio.sleep(2.9)
@@ -215,11 +215,11 @@ def test_a_disk_that_refuses_the_account_keeps_no_order_from_being_obeyed(node: 
         await node.publish(engine, one, 0)
         pool = only(engine)
         pool.force(A, MemberOrder(Forced.DOWN))
-        engine.settle(pool)
+        engine.decide(pool)
         await asyncio.sleep(60)
         node.disk.full, node.disk.seconds = True, 1.0
         pool.force(A, None)
-        engine.settle(pool)
+        engine.decide(pool)
         assert node.answers(one) == (B,)
         await asyncio.sleep(2.1)
         assert node.answers(one) == (A, B)
@@ -227,13 +227,13 @@ def test_a_disk_that_refuses_the_account_keeps_no_order_from_being_obeyed(node: 
         assert not (node.directory / NAME).exists()
         # While it is tried again, a power cut may leave a file: what that does not cover waits.
         pool.force(B, MemberOrder(Forced.DOWN))
-        engine.settle(pool)
+        engine.decide(pool)
         assert node.answers(one) == (A,)
         await asyncio.sleep(60)
         node.disk.full, node.disk.seconds = False, 5.0
         await asyncio.sleep(3)
         pool.force(B, None)
-        engine.settle(pool)
+        engine.decide(pool)
         await asyncio.sleep(30)
         assert node.answers(one) == (A, B)
         assert not node.keeper.fault
@@ -299,7 +299,7 @@ class Player:
                 if address in pool.state.members:
                     until = seconds and time.monotonic() + seconds
                     pool.force(address, MemberOrder(forced, until) if forced else None)
-                    engine.settle(pool)
+                    engine.decide(pool)
             case "edit", (members, ttl):
                 self.cell += 40
                 await node.publish(engine, meta(members, ttl), self.cell)

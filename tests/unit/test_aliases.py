@@ -85,7 +85,7 @@ class Scene:
         """Let time pass, ask what is due, and build what is other then."""
         self.now += passed
         await self.keeper.turn()
-        await self.keeper.settled()
+        await self.keeper.answered()
         await self.keeper.turn()
 
     @property
@@ -487,7 +487,7 @@ def test_names_are_not_asked_for_all_at_once(tmp_path: Path) -> None:
             await asyncio.sleep(0)
         assert len(scene.asked) == aliases.MOST_AT_ONCE
         scene.gate.set()
-        await scene.keeper.settled()
+        await scene.keeper.answered()
         assert len(scene.asked) == 3 * aliases.MOST_AT_ONCE
 
     play(tmp_path, story)

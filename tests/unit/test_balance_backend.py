@@ -81,23 +81,23 @@ def group(up: int, down: int, unknown: int = 0) -> dict[str, Backend]:
     ("up", "down", "level"), [(3, 0, Level.HEALTHY), (2, 1, Level.HEALTHY), (1, 2, Level.FAILED)]
 )
 def test_min_backends_decides(up: int, down: int, level: Level) -> None:
-    found = verdict(group(up, down), 2, settled=False)
+    found = verdict(group(up, down), 2, all_checked=False)
     assert found is not None
     assert found.level == level
 
 
 def test_a_backend_that_is_unknown_is_waited_for_until_there_was_time_enough() -> None:
-    assert verdict(group(2, 0, 1), 1, settled=False) is None
-    found = verdict(group(2, 0, 1), 1, settled=True)
+    assert verdict(group(2, 0, 1), 1, all_checked=False) is None
+    found = verdict(group(2, 0, 1), 1, all_checked=True)
     assert found is not None
     assert found.level == Level.HEALTHY
-    found = verdict(group(0, 0, 3), 1, settled=True)
+    found = verdict(group(0, 0, 3), 1, all_checked=True)
     assert found is not None
     assert found.level == Level.FAILED
 
 
 def test_reasons_name_those_that_are_down_and_count_the_rest() -> None:
-    found = verdict(group(0, NAMED + 2), 1, settled=True)
+    found = verdict(group(0, NAMED + 2), 1, all_checked=True)
     assert found is not None
     assert found.reasons[0] == "too few backends are up (0 of 6 backends up, 1 needed)"
     assert found.reasons[1] == "backend b0 is down"

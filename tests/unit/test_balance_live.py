@@ -6,11 +6,11 @@ from typing import Any
 
 from dnsd.balance.backend import BackendState
 from dnsd.config.balance import BackendConfig, Service
-from dnsd.control.balance.live import SETTLE_S, LiveService
+from dnsd.control.balance.live import START_S, LiveService
 from dnsd.control.balance.nexthops import BackendHop, KernelNexthop
 from dnsd.control.balance.rates import PERIOD_S, BackendRates
 
-AFTER = SETTLE_S + 1
+AFTER = START_S + 1
 
 
 def config(*names: str, **keys: Any) -> Service:

@@ -123,7 +123,7 @@ def test_a_pool_that_nobody_checks_follows_orders_alone(world: World) -> None:
         assert world.selection(one).ttl == 300
         pool = only(engine)
         pool.force(A, MemberOrder(Forced.DOWN, time.monotonic() + 30, "new disks"))
-        engine.settle(pool)
+        engine.decide(pool)
         assert world.answers(one) == (B,)
         assert world.told(f"{A} is forced down: new disks") == 1
         await asyncio.sleep(31)
@@ -222,7 +222,7 @@ def test_orders_outlive_a_zone_that_is_gone_for_a_while(world: World) -> None:
         await up(world)
         pool = only(engine)
         pool.force(A, MemberOrder(Forced.DOWN, None, "by hand"))
-        engine.settle(pool)
+        engine.decide(pool)
         engine.remove(ORIGIN)
         await asyncio.sleep(0)
         assert engine.table.pools == {}
@@ -325,10 +325,10 @@ def test_a_stop_and_a_start_within_a_minute_change_nothing(world: World) -> None
         assert world.selection(one)[:2] == (0b10, 150)
 
     async def second(world: World, engine: FailoverEngine) -> None:
-        assert engine.unsettled() == "the zones are not loaded yet"
+        assert engine.not_ready() == "the zones are not loaded yet"
         await place(engine, ORIGIN, [one], 50)
         engine.loaded()
-        assert engine.unsettled() == ""
+        assert engine.not_ready() == ""
         assert world.selection(one, 50)[:2] == (0b10, 150)
 
     play(world, first)
@@ -391,7 +391,7 @@ def test_an_order_is_obeyed_before_all_have_been_checked(world: World) -> None:
     async def second(world: World, engine: FailoverEngine) -> None:
         pool = only(engine)
         pool.force(B, MemberOrder(Forced.DOWN))
-        engine.settle(pool)
+        engine.decide(pool)
         assert world.answers(one) == (A,)
 
     play(world, first)
@@ -463,7 +463,7 @@ def test_a_node_without_pools_needs_no_file(world: World) -> None:
     async def story(_world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [], 0)
         engine.loaded()
-        assert engine.unsettled() == ""
+        assert engine.not_ready() == ""
         await asyncio.sleep(2 * REFRESH_S)
 
     play(world, story)
@@ -477,14 +477,14 @@ def test_nobody_is_sent_here_before_a_round_of_checks(world: World) -> None:
     async def story(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         engine.loaded()
-        assert engine.unsettled() == "1 pool has members that have not been checked yet"
+        assert engine.not_ready() == "1 pool has members that have not been checked yet"
         world.see((A, OK))
-        assert engine.unsettled()
+        assert engine.not_ready()
         world.see((B, BAD))
-        assert engine.unsettled() == ""
+        assert engine.not_ready() == ""
         # And later nothing of this kind speaks against it any more.
         await place(engine, "example.org.", [meta((C,), name="www.example.org.")], 50)
-        assert engine.unsettled() == ""
+        assert engine.not_ready() == ""
 
     play(world, story)
 
@@ -494,9 +494,9 @@ def test_a_round_that_does_not_end_is_no_reason_for_ever(world: World) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         engine.loaded()
         await asyncio.sleep(3.9)
-        assert engine.unsettled()
+        assert engine.not_ready()
         await asyncio.sleep(0.2)
-        assert engine.unsettled() == ""
+        assert engine.not_ready() == ""
 
     play(world, story)
 
@@ -538,7 +538,7 @@ def test_a_calculated_check_sees_what_answers_are_made_of(world: World) -> None:
         )
         pool = engine.table.pools[PoolKey(ORIGIN, "db.example.com.", "A")]
         pool.force(A, MemberOrder(Forced.UP))
-        engine.settle(pool)
+        engine.decide(pool)
         assert (await check.run(A)).ok, "an order stands above results"
         pool.force(A, None)
         world.checks[-1].miss(A, "no route to it")

@@ -65,7 +65,7 @@ class Twin:
         """Return the word that workers must read."""
         now = time.monotonic()
         found = self.state.decide(now)
-        if now < self.trusts_until and not self.state.settled:
+        if now < self.trusts_until and not self.state.is_checked:
             members, ttl, mode = self.inherited
             mask = sum(1 << at for at, one in enumerate(self.meta.members) if one in members)
             if mask or not members:
@@ -126,7 +126,7 @@ class Life:
     def order(self, who: str, order: MemberOrder | None) -> None:
         pool = only(self.engine)
         pool.force(who, order)
-        self.engine.settle(pool)
+        self.engine.decide(pool)
         self.twin.state.force(who, order)
         self.twin.trusts_until = -math.inf
 

@@ -106,7 +106,7 @@ def test_others_decide_together_and_it_is_told_once(world: SharedWorld) -> None:
         engine.loaded()
         world.others.say(a=MemberState.UP, b=MemberState.UP)
         await asyncio.sleep(1)
-        assert engine.unsettled() == ""
+        assert engine.not_ready() == ""
         await checked(world)
         world.others.say(a=MemberState.DOWN, b=MemberState.UP)
         await asyncio.sleep(1)
@@ -138,9 +138,9 @@ def test_a_node_whose_peers_are_never_heard_begins_all_the_same(world: SharedWor
         engine.loaded()
         await asyncio.sleep(0.1)
         await checked(world, a=BAD)
-        assert engine.unsettled()
+        assert engine.not_ready()
         await asyncio.sleep(9)
-        assert engine.unsettled() == ""
+        assert engine.not_ready() == ""
         assert world.answers(SHARED) == (A, B)
         assert world.told("not agreed on") == 0
         for _ in range(3):

@@ -119,15 +119,15 @@ def test_an_answer_for_want_of_a_better_one_was_not_good() -> None:
 
 def test_without_checks_only_orders_change_anything() -> None:
     state = pool_of("", "", check="none")
-    assert state.settled
+    assert state.is_checked
     assert state.decide(0.0)[:2] == (0b11, 300)
     state.force(A, DOWN)
     assert state.decide(0.0)[:2] == (0b10, 300)
 
 
 def test_it_is_settled_when_every_member_was_looked_at() -> None:
-    assert not pool_of("+", "").settled
-    assert pool_of("+", "-").settled
+    assert not pool_of("+", "").is_checked
+    assert pool_of("+", "-").is_checked
 
 
 # -- a dead checker ---------------------------------------------------------------------------

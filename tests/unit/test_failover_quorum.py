@@ -275,14 +275,14 @@ def test_at_first_nothing_is_agreed_on() -> None:
     site.links.clear()
     rounds(site, 5, x="b")
     assert site.answers() == {(A, B)}
-    assert not site.nodes["x"].settled
+    assert not site.nodes["x"].is_checked
     site.links = {("y", "x")}
     site.round(x="b")
     assert site.answer("x") == (B,), "on b it agrees with y, on a it does not"
     site.links = set(itertools.permutations("xyz", 2))
     site.round(x="b")
     assert site.answers() == {(A, B)}
-    assert all(node.settled for node in site.nodes.values())
+    assert all(node.is_checked for node in site.nodes.values())
 
 
 def test_orders_are_local_and_win() -> None:

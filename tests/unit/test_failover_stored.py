@@ -43,7 +43,7 @@ def test_what_is_young_is_taken_over() -> None:
     kept = decode(STORED, Moment(1e9 + 60))
     assert (kept.fresh, kept.reason, kept.ago) == (True, "", 60.0)
     again = restored(10.0)
-    assert again.settled
+    assert again.is_checked
     assert [one.state for one in again.members.values()] == [
         MemberState.SUSPECT,
         MemberState.DOWN,

@@ -58,7 +58,7 @@ class Site:
         site = cls(Health(config(on_unhealthy)))
         for _ in range(RISE):
             site.all(OK)
-        assert (site.level, site.health.settled) == (HEALTHY, True)
+        assert (site.level, site.health.is_conclusive) == (HEALTHY, True)
         return site
 
     @property
@@ -181,22 +181,22 @@ def test_many_failing_checks_are_told_shortly_the_gravest_first() -> None:
 def test_nothing_is_settled_before_every_lane_has_been_asked_often_enough() -> None:
     site = Site()
     for _ in range(RISE):
-        assert not site.health.settled
+        assert not site.health.is_conclusive
         for lane in LANES[:3]:
             site.one(OK, lane)
     for _ in range(RISE):
-        assert not site.health.settled
+        assert not site.health.is_conclusive
         site.one(OK, LANES[3])
-    assert site.health.settled
+    assert site.health.is_conclusive
 
 
 def test_failure_is_settled_at_once_and_wrong_answers_when_all_lanes_are_known() -> None:
     site = Site()
     site.look(workers=())
-    assert (site.level, site.health.settled) == (FAILED, True)
+    assert (site.level, site.health.is_conclusive) == (FAILED, True)
     site = Site()
     site.levels([WRONG] * FALL)
-    assert (site.level, site.health.settled) == (DEGRADED, False)
+    assert (site.level, site.health.is_conclusive) == (DEGRADED, False)
 
 
 def test_results_of_an_address_that_is_not_ours_are_ignored() -> None:

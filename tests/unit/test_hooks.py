@@ -302,7 +302,7 @@ def test_members_answers_orders_and_drains_are_told() -> None:
     now = 0.0
 
     def after(*_: object) -> list[dict[str, Any]]:
-        pool.settle(now, lambda _coming: True)
+        pool.decide(now, lambda _coming: True)
         pool.tell(now)
         return pool.take_news()
 

@@ -150,7 +150,7 @@ def test_what_is_replaced_before_its_own_change_is_done_is_given_out_still(direc
     site.load(host(B))
     site.reached = len(site.generations) - 1
     site.load(host(C))  # no worker has got there
-    site.keeper.settle()
+    site.keeper.retire()
     assert "answers with it now" in site.about(B).reasons[0]
     asyncio.run(site.keeper.declare({APEX: site.zone(host(A))}))
     site.keeper.undo()
@@ -242,7 +242,7 @@ def test_a_pool_that_nobody_decides_on_is_bounded_by_its_ttl(directory: Path) ->
     asyncio.run(site.keeper.declare({APEX: None}))
     site.keeper.published(2)
     site.reached = 2
-    site.keeper.settle()
+    site.keeper.retire()
     assert site.about(A).until == site.now + 2 + MARGIN_S
 
 

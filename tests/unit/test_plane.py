@@ -22,7 +22,7 @@ from dnsd.control.anycast import plane as module
 from dnsd.control.anycast.addresses import CONFLICTS_S, LOOK_S
 from dnsd.control.anycast.commands import commands
 from dnsd.control.anycast.keeper import BirdView
-from dnsd.control.anycast.plane import SETTLE_S, Plane
+from dnsd.control.anycast.plane import MARK_S, Plane
 from dnsd.control.anycast.statefile import write_state
 from dnsd.control.anycast.vip import VipSurvey
 from dnsd.errors import AdminError, VipError
@@ -52,7 +52,7 @@ class World:
         self.bird = BirdView(version="2.0.12", booted="noon", marked=True)
         self.master_follows = True
         self.master_lag = 0.0
-        self.unsettled = ""
+        self.not_ready = ""
         self.orders_seen: list[int] = []
         directory.joinpath("state").mkdir()
         self.state_file = directory / "dnsd-state.conf"
@@ -75,7 +75,7 @@ class World:
 
     def begin(self) -> Plane:
         """Return the plane of a new control process."""
-        return Plane(self.config, self.vector, self.doorbell, tuple, lambda: self.unsettled)
+        return Plane(self.config, self.vector, self.doorbell, tuple, lambda: self.not_ready)
 
     # -- interface ----------------------------------------------------------------------------
 
@@ -194,17 +194,17 @@ def test_addresses_answers_carrier(world: World) -> None:
 
 
 def test_nobody_is_sent_here_before_pools_are_settled(world: World) -> None:
-    world.unsettled = "1 pool has members that have not been checked yet"
+    world.not_ready = "1 pool has members that have not been checked yet"
 
     async def story(world: World, plane: Plane) -> None:
         await asyncio.sleep(5)
         assert plane.view().state == RouteState.INIT
-        assert plane.view().why == (world.unsettled,)
+        assert plane.view().why == (world.not_ready,)
         assert not world.carrier
-        world.unsettled = ""
+        world.not_ready = ""
         await announced(world, plane)
         # Who is on the route is not taken away for that.
-        world.unsettled = "1 pool has members that have not been checked yet"
+        world.not_ready = "1 pool has members that have not been checked yet"
         await asyncio.sleep(5)
         await announced(world, plane)
         assert world.carrier
@@ -240,7 +240,7 @@ def test_a_drained_node_waits_for_the_mark_but_not_for_ever(world: World) -> Non
         world.bird = world.bird._replace(marked=False)
         plane.orders.put(Orders(drain=RouteOrder(since=0.0)))
         await until(plane, RouteState.DRAINED)
-        await asyncio.sleep(SETTLE_S - 0.5)
+        await asyncio.sleep(MARK_S - 0.5)
         assert not world.carrier
         await asyncio.sleep(1)
         assert world.carrier

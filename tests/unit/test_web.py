@@ -90,7 +90,7 @@ def test_members_have_metrics_of_their_own_up_to_a_number(monkeypatch: pytest.Mo
     for reason in ("refused", "refused", "timeout"):
         sick.result(time.monotonic(), False, "is \x1b ill", 0.25, reason)
     pool.state.members["192.0.2.2"].result(time.monotonic(), True, "", 0.5)
-    pool.settle(time.monotonic(), lambda _coming: True)
+    pool.decide(time.monotonic(), lambda _coming: True)
     found = source()._replace(pools=lambda: [pool])
     seen = samples(metrics.text(found))
     first, second = (

@@ -52,7 +52,7 @@ class BirdLoop:
                 self._changed.notify_all()
                 await self._until_different(wanted)
 
-    async def settled(self, seconds: float) -> None:
+    async def carried_out(self, seconds: float) -> None:
         """Wait until BIRD was seen after it was told what is wanted, or ``seconds`` are over."""
         try:
             async with asyncio.timeout(seconds), self._changed:

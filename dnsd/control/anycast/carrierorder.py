@@ -55,7 +55,7 @@ class CarrierOrder:
         return bool(self._master[self._cells.carrier])
 
     @property
-    def settled(self) -> bool:
+    def is_answered(self) -> bool:
         """Whether the master has done what is ordered, or has decided otherwise."""
         return self.done == self.on or self.silenced
 
@@ -81,5 +81,5 @@ class CarrierOrder:
 
 async def carried_out(orders: Collection[CarrierOrder], until: float) -> None:
     """Wait for the master, until ``until`` (monotonic seconds) at the most: it may be busy."""
-    while not all(one.settled for one in orders) and time.monotonic() < until:
+    while not all(one.is_answered for one in orders) and time.monotonic() < until:
         await asyncio.sleep(POLL_S)

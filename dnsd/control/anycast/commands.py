@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dnsd.control.anycast.keeper import BirdView
     from dnsd.control.anycast.plane import Plane, PlaneView
 
-SETTLE_S = 6.0
+CARRY_OUT_S = 6.0
 """How long an order may take to be carried out before it is answered."""
 
 WRITE_S = 5.0
@@ -77,7 +77,7 @@ class _Desk:
         book = self._plane.orders
         book.put(msgspec.structs.replace(book.at(time.time()), **changes))
         writing = asyncio.ensure_future(book.write())
-        view = await self._plane.settled(SETTLE_S)
+        view = await self._plane.carried_out(CARRY_OUT_S)
         await asyncio.wait((writing,), timeout=WRITE_S)
         return report(self._plane, view)
 

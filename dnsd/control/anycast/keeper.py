@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 GRACEFUL_SHUTDOWN = (65535, 0)
 """The community that makes routers prefer every other route (RFC 8326)."""
 
-SETTLE_S = 1.0
-SETTLE_POLL_S = 0.02
+APPLY_S = 1.0
+APPLY_POLL_S = 0.02
 """How long, and how often, to look whether BIRD has done what a change asks of it."""
 
 FIRST_PAUSE_S = 1.0
@@ -94,7 +94,7 @@ class BirdReconciler:
             changed = await self._repair(wanted)
             view = await self._look(wanted)
             if changed:
-                view = await self._settled(wanted, view)
+                view = await self._when_applied(wanted, view)
         except BirdError as error:
             self._next_try = float("-inf")  # it has not heard of the last one
             return BirdView(error=str(error), wanted=wanted)
@@ -137,12 +137,12 @@ class BirdReconciler:
         self._pending, self._refusal = False, ""
         return True
 
-    async def _settled(self, wanted: Wanted, view: BirdView) -> BirdView:
+    async def _when_applied(self, wanted: Wanted, view: BirdView) -> BirdView:
         """Look again until BIRD has done it, or has had time enough."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + SETTLE_S
+        until = loop.time() + APPLY_S
         while not view.well and loop.time() < until:
-            await asyncio.sleep(SETTLE_POLL_S)
+            await asyncio.sleep(APPLY_POLL_S)
             view = await self._look(wanted)
         return view
 

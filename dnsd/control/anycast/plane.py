@@ -49,7 +49,7 @@ LOOK_S = 1.0
 """How often BIRD is looked at when nothing has changed."""
 WRITE_S = 1.0
 """How long a stop waits for the disk to take what a successor has to know."""
-SETTLE_S = 5.0
+MARK_S = 5.0
 """How long BIRD may take to read the mark of a drain before the node goes on without."""
 
 
@@ -95,7 +95,7 @@ class _Served:
 class Plane:
     """Announces the VIPs of ``config`` while the node answers well.
 
-    ``doorbell`` wakes the master, ``rows`` are the zones and how they are. ``unsettled`` says
+    ``doorbell`` wakes the master, ``rows`` are the zones and how they are. ``not_ready`` says
     why the node must not begin to announce them yet; empty, it may. ``cut_off`` says why it seems
     to be cut off from what its answers lead to, ``unserved`` what workers do not serve as they
     should, ``probes`` what other nodes say of it.
@@ -107,7 +107,7 @@ class Plane:
         vector: StateVector,
         doorbell: int,
         rows: Callable[[], Iterable[ZoneRow]],
-        unsettled: Callable[[], str] = str,
+        not_ready: Callable[[], str] = str,
         *,
         cut_off: Callable[[], str] = str,
         unserved: Callable[[], tuple[str, ...]] = tuple,
@@ -120,7 +120,7 @@ class Plane:
         self.orders = OrderBook(directory, keepsake, has_past=pastkeeper.exists(directory))
         self._vector = vector
         self._carrier = CarrierOrder(vector, doorbell)
-        self._unsettled = unsettled
+        self._not_ready = not_ready
         now = time.monotonic()
         self._past = PastKeeper(vector, directory, self.orders.on_disk.wait)
         self._announcer = Announcer(self.config, self._inherited(), now, self._past.read(now))
@@ -177,7 +177,7 @@ class Plane:
             repairing=self._addresses.is_repairing(now), unasked=self._addresses.unasked
         )
         verdict = self._health.observe(seen)
-        self._verdict = verdict if self._health.settled else None
+        self._verdict = verdict if self._health.is_conclusive else None
         wanted = self._announcer.step(self._situation(now))
         # Before anything is waited for: meanwhile something else may have been decided.
         if not wanted.carrier or not wanted.drain or self._is_marked(now):
@@ -209,14 +209,14 @@ class Plane:
 
     def _unready(self) -> str:
         """Return why a node that is not on the route must not go there yet."""
-        return "" if self._carrier.on else self._unsettled()
+        return "" if self._carrier.on else self._not_ready()
 
     def _is_marked(self, now: float) -> bool:
         """Return whether a drained node may be on the route: BIRD knows, or never will."""
         seen = self._bird_loop.view
         if self._carrier.on or (seen.marked and seen.wanted is not None and seen.wanted.drain):
             return True
-        return now - self._announcer.since > SETTLE_S
+        return now - self._announcer.since > MARK_S
 
     def _inherited(self) -> RouteState:
         """Return the state that a predecessor of this process has left in force."""
@@ -236,14 +236,14 @@ class Plane:
         """End the wait of a node that was drained for a soft fault."""
         self._announcer.forgive_drain(time.monotonic())
 
-    async def settled(self, seconds: float) -> PlaneView:
+    async def carried_out(self, seconds: float) -> PlaneView:
         """Wait until the last decision is carried out, or ``seconds`` are over; return the view.
 
         BIRD may be sooner than the master.
         """
         until = time.monotonic() + seconds
         await self._decide(time.monotonic())
-        await self._bird_loop.settled(seconds)
+        await self._bird_loop.carried_out(seconds)
         await carried_out((self._carrier,), until)
         return self.view()
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dnsd.control.balance.live import LiveService
     from dnsd.control.balance.routes import Routes, RouteView
 
-SETTLE_S = 6.0
+CARRY_OUT_S = 6.0
 """How long an order may take to be carried out before it is answered."""
 WRITE_S = 5.0
 """How long a disk may take, after that, to write it down."""
@@ -181,7 +181,7 @@ class Desk:
         book = self._routes.orders
         book.put(msgspec.structs.replace(book.at(time.time()), **changes))
         writing = asyncio.ensure_future(book.write())
-        await self._routes.settled(SETTLE_S)
+        await self._routes.carried_out(CARRY_OUT_S)
         await asyncio.wait((writing,), timeout=WRITE_S)
         return self._report()
 

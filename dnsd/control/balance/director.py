@@ -114,8 +114,8 @@ class Director:
         """Return why a service must not be announced yet; empty if it may."""
         if not self.engine.works.is_made(name):
             return self.engine.fault or "its slots are not in the kernel yet"
-        settled = self.engine.services[name].is_settled(time.monotonic())
-        return "" if settled else "its slots do not lead to the right backends yet"
+        converged = self.engine.services[name].is_converged(time.monotonic())
+        return "" if converged else "its slots do not lead to the right backends yet"
 
     # -- what others ask ------------------------------------------------------------------------
 

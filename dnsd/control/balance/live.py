@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dnsd.config.balance import BackendConfig, Service
     from dnsd.control.balance.nexthops import BackendHop, KernelNexthop
 
-SETTLE_S = 10.0
+START_S = 10.0
 """How long a start waits for backends that are still unknown."""
 
 NONE = ""
@@ -190,7 +190,7 @@ class LiveService:
         return (state == BackendState.UP or expected) and self._has_hops(one)
 
     def _is_starting(self, now: float) -> bool:
-        return now - self._began <= SETTLE_S
+        return now - self._began <= START_S
 
     def _has_hops(self, one: BackendConfig) -> bool:
         return all(group.family in self.hops.get(one.name, {}) for group in self.groups)
@@ -203,7 +203,7 @@ class LiveService:
         drained = any(self.is_drained(one) for one in self.config.backend)
         return drained or self.slots.waiting > 0
 
-    def is_settled(self, now: float) -> bool:
+    def is_converged(self, now: float) -> bool:
         """Return whether each slot leads to where it is to, as far as there is a choice."""
         wanted = self.wanted(now, unused=True)
         return not wanted or tuple(self.slots.actual) == wanted
@@ -224,7 +224,7 @@ class LiveService:
         usable = {
             one.name: self.backends[one.name] for one in self.config.backend if self._has_hops(one)
         }
-        return verdict(usable, self.config.min_backends, settled=not self._is_starting(now))
+        return verdict(usable, self.config.min_backends, all_checked=not self._is_starting(now))
 
     def homeless(self) -> list[str]:
         """Return a sentence for each backend that is on no link of this director."""

@@ -44,7 +44,7 @@ DECIDE_S = 0.05
 AGAIN_S = 1.0
 WRITE_S = 1.0
 """How long a stop waits for the disk to take what a successor has to know."""
-SETTLE_S = 5.0
+MARK_S = 5.0
 """How long BIRD may take to read the mark of a drain before the director goes on without."""
 
 
@@ -203,7 +203,7 @@ class Routes:
         seen = self._loop.view
         if route.order.on or (seen.marked and seen.wanted is not None and seen.wanted.drain):
             return True
-        return now - route.announcer.since > SETTLE_S
+        return now - route.announcer.since > MARK_S
 
     # -- what others ask ------------------------------------------------------------------------
 
@@ -225,9 +225,9 @@ class Routes:
         """What was seen of BIRD."""
         return self._loop.view
 
-    async def settled(self, seconds: float) -> None:
+    async def carried_out(self, seconds: float) -> None:
         """Wait until the last decision is carried out, or ``seconds`` are over."""
         until = time.monotonic() + seconds
         await self.decide()
-        await self._loop.settled(seconds)
+        await self._loop.carried_out(seconds)
         await carried_out([route.order for route in self.routes.values()], until)

@@ -124,7 +124,7 @@ class _Desk:
             raise AdminError(
                 f"{pool.key}: {which}: there is nothing to fail back; see dnsd failover"
             )
-        self._engine.settle(pool)
+        self._engine.decide(pool)
         return await self._order({})
 
     async def drain(self, request: Mapping[str, Any]) -> dict[str, Any]:

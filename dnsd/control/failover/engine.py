@@ -86,7 +86,7 @@ class FailoverEngine:
         self.file = file
         self.table = Table(vector, self.file.read(moment()), now, self._told)
         self.rates = PoolRates(self.table, vector)
-        self.checking = MemberChecks(self.settle, make, failover, self._states)
+        self.checking = MemberChecks(self.decide, make, failover, self._states)
         self.memory = memory
         self.peers = peers or Peers("", Failover())
         self.absences: Callable[[], Sequence[str]] = tuple
@@ -98,7 +98,7 @@ class FailoverEngine:
         self._offset = time.time() - now
         self._cut_off: dict[LivePool, str] = {}
         self._running = False
-        self._settle_by: float | None = None
+        self._first_checks_by: float | None = None
         self._wakeups = Wakeups()
         self._dirty = asyncio.Event()
         self._lasting = Supervisor("failover")
@@ -143,7 +143,7 @@ class FailoverEngine:
             self._cut_off.pop(pool, None)
             self._remember(pool)
         for pool in here:
-            if not self.settle(pool):
+            if not self.decide(pool):
                 self._remember(pool)  # that it is placed elsewhere
         if here or gone:
             self._dirty.set()
@@ -152,23 +152,23 @@ class FailoverEngine:
 
     def loaded(self) -> None:
         """Note that the node waits for no zone any more: the first round of checks has begun."""
-        self._settle_by = time.monotonic() + self.checking.first_round
+        self._first_checks_by = time.monotonic() + self.checking.first_round
 
-    def unsettled(self) -> str:
+    def not_ready(self) -> str:
         """Return why nobody is to be sent here yet, empty if nothing speaks against it.
 
         A first round of checks that does not end is no reason for ever.
         """
-        if self._settle_by is None:
+        if self._first_checks_by is None:
             return "the zones are not loaded yet"
-        if time.monotonic() >= self._settle_by:
+        if time.monotonic() >= self._first_checks_by:
             return ""
-        if unknown := [pool for pool in self.table.pools.values() if not pool.state.settled]:
+        if unknown := [pool for pool in self.table.pools.values() if not pool.state.is_checked]:
             pools = "1 pool has" if len(unknown) == 1 else f"{len(unknown)} pools have"
             shared = any(pool.state.is_shared for pool in unknown)
             agreed = ", or that too few nodes have voted on" if shared else ""
             return f"{pools} members that have not been checked yet{agreed}"
-        self._settle_by = -math.inf
+        self._first_checks_by = -math.inf
         return ""
 
     # -- deciding -----------------------------------------------------------------------------
@@ -176,14 +176,14 @@ class FailoverEngine:
     def _states(self, origin: str) -> States:
         return states_in(self.table.pools, origin)
 
-    def settle(self, pool: LivePool) -> bool:
+    def decide(self, pool: LivePool) -> bool:
         """Decide on ``pool`` now, and again when it is time; return whether that is news.
 
         The account of an answer comes before its word, and what is said about it after both.
         """
         now = time.monotonic()
         try:
-            changed = pool.settle(now, lambda coming: self.memory.admits(pool, coming, now))
+            changed = pool.decide(now, lambda coming: self.memory.admits(pool, coming, now))
             wakeup = pool.next_wakeup(now)
         except Exception as error:
             self._lasting.tell(error)
@@ -194,15 +194,15 @@ class FailoverEngine:
         self._wakeups.put(pool, wakeup)
         if pool.waits and pool not in self._waiting:
             self._waiting.add(pool)
-            self.memory.when_on_disk(lambda: self._settle_again(pool))
+            self.memory.when_on_disk(lambda: self._decide_again(pool))
         self._tell(pool, now)
         return changed
 
-    def _settle_again(self, pool: LivePool) -> None:
+    def _decide_again(self, pool: LivePool) -> None:
         """Decide on a pool whose answer has waited for the disk."""
         self._waiting.discard(pool)
         if self.table.pools.get(pool.key) is pool:
-            self.settle(pool)
+            self.decide(pool)
 
     def _tell(self, pool: LivePool, now: float) -> None:
         try:
@@ -213,14 +213,14 @@ class FailoverEngine:
         except Exception as error:
             self._lasting.tell(error)
 
-    def settle_all(self) -> None:
+    def decide_all(self) -> None:
         """Decide on all pools."""
         for pool in tuple(self.table.pools.values()):
-            self.settle(pool)
+            self.decide(pool)
 
     async def _decide_in_time(self) -> None:
         async for pool in self._wakeups.due():
-            self.settle(pool)
+            self.decide(pool)
 
     def takes_no_state(self, at: pushed.PushTarget) -> str:
         """Return why nothing may be pushed of a member, empty if it may."""
@@ -238,7 +238,7 @@ class FailoverEngine:
     @property
     def loss(self) -> str:
         """Why orders of before are not known; empty if they are, or if no zone has a pool."""
-        unneeded = self._settle_by is not None and not self.table.pools
+        unneeded = self._first_checks_by is not None and not self.table.pools
         return "" if unneeded else self.file.loss
 
     @property
@@ -268,7 +268,7 @@ class FailoverEngine:
         pools = [self.table.obey(at, one, now) for at, one in directives.items()]
         for pool in dict.fromkeys(pools):
             if pool is not None:
-                self.settle(pool)
+                self.decide(pool)
         self._dirty.set()
 
     # -- other nodes --------------------------------------------------------------------------
@@ -277,7 +277,7 @@ class FailoverEngine:
         """Take in all that another node says of members, and decide on what has changed."""
         for pool in tuple(self.table.pools.values()):
             if pool.state.hear(node, votes.get((pool.key.name, pool.key.type), {})):
-                self.settle(pool)
+                self.decide(pool)
 
     def cut_off(self) -> str:
         """Return why this node seems to be cut off from members, empty if it does not."""
@@ -304,7 +304,7 @@ class FailoverEngine:
         until = time.monotonic() + self.checking.first_round
         for pool in self.table.pools.values():
             pool.inherit(until)
-        self.settle_all()
+        self.decide_all()
         async with asyncio.TaskGroup() as group:
             for work in (
                 self.checking.run,
@@ -350,7 +350,7 @@ class FailoverEngine:
         for pool in tuple(self.table.pools.values()):
             if pool.state.plans:
                 pool.state.shift_plans(shift)
-                self.settle(pool)
+                self.decide(pool)
 
     # -- what caches hold ---------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ class LivePool:
         self._left = _Left((), 0, Mode.ANSWER)
         self.waits = False
         self._by: tuple[str, ...] = ()
-        self._settled = False
+        self._was_checked = False
         self._news: list[News] = []
         self._phases: dict[str, Phase] = {}
         self._known = self._told = _Known(None, {}, {})
@@ -175,10 +175,10 @@ class LivePool:
 
     # -- deciding -----------------------------------------------------------------------------
 
-    def settle(self, now: float, admits: Callable[[Decision], bool]) -> bool:
+    def decide(self, now: float, admits: Callable[[Decision], bool]) -> bool:
         """Decide, and have it answered if ``admits`` says so; return whether anything is new.
 
-        What is not admitted ``waits``: what is answered stands, until it is settled again. Nothing
+        What is not admitted ``waits``: what is answered stands until the next decision. Nothing
         is told here, so that no fault in a sentence comes between a word and its account.
         """
         found = self._found(now)
@@ -207,14 +207,14 @@ class LivePool:
         return taken
 
     def next_wakeup(self, now: float) -> float | None:
-        """Return when to settle it again although nothing was seen; None: no need to."""
+        """Return when to decide again even if nothing was seen; None: no need to."""
         times = [at for at in (self.state.next_wakeup(now), self._trust_until) if at is not None]
         return max(now, min(times)) if times else None
 
     def _found(self, now: float) -> Decision:
         found = self.state.decide(now)
         if self._trust_until is not None:
-            if now < self._trust_until and not self.state.settled:
+            if now < self._trust_until and not self.state.is_checked:
                 return self._inherited() or found
             self._trust_until = None
         return found
@@ -248,9 +248,12 @@ class LivePool:
     def _tell_answer(self, before: _Known) -> None:
         is_new = self._known.answer != before.answer
         # At a start it changes with each first check: what comes of them is told.
-        was_settled, self._settled = self._settled, self._settled or self.state.settled
-        begins_ill = self._settled and len(self.decision.why) > 1
-        if is_new if was_settled else begins_ill:
+        was_checked, self._was_checked = (
+            self._was_checked,
+            self._was_checked or self.state.is_checked,
+        )
+        begins_ill = self._was_checked and len(self.decision.why) > 1
+        if is_new if was_checked else begins_ill:
             self.say(f"answers {self.spelled()} for {self.decision.ttl} s: {self._reasons()}")
             self._note(
                 "answer",

@@ -147,7 +147,7 @@ class Table:
         return pool.state.ordered(at.address) if pool else self._absent.directive(*at, now)
 
     def obey(self, at: OrderTarget, directive: Directive, now: float) -> LivePool | None:
-        """Do what is ordered of a member, be it away; return the pool that has to be settled."""
+        """Obey an order about a member, even an absent one; return the pool to decide again."""
         pool = self.find(at.name, at.type)
         if pool is None:
             self._absent.obey(*at, directive, now)

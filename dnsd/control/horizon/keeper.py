@@ -169,7 +169,7 @@ class LedgerKeeper:
             self._began.set()
         changes = await asyncio.to_thread(self._compare, zones)
         await self._come(zones)
-        self._changes += changes  # whatever has been settled meanwhile stays settled
+        self._changes += changes  # whatever has been retired meanwhile stays so
         shelved = {apex: zone.shelved for apex, zone in coming.items()}
         await asyncio.to_thread(self.served.come, shelved)
         self._declare_all(coming)
@@ -240,7 +240,7 @@ class LedgerKeeper:
             else:
                 self._declare_all({change.apex: change.old})
             if change.apex not in changing:
-                self._settle_served(change.apex)
+                self._forget_replaced(change.apex)
 
     def published(self, generation: int) -> None:
         """Note that what was declared last is published with ``generation``."""
@@ -259,7 +259,7 @@ class LedgerKeeper:
         self.pools.swept(now)
         self._dirty |= self.leaving.look(now)
 
-    def settle(self) -> None:
+    def retire(self) -> None:
         """Retire what no worker answers from any more."""
         if not self._changes:
             return
@@ -274,16 +274,16 @@ class LedgerKeeper:
             self._note(change.held, now)
             zone = self.zones.get(change.apex)
             if change.apex not in changing:
-                self._settle_served(change.apex)
+                self._forget_replaced(change.apex)
             if change.old is not None:
                 self._undeclare(change.apex, change.old, zone)
                 for meta in change.old.pools:
                     self.pools.left(meta, change.new.pools if change.new else (), now)
 
-    def _settle_served(self, apex: str) -> None:
+    def _forget_replaced(self, apex: str) -> None:
         """Forget what a zone had, for no worker answers it any more."""
         zone = self.zones.get(apex)
-        self.served.settle(apex, zone.shelved.image if zone else "")
+        self.served.forget_others(apex, zone.shelved.image if zone else "")
 
     def _undeclare(self, apex: str, zone: DeclaredZone, served: DeclaredZone | None) -> None:
         """Declare ``zone`` no more, unless it is the same as what is ``served``."""
@@ -308,7 +308,7 @@ class LedgerKeeper:
 
     async def turn(self) -> None:
         """Do what is to be done once a second."""
-        self.settle()
+        self.retire()
         if self.clock() >= self._forget_at:
             self._forget_at = self.clock() + FORGET_EVERY_S
             self.ledger.forget(self.clock())

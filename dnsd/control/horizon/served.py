@@ -65,7 +65,7 @@ class ServedSearch:
                 for question, found in self._found.items():
                     self._look(question, apex, zone, found)
 
-    def settle(self, apex: str, image: str) -> None:
+    def forget_others(self, apex: str, image: str) -> None:
         """Forget what a zone had in other images than ``image``."""
         self._zones[apex] = _only(image, self._zones.get(apex, {}))
         for zones in tuple(self._found.values()):

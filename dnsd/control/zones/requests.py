@@ -155,7 +155,7 @@ class Requests:
         if CONFIGURATION in request.due:
             pending = self._pending = self._reread()
         report = await self._delivery.wait(await self._reloader.run(*request, planned))
-        self._keeper.settle()
+        self._keeper.retire()
         notices = (self._keeper.fault,) if self._keeper.fault else ()
         problems = self._delivery.problems()
         return msgspec.structs.replace(
