@@ -47,10 +47,10 @@ def test_a_mutant_is_caught_by_the_test_of_its_line_only() -> None:
         "dnsd/caches/report.py",
         "max(self.until, other.until)",
         "min(self.until, other.until)",
-        ("tests/unit/test_failover_ledger.py",),
+        ("tests/unit/test_caches_ledger.py",),
     )
     found = tried(mutant)
     assert found.outcome == "caught", found.output
-    assert found.by.startswith("tests/unit/test_failover_ledger.py::")
+    assert found.by.startswith("tests/unit/test_caches_ledger.py::")
     other = tried(msgspec.structs.replace(mutant, tests=("tests/unit/test_config_units.py",)))
     assert other.outcome == "survived", other.output

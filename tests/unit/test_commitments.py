@@ -14,7 +14,7 @@ from dnsd.config import Failover
 from dnsd.config.hookkinds import HooksConfig
 from dnsd.config.policy import PoolPolicy
 from dnsd.zone.findings import Severity
-from tests.unit.test_control_reload import Site, outcomes
+from tests.unit.test_zones_reload import Site, outcomes
 
 POLICY = PoolPolicy(name="", type="A", check="http", port=80, interval=1.0, timeout=1.0, down=2)
 

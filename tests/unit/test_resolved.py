@@ -21,7 +21,7 @@ from dnsd.wire.rdata import AAAA, TXT, A
 from dnsd.zone.findings import Severity
 from dnsd.zone.load import load_text
 from dnsd.zone.records import Zone
-from tests.unit.test_control_signing import validate
+from tests.unit.test_build_signing import validate
 from tests.zonekeys import NOW, make_key, signed_text
 
 ORIGIN = "example.com."
