@@ -198,7 +198,7 @@ class PythonHotPath:
         if image is None or client[0] == Transport.TCP:
             return Body(query.REFUSED)
         at = reader.block_for(image, image.apex_entry, SOA, 0)
-        return blocks.static(image, at, len(asked.qname))
+        return blocks.static(reader.block(image, at), len(asked.qname))
 
     def _lookup(self, asked: Query, client: Client) -> tuple[Body, bytes]:
         name = lower(asked.qname)
@@ -210,18 +210,17 @@ class PythonHotPath:
                 return Body(query.REFUSED), opt.extended_error(opt.NOT_AUTHORITATIVE)
             return Body(query.SERVFAIL), opt.extended_error(opt.NOT_READY)
         signed = int(asked.edns is not None and asked.edns.flags >= opt.DO)
-        place, at = blocks.locate(image, name, asked.offsets, asked.qtype, signed)
+        place, block = blocks.locate(image, name, asked.offsets, asked.qtype, signed)
         chosen_by = ChoiceInput(client[1], self._draws, self._cells[image.apex])
         room = self._limit(asked, client[0]) - _HEADER.size - len(asked.question)
-        pieces = blocks.pieces_for(image, at, place, name, asked.offsets) if at else []
-        if not at or blocks.is_composed(image, at, pieces):
+        pieces = blocks.pieces_for(block, place, name, asked.offsets) if block else []
+        if block is None or blocks.is_composed(block, pieces):
             body = compose.answer(image, asked.qname, asked.qtype, signed, room, chosen_by)
         else:
-            body = blocks.answer(image, at, len(name), pieces, room, chosen_by)
+            body = blocks.answer(block, len(name), pieces, room, chosen_by)
         if self.limiter is not None or self._sketch is not None:
-            head = reader.block(image, at) if at else None
             number = 0 if self.limiter is None else self._numbers(image.apex)
-            body.account = account(number, place, head, asked.qtype)
+            body.account = account(number, place, block, asked.qtype)
         return body, b""
 
     def _zone_of(self, name: bytes, asked: Query) -> tuple[bytes | None, Image | None]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dnsd.hotpath.poolchoice import ChoiceInput
+    from dnsd.image.reader import Block
     from dnsd.image.store import Image
 
 MAX_LINKS = 16
@@ -75,22 +76,21 @@ class _Answer:
         self.add(_ANSWER, [link])
         self._links += 1
 
-    def add_block(self, image: Image, at: int, name: bytes, pieces: list[int]) -> None:
-        """Add what the block at ``at`` and ``pieces`` say; there is nothing else then.
+    def add_block(self, block: Block, name: bytes, pieces: list[int]) -> None:
+        """Add what ``block`` and ``pieces`` say; there is nothing else then.
 
         When there would be too many links in all, the chain ends with the last one allowed, and
         how the rest of it would have ended is not said.
         """
-        head = reader.block(image, at)
-        records = _records(image, at, name)
-        if self._links + (head.flags >> layout.LINKS) > MAX_LINKS:
+        records = _records(block, name)
+        if self._links + (block.flags >> layout.LINKS) > MAX_LINKS:
             self.rcode = 0
-            self.add(_ANSWER, self._allowed(islice(records, head.ancount)))
+            self.add(_ANSWER, self._allowed(islice(records, block.ancount)))
             return
-        self.add(_ANSWER, islice(records, head.ancount))
-        self.add(_AUTHORITY, islice(records, head.nscount))
-        self.add_pieces(image, name, pieces)
-        self._add_additional(records, head.arcount, reader.optional_ends(image, at, head))
+        self.add(_ANSWER, islice(records, block.ancount))
+        self.add(_AUTHORITY, islice(records, block.nscount))
+        self.add_pieces(block.image, name, pieces)
+        self._add_additional(records, block.arcount, block.optional_ends())
 
     def _allowed(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:
@@ -124,7 +124,7 @@ class _Answer:
     def add_pieces(self, image: Image, name: bytes, pieces: list[int]) -> None:
         for piece in dict.fromkeys(pieces):
             if piece:
-                self.add(_AUTHORITY, _records(image, piece, name))
+                self.add(_AUTHORITY, _records(reader.block(image, piece), name))
 
     def _add_additional(
         self, records: Iterator[Record], count: int, ends: list[tuple[int, int]]
@@ -168,19 +168,18 @@ def answer(
         lower = names.lower(name)
         seen.add(lower)
         offsets = _offsets(lower)
-        place, at = blocks.locate(image, lower, offsets, qtype, signed)
-        if at:
-            pieces = blocks.pieces_for(image, at, place, lower, offsets)
-            head = reader.block(image, at)
-            out.rcode = head.rcode
-            if not head.pool_ref:
-                out.add_block(image, at, name, pieces)
+        place, block = blocks.locate(image, lower, offsets, qtype, signed)
+        if block:
+            pieces = blocks.pieces_for(block, place, lower, offsets)
+            out.rcode = block.rcode
+            if not block.pool_ref:
+                out.add_block(block, name, pieces)
                 break
-            body = blocks.of_pool(image, at, len(name), [], asked)
+            body = blocks.of_pool(block, len(name), [], asked)
             if body.rcode in blocks.FAILURES:
                 return body
-            target = out.add_pool(image, name, body, head.flags >> layout.LINKS, pieces)
-            if target is None or qtype in _NOT_FOLLOWED or not blocks.has_aliases(image, at):
+            target = out.add_pool(image, name, body, block.flags >> layout.LINKS, pieces)
+            if target is None or qtype in _NOT_FOLLOWED or not blocks.has_aliases(block):
                 break
             name = target
             continue
@@ -210,9 +209,9 @@ def _substitute(
 ) -> bytes | None:
     """Add the DNAME at ``encloser`` and the CNAME it makes of ``name``; return its target."""
     owner = image.entry_name(encloser)
-    at = reader.block_for(image, encloser, DNAME, signed)
-    dname = next(_records(image, at, owner))
-    out.add(_ANSWER, _records(image, at, owner))
+    block = reader.block(image, reader.block_for(image, encloser, DNAME, signed))
+    dname = next(_records(block, owner))
+    out.add(_ANSWER, _records(block, owner))
     target = name[: len(name) - len(owner)] + dname.rdata
     if len(target) > names.MAX_NAME:
         return None
@@ -220,12 +219,11 @@ def _substitute(
     return target
 
 
-def _records(image: Image, at: int, name: bytes) -> Iterator[Record]:
-    """Read the records of the block at ``at`` as they are for a query for ``name``."""
-    head = reader.block(image, at)
-    ends = reader.optional_ends(image, at, head)
-    octets = reader.body(image, at, head, ends[-1][0] if ends else head.length)
-    base = head.base or len(name)
+def _records(block: Block, name: bytes) -> Iterator[Record]:
+    """Read the records of ``block`` as they are for a query for ``name``."""
+    ends = block.optional_ends()
+    octets = block.body(ends[-1][0] if ends else block.length)
+    base = block.base or len(name)
     # pointers lead to the end of the name the block was made for, which is that of this name
     padded = (bytes(base) + name)[-base:]
     return reading(bytes(_HEADER) + padded + bytes(4) + octets, _HEADER + base + 4, name)

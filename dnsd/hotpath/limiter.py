@@ -70,19 +70,19 @@ class Admission(IntEnum):
     SEND, SLIP, DROP = range(3)
 
 
-def account(zone: int, place: NameMatch, head: Block | None, qtype: int) -> BucketKey:
-    """Return the account of the block ``head`` found at ``place``; below a DNAME there is none."""
-    if head is None:
+def account(zone: int, place: NameMatch, block: Block | None, qtype: int) -> BucketKey:
+    """Return the account of the block ``block`` found at ``place``; below a DNAME there is none."""
+    if block is None:
         return BucketKey(AnswerKind.WILDCARD, zone, place.encloser)
-    if head.rcode == NXDOMAIN:
+    if block.rcode == NXDOMAIN:
         return BucketKey(AnswerKind.NXDOMAIN, zone)
-    if not head.flags & layout.AUTHORITATIVE:
+    if not block.flags & layout.AUTHORITATIVE:
         return BucketKey(AnswerKind.REFERRAL, zone, place.entry)
     if qtype == ANY:
         return BucketKey(AnswerKind.ANY, zone, place.entry)
     if place.expanded:
         return BucketKey(AnswerKind.WILDCARD, zone, place.entry)
-    if not head.ancount and not head.pool_ref:
+    if not block.ancount and not block.pool_ref:
         return BucketKey(AnswerKind.NODATA, zone)
     return BucketKey(AnswerKind.ANSWER, zone, place.entry)
 

@@ -47,9 +47,20 @@ class NameMatch(NamedTuple):
     expanded: bool
 
 
-class Block(NamedTuple):
-    """A block's header (see :data:`layout.BLOCK`)."""
+@dataclass(frozen=True, slots=True)
+class PointerShift:
+    """How far the pointers of a block move: by the region their target lies in."""
 
+    delta: int
+    front: int = 0
+    inserted: int = 0
+
+
+class Block(NamedTuple):
+    """One composed answer in ``image``: its offset ``at``, then its header (layout.BLOCK)."""
+
+    image: Image
+    at: int
     base: int
     ancount: int
     nscount: int
@@ -64,6 +75,47 @@ class Block(NamedTuple):
     proof_expanded: int
     pointers: int
     pool_ref: int
+
+    def piece_refs(self) -> list[int]:
+        """Return the offsets of the pieces that belong to it."""
+        buffer, start = self.image.buffer, self.at + layout.BLOCK.size
+        return [8 * _REF(buffer, start + 4 * index)[0] for index in range(self.pieces)]
+
+    def optional_ends(self) -> list[tuple[int, int]]:
+        """Return (length of the body, arcount) for each place where the body may end instead."""
+        buffer, start = self.image.buffer, self.at + layout.BLOCK.size + 4 * self.pieces
+        return [_OPTIONAL(buffer, start + 4 * index) for index in range(self.optional)]
+
+    def body(self, length: int) -> bytes:
+        """Return the first ``length`` octets of the body, pointers as they were compiled."""
+        start = self._pointers_at() + 2 * self.pointers
+        return bytes(self.image.buffer[start : start + length])
+
+    def moved(self, octets: bytes, move: PointerShift) -> bytes:
+        """Return the body ``octets`` with its pointers moved (see the layout's description).
+
+        It may be cut behind any of its records.
+        """
+        if not self.pointers:
+            return octets
+        places = _shorts(self.pointers).unpack_from(self.image.buffer, self._pointers_at())
+        body_start = _TO_QNAME + self.base + 4
+        out = bytearray(octets)
+        for place in places:
+            if place >= len(out):
+                break
+            target = (out[place] << 8 | out[place + 1]) & 0x3FFF
+            shift = move.delta
+            if target >= body_start:
+                shift += move.front
+                if target >= body_start + self.split:
+                    shift += move.inserted
+            target = 0xC000 | target + shift
+            out[place], out[place + 1] = target >> 8, target & 0xFF
+        return bytes(out)
+
+    def _pointers_at(self) -> int:
+        return self.at + layout.BLOCK.size + 4 * (self.pieces + self.optional)
 
 
 @lru_cache(maxsize=256)
@@ -138,60 +190,8 @@ def block_for(image: Image, entry: int, qtype: int, signed: int) -> int:
 
 
 def block(image: Image, at: int) -> Block:
-    """Return the header of the block at ``at``."""
-    return Block._make(_BLOCK(image.buffer, at))
-
-
-def piece_refs(image: Image, at: int, head: Block) -> list[int]:
-    """Return the offsets of the pieces that belong to the block at ``at``."""
-    start = at + layout.BLOCK.size
-    return [8 * _REF(image.buffer, start + 4 * index)[0] for index in range(head.pieces)]
-
-
-def optional_ends(image: Image, at: int, head: Block) -> list[tuple[int, int]]:
-    """Return (length of the body, arcount) for each place where the body may end instead."""
-    start = at + layout.BLOCK.size + 4 * head.pieces
-    return [_OPTIONAL(image.buffer, start + 4 * index) for index in range(head.optional)]
-
-
-def body(image: Image, at: int, head: Block, length: int) -> bytes:
-    """Return the first ``length`` octets of the body, pointers as they were compiled."""
-    start = at + layout.BLOCK.size + 4 * (head.pieces + head.optional) + 2 * head.pointers
-    return bytes(image.buffer[start : start + length])
-
-
-@dataclass(frozen=True, slots=True)
-class PointerShift:
-    """How far the pointers of a block move: by the region their target lies in."""
-
-    delta: int
-    front: int = 0
-    inserted: int = 0
-
-
-def moved(image: Image, at: int, head: Block, octets: bytes, move: PointerShift) -> bytes:
-    """Return the body ``octets`` with its pointers moved (see the layout's description).
-
-    It may be cut behind any of its records.
-    """
-    if not head.pointers:
-        return octets
-    start = at + layout.BLOCK.size + 4 * (head.pieces + head.optional)
-    places = _shorts(head.pointers).unpack_from(image.buffer, start)
-    body_start = _TO_QNAME + head.base + 4
-    out = bytearray(octets)
-    for place in places:
-        if place >= len(out):
-            break
-        target = (out[place] << 8 | out[place + 1]) & 0x3FFF
-        shift = move.delta
-        if target >= body_start:
-            shift += move.front
-            if target >= body_start + head.split:
-                shift += move.inserted
-        target = 0xC000 | target + shift
-        out[place], out[place + 1] = target >> 8, target & 0xFF
-    return bytes(out)
+    """Return the block at offset ``at``."""
+    return Block(image, at, *_BLOCK(image.buffer, at))
 
 
 # -- denial ---------------------------------------------------------------------------------

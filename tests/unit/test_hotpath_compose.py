@@ -53,11 +53,11 @@ def test_composed_is_as_compiled(scene: Scene) -> None:
     for query in scene.queries:
         qname = wire(query.name.to_text())
         lower = names.lower(qname)
-        place, at = blocks.locate(img, lower, offsets(lower), query.rtype, int(query.do))
-        if not at or (query.rtype == rr.CNAME and flags_of(img, place.encloser)):
+        place, block = blocks.locate(img, lower, offsets(lower), query.rtype, int(query.do))
+        if not block or (query.rtype == rr.CNAME and flags_of(img, place.encloser)):
             continue
-        pieces = blocks.pieces_for(img, at, place, lower, offsets(lower))
-        compiled = blocks.with_pieces(img, at, len(qname), pieces)
+        pieces = blocks.pieces_for(block, place, lower, offsets(lower))
+        compiled = blocks.with_pieces(block, len(qname), pieces)
         composed = compose.answer(img, qname, query.rtype, int(query.do))
         assert sections(qname, composed) == sections(qname, compiled)
 

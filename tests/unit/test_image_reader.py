@@ -41,7 +41,7 @@ def search(img: Image, name: bytes) -> NameMatch:
 
 def decode(img: Image, at: int, qname: bytes, pieces: list[int] | None = None) -> list[Record]:
     """All records of the block at ``at`` in an answer for ``qname``."""
-    body = blocks.with_pieces(img, at, len(qname), pieces or [])
+    body = blocks.with_pieces(reader.block(img, at), len(qname), pieces or [])
     message = bytes(12) + qname + bytes(4) + body.octets
     total = body.ancount + body.nscount + body.arcount
     found, end = read(message, 12 + len(qname) + 4, total)
@@ -326,9 +326,10 @@ def test_wildcard_blocks_bear_any_name(kind: str, labels: list[bytes], qtype: in
             for record in decode(img, at, wildcard)
         ]
         assert decode(img, at, qname) == expected
-        pieces = blocks.pieces_for(img, at, place, names.lower(qname), offsets(qname))
+        block = reader.block(img, at)
+        pieces = blocks.pieces_for(block, place, names.lower(qname), offsets(qname))
         inserted = [record for piece in pieces for record in decode(img, piece, img.apex)]
-        split = reader.block(img, at).ancount
+        split = block.ancount
         assert decode(img, at, qname, pieces) == [*expected[:split], *inserted, *expected[split:]]
         assert expected or inserted
 
@@ -349,10 +350,11 @@ def test_pieces_bear_any_name(kind: str, labels: list[bytes]) -> None:
     img = ZONES[kind]
     qname = prefixed([b"zz", *labels], img.apex)
     lower = names.lower(qname)
-    place, at = blocks.locate(img, lower, offsets(qname), rr.A, 1)
-    pieces = list(dict.fromkeys(blocks.pieces_for(img, at, place, lower, offsets(qname))))
+    place, block = blocks.locate(img, lower, offsets(qname), rr.A, 1)
+    assert block
+    pieces = list(dict.fromkeys(blocks.pieces_for(block, place, lower, offsets(qname))))
     alone = [record for piece in pieces for record in decode(img, piece, img.apex)]
-    assert decode(img, at, qname, pieces) == alone
+    assert decode(img, block.at, qname, pieces) == alone
     assert {rr.SOA, rr.RRSIG} < {record.rtype for record in alone}
 
 
