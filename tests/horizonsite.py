@@ -23,7 +23,7 @@ from dnsd.caches.judge import Verdict
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.report import WEEK_S, NodeReport
 from dnsd.caches.version import CacheQuestion, Version, about_target
-from dnsd.config import LimitsConfig
+from dnsd.config import Limits
 from dnsd.control.failover.selections import Noted, PoolCells
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.coverage import PoolAccount
@@ -75,7 +75,7 @@ def built(content: Content) -> tuple[BuildResult, bytes]:
     policy.unlink(missing_ok=True)
     if content.members:
         policy.write_text(f'{POLICY}select = "{content.select}"\n')
-    job = Job(origin=APEX, file=str(file), limits=LimitsConfig(), images=str(directory))
+    job = Job(origin=APEX, file=str(file), limits=Limits(), images=str(directory))
     result = build_zone(job)
     assert result.image, result.findings
     return result, (directory / result.image).read_bytes()

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from bench.queries.zone import origin_of
 from bench.study.errors import StudyError
 from dnsd import config
 from dnsd.build import advised
 from dnsd.build.advised import ZoneAndPolicy
 from dnsd.build.policycheck import check_file
+from dnsd.config.limits import Limits
 from dnsd.config.policyfile import path_for, place_of
 from dnsd.ttl.held import Holding
 from dnsd.wire import name as names
 from dnsd.zone.findings import Severity
-from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_zone
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ def of_zone(path: Path) -> Site:
 
 
 def _read(origin: str, file: Path, found: Config | None) -> ZoneAndPolicy:
-    limits = Limits(**msgspec.structs.asdict(found.zones.limits)) if found else Limits()
+    limits = found.zones.limits if found else Limits()
     include = found.zones.include if found else ()
     try:
         result = load_zone(origin, file, limits, include=include)

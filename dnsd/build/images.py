@@ -23,7 +23,7 @@ from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.resolved import AliasMeta
 from dnsd.build.stamps import Stamps, observe, stamp
 from dnsd.caches.listing import NO_LISTING, Contents
-from dnsd.config import Failover, LimitsConfig, origins
+from dnsd.config import Failover, Limits, origins
 from dnsd.config.policyfile import path_for
 from dnsd.errors import ImageError
 from dnsd.image import pack
@@ -67,7 +67,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     policy: str = ""
     """Empty: it stands beside the file."""
-    limits: LimitsConfig
+    limits: Limits
     images: str
     failover: Failover = Failover()
     include: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     builder: str
     origin: str
     file: str
-    limits: LimitsConfig
+    limits: Limits
     sources: Stamps
     digests: dict[str, str] = {}
     text: str = ""

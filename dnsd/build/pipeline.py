@@ -147,9 +147,9 @@ def _build(job: Job, began_ns: int) -> _Made:
     # dnspython costs 15 MB: only who builds needs it.
     from dnsd.build import resolved
     from dnsd.build.policycheck import check_file
-    from dnsd.zone import limits, load
+    from dnsd.zone import load
 
-    bounds = limits.Limits(**msgspec.structs.asdict(job.limits))
+    bounds = job.limits
     beside = str(job.policy_file)
     stamps = {beside: stamp(beside)}
     digests = {beside: digest_of(Path(beside), bounds.file_octets)}

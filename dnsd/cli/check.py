@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from dnsd import config
 from dnsd.cli.options import config_option, json_option, short, zone_option
 from dnsd.cli.output import echo_styled
 from dnsd.cli.together import CutsTogether, DemandTogether, PoolsTogether
 from dnsd.config import balancerules, origins, policyfile
+from dnsd.config.limits import Limits
 from dnsd.zone.findings import Finding, Severity
-from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_text, load_zone
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ def _check(
         demand = _configured(given, budget, findings)
     if demand is None and budget is not None:
         raise click.UsageError("--qps-budget needs --demand: what caches look up")
-    limits = Limits(**msgspec.structs.asdict(given.zones.limits)) if given else Limits()
+    limits = given.zones.limits if given else Limits()
     wanted += [(zone.name, zone.file) for zone in map(config.parse_zone_option, zones) if zone.file]
     wanted += _from_names(files, findings)
     reports = []

@@ -14,7 +14,6 @@ import click
 import dns.exception
 import dns.name
 import dns.rdatatype
-import msgspec
 
 from dnsd import compile as compiler
 from dnsd import config, hotpath
@@ -28,7 +27,6 @@ from dnsd.image.store import Image
 from dnsd.metrics import counters
 from dnsd.wire import name as names
 from dnsd.zone.findings import Severity
-from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_zone
 from dnsd.zone.lookup import Question
 
@@ -105,7 +103,7 @@ def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, ZoneSource]:
 
 def _source(origin: str, file: Path, given: config.Config) -> ZoneSource:
     """Load a zone with its policy; one with an error in either is not served."""
-    limits = Limits(**msgspec.structs.asdict(given.zones.limits))
+    limits = given.zones.limits
     result = load_zone(origin, short(file), limits, include=given.zones.include)
     beside = short(place_of(given, origin, file))
     policy, found, signer = check_file(origin, beside, result.zone, given.failover)

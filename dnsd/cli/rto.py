@@ -32,7 +32,6 @@ from dnsd.ttl import demand, recovery
 from dnsd.ttl.advice import Goal, Subject, advise
 from dnsd.ttl.demand import RRsetDemand
 from dnsd.ttl.recovery import Floors
-from dnsd.zone.limits import Limits
 from dnsd.zone.load import load_zone
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _pools(config_file: Path | None) -> tuple[Config, list[InZone]]:
 
 
 def _pools_of(policy: Policy, file: Path, found: Config) -> tuple[InZone, ...]:
-    limits = Limits(**msgspec.structs.asdict(found.zones.limits))
+    limits = found.zones.limits
     zone = load_zone(policy.origin, file, limits).zone
     if zone is None:
         raise ZoneError(f"{file} cannot be loaded: see dnsd check {file}")

@@ -35,6 +35,7 @@ from dnsd.config import (
 from dnsd.config.anycast import Anycast
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
+from dnsd.config.limits import Limits
 from dnsd.config.model import (
     DEFAULT_LISTEN,
     CheckLimits,
@@ -42,7 +43,6 @@ from dnsd.config.model import (
     Demand,
     Failover,
     Http,
-    LimitsConfig,
     RateLimitConfig,
     Server,
     ZoneFile,
@@ -73,7 +73,7 @@ __all__ = [
     "Endpoint",
     "Failover",
     "Http",
-    "LimitsConfig",
+    "Limits",
     "NotifyPeer",
     "Options",
     "PrimaryPeer",

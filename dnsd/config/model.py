@@ -36,6 +36,7 @@ from dnsd.config.kinds import (
     Text,
     check_socket_path,
 )
+from dnsd.config.limits import Limits
 from dnsd.config.netkinds import Networks, PeerUrls
 from dnsd.config.transfers import (
     SERIALS,
@@ -46,7 +47,6 @@ from dnsd.config.transfers import (
     TransfersConfig,
 )
 
-_LOOP = "a zone file must not keep the loader from ending"
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
 
 DEFAULT_LISTEN = (Endpoint("127.0.0.1", 5300), Endpoint("::1", 5300))
@@ -121,36 +121,6 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         msgspec.structs.force_setattr(self, "admin_socket", path)
 
 
-class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[zones.limits]``: what a zone file may ask for; the fields of dnsd.zone.limits.Limits."""
-
-    file_octets: Annotated[int, Size("64KiB", "64GiB", "a file is read into memory whole")] = (
-        1 << 30
-    )
-    entry_octets: Annotated[
-        int, Size("4KiB", "16MiB", "the largest rdata is 65535 octets, each up to 4 in text")
-    ] = 1 << 20
-    include_depth: Annotated[int, Count(0, 64, "each level is a file kept in memory")] = 8
-    include_files: Annotated[int, Count(0, 100_000, _LOOP)] = 1000
-    generate_steps: Annotated[int, Count(0, 16_777_216, _LOOP)] = 65_536
-    generate_records: Annotated[int, Count(0, 100_000_000, _LOOP)] = 1_000_000
-    records: Annotated[int, Count(1, 100_000_000, "all of them are held in memory")] = 10_000_000
-    records_per_rrset: Annotated[
-        int, Count(1, 65_535, "a message counts its records with 16 bits")
-    ] = 4096
-    records_per_name: Annotated[
-        int, Count(1, 1_000_000, "a name with more is a mistake or an attack")
-    ] = 8192
-    nsec3_iterations: Annotated[int, Count(0, 65_535, "an NSEC3 record has 16 bits for them")] = (
-        65_535
-    )
-    findings: Annotated[int, Count(1, 1_000_000, "all of them are held in memory")] = 1000
-    longest_ttl: Annotated[
-        float, Duration("1s", "7d", "caches need not keep anything longer than seven days")
-    ] = 604_800.0
-    """The largest TTL that any zone has ever had; a week says nothing, and limits nothing."""
-
-
 class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[zones]``: where zone files are, how closely they are watched, what they may lose."""
 
@@ -169,7 +139,7 @@ class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ready_within: Annotated[
         float, Duration("0s", "1d", "a node that starts waits for all of its zones for so long")
     ] = 60.0
-    limits: LimitsConfig = LimitsConfig()
+    limits: Limits = Limits()
 
 
 class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,12 +21,12 @@ from dnsd.config.anycast import (
 )
 from dnsd.config.balance import BackendConfig, Balance, Service
 from dnsd.config.hookkinds import HooksConfig
+from dnsd.config.limits import Limits
 from dnsd.config.model import (
     Config,
     Demand,
     Failover,
     Http,
-    LimitsConfig,
     RateLimitConfig,
     Server,
     ZoneFile,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 TABLES: Structs = {
     ("server",): Server,
     ("zones",): Zones,
-    ("zones", "limits"): LimitsConfig,
+    ("zones", "limits"): Limits,
     ("anycast",): Anycast,
     ("anycast", "check"): SelfCheckConfig,
     ("anycast", "bird"): BirdConfig,

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dnsd.config.limits import Limits
 from dnsd.wire.name import count, is_wildcard, to_text
 from dnsd.wire.rdata import (
     AAAA,
@@ -42,7 +43,6 @@ from dnsd.zone.check_signed import check_signed
 from dnsd.zone.check_targets import Targets, check_soa, check_targets
 from dnsd.zone.faults import called, error_at, warning_at
 from dnsd.zone.findings import Finding, Severity
-from dnsd.zone.limits import Limits
 from dnsd.zone.rdatatext import type_name
 from dnsd.zone.suspects import Suspects, Suspicion, suspects_of
 

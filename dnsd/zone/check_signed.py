@@ -20,8 +20,8 @@ from dnsd.zone.suspects import INSECURE_ITERATIONS, SHA1, Suspicion
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dnsd.config.limits import Limits
     from dnsd.zone.findings import Finding
-    from dnsd.zone.limits import Limits
     from dnsd.zone.records import RRset, Zone
     from dnsd.zone.structure import Structure
     from dnsd.zone.suspects import Suspects

@@ -17,7 +17,7 @@ from dnsd.zone.records import RRset, Zone
 from dnsd.zone.table import DUPLICATE, OVERFULL, SECOND, Table, zone_of
 
 if TYPE_CHECKING:
-    from dnsd.zone.limits import Limits
+    from dnsd.config.limits import Limits
     from dnsd.zone.report import FindingsReport
 
 _SINGLETONS = frozenset((SOA, CNAME, DNAME, NSEC))

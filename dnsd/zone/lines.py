@@ -14,7 +14,7 @@ except ImportError:
     Lines = None  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
-    from dnsd.zone.limits import Limits
+    from dnsd.config.limits import Limits
 
 __all__ = ["Lines", "lines_for"]
 

@@ -12,12 +12,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dnsd.config.limits import Limits
 from dnsd.versions.marks import is_record_file
 from dnsd.wire.name import from_text, lower
 from dnsd.zone.check import check_zone
 from dnsd.zone.findings import Severity
 from dnsd.zone.gather import gatherer_for
-from dnsd.zone.limits import Limits
 from dnsd.zone.longest import too_long
 from dnsd.zone.reader import ZoneReader
 from dnsd.zone.report import FindingsReport

@@ -5,16 +5,16 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from dnsd.config.limits import WEEK_S
 from dnsd.config.units import format_duration
 from dnsd.zone.faults import called, error_at
-from dnsd.zone.limits import WEEK_S
 from dnsd.zone.suspects import Suspicion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dnsd.config.limits import Limits
     from dnsd.zone.findings import Finding
-    from dnsd.zone.limits import Limits
     from dnsd.zone.suspects import Suspects
 
 

@@ -10,7 +10,7 @@ from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.rdatatext import type_name
 
 if TYPE_CHECKING:
-    from dnsd.zone.limits import Limits
+    from dnsd.config.limits import Limits
     from dnsd.zone.records import RRset
 
 

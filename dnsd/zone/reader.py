@@ -26,7 +26,6 @@ from dnsd.zone.ttl import MAX_TTL, TtlRules, parse_ttl
 
 if TYPE_CHECKING:
     from dnsd.zone.gather import Gatherer
-    from dnsd.zone.limits import Limits
     from dnsd.zone.lines import Lines
     from dnsd.zone.report import FindingsReport
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
-    from dnsd.zone.limits import Limits
+    from dnsd.config.limits import Limits
 
 _ESCAPE = re.compile(r"\\([0-9]{3}|.)", re.DOTALL)
 _MORE = 1 << 16

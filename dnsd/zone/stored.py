@@ -20,10 +20,10 @@ from dnsd.zone.scan import Token
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dnsd.config.limits import Limits
     from dnsd.versions.version import ZoneVersion
     from dnsd.wire.records import Record
     from dnsd.zone.gather import Gatherer
-    from dnsd.zone.limits import Limits
     from dnsd.zone.records import RRset, Zone
     from dnsd.zone.report import FindingsReport
 

@@ -16,8 +16,8 @@ from dnsd.zone.table import table_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dnsd.config.limits import Limits
     from dnsd.zone._look import Look
-    from dnsd.zone.limits import Limits
     from dnsd.zone.records import RRset, Zone
 
 SHA1 = 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from unittest.mock import patch
 
 from dnsd import compile as compiler
+from dnsd.config.limits import Limits
 from dnsd.zone import gather, table
-from dnsd.zone.limits import Limits
 from dnsd.zone.load import LoadResult, load_text
 from dnsd.zone.records import Zone
 

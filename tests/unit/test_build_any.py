@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dnsd.build.images import Job
 from dnsd.build.pipeline import build_zone
-from dnsd.config import LimitsConfig
+from dnsd.config import Limits
 from dnsd.config.policyfile import path_for
 from dnsd.zone.findings import Severity
 from tests.support import zone
@@ -64,7 +64,7 @@ def test_a_build_never_fails_on_what_is_in_the_files(text: str, policy: str) -> 
         file = Path(directory, "example.com.zone")
         file.write_text(text)
         path_for(file).write_text(policy)
-        job = Job(origin="example.com.", file=str(file), limits=LimitsConfig(), images=directory)
+        job = Job(origin="example.com.", file=str(file), limits=Limits(), images=directory)
         result = build_zone(job)
     codes = {one.code for one in result.findings}
     assert "internal" not in codes, result.findings

@@ -23,7 +23,7 @@ from dnsd.build.builders import build_all
 from dnsd.build.images import Job
 from dnsd.build.pipeline import MOST_FINDINGS, BuildResult, build_zone, worst
 from dnsd.build.stamps import stamp
-from dnsd.config import LimitsConfig
+from dnsd.config import Limits
 from dnsd.config.policyfile import path_for
 from dnsd.errors import ImageError
 from dnsd.image import store
@@ -49,9 +49,7 @@ def make_job(directory: Path, origin: str, text: str) -> Job:
     file = directory / f"{origin}zone"
     file.write_text(text)
     os.utime(file, (1, 1))  # long ago, so that its stamp can be relied on
-    return Job(
-        origin=origin, file=str(file), limits=LimitsConfig(), images=str(directory / "images")
-    )
+    return Job(origin=origin, file=str(file), limits=Limits(), images=str(directory / "images"))
 
 
 def test_a_zone_becomes_an_image_that_says_where_it_comes_from(job: Job) -> None:
@@ -260,7 +258,7 @@ def test_an_image_is_not_used_after_any_change(
         other = file.rename(file.with_name("other"))
         job = Job(origin=job.origin, file=str(other), limits=job.limits, images=job.images)
     elif change == "limits":
-        limits = LimitsConfig(include_depth=1)
+        limits = Limits(include_depth=1)
         job = Job(origin=job.origin, file=job.file, limits=limits, images=job.images)
     elif change == "builder":
         monkeypatch.setattr(images, "builder", lambda: "another")

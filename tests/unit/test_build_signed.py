@@ -14,7 +14,7 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import build_zone
 from dnsd.build.stamps import stamp
 from dnsd.cli import main
-from dnsd.config import LimitsConfig
+from dnsd.config import Limits
 from tests.zonekeys import ZoneKey, make_key, signed_text
 
 TEXT = """\
@@ -41,7 +41,7 @@ def job(tmp_path: Path) -> Job:
     return Job(
         origin="example.com.",
         file=str(zone),
-        limits=LimitsConfig(),
+        limits=Limits(),
         images=str(tmp_path / "images"),
     )
 

@@ -13,7 +13,6 @@ import dnsd
 from dnsd import config
 from dnsd.config import Endpoint, Options
 from dnsd.errors import ConfigError
-from dnsd.zone.limits import Limits
 
 EXAMPLES = Path(__file__).parents[2] / "zones"
 
@@ -91,10 +90,6 @@ def test_a_state_directory_too_long_for_a_socket(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("STATE_DIRECTORY", "/" + "x" * 107)
     with pytest.raises(ConfigError, match="the path of a unix socket may have 107"):
         config.default()
-
-
-def test_limits_are_those_of_the_loader() -> None:
-    assert Limits(**msgspec.structs.asdict(config.LimitsConfig())) == Limits()
 
 
 # -- options -----------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dnsd.build import images
 from dnsd.build.images import Job
 from dnsd.build.pipeline import build_zones
-from dnsd.config import LimitsConfig
+from dnsd.config import Limits
 from dnsd.errors import ImageError
 from dnsd.image import layout, memory, pack, store
 from dnsd.image.memory import Memory
@@ -47,7 +47,7 @@ def job(stock: Stock, origin: str, serial: int) -> Job:
     return Job(
         origin=origin,
         file=str(file),
-        limits=LimitsConfig(),
+        limits=Limits(),
         images=str(stock.directory),
         memory=stock.memory.fd,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.build import builders
 from dnsd.build.images import Job
-from dnsd.config.model import LimitsConfig
+from dnsd.config.limits import Limits
 from dnsd.control.zones.building import Building
 from dnsd.daemon.progress import ProgressLine
 from dnsd.image.state import ControlCells, StateVector
@@ -53,9 +53,7 @@ def test_builds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("a", "b", "c"):
         file = tmp_path / f"{name}.zone"
         file.write_text("$TTL 60\n@ SOA ns h 1 3600 600 864000 60\n@ NS ns\nns A 192.0.2.1\n")
-        jobs.append(
-            Job(origin=f"{name}.", file=str(file), limits=LimitsConfig(), images=str(tmp_path))
-        )
+        jobs.append(Job(origin=f"{name}.", file=str(file), limits=Limits(), images=str(tmp_path)))
     control = StateVector.create(1).control
     building = Building(control)
     seen: list[tuple[int, int]] = []

@@ -13,7 +13,7 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult, build_zone
 from dnsd.build.policycheck import Checked, check_policy
 from dnsd.build.resolved import ResolvedRRset
-from dnsd.config import Failover, LimitsConfig
+from dnsd.config import Failover, Limits
 from dnsd.config.policyfile import read_policy
 from dnsd.control.zones.earlier import Earlier
 from dnsd.wire.name import from_text
@@ -163,7 +163,7 @@ class Builds:
         for path in directory.glob("example.com.*"):
             os.utime(path, (1, 1))
         place = str(self.state / "images")
-        self.job = Job(origin=ORIGIN, file=str(self.file), limits=LimitsConfig(), images=place)
+        self.job = Job(origin=ORIGIN, file=str(self.file), limits=Limits(), images=place)
 
     def build(self) -> BuildResult:
         return build_zone(self.job)

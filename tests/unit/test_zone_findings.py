@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.zone.limits import Limits
+from dnsd.config.limits import Limits
 from dnsd.zone.load import load_text
 
 HEAD = "$TTL 3600\n@ SOA ns1 host 1 7200 3600 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n"

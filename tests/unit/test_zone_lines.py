@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsd.config.limits import Limits
 from dnsd.zone import lines, rdatatext
 from dnsd.zone.fieldtable import FIELDS, TYPES
 from dnsd.zone.gather import ObjectGatherer
-from dnsd.zone.limits import Limits
 from dnsd.zone.load import LoadResult, load_text
 from dnsd.zone.report import FindingsReport
 from dnsd.zone.scan import Scanner

@@ -12,8 +12,8 @@ from dns.rdatatype import RdataType
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsd.config.limits import Limits
 from dnsd.wire.name import from_text, lower, to_text
-from dnsd.zone.limits import Limits
 from dnsd.zone.load import LoadResult, load_text, load_zone
 from dnsd.zone.rdatatext import type_name
 from dnsd.zone.sources import SourceFile, digest

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from dnsd import compile as compiler
 from dnsd.build.contents import contents_of
+from dnsd.config.limits import Limits
 from dnsd.wire.name import from_text
 from dnsd.zone import gather, table
-from dnsd.zone.limits import Limits
 from dnsd.zone.load import LoadResult, load_text
 from dnsd.zone.records import RRset
 from dnsd.zone.structure import Structure

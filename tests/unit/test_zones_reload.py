@@ -21,7 +21,7 @@ from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.stamps import observe
 from dnsd.config import (
     Config,
-    LimitsConfig,
+    Limits,
     PrimaryPeer,
     Server,
     ZoneFile,
@@ -288,7 +288,7 @@ def test_a_zone_that_moves_to_another_file_is_loaded_from_there(tmp_path: Path) 
 def test_changed_limits_are_a_reason_to_load(tmp_path: Path) -> None:
     site = Site(tmp_path, a="1")
     site.run()
-    zones = Zones(directory=site.zones, limits=LimitsConfig(include_depth=1))
+    zones = Zones(directory=site.zones, limits=Limits(include_depth=1))
     site.reloader.config = msgspec.structs.replace(site.reloader.config, zones=zones)
     assert outcomes(site.run()) == {"a.": "loaded"}
     assert outcomes(site.run()) == {"a.": "unchanged"}
@@ -406,7 +406,7 @@ def fake_meta(stock: Stock, name: str) -> images.Meta:
         builder="another",
         origin=f"{path.name.partition('-')[0]}.",
         file=file,
-        limits=LimitsConfig(),
+        limits=Limits(),
         sources={},
         text=text,
         serial=int(serial),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dnsd.build.poolmeta import PoolMeta
     from dnsd.build.resolved import AliasMeta
     from dnsd.build.stamps import Stamp
-    from dnsd.config import LimitsConfig
+    from dnsd.config import Limits
 
 
 class ZoneState(StrEnum):
@@ -99,7 +99,7 @@ class ZoneRow:
     origin: str
     file: Path
     since: float
-    limits: LimitsConfig | None = None
+    limits: Limits | None = None
     served: ServedImage | None = None
     findings: tuple[Finding, ...] = ()
     loaded: bool = False
