@@ -7,6 +7,11 @@ escaped as zone files do it, \DDD, in :mod:`dnsd.wire.name`.)
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def printable(text: object) -> str:
     r"""Return ``text`` as one line: control characters, and octets that are no text, as \xNN."""
@@ -23,3 +28,13 @@ def printable_lines(text: str) -> str:
     if text.isprintable():
         return text
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+
+
+def shortlist(items: Sequence[str], most: int, rest: str = "{} more") -> tuple[str, ...]:
+    """Return the first ``most`` of ``items``, then ``rest`` with the number of the others, if any.
+
+    >>> ", ".join(shortlist(("a", "b", "c"), 1))
+    'a, 2 more'
+    """
+    others = len(items) - most
+    return (*items[:most], rest.format(others)) if others > 0 else tuple(items)

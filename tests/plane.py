@@ -15,7 +15,7 @@ from dnsd.build.poolmeta import PoolMeta
 from dnsd.checks.result import Result
 from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.engine import FailoverEngine
-from dnsd.control.failover.live import LivePool, addresses_of, named
+from dnsd.control.failover.live import LivePool, addresses_of
 from dnsd.control.failover.statefile import StateFile
 from dnsd.image.selection import Mode, Selection, cells, decode
 from dnsd.image.state import StateVector
@@ -143,7 +143,7 @@ class World:
         selection = self.selection(one, cell)
         if selection.mode not in (Mode.ANSWER, Mode.SOME):
             return (selection.mode.name,)
-        return named(selection.mask, addresses_of(one))
+        return selection.members.pick(addresses_of(one))
 
     def selection(self, one: PoolMeta, cell: int = 0) -> Selection:
         return decode(self.vector.selections[cell + one.cell])

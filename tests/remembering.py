@@ -11,9 +11,9 @@ from dnsd.caches.ledger import Ledger
 from dnsd.caches.report import WEEK_S, Use
 from dnsd.caches.site import alone
 from dnsd.caches.version import nothing, rrset
-from dnsd.control.failover.live import addresses_of, named
+from dnsd.control.failover.live import addresses_of
 from dnsd.failover.member import Forced
-from dnsd.image.selection import Mode
+from dnsd.image.selection import Members, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,11 +107,11 @@ def _served(pool: LivePool) -> Iterator[tuple[Version, frozenset[str]]]:
         if selection.mode in (Mode.ANSWER, Mode.SOME, Mode.NODATA):
             for mask in masks:
                 version = _version(pool.key, meta, mask, selection.mode)
-                yield version, frozenset(named(mask, addresses_of(meta)))
+                yield version, frozenset(Members(mask).pick(addresses_of(meta)))
 
 
 def _version(key: PoolKey, meta: PoolMeta, mask: int, mode: Mode) -> Version:
     if mode == Mode.NODATA:
         return nothing(key.name, key.type)
-    addresses = named(mask, addresses_of(meta))
+    addresses = Members(mask).pick(addresses_of(meta))
     return rrset(key.name, key.type, [ip_address(one).packed for one in addresses])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.announce.health import Level, NodeHealth
 from dnsd.balance.backend import BackendState
+from dnsd.text import shortlist
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,5 +44,4 @@ def _troubles(backends: Mapping[str, Backend]) -> tuple[str, ...]:
         for name, one in backends.items()
         if one.state != BackendState.UP
     ]
-    more = len(down) - NAMED
-    return (*down[:NAMED], f"{more} more are not up") if more > 0 else tuple(down)
+    return shortlist(down, NAMED, "{} more are not up")

@@ -16,6 +16,7 @@ from dnsd.config.policy import MOST_MEMBERS
 from dnsd.config.policyfile import load_policy
 from dnsd.config.units import format_duration
 from dnsd.failover.quorum import FRESH_INTERVALS
+from dnsd.text import shortlist
 from dnsd.wire.name import ancestors, from_text, lower, to_text, wildcard_of
 from dnsd.wire.rdata import CNAME, DNAME, NS
 from dnsd.zone.findings import Finding, Severity
@@ -369,9 +370,7 @@ def _effects(pool: PoolPolicy, members: Collection[str], zone: Zone) -> Iterator
 
 
 def _listed(addresses: Collection[str]) -> str:
-    shown = list(addresses)[:_NAMED]
-    more = [f"{len(addresses) - _NAMED} more"] if len(addresses) > _NAMED else []
-    return ", ".join([*shown, *more])
+    return ", ".join(shortlist(list(addresses), _NAMED))
 
 
 def _is(addresses: Collection[str]) -> str:

@@ -26,6 +26,7 @@ from dns.rdtypes.util import Bitmap
 from dnsd.build.keys import zone_keys
 from dnsd.build.policypools import TYPES, members_of
 from dnsd.compile.denial import UnpaidChain, chain_of
+from dnsd.image.selection import Members
 from dnsd.wire import rdata as rr
 from dnsd.wire.member import packed
 from dnsd.wire.name import from_text, lower
@@ -104,13 +105,13 @@ class Signer:
         members = members_of(pool, rrset)
         rdatas = tuple(map(packed, (*members, *pool.fallback)))
         in_zone = {lower(one) if pool.is_alias else one for one in rrset.rdatas}
-        signed = sum(1 << bit for bit, one in enumerate(rdatas) if one in in_zone)
+        signed = Members.where(rdatas, in_zone)
         if not self.has_keys:
             return {signed: own}
         plan = _plan(self._keys, own)
         found = {}
         for mask in masks(pool, len(members)):
-            chosen = tuple(one for bit, one in enumerate(rdatas) if mask >> bit & 1)
+            chosen = Members(mask).pick(rdatas)
             answer = RRset(rrset.owner, rtype, rrset.ttl, chosen)
             ready = self._valid(answer, own) if mask == signed else ()
             found[mask] = _rrsigs(answer, ready or self._sign(answer, plan))

@@ -27,6 +27,7 @@ from dnsd.caches.report import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, NodeReport
 from dnsd.caches.site import ALIVE, Answered, Census, MissingAccount, census
 from dnsd.caches.version import CacheQuestion, Version, VersionKind
 from dnsd.config.units import format_duration
+from dnsd.text import shortlist
 from dnsd.wire import delivery
 
 if TYPE_CHECKING:
@@ -365,8 +366,7 @@ def _is_before(serial: int, wanted: int) -> bool:
 
 def _named(versions: Iterable[Version]) -> str:
     every = [str(version) for version in sorted(versions)]
-    more = [f"{len(every) - _NAMED} more"] if len(every) > _NAMED else []
-    return ", ".join(every[:_NAMED] + more) or "nothing"
+    return ", ".join(shortlist(every, _NAMED)) or "nothing"
 
 
 def _spell(seconds: float) -> str:

@@ -20,6 +20,7 @@ from dnsd.build.resolved import ResolvedRRset
 from dnsd.build.stamps import TICK_NS, stamp
 from dnsd.checks.addresses import addresses_of, admitted
 from dnsd.checks.result import Blind
+from dnsd.control.nothing import no_items
 from dnsd.control.zones.requests import ReloadRequest
 from dnsd.failover.follower import AddressAnswer, AddressFollower
 from dnsd.process import durable, log
@@ -116,7 +117,7 @@ class AliasKeeper:
         rows: Callable[[], Iterable[ZoneRow]],
         ask: Ask,
         member: Callable[[str], str | None],
-        own: Callable[[], Collection[str]] = tuple,
+        own: Callable[[], Collection[str]] = no_items,
         *,
         resolve: Resolve = addresses_of,
         times: TimeSources = REAL_TIME,

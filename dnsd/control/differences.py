@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.config.units import format_duration
 from dnsd.image import gaps
 from dnsd.image.state import WorkerCells
+from dnsd.text import shortlist
 from dnsd.wire.name import to_text
 
 if TYPE_CHECKING:
@@ -115,8 +116,5 @@ class Differences:
 
 def lasting(found: Sequence[Difference], now: float) -> tuple[str, ...]:
     """Return sentences about those of ``found`` that are no passing moment."""
-    old = [one for one in found if now - one.since >= LASTING_S]
-    told = [one.told(now) for one in old[:NAMED]]
-    if more := len(old) - len(told):
-        told.append(f"{more} more differences: dnsd status shows them")
-    return tuple(told)
+    old = [one.told(now) for one in found if now - one.since >= LASTING_S]
+    return shortlist(old, NAMED, "{} more differences: dnsd status shows them")

@@ -50,7 +50,7 @@ class EffectiveConfig:
         """Keep it for :meth:`recover`."""
         self._keepsake.put(sent.encode(self.config))
 
-    def reread(self, check: Callable[[Config], object] = bool) -> tuple[str, ...]:
+    def reread(self, check: Callable[[Config], object] | None = None) -> tuple[str, ...]:
         """Read the file again; return the keys that want a restart, with their tables.
 
         What is applied is ``applied`` and, because the secrets in it are handed to the workers,
@@ -58,7 +58,8 @@ class EffectiveConfig:
         if it can't be used: then what was in force is in force; ``check`` may raise it, too.
         """
         fresh = self._as_begun(resolve(self.config.path, self._options))
-        check(fresh)
+        if check is not None:
+            check(fresh)
         server = msgspec.structs.replace(
             self.config.server, cookie_secret_file=fresh.server.cookie_secret_file
         )

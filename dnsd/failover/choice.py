@@ -10,10 +10,10 @@ from enum import Enum, IntEnum
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.image.selection import Mode
+from dnsd.image.selection import Members, Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from dnsd.config.policy import PoolPolicy
 
@@ -114,9 +114,9 @@ class Choice:
             return PoolAnswer(0, mode, Grade.DOWN, why)
         mask = 0
         if self._all_down == "fallback":
-            mask = _bits(self._fallback)
+            mask = Members.of(self._fallback)
         elif self._all_down == "last_good":
-            mask = last_good & ~_bits(
+            mask = last_good & ~Members.of(
                 member for member, one in enumerate(eligible) if one is Eligibility.REMOVED
             )
         return PoolAnswer(mask or self._as_if_up(eligible), self._mode, Grade.DOWN, why)
@@ -134,7 +134,7 @@ class Choice:
 
     def _mask(self, up: Sequence[int]) -> int:
         """Return the bits of ``up``, without those who weigh nothing unless they are all."""
-        return _bits(member for member in up if self.weights[member]) or _bits(up)
+        return Members.of(member for member in up if self.weights[member]) or Members.of(up)
 
 
 def _tiers(policy: PoolPolicy, members: Sequence[str]) -> list[Tier]:
@@ -159,7 +159,3 @@ def _need(min_up: float, size: int) -> int:
     """Return how many of ``size`` must be up: ``min_up`` is a number, or a part below 1."""
     count = ceil(min_up * size - 1e-9) if 0 < min_up < 1 else int(min_up)
     return max(1, min(count, size))
-
-
-def _bits(members: Iterable[int]) -> int:
-    return sum(1 << member for member in members)

@@ -17,6 +17,7 @@ from dnsd.failover.drain import T_DRAIN
 from dnsd.failover.member import SERVED, Agreed, Forced, Member, MemberState
 from dnsd.failover.roll import Roll
 from dnsd.failover.told import told
+from dnsd.image.selection import Members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -262,11 +263,11 @@ class PoolState:
         return 1 << list(self.members).index(member)
 
     def _answer(self, eligible: Sequence[Eligibility]) -> PoolAnswer:
-        good = sum(1 << at for at, one in enumerate(self.members) if one in self.last_good)
+        good = Members.where(self.members, self.last_good)
         return self._choice.answer(eligible, good)
 
     def _named(self, mask: int) -> tuple[str, ...]:
-        return tuple(one for at, one in enumerate(self.members) if mask >> at & 1)
+        return Members(mask).pick(self.members)
 
     # -- for how long -------------------------------------------------------------------------
 
@@ -277,7 +278,7 @@ class PoolState:
         least, because = self._terms.longest, "no member is about to change it"
         for at, member in enumerate(self.members.values()):
             seconds = self._member_ttl(member)
-            if answer.mask >> at & 1 and eligible[at] is Eligibility.HELD:
+            if at in Members(answer.mask) and eligible[at] is Eligibility.HELD:
                 seconds = self._terms.shortest  # one failure takes it out
             if seconds < least and self._matters(at, member, eligible, answer):
                 least, because = seconds, f"{member.address} is {self.told(member)}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.errors import ImageError
 from dnsd.hotpath import draws
 from dnsd.image import layout
-from dnsd.image.selection import DENIAL_TTL, NOTES, Mode, Selection, decode
+from dnsd.image.selection import DENIAL_TTL, NOTES, Members, Mode, Selection, decode
 from dnsd.wire.rdata import RRSIG
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def choose(image: Image, pool: PoolBlock, asked: ChoiceInput) -> Selection:
         return Selection(pool.undecided, pool.ttl, Mode.ANSWER)
     if selection.mode == Mode.SOME:
         chosen = _some(image, pool, selection.mask, asked)
-        selection = selection._replace(mask=sum(1 << member for member in chosen))
+        selection = selection._replace(mask=Members.of(chosen))
         for member in chosen:
             _note(cells, pool.cell + NOTES + member, selection.ttl)
     elif selection.mode in (Mode.ANSWER, Mode.NODATA):
@@ -116,7 +116,7 @@ def _note(cells: Cells | None, cell: int, ttl: int) -> None:
 
 def _some(image: Image, pool: PoolBlock, mask: int, asked: ChoiceInput) -> set[int]:
     """Return the members of ``mask`` that the query ``asked`` gets."""
-    members = [member for member in range(pool.members) if mask >> member & 1]
+    members = [member for member in Members(mask) if member < pool.members]
     weights = [pool.weight(image, member) for member in members]
     if pool.manner == layout.STICKY and members:
         rdatas = tuple(pool.rdata(image, member) for member in members)
@@ -130,9 +130,8 @@ def records(
     """Return the records of an answer behind their ``template``, and how many there are."""
     ttl = _TTL(selection.ttl)
     head = template + ttl
-    chosen = [
-        pool.rdata(image, member) for member in range(pool.members) if selection.mask >> member & 1
-    ]
+    members = selection.members
+    chosen = [pool.rdata(image, member) for member in range(pool.members) if member in members]
     octets = b"".join(head + _LENGTH(len(rdata)) + rdata for rdata in chosen)
     if not signed or not pool.signatures:
         return octets, len(chosen)

@@ -24,7 +24,12 @@ A note stands for another answer only after control has read it. Knows nothing o
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+
+_T = TypeVar("_T")
 
 MEMBERS = 32
 NOTES = 8
@@ -51,6 +56,32 @@ class Mode(IntEnum):
     """Some members of the mask for each query; the image says how many, and how to choose them."""
 
 
+class Members(int):
+    """Some members of a pool as a mask: the first one is bit 0, fallback addresses follow."""
+
+    @classmethod
+    def of(cls, numbers: Iterable[int]) -> Members:
+        """Return the members with these ``numbers``."""
+        return cls(sum(1 << number for number in numbers))
+
+    @classmethod
+    def where(cls, members: Iterable[_T], chosen: Container[_T]) -> Members:
+        """Return those of ``members``, which are all of the pool in order, that are ``chosen``."""
+        return cls.of(number for number, one in enumerate(members) if one in chosen)
+
+    def __contains__(self, number: int) -> bool:
+        """Return whether the member with this ``number`` is among them."""
+        return bool(self >> number & 1)
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield their numbers in order."""
+        return (number for number in range(self.bit_length()) if number in self)
+
+    def pick(self, members: Iterable[_T]) -> tuple[_T, ...]:
+        """Return them from ``members``, which are all of the pool in order."""
+        return tuple(one for number, one in enumerate(members) if number in self)
+
+
 class Selection(NamedTuple):
     """A decoded selection; ``ttl`` in seconds."""
 
@@ -58,6 +89,11 @@ class Selection(NamedTuple):
     ttl: int
     mode: Mode
     note_index: int = 0
+
+    @property
+    def members(self) -> Members:
+        """Those in the mask."""
+        return Members(self.mask)
 
 
 class Cells(NamedTuple):

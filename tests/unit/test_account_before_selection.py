@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from dnsd.build.poolmeta import PoolMeta
 from dnsd.caches.report import LedgerLine, Use
 from dnsd.control.failover.engine import FailoverEngine
-from dnsd.control.failover.live import Placement, addresses_of, named
+from dnsd.control.failover.live import Placement, addresses_of
 from dnsd.control.failover.selections import LATE_S
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.horizon.ask import Horizon
@@ -122,7 +122,7 @@ class Node(World):
         except FileNotFoundError:
             return
         account = accounts[key_of(one)]
-        assert set(named(selection.mask, addresses_of(one))) <= account.addresses
+        assert set(selection.members.pick(addresses_of(one))) <= account.addresses
         assert selection.ttl <= account.ttl
 
     def ask(self, selection: Selection, one: PoolMeta, cell: int, worker: int) -> None:
@@ -132,7 +132,7 @@ class Node(World):
         chosen = [at for at in range(len(addresses_of(one))) if selection.mask >> at & 1]
         at = selection.note_index if selection.mode != Mode.SOME else NOTES + chosen[0]
         notes[cell + one.cell + at] = max(notes[cell + one.cell + at], until)
-        for address in named(selection.mask, addresses_of(one)):
+        for address in selection.members.pick(addresses_of(one)):
             self.held[address] = max(self.held.get(address, 0.0), time.monotonic() + selection.ttl)
 
     def assert_that_a_crash_forgets_nothing(self, one: PoolMeta) -> None:

@@ -15,12 +15,11 @@ from hypothesis import given
 
 from dnsd.build.poolmeta import PoolMeta
 from dnsd.config.policy import Failback
-from dnsd.control.failover.live import named
 from dnsd.failover.member import Forced, MemberOrder
 from dnsd.failover.pool import PoolState
 from dnsd.failover.stored import Kept
 from dnsd.image.cells import Range
-from dnsd.image.selection import Mode
+from dnsd.image.selection import Members, Mode
 from tests import jumping
 from tests.jumping import Jumping
 from tests.plane import ORIGIN, POLICY, A, B, C, World, close, meta, only
@@ -81,7 +80,7 @@ class Twin:
         kept = Kept({(stored.name, stored.type): stored}, 0.0, fresh=True, reason="")
         self.state = PoolState(self.meta.policy, self.meta.ttl, self.meta.members, now)
         self.state.restore(kept, now)
-        self.inherited = (named(selection[0], self.meta.members), *selection[1:])
+        self.inherited = (Members(selection[0]).pick(self.meta.members), *selection[1:])
         self.trusts_until = until
 
 

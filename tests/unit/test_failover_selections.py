@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from dnsd.control.failover.selections import LATE_S, NOTED_BY_ANSWER, Noted, PoolCells
-from dnsd.image.selection import NOTES, Mode, Selection, cells, decode
+from dnsd.image.selection import NOTES, Members, Mode, Selection, cells, decode
 
 MEMBERS = 3
 WORKERS = 2
@@ -193,3 +193,13 @@ def test_no_answer_is_ever_lost(events: list[tuple[object, ...]]) -> None:
     memory.cells.sweep(memory.now)
     for one in noted:
         assert memory.until(one.mask, one.mode) >= one.until
+
+
+@given(st.sets(st.integers(0, 31)))
+def test_members_are_those_that_were_chosen(numbers: set[int]) -> None:
+    every = tuple(f"member {number}" for number in range(32))
+    members = Members.of(numbers)
+    assert list(members) == sorted(numbers)
+    assert {number for number in range(32) if number in members} == numbers
+    assert members.pick(every) == tuple(every[number] for number in sorted(numbers))
+    assert Members.where(every, set(members.pick(every))) == members == decode(members).members

@@ -154,6 +154,6 @@ def test_never_more_than_the_share_within_the_window(
 
 def test_the_sentence_names_some() -> None:
     text = absence(names(*range(6)), 0.5)
-    assert text.startswith("the zone files of z0., z1., z2., z3. and 2 more are gone, more than")
+    assert text.startswith("the zone files of z0., z1., z2., z3., 2 more are gone, more than")
     assert "(50%): still serving their data" in text
     assert "dnsd reload --force" in text

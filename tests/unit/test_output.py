@@ -22,7 +22,7 @@ from dnsd.config.problems import Problem
 from dnsd.errors import OutputError
 from dnsd.process import log
 from dnsd.serve.log import OneLine
-from dnsd.text import printable, printable_lines
+from dnsd.text import printable, printable_lines, shortlist
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -234,3 +234,12 @@ def test_names_of_files_cannot_control_the_terminal(
     text = written.read_text()
     assert r"a\x1b[31m\x07\nb.zone:1: error:" in text
     assert all(line.isprintable() for line in text.split("\n"))
+
+
+@given(st.lists(st.text(min_size=1), max_size=9), st.integers(0, 9))
+def test_a_short_list_names_the_first_and_counts_the_others(items: list[str], most: int) -> None:
+    found = shortlist(items, most, "{} others")
+    if len(items) <= most:
+        assert found == tuple(items)
+    else:
+        assert found == (*items[:most], f"{len(items) - most} others")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.control.anycast.statefile import write_state
 from dnsd.errors import BirdError
+from dnsd.text import shortlist
 
 if TYPE_CHECKING:
     from dnsd.announce.announcer import Wanted
@@ -254,6 +255,4 @@ def cause_of(info: str) -> str:
 
 def shortened(problems: tuple[str, ...]) -> tuple[str, ...]:
     """Return as many ``problems`` as fit into a line, and how many more there are."""
-    if len(problems) <= TOLD:
-        return problems
-    return (*problems[:TOLD], f"{len(problems) - TOLD} more problems: `dnsd anycast` shows them")
+    return shortlist(problems, TOLD, "{} more problems: `dnsd anycast` shows them")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dnsd.announce.observation import Observation, SelfCheckOutcome, WorkerView
 from dnsd.announce.wayback import Sent
 from dnsd.control.anycast.gateways import Gateways
+from dnsd.control.nothing import no_items, no_reason
 from dnsd.control.zones.table import ZoneState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.counters import INDEX
@@ -57,10 +58,10 @@ class Observer:
         vector: StateVector,
         directory: Path,
         rows: Callable[[], Iterable[ZoneRow]],
-        cut_off: Callable[[], str] = str,
-        unserved: Callable[[], tuple[str, ...]] = tuple,
+        cut_off: Callable[[], str] = no_reason,
+        unserved: Callable[[], tuple[str, ...]] = no_items,
         *,
-        unreached: Callable[[], str] = str,
+        unreached: Callable[[], str] = no_reason,
         wall: Callable[[], float] = time.time,
     ) -> None:
         workers = range(vector.workers)

@@ -28,6 +28,7 @@ from dnsd.control.anycast.probes import Probes
 from dnsd.control.anycast.selfcheck import SelfCheck
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.hooks.news import news
+from dnsd.control.nothing import no_items, no_reason
 from dnsd.image.state import ControlCells, MasterCells
 from dnsd.process import log
 from dnsd.process.lasting import Supervisor
@@ -107,10 +108,10 @@ class Plane:
         vector: StateVector,
         doorbell: int,
         rows: Callable[[], Iterable[ZoneRow]],
-        not_ready: Callable[[], str] = str,
+        not_ready: Callable[[], str] = no_reason,
         *,
-        cut_off: Callable[[], str] = str,
-        unserved: Callable[[], tuple[str, ...]] = tuple,
+        cut_off: Callable[[], str] = no_reason,
+        unserved: Callable[[], tuple[str, ...]] = no_items,
         probes: Probes | None = None,
         keepsake: Keepsake | None = None,
     ) -> None:

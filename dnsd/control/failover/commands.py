@@ -18,6 +18,7 @@ from dnsd.errors import AdminError
 from dnsd.failover import drain as drains
 from dnsd.failover.member import Forced, MemberOrder
 from dnsd.failover.orders import Directive, PlannedOrder
+from dnsd.text import shortlist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -243,8 +244,7 @@ class _Desk:
         every = sorted(str(key) for key in self._engine.table.pools)
         if not every:
             return ": this node has none, because no zone has a policy beside it"
-        more = [f"{len(every) - _NAMED} more"] if len(every) > _NAMED else []
-        return f": there are {', '.join([*every[:_NAMED], *more])}"
+        return f": there are {', '.join(shortlist(every, _NAMED))}"
 
     async def _order(
         self, wanted: Mapping[OrderTarget, Callable[[float], Directive]]

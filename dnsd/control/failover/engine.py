@@ -22,6 +22,7 @@ from dnsd.control.failover.statefile import StateFile, moment
 from dnsd.control.failover.states import states_in
 from dnsd.control.failover.table import Table
 from dnsd.control.failover.wakeups import Wakeups
+from dnsd.control.nothing import no_items
 from dnsd.process.lasting import Supervisor
 from dnsd.process.waiting import wait
 
@@ -89,7 +90,7 @@ class FailoverEngine:
         self.checking = MemberChecks(self.decide, make, failover, self._states)
         self.memory = memory
         self.peers = peers or Peers("", Failover())
-        self.absences: Callable[[], Sequence[str]] = tuple
+        self.absences: Callable[[], Sequence[str]] = no_items
         """What is to be told of policies that are away, as sentences."""
         self.publish: Callable[[News], object] = len
         """What is to be called with each change."""

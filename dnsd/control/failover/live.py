@@ -14,11 +14,12 @@ from dnsd.control.hooks.news import news
 from dnsd.failover import quorum
 from dnsd.failover.member import Forced, MemberState
 from dnsd.failover.pool import Decision, PoolState
-from dnsd.image.selection import Mode
+from dnsd.image.selection import Members, Mode
 from dnsd.process import log
+from dnsd.text import shortlist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from dnsd.build.poolmeta import PoolMeta
     from dnsd.control.failover.selections import PoolCells
@@ -68,8 +69,7 @@ class Placement(NamedTuple):
         """
         mask = decision.mask
         if addresses != self.addresses:
-            chosen = set(named(mask, addresses))
-            mask = sum(1 << at for at, one in enumerate(self.addresses) if one in chosen)
+            mask = Members.where(self.addresses, Members(mask).pick(addresses))
         if mask or not decision.mask:
             self.cells.write(mask, decision.ttl, decision.mode, now)
 
@@ -124,7 +124,7 @@ class LivePool:
     @property
     def answered(self) -> tuple[str, ...]:
         """The addresses that are answered, or of which one is for each query."""
-        return named(self.decision.mask, self._by)
+        return Members(self.decision.mask).pick(self._by)
 
     # -- what happens to it -------------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class LivePool:
         if selection.mode != Mode.UNSET:
             self._trust_until = until
             self._left = _Left(
-                named(selection.mask, placement.addresses), selection.ttl, Mode(selection.mode)
+                selection.members.pick(placement.addresses), selection.ttl, Mode(selection.mode)
             )
 
     def force(self, member: str, order: MemberOrder | None) -> None:
@@ -222,7 +222,7 @@ class LivePool:
     def _inherited(self) -> Decision | None:
         """Return what workers were told already, if anything of it is there still."""
         members, ttl, mode = self._left
-        mask = sum(1 << at for at, one in enumerate(self.addresses) if one in members)
+        mask = Members.where(self.addresses, members)
         if members and not mask:
             return None
         why = "as before dnsd was restarted, until all members have been checked"
@@ -274,9 +274,7 @@ class LivePool:
         return _EMPTY.get(decision.mode, f"{some}{addresses}")
 
     def _reasons(self) -> str:
-        reasons = self.decision.why
-        more = [f"{len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
-        return "; ".join([*reasons[:_REASONS], *more])
+        return "; ".join(shortlist(self.decision.why, _REASONS))
 
     def _tell_members(self, before: _Known, now: float) -> None:
         for address, member in self.state.members.items():
@@ -328,17 +326,6 @@ class LivePool:
 def addresses_of(meta: PoolMeta) -> tuple[str, ...]:
     """Return the address of each bit of a mask."""
     return (*meta.members, *meta.policy.fallback)
-
-
-def named(mask: int, addresses: Iterable[str]) -> tuple[str, ...]:
-    """Return those of ``addresses`` that are in ``mask``."""
-    return tuple(_named(mask, addresses))
-
-
-def _named(mask: int, addresses: Iterable[str]) -> Iterator[str]:
-    for at, address in enumerate(addresses):
-        if mask >> at & 1:
-            yield address
 
 
 def _well(state: MemberState) -> MemberState:

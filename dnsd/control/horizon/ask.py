@@ -14,6 +14,7 @@ from dnsd.caches.inquiry import Inquiry, Tail
 from dnsd.caches.judge import Safety, Verdict, judge
 from dnsd.caches.site import alone
 from dnsd.caches.version import about_name, about_target, canonical_name
+from dnsd.control.nothing import no_reason
 from dnsd.errors import AdminError, StateError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Horizon:
         self,
         keeper: LedgerKeeper,
         sweep: Callable[[], object],
-        unwritten: Callable[[], str] = str,
+        unwritten: Callable[[], str] = no_reason,
         stamp: Stamp | None = None,
     ) -> None:
         self._keeper = keeper

@@ -9,11 +9,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dnsd.caches.version import canonical_name
-from dnsd.control.failover.live import named
 from dnsd.control.horizon.coverage import PoolAccount
 from dnsd.control.horizon.poolbook import CACHED, PoolAnswers, PoolRRset, addresses_of, version_of
 from dnsd.failover.member import Forced
-from dnsd.image.selection import Mode
+from dnsd.image.selection import Members, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +46,7 @@ class LedgerMemory:
     def admits(self, pool: LivePool, coming: Decision, now: float) -> bool:
         """Declare ``coming``, and all that may follow; return whether it may be answered now."""
         key, ttl = _key(pool), _ttl(pool, coming)
-        account = PoolAccount(frozenset(named(coming.mask, pool.addresses)), ttl)
+        account = PoolAccount(frozenset(Members(coming.mask).pick(pool.addresses)), ttl)
         ahead = account.join(PoolAccount(_possible(pool), ttl))
         self._keeper.pools.announce(key, ahead, now)
         if not self._keeper.coverage.covers(key, ahead):
@@ -105,9 +104,8 @@ def _served(placement: Placement) -> Iterator[Version]:
     if selection.mode == Mode.UNSET:
         yield version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
     elif selection.mode == Mode.SOME:
-        for at in range(selection.mask.bit_length()):
-            if selection.mask >> at & 1:
-                yield version_of(meta, 1 << at, Mode.SOME)
+        for number in selection.members:
+            yield version_of(meta, Members.of([number]), Mode.SOME)
     elif selection.mode in CACHED:
         yield version_of(meta, selection.mask, selection.mode)
 

@@ -18,7 +18,7 @@ from dnsd.caches.report import Use
 from dnsd.caches.version import Version, VersionKind, canonical_name, digest_of, nothing, rrset
 from dnsd.control.horizon.accounts import Accounts
 from dnsd.control.horizon.coverage import PoolAccount
-from dnsd.image.selection import Mode
+from dnsd.image.selection import Members, Mode
 from dnsd.wire.member import packed
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def version_of(meta: PoolMeta, mask: int, mode: Mode) -> Version:
     key = key_of(meta)
     if mode == Mode.NODATA:
         return nothing(key.owner, key.type)
-    chosen = tuple(one for at, one in enumerate(addresses_of(meta)) if mask >> at & 1)
+    chosen = Members(mask).pick(addresses_of(meta))
     if mode == Mode.SOME and (meta.policy.take or 1) > 1:
         return _among(key, chosen, meta.policy.select)
     return _rrset(key, chosen)

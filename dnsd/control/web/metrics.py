@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import dnsd
 from dnsd import hotpath
 from dnsd.control import limited
+from dnsd.control.nothing import no_items
 from dnsd.control.web import members
 from dnsd.control.zones.table import ZoneState
 from dnsd.failover.member import MemberState
@@ -34,6 +35,14 @@ def _none(_now: int) -> None:
     """Say that no demand is counted."""
 
 
+def _no_counts() -> Mapping[PoolKey, int]:
+    return {}
+
+
+def _no_transfers() -> Mapping[str, int]:
+    return {}
+
+
 class MetricsSource(NamedTuple):
     """Where the values come from; ``started`` is when the node began (monotonic, nanoseconds)."""
 
@@ -43,13 +52,13 @@ class MetricsSource(NamedTuple):
     pools: Callable[[], Iterable[LivePool]]
     ledger: Ledger
     peers: Sequence[Peer] = ()
-    differences: Callable[[], Sequence[Difference]] = tuple
+    differences: Callable[[], Sequence[Difference]] = no_items
     checking: MemberChecks | None = None
     outboxes: Sequence[Outbox] = ()
-    asked: Callable[[], Mapping[PoolKey, int]] = dict
+    asked: Callable[[], Mapping[PoolKey, int]] = _no_counts
     demand: Callable[[int], Mapping[str, Any] | None] = _none
-    aliases: Callable[[], Sequence[Mapping[str, Any]]] = tuple
-    transfers: Callable[[], Mapping[str, int]] = dict
+    aliases: Callable[[], Sequence[Mapping[str, Any]]] = no_items
+    transfers: Callable[[], Mapping[str, int]] = _no_transfers
 
 
 def text(source: MetricsSource) -> str:

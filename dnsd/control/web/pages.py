@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dnsd.control.nothing import no_items
 from dnsd.control.web import metrics
 from dnsd.control.web.talk import Page
 from dnsd.metrics.prometheus import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dnsd.control.admin import Command
     from dnsd.control.web.metrics import MetricsSource
@@ -34,7 +35,7 @@ def pages(
     commands: dict[str, Command],
     source: MetricsSource,
     problems: Callable[[], list[str]],
-    notices: Callable[[], list[str]] = list,
+    notices: Callable[[], Sequence[str]] = no_items,
 ) -> Pages:
     """Return the pages: the answers of ``commands``, the metrics of ``source``, and the health.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from dnsd.text import shortlist
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -114,10 +115,9 @@ class GoneZones:
 
 def absence(held: Collection[str], share: float) -> str:
     """Return the sentence about zones that are ``held``."""
-    named = ", ".join(sorted(held)[:_NAMED])
-    more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
+    named = ", ".join(shortlist(sorted(held), _NAMED))
     return (
-        f"the zone files of {named}{more} are gone, more than [zones] vanish allows at once "
+        f"the zone files of {named} are gone, more than [zones] vanish allows at once "
         f"({percent(share)}): still serving their data; restore the files, or run dnsd reload "
         f"--force if this is intended"
     )

@@ -42,6 +42,10 @@ class Sign(NamedTuple):
     deed: Deed
 
 
+def _is_whole(_file: str) -> bool:
+    return True
+
+
 class Watch:
     """Tells which keys are due: a file of theirs has changed, is whole, and has settled since.
 
@@ -52,7 +56,7 @@ class Watch:
     does; one that does not has to be the same for longer.
     """
 
-    def __init__(self, settle: float, ends: Callable[[str], bool] = bool) -> None:
+    def __init__(self, settle: float, ends: Callable[[str], bool] = _is_whole) -> None:
         self.settle = settle
         self._ends = ends
         self._made: dict[str, Mapping[str, Stamp | None]] = {}
