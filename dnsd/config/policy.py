@@ -20,7 +20,7 @@ from dnsd.config.policykinds import (
     Failback,
     FailbackKind,
     KeyFiles,
-    Members,
+    MemberNames,
     Owner,
     PoolType,
     Quorum,
@@ -92,7 +92,7 @@ class Rules(CheckPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
     all_down: Annotated[
         Literal["all", "last_good", "fallback", "nodata", "servfail", "refuse"], OneOf(ALL_DOWN)
     ] = "all"
-    fallback: Annotated[tuple[str, ...], Members()] = ()
+    fallback: Annotated[tuple[str, ...], MemberNames()] = ()
     min_up: Annotated[int | float, Quorum()] = 1
     tiers: Annotated[tuple[tuple[str, ...], ...], Tiers()] = ()
     """Members that none of them names belong to the first one."""

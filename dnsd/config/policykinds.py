@@ -291,7 +291,7 @@ class KeyFiles(msgspec.Struct, frozen=True):
         return str(base / stem)
 
 
-class Members(msgspec.Struct, frozen=True):
+class MemberNames(msgspec.Struct, frozen=True):
     """A list of members: IP addresses, or absolute names."""
 
     def read(self, value: object, _base: Path) -> tuple[str, ...]:
@@ -311,7 +311,7 @@ class Tiers(msgspec.Struct, frozen=True):
                 if not isinstance(value, list)
                 else ValueError(f"must be {what}")
             )
-        tiers = tuple(Members().read(item, base) for item in value)
+        tiers = tuple(MemberNames().read(item, base) for item in value)
         if not all(tiers[1:]):
             raise ValueError("only the first tier may be empty: it has what the others don't name")
         named = [address for tier in tiers for address in tier]
