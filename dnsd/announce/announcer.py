@@ -3,12 +3,12 @@
     INIT ──→ STANDBY ──→ ANNOUNCED ⇄ DRAINED ──→ WITHDRAWN ──→ STANDBY
              from all of them:  STOPPING ──→ STOPPED
 
-INIT       the addresses are not there yet, or nobody listens on them.
-STANDBY    everything is in place, but the node has not been seen to answer well.
+INIT       the addresses are not there yet, or no worker listens on them.
+STANDBY    everything is in place, but the node has not yet answered well.
 ANNOUNCED  the route is announced.
 DRAINED    announced, but marked so that every other node is preferred (RFC 8326).
 WITHDRAWN  the route is away, the addresses still answer.
-STOPPING   drained, later withdrawn; STOPPED: nothing comes any more.
+STOPPING   drained, later withdrawn; STOPPED: no more queries come.
 
 Pure: it is given the time (seconds, monotonic) and what was seen.
 """
@@ -43,8 +43,8 @@ class Wanted(NamedTuple):
     """What is wanted of the route.
 
     ``carrier`` is the truth: without it nothing is announced. ``enabled`` is the protocol of
-    BIRD that learns the addresses, ``drain`` the mark that others are to be preferred; off the
-    route it is there for the way back. ``away`` are VIPs that have no carrier though others have.
+    BIRD that learns the addresses, ``drain`` the mark that other nodes are preferred; off the
+    route it stays for the way back. ``away`` are VIPs that have no carrier though others have.
     """
 
     carrier: bool
@@ -56,8 +56,8 @@ class Wanted(NamedTuple):
 class Situation(NamedTuple):
     """What the announcer decides by.
 
-    ``obstacle`` says why the addresses cannot be had or used; empty, they are there and
-    workers listen on them. ``silenced`` is why the master has taken the carrier away by
+    ``obstacle`` says why the addresses are not usable; empty: they are there and workers listen
+    on them. ``silenced`` is why the master has taken the carrier away by
     itself, if it has. ``verdict`` is None until the node has been looked at long enough.
     """
 
@@ -75,11 +75,11 @@ UNKNOWN = "the node has not been observed for long enough"
 
 
 class Announcer:
-    """Decides; ``state``, ``since`` and ``why`` say where it stands.
+    """Decides: ``state`` since ``since``, because of ``why``.
 
     ``state`` at the beginning is INIT, or what a predecessor has left in force: ANNOUNCED or
-    DRAINED. ``past`` is what it has left besides; if it was on the route, and its state is not in
-    force any more, it ended without leaving: that is a failure like any other.
+    DRAINED. ``past`` is what else it left. If it was on the route, and its state is not in force
+    any more, it ended without leaving: that is a failure like any other.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Announcer:
             drained_for = seen.now - self.since if self.state == RouteState.DRAINED else 0.0
             self._withdraw_at = seen.now + max(0.0, self._drain_linger - drained_for)
         elif self.state not in (RouteState.STOPPING, RouteState.STOPPED):
-            self._withdraw_at = seen.now - self._stop_linger  # nobody is sent here
+            self._withdraw_at = seen.now - self._stop_linger  # no clients are sent here
         if _has_failed(seen):
             self._withdraw_at = min(self._withdraw_at, seen.now)
         over = seen.now >= self._withdraw_at + self._stop_linger

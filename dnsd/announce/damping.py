@@ -1,4 +1,4 @@
-"""For how long a node stays worse after it got worse: longer each time it happens again soon.
+"""How long a node that got worse waits before it gets better: longer each time it recurs soon.
 
 A node that comes and goes moves its clients each time, and routers damp what flaps (RFC 2439,
 RFC 7196). BIRD announces whatever it is told, so the damping is here, one policy for everything
@@ -104,5 +104,5 @@ class Damping:
         self.repair = HoldDown(first, past.repair, lenient=True)
 
     def past(self, *, on_route: bool) -> Past:
-        """Return what is to outlive the process."""
+        """Return what must outlive the process."""
         return Past(self.away.hold, self.drained.hold, self.repair.hold, on_route)

@@ -1,7 +1,7 @@
 """Is this node fit to be announced? Observations in, a verdict with its reasons out.
 
 Knows what an answer, a silence or a worker's lateness means for the route; neither sockets nor
-clocks. Hard reasons (FAILED) are those for which a client gets nothing: nobody answers, or
+clocks. With hard reasons (FAILED) a client gets nothing: no worker answers, or
 there is nothing to answer from. Soft ones (DEGRADED) only make other nodes preferable: if every
 node has one, all of them still answer.
 
@@ -62,7 +62,7 @@ class NodeHealth(NamedTuple):
 
 
 class _Finding(NamedTuple):
-    """A reason why the node is not well; ``over``: it is so no more, but still counts."""
+    """A reason why the node is not healthy; ``over``: it has ended, but still counts."""
 
     level: Level
     sentence: str
@@ -177,7 +177,7 @@ class _Lane:
 
     @property
     def remark(self) -> str:
-        """What is held against nobody."""
+        """What is reported, but does not count against the node."""
         return self._remark if self._excused >= self._fall else ""
 
     def note(self, result: CheckResult, excuse: str) -> None:
@@ -214,7 +214,7 @@ class _Lane:
             self._decide(Level.FAILED, _counted(what, self._silent))
 
     def _back(self) -> bool:
-        """Return whether it has answered often enough to be called silent no more."""
+        """Return whether it has answered often enough not to count as silent any more."""
         return self._answers >= self._rise
 
     def _decide(self, level: Level, why: str) -> None:
@@ -296,7 +296,7 @@ class _Ailment:
 
 
 def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
-    """Return why nobody gets an answer, as far as that needs no asking."""
+    """Return why clients get no answer, as far as that is known without asking."""
     reasons = []
     if len(faults) == len(seen.workers):
         named = list(faults[:_NAMED])

@@ -18,7 +18,7 @@ class SelfCheckOutcome(StrEnum):
     WRONG = "wrong"
     """An answer, but not the right one."""
     SILENT = "silent"
-    """No answer in time, or nobody there."""
+    """No answer in time, or nothing listens there."""
 
 
 class CheckResult(NamedTuple):

@@ -69,7 +69,7 @@ class Tally:
         self._by = ""
 
     def note(self, by: str | None) -> None:
-        """Note that ``by`` has answered ("": without a name), or that nobody has (None)."""
+        """Note that ``by`` has answered ("": without a name), or that none has (None)."""
         self._answers.append(by is not None)
         self._by = by or self._by
 
@@ -116,7 +116,7 @@ class Hearing:
         return said.reaches if said is not None and now < said.at + FRESH_S else {}
 
     def fault(self, now: float) -> str:
-        """Return why this node is not reached, a sentence; empty if it is, or nobody knows."""
+        """Return why this node is not reached, a sentence; empty if it is, or that is unknown."""
         return "; ".join(filter(None, (self._fault_of(is_6, now) for is_6 in (False, True))))
 
     def remark(self, known: int, now: float) -> str:
@@ -161,7 +161,7 @@ def _of_family(me: Self, servers: Iterable[ProbeResult], is_6: bool) -> tuple[li
         address = _address(one.server)
         if not address or (":" in address) != is_6:
             continue
-        # Who else has a VIP may have been asked instead, and be the one that is silent.
+        # Another machine that has a VIP may have been asked instead, and be the silent one.
         is_mine = me.has(address) and (address not in me.vips or one.by == me.name)
         if not is_mine:
             reaches_others |= one.answered > 0

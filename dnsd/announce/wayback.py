@@ -26,7 +26,7 @@ BAD = 0.2
 addresses, IPv4 or IPv6, whose route alone is gone."""
 
 WELL = 0.1
-"""A share that is none any more."""
+"""A share below this does not count."""
 
 IN_A_ROW = 3
 """Judgements in a row that it takes to change the mind."""

@@ -1,7 +1,7 @@
 """The slots of a service: from the backend that each one has to the backend that is wanted.
 
 A slot whose backend is down moves at once: its flows are lost in any case, and new ones must not
-be. A slot whose backend is up and is to give it up (another one has returned, is new, or has
+be. A slot whose backend is up but gives it up (another one has returned, is new, or has
 another weight; or this one is drained) moves when it has been silent for ``idle``: then no flow
 lives in it. A service whose flows are one packet long (UDP only) need not wait, nor one whose VIPs
 are not announced yet. A slot that is never silent goes back after ``patience``; a drain has none,
@@ -34,8 +34,8 @@ class SlotsSeen(NamedTuple):
     """What slots are moved by at ``now``.
 
     ``wanted`` is the table, empty if no backend can have a slot. ``down`` are the backends that
-    serve nothing (or exist no more), ``drained`` those that are to give up their slots. ``silent``
-    has for each slot for how long it has carried no packet; None if the kernel cannot tell.
+    serve nothing (or exist no more), ``drained`` those that give up their slots. ``silent``
+    has, for each slot, how long it has carried no packet; None if the kernel cannot tell.
     ``unused``: no packet is expected, as the VIPs have not been announced yet.
     """
 
@@ -48,7 +48,7 @@ class SlotsSeen(NamedTuple):
 
 
 class SlotMove(NamedTuple):
-    """``slot`` is to lead to ``backend``.
+    """``slot`` shall lead to ``backend``.
 
     If it is moved because it was ``silent``, it must still have been so for so many seconds when
     that is done: a flow may begin between the look and the move.
@@ -68,7 +68,7 @@ class Slots:
         self._waiting: dict[int, float] = {}
 
     def step(self, seen: SlotsSeen) -> list[SlotMove]:
-        """Return the moves that are due; whoever has made one says so by :meth:`moved`."""
+        """Return the moves that are due; call :meth:`moved` with those that were made."""
         if not seen.wanted:
             self._waiting.clear()
             return []

@@ -3,7 +3,7 @@
 Each backend draws a number for each slot, and the smallest number, divided by the weight, gets
 the slot (Thaler and Ravishankar 1998; the logarithm makes shares proportional to weights). So the
 table depends on names and weights only: directors that know the same backends have the same
-table, without a word between them. A backend that leaves gives up its own slots, and one that
+table, without talking to each other. A backend that leaves gives up its own slots, and one that
 comes takes slots for itself; no slot moves between two others.
 """
 

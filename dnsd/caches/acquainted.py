@@ -23,7 +23,7 @@ class KnownPeer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Retired(msgspec.Struct, frozen=True):
-    """A node that an operator has declared dead: it has given no answer for ``ago`` seconds."""
+    """A node that an operator has declared dead: it has not answered for ``ago`` seconds."""
 
     node: str
     ago: float

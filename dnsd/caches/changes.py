@@ -1,7 +1,7 @@
 """What caches may still hold after a zone has changed, and for how long from then.
 
-Only what differs is told: an RRset that is served on, with no smaller TTL, is no matter of the
-past. Pure: two listings in, versions and seconds out.
+Only differences count: an RRset that is still served, with no smaller TTL, needs no bound.
+Pure: two listings in, versions and seconds out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REPLACED = ("CNAME", "DNAME", "NS")
 
 
 class KnownZone(NamedTuple):
-    """A zone as far as it is known: ``listing`` is None if there is none.
+    """A zone as far as it is known; ``listing`` is None for no zone.
 
     ``pools`` are the RRsets that are pools, by owner and type.
     """

@@ -12,11 +12,11 @@ FLOOR_S = 60.0
 
 
 class Secondary(msgspec.Struct, frozen=True):
-    """A server that is no dnsd and transfers ``zone``.
+    """Another server than dnsd that transfers ``zone``.
 
-    ``wanted`` is the serial of the change, or the reason why that is not known.
+    ``wanted`` is the serial of the change, or why it is unknown.
 
-    ``serial`` is what it has, None if it did not say; ``since`` is when it was first seen with
+    ``serial`` is the server's, None if it did not answer; ``since`` is when it was first seen with
     the wanted one or a later one, by the asker's clock.
     """
 
@@ -28,17 +28,17 @@ class Secondary(msgspec.Struct, frozen=True):
 
 
 class Tail(msgspec.Struct, frozen=True):
-    """The tail gate: new connections at the target each second, None if nobody has counted."""
+    """The tail gate: new connections a second at the target, None if not counted."""
 
     rate: float | None
     limit: float
 
 
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known when the question is put; times by the asker's clock.
+    """The question and all that is known about it; times by the asker's clock.
 
     Each node of the ``site`` must have reported, to something asked at ``since`` (the switch) or
-    later. ``fenced`` are nodes, by name or URL, that surely have given no answer after a time.
+    later. ``fenced`` are nodes, by name or URL, that have certainly not answered after a time.
     ``ttl`` is the largest TTL that was ever in use, where no node says so.
     """
 

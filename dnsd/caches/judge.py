@@ -1,9 +1,9 @@
 """Has the last cache forgotten it? The complete site in, SAFE, WAIT or UNKNOWN out.
 
-It may be asked about a target address ("who may still come to 192.0.2.10?"), or about a name
-and type ("who may still have another answer than the one that is given now?").
+The question is about a target address ("may clients still come to 192.0.2.10?"), or about a name
+and type ("may a cache still hold another answer than the present one?").
 
-Nobody's clock is compared with another's: a report holds remaining seconds, and they are added
+No clock is compared with another one: a report holds remaining seconds, and they are added
 to the asker's own clock at the time the report came in, which is never too early. Bounds of
 several nodes, and of several reports, are joined by max. Silence is never SAFE: what of the site
 is missing (:mod:`dnsd.caches.site`) makes it UNKNOWN. How far back an account goes is looked at
@@ -64,7 +64,7 @@ class Safety(StrEnum):
 
 
 class CacheHolding(msgspec.Struct, frozen=True):
-    """What caches may hold of one node, and until when; ``version`` is None if nobody knows what.
+    """What caches may hold of one node, and until when; ``version`` is None if unknown.
 
     ``floored`` is the time for caches that keep everything at least ``floor`` seconds.
     """
@@ -138,7 +138,7 @@ class _Findings:
 
     @property
     def nodes(self) -> list[str]:
-        """All nodes that anything is known of."""
+        """All known nodes."""
         return sorted({*self._accounts, *self.census.fences})
 
     def look_at(self, node: str) -> None:

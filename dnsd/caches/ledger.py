@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 SAVE_EVERY_S = 1.0
-"""How often a ledger that has changed is to be written to disk."""
+"""How often a changed ledger is written to disk."""
 
 
 _REMEMBERED = 4096
@@ -130,7 +130,7 @@ class Ledger:
         return self._bounds.get(version, Bound())
 
     def versions(self, owner: str, rtype: str) -> Iterator[Version]:
-        """Yield what is known of an RRset: of what was given out, and of what can be."""
+        """Yield the bounds of an RRset: of what was given out, and of what can be."""
         for version in {*self._bounds, *self._declared}:
             if version.owner == owner and version.type == rtype:
                 yield version
@@ -166,14 +166,14 @@ class Ledger:
         self._declare(version, _Declared(ttl, use, noted=True))
 
     def retire(self, version: Version, now: float) -> None:
-        """Note that it is given out no more: of what was not noted, the last answer is now."""
+        """Note that it is not given out any more: the last answer without a note is now."""
         self._left(version, now)
         declared = self._declared.pop(version, None)
         if declared is not None and not declared.noted:
             self.note(version, now, declared.ttl)
 
     def undeclare(self, version: Version) -> None:
-        """Note that nobody has ever given it out; or that all it stood for has been noted."""
+        """Note that it was never given out, or that all its answers have been noted."""
         self._declared.pop(version, None)
 
     # -- other nodes --------------------------------------------------------------------------
@@ -191,11 +191,11 @@ class Ledger:
         return news
 
     def retire_node(self, node: str, at: float) -> None:
-        """Note that ``node`` gives no answer any more, since ``at`` at the latest."""
+        """Note that ``node`` does not answer any more, since ``at`` at the latest."""
         self._retired[node] = max(at, self._retired.get(node, at))
 
     def revive_node(self, node: str) -> None:
-        """Take it back that ``node`` gives no answer any more; StateError if nothing says so."""
+        """Undo that ``node`` was declared dead; StateError if it was not."""
         if node not in self._retired:
             dead = ", ".join(sorted(self._retired)) or "none"
             raise StateError(

@@ -1,7 +1,6 @@
-"""What is known of a zone that is served: a list of its RRsets as versions, or what stands for it.
+"""The RRsets of a zone that is served, as versions; or a summary of them.
 
-It is made when the zone is built (:mod:`contents`), kept in its image, and read by who has none
-of the zone but the image.
+Made when the zone is built (:mod:`contents`), kept in its image, and read from there.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ Listing = tuple[GivenRRset, ...]
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a zone without its list.
+    """The summary of a zone without its list.
 
     Zones with the same ``digest`` have the same list; one that has none is never the same.
-    ``ttl`` is the largest TTL of anything in it, ``negative`` for how long caches keep that
-    something is not there. ``names`` are those that a zone without a list leads to, None if
-    they are too many.
+    ``ttl`` is the largest TTL of anything in it, ``negative`` the TTL of
+    negative answers. ``names`` are those that a zone without a list leads to, None if they are too
+    many.
     """
 
     digest: str = ""
@@ -61,7 +60,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 UNKNOWN = Contents()
 UNREADABLE = Contents(ttl=604_800, negative=604_800)
-"""What is known of a zone whose image cannot be read: no cache should keep anything longer."""
+"""A zone whose image cannot be read: no cache should keep anything longer."""
 
 NO_LISTING = msgspec.Raw(b"null")
 

@@ -23,7 +23,7 @@ class Use(IntEnum):
     """Whether a version can be given out; more is more."""
 
     IDLE = 0
-    """Not, until somebody orders it."""
+    """Not until an operator orders it."""
     POSSIBLE = 1
     """Not now, but it can come back by itself."""
     SERVED = 2
@@ -32,8 +32,8 @@ class Use(IntEnum):
 class Bound(NamedTuple):
     """Until when caches may hold a version.
 
-    ``last`` is not before the last moment at which it was given out, for caches that keep
-    things longer than they are told; ``ttl`` is the largest TTL it was given out with.
+    ``last`` is not before it was last given out, for caches that keep answers longer than their
+    TTL; ``ttl`` is the largest TTL it was given out with.
     """
 
     until: float = NEVER

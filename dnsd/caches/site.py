@@ -1,10 +1,10 @@
-"""The complete site: each node that must answer, with its account or the reason why there is none.
+"""The complete site: each node that must answer, with its account or why there is none.
 
-What came of asking an address is a **sighting**: Answered, or Silent with the reason. There is no
+The result of asking an address is a **sighting**: Answered, or Silent with the reason. There is no
 third way, so code that asks nodes cannot drop one by mistake. The **census** says what is missing:
 nodes that were silent, nodes that another one knows and that were not asked, nodes that answered
 before and do not now, nodes of which two runs answer at once, and lists of nodes that could not
-be had.
+be fetched.
 
 Pure. Times are seconds of the asker's clock.
 """
@@ -58,7 +58,7 @@ class Silent(msgspec.Struct, frozen=True):
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """What came of asking ``address``: a URL, or what stands for the node on this machine.
+    """The result of asking ``address``: a URL, or what stands for the node on this machine.
 
     ``node`` is what the node there called itself before, empty if it has never answered.
     """
@@ -76,7 +76,7 @@ class Site(msgspec.Struct, frozen=True):
 
 
 class MissingAccount(msgspec.Struct, frozen=True, order=True):
-    """A node of which something is missing; ``reason`` completes "node X …"."""
+    """A node without a complete account; ``reason`` completes "node X …"."""
 
     node: str
     reason: str
@@ -88,10 +88,10 @@ class MissingAccount(msgspec.Struct, frozen=True, order=True):
 
 
 class Census(NamedTuple):
-    """Who is there.
+    """The census of a site.
 
     ``latest`` is the latest answer of each node, ``answers`` are all of them, ``fences`` say since
-    when nodes surely give no answer any more, and ``missing`` is why this is not the whole site.
+    when nodes certainly do not answer, and ``missing`` is why this is not the whole site.
     """
 
     latest: dict[str, Answered]
@@ -110,7 +110,7 @@ def alone(report: NodeReport, now: float) -> Site:
 
 
 def census(site: Site, fenced: Sequence[tuple[str, float]]) -> Census:
-    """Return who is there. ``fenced`` are nodes, by name or URL, that have stopped, and when."""
+    """Return the census. ``fenced`` are nodes, by name or URL, that have stopped, and when."""
     return _Census(site, fenced).result()
 
 

@@ -1,8 +1,8 @@
 """What a cache can hold: one content of an RRset, a negative answer, or anything of a zone.
 
 A version is a hash of owner, type and sorted rdata. It also says to which addresses and names it
-leads, so that "who may still come to 192.0.2.10?" can be asked over all names, and "who may still
-come to cdn.example.net.?", too. Knows neither times nor who gave it out.
+leads, so that "may clients still come to 192.0.2.10?" can be asked over all names, and so can
+"… to cdn.example.net.?". Knows neither times nor nodes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class VersionKind(StrEnum):
     NOTHING = "nothing"
     """The answer that there is no such name, or no such type."""
     EVERYTHING = "everything"
-    """Whatever a zone may have contained: for what nobody can tell any more."""
+    """Whatever a zone may have contained, where that is not known any more."""
 
 
 class Version(msgspec.Struct, frozen=True, order=True, omit_defaults=True):

@@ -25,7 +25,7 @@ class Eligibility(Enum):
     OPEN = "open"
     """It has not been checked yet: better than nothing."""
     HELD = "held"
-    """It is well, but is to stay out for now: better than what is answered when all are down."""
+    """It is healthy, but stays out for now: better than what is answered when all are down."""
     OUT = "out"
     REMOVED = "removed"
     """Taken out by the operator: worse than one that is down."""
@@ -122,9 +122,9 @@ class Choice:
         return PoolAnswer(mask or self._as_if_up(eligible), self._mode, Grade.DOWN, why)
 
     def _as_if_up(self, eligible: Sequence[Eligibility]) -> int:
-        """Return the mask if all were up but those whom the operator has removed.
+        """Return the mask if all members were up but those that the operator has removed.
 
-        If these are all there are, they are answered nevertheless: an RRset is never empty.
+        If there are no others, the removed ones are answered: an RRset is never empty.
         """
         for tier in self.tiers:
             up = [member for member in tier.members if eligible[member] is not Eligibility.REMOVED]
@@ -133,7 +133,7 @@ class Choice:
         return self._mask(self.tiers[0].members)
 
     def _mask(self, up: Sequence[int]) -> int:
-        """Return the bits of ``up``, without those who weigh nothing unless they are all."""
+        """Return the mask of ``up``, without members of weight 0 unless there are no others."""
         return Members.of(member for member in up if self.weights[member]) or Members.of(up)
 
 

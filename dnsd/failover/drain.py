@@ -2,11 +2,11 @@
 
     LOWERING ──→ WAITING ⇄ SAFE
 
-LOWERING  It is still answered, with a TTL of ``T_DRAIN``, until answers with a longer TTL have
-          expired. That makes the switch sharp and the way back quick; it shortens nothing,
+LOWERING  The member is still answered, with a TTL of ``T_DRAIN``, until answers with a longer
+          TTL have expired. That makes the switch sharp and the way back quick; it shortens nothing,
           so a direct drain leaves it out.
-WAITING   It is answered no more; caches, or clients, still hold it.
-SAFE      Nobody does.
+WAITING   It is out of the answers; caches, or clients, still hold it.
+SAFE      None does.
 
 Pure: it is given the time (seconds, monotonic), and what :mod:`horizon` says.
 """
@@ -40,7 +40,7 @@ class Phase(StrEnum):
 class Progress(NamedTuple):
     """Where a drain is: in ``phase`` since ``since``; ``reasons`` say what is missing.
 
-    ``until`` is when the next phase begins, or began; None if nobody can say.
+    ``until`` is when the next phase begins, or began; None: unknown.
     """
 
     phase: Phase
@@ -68,8 +68,8 @@ class StoredDrain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Drain:
     """One drain. ``switch_at`` is when the member leaves the answer.
 
-    ``gate`` is the limit that the horizon is to be asked with, of new connections a second;
-    None: connections don't matter.
+    ``gate`` is the tail gate for the horizon: the limit of new connections a second; None:
+    connections don't matter.
     """
 
     def __init__(self, now: float, switch_at: float, gate: float | None = None) -> None:

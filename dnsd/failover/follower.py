@@ -1,7 +1,7 @@
-"""Addresses that follow a name: when it is asked for again, and what is answered meanwhile.
+"""Addresses that follow a name: when to ask for it again, and what to answer meanwhile.
 
-Pure: it is given the time (POSIX seconds, because what was seen outlives a restart) and what a
-resolver has said. It knows no zone: if it has no answer, the zone file's holds.
+Pure: it is given the time (POSIX seconds, because what was seen outlives a restart) and the
+resolver's answers. It knows no zone: without an answer of its own, the zone file's addresses hold.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class AddressAnswer(NamedTuple):
 class AddressFollower:
     """One RRset that follows a name.
 
-    ``shortest`` and ``longest`` bound its TTL; addresses that nobody has confirmed for ``stale``
-    seconds are not answered any more. ``seen`` is when they were confirmed last, None: never.
-    ``fault`` is why the last attempt has given none, empty if it has.
+    ``shortest`` and ``longest`` bound its TTL; addresses not confirmed for ``stale`` seconds are
+    not answered any more. ``seen`` is when they were last confirmed; None: never. ``fault`` says
+    why the last attempt failed; empty if it did not.
     """
 
     def __init__(self, shortest: int, longest: int, stale: float) -> None:
@@ -77,7 +77,7 @@ class AddressFollower:
         return None if self.seen is None else max(0.0, now - self.seen)
 
     def answer(self, now: float) -> AddressAnswer | None:
-        """Return what is to be answered, None: what the zone file has."""
+        """Return what to answer; None: what the zone file has."""
         age = self.age(now)
         if age is None or age > self._stale or not self.addresses:
             return None

@@ -1,15 +1,15 @@
-"""One member of a pool: what results of checks and the operator's orders have made of it.
+"""One member of a pool: its state, from results of checks and the operator's orders.
 
     INIT ──→ UP ⇄ SUSPECT ──→ DOWN ⇄ RECOVERING ──→ HELD ──→ UP
                                      RECOVERING ──────────→ UP     (failback = "auto")
 
-INIT        not enough results yet to say anything.
+INIT        too few results yet.
 UP          healthy.            SUSPECT     UP, but failures are counted: it is checked faster.
 DOWN        out of the answer.  RECOVERING  DOWN, but successes are counted.
 HELD        it has recovered, and waits for the hold time or for the operator.
 
-Over all of them stands the operator's order. Checks go on below it, so that its end finds the
-member as it is. Pure: it is given the time (seconds, monotonic); what is answered is
+The operator's order overrides all of them. Checks go on meanwhile, so that when it ends the
+member's state is known. Pure: it is given the time (seconds, monotonic); what is answered is
 :mod:`pool`, for how long is :mod:`ttl`.
 """
 
@@ -117,18 +117,18 @@ OUT = frozenset({MemberState.DOWN, MemberState.RECOVERING, MemberState.HELD})
 
 
 class Member:
-    """Counts results; ``state`` and ``since`` say where it stands, ``last`` what was seen last.
+    """Counts results: ``state`` since ``since``; ``last`` is the last result.
 
     ``n_fail`` counts failures, which need not come in a row; only ``ok`` successes in a row
     clear it. ``n_ok`` counts successes in a row, ``n_stable`` those since the last failure or
     change of state. ``n_before`` is what ``n_stable`` was when the failures began.
 
-    ``agreed`` is what several nodes have agreed on last, if they are to.
+    ``agreed`` is what several nodes agreed on last, in pools where they vote.
 
-    ``counts`` has the results that were counted: successes as "ok", failures by their reasons.
+    ``counts`` has the counted results: successes as "ok", failures by their reasons.
 
-    While it is ``frozen`` (a sentence: why) nobody is checking: results are not counted, and
-    whatever was known stays.
+    While it is ``frozen`` (a sentence: why) it is not checked: no results are counted, and the
+    state stays.
     """
 
     def __init__(self, address: str, policy: PoolPolicy, now: float) -> None:
@@ -190,7 +190,7 @@ class Member:
         self.order = order
 
     def fail_back(self, now: float) -> bool:
-        """End a hold, because the operator says so; return whether there was one."""
+        """End a hold on the operator's order; return whether there was one."""
         if self.state != MemberState.HELD:
             return False
         self._become(MemberState.UP, now)
@@ -203,7 +203,7 @@ class Member:
     def thaw(self, now: float) -> None:
         """Count results again.
 
-        Nobody knows how well it was in the meantime: it is to show anew that it is stable.
+        Its state in the meantime is unknown, so it must show again that it is stable.
         """
         if self.frozen:
             self.n_stable = self.n_before = 0
@@ -254,7 +254,7 @@ class Member:
     # -- over a restart -----------------------------------------------------------------------
 
     def to_stored(self, now: float) -> StoredMember:
-        """Return what is to survive a restart."""
+        """Return what must survive a restart."""
         return StoredMember(
             address=self.address,
             state=self.state,

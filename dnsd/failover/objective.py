@@ -208,7 +208,7 @@ def assess(
 def alternatives(
     timing: Timing, ttl_max: int, ttl_min: int, objective: float, demand: Priced | None = None
 ) -> tuple[Alternative, ...]:
-    """Return the ways to meet ``objective`` with this timeout, of which none is plainly better.
+    """Return the ways to meet ``objective`` with this timeout, without those another one beats.
 
     Better is a larger TTL (up to the present one: fewer queries), fewer checks, and more
     failures before a member is taken out (fewer false alarms). The largest TTLs come first.

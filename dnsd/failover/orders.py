@@ -34,7 +34,7 @@ class PlannedOrder(NamedTuple):
 
 
 class Directive(NamedTuple):
-    """All that is ordered of a member; a ``drain`` belongs to an order that says so."""
+    """All orders about one member; ``drain`` is set if the order is one to drain."""
 
     order: MemberOrder | None = None
     drain: Drain | None = None
@@ -62,7 +62,7 @@ class StoredPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def to_stored(address: str, plan: PlannedOrder, now: float) -> StoredPlan:
-    """Return what is to survive a restart."""
+    """Return what must survive a restart."""
     forced, until, reason = plan.order
     return StoredPlan(
         address=address,

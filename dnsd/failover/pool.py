@@ -79,7 +79,7 @@ class PoolState:
 
     @property
     def away(self) -> Mapping[str, Away]:
-        """Members that the zone does not have, and of which something is ordered."""
+        """Members that the zone does not have, but that an order is about."""
         return self._roll.away
 
     @property
@@ -104,7 +104,7 @@ class PoolState:
 
     @property
     def is_checked(self) -> bool:
-        """Whether something is known of every member, be it that a check has failed."""
+        """Whether every member has been checked, even if a check has failed."""
         if self.is_shared:
             return all(one.agreed for one in self.members.values())
         return all(one.state != MemberState.INIT or one.last for one in self.members.values())
@@ -134,7 +134,7 @@ class PoolState:
         self.obey(member, self.ordered(member)._replace(order=order, drain=drain))
 
     def ordered(self, address: str) -> Directive:
-        """Return what is ordered of a member, be it away."""
+        """Return the orders about a member, even an absent one."""
         return self._roll.ordered(address)
 
     def obey(self, address: str, directive: Directive) -> None:
@@ -162,7 +162,7 @@ class PoolState:
     # -- over a restart -----------------------------------------------------------------------
 
     def to_stored(self, now: float) -> StoredPool:
-        """Return what is to survive a restart."""
+        """Return what must survive a restart."""
         return self._roll.to_stored(now, self.last_good)
 
     def restore(self, kept: Kept, now: float) -> None:
@@ -175,7 +175,7 @@ class PoolState:
     # -- deciding -----------------------------------------------------------------------------
 
     def decide(self, now: float) -> Decision:
-        """Return what is to be answered from ``now`` on."""
+        """Return what to answer from ``now`` on."""
         self._tick(now)
         eligible = self._eligibilities()
         answer = self._answer(eligible)
@@ -221,7 +221,7 @@ class PoolState:
     def _leave_early(self, answer: PoolAnswer, now: float) -> bool:
         """Switch drains of members that are not answered anyway; return whether there were any.
 
-        Nothing of them is to be lowered, and they are not to come back in between.
+        Their TTL need not be lowered, and they must not come back in between.
         """
         early = [
             drain
@@ -235,7 +235,7 @@ class PoolState:
     def has_enough(self, verdicts: Mapping[str, bool | None]) -> bool | None:
         """Return whether enough members of a tier are up; ``verdicts`` say which are.
 
-        None: that depends on those of which nothing is known.
+        None: that depends on members not checked yet.
         """
         members = tuple(self.members)
         tiers = [
@@ -382,7 +382,7 @@ class PoolState:
         return (*reasons, f"TTL: {because}")
 
     def told(self, member: Member) -> str:
-        """Return what is to be said of ``member``, as the rest of a sentence."""
+        """Return the reason about ``member``, as the rest of a sentence."""
         found = self.agreements.get(member.address)
         here = told(member, self.policy)
         return f"{here}; {found.sentence()}" if found else here

@@ -44,7 +44,7 @@ class Forecast(NamedTuple):
 
 
 class Priced(Protocol):
-    """A demand of which the price of a TTL is known, be it between bounds."""
+    """A demand for which the price of a TTL is known, exactly or between bounds."""
 
     def price(self, ttl: float) -> Forecast:
         """Return the queries per second with ``ttl``."""
@@ -74,7 +74,7 @@ class Live(NamedTuple):
         return self.rate if self.high is None else self.high
 
     def price(self, ttl: float) -> Forecast:
-        """Return the queries per second that are to be expected with ``ttl``."""
+        """Return the queries per second to expect with ``ttl``."""
         return forecast(self, ttl)
 
 
@@ -84,7 +84,7 @@ def measured(rate: Rate, ttl: float) -> Live:
 
 
 def forecast(live: Live, ttl: float) -> Forecast:
-    """Return the queries per second that are to be expected with ``ttl``.
+    """Return the queries per second to expect with ``ttl``.
 
     A cache with much demand asks once each TTL, one with little asks for each of its queries;
     every mixture lies between them.
@@ -94,7 +94,7 @@ def forecast(live: Live, ttl: float) -> Forecast:
     times = live.ttl / ttl
     least, most = live.least * min(1.0, times), live.most * max(1.0, times)
     if live.caches:
-        # No more than one query from each cache in each TTL.
+        # At most one query from each cache in each TTL.
         most = max(least, min(most, live.caches / ttl))
     return Forecast(least, _likely(live, ttl), most)
 

@@ -1,8 +1,8 @@
-"""How long a check waits for its turn, at the worst.
+"""The longest that a check waits for its turn.
 
 Only so many checks are under way at once: in all, of one address, and of programs. Each target
 stands in one *line*: that of its address, or that of the programs. The worst case is that all
-others hang until their time is over, and that all are due at once.
+others hang until their time-outs, and that all are due at once.
 
 The schedule begins first what is to have begun first, and no target waits twice at once. So when
 a check is due, each other target stands before it once at most, and
@@ -42,7 +42,7 @@ class CheckPace(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """The worst wait, and ``terms``: what it is made of, as words; empty if there is none."""
+    """The longest wait, and its ``terms`` in words; empty if there is no wait."""
 
     seconds: float
     terms: str = ""

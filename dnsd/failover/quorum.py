@@ -6,8 +6,8 @@ is **fresh**: younger than three intervals.
 
 Enough votes for one side, and not for the other, are an **agreement**. Without one, what was
 agreed last stays as it is. So it takes the votes of enough nodes to change anything; silence
-changes nothing, nor does a node that is cut off; and all who have the same votes, and agreed on
-the same before, agree on the same.
+changes nothing, nor does a node that is cut off; and nodes with the same votes that agreed before
+agree again.
 
 Nodes tell each other for how many seconds they have known something, never what their clocks say.
 Given the time (seconds, monotonic).
@@ -37,7 +37,7 @@ OWN = ""
 LONGEST_NAME = 255
 
 LONGEST_AGE_S = 1e9
-"""A result that is older is told as so old: a number without bounds is no age."""
+"""The greatest age that is told; older results are told as this old."""
 
 
 class SpokenVote(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +179,7 @@ def said(name: str, rtype: str, members: Iterable[Member], now: float) -> list[S
 
 
 def told(vote: Vote, now: float) -> str:
-    """Return who says what, in words."""
+    """Return the votes in words."""
     who = vote.node or "this node"
     return f"{who} says {vote.state}, {format_duration(max(0, int(now - vote.at)))} ago"
 

@@ -1,7 +1,7 @@
-"""The members of a pool, here and away, and what is ordered of them, now and for later.
+"""The members of a pool, present and absent, with the orders about them, for now and for later.
 
-A member that an edit takes away is kept for as long as something is ordered of it, or the operator
-is to be asked before it comes back. Pure: given the time (seconds, monotonic); what follows for the
+A member that an edit removes is kept as long as an order is about it, or the operator must agree
+before it comes back. Pure: given the time (seconds, monotonic); what follows for the
 answer, :mod:`pool` says.
 """
 
@@ -55,12 +55,12 @@ class Roll:
         self._forget()
 
     def known(self, address: str) -> Member | None:
-        """Return a member, be it away; None if nothing is known of it."""
+        """Return a member, even an absent one; None if it is unknown."""
         away = self.away.get(address)
         return self.members.get(address) or (away.member if away else None)
 
     def ordered(self, address: str) -> Directive:
-        """Return what is ordered of a member, be it away."""
+        """Return the orders about a member, even an absent one."""
         member = self.known(address)
         order = member.order if member else None
         return Directive(order, self.drains.get(address), self.plans.get(address))
@@ -117,7 +117,7 @@ class Roll:
     # -- over a restart -----------------------------------------------------------------------
 
     def to_stored(self, now: float, last_good: tuple[str, ...]) -> StoredPool:
-        """Return what is to survive a restart."""
+        """Return what must survive a restart."""
         everyone = [*self.members.values(), *(away.member for away in self.away.values())]
         return StoredPool(
             name=self._policy.name,
@@ -142,7 +142,7 @@ class Roll:
             self.plans[plan.address] = plan.aged(ago).plan(now)
         self.tick(now)
 
-    # -- who is away --------------------------------------------------------------------------
+    # -- absent members -----------------------------------------------------------------------
 
     def _arrived(self, address: str, now: float) -> Member:
         """Return a member that is new in the zone, or is there again."""
@@ -156,7 +156,7 @@ class Roll:
         return member
 
     def _forget(self) -> None:
-        """Forget members that are away and of which nothing is ordered, nor to be asked."""
+        """Forget absent members that no order is about and that wait for no operator."""
         for address, (member, _) in tuple(self.away.items()):
             is_owed = member.state in OUT and self._policy.failback.kind == "manual"
             if not (member.order or address in self.plans or is_owed):

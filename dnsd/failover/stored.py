@@ -1,15 +1,14 @@
-"""What of the pools survives a restart, as bytes: versioned, with a checksum.
+"""What survives a restart of the pools, as bytes: versioned, with a checksum.
 
     dnsd-failover VERSION CRC-32\\n
     {"wall": …, "pools": […]}
 
-Whatever cannot be read is ignored, and the reason is told: the checks find out anew. What is
-read may still be too old to be believed: states are, after a minute; orders and drains never
-are. Knows neither files nor what a state means.
+What cannot be read is ignored, and the reason is reported: checks find the states again. What is
+read may be too old to believe: states after a minute, orders and drains never. Knows neither files
+nor what a state means.
 
-What has gone by since is told by the clock that runs since the boot, as long as the machine has not
-started again: the clock of the day may be set at any time. Only plans follow that one, because
-their time is a time of the day.
+Ages are measured by the clock that runs since the boot, until the machine starts again: the clock
+of the day may be set at any time. Only plans follow that one, because they begin at a time of day.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from dnsd.failover.orders import Directive, StoredPlan
 
 VERSION = 1
 BELIEVED_S = 60.0
-"""States are older than that only if nobody has been looking for so long."""
+"""States older than this were not checked in the meantime."""
 
 _MAGIC = "dnsd-failover"
 
@@ -50,7 +49,7 @@ class Moment(NamedTuple):
 
 
 class StoredPool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One pool: ``members`` in any order, and who was answered when all was well."""
+    """One pool: ``members`` in any order, and those answered when enough were up."""
 
     name: str
     type: str

@@ -1,4 +1,4 @@
-"""What operators are told of a member, as the rest of a sentence."""
+"""What operators read about a member, as the rest of a sentence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def told(member: Member, policy: PoolPolicy) -> str:
-    """Return what is to be said of ``member``, as the rest of a sentence."""
+    """Return the reason about ``member``, as the rest of a sentence."""
     if order := member.order:
         reason = f" ({order.reason})" if order.reason else ""
         what = "drained" if order.forced == Forced.DRAIN else f"forced {order.forced}"

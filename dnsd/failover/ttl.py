@@ -20,14 +20,14 @@ LONGEST = (1 << 24) - 1
 """More does not fit in the word that workers read; it is half a year."""
 
 ALL_DOWN = 10
-"""What is answered when nobody is up is a guess: it is kept no longer than this."""
+"""The answer when no member is up is a guess: caches keep it no longer than this."""
 
 
 class Terms(NamedTuple):
-    """What the formulas need to know of a pool; seconds, and numbers of results.
+    """A pool as the formulas see it; seconds, and numbers of results.
 
     ``shortest`` and ``longest`` bound every TTL: Tmin (never above Tmax) and Tmax. ``gap`` is
-    the time between two checks of a suspect, ``automatic`` whether who recovers comes back.
+    the time between two checks of a suspect, ``automatic`` whether recovered members come back.
     """
 
     shortest: int
@@ -114,7 +114,7 @@ def recovering(by: Terms, n_ok: int) -> int:
 
 
 def all_down(by: Terms) -> int:
-    """Nobody is up."""
+    """No member is up."""
     return min(by.shortest, ALL_DOWN)
 
 

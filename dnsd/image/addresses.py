@@ -1,7 +1,7 @@
 """Where an address stands in the answers of an image: as the rdata of A or AAAA, or as a hint.
 
-The octets are searched as they are. So it finds all there is, and now and then what only looks
-like it: who asks which answers lead to an address is on the safe side of that.
+The octets are searched as they are. So every address is found, and now and then octets that only
+look like one: for the question which answers lead to an address, that is the safe side.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def ttls_of(image: Image, address: bytes) -> Iterator[int]:
 
 
 def _ttl_of_record(buffer: Buffer, at: int, address: bytes) -> int | None:
-    """Return the TTL of the record whose rdata begins at ``at``, None if there is none."""
+    """Return the TTL of the record whose rdata begins at ``at``; None: no record's does."""
     size = len(address)
     head = bytes(buffer[max(0, at - 10) : at])
     if head[:4] != _RECORD[size] or head[8:] != size.to_bytes(2, "big"):

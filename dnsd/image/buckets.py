@@ -1,4 +1,4 @@
-"""The memory of rate limits: the buckets that all workers share, and whom each worker limits.
+"""The memory of rate limits: the buckets that all workers share, and the networks each one limits.
 
 A **bucket** is one 64-bit word: a tag of 24 bits, and 40 bits of time, the microsecond (of the
 monotonic clock) at which the bucket is full again. What is left in it follows from that alone,
@@ -30,13 +30,13 @@ TIME_BITS = 40
 """Microseconds for twelve days; then times begin again from 0."""
 
 LIMITED = 16
-"""Prefixes of which one worker knows that it limits them."""
+"""Prefixes that one worker can list as limited."""
 
 ROW = 8
 """Words of a row: see :class:`BucketRow`; the last three are not used."""
 
 QUIET = 60
-"""Seconds after which a prefix that is not limited any more has been limited long ago."""
+"""Seconds after which a prefix that is not limited any more is forgotten."""
 
 
 class BucketRow:

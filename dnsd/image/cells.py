@@ -22,7 +22,7 @@ class CellAllocator:
         self._taken: list[Range] = []
 
     def take(self, count: int) -> Range:
-        """Return ``count`` cells that nobody has; StateError if there are not as many in a row."""
+        """Return ``count`` free cells; StateError if there are not as many in a row."""
         at = 0
         for number, taken in enumerate(self._taken):
             if taken.first - at >= count:
@@ -41,7 +41,7 @@ class CellAllocator:
         self._keep(next(later, len(self._taken)), one)
 
     def give_back(self, one: Range) -> None:
-        """Let somebody else have the cells ``one``."""
+        """Free the cells ``one``."""
         self._taken.remove(one)
 
     def _keep(self, number: int, one: Range) -> Range:

@@ -128,7 +128,7 @@ def begin(control: memoryview, key: bytes, now: int, day: int) -> None:
 
 
 def end(control: memoryview, now: int) -> None:
-    """End the window that is counted in, if there is one; nothing is counted from then on."""
+    """End the current window, if any; nothing is counted from then on."""
     if number := control[CURRENT]:
         control[CURRENT] = 0
         control[CONTROL_AT + CONTROL_SIZE * (number & 1) + Window.ENDED] = now
@@ -225,7 +225,7 @@ def _kept(one: SketchCells, each: int, limit: int) -> Iterator[tuple[int, Pair]]
         source, network, ttl, rtype, length, negative, name = _COLD.unpack(
             one.cold[COLD * place : COLD * (place + 1)]
         )
-        if one.keys[place] == digest:  # or it has become another pair's in between
+        if one.keys[place] == digest:  # or it has become another pair's meanwhile
             parts = (PairCount(count, tuple(gaps)),)
             rrset = name[:length], rtype, bool(negative), ttl
             yield digest, Pair(source, network, *rrset, share, parts)

@@ -1,7 +1,7 @@
 """The journal: which image each zone is served from, written by control, read by the workers.
 
-Lines in shared memory (see :mod:`dnsd.image.memory`), one JSON object each, in the order they are
-to be applied:
+Lines in shared memory (see :mod:`dnsd.image.memory`), one JSON object each, in the order in which
+they apply:
 
     {"zone": "<apex, lower-case wire, hex>", "image": "<file name in images/>", "cell": 0}
     {"zone": "<apex>", "image": null}      ours, but not loaded

@@ -45,7 +45,7 @@ class Keepsake:
             self._memory.free(before)
 
     def region(self) -> Region | None:
-        """Return where it stands, None if there is none."""
+        """Return where it stands; None: nothing is kept."""
         if not (at := self._cells[self._cell]):
             return None
         size = int.from_bytes(self._memory.read(Region(at, _LENGTH)), "little")

@@ -1,11 +1,11 @@
 """Memory that master, control, builders and workers share, for what must not need a disk.
 
 A memfd that the master creates and hands down by number, like the state vector: there is no
-directory to be found, full or another user's. What is in it survives the end of every process
+directory that may be full, or another user's. What is in it survives the end of every process
 but the master, and ends with that, whatever ends it.
 
-It grows by whole regions, each of which begins on a page; one that is given back becomes a hole,
-and its place is never used again. So no process needs to know what another one has put there.
+It grows by whole regions, each of which begins on a page; a freed one becomes a hole, and its
+place is never used again. So no process needs to know what another one has put there.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Memory:
         return os.pread(self.fd, region.size, region.at)
 
     def view(self, region: Region) -> mmap.mmap:
-        """Return ``region`` mapped; OSError or ValueError if there is none."""
+        """Return ``region`` mapped; OSError or ValueError if it does not exist."""
         return mmap.mmap(self.fd, region.size, offset=region.at, access=mmap.ACCESS_READ)
 
     def free(self, region: Region) -> None:

@@ -3,9 +3,9 @@
     head | image | image | ... | index
 
 Each image begins on a boundary of ``ALIGN`` octets. The index, JSON, says where each one is, by a
-key that the caller has chosen. A pack is written once, whole or not at all. An image that is in use
-no more stays in it until the last one is; its first octets are zeros then (:func:`strike_out`), or
-the next start would take it for that of a zone.
+key that the caller has chosen. A pack is written once, whole or not at all. An image that is not in
+use any more stays until the last one is unused; its first octets are zeros then
+(:func:`strike_out`), or the next start would take it for that of a zone.
 
 ``PACK#AT+SIZE`` is the name of an image in a pack. Knows nothing of what is in one.
 """
@@ -113,9 +113,9 @@ def index(path: Path) -> dict[str, Packed]:
 
 
 def strike_out(path: Path, where: Packed) -> None:
-    """Have no image ``where`` there was one, which nobody uses any more; OSError if it cannot be.
+    """Strike out the unused image ``where``; OSError if that fails.
 
-    The time of the file stays: it tells whether anybody else has written to it.
+    The time of the file stays: it shows whether another program has written to the file.
     """
     with path.open("r+b", buffering=0) as file:
         status = os.fstat(file.fileno())

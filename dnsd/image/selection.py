@@ -36,7 +36,7 @@ NOTES = 8
 """Answers of a pool that notes tell apart before control has to read them."""
 
 DENIAL_TTL = 10
-"""For how long caches may keep that a pool has no records: it has them again soon."""
+"""The TTL of the answer that a pool has no records: it has them again soon."""
 
 LONGEST_TTL = (1 << 24) - 1
 _TTL, _MODE, _NOTE_INDEX = 32, 56, 59

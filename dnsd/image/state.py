@@ -2,7 +2,7 @@
 
 A memfd that the master creates and hands down by number. It is divided into pages of
 ``PAGE`` bytes: page 0 is control's, page 1 + n belongs to worker n. Every cell is a 64-bit
-unsigned integer with exactly one writer, so nobody needs a lock:
+unsigned integer with exactly one writer, so no lock is needed:
 
     control page   generation, journal epoch, control heartbeat (ns), pid, zones, …
                    and, behind these, the few cells that the master and transfers write
@@ -169,8 +169,8 @@ class WorkerCells:
     secrets that it uses.
 
     SILENT is the master's cell, on a cache line of its own: for how long (ns) the worker has
-    made no progress though it could have. It is measured in one place, and everybody who has
-    to know whether a worker is dead reads it here.
+    made no progress though it could have. It is measured in one place, and read here by all that
+    must know whether a worker is dead.
     """
 
     PID, HEARTBEAT, GENERATION, LAG, TCP_OPEN, LISTENING, READ, SECRETS = range(8)
@@ -229,7 +229,7 @@ class StateVector:
         return self.worker(index)[_HEAD : _HEAD + counters.SIZE]
 
     def progress(self, index: int) -> int:
-        """A number that changes whenever worker ``index`` gets on, be it within one batch.
+        """A number that changes whenever worker ``index`` makes progress, even within one batch.
 
         Its loop turns, or it counts something: each query and each connection is counted, so
         a worker that is busy needs no time to show that it lives.
@@ -269,7 +269,7 @@ class StateVector:
         return memoryview(self._map)[start : start + 4 * POOL_CELLS].cast("I")
 
     def limited(self, index: int) -> memoryview:
-        """The rows in which worker ``index`` notes whom it limits, of format ``Q``."""
+        """The rows in which worker ``index`` notes the networks that it limits, of format ``Q``."""
         start = _buckets_at(self.workers) + 8 * (BUCKETS + ROW * LIMITED * index)
         return memoryview(self._map)[start : start + 8 * ROW * LIMITED].cast("Q")
 
@@ -280,7 +280,7 @@ class StateVector:
         return Buckets(self.key, words, self.limited(index))
 
     def sketched(self, index: int) -> demand.SketchCells:
-        """Where worker ``index`` keeps who asks for what."""
+        """Where worker ``index`` keeps its sample of demand."""
         start = _demand_at(self.workers)
         memory = memoryview(self._map)
         at = start + 8 * demand.CONTROL + demand.SIZE * index

@@ -52,7 +52,7 @@ class Stock:
     def __init__(self, directory: Path, memory: Memory | None = None) -> None:
         self.directory = directory
         self.memory = memory
-        # A pack is mapped once, for as long as somebody has an image of it.
+        # A pack is mapped once, for as long as one of its images is in use.
         self._mapped: WeakValueDictionary[str, mmap.mmap] = WeakValueDictionary()
         self._living: dict[str, set[str]] = {}
 

@@ -32,9 +32,9 @@ class Late(Exception):
 
 
 class Connection:
-    """A peer, what it has sent and not been answered, and what it has not been sent yet.
+    """A peer, its queries that are not answered yet, and answers that are not sent yet.
 
-    Each answer is delivered within DELIVERED_WITHIN_S, or the connection is to be reset.
+    Each answer is delivered within DELIVERED_WITHIN_S, or the connection is reset.
 
     ``moved`` is when the peer last did something for itself: connected, finished a message,
     or was seen to take answers. ``begun`` is when the message that is not whole yet began.
@@ -184,12 +184,12 @@ class Connection:
 
     @property
     def is_quiet(self) -> bool:
-        """Nothing has come that waits for an answer, and no answer waits to be sent."""
+        """Whether no query waits for an answer, and no answer waits to be sent."""
         return not self.unsent and not self._received
 
     @property
     def is_done(self) -> bool:
-        """The peer will send no more, and has been sent everything."""
+        """Whether the peer has ended its side and has been sent everything."""
         return self._ended and not self.unsent and not self._is_whole
 
     @property

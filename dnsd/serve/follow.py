@@ -47,7 +47,7 @@ class Follower:
 
     The images are in ``stock``, ``journal`` is a descriptor. ``later`` runs a function in the next
     turn of the loop. ``on_current`` is called after each generation of which everything that can be
-    is in place. What cannot be is told to control and tried again, and until it is in place the
+    is in place. What cannot be is reported to control and tried again; until it is in place the
     generation does not count as served.
     """
 
@@ -135,7 +135,7 @@ class Follower:
         self._fault = str(error)
 
     def _put_all(self, entries: Iterable[Entry]) -> Iterator[None]:
-        """Put zones in place, one in a step, and say how far that has come."""
+        """Put zones in place, one in each step, and show how far that has come."""
         for entry in entries:
             self._put(entry)
             yield
@@ -197,7 +197,7 @@ class Follower:
             self._images[apex] = image
 
     def _close_replaced(self) -> Iterator[None]:
-        """Close the images that are not served any more and that nothing refers to."""
+        """Close the images that are not served any more and not referred to."""
         still_used = []
         for image in self._replaced:
             try:

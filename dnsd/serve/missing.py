@@ -73,7 +73,7 @@ class MissingImages:
         gaps.write(self._page, found + [gap for _, gap in self._zones.values()])
 
     def again(self, now: float) -> Sequence[Put]:
-        """Return what is to be tried again at ``now``."""
+        """Return what to try again at ``now``."""
         if not self._zones or now < self._due:
             return ()
         self._due = now + self._pause

@@ -2,8 +2,8 @@
 
 The workers count in the state vector, each in cells of its own, and a limit is held
 against the sum: a client's 32 connections are 32 whichever workers the kernel gives them
-to. Sources share a cell when their hashes collide; the hash is keyed, so that nobody can
-choose to collide with somebody else's resolver.
+to. Sources share a cell when their hashes collide; the hash is keyed, so that no
+client can choose to collide with another one's resolver.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dnsd.serve.spec import TcpLimits
 
 KNOWN_ADDRESSES = 1024
-"""Addresses whose cells are remembered: who asks over TCP asks again."""
+"""Addresses whose cells are remembered: clients that ask over TCP ask again."""
 
 
 class Quota:
@@ -71,6 +71,6 @@ class Quota:
         self._table[source] += 1
 
     def remove(self, source: int) -> None:
-        """Count a connection of ``source`` no more."""
+        """Stop counting a connection of ``source``."""
         self._head[WorkerCells.TCP_OPEN] -= 1
         self._table[source] -= 1

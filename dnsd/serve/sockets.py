@@ -161,7 +161,7 @@ def _ask_for_destination(sock: socket.socket) -> None:
 
 
 def _ignore_path_mtu(sock: socket.socket) -> None:
-    """Send datagrams without DF and whatever path MTU the kernel has been told of.
+    """Send datagrams without DF, whatever path MTU the kernel has learnt.
 
     Anybody can send an ICMP "fragmentation needed" and so have the kernel cut responses
     into pieces, which can then be forged (RFC 9715, appendix C; as NSD and Knot do).

@@ -150,7 +150,7 @@ class TcpServer:
                 return False
             except OSError as error:
                 if error.errno not in descriptors.WANT:
-                    continue  # that client has gone already: accept(2), "Error handling"
+                    continue  # that client is gone already: accept(2), "Error handling"
                 # Only the first accept() of a turn is sure to have a client waiting: Linux
                 # looks for a descriptor before it looks for a connection.
                 if number == 0:
@@ -198,7 +198,7 @@ class TcpServer:
                 return
 
     def _evict(self) -> bool:
-        """Close the connection that has been idle longest; False if there is none."""
+        """Close the connection that has been idle longest; return False if none is idle."""
         if not self._connections:
             return False
         self._close(next(iter(self._connections.values())), _EVICTED)
@@ -274,7 +274,7 @@ class TcpServer:
                 self._epoll.unregister(connection.fd)
                 return
             except OSError:
-                pass  # the peer has gone
+                pass  # the peer is gone
         self._close(connection)
 
     def _close(self, connection: Connection, reason: int | None = None) -> None:
@@ -290,9 +290,9 @@ class TcpServer:
     # -- time -----------------------------------------------------------------------------
 
     def sweep(self) -> bool:
-        """Close the connections whose time is up; to be called every 100 ms or so.
+        """Close the connections whose time is up; called every 100 ms or so.
 
-        False when there was no time to look at all of them: then it is to be called again soon.
+        False if there was no time to look at all of them: then call it again soon.
         """
         now = self._clock()
         until = now + SWEEP_S
@@ -336,9 +336,9 @@ class TcpServer:
                 self._close(connection, reason)
 
     def _catch_up(self, connection: Connection, until: float) -> None:
-        """Serve ``connection``: what it has sent may be in the kernel, and we be the slow ones.
+        """Serve ``connection``: its queries may still wait in the kernel, because we were slow.
 
-        But not while its messages wait for room: what it asked long ago is no sign of life.
+        But not while its messages wait for room: old queries are no sign of life.
         """
         if not connection.waits_for_room or sockets.has_room(connection.sock):
             self._serve(connection, until)

@@ -1,8 +1,8 @@
 """How long a turn of a worker's loop may take: all of it within 5 ms, whatever is asked.
 
-Every part that may have much to do looks at the clock after each piece of it (a packet, a
-message, a connection, an image), stops when its time is up, and goes on in the next turn with
-what it has left, before anything new. So each waits for one turn of each of the others.
+Every part that may have much to do looks at the clock after each piece (a packet, a message, a
+connection, an image), stops when its time is up, and goes on in the next turn with the rest,
+before anything new. So each part waits for one turn of each of the others.
 
 A turn is longer than this only by the last piece that was begun, and never by more than one.
 """

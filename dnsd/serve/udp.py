@@ -82,7 +82,7 @@ class UdpSocket:
         self._transfers: HandOver | None = None
 
     def on_readable(self) -> bool:
-        """Answer what is waiting, for one turn; False when no more was waiting."""
+        """Answer waiting queries for one turn; return False if none are left."""
         receive, send, answer = self.sock.recvfrom, self.sock.sendto, self._answer
         now, clock, tick = time(), self._clock, self._clock()
         until = tick + self._turn_s

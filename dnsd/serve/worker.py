@@ -1,7 +1,7 @@
 """One worker: its sockets and what it serves, turned by one event loop.
 
 Knows how the parts of a worker are put together, and when it begins and ends. It waits for
-nobody: control may be gone, and it answers from what was published last.
+no other process: if control is gone, it answers from what was published last.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class Worker:
     # -- time -----------------------------------------------------------------------------
 
     def _beat(self) -> None:
-        """Show that the loop turns and how late it is; look at what is to be looked at."""
+        """Show that the loop turns and how late it is; do the periodic work."""
         now = time.monotonic_ns()
         self._head[WorkerCells.HEARTBEAT] = now
         self._head[WorkerCells.LAG] = max(0, now - self._due)
@@ -228,7 +228,7 @@ class Worker:
             self._take_secrets()
 
     def _take_secrets(self) -> None:
-        """Use the cookie secrets that control has handed out since the start, if it has."""
+        """Use the cookie secrets that control has handed out since the start, if any."""
         if secrets.version(self._secrets) == self._head[WorkerCells.SECRETS]:
             return
         if (found := secrets.read(self._secrets)) is not None:
@@ -248,7 +248,7 @@ class Worker:
     # -- the end --------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Answer what has come, take nothing more, and stop when the last is answered."""
+        """Answer the queries that have come, take no more, and stop when all are answered."""
         if self._finishing:
             return
         self._finishing = True

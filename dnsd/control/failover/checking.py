@@ -1,8 +1,8 @@
-"""Who is checked, for which pools; and what becomes of them when nobody sees their members.
+"""Which members are checked, for which pools; and what happens when they cannot be checked.
 
-A member that cannot be seen keeps the state it has, whatever the reason: this node lacks
-something, the machine is too busy, or the checks themselves have died, which begin anew then.
-The reason is an alarm, until it is seen again. Knows neither decisions nor selections.
+A member that cannot be checked keeps its state, whatever the reason: this node lacks something,
+the machine is too busy, or the checks themselves have died, which are then begun again. The reason
+is an alarm until the member is checked again. Knows neither decisions nor selections.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RESTART_S = 1.0
 """Pause before checks that have died begin anew."""
 
 LOOK_S = 1.0
-"""How often it is looked for targets that nobody has checked."""
+"""How often to look for targets that were not checked."""
 
 OVERDUE = 3
 """So many intervals without a result are too many."""
@@ -71,12 +71,12 @@ class User(NamedTuple):
 
     @property
     def member(self) -> Member | None:
-        """What is known of it; None if it has gone."""
+        """What is known of it; None if it is gone."""
         return self.pool.state.members.get(self.address)
 
 
 class Alarms:
-    """Why targets can't be seen. Each reason is told once, however many it hits."""
+    """Why targets can't be checked. Each reason is logged once, however many targets it affects."""
 
     def __init__(self) -> None:
         self.why: dict[Target, str] = {}
@@ -98,7 +98,7 @@ class Alarms:
             log.say(f"failover: {target.address} is checked again (before: {why})")
 
     def forget(self, target: Target) -> None:
-        """Note that ``target`` has gone."""
+        """Note that ``target`` is gone."""
         self._take(target)
 
     def _take(self, target: Target) -> str:
@@ -109,11 +109,11 @@ class Alarms:
 
 
 class MemberChecks:
-    """Has the members of pools checked.
+    """Checks the members of pools.
 
-    ``changed`` is called with each pool of which one has been seen, or can't be any more.
-    ``failover`` is what the configuration says of checks; ``states`` returns how the pools of a
-    zone are, for calculated ones.
+    ``changed`` is called with each pool of which a member has been checked, or can't be any more.
+    ``failover`` is the configuration of checks; ``states`` returns the states of a zone's pools,
+    for calculated checks.
     """
 
     def __init__(
@@ -167,12 +167,12 @@ class MemberChecks:
         )
 
     def parts_of(self, pool: LivePool, address: str) -> tuple[PartResult, ...]:
-        """Return the last results of the single checks of a member, if it has several."""
+        """Return the last result of each check of a member that has several."""
         target = self._targets_of.get(pool, {}).get(address)
         return () if target is None else self._parts.get(target, ())
 
     def follow(self, here: Iterable[LivePool], gone: Iterable[LivePool]) -> None:
-        """Check the members of the pools ``here`` as they are now, and of those gone no more.
+        """Check the members of the pools ``here`` as they are now; stop for pools that are ``gone``.
 
         That begins in the next turn of the loop: many zones may come at once.
         """
@@ -234,7 +234,7 @@ class MemberChecks:
                 if now - heard > limit:
                     self._miss(target, f"{OVERDUE} checks of it are missing")
 
-    # -- who is checked -----------------------------------------------------------------------
+    # -- what is checked ----------------------------------------------------------------------
 
     def _wanted(self, pool: LivePool) -> dict[str, Target]:
         """Return how each member is checked that is; one that can't be is frozen."""
@@ -265,7 +265,7 @@ class MemberChecks:
         self._targets_of[pool] = wanted
 
     def _leave(self, target: Target, user: User) -> None:
-        """Check ``target`` no more for ``user``, and not at all if nobody else wants it."""
+        """Stop checking ``target`` for ``user``, and altogether if no other user is left."""
         users = self._users[target] = [one for one in self._users[target] if one != user]
         if not users:
             del self._users[target]

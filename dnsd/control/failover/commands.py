@@ -198,14 +198,14 @@ class _Desk:
     # -- what is meant ------------------------------------------------------------------------
 
     def _named(self, request: Mapping[str, Any]) -> LivePool:
-        """Return the pool of ``name`` and ``type``; AdminError if there is none."""
+        """Return the pool of ``name`` and ``type``, or raise AdminError."""
         name, rtype = _pool_name(request)
         if pool := self._engine.table.find(name, rtype):
             return pool
         raise AdminError(f"there is no pool {name} {rtype}{self._hint()}")
 
     def _place(self, request: Mapping[str, Any]) -> OrderTarget:
-        """Return of whom something is ordered; it need not be in a pool now."""
+        """Return the member that the request is about; it need not be in a pool now."""
         at = OrderTarget(*_pool_name(request), _address(request.get("member")))
         if at in self._engine.table.absent_orders(time.monotonic()):
             return at
@@ -213,7 +213,7 @@ class _Desk:
         return at
 
     def _places(self) -> list[OrderTarget]:
-        """Return all members, and those of whom something is ordered although they are away."""
+        """Return all members, and absent ones that an order is about."""
         table = self._engine.table
         here = [
             OrderTarget(*key[1:], address)
@@ -302,7 +302,7 @@ def _is_drained(directive: Directive) -> bool:
 
 
 def _start(request: Mapping[str, Any]) -> float | None:
-    """Return when an order is to begin (monotonic seconds), None if it is now."""
+    """Return when an order begins (monotonic seconds); None: now."""
     at = request.get("at")
     if at is None:
         return None

@@ -1,8 +1,8 @@
-"""The failover plane of a running node: decides on pools as their members are seen, and in time.
+"""The failover plane of a running node: decides on pools as their members are checked, and in time.
 
-It is told which pools there are by whoever publishes images (:class:`dnsd.build.poolmeta.Pools`),
-and writes what workers answer at once. Whatever fails in one of its loops is told and tried
-again: it ends neither control nor another loop.
+The publisher of images tells it which pools there are (:class:`dnsd.build.poolmeta.Pools`). It
+writes selections at once. A failure in one of its loops is logged, and the loop tries again: it
+ends neither control nor another loop.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ class FailoverEngine:
         self.memory = memory
         self.peers = peers or Peers("", Failover())
         self.absences: Callable[[], Sequence[str]] = no_items
-        """What is to be told of policies that are away, as sentences."""
+        """Returns sentences about policies that are absent."""
         self.publish: Callable[[News], object] = len
-        """What is to be called with each change."""
+        """Called with each change."""
         self._waiting: set[LivePool] = set()
         self._ordering = asyncio.Lock()
         self._offset = time.time() - now
@@ -104,7 +104,7 @@ class FailoverEngine:
         self._dirty = asyncio.Event()
         self._lasting = Supervisor("failover")
 
-    # -- who publishes images -------------------------------------------------------------------
+    # -- for the publisher ----------------------------------------------------------------------
 
     async def expect(self, pools: Sequence[PoolMeta]) -> None:
         """Have a state file on disk before the ledger knows of ``pools``."""
@@ -127,11 +127,11 @@ class FailoverEngine:
         self._follow(here, gone)
 
     def remove(self, origin: str) -> None:
-        """Decide no more on the pools of a zone."""
+        """Stop deciding on the pools of a zone."""
         self._follow(*self.table.remove(origin, time.monotonic()))
 
     def release(self, cells: Range) -> None:
-        """Read out cells that nobody answers from any more."""
+        """Read the notes of cells that no worker answers from any more."""
         here, gone = self.table.release(cells, time.monotonic())
         self._follow(here, [])
         for pool in gone:
@@ -156,9 +156,9 @@ class FailoverEngine:
         self._first_checks_by = time.monotonic() + self.checking.first_round
 
     def not_ready(self) -> str:
-        """Return why nobody is to be sent here yet, empty if nothing speaks against it.
+        """Return why the node must not be announced yet; empty if it may be.
 
-        A first round of checks that does not end is no reason for ever.
+        A first round of checks that does not end is a reason only for a while.
         """
         if self._first_checks_by is None:
             return "the zones are not loaded yet"
@@ -248,9 +248,9 @@ class FailoverEngine:
         return self.file.fault or self.loss
 
     async def order(self, wanted: Mapping[OrderTarget, Callable[[float], Directive]]) -> None:
-        """Write down what is ``wanted`` of members, then do it.
+        """Write down the ``wanted`` orders about members, then obey them.
 
-        Each is asked again when it is obeyed, because what caches hold may have changed. A disk
+        Each is computed again when it is obeyed, because what caches hold may have changed. A disk
         that refuses it, or takes longer than WRITE_DOWN_S, does not keep it from being obeyed:
         ``file.fault`` says so then, and nothing is SAFE.
         """
@@ -285,7 +285,7 @@ class FailoverEngine:
         return next(iter(self._cut_off.values()), "")
 
     def _compare(self, pool: LivePool) -> None:
-        """Note whether other nodes see members of ``pool`` of which this one sees none."""
+        """Note whether this node reaches no member of ``pool``, but other nodes reach some."""
         self._cut_off.pop(pool, None)
         if seen := pool.state.contradicted:
             others = f", and {len(seen) - 1} more," if len(seen) > 1 else ""
@@ -321,14 +321,14 @@ class FailoverEngine:
     # -- on disk ------------------------------------------------------------------------------
 
     async def save(self) -> None:
-        """Write down what is to survive a restart."""
+        """Write down what must survive a restart."""
         self._dirty.clear()
         await self.file.write(self.table.to_stored(time.monotonic()), moment())
 
     def stop(self) -> None:
         """Write it down at once: the process is about to end.
 
-        What workers have noted is told before: the ledger is written next.
+        Workers' notes are read first: the ledger is written next.
         """
         self.sweep()
         if self._running:
@@ -373,7 +373,7 @@ class FailoverEngine:
             await asyncio.sleep(SWEEP_S)
 
     def judge_drains(self) -> None:
-        """Ask whether the members that are drained, and answered no more, are forgotten."""
+        """Ask whether caches have forgotten the members that are drained and out of the answers."""
         for pool in tuple(self.table.pools.values()):
             for address, drain in tuple(pool.state.drains.items()):
                 if drain.switched:

@@ -1,7 +1,7 @@
-"""What the failover plane needs to know of caches, and what it tells for that.
+"""What the failover plane asks about caches, and what it reports for that.
 
-For drains: what pools have given out may be in caches still. Who remembers it is given to the
-plane. Times are monotonic seconds.
+For drains: caches may still hold what pools have given out. The object that remembers it is given
+to the plane. Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class CacheMemory(Protocol):
     def noted(self, key: PoolKey, meta: PoolMeta, noted: Noted, now: float) -> None:
         """Take in what workers have answered.
 
-        That is told once a second for all that cells say, and before they say something else.
+        Called once a second with all notes, and before a note stands for another answer.
         """
 
     def swept(self, now: float) -> None:
@@ -34,15 +34,15 @@ class CacheMemory(Protocol):
     def admits(self, pool: LivePool, coming: Decision, now: float) -> bool:
         """Declare that ``pool`` is about to answer ``coming``, and what may follow.
 
-        Return whether it may do so now: a restart that comes next would know of it. If not, what
-        is answered now has to stand until :meth:`when_on_disk` says so.
+        Return whether it may do so now, because a restart would know of it. If not, the present
+        answer stands until :meth:`when_on_disk` calls back.
         """
 
     def when_on_disk(self, then: Callable[[], object]) -> None:
         """Call ``then`` when what is declared is on disk, or the disk has refused it."""
 
     def decided(self, pool: LivePool, now: float) -> None:
-        """Take in that the answer of ``pool`` has changed, or an order, or where it is placed.
+        """Note that the answer of ``pool`` has changed, or an order, or where it is placed.
 
         Its selections are written already. A pool that has gone may have placements still.
         """
@@ -56,7 +56,7 @@ class CacheMemory(Protocol):
     def judge(
         self, question: CacheQuestion, since: float, gate: float | None, now: float
     ) -> Verdict:
-        """Return whether caches have forgotten, of what was switched at ``since``.
+        """Return whether caches have forgotten what left the answers at ``since``.
 
-        ``gate`` is the limit of new connections a second, if there is one.
+        ``gate`` is the limit of new connections a second; None: it does not count.
         """

@@ -35,7 +35,7 @@ _REASONS = 5
 """Reasons in one line of the log."""
 
 _ROUNDS = 2
-"""After so many intervals the votes of other nodes must be here, and it is told if they aren't."""
+"""After so many intervals the votes of other nodes must be here; their absence is logged."""
 
 
 class PoolKey(NamedTuple):
@@ -51,7 +51,7 @@ class PoolKey(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """Cells of the pool ``meta``, ``cells``, of which the first one is ``first``."""
+    """The ``cells`` of the pool ``meta``; the first one has the number ``first``."""
 
     meta: PoolMeta
     first: int
@@ -93,8 +93,8 @@ class _Known(NamedTuple):
 class LivePool:
     """A pool, its :class:`PoolState`, and where it is placed: the latest last.
 
-    ``decision`` is what is answered, ``since`` is when it last changed but for its TTL. If it
-    ``waits``, there is another one, of which the disk has no account yet.
+    ``decision`` is what is answered, ``since`` is when more of it changed than its TTL. If it
+    ``waits``, there is a newer one whose account is not on disk yet.
     """
 
     def __init__(self, origin: str, meta: PoolMeta, now: float) -> None:
@@ -103,7 +103,7 @@ class LivePool:
         self.state = PoolState(meta.policy, meta.ttl, meta.members, now)
         self.placements: list[Placement] = []
         self.is_gone = False
-        """Whether no zone has it any more; workers may still answer it from its placements."""
+        """Whether no zone has it any more; workers may still answer from its placements."""
         self.since = now
         self.decision = Decision(0, 0, Mode.ANSWER, ())
         self._trust_until: float | None = None
@@ -123,7 +123,7 @@ class LivePool:
 
     @property
     def answered(self) -> tuple[str, ...]:
-        """The addresses that are answered, or of which one is for each query."""
+        """The addresses that are answered, together or one for each query."""
         return Members(self.decision.mask).pick(self._by)
 
     # -- what happens to it -------------------------------------------------------------------
@@ -143,7 +143,7 @@ class LivePool:
         self.placements = [*(one for one in self.placements if one is not placement), placement]
 
     def displace(self, placement: Placement, now: float) -> None:
-        """Write there no more.
+        """Stop writing there.
 
         If it was the latest, its image has not been published after all.
         """
@@ -176,10 +176,10 @@ class LivePool:
     # -- deciding -----------------------------------------------------------------------------
 
     def decide(self, now: float, admits: Callable[[Decision], bool]) -> bool:
-        """Decide, and have it answered if ``admits`` says so; return whether anything is new.
+        """Decide, and have workers answer it if it ``admits``; return whether anything is new.
 
         What is not admitted ``waits``: what is answered stands until the next decision. Nothing
-        is told here, so that no fault in a sentence comes between a word and its account.
+        is logged here, so that no fault in a sentence comes between a selection and its account.
         """
         found = self._found(now)
         self.waits = not admits(found)
@@ -231,7 +231,7 @@ class LivePool:
     # -- what is told -------------------------------------------------------------------------
 
     def _seen(self, now: float) -> _Known:
-        """Return how it is now, as far as that is told; at a start, other nodes are not heard."""
+        """Return what logs and hooks report of it; at a start, without other nodes' votes."""
         early = now < self._begun + _ROUNDS * self.meta.policy.interval
         return _Known(
             (self.decision.mode, self.answered),
@@ -247,7 +247,7 @@ class LivePool:
 
     def _tell_answer(self, before: _Known) -> None:
         is_new = self._known.answer != before.answer
-        # At a start it changes with each first check: what comes of them is told.
+        # At a start it changes with each first check: only the outcome is logged.
         was_checked, self._was_checked = (
             self._was_checked,
             self._was_checked or self.state.is_checked,
@@ -280,7 +280,7 @@ class LivePool:
         for address, member in self.state.members.items():
             here = self._known.members[address]
             state, order, plan = before.members.get(address, here)
-            # At a start nobody wants to read of each that it is well.
+            # At a start, members that are up are not worth a line each.
             if member.state not in (state, _well(state)):
                 self.say(f"{address} {state} → {member.state}{_cause(member)}")
                 last = member.last

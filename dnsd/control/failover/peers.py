@@ -1,7 +1,7 @@
 """The other nodes that vote: each is asked for its votes again and again, by HTTP.
 
-Whoever does not answer in time, or not with votes, is told once and asked again: its votes are
-missing then, which stops nothing. Knows how votes come here, and not what follows from them.
+A node that does not answer in time, or not with votes, is logged once and asked again: its votes
+are missing then, which stops nothing. Knows how votes come here, not what follows from them.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ LONGEST_BALLOT = 8 << 20
 class Peer:
     """A node at ``url``; ``node`` is what it calls itself, empty until it has said so.
 
-    ``at`` is when it was asked when it was heard last (monotonic seconds), ``fault`` why it was
-    not the last time.
+    ``at`` is when it was asked for its last votes (monotonic seconds), ``fault`` why the latest
+    attempt failed.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:

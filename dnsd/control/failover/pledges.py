@@ -1,8 +1,8 @@
-"""Whether the pools of this node keep what they promise, and whether their checks are in time.
+"""Whether the pools of this node keep their promises, and whether their checks are in time.
 
-What a pool promises in seconds depends on all others: they are checked in one queue. An edit is
-refused that would break a promise (:mod:`dnsd.control.zones.acceptance`); what cannot be refused,
-or is only to be warned of, is told here. So is a queue that is longer than it ever should be.
+What a pool can promise depends on all others: they are checked in one queue. An edit that would
+break a promise is refused (:mod:`dnsd.control.zones.acceptance`); what cannot be refused, or is
+only worth a warning, is reported here. So is a queue that is longer than it should ever be.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LATE_S = 1.0
 
 
 class Pledges:
-    """Holds what is ``broken``: a sentence for each pool whose objective is not met any more."""
+    """Knows which promises are ``broken``: a sentence for each pool that misses its objective."""
 
     def __init__(self, failover: Failover, limits: CheckLimits) -> None:
         self.broken: dict[LivePool, str] = {}

@@ -1,6 +1,6 @@
-"""What operators are told of pools, as plain values; durations in seconds, times as POSIX seconds.
+"""What operators see of pools, as plain values; durations in seconds, times as POSIX seconds.
 
-Other programs read it too: keys are only ever added.
+Other programs read it too, so keys are only ever added.
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ class StateFile:
         self, directory: Path, keepsake: Keepsake | None = None, *, past: str = ""
     ) -> None:
         self.loss = ""
-        """Why orders of before are not known any more, over restarts, until a new one is given;
-        empty if they are."""
+        """Why earlier orders are lost, kept over restarts until a new order is given; empty if they
+        are not."""
         self._past = past
         self._refusal = ""
         self._demanded = self._on_disk = 0
@@ -72,7 +72,7 @@ class StateFile:
         self.loss = ""
 
     def read(self, now: Moment) -> Kept:
-        """Return what was stored, as far as it can be read; what can't be is told."""
+        """Return what was stored, as far as it can be read; the rest is logged."""
         try:
             data = self._file.read()
         except OSError as error:

@@ -1,7 +1,7 @@
-"""How members and names are, for the calculated checks of others.
+"""The states of members and names, for the calculated checks of other pools.
 
-What counts is what answers are made of: an order before results, what nodes agree on before what
-this one sees. What is not known, or not seen any more, is neither up nor down.
+They are the ones that answers are made of: an order counts before results, what nodes agree on
+before what this node sees. What is unknown, or cannot be checked any more, is neither up nor down.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class PoolEdit(NamedTuple):
 
 
 class OrderTarget(NamedTuple):
-    """Of whom something is ordered: an address in the pool of this name and type."""
+    """The member an order is about: an address in the pool of this name and type."""
 
     name: str
     type: str
@@ -105,7 +105,7 @@ class Table:
         yield from tuple(self._placed.values())
 
     def to_stored(self, now: float) -> tuple[StoredPool, ...]:
-        """Return what is to survive a restart, with orders that are obeyed once it is on disk."""
+        """Return what must survive a restart, with orders that are obeyed once it is on disk."""
         stored = {(one.name, one.type): one for one in self._stored(now)}
         for at, directive in self.proposed.items():
             if pool := stored.get(at[:2]):
@@ -130,7 +130,7 @@ class Table:
         return None if pool is None else next(iter(pool.answered), "")
 
     def absent_orders(self, now: float) -> dict[OrderTarget, Directive]:
-        """Return what is ordered of members that are in no pool now."""
+        """Return the orders about members that are in no pool now."""
         places = [
             OrderTarget(pool.name, pool.type, one.address)
             for pool in self._absent.to_stored(now)
@@ -142,7 +142,7 @@ class Table:
         return {at: one for at, one in found.items() if one.order or one.plan}
 
     def directive(self, at: OrderTarget, now: float) -> Directive:
-        """Return what is ordered of a member, be it away."""
+        """Return the orders about a member, even an absent one."""
         pool = self.find(at.name, at.type)
         return pool.state.ordered(at.address) if pool else self._absent.directive(*at, now)
 

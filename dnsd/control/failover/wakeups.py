@@ -1,4 +1,4 @@
-"""When which pool is to be decided on although nothing was seen of it: one time for each pool."""
+"""When to decide on a pool although none of its members was checked: one time for each pool."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Wakeups:
             self._sooner.set()
 
     def drop(self, pool: LivePool) -> None:
-        """Wake ``pool`` no more."""
+        """Do not wake ``pool`` any more."""
         self._time_of.pop(pool, None)
 
     async def due(self) -> AsyncIterator[LivePool]:
-        """Yield each pool when its time has come, for ever."""
+        """Yield each pool when its time comes, for ever."""
         while True:
             self._sooner.clear()
             now = time.monotonic()
