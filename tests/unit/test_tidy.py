@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -124,3 +125,30 @@ def test_every_function_fits_on_a_screen() -> None:
                 if (lines := (body[-1].end_lineno or 0) - body[0].lineno + 1) > LINES_OF_A_FUNCTION:
                     too_long[f"{named(path)}: {node.name}"] = lines
     assert too_long == {}
+
+
+# -- ARCHITECTURE ------------------------------------------------------------------------------
+
+
+def section(title: str) -> str:
+    """The text below a heading of ARCHITECTURE.md, up to the next one."""
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    return re.split(r"^#+ ", text.split(f" {title}\n", 1)[1], maxsplit=1, flags=re.M)[0]
+
+
+def test_the_layers_are_those_that_the_import_linter_holds() -> None:
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (one["layers"] for one in linter["contracts"] if one["id"] == "layers")
+    told = re.findall(r"^    (.+)$", section("What imports what"), flags=re.M)
+    assert told == [re.sub("[()]", "", line) for line in layers]
+
+
+def test_the_code_map_has_a_row_for_each_package() -> None:
+    rooms = {f"{path.parent.relative_to(ROOT)}/" for path in MODULES if path.name == "__init__.py"}
+    assert rooms - {"dnsd/"} - set(re.findall(r"`(dnsd/[\w/]+)`", section("Code map"))) == set()
+
+
+def test_what_is_to_be_changed_is_where_the_map_says() -> None:
+    places = re.findall(r"`(dnsd/[\w/.]+)`", section("Where to change what"))
+    assert places
+    assert [place for place in places if not (ROOT / place).is_file()] == []

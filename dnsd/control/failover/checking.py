@@ -172,7 +172,7 @@ class MemberChecks:
         return () if target is None else self._parts.get(target, ())
 
     def follow(self, here: Iterable[LivePool], gone: Iterable[LivePool]) -> None:
-        """Check the members of the pools ``here`` as they are now; stop for pools that are ``gone``.
+        """Check the members of the pools ``here`` as they are now; stop for those ``gone``.
 
         That begins in the next turn of the loop: many zones may come at once.
         """
