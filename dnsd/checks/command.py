@@ -1,11 +1,11 @@
-"""Does a program of the operator's say that the service is well? Exit status 0 does.
+"""Does a program of the operator's say that the service is up? Exit status 0 does.
 
 It is started without a shell, in a session and a process group of its own; the group is killed
-when the program has ended or its time is over, so that no children of it stay. Nothing is known
-of the service: a program that cannot be started says nothing about it.
+when the program has ended or its time is over, so that none of its children stay. A program that
+cannot be started says nothing about the service.
 
-It has no rights of root's: this process, as it does not run as root, hands on no capabilities; if
-it does, programs run as "nobody".
+It never has root's rights: control hands on no capabilities, and if control runs as root, programs
+run as "nobody".
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _pipe_with(told: bytes) -> int:
 
 
 def _end(process: subprocess.Popen[bytes], pidfd: int) -> None:
-    """Kill the group, then reap its leader: until then nobody else can get the number.
+    """Kill the group, then reap its leader: until then no other process can get its number.
 
     One that even this does not end at once (it waits for a disk) is reaped when it has ended.
     """

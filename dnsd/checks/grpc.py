@@ -146,7 +146,7 @@ class _Call:
         return self._connection.data_to_send()
 
     def receive(self, data: bytes) -> bytes:
-        """Take in ``data``; return what is to be sent."""
+        """Take in ``data``; return what to send."""
         self._begin = (self._begin + data)[:_QUOTED]
         if self._begin[_TYPE : _TYPE + 1] not in (b"", _SETTINGS):
             begin = shown(self._begin.decode("utf-8", "replace"))

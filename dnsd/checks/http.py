@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class HttpCheck:
     """A GET for ``path`` with the field Host as in ``host``; without ``tls`` in clear text.
 
-    One of ``status`` must come back, and a match of the pattern ``body`` if there is one.
+    One of ``status`` must come back, and the body must match the pattern ``body``, if any.
     """
 
     port: int

@@ -122,7 +122,7 @@ class Exchange:
         return httphead.mended(self._taken(end))
 
     async def _body_octets(self) -> bytes:
-        """Return some octets behind a head; none when there are no more."""
+        """Return some octets behind a head; empty at the end."""
         if not self._unread:
             await self._read()
         return self._taken(len(self._unread))

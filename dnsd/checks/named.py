@@ -38,7 +38,7 @@ _cache = dns.resolver.LRUCache(_KNOWN)
 async def resolved(name: str, family: str) -> str:
     """Return an address of ``name``, of the family "4" or "6" unless that is empty.
 
-    Fault if it has none; Blind if that cannot be known.
+    Fault: it has none; Blind: that cannot be known.
     """
     found = await within(RESOLVE_S, _asked(name, family))
     if found is None:

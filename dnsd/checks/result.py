@@ -104,7 +104,7 @@ class ServiceFault(Exception):
 
 
 class Stage:
-    """What has not happened yet, as it is told when the time is over: "no response".
+    """What has not happened yet, as a time-out reports it: "no response".
 
     ``reason`` is the kind of failure if it does not happen; that of a later stage is TIMEOUT.
     """

@@ -1,7 +1,7 @@
-"""Makes the checks of all targets, each in its time, and tells what came of them.
+"""Makes the checks of all targets, each in its time, and hands on the results.
 
-Knows the clock and tasks; when a check is made, :mod:`dnsd.checks.schedule` decides,
-and what a result means, whoever is told.
+Knows the clock and tasks; :mod:`dnsd.checks.schedule` decides when a check is made, and the
+receiver of a result what it means.
 """
 
 from __future__ import annotations
@@ -53,14 +53,15 @@ _STUCK = "has a check that does not end"
 
 
 class Runner:
-    """Checks for ever, as long as :meth:`run` runs; at most ``most`` at once.
+    """Checks for as long as :meth:`run` runs; at most ``most`` at once.
 
-    A connection that does not come about counts for all targets that would have connected there:
-    a machine that is dead is found out by one check, however many names lead to it.
+    A failed connection counts for all targets that would have connected there: one check finds a
+    dead machine, however many names lead to it.
 
-    ``seen`` is told each result: target, result, and when the check began and ended (monotonic
-    seconds). ``unseen`` is told why one could not be made, which says nothing about the service:
-    what is known of it stays as it is. Both are called in the loop and must not wait.
+    ``seen`` is called with each result: target, result, and when the check began and ended
+    (monotonic seconds). ``unseen`` is called with the reason why a check could not be made,
+    which says nothing about the service: its state stays as it is. Both are called in the loop
+    and must not wait.
     """
 
     def __init__(
@@ -207,7 +208,7 @@ class Runner:
     def _unstuck(self, target: Target, task: asyncio.Task[Result]) -> None:
         del self._stuck[target]
         if not task.cancelled():
-            task.exception()  # nobody waits for it any more
+            task.exception()  # no caller waits for it any more
 
 
 async def _run(target: Target) -> Result:

@@ -1,4 +1,4 @@
-"""When is which target checked? Pure: it is given the time (monotonic seconds) and chance.
+"""When to check which target. Pure: it is given the time (monotonic seconds) and random numbers.
 
 Knows targets by their keys, and groups of them that may have only so many checks under way.
 
@@ -55,7 +55,7 @@ K = TypeVar("K")
 
 
 class CheckGroup(NamedTuple):
-    """Targets of which only ``most`` are checked at once; groups of one ``name`` are one."""
+    """Targets, at most ``most`` of which are checked at once; groups with one ``name`` are one."""
 
     name: str
     most: int
@@ -65,7 +65,7 @@ class CheckGroup(NamedTuple):
 class ScheduledCheck(Generic[K]):
     """A target: ``began`` is when its last check did.
 
-    The next one is to begin when it is ``due``, and at the latest at its ``deadline``.
+    The next one begins when it is ``due``, and at the latest at its ``deadline``.
     """
 
     key: K

@@ -7,8 +7,8 @@ the file was written, or for the seconds behind it:
     192.0.2.2 => DOWN/30
     cdn.example.net. => UP
 
-Silence is never health: a file that is missing, too old, or wrong in any line says nothing of
-anybody, nor does it of a member that it does not name.
+Silence is never health: a file that is missing, too old, or wrong in any line says nothing about
+any member, nor does any file about members that it does not name.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class FileCheck:
 
 
 def _believed(said: FileState, written: float, limit: float, path: str) -> Result | str:
-    """Return what is said, or why it says nothing; that stays the same, so it is told once."""
+    """Return the state, or why the file has none: a sentence that stays the same, to log it once."""
     age = time.time() - written
     moment = time.strftime("%F %T", time.localtime(written))
     if age < -AHEAD_S:

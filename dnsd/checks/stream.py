@@ -1,6 +1,6 @@
 """A connection to a service, in clear text or with TLS, for as long as a check takes.
 
-What goes wrong on it becomes a Fault of the service, or Blind if this node is to blame.
+Whatever goes wrong becomes a Fault of the service, or Blind if this node is to blame.
 """
 
 from __future__ import annotations

@@ -39,10 +39,10 @@ REPAIR_S = 2.0
 class Addresses:
     """The VIPs of ``config`` on their interface.
 
-    ``obstacle`` is why they cannot be had, ``blind`` why they could not be looked at; empty if
-    neither is so. ``survey`` is the last look, ``advice`` what is to be known besides. ``repaired``
-    is told when clients have felt a repair (monotonic seconds). ``vips`` is how they stand there,
-    if not as addresses of this machine.
+    ``obstacle`` says why they are not there, ``blind`` why they could not be looked at; empty if
+    neither is so. ``survey`` is the last look, ``advice`` what else operators should know.
+    ``repaired`` is called with the time (monotonic seconds) of a repair that clients noticed.
+    ``vips`` are the addresses, if they are not this machine's own.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class Addresses:
         self._order_seen = self._order.number
 
     async def _take_advice(self) -> None:
-        """Look at the kernel's settings; advice is told once while it stays the same."""
+        """Look at the kernel's settings; advice is logged once while it stays the same."""
         now = time.monotonic()
         if self.survey is None or now < self._advice_due:
             return

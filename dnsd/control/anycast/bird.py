@@ -39,7 +39,7 @@ _QUOTABLE = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
 class _Due(NamedTuple):
-    """A ``configure``; until it has begun, it will do for all who want one."""
+    """A ``configure``; until it has begun, it serves all that want one."""
 
     begun: threading.Event
     done: Future[None]
@@ -122,7 +122,7 @@ class Bird:
         return await _result(self._submit(job))
 
     def _submit(self, job: Callable[[float], _T]) -> Future[_T]:
-        """Have the thread do ``job`` by its deadline, which is told to it."""
+        """Have the thread do ``job`` by its deadline, which ``job`` gets."""
         self._refuse_if_closed()
         return self._thread.submit(self._do, job, time.monotonic() + self._timeout)
 
@@ -192,7 +192,7 @@ class Bird:
 
 
 async def _result(future: Future[_T]) -> _T:
-    """Wait for ``future``; whoever is cancelled leaves it to the others who wait."""
+    """Wait for ``future``; cancelling one waiter leaves it to the others."""
     return await asyncio.shield(asyncio.wrap_future(future))
 
 

@@ -1,8 +1,8 @@
 """One ``birdcl`` on a terminal of its own: a command goes in, the reply comes out.
 
-birdcl, not birdc: with readline that one draws its prompt before the reply. A client that is
-late, dies, or says something unasked is never used again, as nobody knows what the rest of its
-output belongs to. Blocks, and belongs to one thread; what replies mean is :mod:`replies`.
+birdcl, not birdc: birdc, with readline, draws its prompt before the reply. A client that is late,
+dies, or prints something unasked is never used again, because it is unknown which command the rest
+of its output answers. Blocks, and belongs to one thread; what replies mean is :mod:`replies`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROWS, COLUMNS = 10_000, 200
 """What a page of output holds before birdcl stops for a key."""
 
 LONGEST_REPLY = 1 << 24
-"""Characters of a reply: some ten thousand routes with all that is known of them."""
+"""Characters of a reply: some ten thousand routes with all attributes."""
 
 REAP_S = 1.0
 """How long a killed client may take to be gone."""

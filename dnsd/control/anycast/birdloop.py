@@ -1,6 +1,6 @@
-"""Has BIRD follow what is wanted of the route: on each change at once, and once a second.
+"""Makes BIRD follow the decisions about the route: at once on each change, and once a second.
 
-Whatever BIRD does, this goes on; what was seen of it is told to the log when it changes.
+Whatever BIRD does, this goes on; what was seen of it is logged when it changes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class BirdLoop:
                 await self._until_different(wanted)
 
     async def carried_out(self, seconds: float) -> None:
-        """Wait until BIRD was seen after it was told what is wanted, or ``seconds`` are over."""
+        """Wait until BIRD was seen after the last command, or ``seconds`` are over."""
         try:
             async with asyncio.timeout(seconds), self._changed:
                 await self._changed.wait_for(lambda: self.view.wanted == self.wanted)

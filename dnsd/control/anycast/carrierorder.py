@@ -46,7 +46,7 @@ class CarrierOrder:
 
     @property
     def on(self) -> bool:
-        """Whether there is to be a carrier."""
+        """Whether a carrier is ordered."""
         return bool(self.number & 1)
 
     @property
@@ -70,7 +70,7 @@ class CarrierOrder:
             self.again(carrier)
 
     def again(self, carrier: bool) -> None:
-        """Order it anew: what was ordered before is not true any more."""
+        """Give the order again: the state does not match the earlier one."""
         self._control[self._cells.order] = ((self.number >> 1) + 1) << 1 | carrier
         self.ring()
 

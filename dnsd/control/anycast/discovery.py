@@ -1,8 +1,8 @@
-"""The frames that ask a link who has an address, and those that claim it: pure bytes.
+"""The frames that ask which machine of a link has an address, and those that claim it: pure bytes.
 
 An ARP probe (RFC 5227, section 2.1.1) and the neighbour solicitation of duplicate address
 detection (RFC 4862, section 5.4.2): neither names an address of the asker's, so neither leaves
-a trace in a neighbour's table, and whoever has the address must answer.
+a trace in a neighbour's table, and the machine that has the address must answer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SOLICITED_NODE = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")
 
 
 class Claim(NamedTuple):
-    """Somebody says that ``address`` is his; ``mac`` is who sent the frame."""
+    """A machine claims ``address``; ``mac`` is the sender of the frame."""
 
     address: str
     mac: bytes

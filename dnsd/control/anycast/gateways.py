@@ -1,8 +1,8 @@
 """Does the router that leads to clients answer? As the kernel's table of neighbours has it.
 
-What is sent to a router that is silent is lost without an error. It need not be the one that BGP is
-spoken with, so the route may stay up. Only what the kernel has found out by itself counts, with all
-the tries that it has; that there is no route at all is seen by what workers send.
+Packets to a silent router are lost without an error. It need not be the BGP peer, so the route may
+stay up. Only what the kernel has found out by itself counts, after all of its tries; workers
+notice a missing route when they send.
 
 Nothing may be sent to a router whose clients have been moved away, and the kernel tries again only
 when something is. So a silent one gets an empty datagram with each look.

@@ -26,7 +26,7 @@ APPLY_POLL_S = 0.02
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 10.0
-"""Between two attempts to have BIRD read the mark: a filter of somebody's may never heed it."""
+"""Between two attempts to make BIRD read the mark: a foreign filter may never heed it."""
 
 TOLD = 4
 """Problems that one line of the log names; `dnsd anycast` shows all of them."""
@@ -75,7 +75,7 @@ class BirdView(NamedTuple):
 
 
 class BirdReconciler:
-    """Brings BIRD to what is wanted, and looks whether it is there."""
+    """Makes BIRD do what is wanted, and checks that it does."""
 
     def __init__(self, config: Anycast, bird: Bird) -> None:
         self._config = config
@@ -97,7 +97,7 @@ class BirdReconciler:
             if changed:
                 view = await self._when_applied(wanted, view)
         except BirdError as error:
-            self._next_try = float("-inf")  # it has not heard of the last one
+            self._next_try = float("-inf")  # it does not know the last one
             return BirdView(error=str(error), wanted=wanted)
         if _is_marked_wrongly(view, wanted):
             self._pending = True
@@ -214,7 +214,7 @@ def host(prefix: str) -> str:
 def _problems(
     vips: tuple[str, ...], wanted: Wanted, sessions: tuple[SessionView, ...]
 ) -> list[str]:
-    """Return in which ways what is exported is not what is wanted, a sentence each."""
+    """Return how the exported routes differ from what is wanted, a sentence each."""
     found = []
     for one in sessions:
         if not one.established:

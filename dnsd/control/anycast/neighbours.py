@@ -1,6 +1,6 @@
 """Asks the machines on this one's links whether one of them has a VIP already.
 
-Blocks for some 0.3 s, so it wants a thread. What is sent and understood is told in
+Blocks for some 0.3 s, so run it in a thread. The frames are those of
 :mod:`dnsd.control.anycast.discovery`.
 """
 
@@ -68,7 +68,7 @@ class NeighbourAnswer(NamedTuple):
 
 
 def ask(links: Iterable[Link], vips: tuple[str, ...]) -> tuple[NeighbourAnswer, ...]:
-    """Return who answers for one of ``vips`` on one of ``links``; all are asked at once.
+    """Return the machines that answer for ``vips`` on ``links``; all are asked at once.
 
     VipError if this process may not ask.
     """
@@ -135,7 +135,7 @@ def _send(sock: socket.socket, link: Link, vip: str) -> None:
 def _hear(
     selector: selectors.BaseSelector, deadline: float
 ) -> Iterator[tuple[str, discovery.Claim]]:
-    """Yield on which link (its name) somebody claims what, until ``deadline``."""
+    """Yield each claim with the name of its link, until ``deadline``."""
     late = 0
     # What waits at the deadline is heard as well: it may be this process that was not awake.
     while late < _LATE_FRAMES:

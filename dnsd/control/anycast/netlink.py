@@ -38,7 +38,7 @@ _TENTATIVE = 0x40
 _NOPREFIXROUTE = 0x200
 _SCOPE_HOST = 254
 
-# <linux/neighbour.h>: the kernel has asked and not been answered yet; it has given up
+# <linux/neighbour.h>: the kernel has asked without an answer so far; it has given up
 _NUD_INCOMPLETE = 0x01
 _NUD_FAILED = 0x20
 
@@ -125,7 +125,7 @@ def reach(hop: NextHop) -> NeighbourState:
 
 
 def link(name: str) -> Link | None:
-    """Return the interface ``name``, or None if there is none."""
+    """Return the interface ``name``; None: it does not exist."""
     with opened() as route:
         try:
             return _link(route.link("get", ifname=name)[0])
@@ -159,7 +159,7 @@ def add(ifindex: int, text: str) -> None:
     """Give the interface the address ``text`` alone, to be used at once."""
     family, length, flags = socket.AF_INET, 32, 0
     if ":" in text:
-        # Nobody else is asked for it, and no route besides the one of the address itself.
+        # No duplicate address detection, and no route besides the one of the address itself.
         family, length, flags = socket.AF_INET6, 128, _NODAD | _NOPREFIXROUTE
     _add(ifindex, text, address=text, prefixlen=length, family=family, flags=flags)
 
@@ -194,7 +194,7 @@ def _add(ifindex: int, text: str, **how: Any) -> None:
 
 
 def remove(address: Address) -> None:
-    """Take an address from its interface; none is there, so be it."""
+    """Remove an address from its interface; it may be gone already."""
     with opened() as route:
         try:
             ends = {"local": address.text, "address": address.far or address.text}

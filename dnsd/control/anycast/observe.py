@@ -1,4 +1,4 @@
-"""What is to be seen of the node besides its answers: workers, zones, overload, the disk.
+"""Signs of the node's health besides its answers: workers, zones, overload, the disk.
 
 Reads the state vector, the table of zones and the state directory, and judges none of it.
 """
@@ -81,7 +81,7 @@ class Observer:
         self._unreached = unreached
 
     def look(self, now: float, checks: tuple[CheckResult, ...]) -> Observation:
-        """Return what is to be seen at ``now``, together with the results of ``checks``."""
+        """Return what is seen at ``now``, together with the results of ``checks``."""
         overloads = [overload.look(now) for overload in self._overloads]
         return Observation(
             now=now,
@@ -125,8 +125,8 @@ class Observer:
 class _Overload:
     """Sees whether one worker takes queries and yet loses some for want of room.
 
-    Either of them is seen by a counter that rises, over each transport for itself: a UDP
-    socket that nobody reads overflows too, whatever is asked over TCP meanwhile. What is taken
+    A rising counter shows either, for each transport by itself: a UDP socket that is not read
+    overflows too, whatever is asked over TCP meanwhile. What is taken
     counts, not what is answered: answers to a flood may be withheld (rate limits).
     """
 

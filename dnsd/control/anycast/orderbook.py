@@ -73,9 +73,9 @@ class OrderBook:
                     self.fault, self._unwritten = "", False
 
     async def run(self) -> None:
-        """Write down for ever what the disk has refused, or somebody has deleted.
+        """Write down, again and again, what the disk has refused or another program has deleted.
 
-        But not what stands for lost orders: that is the operator's to replace.
+        But not what stands for lost orders: the operator must replace that.
         """
         while True:
             there = await asyncio.to_thread(self._path.exists)

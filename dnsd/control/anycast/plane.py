@@ -1,10 +1,10 @@
 """The anycast plane of a running node: looks, decides, acts, and looks again.
 
-Three loops that never wait for each other: the decisions, from memory and a few times in a
-second's tenth; the addresses, by netlink; BIRD. What is true of the route is the carrier of the
-VIPs' interface, which the master gives and takes at once; BIRD follows it.
+Three loops that never wait for each other: the decisions, from memory, every 50 ms; the
+addresses, by netlink; BIRD. The truth about the route is the carrier of the VIPs' interface, which
+the master gives and takes at once; BIRD follows it.
 
-Whatever fails in one of them is told, and tried again: it ends neither control nor another loop.
+A failure in one of them is logged and tried again: it ends neither control nor another loop.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Plane:
         self._bird = Bird(self.config.bird)
         self._keeper = BirdReconciler(self.config, self._bird)
         self.publish: Callable[[News], object] = len
-        """What is to be called with each change."""
+        """Called with each change."""
         self._lasting = Supervisor("anycast")
         self._bird_loop = BirdLoop(self._keeper, self._lasting)
         self._addresses = Addresses(

@@ -1,7 +1,7 @@
-"""Asks other nodes' servers, says what came of it, and reads what they say of this one's.
+"""Asks other nodes' servers, publishes the results, and reads theirs about this node's.
 
-What is asked does not depend on what anybody requests: only what is configured, once in a while,
-and by queries that are smaller than most. Knows sockets and pages; what follows is
+Requests from outside cause no query: only configured servers are asked, once in a while, with
+queries that are smaller than most. Knows sockets and pages; what follows is
 :mod:`dnsd.announce.reach`'s.
 """
 
@@ -73,7 +73,7 @@ class Probes:
                     group.create_task(self._lasting.go_on(part, POLL_S))
 
     def fault(self) -> str:
-        """Return why this node is not reached, a sentence; empty if it is, or nobody knows."""
+        """Return why this node is not reached, a sentence; empty if it is, or that is unknown."""
         return self._hearing.fault(time.monotonic())
 
     def remark(self) -> str:
@@ -173,9 +173,9 @@ def is_here(address: str) -> bool:
 
 
 async def ask_for_name(server: Endpoint) -> str | None:
-    """Return what the node that answers at ``server`` calls itself, "" if it has no name.
+    """Return the name of the node that answers at ``server``, "" if it has none.
 
-    None if none answers; OSError if it cannot be asked.
+    None if no node answers; OSError if it cannot be asked.
     """
     import dns.message
 

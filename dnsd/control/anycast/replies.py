@@ -4,8 +4,8 @@
     1006-  Channel ipv4
              State:          UP                                    as above: the same code
 
-The codes say what a line is; English is read only where there is no code for it. Pure: whoever
-asked tells where, and every fault is a BirdError that says so.
+The codes say what a line is; English is read only where there is no code for it. Pure: every
+fault is a BirdError, to which the caller adds the command.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Status(NamedTuple):
 class Protocol(NamedTuple):
     """A line of ``show protocols``: ``state`` is "up", "down", "start", "stop" or "flush".
 
-    BIRD does not tell a protocol that somebody has disabled from one that is down by itself;
+    BIRD does not distinguish a protocol that was disabled from one that is down by itself;
     for one that learns addresses of an interface they are the same.
     """
 
@@ -140,7 +140,7 @@ class Reply(NamedTuple):
             raise BirdError(self._refusal_sentence(line))
 
     def expect(self, codes: Collection[int]) -> None:
-        """BirdError unless BIRD says that it has done what one of ``codes`` means."""
+        """Raise BirdError unless the reply has one of ``codes``."""
         self.check()
         if any(line.code in codes for line in self.lines):
             return
@@ -185,7 +185,7 @@ def read_reply(bird: str, command: str, text: str) -> Reply:
     reply = Reply(bird, command, ())
     for raw in text.replace("\r", "").split("\n"):
         if not raw or raw.startswith(">>> "):
-            continue  # the end; or a message that nobody has asked for
+            continue  # the end; or an unasked message
         coded = _CODED.fullmatch(raw)
         if coded:
             lines.append(ReplyLine(int(coded[1]), coded[2]))

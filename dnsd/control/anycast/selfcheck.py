@@ -3,7 +3,7 @@
 Knows sockets and time. Each query leaves from the VIP itself, so it can never reach another
 node that announces the same address; each from a port of its own, so all workers get their turn.
 
-An answer that nobody has read because this process was busy is not the node's silence.
+An answer that waits because this process is busy is not the node's silence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MOST_IN_FLIGHT = 8
 """Queries to one VIP over one transport that may wait; while they do, no more are sent."""
 
 KEPT = 10_000
-"""Results that are kept for who takes them; if nobody does, the oldest go."""
+"""Results that are kept until they are taken; beyond that, the oldest go."""
 
 NOT_THE_NODE = descriptors.WANT | {errno.EADDRNOTAVAIL}
 """What is no silence of the node's. A VIP that is not there cannot be asked: the look at the
@@ -45,8 +45,8 @@ addresses finds out, and puts it back."""
 
 AS_CONFIGURED = 10
 """VIPs that are asked as often as configured. More of them are each asked less often, so that they
-take no more queries in a second: each costs control about a millisecond. All are answered by the
-same workers, whose own silence is noticed without asking."""
+together take no more queries in a second: each costs control about a millisecond. The same workers
+answer all of them, and their own silence is noticed without asking."""
 
 JITTER = 0.1
 """Part of the interval by which it varies, so that nothing keeps in step with it."""

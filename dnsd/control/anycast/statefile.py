@@ -1,7 +1,7 @@
 """The file that BIRD includes to learn whether the node is drained.
 
-It survives a restart of BIRD and a ``configure`` of anybody's, which a command to BIRD
-does not. Knows its content and how to replace it; who tells BIRD is :mod:`bird`.
+It survives a restart of BIRD and any ``configure``, which a command to BIRD does not. Knows its
+content and how to replace it; :mod:`bird` makes BIRD read it.
 """
 
 from __future__ import annotations

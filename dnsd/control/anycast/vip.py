@@ -1,7 +1,7 @@
 """The VIPs on their interface: looks whether they stand there, and puts them there.
 
-The interface itself and its carrier belong to the master (:mod:`dnsd.daemon.tun`); here is
-what netlink tells of it and what is to be done. Nothing blocks the event loop.
+The interface itself and its carrier belong to the master (:mod:`dnsd.daemon.tun`); this module
+reads its state by netlink and repairs it. Nothing blocks the event loop.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class Vips:
         await self._run(self._establish)
 
     async def conflicts(self) -> tuple[str, ...]:
-        """Return a sentence for each VIP that is somebody's ordinary address.
+        """Return a sentence for each VIP that is a machine's ordinary address.
 
-        Takes some 0.3 s, as neighbours are asked; VipError if they cannot be.
+        Takes some 0.3 s, because neighbours are asked; VipError if they cannot be.
         """
         links = await self._run(netlink.links)
         own = await self._run(self._own_conflicts)
@@ -77,7 +77,7 @@ class Vips:
         return await asyncio.to_thread(kernel.advice, segments, self._vips)
 
     def close(self) -> None:
-        """End the thread, once it has done what it does."""
+        """End the thread once it has finished its work."""
         self._thread.shutdown()
 
     async def _run(self, work: Callable[[], _T]) -> _T:
@@ -122,7 +122,7 @@ class Vips:
 
 
 def summary(link: Link | None, addresses: Iterable[Address], vips: tuple[str, ...]) -> VipSurvey:
-    """Return what ``link`` (None if there is none) and ``addresses`` mean for the VIPs."""
+    """Return what ``link`` (None: no such link) and ``addresses`` mean for the VIPs."""
     addresses = tuple(addresses)
     ifindex = 0 if link is None else link.ifindex
     standing = frozenset(one.text for one in addresses if one.ifindex == ifindex and fits(one))
