@@ -90,7 +90,7 @@ class FileCheck:
 
 
 def _believed(said: FileState, written: float, limit: float, path: str) -> Result | str:
-    """Return the state, or why the file has none: a sentence that stays the same, to log it once."""
+    """Return the state, or why the file has none: a sentence that stays the same."""
     age = time.time() - written
     moment = time.strftime("%F %T", time.localtime(written))
     if age < -AHEAD_S:
