@@ -36,7 +36,7 @@ class Response:
 
     @property
     def truncated(self) -> bool:
-        """Whether the client is told to ask again over TCP."""
+        """Whether the client must ask again over TCP (TC)."""
         return bool(self.message.flags & dns.flags.TC)
 
     @property

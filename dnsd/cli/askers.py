@@ -1,7 +1,7 @@
 """Nodes and secondaries that can be asked, each with a time-out.
 
-What does not answer, or cannot be understood, raises AdminError, a sentence; a server that does
-not tell its serial gives the reason. Whom to ask :mod:`dnsd.cli.survey` knows.
+A node that does not answer, or not understandably, raises AdminError, a sentence; a server that
+does not give its serial gives the reason. :mod:`dnsd.cli.survey` knows which ones to ask.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 @dataclass(frozen=True, slots=True)
 class CheckedZone:
-    """What is said of one zone.
+    """The findings and figures of one zone.
 
     ``serial`` is None when the zone can't be served, ``policy`` the file beside it, if there is
     one; ``pools`` counts what it has if it can be used.

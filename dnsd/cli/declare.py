@@ -56,9 +56,9 @@ def past(config_file: Path | None, ttl: float) -> None:
 )
 @click.argument("node")
 def dead(config_file: Path | None, since: float, node: str) -> None:
-    """Declare that NODE gives no answer any more, since a time, and will never again.
+    """Declare that NODE has stopped answering at a time, and will never answer again.
 
-    It need not report any more. As soon as this node hears it again, that is taken back.
+    Its report is not needed any more. This is undone as soon as this node hears it again.
     """
     ask(socket_path(config_file), "declare_dead", node=node, ago=since)
     echo(f"noted: node {node} is dead")

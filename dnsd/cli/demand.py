@@ -36,7 +36,7 @@ COLUMNS = ("name", "type", "rate", "caches", "ttl", "kind", "sources")
 
 
 class Found(NamedTuple):
-    """What is known of the demand, and of the sources behind it."""
+    """The known demand, and the sources behind it."""
 
     summary: DemandFile
     pairs: list[Counted]

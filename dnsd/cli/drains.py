@@ -1,4 +1,4 @@
-"""``dnsd drain member``: a member leaves, step by step, until nobody comes to it any more."""
+"""``dnsd drain member``: a member leaves, step by step, until no client comes to it any more."""
 
 from __future__ import annotations
 

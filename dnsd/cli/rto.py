@@ -210,7 +210,7 @@ def _of(known: DemandFile, pool: InZone) -> RRsetDemand | None:
 
 
 def _priced(pool: InZone, rates: RateReport, known: DemandFile | None) -> Priced | None:
-    """Return what is known of what the pool is asked."""
+    """Return the known demand for the pool."""
     return (known and _of(known, pool)) or rates.live(pool)
 
 

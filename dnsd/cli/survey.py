@@ -71,7 +71,7 @@ class Survey:
         return site
 
     def _see(self, node: AskedNode | Sighting, arguments: Mapping[str, str]) -> Sighting:
-        """Return what comes of asking a node."""
+        """Ask a node; return its sighting."""
         if isinstance(node, Sighting):
             return node
         outcome = self._outcome(node, arguments)

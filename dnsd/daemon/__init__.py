@@ -1,6 +1,6 @@
 """The daemon: checks that the node can be, then runs its master.
 
-The only package that knows of workers and of control; they don't know of each other.
+The only package that knows workers and control; they don't know each other.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def without_absent_addresses(config: Config) -> Config:
 
 
 def _introduce(config: Config, zones: dict[str, Path]) -> None:
-    """Tell somebody who tries dnsd what they get, and what to do next."""
+    """Tell those who try dnsd what they get, and what to do next."""
     endpoint = config.server.listen[0]
     name = "www.example.com A" if "example.com." in zones else f"{next(iter(zones), '.')} SOA"
     say(f"no configuration: serving the example zones in {config.zones.directory}")

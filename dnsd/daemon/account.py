@@ -75,7 +75,7 @@ def needed(config: Config) -> frozenset[Capability]:
 
 
 def _account(server: Server) -> Account | None:
-    """Return the account that is to be had; None: as it was started."""
+    """Return the account to change to; None: stay as started."""
     if server.user is None:
         if server.group is not None:
             raise AccountError("[server] group has no effect without [server] user: give both")
@@ -108,9 +108,9 @@ def _become(account: Account, wanted: frozenset[Capability]) -> None:
 
 
 def _prepare(config: Config, account: Account) -> None:
-    """Have the user own the directories that dnsd writes to, as far as they are dnsd's.
+    """Make the user own the directories that dnsd writes to, as far as they are dnsd's.
 
-    What cannot be done is told: answering needs no disk.
+    Failures are logged: answering needs no disk.
     """
     state = config.server.state_directory
     try:

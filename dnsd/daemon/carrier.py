@@ -2,7 +2,7 @@
 
 BIRD announces the VIPs while the interface has a carrier, and the interface ends with the
 master. So the route goes away by itself, without any timer, when the master dies; and without
-control, at once, when there is nobody left who could answer.
+control, at once, when no worker is left that could answer.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Interface(Protocol):
 class Carrier:
     """Follows control's orders about the interface that ``make`` makes.
 
-    It is made anew if somebody deletes it; VipError if it cannot be made at the beginning.
-    ``is_alive`` says whether there is any sense in a carrier, ``cells`` where its orders stand.
+    It is made again if it is deleted; VipError if it cannot be made at the beginning.
+    ``is_alive`` returns whether a carrier makes sense; its orders are in ``cells``.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Tells the service manager how the node is: sd_notify(3), as far as dnsd needs it.
+"""Reports the node's state to the service manager: sd_notify(3), as far as dnsd needs it.
 
-Without a service manager (no ``$NOTIFY_SOCKET``) it tells nobody.
+Without a service manager (no ``$NOTIFY_SOCKET``) it does nothing.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Pulse:
     def look(self, now: float, beat: int) -> bool:
         """Return whether there has been no new ``beat`` for too long, at ``now`` (seconds).
 
-        It is said once, and again when as much time has gone by.
+        It is True once, and again after as much time.
         """
         if self._silence.look(now, beat) <= self._limit:
             return False

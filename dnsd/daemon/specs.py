@@ -1,4 +1,4 @@
-"""From the configuration to what each process is told."""
+"""From the configuration to the instructions of each process."""
 
 from __future__ import annotations
 

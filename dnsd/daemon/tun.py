@@ -70,7 +70,7 @@ class Devices:
                 self._spare.append(os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC))
 
     def take(self) -> int:
-        """Return one that has no interface; VipError if there is none to be had."""
+        """Return a device without an interface, or raise VipError."""
         return self._spare.pop() if self._spare else _open()
 
     def give_back(self, device: int) -> None:
@@ -251,7 +251,7 @@ def _exists(name: str) -> bool:
 
 
 def _holder(name: str) -> str:
-    """Return who holds the tun ``name``, as far as this process may see."""
+    """Return the process that holds the tun ``name``, as far as this one may see it."""
     line = f"iff:\t{name}\n"
     here = Path("/proc/thread-self/ns/net").readlink()
     for process in Path("/proc").iterdir():

@@ -64,9 +64,9 @@ class Succession:
 
 
 class Vigil:
-    """Measures the workers' silence, and tells it in the state vector.
+    """Measures the workers' silence, and publishes it in the state vector.
 
-    A worker that has been silent for ``limit`` seconds is to be killed. ``chance`` makes, of a
+    A worker that has been silent for ``limit`` seconds must be killed. ``chance`` makes, of a
     function that returns a process's number, what :class:`Silence` asks; ``tick`` is how often
     :meth:`look` is called, in seconds.
     """
@@ -85,7 +85,7 @@ class Vigil:
         self._silences = [Silence(tick, chance(partial(_pid, cells))) for cells in self._workers]
 
     def look(self, now: float) -> int | None:
-        """See how the workers are; return the number of the one that is to be killed, if any."""
+        """Look at the workers; return the number of the one to kill, if any."""
         serving: set[int] = set()
         too_silent: dict[int, float] = {}
         for index, (cells, silence) in enumerate(zip(self._workers, self._silences, strict=True)):

@@ -1,9 +1,9 @@
 """A backend's machine: what it needs so that it can answer clients directly, and its way back.
 
-A director hands on packets as they are: their destination is the VIP. So the machine has the VIP
-on its loopback interface, and is silent about it on its links: it answers no ARP for it and does
-not ask in its name, or routers and neighbours would send packets past the directors. And it probes
-for the path's MTU, because messages about it may be lost on the way.
+A director forwards packets unchanged: their destination is the VIP. So the machine has the VIP on
+its loopback interface, and is silent about it on its links: it neither answers ARP for it nor asks
+in its name, or routers and neighbours would send packets past the directors. And it probes for the
+path's MTU, because messages about it may be lost on the way.
 
 Where directors reach it by VXLAN, it has a device that takes their packets out of the tunnel, for
 each address that they send to. The device forwards nothing, and nothing is sent by it. Its address

@@ -1,11 +1,11 @@
-"""The backends of a running director: what is seen of them, and the slots that come of it.
+"""The backends of a running director: their states, and the slots that follow from them.
 
     senses    checks and signs, which change states
     ground    links, settings and rules, which slots stand on
     works     the slots in the kernel
 
-A turn of the loop makes and moves slots. One follows each change, and one comes each second
-without one. What fails is told and tried again: the kernel forwards without this process.
+A turn of the loop makes and moves slots, after each change and once a second without one. A
+failure is logged and tried again: the kernel forwards without this process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What slots stand on: the links to backends, tunnels, the kernel's settings, and its rules.
 
-It is looked at now and then, and when the kernel says that a link or an address has changed. A look
-holds up no slot that is to move.
+It is looked at now and then, and when the kernel reports that a link or an address has changed. A
+look does not delay slots that move.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class Nexthops:
         return {one.number: one for one in found}
 
     def silent(self, group: int, slots: int) -> list[float]:
-        """Return for each slot of ``group`` for how many seconds it has carried no packet."""
+        """Return, for each slot of ``group``, how many seconds it has carried no packet."""
         idle = [0.0] * slots
         for one in self._ask(nexthops.get_buckets(group)):
             bucket = nexthops.read_bucket(one.body)

@@ -4,8 +4,8 @@ A check finds out with its next interval. The kernel of a backend whose process 
 process' connections at once; so the end of this one is a reason to check now. It says nothing by
 itself: many services close a connection that is idle.
 
-What is served over UDP alone has no connection to keep, but its process often listens on TCP, too,
-as that of DNS does; where none does, it is only tried now and then.
+A service over UDP alone has no connection to keep, but its process often listens on TCP, too, as a
+DNS server does; where it does not, a connection is only tried now and then.
 
 There is to be a connection whenever a service is up. So another one is made as soon as one has
 ended, and as soon as a check succeeds where none could be made. Only a service that lives, and

@@ -1,8 +1,8 @@
 """Which link leads to each backend, and what the kernel tells of links and neighbours.
 
 A backend that has vanished gives no sign. So the kernel is told, again and again, to ask each one
-on its link (ARP, neighbour discovery); that one does not answer is told by an event, as is a cable
-that is pulled. No check has to be made each tenth of a second for that.
+on its link (ARP, neighbour discovery); an event reports one that does not answer, and a pulled
+cable. So no check has to be made ten times a second.
 """
 
 from __future__ import annotations

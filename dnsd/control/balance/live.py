@@ -118,7 +118,7 @@ class LiveService:
         return found is not None and (found.members, found.resilient) == whole
 
     def inherit(self, found: Mapping[int, KernelNexthop]) -> bool:
-        """Take over what the kernel has; return whether that is whole, so nothing is to be made."""
+        """Take over what the kernel has; return whether it is complete."""
         if not self.has_groups(found) or any(number not in found for number in self.numbers):
             return False
         names = {hop: name for name, hops in self.hops.items() for hop in hops.values()}
@@ -168,7 +168,7 @@ class LiveService:
         return frozenset(name for name in {*self.slots.actual} if name not in serving)
 
     def hops_for(self, moves: Sequence[SlotMove]) -> dict[int, BackendHop]:
-        """Return where each object is to lead for ``moves``."""
+        """Return where each object shall lead for ``moves``."""
         return {
             group.slot(slot): self.hops[backend][group.family]
             for slot, backend, _ in moves
@@ -176,7 +176,7 @@ class LiveService:
         }
 
     def is_drained(self, one: BackendConfig) -> bool:
-        """Return whether a backend is to give up its slots."""
+        """Return whether a backend gives up its slots."""
         return one.weight == 0 or one.name in self.drained
 
     def _is_usable(self, one: BackendConfig, now: float, *, unused: bool) -> bool:
@@ -199,12 +199,12 @@ class LiveService:
 
     @property
     def is_changing(self) -> bool:
-        """Whether it is to be known which slots are silent."""
+        """Whether it matters which slots are silent."""
         drained = any(self.is_drained(one) for one in self.config.backend)
         return drained or self.slots.waiting > 0
 
     def is_converged(self, now: float) -> bool:
-        """Return whether each slot leads to where it is to, as far as there is a choice."""
+        """Return whether each slot leads to the wanted backend, as far as there is a choice."""
         wanted = self.wanted(now, unused=True)
         return not wanted or tuple(self.slots.actual) == wanted
 

@@ -5,7 +5,7 @@ that it is about. So "fragmentation needed" (RFC 1191) and "packet too big" (RFC
 right backend by chance, and path MTU discovery fails. The rules give a copy to each backend of the
 service, and those that have no such flow ignore it.
 
-Nor does a director forward what the service is not: other ports than those configured are dropped.
+Nor does a director forward anything else than the service: other ports are dropped.
 The later fragments of a datagram have none, and pass: they are hashed as the first one is, without
 ports, so that they reach the same backend.
 
@@ -52,7 +52,7 @@ _PROTOCOLS = {"tcp": 6, "udp": 17}
 
 
 class Guarded(NamedTuple):
-    """What is to hold for one VIP of a service.
+    """The rules for one VIP of a service.
 
     ``hops`` are its backends. ``protocols`` ("tcp", "udp") and ``ports`` are what is forwarded
     besides ICMP; no ports mean all of them.

@@ -49,7 +49,7 @@ MARK_S = 5.0
 
 
 class RouteView(NamedTuple):
-    """What is known of one service's route; ``since`` is monotonic seconds."""
+    """The state of one service's route; ``since`` is monotonic seconds."""
 
     state: RouteState
     since: float
@@ -188,7 +188,7 @@ class Routes:
         )
 
     def _wanted(self) -> Wanted:
-        """Return what is wanted of BIRD, which has one protocol and one mark for all services."""
+        """Return what BIRD shall do; it has one protocol and one mark for all services."""
         routes = self.routes.values()
         away = {vip for one in routes if not one.wanted.carrier for vip in one.settings.vips}
         return Wanted(

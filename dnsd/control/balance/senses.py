@@ -143,7 +143,7 @@ class Senses:
                 self._runner.hurry(target)
 
     def _note(self, service: LiveService, address: str, *, ok: bool) -> None:
-        """Have the kept connection follow what is known of a backend's address."""
+        """Make the kept connection follow the state of a backend's address."""
         if (place := _lifeline(service, address)) is not None:
             self._lifelines.checked(place, ok=ok)
 

@@ -1,7 +1,7 @@
 """The kernel's settings that a director needs: it sets them, and looks whether they stay.
 
-All directors of a service must hash alike: by addresses and ports, with one seed. What this kernel
-does not have is told with what is lost by it.
+All directors of a service must hash alike: by addresses and ports, with one seed. A setting that
+this kernel lacks is reported, with the consequence.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ALWAYS = {
 
 
 class KernelSettings(NamedTuple):
-    """What has come of it: sentences, and whether the ``seed`` is set."""
+    """The result: sentences, and whether the ``seed`` is set."""
 
     changed: tuple[str, ...]
     problems: tuple[str, ...]

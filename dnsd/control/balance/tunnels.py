@@ -47,7 +47,7 @@ _SCOPE_LINK = 253
 
 
 class Device(NamedTuple):
-    """A VXLAN device as it is to be.
+    """A VXLAN device as it should be.
 
     ``local`` is the address that it sends from, unspecified (0.0.0.0 or ::) for any; its family is
     that of the tunnel. ``mac`` is empty where any will do. ``mtu`` is that of what is carried.
@@ -150,7 +150,7 @@ def _mtu_to(route: Any, address: str) -> int | None:
 
 
 def ensure(device: Device) -> tuple[int, bool]:
-    """Have a ``device`` as it is to be; return its index, and whether it was made just now.
+    """Make or keep ``device``; return its index, and whether it was made just now.
 
     BalanceError if its name or VNI belongs to another one, which is left alone.
     """
@@ -169,7 +169,7 @@ def ensure(device: Device) -> tuple[int, bool]:
         if row is None or row.get_attr("IFLA_MTU") != device.mtu:
             route.link("set", index=index, mtu=device.mtu)
         if row is None or not is_up(row):
-            # No ARP: who is there is written down.
+            # No ARP: the neighbours are written down.
             route.link("set", index=index, ifalias=ALIAS, flags=_IFF_NOARP, change=_IFF_NOARP)
             _open(route, device, index)
         return index, made
@@ -199,7 +199,7 @@ def remove(name: str) -> bool:
 
 
 def look(name: str) -> Any:
-    """Return what the kernel says of the interface ``name``; None if there is none."""
+    """Return the kernel's data on the interface ``name``; None: it does not exist."""
     with netlink.opened() as route:
         return _row(route, name)
 

@@ -28,7 +28,7 @@ MOST_SILENT = 128
 
 
 class Works:
-    """What is in the kernel; ``rates`` are the packets that it has counted."""
+    """The slots in the kernel; ``rates`` are the packets that it has counted."""
 
     def __init__(self) -> None:
         self.rates = BackendRates()
@@ -82,7 +82,7 @@ class Works:
             kernel.make_group(group.number, service.config.slots)
 
     async def move(self, service: LiveService, now: float, *, unused: bool) -> bool:
-        """Move the slots of a service that are due; return whether it is to be called again soon.
+        """Move the slots of a service that are due; return whether to call it again soon.
 
         ``unused``: no packets are expected yet.
         """

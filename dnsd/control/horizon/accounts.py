@@ -1,7 +1,7 @@
-"""The account of each pool: all that it may give out, and what it has given out until a moment ago.
+"""The account of each pool: all that it may give out, and what it gave out until a moment ago.
 
-It grows at once. What is given out no more leaves it only when no worker can note it any more
-(``LATE_S``), and all notes have been read since: a crash in between must not forget it. Given the
+It grows at once. An address leaves it only when no worker can note it any more (``LATE_S``) and
+all notes have been read since: a crash in between must not forget it. Given the
 time (monotonic seconds).
 """
 
@@ -36,7 +36,7 @@ class Accounts:
         self._left: dict[PoolRRset, dict[str, float]] = {}
 
     def of(self, key: PoolRRset) -> PoolAccount:
-        """Return the account of a pool; it has no address if there is none."""
+        """Return the account of a pool; it is empty for an unknown one."""
         return self._of.get(key, NOTHING)
 
     def all(self) -> Mapping[PoolRRset, PoolAccount]:

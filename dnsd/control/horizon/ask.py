@@ -71,10 +71,10 @@ class Horizon:
     def judge(
         self, question: CacheQuestion, since: float, gate: float | None, now: float
     ) -> Verdict:
-        """Return whether caches have forgotten what this node switched at ``since``.
+        """Return whether caches have forgotten what left this node's answers at ``since``.
 
-        ``gate`` is the limit of new connections a second, if there is one. Never waits: what
-        must be searched first is UNKNOWN until then.
+        ``gate`` is the limit of new connections a second; None: it does not count. Never waits:
+        what must be searched first is UNKNOWN until then.
         """
         served = self._keeper.served.known(question)
         if served is None or not self._keeper.ready:
@@ -155,9 +155,9 @@ class Horizon:
 
 
 def question_of(target: str, name: str, rtype: str) -> CacheQuestion | None:
-    """Return the question that somebody puts in three texts, None if all are empty.
+    """Return the question in three texts of a request; None if all are empty.
 
-    AdminError is a sentence.
+    AdminError says what is wrong with them.
     """
     try:
         if target:

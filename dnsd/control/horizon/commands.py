@@ -40,7 +40,7 @@ def commands(horizon: Horizon) -> dict[str, Command]:
 
 
 def _node(request: Mapping[str, Any]) -> str:
-    """Return the name of the node in a request; AdminError if there is none."""
+    """Return the name of the node in a request, or raise AdminError."""
     node = request.get("node")
     if not isinstance(node, str) or not node:
         raise AdminError('"node" must be the name of a node')

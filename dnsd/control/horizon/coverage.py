@@ -30,7 +30,7 @@ class PoolAccount(NamedTuple):
 
 
 class Coverage:
-    """What the file of the ledger covers; at first, nothing that is known of."""
+    """What the file of the ledger covers; at first, nothing."""
 
     def __init__(self) -> None:
         self._on_disk: Mapping[PoolRRset, PoolAccount] | None = {}

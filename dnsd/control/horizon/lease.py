@@ -1,8 +1,8 @@
 """Whether the ledger on disk is the last one, or a later one could not be written.
 
-A disk that has become read-only keeps the file that is there, and lets it neither be replaced nor
-removed. So beside it lies a lease: the ledger is believed after a restart only until a time,
-and as long as it is, nothing is given out that is not declared in it. While a node runs and the
+On a disk that has become read-only the file can be neither replaced nor removed. So a lease lies
+beside it: after a restart the ledger is believed only until a time, and until then nothing is
+given out that it does not declare. While a node runs and the
 disk takes its ledger, the lease is renewed; a clean stop gives it a longer one, for the restart of
 the machine.
 
@@ -53,7 +53,7 @@ class Clocks:
     """The clocks of this machine."""
 
     def boot(self) -> str:
-        """Return a name for this boot, empty if there is none to be had."""
+        """Return a name for this boot; empty if the machine gives none."""
         return images.boot()
 
     def running(self) -> float:
@@ -88,7 +88,7 @@ class Lease:
         return max(0.0, lease.ends - now) if lease.began <= now else 0.0
 
     def is_due(self) -> bool:
-        """Return whether it is to be renewed."""
+        """Return whether to renew it."""
         boot = self._clocks.boot()
         return bool(boot) and (self._written.boot != boot or self.left() <= RUNNING_S - RENEW_S)
 
@@ -103,7 +103,7 @@ class Lease:
         self._write(_Written("", now, now + STOPPED_S))
 
     def end(self) -> None:
-        """Have it be believed no more: the file that it is about has been removed."""
+        """End the lease: the ledger's file has been removed."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
         self._written = _NONE

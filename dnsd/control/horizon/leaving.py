@@ -1,9 +1,9 @@
-"""Up to when all that workers have composed has left this machine, or never will.
+"""Up to when all answers that workers have composed have left this machine, or never will.
 
-A worker beats between its turns, so what it had composed by then was handed to the kernel, or is
-too late within DELIVERED_WITHIN_S. One that is stopped, or starved, between its look at the clock
-and the system call sends what it has composed whenever it goes on: no clock of its own bounds
-that. The margin allows for STOPPED_S; where it was longer, what was given out ends anew.
+A worker beats between its turns, so the answers it had composed by then were handed to the kernel,
+or are too late within DELIVERED_WITHIN_S. One that is stopped, or starved, between its look at the
+clock and the system call sends its answer whenever it goes on: no clock of its own bounds that. The
+margin allows for STOPPED_S; after a longer stop, the bounds of what it gave out begin anew.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class LedgerFile:
         self._written = 0
 
     def read(self) -> bytes | None:
-        """Return what is in it, None if there is none; StateError if it cannot be read."""
+        """Return its content; None: there is no file; StateError: it cannot be read."""
         try:
             return self._file.read()
         except OSError as error:
@@ -59,7 +59,7 @@ class LedgerFile:
         await self._clocks.sleep(seconds)
 
     def kept(self) -> bytes:
-        """Return what the file itself says, which a restart would find; empty if nothing."""
+        """Return the octets of the file, as a restart would find them; empty without one."""
         try:
             return self._path.read_bytes()
         except OSError:

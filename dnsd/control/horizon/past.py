@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def pools_before(file: LedgerFile) -> str:
-    """Return why there must have been pools, as the rest of a sentence; empty if nothing says so.
+    """Return why there must have been pools, as the rest of a sentence; empty if there is no sign.
 
-    To be asked before anything is written. Images alone say nothing: they come before the ledger.
+    Ask before anything is written. Images alone say nothing: they come before the ledger.
     """
     data = file.kept()
     if not data:

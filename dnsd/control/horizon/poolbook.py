@@ -80,7 +80,7 @@ class PoolBook:
             self._redeclare(key, before[key], now)
 
     def expect(self, meta: PoolMeta, now: float) -> None:
-        """Declare that a pool is about to be served, before anybody has decided on it.
+        """Declare that a pool is about to be served, while it is undecided.
 
         Until then workers answer all its members, and note nothing.
         """
@@ -96,7 +96,7 @@ class PoolBook:
         self._ledger.serve(unset, min(meta.policy.ttl_min, meta.ttl))
 
     def given(self, key: PoolRRset, given: PoolAnswers, now: float) -> None:
-        """Take in what a pool gives out from now on; it has been announced."""
+        """Note what a pool gives out from now on; it has been announced."""
         if key not in self.decided:
             self.decided.add(key)
             self._end_of_undecided(key, now)
@@ -135,7 +135,7 @@ class PoolBook:
             self.changed |= version not in self._declared.get(key_of(meta), ())
 
     def left(self, meta: PoolMeta, now_served: Collection[PoolMeta], now: float) -> None:
-        """Note that no worker answers from ``meta`` any more, if nobody decides on the pool."""
+        """Note that no worker answers from ``meta`` any more, if the pool is undecided."""
         key = key_of(meta)
         if key in self.decided:
             return
@@ -204,7 +204,7 @@ def addresses_of(meta: PoolMeta) -> tuple[str, ...]:
 
 
 def undecided(meta: PoolMeta) -> PoolAccount:
-    """Return what a pool may give out before anybody has decided on it."""
+    """Return what a pool may give out while it is undecided."""
     return PoolAccount(frozenset(addresses_of(meta)), max(meta.ttl, 1))
 
 
@@ -221,7 +221,7 @@ def accounts_in(data: bytes) -> dict[PoolRRset, PoolAccount]:
         if not version.digest and version.targets:
             key = PoolRRset(version.owner, version.type)
             before = found.get(key, PoolAccount(frozenset(), ttl))
-            # Who is asked about an address finds the one that has it: the lower TTL holds for all.
+            # A question about an address finds its account: the lower TTL holds for all.
             found[key] = PoolAccount(before.addresses.union(version.targets), min(before.ttl, ttl))
     return found
 
@@ -255,6 +255,6 @@ def _among(key: PoolRRset, addresses: tuple[str, ...], select: str) -> Version:
 
 
 def _undecided(meta: PoolMeta) -> tuple[Version, Version]:
-    """Return what is declared of a pool that nobody decides on."""
+    """Return what is declared of an undecided pool."""
     first = version_of(meta, meta.undecided_mask, Mode.ANSWER)
     return any_of(key_of(meta), addresses_of(meta)), first

@@ -35,7 +35,7 @@ _NOBODY = "127.0.0.1"
 
 
 class Shelved(NamedTuple):
-    """A zone that is served: its image file, and what is known of it."""
+    """A zone that is served: its image file, and what is known about it."""
 
     image: str
     contents: Contents
