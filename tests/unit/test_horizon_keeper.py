@@ -273,7 +273,7 @@ def test_what_a_zone_had_counts_until_it_is_loaded_again(directory: Path, comes:
     if comes != "never":
         site.load(host(A if comes == "unchanged" else B))
         site.reach()
-        site.keeper.settle()
+        site.keeper.retire()
     asyncio.run(site.keeper.complete())
     came = site.now
     site.now += 1
@@ -282,7 +282,7 @@ def test_what_a_zone_had_counts_until_it_is_loaded_again(directory: Path, comes:
         assert [one.use for one in found.held] == [Use.SERVED]
         site.load(host(B))
         site.reach()
-        site.keeper.settle()
+        site.keeper.retire()
         came = site.now
     until = site.about(A).until
     assert until is not None
