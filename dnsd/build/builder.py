@@ -2,7 +2,7 @@
 
 Takes jobs from each line of standard input, answers with their results on a line of standard
 output. Its memory goes back to the system when it ends, which it does at the end of its input:
-at once, even in the middle of a job, because then nobody waits for the results.
+at once, even in the middle of a job, because then no process waits for the results.
 """
 
 from __future__ import annotations

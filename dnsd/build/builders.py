@@ -118,9 +118,9 @@ async def _work(
     deliver: Deliver,
     lost: list[Job],
 ) -> None:
-    """Have one process build what is waiting; with the first that are ``lost`` it has ended.
+    """Have one process build what is ``waiting``, until it ends: its jobs are ``lost`` then.
 
-    ``take`` takes the next from what is ``waiting``.
+    ``take`` takes the next jobs from it.
     """
     while waiting:
         try:
@@ -197,7 +197,7 @@ async def _ask(process: Process, jobs: Sequence[Job]) -> list[BuildResult] | Non
 
 
 async def _status(process: Process) -> int:
-    """Return how ``process`` ended; if it has not, but talks nonsense, it does now."""
+    """Return the status of ``process``; end it first if it answers nonsense but goes on."""
     try:
         # kill() would reap one that is dead already, and how it ended would be lost.
         async with asyncio.timeout(ENDS_S):

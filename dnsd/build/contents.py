@@ -1,8 +1,8 @@
-"""What a zone has, as versions: worked out when it is built, and kept in its image.
+"""The RRsets of a zone as versions: listed when it is built, and kept in its image.
 
-A zone of very many RRsets has no list of them: all that is known of it is the largest TTL, and
-whether it is another one. RRsets that are pools are left out, because each answer from one is
-noted when it is given; so are signatures and proofs, which nobody asks about.
+A zone of very many RRsets has no list, only a digest and the largest TTL. RRsets that are pools are
+left out, because each of their answers is noted when it is given; so are signatures and proofs,
+which no question is about.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """SVCB and HTTPS records that name members of pools, where no pool can take them out.
 
 Knows the hints of RFC 9460 §7.3 in wire form. Clients may go to a hinted address without asking
-for A or AAAA at all, so what a pool answers does not reach them. Either the operator is told, or
-the hints are left out of what is served: then clients ask for the addresses.
+for A or AAAA at all, so what a pool answers does not reach them. Either the operator is warned,
+or the hints are left out: then clients ask for the addresses.
 """
 
 from __future__ import annotations

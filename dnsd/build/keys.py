@@ -41,7 +41,7 @@ Fields = dict[str, str]
 
 _PROTOCOL = 3
 _OTHERS = 0o007
-"""What those may do with a file who are neither its owner nor of its group."""
+"""The rights to a file of all who are neither its owner nor in its group."""
 
 
 class SigningKey(NamedTuple):

@@ -42,14 +42,14 @@ PACKED_BELOW = 1 << 16
 
 
 class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a build.
+    """The outcome of a build.
 
     ``image`` is the image's name (see :mod:`dnsd.image.stock`), None if the zone is broken
     (``findings`` say why). ``sources`` are all files read or looked for, the zone file, its
     ``policy`` and the keys among them, ``digests`` those of their octets, and ``text`` is one of
     the zone file and all that it includes. If the zone ``is_stale``, it is not loaded, and the
-    image is an earlier one. ``trouble`` says what has kept the build from its end although the zone
-    may be well: then it is to be tried again.
+    image is an earlier one. ``trouble`` says what kept the build from its end although the zone may
+    be right: then try again.
     """
 
     origin: str
@@ -114,7 +114,7 @@ def _packed(stock: Stock, small: Mapping[str, bytearray]) -> dict[str, str]:
 
 
 def _saved(job: Job, made: _Made, name: str | None = None) -> BuildResult:
-    """Return what became of a build; its image is saved if it has no ``name`` yet."""
+    """Return the outcome of a build; its image is saved if it has no ``name`` yet."""
     if made.image is None:
         return made.result
     if name is None:
@@ -144,7 +144,7 @@ def _failure(job: Job, error: Exception) -> BuildResult:
 
 
 def _build(job: Job, began_ns: int) -> _Made:
-    # dnspython costs 15 MB: only who builds needs it.
+    # dnspython costs 15 MB: only builds need it.
     from dnsd.build import resolved
     from dnsd.build.policycheck import check_file
     from dnsd.zone import load

@@ -126,7 +126,7 @@ def _signer(policy: Policy, zone: Zone) -> tuple[Signer | None, list[Finding]]:
     signing = policy.signing
     if not signing.keys and not signedcheck.is_signed(zone):
         return None, []
-    # Only who signs needs cryptography in memory.
+    # Only signing needs cryptography in memory.
     from dnsd.build.keys import load_keys
     from dnsd.build.signing import Signer
 

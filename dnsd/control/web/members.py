@@ -1,6 +1,6 @@
-"""Members of pools as metrics: one series of each kind for each member, and no more than MOST.
+"""Members of pools as metrics: one series of each kind for each member, at most MOST.
 
-Labels are names and addresses from zone files, and words of dnsd's own; never what a service says.
+Labels are names and addresses from zone files, and dnsd's own words; never a service's output.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ LONGEST_BODY = 4096
 SHORTEST_TOKEN = 16
 _OTHERS = 0o007
 LONGEST_S = 86_400.0
-"""A state that nobody confirms for a day is none."""
+"""A state that is not confirmed for a day does not count."""
 
 
 class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +73,7 @@ class Push:
         self._gate = Gate(PER_SECOND, BURST)
 
     def advice(self) -> str:
-        """Return what is wrong with the file of the token, if there is one; empty: nothing."""
+        """Return what is wrong with the file of the token, if any; empty: nothing."""
         if self._token_file is None:
             return ""
         try:

@@ -62,7 +62,7 @@ class Room:
         return is_in
 
     def exit(self, guest: Guest) -> None:
-        """Note that ``guest`` has gone; it may have been told before."""
+        """Note that ``guest`` is gone; it may have been noted before."""
         if guest in self._guests:
             del self._guests[guest]
             self._of[guest.source] -= 1

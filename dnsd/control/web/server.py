@@ -1,6 +1,6 @@
 """A small HTTP server: one request on each connection, few of them, each for seconds.
 
-Everything is read with GET; a PUT goes to who takes pushes, if there is one.
+Everything is read with GET; a PUT goes to the receiver of pushes, if any.
 
 All of it runs in control's event loop, so nothing here may take long, or wait without a limit.
 Knows nothing of what is in a page.
@@ -42,7 +42,7 @@ RETRY_S = 5.0
 REST_S = 0.5
 """Pause when this process lacks descriptors."""
 TELL_S = 60.0
-"""How often a fault of dnsd's own is told, however often it happens."""
+"""How often a fault of dnsd's own is logged, however often it happens."""
 MOST_ARGUMENTS = 8
 
 Arguments = Mapping[str, str]
@@ -99,7 +99,7 @@ class WebServer:
         try:
             sock, address = await asyncio.get_running_loop().sock_accept(listener)
         except OSError as error:
-            # Else the client has gone before it was taken.
+            # Else the client was gone before it was accepted.
             if error.errno in descriptors.WANT:
                 await asyncio.sleep(REST_S)
             return
@@ -124,8 +124,8 @@ class WebServer:
     async def _converse(self, talk: Talk, guest: Guest) -> None:
         """Take the request, and answer it.
 
-        One that has come with the connection never waits for its rest: however many others do, it
-        can't be taken for one of them.
+        A request that came with the connection never waits for more octets: however many others
+        wait, it can't be taken for one of them.
         """
         request = talk.request_now()
         guest.busy = request is not Pending.MORE

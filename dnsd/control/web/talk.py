@@ -44,7 +44,7 @@ class Pending(Enum):
 
 
 Asked = WebRequest | Page | Pending | None
-"""A page says why what came is no request; None: the client has gone without one."""
+"""A page that says why the octets are no request; None: the client left without one."""
 
 
 class Talk:
@@ -55,7 +55,7 @@ class Talk:
         self._protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
 
     def request_now(self) -> Asked:
-        """Return the request if it has come already, without waiting for any more of it."""
+        """Return the request if it is already complete, without waiting for more."""
         with suppress(BlockingIOError):
             self._protocol.receive_data(self._sock.recv(_CHUNK))
         return self._asked()

@@ -75,9 +75,9 @@ class Acceptance:
         """Return ``results`` as they are to be published.
 
         A zone whose policy is away goes on as it is for a while. One that would lose more than its
-        share of what it has is broken, and so is one that is served already and would break a
-        promise; if it ``may_wait``, it is judged when the others are there, too, which may make
-        room. What is broken and not served is what it was last.
+        share of records is broken, and so is one that is served already and would break a
+        promise; if it ``may_wait``, it is judged together with the others, which may make room.
+        A zone that is broken and not served gets its last good image.
         """
         guarded = [self._guarded(self._patient(one, terms), terms) for one in results]
         committed = self._committed(guarded, may_wait=may_wait)

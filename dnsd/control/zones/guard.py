@@ -88,8 +88,8 @@ def stagnation(edit: ZoneEdit) -> Finding | None:
 class GoneZones:
     """Decides which zones whose files are gone are dropped, and which are ``held``.
 
-    What is held is served on until its file is there again, or an order says that it is meant:
-    files that come back one after the other do not make the others' absence any more meant.
+    Held zones are served until their files are back, or an order says that the loss is intended:
+    that some files come back does not show that the others' absence is intended.
     """
 
     def __init__(self) -> None:

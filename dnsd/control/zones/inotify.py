@@ -1,7 +1,7 @@
-"""The kernel's word on what is done to files in directories: inotify(7), a descriptor to read.
+"""What the kernel reports about files in directories: inotify(7), a descriptor to read.
 
-Knows the system calls and the layout of their events, nothing of zones. What lies on another
-machine (NFS), the kernel does not see.
+Knows the system calls and the layout of their events, nothing of zones. The kernel does
+not see changes from other machines (NFS).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Inotify:
         return self._fd
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         os.close(self._fd)
 
     def follow(self, directories: Iterable[str]) -> None:
