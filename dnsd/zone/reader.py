@@ -25,6 +25,7 @@ from dnsd.zone.sources import Sources, Unreadable, file_name
 from dnsd.zone.ttl import MAX_TTL, TtlRules, parse_ttl
 
 if TYPE_CHECKING:
+    from dnsd.config.limits import Limits
     from dnsd.zone.gather import Gatherer
     from dnsd.zone.lines import Lines
     from dnsd.zone.report import FindingsReport
