@@ -81,7 +81,7 @@ cdef class NativeHotPath:
             self._limit(self.limiter)
         if sketched is not None:
             self._sketch(sketched)
-        self.batch = batch_new(max(SMALLEST_BUFFER, settings.udp_payload))
+        self.batch = batch_new(max(SMALLEST_SLOT, settings.udp_payload))
         self.server.composed = <Composed *>calloc(1, sizeof(Composed))
         if not (self.server.slots and self.scratch and self.batch and self.server.composed):
             raise MemoryError

@@ -106,7 +106,7 @@ closer name (NSEC3); the encloser's ``wild``; the encloser's ``match``."""
 
 OPTIONAL = Struct("<HH")
 REF = Struct("<I")
-PLACE = Struct("<II")
+SLOT_HASH = Struct("<II")
 MAX_PROBES = 128
 """Places that a search looks at; for ten million names about 90 are needed."""
 KEY_SIZE = 16

@@ -150,7 +150,7 @@ def test_both_ways_to_fill_the_table_are_one(monkeypatch: pytest.MonkeyPatch) ->
 
 def longest_probe(img: Image) -> int:
     """How many slots the farthest entry is from its place."""
-    slots = layout.PLACE.iter_unpack(bytes(img.buffer)[img.table :][: 8 * (img.mask + 1)])
+    slots = layout.SLOT_HASH.iter_unpack(bytes(img.buffer)[img.table :][: 8 * (img.mask + 1)])
     away: list[int] = [
         place - digest & img.mask for place, (digest, ref) in enumerate(slots) if ref
     ]
@@ -206,8 +206,8 @@ def test_a_table_without_an_empty_slot() -> None:
     octets = compiler.build(zone("a A 192.0.2.1"))
     img = Image(octets)
     for slot in range(img.mask + 1):
-        at = img.table + slot * layout.PLACE.size
-        octets[at : at + 8] = layout.PLACE.pack(1, 1)
+        at = img.table + slot * layout.SLOT_HASH.size
+        octets[at : at + 8] = layout.SLOT_HASH.pack(1, 1)
     assert reader.find(img, wire("a.example.")) == 0
 
 

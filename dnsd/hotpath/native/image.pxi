@@ -65,7 +65,7 @@ cdef struct Block:
     int base, ancount, nscount, arcount, length, split
     int n_pieces, n_optional, n_pointers
     int rcode, flags, proof, proof_expanded
-    uint64_t pool_ref
+    uint64_t slot
 
 
 cdef struct Place:
@@ -217,7 +217,7 @@ cdef int read_block(const Zone *zone, uint64_t at, Block *block) noexcept nogil:
     block.proof = p[16]
     block.proof_expanded = p[17]
     block.n_pointers = u16(p + 18)
-    block.pool_ref = <uint64_t>u32(p + 20) * 8
+    block.slot = <uint64_t>u32(p + 20) * 8
     need = BLOCK_SIZE + 4 * (block.n_pieces + block.n_optional) + 2 * block.n_pointers
     if not within(zone, at, need):
         return FAULT

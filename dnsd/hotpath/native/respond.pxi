@@ -6,7 +6,7 @@ cdef enum:
     SMALLEST_UDP = 512
     MAX_OPT = 11 + 4 + 255 + 6 + 6 + 28
     MAX_TSIG = 255 + 10 + 255 + 16
-    SMALLEST_BUFFER = 2048      # header, question, OPT and TSIG always fit
+    SMALLEST_SLOT = 2048      # header, question, OPT and TSIG always fit
     BADKEY = 17
     TCP = 1
 
@@ -217,7 +217,7 @@ cdef int write_message(Server *server, const Request *request, const Query *quer
         if body.block.flags & AUTHORITATIVE:
             flags |= AA
         ancount = body.block.ancount
-        if body.block.pool_ref:
+        if body.block.slot:
             ancount += body.choice.count
             length = write_pool(query, body, space, out + at, &nscount)
         else:
