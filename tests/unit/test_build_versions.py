@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dnsd.build.images import Job, is_current, read_meta
 from dnsd.build.pipeline import build_zone
 from dnsd.build.versions import GivenOut, following
-from dnsd.config import LimitsConfig
+from dnsd.config import Limits
 from dnsd.versions import recordfile
 from dnsd.versions.serial import is_newer
 
@@ -33,7 +33,7 @@ def job(tmp_path: Path, **terms: object) -> Job:
     made = Job(
         origin="a.example.",
         file=str(tmp_path / "zone"),
-        limits=LimitsConfig(),
+        limits=Limits(),
         images=str(tmp_path / "images"),
     )
     return msgspec.structs.replace(made, **terms)
