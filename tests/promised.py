@@ -207,5 +207,5 @@ def ill(world: World, address: str) -> list[LivePool]:
     return world.pools
 
 
-def _unsaid(_line: str) -> None:
+def _unsaid(*_event: object, **_about: object) -> None:
     """Say nothing: hundreds of machines die."""

@@ -17,7 +17,8 @@ import msgspec
 
 from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult, build_zones
-from dnsd.process import stderr
+from dnsd.process import log, stderr
+from dnsd.process.logline import Speaker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,8 @@ def decode_results(line: bytes) -> list[BuildResult]:
 
 def main() -> None:
     """Build until there is no more input."""
-    stderr.detach("dnsd: builder")
+    log.begin(Speaker("builder"))
+    stderr.detach(log.dropped)
     batches: SimpleQueue[list[Job]] = SimpleQueue()
     threading.Thread(target=_read, args=(batches,), daemon=True).start()
     while True:

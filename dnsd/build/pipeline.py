@@ -7,7 +7,6 @@ what is served, and never raises for what is in a zone file.
 from __future__ import annotations
 
 import time
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -138,8 +137,8 @@ def _made(job: Job) -> _Made:
 def _failure(job: Job, error: Exception) -> BuildResult:
     if isinstance(error, ImageError):
         return troubled(job, str(error)) if error.errno else failed(job, str(error), "image")
-    log.write("".join(traceback.format_exception(error)).rstrip())
     sentence = f"dnsd failed on this zone: {type(error).__name__}: {error}"
+    log.say("internal-error", f"zone {job.origin}: {sentence}", cause=error, zone=job.origin)
     return failed(job, sentence, "internal")
 
 

@@ -12,7 +12,7 @@ import msgspec
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
 from dnsd.cli.output import echo
-from dnsd.control.zones.report import ReloadReport, log_lines, summary
+from dnsd.control.zones.report import ReloadReport, events, summary
 from dnsd.text import printable
 
 if TYPE_CHECKING:
@@ -46,6 +46,6 @@ def reload(config_file: Path | None, as_json: bool, force: bool, names: tuple[st
 
 
 def _show(report: ReloadReport) -> None:
-    for line in log_lines(report):
-        echo(printable(line), err=not report.ok)
+    for one in events(report):
+        echo(printable(one), err=not report.ok)
     echo(f"dnsd: {summary(report)}", err=not report.ok)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -46,6 +46,8 @@ from dnsd.config.transfers import (
     TransferKey,
     TransfersConfig,
 )
+from dnsd.process.events import LEVEL_WORDS, LevelWord, LogLevel
+from dnsd.process.logline import LogFormat
 
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
 
@@ -263,6 +265,23 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("qps_budget: it needs file, which says what caches look up")
 
 
+class LogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[log]``: which events are written to standard error, and how."""
+
+    level: Annotated[LevelWord, OneOf(LEVEL_WORDS)] = "info"
+    format: Annotated[Literal["text", "json"], OneOf(("text", "json"))] = "text"
+
+    @property
+    def lowest(self) -> LogLevel:
+        """The lowest level that is written."""
+        return LogLevel[self.level.upper()]
+
+    @property
+    def form(self) -> LogFormat:
+        """How lines are written."""
+        return LogFormat(self.format)
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole configuration."""
 
@@ -274,6 +293,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     failover: Failover = Failover()
     rate_limit: RateLimitConfig = RateLimitConfig()
     demand: Demand = Demand()
+    log: LogConfig = LogConfig()
     balance: Balance = Balance()
     service: tuple[Service, ...] = ()
     key: tuple[TransferKey, ...] = ()

@@ -27,6 +27,7 @@ from dnsd.config.model import (
     Demand,
     Failover,
     Http,
+    LogConfig,
     RateLimitConfig,
     Server,
     ZoneFile,
@@ -58,6 +59,7 @@ TABLES: Structs = {
     ("failover", "hooks"): HooksConfig,
     ("rate_limit",): RateLimitConfig,
     ("demand",): Demand,
+    ("log",): LogConfig,
     ("balance",): Balance,
     ("transfers",): TransfersConfig,
 }

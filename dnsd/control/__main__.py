@@ -23,6 +23,7 @@ from dnsd.control.node import Node
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
 from dnsd.process import descriptors, log, stderr
+from dnsd.process.logline import Speaker
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 
@@ -34,24 +35,27 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Read the spec, work until told to stop, and return the exit status."""
+    log.begin(Speaker("control"))
     try:
         control_spec = spec.decode(_first_line())
     except msgspec.DecodeError as error:
-        log.say(f"control: the master sent an invalid specification: {error}")
+        told = f"control: the master sent an invalid specification: {error}"
+        log.say("start-failed", told, child="control")
         return 1
     descriptors.raise_limit()
     _give_up_rights(control_spec)
-    stderr.detach("dnsd: control")  # a thread: it has the rights that are left
+    stderr.detach(log.dropped)  # a thread: it has the rights that are left
     try:
         asyncio.run(_run(control_spec))
     except* DnsdError as errors:
         for fault in errors.exceptions:
-            log.say(f"control: {fault}")
+            log.say("start-failed", f"control: {fault}", child="control")
     return 1
 
 
 async def _run(control_spec: ControlSpec) -> None:
     vector = StateVector(control_spec.state_fd, control_spec.workers)
+    log.follow(vector.log_level)
     config = control_spec.config
     role: Role = _director(control_spec, vector) or _Node(control_spec, vector)
     commands = role.commands()
@@ -124,6 +128,7 @@ class _Node(Node):
             **probe_commands(self.probes),
             **failover_commands(self.engine),
             **self.demand.commands(),
+            **self.log_level.commands(),
             **horizon_commands(self.horizon),
         }
 
@@ -136,7 +141,7 @@ class _Node(Node):
         made = pages(self.commands(), self.metrics_source(), self.unwell, self.notices)
         push = Push(config.http.token_file, board, self.engine.takes_no_state)
         if advice := push.advice():
-            log.say(f"http: {advice}")
+            log.say("advice", f"http: {advice}")
         return WebServer(config.http.listen, made, config.failover.peers, push)
 
     def leave(self) -> None:

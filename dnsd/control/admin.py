@@ -9,7 +9,6 @@ Knows the protocol and its limits; what the commands do is given to it.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +79,7 @@ class AdminServer:
             sock = bind(self._path)
         except StateError as error:
             if str(error) != self.fault:
-                log.say(f"control: {error}; trying again")
+                log.say("admin-socket-fault", f"control: {error}; trying again")
             self.fault = str(error)
             return
         self.fault = ""
@@ -144,13 +143,15 @@ class AdminServer:
         if command is None:
             names = ", ".join(sorted(self._commands))
             return _refusal(f"there is no such command; the commands are {names}")
+        log.say("admin-command", f"control: asked for {request.get('command')}")
         try:
             return _line({"ok": True, "result": await command(request)})
         except AdminError as error:
             return _refusal(str(error))
         except Exception as error:
-            log.write(traceback.format_exc().rstrip())
-            return _refusal(f"dnsd failed: {type(error).__name__}: {error}")
+            why = f"dnsd failed: {type(error).__name__}: {error}"
+            log.say("internal-error", f"control: {why}", cause=error)
+            return _refusal(why)
 
     async def _send(self, writer: StreamWriter, line: bytes) -> None:
         writer.write(line)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -218,7 +217,8 @@ class AliasKeeper:
         try:
             return resolved.read(self._path(origin))
         except (OSError, ValueError) as error:
-            log.say(f"{self._path(origin)}: {error}; resolving the aliases of {origin} anew")
+            told = f"{self._path(origin)}: {error}; resolving the aliases of {origin} anew"
+            log.say("alias-forgotten", told, zone=origin, path=str(self._path(origin)))
             return ()
 
     def _look(self, origins: Iterable[str]) -> dict[str, Stamp | None]:
@@ -264,17 +264,20 @@ class AliasKeeper:
             return why
         except Exception as error:
             # It is tried again like any other: a name that is never asked for would look well.
-            log.write(traceback.format_exc().rstrip())
-            return Blind(f"dnsd failed to resolve {source}: {type(error).__name__}: {error}")
+            failure = f"dnsd failed to resolve {source}: {type(error).__name__}: {error}"
+            log.say("internal-error", failure, cause=error)
+            return Blind(failure)
 
     def _tell(self, alias: Alias) -> None:
-        what = f"alias {alias.meta.rule.name} {alias.meta.type}"
+        about = f"{alias.meta.rule.name} {alias.meta.type}"
+        what = f"alias {about}"
         if not alias.follower.fault:
-            log.say(f"{what}: {alias.source} is resolved again")
+            log.say("alias-resolved", f"{what}: {alias.source} is resolved again", alias=about)
             return
         has = alias.follower.answer(self._times.posix())
         kept = "its last addresses" if has else "the addresses in the zone file"
-        log.say(f"{what}: {alias.follower.fault}; answering {kept}")
+        told = f"{what}: {alias.follower.fault}; answering {kept}"
+        log.say("alias-unresolved", told, alias=about, reason=alias.follower.fault)
 
     # -- what comes of it -----------------------------------------------------------------------
 
@@ -323,7 +326,7 @@ class AliasKeeper:
         except OSError as error:
             fault = f"cannot write {path}: {error.strerror}; answering earlier addresses of aliases"
             if fault != self.fault:
-                log.say(fault)
+                log.say("disk-refuses", fault, path=str(path))
             self.fault = fault
             return False
         self.fault = ""

@@ -97,7 +97,8 @@ class Convergence:
         wanted -= self._reloader.building.since.keys()
         due = self._builds.ready(wanted, self._clock())
         for zone in due & self._spoilt.keys():
-            log.say(f"{self._spoilt[zone].why}; rebuilding zone {zone}")
+            why = self._spoilt[zone].why
+            log.say("image-damaged", f"{why}; rebuilding zone {zone}", zone=zone, reason=why)
             self._reloader.distrust(zone)
         return due
 
@@ -127,7 +128,7 @@ class Convergence:
     def _mend_journal(self, found: Iterable[Difference]) -> None:
         wanted = ["journal"] if any(one.is_journal for one in found) else []
         if self._journals.ready(wanted, self._clock()):
-            log.say("a worker cannot read the journal: rewriting it")
+            log.say("journal-unreadable", "a worker cannot read the journal: rewriting it")
             with suppress(StateError):  # what is wrong with the disk is told elsewhere
                 self._publisher.begin_epoch()
 

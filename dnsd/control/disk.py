@@ -65,7 +65,12 @@ class Disk:
             self._taken.add(image)
             taken[origin] = file_name(image)
         if fault != self.fault:
-            log.say(fault or f"the state directory {self._directory} can be written again")
+            directory = str(self._directory)
+            if fault:
+                log.say("disk-refuses", fault, path=directory)
+            else:
+                told = f"the state directory {directory} can be written again"
+                log.say("disk-writable", told, path=directory)
         self.fault = fault
         again = bool(fault) or bool(taken)
         self.pause = min(2 * self.pause, LONGEST_PAUSE_S) if again else FIRST_PAUSE_S

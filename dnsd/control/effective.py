@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.config import Config, Options, has_transfers, listens_by_default, resolve, sent
+from dnsd.image.state import ControlCells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,8 @@ APPLIED = ("zones", "zone", "key", "transfers", "demand", "path")
 class EffectiveConfig:
     """Holds the configuration in force: ``config``, at first what the master has read.
 
-    ``applied`` are the parts that a reload applies.
+    ``applied`` are the parts that a reload applies. ``cells`` are control's: the level of the log
+    is in one of them.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class EffectiveConfig:
         config: Config,
         options: Options,
         keepsake: Keepsake,
+        cells: memoryview,
         applied: tuple[str, ...] = APPLIED,
     ) -> None:
         self._applied = applied
@@ -40,6 +43,7 @@ class EffectiveConfig:
         self._begun = config
         self._options = options
         self._keepsake = keepsake
+        self._cells = cells
 
     def recover(self) -> None:
         """Go on with what was in force in an earlier control process of the same master."""
@@ -54,8 +58,8 @@ class EffectiveConfig:
         """Read the file again; return the keys that want a restart, with their tables.
 
         What is applied is ``applied`` and, because the secrets in it are handed to the workers,
-        ``[server] cookie_secret_file``; of ``[transfers]`` all but where to listen. ConfigError
-        if it can't be used: then what was in force is in force; ``check`` may raise it, too.
+        ``[server] cookie_secret_file``; of ``[transfers]`` all but where to listen; and ``[log]
+        level``, which all processes read. ConfigError if it can't be used: then what was in force is in force; ``check`` may raise it, too.
         """
         fresh = self._as_begun(resolve(self.config.path, self._options))
         if check is not None:
@@ -73,6 +77,9 @@ class EffectiveConfig:
             lasting["transfers"] = msgspec.structs.replace(
                 fresh.transfers, tls_listen=self.config.transfers.tls_listen
             )
+        lasting["log"] = msgspec.structs.replace(self.config.log, level=fresh.log.level)
+        if fresh.log.level != self.config.log.level:
+            self._cells[ControlCells.LOG_LEVEL] = fresh.log.lowest
         changed = [
             what
             for table, old in lasting.items()

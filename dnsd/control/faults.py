@@ -34,6 +34,7 @@ class FaultTeller:
         if self._clock() >= self._next:
             self._next = self._clock() + PAUSE_S
             log.say(
+                "descriptors-exhausted",
                 f"control: {context['message']} ({error.strerror}); trying again: "
-                "raise the limit of open files (LimitNOFILE= or ulimit -n)"
+                "raise the limit of open files (LimitNOFILE= or ulimit -n)",
             )

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from dnsd.image import buckets
 from dnsd.metrics.counters import KINDS
 from dnsd.process import log
+from dnsd.process.events import Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dnsd.image.buckets import Limited
     from dnsd.image.state import StateVector
+    from dnsd.process.events import Fields
 
 MOST_SHOWN = 16
 """Networks shown, those with the most answers withheld."""
@@ -64,11 +66,12 @@ class Teller:
         self._left = 0
         self._untold = 0
 
-    def look(self, now: float, current: Sequence[Limited]) -> Iterator[str]:
-        """Yield the lines about what has changed since the last look."""
+    def look(self, now: float, current: Sequence[Limited]) -> Iterator[Told]:
+        """Yield what has changed since the last look."""
         if now - self._minute >= MINUTE:
             if self._untold:
-                yield f"rate limit: {self._untold} more networks were limited in the last minute"
+                more = f"{self._untold} more networks were limited in the last minute"
+                yield Told("network-limited", f"rate limit: {more}", {})
             self._minute, self._left, self._untold = now, MOST_TOLD, 0
         for one in current:
             if one.prefix in self._told:
@@ -76,16 +79,19 @@ class Teller:
             elif one.prefix not in self._seen and self._left:
                 self._left -= 1
                 self._told[one.prefix] = one
-                yield f"rate limit: answers to {one.prefix} are withheld ({', '.join(kinds(one))})"
+                told = f"answers to {one.prefix} are withheld ({', '.join(kinds(one))})"
+                about: Fields = {"network": one.prefix}
+                yield Told("network-limited", f"rate limit: {told}", about)
             elif one.prefix not in self._seen:
                 self._untold += 1
         self._seen = {one.prefix for one in current}
         for prefix in [prefix for prefix in self._told if prefix not in self._seen]:
             one = self._told.pop(prefix)
-            yield (
+            told = (
                 f"rate limit: answers to {prefix} are not withheld any more; "
                 f"{one.withheld} were, within {one.last - one.since + 1} s"
             )
+            yield Told("network-unlimited", told, {"network": prefix})
 
 
 async def tell(vector: StateVector) -> None:
@@ -95,6 +101,6 @@ async def tell(vector: StateVector) -> None:
     teller = Teller()
     while True:
         now = time.monotonic()
-        for line in teller.look(now, found(vector, now)):
-            log.say(line)
+        for one in teller.look(now, found(vector, now)):
+            log.say(one.event, one.sentence, **one.about)
         await asyncio.sleep(LOOK)

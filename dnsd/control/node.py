@@ -35,6 +35,7 @@ from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.past import pools_before
+from dnsd.control.loglevel import LevelKeeper
 from dnsd.control.publish import Publisher
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
@@ -114,6 +115,7 @@ class Node:
             self._effective, self._reloader, self._watch, delivery, cookies, self.keeper
         )
         self.demand = self._counting()
+        self.log_level = LevelKeeper(vector.control, self._effective)
         self.aliases = self._following(directory)
         self.probes = Probes(node, config)
         self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)
@@ -365,7 +367,7 @@ class Node:
 
 def _effective_config(spec: ControlSpec, vector: StateVector, kept: Keepsakes) -> EffectiveConfig:
     """Return the configuration: the one that an earlier process has left, if there was one."""
-    force = EffectiveConfig(spec.config, spec.options, kept.config)
+    force = EffectiveConfig(spec.config, spec.options, kept.config, vector.control)
     if vector.control[ControlCells.EPOCH]:
         force.recover()
     else:

@@ -21,8 +21,9 @@ from dnsd.daemon.master import CarrierSettings, Master, Processes
 from dnsd.daemon.notify import Notifier
 from dnsd.errors import ConfigError
 from dnsd.image.journal import SUFFIX
-from dnsd.process import statedir, stderr
+from dnsd.process import log, statedir, stderr
 from dnsd.process.log import say
+from dnsd.process.logline import Speaker
 from dnsd.process.socketfile import bind_spare, make_way
 
 if TYPE_CHECKING:
@@ -44,32 +45,37 @@ def run(path: Path | None, options: Options) -> int:
     started = time.monotonic_ns()
     # Taken from the environment first: it is not for the children.
     notifier = Notifier(os.environ)
+    log.begin(Speaker("master"))
     config = configuration.resolve(path, options)
     if config.service:
         raise ConfigError(
             ["this configuration is a director's ([[service]]): start it with `dnsd balance`"]
         )
     devices = _devices(config)
+    log.use(config.log.lowest, config.log.form)
     account.enter(config)
-    stderr.detach("dnsd")  # a thread: it has the rights that are left
+    stderr.detach(log.dropped)  # a thread: it has the rights that are left
     zones = _zones(config)
     if hotpath.VARIABLE in os.environ:
         hotpath.implementation()  # it may not be there; else the ready line looks which it is
     config = without_absent_addresses(config)
     if refusal := statedir.prepare(config.server.state_directory):
-        say(f"{refusal}: zones are served from memory until then; trying again")
+        told = f"{refusal}: zones are served from memory until then; trying again"
+        say("disk-refuses", told, path=str(config.server.state_directory))
     statelock.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
     listen.probe(config.server.listen, floating=config.anycast.endpoints)
     if path is None and not options.zones and not options.zone:
         _introduce(config, zones)
     if not zones:
-        say("there are no zone files: queries are refused, except for zones of the last run")
+        told = "there are no zone files: queries are refused, except for zones of the last run"
+        say("zones-none", told)
     account.advise(config)
     for advice in configuration.secret_advice(config):
-        say(advice)
+        say("advice", advice)
     shared = specs.Shared.create(specs.worker_count(config))
     vector = shared.vector
+    log.follow(vector.log_level)
     route = _route(config, vector, devices)
     doorbell = route.doorbell if route else None
     ways = specs.ways_to_transfers(config, vector.workers)
@@ -95,7 +101,7 @@ def _zones(config: Config) -> dict[str, Path]:
         if not any(images.glob(f"*{SUFFIX}")):
             raise
         for problem in error.problems:
-            say(problem)
+            say("zones-unreadable", problem)
         return {}
 
 
@@ -130,7 +136,8 @@ def without_absent_addresses(config: Config) -> Config:
     there = tuple(one for one in config.server.listen if listen.is_local(one))
     for endpoint in config.server.listen:
         if endpoint not in there:
-            say(f"not listening on {endpoint}: this machine does not have that address")
+            told = f"not listening on {endpoint}: this machine does not have that address"
+            say("address-absent", told, address=str(endpoint))
     if not there:
         return config  # then it is told what is wrong with all of them
     server = msgspec.structs.replace(config.server, listen=there)
@@ -141,5 +148,6 @@ def _introduce(config: Config, zones: dict[str, Path]) -> None:
     """Tell those who try dnsd what they get, and what to do next."""
     endpoint = config.server.listen[0]
     name = "www.example.com A" if "example.com." in zones else f"{next(iter(zones), '.')} SOA"
-    say(f"no configuration: serving the example zones in {config.zones.directory}")
-    say(f"try: dig @{endpoint.address} -p {endpoint.port} {name}")
+    told = f"no configuration: serving the example zones in {config.zones.directory}"
+    say("example-zones", told, path=str(config.zones.directory))
+    say("example-zones", f"try: dig @{endpoint.address} -p {endpoint.port} {name}")

@@ -57,8 +57,9 @@ def advise(config: Config) -> None:
     """Say what would be better than to run as root."""
     if os.geteuid() == 0 and config.path is not None:
         say(
+            "root-account",
             "master and control run as root: better give dnsd an account of its own with "
-            "[server] user (workers and commands have no rights of root's in any case)"
+            "[server] user (workers and commands have no rights of root's in any case)",
         )
 
 
@@ -121,7 +122,8 @@ def _prepare(config: Config, account: Account) -> None:
         if _is_roots(state):
             _hand_over(state, account)
     except OSError as error:
-        say(f"cannot give {state} to {account.user} ([server] user): {error.strerror}")
+        why = f"cannot give {state} to {account.user} ([server] user): {error.strerror}"
+        say("disk-refuses", why, path=str(state))
 
 
 def _is_roots(directory: Path) -> bool:

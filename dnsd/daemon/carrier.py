@@ -94,7 +94,8 @@ class Carrier:
         """Say it once: control tries again every second."""
         if why != self._lost:
             self._lost = why
-            say(f"the interface of the VIPs is lost and will be recreated: {why}")
+            told = f"the interface of the VIPs is lost and will be recreated: {why}"
+            say("interface-lost", told, reason=why)
 
     def _replaced(self) -> Interface | None:
         """Return a new interface, None if it cannot be had now."""

@@ -24,8 +24,9 @@ from dnsd.daemon.notify import Notifier
 from dnsd.daemon.tun import Devices, Tun
 from dnsd.errors import ConfigError
 from dnsd.image.state import CarrierCells, ControlCells
-from dnsd.process import statedir, stderr
+from dnsd.process import log, statedir, stderr
 from dnsd.process.log import say
+from dnsd.process.logline import Speaker
 from dnsd.process.socketfile import bind_spare, make_way
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def run(path: Path | None) -> int:
     """
     started = time.monotonic_ns()
     notifier = Notifier(os.environ)
+    log.begin(Speaker("master"))
     config = configuration.resolve(path, Options())
     if not config.service:
         raise ConfigError(
@@ -57,14 +59,17 @@ def run(path: Path | None) -> int:
              "balance; deploy/director.example.toml shows one"]
         )  # fmt: skip
     devices = Devices(len(config.service) + SPARE_DEVICES)
+    log.use(config.log.lowest, config.log.form)
     account.enter(config)
-    stderr.detach("dnsd")  # a thread: it has the rights that are left
+    stderr.detach(log.dropped)  # a thread: it has the rights that are left
     if refusal := statedir.prepare(config.server.state_directory):
-        say(f"{refusal}: until then a restart forgets orders; trying again")
+        told = f"{refusal}: until then a restart forgets orders; trying again"
+        say("disk-refuses", told, path=str(config.server.state_directory))
     statelock.lock(config.server.state_directory)
     make_way(config.server.admin_socket)
     account.advise(config)
     shared = specs.Shared.create(0)
+    log.follow(shared.vector.log_level)
     carriers = Carriers(config, shared.vector, devices)
     doorbell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
     control = specs.control_spec(config, Options(), shared, started, doorbell)

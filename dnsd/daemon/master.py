@@ -197,7 +197,8 @@ class Master:
             self._kill(self._workers[chosen])
 
     def _kill(self, child: Child) -> None:
-        say(f"{child.name} has made no progress for too long: killing it")
+        why = f"{child.name} has made no progress for too long: killing it"
+        say("process-stuck", why, child=child.name)
         child.send(signal.SIGKILL)
 
     def _attend(self, attendant: Attendant) -> None:
@@ -220,12 +221,15 @@ class Master:
         except OSError as error:
             # Out of memory, processes or descriptors: no reason to end what still runs.
             wait = child.due - now
-            say(f"{child.name} cannot be started ({error.strerror}): next try in {wait:.1f} s")
+            why = f"{child.name} cannot be started ({error.strerror}): next try in {wait:.1f} s"
+            say("process-unstartable", why, child=child.name)
             return
         assert child.process
         self._selector.register(child.pidfd, selectors.EVENT_READ, partial(self._on_end, child))
         if child.ends:
-            say(f"{child.name} is restarted as pid {child.process.pid}")
+            pid = child.process.pid
+            told = f"{child.name} is restarted as pid {pid}"
+            say("process-restarted", told, child=child.name, number=pid)
         if child is self._control and self._hangup:
             child.send(signal.SIGHUP)
 
@@ -236,9 +240,10 @@ class Master:
         how = child.ended(time.monotonic())
         if self._stopping:
             return
-        say(f"{child.name} (pid {pid}) {how}")
+        say("process-ended", f"{child.name} (pid {pid}) {how}", child=child.name, number=pid)
         if not self._ready and child.ends >= STARTS and child is not self._transfers:
-            say(f"{child.name} ended before it was ready: see its messages above; dnsd stops")
+            why = f"{child.name} ended before it was ready: see its messages above; dnsd stops"
+            say("start-failed", why, child=child.name)
             self._status, self._stopping = 1, True
 
     # -- signals ------------------------------------------------------------------------------
@@ -262,7 +267,7 @@ class Master:
     def _follow(self, route: CarrierSettings, now: float) -> None:
         """Do what control orders about the carrier, and what cannot wait for control."""
         if route.carrier.turn():
-            say(f"{self.SILENCE}: the VIPs are withdrawn")
+            say("carrier-silenced", f"{self.SILENCE}: the VIPs are withdrawn")
         if self._leave_until and (
             now >= self._leave_until or self._vector.control[ControlCells.STOPPED]
         ):
@@ -331,7 +336,7 @@ class Master:
         if self._is_ready(serving):
             self._ready = True
             self._line.clear()
-            say(f"ready {self._with_what(serving)}")
+            say("node-ready", f"ready {self._with_what(serving)}")
             self._notify.ready()
         else:
             text = self._progress()

@@ -5,7 +5,6 @@ Knows packets and images; nothing of sockets or files. Every packet is counted h
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from functools import lru_cache
 from struct import Struct
@@ -20,6 +19,7 @@ from dnsd.hotpath.poolchoice import ChoiceInput
 from dnsd.hotpath.sketch import Sketch
 from dnsd.image import buckets, reader
 from dnsd.metrics.counters import INDEX, QTYPES, RCODES
+from dnsd.process import log
 from dnsd.wire import cookie, opt, query
 from dnsd.wire.name import lower
 from dnsd.wire.query import Malformed, Query
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from dnsd.image.store import Image
     from dnsd.metrics.counters import Counters
 
-_log = logging.getLogger("dnsd.hotpath")
 
 _IN, _CH = 1, 3
 _META = frozenset((OPT, TKEY, TSIG))
@@ -112,9 +111,9 @@ class PythonHotPath:
             body, response = self._respond(packet, asked, now, client)
         except _ForTransfers:
             return HAND_OVER
-        except Exception:
+        except Exception as error:
             count[INDEX["internal_error"]] += 1
-            _log.exception("no answer for the packet %s", packet.hex())
+            log.say("internal-error", f"no answer for the packet {packet.hex()}", cause=error)
             body = Body(query.SERVFAIL)
             response = self._message(asked, body, b"", client[0], Admission.SEND)
         if response is None:

@@ -87,13 +87,15 @@ class ControlCells:
 
     LOADED says whether all zones have been loaded once since the master's start: see
     :class:`FirstLoad`. COMING is how many are to be loaded before they can be answered.
+
+    LOG_LEVEL is from which level on all processes log, 0 for what each was started with.
     """
 
     GENERATION, EPOCH, HEARTBEAT, PID, ZONES, BROKEN, RELOADED, TO_BUILD, BUILT = range(9)
     CARRIER, STOPPED, JOURNAL = range(9, 12)
     PAST_KNOWN, PAST_ON_ROUTE, PAST_SERIES = range(12, 15)
     KEPT_CONFIG, KEPT_LEDGER, KEPT_POOLS, KEPT_ORDERS = range(20, 24)
-    LOADED, COMING = range(24, 26)
+    LOADED, COMING, LOG_LEVEL = range(24, 27)
 
 
 class FirstLoad(IntEnum):
@@ -208,6 +210,10 @@ class StateVector:
     def master(self) -> memoryview:
         """The cells of :class:`MasterCells`."""
         return self._cells[_MASTER : PAGE // 8]
+
+    def log_level(self) -> int:
+        """Return the level of the log that was ordered while dnsd runs; 0 without an order."""
+        return int(self.control[ControlCells.LOG_LEVEL])
 
     @property
     def xfrd(self) -> memoryview:

@@ -34,6 +34,6 @@ class Supervisor:
         kind = traceback.format_tb(error.__traceback__)[-1] + type(error).__name__
         if kind not in self._told:
             self._told.add(kind)
-            log.write("".join(traceback.format_exception(error)).rstrip())
-            log.say(f"{self._name}: {sentence}; trying again, without more messages")
+            told = f"{self._name}: {sentence}; trying again, without more messages"
+            log.say("internal-error", told, cause=error)
         return sentence

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import dnsd
+from dnsd.process import log
 
 
 def command(module: str) -> list[str]:
@@ -15,7 +16,11 @@ def command(module: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return an environment in which that module is found where this process found dnsd."""
+    """Return an environment in which that module is found where this process found dnsd.
+
+    It logs as this process does.
+    """
     here = str(Path(dnsd.__file__).resolve().parent.parent)
     path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{path}" if path else here}
+    found = f"{here}{os.pathsep}{path}" if path else here
+    return {**os.environ, "PYTHONPATH": found, **log.handed_on()}

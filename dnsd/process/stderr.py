@@ -44,11 +44,11 @@ class Outlet:
     def __init__(
         self,
         write: Callable[[bytes], object],
-        name: str,
+        dropped: Callable[[int], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._write = write
-        self._name = name
+        self._tell_dropped = dropped
         self._clock = clock
         self._waiting: deque[bytes] = deque()
         self._octets = 0
@@ -104,8 +104,7 @@ class Outlet:
             if not self._dropped:
                 return octets
             dropped, self._dropped = self._dropped, 0
-        lines = "line was" if dropped == 1 else "lines were"
-        return octets + f"{self._name}: {dropped} log {lines} dropped\n".encode()
+        return octets + self._tell_dropped(dropped).encode()
 
 
 class LogStream(io.TextIOBase):
@@ -152,13 +151,13 @@ class LogStream(io.TextIOBase):
 _outlet: Outlet | None = None
 
 
-def detach(name: str) -> None:
+def detach(dropped: Callable[[int], str]) -> None:
     """From now on have a thread write what this process writes to standard error.
 
-    ``name`` begins the line that counts what was dropped.
+    ``dropped`` returns the line, with its newline, that tells how many were dropped.
     """
     global _outlet  # noqa: PLW0603 -- a process has one standard error
-    _outlet = Outlet(_write_all, name)
+    _outlet = Outlet(_write_all, dropped)
     sys.stderr = LogStream(_outlet, DESCRIPTOR)
     atexit.register(flush)
 

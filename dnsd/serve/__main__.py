@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -11,11 +10,14 @@ from pathlib import Path
 import msgspec
 
 from dnsd.errors import DnsdError
-from dnsd.process import stderr
-from dnsd.serve import log, spec
+from dnsd.process import log, stderr
+from dnsd.process.logline import Speaker
+from dnsd.serve import spec
 from dnsd.serve.confine import confine, renounce_rings
 from dnsd.serve.worker import Worker
-from dnsd.text import printable
+
+LINES_PER_SECOND = 10
+"""Of the log: faults may come with queries, faster than anybody reads."""
 
 
 def main() -> int:
@@ -29,25 +31,28 @@ def main() -> int:
     try:
         worker_spec = spec.decode(_first_line())
     except msgspec.DecodeError as error:
-        fault = f"dnsd worker: the master sent an invalid specification: {error}"
-        sys.stderr.write(f"{printable(fault)}\n")
+        _speak("worker")
+        log.say("start-failed", f"the master sent an invalid specification: {error}")
         return 1
-    log.configure(worker_spec.index)
+    _speak(f"worker {worker_spec.index}")
     try:
         renounce_rings()
         worker = Worker(worker_spec)
     except DnsdError as error:
-        logging.getLogger(__name__).error("%s", error)
+        log.say("start-failed", str(error))
         return 1
     # What is around the images: their directory may be deleted, and made again.
     faults = confine([_existing(Path(worker_spec.images).parent)])
-    stderr.detach("dnsd worker")  # a thread: it has the rights that are left
-    log.configure(worker_spec.index)
+    stderr.detach(log.dropped)  # a thread: it has the rights that are left
     for fault in faults:
         if worker_spec.index == 0:  # it is the same for all workers, so one says it
-            logging.getLogger(__name__).warning("%s", fault)
+            log.say("confinement-incomplete", fault)
     worker.run()
     return 0
+
+
+def _speak(who: str) -> None:
+    log.begin(Speaker(who, f"dnsd {who}", tracebacks=False), log.Flood(LINES_PER_SECOND))
 
 
 def _existing(directory: Path) -> Path:

@@ -8,7 +8,6 @@ all that there is to do is one iterator of small steps, taken while a turn has t
 from __future__ import annotations
 
 import errno
-import logging
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,7 @@ from dnsd.errors import ImageError, StateError
 from dnsd.image.journal import JournalReader, Put
 from dnsd.image.selection import Cells
 from dnsd.image.state import ControlCells, WorkerCells
+from dnsd.process import log
 from dnsd.serve.missing import MissingImages
 from dnsd.serve.turn import FOLLOW_S
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from dnsd.image.journal import Entry, Placed
     from dnsd.image.stock import Stock
     from dnsd.image.store import Image
-
-_log = logging.getLogger(__name__)
 
 
 class Seat(NamedTuple):
@@ -131,7 +129,8 @@ class Follower:
         self._missing.journal_is_unreadable(error.errno, time.monotonic())
         self._missing.tell()
         if str(error) != self._fault:
-            _log.error("%s; still serving the last data, trying again", error)
+            told = f"{error}; still serving the last data, trying again"
+            log.say("journal-unreadable", told)
         self._fault = str(error)
 
     def _put_all(self, entries: Iterable[Entry]) -> Iterator[None]:
@@ -184,7 +183,8 @@ class Follower:
         """Leave the zone as it was; at first it is one that cannot be answered."""
         stale = put.apex in self._images
         if self._missing.lacks(put, error.errno, time.monotonic(), stale=stale):
-            _log.error("%s; still serving the zone's last data, trying again", error)
+            told = f"{error}; still serving the zone's last data, trying again"
+            log.say("image-unreadable", told)
         if not stale:
             self._hotpath.put_zone(put.apex, None)
 

@@ -7,7 +7,6 @@ no other process: if control is gone, it answers from what was published last.
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import time
@@ -23,7 +22,7 @@ from dnsd.image.memory import Memory
 from dnsd.image.state import StateVector, WorkerCells
 from dnsd.image.stock import Stock
 from dnsd.metrics.counters import INDEX
-from dnsd.process import descriptors
+from dnsd.process import descriptors, log
 from dnsd.process.packets import Packets
 from dnsd.serve import sockets, turn, udp
 from dnsd.serve.follow import Follower, Seat
@@ -54,8 +53,6 @@ RESERVE = 32
 _OTHER_FILES = 64
 """Descriptors besides connections: listeners, loop, state vector, an image being mapped."""
 
-_log = logging.getLogger(__name__)
-
 
 class Worker:
     """A worker that has bound its sockets and serves when :meth:`run` is called."""
@@ -63,6 +60,7 @@ class Worker:
     def __init__(self, spec: WorkerSpec) -> None:
         self._spec = spec
         state = StateVector(spec.state_fd, spec.workers)
+        log.follow(state.log_level)
         self._head = state.worker(spec.index)
         self._counters = state.counters(spec.index)
         self._secrets = state.secrets
@@ -163,19 +161,18 @@ class Worker:
         if spec.index != 0:
             return
         if allowed < spec.tcp.connections + _OTHER_FILES:
-            _log.warning(
-                "%d TCP connections may be open, but only %d file descriptors: "
-                "raise the limit (LimitNOFILE= or ulimit -n) or lower tcp_connections",
-                spec.tcp.connections,
-                allowed,
+            log.say(
+                "system-limit",
+                f"{spec.tcp.connections} TCP connections may be open, but only {allowed} file "
+                "descriptors: raise the limit (LimitNOFILE= or ulimit -n) or lower tcp_connections",
             )
         granted = min((sockets.receive_buffer(each.sock) for each in self._udp), default=0)
         if granted < spec.udp_receive_buffer:
-            _log.warning(
-                "the receive buffer of UDP sockets is %d octets, not the %d asked for: "
-                "raise net.core.rmem_max or lower udp_receive_buffer",
-                granted,
-                spec.udp_receive_buffer,
+            log.say(
+                "system-limit",
+                f"the receive buffer of UDP sockets is {granted} octets, not the "
+                f"{spec.udp_receive_buffer} asked for: raise net.core.rmem_max or lower "
+                "udp_receive_buffer",
             )
 
     def _serve(self) -> None:
@@ -280,4 +277,4 @@ class Worker:
 
     def _on_fault(self, _loop: AbstractEventLoop, context: dict[str, Any]) -> None:
         self._counters[INDEX["internal_error"]] += 1
-        _log.error("%s", context["message"], exc_info=context.get("exception"))
+        log.say("internal-error", context["message"], cause=context.get("exception"))

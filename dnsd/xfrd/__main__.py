@@ -10,6 +10,7 @@ import msgspec
 import uvloop
 
 from dnsd.process import descriptors, log, stderr
+from dnsd.process.logline import Speaker
 from dnsd.xfrd import spec
 from dnsd.xfrd.confine import confine
 from dnsd.xfrd.process import TransferProcess
@@ -19,17 +20,19 @@ def main() -> int:
     """Read the spec, work until told to stop, and return the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    log.begin(Speaker("transfers"))
     try:
         xfrd_spec = spec.decode(_first_line())
     except msgspec.DecodeError as error:
-        log.say(f"transfers: the master sent an invalid specification: {error}")
+        told = f"transfers: the master sent an invalid specification: {error}"
+        log.say("start-failed", told, child="transfers")
         return 1
     descriptors.raise_limit()
     process = TransferProcess(xfrd_spec)
     fault = confine()
-    stderr.detach("dnsd: transfers")  # a thread: it has the rights that are left
+    stderr.detach(log.dropped)  # a thread: it has the rights that are left
     if fault:
-        log.say(f"transfers: {fault}")
+        log.say("confinement-incomplete", f"transfers: {fault}")
     uvloop.run(process.run())
     return 0
 

@@ -87,7 +87,8 @@ class Knowledge:
             self.keys[key.name] = TsigKey(key.name, key.algorithm, tsig_secret(key))
         except ValueError as error:
             kept = "; the old secret stays in use" if key.name in self.keys else ""
-            say(f"transfers: the key {key.name} cannot be used: {error}{kept}")
+            told = f"transfers: the key {key.name} cannot be used: {error}{kept}"
+            say("transfer-key-unusable", told)
 
     def _take_zone(self, told: words.ZoneTold) -> None:
         if self._unconfirmed:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dnsd.config import RECEIVED
 from dnsd.image.state import StateVector, XfrdCells
 from dnsd.process.correspondence import Correspondence
-from dnsd.process.log import say
+from dnsd.process.log import follow, say
 from dnsd.process.packets import Packets
 from dnsd.transfer import words
 from dnsd.xfrd import xot
@@ -42,7 +42,9 @@ class TransferProcess:
 
     def __init__(self, spec: XfrdSpec) -> None:
         self._spec = spec
-        self._cells = StateVector(spec.state_fd, spec.workers).xfrd
+        vector = StateVector(spec.state_fd, spec.workers)
+        follow(vector.log_level)
+        self._cells = vector.xfrd
         self._control = Packets(spec.control)
         self._handed = [Packets(fd) for fd in spec.handed]
         self._tls_sockets = xot.listeners(spec.tls_listen)
@@ -122,4 +124,4 @@ def _on_master() -> None:
 def _tell_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
     what = f"{type(error).__name__}: {error}" if error else context["message"]
-    say(f"transfers: {what}")
+    say("internal-error", f"transfers: {what}", cause=error)

@@ -39,7 +39,7 @@ def _around(world: World, loop: Jumping) -> Iterator[None]:
         patch.setattr("time.time", lambda: loop.now + _EPOCH)
         patch.setattr("os.fsync", lambda _fd: None)
         patch.setattr("dnsd.process.log.write", lambda _text: None)
-        patch.setattr("dnsd.daemon.carrier.say", lambda _text: None)
+        patch.setattr("dnsd.daemon.carrier.say", lambda *_, **_about: None)
         here = "dnsd.control.anycast."
         patch.setattr(durable, "replace", world.replace)
         for module in ("vip", "gateways"):

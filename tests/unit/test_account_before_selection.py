@@ -249,7 +249,7 @@ def test_an_error_in_what_is_said_comes_after_the_account(
         await node.publish(engine, one, 0)
         results(node, (A, OK), (B, OK))
         pool = only(engine)
-        monkeypatch.setattr(pool, "say", lambda _: 1 / 0)
+        monkeypatch.setattr(pool, "say", lambda *_, **_about: 1 / 0)
         results(node, (A, BAD))
         assert node.answers(one) == (B,)
         served = node.keeper.ledger.report(time.monotonic()).lines

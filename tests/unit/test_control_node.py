@@ -387,7 +387,8 @@ def test_what_is_in_force_survives_and_the_server_stays(tmp_path: Path) -> None:
     file.write_text('[server]\nstate_directory = "."\n[zones]\npoll = "1s"\n')
     config = resolve(file, Options(workers=2))
     keepsake = Keepsake(Memory(memory.create("kept")), memoryview(bytearray(8)).cast("Q"), 0)
-    force = EffectiveConfig(config, Options(workers=2), keepsake)
+    cells = memoryview(bytearray(4096)).cast("Q")
+    force = EffectiveConfig(config, Options(workers=2), keepsake, cells)
     assert force.reread() == ()
     file.write_text('[server]\nstate_directory = "."\nnsid = "x"\n[zones]\npoll = "2s"\n')
     assert force.reread() == ("[server] nsid",)
@@ -397,7 +398,7 @@ def test_what_is_in_force_survives_and_the_server_stays(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         force.reread()
     assert force.config.zones.poll == 2.0
-    successor = EffectiveConfig(config, Options(workers=2), keepsake)
+    successor = EffectiveConfig(config, Options(workers=2), keepsake, cells)
     successor.recover()
     assert successor.config == force.config
 

@@ -10,6 +10,8 @@ from dnsd.config import Options, resolve
 from dnsd.control.effective import EffectiveConfig
 from dnsd.image.keepsake import Keepsake
 from dnsd.image.memory import Memory, create
+from dnsd.image.state import ControlCells
+from dnsd.process.events import LogLevel
 
 TEXT = """\
 [server]
@@ -32,7 +34,8 @@ def begin(directory: Path) -> EffectiveConfig:
     file = directory / "dnsd.toml"
     file.write_text(TEXT)
     keepsake = Keepsake(Memory(create("kept")), memoryview(bytearray(8)).cast("Q"), 0)
-    return EffectiveConfig(resolve(file, Options()), Options(), keepsake)
+    cells = memoryview(bytearray(4096)).cast("Q")
+    return EffectiveConfig(resolve(file, Options()), Options(), keepsake, cells)
 
 
 def test_a_question_that_only_stands_elsewhere_is_no_change(tmp_path: Path) -> None:
@@ -71,3 +74,18 @@ def test_default_addresses_that_the_machine_lacks_are_no_change(tmp_path: Path) 
         TEXT.replace("[server]", '[server]\nlisten = ["127.0.0.1:5300", "[::1]:5300"]')
     )
     assert force.reread() == ("[server] listen",), "that is asked for"
+
+
+def test_the_level_of_the_log_is_applied_at_once_and_its_format_wants_a_restart(
+    tmp_path: Path,
+) -> None:
+    force = begin(tmp_path)
+    file = tmp_path / "dnsd.toml"
+    cells = force._cells
+    file.write_text(TEXT + '[log]\nlevel = "debug"\nformat = "json"\n')
+    assert force.reread() == ("[log] format",)
+    assert cells[ControlCells.LOG_LEVEL] == LogLevel.DEBUG
+    assert (force.config.log.level, force.config.log.format) == ("debug", "text")
+    cells[ControlCells.LOG_LEVEL] = LogLevel.ERROR  # an order
+    force.reread()
+    assert cells[ControlCells.LOG_LEVEL] == LogLevel.ERROR

@@ -18,7 +18,7 @@ FAILOVER = Failover()
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
-    monkeypatch.setattr(log, "say", lines.append)
+    monkeypatch.setattr(log, "say", lambda _event, line, **_about: lines.append(line))
     return lines
 
 

@@ -36,7 +36,7 @@ SECRET = b"correct horse battery staple"
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
-    monkeypatch.setattr(log, "say", lines.append)
+    monkeypatch.setattr(log, "say", lambda _event, line, **_about: lines.append(line))
     return lines
 
 

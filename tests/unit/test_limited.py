@@ -17,12 +17,12 @@ def network(number: int, withheld: int = 1, last: int = 0) -> Limited:
 
 def test_begin_and_end_are_told_once() -> None:
     teller = Teller()
-    assert list(teller.look(0.0, [network(1)])) == [
+    assert [one.sentence for one in teller.look(0.0, [network(1)])] == [
         "rate limit: answers to 10.0.1.0/24 are withheld (nxdomain, other)"
     ]
     for second in range(1, 200):
         assert list(teller.look(float(second), [network(1, second, second)])) == []
-    assert list(teller.look(200.0, [])) == [
+    assert [one.sentence for one in teller.look(200.0, [])] == [
         "rate limit: answers to 10.0.1.0/24 are not withheld any more; 199 were, within 200 s"
     ]
     assert list(teller.look(201.0, [])) == []
@@ -32,9 +32,9 @@ def test_of_many_a_few_are_told() -> None:
     """Sources are forged: new ones each second for an hour, and the log stays readable."""
     teller = Teller()
     lines = [
-        line
+        one.sentence
         for second in range(3600)
-        for line in teller.look(float(second), [network(second * 3 + n) for n in range(3)])
+        for one in teller.look(float(second), [network(second * 3 + n) for n in range(3)])
     ]
     assert len(lines) <= 60 * (2 * MOST_TOLD + 1)
     assert "rate limit: 175 more networks were limited in the last minute" in lines

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import logging
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -21,7 +20,6 @@ from dnsd.cli.console import SafeConsole
 from dnsd.config.problems import Problem
 from dnsd.errors import OutputError
 from dnsd.process import log
-from dnsd.serve.log import OneLine
 from dnsd.text import printable, printable_lines, shortlist
 from dnsd.zone.findings import Finding, Severity
 
@@ -51,14 +49,14 @@ def test_what_is_shown_of_a_name() -> None:
 
 
 def test_logs(capsys: pytest.CaptureFixture[str]) -> None:
-    log.say(EVIL)
-    log.line(EVIL)
-    log.write(f"{EVIL}\ntwo")
+    log.say("node-ready", EVIL)
+    log.say("zone-finding", EVIL)
+    log.say("node-ready", "", cause=ValueError(EVIL))
     first, second, *third = capsys.readouterr().err.splitlines()
-    assert (first, second) == (f"dnsd: {SHOWN}", SHOWN)
-    assert "".join(third) == SHOWN.replace(r"\n", "") + "two"
-    record = logging.LogRecord("dnsd", logging.INFO, "", 0, "%s", (EVIL,), None)
-    assert OneLine("%(message)s").format(record) == SHOWN.replace(r"\n", " ")
+    one_line = SHOWN.replace(r"\n", " ")
+    assert first == f"dnsd: {one_line} [node-ready]"
+    assert second == SHOWN
+    assert all(line.isprintable() for line in third)
 
 
 def test_tables(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,12 +76,10 @@ ALLOWED = {
     # by file: what writes to the terminal or the log in it, all of it escaped
     "cli/output.py": {"echo", "write"},
     "cli/console.py": {"Console"},
-    "process/log.py": {"write"},
-    "serve/log.py": {"StreamHandler", "basicConfig"},
-    "serve/__main__.py": {"write"},
+    "process/log.py": {"write", "basicConfig"},
 }
-SAFE_OWNERS = {"log", "console"}
-"""``log.write`` and ``console.print`` are the ones that escape."""
+SAFE_OWNERS = {"console"}
+"""``console.print`` is the one that escapes."""
 
 
 def sinks(path: Path) -> set[str]:

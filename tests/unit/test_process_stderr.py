@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsd.process import log
 from dnsd.process.stderr import LINES_PER_S, MOST_LINES, MOST_OCTETS, LogStream, Outlet
 from tests.serving import PATIENCE, Clock
 
@@ -48,14 +49,14 @@ def clock() -> Clock:
 
 @pytest.fixture
 def outlet(reader: Reader, clock: Clock) -> Outlet:
-    return Outlet(reader, "dnsd", clock)
+    return Outlet(reader, log.dropped, clock)
 
 
 @given(texts=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=9)))
 def test_what_is_read_comes_whole_and_in_order(texts: list[str]) -> None:
     reader = Reader()
     reader.reads.set()
-    outlet = Outlet(reader, "dnsd")
+    outlet = Outlet(reader, log.dropped)
     for text in texts:
         outlet.put(text + "\n")
     assert outlet.flush(PATIENCE)
@@ -74,7 +75,7 @@ def test_nothing_waits_for_a_reader_and_what_is_dropped_is_told(
     reader.reads.set()
     assert outlet.flush(PATIENCE)
     kept = [f"{number}" for number in range(MOST_LINES)]
-    told = f"dnsd: {2 * MOST_LINES} log lines were dropped"
+    told = f"dnsd: warning: {2 * MOST_LINES} log lines were dropped [lines-dropped]"
     assert reader.lines == ["first", kept[0], told, *kept[1:]]
 
 
@@ -91,7 +92,7 @@ def test_octets_are_bounded_too(outlet: Outlet, reader: Reader) -> None:
 
 def test_a_fault_that_repeats_is_cut_to_a_rate(reader: Reader, clock: Clock) -> None:
     reader.reads.set()
-    outlet = Outlet(reader, "dnsd", clock)
+    outlet = Outlet(reader, log.dropped, clock)
     seconds = 60
     for _ in range(seconds):
         for _ in range(500):
@@ -112,7 +113,7 @@ def test_a_reader_that_is_gone_costs_the_line_and_nothing_else() -> None:
     def broken(_: bytes) -> None:
         raise BrokenPipeError
 
-    outlet = Outlet(broken, "dnsd")
+    outlet = Outlet(broken, log.dropped)
     outlet.put("one\n")
     assert outlet.flush(PATIENCE)
     outlet.put("two\n")
@@ -149,8 +150,8 @@ def test_a_process_that_ends_does_not_wait_for_its_reader() -> None:
     """Neither its tracebacks nor what is said at its end keep it alive."""
     program = (
         "import logging, sys, threading\n"
-        "from dnsd.process import stderr\n"
-        "stderr.detach('dnsd')\n"
+        "from dnsd.process import log, stderr\n"
+        "stderr.detach(log.dropped)\n"
         "for _ in range(100000): print('x' * 100, file=sys.stderr)\n"
         "logging.error('said')\n"
         "threading.Thread(target=lambda: 1 / 0).start()\n"

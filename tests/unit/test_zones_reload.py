@@ -33,7 +33,7 @@ from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.publish import Publisher
 from dnsd.control.transfers.fetched import FetchedZones
 from dnsd.control.zones.reload import CONFIGURATION, DIRECTORY, EVERYTHING, Reloader
-from dnsd.control.zones.report import ReloadReport, log_lines, narrow
+from dnsd.control.zones.report import ReloadReport, events, narrow
 from dnsd.control.zones.requests import ReloadRequest
 from dnsd.control.zones.table import ZoneState, apex_of
 from dnsd.control.zones.watch import Deed, Sign, Watch
@@ -490,7 +490,7 @@ def test_a_serial_that_does_not_grow_is_loaded_and_told(tmp_path: Path) -> None:
     report = site.run()
     assert report.ok
     assert codes(report) == ["serial-not-grown"]
-    assert any("has not grown (5 before, 5 now)" in line for line in log_lines(report))
+    assert any("has not grown (5 before, 5 now)" in one.sentence for one in events(report))
     site.write("a", "6/4")
     assert codes(site.run()) == []
 

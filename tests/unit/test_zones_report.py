@@ -11,7 +11,7 @@ from dnsd.control.zones.report import (
     ReloadReport,
     ZoneOutcome,
     ZoneReport,
-    log_lines,
+    events,
     narrow,
     summary,
 )
@@ -34,7 +34,7 @@ def test_errors_come_first_and_as_compilers_write_them() -> None:
     report = ReloadReport(
         ok=False, zones=(LOADED, BROKEN, UNCHANGED), problems=("p",), notices=("n",)
     )
-    assert list(log_lines(report)) == [
+    assert [str(one) for one in events(report)] == [
         "dnsd: p",
         "dnsd: n",
         "dnsd: zone b. is broken: still serving serial 4",
@@ -45,20 +45,20 @@ def test_errors_come_first_and_as_compilers_write_them() -> None:
 
 def test_warnings_are_counted() -> None:
     warned = ZoneReport(zone="a.", outcome=ZoneOutcome.LOADED, serial=1, findings=(WARNING,))
-    (line,) = log_lines(ReloadReport(ok=True, zones=(warned,)))
-    assert line == "dnsd: zone a. loaded: serial 1, 0 records, 1 warning in 0.00 s"
+    (told,) = events(ReloadReport(ok=True, zones=(warned,)))
+    assert str(told) == "dnsd: zone a. loaded: serial 1, 0 records, 1 warning in 0.00 s"
 
 
 def test_a_thousand_zones_are_not_a_thousand_lines() -> None:
     zones = tuple(zone(f"z{number}.", ZoneOutcome.LOADED, serial=1) for number in range(1000))
-    lines = list(log_lines(ReloadReport(ok=True, zones=zones)))
+    lines = [*map(str, events(ReloadReport(ok=True, zones=zones)))]
     assert len(lines) == MOST_ZONES + 1
     assert lines[-1] == "dnsd: ... and 980 more zones (1000 loaded in 0.00 s)"
 
 
 def test_a_thousand_findings_are_not_a_thousand_lines() -> None:
     broken = ZoneReport(zone="a.", outcome=ZoneOutcome.BROKEN, findings=(ERROR,) * 1000)
-    lines = list(log_lines(ReloadReport(ok=False, zones=(broken,))))
+    lines = [*map(str, events(ReloadReport(ok=False, zones=(broken,))))]
     assert lines[0] == "dnsd: zone a. is broken: answering SERVFAIL"
     assert len(lines) == MOST_LINES + 2
     assert "`dnsd check` shows all of them" in lines[-1]

@@ -89,8 +89,9 @@ class Addresses:
             self._events.open()
         except OSError as error:
             log.say(
+                "watch-blind",
                 f"anycast: the kernel does not report changes ({error.strerror}): dnsd "
-                f"checks at intervals instead"
+                f"checks at intervals instead",
             )
         try:
             while True:
@@ -103,7 +104,7 @@ class Addresses:
     async def _turn(self) -> None:
         obstacle = await self._look()
         if obstacle and obstacle != self.obstacle:
-            log.say(f"anycast: {obstacle}")
+            log.say("addresses-fault", f"anycast: {obstacle}")
         self.obstacle = obstacle
         await self._take_advice()
 
@@ -119,7 +120,7 @@ class Addresses:
             if not self._order.on:
                 return self.blind
             if not before:
-                log.say(f"anycast: {self.blind}")
+                log.say("addresses-fault", f"anycast: {self.blind}")
             return self.obstacle
         self.blind = ""
         self.survey = survey
@@ -159,7 +160,8 @@ class Addresses:
         """Tell what was put right while the route was announced: clients have felt it."""
         missing = sorted(set(self._config.vips) - survey.addresses)
         what = f"{', '.join(missing)} had disappeared from" if missing else "the link was down:"
-        log.say(f"anycast: {what} {self._config.interface}; dnsd has repaired it")
+        told = f"anycast: {what} {self._config.interface}; dnsd has repaired it"
+        log.say("interface-repaired", told)
         self._repaired_at = time.monotonic()
         self._repaired(self._repaired_at)
 
@@ -173,7 +175,8 @@ class Addresses:
         if lasting and survey.carrier != self._order.on:
             there = "a" if survey.carrier else "no"
             interface = self._config.interface
-            log.say(f"anycast: {interface} has {there} carrier, which is not what was ordered")
+            told = f"anycast: {interface} has {there} carrier, which is not what was ordered"
+            log.say("carrier-mismatch", told)
             self._order.again(self._order.on)
         self._order_seen = self._order.number
 
@@ -192,7 +195,7 @@ class Addresses:
         self.advice = advice + self._conflicts
         for line in self.advice:
             if line not in before:
-                log.say(f"anycast: {line}")
+                log.say("advice", f"anycast: {line}")
 
     async def _look_for_conflicts(self, now: float) -> None:
         """Ask now and then whose the VIPs are besides; it changes nothing, but is shown."""

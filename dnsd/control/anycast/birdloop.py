@@ -72,7 +72,10 @@ class BirdLoop:
         """Log what has changed about BIRD."""
         told = view.error or "; ".join(shortened(view.problems))
         if view.booted != self.view.booted and view.booted and self.view.booted:
-            log.say(f"anycast: BIRD has restarted ({view.booted})")
+            log.say("bird-restarted", f"anycast: BIRD has restarted ({view.booted})")
         if told != self._told:
             self._told = told
-            log.say(f"anycast: {told}" if told else "anycast: BIRD is in the wanted state")
+            if told:
+                log.say("bird-fault", f"anycast: {told}")
+            else:
+                log.say("bird-as-wanted", "anycast: BIRD is in the wanted state")

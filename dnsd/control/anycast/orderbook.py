@@ -100,6 +100,6 @@ class OrderBook:
             f"{self._path} {how}, so orders may be lost and the node is drained: give the "
             f"orders again, or `dnsd undrain node`"
         )
-        log.say(f"anycast: {self.fault}")
+        log.say("orders-lost", f"anycast: {self.fault}", path=str(self._path))
         reason = f"{self._path} {how}, so its orders are unknown"
         return Orders(drain=RouteOrder(since=time.time(), reason=reason))

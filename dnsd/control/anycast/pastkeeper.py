@@ -68,9 +68,10 @@ class PastKeeper:
         except FileNotFoundError:
             return Past()
         except (OSError, ValueError) as error:
-            log.say(
+            told = (
                 f"anycast: {self._path} cannot be read ({error}): an earlier hold-down is forgotten"
             )
+            log.say("holddown-forgotten", told, path=str(self._path))
             return Past()
         return kept.past if kept.boot == self._boot else kept.past.of_earlier_boot(now)
 

@@ -25,6 +25,7 @@ from dnsd.control.anycast.observe import Observer
 from dnsd.control.anycast.orderbook import OrderBook
 from dnsd.control.anycast.pastkeeper import PastKeeper
 from dnsd.control.anycast.probes import Probes
+from dnsd.control.anycast.routeevents import ROUTE_EVENTS
 from dnsd.control.anycast.selfcheck import SelfCheck
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.hooks.news import news
@@ -186,7 +187,9 @@ class Plane:
         await self._bird_loop.want(wanted)
         if self._announcer.state != before:
             reasons = "; ".join(self._announcer.why) or "the node answers well"
-            log.say(f"anycast: {before} → {self._announcer.state}: {reasons}")
+            state = self._announcer.state
+            told = f"anycast: {before} → {state}: {reasons}"
+            log.say(ROUTE_EVENTS[state], told, was=before, now=state, reason=reasons)
             self.publish(
                 news("route", was=before, now=self._announcer.state, why=self._announcer.why)
             )

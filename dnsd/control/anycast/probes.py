@@ -142,13 +142,15 @@ class Probes:
 
     def _hear(self, one: Neighbour, reach: Reach, at: float) -> None:
         if one.node and one.fault:
-            log.say(f"anycast: {one.url} responds again (before: it {one.fault})")
+            told = f"anycast: {one.url} responds again (before: it {one.fault})"
+            log.say("peer-heard", told, url=str(one.url))
         one.node, one.fault = reach.node, ""
         self._hearing.hear(one.url, reach, at)
 
     def _miss(self, one: Neighbour, fault: str) -> None:
         if fault != one.fault:
-            log.say(f"anycast: {one.url} {fault}: whether it reaches this node is unknown")
+            told = f"anycast: {one.url} {fault}: whether it reaches this node is unknown"
+            log.say("peer-silent", told, url=str(one.url), reason=fault)
         one.fault = fault
 
 

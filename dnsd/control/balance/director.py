@@ -17,6 +17,7 @@ from dnsd.control.balance.metrics import families
 from dnsd.control.balance.routes import Routes
 from dnsd.control.balance.targets import faults
 from dnsd.control.effective import EffectiveConfig
+from dnsd.control.loglevel import LevelKeeper
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
 from dnsd.control.zones.report import ReloadReport
@@ -52,7 +53,9 @@ class Director:
         self._spec = spec
         self._cells = vector.control
         kept = Keepsakes(spec.kept_fd, vector)
-        self._effective = EffectiveConfig(spec.config, spec.options, kept.config, APPLIED)
+        self._effective = EffectiveConfig(
+            spec.config, spec.options, kept.config, self._cells, APPLIED
+        )
         if self._cells[ControlCells.EPOCH]:
             self._effective.recover()
         else:
@@ -82,7 +85,8 @@ class Director:
     def commands(self) -> dict[str, Command]:
         """Return the admin commands."""
         own = {"status": self.command_status, "reload": self.command_reload}
-        return {**own, **self._desk.commands()}
+        level = LevelKeeper(self._cells, self._effective)
+        return {**own, **level.commands(), **self._desk.commands()}
 
     def web(self) -> WebServer:
         """Return the server of what can be read over HTTP."""
@@ -137,10 +141,12 @@ class Director:
         """Reload for a SIGHUP, and let the master know when it is done."""
         asked = time.monotonic_ns()
         report = self._reload()
-        for sentence in (*report.problems, *report.notices):
-            log.say(f"reload: {sentence}")
+        for sentence in report.problems:
+            log.say("reload-problem", f"reload: {sentence}")
+        for sentence in report.notices:
+            log.say("reload-notice", f"reload: {sentence}")
         if report.ok:
-            log.say("reload: the configuration is in force")
+            log.say("reload-done", "reload: the configuration is in force")
         self._enforcing = asyncio.ensure_future(self._enforce())
         self._enforcing.add_done_callback(lambda _: self._reloaded(asked))
 

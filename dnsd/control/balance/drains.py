@@ -90,5 +90,5 @@ class Drains:
                 f"{self._file.path} cannot be read ({error}), so drains may be lost: repeat "
                 f"`dnsd balance drain` for the backends to drain, or undrain one"
             )
-            log.say(f"balance: {self.fault}")
+            log.say("drains-lost", f"balance: {self.fault}", path=str(self._file.path))
             return {}

@@ -108,7 +108,7 @@ class BalanceEngine:
             except DnsdError as error:
                 fault = str(error)
             if fault and fault != self.fault:
-                log.say(f"balance: {fault}")
+                log.say("balance-fault", f"balance: {fault}")
             self.fault = fault
             async with self._turned:
                 self._turn_number += 1
@@ -130,7 +130,7 @@ class BalanceEngine:
             self._stirred.clear()
             fault = await self.look()
             if fault and fault != self._look_fault:
-                log.say(f"balance: {fault}")
+                log.say("balance-fault", f"balance: {fault}")
             self._look_fault = fault
             await asyncio.sleep(TURN_S)  # what changes once often changes again
             if self._looked:

@@ -64,14 +64,14 @@ class Ground:
         wanted = settings.wanted(config.balance.hash_seed, names)
         self.settings = settings.ensure({**wanted, **links.neighbour_settings(names)})
         for sentence in self.settings.changed:
-            log.say(f"balance: {sentence}")
+            log.say("kernel-setting-changed", f"balance: {sentence}")
         everything = [one.name for one in netlink.links() if one.segment]
         advice = settings.advice(everything)
         homeless = [line for one in services.values() for line in one.homeless()]
         told = (*self.settings.problems, *problems, *homeless, *advice)
         for sentence in told:
             if sentence not in self.advice:
-                log.say(f"balance: {sentence}")
+                log.say("advice", f"balance: {sentence}")
         self.advice = told
 
     async def _rule(self, services: Iterable[LiveService], one_way: frozenset[int]) -> None:
@@ -86,7 +86,7 @@ class Ground:
         try:
             nftables.apply(nftables.remove())
         except BalanceError as error:
-            log.say(f"balance: {error}")
+            log.say("rules-left", f"balance: {error}")
 
 
 def _addresses(config: Config, via: str) -> set[str]:

@@ -79,8 +79,9 @@ class Pasts:
             kept = msgspec.json.decode(data, type=_Kept)
         except (OSError, ValueError) as error:
             log.say(
+                "holddown-forgotten",
                 f"anycast: {self._file.path} cannot be read ({error}): earlier hold-downs are "
-                "forgotten"
+                "forgotten",
             )
             return {}
         if kept.boot == self._boot:

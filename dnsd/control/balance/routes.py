@@ -19,11 +19,13 @@ from dnsd.control.anycast.birdloop import BirdLoop
 from dnsd.control.anycast.carrierorder import CarrierOrder, carried_out
 from dnsd.control.anycast.keeper import BirdReconciler
 from dnsd.control.anycast.orderbook import OrderBook
+from dnsd.control.anycast.routeevents import ROUTE_EVENTS
 from dnsd.control.anycast.statefile import read_state
 from dnsd.control.balance.farvips import FarVips
 from dnsd.control.balance.pasts import Pasts
 from dnsd.image.state import CarrierCells, ControlCells, MasterCells
 from dnsd.process import log
+from dnsd.process.events import Fields
 from dnsd.process.lasting import Supervisor
 
 if TYPE_CHECKING:
@@ -92,7 +94,9 @@ class ServiceRoute:
         self.wanted = self.announcer.step(situation)
         if self.announcer.state != before:
             reasons = "; ".join(self.announcer.why) or "enough backends are up"
-            log.say(f"anycast: {self.name}: {before} → {self.announcer.state}: {reasons}")
+            told = f"anycast: {self.name}: {before} → {self.announcer.state}: {reasons}"
+            about = Fields(service=self.name, was=before, now=self.announcer.state, reason=reasons)
+            log.say(ROUTE_EVENTS[self.announcer.state], told, **about)
 
     def view(self, now: float) -> RouteView:
         """Return what is known now."""

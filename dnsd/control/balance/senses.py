@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dnsd.balance.backend import BackendState
 from dnsd.checks.result import Blind, FailureKind
 from dnsd.checks.runner import Runner
 from dnsd.control.anycast import netlink
@@ -18,15 +19,22 @@ from dnsd.control.balance.lifelines import Lifelines, TcpService
 from dnsd.control.balance.nexthops import family_of
 from dnsd.control.balance.targets import targets_of
 from dnsd.process import log
+from dnsd.process.events import Event, Fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dnsd.balance.backend import Backend, BackendState
+    from dnsd.balance.backend import Backend
     from dnsd.checks.result import Result
     from dnsd.checks.targets import Target
     from dnsd.config import Failover
     from dnsd.control.balance.live import LiveService
+
+_EVENTS: dict[BackendState, Event] = {
+    BackendState.UNKNOWN: "backend-unknown",
+    BackendState.UP: "backend-up",
+    BackendState.DOWN: "backend-down",
+}
 
 LOOKS_S = (0.0, 0.05, 0.15)
 """When a service is checked whose kept connection has ended. More than once: the process that held
@@ -109,7 +117,8 @@ class Senses:
     def _unseen(self, target: Target, why: str) -> None:
         if self._unseen_why.get(target) != why:
             self._unseen_why[target] = why
-            log.say(f"balance: {target.address} could not be checked: {why}")
+            told = f"balance: {target.address} could not be checked: {why}"
+            log.say("backend-unchecked", told, address=target.address, reason=why)
 
     @property
     def blind(self) -> list[str]:
@@ -153,7 +162,9 @@ class Senses:
             return
         self._changed()
         why = f": {backend.why}" if backend.why else ""
-        log.say(f"balance: service {service.config.name}: {name} is {backend.state}{why}")
+        told = f"balance: service {service.config.name}: {name} is {backend.state}{why}"
+        about = Fields(service=service.config.name, backend=name, reason=backend.why)
+        log.say(_EVENTS[backend.state], told, **about)
 
 
 def _lifeline(service: LiveService, address: str) -> TcpService | None:

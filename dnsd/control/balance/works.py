@@ -52,7 +52,8 @@ class Works:
         found = await self._do(lambda: self._nexthops().found(one.number for one in service.groups))
         if not service.has_groups(found):
             self._made.discard(name)
-            log.say(f"balance: service {name}: the kernel has lost its slots")
+            told = f"balance: service {name}: the kernel has lost its slots"
+            log.say("slots-lost", told, service=name)
 
     async def make(self, service: LiveService) -> None:
         """Make the slots of a service, or take over those that an earlier process has left."""
@@ -61,7 +62,8 @@ class Works:
             return
         found = await self._do(lambda: self._nexthops().found(service.numbers))
         if service.inherit(found):
-            log.say(f"balance: service {name}: reusing the slots in the kernel")
+            told = f"balance: service {name}: reusing the slots in the kernel"
+            log.say("slots-inherited", told, service=name)
         else:
             first = service.first()
             if not first:
@@ -102,7 +104,8 @@ class Works:
         service.slots.moved(done)
         if done:
             took = (time.monotonic() - now) * 1000
-            log.say(f"balance: service {service.config.name}: {_counted(done)} in {took:.0f} ms")
+            told = f"balance: service {service.config.name}: {_counted(done)} in {took:.0f} ms"
+            log.say("slots-moved", told, service=service.config.name)
         return 0 < len(done) < len(moves)
 
     def _point(self, moves: Sequence[tuple[SlotMove, dict[int, BackendHop]]]) -> list[SlotMove]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-import traceback
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -90,12 +89,14 @@ class Alarms:
         self.why[target] = why
         self._count[why] += 1
         if self._count[why] == 1:
-            log.say(f"failover: cannot check {target.address}: {why}; its state stays as it is")
+            told = f"failover: cannot check {target.address}: {why}; its state stays as it is"
+            log.say("member-unchecked", told, member=target.address, reason=why)
 
     def clear(self, target: Target) -> None:
         """Note that ``target`` is seen."""
         if (why := self._take(target)) and not self._count[why]:
-            log.say(f"failover: {target.address} is checked again (before: {why})")
+            told = f"failover: {target.address} is checked again (before: {why})"
+            log.say("member-checked", told, member=target.address)
 
     def forget(self, target: Target) -> None:
         """Note that ``target`` is gone."""
@@ -203,9 +204,10 @@ class MemberChecks:
         try:
             await checks.run()
         except Exception as error:
-            log.write("".join(traceback.format_exception(error)).rstrip())
             first = _first(error)
-            return f"the checks have died ({type(first).__name__}: {first}) and start over"
+            died = f"the checks have died ({type(first).__name__}: {first}) and start over"
+            log.say("internal-error", f"failover: {died}", cause=error)
+            return died
         finally:
             self._checks = None
         return "the checks have ended and start over"

@@ -392,6 +392,7 @@ class FailoverEngine:
         before = drain.phase
         drain.judge(now, self.memory.judge(question, drain.switch_at, drain.gate, now))
         if drain.phase != before:
-            pool.say(f"the drain of {address}: {before} → {drain.phase}")
+            told = f"the drain of {address}: {before} → {drain.phase}"
+            pool.say("member-drain", told, member=address, was=before, now=drain.phase)
             self._tell(pool, now)
             self._dirty.set()

@@ -16,10 +16,12 @@ from dnsd.failover.member import Forced, MemberState
 from dnsd.failover.pool import Decision, PoolState
 from dnsd.image.selection import Members, Mode
 from dnsd.process import log
+from dnsd.process.events import Event, Fields
 from dnsd.text import shortlist
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
     from dnsd.build.poolmeta import PoolMeta
     from dnsd.control.failover.selections import PoolCells
@@ -30,6 +32,15 @@ if TYPE_CHECKING:
     from dnsd.failover.stored import Kept
 
 _EMPTY = {Mode.NODATA: "no address", Mode.SERVFAIL: "SERVFAIL", Mode.REFUSED: "REFUSED"}
+
+_EVENTS: dict[MemberState, Event] = {
+    MemberState.INIT: "member-init",
+    MemberState.UP: "member-up",
+    MemberState.SUSPECT: "member-suspect",
+    MemberState.DOWN: "member-down",
+    MemberState.RECOVERING: "member-recovering",
+    MemberState.HELD: "member-held",
+}
 
 _REASONS = 5
 """Reasons in one line of the log."""
@@ -254,7 +265,9 @@ class LivePool:
         )
         begins_ill = self._was_checked and len(self.decision.why) > 1
         if is_new if was_checked else begins_ill:
-            self.say(f"answers {self.spelled()} for {self.decision.ttl} s: {self._reasons()}")
+            ttl, why = self.decision.ttl, self._reasons()
+            told = f"answers {self.spelled()} for {ttl} s: {why}"
+            self.say("answer-changed", told, now=self.spelled(), ttl=ttl, reason=why)
             self._note(
                 "answer",
                 mode=self.decision.mode.name.lower(),
@@ -282,19 +295,22 @@ class LivePool:
             state, order, plan = before.members.get(address, here)
             # At a start, members that are up are not worth a line each.
             if member.state not in (state, _well(state)):
-                self.say(f"{address} {state} → {member.state}{_cause(member)}")
                 last = member.last
                 detail = last.detail if last and not last.ok else ""
+                told = f"{address} {state} → {member.state}{_cause(member)}"
+                about = Fields(member=address, was=state, now=member.state, reason=detail)
+                self.say(_EVENTS[member.state], told, **about)
                 self._note("member", member=address, was=state, now=member.state, why=detail)
             if member.order != order:
-                self.say(f"{address} {_ordered(member.order)}")
+                self.say("member-order", f"{address} {_ordered(member.order)}", member=address)
                 forced = member.order and member.order.forced
                 reason = member.order.reason if member.order else ""
                 self._note("order", member=address, forced=forced, why=reason)
             if plan and here[2] is None and member.order != plan.order:
-                self.say(f"{address} has no planned change any more")
+                told = f"{address} has no planned change any more"
+                self.say("member-plan", told, member=address)
             if here[2] and here[2] != plan:
-                self.say(f"{address} {_planned(here[2], now)}")
+                self.say("member-plan", f"{address} {_planned(here[2], now)}", member=address)
 
     def _tell_agreements(self, before: _Known, now: float) -> None:
         """Tell what nodes agree on, and that they don't."""
@@ -303,7 +319,8 @@ class LivePool:
             if known != before.agreed.get(address, (found.agreed, True)):
                 votes = (*found.up, *found.down, *found.silent)
                 said = ", ".join(quorum.told(vote, now) for vote in votes) or "no node has voted"
-                self.say(f"{address} is {found.sentence()} ({said})")
+                told = f"{address} is {found.sentence()} ({said})"
+                self.say("member-agreement", told, member=address)
 
     def _tell_drains(self) -> None:
         """Note how far drains have come."""
@@ -318,9 +335,12 @@ class LivePool:
         key = self.key
         self._news.append(news(event, zone=key.origin, name=key.name, type=key.type, **what))
 
-    def say(self, what: str) -> None:
+    def say(self, event: Event, what: str, **about: Unpack[Fields]) -> None:
         """Write a line about it into the log."""
-        log.say(f"failover: {self.key}: {what}")
+        key = self.key
+        pool = f"{key.name} {key.type}"
+        about["zone"], about["pool"] = key.origin, pool
+        log.say(event, f"failover: {key}: {what}", **about)
 
 
 def addresses_of(meta: PoolMeta) -> tuple[str, ...]:

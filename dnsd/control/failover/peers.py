@@ -98,14 +98,16 @@ class Peers:
         if peer.node not in ("", ballot.node):
             hear(peer.node, {})
         if peer.fault:
-            log.say(f"failover: {peer.url} responds again (before: {peer.fault})")
+            told = f"failover: {peer.url} responds again (before: {peer.fault})"
+            log.say("peer-heard", told, url=str(peer.url))
         peer.node, peer.at, peer.fault = ballot.node, asked, ""
         peer.instance = ballot.instance
         hear(ballot.node, heard(ballot, asked))
 
     def _miss(self, peer: Peer, fault: str) -> None:
         if not peer.fault:
-            log.say(f"failover: cannot get votes of {peer.url}: {fault}; trying again")
+            told = f"failover: cannot get votes of {peer.url}: {fault}; trying again"
+            log.say("peer-silent", told, url=str(peer.url), reason=fault)
         peer.fault = fault
 
 

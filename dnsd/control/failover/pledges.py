@@ -41,9 +41,10 @@ class Pledges:
         self.broken = {of[id(meta)]: found.sentence() for meta, found in promises.broken(metas)}
         for pool, sentence in self.broken.items():
             if pool not in before:
-                pool.say(f"the recovery time objective is not met any more: {sentence}")
+                told = f"the recovery time objective is not met any more: {sentence}"
+                pool.say("objective-missed", told, reason=sentence)
         for pool in before.keys() - self.broken.keys():
-            pool.say("the recovery time objective is met again")
+            pool.say("objective-met", "the recovery time objective is met again")
 
     def longest_wait_of(self, pools: Iterable[LivePool]) -> float:
         """Return for how long a check waits for its turn at the worst, if ``pools`` are all."""
@@ -54,9 +55,9 @@ class Pledges:
         """Tell that checks are ``behind`` their schedule, and that they no longer are."""
         late = self.lateness(behind)
         if late and not self._late:
-            log.say(f"failover: {late}")
+            log.say("checks-late", f"failover: {late}")
         elif self._late and not late:
-            log.say("failover: checks are in time again")
+            log.say("checks-in-time", "failover: checks are in time again")
         self._late = bool(late)
 
     def lateness(self, behind: float) -> str:

@@ -86,9 +86,10 @@ class StateFile:
         kept = stored.decode(data, now)
         if kept.loss:
             self.loss = kept.loss
-            log.say(f"failover: {self.loss}")
+            log.say("states-lost", f"failover: {self.loss}", path=str(self._path))
         if kept.reason and kept.pools:
-            log.say(f"failover: {self._path}: {kept.reason}")
+            told = f"failover: {self._path}: {kept.reason}"
+            log.say("states-lost", told, path=str(self._path), reason=kept.reason)
         elif kept.reason:
             self._lose(f"has nothing usable ({kept.reason})")
         return kept
@@ -99,7 +100,7 @@ class StateFile:
             f"members that were out are in answers again, and this node calls nothing SAFE; "
             f"give the orders again, or one that changes nothing (dnsd failover force … auto)"
         )
-        log.say(f"failover: {self.loss}")
+        log.say("states-lost", f"failover: {self.loss}", path=str(self._path))
 
     async def write(self, pools: tuple[StoredPool, ...], now: Moment) -> None:
         """Write down ``pools`` as they are ``now``."""
@@ -131,7 +132,8 @@ class StateFile:
             self._file.write(stored.encode(pools, now, self.loss))
         except OSError as error:
             if not self._refusal:
-                log.say(f"failover: {self._path} cannot be written ({error.strerror})")
+                told = f"failover: {self._path} cannot be written ({error.strerror})"
+                log.say("disk-refuses", told, path=str(self._path))
             self._refusal = error.strerror or str(error)
             return False
         self.exists, self._refusal = True, ""

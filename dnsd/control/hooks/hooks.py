@@ -86,7 +86,8 @@ def _outboxes(failover: Failover) -> list[Outbox]:
         try:
             secret = read_secret(hooks.secret_file) if hooks.secret_file else None
         except ValueError as error:
-            log.say(f"hooks: cannot post to {hooks.url}: {error}")
+            told = f"hooks: cannot post to {hooks.url}: {error}"
+            log.say("hook-unusable", told, url=hooks.url)
         else:
             found.append(Outbox("url", Post(parts_of(hooks.url), secret, hooks.timeout)))
     if hooks.command:

@@ -87,16 +87,19 @@ class Outbox:
 
     def _fail(self, why: str) -> None:
         if not self.fault:
-            log.say(f"hooks: {self.name} does not accept changes: {why}; trying again")
+            told = f"hooks: {self.name} does not accept changes: {why}; trying again"
+            log.say("hook-refused", told, reason=why)
         self.fault = why
 
     def _succeed(self) -> None:
         self.delivered += 1
         if self.fault:
-            log.say(f"hooks: {self.name} accepts changes again; {self.dropped} were dropped so far")
+            told = f"hooks: {self.name} accepts changes again; {self.dropped} were dropped so far"
+            log.say("hook-accepts", told)
         self.fault = ""
 
     def _drop(self, why: str) -> None:
         if not self.dropped:
-            log.say(f"hooks: a change for {self.name} is dropped: {why}; others are only counted")
+            told = f"hooks: a change for {self.name} is dropped: {why}; others are only counted"
+            log.say("hook-dropped", told, reason=why)
         self.dropped += 1

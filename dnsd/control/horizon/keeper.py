@@ -124,8 +124,9 @@ class LedgerKeeper:
         except StateError as error:
             self.ledger.distrust(now)
             log.say(
+                "ledger-distrusted",
                 f"horizon: {error}: what caches hold from this node is unknown, and nothing is "
-                f"SAFE until the largest TTL ([zones.limits] longest_ttl) has passed"
+                f"SAFE until the largest TTL ([zones.limits] longest_ttl) has passed",
             )
         return held
 
@@ -332,8 +333,9 @@ class LedgerKeeper:
         """Wait until what could not be written has no earlier ledger on disk against it."""
         if self.fault and (left := self._file.believed_for()) > 0:
             log.say(
+                "answers-wait",
                 f"horizon: new answers wait {left:.0f} s, or until the disk can be written: a "
-                "restart before that would trust the ledger on disk, which lacks them"
+                "restart before that would trust the ledger on disk, which lacks them",
             )
         while self.fault and (left := self._file.believed_for()) > 0:
             await self._file.wait(min(left, SAVE_EVERY_S))
@@ -385,7 +387,10 @@ class LedgerKeeper:
         if not fault or self._file.believed_for() <= 0:
             self.coverage.end(written=not fault)
         if fault != self.fault:
-            log.say(f"horizon: {fault or 'the account is on disk again'}")
+            if fault:
+                log.say("ledger-unwritten", f"horizon: {fault}")
+            else:
+                log.say("ledger-written", "horizon: the account is on disk again")
         self.fault = fault
 
     def _is_new(self) -> bool:

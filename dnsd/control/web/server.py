@@ -12,7 +12,6 @@ import asyncio
 import math
 import socket
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -85,7 +84,8 @@ class WebServer:
             except OSError as error:
                 if str(error) != told:
                     told = str(error)
-                    log.say(f"http: cannot listen on {endpoint}: {error.strerror}; trying again")
+                    why = f"http: cannot listen on {endpoint}: {error.strerror}; trying again"
+                    log.say("http-fault", why, address=str(endpoint))
                 await asyncio.sleep(RETRY_S)
                 continue
             with listener:
@@ -203,12 +203,9 @@ class _Faults:
         if now < self._next:
             self._untold += 1
             return
-        last = traceback.extract_tb(error.__traceback__)[-1]
         more = f" ({self._untold} others since the last line like this)" if self._untold else ""
-        log.say(
-            f"http: {path} failed: {type(error).__name__}: {error} "
-            f"({last.filename}:{last.lineno}){more}"
-        )
+        told = f"http: {path} failed: {type(error).__name__}: {error}{more}"
+        log.say("internal-error", told, cause=error)
         self._next, self._untold = now + TELL_S, 0
 
 

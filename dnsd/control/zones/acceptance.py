@@ -104,7 +104,8 @@ class Acceptance:
         seconds = 0.0 if terms.is_meant(result.origin) else terms.grace
         why = self.grace.missing(result.origin, policy, count, seconds, now)
         if why is None:
-            log.say(f"zone {result.origin}: its policy {policy} is gone, and counts as removed")
+            told = f"zone {result.origin}: its policy {policy} is gone, and counts as removed"
+            log.say("policy-removed", told, zone=result.origin, path=policy)
             return result
         self._stock.remove(result.image)
         return msgspec.structs.replace(result, image=None, trouble=why)

@@ -9,12 +9,15 @@ import msgspec
 
 from dnsd.control.zones.guard import STAGNANT
 from dnsd.control.zones.table import EXPIRED
+from dnsd.process.events import FINDING, Told
 
 # msgspec looks the types up when it decodes.
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from dnsd.process.events import Event, Fields
 
 MOST_ZONES = 20
 """Zones with a line of their own in the log of one reload."""
@@ -37,6 +40,15 @@ class ZoneOutcome(StrEnum):
     UNKNOWN = "unknown"
     """No such zone, neither before nor now."""
 
+
+_EVENTS: dict[ZoneOutcome, Event] = {
+    ZoneOutcome.LOADED: "zone-loaded",
+    ZoneOutcome.UNCHANGED: "zone-unchanged",
+    ZoneOutcome.BROKEN: "zone-broken",
+    ZoneOutcome.FAILED: "zone-failed",
+    ZoneOutcome.DROPPED: "zone-dropped",
+    ZoneOutcome.UNKNOWN: "zone-unknown",
+}
 
 GOOD = (ZoneOutcome.LOADED, ZoneOutcome.UNCHANGED, ZoneOutcome.DROPPED)
 
@@ -107,18 +119,22 @@ def summary(report: ReloadReport) -> str:
     return f"{', '.join(counts) or 'no zones'} in {report.seconds:.2f} s"
 
 
-def log_lines(report: ReloadReport) -> Iterator[str]:
-    """Yield the lines that tell of ``report``; findings stand as compilers write them."""
-    for sentence in (*report.problems, *report.notices):
-        yield f"dnsd: {sentence}"
-    yield from _first(report.odd)
+def events(report: ReloadReport) -> Iterator[Told]:
+    """Yield what tells of ``report``."""
+    for sentence in report.problems:
+        yield Told("reload-problem", sentence, {})
+    for sentence in report.notices:
+        yield Told("reload-notice", sentence, {})
+    yield from _first(report.odd, {})
     told = [zone for zone in report.zones if zone.outcome != ZoneOutcome.UNCHANGED]
     told.sort(key=lambda zone: zone.outcome in GOOD)
     for zone in told[:MOST_ZONES]:
-        yield f"dnsd: {zone_line(zone)}"
-        yield from _finding_lines(zone)
+        about: Fields = {"zone": zone.zone, "serial": zone.serial, "records": zone.records}
+        yield Told(_EVENTS[zone.outcome], zone_line(zone), about)
+        yield from _finding_events(zone)
     if len(told) > MOST_ZONES:
-        yield f"dnsd: ... and {len(told) - MOST_ZONES} more zones ({summary(report)})"
+        more = f"... and {len(told) - MOST_ZONES} more zones ({summary(report)})"
+        yield Told("zones-more", more, {})
 
 
 def zone_line(zone: ZoneReport) -> str:
@@ -151,19 +167,23 @@ def _warnings(zone: ZoneReport) -> str:
     return f", {count} warning{'' if count == 1 else 's'}" if count else ""
 
 
-def _finding_lines(zone: ZoneReport) -> Iterator[str]:
+def _finding_events(zone: ZoneReport) -> Iterator[Told]:
     """Yield the findings of a zone that is broken.
 
     Warnings are for ``dnsd check``, but for what a file does not show by itself.
     """
+    about: Fields = {"zone": zone.zone}
     if zone.outcome == ZoneOutcome.LOADED:
-        yield from _first([one for one in zone.findings if one.code == STAGNANT])
+        yield from _first([one for one in zone.findings if one.code == STAGNANT], about)
     if zone.outcome == ZoneOutcome.BROKEN:
-        yield from _first([one for one in zone.findings if one.severity == Severity.ERROR])
+        errors = [one for one in zone.findings if one.severity == Severity.ERROR]
+        yield from _first(errors, about)
 
 
-def _first(findings: Sequence[Finding]) -> Iterator[str]:
+def _first(findings: Sequence[Finding], about: Fields) -> Iterator[Told]:
     """Yield the first of ``findings``, and where the others are."""
-    yield from map(str, findings[:MOST_LINES])
+    for one in findings[:MOST_LINES]:
+        yield Told(FINDING, str(one), about)
     if len(findings) > MOST_LINES:
-        yield f"... and {len(findings) - MOST_LINES} more: `dnsd check` shows all of them"
+        more = f"... and {len(findings) - MOST_LINES} more: `dnsd check` shows all of them"
+        yield Told(FINDING, more, about)

@@ -10,13 +10,12 @@ A request may ask that the configuration be read again; how a reload is done is 
 from __future__ import annotations
 
 import asyncio
-import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from dnsd.control.zones.reload import CONFIGURATION, DIRECTORY, EVERYTHING
-from dnsd.control.zones.report import GOOD, ReloadReport, log_lines
+from dnsd.control.zones.report import GOOD, ReloadReport, events
 from dnsd.errors import ConfigError
 from dnsd.process import log
 
@@ -142,8 +141,8 @@ class Requests:
         except ConfigError as error:
             report = ReloadReport(ok=False, problems=error.problems)
         except Exception as error:
-            log.write(traceback.format_exc().rstrip())
             problem = f"dnsd failed to reload: {type(error).__name__}: {error}"
+            log.say("internal-error", problem, cause=error)
             report = ReloadReport(ok=False, problems=(problem,))
         self._problems = report.problems
         return report
@@ -182,5 +181,5 @@ class Requests:
         known = self._troubles
         self._troubles = known | {one.zone: one.trouble for one in report.zones}
         new = (one for one in report.zones if not one.trouble or one.trouble != known.get(one.zone))
-        for line in log_lines(msgspec.structs.replace(report, zones=tuple(new))):
-            log.line(line)
+        for one in events(msgspec.structs.replace(report, zones=tuple(new))):
+            log.say(one.event, one.sentence, **one.about)

@@ -69,8 +69,9 @@ class Writers:
 
     def _without(self, error: OSError) -> None:
         log.say(
+            "watch-blind",
             f"the kernel does not report who writes zone files ({error.strerror}): dnsd loads a "
-            f"file when it has not changed for [zones] settle"
+            f"file when it has not changed for [zones] settle",
         )
 
 

@@ -1,0 +1,219 @@
+"""What can be logged: the name of each event, and its level.
+
+Names are stable: alerts and scripts may look for them, and deploy/events.md says of each what it
+means and what to do. An event has one level, so a call of :func:`dnsd.process.log.say` names the
+event only, and the type checker knows the names.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, Literal, NamedTuple, TypedDict, get_args
+
+
+class LogLevel(IntEnum):
+    """How urgent an event is, numbered as :mod:`logging` does; NOTICE lies between its levels.
+
+    ERROR: dnsd cannot do something that it is to do. WARNING: it will be so, or an operator should
+    look. NOTICE: something has changed that clients see. INFO: work as usual.
+    """
+
+    DEBUG = 10
+    INFO = 20
+    NOTICE = 25
+    WARNING = 30
+    ERROR = 40
+
+    @property
+    def word(self) -> str:
+        """The name of the level in configurations, commands and logs."""
+        return self.name.lower()
+
+    @property
+    def priority(self) -> int:
+        """The number that syslog and the journal have for it (sd-daemon(3))."""
+        return _PRIORITIES[self]
+
+
+LevelWord = Literal["debug", "info", "notice", "warning", "error"]
+LEVEL_WORDS: tuple[LevelWord, ...] = get_args(LevelWord)
+
+_PRIORITIES = {
+    LogLevel.DEBUG: 7,
+    LogLevel.INFO: 6,
+    LogLevel.NOTICE: 5,
+    LogLevel.WARNING: 4,
+    LogLevel.ERROR: 3,
+}
+
+DebugEvent = Literal["admin-command"]
+
+InfoEvent = Literal[
+    "backend-unknown",
+    "member-recovering",
+    "slots-inherited",
+    "slots-moved",
+    "zone-loaded",
+    "zone-unchanged",
+]
+
+NoticeEvent = Literal[
+    "address-absent",
+    "alias-resolved",
+    "answer-changed",
+    "backend-up",
+    "bird-as-wanted",
+    "bird-restarted",
+    "checks-in-time",
+    "disk-writable",
+    "example-zones",
+    "hook-accepts",
+    "kernel-setting-changed",
+    "ledger-written",
+    "log-level-changed",
+    "member-agreement",
+    "member-checked",
+    "member-drain",
+    "member-held",
+    "member-init",
+    "member-order",
+    "member-plan",
+    "member-up",
+    "network-limited",
+    "network-unlimited",
+    "node-ready",
+    "objective-met",
+    "peer-heard",
+    "process-restarted",
+    "reload-done",
+    "route-announced",
+    "route-init",
+    "route-standby",
+    "route-stopped",
+    "route-stopping",
+    "zone-dropped",
+    "zones-more",
+]
+
+WarningEvent = Literal[
+    "advice",
+    "alias-forgotten",
+    "alias-unresolved",
+    "answers-wait",
+    "backend-unchecked",
+    "bird-fault",
+    "carrier-mismatch",
+    "checks-late",
+    "confinement-incomplete",
+    "holddown-forgotten",
+    "hook-dropped",
+    "hook-refused",
+    "interface-repaired",
+    "library-message",
+    "lines-dropped",
+    "member-suspect",
+    "member-unchecked",
+    "objective-missed",
+    "peer-silent",
+    "policy-removed",
+    "reload-notice",
+    "root-account",
+    "route-drained",
+    "route-withdrawn",
+    "rules-left",
+    "slots-lost",
+    "system-limit",
+    "watch-blind",
+    "zone-finding",
+    "zones-none",
+]
+
+ErrorEvent = Literal[
+    "addresses-fault",
+    "admin-socket-fault",
+    "backend-down",
+    "balance-fault",
+    "carrier-silenced",
+    "descriptors-exhausted",
+    "disk-refuses",
+    "drains-lost",
+    "hook-unusable",
+    "http-fault",
+    "image-damaged",
+    "image-unreadable",
+    "interface-lost",
+    "internal-error",
+    "journal-unreadable",
+    "ledger-distrusted",
+    "ledger-unwritten",
+    "member-down",
+    "orders-lost",
+    "process-ended",
+    "process-stuck",
+    "process-unstartable",
+    "reload-problem",
+    "start-failed",
+    "states-lost",
+    "transfer-key-unusable",
+    "zone-broken",
+    "zone-failed",
+    "zone-unknown",
+    "zones-unreadable",
+]
+
+Event = DebugEvent | InfoEvent | NoticeEvent | WarningEvent | ErrorEvent
+
+LEVELS: dict[str, LogLevel] = {
+    event: level
+    for level, events in (
+        (LogLevel.DEBUG, DebugEvent),
+        (LogLevel.INFO, InfoEvent),
+        (LogLevel.NOTICE, NoticeEvent),
+        (LogLevel.WARNING, WarningEvent),
+        (LogLevel.ERROR, ErrorEvent),
+    )
+    for event in get_args(events)
+}
+
+
+class Fields(TypedDict, total=False):
+    """What an event is about, for programs that read the log; the sentence says it for people.
+
+    ``pool`` and ``alias`` are a name and a type, ``was`` and ``now`` states, ``number`` is a pid.
+    """
+
+    address: str
+    alias: str
+    backend: str
+    child: str
+    member: str
+    network: str
+    node: str
+    now: str
+    number: int
+    path: str
+    pool: str
+    reason: str
+    records: int
+    serial: int | None
+    service: str
+    ttl: int
+    url: str
+    was: str
+    zone: str
+
+
+FINDING: Final = "zone-finding"
+"""Its sentence stands alone, so that editors and compilers' tools can read it: FILE:LINE: …"""
+
+
+class Told(NamedTuple):
+    """An event before it is told: to the log, or to who has asked for what caused it."""
+
+    event: Event
+    sentence: str
+    about: Fields
+
+    def __str__(self) -> str:
+        """Return it as a line of a command."""
+        return self.sentence if self.event == FINDING else f"dnsd: {self.sentence}"
