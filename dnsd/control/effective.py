@@ -59,7 +59,8 @@ class EffectiveConfig:
 
         What is applied is ``applied`` and, because the secrets in it are handed to the workers,
         ``[server] cookie_secret_file``; of ``[transfers]`` all but where to listen; and ``[log]
-        level``, which all processes read. ConfigError if it can't be used: then what was in force is in force; ``check`` may raise it, too.
+        level``, which all processes read. ConfigError if it can't be used: then what was in force
+        is in force; ``check`` may raise it, too.
         """
         fresh = self._as_begun(resolve(self.config.path, self._options))
         if check is not None:

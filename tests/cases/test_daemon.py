@@ -139,7 +139,7 @@ def test_a_process_that_cannot_start_ends_it_instead_of_trying_for_ever() -> Non
         )
         node.start(PYTHONPATH=str(broken))
         assert node.wait() == 1
-        assert node.lines[-1].startswith("dnsd: control ended before it was ready")
+        assert node.lines[-1].startswith("dnsd: error: control ended before it was ready")
 
 
 # -- what it survives -------------------------------------------------------------------------

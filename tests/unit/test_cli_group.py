@@ -14,8 +14,8 @@ from dnsd import cli
 from dnsd.errors import AdminError, ConfigError, DnsdError, NotRunning
 
 COMMANDS = [
-    *("serve", "check", "explain", "status", "reload"),
-    *("zone", "failover", "rto", "demand", "horizon", "declare"),
+    *("serve", "check", "explain", "status", "reload", "zone", "log-level"),
+    *("failover", "rto", "demand", "horizon", "declare"),
     *("anycast", "drain", "undrain", "withdraw", "announce", "balance", "backend", "bird-config"),
     "version",
 ]

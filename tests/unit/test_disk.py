@@ -84,7 +84,7 @@ def test_a_disk_that_goes_on_refusing_is_tried_less_and_less_often(
     assert site.disk.fault == ""
     refused, again = capsys.readouterr().err.splitlines()
     assert "No space left" in refused
-    assert again.endswith("can be written again")
+    assert again.endswith("can be written again [disk-writable]")
     site.turn()
     assert site.disk.pause == FIRST_PAUSE_S
 

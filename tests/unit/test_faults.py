@@ -24,14 +24,15 @@ def test_a_want_of_descriptors_is_one_line_and_other_faults_are_told_whole(
     for _ in range(3):
         tell(loop, want)
     line = (
-        "dnsd: control: socket.accept() out of system resource (Too many open files); trying "
-        "again: raise the limit of open files (LimitNOFILE= or ulimit -n)\n"
+        "dnsd: error: control: socket.accept() out of system resource (Too many open files); "
+        "trying again: raise the limit of open files (LimitNOFILE= or ulimit -n) "
+        "[descriptors-exhausted]\n"
     )
     assert capsys.readouterr().err == line
     now[0] = PAUSE_S
     tell(loop, want)
     assert capsys.readouterr().err == line
-    assert not caplog.records
+    assert {record.name for record in caplog.records} == {"dnsd"}
     tell(loop, {"message": "a bug", "exception": KeyError("bug")})
     assert "a bug" in caplog.text
     loop.close()

@@ -468,7 +468,7 @@ def test_what_cannot_be_written_is_served_and_nothing_is_safe_until_it_can(
         assert site.about(A).safety == Safety.SAFE
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
-    assert told[1] == "dnsd: horizon: the account is on disk again"
+    assert told[1] == "dnsd: horizon: the account is on disk again [ledger-written]"
 
 
 def test_after_a_restart_an_account_that_could_not_be_written_is_missed(directory: Path) -> None:

@@ -112,8 +112,8 @@ def test_worker_says_which_image_it_cannot_open(node: WorkerNode) -> None:
     status, said = node.end()
     assert status == 0
     assert said == (
-        f"dnsd worker 0: {node.directory}/images/broken is not an image; "
-        "still serving the zone's last data, trying again\n"
+        f"dnsd worker 0: error: {node.directory}/images/broken is not an image; "
+        "still serving the zone's last data, trying again [image-unreadable]\n"
     )
 
 
@@ -243,8 +243,8 @@ def test_worker_cannot_have_a_port_of_another(node: WorkerNode) -> None:
         status, said = node.end()
     assert status == 1
     assert said == (
-        f"dnsd worker 0: cannot listen on 127.0.0.1:{node.port} (TCP): address already in use; "
-        "stop the server that has it, or choose another port\n"
+        f"dnsd worker 0: error: cannot listen on 127.0.0.1:{node.port} (TCP): address already in "
+        "use; stop the server that has it, or choose another port [start-failed]\n"
     )
 
 
@@ -259,7 +259,8 @@ def test_worker_without_a_specification_says_so(line: bytes) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith(b"dnsd worker: the master sent an invalid specification: ")
+    told = b"dnsd worker: error: the master sent an invalid specification: "
+    assert done.stderr.startswith(told)
     assert done.stderr.count(b"\n") == 1
 
 
@@ -289,8 +290,8 @@ def test_worker_tells_of_few_descriptors(node: WorkerNode) -> None:
     status, said = node.end()
     assert status == 0
     assert said == (
-        "dnsd worker 0: 100 TCP connections may be open, but only 80 file descriptors: "
-        "raise the limit (LimitNOFILE= or ulimit -n) or lower tcp_connections\n"
+        "dnsd worker 0: warning: 100 TCP connections may be open, but only 80 file descriptors: "
+        "raise the limit (LimitNOFILE= or ulimit -n) or lower tcp_connections [system-limit]\n"
     )
 
 
@@ -302,8 +303,9 @@ def test_worker_tells_of_a_small_receive_buffer(node: WorkerNode) -> None:
     status, said = node.end()
     assert status == 0
     assert re.fullmatch(
-        r"dnsd worker 0: the receive buffer of UDP sockets is \d+ octets, not the 1073741824 "
-        r"asked for: raise net\.core\.rmem_max or lower udp_receive_buffer\n",
+        r"dnsd worker 0: warning: the receive buffer of UDP sockets is \d+ octets, not the "
+        r"1073741824 asked for: raise net\.core\.rmem_max or lower udp_receive_buffer "
+        r"\[system-limit\]\n",
         said,
     )
 
