@@ -21,7 +21,7 @@ def test_it_says_when_it_is_ready_answers_and_stops_on_sigterm() -> None:
     with start_dnsd(ZONES, workers=2) as node:
         assert re.fullmatch(
             rf"dnsd: ready on 127\.0\.0\.1:{node.port} "
-            r"\(2 workers, 2 zones, hot path (python|native)\)",
+            r"\(2 workers, 2 zones, hot path (python|native)\) \[node-ready\]",
             node.lines[-1],
         )
         assert node.addresses("www.example.com") == {"192.0.2.1"}
