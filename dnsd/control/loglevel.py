@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class LevelKeeper:
-    """Holds and tells the level, in ``cells`` of control's; ``effective`` has what is configured."""
+    """Keeps the level in a cell of control's; ``effective`` says what is configured."""
 
     def __init__(self, cells: memoryview, effective: EffectiveConfig) -> None:
         self._cells = cells
