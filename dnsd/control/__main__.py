@@ -19,6 +19,7 @@ from dnsd.control.anycast.probes import commands as probe_commands
 from dnsd.control.failover.commands import commands as failover_commands
 from dnsd.control.faults import FaultTeller
 from dnsd.control.horizon.commands import commands as horizon_commands
+from dnsd.control.loglevel import LevelKeeper
 from dnsd.control.node import Node
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
@@ -128,7 +129,7 @@ class _Node(Node):
             **probe_commands(self.probes),
             **failover_commands(self.engine),
             **self.demand.commands(),
-            **self.log_level.commands(),
+            **LevelKeeper(self._vector.control, self._effective).commands(),
             **horizon_commands(self.horizon),
         }
 

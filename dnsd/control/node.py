@@ -35,7 +35,6 @@ from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.past import pools_before
-from dnsd.control.loglevel import LevelKeeper
 from dnsd.control.publish import Publisher
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
@@ -115,7 +114,6 @@ class Node:
             self._effective, self._reloader, self._watch, delivery, cookies, self.keeper
         )
         self.demand = self._counting()
-        self.log_level = LevelKeeper(vector.control, self._effective)
         self.aliases = self._following(directory)
         self.probes = Probes(node, config)
         self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)

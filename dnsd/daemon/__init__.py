@@ -67,12 +67,7 @@ def run(path: Path | None, options: Options) -> int:
     listen.probe(config.server.listen, floating=config.anycast.endpoints)
     if path is None and not options.zones and not options.zone:
         _introduce(config, zones)
-    if not zones:
-        told = "there are no zone files: queries are refused, except for zones of the last run"
-        say("zones-none", told)
-    account.advise(config)
-    for advice in configuration.secret_advice(config):
-        say("advice", advice)
+    _advise(config, zones)
     shared = specs.Shared.create(specs.worker_count(config))
     vector = shared.vector
     log.follow(vector.log_level)
@@ -90,6 +85,16 @@ def run(path: Path | None, options: Options) -> int:
     transfers = children.xfrd(ways.spec(config, shared), vector) if ways else None
     processes = Processes(children.control(control, vector), workers, transfers)
     return Master(config.server, vector, processes, notifier, route, attendant=attendant).run()
+
+
+def _advise(config: Config, zones: dict[str, Path]) -> None:
+    """Tell what an operator should look at, though the node can be."""
+    if not zones:
+        told = "there are no zone files: queries are refused, except for zones of the last run"
+        say("zones-none", told)
+    account.advise(config)
+    for advice in configuration.secret_advice(config):
+        say("advice", advice)
 
 
 def _zones(config: Config) -> dict[str, Path]:
