@@ -53,6 +53,7 @@ InfoEvent = Literal[
     "member-recovering",
     "slots-inherited",
     "slots-moved",
+    "transfer-done",
     "zone-loaded",
     "zone-unchanged",
 ]
@@ -91,8 +92,10 @@ NoticeEvent = Literal[
     "route-standby",
     "route-stopped",
     "route-stopping",
+    "transfer-whole",
     "zone-dropped",
     "zones-more",
+    "zones-ready",
 ]
 
 WarningEvent = Literal[
@@ -123,8 +126,10 @@ WarningEvent = Literal[
     "rules-left",
     "slots-lost",
     "system-limit",
+    "transfer-failed",
     "watch-blind",
     "zone-finding",
+    "zones-late",
     "zones-none",
 ]
 
@@ -156,6 +161,7 @@ ErrorEvent = Literal[
     "states-lost",
     "transfer-key-unusable",
     "zone-broken",
+    "zone-expired",
     "zone-failed",
     "zone-unknown",
     "zones-unreadable",

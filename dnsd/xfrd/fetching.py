@@ -73,7 +73,8 @@ class Fetching:
             refresh.fail(f"{peer}: {type(error).__name__}: {error}", time.time())
             raise
         if refresh.fault != before:
-            say(f"transfers: {zone.told.zone} is not fetched: {refresh.fault}")
+            told = f"transfers: {zone.told.zone} is not fetched: {refresh.fault}"
+            say("transfer-failed", told, zone=zone.told.zone, reason=refresh.fault)
         return False
 
     async def _ask(self, zone: SecondaryZone, peer: PrimaryPeer) -> bool:
@@ -99,7 +100,8 @@ class Fetching:
         took = time.monotonic() - began
         zone.last = FetchReport(kind, fetched.octets, took, time.time())
         name, serial = zone.told.zone, version.serial
-        say(f"transfers: {name} serial {serial} from {peer} ({kind}, {took:.2f} s)")
+        told = f"transfers: {name} serial {serial} from {peer} ({kind}, {took:.2f} s)"
+        say("transfer-done", told, zone=name, serial=serial)
         return True
 
     def _key(self, peer: PrimaryPeer) -> TsigKey | None:
@@ -127,9 +129,11 @@ class Fetching:
             except (NoConnection, TransferRefused) as fault:
                 if not isinstance(fault, TransferRefused) or fault.rcode not in _NO_IXFR:
                     raise
-                say(f"transfers: {zone.told.zone} is fetched whole from {peer}: {fault}")
+                told = f"transfers: {zone.told.zone} is fetched whole from {peer}: {fault}"
+                say("transfer-whole", told, zone=zone.told.zone, reason=str(fault))
             except (TransferFault, MisfitError) as fault:
-                say(f"transfers: {zone.told.zone} is fetched whole from {peer}: {fault}")
+                told = f"transfers: {zone.told.zone} is fetched whole from {peer}: {fault}"
+                say("transfer-whole", told, zone=zone.told.zone, reason=str(fault))
         fetched = await self._fetcher.transfer(peer, zone.apex, None, key, limits)
         return fetched, _made_of(fetched, None)
 

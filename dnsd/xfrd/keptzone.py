@@ -33,7 +33,8 @@ class KeptZone:
         except FileNotFoundError:
             return None
         except (OSError, VersionError) as error:
-            say(f"transfers: the zone is fetched whole again: {error}")
+            told = f"transfers: the zone is fetched whole again: {error}"
+            say("transfer-whole", told, path=str(self.path))
             return None
 
     def confirmed(self) -> float:
@@ -52,7 +53,8 @@ class KeptZone:
             os.utime(self._heard, (now, now))
         except OSError as error:
             # it will seem older than it is after a restart, and no more
-            say(f"transfers: {self._heard}: {error.strerror}")
+            told = f"transfers: {self._heard}: {error.strerror}"
+            say("disk-refuses", told, path=str(self._heard))
 
     def remove(self) -> None:
         """Forget the version: the zone is no more, or begins anew."""

@@ -170,7 +170,8 @@ class SecondaryPart:
             return
         zone.was_expired = is_expired
         if is_expired:
-            say(f"transfers: {name} has expired: no primary has confirmed it for too long")
+            told = f"transfers: {name} has expired: no primary has confirmed it for too long"
+            say("zone-expired", told, zone=name)
         self._tell(f"expired {name}", words.Expired(zone=name, is_expired=is_expired))
 
     # -- asking -------------------------------------------------------------------------------

@@ -60,15 +60,16 @@ class Readiness:
             if self._cells[ControlCells.LOADED] != FirstLoad.OVER:
                 self._cells[ControlCells.LOADED] = FirstLoad.LATE
                 log.say(
+                    "zones-late",
                     f"{self._sentence()}; no longer waiting for it ([zones] ready_within = "
-                    f'"{format_duration(self._limit())}")'
+                    f'"{format_duration(self._limit())}")',
                 )
             self._on_ready()
         await task
         is_late = self._cells[ControlCells.LOADED] == FirstLoad.LATE
         self._cells[ControlCells.LOADED] = FirstLoad.OVER
         if is_late:
-            log.say("all zones have been loaded once")
+            log.say("zones-ready", "all zones have been loaded once")
         else:
             self._on_ready()
 
