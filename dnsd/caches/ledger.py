@@ -17,7 +17,6 @@ counts as nothing, which only makes a bound later. Pure: it is told the time.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from zlib import crc32
 
 import msgspec
 
@@ -25,6 +24,7 @@ from dnsd.caches.acquainted import KnownNodes, KnownPeer, Retired
 from dnsd.caches.report import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, LedgerLine, NodeReport, Use
 from dnsd.caches.version import Version, VersionKind
 from dnsd.errors import StateError
+from dnsd.process.envelope import sealed, unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -39,7 +39,7 @@ SAVE_EVERY_S = 1.0
 _REMEMBERED = 4096
 """Bounds in the past that are kept: of so much it is known that caches have forgotten it."""
 
-_MAGIC = b"dnsd-ledger 1 "
+_KIND, _VERSION = "dnsd-ledger", 1
 
 
 class _Declared(NamedTuple):
@@ -286,7 +286,7 @@ class Ledger:
             pooled=self._pooled,
         )
         body = msgspec.json.encode(saved)
-        return _MAGIC + b"%08x\n" % crc32(body) + body
+        return sealed(_KIND, _VERSION, body)
 
     def _declare(self, version: Version, declared: _Declared) -> None:
         before = self._declared.get(version)
@@ -363,11 +363,10 @@ def negative_ttl(soa_ttl: int, minimum: int, nsec_ttl: int = 0) -> int:
 
 
 def _read(data: bytes) -> _Saved:
-    head, _, body = data.partition(b"\n")
-    if not head.startswith(_MAGIC):
-        raise StateError("the ledger is from another version, or its beginning is damaged")
-    if head != _MAGIC + b"%08x" % crc32(body):
-        raise StateError("the ledger is damaged: its checksum does not match")
+    try:
+        body = unsealed(_KIND, _VERSION, data)
+    except ValueError as error:
+        raise StateError(f"the ledger {error}") from error
     try:
         return msgspec.json.decode(body, type=_Saved)
     except msgspec.DecodeError as error:

@@ -14,7 +14,6 @@ of the day may be set at any time. Only plans follow that one, because they begi
 from __future__ import annotations
 
 from typing import NamedTuple
-from zlib import crc32
 
 import msgspec
 
@@ -22,12 +21,13 @@ from dnsd.failover import orders
 from dnsd.failover.drain import Drain, StoredDrain
 from dnsd.failover.member import StoredMember
 from dnsd.failover.orders import Directive, StoredPlan
+from dnsd.process.envelope import sealed, unsealed
 
 VERSION = 1
 BELIEVED_S = 60.0
 """States older than this were not checked in the meantime."""
 
-_MAGIC = "dnsd-failover"
+_KIND = "dnsd-failover"
 
 
 class Moment(NamedTuple):
@@ -128,7 +128,7 @@ class _Content(
 def encode(pools: tuple[StoredPool, ...], now: Moment, loss: str = "") -> bytes:
     """Return ``pools`` as they are ``now``; ``loss`` is why orders of before are not among them."""
     body = msgspec.json.encode(_Content(**now._asdict(), pools=pools, loss=loss))
-    return f"{_MAGIC} {VERSION} {crc32(body):08x}\n".encode() + body
+    return sealed(_KIND, VERSION, body)
 
 
 def decode(data: bytes, now: Moment) -> Kept:
@@ -159,18 +159,10 @@ def _kept(content: _Content, now: Moment) -> Kept:
 
 def _read(data: bytes) -> _Content:
     """Return the content of ``data``; ValueError is a sentence."""
-    head, _, body = data.partition(b"\n")
-    match head.decode("ascii", "replace").split(" "):
-        case [magic, version, checksum] if magic == _MAGIC:
-            if version != str(VERSION):
-                raise ValueError(f"the states were stored by another version ({version[:20]})")
-            if checksum != f"{crc32(body):08x}":
-                raise ValueError("the stored states are damaged: their checksum does not match")
-            return _content(body)
-    raise ValueError("the file does not contain states of pools")
-
-
-def _content(body: bytes) -> _Content:
+    try:
+        body = unsealed(_KIND, VERSION, data)
+    except ValueError as error:
+        raise ValueError(f"the file {error}") from error
     try:
         return msgspec.json.decode(body, type=_Content)
     except msgspec.DecodeError as error:

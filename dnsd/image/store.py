@@ -5,7 +5,6 @@ Knows the file and its header; what the parts mean is the hot path's business.
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import zlib
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.errors import ImageError
 from dnsd.image import layout
+from dnsd.process import durable
 from dnsd.wire import name as names
 
 if TYPE_CHECKING:
@@ -37,14 +37,9 @@ def save(path: Path, *parts: bytes | bytearray) -> None:
     It is not synced: what a power cut leaves behind is found out by its checksum, and made anew
     from the zone file. Waiting for the disk would take longer than everything else.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.writelines(parts)
-        temporary.replace(path)
+        durable.put(path, *parts)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         sentence = f"cannot write the image {path}: {error.strerror}"
         raise ImageError(sentence, error.errno or 0) from error
 

@@ -144,11 +144,11 @@ class World:
         await asyncio.sleep(0.001)
         return b"wrong" if self.has("wrong") else b"right"
 
-    def replace(self, path: Path, data: bytes) -> None:
-        """Write as :func:`dnsd.process.durable.replace` does, on this disk."""
-        if self.has("disk_full"):
+    def replace(self, path: Path, *data: bytes, mode: int = durable.OWN) -> None:
+        """Write as :func:`dnsd.process.durable.replace` does, on this disk; BIRD's file is not."""
+        if mode == durable.OWN and self.has("disk_full"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        _replace(path, data)
+        _replace(path, *data, mode=mode)
 
     def write_mark(self, path: Path, drain: bool) -> bool:
         if self.has("mark_stuck"):

@@ -99,9 +99,9 @@ def test_other_pools_are_not_its_own() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "not contain states"),
-        (b"\xff\xfe\n{}", "not contain states"),
-        (b"dnsd-failover 1\n{}", "not contain states"),
+        (b"", "does not begin as"),
+        (b"\xff\xfe\n{}", "does not begin as"),
+        (b"dnsd-failover 1\n{}", "does not begin as"),
         (STORED.replace(b"failover 1 ", b"failover 2 "), "another version (2)"),
         (STORED[:-1], "damaged"),
         (STORED.replace(b"suspect", b"SUSPECT"), "damaged"),

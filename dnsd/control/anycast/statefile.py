@@ -6,12 +6,11 @@ content and how to replace it; :mod:`bird` makes BIRD read it.
 
 from __future__ import annotations
 
-import os
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.errors import BirdError
+from dnsd.process import durable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,14 +30,9 @@ def write_state(path: Path, drain: bool) -> bool:
     text = _content(drain)
     if _text(path) == text:
         return False
-    # A name that begins with a dot is in no `include "*.conf"`.
-    new = path.with_name(f".{path.name}.new")
     try:
-        _write(new, text)
-        new.replace(path)
+        durable.replace(path, text.encode(), mode=MODE)
     except OSError as error:
-        with suppress(OSError):
-            new.unlink()
         raise BirdError(
             f"{path}: cannot be written ({error.strerror}): BIRD is to include it, so its "
             f"directory must exist and be writable for dnsd; see [anycast.bird] state_file"
@@ -66,12 +60,3 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _write(path: Path, text: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, MODE), "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), MODE)  # whatever the umask
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

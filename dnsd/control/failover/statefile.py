@@ -7,7 +7,6 @@ the ledger says that there are pools: so it is missed when it is gone.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from dnsd.build import images
 from dnsd.failover import stored
 from dnsd.failover.stored import Kept, Moment
 from dnsd.process import log
-from dnsd.process.durable import Durable
+from dnsd.process.durable import Durable, WriteOrder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +50,8 @@ class StateFile:
         self.exists = False
         self._writing = asyncio.Lock()
         # The stop does not wait for a thread that writes: it writes, too, and has the last word.
-        self._lock = threading.Lock()
-        self._given = self._written = 0
+        self._order = WriteOrder()
+        self._given = 0
 
     @property
     def fault(self) -> str:
@@ -118,23 +117,17 @@ class StateFile:
 
     def _put(self, number: int, pools: tuple[StoredPool, ...], now: Moment) -> None:
         """Write them down, unless something with a higher ``number`` stands there already."""
-        with self._lock:
-            if number <= self._written:
-                return
-            self._written = number
-            if (pools or self.exists) and not self._replace(pools, now):
-                return
+
+        def write() -> None:
+            if pools or self.exists:
+                self._file.write(stored.encode(pools, now, self.loss))
+                self.exists, self._refusal = True, ""
             self._on_disk = number
 
-    def _replace(self, pools: tuple[StoredPool, ...], now: Moment) -> bool:
-        """Write them down; return whether the disk has taken them."""
         try:
-            self._file.write(stored.encode(pools, now, self.loss))
+            self._order.do(number, write)
         except OSError as error:
             if not self._refusal:
                 told = f"failover: {self._path} cannot be written ({error.strerror})"
                 log.say("disk-refuses", told, path=str(self._path))
             self._refusal = error.strerror or str(error)
-            return False
-        self.exists, self._refusal = True, ""
-        return True

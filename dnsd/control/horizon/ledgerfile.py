@@ -5,13 +5,12 @@ Knows nothing of what is in it.
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.control.horizon.lease import Clocks, Lease
 from dnsd.errors import StateError
-from dnsd.process.durable import Durable
+from dnsd.process.durable import Durable, WriteOrder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +32,7 @@ class LedgerFile:
         self._lease = Lease(directory, self._clocks)
         self._is_ours = False
         self._file = Durable(self._path, keepsake)
-        self._lock = threading.Lock()
-        self._written = 0
+        self._order = WriteOrder()
 
     def read(self) -> bytes | None:
         """Return its content; None: there is no file; StateError: it cannot be read."""
@@ -70,28 +68,28 @@ class LedgerFile:
 
         When it returns, a power cut changes nothing any more. StateError if that cannot be.
         """
-        with self._lock:
-            if number <= self._written:
-                return
-            self._is_ours = False
-            try:
-                self._file.write(data)
-            except OSError as error:
-                raise StateError(
-                    f"{self._path} cannot be written ({error.strerror}): after a restart it "
-                    "is unknown for how long caches hold what is answered now"
-                ) from error
-            self._written, self._is_ours = number, True
+        self._order.do(number, lambda: self._write(data))
+
+    def _write(self, data: bytes) -> None:
+        self._is_ours = False
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise StateError(
+                f"{self._path} cannot be written ({error.strerror}): after a restart it "
+                "is unknown for how long caches hold what is answered now"
+            ) from error
+        self._is_ours = True
 
     def vouch(self) -> None:
         """Have a restart believe what is on disk, if this process has written it."""
-        with self._lock, suppress(OSError):  # it is tried again before the lease ends
+        with self._order.lock, suppress(OSError):  # it is tried again before the lease ends
             if self._is_ours and self._lease.is_due():
                 self._lease.renew()
 
     def close(self) -> None:
         """Have a later start believe what is on disk: this process, which wrote it, ends."""
-        with self._lock, suppress(OSError):
+        with self._order.lock, suppress(OSError):
             if self._is_ours:
                 self._lease.close()
 
@@ -101,6 +99,6 @@ class LedgerFile:
         A full disk allows that. A disk that is read-only does not, and then the file is believed
         until its lease ends.
         """
-        with self._lock, suppress(OSError):
+        with self._order.lock, suppress(OSError):
             self._path.unlink(missing_ok=True)
             self._lease.end()
