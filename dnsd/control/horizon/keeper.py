@@ -17,6 +17,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from dnsd.caches.ledger import SAVE_EVERY_S, Ledger, declarations, owner_of
+from dnsd.control.horizon import told
 from dnsd.control.horizon.awaited import AwaitedZones
 from dnsd.control.horizon.coverage import Coverage
 from dnsd.control.horizon.declared import DeclaredZone, ZoneChange, version_of
@@ -25,7 +26,6 @@ from dnsd.control.horizon.poolbook import PoolBook, accounts_in, key_of, undecid
 from dnsd.control.horizon.served import ServedSearch
 from dnsd.control.horizon.shelf import Shelf
 from dnsd.errors import AdminError, StateError
-from dnsd.process import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence, Set
@@ -123,11 +123,7 @@ class LedgerKeeper:
                 raise StateError("the ledger is missing, but the node has answered before")
         except StateError as error:
             self.ledger.distrust(now)
-            log.say(
-                "ledger-distrusted",
-                f"horizon: {error}: what caches hold from this node is unknown, and nothing is "
-                f"SAFE until the largest TTL ([zones.limits] longest_ttl) has passed",
-            )
+            told.distrusted(error)
         return held
 
     def _continue(
@@ -332,11 +328,7 @@ class LedgerKeeper:
     async def _disbelieved(self) -> None:
         """Wait until what could not be written has no earlier ledger on disk against it."""
         if self.fault and (left := self._file.believed_for()) > 0:
-            log.say(
-                "answers-wait",
-                f"horizon: new answers wait {left:.0f} s, or until the disk can be written: a "
-                "restart before that would trust the ledger on disk, which lacks them",
-            )
+            told.waits(left)
         while self.fault and (left := self._file.believed_for()) > 0:
             await self._file.wait(min(left, SAVE_EVERY_S))
             await self.save()
@@ -387,10 +379,7 @@ class LedgerKeeper:
         if not fault or self._file.believed_for() <= 0:
             self.coverage.end(written=not fault)
         if fault != self.fault:
-            if fault:
-                log.say("ledger-unwritten", f"horizon: {fault}")
-            else:
-                log.say("ledger-written", "horizon: the account is on disk again")
+            told.written(fault)
         self.fault = fault
 
     def _is_new(self) -> bool:

@@ -1,0 +1,36 @@
+"""What the log says of the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.process import log
+
+if TYPE_CHECKING:
+    from dnsd.errors import StateError
+
+
+def distrusted(error: StateError) -> None:
+    """Tell that what caches hold is unknown, and what follows from it."""
+    log.say(
+        "ledger-distrusted",
+        f"horizon: {error}: what caches hold from this node is unknown, and nothing is "
+        f"SAFE until the largest TTL ([zones.limits] longest_ttl) has passed",
+    )
+
+
+def waits(left: float) -> None:
+    """Tell for how many seconds new answers wait for the disk."""
+    log.say(
+        "answers-wait",
+        f"horizon: new answers wait {left:.0f} s, or until the disk can be written: a "
+        "restart before that would trust the ledger on disk, which lacks them",
+    )
+
+
+def written(fault: str) -> None:
+    """Tell why the ledger cannot be written, or that it is."""
+    if fault:
+        log.say("ledger-unwritten", f"horizon: {fault}")
+    else:
+        log.say("ledger-written", "horizon: the account is on disk again")
