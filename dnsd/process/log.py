@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.process.events import LEVELS, LogLevel
 from dnsd.process.logline import LineFormatter, LogFormat, Speaker, goes_to_journal
+from dnsd.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,9 +38,8 @@ def say(
     event: Event, sentence: str, *, cause: BaseException | None = None, **fields: Unpack[Fields]
 ) -> None:
     """Log ``event``: ``sentence`` tells people; with a ``cause``, also what dnsd's own fault is."""
-    _logger.log(
-        LEVELS[event], "%s", sentence, exc_info=cause, extra={"event": event, "fields": fields}
-    )
+    told = printable(sentence.replace("\n", " "))  # whoever else handles the record
+    _logger.log(LEVELS[event], "%s", told, exc_info=cause, extra={"event": event, "fields": fields})
 
 
 def write(text: str) -> None:
