@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import tomllib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dnsd import config
+from dnsd.config import paths
 from dnsd.config.tables import kinds_of
 from dnsd.errors import AdminError, ConfigError, ControlDown, NotRunning
 from dnsd.process.socketfile import is_friend, spare_name
@@ -74,7 +76,9 @@ def ask(path: Path, command: str, patience: float | None = ANSWER_S, **arguments
     except TimeoutError as error:
         raise AdminError(f"the node behind {path} does not answer") from error
     except PermissionError as error:
-        raise AdminError(f"cannot connect to {path}: be the user that dnsd runs as") from error
+        raise AdminError(
+            f"permission denied on {path}: be the user that dnsd runs as, or root"
+        ) from error
     except OSError as error:
         raise AdminError(f"cannot talk to the node behind {path}: {error.strerror}") from error
     return _result(line, path)
@@ -109,7 +113,7 @@ def _connected(path: Path) -> socket.socket:
     try:
         return _connect(str(path))
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
-        sentence = f"dnsd is not running: nothing listens on {path}"
+        sentence = f"dnsd is not running: nothing listens on {path}{_unnamed(path)}"
         try:
             sock = _connect(spare_name(path))
         except OSError:
@@ -120,6 +124,16 @@ def _connected(path: Path) -> socket.socket:
             sock.close()
             raise NotRunning(sentence) from error
         return sock
+
+
+def _unnamed(path: Path) -> str:
+    """Return that no configuration says that the node is at ``path``, if that is so."""
+    if os.environ.get("DNSD_CONFIG") or paths.configuration() or path != _default().admin_socket:
+        return ""
+    return (
+        f" (there is no {paths.CONFIGURATION}; --config FILE or $DNSD_CONFIG names the "
+        "configuration of another node)"
+    )
 
 
 def _connect(address: str) -> socket.socket:

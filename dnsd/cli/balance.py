@@ -14,6 +14,7 @@ from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option, reason_option
 from dnsd.cli.output import echo
 from dnsd.cli.services import picture, state_of
+from dnsd.cli.waiting import goes_on
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,20 +90,24 @@ def drain(
     """
     path = socket_path(config_file)
     found = ask(path, "balance_drain", backend=backend, service=service, reason=reason)
-    told: list[str] = []
-    while True:
-        rows = _of(found, backend, service)
-        lines = [f"{name}: {backend} is {state_of(one)}" for name, one in rows]
-        if not as_json:
-            for line in lines:
-                if line not in told:
-                    echo(line)
-        told = lines
-        safe = all(one["safe"] for _, one in rows)
-        if safe or not wait:
-            break
-        time.sleep(LOOK_S)
-        found = ask(path, "balance")
+    with goes_on(
+        f"the drain goes on; `dnsd balance status` shows how far it is, and `dnsd balance undrain "
+        f"{backend}` takes it back"
+    ):
+        told: list[str] = []
+        while True:
+            rows = _of(found, backend, service)
+            lines = [f"{name}: {backend} is {state_of(one)}" for name, one in rows]
+            if not as_json:
+                for line in lines:
+                    if line not in told:
+                        echo(line)
+            told = lines
+            safe = all(one["safe"] for _, one in rows)
+            if safe or not wait:
+                break
+            time.sleep(LOOK_S)
+            found = ask(path, "balance")
     if as_json:
         echo(json.dumps(found))
     unwritten = found["unwritten"]

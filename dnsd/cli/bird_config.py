@@ -12,7 +12,7 @@ import click
 
 from dnsd import config
 from dnsd.cli.output import echo
-from dnsd.config import balancerules
+from dnsd.config import balancerules, paths
 from dnsd.errors import ConfigError
 from dnsd.routerconf import (
     PASSWORDS,
@@ -59,9 +59,10 @@ def bird_config() -> None:
     "file",
     type=click.Path(path_type=Path),
     envvar="DNSD_CONFIG",
+    default=paths.configuration,
     required=True,
     metavar="FILE",
-    help="The node's configuration (TOML); $DNSD_CONFIG by default.",
+    help=f"The node's configuration; by default $DNSD_CONFIG, or {paths.CONFIGURATION} if there.",
 )
 @_BIRD
 def node(file: Path, bird: str | None) -> None:

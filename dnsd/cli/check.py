@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnsd import config
-from dnsd.cli.options import config_option, json_option, short, zone_option
+from dnsd.cli.options import (
+    config_option,
+    json_option,
+    say_examples,
+    short,
+    when_named,
+    zone_option,
+)
 from dnsd.cli.output import echo_styled
 from dnsd.cli.together import CutsTogether, DemandTogether, PoolsTogether
 from dnsd.config import balancerules, origins, policyfile
@@ -109,6 +116,8 @@ def check(
     would not be served, nor a policy with one used; with warnings they are. Exit status: 0
     without errors, 1 with errors.
     """
+    if files or zones:
+        config_file = when_named(ctx, config_file)
     told = DemandTogether(demand, budget) if demand else None
     report = _check(config_file, zones, files, told, budget)
     echo_styled(_as_json(report) if as_json else _as_text(report))
@@ -219,6 +228,7 @@ def _from_config(
     config_file: Path | None, wanted: list[tuple[str, Path]], findings: list[Finding]
 ) -> config.Config | None:
     """Add the zones and problems of the configuration; return it if it can be used."""
+    say_examples(config_file)
     found, zones, problems = config.examine(config_file)
     for problem in problems:
         file, line = problem.file or str(config_file), problem.line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType
 
 
+UNBOUNDED = 10_000
+"""Columns of a line that is not for a terminal."""
+
+
 class SafeConsole(Console):
     """A console in which foreign text is escaped: what controls the terminal is rich's own.
 
@@ -23,6 +28,8 @@ class SafeConsole(Console):
 
     def __init__(self, *, soft_wrap: bool = False) -> None:
         super().__init__(highlight=False, markup=False, soft_wrap=soft_wrap)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = UNBOUNDED  # a program reads it: no name is split
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

@@ -20,6 +20,7 @@ from dnsd.cli.failover import force_option, show_ordered
 from dnsd.cli.options import at_option, config_option, json_option, reading, reason_option
 from dnsd.cli.output import echo
 from dnsd.cli.survey import Survey
+from dnsd.cli.waiting import goes_on
 from dnsd.errors import AdminError, NotRunning
 
 if TYPE_CHECKING:
@@ -96,7 +97,12 @@ def drain_member(
     others = None if pool["name"] else _Others(path, fences)
     found = _with_others(others, found)
     if wait:
-        found = _wait(path, others, found, as_json, member=address, **pool)
+        named = " ".join(filter(None, (address, pool["name"], pool["type"])))
+        with goes_on(
+            f"the drain goes on; the same command shows how far it is, and `dnsd undrain member "
+            f"{named}` takes it back"
+        ):
+            found = _wait(path, others, found, as_json, member=address, **pool)
     if as_json:
         echo(json.dumps(found))
     elif not wait or not found["safe"]:

@@ -21,7 +21,7 @@ from dnsd.build import hints, images, policypools, resolved
 from dnsd.build.policycheck import check_file
 from dnsd.cli import explanation
 from dnsd.cli.explanation import ZoneSource
-from dnsd.cli.options import config_option, short, zone_option
+from dnsd.cli.options import config_option, say_examples, short, zone_option
 from dnsd.config.policyfile import place_of
 from dnsd.image.store import Image
 from dnsd.metrics import counters
@@ -80,6 +80,8 @@ def explain(
     Why      zone, closest encloser, zone cut, wildcard, aliases, proofs
     Sizes    what doesn't fit into UDP: what is left out, or truncation (TC)
     """
+    if not zones:
+        say_examples(config_file)
     given = config.resolve(config_file, config.Options(zone=zones))
     settings = hotpath.Settings(udp_payload=given.server.udp_payload)
     question = Question(name, rtype, do)

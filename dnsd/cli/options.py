@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from dnsd import config
+from dnsd.cli.output import echo
+from dnsd.config import paths
 from dnsd.config.units import parse_duration
 
 if TYPE_CHECKING:
@@ -20,13 +23,30 @@ config_option = click.option(
     "config_file",
     type=click.Path(path_type=Path),
     envvar="DNSD_CONFIG",
+    default=paths.configuration,
     metavar="FILE",
-    help="The configuration (TOML); $DNSD_CONFIG by default.",
+    help=f"The configuration (TOML); by default $DNSD_CONFIG, or {paths.CONFIGURATION} if there.",
 )
 """``--config FILE``, passed as ``config_file: Path | None``."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 """``--json``, passed as ``as_json: bool``."""
+
+
+def when_named(ctx: click.Context, config_file: Path | None) -> Path | None:
+    """Return the configuration if somebody has named it, None if it is this machine's."""
+    named = ctx.get_parameter_source("config_file") is not ParameterSource.DEFAULT
+    return config_file if named else None
+
+
+def say_examples(config_file: Path | None) -> None:
+    """Tell that there is no configuration, so that what follows is about the example zones."""
+    if config_file is None:
+        echo(
+            f"dnsd: no configuration: this is about the example zones in {paths.example_zones()} "
+            f"(there is no {paths.CONFIGURATION}; name another file with --config or $DNSD_CONFIG)",
+            err=True,
+        )
 
 
 def _zones(

@@ -12,6 +12,7 @@ import msgspec
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
 from dnsd.cli.output import echo
+from dnsd.cli.waiting import goes_on
 from dnsd.control.zones.report import ReloadReport, events, summary
 from dnsd.text import printable
 
@@ -36,7 +37,8 @@ def reload(config_file: Path | None, as_json: bool, force: bool, names: tuple[st
     vanish) until it is given here with --force.
     """
     path = socket_path(config_file)
-    result = ask(path, "reload", patience=None, zones=list(names), force=force)
+    with goes_on("the reload goes on; `dnsd status` shows what is served"):
+        result = ask(path, "reload", patience=None, zones=list(names), force=force)
     report = msgspec.convert(result, ReloadReport)
     if as_json:
         echo(json.dumps(result))

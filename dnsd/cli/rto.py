@@ -19,7 +19,12 @@ from dnsd.build.policycheck import promised
 from dnsd.build.promises import Promises
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.demand import counted_by_node
-from dnsd.cli.options import config_option, json_option, seconds_of
+from dnsd.cli.options import (
+    config_option,
+    json_option,
+    say_examples,
+    seconds_of,
+)
 from dnsd.cli.output import echo
 from dnsd.cli.status import duration
 from dnsd.config import Demand
@@ -150,6 +155,7 @@ def rto(
 
 def _pools(config_file: Path | None) -> tuple[Config, list[InZone]]:
     """Return the configuration and each pool; the errors of dnsd check end it."""
+    say_examples(config_file)
     found, zones, problems = config.examine(config_file)
     if found is None or problems:
         raise ConfigError([str(problem) for problem in problems])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+CONFIGURATION = Path("/etc/dnsd/dnsd.toml")
+"""The configuration of this machine's node."""
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 MAX_SOCKET_PATH = 107
@@ -24,6 +27,20 @@ def state_directory() -> Path:
     if home := os.environ.get("XDG_STATE_HOME"):
         return Path(home, "dnsd")
     return Path.home() / ".local/state/dnsd"
+
+
+def configuration() -> Path | None:
+    """Return the configuration of this machine's node, if there is one.
+
+    One that this user may not look at is there: to take another one silently would be wrong.
+    """
+    try:
+        CONFIGURATION.stat()
+    except PermissionError:
+        return CONFIGURATION
+    except OSError:
+        return None
+    return CONFIGURATION
 
 
 def example_zones() -> Path | None:

@@ -140,13 +140,16 @@ def zone(tmp_path: Path) -> Path:
     return file
 
 
+EXAMPLE = ("--config", str(PACKAGE.parent / "deploy" / "dnsd.example.toml"))
+
+
 def runs(zone: Path) -> list[tuple[str, ...]]:
     return [
         ("check", str(zone)),
         ("check", "--json", str(zone)),
-        ("explain", "www.example.com", "A"),
+        ("explain", *EXAMPLE, "www.example.com", "A"),
         ("version",),
-        ("rto",),
+        ("rto", *EXAMPLE),
         ("--help",),
         *((command, "--help") for command in COMMANDS),
     ]
