@@ -76,8 +76,8 @@ def _head(found: dict[str, Any]) -> list[str]:
     up = duration(found["uptime"])
     return [
         f"dnsd {found['version']}, hot path {found['hot_path']}, pid {found['pid']}, up {up}",
-        f"configuration: {found.get('config') or 'none: the example zones, or what options name'}; "
-        f"state in {found.get('state_directory', 'memory')}",
+        f"configuration: {found['config'] or 'none: the example zones, or what options name'}; "
+        f"state in {found['state_directory']}",
         f"listening on {ports}; generation {found['generation']}",
         *_states(found),
         *_building(found.get("building", ())),

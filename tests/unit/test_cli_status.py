@@ -17,6 +17,8 @@ STATUS: dict[str, Any] = {
     "version": "1.2",
     "hot_path": "python",
     "pid": 7,
+    "config": "/etc/dnsd/dnsd.toml",
+    "state_directory": "/var/lib/dnsd",
     "uptime": 3700.0,
     "listen": ["127.0.0.1:53", "[::1]:53"],
     "generation": 4,
@@ -65,8 +67,9 @@ def test_status_is_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 0
     lines = [" ".join(line.split()) for line in result.output.splitlines()]
     assert lines[0] == "dnsd 1.2, hot path python, pid 7, up 1 h 1 min"
-    assert lines[1] == "listening on 127.0.0.1:53, [::1]:53; generation 4"
-    assert lines[2] == "problem: the configuration is bad"
+    assert lines[1] == "configuration: /etc/dnsd/dnsd.toml; state in /var/lib/dnsd"
+    assert lines[2] == "listening on 127.0.0.1:53, [::1]:53; generation 4"
+    assert lines[3] == "problem: the configuration is bad"
     assert "0 8 12 ms ago 0.4 ms 4 3" in lines
     assert "1 - none 0.0 ms 0 0" in lines
     # brackets are text, not colours
