@@ -9,14 +9,23 @@ import os
 import re
 import subprocess
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import dnsd
+from dnsd.announce.announcer import RouteState
+from dnsd.balance.backend import BackendState
+from dnsd.control.anycast.routeevents import ROUTE_EVENTS
+from dnsd.control.balance import senses
+from dnsd.control.failover import live
+from dnsd.control.zones import report
+from dnsd.control.zones.report import ZoneOutcome
+from dnsd.failover.member import MemberState
 from dnsd.process import log, spawn
 from dnsd.process.events import LEVELS, LogLevel
 from dnsd.process.logline import LineFormatter, LogFormat, Speaker
@@ -174,6 +183,20 @@ def test_the_journal_is_known_by_its_descriptor() -> None:
             check=True,
         )
         assert done.stderr.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("events", "states"),
+    [
+        (ROUTE_EVENTS, RouteState),
+        (live._EVENTS, MemberState),
+        (senses._EVENTS, BackendState),
+        (report._EVENTS, ZoneOutcome),
+    ],
+)
+def test_each_state_has_an_event(events: dict[Any, str], states: type[StrEnum]) -> None:
+    assert events.keys() == set(states)
+    assert len(set(events.values())) == len(events)
 
 
 def test_names_are_words_and_each_event_is_told_somewhere() -> None:

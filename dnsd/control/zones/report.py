@@ -46,6 +46,7 @@ _EVENTS: dict[ZoneOutcome, Event] = {
     ZoneOutcome.UNCHANGED: "zone-unchanged",
     ZoneOutcome.BROKEN: "zone-broken",
     ZoneOutcome.FAILED: "zone-failed",
+    ZoneOutcome.EXPIRED: "zone-expired",
     ZoneOutcome.DROPPED: "zone-dropped",
     ZoneOutcome.UNKNOWN: "zone-unknown",
 }
