@@ -96,7 +96,8 @@ class Archive:
         try:
             taken = await asyncio.to_thread(self._archived, told, path, before)
         except (OSError, VersionError) as error:
-            say(f"transfers: {told.zone} cannot be given to others as it is served: {error}")
+            why = f"transfers: {told.zone} cannot be given to others as it is served: {error}"
+            say("transfer-unarchived", why, zone=told.zone)
             return
         if told.zone in self._wanted:
             return  # there is a newer one already
@@ -152,4 +153,5 @@ def _note(journal: Journal, old: ZoneVersion, new: ZoneVersion) -> None:
     try:
         journal.append(compare(old, new))
     except (MisfitError, OSError) as error:
-        say(f"transfers: a change cannot be kept, so it is fetched with the whole zone: {error}")
+        why = f"transfers: a change cannot be kept, so it is fetched with the whole zone: {error}"
+        say("transfer-unarchived", why)

@@ -37,7 +37,8 @@ def listeners(endpoints: Sequence[Endpoint]) -> list[socket.socket]:
             sock.bind((one.address, one.port))
             sock.listen(BACKLOG)
         except OSError as error:
-            say(f"transfers: cannot listen on {one} (TLS): {error.strerror}")
+            why = f"transfers: cannot listen on {one} (TLS): {error.strerror}"
+            say("transfer-listen-fault", why, address=str(one))
             sock.close()
             continue
         found.append(sock)
@@ -92,6 +93,7 @@ class TlsSide:
                 self._context.load_cert_chain(path)
                 self._used = wanted
         except (OSError, ssl.SSLError) as error:
-            say(f"transfers: the certificate {path} cannot be used: {error}")
+            why = f"transfers: the certificate {path} cannot be used: {error}"
+            say("certificate-unusable", why, path=str(path))
             return self._used is not None
         return True
