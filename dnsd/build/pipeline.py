@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dnsd.build.signing import Signer
     from dnsd.config.policy import Policy
     from dnsd.image.stock import Stock
+    from dnsd.zone.load import LoadResult
     from dnsd.zone.records import Zone
     from dnsd.zone.sources import SourceFile
 
@@ -163,7 +164,7 @@ def _build(job: Job, began_ns: int) -> _Made:
         filled = resolved.followed(loaded.zone, policy, signer, Path(job.resolved))
         found = [*found, *filled.findings]
     read = {one.path: one.digest for one in loaded.sources}
-    sources = doubtful(_stamps(loaded.sources) | stamps, began_ns, time.time_ns())
+    sources = _sources(loaded, stamps, began_ns)
     result = BuildResult(
         origin=job.origin,
         policy=beside,
@@ -227,6 +228,16 @@ def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:
         version=result.version,
         listing=listing,
     )
+
+
+def _sources(loaded: LoadResult, beside: Stamps, began_ns: int) -> Stamps:
+    """Return the stamps of what was loaded, and of what was read ``beside`` it.
+
+    Those of a record file can be relied on: it is replaced by another one, never written to.
+    """
+    read = _stamps(loaded.sources)
+    found = doubtful(read | beside, began_ns, time.time_ns())
+    return found | read if loaded.is_stored else found
 
 
 def _stamps(sources: tuple[SourceFile, ...]) -> Stamps:

@@ -46,13 +46,14 @@ class LoadResult:
 
     ``zone`` is None exactly when ``findings`` (by file and line) hold an error. ``sources`` are
     all files that were read or looked for, the zone file first; ``records`` counts the records
-    of the zone, those of RRSIG too.
+    of the zone, those of RRSIG too. The file ``is_stored`` when it is one of records, not a text.
     """
 
     zone: Zone | None
     findings: tuple[Finding, ...]
     sources: tuple[SourceFile, ...]
     records: int
+    is_stored: bool = False
 
 
 def load_zone(
@@ -97,6 +98,7 @@ class _Loading:
     ) -> None:
         self.report = FindingsReport(limits.findings)
         self.sources = Sources(limits, directories)
+        self._is_stored = False
         self._name = name
         self._limits = limits
         self._gatherer = gatherer_for(lower(from_text(origin)), limits, self.report)
@@ -112,7 +114,8 @@ class _Loading:
 
     def _read(self, data: bytes, path: Path | None) -> bool:
         """Read ``data``, a text or a record file; return whether all of it was read."""
-        if is_record_file(data):
+        self._is_stored = is_record_file(data)
+        if self._is_stored:
             from dnsd.zone.stored import RecordReader
 
             records = RecordReader(self._gatherer, self._limits, self.report)
@@ -141,4 +144,4 @@ class _Loading:
 
     def _result(self, zone: Zone | None) -> LoadResult:
         findings, sources = self.report.findings(self._name), tuple(self.sources.read)
-        return LoadResult(zone, findings, sources, self._gatherer.records)
+        return LoadResult(zone, findings, sources, self._gatherer.records, self._is_stored)

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from dnsd import compile as compiler
-from dnsd.build import builders, images
+from dnsd.build import builders, images, pipeline
 from dnsd.build.builder import encode_jobs
 from dnsd.build.builders import build_all
 from dnsd.build.images import Job
@@ -29,10 +29,13 @@ from dnsd.errors import ImageError
 from dnsd.image import store
 from dnsd.image.stock import Stock
 from dnsd.image.store import Image
+from dnsd.versions import recordfile
 from dnsd.zone import load
 from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.load import load_zone
 from dnsd.zone.records import Zone
 from dnsd.zone.sources import _up_to
+from dnsd.zone.stored import version_of
 from tests.support import zone
 
 if TYPE_CHECKING:
@@ -50,6 +53,22 @@ def make_job(directory: Path, origin: str, text: str) -> Job:
     file.write_text(text)
     os.utime(file, (1, 1))  # long ago, so that its stamp can be relied on
     return Job(origin=origin, file=str(file), limits=Limits(), images=str(directory / "images"))
+
+
+def test_a_record_file_that_was_just_received_is_not_built_twice(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A text may be written to again in the same tick; a record file is only ever replaced."""
+    text = load_zone(job.origin, Path(job.file)).zone
+    assert text is not None
+    monkeypatch.setattr(pipeline.time, "time_ns", lambda: 5_000_000_000)
+    os.utime(job.file, (5, 5))
+    assert build_zone(job).sources[job.file] != stamp(job.file), "it is looked at again"
+    recordfile.write(Path(job.file), version_of(text))
+    os.utime(job.file, (5, 5))
+    result = build_zone(job)
+    assert (result.serial, result.records) == (1, 4)
+    assert result.sources[job.file] == stamp(job.file)
 
 
 def test_a_zone_becomes_an_image_that_says_where_it_comes_from(job: Job) -> None:
