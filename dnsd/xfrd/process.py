@@ -23,6 +23,7 @@ from dnsd.xfrd import xot
 from dnsd.xfrd.archive import Archive
 from dnsd.xfrd.giving import Giving
 from dnsd.xfrd.knowledge import Knowledge
+from dnsd.xfrd.notified import NotifiedZones
 from dnsd.xfrd.notifying import Notifying
 from dnsd.xfrd.orders import answer
 from dnsd.xfrd.requests import TransferRequests
@@ -50,9 +51,11 @@ class TransferProcess:
         self._tls_sockets = xot.listeners(spec.tls_listen)
         self.knowledge = Knowledge()
         received = Path(spec.directory, RECEIVED)
-        self.knowledge.parts.append(SecondaryPart(self.knowledge, received, self.tell))
+        secondary = SecondaryPart(self.knowledge, received, self.tell)
+        self.knowledge.parts.append(secondary)
         self.counts: dict[str, int] = {}
         self.requests = TransferRequests(self.knowledge, self.counts)
+        self.requests.notified = NotifiedZones(self.knowledge, secondary.notified).respond
 
     async def run(self) -> None:
         """Do all there is to do."""
