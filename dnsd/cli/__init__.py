@@ -23,7 +23,7 @@ COMMANDS = {
     "explain": "Show an answer, and why it is that one.",
     "status": "Show what a running node serves and counts.",
     "reload": "Make a running node reload its zones, and wait for it.",
-    "zone": "Show the transfers of zones; notify, refresh, fetch anew.",
+    "zone": "Show zones and their transfers; notify, refresh, fetch anew.",
     "log-level": "Show or change from which level on a running node logs.",
     "failover": "Show what pools are answered with, and why; give orders.",
     "rto": "Show how long clients notice a failure, and what shortens it.",

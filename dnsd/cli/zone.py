@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dnsd import config
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
 from dnsd.cli.output import echo
+from dnsd.errors import ZoneError
+from dnsd.wire.name import from_text, to_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +23,7 @@ _name = click.argument("name", metavar="[ZONE]", default="")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def zone() -> None:
-    """Show the transfers of zones; notify secondaries, refresh, fetch anew."""
+    """Show zones and their transfers; notify secondaries, refresh, fetch anew."""
 
 
 @zone.command()
@@ -66,6 +69,32 @@ def refresh(config_file: Path | None, name: str) -> None:
 def retransfer(config_file: Path | None, name: str) -> None:
     """Fetch the whole zone from its primaries (AXFR), whatever its serial is."""
     _order(config_file, "retransfer", name)
+
+
+@zone.command()
+@config_option
+@click.argument("name", metavar="ZONE")
+def show(config_file: Path | None, name: str) -> None:
+    """Print all records of a zone as a master file, in canonical order.
+
+    They are read from the zone's file, or from what was received of it, as "dnsd serve" does; no
+    node is asked.
+    """
+    # Orders need none of this, and it takes a while to load.
+    from dnsd.versions.text import lines
+    from dnsd.zone.load import load_zone
+    from dnsd.zone.stored import version_of
+
+    given = config.resolve(config_file, config.Options())
+    origin = to_text(from_text(name)).lower()
+    file = config.zone_files(given).get(origin)
+    if file is None:
+        raise ZoneError(f"{origin} is no zone of this configuration: name one that is")
+    loaded = load_zone(origin, file, given.zones.limits, include=given.zones.include)
+    if loaded.zone is None:
+        raise ZoneError("\n".join(map(str, loaded.findings)), loaded.findings)
+    for line in lines(version_of(loaded.zone)):
+        echo(line)
 
 
 def _order(config_file: Path | None, what: str, name: str) -> list[dict[str, Any]]:

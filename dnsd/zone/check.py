@@ -39,6 +39,7 @@ from dnsd.wire.rdata import (
     is_alias_mode,
     name_end,
 )
+from dnsd.zone.check_digest import check_digest
 from dnsd.zone.check_signed import check_signed
 from dnsd.zone.check_targets import Targets, check_soa, check_targets
 from dnsd.zone.faults import called, error_at, warning_at
@@ -92,6 +93,7 @@ def check_zone(
         *_check_services(suspects),
         *check_targets(zone, structure, targets, suspects),
         *check_signed(zone, structure, suspects, now, limits),
+        *check_digest(zone),
     ]
 
 

@@ -74,6 +74,15 @@ def test_whatever_is_damaged_a_beginning_is_left_and_goes_on(tmp_path: Path, how
     assert seen == {0, 1, 2, 3}
 
 
+def test_what_does_not_follow_in_the_file_is_not_there(tmp_path: Path) -> None:
+    path, other = tmp_path / "journal", tmp_path / "other"
+    filled(path, range(1, 3))
+    filled(other, range(5, 6))
+    head = len(b"dnsdjnl\x01") + 1 + len(APEX)
+    path.write_bytes(path.read_bytes() + other.read_bytes()[head:])
+    assert (Journal(path, APEX, LIMITS).newest, len(Journal(other, APEX, LIMITS))) == (3, 1)
+
+
 def test_serials_go_round_and_the_way_is_the_shortest(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal", APEX, LIMITS)
     third = (1 << 32) // 3
