@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 from dnsd.errors import VersionError
 from dnsd.versions import recordfile
 from dnsd.versions._collector import Collector
+from dnsd.versions._stored import records, store
 from dnsd.versions.version import from_collector
 from dnsd.wire.name import lower, to_text
 from dnsd.wire.rdata import LONGEST_TTL
+from dnsd.zone._stored import add_stored, collect_table
 from dnsd.zone._wellformed import is_well_formed
 from dnsd.zone.rdatatext import BadRdata, is_meta, parse_rdata, type_name
 from dnsd.zone.scan import Token
+from dnsd.zone.table import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dnsd.config.limits import Limits
     from dnsd.versions.version import ZoneVersion
     from dnsd.wire.records import Record
     from dnsd.zone.gather import Gatherer
-    from dnsd.zone.records import RRset, Zone
+    from dnsd.zone.records import Zone
     from dnsd.zone.report import FindingsReport
 
 
@@ -61,21 +62,26 @@ class RecordReader:
         self._report.error(name, 0, code, message)
 
     def _add(self, version: ZoneVersion, name: str) -> None:
-        add = self._gatherer.add
-        owner = key = b""
-        for record in version:
-            if record.owner != owner:
-                owner = record.owner
-                key = lower(owner)
-            if fault := _fault(record):
-                self._report.error(name, 0, *fault)
-                if self._report.full:
-                    self.complete = False
-                    return
-            else:
-                # A TTL with its first bit set counts as 0 (RFC 2181 §8).
-                ttl = record.ttl if record.ttl <= LONGEST_TTL else 0
-                add(owner, key, record.rtype, ttl, record.rdata, 0)
+        """Add all records; those that are surely right natively, where there is a table."""
+        octets, at, table = version.octets, 0, self._gatherer.table
+        while at < len(octets) and self.complete:
+            if table is not None:
+                at, count = add_stored(octets, at, table, table.file_number(name))
+                self._gatherer.records += count
+            if at < len(octets):
+                record = next(records(octets, at))
+                self._add_one(record, name)
+                at += len(store(*record))
+
+    def _add_one(self, record: Record, name: str) -> None:
+        if fault := _fault(record):
+            self._report.error(name, 0, *fault)
+            self.complete = not self._report.full
+            return
+        # A TTL with its first bit set counts as 0 (RFC 2181 §8).
+        ttl = record.ttl if record.ttl <= LONGEST_TTL else 0
+        key = lower(record.owner)
+        self._gatherer.add(record.owner, key, record.rtype, ttl, record.rdata, 0)
 
 
 def _fault(record: Record) -> tuple[str, str] | None:
@@ -100,13 +106,12 @@ def _called(record: Record) -> str:
 def version_of(zone: Zone) -> ZoneVersion:
     """Return all records of ``zone`` as a version."""
     collector = Collector(zone.apex)
-    for rrset in _rrsets(zone):
-        for rdata in rrset.rdatas:
-            collector.add(rrset.owner, rrset.rtype, rrset.ttl, rdata)
+    if (table := table_of(zone)) is not None:
+        collect_table(table, collector)
+        return from_collector(collector)
+    for nodes in (zone.nodes, zone.signatures):
+        for types in nodes.values():
+            for rrset in types.values():
+                for rdata in rrset.rdatas:
+                    collector.add(rrset.owner, rrset.rtype, rrset.ttl, rdata)
     return from_collector(collector)
-
-
-def _rrsets(zone: Zone) -> Iterator[RRset]:
-    for table in (zone.nodes, zone.signatures):
-        for types in table.values():
-            yield from types.values()

@@ -15,11 +15,13 @@ from dnsd.versions import recordfile
 from dnsd.versions.version import ZoneVersion, from_records
 from dnsd.wire.name import from_text
 from dnsd.wire.records import Record
+from dnsd.zone import gather
 from dnsd.zone._wellformed import is_well_formed
 from dnsd.zone.fieldtable import FIELDS
 from dnsd.zone.load import LoadResult, load_text, load_zone
 from dnsd.zone.records import Zone
 from dnsd.zone.stored import version_of
+from dnsd.zone.table import table_of
 from tests.model import Model
 from tests.strategies import models, signed
 
@@ -43,16 +45,20 @@ def contents(zone: Zone) -> set[tuple[bytes, bytes, int, int, frozenset[bytes]]]
     }
 
 
-@given(models() | signed(models()))
+@given(models() | signed(models()), st.booleans())
 def test_records_load_as_the_text_does(
-    tmp_path_factory: pytest.TempPathFactory, model: Model
+    tmp_path_factory: pytest.TempPathFactory, model: Model, natively: bool
 ) -> None:
     path = tmp_path_factory.mktemp("zone") / "records"
     text = load_text(str(model.origin), model.text(), now=NOW)
     assert text.zone is not None
     version = version_of(text.zone)
-    loaded = load(version, path, str(model.origin))
+    with pytest.MonkeyPatch.context() as patch:
+        if not natively:
+            patch.setattr(gather, "Table", None)
+        loaded = load(version, path, str(model.origin))
     assert loaded.zone is not None
+    assert (table_of(loaded.zone) is not None) == natively
     assert contents(loaded.zone) == contents(text.zone)
     assert version_of(loaded.zone) == version
     assert version.count == loaded.records == text.records
@@ -93,6 +99,13 @@ def test_what_is_wrong_is_told_with_its_owner(tmp_path: Path, more: Record, code
     (finding,) = [one for one in loaded.findings if one.severity == "error"]
     assert (finding.code, finding.line) == (code, 0)
     assert "example." in finding.message
+
+
+def test_what_is_wrong_keeps_nothing_else_from_being_read(tmp_path: Path) -> None:
+    hosts = [Record(from_text(f"h{n}.example."), 1, 1, bytes(4 - n % 2)) for n in range(6)]
+    loaded = load(from_records(APEX, [SOA, NS, *hosts]), tmp_path / "records")
+    assert [one.code for one in loaded.findings] == ["bad-rdata"] * 3
+    assert loaded.records == 5
 
 
 def test_two_of_what_there_may_be_one(tmp_path: Path) -> None:
