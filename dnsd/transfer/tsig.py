@@ -190,6 +190,9 @@ def _find(message: bytes) -> tuple[int, TsigRecord] | None:
         return None
     owner = query.whole_name(message, at)
     rdata = at + len(owner) + _RECORD.size
+    # The digest is made with these values, whatever the record has (RFC 8945 §4.2).
+    if message[rdata - _RECORD.size + 2 : rdata - 2] != b"\x00\xff" + bytes(4):
+        raise BadSignatureFormat
     algorithm = query.whole_name(message, rdata)
     at_times = rdata + len(algorithm)
     try:
