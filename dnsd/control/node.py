@@ -97,7 +97,7 @@ class Node:
             peers=peers,
             failover=config.failover,
         )
-        self.hooks = Hooks(config.failover, node)
+        self.hooks = Hooks(config.failover, node, kept.hooks)
         self.engine.publish = self.hooks.tell
         self._publisher = Publisher(stock, spec.journal_fd, vector, self.engine.release)
         self._watch = Watch(config.zones.settle, ends)

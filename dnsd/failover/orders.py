@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from dnsd.failover.drain import direct
 from dnsd.failover.member import Forced, MemberOrder
 
 if TYPE_CHECKING:
@@ -39,6 +40,19 @@ class Directive(NamedTuple):
     order: MemberOrder | None = None
     drain: Drain | None = None
     plan: PlannedOrder | None = None
+
+    def at(self, now: float) -> Directive:
+        """Return what is ordered at ``now``: a plan that has begun is the order.
+
+        Of one that is over nothing is left: dnsd was away for all of it.
+        """
+        if self.plan is None or now < self.plan.start:
+            return self
+        if self.plan.is_over(now):
+            return self._replace(plan=None)
+        # Its TTL has been lowered: longer answers have expired by now.
+        is_drain = self.plan.order.forced == Forced.DRAIN
+        return Directive(self.plan.order, direct(self.plan.start) if is_drain else None)
 
 
 class StoredPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

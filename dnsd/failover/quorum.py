@@ -53,12 +53,30 @@ class SpokenVote(msgspec.Struct, frozen=True, kw_only=True):
     age: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_AGE_S)]
 
 
+class Recall(msgspec.Struct, frozen=True, kw_only=True):
+    """That the run ``instance`` of ``node`` had orders when it was heard last, ``ago`` seconds ago.
+
+    Orders of members: those in force, and those that are planned.
+    """
+
+    node: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
+    instance: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
+    ago: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_AGE_S)]
+
+
 class Ballot(msgspec.Struct, frozen=True, kw_only=True):
-    """All votes of ``node``; ``instance`` is another one for each of its runs."""
+    """All votes of ``node``; ``instance`` is another one for each of its runs.
+
+    It is ``ordering`` if something is ordered of its members, ``missing`` if it has lost what was.
+    ``recalls`` says which other nodes were ordering.
+    """
 
     node: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
     votes: tuple[SpokenVote, ...] = ()
     instance: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)] = ""
+    ordering: bool = False
+    missing: bool = False
+    recalls: tuple[Recall, ...] = ()
 
 
 class Vote(NamedTuple):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from dnsd.failover.drain import Drain, direct
-from dnsd.failover.member import OUT, Forced, Member
+from dnsd.failover.drain import Drain
+from dnsd.failover.member import OUT, Member
 from dnsd.failover.orders import Directive, to_stored
 from dnsd.failover.stored import BELIEVED_S, StoredPool
 
@@ -88,7 +88,7 @@ class Roll:
         """Have plans begin and orders end."""
         for address, plan in tuple(self.plans.items()):
             if now >= plan.start:
-                self._begin(address, plan, now)
+                self.obey(address, self.ordered(address).at(now))
         for drain in self.drains.values():
             drain.tick(now)
         for member in self.members.values():
@@ -161,16 +161,6 @@ class Roll:
             is_owed = member.state in OUT and self._policy.failback.kind == "manual"
             if not (member.order or address in self.plans or is_owed):
                 del self.away[address]
-
-    def _begin(self, address: str, plan: PlannedOrder, now: float) -> None:
-        del self.plans[address]
-        member = self.known(address)
-        if member is None or plan.is_over(now):
-            return
-        member.force(plan.order)
-        # Its TTL has been lowered: longer answers have expired by now.
-        is_drain = plan.order.forced == Forced.DRAIN
-        _put(self.drains, address, direct(plan.start) if is_drain else None)
 
 
 def _put(where: dict[str, _T], address: str, what: _T | None) -> None:

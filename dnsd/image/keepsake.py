@@ -57,16 +57,16 @@ class Keepsakes:
 
     def __init__(self, fd: int, vector: StateVector) -> None:
         memory = Memory(fd)
-        self.config, self.ledger, self.pools, self.orders = (
+        self.config, self.ledger, self.pools, self.orders, self.hooks = every = tuple(
             Keepsake(memory, vector.control, cell)
             for cell in (
                 ControlCells.KEPT_CONFIG,
                 ControlCells.KEPT_LEDGER,
                 ControlCells.KEPT_POOLS,
                 ControlCells.KEPT_ORDERS,
+                ControlCells.KEPT_HOOKS,
             )
         )
         # An earlier process may have been killed in the middle of putting one.
-        every = self.config, self.ledger, self.pools, self.orders
         regions = [region for one in every if (region := one.region())]
         memory.keep_only(regions, memory.end)

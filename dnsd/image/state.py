@@ -95,7 +95,7 @@ class ControlCells:
     CARRIER, STOPPED, JOURNAL = range(9, 12)
     PAST_KNOWN, PAST_ON_ROUTE, PAST_SERIES = range(12, 15)
     KEPT_CONFIG, KEPT_LEDGER, KEPT_POOLS, KEPT_ORDERS = range(20, 24)
-    LOADED, COMING, LOG_LEVEL = range(24, 27)
+    LOADED, COMING, LOG_LEVEL, KEPT_HOOKS = range(24, 28)
 
 
 class FirstLoad(IntEnum):

@@ -15,6 +15,9 @@ from typing import Any
 
 _process: ContextVar[Process | None] = ContextVar("process", default=None)
 
+Job = Future[Any] | asyncio.Future[Any]
+"""What tells of work that is done outside the loop."""
+
 
 class Killed(BaseException):
     """The process ends within a call."""
@@ -37,6 +40,11 @@ class Process:
     def run(self, work: Callable[[], Any]) -> Any:
         """Have the process do ``work`` now."""
         return self.context.copy().run(work)
+
+    def adopt(self, task: asyncio.Task[Any]) -> None:
+        """Have ``task`` end with it."""
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def kill(self) -> None:
         """End it: its tasks are cancelled."""
@@ -61,8 +69,7 @@ def register(loop: asyncio.AbstractEventLoop, work: Any, **how: Any) -> asyncio.
     context = how.get("context")
     process = _process.get() if context is None else context.get(_process)
     if process is not None:
-        process.tasks.add(task)
-        task.add_done_callback(process.tasks.discard)
+        process.adopt(task)
     return task
 
 
@@ -75,47 +82,55 @@ class Jobs:
         self.delay: Callable[[str], float] = lambda _kind: 0.0
         self.trap = 0
         self.at_work = False
-        self._under_way: dict[Future[Any], tuple[Process | None, Callable[[], Any]]] = {}
+        self._under_way: dict[Job, tuple[Process | None, Callable[[], Any]]] = {}
 
     def begin(self, kind: str, work: Callable[[], Any]) -> Future[Any]:
         """Have ``work`` done, of a ``kind`` that the delay depends on."""
         done: Future[Any] = Future()
+        self.start(kind, work, done)
+        return done
+
+    def start(self, kind: str, work: Callable[[], Any], done: Job) -> None:
+        """Have ``work`` done, which ``done`` tells of."""
         process = _process.get()
         if process is not None and self.trap:
             self.trap -= 1
             if not self.trap:
                 self._loop.call_soon(process.kill)
-
-        def finish() -> None:
-            if done not in self._under_way or (process is not None and process.dead):
-                return
-            del self._under_way[done]
-            self.at_work = True
-            try:
-                done.set_result(work())
-            except Exception as error:
-                done.set_exception(error)
-            except Killed:
-                return
-            finally:
-                self.at_work = False
-
         self._under_way[done] = process, work
-
         seconds = self._random.uniform(0.0002, 0.003) + self.delay(kind)
-        self._loop.call_later(seconds, finish)
-        return done
+        self._loop.call_later(seconds, self._finish, done)
+
+    def _finish(self, done: Job) -> None:
+        """Do it, unless its process has died; who no longer waits for it does not hear of it."""
+        process, work = self._under_way.pop(done, (None, None))
+        if work is None or (process is not None and process.dead):
+            return
+        self.at_work = True
+        try:
+            found = work()
+        except Killed:
+            return
+        except Exception as error:
+            if not done.cancelled():
+                done.set_exception(error)
+        else:
+            if not done.cancelled():
+                done.set_result(found)
+        finally:
+            self.at_work = False
 
     def finish_some(self, process: Process) -> None:
         """Have half of what ``process`` has under way be done, though it will not hear of it."""
         for done, (one, work) in tuple(self._under_way.items()):
-            if one is process:
-                del self._under_way[done]
-                if self._random.random() < 0.5:
-                    self.at_work = True
-                    with suppress(Exception, Killed):
-                        process.run(work)
-                    self.at_work = False
+            # What is done may end it, too: then that has been seen to.
+            if one is not process or self._under_way.pop(done, None) is None:
+                continue
+            if self._random.random() < 0.5:
+                self.at_work = True
+                with suppress(Exception, Killed):
+                    process.run(work)
+                self.at_work = False
 
     def pool(self, name: str) -> Pool:
         """Return the threads of this ``name``."""
@@ -131,6 +146,10 @@ class Pool(ThreadPoolExecutor):
 
     def submit(self, work: Callable[..., Any], /, *args: Any, **keys: Any) -> Future[Any]:
         """Have ``work`` done."""
-        inner = getattr(work, "args", (work,))[0]
-        name = getattr(inner, "__name__", "") if self._name == "thread" else self._name
+        name = kind_of(work) if self._name == "thread" else self._name
         return self._jobs.begin(name, lambda: work(*args, **keys))
+
+
+def kind_of(work: Callable[..., Any]) -> str:
+    """Return the name of what a thread is to do."""
+    return getattr(getattr(work, "args", (work,))[0], "__name__", "")

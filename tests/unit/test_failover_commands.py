@@ -535,6 +535,53 @@ def test_plans_that_make_no_sense_are_refused(world: World, at: object, why: str
     play(world, story)
 
 
+@pytest.mark.usefixtures("day")
+def test_an_order_after_the_beginning_of_a_plan_takes_its_place(world: World) -> None:
+    """Also if nobody has looked at the pool in between: control was stopped."""
+
+    async def story(world: World, engine: FailoverEngine) -> None:
+        one = meta(check="none")
+        await place(engine, ORIGIN, [one], 0)
+        await order(engine, "force", forced="down", **WWW, member=A, at=time.time() + 60)
+        asyncio.get_running_loop().forward(61)  # type: ignore[attr-defined]
+        await order(engine, "force", forced="up", **WWW, member=A)
+        await asyncio.sleep(20)
+        assert world.answers(one) == (A, B)
+
+    play(world, story)
+
+
+def test_a_plan_made_after_the_clock_was_set_does_not_follow_that(
+    world: World, day: list[float]
+) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
+        one = meta(check="none")
+        await place(engine, ORIGIN, [one], 0)
+        await asyncio.sleep(1)
+        day[0] -= 3600
+        await order(engine, "force", forced="down", **WWW, member=A, at=time.time() + 60)
+        await asyncio.sleep(80)
+        assert world.answers(one) == (B,)
+
+    play(world, story)
+
+
+def test_what_is_planned_of_a_pool_that_is_away_follows_the_clock(
+    world: World, day: list[float]
+) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
+        one = meta(check="none")
+        await place(engine, ORIGIN, [one], 0)
+        await order(engine, "force", forced="down", **WWW, member=A, at=time.time() + 600)
+        engine.remove(ORIGIN)
+        day[0] += 590
+        await asyncio.sleep(30)
+        await place(engine, ORIGIN, [one], 0)
+        assert world.answers(one) == (B,)
+
+    play(world, story)
+
+
 def test_plans_follow_the_time_of_the_day(world: World, day: list[float]) -> None:
     async def story(world: World, engine: FailoverEngine) -> None:
         one = meta(check="none")

@@ -19,8 +19,11 @@ from dnsd.control.failover.checking import RESTART_S
 from dnsd.control.failover.engine import REFRESH_S, WRITE_S, FailoverEngine
 from dnsd.control.failover.live import PoolKey
 from dnsd.control.failover.report import report
+from dnsd.control.failover.table import OrderTarget
 from dnsd.failover import stored
 from dnsd.failover.member import Forced, MemberOrder, MemberState
+from dnsd.failover.orders import Directive, PlannedOrder
+from dnsd.failover.stored import Moment
 from dnsd.image.cells import Range
 from dnsd.image.selection import Mode
 from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, only, place, play
@@ -359,6 +362,29 @@ def test_control_dies_and_the_next_one_goes_on(world: World) -> None:
 
     play(world, first)
     (world.directory / statefile.FILE).unlink()
+    play(world, second, before=lambda engine: engine.place(ORIGIN, [one], 0))
+
+
+def test_a_plan_that_began_while_control_was_away_is_obeyed_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before members have been checked again."""
+    one = meta()
+    ahead = [1e9]
+    monkeypatch.setattr("time.time", lambda: ahead[0] + time.monotonic())
+    monkeypatch.setattr("dnsd.control.failover.engine.moment", lambda: Moment(time.time()))
+
+    async def first(world: World, engine: FailoverEngine) -> None:
+        await place(engine, ORIGIN, [one], 0)
+        await up(world)
+        plan = PlannedOrder(time.monotonic() + 60, MemberOrder(Forced.DOWN))
+        await engine.order({OrderTarget(*only(engine).key[1:], A): lambda _: Directive(plan=plan)})
+
+    async def second(world: World, _engine: FailoverEngine) -> None:
+        assert world.answers(one) == (B,)
+
+    play(world, first)
+    ahead[0] += stored.BELIEVED_S + 70  # so that states are not believed
     play(world, second, before=lambda engine: engine.place(ORIGIN, [one], 0))
 
 

@@ -17,12 +17,16 @@ from dnsd.config.policy import Scope
 from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.peers import Peers, get_votes
+from dnsd.control.failover.report import ballot
 from dnsd.control.failover.statefile import StateFile
+from dnsd.control.failover.table import OrderTarget
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
 from dnsd.failover import quorum
-from dnsd.failover.member import Member, MemberState
-from dnsd.failover.quorum import Ballot, SpokenVote
+from dnsd.failover.member import Forced, Member, MemberOrder, MemberState
+from dnsd.failover.orders import Directive, PlannedOrder
+from dnsd.failover.quorum import Ballot, Recall, SpokenVote
+from dnsd.failover.recall import Recalls, of_before
 from tests import jumping
 from tests.jumping import Jumping
 from tests.plane import ORIGIN, A, B, World, close, meta, only, play
@@ -43,6 +47,7 @@ class Others:
             Z: {},
         }
         self.asked = 0
+        self.recalls: tuple[Recall, ...] = ()
 
     def say(self, **states: MemberState) -> None:
         """Let both say this of the members "a" and "b"."""
@@ -64,7 +69,8 @@ class Others:
             SpokenVote(name="www.example.com.", type="A", address=one, state=state, age=0.5)
             for one, state in states.items()
         )
-        return msgspec.json.encode(Ballot(node=self.names[endpoint], votes=votes))
+        ballot = Ballot(node=self.names[endpoint], votes=votes, recalls=self.recalls)
+        return msgspec.json.encode(ballot)
 
 
 class SharedWorld(World):
@@ -95,6 +101,73 @@ async def checked(world: World, *, a: bool = OK, b: bool = OK) -> None:
     for _ in range(3):
         world.see((A, a), (B, b))
         await asyncio.sleep(0.5)
+
+
+# -- what others remember ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_a_node_that_has_lost_all_hears_that_it_had_orders(
+    world: SharedWorld, forgets: bool
+) -> None:
+    """Until one is given; not if it knows them."""
+
+    async def story(_world: World, engine: FailoverEngine) -> None:
+        engine.place(ORIGIN, [SHARED], 0)
+        world.others.recalls = (Recall(node="x", instance="before", ago=7.0),)
+        await asyncio.sleep(2)
+        assert bool(engine.doubt) == forgets
+        assert world.told("node y heard 7s ago that this node had orders") == forgets
+        at = OrderTarget(*only(engine).key[1:], A)
+        await engine.order({at: lambda _: Directive()})
+        await asyncio.sleep(2)
+        assert not engine.doubt
+
+    if not forgets:
+        play(world, _at_rest)
+    play(world, story)
+
+
+async def _at_rest(_world: World, engine: FailoverEngine) -> None:
+    engine.place(ORIGIN, [SHARED], 0)
+    await engine.save()
+
+
+def test_what_is_remembered_of_others() -> None:
+    recalls = Recalls()
+    ballot = Ballot(node="y", instance="1", ordering=True)
+    recalls.hear(ballot, 10.0)
+    (recall,) = recalls.told(12.0)
+    assert recall == Recall(node="y", instance="1", ago=2.0)
+    recalls.hear(Ballot(node="y", instance="2"), 13.0)  # it may not have been told yet
+    assert recalls.told(14.0)
+    recalls.hear(Ballot(node="y", instance="2", missing=True), 15.0)
+    assert recalls.told(16.0)
+    recalls.hear(Ballot(node="y", instance="2"), 17.0)  # it has been given another one
+    assert not recalls.told(18.0)
+    recalls.hear(ballot, 20.0)
+    recalls.hear(Ballot(node="y", instance="1"), 21.0)  # they were taken back
+    assert not recalls.told(22.0)
+    here = Ballot(node="z", recalls=(recall,))
+    assert of_before(here, "y", "2") == recall
+    assert of_before(here, "y", "1") is None  # of this very run
+    assert of_before(here, "x", "2") is None
+
+
+def test_orders_are_told_to_others(world: SharedWorld) -> None:
+    async def story(_world: World, engine: FailoverEngine) -> None:
+        engine.place(ORIGIN, [SHARED], 0)
+        assert not ballot(engine).ordering
+        at = OrderTarget(*only(engine).key[1:], A)
+        plan = PlannedOrder(time.monotonic() + 60, MemberOrder(Forced.DOWN))
+        await engine.order({at: lambda _: Directive(plan=plan)})
+        assert ballot(engine).ordering
+        engine.remove(ORIGIN)
+        assert ballot(engine).ordering
+        await engine.order({at: lambda _: Directive()})
+        assert not ballot(engine).ordering
+
+    play(world, story)
 
 
 # -- the engine -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ from dnsd.failover.member import Forced, MemberOrder
 from dnsd.process import log
 from tests.jumping import Jumping, play
 from tests.unit.test_commitments import pools
+from tests.unit.test_keepsake import Site
 
 PATIENCE_S = 30
 SECRET = b"correct horse battery staple"
@@ -54,6 +56,47 @@ class Receiver:
         if why is not None:
             raise Undelivered(why, is_final=why == "status 404")
         self.taken.append(change)
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2])
+def test_what_control_has_not_told_when_it_ends_its_successor_tells(
+    monkeypatch: pytest.MonkeyPatch, answered: int
+) -> None:
+    """Each change at least once, in their order, and the numbers go on."""
+    site, receiver = Site(), Receiver()
+    wanted = Wanted(command="notify")
+    monkeypatch.setattr(Command, "__call__", lambda _, change: receiver(change))
+
+    def begin() -> Hooks:
+        keepsake = site.begin().hooks
+        return Hooks(Failover(hooks=wanted, commands={"notify": ("/bin/true",)}), "a", keepsake)
+
+    async def first(_loop: Jumping) -> None:
+        receiver._answers = [*[None] * answered, *["it is away"] * 3]
+        hooks = begin()
+        for member in "ab":
+            hooks.tell(news("order", member=member))
+        task = asyncio.create_task(hooks.run())
+        await asyncio.sleep(0.5)
+        hooks.tell(news("order", member="c"))
+        await asyncio.sleep(1.0)
+        task.cancel()
+
+    async def second(_loop: Jumping) -> None:
+        receiver._answers = []
+        hooks = begin()
+        hooks.tell(news("order", member="d"))
+        task = asyncio.create_task(hooks.run())
+        await asyncio.sleep(60)
+        task.cancel()
+        assert not any(one.waiting for one in hooks.outboxes)
+
+    play(first)
+    play(second)
+    told = [json.loads(change) for change in receiver.taken]
+    assert [one["member"] for one in told] == list("abcd")
+    assert [one["number"] for one in told] == [1, 2, 3, 4]
+    os.close(site.fd)
 
 
 def delivering(receiver: Receiver, *changes: bytes, seconds: float = 1000) -> Outbox:

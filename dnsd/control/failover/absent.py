@@ -55,6 +55,11 @@ class AbsentPools:
         pool = found.pool.aged(now - found.at).under(address, directive, now)
         self._pools[name, rtype] = _AbsentPool(pool, now, _is_fresh(found, now))
 
+    def shift_plans(self, seconds: float) -> None:
+        """Have what is planned begin so much later: the clock of the day was set."""
+        for key, one in self._pools.items():
+            self._pools[key] = one._replace(pool=one.pool.planned_later(seconds))
+
     def to_stored(self, now: float) -> tuple[StoredPool, ...]:
         """Return what must survive a restart, as of ``now``; forget the rest."""
         stored = {

@@ -173,7 +173,7 @@ class _Desk:
         """Begin a drain; one that has begun goes on, at once if that is wanted now."""
 
         def make(now: float) -> Directive:
-            known = pool.state.ordered(address)
+            known = pool.state.ordered(address).at(now)
             drain = known.drain
             if drain is None:
                 until = now if directly else self._horizon(pool, address, now)
@@ -224,7 +224,8 @@ class _Desk:
 
     def _directive(self, at: OrderTarget) -> Directive:
         """Return what is ordered now; of a pool that is not there, as it was stored."""
-        return self._engine.table.directive(at, time.monotonic())
+        now = time.monotonic()
+        return self._engine.table.directive(at, now).at(now)
 
     def _with(self, address: str, request: Mapping[str, Any]) -> list[LivePool]:
         """Return the pools that have the member ``address``, or the one that is named."""

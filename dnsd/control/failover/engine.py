@@ -256,6 +256,7 @@ class FailoverEngine:
         """
         async with self._ordering:
             now = time.monotonic()
+            self._follow_clock()  # or else what is planned now would follow it, too
             self.table.proposed = {at: make(now) for at, make in wanted.items()}
             self.file.demand()
             try:
@@ -276,6 +277,8 @@ class FailoverEngine:
 
     def hear(self, node: str, votes: Votes) -> None:
         """Take in all that another node says of members, and decide on what has changed."""
+        if self.peers.past:
+            self.file.miss(self.peers.past)
         for pool in tuple(self.table.pools.values()):
             if pool.state.hear(node, votes.get((pool.key.name, pool.key.type), {})):
                 self.decide(pool)
@@ -348,10 +351,8 @@ class FailoverEngine:
         if abs(shift) < CLOCK_STEP_S:
             self._offset += shift  # a clock that is slewed adds up
             return
-        for pool in tuple(self.table.pools.values()):
-            if pool.state.plans:
-                pool.state.shift_plans(shift)
-                self.decide(pool)
+        for pool in self.table.shift_plans(shift):
+            self.decide(pool)
 
     # -- what caches hold ---------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dnsd.config.units import format_duration
 from dnsd.control.hooks.news import news
 from dnsd.failover import quorum
+from dnsd.failover.choice import Eligibility
 from dnsd.failover.member import Forced, MemberState
 from dnsd.failover.pool import Decision, PoolState
 from dnsd.image.selection import Members, Mode
@@ -231,9 +232,18 @@ class LivePool:
         return found
 
     def _inherited(self) -> Decision | None:
-        """Return what workers were told already, if anything of it is there still."""
+        """Return what workers were told already, if anything of it is there still.
+
+        A plan may have begun since, and takes its member out all the same.
+        """
         members, ttl, mode = self._left
-        mask = Members.where(self.addresses, members)
+        state = self.state
+        out = {
+            one
+            for one, member in state.members.items()
+            if state.eligibility(member) is Eligibility.REMOVED
+        }
+        mask = Members.where(self.addresses, {*members} - out)
         if members and not mask:
             return None
         why = "as before dnsd was restarted, until all members have been checked"

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.checks.result import Blind, ServiceFault, shown
+from dnsd.config.units import format_duration
 from dnsd.control import nodepage
 from dnsd.failover.quorum import Ballot, heard
+from dnsd.failover.recall import Recalls, of_before
 from dnsd.process import log
 
 if TYPE_CHECKING:
@@ -60,6 +62,9 @@ class Peers:
         self.peers = tuple(map(Peer, config.peers))
         self._poll, self._timeout = config.poll, config.timeout
         self._ask = ask or get_votes
+        self.recalls = Recalls()
+        self.past = ""
+        """Why this node must have had orders in an earlier run, as the rest of a sentence."""
 
     async def run(self, hear: Heard) -> None:
         """Ask for ever; ``hear`` is called with the name of each node and all its votes."""
@@ -102,6 +107,10 @@ class Peers:
             log.say("peer-heard", told, url=str(peer.url))
         peer.node, peer.at, peer.fault = ballot.node, asked, ""
         peer.instance = ballot.instance
+        self.recalls.hear(ballot, asked)
+        if found := of_before(ballot, self.node, self.instance):
+            ago = format_duration(round(found.ago))
+            self.past = f"node {ballot.node} heard {ago} ago that this node had orders"
         hear(ballot.node, heard(ballot, asked))
 
     def _miss(self, peer: Peer, fault: str) -> None:

@@ -106,7 +106,14 @@ def ballot(engine: FailoverEngine) -> Ballot:
         for vote in said(pool.key.name, pool.key.type, pool.state.members.values(), now)
     ]
     peers = engine.peers
-    return Ballot(node=peers.node, votes=tuple(votes), instance=peers.instance)
+    return Ballot(
+        node=peers.node,
+        votes=tuple(votes),
+        instance=peers.instance,
+        ordering=engine.table.is_ordered(now),
+        missing=bool(engine.file.loss),
+        recalls=peers.recalls.told(now),
+    )
 
 
 def drained(

@@ -43,6 +43,7 @@ class StateFile:
         """Why earlier orders are lost, kept over restarts until a new order is given; empty if they
         are not."""
         self._past = past
+        self._is_new = False
         self._refusal = ""
         self._demanded = self._on_disk = 0
         self._path = directory / FILE
@@ -68,7 +69,7 @@ class StateFile:
     def demand(self) -> None:
         """Note an order, which the next write takes in: until then it is not durable."""
         self._demanded = self._given + 1
-        self.loss = ""
+        self.loss, self._is_new = "", False
 
     def read(self, now: Moment) -> Kept:
         """Return what was stored, as far as it can be read; the rest is logged."""
@@ -78,8 +79,9 @@ class StateFile:
             self._lose(f"cannot be read ({error.strerror})")
             return Kept({}, 0.0, fresh=False, reason="")
         if data is None:
+            self._is_new = True
             if self._past:
-                self._lose(f"is missing, although {self._past}")
+                self.miss(self._past)
             return Kept({}, 0.0, fresh=False, reason="")
         self.exists = True
         kept = stored.decode(data, now)
@@ -92,6 +94,15 @@ class StateFile:
         elif kept.reason:
             self._lose(f"has nothing usable ({kept.reason})")
         return kept
+
+    def miss(self, past: str) -> None:
+        """Note that there must have been a file when this node started, as ``past`` says.
+
+        Nothing, if there was one, or if an order has been given since.
+        """
+        if self._is_new:
+            self._is_new = False
+            self._lose(f"is missing, although {past}")
 
     def _lose(self, why: str) -> None:
         self.loss = (

@@ -141,6 +141,14 @@ class Table:
         found = {at: self.directive(at, now) for at in places}
         return {at: one for at, one in found.items() if one.order or one.plan}
 
+    def is_ordered(self, now: float) -> bool:
+        """Return whether anything is ordered of a member, or planned."""
+        here = (
+            pool.state.plans or any(member.order for member in pool.state.members.values())
+            for pool in self.pools.values()
+        )
+        return any(here) or bool(self.absent_orders(now))
+
     def directive(self, at: OrderTarget, now: float) -> Directive:
         """Return the orders about a member, even an absent one."""
         pool = self.find(at.name, at.type)
@@ -154,6 +162,14 @@ class Table:
         else:
             pool.obey(at.address, directive)
         return pool
+
+    def shift_plans(self, seconds: float) -> list[LivePool]:
+        """Have what is planned begin so much later; return the pools that have to be settled."""
+        self._absent.shift_plans(seconds)
+        planned = [pool for pool in self.pools.values() if pool.state.plans]
+        for pool in planned:
+            pool.state.shift_plans(seconds)
+        return planned
 
     # -- zones --------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from dnsd.checks.command import run_program
 from dnsd.checks.result import Blind, shown
 from dnsd.config.hookkinds import parts_of, read_secret
@@ -16,8 +18,11 @@ from dnsd.process.exchange import within
 from dnsd.process.lasting import Supervisor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dnsd.config import Failover
     from dnsd.control.hooks.news import News
+    from dnsd.image.keepsake import Keepsake
 
 
 RETRY_S = 1.0
@@ -44,14 +49,38 @@ class Command:
             raise Undelivered(f"exit status {status}" + (f", output: {said}" if said else ""))
 
 
-class Hooks:
-    """Tells all receivers of changes on ``node``, numbered as they come; there may be none."""
+class _Left(msgspec.Struct, frozen=True):
+    """What a process leaves to its successor: its last ``number``, and what is not delivered."""
 
-    def __init__(self, failover: Failover, node: str) -> None:
+    number: int
+    undelivered: dict[str, tuple[bytes, ...]]
+
+
+class Hooks:
+    """Tells all receivers of changes on ``node``, numbered as they come; there may be none.
+
+    What is not delivered when control ends, the next process finds in ``keepsake``: so each change
+    is told at least once.
+    """
+
+    def __init__(self, failover: Failover, node: str, keepsake: Keepsake | None = None) -> None:
         self._node = node
         self._number = 0
         self._lasting = Supervisor("hooks")
-        self.outboxes = tuple(_outboxes(failover))
+        self._keepsake = keepsake
+        self.outboxes = tuple(_outboxes(failover, self._keep))
+        if keepsake is not None and (data := keepsake.get()) is not None:
+            self._go_on(msgspec.msgpack.decode(data, type=_Left))
+
+    def _go_on(self, left: _Left) -> None:
+        self._number = left.number
+        for outbox in self.outboxes:
+            outbox.restore(left.undelivered.get(outbox.name, ()))
+
+    def _keep(self) -> None:
+        if self._keepsake is not None:
+            undelivered = {one.name: one.undelivered for one in self.outboxes}
+            self._keepsake.put(msgspec.msgpack.encode(_Left(self._number, undelivered)))
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -79,7 +108,7 @@ class Hooks:
                 group.create_task(self._lasting.go_on(outbox.run, RETRY_S))
 
 
-def _outboxes(failover: Failover) -> list[Outbox]:
+def _outboxes(failover: Failover, changed: Callable[[], object]) -> list[Outbox]:
     hooks = failover.hooks
     found = []
     if hooks.url:
@@ -89,8 +118,9 @@ def _outboxes(failover: Failover) -> list[Outbox]:
             told = f"hooks: cannot post to {hooks.url}: {error}"
             log.say("hook-unusable", told, url=hooks.url)
         else:
-            found.append(Outbox("url", Post(parts_of(hooks.url), secret, hooks.timeout)))
+            post = Post(parts_of(hooks.url), secret, hooks.timeout)
+            found.append(Outbox("url", post, changed))
     if hooks.command:
         line = failover.commands[hooks.command]
-        found.append(Outbox("command", Command(line, hooks.timeout)))
+        found.append(Outbox("command", Command(line, hooks.timeout), changed))
     return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dnsd.process import log
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     Deliver = Callable[[bytes], Awaitable[None]]
 
@@ -38,10 +38,15 @@ class Outbox:
     """The queue of the receiver that is called ``name``; ``deliver`` raises Undelivered.
 
     ``delivered`` and ``dropped`` count changes; ``fault`` says why the last one was not taken.
+    ``changed`` is called when others wait than before.
     """
 
-    def __init__(self, name: str, deliver: Deliver) -> None:
+    def __init__(
+        self, name: str, deliver: Deliver, changed: Callable[[], object] = lambda: None
+    ) -> None:
         self.name = name
+        self._changed = changed
+        self._under_way: tuple[bytes, ...] = ()
         self.delivered = self.dropped = 0
         self.fault = ""
         self._deliver = deliver
@@ -53,6 +58,16 @@ class Outbox:
         """How many changes wait."""
         return len(self._waiting)
 
+    @property
+    def undelivered(self) -> tuple[bytes, ...]:
+        """What waits, and before that what is being delivered: perhaps it has been."""
+        return (*self._under_way, *self._waiting)
+
+    def restore(self, changes: Sequence[bytes]) -> None:
+        """Have what an earlier process has left delivered first."""
+        self._waiting.extendleft(reversed(changes[-MOST:]))
+        self._come.set()
+
     def put(self, change: bytes) -> None:
         """Have ``change`` delivered; never waits."""
         if len(self._waiting) == MOST:
@@ -60,6 +75,7 @@ class Outbox:
             self._drop("its queue is full")
         self._waiting.append(change)
         self._come.set()
+        self._changed()
 
     async def run(self) -> None:
         """Deliver for ever."""
@@ -67,7 +83,10 @@ class Outbox:
             await self._come.wait()
             self._come.clear()
             while self._waiting:
-                await self._deliver_one(self._waiting.popleft())
+                self._under_way = (self._waiting.popleft(),)
+                await self._deliver_one(*self._under_way)
+                self._under_way = ()
+                self._changed()
 
     async def _deliver_one(self, change: bytes) -> None:
         pause = FIRST_PAUSE_S

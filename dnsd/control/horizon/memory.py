@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dnsd.control.failover.selections import Noted
     from dnsd.control.horizon.ask import Horizon
     from dnsd.control.horizon.keeper import LedgerKeeper
+    from dnsd.failover.member import MemberOrder
     from dnsd.failover.pool import Decision
 
 
@@ -111,7 +112,7 @@ def _served(placement: Placement) -> Iterator[Version]:
 
 
 def _possible(pool: LivePool) -> frozenset[str]:
-    """Return the addresses that may be answered without an order, or because one ends."""
+    """Return the addresses that may be answered without another order, or because one ends."""
     removed = {address for address in pool.state.members if _is_removed(pool, address)}
     if len(removed) == len(pool.state.members):
         removed = set()  # an RRset is never empty
@@ -119,7 +120,12 @@ def _possible(pool: LivePool) -> frozenset[str]:
 
 
 def _is_removed(pool: LivePool, address: str) -> bool:
-    order = pool.state.members[address].order
-    if order is None or order.until is not None or order.forced == Forced.UP:
+    """Return whether it is out for good: now, and by what is planned."""
+    order, drain, plan = pool.state.ordered(address)
+    if not _removes(order) or (plan is not None and not _removes(plan.order)):
         return False
-    return address not in pool.state.drains or pool.state.drains[address].switched
+    return drain is None or drain.switched
+
+
+def _removes(order: MemberOrder | None) -> bool:
+    return order is not None and order.until is None and order.forced != Forced.UP

@@ -6,7 +6,7 @@ was given out within its TTL. Half of them keep everything for at least ``FLOOR_
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FLOOR_S = 30.0
 QUICK_S = 0.1
+SOON_S = 0.6
 A, SOA = 1, 6
 _HEADER = Struct(">6H")
 _RECORD = Struct(">HHIH")
@@ -72,6 +73,13 @@ class Caches:
         name = zones.HOST if self._random.random() < 0.25 else zones.POOL
         self.ask(machine, name)
 
+    def hurry(self) -> None:
+        """Have caches ask for all there is, now and very soon: something is about to happen."""
+        for seconds in (0.0, *(self._random.uniform(0.0, SOON_S) for _ in range(2))):
+            for machine in self._world.machines:
+                for name in (zones.POOL, zones.HOST):
+                    self._world.loop.plan(seconds, partial(self.ask, machine, name))
+
     def ask(self, machine: Machine, name: str) -> None:
         """Have a cache ask a node for the addresses of ``name``."""
         life = machine.life
@@ -122,9 +130,12 @@ class Caches:
         found = _read(answered.packet)
         if found is None:
             return
-        late = self._world.loop.now < self.late_until
-        seconds = self._world.delivery * self._random.random() if late else 0.0
-        seconds += self._random.uniform(0.001, QUICK_S)
+        late = (
+            self._world.loop.now < self.late_until or self._random.random() < self._world.kind.late
+        )
+        seconds = self._random.uniform(0.001, QUICK_S)
+        if late:  # as late as can be, or less
+            seconds += self._world.delivery * self._random.choice((1.0, self._random.random()))
         key = Key(machine.index, name, found[0])
         self._world.loop.plan(seconds, lambda: self._deliver(key, found[1]))
 

@@ -28,16 +28,17 @@ def configuration(machine: Machine) -> Config:
     """Return the configuration of the node on ``machine``, which knows all others."""
     names = range(machine.world.size)
     peers = [f'"http://{address(one)}:{HTTP_PORT}"' for one in names if one != machine.index]
+    shared = machine.world.need > 1
     text = (
         f'[server]\nserver_id = "{machine.name}"\nstate_directory = "{machine.state}"\n'
         f'workers = 2\nheartbeat = "1s"\n'
         f'[zones]\ndirectory = "{machine.zones}"\nwatch = false\npoll = "60s"\n'
         '[zones.limits]\nlongest_ttl = "45s"\n'
         f'[http]\nlisten = ["127.0.0.1:{HTTP_PORT}"]\n'
-        f"[failover]\npeers = [{', '.join(peers)}]\n"
+        f'[failover]\npeers = [{", ".join(peers)}]\npoll = "{1 if shared else 5}s"\n'
         'check_networks = ["192.0.2.0/24"]\n'
     )
-    return _resolved(machine.home / f"{machine.world.size}.toml", text)
+    return _resolved(machine.home / f"{machine.world.size}-{shared:d}.toml", text)
 
 
 @cache

@@ -119,15 +119,17 @@ class Asker:
         """Ask all nodes; None: none runs on this machine."""
         began = self._at.clock
         answers: dict[str, _Answer] = {}
-        urls = {f"http://{one.address}:{commands.HTTP_PORT}": one for one in self._world.machines}
-        await asyncio.gather(
-            self._fetch(answers, "this machine", self._at, question),
-            *(
-                self._fetch(answers, url, machine, question)
-                for url, machine in urls.items()
-                if machine is not self._at
-            ),
-        )
+        others = [one for one in self._world.machines if one is not self._at]
+        asked = {f"http://{one.address}:{commands.HTTP_PORT}": one for one in others}
+        asked["this machine"] = self._at
+        tasks = {
+            self._world.loop.create_task(self._fetch(answers, address, machine, question)): address
+            for address, machine in asked.items()
+        }
+        _, late = await asyncio.wait(tasks, timeout=ANSWER_S)
+        for task in late:
+            task.cancel()
+            answers[tasks[task]] = _Answer(AdminError("no answer: TimeoutError"), self._at.clock)
         self._fetching.began = self._fetching.clock = began
         self._fetching.answers = answers
         try:
@@ -146,14 +148,13 @@ class Asker:
     ) -> None:
         body: bytes | Exception
         try:
-            async with asyncio.timeout(ANSWER_S):
-                body = msgspec.json.encode(
-                    await self._world.net.ask(self._at, machine, "horizon", **_arguments(question))
-                )
+            body = msgspec.json.encode(
+                await self._world.net.ask(self._at, machine, "horizon", **_arguments(question))
+            )
         except ConnectionRefusedError:
             here = machine is self._at
             body = NotRunning() if here else AdminError("cannot connect: Connection refused")
-        except (OSError, TimeoutError) as error:
+        except OSError as error:
             body = AdminError(f"no answer: {type(error).__name__}")
         except AdminError as error:
             body = error

@@ -12,6 +12,8 @@ from tests.simulation.laws import Broken
 from tests.simulation.worlds import judge, zones
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.simulation.worlds.caches import Key
     from tests.simulation.worlds.judge import Asked
     from tests.simulation.worlds.machine import Machine
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 ROUNDED_S = 1e-3
 INF = float("inf")
+LATE_S = 3.0
+"""So late what is planned may begin on a node that is well."""
 
 
 class Claim(NamedTuple):
@@ -37,6 +41,15 @@ class Order(NamedTuple):
     durable: bool = True
 
 
+class Planned(NamedTuple):
+    """What is planned of a member on one node: it takes the place of every order before it."""
+
+    out: bool
+    start: float
+    until: float = INF
+    durable: bool = True
+
+
 class Laws:
     """What must hold in ``world``."""
 
@@ -46,6 +59,9 @@ class Laws:
         self.orders: dict[tuple[int, str], Order] = {}
         self.open: dict[tuple[int, str], set[bool]] = defaultdict(set)
         """Orders that have no answer (yet): whether they would take the member out."""
+        self.plans: dict[tuple[int, str], Planned] = {}
+        self.vague: set[tuple[int, str]] = set()
+        """Of whom nobody knows any more when what is planned begins, or whether it does."""
         self.returning: dict[str, int] = defaultdict(int)
         """How many edits are under way that may bring an address back."""
         self.returned: dict[str, float] = defaultdict(float)
@@ -65,6 +81,39 @@ class Laws:
         for claim in [one for one in self.claims if one.target == target]:
             del self.claims[claim]
 
+    def may_return_for_ever(self, targets: Iterable[str]) -> None:
+        """Note that from now on no SAFE counts about ``targets``."""
+        for target in targets:
+            self.returning[target] += 1
+            self.may_return(target)
+
+    def doubt_plans(self, machine: Machine) -> None:
+        """Note that what is planned on a machine may begin at another time: a clock was set."""
+        for key in [one for one in self.plans if one[0] == machine.index]:
+            self.vague.add(key)
+            del self.plans[key]
+
+    def meet_plan(self, key: tuple[int, str], asked: float) -> None:
+        """Note that an order, ``asked`` for then, was obeyed: it counts, or what was planned."""
+        plan = self.plans.get(key)
+        if plan is None or self._world.loop.now < plan.start:
+            return
+        del self.plans[key]
+        if asked <= plan.start:
+            self.vague.add(key)  # nobody knows which of them came first
+
+    def begin_plans(self, machine: Machine, well_for: float) -> None:
+        """Have what is planned take the place of orders, once the node was well for a while."""
+        now = self._world.loop.now
+        for key, plan in tuple(self.plans.items()):
+            if key[0] == machine.index and now - plan.start > LATE_S and well_for > LATE_S:
+                self.begin_plan(key)
+
+    def begin_plan(self, key: tuple[int, str]) -> None:
+        """Have what is planned take the place of the order, if anything is."""
+        if plan := self.plans.pop(key, None):
+            self.orders[key] = Order(plan.out, self._world.loop.now, plan.until, plan.durable)
+
     def may_be_empty(self, machine: Machine) -> None:
         """Note that perhaps all members are out on ``machine``: then they are answered again."""
         if self._all_out(machine):
@@ -74,8 +123,13 @@ class Laws:
 
     def is_out(self, node: int, target: str) -> bool:
         """Return whether ``target`` must not be given out by a node, as a member."""
-        order = self.orders.get((node, target))
+        key = (node, target)
+        order, plan = self.orders.get(key), self.plans.get(key)
         now = self._world.loop.now
+        if key in self.vague:
+            return False
+        if plan and now >= (plan.until if plan.out else plan.start):
+            return False
         return order is not None and order.out and order.since < now < order.until
 
     # -- answers --------------------------------------------------------------------------------
@@ -96,7 +150,10 @@ class Laws:
         )
 
     def _may_be_out(self, node: int, target: str) -> bool:
-        return self.is_out(node, target) or True in self.open[node, target]
+        key = (node, target)
+        plan = self.plans.get(key)
+        may_begin = key in self.vague or (plan is not None and plan.out)
+        return may_begin or self.is_out(node, target) or True in self.open[key]
 
     def delivered(self, key: Key) -> None:
         """Judge what a cache gets."""

@@ -7,6 +7,7 @@ is the real follower and the real (Python) hot path, asked with real packets.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 from math import ceil
@@ -31,7 +32,7 @@ from tests.simulation.worlds import commands, zones
 
 if TYPE_CHECKING:
     from asyncio import events
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from dnsd.control.admin import Command
     from dnsd.hotpath.api import HotPath
@@ -55,8 +56,30 @@ class Running(Process):
         machine.world.running.append(self)
         self.stopped = False
         self._held: list[events.Handle] = []
-        self.ended: asyncio.Future[None] = machine.world.loop.create_future()
-        """Is done when it is dead."""
+        self._work: list[asyncio.Task[Any]] = []
+        self._asked: set[asyncio.Future[Any]] = set()
+
+    def adopt(self, task: asyncio.Task[Any]) -> None:
+        """Keep ``task``, so that it ends nowhere but where it stands when the process dies."""
+        self._work.append(task)
+
+    def asked(self, work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
+        """Have it do ``work`` for somebody outside, who hears it when it dies before."""
+        answer: asyncio.Future[Any] = self.machine.world.loop.create_future()
+        self._asked.add(answer)
+
+        def tell(task: asyncio.Task[Any]) -> None:
+            self._asked.discard(answer)
+            error = None if task.cancelled() else task.exception()
+            if answer.done() or task.cancelled():
+                return
+            if error is None:
+                answer.set_result(task.result())
+            else:
+                answer.set_exception(error)
+
+        self.begin(work).add_done_callback(tell)
+        return answer
 
     def holds(self, handle: events.Handle) -> bool:
         """Return whether ``handle`` must not run now, or never."""
@@ -78,7 +101,9 @@ class Running(Process):
         if not self.dead:
             self.machine.world.jobs.finish_some(self)
             self.dead = True
-            self.ended.set_result(None)
+            for answer in self._asked:
+                if not answer.done():
+                    answer.set_exception(ConnectionResetError(errno.ECONNRESET, "reset by peer"))
             self.then()
 
 
@@ -103,6 +128,10 @@ class Machine:
         self.suspended = False
         self.life: Life | None = None
         self.boots = 0
+        self.ended_at = 0.0
+        """When its last process ended."""
+        self.declared_dead = self.redeployed = False
+        self._well: tuple[Node | None, float] = (None, 0.0)
 
     def prepare(self) -> Config:
         """Make its directories, and return its configuration."""
@@ -157,6 +186,16 @@ class Machine:
         if self.life is not None:
             self.life.end()
             self.life = None
+            self.ended_at = self.world.loop.now
+
+    def look(self) -> float:
+        """Return for how long its node has been well, as far as anybody has looked."""
+        node, now = self.node, self.world.loop.now
+        control = self.control
+        is_well = node is not None and node.keeper.ready and control and not control.stopped
+        if not is_well or node is not self._well[0] or self.world.has("disk_slow", self.index):
+            self._well = node, now
+        return now - self._well[1]
 
     @property
     def control(self) -> Running | None:
@@ -176,6 +215,7 @@ class Life:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self._world = machine.world
+        self._started = int(machine.clock * 1e9)
         self.shared = Shared.create(WORKERS)
         self.vector = self.shared.vector
         self.workers = [Worker(self, index) for index in range(WORKERS)]
@@ -217,7 +257,7 @@ class Life:
             return
         control = self.control = Running(self.machine, self._on_killed)
         config = self.machine.world.configs[self.machine.index]
-        spec = control_spec(config, Options(), self.shared, started=0)
+        spec = control_spec(config, Options(), self.shared, self._started)
 
         async def run() -> None:
             self.node = node = Node(spec, self.vector, self._build)

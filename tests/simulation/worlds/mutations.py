@@ -20,6 +20,7 @@ from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.poolbook import PoolBook
 from dnsd.failover import quorum
 from dnsd.failover.member import Member
+from dnsd.failover.orders import StoredPlan
 from dnsd.image.keepsake import Keepsake
 from tests.simulation.worlds.world import Event, Kind
 from tests.simulation.worlds.zones import Terms
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from dnsd.caches.report import NodeReport
     from dnsd.config.policy import Scope
+    from dnsd.failover.orders import PlannedOrder
 
 HORIZON = "dnsd.caches.judge."
 END = Event(25.0, "member_up")
@@ -169,6 +171,19 @@ def _orders_that_are_lost_were_never_given(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FailoverEngine, "loss", "")
 
 
+def _a_restart_puts_off_what_is_planned(patch: pytest.MonkeyPatch) -> None:
+    planned = StoredPlan.plan
+
+    def later(self: StoredPlan, now: float) -> PlannedOrder:
+        return planned(self, now + 1000.0)
+
+    patch.setattr(StoredPlan, "plan", later)
+
+
+def _the_dead_have_given_out_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(HORIZON + "_Findings._hold_all", lambda *_: None)
+
+
 def _members_stay_out(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(PoolPolicy, "up", 1000)
 
@@ -260,6 +275,25 @@ MUTATIONS = {
         ONE,
         [Event(9.0, "lose_orders", 0.1), Event(9.0, "edit_away"), END, END],
         "lost",
+    ),
+    "a restart puts off what is planned": Mutation(
+        _a_restart_puts_off_what_is_planned,
+        ONE,
+        [Event(1.0, "force_down_at", 4.0), Event(3.0, "crash", 0.1), END],
+        "order",
+    ),
+    "the dead have given out nothing": Mutation(
+        _the_dead_have_given_out_nothing,
+        LONG._replace(size=2),
+        [
+            Event(1.0, "force_down", 1.0, 0),
+            LATER,
+            LATER,
+            Event(1.0, "die", 8.0, 1),
+            Event(0.3, "declare_dead", 1.0, 0),
+            END,
+        ],
+        "safe",
     ),
     "members stay out": Mutation(
         _members_stay_out, ONE, [Event(1.0, "member_down"), Event(12.0, "member_up")], "heal"

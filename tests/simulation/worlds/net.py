@@ -50,12 +50,9 @@ class Net:
         control, life = target.control, target.life
         if control is None or life is None or command not in life.commands:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-        task = control.begin(life.commands[command](request))  # type: ignore[arg-type]
-        await asyncio.wait((task, control.ended), return_when=asyncio.FIRST_COMPLETED)
-        if control.dead:
-            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+        answer = await control.asked(life.commands[command](request))  # type: ignore[arg-type]
         await self._way(target, source)
-        return task.result()
+        return answer
 
     async def _way(self, source: Machine, target: Machine) -> None:
         if source is target:

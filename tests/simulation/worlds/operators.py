@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnsd.errors import AdminError
 from tests.simulation.worlds import judge, zones
-from tests.simulation.worlds.laws import INF, Order
+from tests.simulation.worlds.laws import INF, Order, Planned
 
 if TYPE_CHECKING:
     from random import Random
@@ -26,8 +26,22 @@ ORDERS: dict[str, tuple[str, dict[str, Any]]] = {
     "undrain": ("undrain_member", {}),
     "fail_back": ("failback", {}),
 }
+PLANS: dict[str, tuple[str, dict[str, Any]]] = {
+    "force_down_at": ("force", {"forced": "down"}),
+    "force_down_at_for": ("force", {"forced": "down", "for": 6.0}),
+    "force_up_at": ("force", {"forced": "up"}),
+    "drain_at": ("drain_member", {}),
+}
+"""Orders with a beginning."""
+NAMED = {"name": "www.example.com.", "type": "A", "force": True}
+EPOCH = 1_700_000_000.0
+AHEAD = 3
+"""What is planned begins so many times later than other things last: SAFE comes before."""
 AGAIN_S = 1.0
 LATER_S = (0.5, 2.0, 4.0)
+NEAR_S = 40.0
+JUST_S = (0.001, 0.001, 0.05, 0.5)
+"""So soon after it is to be safe somebody asks again."""
 MOST_ASKED = 4
 PATIENCE = 20
 """Times that it is asked about what has been taken out."""
@@ -79,7 +93,7 @@ class Operators:
         laws.open[key] |= {out or what.startswith("drain")}
         laws.may_be_empty(machine)
         with_time = {"for": amount} if limited else {}
-        named = {"name": "www.example.com.", "type": "A", "member": target, "force": True}
+        named = {**NAMED, "member": target}
         try:
             found = await world.net.ask(machine, machine, command, **named, **request, **with_time)
         except AdminError:
@@ -91,6 +105,7 @@ class Operators:
             return  # no answer: it may be in force
         if back:
             laws.may_return(target)
+        laws.meet_plan(key, asked)
         laws.open[key].clear()
         laws.lost.pop(machine.index, None)
         if out and not limited:
@@ -101,6 +116,56 @@ class Operators:
         if what.startswith("drain"):
             laws.open[key].add(True)
             await self._drained(machine, target, machine.life)
+
+    async def plan(self, what: str, machine: Machine, target: str, amount: float) -> None:
+        """Plan a change of a member on one node, or cancel what is planned."""
+        world, laws = self._world, self._world.laws
+        command, request = PLANS[what]
+        key, start = (machine.index, target), world.loop.now + AHEAD * amount
+        until = start + request["for"] if "for" in request else INF
+        out = what != "force_up_at"
+        comes_back = not out or until < INF
+        if comes_back:
+            laws.may_return(target)
+        laws.open[key] |= {out}
+        laws.may_be_empty(machine)
+        at = EPOCH + start + machine.wall
+        try:
+            found = await world.net.ask(
+                machine, machine, command, **NAMED, **request, member=target, at=at
+            )
+        except AdminError:
+            laws.open[key].discard(out)
+            return  # something is planned already, and stays so
+        except OSError:
+            laws.vague.add(key)  # no answer: it may be in force
+            return
+        if comes_back:
+            laws.may_return(target)
+        laws.open[key].discard(out)
+        laws.lost.pop(machine.index, None)
+        laws.begin_plan(key)  # an earlier one has begun, or this one would have been refused
+        laws.plans[key] = Planned(out, start, until, not found["unwritten"])
+
+    async def cancel(self, machine: Machine, target: str) -> None:
+        """Take back what is planned of a member on one node."""
+        laws, key = self._world.laws, (machine.index, target)
+        plan = laws.plans.pop(key, None)
+        if plan is not None:
+            laws.vague.add(key)  # until it is known
+        with suppress(AdminError, OSError):
+            await self._world.net.ask(machine, machine, "cancel_plan", **NAMED, member=target)
+            if plan is not None and self._world.loop.now < plan.start:
+                laws.vague.discard(key)
+
+    async def declare_dead(self, machine: Machine, other: Machine) -> None:
+        """Say on one machine that the node on another one is dead, if it is."""
+        if other.life is not None or other is machine:
+            return
+        other.declared_dead = True
+        ago = self._world.loop.now - other.ended_at
+        with suppress(OSError, AdminError):
+            await self._world.net.ask(machine, machine, "declare_dead", node=other.name, ago=ago)
 
     async def _drained(self, machine: Machine, target: str, life: object) -> None:
         """Look how a drain gets on, as ``dnsd drain member`` does."""
@@ -190,4 +255,10 @@ class Operators:
             self._world.laws.verdict(target, asked, since)
             if asked.safe:
                 return
-            await asyncio.sleep(self._random.choice(LATER_S))
+            await asyncio.sleep(self._pause(asked.verdict.until, asked.now))
+
+    def _pause(self, until: float | None, now: float) -> float:
+        """Return when to ask again: in the moment that was told, if one was and it is near."""
+        if until is not None and until - now < NEAR_S:
+            return max(0.0, until - now) + self._random.choice(JUST_S)
+        return self._random.choice(LATER_S)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECONDS = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 12.0)
+AFTER_S = (0.01, 0.1, 0.3, 1.0, 1.0, 2.0, 4.0, 10.0)
 MOST_EVENTS = 9
 
 
@@ -48,20 +49,25 @@ def world_of(seed: int) -> tuple[Kind, list[Event]]:
     kind = Kind(
         size=size,
         terms=terms,
-        ttl=random.choice((6, 15, 30)),
+        ttl=random.choice((5, 8, 15, 30)),
         members=random.choice((1, 2, 2, 3)),
-        pause=random.choice((0.2, 0.6, 2.0)),
+        pause=random.choice((0.3, 1.0, 2.0)),
+        first=random.choice((0.5, 3.0, 3.0, 6.0)),
+        late=random.choice((0.0, 0.1, 0.3)),
     )
     weights = [_WEIGHT.get(one, 1.0 if one in FAULTS else 0.7) for one in KINDS]
     picked = random.choices(KINDS, weights, k=random.randrange(1, MOST_EVENTS))
     story = [
-        Event(random.choice(SECONDS), what, random.choice(SECONDS), random.randrange(24))
+        Event(random.choice(AFTER_S), what, random.choice(SECONDS), random.randrange(24))
         for what in picked
     ]
+    if size > 1 and random.random() < 0.05:
+        dead = random.randrange(size)
+        story += [Event(1.0, "die", 1.0, dead), Event(0.5, "declare_dead", 1.0, dead + size - 1)]
     if random.random() < 0.5:
         where = random.randrange(24)
         plot = [
-            Event(random.choice(SECONDS), what, random.choice(SECONDS), where)
+            Event(random.choice(AFTER_S), what, random.choice(SECONDS), where)
             for what in random.choice(_PLOTS)
         ]
         for event in plot:  # they come in this order, whatever comes between
@@ -156,6 +162,13 @@ _PLOTS = (
     ("force_down", "edit_zone_gone", "edit_zone_back"),
     ("force_down", "crash"),
     ("force_down", "disk_full", "crash"),
+    ("force_down_at", "crash"),
+    ("force_down_at", "kill_control", "force_up"),
+    ("force_down_at", "force_up", "kill_control"),
+    ("clock_back", "force_down_at"),
+    ("force_down_at_for", "force_down"),
+    ("force_down", "force_up_at"),
+    ("force_down_at", "edit_away", "edit_back"),
     ("drain_direct", "crash"),
     ("drain", "stop_node"),
     ("edit_host", "redeploy", "edit_host"),
@@ -178,4 +191,7 @@ _WEIGHT = {
     "edit_away": 1.5,
     "edit_host": 1.5,
     "kill_in_write": 2.0,
+    "die": 0.0,
+    "declare_dead": 0.0,
+    "cancel": 0.3,
 }

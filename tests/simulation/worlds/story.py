@@ -85,6 +85,9 @@ _LOOKS = {
     "dnsd.checks.runner.TICK_S": 1.0,
     "dnsd.control.node.PERIOD_S": 2.0,
     "dnsd.control.converge.FILES_S": 4.0,
+    "dnsd.control.aliases.LOOK_S": 5.0,
+    "dnsd.control.demand.LOOK_S": 5.0,
+    "dnsd.control.failover.checking.LOOK_S": 3.0,
     "dnsd.control.disk.FIRST_PAUSE_S": 3.0,
     "dnsd.control.delivery.ACKNOWLEDGE_POLL_S": 0.1,
 }
@@ -121,7 +124,7 @@ def lived(story: list[Event], seed: int, kind: Kind) -> tuple[World, Broken | No
         loop.set_task_factory(register)
         world = World(loop, kind, seed)
         worlds.append(world)
-        loop.set_default_executor(world.jobs.pool("thread"))
+        loop.use(world.jobs)
         with _around(world, seed):
             try:
                 await world.play(story)

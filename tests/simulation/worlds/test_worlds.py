@@ -12,10 +12,10 @@ from typing import NamedTuple
 import pytest
 
 from tests.simulation.laws import Broken
-from tests.simulation.worlds.mutations import END, MUTATIONS
+from tests.simulation.worlds.mutations import END, LATER, MUTATIONS
 from tests.simulation.worlds.search import run, shrunk, told
 from tests.simulation.worlds.story import play
-from tests.simulation.worlds.world import Event, Kind
+from tests.simulation.worlds.world import Event, Kind, World
 from tests.simulation.worlds.zones import Terms
 
 WORLDS = 1000
@@ -48,6 +48,21 @@ def test_a_world_is_always_the_same() -> None:
     )
     assert first.caches.held == second.caches.held
     assert first.loop.now == second.loop.now
+
+
+def test_a_node_that_has_lost_all_hears_from_others_that_it_had_orders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    missed = []
+
+    async def look(world: World) -> None:
+        node = world.machines[0].node
+        missed.append(node.engine.doubt if node else "")
+
+    monkeypatch.setattr(World, "_heal", look)
+    story = [Event(1.0, "force_down"), Event(9.0, "redeploy", 0.5), Event(9.0, "member_up")]
+    play(story, 1, Kind(size=2))
+    assert "node b heard" in missed[0]
 
 
 class Replay(NamedTuple):
@@ -135,6 +150,43 @@ REPLAYS = {
             END,
             END,
         ],
+    ),
+    "a node that dies, and is declared dead": Replay(
+        Kind(size=2),
+        [
+            Event(6.0, "force_down", 1.0, 1),
+            Event(1.0, "die", 8.0, 1),
+            Event(2.0, "declare_dead", 1.0, 0),
+            Event(1.0, "force_down", 1.0, 0),
+            END,
+        ],
+    ),
+    "an order with a beginning, and a crash before it": Replay(
+        ONE, [Event(1.0, "force_down_at", 4.0), Event(3.0, "crash", 0.1), END]
+    ),
+    "an order with a beginning, and one that it takes the place of": Replay(
+        ONE, [Event(1.0, "force_down_at", 4.0), Event(3.0, "force_up"), END]
+    ),
+    "an order with a beginning, and an edit that takes its member away": Replay(
+        ONE,
+        [Event(1.0, "force_down_at", 4.0), Event(3.0, "edit_away"), END, Event(1.0, "edit_back")],
+    ),
+    "what is ordered down, and is planned to be up": Replay(
+        Kind(size=1, ttl=6, pause=0.2, terms=Terms(ttl_min=5)),
+        [Event(1.0, "force_down"), Event(0.5, "force_up_at", 11.0), LATER, LATER],
+    ),
+    "a plan that is made as soon as another one has begun": Replay(
+        ONE,
+        [
+            Event(1.0, "force_down"),
+            Event(1.0, "force_up_at", 0.01),
+            Event(0.3, "force_up_at", 12.0),
+            END,
+        ],
+    ),
+    "a plan that is made after the clock was set": Replay(
+        Kind(size=1, pause=0.2),
+        [Event(5.0, "clock_back"), Event(1.0, "force_down_at", 3.0), LATER, LATER],
     ),
     "a node that sees no member, among three": Replay(
         Kind(size=3, terms=Terms(scope="quorum:2/3")), [Event(1.0, "blind", 12.0), END]

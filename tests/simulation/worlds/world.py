@@ -17,7 +17,7 @@ from tests.simulation.worlds.caches import FLOOR_S, Caches
 from tests.simulation.worlds.laws import Laws, Order
 from tests.simulation.worlds.machine import Machine, Running
 from tests.simulation.worlds.net import Net
-from tests.simulation.worlds.operators import ORDERS, Operators
+from tests.simulation.worlds.operators import EPOCH, ORDERS, PLANS, Operators
 from tests.simulation.worlds.zones import Content, Terms
 
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
     from tests.simulation.worlds.clock import WorldLoop
 
-LOOK_S = 0.25
+LOOK_S = 0.5
 FIRST_S = 8.0
+"""So long nothing happens, unless the world is another kind."""
 HEAL_S = 90.0
-EPOCH = 1_700_000_000.0
+DEAD_S = 50.0
+"""So long is dead who dies: longer than any answer of it is kept."""
 
 
 class Event(NamedTuple):
@@ -42,13 +44,15 @@ class Event(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What one world is like."""
+    """What one world is like; so many answers are ``late``, though nothing makes them so."""
 
     size: int = 2
     terms: Terms = Terms()
     ttl: int = 15
     members: int = 3
     pause: float = 0.5
+    first: float = FIRST_S
+    late: float = 0.0
 
 
 class World:
@@ -161,11 +165,19 @@ class World:
 
     def happen(self, event: Event) -> None:
         """Have ``event`` happen."""
+        self.caches.hurry()
         machine = self.machines[event.where % self.size]
         target = self.members[event.where // 4 % len(self.members)]
         what = event.what
         if what in ORDERS:
             self.operators.begin(self.operators.order(what, machine, target, event.amount))
+        elif what in PLANS:
+            self.operators.begin(self.operators.plan(what, machine, target, event.amount))
+        elif what == "cancel":
+            self.operators.begin(self.operators.cancel(machine, target))
+        elif what == "declare_dead":
+            other = self.machines[(machine.index + 1) % self.size]
+            self.operators.begin(self.operators.declare_dead(machine, other))
         elif what in EDITS:
             self._edit(EDITS[what](self, target), machine if event.where % 7 == 6 else None)
         elif what.startswith("member_"):
@@ -201,11 +213,16 @@ class World:
         self._forget(machine, lost=False)
         self.loop.plan(amount, lambda: self._start(machine))
 
+    def _die(self, machine: Machine, amount: float) -> None:
+        """End all of a node for long."""
+        self._crash(machine, DEAD_S + amount)
+
     def _redeploy(self, machine: Machine, amount: float) -> None:
         if machine.life is None:
             return
         machine.kill()
         machine.lose_state()
+        machine.redeployed = True
         self.laws.lost.pop(machine.index, None)
         self._forget(machine, lost=True)
         self.loop.plan(amount, lambda: self._start(machine))
@@ -240,12 +257,18 @@ class World:
             if key[0] == machine.index and (lost or not order.durable):
                 del self.laws.orders[key]
                 self.laws.may_return(key[1]) if lost else None
+        for key, plan in tuple(self.laws.plans.items()):
+            if key[0] == machine.index and (lost or not plan.durable):
+                del self.laws.plans[key]
+                self.laws.vague.add(key)
         if lost:
             for target in self.members:
                 self.laws.open.pop((machine.index, target), None)
 
     def _start(self, machine: Machine) -> None:
         if machine.life is None and not self.over:
+            if machine.declared_dead:  # against what was declared, it answers again
+                self.laws.may_return_for_ever((*self.members, *zones.HOSTS))
             machine.boots += 1
             machine.start()
 
@@ -272,6 +295,7 @@ class World:
         if machine.suspended:
             return
         machine.suspended = True
+        self.laws.doubt_plans(machine)
         life = machine.life
         stopped = [machine.control] if machine.control and not machine.control.stopped else []
         for control in stopped:
@@ -308,9 +332,11 @@ class World:
 
     def _clock_forward(self, machine: Machine, amount: float) -> None:
         machine.wall += 60 * amount
+        self.laws.doubt_plans(machine)
 
     def _clock_back(self, machine: Machine, amount: float) -> None:
         machine.wall -= 60 * amount
+        self.laws.doubt_plans(machine)
 
     # -- the story ----------------------------------------------------------------------------
 
@@ -325,7 +351,7 @@ class World:
         self.caches.begin()
         self.operators.begin(self.operators.ask_for_ever())
         try:
-            await self._live(FIRST_S)
+            await self._live(self.kind.first)
             for event in story:
                 await self._live(event.after)
                 self.happen(event)
@@ -349,12 +375,15 @@ class World:
             raise fault
         for machine in self.machines:
             self._look_at_orders(machine)
+            self.laws.begin_plans(machine, machine.look())
             if self.need > 1:
                 self._look_at_agreements(machine)
 
     def _look_at_orders(self, machine: Machine) -> None:
         """Judge that no node misses orders that it has never lost."""
         missed = machine.node is not None and machine.node.engine.loss
+        if machine.redeployed:
+            return  # another node may have told it
         if missed and machine.index not in self.laws.lost and machine.index not in self._filled:
             raise Broken(f"lost: node {machine.name} has lost nothing, and says: {missed}")
 
@@ -446,11 +475,11 @@ EDITS: dict[str, Callable[[World, str], Content | None]] = {
     "edit_zone_back": lambda world, _: world.latest,
 }
 FAULTS = (
-    "kill_control", "kill_control_at", "kill_in_write", "crash", "redeploy", "lose_orders",
+    "kill_control", "kill_control_at", "kill_in_write", "crash", "die", "redeploy", "lose_orders",
     "stop_node", "stop_control", "stop_worker", "stop_sender", "worker_lags", "suspend", "cut",
     "blind", "lossy", "late", "disk_full", "disk_slow", "clock_forward", "clock_back",
 )  # fmt: skip
 _ILL = {"member_down": "refuses", "member_hangs": "hangs", "member_up": ""}
-KINDS = sorted((*FAULTS, *EDITS, *ORDERS, *_ILL))
+KINDS = sorted((*FAULTS, *EDITS, *ORDERS, *PLANS, *_ILL, "cancel", "declare_dead"))
 _ON_DISK = frozenset({"_write", "_put", "prepare", "_prepare", "build"})
 __all__ = ["EDITS", "FAULTS", "KINDS", "Event", "Kind", "Order", "World"]
