@@ -56,6 +56,7 @@ from dnsd.config.transfers import (
     PrimaryPeer,
     TransferKey,
     TransfersConfig,
+    name_in_zone,
 )
 from dnsd.config.zones import RECEIVED, ZoneFiles, received_file
 from dnsd.errors import ConfigError
@@ -93,6 +94,7 @@ __all__ = [
     "has_transfers",
     "listens_by_default",
     "load",
+    "name_in_zone",
     "origin_of",
     "parse_zone_option",
     "received_file",

@@ -45,6 +45,7 @@ from dnsd.config.transfers import (
     PrimaryPeer,
     TransferKey,
     TransfersConfig,
+    UpdateRight,
 )
 from dnsd.process.events import LEVEL_WORDS, LevelWord, LogLevel
 from dnsd.process.logline import LogFormat
@@ -161,6 +162,8 @@ class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allow_transfer: tuple[AllowedPeer, ...] | None = None
     serial: Annotated[str | None, OneOf(SERIALS)] = None
     journal: Annotated[int | None, Size("0B", "64GiB", "it is kept on disk")] = None
+    update: tuple[UpdateRight, ...] = ()
+    """Who may change it (RFC 2136)."""
     line: int = 0
     """Where in the configuration file it stands; 0 for a command-line option."""
 

@@ -55,9 +55,15 @@ def place_of(config: Config, origin: str, file: Path) -> Path:
 
     That of a zone that is fetched stands in the directory of zones, called as if there were a
     zone file beside it: it is for operators to write, and no part of what the primaries give.
+    That of a zone that is updated is beside the file that the updates are laid over.
     """
+    if file.parent != received_directory(config):
+        return path_for(file)
+    updated = next((one.file for one in config.zone if one.name == origin and one.file), None)
+    if updated is not None:
+        return path_for(updated)
     directory = config.zones.directory
-    if directory is None or file.parent != received_directory(config):
+    if directory is None:
         return path_for(file)
     return directory / f"{origin.removesuffix('.') or origins.ROOT_STEMS[0]}{SUFFIX}"
 

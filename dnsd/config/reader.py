@@ -41,6 +41,7 @@ from dnsd.config.transfers import (
     PrimaryPeer,
     TransferKey,
     TransfersConfig,
+    UpdateRight,
 )
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ LISTS: Structs = {
     ("zone", "notify"): NotifyPeer,
     ("zone", "allow_notify"): AllowedPeer,
     ("zone", "allow_transfer"): AllowedPeer,
+    ("zone", "update"): UpdateRight,
     ("transfers", "notify"): NotifyPeer,
     ("transfers", "allow_notify"): AllowedPeer,
     ("transfers", "allow_transfer"): AllowedPeer,

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dnsd.config.transfers import AllowedPeer, NotifyPeer, PrimaryPeer, TransferKey, TransfersConfig
+from dnsd.config.transfers import (
+    AllowedPeer,
+    NotifyPeer,
+    PrimaryPeer,
+    TransferKey,
+    TransfersConfig,
+    UpdateRight,
+    name_in_zone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,7 +26,7 @@ if TYPE_CHECKING:
 Fault = tuple["KeyPath", str]
 """Where it stands, and what is wrong with it."""
 
-LISTS = ("primaries", "notify", "allow_notify", "allow_transfer")
+LISTS = ("primaries", "notify", "allow_notify", "allow_transfer", "update")
 """The lists that name keys."""
 
 
@@ -31,6 +40,9 @@ class ZoneTransfers(msgspec.Struct, frozen=True, kw_only=True):
     allow_transfer: tuple[AllowedPeer, ...] = ()
     serial: str = "file"
     journal: int = 0
+    update: tuple[UpdateRight, ...] = ()
+    file: Path | None = None
+    """The zone file that updates are laid over."""
 
     @property
     def is_primary(self) -> bool:
@@ -54,7 +66,7 @@ def has_transfers(config: Config) -> bool:
     if config.key or said.notify or said.notify_ns or said.allow_transfer or said.tls_listen:
         return True
     return any(
-        zone.primaries or zone.notify or zone.notify_ns or zone.allow_transfer
+        zone.primaries or zone.update or zone.notify or zone.notify_ns or zone.allow_transfer
         for zone in config.zone
     )
 
@@ -86,7 +98,9 @@ def _twins(keys: Iterable[TransferKey]) -> Iterator[Fault]:
 
 
 def _unknown_keys(
-    place: KeyPath, peers: Iterable[PrimaryPeer | NotifyPeer | AllowedPeer], known: set[str]
+    place: KeyPath,
+    peers: Iterable[PrimaryPeer | NotifyPeer | AllowedPeer | UpdateRight],
+    known: set[str],
 ) -> Iterator[Fault]:
     for number, peer in enumerate(peers, 1):
         if peer.key is not None and peer.key not in known:
@@ -110,11 +124,24 @@ def _of_zone(config: Config, zone: ZoneFile, place: KeyPath) -> Iterator[Fault]:
         )
     if zone.file is None and not zone.primaries and config.zones.directory is None:
         yield place, "needs the key file, or primaries that it is fetched from"
+    yield from _of_updates(zone, place)
     if zone.allow_notify and not zone.primaries:
         yield (
             (*place, "allow_notify"),
             "only a zone with primaries is asked for anew when a NOTIFY comes",
         )
+
+
+def _of_updates(zone: ZoneFile, place: KeyPath) -> Iterator[Fault]:
+    if zone.update and zone.file is None:
+        yield (*place, "update"), "updates are laid over a zone file: give the key file, too"
+    for number, right in enumerate(zone.update, 1):
+        for key in ("names", "below"):
+            for name in getattr(right, key):
+                try:
+                    name_in_zone(name, zone.name)
+                except ValueError as error:
+                    yield (*place, "update", number, key), str(error)
 
 
 def _tls(transfers: TransfersConfig) -> Iterator[Fault]:

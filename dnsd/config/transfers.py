@@ -13,7 +13,18 @@ import msgspec
 
 from dnsd.config import origins
 from dnsd.config.endpoint import Endpoint
-from dnsd.config.kinds import Count, Duration, Endpoints, FilePath, Flag, OneOf, Size, Text, wanted
+from dnsd.config.kinds import (
+    Count,
+    Duration,
+    Endpoints,
+    FilePath,
+    Flag,
+    OneOf,
+    Size,
+    Text,
+    Texts,
+    wanted,
+)
 from dnsd.config.netkinds import IpAddress, Networks
 
 DNS_PORT = 53
@@ -125,6 +136,54 @@ class AllowedPeer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 "network: say who may: a network, a key, or both, which must then both be right "
                 '(network = ["0.0.0.0/0", "::/0"] is everybody)'
             )
+
+
+class RecordTypes(msgspec.Struct, frozen=True):
+    """A list of record types, by their mnemonics."""
+
+    def read(self, value: object, base: Path) -> tuple[str, ...]:
+        """Return them in capital letters."""
+        from dns.rdatatype import UnknownRdatatype, from_text
+
+        found = tuple(one.upper() for one in Texts().read(value, base))
+        for one in found:
+            try:
+                from_text(one)
+            except (UnknownRdatatype, ValueError):
+                raise ValueError(f"{one!r} is no type of records, such as A or TXT") from None
+        return found
+
+
+class UpdateRight(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may change what of a zone (``update``, RFC 2136): a key, for names and types.
+
+    Names are of the zone: ``@`` is its apex, and one that ends with a dot is absolute. ``below``
+    are names with all that is below them. Without types all may be changed but SOA and NS.
+    """
+
+    key: Annotated[str, KeyName()]
+    names: Annotated[tuple[str, ...], Texts()] = ()
+    below: Annotated[tuple[str, ...], Texts()] = ()
+    types: Annotated[tuple[str, ...], RecordTypes()] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what grants nothing; ValueError is "KEY: SENTENCE"."""
+        if not self.names and not self.below:
+            raise ValueError(
+                'names: say which names may be changed: names = ["_acme-challenge"], or, with all '
+                'that is below them, below = ["dyn"] (below = ["@"] is the whole zone)'
+            )
+
+
+def name_in_zone(text: str, origin: str) -> str:
+    """Return a name of an :class:`UpdateRight`, absolute and in lower case; ValueError if wrong."""
+    if text == "@":
+        return origin
+    absolute = text if text.endswith(".") else f"{text}.{origin.removeprefix('.')}"
+    name = origins.normal(absolute)
+    if name != origin and not name.endswith("." + origin.removeprefix(".")):
+        raise ValueError(f"{text} is not in the zone {origin}")
+    return name
 
 
 class TransfersConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

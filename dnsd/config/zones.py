@@ -65,7 +65,7 @@ def find(config: Config) -> ZoneFiles:
 
 
 def received_file(config: Config, origin: str) -> Path:
-    """Return the record file of the zone ``origin``, which is fetched from its primaries."""
+    """Return the record file of the zone ``origin``, which is fetched, or updated."""
     return received_directory(config) / f"{origins.file_stem(origin)}.records"
 
 
@@ -88,8 +88,9 @@ def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, P
             problems.append(Problem(source, zone.line, "", message))
             continue
         seen[zone.name] = zone.file
-        if zone.primaries:
-            files[zone.name] = received_file(config, zone.name)
+        received = received_file(config, zone.name)
+        if zone.primaries or (zone.update and received.exists()):
+            files[zone.name] = received
         elif zone.file is not None:
             files[zone.name] = zone.file
     return files

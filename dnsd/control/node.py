@@ -171,7 +171,7 @@ class Node:
             lambda: self._effective.config,
             self._reloader.rows,
             lambda: self._publisher.generation,
-            FetchedZones(self._requests.ask, self._reloader.expired),
+            FetchedZones(self._requests.ask, self._reloader.expired, self._reloader.rows),
         )
 
     async def run(self) -> None:

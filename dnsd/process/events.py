@@ -54,6 +54,7 @@ InfoEvent = Literal[
     "slots-inherited",
     "slots-moved",
     "transfer-done",
+    "update-done",
     "zone-loaded",
     "zone-unchanged",
 ]
@@ -93,6 +94,7 @@ NoticeEvent = Literal[
     "route-stopped",
     "route-stopping",
     "transfer-whole",
+    "update-ended",
     "zone-dropped",
     "zones-more",
     "zones-ready",
@@ -128,6 +130,8 @@ WarningEvent = Literal[
     "system-limit",
     "transfer-failed",
     "transfer-unarchived",
+    "update-file-unusable",
+    "update-refused",
     "watch-blind",
     "zone-finding",
     "zones-late",
@@ -195,6 +199,7 @@ class Fields(TypedDict, total=False):
     alias: str
     backend: str
     child: str
+    client: str
     member: str
     network: str
     node: str

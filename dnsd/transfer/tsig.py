@@ -188,13 +188,11 @@ def _find(message: bytes) -> tuple[int, TsigRecord] | None:
     at, last = query.last_record(message)
     if last != TSIG:
         return None
-    owner = query.whole_name(message, at)
-    rdata = at + len(owner) + _RECORD.size
+    owner, fixed = query.written_out(message, at)
     # The digest is made with these values, whatever the record has (RFC 8945 §4.2).
-    if message[rdata - _RECORD.size + 2 : rdata - 2] != b"\x00\xff" + bytes(4):
+    if message[fixed + 2 : fixed + 8] != b"\x00\xff" + bytes(4):
         raise BadSignatureFormat
-    algorithm = query.whole_name(message, rdata)
-    at_times = rdata + len(algorithm)
+    algorithm, at_times = query.written_out(message, fixed + _RECORD.size)
     try:
         high, low, fudge = _TIME.unpack_from(message, at_times)
         at_mac = at_times + _TIME.size

@@ -143,9 +143,8 @@ def _parse_additional(packet: bytes, at: int, query: Query, left: int) -> int:
 
 def _refused_tsig(packet: bytes, at: int, end: int) -> bytes:
     """Return what answers the TSIG record from ``at`` to ``end``: no key of ours has its name."""
-    owner = whole_name(packet, at)
-    algorithm = whole_name(packet, at + len(owner) + _RECORD.size)
-    times = at + len(owner) + _RECORD.size + len(algorithm)
+    owner, fixed = written_out(packet, at)
+    algorithm, times = written_out(packet, fixed + _RECORD.size)
     mac = times + _TSIG_TIMES
     mac_size = int.from_bytes(packet[mac : mac + 2], "big")
     # original ID, error and the length of other data follow the MAC
@@ -155,14 +154,28 @@ def _refused_tsig(packet: bytes, at: int, end: int) -> bytes:
     return owner + _RECORD.pack(TSIG, _ANY, 0, len(rdata_out)) + rdata_out
 
 
-def whole_name(packet: bytes, at: int) -> bytes:
-    """Return the name at ``at``; one that is compressed cannot be echoed."""
-    end = at
-    while end < len(packet) and (length := packet[end]) and length <= MAX_LABEL:
-        end += 1 + length
-    if packet[end : end + 1] != b"\x00" or end >= at + MAX_NAME:
+def written_out(packet: bytes, at: int) -> tuple[bytes, int]:
+    """Return the name at ``at`` without compression, and where it ends in ``packet``.
+
+    Clients compress the name of a key, too, where it ends as the zone's does. Malformed if there
+    is no name; each pointer leads back, so there is an end.
+    """
+    name, begin, end = b"", at, 0
+    while at < len(packet) and (length := packet[at]):
+        if length >= _POINTER:
+            end = end or at + 2
+            at = int.from_bytes(packet[at : at + 2], "big") & 0x3FFF
+            if not HEADER.size <= at < begin:
+                raise Malformed(FORMERR, "odd_tsig_place")
+            begin = at
+            continue
+        if length > MAX_LABEL or len(name) + length + 2 > MAX_NAME:
+            break
+        name += packet[at : at + 1 + length]
+        at += 1 + length
+    if packet[at : at + 1] != b"\x00":
         raise Malformed(FORMERR, "odd_tsig_place")
-    return packet[at : end + 1]
+    return name + b"\x00", end or at + 1
 
 
 def last_record(packet: bytes) -> tuple[int, int]:

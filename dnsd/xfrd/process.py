@@ -29,6 +29,7 @@ from dnsd.xfrd.orders import answer
 from dnsd.xfrd.requests import TransferRequests
 from dnsd.xfrd.secondary import SecondaryPart
 from dnsd.xfrd.streams import Streams
+from dnsd.xfrd.updating import UpdatePart
 from dnsd.xfrd.workers import WorkerLink
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class TransferProcess:
         self.counts: dict[str, int] = {}
         self.requests = TransferRequests(self.knowledge, self.counts)
         self.requests.notified = NotifiedZones(self.knowledge, secondary.notified).respond
+        updates = UpdatePart(received, self.tell)
+        self.knowledge.parts.append(updates)
+        self.requests.updated = updates.respond
 
     async def run(self) -> None:
         """Do all there is to do."""

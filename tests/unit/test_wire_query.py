@@ -260,10 +260,20 @@ def test_tsig_parts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("owner", "name"), [(b"\xc0\x0c", b"\x01a\x00"), (b"\x01k\xc0\x0c", b"\x01k\x01a\x00")]
+)
+def test_the_name_of_a_key_may_be_compressed(owner: bytes, name: bytes) -> None:
+    asked = parse(packet(additional=tsig(owner, TSIG_RDATA), arcount=1))
+    whole = parse(packet(additional=tsig(name, TSIG_RDATA), arcount=1))
+    assert asked.tsig == whole.tsig
+
+
+@pytest.mark.parametrize(
     "octets",
     [
-        tsig(b"\xc0\x0c", TSIG_RDATA),
         tsig(b"\xc0\x00", TSIG_RDATA),
+        tsig(b"\xc0\xff", TSIG_RDATA),
+        tsig(b"\x01k" + b"\xc0\x17", TSIG_RDATA),
         tsig(b"\x01k\xc0\x00", TSIG_RDATA),
         tsig(b"\x01k\x00", b"\xc0\x00" + TSIG_RDATA),
         tsig(b"\x01k\x00", TSIG_RDATA[:-1]),

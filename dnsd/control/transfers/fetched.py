@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dnsd.control.zones.reload import DIRECTORY
 from dnsd.control.zones.report import GOOD
 from dnsd.control.zones.requests import ReloadRequest
 from dnsd.transfer.words import Expired, Judged, Received
@@ -16,30 +17,37 @@ from dnsd.zone.findings import Severity
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dnsd.control.zones.report import ReloadReport
+    from dnsd.control.zones.table import ZoneRow
 
 
 class FetchedZones:
     """Has reloads done by ``ask``; ``tell`` is told of each zone what it came to.
 
-    ``expired`` are the zones that no reload may answer: their primaries were not heard for too
-    long (RFC 1035 §3.3.13).
+    ``rows`` are the zones by origin, ``expired`` those that no reload may answer: their primaries
+    were not heard for too long (RFC 1035 §3.3.13).
     """
 
     def __init__(
         self,
         ask: Callable[[ReloadRequest], Future[ReloadReport]],
         expired: set[str],
+        rows: Mapping[str, ZoneRow],
     ) -> None:
         self._ask = ask
         self._expired = expired
+        self._rows = rows
         self.tell: Callable[[str, Judged], object] = nobody
 
     def receive(self, word: Received) -> None:
-        """Load a version that was fetched."""
-        done = self._ask(ReloadRequest(frozenset({word.zone})))
+        """Load a version that was fetched, or that updates have made."""
+        due = {word.zone}
+        row = self._rows.get(word.zone)
+        if row is None or str(row.file) != word.records:
+            due.add(DIRECTORY)  # until now it came from the file that updates are laid over
+        done = self._ask(ReloadRequest(frozenset(due)))
         done.add_done_callback(partial(self._judge, word))
 
     def age(self, word: Expired) -> None:

@@ -188,8 +188,10 @@ cdef int note_tsig(Query *query, int at, int end) noexcept nogil:
     cdef int rdata = at + owner + 10
     cdef int algorithm = whole_name(query, rdata) if owner else 0
     cdef int mac = rdata + algorithm + 8
+    if algorithm == 0:
+        return DECLINED  # compressed, or no names: the readable twin tells
     # original ID, error and the length of other data follow the MAC
-    if algorithm == 0 or mac + 8 > end or mac + 8 + n16(packet + mac) > end:
+    if mac + 8 > end or mac + 8 + n16(packet + mac) > end:
         return odd(query, C_odd_tsig_place, FORMERR)
     query.tsig = owner
     query.tsig_owner = packet + at

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECONDS = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 12.0)
-AFTER_S = (0.01, 0.1, 0.3, 1.0, 1.0, 2.0, 4.0, 10.0)
+AFTER_S = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
 MOST_EVENTS = 9
 
 

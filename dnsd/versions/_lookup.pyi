@@ -1,0 +1,3 @@
+from typing_extensions import Buffer
+
+def select(octets: Buffer, wanted: Buffer) -> bytes: ...
