@@ -22,7 +22,7 @@ from dnsd.wire.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dnsd.transfer.update import ZoneEdit
+    from dnsd.transfer.update import UpdateEffect
     from dnsd.versions.version import ZoneVersion
 
 RecordKey = tuple[bytes, int, bytes]
@@ -48,7 +48,7 @@ class VersionLookup:
         return found
 
 
-def difference_of(edit: ZoneEdit, version: ZoneVersion) -> ZoneDifference:
+def difference_of(edit: UpdateEffect, version: ZoneVersion) -> ZoneDifference:
     """Return what ``edit``, which changes something, does to the ``version`` it was made of."""
     removed: list[Record] = []
     added: list[Record] = []

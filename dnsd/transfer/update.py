@@ -77,7 +77,7 @@ class UpdateGrant(NamedTuple):
 
 
 @dataclass(slots=True)
-class ZoneEdit:
+class UpdateEffect:
     """What an update makes of a zone: the RRsets afterwards of all names that it touches.
 
     ``after[owner][type]``: an RRset without records is gone. ``spelt`` is how owners that are new
@@ -88,7 +88,7 @@ class ZoneEdit:
     spelt: dict[bytes, bytes] = field(default_factory=dict)
 
 
-def edit(request: UpdateRequest, zone: UpdatedZone, grants: Iterable[UpdateGrant]) -> ZoneEdit:
+def edit(request: UpdateRequest, zone: UpdatedZone, grants: Iterable[UpdateGrant]) -> UpdateEffect:
     """Return what ``request`` makes of ``zone``; nothing in ``after`` if that is no change.
 
     The serial grows if the request does not say another one that has grown. UpdateRefused if a
@@ -219,17 +219,17 @@ class _Editing:
 
     # -- what comes of it ---------------------------------------------------------------------
 
-    def finished(self) -> ZoneEdit:
+    def finished(self) -> UpdateEffect:
         """Return what has changed, with a serial that has grown (RFC 2136 §3.6)."""
         touched = {one for one, types in self._after.items() if types != self._before[one]}
         if not touched:
-            return ZoneEdit()
+            return UpdateEffect()
         soa = self._soa()
         touched.add(self._zone.apex)
         if self._before[self._zone.apex].get(SOA) == soa:
             self._after[self._zone.apex][SOA] = soa._replace(rdatas=(_grown(soa.rdatas[0]),))
         spelt = {one: self._spelt[one] for one in touched & self._spelt.keys()}
-        return ZoneEdit({one: self._after[one] for one in touched}, spelt)
+        return UpdateEffect({one: self._after[one] for one in touched}, spelt)
 
 
 def _serial(rdata: bytes) -> int:

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from dnsd import compile as compiler
-from dnsd.build import builders, images, pipeline
+from dnsd.build import builders, images
 from dnsd.build.builder import encode_jobs
 from dnsd.build.builders import build_all
 from dnsd.build.images import Job
@@ -61,7 +61,7 @@ def test_a_record_file_that_was_just_received_is_not_built_twice(
     """A text may be written to again in the same tick; a record file is only ever replaced."""
     text = load_zone(job.origin, Path(job.file)).zone
     assert text is not None
-    monkeypatch.setattr(pipeline.time, "time_ns", lambda: 5_000_000_000)
+    monkeypatch.setattr("dnsd.build.pipeline.time.time_ns", lambda: 5_000_000_000)
     os.utime(job.file, (5, 5))
     assert build_zone(job).sources[job.file] != stamp(job.file), "it is looked at again"
     recordfile.write(Path(job.file), version_of(text))

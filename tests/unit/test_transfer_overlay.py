@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.transfer.overlay import VersionLookup, difference_of, rebased
-from dnsd.transfer.update import TimedSet, ZoneEdit
+from dnsd.transfer.update import TimedSet, UpdateEffect
 from dnsd.versions.difference import apply
 from dnsd.versions.serial import is_newer
 from dnsd.versions.version import ZoneVersion, from_records
@@ -72,7 +72,7 @@ def test_a_version_is_looked_at_by_name(version: ZoneVersion) -> None:
 def test_an_edit_becomes_a_difference(
     version: ZoneVersion, wanted: dict[bytes, list[tuple[int, bytes]]]
 ) -> None:
-    edit = ZoneEdit({APEX: dict(VersionLookup(version).at(APEX))})
+    edit = UpdateEffect({APEX: dict(VersionLookup(version).at(APEX))})
     edit.after[APEX][SOA] = TimedSet(60, (soa(9).rdata,))
     expected = {one for one in keys(version) if one[0] not in map(lower, wanted)}
     for owner, found in wanted.items():

@@ -735,7 +735,7 @@ def test_what_became_of_a_fetched_version_is_told(tmp_path: Path, text: str, why
             task.add_done_callback(lambda one: done.set_result(one.result()))
             return done
 
-        fetched = FetchedZones(ask, site.reloader.expired)
+        fetched = FetchedZones(ask, site.reloader.expired, site.reloader.rows)
         fetched.tell = told.__setitem__
         file.write_text(text)
         fetched.receive(Received(zone="b.", serial=7, records=str(file)))
