@@ -53,7 +53,11 @@ def test_it_loads_with_every_commented_key() -> None:
     found, problems = read_text(_COMMENTED.sub("", TEXT), EXAMPLE)
     assert problems == ()
     assert found is not None
-    assert [zone.name for zone in found.zone] == ["example.org.", "example.net."]
+    assert [zone.name for zone in found.zone] == [
+        "example.org.",
+        "dyn.example.net.",
+        "example.net.",
+    ]
 
 
 @pytest.mark.parametrize("path", NODE_TABLES)
