@@ -148,7 +148,8 @@ class UpdatePart:
                     say("update-file-unusable", told, zone=zone.told.zone)
                 return
             zone.fault = ""
-            self._received(zone, serial)
+            if serial is not None:
+                self._received(zone, serial)
 
     def _received(self, zone: UpdatedFile, serial: int) -> None:
         name = zone.told.zone
@@ -219,10 +220,11 @@ async def _written(zone: UpdatedFile, version: ZoneVersion) -> None:
         raise UpdateRefused(SERVFAIL, f"the disk refuses it: {error.strerror}") from error
 
 
-def _taken_over(zone: UpdatedFile) -> int:
-    """Write what is to be served with the file as it is now; return its serial.
+def _taken_over(zone: UpdatedFile) -> int | None:
+    """Write what is to be served with the file as it is now; return its serial if that is news.
 
-    The served version comes first: ended in between, it is done again, and comes to the same.
+    At first it is what control serves anyway, from the file. The served version is written first:
+    ended in between, it is done again, and comes to the same.
     """
     from dnsd.zone.load import load_zone
     from dnsd.zone.stored import version_of
@@ -233,10 +235,11 @@ def _taken_over(zone: UpdatedFile) -> int:
     edited = version_of(loaded.zone)
     base, served = zone.base.read(), zone.served.read()
     done = edited if base is None or served is None else rebased(base, served, edited)
-    if done != served:
+    is_news = done != served
+    if is_news:
         zone.served.write(done)
     zone.base.write(edited)
-    return done.serial
+    return done.serial if is_news and served is not None else None
 
 
 def _stamp(path: Path) -> Stamp | None:
