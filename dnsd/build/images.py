@@ -98,7 +98,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     ``findings`` are warnings: an image is only made of a zone without errors. ``boot`` is the
     start of the machine in which it was written. ``listing`` is only decoded when it is needed.
     ``digests`` are of the ``sources``, ``text`` is one of the zone file and all that it includes.
-    ``version`` is the name of its record file, if it has one.
+    ``policy`` is where its policy is, or would be; ``version`` is the name of its record file, if
+    it has one.
     """
 
     builder: str
@@ -117,7 +118,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     failover: Failover = Failover()
     boot: str = ""
     contents: Contents = Contents()
-    policy: str = "file"
+    policy: str = ""
+    serial_policy: str = "file"
     version: str = ""
     listing: msgspec.Raw = NO_LISTING
 
@@ -263,7 +265,8 @@ def is_current(meta: Meta, job: Job) -> bool:
         and (meta.origin, meta.file, meta.limits) == (job.origin, job.file, job.limits)
         and meta.include == job.include
         and (meta.failover == job.failover or not meta.pools)
-        and meta.policy == job.serial
+        and meta.policy == str(job.policy_file)
+        and meta.serial_policy == job.serial
         and (not job.is_given or _has_version(meta, job))
         and observe(meta.sources) == meta.sources
     )

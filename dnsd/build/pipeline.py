@@ -224,7 +224,8 @@ def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:
         failover=job.failover,
         boot=images.boot(),
         contents=result.contents,
-        policy=job.serial,
+        policy=result.policy,
+        serial_policy=job.serial,
         version=result.version,
         listing=listing,
     )

@@ -115,7 +115,7 @@ def following(policy: str, in_file: int, before: GivenOut | None, now: float) ->
     if before is None:
         return wanted
     least = serial.following(before.serial)
-    return wanted if serial.is_newer(wanted, before.serial) else least
+    return wanted if wanted and serial.is_newer(wanted, before.serial) else least
 
 
 def _read(path: Path) -> GivenOut | None:

@@ -55,8 +55,9 @@ def of_zone(transfers: TransfersConfig, zone: ZoneFile | None) -> ZoneTransfers:
     own: dict[str, Any] = {}
     for field in ZoneTransfers.__struct_fields__:
         said = getattr(zone, field, None)
-        value = getattr(transfers, field, ()) if said is None else said
-        own[field] = value
+        value = getattr(transfers, field, None) if said is None else said
+        if value is not None:
+            own[field] = value
     return ZoneTransfers(**own)
 
 

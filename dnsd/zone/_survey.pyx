@@ -10,6 +10,7 @@ from dnsd.zone._targets cimport name_length, target_at
 from dnsd.zone._tree cimport Data
 
 cdef enum:
+    TYPE_PTR = 12
     TYPE_DNAME = 39
     TYPE_RRSIG = 46
     SEEN = 4096               # targets that are known again; one that was forgotten is told twice
@@ -46,16 +47,22 @@ def leading(Table table, pools):
     cdef uint64_t seen[SEEN]
     cdef uint64_t digest
     cdef uint32_t at, i
-    cdef int start
+    cdef int start, rtype
     cdef Data *data
     cdef bint is_new
     left_out = {(table.node_named(owner), rtype) for owner, rtype in pools}
     memset(seen, 0, sizeof(seen))
     for at in range(1, table.end()):
-        start = target_at(table.sets[at].rtype)
-        if start < 0 or (left_out and (table.sets[at].node, table.sets[at].rtype) in left_out):
+        rtype, start = table.sets[at].rtype, target_at(table.sets[at].rtype)
+        # who looks up an address is led nowhere by a PTR record
+        if start < 0 or rtype == TYPE_PTR or (
+            left_out and (table.sets[at].node, rtype) in left_out
+        ):
             continue
-        is_new = table.sets[at].rtype == TYPE_DNAME  # what leads to all below a name is told apart
+        if rtype == TYPE_DNAME:
+            yield table.rrset(at)  # it leads to all below a name, which is not what others say
+            continue
+        is_new = False
         for i in range(table.sets[at].count):
             data = &table.datas[table.sets[at].first + i]
             digest = siphash13(table.key, data.at + start, name_length(data.at + start))

@@ -12,6 +12,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from dnsd.zone.fieldtable import FIELDS, SIZES
 
 cdef enum:
+    CAA = 257
     MOST_FIELDS = 12
     SIZED = 16                # kinds of digests whose sizes are known, for each type
     NONE = 255
@@ -56,7 +57,18 @@ cdef bint is_right(int rtype, const uint8_t *rdata, int length) noexcept nogil:
         if at == BAD or at > length:
             return False
         i += 1
+    if rtype == CAA and not _has_a_tag(rdata):
+        return False
     return at == length and _has_its_size(_size_row_of[rtype], rdata, length)
+
+
+cdef bint _has_a_tag(const uint8_t *rdata) noexcept nogil:
+    """Whether the tag of a CAA record is one: letters and digits (RFC 8659 §4.1)."""
+    cdef int at
+    for at in range(2, 2 + rdata[1]):
+        if not (48 <= rdata[at] <= 57 or 97 <= rdata[at] | 32 <= 122):
+            return False
+    return rdata[1] > 0
 
 
 cdef int _after(char field, const uint8_t *rdata, int length, int at) noexcept nogil:

@@ -247,7 +247,7 @@ def test_a_state_that_is_damaged_is_ignored() -> None:
         file = one.node.state / "failover.state"
         file.write_bytes(file.read_bytes().replace(b"down", b"up  "))
         one.start()
-        one.node.wait_line("the stored states are damaged")
+        one.node.wait_line("the file is damaged")
         one.wait(B)
         one.wait_state(A, "down")
 

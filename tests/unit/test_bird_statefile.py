@@ -52,7 +52,7 @@ def test_bird_may_read_it(path: Path) -> None:
 def test_a_link_where_the_new_file_is_written_is_not_followed(path: Path) -> None:
     victim = path.with_name("victim")
     victim.write_text("mine")
-    path.with_name(f".{path.name}.new").symlink_to(victim)
+    path.with_name(f".{path.name}.tmp").symlink_to(victim)
     with pytest.raises(BirdError):
         write_state(path, True)
     assert victim.read_text() == "mine"

@@ -42,7 +42,7 @@ class Promising(Site):
         result = super().build_one(job)
         changes = {"rto": 10.0, "rto_mode": self.mode} if job.origin == "a." else {}
         found = pools(job.origin, result.records, **changes)
-        return msgspec.structs.replace(result, pools=found)
+        return msgspec.structs.replace(result, pools=found, policy=str(job.policy_file))
 
 
 def test_an_edit_of_one_zone_is_refused_that_breaks_the_promise_of_another(tmp_path: Path) -> None:

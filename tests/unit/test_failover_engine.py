@@ -451,7 +451,7 @@ def test_a_state_that_cannot_be_read_is_told_and_ignored(world: World) -> None:
     (world.directory / statefile.FILE).write_bytes(b"dnsd-failover 1 00000000\n{}")
 
     async def story(world: World, engine: FailoverEngine) -> None:
-        assert world.told("the stored states are damaged") == 1
+        assert world.told("the file is damaged") == 1
         await place(engine, ORIGIN, [meta()], 0)
         assert only(engine).state.members[A].state == MemberState.INIT
 

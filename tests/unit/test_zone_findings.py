@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dnsd.config.limits import Limits
@@ -272,7 +272,7 @@ def test_nsec3_iterations_have_a_price() -> None:
 
 
 def test_nsec3_iterations_may_have_a_limit() -> None:
-    limits = replace(Limits(), nsec3_iterations=200)
+    limits = msgspec.structs.replace(Limits(), nsec3_iterations=200)
     text = HEAD + f"@ NSEC3PARAM 1 0 201 -\n{'0' * 32} NSEC3 1 0 201 - {'0' * 32} A\n"
     assert findings(text, limits=limits) == [
         f"6: error: {'0' * 32}.example.com. "
@@ -284,7 +284,7 @@ def test_nsec3_iterations_may_have_a_limit() -> None:
 @pytest.mark.parametrize("hosts", [1, 40_000])
 def test_ttls_may_have_a_limit(hosts: int) -> None:
     """In a large zone most records stand in a table of their own."""
-    limits = replace(Limits(), longest_ttl=3600.0)
+    limits = msgspec.structs.replace(Limits(), longest_ttl=3600.0)
     text = "$TTL 3600\n@ SOA ns h 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.53\n"
     text += "".join(f"h{number} A 192.0.2.7\n" for number in range(hosts))
     assert load_text("example.com", text, limits=limits).zone

@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -119,6 +119,8 @@ def check(text: str, limits: Limits = LIMITS, **given: object) -> None:
 
 
 @given(texts)
+@example("h PTR h\nh NS h\n")
+@example("d DNAME x\nc CNAME x\n")
 def test_the_same_zone_and_findings(text: str) -> None:
     check(HEAD + text)
 

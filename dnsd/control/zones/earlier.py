@@ -129,5 +129,6 @@ def _result_of(image: str, meta: Meta) -> BuildResult:
         pools=meta.pools,
         aliases=meta.aliases,
         contents=meta.contents,
+        policy=meta.policy,
         version=meta.version,
     )
