@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.study.text import Part
 
 TITLE = "The dearest query"
-LIMIT_SIGNED = 10.0
+LIMIT_SIGNED = 25.0
 """Plain hits that a packet may cost in a signed zone."""
 LIMIT = 5.0
 """The same where there is no DNSSEC in it."""

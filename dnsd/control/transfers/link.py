@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dnsd.build.stamps import stamp
 from dnsd.config import origins, transfers_of
 from dnsd.errors import AdminError
-from dnsd.image.state import XfrdCells
+from dnsd.image.state import WorkerCells, XfrdCells
 from dnsd.process.correspondence import Correspondence
 from dnsd.process.packets import Packets
 from dnsd.transfer import words
@@ -30,6 +30,8 @@ LOOK_S = 0.05
 """Seconds between two looks whether something was published: a comparison of two numbers."""
 LOOK_SHARE = 20
 """Of many zones a look takes longer: it may take a twentieth of the time."""
+PATIENCE_S = 2.0
+"""Seconds that workers may take to answer from what was published, before it is told anyway."""
 ANSWER_S = 5.0
 """Seconds that the process may take to answer an order."""
 
@@ -52,6 +54,7 @@ class TransferLink:
     ) -> None:
         self._packets = Packets(fd)
         self._cells = vector.xfrd
+        self._workers = [vector.worker(index) for index in range(vector.workers)]
         self._config = config
         self._rows = rows
         self._generation = generation
@@ -59,6 +62,8 @@ class TransferLink:
         fetched.tell = self._judge
         self._correspondence: Correspondence | None = None
         self._told: tuple[int, Config | None] = -1, None
+        self._unserved_since: float | None = None
+        self._judged: list[tuple[str, words.Judged]] = []
         self._zones: dict[str, ZoneTransfers] = {}
         self._served: dict[str, object] = {}
         self._keys: set[str] = set()
@@ -82,14 +87,32 @@ class TransferLink:
     def _look(self) -> None:
         config = self._config()
         now = self._generation(), config
-        if now[0] == self._told[0] and now[1] is self._told[1]:
+        if now[0] == self._told[0] and now[1] is self._told[1] and not self._judged:
+            return
+        if not self._is_served(now[0]):
             return
         if config is not self._told[1]:
             self._tell_settings(config)
         self._tell_zones(config)
         self._told = now
+        judged, self._judged = self._judged, []
+        for about, word in judged:
+            self._put(about, word)
         self._put("all", words.AllTold())
         self._tell()
+
+    def _is_served(self, generation: int) -> bool:
+        """Tell whether all workers answer from ``generation``, or one of them takes too long.
+
+        Who is told of a version asks for it at once, and must not get the one before.
+        """
+        if all(cells[WorkerCells.READ] >= generation for cells in self._workers):
+            self._unserved_since = None
+            return True
+        now = time.monotonic()
+        if self._unserved_since is None:
+            self._unserved_since = now
+        return now - self._unserved_since > PATIENCE_S
 
     def _tell_settings(self, config: Config) -> None:
         self._put("settings", words.TransferSettings(transfers=config.transfers))
@@ -116,8 +139,8 @@ class TransferLink:
                 self._put(f"zone {zone}", _word_of(zone, transfers, row))
 
     def _judge(self, about: str, judged: words.Judged) -> None:
-        self._put(about, judged)
-        self._tell()
+        self._judged.append((about, judged))
+        self._look()
 
     def _put(self, about: str, word: words.FromControl) -> None:
         if self._correspondence:
