@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from dns.rdatatype import RdataType
 
 from dnsd.config import name_in_zone, origins
+from dnsd.errors import DnsdError
 from dnsd.process.log import say
 from dnsd.transfer import words
 from dnsd.transfer.overlay import VersionLookup, difference_of, rebased
@@ -141,7 +142,7 @@ class UpdatePart:
             zone.taken, before = stamp, zone.fault
             try:
                 serial = await asyncio.to_thread(_taken_over, zone)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, DnsdError) as error:
                 zone.fault = f"{zone.file}: {error}"
                 if zone.fault != before:
                     told = f"transfers: {zone.told.zone} stays as it is: {zone.fault}"
