@@ -23,7 +23,7 @@ from dnsd.control.loglevel import LevelKeeper
 from dnsd.control.node import Node
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
-from dnsd.process import descriptors, log, stderr
+from dnsd.process import descriptors, instructions, log, stderr
 from dnsd.process.logline import Speaker
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
@@ -38,7 +38,7 @@ def main() -> int:
     """Read the spec, work until told to stop, and return the exit status."""
     log.begin(Speaker("control"))
     try:
-        control_spec = spec.decode(_first_line())
+        control_spec = spec.decode(instructions.read())
     except msgspec.DecodeError as error:
         told = f"control: the master sent an invalid specification: {error}"
         log.say("start-failed", told, child="control")
@@ -175,14 +175,6 @@ def _give_up_rights(control_spec: ControlSpec) -> None:
     if control_spec.doorbell is not None:
         wanted |= {Capability.NET_ADMIN, Capability.NET_RAW}
     capabilities.restrict(wanted)
-
-
-def _first_line() -> bytes:
-    """Read standard input up to a newline, or to its end when the master is gone."""
-    line = b""
-    while not line.endswith(b"\n") and (chunk := os.read(0, 65536)):
-        line += chunk
-    return line
 
 
 if __name__ == "__main__":

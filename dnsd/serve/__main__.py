@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from dnsd.errors import DnsdError
-from dnsd.process import log, stderr
+from dnsd.process import instructions, log, stderr
 from dnsd.process.logline import Speaker
 from dnsd.serve import spec
 from dnsd.serve.confine import confine, renounce_rings
@@ -29,7 +29,7 @@ def main() -> int:
     # Until it serves there is nothing to finish.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
-        worker_spec = spec.decode(_first_line())
+        worker_spec = spec.decode(instructions.read())
     except msgspec.DecodeError as error:
         _speak("worker")
         log.say("start-failed", f"the master sent an invalid specification: {error}")
@@ -58,14 +58,6 @@ def _speak(who: str) -> None:
 def _existing(directory: Path) -> Path:
     """Return ``directory``, or what there is above it: a full disk may have no room for it yet."""
     return next(path for path in (directory, *directory.parents) if path.is_dir())
-
-
-def _first_line() -> bytes:
-    """Read standard input up to a newline, or to its end when the master is gone."""
-    line = b""
-    while not line.endswith(b"\n") and (chunk := os.read(0, 65536)):
-        line += chunk
-    return line
 
 
 if __name__ == "__main__":

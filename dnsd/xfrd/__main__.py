@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
 import msgspec
 import uvloop
 
-from dnsd.process import descriptors, log, stderr
+from dnsd.process import descriptors, instructions, log, stderr
 from dnsd.process.logline import Speaker
 from dnsd.xfrd import spec
 from dnsd.xfrd.confine import confine
@@ -22,7 +21,7 @@ def main() -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     log.begin(Speaker("transfers"))
     try:
-        xfrd_spec = spec.decode(_first_line())
+        xfrd_spec = spec.decode(instructions.read())
     except msgspec.DecodeError as error:
         told = f"transfers: the master sent an invalid specification: {error}"
         log.say("start-failed", told, child="transfers")
@@ -35,14 +34,6 @@ def main() -> int:
         log.say("confinement-incomplete", f"transfers: {fault}")
     uvloop.run(process.run())
     return 0
-
-
-def _first_line() -> bytes:
-    """Read standard input up to a newline, or to its end when the master is gone."""
-    line = b""
-    while not line.endswith(b"\n") and (chunk := os.read(0, 65536)):
-        line += chunk
-    return line
 
 
 if __name__ == "__main__":

@@ -1,0 +1,129 @@
+"""What control tells the process of transfers: of a version, once all workers answer from it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dnsd.config import Config, sent
+from dnsd.control.transfers import link as module
+from dnsd.control.transfers.fetched import FetchedZones
+from dnsd.control.transfers.link import PATIENCE_S, TransferLink
+from dnsd.control.zones.table import ZoneRow
+from dnsd.image.state import StateVector, WorkerCells
+from dnsd.process.packets import MOST_OCTETS, pair
+from dnsd.transfer import words
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Turns = Callable[[], Awaitable[list[Any]]]
+
+
+class Site:
+    """A link whose other end is read here; two workers, and one zone."""
+
+    def __init__(self) -> None:
+        self.vector = StateVector.create(2)
+        here, self.there = pair()
+        self.there.setblocking(False)
+        self.generation = 1
+        row = ZoneRow("example.", Path("example.zone"), 0.0)
+        self.rows = {"example.": row}
+        self.fetched = FetchedZones(lambda _: asyncio.Future(), set(), self.rows)
+        config = Config()
+        self.link = TransferLink(
+            here.detach(),
+            self.vector,
+            lambda: config,
+            self.rows,
+            lambda: self.generation,
+            self.fetched,
+        )
+
+    def serve(self, *generations: int) -> None:
+        for index, generation in enumerate(generations):
+            self.vector.worker(index)[WorkerCells.READ] = generation
+
+    def close(self) -> None:
+        self.link._packets.close()
+        self.there.close()
+
+    def told(self) -> list[Any]:
+        found: list[Any] = []
+        while True:
+            try:
+                message = self.there.recv(MOST_OCTETS)
+            except BlockingIOError:
+                return found
+            found.append(sent.decode(message, words.FromControl))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    now = SimpleNamespace(at=1000.0)
+    now.monotonic = lambda: now.at
+    monkeypatch.setattr(module, "time", now)
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    return now
+
+
+def play(story: Callable[[Site, Turns], Awaitable[None]]) -> None:
+    async def run() -> None:
+        site = Site()
+        task = asyncio.create_task(site.link.run())
+
+        async def turns() -> list[Any]:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return site.told()
+
+        await story(site, turns)
+        task.cancel()
+        site.close()
+
+    asyncio.run(run())
+
+
+def zones(found: list[Any]) -> list[str]:
+    return [one.zone for one in found if isinstance(one, words.ZoneTold)]
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_version_is_told_when_all_workers_answer_from_it() -> None:
+    async def story(site: Site, turns: Turns) -> None:
+        site.serve(1, 0)
+        assert zones(await turns()) == [], "one worker answers from what was before"
+        site.serve(1, 1)
+        assert zones(await turns()) == ["example."]
+
+    play(story)
+
+
+def test_a_worker_that_hangs_keeps_nothing_back_for_long(clock: SimpleNamespace) -> None:
+    async def story(site: Site, turns: Turns) -> None:
+        site.serve(1, 0)
+        assert zones(await turns()) == []
+        clock.at += PATIENCE_S + 0.1
+        assert zones(await turns()) == ["example."]
+
+    play(story)
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_became_of_a_version_is_told_when_it_is_answered() -> None:
+    async def story(site: Site, turns: Turns) -> None:
+        site.serve(1, 1)
+        await turns()
+        site.generation = 2
+        site.fetched.tell("judged example.", words.Judged(zone="example.", serial=7))
+        assert await turns() == []
+        site.serve(2, 2)
+        told = await turns()
+        assert words.Judged(zone="example.", serial=7) in told
+
+    play(story)
