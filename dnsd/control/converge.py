@@ -94,7 +94,7 @@ class Convergence:
             if image and (why := await asyncio.to_thread(self._stock.fault, image)):
                 self._spoilt[zone] = Spoilt(image, why)
         wanted = self._spoilt.keys() | self._reloader.unfinished()
-        wanted -= self._reloader.building.since.keys()
+        wanted -= self._reloader.building.among(wanted)
         due = self._builds.ready(wanted, self._clock())
         for zone in due & self._spoilt.keys():
             why = self._spoilt[zone].why

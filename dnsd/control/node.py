@@ -333,7 +333,8 @@ class Node:
             cost = time.monotonic() - began
             found = self._watch.look(time.monotonic(), stamps, signs)
             # What is being built is looked at again when it has been.
-            due = [one for one in found if one not in self._reloader.building.since]
+            busy = self._reloader.building.among(found)
+            due = [one for one in found if one not in busy]
             pause = 0.0
             if due:
                 request = ReloadRequest(frozenset(due), self._watch.suspects(due))

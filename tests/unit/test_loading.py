@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.control.zones.reload import DIRECTORY, EVERYTHING
 from dnsd.control.zones.table import apex_of
 from dnsd.control.zones.ties import Ties
 from dnsd.image.state import ControlCells, FirstLoad, StateVector
@@ -148,6 +149,57 @@ def test_what_changes_while_it_is_built_is_built_once_more() -> None:
         assert site.states(await second)["big."] == "unchanged"
 
     play(story, big=zone(1), small=zone(1))
+
+
+def test_a_zone_that_is_about_to_leave_may_come_back() -> None:
+    """It leaves with its parent, which takes its time; a look at the directory is enough."""
+
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.control[ControlCells.LOADED])
+        site.delay("p.")
+        site.write("p", zone(2) + "more A 192.0.2.7\n")
+        file = site.zones / "sub.p.zone"
+        text = file.read_text()
+        file.unlink()
+        first = asyncio.create_task(site.node._reloader.run({DIRECTORY, EVERYTHING}))
+        await site.until(lambda: site.node._reloader.building.since)
+        file.write_text(text)
+        second = asyncio.create_task(site.node._reloader.run({DIRECTORY}))
+        await site.until(lambda: site.node._reloader._roster.wanted.get("sub.p."))
+        site.release()
+        await first
+        await second
+        assert site.serial("p.") == 2
+        assert site.serial("sub.p.") == 1
+
+    play(story, more="watch = false\n", **{"p": zone(1), "sub.p": zone(1)})
+
+
+def test_a_zone_leaves_once_and_waits_for_none_but_its_parent() -> None:
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.control[ControlCells.LOADED])
+        site.delay("p.")
+        site.write("p", zone(2) + "more A 192.0.2.7\n")
+        for name in ("sub.p", "other"):
+            (site.zones / f"{name}.zone").unlink()
+        first = asyncio.create_task(site.node.command_reload({}))
+        await site.until(lambda: site.serial("other.") is None)
+        second = asyncio.create_task(site.node.command_reload({}))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert site.serial("sub.p.") == 1, "else its parent would answer as it was before"
+        site.release()
+        assert site.states(await first) == {
+            "p.": "loaded",
+            "sub.p.": "dropped",
+            "other.": "dropped",
+            "small.": "unchanged",
+        }
+        assert site.states(await second) == {"p.": "unchanged", "small.": "unchanged"}
+        assert site.serial("p.") == 2
+
+    zones = {"p": zone(1), "sub.p": zone(1), "other": zone(1), "small": zone(1)}
+    play(story, more="watch = false\n", **zones)
 
 
 def test_an_earlier_image_answers_until_the_zone_is_built() -> None:

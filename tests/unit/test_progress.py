@@ -63,7 +63,7 @@ def test_builds_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         seen.append((control[ControlCells.BUILT], control[ControlCells.TO_BUILD]))
         building.end(result.origin for result in results)
 
-    building.begin([job.origin for job in jobs], 0.0)
+    building.begin([job.origin for job in jobs], (), 0.0)
     asyncio.run(builders.build_all(jobs, deliver))
     assert seen == [(0, 3), (1, 3), (2, 3)]
     assert (control[ControlCells.BUILT], control[ControlCells.TO_BUILD]) == (0, 0)

@@ -79,7 +79,7 @@ class Loading:
         published = tools.publication.publisher.published
         fresh = [one for one in self._jobs if published and apex_of(one) not in published]
         self._ties = Ties(self._jobs, fresh, drop)
-        self._has_drops = bool(drop)
+        self._drop = drop
         self._kept: list[BuildResult] = []
         self._arrived: list[BuildResult] = []
         self._news = asyncio.Event()
@@ -87,7 +87,7 @@ class Loading:
         self._task: asyncio.Task[None] | None = None
         self._cost = 0.0
         self._loaded = Loaded([], [], [])
-        tools.building.begin(self._jobs, time.monotonic())
+        tools.building.begin(self._jobs, drop, time.monotonic())
         tools.publication.begun(self._jobs.values())
 
     async def begin(self) -> None:
@@ -95,6 +95,8 @@ class Loading:
         self._has_begun = True
         jobs = [*self._jobs.values()]
         self._kept = await asyncio.to_thread(self._tools.earlier.reusable, jobs)
+        if self._kept or self._drop:
+            self._news.set()  # they need not wait for what is built
         done = {one.origin for one in self._kept}
         if rest := [job for job in jobs if job.origin not in done]:
             self._task = asyncio.create_task(self._build(rest))
@@ -128,8 +130,9 @@ class Loading:
         return self._loaded
 
     def end(self) -> None:
-        """Build nothing any more."""
-        self._tools.building.end(self._jobs)
+        """Build nothing any more; what should have left by now is still to be dropped."""
+        self._tools.publication.undropped |= self._tools.building.leaving.intersection(self._drop)
+        self._tools.building.end((*self._jobs, *self._drop))
         self._tools.publication.ended(self._jobs)
 
     async def _build(self, jobs: Sequence[Job]) -> None:
@@ -191,7 +194,7 @@ class Loading:
             if result.image is not None:
                 publication.note_early(result)
         self._loaded.dropped.extend(published.dropped)
-        self._tools.building.end([one.origin for one in batch.results])
+        self._tools.building.end((*(one.origin for one in batch.results), *batch.drop))
         self._tools.earlier.forget(one.origin for one in batch.results)
         publication.count_coming()
         self._cost = time.monotonic() - began

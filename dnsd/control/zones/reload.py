@@ -112,7 +112,7 @@ class Reloader:
         ``forced`` loses is meant; with EVERYTHING there, so is what any of them loses.
 
         ``planned`` is called when it is known what is to be done: then others may run beside it.
-        A zone that is being built already is looked at again when that has ended.
+        A zone that is being built already, or is leaving, is looked at again when that has ended.
         """
         began = time.monotonic()
         problems: tuple[str, ...] = ()
@@ -132,7 +132,8 @@ class Reloader:
                 break
             await self.building.ended(step.busy)
             async with self._tools.turn:
-                step = await self._begin(step.busy, named, forced)
+                known = self._roster.wanted.keys() | self.rows.keys() | named
+                step = await self._begin(step.busy & known, named, forced)
         good = all(zone.outcome in GOOD for zone in zones)
         return ReloadReport(
             ok=good and not problems and not odd,
@@ -148,7 +149,7 @@ class Reloader:
         return self._publication.rows
 
     async def _begin(self, scope: set[str], named: Set[str], forced: Set[str]) -> _Step:
-        """Begin with the zones in ``scope``, but for those that are being built."""
+        """Begin with the zones in ``scope``, but for those that another reload is busy with."""
         busy = {*self.building.among(scope)}
         plan = await asyncio.to_thread(self._plan, scope - busy, named)
         zones = self.config.zones
@@ -239,6 +240,7 @@ class Reloader:
         known = self._roster.wanted.keys() | self.rows.keys()
         if EVERYTHING in due:
             return known
+        scope |= known & self.building.leaving  # they may be back
         return scope | {name for name in known if self._roster.wanted.get(name) != self._file(name)}
 
     def _file(self, origin: str) -> Path | None:
