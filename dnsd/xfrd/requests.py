@@ -117,7 +117,7 @@ class TransferRequests:
         key = checked.key.name if checked.key else None
         seen = SeenRequest(checked.message, key, source, bool(udp), room)
         opcode = checked.message[2] >> 3 & 15
-        if opcode == query.QUERY and _qtype(checked.message) in (AXFR, IXFR):
+        if is_transfer(checked.message):
             self.count("transfers")
             if self.transfer is None:
                 yield refused(checked.message, query.REFUSED)
@@ -158,14 +158,14 @@ def _network(source: str) -> str:
     return str(ipaddress.ip_network((source.partition("%")[0], 64), strict=False))
 
 
-def _qtype(message: bytes) -> int:
-    """Return the type that is asked for, 0 if there is no question."""
+def is_transfer(message: bytes) -> bool:
+    """Tell whether a request is for a transfer, signed or not."""
     asked = query.begin(message)
     try:
         query.parse(message, asked)
     except Malformed:
-        return 0
-    return asked.qtype if asked.question else 0
+        return False
+    return bool(asked.question) and asked.opcode == query.QUERY and asked.qtype in (AXFR, IXFR)
 
 
 def refused(message: bytes, rcode: int) -> bytes:

@@ -1,7 +1,8 @@
 """Connections of clients: requests in, transfers out, and the limits that protect the others.
 
 A client that reads nothing for ``outgoing_stall``, or has not read all in ``outgoing_time``, is
-reset.
+reset. One that reads slowly has all the time in between: what it asked for may be in the kernel
+long before it has come.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import struct
 import sys
 import termios
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, TypeVar
 
 from dnsd.wire.delivery import DELIVERED_WITHIN_S
+from dnsd.xfrd.requests import is_transfer
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from dnsd.wire.handed import HandedStream
     from dnsd.xfrd.knowledge import Knowledge
@@ -36,6 +38,8 @@ LOOK_S = 1.0
 _HEADER = 12
 _LINGER_RESET = struct.pack("ii", 1, 0)
 _LINGER_NOT = struct.pack("ii", 0, 0)
+
+Result = TypeVar("Result")
 
 
 class Stalled(Exception):
@@ -111,50 +115,79 @@ class Streams:
     ) -> None:
         """Serve a connection to its end; whatever happens, it is closed."""
         writer.transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 2)
-        try:
+        with suppress(Stalled, OSError, TimeoutError), ExitStack() as otherwise:
+            otherwise.callback(writer.transport.abort)
             await self._serve(reader, writer, source, ask)
-        except (Stalled, OSError, asyncio.IncompleteReadError, TimeoutError):
-            writer.transport.abort()
-        else:
+            otherwise.pop_all()
             sock = writer.get_extra_info("socket")
-            with suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
             writer.close()
 
     async def _serve(
         self, reader: StreamReader, writer: StreamWriter, source: str, ask: Respond
     ) -> None:
-        while True:
-            async with asyncio.timeout(IDLE_S):
-                length = await reader.readexactly(2)
-                message = await reader.readexactly(int.from_bytes(length, "big"))
-            if len(message) < _HEADER or message[2] & 0x80:
-                return
-            until = time.monotonic() + self._known.settings.outgoing_time
+        """Answer what comes, until there is nothing more; then all is in the kernel."""
+        settings = self._known.settings
+        until = time.monotonic() + settings.outgoing_time
+        while message := await self._patiently(_message(reader), writer, IDLE_S, until):
+            if is_transfer(message):
+                _wait_for(writer, settings.outgoing_stall)
+            until = time.monotonic() + settings.outgoing_time
             async for response in self._requests.answer(message, source, ask):
                 writer.write(len(response).to_bytes(2, "big") + response)
-                await self._drain(writer, until)
+                if writer.transport.get_write_buffer_size() > HIGH_WATER // 2:
+                    await self._drain(writer, until)
+                # Others are given to meanwhile: who reads fast has no more right to it.
+                await asyncio.sleep(0)
+        writer.transport.set_write_buffer_limits(0)
+        await self._drain(writer, until)
 
     async def _drain(self, writer: StreamWriter, until: float) -> None:
         """Wait until there is room for more; Stalled if the client does not make any."""
-        if writer.transport.get_write_buffer_size() <= HIGH_WATER // 2:
-            # Others are given to meanwhile: a client that reads fast has no more right to it.
-            await asyncio.sleep(0)
-            return
-        stall = self._known.settings.outgoing_stall
-        waiting = asyncio.ensure_future(writer.drain())
+        await self._patiently(writer.drain(), writer, self._known.settings.outgoing_stall, until)
+
+    async def _patiently(
+        self, work: Awaitable[Result], writer: StreamWriter, patience: float, until: float
+    ) -> Result:
+        """Return the result of ``work``, which depends on the client.
+
+        Stalled if it takes so many seconds from when the client was last seen to read, or if there
+        is something left for it to read ``until`` then.
+        """
+        waiting = asyncio.ensure_future(work)
         moved, left = time.monotonic(), _unread(writer)
         try:
-            while not (await asyncio.wait((waiting,), timeout=min(LOOK_S, stall)))[0]:
+            while not (await asyncio.wait((waiting,), timeout=min(LOOK_S, patience)))[0]:
                 now, still = time.monotonic(), _unread(writer)
                 if still < left:
                     moved, left = now, still
-                if now - moved >= stall or now >= until:
-                    self._requests.count("stalled")
+                if now - moved >= patience or (still and now >= until):
+                    if still:
+                        self._requests.count("stalled")
                     raise Stalled
-            waiting.result()
+            return waiting.result()
         finally:
             waiting.cancel()
+
+
+async def _message(reader: StreamReader) -> bytes:
+    """Return the next request; nothing when there is none, or what can be none."""
+    try:
+        message = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+    except asyncio.IncompleteReadError:
+        return b""
+    return b"" if len(message) < _HEADER or message[2] & 0x80 else message
+
+
+def _wait_for(writer: StreamWriter, stall: float) -> None:
+    """Have the kernel wait as long for a client that reads nothing as is waited here.
+
+    The worker, whose answers are not to come late, had it wait for USER_TIMEOUT_S.
+    """
+    with suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(stall * 1000)
+        )
 
 
 async def _delivered(handed: HandedStream, sock: socket.socket) -> bool:
