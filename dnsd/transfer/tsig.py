@@ -83,16 +83,14 @@ def check(message: bytes, keys: Mapping[str, TsigKey], now: float) -> CheckedReq
     found = _find(message)
     if found is None:
         return CheckedRequest(message)
-    at, record = found
-    count = int.from_bytes(message[10:12], "big") - 1
-    bare = record.original_id + message[2:10] + count.to_bytes(2, "big") + message[12:at]
+    record, bare = found
     key = keys.get(to_text(record.owner))
     if key is None or record.algorithm != lower(from_text(key.algorithm + ".")):
         return CheckedRequest(bare, record, None, BADKEY)
     size = _SIZES[DIGESTS[key.algorithm]]
     if len(record.mac) > size or len(record.mac) < max(LEAST_MAC, size // 2):
         raise BadSignatureFormat
-    right = _digest(key, b"", bare, record)
+    right = _digest(key, b"", record.original_id + bare[2:], record)
     if not hmac.compare_digest(right[: len(record.mac)], record.mac):
         return CheckedRequest(bare, record, None, BADSIG)
     if len(record.mac) < size:
@@ -183,11 +181,18 @@ def _digest_of_next(key: TsigKey, before: bytes, message: bytes, record: TsigRec
     return digest.digest()
 
 
-def _find(message: bytes) -> tuple[int, TsigRecord] | None:
-    """Return where the TSIG record of ``message`` begins, and what it says; None if it has none."""
+def _find(message: bytes) -> tuple[TsigRecord, bytes] | None:
+    """Return the TSIG record of ``message``, and all before it; None if it has none.
+
+    What is before it keeps the ID with which it came: whoever sends a request on gives it another
+    one, and knows the answer by that. The digest is made with the original one (RFC 8945 §4.3.1).
+    """
     at, last = query.last_record(message)
     if last != TSIG:
         return None
+    additional = int.from_bytes(message[10:12], "big")
+    if not additional:
+        raise BadSignatureFormat  # in another section it is none (RFC 8945 §5.1)
     owner, fixed = query.written_out(message, at)
     # The digest is made with these values, whatever the record has (RFC 8945 §4.2).
     if message[fixed + 2 : fixed + 8] != b"\x00\xff" + bytes(4):
@@ -203,7 +208,7 @@ def _find(message: bytes) -> tuple[int, TsigRecord] | None:
         raise BadSignatureFormat from None
     if behind + 6 + length != len(message):
         raise BadSignatureFormat
-    return at, TsigRecord(
+    record = TsigRecord(
         lower(owner),
         lower(algorithm),
         high << 32 | low,
@@ -213,6 +218,7 @@ def _find(message: bytes) -> tuple[int, TsigRecord] | None:
         error,
         message[behind + 6 :],
     )
+    return record, message[:10] + (additional - 1).to_bytes(2, "big") + message[12:at]
 
 
 def signed_request(message: bytes, key: TsigKey, now: float) -> tuple[bytes, bytes]:
@@ -233,8 +239,7 @@ def is_answer(message: bytes, key: TsigKey, mac: bytes, now: float) -> bool:
         return False
     if found is None:
         return False
-    at, record = found
-    count = int.from_bytes(message[10:12], "big") - 1
-    bare = record.original_id + message[2:10] + count.to_bytes(2, "big") + message[12:at]
-    is_right = hmac.compare_digest(_digest(key, mac, bare, record), record.mac)
+    record, bare = found
+    right = _digest(key, mac, record.original_id + bare[2:], record)
+    is_right = hmac.compare_digest(right, record.mac)
     return is_right and abs(int(now) - record.time) <= record.fudge

@@ -155,3 +155,21 @@ def test_whatever_comes_is_read_or_refused(octets: bytes, data: st.DataObject) -
             tsig.check(message, KEYS, NOW)
         except (tsig.BadSignatureFormat, Malformed):
             continue
+
+
+def test_whoever_sends_a_request_on_knows_the_answer_by_its_own_id() -> None:
+    """As one that forwards updates does: the signature is for the original ID."""
+    question = asked("hmac-sha256")
+    checked = tsig.check(b"\x12\x34" + wire(question)[2:], KEYS, NOW)
+    assert (checked.error, checked.message[:2]) == (0, b"\x12\x34")
+
+
+@pytest.mark.parametrize("counts", ["000100000000", "000000010000"])
+def test_a_signature_in_another_section_is_none(counts: str) -> None:
+    good = wire(asked("hmac-sha256"))
+    at = good.index(b"\x0bhmac-sha256\x00\x00\xfa")
+    question_end = good.index(b"\x00\x00\x29")
+    moved = good[:6] + bytes.fromhex(counts) + good[12:question_end] + good[at:]
+    with pytest.raises(tsig.BadSignatureFormat):
+        tsig.check(moved, KEYS, NOW)
+    assert not tsig.is_answer(moved, KEYS["hmac-sha256."], b"", NOW)
