@@ -80,8 +80,8 @@ class World:
             self.up[event.primary] = event.what == "up"
 
 
-@given(events, st.booleans())
-def test_it_comes_to_what_primaries_have(story: list[Event], is_told: bool) -> None:
+@given(events, st.booleans(), st.integers(0, 1))
+def test_it_comes_to_what_primaries_have(story: list[Event], is_told: bool, left: int) -> None:
     world = World()
     for event in story:
         world.play(event)
@@ -89,7 +89,7 @@ def test_it_comes_to_what_primaries_have(story: list[Event], is_told: bool) -> N
             world.refresh.notified(world.serial, world.now)
             world.run(1)
             assert world.refresh.soa == times(world.serial), "who is told asks at once"
-    world.up[0] = True
+    world.up = [left == 0, left == 1]
     world.run(4096 if world.refresh.soa is None else REFRESH + 1)
     assert world.refresh.soa == times(world.serial)
     assert not world.refresh.is_expired(world.now)
