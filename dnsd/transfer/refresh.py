@@ -1,8 +1,8 @@
 """When a secondary asks its primaries, and when a zone is too old (RFC 1034 §4.3.5, RFC 1996).
 
 A :class:`Refresh` is one zone's state: it is told what has happened and when, and says which
-primary to ask next, and at what time. Times are POSIX seconds, because they outlive restarts; a
-clock that was set back makes an answer at most one refresh older than it seems.
+primary to ask next, and at what time. Times are POSIX seconds, because they outlive restarts; who
+sees that the clock was set back says so.
 """
 
 from __future__ import annotations
@@ -80,12 +80,19 @@ class Refresh:
 
     @staticmethod
     def _interval(seconds: float, draw: Callable[[], float]) -> float:
-        return min(max(seconds, SHORTEST_S), LONGEST_S) * (1 - _SPREAD * draw())
+        return _bounded(seconds) * (1 - _SPREAD * draw())
 
     @property
     def expires(self) -> float | None:
-        """When the version that we have gets too old; None without one."""
-        return None if self.soa is None else self.confirmed + self.soa.expire
+        """When the version that we have gets too old; None without one.
+
+        Not before a refresh and a retry could have been: a zone whose SOA says a shorter time, or
+        0, would have no answers between two of them though all is well (BIND and NSD do so, too).
+        """
+        if self.soa is None:
+            return None
+        least = _bounded(self.soa.refresh) + _bounded(self.soa.retry)
+        return self.confirmed + max(self.soa.expire, least)
 
     def is_expired(self, now: float) -> bool:
         """Tell whether no primary has confirmed the zone for too long; without one it has not."""
@@ -158,6 +165,23 @@ class Refresh:
             return self.soa.retry
         return min(_FIRST_RETRY_S << min(rounds - 1, 16), _LONGEST_FIRST_RETRY_S)
 
+    def among(self, primaries: int, now: float) -> None:
+        """Hear that there are other primaries now: they are asked at once, or next."""
+        self._primaries, self.primary, self._failures = primaries, 0, 0
+        self._notice = _Notice(None)
+        self.due = min(self.due, now)
+
+    def set_back(self, by: float) -> None:
+        """Hear that the clock has been set back by so many seconds."""
+        self.confirmed -= by
+        self.due -= by
+        if self.asked_at is not None:
+            self.asked_at -= by
+
     def hurry(self, now: float) -> None:
         """Ask now: an operator wants it."""
         self.due = min(self.due, now)
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(seconds, SHORTEST_S), LONGEST_S)

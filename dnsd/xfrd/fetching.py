@@ -79,7 +79,7 @@ class Fetching:
 
     async def _ask(self, zone: SecondaryZone, peer: PrimaryPeer) -> bool:
         key = self._key(peer)
-        is_whole, zone.is_wanted_whole = zone.is_wanted_whole, False
+        is_whole = zone.is_wanted_whole
         current = await asyncio.to_thread(zone.kept.read)
         if current is not None and not is_whole:
             times = await self._fetcher.times(peer, zone.apex, key)
@@ -94,7 +94,10 @@ class Fetching:
                 f"it sends serial {version.serial}, and {current.serial} is here already "
                 f"(to go back: dnsd zone retransfer {zone.told.zone})"
             )
+        if zone.is_given_up:
+            return False
         await asyncio.to_thread(zone.kept.write, version)
+        zone.is_wanted_whole &= not is_whole
         zone.refresh.receive(SoaTimes.of(version.soa.rdata), time.time())
         kind = "IXFR" if isinstance(fetched.found, ReceivedDifferences) else "AXFR"
         took = time.monotonic() - began

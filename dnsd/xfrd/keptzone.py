@@ -59,7 +59,11 @@ class KeptZone:
     def remove(self) -> None:
         """Forget the version: the zone is no more, or begins anew."""
         for path in (self.path, self._heard):
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                told = f"transfers: {path}: {error.strerror}"
+                say("disk-refuses", told, path=str(path))
 
 
 def _time_of(path: Path) -> float:

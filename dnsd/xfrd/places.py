@@ -17,7 +17,7 @@ class Places:
         self._known: set[str] = set()
 
     def take(self, address: str, zone: str, most: int) -> bool:
-        """Take a place for ``zone``, of ``most``; False: it waits until :meth:`leave` calls it."""
+        """Take a place for ``zone``, of ``most``; False: it waits until it is the :meth:`next`."""
         if self._has_room(address, most):
             self._busy[address] = self._busy.get(address, 0) + 1
             return True
@@ -26,17 +26,23 @@ class Places:
             self._waiting.setdefault(address, deque()).append(zone)
         return False
 
-    def leave(self, address: str, most: int) -> str | None:
-        """Give a place of ``address`` back; return the zone that is to try again, if one waits."""
+    def leave(self, address: str) -> None:
+        """Give a place of ``address`` back."""
         self._busy[address] -= 1
         if not self._busy[address]:
             del self._busy[address]
+
+    def next(self, most: int) -> str | None:
+        """Return the next zone that waits and is to try again; None if there is no place for one.
+
+        It may have been given up, or asked for by other ways: so ask until there is none.
+        """
         for waiting in list(self._waiting):
             if self._has_room(waiting, most):
-                return self._next(waiting)
+                return self._pop(waiting)
         return None
 
-    def _next(self, address: str) -> str:
+    def _pop(self, address: str) -> str:
         """Return the zone that has waited longest for ``address``; others come before it next."""
         queue = self._waiting.pop(address)
         zone = queue.popleft()

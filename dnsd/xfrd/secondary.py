@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import random
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.config import origins
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from dnsd.xfrd.fetching import FetchReport
     from dnsd.xfrd.knowledge import Knowledge, Row
 
+CLOCK_S = 60.0
+"""Seconds after which it is seen that the clock was set back."""
+SET_BACK_S = 1.0
+"""By less than so many seconds no clock counts as set back."""
+
 
 class SecondaryZone:
     """One zone that is fetched."""
@@ -41,7 +48,14 @@ class SecondaryZone:
         self.refresh = Refresh(primaries, soa, kept.confirmed(), now, random.random)
         self.is_wanted_whole = False
         """Whether an operator wants it anew, whatever the primary's serial is."""
-        self.was_expired = False
+        self.is_given_up = False
+        """Whether it is fetched no more: what is on its way is not kept."""
+        self.was_expired: bool | None = None
+        """As control was told last, None before."""
+        self.is_waiting = False
+        """Whether it is due, and waits for a place."""
+        self.look_at = math.inf
+        """When the loop looks at it next."""
         self.last: FetchReport | None = None
         self.refused = ""
         """Why control does not load the version that was fetched last."""
@@ -62,6 +76,8 @@ class SecondaryPart:
         self._tasks: set[asyncio.Task[None]] = set()
         self._fetching = Fetching(known)
         self._places = Places()
+        self._ahead = time.time() - time.monotonic()
+        """Of the clock that never goes back."""
 
     # -- what is told -------------------------------------------------------------------------
 
@@ -70,11 +86,16 @@ class SecondaryPart:
         zone = self._zones.get(told.zone)
         if not told.transfers.primaries:
             self.lose(told.zone)
-        elif zone is None or zone.told.transfers.primaries != told.transfers.primaries:
+        elif zone is None:
             path = self._directory / f"{origins.file_stem(told.zone)}.records"
             zone = SecondaryZone(told, KeptZone(path), time.time())
             self._zones[told.zone] = zone
             self._age(told.zone, zone)
+            self._schedule(told.zone, zone)
+        elif zone.told.transfers.primaries != told.transfers.primaries:
+            # One object a file: a second one would not know what the first one still writes.
+            zone.told, zone.is_waiting = told, False
+            zone.refresh.among(len(told.transfers.primaries), time.time())
             self._schedule(told.zone, zone)
         else:
             zone.told = told
@@ -82,8 +103,12 @@ class SecondaryPart:
     def lose(self, zone: str) -> None:
         """Give a zone up, with what was fetched of it."""
         found = self._zones.pop(zone, None)
-        if found is not None:
-            found.kept.remove()
+        if found is None:
+            return
+        found.is_given_up = True
+        found.kept.remove()
+        if found.was_expired:  # whatever it is served from now does not expire
+            self._tell(f"expired {zone}", words.Expired(zone=zone, is_expired=False))
 
     def judge(self, judged: words.Judged) -> None:
         """Hear what control made of a version."""
@@ -123,7 +148,7 @@ class SecondaryPart:
             "confirmed_at": refresh.confirmed if refresh.soa else None,
             "next_at": None if refresh.asked_at else refresh.due,
             "expires_at": refresh.expires,
-            "expired": found.was_expired,
+            "expired": bool(found.was_expired),
             "fault": refresh.fault or found.refused,
         }
         return row | (found.last.row() if found.last else {})
@@ -135,33 +160,45 @@ class SecondaryPart:
         while True:
             self._begin_due()
             self._wake.clear()
-            wait = max(self._due[0][0] - time.time(), 0.0) if self._due else None
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+            wait = max(self._due[0][0] - time.time(), 0.0) if self._due else CLOCK_S
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), min(wait, CLOCK_S))
+            self._follow_clock()
+
+    def _follow_clock(self) -> None:
+        """Where the clock was set back, have nothing wait for the time that it showed before."""
+        ahead = time.time() - time.monotonic()
+        by, self._ahead = self._ahead - ahead, ahead
+        if by < SET_BACK_S:
+            return
+        for name, zone in self._zones.items():
+            zone.refresh.set_back(by)
+            zone.look_at = math.inf
+            self._schedule(name, zone)
 
     def _schedule(self, name: str, zone: SecondaryZone) -> None:
         """Have the loop look at a zone when something is due."""
-        times = [] if zone.refresh.asked_at is not None else [zone.refresh.due]
+        is_begun = zone.is_waiting or zone.refresh.asked_at is not None
+        times = [] if is_begun else [zone.refresh.due]
         if zone.refresh.expires is not None and not zone.was_expired:
             times.append(zone.refresh.expires)
-        if times:
-            heapq.heappush(self._due, (min(times), name))
+        if times and min(times) < zone.look_at:
+            zone.look_at = min(times)
+            heapq.heappush(self._due, (zone.look_at, name))
             self._wake.set()
 
     def _begin_due(self) -> None:
         now = time.time()
         while self._due and self._due[0][0] <= now:
-            _, name = heapq.heappop(self._due)
+            at, name = heapq.heappop(self._due)
             zone = self._zones.get(name)
-            if zone is None:
-                continue
+            if zone is None or zone.look_at != at:
+                continue  # it was looked at before that
+            zone.look_at = math.inf
             self._age(name, zone)
-            if zone.refresh.is_due(now):
+            if zone.refresh.is_due(now) and not zone.is_waiting:
                 self._begin(name, zone, now)
-            elif zone.refresh.asked_at is None:
-                self._schedule(name, zone)
+            self._schedule(name, zone)
 
     def _age(self, name: str, zone: SecondaryZone) -> None:
         """Tell control when a zone has got too old, or has been confirmed again."""
@@ -179,7 +216,8 @@ class SecondaryPart:
     def _begin(self, name: str, zone: SecondaryZone, now: float) -> None:
         """Ask the zone's primary, once that one has a place for it."""
         address = zone.told.transfers.primaries[zone.refresh.primary].address
-        if not self._places.take(address, name, self._known.settings.incoming):
+        zone.is_waiting = not self._places.take(address, name, self._known.settings.incoming)
+        if zone.is_waiting:
             return
         zone.refresh.ask(now)
         task = asyncio.get_running_loop().create_task(self._ask(name, zone, address))
@@ -191,9 +229,11 @@ class SecondaryPart:
         try:
             is_news = await self._fetching.ask(zone)
         finally:
-            self._call_next(self._places.leave(address, self._known.settings.incoming))
-        if self._zones.get(name) is not zone:
-            zone.kept.remove()  # it was given up meanwhile
+            self._places.leave(address)
+            self._begin_waiting()
+        if zone.is_given_up:
+            if name not in self._zones:
+                zone.kept.remove()
             return
         self._age(name, zone)
         if is_news and zone.refresh.soa:
@@ -204,6 +244,11 @@ class SecondaryPart:
             )
         self._schedule(name, zone)
 
-    def _call_next(self, name: str | None) -> None:
-        if name is not None and (zone := self._zones.get(name)) is not None:
-            self._schedule(name, zone)
+    def _begin_waiting(self) -> None:
+        """Ask for zones that have waited, as many as there are places for."""
+        now, most = time.time(), self._known.settings.incoming
+        while (name := self._places.next(most)) is not None:
+            zone = self._zones.get(name)
+            if zone is not None and zone.is_waiting:
+                self._begin(name, zone, now)
+                self._schedule(name, zone)

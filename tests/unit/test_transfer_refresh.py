@@ -153,3 +153,17 @@ def test_intervals_have_bounds() -> None:
         refresh.ask(1000.0)
         refresh.confirm(1000.0)
         assert refresh.due == 1000.0 + expected
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_no_zone_expires_between_two_refreshes(refresh: int, retry: int, expire: int) -> None:
+    zone = fresh(None)
+    zone.ask(1000.0)
+    zone.receive(SoaTimes(1, refresh, retry, expire), 1000.0)
+    assert not zone.is_expired(zone.due)
+    zone.ask(zone.due)
+    zone.fail("it is busy", zone.due)
+    zone.ask(zone.due)
+    zone.fail("it is busy", zone.due)
+    assert not zone.is_expired(zone.due - 1)
+    assert zone.is_expired(1000.0 + max(expire, 2 * LONGEST_S))
