@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from dnsd.wire.rdata import ZONEMD
+from dnsd.wire.rdata import SOA, ZONEMD
 from dnsd.zone.faults import called, error_at, warning_at
 
 if TYPE_CHECKING:
@@ -26,9 +26,10 @@ def check_digest(zone: Zone) -> Iterator[Finding]:
 
     One that matches is enough; schemes and algorithms that dnsd does not know say nothing.
     """
-    rrset = zone.at(zone.apex).get(ZONEMD)
-    if rrset is None:
-        return
+    types = zone.at(zone.apex)
+    rrset = types.get(ZONEMD)
+    if rrset is None or SOA not in types:
+        return  # without a SOA there is no zone to digest, which is told elsewhere
     kinds = Counter(rdata[4:_DIGEST_AT] for rdata in rrset.rdatas)
     known = [one for one in rrset.rdatas if one[4] == _SIMPLE and one[5] in _HASHES]
     if not known:

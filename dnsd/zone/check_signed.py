@@ -235,7 +235,7 @@ def _check_nsec(zone: Zone, structure: Structure) -> Iterator[Finding]:
 
 def _check_nsec3(zone: Zone, chain: list[bytes], parameters: RRset | None) -> Iterator[Finding]:
     known = {_parameters(rdata) for rdata in parameters.rdatas} if parameters else set()
-    hashes = {labels(owner)[0] for owner in chain}
+    hashes = {label for owner in chain for label in labels(owner)[:1]}  # the root has none
     broken, stray = _Many(), _Many()
     for owner in chain:
         rrset = zone.nodes[owner][NSEC3]

@@ -71,3 +71,11 @@ def test_what_digests_say(records: list[str], found: set[str]) -> None:
 def hexed(record: str) -> str:
     serial, scheme, algorithm, digest = record.split()
     return f"{int(serial):08x}{int(scheme):02x}{int(algorithm):02x}{digest}"
+
+
+def test_without_a_soa_there_is_nothing_to_digest() -> None:
+    text = ZONE.replace("@ SOA ns h 7 2 3 4 5\n", "") + f"@ ZONEMD 7 1 1 {BAD}\n"
+    loaded = load_text("example.", text)
+    assert loaded.zone is None
+    assert "missing-soa" in {one.code for one in loaded.findings}
+    assert codes(loaded) == set()

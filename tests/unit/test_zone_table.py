@@ -125,9 +125,10 @@ def test_the_same_zone_and_findings(text: str) -> None:
     check(HEAD + text)
 
 
-@given(texts)
-def test_the_same_in_a_reverse_zone(text: str) -> None:
-    check(HEAD + text, origin="2.0.192.in-addr.arpa.")
+@given(st.sampled_from(("2.0.192.in-addr.arpa.", ".")), texts)
+@example(".", f"@ NSEC3 1 0 0 - {HASH} A\n")
+def test_the_same_in_a_reverse_zone_and_the_root(origin: str, text: str) -> None:
+    check(HEAD + text, origin=origin)
 
 
 @given(models() | crowded() | signed(models()), st.data())
