@@ -18,10 +18,14 @@ _IN = 1
 
 
 class NotifyState(NamedTuple):
-    """How far a secondary has been told: ``tries`` of ``serial``; what came last, and when."""
+    """How far a secondary has been told: ``tries`` of ``serial``; what came last, and when.
+
+    Only what answers ``ident``, the ID of the last message, says that it knows of this serial.
+    """
 
     serial: int
     tries: int = 0
+    ident: int | None = None
     rcode: int | None = None
     due: float = 0.0
 
@@ -30,9 +34,10 @@ class NotifyState(NamedTuple):
         """Whether nothing more is to be sent."""
         return self.rcode is not None or self.tries >= len(WAITS_S)
 
-    def sent(self, now: float) -> NotifyState:
+    def sent(self, ident: int, now: float) -> NotifyState:
         """Return the state after one more has been sent ``now``."""
-        return self._replace(tries=self.tries + 1, due=now + WAITS_S[self.tries])
+        due = now + WAITS_S[self.tries]
+        return self._replace(tries=self.tries + 1, ident=ident, due=due)
 
     def answered(self, rcode: int) -> NotifyState:
         """Return the state after the secondary has answered."""

@@ -50,19 +50,23 @@ class Archive:
         self.zones: dict[str, Archived] = {}
         self._directory = state_directory / DIRECTORY
         self._wanted: dict[str, words.ZoneTold] = {}
+        self._known: set[str] = set()
         self._wake = asyncio.Event()
         self._stems: dict[str, set[str]] = {}
 
     def hear(self, told: words.ZoneTold) -> None:
         """See :meth:`dnsd.xfrd.knowledge.TransferPart.hear`."""
+        self._known.add(told.zone)
         if told.records and told.serial is not None:
             self._wanted[told.zone] = told
             self._wake.set()
 
     def lose(self, zone: str) -> None:
         """See :meth:`dnsd.xfrd.knowledge.TransferPart.lose`."""
+        self._known.discard(zone)
         self._wanted.pop(zone, None)
-        self.zones.pop(zone, None)
+        if (before := self.zones.pop(zone, None)) is not None:
+            self._leave(zone, before)
 
     def judge(self, judged: words.Judged) -> None:
         """See :meth:`dnsd.xfrd.knowledge.TransferPart.judge`."""
@@ -99,11 +103,16 @@ class Archive:
             why = f"transfers: {told.zone} cannot be given to others as it is served: {error}"
             say("transfer-unarchived", why, zone=told.zone)
             return
-        if told.zone in self._wanted:
-            return  # there is a newer one already
+        if told.zone not in self._known:
+            self._leave(told.zone, taken)
+            return  # it was lost meanwhile
         self.zones[told.zone] = taken
         if before is None or before.version.serial != taken.version.serial:
             self.changed(told.zone)
+
+    def _leave(self, zone: str, last: Archived) -> None:
+        """Note where ``zone`` was: if it comes back, its journal goes on from there."""
+        self._stems.setdefault(origins.file_stem(zone), set()).add(last.path.name)
 
     def _look(self) -> dict[str, set[str]]:
         """Return the names of record files by how they begin."""
@@ -123,7 +132,7 @@ class Archive:
         limits = JournalLimits(octets=told.transfers.journal)
         place = self._directory / f"{stem}{JOURNAL}"
         journal = before.journal if before else Journal(place, version.apex, limits)
-        others = self._stems.pop(stem, set()) - {path.name}
+        others = self._older(stem, path)
         old = before.version if before else self._earlier(others, journal)
         if told.transfers.journal and old is not None:
             _note(journal, old, version)
@@ -131,6 +140,22 @@ class Archive:
             with suppress(OSError):
                 (self._directory / name).unlink()
         return Archived(version, journal, path)
+
+    def _older(self, stem: str, path: Path) -> set[str]:
+        """Return the names of files that were there before ``path``; later ones are still to come.
+
+        A build may have written one that is not served yet.
+        """
+        others = self._stems.pop(stem, set()) - {path.name}
+        written = path.stat().st_mtime_ns
+        later = set()
+        for name in others:
+            with suppress(OSError):
+                if (self._directory / name).stat().st_mtime_ns > written:
+                    later.add(name)
+        if later:
+            self._stems[stem] = later
+        return others - later
 
     def _earlier(self, names: set[str], journal: Journal) -> ZoneVersion | None:
         """Return the version that was served before, as far as that can be told."""

@@ -105,6 +105,8 @@ class Notifying:
             return
         if told.transfers.notify_ns:
             await self._resolve(zone, archived)
+            if zone not in self._known.zones:
+                return
         serial = archived.version.serial
         for peer in self._peers(zone):
             self._states[zone, peer] = NotifyState(serial)
@@ -120,22 +122,23 @@ class Notifying:
         now = time.monotonic()
         for at, (place, _, _) in [*self._waiting.items()]:
             state = self._states.get(place)
-            if state is None or state.due > now:
-                continue
-            del self._waiting[at]
-            if not state.is_done:
-                yield place
+            if state is None or state.ident != at[1]:
+                del self._waiting[at]  # of a zone that is gone, or of an older serial
+            elif state.due <= now:
+                del self._waiting[at]
+                if not state.is_done:
+                    yield place
 
     async def _send(self, place: Place) -> None:
         zone, peer = place
         archived, state = self._archive.zones.get(zone), self._states.get(place)
         if archived is None or state is None or state.is_done:
             return
-        self._states[place] = state.sent(time.monotonic())
+        ident = int.from_bytes(os.urandom(2))
+        self._states[place] = state.sent(ident, time.monotonic())
         key = self._known.keys.get(peer.key) if peer.key else None
         if peer.key is not None and key is None:
             return
-        ident = int.from_bytes(os.urandom(2))
         message, mac = notify.message(zone, archived.version.soa.rdata, ident), b""
         if key is not None:
             message, mac = tsig.signed_request(message, key, time.time())
@@ -166,8 +169,9 @@ class Notifying:
         if place is None or (key and not tsig.is_answer(message, key, mac, time.time())):
             return
         del self._waiting[at]
-        if place in self._states:
-            self._states[place] = self._states[place].answered(message[3] & 0xF)
+        state = self._states.get(place)
+        if state is not None and state.ident == at[1]:
+            self._states[place] = state.answered(message[3] & 0xF)
 
     async def _resolve(self, zone: str, archived: Archived) -> None:
         """Look up who else serves the zone: by its NS records, but for who is in the SOA."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import dns.flags
@@ -12,7 +13,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from dnsd.config import AllowedPeer, TransfersConfig, ZoneTransfers, origins
+from dnsd.config import AllowedPeer, NotifyPeer, TransfersConfig, ZoneTransfers, origins
 from dnsd.transfer import words
 from dnsd.transfer.notify import WAITS_S, NotifyState, message
 from dnsd.versions import recordfile
@@ -22,6 +23,7 @@ from dnsd.wire.records import Record
 from dnsd.xfrd.archive import Archive
 from dnsd.xfrd.giving import Giving
 from dnsd.xfrd.knowledge import Knowledge
+from dnsd.xfrd.notifying import Notifying
 from dnsd.xfrd.requests import SeenRequest, TransferRequests, allows
 
 if TYPE_CHECKING:
@@ -94,6 +96,62 @@ def test_a_successor_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
     assert found is not None
     assert [one.after for one in found] == [2, 3, 4]
     assert len(names(tmp_path)) == 1
+
+
+def test_what_is_superseded_while_it_is_taken_is_on_the_way_to_the_next(tmp_path: Path) -> None:
+    """As versions do that follow fast on one another: updates.
+
+    Two of them are there before this process is; they are left for when they are served.
+    """
+    archive = Archive(tmp_path)
+
+    async def hear() -> None:
+        made = [told(serial, put(tmp_path, serial)) for serial in (1, 2, 3)]
+        running = asyncio.get_running_loop().create_task(archive.run())
+        archive.hear(made.pop(0))
+        while ZONE not in archive.zones:
+            await asyncio.sleep(0.001)
+        archive.hear(made[0])
+        for _ in range(3):
+            await asyncio.sleep(0)  # it is being read
+        archive.hear(made[1])
+        while archive.zones[ZONE].version.serial != 3:
+            await asyncio.sleep(0.001)
+        running.cancel()
+
+    asyncio.run(asyncio.wait_for(hear(), 20))
+    found = archive.zones[ZONE].journal.since(1, 3)
+    assert found is not None
+    assert [one.after for one in found] == [2, 3]
+    assert len(names(tmp_path)) == 1
+
+
+def test_a_zone_that_comes_back_goes_on_where_it_was(tmp_path: Path) -> None:
+    archive = take(tmp_path, 1, 2)
+    archive.lose(ZONE)
+    assert ZONE not in archive.zones
+    take(tmp_path, 3, archive=archive)
+    found = archive.zones[ZONE].journal.since(1, 3)
+    assert found is not None
+    assert [one.after for one in found] == [2, 3]
+    assert len(names(tmp_path)) == 1
+
+
+def test_a_zone_that_is_lost_while_it_is_taken_stays_lost(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+
+    async def hear() -> None:
+        running = asyncio.get_running_loop().create_task(archive.run())
+        await asyncio.sleep(0.05)
+        archive.hear(told(1, put(tmp_path, 1)))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        archive.lose(ZONE)
+        await asyncio.sleep(0.1)
+        running.cancel()
+
+    asyncio.run(hear())
+    assert ZONE not in archive.zones
 
 
 def test_a_version_that_is_damaged_is_told_of_and_takes_nothing_away(
@@ -194,8 +252,67 @@ def test_a_notify_is_read_by_others() -> None:
 def test_whoever_does_not_answer_is_told_again_and_not_for_ever() -> None:
     state, sent = NotifyState(7), 0
     while not state.is_done:
-        state, sent = state.sent(float(sent)), sent + 1
+        state, sent = state.sent(sent, float(sent)), sent + 1
     assert sent == len(WAITS_S)
     assert state.words() == "no answer (7)"
-    assert NotifyState(7).sent(0.0).answered(0).words() == "told (7)"
-    assert NotifyState(7).sent(0.0).answered(5).words() == "refused with rcode 5 (7)"
+    assert NotifyState(7).sent(1, 0.0).answered(0).words() == "told (7)"
+    assert NotifyState(7).sent(1, 0.0).answered(5).words() == "refused with rcode 5 (7)"
+
+
+def test_an_answer_is_for_the_serial_that_was_told_and_each_serial_has_its_own_tries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three versions follow on each other; the secondary answers for the first, then is silent."""
+    monkeypatch.setattr("dnsd.transfer.notify.WAITS_S", (0.05,) * 4)
+    monkeypatch.setattr("dnsd.xfrd.notifying.LOOK_S", 0.01)
+    archive, known = take(tmp_path, 1), Knowledge()
+    counts: dict[str, int] = {}
+    secondary = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    secondary.bind(("127.0.0.1", 0))
+    peer = NotifyPeer(address="127.0.0.1", port=secondary.getsockname()[1])
+    known.take(words.ZoneTold(zone=ZONE, transfers=ZoneTransfers(notify=(peer,)), serial=1))
+    notifying = Notifying(known, archive, counts)
+
+    async def work() -> None:
+        running = asyncio.get_running_loop().create_task(notifying.run())
+        for _ in range(3):
+            sent = counts.get("notifies_sent", 0)
+            notifying.changed(ZONE)
+            while counts.get("notifies_sent", 0) == sent:
+                await asyncio.sleep(0.001)
+        first = secondary.recv(512)
+        answer = first[:2] + bytes((first[2] | 0x80,)) + first[3:]
+        notifying.heard(answer, peer)
+        while "no answer" not in str(notifying.row(ZONE)):
+            assert "told" not in str(notifying.row(ZONE))
+            await asyncio.sleep(0.01)
+        running.cancel()
+        for way in notifying._ways.values():
+            way.close()
+        await asyncio.sleep(0)
+
+    with secondary:
+        asyncio.run(asyncio.wait_for(work(), 20))
+        assert counts["notifies_sent"] == 2 + 4
+
+
+def test_a_zone_that_goes_while_its_servers_are_looked_up_is_told_of_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, known = take(tmp_path, 1), Knowledge()
+    known.take(words.ZoneTold(zone=ZONE, transfers=ZoneTransfers(notify_ns=True), serial=1))
+    notifying = Notifying(known, archive, {})
+
+    async def lose(*_: object) -> None:
+        known.take(words.ZoneGone(ZONE))
+
+    monkeypatch.setattr(notifying, "_resolve", lose)
+
+    async def work() -> None:
+        running = asyncio.get_running_loop().create_task(notifying.run())
+        notifying.changed(ZONE)
+        await asyncio.sleep(0.05)
+        assert not running.done()
+        running.cancel()
+
+    asyncio.run(work())
