@@ -26,6 +26,7 @@ from dnsd.control.hooks.outbox import MOST, TRIES, Outbox, Undelivered
 from dnsd.control.hooks.post import SIGNATURE, Post
 from dnsd.failover.drain import Drain
 from dnsd.failover.member import Forced, MemberOrder
+from dnsd.image.keepsake import Keepsake
 from dnsd.process import log
 from tests.jumping import Jumping, play
 from tests.unit.test_commitments import pools
@@ -96,6 +97,30 @@ def test_what_control_has_not_told_when_it_ends_its_successor_tells(
     told = [json.loads(change) for change in receiver.taken]
     assert [one["member"] for one in told] == list("abcd")
     assert [one["number"] for one in told] == [1, 2, 3, 4]
+    os.close(site.fd)
+
+
+def test_changes_of_one_moment_are_kept_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand pools that lose a member at once are told of without a thousand writes of all."""
+    puts: list[int] = []
+    site, put = Site(), Keepsake.put
+
+    def counting(self: Keepsake, octets: bytes) -> None:
+        puts.append(len(octets))
+        put(self, octets)
+
+    async def story(_loop: Jumping) -> None:
+        wanted = Failover(hooks=Wanted(command="notify"), commands={"notify": ("/bin/true",)})
+        hooks = Hooks(wanted, "a", site.begin().hooks)
+        monkeypatch.setattr(Keepsake, "put", counting)
+        for _ in range(200):
+            hooks.tell(news("order", member="a"))
+        await asyncio.sleep(1)
+        again = Hooks(wanted, "a", site.begin().hooks)
+        assert [one.waiting for one in again.outboxes] == [200]
+
+    play(story)
+    assert len(puts) == 1
     os.close(site.fd)
 
 

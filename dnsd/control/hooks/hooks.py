@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from dnsd.image.keepsake import Keepsake
 
 
+KEEP_SHARE = 9
+"""After what is not delivered was kept, it is not for so many times as long as that has taken: when
+a thousand changes wait, each one more must not hold up what it tells of."""
 RETRY_S = 1.0
 """Pause after a fault of dnsd's own."""
 
@@ -60,7 +64,7 @@ class Hooks:
     """Tells all receivers of changes on ``node``, numbered as they come; there may be none.
 
     What is not delivered when control ends, the next process finds in ``keepsake``: so each change
-    is told at least once.
+    is told at least once, but for those of the last milliseconds of a process that is killed.
     """
 
     def __init__(self, failover: Failover, node: str, keepsake: Keepsake | None = None) -> None:
@@ -68,6 +72,8 @@ class Hooks:
         self._number = 0
         self._lasting = Supervisor("hooks")
         self._keepsake = keepsake
+        self._keeping: asyncio.TimerHandle | None = None
+        self._keep_from = 0.0
         self.outboxes = tuple(_outboxes(failover, self._keep))
         if keepsake is not None and (data := keepsake.get()) is not None:
             self._go_on(msgspec.msgpack.decode(data, type=_Left))
@@ -78,9 +84,18 @@ class Hooks:
             outbox.restore(left.undelivered.get(outbox.name, ()))
 
     def _keep(self) -> None:
-        if self._keepsake is not None:
-            undelivered = {one.name: one.undelivered for one in self.outboxes}
-            self._keepsake.put(msgspec.msgpack.encode(_Left(self._number, undelivered)))
+        """Have kept what is not delivered: once for all that changes in a turn of the loop."""
+        if self._keepsake is not None and self._keeping is None:
+            loop = asyncio.get_running_loop()
+            self._keeping = loop.call_at(self._keep_from, self._put, self._keepsake)
+
+    def _put(self, keepsake: Keepsake) -> None:
+        self._keeping = None
+        began = time.monotonic()
+        undelivered = {one.name: one.undelivered for one in self.outboxes}
+        keepsake.put(msgspec.msgpack.encode(_Left(self._number, undelivered)))
+        pause = KEEP_SHARE * (time.monotonic() - began)
+        self._keep_from = asyncio.get_running_loop().time() + pause
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -103,9 +118,14 @@ class Hooks:
 
     async def run(self) -> None:
         """Deliver for ever."""
-        async with asyncio.TaskGroup() as group:
-            for outbox in self.outboxes:
-                group.create_task(self._lasting.go_on(outbox.run, RETRY_S))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for outbox in self.outboxes:
+                    group.create_task(self._lasting.go_on(outbox.run, RETRY_S))
+        finally:
+            if self._keeping is not None and self._keepsake is not None:
+                self._keeping.cancel()
+                self._put(self._keepsake)
 
 
 def _outboxes(failover: Failover, changed: Callable[[], object]) -> list[Outbox]:
