@@ -62,9 +62,8 @@ class Streams:
         """Go on with a connection that a worker has handed over."""
         self._begin(self._adopt(handed, sock, ask), handed.source, sock.close)
 
-    def accept(self, reader: StreamReader, writer: StreamWriter, ask: Respond) -> None:
+    def accept(self, reader: StreamReader, writer: StreamWriter, source: str, ask: Respond) -> None:
         """Serve a connection over TLS."""
-        source = writer.get_extra_info("peername")[0]
         if not self._requests.admits(source, time.monotonic()):
             writer.transport.abort()
             return

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from dnsd.process.log import say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
     from pathlib import Path
 
     from dnsd.config import Endpoint
@@ -23,6 +24,14 @@ BACKLOG = 128
 LOOK_S = 5.0
 """How often it is looked whether the certificate has changed."""
 HANDSHAKE_S = 10.0
+MOST_BEGINNING = 128
+"""Connections that are between accept() and the end of their handshake; more are closed.
+
+They are nobody's yet, so they have their own bound: those of whom it is known what they ask for
+keep their places.
+"""
+PAUSE_S = 0.1
+"""How long is waited when the system has no descriptor for a connection."""
 
 
 def listeners(endpoints: Sequence[Endpoint]) -> list[socket.socket]:
@@ -59,6 +68,8 @@ class TlsSide:
         self._context.minimum_version = ssl.TLSVersion.TLSv1_3
         self._context.set_alpn_protocols([ALPN])
         self._used: tuple[Path, int] | None = None
+        self._beginning: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Listen as soon as there is a certificate; take over one that has changed."""
@@ -67,20 +78,51 @@ class TlsSide:
             if self._take_certificate() and not is_listening:
                 is_listening = True
                 for sock in self._sockets:
-                    await asyncio.start_server(
-                        self._accept,
-                        sock=sock,
-                        ssl=self._context,
-                        ssl_handshake_timeout=HANDSHAKE_S,
-                    )
+                    self._keep(self._listen(sock))
             await asyncio.sleep(LOOK_S if is_listening else 0.1)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tls = writer.get_extra_info("ssl_object")
-        if tls is None or tls.selected_alpn_protocol() != ALPN:
-            writer.transport.abort()
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _listen(self, listener: socket.socket) -> None:
+        """Accept connections, within bounds, for ever."""
+        listener.setblocking(False)
+        while True:
+            try:
+                sock, address = await asyncio.get_running_loop().sock_accept(listener)
+            except OSError:
+                await asyncio.sleep(PAUSE_S)
+                continue
+            source = str(address[0])
+            most = min(MOST_BEGINNING, self._known.settings.outgoing_per_source)
+            if self._beginning.total() >= MOST_BEGINNING or self._beginning[source] >= most:
+                sock.close()
+                continue
+            self._beginning[source] += 1
+            self._keep(self._begin(sock, source))
+
+    async def _begin(self, sock: socket.socket, source: str) -> None:
+        """Have the handshake done, and the connection served."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        try:
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol, sock, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S
+            )
+        except OSError:
+            sock.close()
             return
-        self._streams.accept(reader, writer, self._ask)
+        finally:
+            self._beginning[source] -= 1
+            self._beginning += Counter()  # without those that are 0
+        if transport.get_extra_info("ssl_object").selected_alpn_protocol() != ALPN:
+            transport.abort()
+            return
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        self._streams.accept(reader, writer, source, self._ask)
 
     def _take_certificate(self) -> bool:
         """Load the certificate if it is another one than before; tell whether there is one."""
