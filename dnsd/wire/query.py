@@ -30,6 +30,7 @@ _MAX_ADDITIONAL = 2
 _MAX_RECORDS = 256
 """Records of a message with another opcode, beyond which its OPT is not looked for."""
 _POINTER = 0xC0
+_MOST_POINTERS = 127
 _ANY = 255
 _TSIG_TIMES = 6 + 2
 """Octets of a TSIG's time signed and fudge (RFC 8945 §4.2)."""
@@ -158,16 +159,17 @@ def written_out(packet: bytes, at: int) -> tuple[bytes, int]:
     """Return the name at ``at`` without compression, and where it ends in ``packet``.
 
     Clients compress the name of a key, too, where it ends as the zone's does. Malformed if there
-    is no name; each pointer leads back, so there is an end.
+    is no name; each pointer leads back, and there are no more than a name has labels: a chain of
+    thousands would cost milliseconds.
     """
-    name, begin, end = b"", at, 0
+    name, begin, end, left = b"", at, 0, _MOST_POINTERS
     while at < len(packet) and (length := packet[at]):
         if length >= _POINTER:
             end = end or at + 2
             at = int.from_bytes(packet[at : at + 2], "big") & 0x3FFF
-            if not HEADER.size <= at < begin:
+            if not HEADER.size <= at < begin or not left:
                 raise Malformed(FORMERR, "odd_tsig_place")
-            begin = at
+            begin, left = at, left - 1
             continue
         if length > MAX_LABEL or len(name) + length + 2 > MAX_NAME:
             break

@@ -299,3 +299,28 @@ def test_tsig_with_any_rdata(rdata: bytes) -> None:
         assert len(asked.tsig) <= len(tsig(b"\x01k\x00", rdata))
     else:
         assert asked.rcode == FORMERR
+
+
+@pytest.mark.parametrize(("pointers", "counter"), [(127, ""), (128, "odd_tsig_place")])
+def test_a_chain_of_pointers_has_an_end_soon(pointers: int, counter: str) -> None:
+    """Each one leads to the one before it, the first to a name that is none but the root."""
+    question = b"\x00\x00\x06\x00\x01"
+    at = query.HEADER.size + len(question) + 1 + 10
+    chain = b"\x00" + b"".join(
+        (0xC000 | (at if number == 0 else at + 1 + 2 * (number - 1))).to_bytes(2, "big")
+        for number in range(pointers - 1)
+    )
+    other = b"\x00" + (16).to_bytes(2, "big") + b"\x00\x01" + bytes(4)
+    other += len(chain).to_bytes(2, "big") + chain
+    owner = (0xC000 | (at + len(chain) - 2)).to_bytes(2, "big")
+    rdata = b"\x00" + bytes(8) + b"\x00\x00" + bytes(6)
+    signature = owner + b"\x00\xfa\x00\xff" + bytes(4) + len(rdata).to_bytes(2, "big") + rdata
+    packet = query.HEADER.pack(1, 0, 1, 0, 0, 2) + question + other + signature
+    asked = query.begin(packet)
+    try:
+        query.parse(packet, asked)
+        found = ""
+    except query.Malformed as malformed:
+        found = malformed.counter
+    assert found == counter
+    assert bool(asked.tsig) == (not counter)
