@@ -7,9 +7,12 @@ nothing new.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from dnsd.config import TransferKey, TransfersConfig, ZoneTransfers, sent
+from dnsd.config.limits import Limits
 
 # msgspec looks the types up when it decodes.
 
@@ -19,9 +22,11 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 
 
 class TransferSettings(msgspec.Struct, frozen=True, kw_only=True, tag="settings"):
-    """Control: what holds for all zones."""
+    """Control: what holds for all zones; ``include`` and ``limits`` for files that are updated."""
 
     transfers: TransfersConfig
+    include: tuple[Path, ...] = ()
+    limits: Limits = Limits()
 
 
 class KeyTold(msgspec.Struct, frozen=True, kw_only=True, tag="key"):

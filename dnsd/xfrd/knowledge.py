@@ -10,11 +10,14 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from dnsd.config import TransfersConfig, tsig_secret
+from dnsd.config.limits import Limits
 from dnsd.process.log import say
 from dnsd.transfer import words
 from dnsd.transfer.tsig import TsigKey
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dnsd.config import TransferKey
 
 
@@ -52,6 +55,8 @@ class Knowledge:
 
     def __init__(self) -> None:
         self.settings = TransfersConfig()
+        self.reading: tuple[tuple[Path, ...], Limits] = (), Limits()
+        """How zone files are read: directories of included files, and what they may have."""
         self.keys: dict[str, TsigKey] = {}
         self.zones: dict[str, words.ZoneTold] = {}
         self.parts: list[TransferPart] = []
@@ -66,6 +71,7 @@ class Knowledge:
                 self._unconfirmed = set(self.zones), set(self.keys)
             case words.TransferSettings():
                 self.settings = word.transfers
+                self.reading = word.include, word.limits
             case words.KeyTold():
                 self._take_key(word.key)
             case words.KeyGone():

@@ -57,7 +57,7 @@ class TransferProcess:
         self.counts: dict[str, int] = {}
         self.requests = TransferRequests(self.knowledge, self.counts)
         self.requests.notified = NotifiedZones(self.knowledge, secondary.notified).respond
-        updates = UpdatePart(received, self.tell)
+        updates = UpdatePart(self.knowledge, received, self.tell)
         self.knowledge.parts.append(updates)
         self.requests.updated = updates.respond
 

@@ -9,9 +9,12 @@ is answered when what it makes is on disk and control has loaded it.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from dns.rdatatype import RdataType
 
@@ -28,16 +31,19 @@ from dnsd.xfrd.keptzone import KeptZone
 from dnsd.xfrd.requests import refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
+    from dnsd.config.limits import Limits
     from dnsd.transfer.updatemessage import UpdateRequest
     from dnsd.versions.version import ZoneVersion
-    from dnsd.xfrd.knowledge import Row
+    from dnsd.xfrd.knowledge import Knowledge, Row
     from dnsd.xfrd.requests import SeenRequest
+    from dnsd.zone.sources import SourceFile
 
 LOOK_S = 0.5
 """Seconds between two looks whether a file has changed; it must then be at rest for as long."""
+AGAIN_S = 10.0
+"""Seconds until what the disk has refused is tried again."""
 JUDGED_S = 20.0
 """Seconds that control may take to load what an update makes."""
 MOST_WAITING = 100
@@ -45,6 +51,26 @@ MOST_WAITING = 100
 _NOERROR = 0
 
 Stamp = tuple[int, int, int]
+Reading = tuple[tuple[Path, ...], "Limits"]
+
+
+class Look(NamedTuple):
+    """Of what a zone is made: its files, and how they are read (``Knowledge.reading``)."""
+
+    stamps: dict[Path, Stamp | None]
+    reading: Reading
+
+
+@dataclass(eq=False, slots=True)
+class Unjudged:
+    """An update that is on disk, of which control has not said that it is loaded.
+
+    ``before`` is the version that was there, ``verdict`` why it is not loaded, empty if it is.
+    """
+
+    serial: int
+    before: ZoneVersion
+    verdict: asyncio.Future[str]
 
 
 class UpdatedFile:
@@ -59,13 +85,25 @@ class UpdatedFile:
         self.served = KeptZone(directory / f"{stem}.records")
         self.lock = asyncio.Lock()
         self.waiting = 0
-        self.seen: Stamp | None = None
-        """Of the file when it was looked at last."""
-        self.taken: Stamp | None = None
-        """Of the file that ``base`` was made of."""
+        self.seen: Look | None = None
+        """When it was looked at last."""
+        self.taken: Look | None = None
+        """What ``base`` was made of."""
+        self.again_at = math.inf
+        """When it is made once more, though nothing is new (monotonic)."""
         self.fault = ""
         """Why the file is not taken over, empty if it is."""
-        self.judged: asyncio.Future[str] | None = None
+        self.unjudged: Unjudged | None = None
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether it is not known yet if control loads what is on disk."""
+        return self.unjudged is not None and not self.unjudged.verdict.done()
+
+    def look(self, reading: Reading) -> Look:
+        """Look at the file, and at all that it has included."""
+        files = self.taken.stamps if self.taken else (self.file,)
+        return Look({path: _stamp(path) for path in files}, reading)
 
     def grants(self, key: str | None) -> tuple[UpdateGrant, ...]:
         """Return what ``key`` may change."""
@@ -84,10 +122,14 @@ class UpdatedFile:
 class UpdatePart:
     """The part of the process that updates zones; ``tell`` tells control."""
 
-    def __init__(self, directory: Path, tell: Callable[[str, words.FromTransfers], None]) -> None:
+    def __init__(
+        self, known: Knowledge, directory: Path, tell: Callable[[str, words.FromTransfers], None]
+    ) -> None:
+        self._known = known
         self._directory = directory
         self._tell = tell
         self._zones: dict[str, UpdatedFile] = {}
+        self._late: set[asyncio.Task[None]] = set()
 
     # -- what is told -------------------------------------------------------------------------
 
@@ -110,8 +152,10 @@ class UpdatePart:
     def judge(self, judged: words.Judged) -> None:
         """Hear what control made of a version."""
         zone = self._zones.get(judged.zone)
-        if zone is not None and zone.judged is not None and not zone.judged.done():
-            zone.judged.set_result(judged.why)
+        unjudged = zone.unjudged if zone is not None else None
+        if unjudged is None or unjudged.serial != judged.serial or unjudged.verdict.done():
+            return  # it is of another version: of the file, say
+        unjudged.verdict.set_result(judged.why)
 
     def row(self, zone: str) -> Row:
         """Return what there is to tell of a zone."""
@@ -130,19 +174,25 @@ class UpdatePart:
         """Take edits of files over, for ever."""
         while True:
             for zone in list(self._zones.values()):
-                stamp = _stamp(zone.file)
-                is_at_rest, zone.seen = stamp == zone.seen, stamp
-                if is_at_rest and stamp != zone.taken:
-                    await self._take_over(zone, stamp)
+                look = zone.look(self._known.reading)
+                is_at_rest, zone.seen = look == zone.seen, look
+                is_due = look != zone.taken or time.monotonic() >= zone.again_at
+                if is_at_rest and is_due and not zone.is_unjudged:
+                    await self._take_over(zone, look)
             await asyncio.sleep(LOOK_S)
 
-    async def _take_over(self, zone: UpdatedFile, stamp: Stamp | None) -> None:
+    async def _take_over(self, zone: UpdatedFile, look: Look) -> None:
         """Lay the updates over the file as it is now."""
         async with zone.lock:
-            zone.taken, before = stamp, zone.fault
+            if zone.is_unjudged:
+                return  # an update was quicker
+            zone.taken, zone.again_at, before = look, math.inf, zone.fault
             try:
-                serial = await asyncio.to_thread(_taken_over, zone)
-            except (OSError, ValueError, DnsdError) as error:
+                await self._settle(zone)
+                serial = await asyncio.to_thread(_taken_over, zone, look)
+            except (OSError, ValueError, DnsdError, UpdateRefused) as error:
+                if isinstance(error, OSError | UpdateRefused):  # the disk is full, say
+                    zone.again_at = time.monotonic() + AGAIN_S
                 zone.fault = f"{zone.file}: {error}"
                 if zone.fault != before:
                     told = f"transfers: {zone.told.zone} stays as it is: {zone.fault}"
@@ -186,6 +236,9 @@ class UpdatePart:
         grants = zone.grants(seen.key)
         if not grants:
             raise UpdateRefused(REFUSED, f"it may not update {zone.told.zone}")
+        if zone.is_unjudged:
+            raise UpdateRefused(SERVFAIL, "control has not loaded the update before it yet")
+        await self._settle(zone)
         version = await asyncio.to_thread(zone.served.read)
         if version is None:
             raise UpdateRefused(SERVFAIL, f"{zone.told.zone} is not loaded yet")
@@ -194,24 +247,46 @@ class UpdatePart:
             return
         updated = apply(difference_of(made, version), version)
         await _written(zone, updated)
-        if why := await self._why_not(zone, updated.serial):
-            await _written(zone, version)
-            self._received(zone, version.serial)
+        if why := await self._why_not(zone, updated.serial, version):
             raise UpdateRefused(REFUSED, f"{zone.told.zone} would not load: {why}")
         name, serial = zone.told.zone, updated.serial
         told = f"transfers: {name} serial {serial}: updated with the key {seen.key}"
         say("update-done", told, zone=name, serial=serial)
 
-    async def _why_not(self, zone: UpdatedFile, serial: int) -> str:
-        """Return why control does not load what was written, empty if it does."""
-        zone.judged = asyncio.get_running_loop().create_future()
+    async def _why_not(self, zone: UpdatedFile, serial: int, before: ZoneVersion) -> str:
+        """Return why control does not load what was written, empty if it does.
+
+        What it does not load is taken back, also when that is known only after the answer.
+        """
+        verdict: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        zone.unjudged = Unjudged(serial, before, verdict)
         self._received(zone, serial)
         try:
-            return await asyncio.wait_for(zone.judged, JUDGED_S)
+            why = await asyncio.wait_for(asyncio.shield(verdict), JUDGED_S)
         except TimeoutError:
+            late = asyncio.get_running_loop().create_task(self._settle_late(zone, verdict))
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
             raise UpdateRefused(SERVFAIL, "control has not loaded it yet") from None
-        finally:
-            zone.judged = None
+        await self._settle(zone)
+        return why
+
+    async def _settle_late(self, zone: UpdatedFile, verdict: asyncio.Future[str]) -> None:
+        await verdict
+        async with zone.lock:
+            with suppress(UpdateRefused):  # nobody waits for the answer
+                await self._settle(zone)
+
+    async def _settle(self, zone: UpdatedFile) -> None:
+        """Go on with what control has loaded, or with the version before.
+
+        UpdateRefused if the disk does not take that: then it is to be done first the next time.
+        """
+        unjudged = zone.unjudged
+        if unjudged is not None and unjudged.verdict.result():
+            await _written(zone, unjudged.before)
+            self._received(zone, unjudged.before.serial)
+        zone.unjudged = None
 
 
 async def _written(zone: UpdatedFile, version: ZoneVersion) -> None:
@@ -221,7 +296,7 @@ async def _written(zone: UpdatedFile, version: ZoneVersion) -> None:
         raise UpdateRefused(SERVFAIL, f"the disk refuses it: {error.strerror}") from error
 
 
-def _taken_over(zone: UpdatedFile) -> int | None:
+def _taken_over(zone: UpdatedFile, look: Look) -> int | None:
     """Write what is to be served with the file as it is now; return its serial if that is news.
 
     At first it is what control serves anyway, from the file. The served version is written first:
@@ -230,7 +305,9 @@ def _taken_over(zone: UpdatedFile) -> int | None:
     from dnsd.zone.load import load_zone
     from dnsd.zone.stored import version_of
 
-    loaded = load_zone(zone.told.zone, zone.file, now=time.time())
+    include, limits = look.reading
+    loaded = load_zone(zone.told.zone, zone.file, limits, time.time(), include)
+    zone.taken = look._replace(stamps=_stamps(loaded.sources, look))
     if loaded.zone is None:
         raise ValueError("; ".join(str(one) for one in loaded.findings[:1]))
     edited = version_of(loaded.zone)
@@ -241,6 +318,14 @@ def _taken_over(zone: UpdatedFile) -> int | None:
         zone.served.write(done)
     zone.base.write(edited)
     return done.serial if is_news and served is not None else None
+
+
+def _stamps(sources: Iterable[SourceFile], look: Look) -> dict[Path, Stamp | None]:
+    """Return the stamps of all that was read, or looked for, as it was before."""
+    read = {Path(one.path): (one.mtime_ns, one.size, one.inode) for one in sources}
+    before = {path: stamp for path, stamp in look.stamps.items() if path in read}
+    missing = {path: _stamp(path) for path, stamp in read.items() if not any(stamp)}
+    return read | missing | before
 
 
 def _stamp(path: Path) -> Stamp | None:

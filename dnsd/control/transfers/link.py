@@ -115,7 +115,11 @@ class TransferLink:
         return now - self._unserved_since > PATIENCE_S
 
     def _tell_settings(self, config: Config) -> None:
-        self._put("settings", words.TransferSettings(transfers=config.transfers))
+        zones = config.zones
+        settings = words.TransferSettings(
+            transfers=config.transfers, include=zones.include, limits=zones.limits
+        )
+        self._put("settings", settings)
         for name in self._keys - {key.name for key in config.key}:
             self._end(f"key {name}", words.KeyGone(name))
         for key in config.key:
