@@ -15,6 +15,7 @@ import dnsd
 from dnsd.cli import exits
 from dnsd.cli.output import echo, finish, prepare
 from dnsd.errors import ControlDown, DnsdError, NotRunning, OutputError
+from dnsd.process.descriptors import fill_standard
 from dnsd.process.start import imported
 
 COMMANDS = {
@@ -93,6 +94,7 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the program; output that cannot be written is an error like any other."""
+        fill_standard()
         prepare()
         try:
             try:

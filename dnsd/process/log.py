@@ -44,6 +44,8 @@ def say(
 
 def write(text: str) -> None:
     """Write the lines of ``text``, in which nothing foreign is left that is not printable."""
+    if sys.stderr is None:
+        return  # it was closed when Python began
     try:
         # One write, so that lines of several processes don't mix.
         sys.stderr.write(f"{text}\n")
@@ -62,8 +64,17 @@ class _Handler(logging.Handler):
         """The level that was ordered while dnsd runs, 0 without an order."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= self.level_now():
-            write(self.format(record))
+        if record.levelno < self.level_now():
+            return
+        try:
+            line = self.format(record)
+        except Exception as error:  # a library's record may not fit, nor tell what it is
+            why = f"a record of {record.name} has no text: {type(error).__name__}"
+            record = _logger.makeRecord(
+                record.name, record.levelno, record.pathname, record.lineno, why, (), None
+            )
+            line = self.format(record)
+        write(line)
 
     def level_now(self) -> LogLevel:
         return LogLevel(self.ordered() or self.lowest)

@@ -125,6 +125,13 @@ def test_what_is_below_the_level_is_not_written(lines: list[str], lowest: LogLev
     assert len(lines) == sum(level >= lowest for level in LEVELS.values())
 
 
+def test_a_record_without_a_text_ends_nothing(lines: list[str]) -> None:
+    """A library's arguments do not fit its message."""
+    log._handler.handle(logging.LogRecord("library", 30, "", 0, "%d of %d", (1,), None))
+    told = "a record of library has no text: TypeError"
+    assert lines == [f"dnsd: warning: {told} [library-message]"]
+
+
 def test_an_order_changes_the_level_at_once_and_is_handed_on(lines: list[str]) -> None:
     cell = [0]
     log.use(LogLevel.WARNING, LogFormat.JSON)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -159,3 +160,20 @@ def test_a_process_that_ends_does_not_wait_for_its_reader() -> None:
     )
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) as process:
         assert process.wait(PATIENCE) == 1
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_what_a_command_opens_is_no_standard_error(tmp_path: Path, closed: str) -> None:
+    """A shell may have closed it: lines of the log must not go into shared memory, or a socket."""
+    program = (
+        "import os, sys\n"
+        "from dnsd.cli import main\n"
+        "from dnsd.process import log\n"
+        "main(['--version'], standalone_mode=False)\n"
+        "log.write('a line')\n"
+        "open(sys.argv[1], 'w').write(str(os.open('/dev/null', os.O_RDONLY)))\n"
+    )
+    told = tmp_path / "told"
+    command = ["sh", "-c", f'exec "$0" "$@" {closed}', sys.executable, "-c", program, str(told)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert int(told.read_text()) > 2
