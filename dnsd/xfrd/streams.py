@@ -210,6 +210,8 @@ async def _delivered(handed: HandedStream, sock: socket.socket) -> bool:
 
 def _in_kernel(sock: socket.socket) -> int:
     """Return how many octets the kernel holds that the peer has not acknowledged."""
+    if sock.fileno() < 0:
+        return 0  # closed: there is no peer any more
     try:
         return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
     except OSError as error:

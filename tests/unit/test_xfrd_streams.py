@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import struct
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -162,5 +164,30 @@ def test_a_fault_of_our_own_closes_the_connection() -> None:
             giving.take(server)
             with pytest.raises(ConnectionResetError):
                 await _read(client, 0)
+
+    asyncio.run(asyncio.wait_for(work(), 10))
+
+
+def test_a_client_that_is_gone_is_no_fault_of_our_own() -> None:
+    """It resets the connection while it is answered."""
+
+    async def work() -> None:
+        giving, faults = GivingMuch(), []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        with pair() as (client, server):
+
+            def gone(_seen: SeenRequest) -> Iterator[bytes]:
+                linger = struct.pack("ii", 1, 0)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                client.close()
+                for _ in range(MESSAGES):
+                    yield bytes(SIZE)
+
+            giving.requests.transfer = gone
+            giving.take(server, giving.message * 3)
+            await giving.ended()
+        gc.collect()
+        await asyncio.sleep(0)
+        assert not faults
 
     asyncio.run(asyncio.wait_for(work(), 10))
