@@ -15,7 +15,7 @@ import struct
 import sys
 import termios
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from dnsd.wire.delivery import DELIVERED_WITHIN_S
@@ -114,12 +114,19 @@ class Streams:
     ) -> None:
         """Serve a connection to its end; whatever happens, it is closed."""
         writer.transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 2)
-        with suppress(Stalled, OSError, TimeoutError), ExitStack() as otherwise:
-            otherwise.callback(writer.transport.abort)
+        try:
             await self._serve(reader, writer, source, ask)
-            otherwise.pop_all()
             sock = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        except (Stalled, OSError, TimeoutError):
+            writer.transport.abort()
+        except Exception:
+            # What uvloop says of a connection that its peer has reset is no fault.
+            is_ours = not writer.transport.is_closing()
+            writer.transport.abort()
+            if is_ours:
+                raise
+        else:
             writer.close()
 
     async def _serve(
