@@ -175,6 +175,28 @@ def test_a_zone_that_is_about_to_leave_may_come_back() -> None:
     play(story, more="watch = false\n", **{"p": zone(1), "sub.p": zone(1)})
 
 
+def test_a_zone_that_is_about_to_leave_is_not_kept_when_more_are_gone() -> None:
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.control[ControlCells.LOADED])
+        site.delay("p.")
+        site.write("p", zone(2) + "more A 192.0.2.7\n")
+        (site.zones / "sub.p.zone").unlink()
+        first = asyncio.create_task(site.node._reloader.run({DIRECTORY, EVERYTHING}))
+        await site.until(lambda: site.node._reloader.building.leaving)
+        for name in "abc":
+            (site.zones / f"{name}.zone").unlink()
+        second = asyncio.create_task(site.node._reloader.run({DIRECTORY}))
+        await site.until(lambda: site.node._reloader.odd)
+        site.release()
+        await first
+        await second
+        assert site.serial("sub.p.") is None
+        assert [site.serial(f"{name}.") for name in "abc"] == [1, 1, 1]
+
+    zones = {"p": zone(1), "sub.p": zone(1), **dict.fromkeys("abc", zone(1))}
+    play(story, more="watch = false\n", **zones)
+
+
 def test_a_zone_leaves_once_and_waits_for_none_but_its_parent() -> None:
     async def story(site: SlowSite) -> None:
         await site.until(lambda: site.control[ControlCells.LOADED])

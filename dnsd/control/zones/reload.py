@@ -218,6 +218,7 @@ class Reloader:
             # An order to load all does not wait for writers.
             () if EVERYTHING in due else frozenset(self._watch.written),
             None if EVERYTHING in forced else forced,
+            frozenset(self.building.leaving),
         )
         self._watch.follow(DIRECTORY, seen.stamps)
         return seen.problems

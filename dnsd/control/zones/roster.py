@@ -45,11 +45,13 @@ class Roster:
         served: Mapping[str, Path],
         written: Collection[str],
         meant: Set[str] | None,
+        leaving: Set[str] = frozenset(),
     ) -> RosterSeen:
         """See which zones there are; if that cannot be told, they are the ones there were last.
 
         ``served`` are the files of zones that are served. A file that is being ``written`` is no
-        zone yet. That zones in ``meant`` are gone is no mistake; None: whichever are gone.
+        zone yet. That zones in ``meant`` are gone is no mistake; None: whichever are gone. Those
+        that are ``leaving`` count as gone, and are not kept: that is decided.
         """
         began_ns = time.time_ns()
         directory = config.zones.directory
@@ -69,6 +71,7 @@ class Roster:
                 if origin in self.wanted or str(file) not in written
             }
             held = self._held(config, files, served, meant)
+            held = {origin: file for origin, file in held.items() if origin not in leaving}
             self.wanted = {**files, **held}
             self.odd = _findings(found, config, held)
         return RosterSeen(problems, doubtful(stamps, began_ns, time.time_ns()))
