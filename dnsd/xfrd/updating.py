@@ -178,8 +178,15 @@ class UpdatePart:
                 is_at_rest, zone.seen = look == zone.seen, look
                 is_due = look != zone.taken or time.monotonic() >= zone.again_at
                 if is_at_rest and is_due and not zone.is_unjudged:
-                    await self._take_over(zone, look)
+                    await self._try(zone, look)
             await asyncio.sleep(LOOK_S)
+
+    async def _try(self, zone: UpdatedFile, look: Look) -> None:
+        try:
+            await self._take_over(zone, look)
+        except Exception as error:  # one zone ends neither this process nor those after it
+            zone.fault = f"{zone.file}: {type(error).__name__}: {error}"
+            say("internal-error", f"transfers: {zone.told.zone}: {zone.fault}", cause=error)
 
     async def _take_over(self, zone: UpdatedFile, look: Look) -> None:
         """Lay the updates over the file as it is now."""
