@@ -86,6 +86,8 @@ def test_an_edit_becomes_a_difference(
     done = apply(difference_of(edit, version), version)
     assert done.serial == 9
     assert keys(done) == expected
+    names = {lower(owner) for owner in wanted}
+    assert all(one.ttl == 60 for one in done if lower(one.owner) in names)
 
 
 @given(versions, versions)
@@ -112,6 +114,10 @@ def test_edits_and_updates_are_both_kept(
     removed = keys(base) - keys(served)
     assert not found & removed, "what an update has removed does not come back"
     assert file - removed <= found
+    taken_away = (keys(base) & keys(served)) - file
+    assert not found & taken_away, "also where an update has changed its TTL"
+    aliases = {owner for owner, rtype, _ in found if rtype == CNAME}
+    assert all(sum(one[0] == owner for one in found) == 1 for owner in aliases)
     alone = {owner for owner, rtype, _ in file - removed if rtype == CNAME}
     for owner, rtype, data in updated - found:
         others = {one for one in file - removed if one[0] == owner}
@@ -135,3 +141,11 @@ def test_serials_never_go_back(base: ZoneVersion, served: ZoneVersion, edited: Z
         assert done.body == served.body
     else:
         assert is_newer(done.serial, served.serial)
+
+
+def test_an_edit_of_no_more_than_a_ttl_is_a_difference() -> None:
+    record = Record(OWNERS[1], A, 300, b"\xc0\x00\x02\x01")
+    version = make(1, [record])
+    edit = UpdateEffect({APEX: {SOA: TimedSet(60, (soa(2).rdata,))}})
+    edit.after[OWNERS[1]] = {A: TimedSet(60, (record.rdata,))}
+    assert [one.ttl for one in apply(difference_of(edit, version), version)] == [60, 60]

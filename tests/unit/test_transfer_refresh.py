@@ -167,3 +167,22 @@ def test_no_zone_expires_between_two_refreshes(refresh: int, retry: int, expire:
     zone.fail("it is busy", zone.due)
     assert not zone.is_expired(zone.due - 1)
     assert zone.is_expired(1000.0 + max(expire, 2 * LONGEST_S))
+
+
+def test_a_notify_while_one_is_asked_changes_nothing_of_whose_turn_is_next() -> None:
+    zone = fresh(None, primaries=3)
+    assert zone.ask(1000.0) == 0
+    zone.notified(None, 1000.0, by=2)
+    zone.fail("it is down", 1001.0)
+    assert zone.ask(1001.0) == 1
+
+
+def test_news_that_comes_while_the_last_primary_fails_is_asked_for_at_once() -> None:
+    zone = fresh(times(1), confirmed=1000.0, primaries=1)
+    zone.ask(1000.0)
+    zone.notified(2, 1000.5)
+    zone.fail("it is down", 1001.0)
+    assert zone.is_due(1001.0)
+    zone.ask(1001.0)
+    zone.fail("it is down", 1002.0)
+    assert not zone.is_due(1002.0)

@@ -104,6 +104,22 @@ def test_a_serial_that_the_update_sets_is_kept_unless_it_goes_back() -> None:
         assert done.after[APEX][SOA].rdatas == (soa(got),)
 
 
+def test_no_zone_gets_the_serial_0_by_itself() -> None:
+    held = zone()
+    held.sets[APEX][SOA] = TimedSet(60, (soa(0xFFFFFFFF),))
+    update = message()
+    update.add("new.example.", 60, "A", "192.0.2.7")
+    assert edit(read(asked(update)), held, EVERYTHING).after[APEX][SOA].rdatas == (soa(1),)
+
+
+def test_nothing_comes_beside_an_alias() -> None:
+    alias = {CNAME: TimedSet(60, (data("CNAME", "www.example."),))}
+    update = message()
+    update.add("alias.example.", 60, "A", "192.0.2.7")
+    update.add("www.example.", 60, "CNAME", "other.example.")
+    assert edit(read(asked(update)), zone(alias=alias, www=ADDRESS), EVERYTHING).after == {}
+
+
 def test_prerequisites() -> None:
     held = zone(www=ADDRESS)
     cases: list[tuple[Callable[[Any], None], int]] = [
