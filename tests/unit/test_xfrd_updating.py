@@ -172,16 +172,14 @@ def test_an_included_file_is_part_of_the_file(tmp_path: Path) -> None:
 def test_a_fault_of_ours_with_one_file_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = updating.rebased
-
     def faulty(*_: object) -> None:
         raise KeyError("x")
 
     async def scene(control: Control) -> None:
-        monkeypatch.setattr(updating, "rebased", faulty)
-        control.file.write_text(TEXT + "new A 192.0.2.2\n")
-        await until(control.fault)
-        monkeypatch.setattr(updating, "rebased", made)
+        with monkeypatch.context() as patch:
+            patch.setattr(updating, "rebased", faulty)
+            control.file.write_text(TEXT + "new A 192.0.2.2\n")
+            await until(control.fault)
         control.file.write_text(TEXT + "newer A 192.0.2.2\n")
         await until(lambda: control.version().count == 4 and not control.fault())
         assert await control.update("x") == dns.rcode.NOERROR
