@@ -197,6 +197,27 @@ def test_a_zone_that_is_about_to_leave_is_not_kept_when_more_are_gone() -> None:
     play(story, more="watch = false\n", **zones)
 
 
+def test_a_zone_that_is_back_is_watched() -> None:
+    """It is back before the reload that has dropped it ends."""
+
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.control[ControlCells.LOADED])
+        reloader = site.node._reloader
+        site.delay("big.")
+        site.write("big", zone(2) + "more A 192.0.2.7\n")
+        (site.zones / "small.zone").unlink()
+        first = asyncio.create_task(reloader.run({DIRECTORY, EVERYTHING}))
+        await site.until(lambda: site.serial("small.") is None)
+        site.write("small", zone(3))
+        await reloader.run({DIRECTORY})
+        assert site.serial("small.") == 3
+        site.release()
+        await first
+        assert str(site.zones / "small.zone") in site.node._watch.paths()
+
+    play(story, more="watch = false\n", big=zone(1), small=zone(1))
+
+
 def test_a_zone_leaves_once_and_waits_for_none_but_its_parent() -> None:
     async def story(site: SlowSite) -> None:
         await site.until(lambda: site.control[ControlCells.LOADED])

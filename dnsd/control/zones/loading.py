@@ -40,13 +40,17 @@ thousand zones is not written ten times a second."""
 
 @dataclass(frozen=True, slots=True)
 class LoadingTools:
-    """What all plans share: who builds, who judges, who publishes, and whose ``turn`` it is."""
+    """What all plans share: who builds, who judges, who publishes, and whose ``turn`` it is.
+
+    ``left`` is called with zones as soon as they are dropped: the next plan may have them again.
+    """
 
     build: Build
     building: Building
     earlier: Earlier
     acceptance: Acceptance
     publication: Publication
+    left: Callable[[Collection[str]], object]
     turn: asyncio.Lock
 
 
@@ -194,6 +198,7 @@ class Loading:
             if result.image is not None:
                 publication.note_early(result)
         self._loaded.dropped.extend(published.dropped)
+        self._tools.left(published.dropped)
         self._tools.building.end((*(one.origin for one in batch.results), *batch.drop))
         self._tools.earlier.forget(one.origin for one in batch.results)
         publication.count_coming()

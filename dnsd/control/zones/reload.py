@@ -88,6 +88,7 @@ class Reloader:
             self._earlier,
             self._acceptance,
             self._publication,
+            self._left,
             asyncio.Lock(),
         )
         self._publication.go_on()
@@ -192,10 +193,6 @@ class Reloader:
             if step.is_first:
                 self._earlier.forget_all()
                 await self._keeper.complete()
-        for origin in loaded.dropped:
-            self._watch.forget(origin)
-            self._acceptance.grace.forget(origin)
-        self._roster.dropped(len(loaded.dropped))
         told = [ZoneReport(zone=one, outcome=ZoneOutcome.DROPPED) for one in loaded.dropped]
         return loaded._replace(
             zones=[*loaded.zones, *step.told, *told], problems=[*loaded.problems, *step.problems]
@@ -314,6 +311,13 @@ class Reloader:
         if row.loaded:
             self._distrusted.discard(row.origin)
         self._watch.follow(row.origin, row.stamps)
+
+    def _left(self, origins: Collection[str]) -> None:
+        for origin in origins:
+            self._watch.forget(origin)
+            self._acceptance.grace.forget(origin)
+        if origins:
+            self._roster.dropped(len(origins))
 
     def _unchanged(self, origin: str) -> ZoneReport:
         served = self.rows[origin].served
