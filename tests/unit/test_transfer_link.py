@@ -13,6 +13,7 @@ from dnsd.config import Config, sent
 from dnsd.control.transfers import link as module
 from dnsd.control.transfers.fetched import FetchedZones
 from dnsd.control.transfers.link import PATIENCE_S, TransferLink
+from dnsd.control.zones.requests import ReloadRequest
 from dnsd.control.zones.table import ZoneRow
 from dnsd.image.state import StateVector, WorkerCells
 from dnsd.process.packets import MOST_OCTETS, pair
@@ -20,6 +21,8 @@ from dnsd.transfer import words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from dnsd.control.zones.report import ReloadReport
 
     Turns = Callable[[], Awaitable[list[Any]]]
 
@@ -127,3 +130,21 @@ def test_what_became_of_a_version_is_told_when_it_is_answered() -> None:
         assert words.Judged(zone="example.", serial=7) in told
 
     play(story)
+
+
+def test_a_zone_that_is_no_more_is_not_reloaded_when_it_has_ceased_to_be_expired() -> None:
+    asked: list[ReloadRequest] = []
+    expired = {"example.", "gone."}
+
+    def ask(request: ReloadRequest) -> asyncio.Future[ReloadReport]:
+        asked.append(request)
+        return asyncio.Future(loop=loop)
+
+    loop = asyncio.new_event_loop()
+    rows = {"example.": ZoneRow("example.", Path("example.zone"), 0.0)}
+    fetched = FetchedZones(ask, expired, rows)
+    for zone in ("example.", "gone."):
+        fetched.age(words.Expired(zone=zone, is_expired=False))
+    loop.close()
+    assert asked == [ReloadRequest(frozenset({"example."}))]
+    assert not expired

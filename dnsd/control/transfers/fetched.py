@@ -55,7 +55,8 @@ class FetchedZones:
         if (word.zone in self._expired) == word.is_expired:
             return
         (self._expired.add if word.is_expired else self._expired.discard)(word.zone)
-        self._ask(ReloadRequest(frozenset({word.zone})))
+        if word.zone in self._rows:  # else it is a zone no more
+            self._ask(ReloadRequest(frozenset({word.zone})))
 
     def _judge(self, word: Received, done: Future[ReloadReport]) -> None:
         judged = Judged(zone=word.zone, serial=word.serial, why=_why_not(word.zone, done.result()))
