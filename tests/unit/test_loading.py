@@ -218,6 +218,32 @@ def test_a_zone_that_is_back_is_watched() -> None:
     play(story, more="watch = false\n", big=zone(1), small=zone(1))
 
 
+def test_what_a_reload_is_done_with_may_be_the_next_ones() -> None:
+    """When it ends at last, that one is still at it."""
+
+    async def story(site: SlowSite) -> None:
+        await site.until(lambda: site.control[ControlCells.LOADED])
+        building = site.node._reloader.building
+        site.delay("big.")
+        gate = site.slow["big."]
+        site.write("big", zone(2) + "more A 192.0.2.7\n")
+        site.write("small", zone(2) + "more A 192.0.2.7\n")
+        first = asyncio.create_task(site.node.command_reload({}))
+        await site.until(lambda: site.serial("small.") == 2)
+        site.delay("small.")
+        site.write("small", zone(3) + "some more A 192.0.2.7\n")
+        second = asyncio.create_task(site.node.command_reload({"zones": ["small"]}))
+        await site.until(lambda: "small." in building.since)
+        gate.set()
+        await first
+        assert building.since.keys() == {"small."}
+        assert site.node._reloader.rows["small."].building
+        site.release()
+        await second
+
+    play(story, more="watch = false\n", big=zone(1), small=zone(1))
+
+
 def test_a_zone_leaves_once_and_waits_for_none_but_its_parent() -> None:
     async def story(site: SlowSite) -> None:
         await site.until(lambda: site.control[ControlCells.LOADED])

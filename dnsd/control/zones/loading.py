@@ -84,6 +84,8 @@ class Loading:
         fresh = [one for one in self._jobs if published and apex_of(one) not in published]
         self._ties = Ties(self._jobs, fresh, drop)
         self._drop = drop
+        self._in_hand = {*self._jobs, *drop}
+        """Zones that are not done; those that are may be another plan's by now."""
         self._kept: list[BuildResult] = []
         self._arrived: list[BuildResult] = []
         self._news = asyncio.Event()
@@ -135,9 +137,9 @@ class Loading:
 
     def end(self) -> None:
         """Build nothing any more; what should have left by now is still to be dropped."""
-        self._tools.publication.undropped |= self._tools.building.leaving.intersection(self._drop)
-        self._tools.building.end((*self._jobs, *self._drop))
-        self._tools.publication.ended(self._jobs)
+        self._tools.publication.undropped |= self._in_hand.intersection(self._drop)
+        self._tools.building.end(self._in_hand)
+        self._tools.publication.ended(self._in_hand & self._jobs.keys())
 
     async def _build(self, jobs: Sequence[Job]) -> None:
         try:
@@ -199,7 +201,9 @@ class Loading:
                 publication.note_early(result)
         self._loaded.dropped.extend(published.dropped)
         self._tools.left(published.dropped)
-        self._tools.building.end((*(one.origin for one in batch.results), *batch.drop))
+        done = {*(one.origin for one in batch.results), *batch.drop}
+        self._in_hand -= done
+        self._tools.building.end(done)
         self._tools.earlier.forget(one.origin for one in batch.results)
         publication.count_coming()
         self._cost = time.monotonic() - began
