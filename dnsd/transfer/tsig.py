@@ -194,10 +194,12 @@ def _find(message: bytes) -> tuple[TsigRecord, bytes] | None:
     if not additional:
         raise BadSignatureFormat  # in another section it is none (RFC 8945 §5.1)
     owner, fixed = query.written_out(message, at)
-    # The digest is made with these values, whatever the record has (RFC 8945 §4.2).
-    if message[fixed + 2 : fixed + 8] != b"\x00\xff" + bytes(4):
+    # The digest is made with these values, whatever the record has (RFC 8945 §4.2), and without
+    # RDLENGTH: with another one, other readers would see another record.
+    behind_fixed = fixed + _RECORD.size
+    if _RECORD.unpack_from(message, fixed) != (TSIG, _ANY, 0, len(message) - behind_fixed):
         raise BadSignatureFormat
-    algorithm, at_times = query.written_out(message, fixed + _RECORD.size)
+    algorithm, at_times = query.written_out(message, behind_fixed)
     try:
         high, low, fudge = _TIME.unpack_from(message, at_times)
         at_mac = at_times + _TIME.size

@@ -132,6 +132,17 @@ def test_what_is_wrong_is_said(kind: str, error: int, is_signed: bool) -> None:
     assert rdata.other == (NOW.to_bytes(6, "big") if error == BADTIME else b"")
 
 
+@given(st.integers(0, 255))
+def test_the_length_of_the_record_is_right(octet: int) -> None:
+    """Nothing signs it, and a reader that goes by it would see another record."""
+    good = wire(asked("hmac-sha256"))
+    at = good.index(b"\x00\xfa\x00\xff") + 9
+    assert at + 1 + good[at] == len(good)
+    if octet != good[at]:
+        with pytest.raises((tsig.BadSignatureFormat, Malformed)):
+            tsig.check(good[:at] + bytes((octet,)) + good[at + 1 :], KEYS, NOW)
+
+
 @given(st.data())
 def test_a_changed_request_is_never_taken(data: st.DataObject) -> None:
     """Whatever octet changes: it is not right, or the octet means nothing (the ID is its own)."""
