@@ -38,6 +38,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+# Hundreds of processes start from the same modules, which are compiled once, whatever is set.
+test mutants: export PYTHONDONTWRITEBYTECODE :=
+
 test: lint peers
 	$(BIN)/pytest -n 2 --dist worksteal -q $(TESTS)
 	DNSD_HOTPATH=python $(BIN)/pytest -n 2 --dist worksteal -q $(or $(TESTS),$(ANSWERING))
