@@ -46,7 +46,7 @@ _PRIORITIES = {
     LogLevel.ERROR: 3,
 }
 
-DebugEvent = Literal["admin-command"]
+DebugEvent = Literal["admin-command", "update-unsigned"]
 
 InfoEvent = Literal[
     "backend-unknown",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from dnsd.config.limits import Limits
+    from dnsd.process.events import Event
     from dnsd.transfer.updatemessage import UpdateRequest
     from dnsd.versions.version import ZoneVersion
     from dnsd.xfrd.knowledge import Knowledge, Row
@@ -223,6 +224,8 @@ class UpdatePart:
             zone = self._zones.get(to_text(request.zone))
             if zone is None:
                 raise UpdateRefused(NOTAUTH, "the zone is not updated here")
+            # Who may do nothing neither waits nor keeps others waiting.
+            _granted(zone, seen)
             if zone.waiting >= MOST_WAITING:
                 raise UpdateRefused(SERVFAIL, "too many updates wait")
             zone.waiting += 1
@@ -234,15 +237,15 @@ class UpdatePart:
         except UpdateRefused as refusal:
             who = f"{seen.source}, key {seen.key}" if seen.key else seen.source
             told = f"transfers: an update of {who} is refused: {refusal}"
-            say("update-refused", told, client=seen.source, reason=str(refusal))
+            # Anybody can send updates without a key: they are not to fill the log.
+            event: Event = "update-refused" if seen.key else "update-unsigned"
+            say(event, told, client=seen.source, reason=str(refusal))
             return refused(seen.message, refusal.rcode)
         return refused(seen.message, _NOERROR)
 
     async def _update(self, zone: UpdatedFile, request: UpdateRequest, seen: SeenRequest) -> None:
         """Do what ``request`` asks for; UpdateRefused if nothing of it is done."""
-        grants = zone.grants(seen.key)
-        if not grants:
-            raise UpdateRefused(REFUSED, f"it may not update {zone.told.zone}")
+        grants = _granted(zone, seen)  # they may have been taken away meanwhile
         if zone.is_unjudged:
             raise UpdateRefused(SERVFAIL, "control has not loaded the update before it yet")
         await self._settle(zone)
@@ -294,6 +297,13 @@ class UpdatePart:
             await _written(zone, unjudged.before)
             self._received(zone, unjudged.before.serial)
         zone.unjudged = None
+
+
+def _granted(zone: UpdatedFile, seen: SeenRequest) -> tuple[UpdateGrant, ...]:
+    """Return what the client may change; UpdateRefused if that is nothing."""
+    if grants := zone.grants(seen.key):
+        return grants
+    raise UpdateRefused(REFUSED, f"it may not update {zone.told.zone}")
 
 
 async def _written(zone: UpdatedFile, version: ZoneVersion) -> None:

@@ -56,10 +56,10 @@ class Control:
         judged = words.Judged(zone=ZONE, serial=serial, why=why)
         asyncio.get_running_loop().call_soon(self.part.judge, judged)
 
-    async def update(self, name: str) -> dns.rcode.Rcode:
+    async def update(self, name: str, key: str | None = "k.") -> dns.rcode.Rcode:
         message = dns.update.UpdateMessage(ZONE)
         message.add(name, 60, "TXT", "x")
-        seen = SeenRequest(message.to_wire(), "k.", "192.0.2.9", False, 65535)
+        seen = SeenRequest(message.to_wire(), key, "192.0.2.9", False, 65535)
         return dns.rcode.Rcode((await self.part.respond(seen))[3] & 15)
 
     def version(self) -> ZoneVersion:
@@ -183,5 +183,39 @@ def test_a_fault_of_ours_with_one_file_ends_nothing(
         control.file.write_text(TEXT + "newer A 192.0.2.2\n")
         await until(lambda: control.version().count == 4 and not control.fault())
         assert await control.update("x") == dns.rcode.NOERROR
+
+    play(tmp_path, scene)
+
+
+def test_who_may_not_update_waits_for_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene(control: Control) -> None:
+        control.verdict = None
+        asked = asyncio.get_running_loop().create_task(control.update("x"))
+        await until(lambda: control.told)
+        for key, event in (("other.", "update-refused"), (None, "update-unsigned")):
+            caplog.clear()
+            with caplog.at_level("DEBUG"):
+                assert await control.update("y", key) == dns.rcode.REFUSED
+            (record,) = caplog.records
+            assert (record.event, asked.done()) == (event, False)  # type: ignore[attr-defined]
+        control.judge(control.told[0], "")
+        assert await asked == dns.rcode.NOERROR
+
+    play(tmp_path, scene)
+
+
+def test_a_right_that_is_taken_away_while_an_update_waits_is_no_right(tmp_path: Path) -> None:
+    async def scene(control: Control) -> None:
+        control.verdict = None
+        asked = [asyncio.get_running_loop().create_task(control.update(name)) for name in "xy"]
+        await until(lambda: control.told)
+        right = UpdateRight(key="other.", below=("@",))
+        transfers = ZoneTransfers(file=control.file, update=(right,))
+        control.part.hear(words.ZoneTold(zone=ZONE, transfers=transfers))
+        control.judge(control.told[0], "")
+        assert await asked[0] == dns.rcode.NOERROR
+        assert await asked[1] == dns.rcode.REFUSED
 
     play(tmp_path, scene)
