@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 RecordKey = tuple[bytes, int, bytes]
 """What makes two records the same: owner, type and data, compared as the RFCs do."""
 
+_Set = tuple[bytes, int]
+"""What an RRset is called by: owner and type."""
+
 _SERIAL_AT = -20
 
 
@@ -90,11 +93,32 @@ def rebased(base: ZoneVersion, served: ZoneVersion, edited: ZoneVersion) -> Zone
     # a record that only got another TTL goes with that of the file
     lost = {_key(one) for one in gone} - removed.keys()
     added = [one for one in come if _key(one) not in there | lost and _fits(one, left)]
-    body = _laid_over(edited, removed.values(), added)
+    ttls = _ttls(records_of(base, owners), left, added)
+    changed = [one for one in left if ttls.get(_set(one), one.ttl) != one.ttl]
+    come = [one._replace(ttl=ttls.get(_set(one), one.ttl)) for one in (*changed, *added)]
+    body = _laid_over(edited, (*removed.values(), *changed), come)
     is_served = body.body == served.body and _unnumbered(body) == _unnumbered(served)
     if is_newer(edited.serial, served.serial):
         return body
     return _numbered(body, served.serial if is_served else following(served.serial))
+
+
+def _ttls(
+    base: Iterable[Record], left: Iterable[Record], added: Iterable[Record]
+) -> dict[_Set, int]:
+    """Return the TTLs of RRsets that updates add to: an RRset has one (RFC 2181 §5.2).
+
+    It is that of the updates where they have changed it, else that of the file as it is now.
+    """
+    before, file, updated = ({_set(one): one.ttl for one in part} for part in (base, left, added))
+    return {
+        rrset: file.get(rrset, ttl) if before.get(rrset) == ttl else ttl
+        for rrset, ttl in updated.items()
+    }
+
+
+def _set(record: Record) -> _Set:
+    return lower(record.owner), record.rtype
 
 
 def _fits(one: Record, others: Iterable[Record]) -> bool:

@@ -7,6 +7,7 @@ is current: so both are there after a restart, and after a power cut the old ver
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.errors import VersionError
@@ -25,6 +26,7 @@ class KeptZone:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._heard = path.with_suffix(".heard")
+        self._held = path.with_suffix(".before")
 
     def read(self) -> ZoneVersion | None:
         """Return the version, None if there is none that can be used: then it is fetched whole."""
@@ -46,6 +48,26 @@ class KeptZone:
         self.path.parent.mkdir(mode=0o755, exist_ok=True)
         recordfile.write(self.path, version)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether there is a version to go back to."""
+        return self._held.exists()
+
+    def hold(self) -> None:
+        """Keep the version beside what is written next; OSError if that cannot be."""
+        self._held.unlink(missing_ok=True)
+        self._held.hardlink_to(self.path)
+
+    def take_back(self) -> None:
+        """Go back to the version that is held; OSError if that cannot be."""
+        with suppress(FileNotFoundError):  # it was taken back already
+            self._held.replace(self.path)
+
+    def let_go(self) -> None:
+        """Hold the version before no more; where the disk refuses that, it is held once more."""
+        with suppress(OSError):
+            self._held.unlink(missing_ok=True)
+
     def confirm(self, now: float) -> None:
         """Note that a primary has just said that the version is current."""
         try:
@@ -58,7 +80,7 @@ class KeptZone:
 
     def remove(self) -> None:
         """Forget the version: the zone is no more, or begins anew."""
-        for path in (self.path, self._heard):
+        for path in (self.path, self._heard, self._held):
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:

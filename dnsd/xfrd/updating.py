@@ -12,34 +12,29 @@ import asyncio
 import math
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from dns.rdatatype import RdataType
-
-from dnsd.config import name_in_zone, origins
 from dnsd.errors import DnsdError
 from dnsd.process.log import say
 from dnsd.transfer import words
-from dnsd.transfer.overlay import VersionLookup, difference_of, rebased
-from dnsd.transfer.update import UpdateGrant, edit
+from dnsd.transfer.overlay import VersionLookup, difference_of
+from dnsd.transfer.update import edit
 from dnsd.transfer.updatemessage import NOTAUTH, REFUSED, SERVFAIL, UpdateRefused, read
 from dnsd.versions.difference import apply
-from dnsd.wire.name import from_text, to_text
-from dnsd.xfrd.keptzone import KeptZone
+from dnsd.wire.name import to_text
 from dnsd.xfrd.requests import refused
+from dnsd.xfrd.updatedfile import Unjudged, UpdatedFile, taken_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from pathlib import Path
 
-    from dnsd.config.limits import Limits
     from dnsd.process.events import Event
+    from dnsd.transfer.update import UpdateGrant
     from dnsd.transfer.updatemessage import UpdateRequest
-    from dnsd.versions.version import ZoneVersion
     from dnsd.xfrd.knowledge import Knowledge, Row
     from dnsd.xfrd.requests import SeenRequest
-    from dnsd.zone.sources import SourceFile
+    from dnsd.xfrd.updatedfile import Look
 
 LOOK_S = 0.5
 """Seconds between two looks whether a file has changed; it must then be at rest for as long."""
@@ -51,73 +46,8 @@ MOST_WAITING = 100
 """Updates of one zone that wait for each other; more are told to come again."""
 _NOERROR = 0
 
-Stamp = tuple[int, int, int]
-Reading = tuple[tuple[Path, ...], "Limits"]
-
-
-class Look(NamedTuple):
-    """Of what a zone is made: its files, and how they are read (``Knowledge.reading``)."""
-
-    stamps: dict[Path, Stamp | None]
-    reading: Reading
-
-
-@dataclass(eq=False, slots=True)
-class Unjudged:
-    """An update that is on disk, of which control has not said that it is loaded.
-
-    ``before`` is the version that was there, ``verdict`` why it is not loaded, empty if it is.
-    """
-
-    serial: int
-    before: ZoneVersion
-    verdict: asyncio.Future[str]
-
-
-class UpdatedFile:
-    """One zone: its file, that file's version, and the version with updates."""
-
-    def __init__(self, told: words.ZoneTold, directory: Path) -> None:
-        assert told.transfers.file is not None, "the configuration has been checked"
-        stem = origins.file_stem(told.zone)
-        self.told = told
-        self.file = told.transfers.file
-        self.base = KeptZone(directory / f"{stem}.file")
-        self.served = KeptZone(directory / f"{stem}.records")
-        self.lock = asyncio.Lock()
-        self.waiting = 0
-        self.seen: Look | None = None
-        """When it was looked at last."""
-        self.taken: Look | None = None
-        """What ``base`` was made of."""
-        self.again_at = math.inf
-        """When it is made once more, though nothing is new (monotonic)."""
-        self.fault = ""
-        """Why the file is not taken over, empty if it is."""
-        self.unjudged: Unjudged | None = None
-
-    @property
-    def is_unjudged(self) -> bool:
-        """Whether it is not known yet if control loads what is on disk."""
-        return self.unjudged is not None and not self.unjudged.verdict.done()
-
-    def look(self, reading: Reading) -> Look:
-        """Look at the file, and at all that it has included."""
-        files = self.taken.stamps if self.taken else (self.file,)
-        return Look({path: _stamp(path) for path in files}, reading)
-
-    def grants(self, key: str | None) -> tuple[UpdateGrant, ...]:
-        """Return what ``key`` may change."""
-        zone = self.told.zone
-        return tuple(
-            UpdateGrant(
-                frozenset(from_text(name_in_zone(one, zone)) for one in right.names),
-                tuple(from_text(name_in_zone(one, zone)) for one in right.below),
-                frozenset(RdataType.from_text(one) for one in right.types) or None,
-            )
-            for right in self.told.transfers.update
-            if right.key == key
-        )
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 
 class UpdatePart:
@@ -140,7 +70,9 @@ class UpdatePart:
         if not told.transfers.update:
             self.lose(told.zone)
         elif zone is None or zone.file != told.transfers.file:
-            self._zones[told.zone] = UpdatedFile(told, self._directory)
+            zone = self._zones[told.zone] = UpdatedFile(told, self._directory)
+            if zone.unjudged is not None:
+                self._settle_later(zone, self._to_judge(zone))
         else:
             zone.told = told
 
@@ -197,7 +129,7 @@ class UpdatePart:
             zone.taken, zone.again_at, before = look, math.inf, zone.fault
             try:
                 await self._settle(zone)
-                serial = await asyncio.to_thread(_taken_over, zone, look)
+                serial = await asyncio.to_thread(taken_over, zone, look)
             except (OSError, ValueError, DnsdError, UpdateRefused) as error:
                 if isinstance(error, OSError | UpdateRefused):  # the disk is full, say
                     zone.again_at = time.monotonic() + AGAIN_S
@@ -256,30 +188,38 @@ class UpdatePart:
         if not made.after:
             return
         updated = apply(difference_of(made, version), version)
-        await _written(zone, updated)
-        if why := await self._why_not(zone, updated.serial, version):
+        await _asked_of_disk(zone.write, updated)
+        zone.unjudged = Unjudged(updated.serial)
+        if why := await self._why_not(zone):
             raise UpdateRefused(REFUSED, f"{zone.told.zone} would not load: {why}")
         name, serial = zone.told.zone, updated.serial
         told = f"transfers: {name} serial {serial}: updated with the key {seen.key}"
         say("update-done", told, zone=name, serial=serial)
 
-    async def _why_not(self, zone: UpdatedFile, serial: int, before: ZoneVersion) -> str:
+    async def _why_not(self, zone: UpdatedFile) -> str:
         """Return why control does not load what was written, empty if it does.
 
         What it does not load is taken back, also when that is known only after the answer.
         """
-        verdict: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        zone.unjudged = Unjudged(serial, before, verdict)
-        self._received(zone, serial)
+        verdict = self._to_judge(zone)
         try:
             why = await asyncio.wait_for(asyncio.shield(verdict), JUDGED_S)
         except TimeoutError:
-            late = asyncio.get_running_loop().create_task(self._settle_late(zone, verdict))
-            self._late.add(late)
-            late.add_done_callback(self._late.discard)
+            self._settle_later(zone, verdict)
             raise UpdateRefused(SERVFAIL, "control has not loaded it yet") from None
         await self._settle(zone)
         return why
+
+    def _to_judge(self, zone: UpdatedFile) -> asyncio.Future[str]:
+        """Have control judge what there is of ``zone``."""
+        assert zone.unjudged is not None, "the caller has seen to that"
+        self._received(zone, zone.unjudged.serial)
+        return zone.unjudged.verdict
+
+    def _settle_later(self, zone: UpdatedFile, verdict: asyncio.Future[str]) -> None:
+        late = asyncio.get_running_loop().create_task(self._settle_late(zone, verdict))
+        self._late.add(late)
+        late.add_done_callback(self._late.discard)
 
     async def _settle_late(self, zone: UpdatedFile, verdict: asyncio.Future[str]) -> None:
         await verdict
@@ -292,11 +232,9 @@ class UpdatePart:
 
         UpdateRefused if the disk does not take that: then it is to be done first the next time.
         """
-        unjudged = zone.unjudged
-        if unjudged is not None and unjudged.verdict.result():
-            await _written(zone, unjudged.before)
-            self._received(zone, unjudged.before.serial)
-        zone.unjudged = None
+        serial = await _asked_of_disk(zone.settle)
+        if serial is not None:
+            self._received(zone, serial)
 
 
 def _granted(zone: UpdatedFile, seen: SeenRequest) -> tuple[UpdateGrant, ...]:
@@ -306,47 +244,8 @@ def _granted(zone: UpdatedFile, seen: SeenRequest) -> tuple[UpdateGrant, ...]:
     raise UpdateRefused(REFUSED, f"it may not update {zone.told.zone}")
 
 
-async def _written(zone: UpdatedFile, version: ZoneVersion) -> None:
+async def _asked_of_disk(work: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
     try:
-        await asyncio.to_thread(zone.served.write, version)
+        return await asyncio.to_thread(work, *args, **kwargs)
     except OSError as error:
         raise UpdateRefused(SERVFAIL, f"the disk refuses it: {error.strerror}") from error
-
-
-def _taken_over(zone: UpdatedFile, look: Look) -> int | None:
-    """Write what is to be served with the file as it is now; return its serial if that is news.
-
-    At first it is what control serves anyway, from the file. The served version is written first:
-    ended in between, it is done again, and comes to the same.
-    """
-    from dnsd.zone.load import load_zone
-    from dnsd.zone.stored import version_of
-
-    include, limits = look.reading
-    loaded = load_zone(zone.told.zone, zone.file, limits, time.time(), include)
-    zone.taken = look._replace(stamps=_stamps(loaded.sources, look))
-    if loaded.zone is None:
-        raise ValueError("; ".join(str(one) for one in loaded.findings[:1]))
-    edited = version_of(loaded.zone)
-    base, served = zone.base.read(), zone.served.read()
-    done = edited if base is None or served is None else rebased(base, served, edited)
-    is_news = done != served
-    if is_news:
-        zone.served.write(done)
-    zone.base.write(edited)
-    return done.serial if is_news and served is not None else None
-
-
-def _stamps(sources: Iterable[SourceFile], look: Look) -> dict[Path, Stamp | None]:
-    """Return the stamps of all that was read, or looked for, as it was before."""
-    read = {Path(one.path): (one.mtime_ns, one.size, one.inode) for one in sources}
-    before = {path: stamp for path, stamp in look.stamps.items() if path in read}
-    missing = {path: _stamp(path) for path, stamp in read.items() if not any(stamp)}
-    return read | missing | before
-
-
-def _stamp(path: Path) -> Stamp | None:
-    with suppress(OSError):
-        found = path.stat()
-        return found.st_mtime_ns, found.st_size, found.st_ino
-    return None

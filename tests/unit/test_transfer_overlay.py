@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,7 +45,9 @@ def keys(version: ZoneVersion) -> set[tuple[bytes, int, bytes]]:
 
 
 def make(serial: int, found: list[Record]) -> ZoneVersion:
-    """A zone of the records ``found``, each once; a CNAME stands alone."""
+    """A zone of the records ``found``, each once; a CNAME stands alone, an RRset has one TTL."""
+    ttls = {(lower(one.owner), one.rtype): one.ttl for one in found}
+    found = [one._replace(ttl=ttls[lower(one.owner), one.rtype]) for one in found]
     aliases = {lower(one.owner): one for one in found if one.rtype == CNAME and one.owner != APEX}
     others = (one for one in found if one.rtype != CNAME)
     one_each = {key(one): one for one in others if lower(one.owner) not in aliases}
@@ -130,8 +133,36 @@ def test_what_was_begun_is_finished_alike(
 ) -> None:
     done = rebased(base, served, edited)
     # the served version is written before the file's: ended in between, it is done again
-    assert keys(rebased(base, done, edited)) == keys(done)
+    assert rebased(base, done, edited).body == done.body
     assert rebased(edited, done, edited) == done
+
+
+@given(versions, versions, versions)
+def test_an_rrset_has_one_ttl(base: ZoneVersion, served: ZoneVersion, edited: ZoneVersion) -> None:
+    ttls: dict[tuple[bytes, int], set[int]] = {}
+    for one in rebased(base, served, edited):
+        ttls.setdefault((lower(one.owner), one.rtype), set()).add(one.ttl)
+    assert all(len(found) == 1 for found in ttls.values()), ttls
+
+
+@pytest.mark.parametrize(
+    ("base", "served", "edited", "done"), [(300, 60, 300, 60), (300, 300, 600, 600)]
+)
+def test_the_ttl_is_the_updates_where_they_have_changed_it(
+    base: int, served: int, edited: int, done: int
+) -> None:
+    first, second, third = (
+        Record(OWNERS[1], A, 0, b"\xc0\x00\x02" + bytes((number,))) for number in (1, 2, 3)
+    )
+    versions = [
+        make(1, [one._replace(ttl=ttl) for one in found])
+        for found, ttl in (
+            ((first,), base),
+            ((first, second), served),
+            ((first, third), edited),
+        )
+    ]
+    assert {one.ttl for one in rebased(*versions) if one.rtype == A} == {done}
 
 
 @given(versions, versions, versions)

@@ -13,7 +13,7 @@ from dnsd.config import ZoneTransfers, origins
 from dnsd.config.transfers import UpdateRight
 from dnsd.transfer import words
 from dnsd.versions import recordfile
-from dnsd.xfrd import updating
+from dnsd.xfrd import updatedfile, updating
 from dnsd.xfrd.knowledge import Knowledge
 from dnsd.xfrd.requests import SeenRequest
 from dnsd.xfrd.updating import UpdatePart
@@ -38,13 +38,18 @@ class Control:
         state = directory / "state"
         state.mkdir()
         self.records = state / f"{origins.file_stem(ZONE)}.records"
-        self.part = UpdatePart(self.known, state, self._hear)
-        right = UpdateRight(key="k.", below=("@",), types=("A", "TXT"))
-        transfers = ZoneTransfers(file=self.file, update=(right,))
-        self.part.hear(words.ZoneTold(zone=ZONE, transfers=transfers))
         self.verdict: str | None = ""
         """None: it says nothing."""
         self.told: list[int] = []
+        self.part = self.another_process()
+
+    def another_process(self) -> UpdatePart:
+        """Return the part of the process that begins with what is on disk."""
+        part = UpdatePart(self.known, self.records.parent, self._hear)
+        right = UpdateRight(key="k.", below=("@",), types=("A", "TXT"))
+        transfers = ZoneTransfers(file=self.file, update=(right,))
+        part.hear(words.ZoneTold(zone=ZONE, transfers=transfers))
+        return part
 
     def _hear(self, _about: str, word: words.FromTransfers) -> None:
         assert isinstance(word, words.Received)
@@ -177,7 +182,7 @@ def test_a_fault_of_ours_with_one_file_ends_nothing(
 
     async def scene(control: Control) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(updating, "rebased", faulty)
+            patch.setattr(updatedfile, "rebased", faulty)
             control.file.write_text(TEXT + "new A 192.0.2.2\n")
             await until(control.fault)
         control.file.write_text(TEXT + "newer A 192.0.2.2\n")
@@ -217,5 +222,31 @@ def test_a_right_that_is_taken_away_while_an_update_waits_is_no_right(tmp_path: 
         control.judge(control.told[0], "")
         assert await asked[0] == dns.rcode.NOERROR
         assert await asked[1] == dns.rcode.REFUSED
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("why", ["", "it has lost too much"])
+def test_a_process_that_has_ended_before_the_verdict_leaves_it_to_the_next_one(
+    tmp_path: Path, why: str
+) -> None:
+    async def scene(control: Control) -> None:
+        before = control.version()
+        control.verdict = None
+        lost = asyncio.get_running_loop().create_task(control.update("x"))
+        await until(lambda: control.told)
+        made = control.version()
+        control.part = control.another_process()
+        assert control.told == [2, 2], "it is told again: it may not have come"
+        assert await control.update("y") == dns.rcode.SERVFAIL
+        control.verdict = ""
+        control.judge(2, why)
+        await until(lambda: not control.records.with_suffix(".before").exists())
+        await asyncio.sleep(0)
+        assert control.version() == (before if why else made)
+        assert control.told == ([2, 2, 1] if why else [2, 2])
+        assert await control.update("y") == dns.rcode.NOERROR
+        assert control.version().count == (4 if why else 5)
+        lost.cancel()
 
     play(tmp_path, scene)
