@@ -97,7 +97,9 @@ class Fetching:
         if zone.is_given_up:
             return False
         await asyncio.to_thread(zone.kept.write, version)
-        zone.is_wanted_whole &= not is_whole
+        if is_whole:
+            zone.is_wanted_whole = False
+            zone.kept.forget_updates()
         zone.refresh.receive(SoaTimes.of(version.soa.rdata), time.time())
         kind = "IXFR" if isinstance(fetched.found, ReceivedDifferences) else "AXFR"
         took = time.monotonic() - began

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from dnsd.versions.version import ZoneVersion
 
+UPDATED_FILE = ".file"
+"""Ends the name of the version of an operator's file, over which updates are laid."""
+
 
 class KeptZone:
     """The record file ``path`` of one zone."""
@@ -27,6 +30,7 @@ class KeptZone:
         self.path = path
         self._heard = path.with_suffix(".heard")
         self._held = path.with_suffix(".before")
+        self._updated = path.with_suffix(UPDATED_FILE)
 
     def read(self) -> ZoneVersion | None:
         """Return the version, None if there is none that can be used: then it is fetched whole."""
@@ -78,14 +82,27 @@ class KeptZone:
             told = f"transfers: {self._heard}: {error.strerror}"
             say("disk-refuses", told, path=str(self._heard))
 
+    @property
+    def is_of_updates(self) -> bool:
+        """Whether the version was made by updates, and never was a primary's."""
+        return self._updated.exists()
+
+    def forget_updates(self) -> None:
+        """Forget what updates were laid over: the version has come from a primary."""
+        _remove(self._updated, self._held)
+
     def remove(self) -> None:
         """Forget the version: the zone is no more, or begins anew."""
-        for path in (self.path, self._heard, self._held):
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                told = f"transfers: {path}: {error.strerror}"
-                say("disk-refuses", told, path=str(path))
+        _remove(self.path, self._heard, self._held)
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            told = f"transfers: {path}: {error.strerror}"
+            say("disk-refuses", told, path=str(path))
 
 
 def _time_of(path: Path) -> float:

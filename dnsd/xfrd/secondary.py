@@ -39,15 +39,16 @@ class SecondaryZone:
     """One zone that is fetched."""
 
     def __init__(self, told: words.ZoneTold, kept: KeptZone, now: float) -> None:
-        version = kept.read()
+        # What updates have made is served until a primary has been heard, and is none of its.
+        version = None if kept.is_of_updates else kept.read()
         soa = SoaTimes.of(version.soa.rdata) if version else None
         primaries = len(told.transfers.primaries)
         self.apex = from_text(told.zone)
         self.told = told
         self.kept = kept
         self.refresh = Refresh(primaries, soa, kept.confirmed(), now, random.random)
-        self.is_wanted_whole = False
-        """Whether an operator wants it anew, whatever the primary's serial is."""
+        self.is_wanted_whole = kept.is_of_updates
+        """Whether it is wanted anew, whatever the primary's serial is."""
         self.is_given_up = False
         """Whether it is fetched no more: what is on its way is not kept."""
         self.was_expired: bool | None = None
@@ -232,7 +233,7 @@ class SecondaryPart:
             self._places.leave(address)
             self._begin_waiting()
         if zone.is_given_up:
-            if name not in self._zones:
+            if is_news and name not in self._zones:
                 zone.kept.remove()
             return
         self._age(name, zone)

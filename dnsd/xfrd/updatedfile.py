@@ -20,7 +20,7 @@ from dnsd.config import name_in_zone, origins
 from dnsd.transfer.overlay import rebased
 from dnsd.transfer.update import UpdateGrant
 from dnsd.wire.name import from_text
-from dnsd.xfrd.keptzone import KeptZone
+from dnsd.xfrd.keptzone import UPDATED_FILE, KeptZone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,10 +62,12 @@ class UpdatedFile:
         stem = origins.file_stem(told.zone)
         self.told = told
         self.file = told.transfers.file
-        self.base = KeptZone(directory / f"{stem}.file")
+        self.base = KeptZone(directory / f"{stem}{UPDATED_FILE}")
         self.served = KeptZone(directory / f"{stem}.records")
         self.lock = asyncio.Lock()
         self.waiting = 0
+        self.is_given_up = False
+        """Whether it is updated no more: what is on disk may be somebody else's."""
         self.seen: Look | None = None
         """When it was looked at last."""
         self.taken: Look | None = None

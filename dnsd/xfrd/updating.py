@@ -70,6 +70,8 @@ class UpdatePart:
         if not told.transfers.update:
             self.lose(told.zone)
         elif zone is None or zone.file != told.transfers.file:
+            if zone is not None:
+                zone.is_given_up = True  # one object a file: the next one goes on with it
             zone = self._zones[told.zone] = UpdatedFile(told, self._directory)
             if zone.unjudged is not None:
                 self._settle_later(zone, self._to_judge(zone))
@@ -78,7 +80,8 @@ class UpdatePart:
 
     def lose(self, zone: str) -> None:
         """Give a zone up; what updates have made stays on disk, should it come back."""
-        if self._zones.pop(zone, None) is not None:
+        if (found := self._zones.pop(zone, None)) is not None:
+            found.is_given_up = True
             told = f"transfers: {zone} is updated no more; its updates stay in {self._directory}"
             say("update-ended", told, zone=zone)
 
@@ -124,8 +127,8 @@ class UpdatePart:
     async def _take_over(self, zone: UpdatedFile, look: Look) -> None:
         """Lay the updates over the file as it is now."""
         async with zone.lock:
-            if zone.is_unjudged:
-                return  # an update was quicker
+            if zone.is_unjudged or zone.is_given_up:
+                return  # an update was quicker, say
             zone.taken, zone.again_at, before = look, math.inf, zone.fault
             try:
                 await self._settle(zone)
@@ -178,6 +181,8 @@ class UpdatePart:
     async def _update(self, zone: UpdatedFile, request: UpdateRequest, seen: SeenRequest) -> None:
         """Do what ``request`` asks for; UpdateRefused if nothing of it is done."""
         grants = _granted(zone, seen)  # they may have been taken away meanwhile
+        if zone.is_given_up:
+            raise UpdateRefused(NOTAUTH, "the zone is not updated here any more")
         if zone.is_unjudged:
             raise UpdateRefused(SERVFAIL, "control has not loaded the update before it yet")
         await self._settle(zone)
@@ -224,6 +229,8 @@ class UpdatePart:
     async def _settle_late(self, zone: UpdatedFile, verdict: asyncio.Future[str]) -> None:
         await verdict
         async with zone.lock:
+            if zone.is_given_up:
+                return
             with suppress(UpdateRefused):  # nobody waits for the answer
                 await self._settle(zone)
 

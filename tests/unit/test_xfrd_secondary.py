@@ -217,3 +217,36 @@ def test_a_clock_that_is_set_back_puts_nothing_off(
             assert abs(old - new - 1_000_000) < 1
 
     play(tmp_path, scene)
+
+
+def test_a_zone_expires_while_it_waits_for_its_turn(tmp_path: Path) -> None:
+    async def scene(fetched: Secondary) -> None:
+        slow = Primary(1)
+        slow.is_open.clear()
+        fetched.hear(B, slow)
+        await until(lambda: slow.asked)
+        recordfile.write(fetched.path(A), version(A, 1, expire=86400))
+        os.utime(fetched.path(A), (time.time() - 86400 + 0.3,) * 2)
+        fetched.hear(A, slow)
+        await until(lambda: words.Expired(zone=A, is_expired=True) in fetched.said)
+        assert slow.asked == [B]
+
+    play(tmp_path, scene, incoming=1)
+
+
+def test_what_updates_have_made_of_a_zone_is_no_version_of_its_primaries(tmp_path: Path) -> None:
+    async def scene(fetched: Secondary) -> None:
+        path, down, good = fetched.path(A), Primary(None), Primary(3)
+        recordfile.write(path, version(A, 7, expire=50))
+        os.utime(path, (time.time() - 10_000,) * 2)
+        for suffix in (".file", ".before"):
+            path.with_suffix(suffix).touch()
+        fetched.hear(A, down)
+        await until(lambda: fetched.part.row(A)["fault"])
+        assert fetched.said == [words.Expired(zone=A, is_expired=False)]
+        assert fetched.serial(A) == 7
+        fetched.hear(A, good)
+        await until(lambda: fetched.serial(A) == 3)
+        await until(lambda: [*tmp_path.iterdir()] == [path])
+
+    play(tmp_path, scene)
