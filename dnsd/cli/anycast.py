@@ -33,21 +33,8 @@ def anycast(config_file: Path | None, as_json: bool, watch: bool) -> None:
         return
     found = ask(path, "anycast")
     show(found, as_json)
-    if not is_as_ordered(found):
+    if not found["as_ordered"]:
         sys.exit(exits.DEGRADED)
-
-
-def is_as_ordered(found: dict[str, Any]) -> bool:
-    """Return whether the route is as the operator has ordered: without an order, announced.
-
-    It is not where dnsd has drained or withdrawn the node by itself, nor where something keeps what
-    dnsd wants from being true, such as a BIRD that is down.
-    """
-    orders = found["orders"]
-    withdrawn = orders["withdraw"] is not None
-    wanted = "withdrawn" if withdrawn else "announced" if orders["drain"] is None else "drained"
-    carried = all(vip["carrier"] != withdrawn for vip in found["vips"])
-    return found["state"] == wanted and carried and not found["problems"]
 
 
 def show(found: dict[str, Any], as_json: bool) -> None:

@@ -89,7 +89,7 @@ class CheckReport:
     type=click.FloatRange(min=0, min_open=True),
     help="Budget of queries/s at the daily peak; needs --demand.",
 )
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE|DIR]...", type=click.Path(path_type=Path))
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -103,8 +103,9 @@ def check(
     """Check zone files, their policies and the configuration; nothing is served or changed.
 
     A FILE is named after its zone (example.com.zone); for another name, or for "-", which is
-    standard input, say which zone it is: --zone example.com=FILE. With --config the
-    configuration and all of its zones are checked. With nothing at all, the example zones.
+    standard input, say which zone it is: --zone example.com=FILE. Of a DIR all *.zone files are
+    checked. With --config the configuration and all of its zones are checked. With nothing at
+    all, the example zones.
 
     With --demand, or [demand] file in the configuration, TTLs are warned of with which a pool
     misses its objective, or queries at the daily peak are over the budget; the warning says which
@@ -282,7 +283,7 @@ def _strays(found: config.Config, zones: Mapping[str, Path]) -> Iterator[Finding
 def _from_names(files: Iterable[Path], findings: list[Finding]) -> list[tuple[str, Path]]:
     """Return the zones of files that are named after them."""
     found = []
-    for file in files:
+    for file in _spread(files, findings):
         try:
             if str(file) == STDIN:
                 raise ValueError("cannot tell the zone from standard input")
@@ -292,6 +293,19 @@ def _from_names(files: Iterable[Path], findings: list[Finding]) -> list[tuple[st
             message = f"{error}; say which one it is with --zone ORIGIN={file}"
             findings.append(Finding(str(file), 0, Severity.ERROR, message, "no-origin"))
     return found
+
+
+def _spread(files: Iterable[Path], findings: list[Finding]) -> Iterator[Path]:
+    """Yield ``files``, in the place of a directory the zone files in it."""
+    for file in files:
+        if not file.is_dir():
+            yield file
+            continue
+        inside = sorted(file.glob(f"*{origins.SUFFIX}"))
+        if not inside:
+            message = f"has no files *{origins.SUFFIX}"
+            findings.append(Finding(str(file), 0, Severity.ERROR, message, "no-zones"))
+        yield from inside
 
 
 def _zone_file(file: Path) -> Path:

@@ -226,7 +226,7 @@ def _members(pool: dict[str, Any]) -> RenderableType:
             _change(one["next_change"]),
             Text(_order(one), style="yellow"),
         )
-    return Padding(shown, (0, 0, 0, 2))
+    return Padding(shown, (0, 0, 0, 2), expand=False)
 
 
 def _checks(pool: dict[str, Any]) -> list[RenderableType]:

@@ -363,7 +363,7 @@ def _alternatives(plan: PoolPlan) -> RenderableType:
             f"{one.checks:.3g}",
             _price(one.queries),
         )
-    return Padding(shown, (0, 0, 0, 2))
+    return Padding(shown, (0, 0, 0, 2), expand=False)
 
 
 def _price(queries: Forecast | None) -> str:

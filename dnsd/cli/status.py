@@ -15,6 +15,7 @@ from dnsd.cli.options import config_option, json_option
 from dnsd.cli.output import echo
 from dnsd.cli.tables import table
 from dnsd.errors import ControlDown
+from dnsd.metrics.mnemonics import counter_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,19 +33,37 @@ _NAMED = 4
 @config_option
 @json_option
 @click.option("--all", "every", is_flag=True, help="List all zones, however many there are.")
-def status(config_file: Path | None, as_json: bool, every: bool) -> None:
-    """Show what a running node serves and counts.
+@click.argument("zone", default="", metavar="[ZONE]")
+def status(config_file: Path | None, as_json: bool, every: bool, zone: str) -> None:
+    """Show what a running node serves and counts, or how one ZONE is.
 
     Of many zones only those are listed that are not as they are in their files.
 
     Exit status: 0 it works, 3 it is not running, 4 control is down and the workers answer.
     """
+    path = socket_path(config_file)
+    if zone:
+        (row,) = ask(path, "status", zone=zone)["zones"]
+        echo(json.dumps(row) if as_json else "\n".join(zone_lines(row, time.time())))
+        return
     try:
-        found = ask(socket_path(config_file), "status", few=not every and not as_json)
+        found = ask(path, "status", few=not every and not as_json)
     except ControlDown as error:
         _show(error.status, as_json)
         sys.exit(exits.DEGRADED)
     _show(found, as_json)
+
+
+def zone_lines(row: dict[str, Any], now: float) -> list[str]:
+    """Return the lines about one zone."""
+    serial = "" if row["serial"] is None else f", serial {row['serial']}"
+    return [
+        f"{row['zone']}  {row['state']}{serial}, for {duration(max(0.0, now - row['since']))}",
+        f"  file: {row['file']}",
+        f"  records: {row['records']:,}",
+        *([f"  error: {row['error']}"] if row["error"] else []),
+        *(f"  {finding}" for finding in row["findings"]),
+    ]
 
 
 def _show(found: dict[str, Any], as_json: bool) -> None:
@@ -81,6 +100,7 @@ def _head(found: dict[str, Any]) -> list[str]:
         f"listening on {ports}; generation {found['generation']}",
         *_states(found),
         *_building(found.get("building", ())),
+        *_route(found.get("route")),
         *_pools(found.get("pools")),
         *_demand(found.get("demand")),
         *(f"problem: {problem}" for problem in found["problems"]),
@@ -108,6 +128,19 @@ def _building(zones: Sequence[dict[str, Any]]) -> list[str]:
     named = [f"{one['zone']} for {duration(one['seconds'])}" for one in zones[:_NAMED]]
     more = f" and {len(zones) - _NAMED:,} more" if len(zones) > _NAMED else ""
     return [f"building: {', '.join(named)}{more}"]
+
+
+def _route(found: dict[str, Any] | None) -> list[str]:
+    """Return the line about the VIPs, on a node that has some."""
+    if found is None:
+        return []
+    problems = "" if found["as_ordered"] else f", not as ordered: {'; '.join(_amiss(found))}"
+    since = duration(max(0.0, time.time() - found["since"]))
+    return [f"route: {found['state']} for {since}{problems}; see dnsd anycast"]
+
+
+def _amiss(found: dict[str, Any]) -> Sequence[str]:
+    return found["problems"] or found["why"] or ("the carrier is not as wanted",)
 
 
 def _pools(pools: dict[str, int] | None) -> list[str]:
@@ -185,7 +218,7 @@ def _counters(counters: dict[str, int]) -> Table:
     shown = table("counter", "total")
     for name, value in counters.items():
         if value:
-            shown.add_row(name, f"{value:,}")
+            shown.add_row(counter_name(name), f"{value:,}")
     return shown
 
 

@@ -21,6 +21,12 @@ class Need(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least: int = 0
     total: int = 0
 
+    def written(self) -> int | str:
+        """Return what a configuration says for it."""
+        if self.total:
+            return f"{self.least} of {self.total}"
+        return {0: "all", 1: "any"}.get(self.least, self.least)
+
     def of(self, total: int) -> int:
         """Return how many of ``total`` must be well; ValueError if that can't be."""
         if self.total not in (0, total):

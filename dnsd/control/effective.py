@@ -7,16 +7,19 @@ What cannot change while the node runs (``[server]``, ``[anycast]``, ``[http]``,
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from dnsd.config import Config, Options, has_transfers, listens_by_default, resolve, sent
+from dnsd.config.written import flat, plain
+from dnsd.errors import AdminError, ConfigError
 from dnsd.image.state import ControlCells
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from dnsd.control.admin import Command
     from dnsd.image.keepsake import Keepsake
 
 APPLIED = ("zones", "zone", "key", "transfers", "demand", "path")
@@ -65,20 +68,7 @@ class EffectiveConfig:
         fresh = self._as_begun(resolve(self.config.path, self._options))
         if check is not None:
             check(fresh)
-        server = msgspec.structs.replace(
-            self.config.server, cookie_secret_file=fresh.server.cookie_secret_file
-        )
-        lasting: dict[str, msgspec.Struct | tuple[msgspec.Struct, ...]] = {
-            name: getattr(self.config, name)
-            for name in Config.__struct_fields__
-            if name not in self._applied
-        }
-        lasting["server"] = server
-        if "transfers" in self._applied:
-            lasting["transfers"] = msgspec.structs.replace(
-                fresh.transfers, tls_listen=self.config.transfers.tls_listen
-            )
-        lasting["log"] = msgspec.structs.replace(self.config.log, level=fresh.log.level)
+        lasting = self._lasting(fresh)
         if fresh.log.level != self.config.log.level:
             self._cells[ControlCells.LOG_LEVEL] = fresh.log.lowest
         changed = [
@@ -91,6 +81,53 @@ class EffectiveConfig:
         if has_transfers(fresh) and not has_transfers(self._begun):
             changed.append("what there is to transfer ([transfers], [[key]], [[zone]])")
         return tuple(changed)
+
+    def pending(self) -> list[dict[str, Any]]:
+        """Return the keys that are not in force as the file has them now, as plain values.
+
+        ``needs`` says whether a reload is enough. ConfigError if the file can't be used.
+        """
+        fresh = self._as_begun(resolve(self.config.path, self._options))
+        reloaded = msgspec.structs.replace(fresh, **self._lasting(fresh))
+        now, file, then = (dict(flat(plain(one))) for one in (self.config, fresh, reloaded))
+        return [
+            {
+                "key": key,
+                "node": now.get(key),
+                "file": file.get(key),
+                "needs": "reload" if then.get(key) == file.get(key) else "restart",
+            }
+            for key in sorted(now.keys() | file.keys())
+            if now.get(key) != file.get(key)
+        ]
+
+    def _lasting(self, fresh: Config) -> dict[str, Any]:
+        """Return the tables of which a reload to ``fresh`` applies nothing, or a part."""
+        server = msgspec.structs.replace(
+            self.config.server, cookie_secret_file=fresh.server.cookie_secret_file
+        )
+        lasting: dict[str, Any] = {
+            name: getattr(self.config, name)
+            for name in Config.__struct_fields__
+            if name not in self._applied
+        }
+        lasting["server"] = server
+        if "transfers" in self._applied:
+            lasting["transfers"] = msgspec.structs.replace(
+                fresh.transfers, tls_listen=self.config.transfers.tls_listen
+            )
+        lasting["log"] = msgspec.structs.replace(self.config.log, level=fresh.log.level)
+        return lasting
+
+    def commands(self) -> dict[str, Command]:
+        """Return the admin commands by name."""
+        return {"config-diff": self._command_diff}
+
+    async def _command_diff(self, _request: Mapping[str, Any]) -> list[dict[str, Any]]:
+        try:
+            return self.pending()
+        except ConfigError as error:
+            raise AdminError(str(error)) from error
 
     def _as_begun(self, fresh: Config) -> Config:
         """Return ``fresh`` without the default addresses that the start has left out."""

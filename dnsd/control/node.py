@@ -18,6 +18,7 @@ from dnsd.config import origins
 from dnsd.control import limited, status
 from dnsd.control.aliases import AliasKeeper
 from dnsd.control.anycast.probes import Probes
+from dnsd.control.anycast.report import report
 from dnsd.control.converge import PERIOD_S, Convergence
 from dnsd.control.cookies import CookieSecrets
 from dnsd.control.delivery import Delivery
@@ -52,13 +53,14 @@ from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.spec import ControlSpec
     from dnsd.control.transfers.link import TransferLink
     from dnsd.control.zones.loading import Build
+    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
 
 
@@ -235,8 +237,11 @@ class Node:
         return await self.transfers.command_zone(request)
 
     async def command_status(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what ``dnsd status`` shows; with ``few`` not each of very many zones."""
-        rows = self._reloader.rows.values()
+        """Return what ``dnsd status`` shows; with ``few`` not each of very many zones.
+
+        Of a ``zone`` that is named there are its findings, too, and no other zone.
+        """
+        rows = self._rows_of(str(request.get("zone") or ""))
         most = status.FEW if request.get("few") else None
         found = status.snapshot(self._spec, self._effective.config, self._vector, rows, most)
         problems = (
@@ -250,12 +255,25 @@ class Node:
         return {
             **found,
             "pools": summary(self.engine),
+            "route": self._route(),
             "aliases": self.aliases.status(),
             "demand": self.demand.status(time.monotonic_ns()),
             "building": self._readiness.status(time.monotonic()),
             "problems": problems,
             "differences": self._convergence.told(),
         }
+
+    def _rows_of(self, name: str) -> Collection[ZoneRow]:
+        """Return the zone ``name``, or all if it is empty."""
+        if not name:
+            return self._reloader.rows.values()
+        try:
+            origin = origins.normal(name)
+        except ValueError as error:
+            raise AdminError(str(error)) from error
+        if origin not in self._reloader.rows:
+            raise AdminError(f"{origin} is not a zone of this node: `dnsd zones` lists them")
+        return [self._reloader.rows[origin]]
 
     def metrics_source(self) -> MetricsSource:
         """Return where metrics are read from."""
@@ -273,7 +291,11 @@ class Node:
             self.demand.status,
             self.aliases.status,
             lambda: self.transfers.counts if self.transfers else {},
+            self._route,
         )
+
+    def _route(self) -> dict[str, Any] | None:
+        return None if self.plane is None else report(self.plane, self.plane.view())
 
     def unwell(self) -> list[str]:
         """Return what keeps the node from answering, as sentences."""

@@ -9,51 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.metrics import counters
+from dnsd.metrics.mnemonics import QTYPE_NAMES, rcode_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-QTYPE_NAMES = {
-    1: "A",
-    2: "NS",
-    5: "CNAME",
-    6: "SOA",
-    12: "PTR",
-    15: "MX",
-    16: "TXT",
-    28: "AAAA",
-    33: "SRV",
-    35: "NAPTR",
-    43: "DS",
-    46: "RRSIG",
-    47: "NSEC",
-    48: "DNSKEY",
-    50: "NSEC3",
-    52: "TLSA",
-    64: "SVCB",
-    65: "HTTPS",
-    251: "IXFR",
-    252: "AXFR",
-    255: "ANY",
-    257: "CAA",
-}
-RCODE_NAMES = {
-    0: "NOERROR",
-    1: "FORMERR",
-    2: "SERVFAIL",
-    3: "NXDOMAIN",
-    4: "NOTIMP",
-    5: "REFUSED",
-    6: "YXDOMAIN",
-    7: "YXRRSET",
-    8: "NXRRSET",
-    9: "NOTAUTH",
-    10: "NOTZONE",
-    16: "BADVERS",
-    23: "BADCOOKIE",
-}
 
 _HELP = {
     "queries_udp": "Queries over UDP.",
@@ -139,11 +100,6 @@ def counted(workers: Sequence[counters.Counters]) -> Iterator[MetricFamily]:
         "Answers that rate limits withheld, by what they said.",
         _labelled(workers, "kind", {f"limited_{kind}": kind for kind in counters.KINDS}),
     )
-
-
-def rcode_name(number: int) -> str:
-    """Return how a response code is called."""
-    return RCODE_NAMES.get(number, f"RCODE{number}")
 
 
 def text_of(families: Iterable[MetricFamily]) -> str:

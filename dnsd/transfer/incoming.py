@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from dnsd.errors import VersionError
-from dnsd.metrics.prometheus import rcode_name
+from dnsd.metrics.mnemonics import rcode_name
 from dnsd.versions._collector import Collector
 from dnsd.versions._stored import records
 from dnsd.versions._wire import collect

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from dnsd.cli import anycast as anycast_module
 from dnsd.cli import main, watching
 from dnsd.cli import orders as orders_module
+from dnsd.control.anycast.report import is_as_ordered
 from dnsd.errors import NotRunning
 
 V4, V6 = "192.0.2.53", "2001:db8:53::53"
@@ -40,7 +41,7 @@ def found(**changes: Any) -> dict[str, Any]:
         "bfd": None,
         "info": "Idle, Error: [red]x[/red]",
     }
-    return {
+    said = {
         "state": "drained",
         "since": time.time() - 3700,
         "why": ["drain was ordered: [new] disks"],
@@ -56,6 +57,7 @@ def found(**changes: Any) -> dict[str, Any]:
         "advice": ["set ip_forward=0"],
         **changes,
     }
+    return {**said, "as_ordered": is_as_ordered(said)}
 
 
 def run(monkeypatch: pytest.MonkeyPatch, answer: Any, *words: str) -> tuple[Result, list[Any]]:

@@ -72,6 +72,19 @@ def test_several_zones_and_every_finding() -> None:
     assert result.exit_code == 1
 
 
+def test_a_directory_is_its_zone_files(tmp_path: Path) -> None:
+    here = tmp_path / "zones"
+    here.mkdir()
+    nothing = check(str(here))
+    assert nothing.exit_code == 1
+    assert "error: has no files *.zone [no-zones]" in nothing.output
+    for name in ("a.example", "b.example"):
+        (here / f"{name}.zone").write_text(GOOD)
+    (here / "notes.txt").write_text("no zone\n")
+    found = check(str(here))
+    assert (found.exit_code, "no findings in 2 zones" in found.output) == (0, True)
+
+
 def test_standard_input() -> None:
     result = check("--zone", "example.com=-", text=GOOD + BAD_LINE)
     assert result.stdout.startswith("<stdin>:6: error: ")

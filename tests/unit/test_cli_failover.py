@@ -263,6 +263,13 @@ def test_options_before_a_command_count(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert asked == [tmp_path / "admin.sock"] * 2
 
 
+def test_into_a_pipe_no_line_is_filled_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(failover_module, "ask", lambda *_, **__: found(member(A)))
+    shown = CliRunner().invoke(main, ["failover"]).output
+    assert max(map(len, shown.splitlines())) < 300
+
+
 def test_what_is_planned_and_what_is_kept_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = {"forced": "down", "until": NOW + 7200, "at": NOW + 3600, "reason": "disks"}
     order = {"forced": "down", "until": None, "reason": "smoke"}

@@ -14,7 +14,8 @@ from dnsd import cli
 from dnsd.errors import AdminError, ConfigError, DnsdError, NotRunning
 
 COMMANDS = [
-    *("serve", "check", "explain", "status", "reload", "zone", "log-level"),
+    *("serve", "check", "explain", "status", "zones", "stats", "reload", "zone"),
+    *("config", "stop", "log-level"),
     *("failover", "rto", "demand", "horizon", "declare"),
     *("anycast", "drain", "undrain", "withdraw", "announce", "balance", "backend", "bird-config"),
     "version",

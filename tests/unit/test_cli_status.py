@@ -75,7 +75,7 @@ def test_status_is_readable(monkeypatch: pytest.MonkeyPatch) -> None:
     # brackets are text, not colours
     assert any("[x].example. - 0 broken" in line for line in lines)
     assert any("f:1: error: [bold]no[/bold] [code]" in line for line in lines)
-    assert "queries_udp 12,345" in lines
+    assert "queries udp 12,345" in lines
     assert "192.0.2.0/24 nxdomain, other 12,345 1 min 30 s 0 s ago" in lines
     assert "drop_short" not in result.output
 

@@ -142,6 +142,31 @@ def test_the_text_is_as_the_format_wants_it() -> None:
     assert all(line.fullmatch(one) for one in text.splitlines())
 
 
+def test_the_route_is_as_dnsd_anycast_says() -> None:
+    vip = {"vip": "192.0.2.53", "wanted": "announced", "address": True, "carrier": False}
+    session = {"name": "rtr", "neighbor": None, "established": False}
+    said = {
+        "state": "announced",
+        "since": 1000.0,
+        "as_ordered": False,
+        "problems": ["BIRD cannot be reached"],
+        "held_down": 0.0,
+        "bird": {"error": "BIRD cannot be reached", "sessions": [session]},
+        "vips": [{**vip, "exported_to": ["rtr", "b"], "drained_to": ["b"]}],
+    }
+    seen = samples(metrics.text(source()._replace(route=lambda: said)))
+    assert seen['dnsd_route_state{state="announced"}'] == 1
+    assert seen['dnsd_route_state{state="drained"}'] == 0
+    assert seen["dnsd_route_as_ordered"] == seen["dnsd_bird_up"] == 0
+    assert seen["dnsd_route_problems"] == 1
+    assert seen['dnsd_vip_address{vip="192.0.2.53"}'] == 1
+    assert seen['dnsd_vip_carrier{vip="192.0.2.53"}'] == 0
+    assert seen['dnsd_vip_exports{vip="192.0.2.53"}'] == 2
+    assert seen['dnsd_vip_drained_exports{vip="192.0.2.53"}'] == 1
+    assert seen['dnsd_bird_session_established{session="rtr",router=""}'] == 0
+    assert not any("_vip_" in name for name in samples(metrics.text(source())))
+
+
 def test_every_metric_stands_in_the_document_and_none_besides() -> None:
     of_a_node, _, _ = _document().partition("\nA director (")
     told = re.findall(r"^\| `(dnsd_\w+)` \| (\w+) \| [\w, ]* \| (.+) \|$", of_a_node, re.MULTILINE)
@@ -232,19 +257,22 @@ def test_pages() -> None:
         status, kind, text = await fetch(f"{url}/metrics")
         assert (status, kind) == (200, prometheus.CONTENT_TYPE)
         assert "dnsd_info" in text
-        assert await fetch(f"{url}/health") == (
-            200,
-            "application/json",
-            '{"ok":true,"problems":[],"notices":[]}\n',
-        )
+        well = '{"ok":true,"problems":[],"notices":[]}\n'
+        for page in ("health", "readyz"):
+            assert await fetch(f"{url}/{page}") == (200, "application/json", well)
+        assert await fetch(f"{url}/livez") == (200, "application/json", '{"ok":true}\n')
+        assert await fetch(f"{url}/readyz", "HEAD") == (200, "application/json", "")
 
     serve(story)
 
 
 def test_a_node_that_cannot_answer_says_so_with_its_status() -> None:
     async def story(url: str) -> None:
-        status, _, text = await fetch(f"{url}/health")
-        assert (status, json.loads(text)["problems"]) == (503, ["worker 0 does not answer"])
+        for page in ("health", "readyz"):
+            status, _, text = await fetch(f"{url}/{page}")
+            assert (status, json.loads(text)["problems"]) == (503, ["worker 0 does not answer"])
+            assert (await fetch(f"{url}/{page}", "HEAD"))[0] == 503
+        assert (await fetch(f"{url}/livez"))[0] == 200
 
     serve(story, ("worker 0 does not answer",))
 
@@ -256,7 +284,6 @@ def test_a_node_that_cannot_answer_says_so_with_its_status() -> None:
         ("/status", "GET", 404, "no such page"),
         ("/health", "POST", 405, "only GET"),
         ("/health", "DELETE", 405, "only GET"),
-        ("/health", "HEAD", 405, ""),
         ("/horizon?target=x", "GET", 400, "that is no address"),
         ("/horizon?target=fault", "GET", 500, "ZeroDivisionError"),
         ("/horizon?" + "&".join(f"a{n}=1" for n in range(20)), "GET", 400, "too many arguments"),

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dnsd.announce.orders import Orders, RouteOrder
+from dnsd.announce.orders import RouteOrder
+from dnsd.control.anycast.report import report
 from dnsd.errors import AdminError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dnsd.control.admin import Command
-    from dnsd.control.anycast.keeper import BirdView
-    from dnsd.control.anycast.plane import Plane, PlaneView
+    from dnsd.control.anycast.plane import Plane
 
 CARRY_OUT_S = 6.0
 """How long an order may take to be carried out before it is answered."""
@@ -91,66 +91,3 @@ def order_of(request: Mapping[str, Any]) -> RouteOrder:
         raise AdminError('"for" must be a number of seconds, more than 0')
     now = time.time()
     return RouteOrder(since=now, until=None if seconds is None else now + seconds, reason=reason)
-
-
-def report(plane: Plane, view: PlaneView) -> dict[str, Any]:
-    """Return ``view`` as plain values; durations in seconds, times as POSIX seconds."""
-    wall, now = time.time(), time.monotonic()
-    orders: Orders = plane.orders.at(wall)
-    troubles = (view.obstacle, view.blind, view.unasked, plane.orders.fault, view.bird.error)
-    return {
-        "state": view.state,
-        "since": wall - (now - view.since),
-        "why": view.why,
-        "held_down": view.held,
-        "health": None if view.verdict is None else view.verdict.level.name.lower(),
-        "reasons": () if view.verdict is None else view.verdict.reasons,
-        "orders": msgspec.to_builtins(orders),
-        "interface": plane.config.interface,
-        "vips": [_vip(vip, view) for vip in plane.config.vips],
-        "bird": bird_report(view.bird),
-        "problems": [*dict.fromkeys(filter(None, troubles)), *view.bird.problems],
-        "advice": [*view.advice, *filter(None, [plane.probes.remark()])],
-        "unwritten": plane.orders.fault or None,
-        "probes": plane.probes.report(),
-    }
-
-
-def _vip(vip: str, view: PlaneView) -> dict[str, Any]:
-    survey, bird = view.survey, view.bird
-    return {
-        "vip": vip,
-        "wanted": _wanted(view),
-        "address": survey is not None and vip in survey.addresses,
-        "elsewhere": None if survey is None else survey.elsewhere.get(vip),
-        "carrier": view.carrier,
-        "in_bird": bird.protocol or None,
-        "exported_to": [one.name for one in bird.sessions if vip in one.exported],
-        "drained_to": [one.name for one in bird.sessions if vip in one.drained],
-        "others": [protocol for other, protocol in bird.others if other == vip],
-    }
-
-
-def _wanted(view: PlaneView) -> str:
-    if not view.wanted.carrier:
-        return "withdrawn"
-    return "drained" if view.wanted.drain else "announced"
-
-
-def bird_report(bird: BirdView) -> dict[str, Any]:
-    """Return what was seen of BIRD as plain values."""
-    return {
-        "error": bird.error or None,
-        "version": bird.version or None,
-        "booted": bird.booted or None,
-        "sessions": [
-            {
-                "name": one.name,
-                "established": one.established,
-                "neighbor": one.neighbor,
-                "bfd": one.bfd,
-                "info": one.info,
-            }
-            for one in bird.sessions
-        ],
-    }

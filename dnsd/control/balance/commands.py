@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.announce.announcer import RouteState
-from dnsd.control.anycast.commands import bird_report, order_of
+from dnsd.control.anycast.commands import order_of
+from dnsd.control.anycast.report import bird_report
 from dnsd.control.balance.drains import DrainOrder
 from dnsd.errors import AdminError
 

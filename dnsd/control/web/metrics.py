@@ -12,7 +12,7 @@ import dnsd
 from dnsd import hotpath
 from dnsd.control import limited
 from dnsd.control.nothing import no_items
-from dnsd.control.web import members
+from dnsd.control.web import members, route
 from dnsd.control.zones.table import ZoneState
 from dnsd.failover.member import MemberState
 from dnsd.image.state import ControlCells, WorkerCells
@@ -43,6 +43,10 @@ def _no_transfers() -> Mapping[str, int]:
     return {}
 
 
+def _no_route() -> None:
+    """Say that there is no anycast plane."""
+
+
 class MetricsSource(NamedTuple):
     """Where the values come from; ``started`` is when the node began (monotonic, nanoseconds)."""
 
@@ -59,6 +63,7 @@ class MetricsSource(NamedTuple):
     demand: Callable[[int], Mapping[str, Any] | None] = _none
     aliases: Callable[[], Sequence[Mapping[str, Any]]] = no_items
     transfers: Callable[[], Mapping[str, int]] = _no_transfers
+    route: Callable[[], Mapping[str, Any] | None] = _no_route
 
 
 def text(source: MetricsSource) -> str:
@@ -82,6 +87,7 @@ def families(source: MetricsSource) -> Iterator[MetricFamily]:
     yield from _hooks(source.outboxes)
     yield from _aliases(source.aliases())
     yield _transfers(source.transfers())
+    yield from route.families(source.route())
     yield from _votes(list(source.pools()), source.peers)
     yield from _caches(source.ledger)
     yield from _demand(source.demand(time.monotonic_ns()))

@@ -1,7 +1,9 @@
 """What can be read of this node over HTTP.
 
     /horizon?target=ADDRESS   /horizon?name=NAME&type=TYPE   /horizon
-    /status   /failover   /votes   /reach   /metrics   /health
+    /status   /failover   /votes   /reach   /anycast   /metrics
+    /livez    whether control lives: it does if it answers
+    /readyz   whether the node can answer, else 503 with the reasons; /health is the same page
 
 JSON, but for the metrics; keys are only ever added.
 """
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 
-_COMMANDS = ("horizon", "status", "failover", "votes", "reach")
+_COMMANDS = ("horizon", "status", "failover", "votes", "reach", "anycast")
 """Admin commands that change nothing; what a node has not is not there."""
 
 
@@ -47,11 +49,20 @@ def pages(
         status = HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK
         return _json({"ok": not found, "problems": found, "notices": notices()}, status)
 
+    async def lives(_arguments: Arguments) -> Page:
+        return _json({"ok": True})
+
     async def measured(_arguments: Arguments) -> Page:
         return Page(CONTENT_TYPE, metrics.text(source).encode())
 
     found = {f"/{name}": _asking(commands[name]) for name in _COMMANDS if name in commands}
-    return {**found, "/metrics": measured, "/health": health}
+    return {
+        **found,
+        "/metrics": measured,
+        "/livez": lives,
+        "/readyz": health,
+        "/health": health,
+    }
 
 
 def _asking(command: Command) -> Maker:

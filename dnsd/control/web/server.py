@@ -161,8 +161,8 @@ class WebServer:
 
     async def _page(self, request: WebRequest) -> Page:
         """Return the answer to a request."""
-        if request.method != "GET":
-            return sentence(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is served here")
+        if request.method not in ("GET", "HEAD"):
+            return sentence(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD are served here")
         try:
             url = urlsplit(request.target)
         except ValueError as error:
