@@ -248,7 +248,7 @@ class Director(Machine):
         except AssertionError:
             raise AssertionError(f"{self.service()}\n" + "\n".join(self.node.lines)) from None
 
-    def settle(self) -> None:
+    def converge(self) -> None:
         """Wait until it announces, all are up, and each has its share of the slots.
 
         One that is found up after the others gets its slots when nobody has used them for a while.

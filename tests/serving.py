@@ -173,7 +173,7 @@ class TcpHarness:
             if self.server.fileno() in ready:
                 self.server.on_readable()
 
-    def settle(self) -> None:
+    def run_until_idle(self) -> None:
         """Turn the server as long as it has something to do."""
         while select.select([self.server], [], [], 0)[0]:
             self.server.on_readable()

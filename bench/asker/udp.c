@@ -33,10 +33,10 @@ struct window {
     long long begin, end, max;
     long sent, received, lost, rcodes[RCODES], buckets[BUCKETS];
 };
-struct slot { long long time; int window; };
+struct in_flight { long long time; int window; };
 
 static struct window windows[2];
-static struct slot slots[SOCKETS][IDS];
+static struct in_flight in_flight[SOCKETS][IDS];
 static unsigned short next_id[SOCKETS];
 static unsigned queue[SOCKETS * IDS];
 static unsigned long oldest, newest;
@@ -142,7 +142,7 @@ static void send_some(int wanted)
     long long time = now();
     int sent = sendmmsg(sockets[s], out, n, 0);
     for (int i = 0; i < sent; i++) {
-        slots[s][next_id[s]] = (struct slot){time, current};
+        in_flight[s][next_id[s]] = (struct in_flight){time, current};
         queue[newest++ % (SOCKETS * IDS)] = (unsigned)s * IDS + next_id[s]++;
         windows[current].sent++;
         outstanding++;
@@ -152,13 +152,13 @@ static void send_some(int wanted)
 
 static void take(int s, const unsigned char *message, unsigned length, long long time)
 {
-    struct slot *slot;
+    struct in_flight *query;
 
-    if (length < HEADER || !(slot = &slots[s][message[0] << 8 | message[1]])->time)
+    if (length < HEADER || !(query = &in_flight[s][message[0] << 8 | message[1]])->time)
         return;
-    struct window *w = &windows[slot->window];
-    long long latency = time - slot->time;
-    slot->time = 0;
+    struct window *w = &windows[query->window];
+    long long latency = time - query->time;
+    query->time = 0;
     outstanding--;
     w->received++;
     w->rcodes[message[3] & 15]++;
@@ -192,13 +192,13 @@ static void expire(long long time)
 {
     for (; oldest < newest; oldest++) {
         unsigned at = queue[oldest % (SOCKETS * IDS)];
-        struct slot *slot = &slots[at / IDS][at % IDS];
-        if (slot->time && time - slot->time < LOST_NS)
+        struct in_flight *query = &in_flight[at / IDS][at % IDS];
+        if (query->time && time - query->time < LOST_NS)
             return;
-        if (slot->time) {
-            slot->time = 0;
+        if (query->time) {
+            query->time = 0;
             outstanding--;
-            windows[slot->window].lost++;
+            windows[query->window].lost++;
         }
     }
 }

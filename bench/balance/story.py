@@ -48,9 +48,9 @@ class Play:
         self._killed()
         self._returns()
         self._dies_while_slots_wait()
-        self._settle()
+        self._converge()
         self._drained()
-        self._settle()
+        self._converge()
         self._director_dies()
         self._agree()
         self._all_killed()
@@ -62,13 +62,13 @@ class Play:
         self.rows.append(Row(event, goal, measured, met))
         self._say(f"{event}: {measured}" + ("" if met else f" (the goal is: {goal})"))
 
-    def _settle(self) -> None:
+    def _converge(self) -> None:
         """Have clients end their kept flows until no slot waits for silence.
 
         Until then directors differ in the slots that wait.
         """
 
-        def is_settled() -> bool:
+        def has_converged() -> bool:
             if not any(one.service()["waiting"] for one in self._site.directors):
                 return True
             for name in BACKENDS:
@@ -76,7 +76,7 @@ class Play:
             time.sleep(IDLE_S + 1.0)
             return False
 
-        until(is_settled, "no slot waits for silence")
+        until(has_converged, "no slot waits for silence")
 
     def _spread(self) -> None:
         total = sum(WEIGHTS.values())
@@ -342,4 +342,4 @@ def _answerer(vip: str, port: int) -> str:
 def ready(director: Director) -> None:
     """Start a director and wait until it announces, and each backend has its slots."""
     director.start()
-    director.settle()
+    director.converge()

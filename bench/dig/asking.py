@@ -133,13 +133,13 @@ class _Work:
     told: Callable[[Outcome], None]
     start: float = field(default_factory=time.monotonic)
     taken: int = 0
-    slot: float = 0.0
+    next_at: float = 0.0
 
     async def client(self) -> None:
         while self.taken < len(self.queries) and self._left() > 0:
             first, count = self.taken, self._share()
             self.taken += count
-            await self._wait_for_slot(count)
+            await self._wait_for_turn(count)
             if self._left() > 0:
                 await self._process(first, self.queries[first : first + count])
 
@@ -153,12 +153,12 @@ class _Work:
     def _left(self) -> float:
         return self.bounds.seconds - (time.monotonic() - self.start)
 
-    async def _wait_for_slot(self, count: int) -> None:
+    async def _wait_for_turn(self, count: int) -> None:
         if not self.bounds.rate:
             return
         now = time.monotonic() - self.start
-        mine = max(self.slot, now)
-        self.slot = mine + count / self.bounds.rate
+        mine = max(self.next_at, now)
+        self.next_at = mine + count / self.bounds.rate
         await asyncio.sleep(min(mine - now, max(0.0, self._left())))
 
     async def _process(self, first: int, queries: Sequence[Query]) -> None:

@@ -81,8 +81,8 @@ class _Bare(lab_stacks.OneNode):
 class _Streets(Lab):
     """A lab without anycast: there are no routes to wait for."""
 
-    def settle(self) -> None:
-        """Nobody announces anything."""
+    def converge(self) -> None:
+        """Return at once: nothing is announced."""
 
 
 class Cities:

@@ -185,7 +185,7 @@ def hijack_(name: str) -> None:
     mistake = [("the node", finding) for finding in hijack.by_mistake(found)]
     purpose = [("the router", finding) for finding in hijack.on_purpose(found)]
     console.print(story.claims_table(mistake + purpose))
-    found.settle()
+    found.converge()
 
 
 @lab.command()

@@ -2,7 +2,7 @@
 
     event = EVENTS["kill-master"]
     event.happen(lab)      and then lab.wait(event.expected), if that says something
-    event.undo(lab)        and then lab.settle()
+    event.undo(lab)        and then lab.converge()
 
 What happens, happens to New York, unless its title says otherwise.
 """

@@ -71,7 +71,7 @@ def fresh(lab: Lab) -> None:
     events.stop(lab)
     _forget(lab)
     events.start(lab)
-    lab.settle()
+    lab.converge()
 
 
 def _forget(lab: Lab) -> None:
@@ -91,7 +91,7 @@ def unread(lab: Lab) -> None:
     """Have the node's standard error be a pipe that is full and is not read."""
     events.stop(lab)
     lab[VICTIM].start_unread("dnsd")
-    lab.settle()
+    lab.converge()
 
 
 # -- control -----------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ HOME = Path("/run/dnsd-lab")
 OWNER = "owner"
 """The file with the process id of whoever takes this lab down itself; without it, nobody does."""
 NEEDED = ("ip", "sysctl", "bird", "birdcl")
-SETTLE_S = 60.0
+CONVERGE_S = 60.0
 """How long the routes may take to be as they should."""
 PAUSE_S = 0.02
 
@@ -76,7 +76,7 @@ class Lab:
             )
         try:
             self._build(owned)
-            self.settle()
+            self.converge()
         except BaseException:
             self.down()
             raise
@@ -119,7 +119,7 @@ class Lab:
 
     # -- watching -----------------------------------------------------------------------------
 
-    def settle(self) -> None:
+    def converge(self) -> None:
         """Wait until every client is answered by its own city, over IPv4 and IPv6."""
         self.wait({site.name: site.name for site in SITES})
 
@@ -128,7 +128,7 @@ class Lab:
 
         LabError when a program ends meanwhile, or when it takes too long.
         """
-        until = time.monotonic() + SETTLE_S
+        until = time.monotonic() + CONVERGE_S
         while found := self._differences(wanted):
             fallen = [text for city in self.cities.values() for text in city.casualties()]
             if fallen or time.monotonic() > until:

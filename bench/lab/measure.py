@@ -52,7 +52,7 @@ def repeat(
             try:
                 since, until = once(lab, event)
                 event.undo(lab)
-                lab.settle()
+                lab.converge()
                 found = _runs(lab, (stack.name, name, number), since, until)
             except LabError as error:
                 failures.append(f"{stack.name}, {event.title}, repeat {number}: {error}")

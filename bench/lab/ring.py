@@ -1,9 +1,9 @@
 """The file in which a prober writes down its queries: fixed size, the oldest are overwritten.
 
     header  count: queries sent so far (u64)
-    slot    sent: monotonic clock, ns (u64); latency, µs (u32); site (u8, 0: none); family (u8)
+    place   sent: monotonic clock, ns (u64); latency, µs (u32); site (u8, 0: none); family (u8)
 
-Query N is in slot N modulo the number of slots. The monotonic clock is the machine's, so that a
+Query N is in place N modulo the number of places. The monotonic clock is the machine's, so that a
 reader can compare the times with its own. All in the machine's own byte order.
 """
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SLOTS = 1 << 18
+PLACES = 1 << 18
 """More than four minutes at one query a millisecond, in 4 MiB."""
 _COUNT = Struct("=Q")
-_SLOT = Struct("=QIBB2x")
+_RECORD = Struct("=QIBB2x")
 _HEADER = 16
 _FOREVER = 0xFFFFFFFF
 
@@ -43,14 +43,14 @@ class Ring:
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
-        self._slots = (len(memory) - _HEADER) // _SLOT.size
+        self._places = (len(memory) - _HEADER) // _RECORD.size
         self._count = self.count
 
     @staticmethod
-    def create(path: Path, slots: int = SLOTS) -> None:
-        """Make an empty file with room for ``slots`` queries."""
+    def create(path: Path, places: int = PLACES) -> None:
+        """Make an empty file with room for ``places`` queries."""
         with path.open("wb") as file:
-            file.truncate(_HEADER + slots * _SLOT.size)
+            file.truncate(_HEADER + places * _RECORD.size)
 
     @staticmethod
     @contextmanager
@@ -75,7 +75,7 @@ class Ring:
 
     def sent(self, now: int, turn: int) -> None:
         """Write down that the next query is sent, to the VIP number ``turn``."""
-        _SLOT.pack_into(self._memory, self._place(self._count), now, 0, 0, turn)
+        _RECORD.pack_into(self._memory, self._place(self._count), now, 0, 0, turn)
         self._count += 1
         _COUNT.pack_into(self._memory, 0, self._count)
 
@@ -83,20 +83,20 @@ class Ring:
         """Write down who has answered the latest query with this message ID."""
         last = self._count - 1
         number = last - ((last - message_id) & 0xFFFF)
-        if number < 0 or last - number >= self._slots:
-            return  # nobody's answer, or one that comes after its slot was used again
+        if number < 0 or last - number >= self._places:
+            return  # nobody's answer, or one that comes after its place was used again
         place = self._place(number)
-        sent, _, known, turn = _SLOT.unpack_from(self._memory, place)
+        sent, _, known, turn = _RECORD.unpack_from(self._memory, place)
         if not known:
             latency = min((now - sent) // 1000, _FOREVER)
-            _SLOT.pack_into(self._memory, place, sent, latency, site, turn)
+            _RECORD.pack_into(self._memory, place, sent, latency, site, turn)
 
     def read(self, since: int, until: int) -> list[Record]:
         """Return the queries that were sent from ``since`` until before ``until`` (ns)."""
         count = self.count
         found = []
-        for number in range(count - 1, max(count - self._slots, 0) - 1, -1):
-            record = Record._make(_SLOT.unpack_from(self._memory, self._place(number)))
+        for number in range(count - 1, max(count - self._places, 0) - 1, -1):
+            record = Record._make(_RECORD.unpack_from(self._memory, self._place(number)))
             if record.sent < since:
                 break
             if record.sent < until:
@@ -104,4 +104,4 @@ class Ring:
         return found[::-1]
 
     def _place(self, number: int) -> int:
-        return _HEADER + number % self._slots * _SLOT.size
+        return _HEADER + number % self._places * _RECORD.size

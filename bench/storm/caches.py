@@ -157,7 +157,7 @@ class Caches:
         self.fresh.clear()
         self.failed.clear()
 
-    def settle(self, now: float, rates: Sequence[float], ttl: float, rng: random.Random) -> None:
+    def begin(self, now: float, rates: Sequence[float], ttl: float, rng: random.Random) -> None:
         """Begin in the stationary state of ``rates`` (lookups a second of each pair, from 0 on).
 
         A pair is held with the probability λT/(1+λT), for a rest of T that is even over T.

@@ -189,10 +189,10 @@ class Population:
         loop.selector.register(self._socket, selectors.EVENT_READ, self._receive)
 
     def begin(self) -> None:
-        """Settle into the stationary state, and have the first user come."""
+        """Begin in the stationary state, and have the first user come."""
         order = self._order
         rates = pair_rates(self._rate, self._caches, self._names)
-        self.caches.settle(order.start, rates, order.ttl, self._rng)
+        self.caches.begin(order.start, rates, order.ttl, self._rng)
         self._loop.agenda.at(order.start, self._ask)
         if order.flush_at is not None:
             self._loop.agenda.at(order.flush_at, lambda _: self.caches.flush())

@@ -18,11 +18,11 @@ cdef class Output:
     cdef uint8_t *at
     cdef uint64_t size, room
     cdef uint8_t key[16]      # no zone file can choose blocks that collide
-    cdef uint32_t *slots
+    cdef uint32_t *by_digest
     cdef uint32_t mask, blocks
     cdef Block *known         # from 1 on
     cdef uint64_t known_room
 
     cdef uint64_t take(self, uint64_t length) except 0
     cdef uint32_t keep(self, uint64_t before, uint64_t at) except 0
-    cdef int _grow_slots(self) except -1
+    cdef int _grow_table(self) except -1

@@ -40,8 +40,8 @@ cdef class Output:
     def __cinit__(self, octets):
         memcpy(self.key, PyBytes_AS_STRING(os.urandom(16)), 16)
         self.mask = 1023
-        self.slots = <uint32_t *>calloc(self.mask + 1, sizeof(uint32_t))
-        if self.slots == NULL:
+        self.by_digest = <uint32_t *>calloc(self.mask + 1, sizeof(uint32_t))
+        if self.by_digest == NULL:
             raise MemoryError
         self.blocks = 1
         self.octets = octets
@@ -49,7 +49,7 @@ cdef class Output:
         self.at = <uint8_t *>PyByteArray_AS_STRING(octets)
 
     def __dealloc__(self):
-        free(self.slots)
+        free(self.by_digest)
         free(self.known)
 
     cdef uint64_t take(self, uint64_t length) except 0:
@@ -88,8 +88,8 @@ cdef class Output:
         cdef uint32_t hash = <uint32_t>siphash13(self.key, self.at + at, <int>length)
         cdef uint32_t place = hash & self.mask
         cdef Block *block
-        while self.slots[place]:
-            block = &self.known[self.slots[place]]
+        while self.by_digest[place]:
+            block = &self.known[self.by_digest[place]]
             if block.hash == hash and block.length == length and memcmp(
                 self.at + ALIGN * <uint64_t>block.ref, self.at + at, length
             ) == 0:
@@ -99,22 +99,22 @@ cdef class Output:
         self.known = <Block *>more_of(self.known, &self.known_room, self.blocks + 1, sizeof(Block))
         block = &self.known[self.blocks]
         block.ref, block.length, block.hash = <uint32_t>(at // ALIGN), <uint32_t>length, hash
-        self.slots[place] = self.blocks
+        self.by_digest[place] = self.blocks
         self.blocks += 1
         if 2 * self.blocks > self.mask:
-            self._grow_slots()
+            self._grow_table()
         return <uint32_t>(at // ALIGN)
 
-    cdef int _grow_slots(self) except -1:
+    cdef int _grow_table(self) except -1:
         cdef uint32_t each, place
-        free(self.slots)
+        free(self.by_digest)
         self.mask = 4 * self.mask + 3
-        self.slots = <uint32_t *>calloc(<uint64_t>self.mask + 1, sizeof(uint32_t))
-        if self.slots == NULL:
+        self.by_digest = <uint32_t *>calloc(<uint64_t>self.mask + 1, sizeof(uint32_t))
+        if self.by_digest == NULL:
             raise MemoryError
         for each in range(1, self.blocks):
             place = self.known[each].hash & self.mask
-            while self.slots[place]:
+            while self.by_digest[place]:
                 place = (place + 1) & self.mask
-            self.slots[place] = each
+            self.by_digest[place] = each
         return 0

@@ -17,7 +17,7 @@ cdef enum:
     ENTRY_SIZE = 24
     MAX_PROBES = 128
 
-assert (layout.ALIGN, layout.ENTRY.size, layout.SLOT_HASH.size) == (ALIGN, ENTRY_SIZE, 8)
+assert (layout.ALIGN, layout.ENTRY.size, layout.PLACE.size) == (ALIGN, ENTRY_SIZE, 8)
 assert layout.MAX_PROBES == MAX_PROBES and layout.KEY_SIZE == 16
 
 

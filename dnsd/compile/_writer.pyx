@@ -102,7 +102,7 @@ cdef class Writer:
         """Return the ref of the block for ``sections``; as in :func:`writer.encode`."""
         cdef uint16_t ends[2 * (MOST_OPTIONAL + 1)]
         cdef int ancount, nscount, arcount, split, length, optional, flags
-        cdef uint32_t slot, i
+        cdef uint32_t pool_ref, i
         cdef bint moves
         cdef uint64_t before, at
         cdef uint8_t *p
@@ -149,8 +149,8 @@ cdef class Writer:
         p[12], p[13], p[14], p[15] = sections.pieces_used, optional, sections.rcode, flags
         p[16], p[17] = sections.proof, sections.proof_expanded
         _w16(p + 18, self.pointers_used)
-        slot = self.pools[sections.pool - 1].ref if sections.pool else 0
-        memcpy(p + 20, &slot, 4)
+        pool_ref = self.pools[sections.pool - 1].ref if sections.pool else 0
+        memcpy(p + 20, &pool_ref, 4)
         p += BLOCK_SIZE
         memcpy(p, sections.pieces, 4 * sections.pieces_used)
         p += 4 * sections.pieces_used

@@ -29,7 +29,7 @@ def add_table(out: bytearray, refs: array[int], key: bytes) -> tuple[int, int, b
     size = 1 << (2 * len(refs) - 1).bit_length()
     out += bytes(-len(out) % layout.ALIGN)
     start = len(out)
-    out += bytes(size * layout.SLOT_HASH.size)
+    out += bytes(size * layout.PLACE.size)
     fill = _table.fill if _table is not None else _fill
     while not fill(out, start, size - 1, refs, key):
         key = blake2b(key, digest_size=layout.KEY_SIZE).digest()
@@ -48,7 +48,7 @@ def _fill(out: bytearray, start: int, mask: int, refs: array[int], key: bytes) -
                 break
         else:
             return False
-    pack_into = layout.SLOT_HASH.pack_into
-    for place, slot in enumerate(places):
-        pack_into(out, start + place * layout.SLOT_HASH.size, *slot)
+    pack_into = layout.PLACE.pack_into
+    for number, place in enumerate(places):
+        pack_into(out, start + number * layout.PLACE.size, *place)
     return True

@@ -72,8 +72,8 @@ cdef class NativeHotPath:
         self.server.draws = int.from_bytes(os.urandom(8)) if seed is None else seed
         self.limiter = self.python.limiter
         self.places, self.images, self.vacant = {}, {}, []
-        self.server.slots = <int *>calloc(2, sizeof(int))
-        self.server.slot_mask = 1
+        self.server.by_apex = <int *>calloc(2, sizeof(int))
+        self.server.apex_mask = 1
         memcpy(self.server.key, PyBytes_AS_STRING(os.urandom(16)), 16)
         self.scratch = <uint8_t *>malloc(LARGEST)
         self._configure(settings)
@@ -81,9 +81,9 @@ cdef class NativeHotPath:
             self._limit(self.limiter)
         if sketched is not None:
             self._sketch(sketched)
-        self.batch = batch_new(max(SMALLEST_SLOT, settings.udp_payload))
+        self.batch = batch_new(max(SMALLEST_ROOM, settings.udp_payload))
         self.server.composed = <Composed *>calloc(1, sizeof(Composed))
-        if not (self.server.slots and self.scratch and self.batch and self.server.composed):
+        if not (self.server.by_apex and self.scratch and self.batch and self.server.composed):
             raise MemoryError
         memcpy(self.server.composed.key, self.server.key, 16)
 
@@ -151,7 +151,7 @@ cdef class NativeHotPath:
     def __dealloc__(self):
         PyBuffer_Release(&self._counter_buffer)
         free(self.server.limit.exempt)
-        free(self.server.slots)
+        free(self.server.by_apex)
         free(self.server.zones)
         free(self.scratch)
         free(self.server.composed)
@@ -195,7 +195,7 @@ cdef class NativeHotPath:
             return
         self.vacant.append(index)
         self.server.lengths[len(apex)] -= 1
-        self._reindex(self.server.slot_mask + 1)
+        self._reindex(self.server.apex_mask + 1)
         self._release(apex)
 
     def use_secrets(self, secrets):
@@ -253,20 +253,20 @@ cdef class NativeHotPath:
         return count
 
     cdef _index(self, int index):
-        if 2 * len(self.places) > self.server.slot_mask + 1:
-            self._reindex(4 * (self.server.slot_mask + 1))
+        if 2 * len(self.places) > self.server.apex_mask + 1:
+            self._reindex(4 * (self.server.apex_mask + 1))
         else:
-            slot_put(&self.server, index)
+            put_apex(&self.server, index)
 
     cdef _reindex(self, int size):
-        cdef int *slots = <int *>calloc(size, sizeof(int))
-        if slots == NULL:
+        cdef int *by_apex = <int *>calloc(size, sizeof(int))
+        if by_apex == NULL:
             raise MemoryError
-        free(self.server.slots)
-        self.server.slots = slots
-        self.server.slot_mask = size - 1
+        free(self.server.by_apex)
+        self.server.by_apex = by_apex
+        self.server.apex_mask = size - 1
         for index in self.places.values():
-            slot_put(&self.server, index)
+            put_apex(&self.server, index)
 
     def answer(self, bytes packet not None, double now, client):
         """See :meth:`dnsd.hotpath.api.HotPath.answer`."""

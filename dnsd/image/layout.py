@@ -106,7 +106,8 @@ closer name (NSEC3); the encloser's ``wild``; the encloser's ``match``."""
 
 OPTIONAL = Struct("<HH")
 REF = Struct("<I")
-SLOT_HASH = Struct("<II")
+PLACE = Struct("<II")
+"""One of the hash table: 32 bits of the name's hash, the ref of its entry."""
 MAX_PROBES = 128
 """Places that a search looks at; for ten million names about 90 are needed."""
 KEY_SIZE = 16

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ENTRY = layout.ENTRY.unpack_from
 _BLOCK = layout.BLOCK.unpack_from
-_PLACE = layout.SLOT_HASH.unpack_from
+_PLACE = layout.PLACE.unpack_from
 _OPTIONAL = layout.OPTIONAL.unpack_from
 _REF = layout.REF.unpack_from
 _PAIR = layout.NSEC_REFS.unpack_from

@@ -142,7 +142,7 @@ class Image:
         """Return where the parts that every query may need end."""
         proof = (0, layout.NSEC_REFS.size, layout.HASH_SIZE + layout.REF.size)[self.denial]
         return (
-            self.table + (self.mask + 1) * layout.SLOT_HASH.size,
+            self.table + (self.mask + 1) * layout.PLACE.size,
             self.apex_entry + layout.ENTRY.size,
             *(default + layout.BLOCK.size for default in (*self.nodata, *self.nxdomain)),
             self.denial_index + self.denial_count * proof,

@@ -74,7 +74,7 @@ class UpdatePart:
                 zone.is_given_up = True  # one object a file: the next one goes on with it
             zone = self._zones[told.zone] = UpdatedFile(told, self._directory)
             if zone.unjudged is not None:
-                self._settle_later(zone, self._to_judge(zone))
+                self._judge_later(zone, self._to_judge(zone))
         else:
             zone.told = told
 
@@ -131,7 +131,7 @@ class UpdatePart:
                 return  # an update was quicker, say
             zone.taken, zone.again_at, before = look, math.inf, zone.fault
             try:
-                await self._settle(zone)
+                await self._apply_verdict(zone)
                 serial = await asyncio.to_thread(taken_over, zone, look)
             except (OSError, ValueError, DnsdError, UpdateRefused) as error:
                 if isinstance(error, OSError | UpdateRefused):  # the disk is full, say
@@ -185,7 +185,7 @@ class UpdatePart:
             raise UpdateRefused(NOTAUTH, "the zone is not updated here any more")
         if zone.is_unjudged:
             raise UpdateRefused(SERVFAIL, "control has not loaded the update before it yet")
-        await self._settle(zone)
+        await self._apply_verdict(zone)
         version = await asyncio.to_thread(zone.served.read)
         if version is None:
             raise UpdateRefused(SERVFAIL, f"{zone.told.zone} is not loaded yet")
@@ -210,9 +210,9 @@ class UpdatePart:
         try:
             why = await asyncio.wait_for(asyncio.shield(verdict), JUDGED_S)
         except TimeoutError:
-            self._settle_later(zone, verdict)
+            self._judge_later(zone, verdict)
             raise UpdateRefused(SERVFAIL, "control has not loaded it yet") from None
-        await self._settle(zone)
+        await self._apply_verdict(zone)
         return why
 
     def _to_judge(self, zone: UpdatedFile) -> asyncio.Future[str]:
@@ -221,20 +221,20 @@ class UpdatePart:
         self._received(zone, zone.unjudged.serial)
         return zone.unjudged.verdict
 
-    def _settle_later(self, zone: UpdatedFile, verdict: asyncio.Future[str]) -> None:
-        late = asyncio.get_running_loop().create_task(self._settle_late(zone, verdict))
+    def _judge_later(self, zone: UpdatedFile, verdict: asyncio.Future[str]) -> None:
+        late = asyncio.get_running_loop().create_task(self._judge_late(zone, verdict))
         self._late.add(late)
         late.add_done_callback(self._late.discard)
 
-    async def _settle_late(self, zone: UpdatedFile, verdict: asyncio.Future[str]) -> None:
+    async def _judge_late(self, zone: UpdatedFile, verdict: asyncio.Future[str]) -> None:
         await verdict
         async with zone.lock:
             if zone.is_given_up:
                 return
             with suppress(UpdateRefused):  # nobody waits for the answer
-                await self._settle(zone)
+                await self._apply_verdict(zone)
 
-    async def _settle(self, zone: UpdatedFile) -> None:
+    async def _apply_verdict(self, zone: UpdatedFile) -> None:
         """Go on with what control has loaded, or with the version before.
 
         UpdateRefused if the disk does not take that: then it is to be done first the next time.

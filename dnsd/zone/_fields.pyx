@@ -26,7 +26,7 @@ cdef enum:
     MAX_RDATA = 65535
     MOST_FIELDS = 12
     LONGEST_MNEMONIC = 12
-    SLOTS = 1024
+    PLACES = 1024
     SIZED = 16                # kinds of digests whose sizes are known, for each type
     RRSIG = 46
     CAA = 257
@@ -34,10 +34,10 @@ cdef enum:
 
 cdef struct Mnemonic:
     char text[LONGEST_MNEMONIC]
-    int length                # 0: the slot is free
+    int length                # 0: the place is free
     int value
 
-cdef Mnemonic _mnemonics[SLOTS]
+cdef Mnemonic _mnemonics[PLACES]
 cdef char _rows[64][MOST_FIELDS]
 cdef uint8_t _row_of[65536]   # 0: Python's to read
 cdef uint8_t _size_row_of[65536]
@@ -57,9 +57,9 @@ def _fill():
     cdef uint32_t place
     for mnemonic, value in TYPES.items():
         text = mnemonic.lower().encode()
-        place = _hashed(text, len(text)) % SLOTS
+        place = _hashed(text, len(text)) % PLACES
         while _mnemonics[place].length:
-            place = (place + 1) % SLOTS
+            place = (place + 1) % PLACES
         memcpy(_mnemonics[place].text, <const char *>text, len(text))
         _mnemonics[place].length, _mnemonics[place].value = len(text), value
     rows = sorted({*FIELDS.values()})
@@ -145,13 +145,13 @@ cdef int type_of(const Token *token) noexcept nogil:
     cdef int64_t value
     if token.quoted or token.length == 0 or token.length > LONGEST_MNEMONIC:
         return -1
-    place = _hashed(token.at, token.length) % SLOTS
+    place = _hashed(token.at, token.length) % PLACES
     while _mnemonics[place].length:
         if _mnemonics[place].length == token.length and _is_word(
             token.at, _mnemonics[place].text, token.length
         ):
             return _mnemonics[place].value
-        place = (place + 1) % SLOTS
+        place = (place + 1) % PLACES
     if token.length > 4 and _is_word(token.at, b"type", 4):
         value = _digits(token.at + 4, token.length - 4)
         if 0 < value < 65536:

@@ -61,7 +61,7 @@ cdef class Tree:
     cdef Data *datas
     cdef uint32_t nodes_used, sets_used, datas_used
     cdef uint64_t nodes_room, sets_room, datas_room
-    cdef uint32_t *slots
+    cdef uint32_t *by_name
     cdef uint32_t last_above  # below which the last new node is
     cdef uint32_t mask
     cdef uint32_t own_sets, own_datas    # of records; behind them is what a compiler has made
@@ -80,7 +80,7 @@ cdef class Tree:
     cdef uint32_t _new_node(self, const uint8_t *name, int length, uint32_t place) except 0
     cdef uint32_t _place(self, const uint8_t *name, int length) noexcept
     cdef uint32_t _above(self, const uint8_t *name, int length) except 0
-    cdef int _grow_slots(self) except -1
+    cdef int _grow_table(self) except -1
     cdef uint32_t new_set(self, uint32_t node, int rtype, uint32_t ttl) except 0
     cdef uint32_t new_data(self, const uint8_t *at, uint32_t length) except 0
     cdef uint32_t of_rrset(self, uint32_t node, rrset) except 0

@@ -33,8 +33,8 @@ cdef class Tree:
     def __cinit__(self, bytes apex, *rest):
         memcpy(self.key, PyBytes_AS_STRING(os.urandom(16)), 16)
         self.mask = 63
-        self.slots = <uint32_t *>calloc(self.mask + 1, sizeof(uint32_t))
-        if self.slots == NULL:
+        self.by_name = <uint32_t *>calloc(self.mask + 1, sizeof(uint32_t))
+        if self.by_name == NULL:
             raise MemoryError
         self.nodes_used = self.sets_used = self.datas_used = 1
         self.node_of(<const uint8_t *>PyBytes_AS_STRING(apex), PyBytes_GET_SIZE(apex))
@@ -47,13 +47,13 @@ cdef class Tree:
         free(self.nodes)
         free(self.sets)
         free(self.datas)
-        free(self.slots)
+        free(self.by_name)
 
     # -- looking up ---------------------------------------------------------------------------
 
     cdef uint32_t find(self, const uint8_t *name, int length) noexcept:
         """Return the node with the lower-case ``name``, 0 if there is none."""
-        return self.slots[self._place(name, length)]
+        return self.by_name[self._place(name, length)]
 
     cdef uint32_t has(self, uint32_t node, int rtype) noexcept:
         """Return the set of ``rtype`` at ``node``, 0 if it has none; RRSIG is one, too."""
@@ -69,8 +69,8 @@ cdef class Tree:
     cdef uint32_t _place(self, const uint8_t *name, int length) noexcept:
         cdef uint32_t place = <uint32_t>siphash13(self.key, name, length) & self.mask
         cdef Node *node
-        while self.slots[place]:
-            node = &self.nodes[self.slots[place]]
+        while self.by_name[place]:
+            node = &self.nodes[self.by_name[place]]
             if node.length == length and memcmp(node.name, name, length) == 0:
                 break
             place = (place + 1) & self.mask
@@ -100,8 +100,8 @@ cdef class Tree:
     cdef uint32_t node_of(self, const uint8_t *name, int length) except 0:
         """Return the node with ``name``; what it has none for yet, it and those above get one."""
         cdef uint32_t place = self._place(name, length)
-        if self.slots[place]:
-            return self.slots[place]
+        if self.by_name[place]:
+            return self.by_name[place]
         return self._new_node(self.store(name, length), length, place)
 
     cdef uint32_t _new_node(self, const uint8_t *name, int length, uint32_t place) except 0:
@@ -115,7 +115,7 @@ cdef class Tree:
             if self.nodes_used > index:
                 place = self._place(name, length)
         if 2 * self.nodes_used > self.mask:
-            self._grow_slots()
+            self._grow_table()
             place = self._place(name, length)
         self.nodes = <Node *>room_for(
             self.nodes, &self.nodes_room, self.nodes_used + 1, sizeof(Node)
@@ -125,7 +125,7 @@ cdef class Tree:
         node = &self.nodes[index]
         memset(node, 0, sizeof(Node))
         node.name, node.length, node.parent = name, length, above
-        self.slots[place] = index
+        self.by_name[place] = index
         if above:
             node.labels = self.nodes[above].labels + 1
         else:
@@ -141,18 +141,18 @@ cdef class Tree:
         if self.last_above and last.length == length and memcmp(last.name, name, length) == 0:
             return self.last_above
         place = self._place(name, length)
-        self.last_above = self.slots[place] or self._new_node(name, length, place)
+        self.last_above = self.by_name[place] or self._new_node(name, length, place)
         return self.last_above
 
-    cdef int _grow_slots(self) except -1:
+    cdef int _grow_table(self) except -1:
         cdef uint32_t index
-        free(self.slots)
+        free(self.by_name)
         self.mask = 4 * self.mask + 3
-        self.slots = <uint32_t *>calloc(<uint64_t>self.mask + 1, sizeof(uint32_t))
-        if self.slots == NULL:
+        self.by_name = <uint32_t *>calloc(<uint64_t>self.mask + 1, sizeof(uint32_t))
+        if self.by_name == NULL:
             raise MemoryError
         for index in range(1, self.nodes_used):
-            self.slots[self._place(self.nodes[index].name, self.nodes[index].length)] = index
+            self.by_name[self._place(self.nodes[index].name, self.nodes[index].length)] = index
         return 0
 
     cdef uint32_t new_set(self, uint32_t node, int rtype, uint32_t ttl) except 0:
@@ -220,10 +220,10 @@ cdef class Tree:
     cdef int copy(self, Tree other) except -1:
         """Become ``other``, which goes on to hold the octets; what a compiler has made is left out."""
         self.held = other
-        free(self.slots)
-        self.mask, self.slots = other.mask, NULL
+        free(self.by_name)
+        self.mask, self.by_name = other.mask, NULL
         memcpy(self.key, other.key, sizeof(self.key))
-        self.slots = <uint32_t *>_copied(other.slots, (<uint64_t>self.mask + 1) * sizeof(uint32_t))
+        self.by_name = <uint32_t *>_copied(other.by_name, (<uint64_t>self.mask + 1) * sizeof(uint32_t))
         free(self.nodes)
         self.nodes = NULL
         self.nodes = <Node *>_copied(other.nodes, other.nodes_used * sizeof(Node))

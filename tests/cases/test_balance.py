@@ -36,7 +36,7 @@ def site(tmp_path: Path) -> Iterator[DirectorSite]:
     """A site with one director that announces."""
     with director_site(tmp_path) as made:
         made.directors[0].start()
-        made.directors[0].settle()
+        made.directors[0].converge()
         made.wait_routes()
         yield made
 
@@ -204,7 +204,7 @@ def test_a_machine_that_vanishes_is_found_without_a_check(tmp_path: Path) -> Non
     with director_site(tmp_path, interval="20s") as site:
         director = site.directors[0]
         director.start()
-        director.settle()
+        director.converge()
         began, lines = time.monotonic(), len(director.node.lines)
         site.backends["c"].vanish()
         assert "does not answer" in director.node.wait_line("c is down", lines)
@@ -220,7 +220,7 @@ def test_a_service_that_dies_is_found_without_a_check_and_shares_follow_weights(
         director = site.directors[0]
         director.configure({"a": 1, "b": 2, "c": 1})
         director.start()
-        director.settle()
+        director.converge()
         for vip in VIPS:
             shares = Counter(director.choices(vip, 10_000))
             slots = {one["backend"]: one["slots"] for one in director.service()["backends"]}
@@ -238,7 +238,7 @@ def test_a_service_of_udp_whose_process_dies_is_found_without_a_check(tmp_path: 
     with director_site(tmp_path, protocol="udp", interval="20s") as site:
         director = site.directors[0]
         director.start()
-        director.settle()
+        director.converge()
         began, lines = time.monotonic(), len(director.node.lines)
         site.backends["b"].kill()
         assert "connection refused" in director.node.wait_line("b is down", lines)
@@ -250,7 +250,7 @@ def test_one_that_dies_again_as_soon_as_it_is_back_is_found_without_a_check(tmp_
     with director_site(tmp_path, interval="4s") as site:
         director = site.directors[0]
         director.start()
-        director.settle()
+        director.converge()
         for _ in range(3):
             lines = len(director.node.lines)
             began = time.monotonic()
@@ -296,13 +296,13 @@ def test_two_directors_agree_whatever_they_have_lived_through(tmp_path: Path) ->
     with director_site(tmp_path, 2) as site:
         one, two = site.directors
         one.start()
-        one.settle()
+        one.converge()
         site.backends["b"].kill()
         one.wait(up=("a", "c"))
         site.backends["b"].start()
-        one.settle()
+        one.converge()
         two.start()
-        two.settle()
+        two.converge()
         for vip in VIPS:
             assert one.choices(vip, 300) == two.choices(vip, 300)
         site.wait_shared()
@@ -312,7 +312,7 @@ def test_two_directors_agree_whatever_they_have_lived_through(tmp_path: Path) ->
             until(lambda: not _is_shared(site))
             assert "dup to" not in one.space.run("nft", "list", "ruleset").stdout
             one.start()
-            one.settle()
+            one.converge()
             site.wait_shared()
             answered = {vip: site.answerers(vip, PORTS) for vip in VIPS}
             one.node.process.kill()
@@ -333,7 +333,7 @@ def test_slots_are_made_again_after_the_cable_was_pulled(site: DirectorSite) -> 
     site.router.ip(f"link set {director.port} down")
     site.wait_routes(())
     site.router.ip(f"link set {director.port} up")
-    director.settle()
+    director.converge()
     site.wait_routes()
     until(lambda: _reached(site) == set(BACKENDS), "packets flow again")
 

@@ -17,7 +17,7 @@ def site(tmp_path: Path) -> Iterator[DirectorSite]:
     """A site with one director that announces."""
     with director_site(tmp_path, far=True) as made:
         made.directors[0].start()
-        made.directors[0].settle()
+        made.directors[0].converge()
         made.wait_routes()
         yield made
 

@@ -148,8 +148,8 @@ def test_odd_input_leaves_the_process_as_it_was(node: WorkerNode) -> None:
         return anonymous_memory(node.pid)
 
     pid = node.pid
-    settled = rounds(3)
-    assert rounds(10) - settled < 256 << 10
+    level = rounds(3)
+    assert rounds(10) - level < 256 << 10
     assert node.pid == pid
     assert node.count("internal_error") == 0
 

@@ -65,10 +65,10 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture
-def settled(lab: Lab) -> Lab:
+def converged(lab: Lab) -> Lab:
     """The lab, repaired if an earlier test has left it in ruins."""
     try:
-        lab.settle()
+        lab.converge()
     except LabError:
         lab.rebuild()
         lab.probe()
@@ -86,11 +86,11 @@ def route(city: City, vip: str) -> list[str]:
     return [line.split(":")[1].strip() for line in said.splitlines() if "as_path" in line]
 
 
-def test_each_client_reaches_its_own_city_by_the_length_of_the_path(settled: Lab) -> None:
+def test_each_client_reaches_its_own_city_by_the_length_of_the_path(converged: Lab) -> None:
     lengths = {"nyc": [1, 2, 4], "lon": [1, 2, 3], "tyo": [1, 3, 4]}
     for site in SITES:
         for vip in ("192.0.2.53", "2001:db8:53::53"):
-            best, *rest = (path.split() for path in route(settled[site.name], vip))
+            best, *rest = (path.split() for path in route(converged[site.name], vip))
             second, third = sorted(rest, key=len)
             assert [len(path) for path in (best, second, third)] == lengths[site.name]
             assert {path[-1] for path in (best, second, third)} == {str(NODE_AS)}
@@ -98,43 +98,43 @@ def test_each_client_reaches_its_own_city_by_the_length_of_the_path(settled: Lab
 
 
 @pytest.mark.parametrize("name", AT_MOST)
-def test_event(settled: Lab, name: str) -> None:
+def test_event(converged: Lab, name: str) -> None:
     event = (EVENTS | FAULTS)[name]._replace(seconds=WATCHED_S)
-    since, ended = measure.once(settled, event)
-    event.undo(settled)
-    settled.settle()
-    for client in settled.cities:
-        queries = settled.seen(client, since, ended)
+    since, ended = measure.once(converged, event)
+    event.undo(converged)
+    converged.converge()
+    for client in converged.cities:
+        queries = converged.seen(client, since, ended)
         bound = AT_MOST[name] if client == VICTIM else 0
         assert lost(queries) <= bound, (client, trace.spans(queries))
         if event.expected.get(client, client) != client:
             assert queries[-1].site == event.expected[client]
 
 
-def test_a_withdrawn_node_stays_withdrawn_whatever_others_do_to_bird(settled: Lab) -> None:
-    events.withdraw(settled)
+def test_a_withdrawn_node_stays_withdrawn_whatever_others_do_to_bird(converged: Lab) -> None:
+    events.withdraw(converged)
     since = time.monotonic()
-    events.meddle(settled)
+    events.meddle(converged)
     time.sleep(WATCHED_S)
-    events.restart_bird(settled)
+    events.restart_bird(converged)
     time.sleep(2)  # the session is there again after one second
     ended = time.monotonic()
-    events.announce(settled)
-    settled.settle()
-    queries = settled.seen(VICTIM, since, ended)
+    events.announce(converged)
+    converged.converge()
+    queries = converged.seen(VICTIM, since, ended)
     assert lost(queries) == 0
     assert trace.courses(queries) == ["lon"]
 
 
-def test_a_drained_node_stays_drained_when_bird_is_restarted(settled: Lab) -> None:
-    events.drained(settled)
+def test_a_drained_node_stays_drained_when_bird_is_restarted(converged: Lab) -> None:
+    events.drained(converged)
     since = time.monotonic()
-    events.restart_bird(settled)
-    until(lambda: is_marked(settled[VICTIM]), "the route is there again, with its mark")
+    events.restart_bird(converged)
+    until(lambda: is_marked(converged[VICTIM]), "the route is there again, with its mark")
     ended = time.monotonic()
-    events.undrain(settled)
-    settled.settle()
-    queries = settled.seen(VICTIM, since, ended)
+    events.undrain(converged)
+    converged.converge()
+    queries = converged.seen(VICTIM, since, ended)
     assert lost(queries) == 0
     assert trace.courses(queries) == ["lon"]
 
@@ -144,35 +144,35 @@ def is_marked(city: City) -> bool:
     return "(65535,0)" in said
 
 
-def test_dns_goes_on_while_bird_is_stopped(settled: Lab) -> None:
+def test_dns_goes_on_while_bird_is_stopped(converged: Lab) -> None:
     """BFD ends the sessions of a BIRD that does not speak; the node serves, and says so."""
-    city = settled[VICTIM]
+    city = converged[VICTIM]
     since = time.monotonic()
     city.send("bird", signal.SIGSTOP)
     try:
-        settled.wait(ELSEWHERE)
+        converged.wait(ELSEWHERE)
         until(lambda: city.view()["problems"], "the node says what is wrong")
-        events.kill(settled)
-        events.start(settled)
+        events.kill(converged)
+        events.start(converged)
         city.insist("status")
     finally:
         city.send("bird", signal.SIGCONT)
-    settled.settle()
-    for client in settled.cities:
-        assert lost(settled.seen(client, since, time.monotonic())) <= 1000 * (client == VICTIM)
+    converged.converge()
+    for client in converged.cities:
+        assert lost(converged.seen(client, since, time.monotonic())) <= 1000 * (client == VICTIM)
 
 
-def test_nobody_believes_what_a_node_has_no_right_to(settled: Lab) -> None:
+def test_nobody_believes_what_a_node_has_no_right_to(converged: Lab) -> None:
     since = time.monotonic()
-    mistaken, evil = hijack.by_mistake(settled), hijack.on_purpose(settled)
-    settled.settle()
+    mistaken, evil = hijack.by_mistake(converged), hijack.on_purpose(converged)
+    converged.converge()
     ended = time.monotonic()
     assert len(mistaken) == len(evil) == 2 * len(hijack.CLAIMS)
     assert all(found.known for found in mistaken + evil)
     assert not any(found.offered for found in mistaken), "the node's guard"
     assert all(found.offered for found in evil), "nothing stops at the node any more"
     assert not any(found.by for found in mistaken + evil), "the router's guard"
-    assert lost(settled.seen("lon", since, ended)) == 0
+    assert lost(converged.seen("lon", since, ended)) == 0
 
 
 def test_everything_is_removed_even_if_the_owner_was_killed(lab: Lab) -> None:

@@ -65,9 +65,9 @@ class Laws:
         again = HOLD_S * 2.0 ** (self._repairs - 2) if self._repairs > 1 else 0.0
         self.excuse(now, again, REPAIR_S)
 
-    def excuse(self, now: float, held: float = 0.0, settles: float = START_S) -> None:
-        """Note that the node may be off the route until it has settled, and was held down."""
-        self.off_until = max(self.off_until, now + settles + min(LONGEST_S, held))
+    def excuse(self, now: float, held: float = 0.0, grace: float = START_S) -> None:
+        """Note that the node may be off the route until it has started, and was held down."""
+        self.off_until = max(self.off_until, now + grace + min(LONGEST_S, held))
 
     def ask(self, name: str, wanted: bool, *, ends: bool) -> int:
         """Note that an order is given; return its number."""

@@ -92,7 +92,7 @@ def test_a_slot_whose_families_differ_or_whose_backend_is_gone_moves_at_once() -
     assert [move.slot for move in one.due(0.0, unused=False)] == [5, 9]
 
 
-def test_until_it_has_settled_an_unknown_backend_is_expected_to_be_up() -> None:
+def test_until_it_has_been_checked_an_unknown_backend_is_expected_to_be_up() -> None:
     one = live("a", "b")
     up(one, "a")
     assert set(one.wanted(0.0)) == {"a", "b"}

@@ -180,7 +180,7 @@ def test_when_all_is_silent_the_slots_are_what_is_wanted(events: list[Event]) ->
 
 
 @given(st.lists(EVENT, max_size=40), NAME)
-def test_two_directors_agree_once_their_slots_have_settled(
+def test_two_directors_agree_once_their_slots_have_converged(
     events: list[Event], leaver: str
 ) -> None:
     """One of them has a history, the other one is new."""

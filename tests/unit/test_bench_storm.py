@@ -115,7 +115,7 @@ def test_each_lookup_has_one_outcome_and_no_more_tries_than_wanted(
 
 def test_the_stationary_state_is_half_full_where_demand_times_ttl_is_one() -> None:
     caches, _ = _caches()
-    caches.settle(100.0, [0.1] * 4000, 10, random.Random(1))
+    caches.begin(100.0, [0.1] * 4000, 10, random.Random(1))
     assert len(caches.fresh) / 4000 == pytest.approx(0.5, abs=0.03)
     rests = [until - 100.0 for until in caches.fresh.values()]
     assert 0 <= min(rests) <= max(rests) <= 10

@@ -185,7 +185,7 @@ class World:
             for worker in self.workers:
                 assert worker.hotpath.zones == self.serials
 
-    def settle(self) -> None:
+    def heal(self) -> None:
         """End all faults, and see that the node heals by itself."""
         self.starved.clear()
         self.builders_die = self.disk_is_full = False
@@ -353,13 +353,13 @@ def test_desired_and_actual_converge_and_until_then_every_report_says_so(
                 world.tick()
             else:
                 world.hold()
-        world.settle()
+        world.heal()
 
 
 @pytest.mark.parametrize("harm", [lose, truncate, rot, spoil])
 def test_a_harmed_image_is_told_and_built_again(harm: Callable[[World, str], None]) -> None:
     with worlds() as world:
-        world.settle()
+        world.heal()
         world.builders_die = True
         harm(world, "a.")
         restart_worker(world, "b.")
@@ -374,13 +374,13 @@ def test_a_harmed_image_is_told_and_built_again(harm: Callable[[World, str], Non
         assert told["seconds"] > LASTING_S
         row = world.reloader.rows["a."]
         assert (row.trouble, row.findings) == ("the process that built this zone was killed", ())
-        world.settle()
+        world.heal()
         assert world.convergence.sentences() == ()
 
 
 def test_an_image_that_only_a_worker_cannot_open_is_not_built_again() -> None:
     with worlds() as world:
-        world.settle()
+        world.heal()
         generation = world.publisher.generation
         starve(world, "a.")
         edit(world, "b.")
@@ -392,12 +392,12 @@ def test_an_image_that_only_a_worker_cannot_open_is_not_built_again() -> None:
             "worker 0 serves older data of b. (cannot open its image: Too many open files)"
         )
         assert world.workers[0].head[WorkerCells.GENERATION] == generation
-        world.settle()
+        world.heal()
 
 
 def test_a_worker_that_does_not_read_is_a_difference_after_a_while() -> None:
     with worlds() as world:
-        world.settle()
+        world.heal()
         edit(world, "a.")
         assert world.convergence.differences() == ()
         assert not world.is_well

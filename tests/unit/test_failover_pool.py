@@ -125,7 +125,7 @@ def test_without_checks_only_orders_change_anything() -> None:
     assert state.decide(0.0)[:2] == (0b10, 300)
 
 
-def test_it_is_settled_when_every_member_was_looked_at() -> None:
+def test_it_is_complete_when_every_member_was_looked_at() -> None:
     assert not pool_of("+", "").is_checked
     assert pool_of("+", "-").is_checked
 

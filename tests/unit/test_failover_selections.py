@@ -93,25 +93,25 @@ def test_the_slot_that_is_unused_for_longest_is_taken() -> None:
     for mask in range(1, NOTES + 1):
         memory.write(mask)
         memory.now += 1
-    slots = {mask: memory.selections[1:].tolist().index(mask | 1 << 56) for mask in range(1, 4)}
+    indexes = {mask: memory.selections[1:].tolist().index(mask | 1 << 56) for mask in range(1, 4)}
     memory.write(1)
     memory.now += 1
     memory.write(100)
-    assert memory.cells.selection.note_index == slots[2]
+    assert memory.cells.selection.note_index == indexes[2]
 
 
 def test_a_worker_may_be_late() -> None:
-    """It has read a word, and notes the answer when its slot stands for another already."""
+    """It has read a word, and notes the answer when its note index stands for another already."""
     memory = Memory()
     memory.write(1)
-    memory.now += 2 * LATE_S  # a slot that is in use does not get older
+    memory.now += 2 * LATE_S  # a note index that is in use does not get older
     early = memory.read()
     for mask in range(2, NOTES + 2):
         memory.write(mask)
     memory.note(early)
     memory.cells.sweep(memory.now)
     assert memory.until(1) == 1060 + 2 * LATE_S
-    # Afterwards the slot stands for one answer alone.
+    # Afterwards the note index stands for one answer alone.
     memory.now += LATE_S
     memory.cells.sweep(memory.now)
     memory.note(memory.read())

@@ -178,7 +178,7 @@ def test_many_failing_checks_are_told_shortly_the_gravest_first() -> None:
 # -- the beginning ----------------------------------------------------------------------------
 
 
-def test_nothing_is_settled_before_every_lane_has_been_asked_often_enough() -> None:
+def test_nothing_is_conclusive_before_every_lane_has_been_asked_often_enough() -> None:
     site = Site()
     for _ in range(RISE):
         assert not site.health.is_conclusive
@@ -190,7 +190,7 @@ def test_nothing_is_settled_before_every_lane_has_been_asked_often_enough() -> N
     assert site.health.is_conclusive
 
 
-def test_failure_is_settled_at_once_and_wrong_answers_when_all_lanes_are_known() -> None:
+def test_failure_is_conclusive_at_once_and_wrong_answers_when_all_lanes_are_known() -> None:
     site = Site()
     site.look(workers=())
     assert (site.level, site.health.is_conclusive) == (FAILED, True)

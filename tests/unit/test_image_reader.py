@@ -90,7 +90,7 @@ def test_search_is_a_walk_through_a_dictionary(scene: Scene) -> None:
 
 
 def test_all_names_of_a_large_zone() -> None:
-    """More names than slots of any one probe sequence."""
+    """More names than places of any one probe sequence."""
     img = image(zone("".join(f"n{number} A 192.0.2.1\n" for number in range(600))))
     assert img.mask + 1 == 2048
     entries = {reader.find(img, wire(f"n{number}.example.")) for number in range(600)}
@@ -102,11 +102,11 @@ def test_all_names_of_a_large_zone() -> None:
 KEY = b"a key of 16 oct."
 
 
-def crowded_labels(slots: int, crowd: int, many: int) -> list[str]:
-    """Labels whose names under KEY belong to the first ``crowd`` of ``slots``."""
-    labels = (f"n{number}" for number in range(2 * many * slots // crowd + 100))
+def crowded_labels(places: int, crowd: int, many: int) -> list[str]:
+    """Labels whose names under KEY belong to the first ``crowd`` of ``places``."""
+    labels = (f"n{number}" for number in range(2 * many * places // crowd + 100))
     names_ = ((label, wire(f"{label}.example.")) for label in labels)
-    found = (label for label, name in names_ if siphash13(KEY, name) % slots < crowd)
+    found = (label for label, name in names_ if siphash13(KEY, name) % places < crowd)
     return list(islice(found, many))
 
 
@@ -149,10 +149,10 @@ def test_both_ways_to_fill_the_table_are_one(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def longest_probe(img: Image) -> int:
-    """How many slots the farthest entry is from its place."""
-    slots = layout.SLOT_HASH.iter_unpack(bytes(img.buffer)[img.table :][: 8 * (img.mask + 1)])
+    """How many places the farthest entry is from its place."""
+    places = layout.PLACE.iter_unpack(bytes(img.buffer)[img.table :][: 8 * (img.mask + 1)])
     away: list[int] = [
-        place - digest & img.mask for place, (digest, ref) in enumerate(slots) if ref
+        place - digest & img.mask for place, (digest, ref) in enumerate(places) if ref
     ]
     return max(away)
 
@@ -205,9 +205,9 @@ def test_same_digest_but_another_name() -> None:
 def test_a_table_without_an_empty_slot() -> None:
     octets = compiler.build(zone("a A 192.0.2.1"))
     img = Image(octets)
-    for slot in range(img.mask + 1):
-        at = img.table + slot * layout.SLOT_HASH.size
-        octets[at : at + 8] = layout.SLOT_HASH.pack(1, 1)
+    for place in range(img.mask + 1):
+        at = img.table + place * layout.PLACE.size
+        octets[at : at + 8] = layout.PLACE.pack(1, 1)
     assert reader.find(img, wire("a.example.")) == 0
 
 

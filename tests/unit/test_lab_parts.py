@@ -23,7 +23,7 @@ SITES = ("nyc", "lon", "tyo")
 
 def test_ring_keeps_who_answered_what(tmp_path: Path) -> None:
     path = tmp_path / "ring"
-    Ring.create(path, slots=8)
+    Ring.create(path, places=8)
     with Ring.writable(path) as ring:
         for number in range(3):
             ring.sent(number * MS, number % 2)
@@ -41,12 +41,12 @@ def test_ring_keeps_who_answered_what(tmp_path: Path) -> None:
 
 def test_ring_has_one_size_and_keeps_the_latest(tmp_path: Path) -> None:
     path = tmp_path / "ring"
-    Ring.create(path, slots=4)
+    Ring.create(path, places=4)
     size = path.stat().st_size
     with Ring.writable(path) as ring:
         for number in range(10):
             ring.sent(number * MS, 0)
-        ring.answered(2, 1, 11 * MS)  # its slot belongs to another query now
+        ring.answered(2, 1, 11 * MS)  # its place belongs to another query now
         assert [one.sent // MS for one in ring.read(0, 99 * MS)] == [6, 7, 8, 9]
         assert not any(one.site for one in ring.read(0, 99 * MS))
         assert [one.sent // MS for one in ring.read(7 * MS, 9 * MS)] == [7, 8]
@@ -55,7 +55,7 @@ def test_ring_has_one_size_and_keeps_the_latest(tmp_path: Path) -> None:
 
 def test_ring_tells_message_ids_apart_that_come_again(tmp_path: Path) -> None:
     path = tmp_path / "ring"
-    Ring.create(path, slots=1 << 17)
+    Ring.create(path, places=1 << 17)
     with Ring.writable(path) as ring:
         for number in range((1 << 16) + 2):
             ring.sent(number, 0)
@@ -65,7 +65,7 @@ def test_ring_tells_message_ids_apart_that_come_again(tmp_path: Path) -> None:
 
 def test_late_answers_are_none(tmp_path: Path) -> None:
     path = tmp_path / "ring"
-    Ring.create(path, slots=4)
+    Ring.create(path, places=4)
     with Ring.writable(path) as ring:
         ring.sent(0, 0)
         ring.sent(MS, 1)

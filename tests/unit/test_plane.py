@@ -193,7 +193,7 @@ def test_addresses_answers_carrier(world: World) -> None:
     play(world, story)
 
 
-def test_nobody_is_sent_here_before_pools_are_settled(world: World) -> None:
+def test_nobody_is_sent_here_before_pools_are_decided(world: World) -> None:
     world.not_ready = "1 pool has members that have not been checked yet"
 
     async def story(world: World, plane: Plane) -> None:

@@ -53,7 +53,7 @@ def test_tcp_message_may_come_octet_by_octet() -> None:
         client = tcp_side.client()
         for octet in framed(query(1), query(2)):
             tcp_side.deliver(client, bytes((octet,)))
-            tcp_side.settle()
+            tcp_side.run_until_idle()
         assert tcp_side.receive(client, 2) == [query(1)[::-1], query(2)[::-1]]
 
 
@@ -84,7 +84,7 @@ def test_tcp_cuts_in_the_stream_change_nothing(packets: list[bytes], cuts: list[
         for cut in cuts:
             client.sendall(octets[:cut])
             octets = octets[cut:]
-            tcp_side.settle()
+            tcp_side.run_until_idle()
         client.sendall(octets)
         client.shutdown(socket.SHUT_WR)
         assert unframed(tcp_side.rest(client)) == [packet[::-1] for packet in packets]
@@ -156,7 +156,7 @@ def test_tcp_busy_connections_do_not_starve_another() -> None:
         client.sendall(framed(b"may I ask too?"))
         tcp_side.until(lambda: any(packet[:3] == b"may" for packet, _ in tcp_side.hotpath.asked))
         assert len(tcp_side.hotpath.asked) < 500 * len(busy) / 2
-        tcp_side.settle()
+        tcp_side.run_until_idle()
         assert len(tcp_side.hotpath.asked) == 500 * len(busy) + 1
 
 
@@ -180,7 +180,7 @@ def test_tcp_message_must_become_whole() -> None:
         client = tcp_side.client()
         for octet in framed(query(1))[:10]:
             tcp_side.deliver(client, bytes((octet,)))
-            tcp_side.settle()
+            tcp_side.run_until_idle()
             tcp_side.pass_time(0.199)
         assert tcp_side.has(client)
         tcp_side.pass_time(0.02)
@@ -194,7 +194,7 @@ def test_tcp_each_message_has_its_own_time() -> None:
         client = tcp_side.client()
         for at in range(0, len(octets), 12):  # two thirds of a message
             tcp_side.deliver(client, octets[at : at + 12])
-            tcp_side.settle()
+            tcp_side.run_until_idle()
             tcp_side.pass_time(1.5)
         assert len(tcp_side.receive(client, 5)) == 5
         assert tcp_side.counted() == {}
@@ -205,7 +205,7 @@ def test_tcp_server_that_was_late_itself_closes_nobody() -> None:
     with TcpHarness() as tcp_side:
         slow, idle = tcp_side.client(), tcp_side.client()
         tcp_side.deliver(slow, framed(query(1))[:5])
-        tcp_side.settle()
+        tcp_side.run_until_idle()
         tcp_side.deliver(slow, framed(query(1))[5:])
         tcp_side.deliver(idle, framed(query(2)))
         tcp_side.pass_time(60)
@@ -228,7 +228,7 @@ def stalled(tcp_side: TcpHarness) -> socket.socket:
     """A client that asks, reads nothing, and has filled what the kernel holds for it."""
     client = tcp_side.client(receive_buffer=4096)
     tcp_side.send(client, framed(*map(query, range(500))))
-    tcp_side.settle()
+    tcp_side.run_until_idle()
     assert unsent(tcp_side)
     return client
 
@@ -252,7 +252,7 @@ def test_tcp_client_is_reset_although_the_kernel_took_the_last_answer_whole(size
         client = tcp_side.client(receive_buffer=4096)
         while tcp_side.has(client) and not held_up(tcp_side):
             tcp_side.send(client, framed(*map(query, range(100))))
-            tcp_side.settle()
+            tcp_side.run_until_idle()
         tcp_side.pass_time(0.9)
         assert tcp_side.has(client)
         tcp_side.pass_time(0.2)
@@ -278,7 +278,7 @@ def test_tcp_client_that_reads_slowly_gets_everything() -> None:
         while octets < 500 * (LARGE + 2):
             tcp_side.until_readable(client)
             octets += len(client.recv(1 << 18))
-            tcp_side.settle()
+            tcp_side.run_until_idle()
             tcp_side.pass_time(0.01)
         assert tcp_side.counted() == {}
         tcp_side.asks(client, 1)
@@ -322,7 +322,7 @@ def test_tcp_nothing_is_sent_by_a_worker_that_was_stopped_for_too_long() -> None
         tcp_side.clock.now += DELIVERED_WITHIN_S + 0.001
         while tcp_side.has(client):
             assert client.recv(1 << 20)
-            tcp_side.settle()
+            tcp_side.run_until_idle()
         with pytest.raises(ConnectionResetError):
             tcp_side.rest(client)
         assert tcp_side.counted() == {"tcp_reset_late": 1}
@@ -345,7 +345,7 @@ def test_tcp_connection_parts_when_its_last_answer_is_acknowledged(death: str) -
         tcp_side.deliver(client, framed(query(1)))
         client.shutdown(socket.SHUT_WR)
         tcp_side.until(lambda: tcp_side.hotpath.asked)
-        tcp_side.settle()
+        tcp_side.run_until_idle()
         tcp_side.pass_time(0.1)
         assert tcp_side.has(client), "the answer is larger than what the client has room for"
         if death == "read":
@@ -429,7 +429,7 @@ def test_tcp_octets_that_make_no_message_do_not_keep_a_place() -> None:
         tcp_side.asks(asking, 1)
         tcp_side.clock.now += 1
         tcp_side.deliver(dripping, b"\x00")
-        tcp_side.settle()
+        tcp_side.run_until_idle()
         tcp_side.client()
         assert (tcp_side.has(dripping), tcp_side.has(asking)) == (False, True)
 

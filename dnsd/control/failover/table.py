@@ -164,7 +164,7 @@ class Table:
         return pool
 
     def shift_plans(self, seconds: float) -> list[LivePool]:
-        """Have what is planned begin so much later; return the pools that have to be settled."""
+        """Have what is planned begin so much later; return the pools to decide again."""
         self._absent.shift_plans(seconds)
         planned = [pool for pool in self.pools.values() if pool.state.plans]
         for pool in planned:

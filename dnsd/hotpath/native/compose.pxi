@@ -129,9 +129,9 @@ cdef int add_body(Composed *c, Body *body) noexcept nogil:
     cdef Record record
     cdef Source source, other
     cdef int at = 0, other_at, i, result
-    cdef int ancount = block.ancount + (body.choice.count if block.slot else 0)
+    cdef int ancount = block.ancount + (body.choice.count if block.pool_at else 0)
     read_from(c, &source, block, c.name, c.name_length, &record)
-    if block.slot:
+    if block.pool_at:
         source.base = c.name_length
         source.body = c.pool
         source.end = put_pool(body, c.name_length, LARGEST, c.pool)
@@ -158,7 +158,7 @@ cdef bint leads_on(Composed *c, const Body *body, int qtype) noexcept nogil:
     """Whether the chain goes on behind the CNAME that was chosen from a pool; it becomes its name."""
     cdef const Pool *pool = &body.choice.pool
     cdef int i
-    if body.block.slot == 0 or not pool.is_alias or body.choice.count == 0:
+    if body.block.pool_at == 0 or not pool.is_alias or body.choice.count == 0:
         return False
     if qtype == TYPE_CNAME or qtype == TYPE_ANY or qtype == TYPE_NSEC or qtype == TYPE_RRSIG:
         return False
@@ -196,7 +196,7 @@ cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body, b
         if at:
             if gather(zone, &name, &place, at, body) == DECLINED:
                 return FAULT
-            if body.block.slot and choose_for(query, signed_, body) == FAULT:
+            if body.block.pool_at and choose_for(query, signed_, body) == FAULT:
                 return FAULT
             if body.empty:
                 return body.rcode

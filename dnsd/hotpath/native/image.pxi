@@ -65,7 +65,7 @@ cdef struct Block:
     int base, ancount, nscount, arcount, length, split
     int n_pieces, n_optional, n_pointers
     int rcode, flags, proof, proof_expanded
-    uint64_t slot
+    uint64_t pool_at          # 0: the block is static
 
 
 cdef struct Place:
@@ -114,16 +114,16 @@ cdef uint64_t find(const Zone *zone, const uint8_t *name, int length) noexcept n
     cdef uint32_t digest = <uint32_t>siphash13(zone.key, name, length)
     cdef uint32_t place = digest & zone.mask
     cdef int probes
-    cdef const uint8_t *slot
+    cdef const uint8_t *pair
     cdef const uint8_t *p
     cdef uint64_t at, ref
     cdef int types
     for probes in range(MAX_PROBES):
-        slot = zone.image + zone.table + <uint64_t>place * 8
-        ref = u32(slot + 4)
+        pair = zone.image + zone.table + <uint64_t>place * 8
+        ref = u32(pair + 4)
         if ref == 0:
             return 0
-        if u32(slot) == digest:
+        if u32(pair) == digest:
             at = ref * 8
             if not within(zone, at, ENTRY_SIZE):
                 return 0
@@ -217,7 +217,7 @@ cdef int read_block(const Zone *zone, uint64_t at, Block *block) noexcept nogil:
     block.proof = p[16]
     block.proof_expanded = p[17]
     block.n_pointers = u16(p + 18)
-    block.slot = <uint64_t>u32(p + 20) * 8
+    block.pool_at = <uint64_t>u32(p + 20) * 8
     need = BLOCK_SIZE + 4 * (block.n_pieces + block.n_optional) + 2 * block.n_pointers
     if not within(zone, at, need):
         return FAULT

@@ -54,7 +54,7 @@ cdef int choose_for(const Query *query, int signed_, Body *body) noexcept nogil:
     signed_ = signed_ and body.block.flags & SIGNED
     if body.block.length - body.block.split > 256 + 4 or body.block.length - body.block.split < 5:
         return FAULT
-    if choose(body.zone, body.block.slot, signed_, query, choice) == FAULT:
+    if choose(body.zone, body.block.pool_at, signed_, query, choice) == FAULT:
         return FAULT
     if choice.mode == MODE_SERVFAIL or choice.mode == MODE_REFUSED:
         body.empty = True
@@ -86,7 +86,7 @@ cdef void charge_block(Body *body, const Zone *zone, const Place *place, int qty
         charge(account, zone.number, KIND_ANY, place.entry)
     elif place.expanded:
         charge(account, zone.number, KIND_WILDCARD, place.entry)
-    elif block.ancount == 0 and block.slot == 0:
+    elif block.ancount == 0 and block.pool_at == 0:
         charge(account, zone.number, KIND_NODATA, 0)
     else:
         charge(account, zone.number, KIND_ANSWER, place.entry)
@@ -109,8 +109,8 @@ cdef int lookup(Server *server, const Zone *zone, const Query *query, int limit,
     if gather(zone, &query.name, &place, at, body) == DECLINED:
         return DECLINED
     charge_block(body, zone, &place, query.qtype)
-    if (body.pieces or body.block.slot) and body.block.flags & COMPOSE:
+    if (body.pieces or body.block.pool_at) and body.block.flags & COMPOSE:
         return compose(server.composed, zone, query, limit, body)
-    if body.block.slot and choose_for(query, signed_, body) == FAULT:
+    if body.block.pool_at and choose_for(query, signed_, body) == FAULT:
         return DECLINED
     return NOERROR

@@ -6,7 +6,7 @@ cdef enum:
     POOL_SIZE = 52
     SHARE_SIZE = 4            # of a member: its weight, octets of its rdata
     MEMBERS = 32
-    SLOTS = 8
+    NOTES = 8
     DENIAL_TTL = 10
     MODE_UNSET = 0
     MODE_ANSWER = 1
@@ -81,7 +81,7 @@ cdef int read_pool(const Zone *zone, uint64_t at, Pool *pool) noexcept nogil:
             return FAULT
     if pool.signatures and not within(zone, pool.signatures, <uint64_t>4 << pool.members):
         return FAULT
-    return FAULT if zone.words != NULL and pool.cell + SLOTS + pool.members > zone.cells else 0
+    return FAULT if zone.words != NULL and pool.cell + NOTES + pool.members > zone.cells else 0
 
 
 cdef inline uint32_t draw_below(uint64_t *state, uint32_t end) noexcept nogil:
@@ -184,14 +184,14 @@ cdef inline void note(const Zone *zone, uint32_t cell, uint32_t until) noexcept 
 
 
 cdef int choose(
-    const Zone *zone, uint64_t slot, bint signed_, const Query *query, Choice *choice
+    const Zone *zone, uint64_t pool_at, bint signed_, const Query *query, Choice *choice
 ) noexcept nogil:
-    """Choose what the query gets of the pool at ``slot``, and note it; count the query."""
+    """Choose what the query gets of the pool at ``pool_at``, and note it; count the query."""
     cdef Pool *pool = &choice.pool
     cdef uint64_t word = 0
-    cdef uint32_t place, second = query.second
+    cdef uint32_t note_index, second = query.second
     cdef int i
-    if read_pool(zone, slot, pool) == FAULT:
+    if read_pool(zone, pool_at, pool) == FAULT:
         return FAULT
     if zone.words != NULL:
         word = zone.words[pool.cell]
@@ -213,12 +213,12 @@ cdef int choose(
             choice.mask = several_of(pool, choice.mask, query.draws)
         for i in range(pool.members):
             if choice.mask >> i & 1:
-                note(zone, pool.cell + SLOTS + i, second + choice.ttl)
+                note(zone, pool.cell + NOTES + i, second + choice.ttl)
     elif choice.mode == MODE_ANSWER or choice.mode == MODE_NODATA:
-        place = word >> 59
-        if place >= SLOTS:
+        note_index = word >> 59
+        if note_index >= NOTES:
             return FAULT
-        note(zone, pool.cell + place, second + (choice.ttl if choice.mode == MODE_ANSWER else DENIAL_TTL))
+        note(zone, pool.cell + note_index, second + (choice.ttl if choice.mode == MODE_ANSWER else DENIAL_TTL))
     if MODE_NODATA <= choice.mode <= MODE_REFUSED:
         return 0
     choice.mask &= <uint32_t>((<uint64_t>1 << pool.members) - 1)

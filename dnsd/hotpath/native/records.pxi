@@ -16,7 +16,7 @@ cdef enum:
     MAX_RUNS = 512            # RRsets of a chain and its proofs: some 200
     POINTER_LIMIT = 0x3FFF
     MAX_PLACES = 8192         # each has at least two octets before POINTER_LIMIT
-    PLACE_SLOTS = 16384
+    DIGESTS = 16384
     ANSWER = 0
     AUTHORITY = 1
     ADDITIONAL = 2
@@ -51,7 +51,7 @@ cdef struct Known:
 cdef struct Written:
     uint64_t digest           # of the name
     uint16_t at
-    uint16_t slot
+    uint16_t index            # in by_digest
 
 
 cdef struct Composed:
@@ -75,7 +75,7 @@ cdef struct Composed:
     uint8_t sections[MAX_RUNS]
     int n_runs
     Written places[MAX_PLACES]
-    uint16_t slots[PLACE_SLOTS]
+    uint16_t by_digest[DIGESTS]  # hash table: index into places + 1, 0 is empty
     int n_places
     Known known[POINTER_LIMIT + 1]
     uint32_t stamps

@@ -6,7 +6,7 @@ cdef enum:
     SMALLEST_UDP = 512
     MAX_OPT = 11 + 4 + 255 + 6 + 6 + 28
     MAX_TSIG = 255 + 10 + 255 + 16
-    SMALLEST_SLOT = 2048      # header, question, OPT and TSIG always fit
+    SMALLEST_ROOM = 2048      # header, question, OPT and TSIG always fit
     BADKEY = 17
     TCP = 1
 
@@ -37,8 +37,8 @@ cdef struct Server:
     uint64_t *count
     Zone *zones
     int n_zones
-    int *slots                # hash table: index into zones + 1, 0 is empty
-    uint32_t slot_mask
+    int *by_apex              # hash table: index into zones + 1, 0 is empty
+    uint32_t apex_mask
     uint8_t key[16]           # of the hash that finds zones in the table
     uint32_t lengths[256]     # how many zones have an apex of that many octets
     int udp_payload
@@ -58,7 +58,7 @@ cdef struct Server:
 cdef struct Body:
     const Zone *zone
     Block block
-    Choice choice             # what the block ends with, if it has a slot
+    Choice choice             # what the block ends with, if it ends with a pool
     int pieces
     uint64_t piece[MAX_PIECES]
     int rcode
@@ -217,7 +217,7 @@ cdef int write_message(Server *server, const Request *request, const Query *quer
         if body.block.flags & AUTHORITATIVE:
             flags |= AA
         ancount = body.block.ancount
-        if body.block.slot:
+        if body.block.pool_at:
             ancount += body.choice.count
             length = write_pool(query, body, space, out + at, &nscount)
         else:

@@ -48,7 +48,7 @@ cdef int is_repeated(Composed *c, int section, const Source *source, const Recor
 cdef void forget_places(Composed *c) noexcept nogil:
     cdef int i
     for i in range(c.n_places):
-        c.slots[c.places[i].slot] = 0
+        c.by_digest[c.places[i].index] = 0
     c.n_places = 0
 
 
@@ -68,32 +68,32 @@ cdef uint64_t label_digest(const Composed *c, const uint8_t *label, uint64_t res
     return siphash13_of(c.key, words, 1 + count)
 
 
-cdef inline int slot_of(const Composed *c, uint64_t digest) noexcept nogil:
-    """The slot of the name, or the empty one that it would have.
+cdef inline int index_of(const Composed *c, uint64_t digest) noexcept nogil:
+    """Where the name stands in ``by_digest``, or would stand: then nothing is there.
 
     Digests have 64 bits and a key: that two names have the same one does not happen.
     """
-    cdef int slot = digest & (PLACE_SLOTS - 1)
-    while c.slots[slot] and c.places[c.slots[slot] - 1].digest != digest:
-        slot = (slot + 1) & (PLACE_SLOTS - 1)
-    return slot
+    cdef int index = digest & (DIGESTS - 1)
+    while c.by_digest[index] and c.places[c.by_digest[index] - 1].digest != digest:
+        index = (index + 1) & (DIGESTS - 1)
+    return index
 
 
-cdef inline int place_of(const Composed *c, int slot) noexcept nogil:
-    """Where the name in ``slot`` has been written; 0 if the slot is empty."""
-    return c.places[c.slots[slot] - 1].at if c.slots[slot] else 0
+cdef inline int place_of(const Composed *c, int index) noexcept nogil:
+    """Where the name at ``index`` of ``by_digest`` has been written; 0 if none is there."""
+    return c.places[c.by_digest[index] - 1].at if c.by_digest[index] else 0
 
 
-cdef int note_place(Composed *c, int slot, uint64_t digest) noexcept nogil:
+cdef int note_place(Composed *c, int index, uint64_t digest) noexcept nogil:
     """Note that the name is about to be written."""
     cdef Written *place = &c.places[c.n_places]
     if c.written > POINTER_LIMIT:
         return 0
     if c.n_places == MAX_PLACES:
         return FAULT
-    place.digest, place.at, place.slot = digest, c.written, slot
+    place.digest, place.at, place.index = digest, c.written, index
     c.n_places += 1
-    c.slots[slot] = c.n_places
+    c.by_digest[index] = c.n_places
     return 0
 
 
@@ -161,11 +161,11 @@ cdef int put_name(Composed *c, const Source *source, int *at) noexcept nogil:
     """
     cdef Labels labels
     cdef uint64_t digests[129]
-    cdef int i, slot, place, size, begin = at[0]
+    cdef int i, index, place, size, begin = at[0]
     cdef int whole = c.written if c.written <= POINTER_LIMIT else 0
     if take_apart(c, source, at, &labels, False) == FAULT:
         return FAULT
-    if labels.is_known and place_of(c, slot_of(c, labels.rest)) == 0:
+    if labels.is_known and place_of(c, index_of(c, labels.rest)) == 0:
         at[0] = begin             # it is known, but stands too far behind to be pointed to
         if take_apart(c, source, at, &labels, True) == FAULT:
             return FAULT
@@ -176,13 +176,13 @@ cdef int put_name(Composed *c, const Source *source, int *at) noexcept nogil:
             c.known[labels.pointer[i]].digest = digests[i]
             c.known[labels.pointer[i]].stamp = source.stamp
     for i in range(labels.count + labels.is_known):
-        slot = slot_of(c, digests[i])
-        place = place_of(c, slot)
+        index = index_of(c, digests[i])
+        place = place_of(c, index)
         if place:
             p16(c.message + c.written, 0xC000 | place)
             c.written += 2
             return place if i == 0 else whole
-        if note_place(c, slot, digests[i]) == FAULT:
+        if note_place(c, index, digests[i]) == FAULT:
             return FAULT
         size = 1 + labels.at[i][0]
         memcpy(c.message + c.written, labels.at[i], size)

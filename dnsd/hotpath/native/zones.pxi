@@ -1,15 +1,15 @@
 # Which of the zones of a worker holds a name: a hash table of their apexes, under a key.
 
 cdef inline uint32_t apex_place(const Server *server, const uint8_t *apex, int length) noexcept nogil:
-    return <uint32_t>siphash13(server.key, apex, length) & server.slot_mask
+    return <uint32_t>siphash13(server.key, apex, length) & server.apex_mask
 
 
-cdef void slot_put(Server *server, int index) noexcept nogil:
+cdef void put_apex(Server *server, int index) noexcept nogil:
     cdef Zone *zone = &server.zones[index]
     cdef uint32_t place = apex_place(server, zone.apex, zone.apex_length)
-    while server.slots[place]:
-        place = (place + 1) & server.slot_mask
-    server.slots[place] = index + 1
+    while server.by_apex[place]:
+        place = (place + 1) & server.apex_mask
+    server.by_apex[place] = index + 1
 
 
 cdef const Zone *zone_at(const Server *server, const uint8_t *apex, int length) noexcept nogil:
@@ -19,11 +19,11 @@ cdef const Zone *zone_at(const Server *server, const uint8_t *apex, int length) 
     if server.lengths[length] == 0:
         return NULL
     place = apex_place(server, apex, length)
-    while server.slots[place]:
-        zone = &server.zones[server.slots[place] - 1]
+    while server.by_apex[place]:
+        zone = &server.zones[server.by_apex[place] - 1]
         if zone.apex_length == length and memcmp(zone.apex, apex, length) == 0:
             return zone
-        place = (place + 1) & server.slot_mask
+        place = (place + 1) & server.apex_mask
     return NULL
 
 
