@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dnsd.transfer import words
+    from dnsd.transfer import ipc
     from dnsd.versions.version import ZoneVersion
     from dnsd.xfrd.knowledge import Row
 
@@ -49,12 +49,12 @@ class Archive:
         self.changed: Callable[[str], object] = str
         self.zones: dict[str, Archived] = {}
         self._directory = state_directory / DIRECTORY
-        self._wanted: dict[str, words.ZoneTold] = {}
+        self._wanted: dict[str, ipc.ZoneTold] = {}
         self._known: set[str] = set()
         self._wake = asyncio.Event()
         self._stems: dict[str, set[str]] = {}
 
-    def hear(self, told: words.ZoneTold) -> None:
+    def hear(self, told: ipc.ZoneTold) -> None:
         """See :meth:`dnsd.xfrd.knowledge.TransferPart.hear`."""
         self._known.add(told.zone)
         if told.records and told.serial is not None:
@@ -68,7 +68,7 @@ class Archive:
         if (before := self.zones.pop(zone, None)) is not None:
             self._leave(zone, before)
 
-    def judge(self, judged: words.Judged) -> None:
+    def judge(self, judged: ipc.Judged) -> None:
         """See :meth:`dnsd.xfrd.knowledge.TransferPart.judge`."""
 
     def row(self, zone: str) -> Row:
@@ -92,7 +92,7 @@ class Archive:
                 zone = next(iter(self._wanted))
                 await self._take(self._wanted.pop(zone))
 
-    async def _take(self, told: words.ZoneTold) -> None:
+    async def _take(self, told: ipc.ZoneTold) -> None:
         before = self.zones.get(told.zone)
         path = self._directory / told.records
         if before is not None and before.path == path:
@@ -125,7 +125,7 @@ class Archive:
                     )
         return found
 
-    def _archived(self, told: words.ZoneTold, path: Path, before: Archived | None) -> Archived:
+    def _archived(self, told: ipc.ZoneTold, path: Path, before: Archived | None) -> Archived:
         """Return the version that is served, after what led to it was put into the journal."""
         version = recordfile.read(path)
         stem = origins.file_stem(told.zone)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from dnsd.config import TransfersConfig, tsig_secret
 from dnsd.config.limits import Limits
 from dnsd.process.log import say
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.transfer.tsig import TsigKey
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ Row = dict[str, str | int | float | bool | None]
 class TransferPart(Protocol):
     """A part of this process: it hears what is told of zones, and obeys orders about them."""
 
-    def hear(self, told: words.ZoneTold) -> None:
+    def hear(self, told: ipc.ZoneTold) -> None:
         """Hear of a zone that is new, or about which something has changed."""
 
     def lose(self, zone: str) -> None:
         """Hear that a zone is no more."""
 
-    def judge(self, judged: words.Judged) -> None:
+    def judge(self, judged: ipc.Judged) -> None:
         """Hear what became of a version that was fetched."""
 
     def row(self, zone: str) -> Row:
@@ -58,33 +58,33 @@ class Knowledge:
         self.reading: tuple[tuple[Path, ...], Limits] = (), Limits()
         """How zone files are read: directories of included files, and what they may have."""
         self.keys: dict[str, TsigKey] = {}
-        self.zones: dict[str, words.ZoneTold] = {}
+        self.zones: dict[str, ipc.ZoneTold] = {}
         self.parts: list[TransferPart] = []
         self.whole = asyncio.Event()
         """Set when everything was told once: before, what is not here may be there all the same."""
         self._unconfirmed: tuple[set[str], set[str]] | None = None
 
-    def take(self, word: words.FromControl) -> None:
+    def take(self, message: ipc.FromControl) -> None:
         """Take in what control says; orders are none of it."""
-        match word:
-            case words.Hello():
+        match message:
+            case ipc.Hello():
                 self._unconfirmed = set(self.zones), set(self.keys)
-            case words.TransferSettings():
-                self.settings = word.transfers
-                self.reading = word.include, word.limits
-            case words.KeyTold():
-                self._take_key(word.key)
-            case words.KeyGone():
-                self.keys.pop(word.name, None)
-            case words.ZoneTold():
-                self._take_zone(word)
-            case words.ZoneGone():
-                self._drop(word.zone)
-            case words.AllTold():
+            case ipc.TransferSettings():
+                self.settings = message.transfers
+                self.reading = message.include, message.limits
+            case ipc.KeyTold():
+                self._take_key(message.key)
+            case ipc.KeyGone():
+                self.keys.pop(message.name, None)
+            case ipc.ZoneTold():
+                self._take_zone(message)
+            case ipc.ZoneGone():
+                self._drop(message.zone)
+            case ipc.AllTold():
                 self._end()
-            case words.Judged():
+            case ipc.Judged():
                 for part in self.parts:
-                    part.judge(word)
+                    part.judge(message)
 
     def _take_key(self, key: TransferKey) -> None:
         if self._unconfirmed:
@@ -96,7 +96,7 @@ class Knowledge:
             told = f"transfers: the key {key.name} cannot be used: {error}{kept}"
             say("transfer-key-unusable", told)
 
-    def _take_zone(self, told: words.ZoneTold) -> None:
+    def _take_zone(self, told: ipc.ZoneTold) -> None:
         if self._unconfirmed:
             self._unconfirmed[0].discard(told.zone)
         if self.zones.get(told.zone) == told:

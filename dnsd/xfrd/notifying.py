@@ -17,7 +17,7 @@ from dnsd.wire.rdata import NS, name_end
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dnsd.transfer import words
+    from dnsd.transfer import ipc
     from dnsd.transfer.tsig import TsigKey
     from dnsd.xfrd.archive import Archive, Archived
     from dnsd.xfrd.knowledge import Knowledge, Row
@@ -52,10 +52,10 @@ class Notifying:
         self._due[zone] = None
         self._wake.set()
 
-    def hear(self, told: words.ZoneTold) -> None:
+    def hear(self, told: ipc.ZoneTold) -> None:
         """See :meth:`dnsd.xfrd.knowledge.TransferPart.hear`."""
 
-    def judge(self, judged: words.Judged) -> None:
+    def judge(self, judged: ipc.Judged) -> None:
         """See :meth:`dnsd.xfrd.knowledge.TransferPart.judge`."""
 
     def lose(self, zone: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnsd.transfer.words import OrderDone
+from dnsd.transfer.ipc import OrderDone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dnsd.transfer.words import TransferOrder
+    from dnsd.transfer.ipc import TransferOrder
     from dnsd.xfrd.knowledge import Knowledge, Row
 
 ROWS = 100

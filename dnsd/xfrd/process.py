@@ -18,7 +18,7 @@ from dnsd.image.state import StateVector, XfrdCells
 from dnsd.process.correspondence import Correspondence
 from dnsd.process.log import follow, say
 from dnsd.process.packets import Packets
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.xfrd import xot
 from dnsd.xfrd.archive import Archive
 from dnsd.xfrd.giving import Giving
@@ -69,7 +69,7 @@ class TransferProcess:
         loop.add_reader(0, _on_master)
         self._give()
         self._correspondence = Correspondence(self._control, self._take)
-        self._correspondence.bulletin.event(words.encode(words.Hello()))
+        self._correspondence.bulletin.event(ipc.encode(ipc.Hello()))
         self._correspondence.tell()
         self._cells[XfrdCells.PID] = os.getpid()
         async with asyncio.TaskGroup() as group:
@@ -92,24 +92,24 @@ class TransferProcess:
             link.start()
         self._tls = xot.TlsSide(self._tls_sockets, self.knowledge, streams, links[0].ask)
 
-    def tell(self, about: str, word: words.FromTransfers) -> None:
-        """Have control hear ``word``, the last one ``about`` this."""
-        self._correspondence.bulletin.put(about, words.encode(word))
+    def tell(self, about: str, message: ipc.FromTransfers) -> None:
+        """Have control hear ``message``, the last one ``about`` this."""
+        self._correspondence.bulletin.put(about, ipc.encode(message))
         self._correspondence.tell()
 
-    def _take(self, message: bytes) -> None:
-        word = words.from_control(message)
-        match word:
-            case words.Hello():
-                self.knowledge.take(word)
+    def _take(self, octets: bytes) -> None:
+        message = ipc.from_control(octets)
+        match message:
+            case ipc.Hello():
+                self.knowledge.take(message)
                 self._correspondence.bulletin.again()
                 self._correspondence.tell()
-            case words.TransferOrder():
-                for done in answer(word, self.knowledge):
-                    self._correspondence.bulletin.event(words.encode(done))
+            case ipc.TransferOrder():
+                for done in answer(message, self.knowledge):
+                    self._correspondence.bulletin.event(ipc.encode(done))
                 self._correspondence.tell()
             case _:
-                self.knowledge.take(word)
+                self.knowledge.take(message)
 
     async def _beat(self) -> None:
         while True:
@@ -118,7 +118,7 @@ class TransferProcess:
 
     async def _tell_counts(self) -> None:
         while True:
-            self.tell("counts", words.TransferCounts(self.counts))
+            self.tell("counts", ipc.TransferCounts(self.counts))
             await asyncio.sleep(COUNTS_S)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.config import origins
 from dnsd.process.log import say
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.transfer.refresh import Refresh, SoaTimes
 from dnsd.wire.name import from_text
 from dnsd.xfrd.fetching import Fetching
@@ -38,7 +38,7 @@ SET_BACK_S = 1.0
 class SecondaryZone:
     """One zone that is fetched."""
 
-    def __init__(self, told: words.ZoneTold, kept: KeptZone, now: float) -> None:
+    def __init__(self, told: ipc.ZoneTold, kept: KeptZone, now: float) -> None:
         # What updates have made is served until a primary has been heard, and is none of its.
         version = None if kept.is_of_updates else kept.read()
         soa = SoaTimes.of(version.soa.rdata) if version else None
@@ -66,7 +66,7 @@ class SecondaryPart:
     """The part of the process that fetches zones; ``tell`` tells control."""
 
     def __init__(
-        self, known: Knowledge, directory: Path, tell: Callable[[str, words.FromTransfers], None]
+        self, known: Knowledge, directory: Path, tell: Callable[[str, ipc.FromTransfers], None]
     ) -> None:
         self._known = known
         self._directory = directory
@@ -82,7 +82,7 @@ class SecondaryPart:
 
     # -- what is told -------------------------------------------------------------------------
 
-    def hear(self, told: words.ZoneTold) -> None:
+    def hear(self, told: ipc.ZoneTold) -> None:
         """Take up a zone with primaries, or what has changed of it."""
         zone = self._zones.get(told.zone)
         if not told.transfers.primaries:
@@ -109,9 +109,9 @@ class SecondaryPart:
         found.is_given_up = True
         found.kept.remove()
         if found.was_expired:  # whatever it is served from now does not expire
-            self._tell(f"expired {zone}", words.Expired(zone=zone, is_expired=False))
+            self._tell(f"expired {zone}", ipc.Expired(zone=zone, is_expired=False))
 
-    def judge(self, judged: words.Judged) -> None:
+    def judge(self, judged: ipc.Judged) -> None:
         """Hear what control made of a version."""
         if (zone := self._zones.get(judged.zone)) is not None:
             zone.refused = judged.why
@@ -210,7 +210,7 @@ class SecondaryPart:
         if is_expired:
             told = f"transfers: {name} has expired: no primary has confirmed it for too long"
             say("zone-expired", told, zone=name)
-        self._tell(f"expired {name}", words.Expired(zone=name, is_expired=is_expired))
+        self._tell(f"expired {name}", ipc.Expired(zone=name, is_expired=is_expired))
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -240,9 +240,7 @@ class SecondaryPart:
         if is_news and zone.refresh.soa:
             records = str(zone.kept.path)
             serial = zone.refresh.soa.serial
-            self._tell(
-                f"received {name}", words.Received(zone=name, serial=serial, records=records)
-            )
+            self._tell(f"received {name}", ipc.Received(zone=name, serial=serial, records=records))
         self._schedule(name, zone)
 
     def _begin_waiting(self) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dnsd.config.limits import Limits
-    from dnsd.transfer import words
+    from dnsd.transfer import ipc
     from dnsd.versions.version import ZoneVersion
     from dnsd.zone.sources import SourceFile
 
@@ -57,7 +57,7 @@ class Unjudged:
 class UpdatedFile:
     """One zone: its file, that file's version, and the version with updates."""
 
-    def __init__(self, told: words.ZoneTold, directory: Path) -> None:
+    def __init__(self, told: ipc.ZoneTold, directory: Path) -> None:
         assert told.transfers.file is not None, "the configuration has been checked"
         stem = origins.file_stem(told.zone)
         self.told = told
@@ -106,7 +106,7 @@ class UpdatedFile:
             self.served.let_go()
             raise
 
-    def settle(self) -> int | None:
+    def apply_verdict(self) -> int | None:
         """Go on with what was judged; OSError if the disk does not take that.
 
         What is not loaded is taken back: then return the serial that there is again.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from dnsd.errors import DnsdError
 from dnsd.process.log import say
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.transfer.overlay import VersionLookup, difference_of
 from dnsd.transfer.update import edit
 from dnsd.transfer.updatemessage import NOTAUTH, REFUSED, SERVFAIL, UpdateRefused, read
@@ -54,7 +54,7 @@ class UpdatePart:
     """The part of the process that updates zones; ``tell`` tells control."""
 
     def __init__(
-        self, known: Knowledge, directory: Path, tell: Callable[[str, words.FromTransfers], None]
+        self, known: Knowledge, directory: Path, tell: Callable[[str, ipc.FromTransfers], None]
     ) -> None:
         self._known = known
         self._directory = directory
@@ -64,7 +64,7 @@ class UpdatePart:
 
     # -- what is told -------------------------------------------------------------------------
 
-    def hear(self, told: words.ZoneTold) -> None:
+    def hear(self, told: ipc.ZoneTold) -> None:
         """Take up a zone that may be updated, or what has changed of it."""
         zone = self._zones.get(told.zone)
         if not told.transfers.update:
@@ -85,7 +85,7 @@ class UpdatePart:
             told = f"transfers: {zone} is updated no more; its updates stay in {self._directory}"
             say("update-ended", told, zone=zone)
 
-    def judge(self, judged: words.Judged) -> None:
+    def judge(self, judged: ipc.Judged) -> None:
         """Hear what control made of a version."""
         zone = self._zones.get(judged.zone)
         unjudged = zone.unjudged if zone is not None else None
@@ -147,8 +147,8 @@ class UpdatePart:
 
     def _received(self, zone: UpdatedFile, serial: int) -> None:
         name = zone.told.zone
-        word = words.Received(zone=name, serial=serial, records=str(zone.served.path))
-        self._tell(f"received {name}", word)
+        received = ipc.Received(zone=name, serial=serial, records=str(zone.served.path))
+        self._tell(f"received {name}", received)
 
     # -- updates ------------------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ class UpdatePart:
 
         UpdateRefused if the disk does not take that: then it is to be done first the next time.
         """
-        serial = await _asked_of_disk(zone.settle)
+        serial = await _asked_of_disk(zone.apply_verdict)
         if serial is not None:
             self._received(zone, serial)
 

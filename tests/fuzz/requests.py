@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
-from dnsd.transfer import tsig, words
+from dnsd.transfer import ipc, tsig
 from dnsd.transfer.tsig import TsigKey
 from dnsd.wire import handed
 from dnsd.wire.query import Malformed
@@ -35,7 +35,7 @@ def fuzz_one(data: bytes) -> None:
     """The first octet picks the road; then comes the message."""
     road, message = data[:1], data[1:]
     if road == b"\x00":
-        for decode in (handed.from_worker, handed.to_worker, words.from_control):
+        for decode in (handed.from_worker, handed.to_worker, ipc.from_control):
             with suppress(msgspec.DecodeError, msgspec.ValidationError):
                 decode(message)
         return

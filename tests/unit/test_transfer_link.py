@@ -17,7 +17,7 @@ from dnsd.control.zones.requests import ReloadRequest
 from dnsd.control.zones.table import ZoneRow
 from dnsd.image.state import StateVector, WorkerCells
 from dnsd.process.packets import MOST_OCTETS, pair
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -63,7 +63,7 @@ class Site:
                 message = self.there.recv(MOST_OCTETS)
             except BlockingIOError:
                 return found
-            found.append(sent.decode(message, words.FromControl))  # type: ignore[arg-type]
+            found.append(sent.decode(message, ipc.FromControl))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def play(story: Callable[[Site, Turns], Awaitable[None]]) -> None:
 
 
 def zones(found: list[Any]) -> list[str]:
-    return [one.zone for one in found if isinstance(one, words.ZoneTold)]
+    return [one.zone for one in found if isinstance(one, ipc.ZoneTold)]
 
 
 @pytest.mark.usefixtures("clock")
@@ -123,11 +123,11 @@ def test_what_became_of_a_version_is_told_when_it_is_answered() -> None:
         site.serve(1, 1)
         await turns()
         site.generation = 2
-        site.fetched.tell("judged example.", words.Judged(zone="example.", serial=7))
+        site.fetched.tell("judged example.", ipc.Judged(zone="example.", serial=7))
         assert await turns() == []
         site.serve(2, 2)
         told = await turns()
-        assert words.Judged(zone="example.", serial=7) in told
+        assert ipc.Judged(zone="example.", serial=7) in told
 
     play(story)
 
@@ -144,7 +144,7 @@ def test_a_zone_that_is_no_more_is_not_reloaded_when_it_has_ceased_to_be_expired
     rows = {"example.": ZoneRow("example.", Path("example.zone"), 0.0)}
     fetched = FetchedZones(ask, expired, rows)
     for zone in ("example.", "gone."):
-        fetched.age(words.Expired(zone=zone, is_expired=False))
+        fetched.age(ipc.Expired(zone=zone, is_expired=False))
     loop.close()
     assert asked == [ReloadRequest(frozenset({"example."}))]
     assert not expired

@@ -12,7 +12,7 @@ import dns.rrset
 import pytest
 
 from dnsd.config import AllowedPeer, PrimaryPeer, ZoneTransfers
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.xfrd.knowledge import Knowledge
 from dnsd.xfrd.notified import NotifiedZones
 from dnsd.xfrd.requests import SeenRequest
@@ -44,8 +44,8 @@ def notification(zone: str, serial: int | None, rtype: str = "SOA") -> dns.messa
 class Scene:
     def __init__(self) -> None:
         known = Knowledge()
-        known.take(words.ZoneTold(zone="a.example.", transfers=FETCHED))
-        known.take(words.ZoneTold(zone="file.example.", transfers=ZoneTransfers()))
+        known.take(ipc.ZoneTold(zone="a.example.", transfers=FETCHED))
+        known.take(ipc.ZoneTold(zone="file.example.", transfers=ZoneTransfers()))
         self.heard: list[tuple[str, str, int | None]] = []
         self.zones = NotifiedZones(known, lambda *told: self.heard.append(told))
 

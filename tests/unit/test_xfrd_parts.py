@@ -14,7 +14,7 @@ import dns.rrset
 import pytest
 
 from dnsd.config import AllowedPeer, NotifyPeer, TransfersConfig, ZoneTransfers, origins
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.transfer.notify import WAITS_S, NotifyState, message
 from dnsd.versions import recordfile
 from dnsd.versions.version import ZoneVersion, from_records
@@ -44,9 +44,9 @@ def version(serial: int, hosts: int = 50) -> ZoneVersion:
     return from_records(APEX, records)
 
 
-def told(serial: int, name: str, journal: int = 1 << 20) -> words.ZoneTold:
+def told(serial: int, name: str, journal: int = 1 << 20) -> ipc.ZoneTold:
     transfers = ZoneTransfers(allow_transfer=(AllowedPeer(key="k."),), journal=journal)
-    return words.ZoneTold(zone=ZONE, transfers=transfers, serial=serial, records=name)
+    return ipc.ZoneTold(zone=ZONE, transfers=transfers, serial=serial, records=name)
 
 
 def put(directory: Path, serial: int) -> str:
@@ -230,7 +230,7 @@ def test_rights(peer: AllowedPeer, source: str, key: str | None, allowed: bool) 
 
 def test_a_source_has_its_rate_and_others_have_theirs() -> None:
     known = Knowledge()
-    known.take(words.TransferSettings(transfers=TransfersConfig(requests_per_second=3)))
+    known.take(ipc.TransferSettings(transfers=TransfersConfig(requests_per_second=3)))
     requests = TransferRequests(known, {})
     assert [requests.admits("192.0.2.1", 0.0) for _ in range(5)] == [True] * 3 + [False] * 2
     assert requests.admits("192.0.2.2", 0.0)
@@ -270,7 +270,7 @@ def test_an_answer_is_for_the_serial_that_was_told_and_each_serial_has_its_own_t
     secondary = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     secondary.bind(("127.0.0.1", 0))
     peer = NotifyPeer(address="127.0.0.1", port=secondary.getsockname()[1])
-    known.take(words.ZoneTold(zone=ZONE, transfers=ZoneTransfers(notify=(peer,)), serial=1))
+    known.take(ipc.ZoneTold(zone=ZONE, transfers=ZoneTransfers(notify=(peer,)), serial=1))
     notifying = Notifying(known, archive, counts)
 
     async def work() -> None:
@@ -300,11 +300,11 @@ def test_a_zone_that_goes_while_its_servers_are_looked_up_is_told_of_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive, known = take(tmp_path, 1), Knowledge()
-    known.take(words.ZoneTold(zone=ZONE, transfers=ZoneTransfers(notify_ns=True), serial=1))
+    known.take(ipc.ZoneTold(zone=ZONE, transfers=ZoneTransfers(notify_ns=True), serial=1))
     notifying = Notifying(known, archive, {})
 
     async def lose(*_: object) -> None:
-        known.take(words.ZoneGone(ZONE))
+        known.take(ipc.ZoneGone(ZONE))
 
     monkeypatch.setattr(notifying, "_resolve", lose)
 

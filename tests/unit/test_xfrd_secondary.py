@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dnsd.config import PrimaryPeer, TransfersConfig, ZoneTransfers, origins
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.transfer.incoming import TransferFault
 from dnsd.transfer.refresh import SoaTimes
 from dnsd.versions import recordfile
@@ -80,12 +80,12 @@ class Secondary:
         self.known = Knowledge()
         self.known.settings = TransfersConfig(**settings)  # type: ignore[arg-type]
         self.directory = directory
-        self.said: list[words.FromTransfers] = []
+        self.said: list[ipc.FromTransfers] = []
         self.part = SecondaryPart(self.known, directory, lambda _, word: self.said.append(word))
 
     def hear(self, zone: str, *primaries: Primary) -> None:
         peers = tuple(one.peer for one in primaries)
-        self.part.hear(words.ZoneTold(zone=zone, transfers=ZoneTransfers(primaries=peers)))
+        self.part.hear(ipc.ZoneTold(zone=zone, transfers=ZoneTransfers(primaries=peers)))
 
     def path(self, zone: str) -> Path:
         return self.directory / f"{origins.file_stem(zone)}.records"
@@ -163,7 +163,7 @@ def test_other_primaries_while_one_is_being_asked_take_nothing_away(tmp_path: Pa
         await until(lambda: fetched.serial(A) == 7)
         await asyncio.sleep(0.2)
         assert fetched.serial(A) == 7
-        assert words.Received(zone=A, serial=7, records=str(fetched.path(A))) in fetched.said
+        assert ipc.Received(zone=A, serial=7, records=str(fetched.path(A))) in fetched.said
 
     play(tmp_path, scene)
 
@@ -187,12 +187,12 @@ def test_a_zone_that_is_given_up_is_expired_no_more(tmp_path: Path, comes_back: 
         recordfile.write(fetched.path(A), version(A, 1, expire=50))
         os.utime(fetched.path(A), (time.time() - 10_000,) * 2)
         fetched.hear(A, Primary(None))
-        assert fetched.said[-1] == words.Expired(zone=A, is_expired=True)
+        assert fetched.said[-1] == ipc.Expired(zone=A, is_expired=True)
         fetched.part.lose(A)
         if comes_back:
             fetched.hear(A, Primary(2))
             await until(lambda: fetched.serial(A))
-        last = [one for one in fetched.said if isinstance(one, words.Expired)][-1]
+        last = [one for one in fetched.said if isinstance(one, ipc.Expired)][-1]
         assert not last.is_expired
 
     play(tmp_path, scene)
@@ -228,7 +228,7 @@ def test_a_zone_expires_while_it_waits_for_its_turn(tmp_path: Path) -> None:
         recordfile.write(fetched.path(A), version(A, 1, expire=86400))
         os.utime(fetched.path(A), (time.time() - 86400 + 0.3,) * 2)
         fetched.hear(A, slow)
-        await until(lambda: words.Expired(zone=A, is_expired=True) in fetched.said)
+        await until(lambda: ipc.Expired(zone=A, is_expired=True) in fetched.said)
         assert slow.asked == [B]
 
     play(tmp_path, scene, incoming=1)
@@ -243,7 +243,7 @@ def test_what_updates_have_made_of_a_zone_is_no_version_of_its_primaries(tmp_pat
             path.with_suffix(suffix).touch()
         fetched.hear(A, down)
         await until(lambda: fetched.part.row(A)["fault"])
-        assert fetched.said == [words.Expired(zone=A, is_expired=False)]
+        assert fetched.said == [ipc.Expired(zone=A, is_expired=False)]
         assert fetched.serial(A) == 7
         fetched.hear(A, good)
         await until(lambda: fetched.serial(A) == 3)

@@ -14,7 +14,7 @@ import dns.message
 import pytest
 
 from dnsd.config import TransfersConfig
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.wire.delivery import USER_TIMEOUT_S
 from dnsd.wire.handed import HandedStream
 from dnsd.xfrd import streams
@@ -34,7 +34,7 @@ class GivingMuch:
 
     def __init__(self, stall: float = 10.0) -> None:
         known = Knowledge()
-        known.take(words.TransferSettings(transfers=TransfersConfig(outgoing_stall=stall)))
+        known.take(ipc.TransferSettings(transfers=TransfersConfig(outgoing_stall=stall)))
         known.whole.set()
         self.requests = TransferRequests(known, {})
         self.requests.transfer = self.transfer

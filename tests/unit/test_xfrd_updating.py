@@ -11,7 +11,7 @@ import pytest
 
 from dnsd.config import ZoneTransfers, origins
 from dnsd.config.transfers import UpdateRight
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.versions import recordfile
 from dnsd.xfrd import updatedfile, updating
 from dnsd.xfrd.knowledge import Knowledge
@@ -48,17 +48,17 @@ class Control:
         part = UpdatePart(self.known, self.records.parent, self._hear)
         right = UpdateRight(key="k.", below=("@",), types=("A", "TXT"))
         transfers = ZoneTransfers(file=self.file, update=(right,))
-        part.hear(words.ZoneTold(zone=ZONE, transfers=transfers))
+        part.hear(ipc.ZoneTold(zone=ZONE, transfers=transfers))
         return part
 
-    def _hear(self, _about: str, word: words.FromTransfers) -> None:
-        assert isinstance(word, words.Received)
+    def _hear(self, _about: str, word: ipc.FromTransfers) -> None:
+        assert isinstance(word, ipc.Received)
         self.told.append(word.serial)
         if self.verdict is not None:
             self.judge(word.serial, self.verdict)
 
     def judge(self, serial: int, why: str) -> None:
-        judged = words.Judged(zone=ZONE, serial=serial, why=why)
+        judged = ipc.Judged(zone=ZONE, serial=serial, why=why)
         asyncio.get_running_loop().call_soon(self.part.judge, judged)
 
     async def update(self, name: str, key: str | None = "k.") -> dns.rcode.Rcode:
@@ -166,7 +166,7 @@ def test_an_included_file_is_part_of_the_file(tmp_path: Path) -> None:
         await until(lambda: control.version().count == 5)
         control.file.write_text(f"{TEXT}$INCLUDE {elsewhere}/more\n")
         await until(control.fault)
-        settings = words.TransferSettings(transfers=control.known.settings, include=(elsewhere,))
+        settings = ipc.TransferSettings(transfers=control.known.settings, include=(elsewhere,))
         control.known.take(settings)
         await until(lambda: control.version().count == 4)
         await until(lambda: not control.fault())
@@ -218,7 +218,7 @@ def test_a_right_that_is_taken_away_while_an_update_waits_is_no_right(tmp_path: 
         await until(lambda: control.told)
         right = UpdateRight(key="other.", below=("@",))
         transfers = ZoneTransfers(file=control.file, update=(right,))
-        control.part.hear(words.ZoneTold(zone=ZONE, transfers=transfers))
+        control.part.hear(ipc.ZoneTold(zone=ZONE, transfers=transfers))
         control.judge(control.told[0], "")
         assert await asked[0] == dns.rcode.NOERROR
         assert await asked[1] == dns.rcode.REFUSED

@@ -44,7 +44,7 @@ from dnsd.image.memory import Memory
 from dnsd.image.state import StateVector
 from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
-from dnsd.transfer.words import Expired, Judged, Received
+from dnsd.transfer.ipc import Expired, Judged, Received
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.sources import digest_of
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dnsd.control.zones.reload import DIRECTORY
 from dnsd.control.zones.report import GOOD
 from dnsd.control.zones.requests import ReloadRequest
-from dnsd.transfer.words import Expired, Judged, Received
+from dnsd.transfer.ipc import Expired, Judged, Received
 from dnsd.zone.findings import Severity
 
 if TYPE_CHECKING:
@@ -41,26 +41,28 @@ class FetchedZones:
         self._rows = rows
         self.tell: Callable[[str, Judged], object] = nobody
 
-    def receive(self, word: Received) -> None:
+    def receive(self, message: Received) -> None:
         """Load a version that was fetched, or that updates have made."""
-        due = {word.zone}
-        row = self._rows.get(word.zone)
-        if row is None or str(row.file) != word.records:
+        due = {message.zone}
+        row = self._rows.get(message.zone)
+        if row is None or str(row.file) != message.records:
             due.add(DIRECTORY)  # until now it came from the file that updates are laid over
         done = self._ask(ReloadRequest(frozenset(due)))
-        done.add_done_callback(partial(self._judge, word))
+        done.add_done_callback(partial(self._judge, message))
 
-    def age(self, word: Expired) -> None:
+    def age(self, message: Expired) -> None:
         """Answer a zone no more, or again."""
-        if (word.zone in self._expired) == word.is_expired:
+        if (message.zone in self._expired) == message.is_expired:
             return
-        (self._expired.add if word.is_expired else self._expired.discard)(word.zone)
-        if word.zone in self._rows:  # else it is a zone no more
-            self._ask(ReloadRequest(frozenset({word.zone})))
+        (self._expired.add if message.is_expired else self._expired.discard)(message.zone)
+        if message.zone in self._rows:  # else it is a zone no more
+            self._ask(ReloadRequest(frozenset({message.zone})))
 
-    def _judge(self, word: Received, done: Future[ReloadReport]) -> None:
-        judged = Judged(zone=word.zone, serial=word.serial, why=_why_not(word.zone, done.result()))
-        self.tell(f"judged {word.zone}", judged)
+    def _judge(self, message: Received, done: Future[ReloadReport]) -> None:
+        judged = Judged(
+            zone=message.zone, serial=message.serial, why=_why_not(message.zone, done.result())
+        )
+        self.tell(f"judged {message.zone}", judged)
 
 
 def nobody(_about: str, _judged: Judged) -> None:

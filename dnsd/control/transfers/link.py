@@ -1,7 +1,7 @@
 """What control tells the process of transfers, and what that says.
 
 Told is what is served, after each publication, and what the configuration says of it. Neither waits
-for the other: see :mod:`dnsd.transfer.words`.
+for the other: see :mod:`dnsd.transfer.ipc`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dnsd.errors import AdminError
 from dnsd.image.state import WorkerCells, XfrdCells
 from dnsd.process.correspondence import Correspondence
 from dnsd.process.packets import Packets
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,7 +63,7 @@ class TransferLink:
         self._correspondence: Correspondence | None = None
         self._told: tuple[int, Config | None] = -1, None
         self._unserved_since: float | None = None
-        self._judged: list[tuple[str, words.Judged]] = []
+        self._judged: list[tuple[str, ipc.Judged]] = []
         self._zones: dict[str, ZoneTransfers] = {}
         self._served: dict[str, object] = {}
         self._keys: set[str] = set()
@@ -75,7 +75,7 @@ class TransferLink:
     async def run(self) -> None:
         """Tell what changes, for ever; to be begun when all zones have been loaded."""
         self._correspondence = Correspondence(self._packets, self._take)
-        self._correspondence.bulletin.event(words.encode(words.Hello()))
+        self._correspondence.bulletin.event(ipc.encode(ipc.Hello()))
         self._correspondence.tell()
         while True:
             began = time.monotonic()
@@ -96,9 +96,9 @@ class TransferLink:
         self._tell_zones(config)
         self._told = now
         judged, self._judged = self._judged, []
-        for about, word in judged:
-            self._put(about, word)
-        self._put("all", words.AllTold())
+        for about, message in judged:
+            self._put(about, message)
+        self._put("all", ipc.AllTold())
         self._tell()
 
     def _is_served(self, generation: int) -> bool:
@@ -116,22 +116,22 @@ class TransferLink:
 
     def _tell_settings(self, config: Config) -> None:
         zones = config.zones
-        settings = words.TransferSettings(
+        settings = ipc.TransferSettings(
             transfers=config.transfers, include=zones.include, limits=zones.limits
         )
         self._put("settings", settings)
         for name in self._keys - {key.name for key in config.key}:
-            self._end(f"key {name}", words.KeyGone(name))
+            self._end(f"key {name}", ipc.KeyGone(name))
         for key in config.key:
             seen = stamp(str(key.secret_file))
-            word = words.KeyTold(key=key, stamp=seen.mtime_ns if seen else 0)
-            self._put(f"key {key.name}", word)
+            message = ipc.KeyTold(key=key, stamp=seen.mtime_ns if seen else 0)
+            self._put(f"key {key.name}", message)
         self._keys = {key.name for key in config.key}
 
     def _tell_zones(self, config: Config) -> None:
         if config is not self._told[1] or self._zones.keys() != self._rows.keys():
             for zone in self._zones.keys() - self._rows.keys():
-                self._end(f"zone {zone}", words.ZoneGone(zone))
+                self._end(f"zone {zone}", ipc.ZoneGone(zone))
                 self._served.pop(zone, None)
             self._zones = transfers_of(config, self._rows)
         afresh = config is not self._told[1]
@@ -140,19 +140,19 @@ class TransferLink:
             now = row.served, row.is_expired
             if afresh or self._served.get(zone) != now:
                 self._served[zone] = now
-                self._put(f"zone {zone}", _word_of(zone, transfers, row))
+                self._put(f"zone {zone}", _message_of(zone, transfers, row))
 
-    def _judge(self, about: str, judged: words.Judged) -> None:
+    def _judge(self, about: str, judged: ipc.Judged) -> None:
         self._judged.append((about, judged))
         self._look()
 
-    def _put(self, about: str, word: words.FromControl) -> None:
+    def _put(self, about: str, message: ipc.FromControl) -> None:
         if self._correspondence:
-            self._correspondence.bulletin.put(about, words.encode(word))
+            self._correspondence.bulletin.put(about, ipc.encode(message))
 
-    def _end(self, about: str, word: words.FromControl) -> None:
+    def _end(self, about: str, message: ipc.FromControl) -> None:
         if self._correspondence:
-            self._correspondence.bulletin.end(about, words.encode(word))
+            self._correspondence.bulletin.end(about, ipc.encode(message))
 
     def _tell(self) -> None:
         if self._correspondence:
@@ -160,23 +160,23 @@ class TransferLink:
 
     # -- what is heard ------------------------------------------------------------------------
 
-    def _take(self, message: bytes) -> None:
-        word = words.from_transfers(message)
-        match word:
-            case words.Hello():
+    def _take(self, octets: bytes) -> None:
+        message = ipc.from_transfers(octets)
+        match message:
+            case ipc.Hello():
                 assert self._correspondence
                 self._correspondence.bulletin.again()
                 self._tell()
-            case words.OrderDone():
-                self._take_done(word)
-            case words.TransferCounts():
-                self.counts = word.counts
-            case words.Received():
-                self._fetched.receive(word)
-            case words.Expired():
-                self._fetched.age(word)
+            case ipc.OrderDone():
+                self._take_done(message)
+            case ipc.TransferCounts():
+                self.counts = message.counts
+            case ipc.Received():
+                self._fetched.receive(message)
+            case ipc.Expired():
+                self._fetched.age(message)
 
-    def _take_done(self, done: words.OrderDone) -> None:
+    def _take_done(self, done: ipc.OrderDone) -> None:
         found = self._orders.get(done.number)
         if found is None:
             return  # the operator has not waited
@@ -198,8 +198,8 @@ class TransferLink:
         number, future = self._number, asyncio.get_running_loop().create_future()
         rows: list[dict[str, Any]] = []
         self._orders[number] = future, rows
-        order = words.TransferOrder(number=number, what=what, zone=zone)
-        self._correspondence.bulletin.event(words.encode(order))
+        order = ipc.TransferOrder(number=number, what=what, zone=zone)
+        self._correspondence.bulletin.event(ipc.encode(order))
         self._tell()
         try:
             fault = await asyncio.wait_for(future, ANSWER_S)
@@ -212,9 +212,9 @@ class TransferLink:
         return rows
 
 
-def _word_of(zone: str, transfers: ZoneTransfers, row: ZoneRow) -> words.ZoneTold:
+def _message_of(zone: str, transfers: ZoneTransfers, row: ZoneRow) -> ipc.ZoneTold:
     served = row.served
-    return words.ZoneTold(
+    return ipc.ZoneTold(
         zone=zone,
         transfers=transfers,
         serial=None if served is None else served.serial,

@@ -13,11 +13,11 @@ from dnsd.config import TransferKey, ZoneTransfers
 from dnsd.process.bulletin import Bulletin
 from dnsd.process.correspondence import Correspondence
 from dnsd.process.packets import Packets, pair
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.xfrd.knowledge import Knowledge
 from dnsd.xfrd.orders import answer
 
-ZONE = words.ZoneTold(zone="a.", transfers=ZoneTransfers(), serial=7)
+ZONE = ipc.ZoneTold(zone="a.", transfers=ZoneTransfers(), serial=7)
 
 
 @given(
@@ -103,34 +103,34 @@ def test_a_descriptor_comes_with_its_message() -> None:
 
 def test_words_are_what_they_were() -> None:
     key = TransferKey(name="k.", secret_file=Path("/k"))
-    for word in (words.Hello(), ZONE, words.AllTold(), words.ZoneGone("a.")):
-        assert words.from_control(words.encode(word)) == word
-    told = words.from_control(words.encode(words.KeyTold(key=key, stamp=1)))
-    assert isinstance(told, words.KeyTold)
+    for word in (ipc.Hello(), ZONE, ipc.AllTold(), ipc.ZoneGone("a.")):
+        assert ipc.from_control(ipc.encode(word)) == word
+    told = ipc.from_control(ipc.encode(ipc.KeyTold(key=key, stamp=1)))
+    assert isinstance(told, ipc.KeyTold)
     assert str(told.key.secret_file) == "/k"
-    done = words.OrderDone(number=1, rows=({"zone": "a.", "serial": 3},))
-    assert words.from_transfers(words.encode(done)) == done
+    done = ipc.OrderDone(number=1, rows=({"zone": "a.", "serial": 3},))
+    assert ipc.from_transfers(ipc.encode(done)) == done
 
 
 def test_what_a_successor_of_control_does_not_tell_is_gone() -> None:
     known = Knowledge()
     known.take(ZONE)
-    known.take(words.ZoneTold(zone="b.", transfers=ZoneTransfers()))
-    known.take(words.AllTold())
+    known.take(ipc.ZoneTold(zone="b.", transfers=ZoneTransfers()))
+    known.take(ipc.AllTold())
     assert known.whole.is_set()
-    known.take(words.Hello())
+    known.take(ipc.Hello())
     known.take(ZONE)
     assert known.zones.keys() == {"a.", "b."}, "it is in force until everything was told"
-    known.take(words.AllTold())
+    known.take(ipc.AllTold())
     assert known.zones == {"a.": ZONE}
 
 
 def test_orders_about_zones() -> None:
     known = Knowledge()
     known.take(ZONE)
-    (done,) = answer(words.TransferOrder(number=1, what="status"), known)
+    (done,) = answer(ipc.TransferOrder(number=1, what="status"), known)
     assert done.rows == ({"zone": "a.", "serial": 7},)
-    (done,) = answer(words.TransferOrder(number=2, what="notify", zone="b."), known)
+    (done,) = answer(ipc.TransferOrder(number=2, what="notify", zone="b."), known)
     assert done.fault == "there is no zone b."
-    (done,) = answer(words.TransferOrder(number=3, what="refresh", zone="a."), known)
+    (done,) = answer(ipc.TransferOrder(number=3, what="refresh", zone="a."), known)
     assert done.fault == "a. is not fetched from anywhere: its [[zone]] has no primaries"
