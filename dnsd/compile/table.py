@@ -49,6 +49,6 @@ def _fill(out: bytearray, start: int, mask: int, refs: array[int], key: bytes) -
         else:
             return False
     pack_into = layout.PLACE.pack_into
-    for number, place in enumerate(places):
-        pack_into(out, start + number * layout.PLACE.size, *place)
+    for at, (digest, ref) in enumerate(places):
+        pack_into(out, start + at * layout.PLACE.size, digest, ref)
     return True

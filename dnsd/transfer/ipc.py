@@ -69,7 +69,7 @@ class AllTold(msgspec.Struct, frozen=True, tag="all"):
 class TransferOrder(msgspec.Struct, frozen=True, kw_only=True, tag="order"):
     """Control: an operator's order; :class:`OrderDone` with the same ``number`` answers it.
 
-    ``what`` is ``notify``, ``refresh``, ``retransfer`` or ``status``; without ``zone`` for all zones.
+    ``what`` is ``notify``, ``refresh``, ``retransfer`` or ``status``; no ``zone``: all of them.
     """
 
     number: int
@@ -94,7 +94,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True, tag="received"):
 
 
 class Expired(msgspec.Struct, frozen=True, kw_only=True, tag="expired"):
-    """Transfers: whether a zone has expired: no primary has answered for too long (RFC 1035 §3.3.13)."""
+    """Transfers: whether a zone has expired (RFC 1035 §3.3.13)."""
 
     zone: str
     is_expired: bool
