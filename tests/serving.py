@@ -6,11 +6,11 @@ import select
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dnsd.image.state import StateVector
 from dnsd.metrics import counters
-from dnsd.serve import sockets
+from dnsd.serve import sockets, udp
 from dnsd.serve.quota import Quota
 from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.spec import TcpLimits
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dnsd.hotpath.api import Client
     from dnsd.image.selection import Cells
     from dnsd.image.store import Image
+    from dnsd.serve.udp import UdpSocket
 
 PATIENCE = 30
 """Seconds after which a test gives up waiting for what must happen at once."""
@@ -87,6 +88,11 @@ def unframed(octets: bytes) -> list[bytes]:
 def query(number: int) -> bytes:
     """Octets that are long enough for a query, and all different."""
     return number.to_bytes(4, "big") * 4
+
+
+def udp_at(place: ListenAddress, receive_buffer: int, *how: Any) -> UdpSocket:
+    """A socket of a worker's at ``place``; ``how`` is the hot path, the counters, and so on."""
+    return udp.serve(place, sockets.open_udp(place, receive_buffer), *how)
 
 
 def free_port() -> int:

@@ -23,7 +23,7 @@ from dnsd.control.loglevel import LevelKeeper
 from dnsd.control.node import Node
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
-from dnsd.process import descriptors, instructions, log, stderr
+from dnsd.process import descriptors, instructions, lease, log, stderr
 from dnsd.process.logline import Speaker
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
@@ -43,6 +43,9 @@ def main() -> int:
         told = f"control: the master sent an invalid specification: {error}"
         log.say("start-failed", told, child="control")
         return 1
+    waited = instructions.wait_for_word(control_spec.prepared)
+    if not waited or not lease.take(control_spec.journal_fd):
+        return 0
     descriptors.raise_limit()
     _give_up_rights(control_spec)
     stderr.detach(log.dropped)  # a thread: it has the rights that are left

@@ -69,7 +69,7 @@ class Differences:
         if self._publisher.generation != self._generation:
             self._generation, self._published_at = self._publisher.generation, now
         found: list[Difference] = []
-        for index in range(self._vector.workers):
+        for index in self._vector.serving:
             if self._vector.worker(index)[WorkerCells.LISTENING]:
                 found += self._of(index, now)
         return tuple(sorted(found, key=lambda one: (one.since, one.worker, one.zone)))

@@ -30,7 +30,7 @@ class EffectiveConfig:
     """Holds the configuration in force: ``config``, at first what the master has read.
 
     ``applied`` are the parts that a reload applies. ``cells`` are control's: the level of the log
-    is in one of them.
+    is in one of them. ``master`` is the pid of the master: another one has read the file anew.
     """
 
     def __init__(
@@ -40,7 +40,10 @@ class EffectiveConfig:
         keepsake: Keepsake,
         cells: memoryview,
         applied: tuple[str, ...] = APPLIED,
+        *,
+        master: int = 0,
     ) -> None:
+        self._master = str(master).encode()
         self._applied = applied
         self.config = config
         self._begun = config
@@ -50,12 +53,18 @@ class EffectiveConfig:
 
     def recover(self) -> None:
         """Go on with what was in force in an earlier control process of the same master."""
-        with suppress(ValueError):
-            self.config = sent.decode(self._keepsake.get() or b"", Config)
+        master, _, kept = (self._keepsake.get() or b"").partition(b"\n")
+        if master == self._master:
+            with suppress(ValueError):
+                self.config = sent.decode(kept, Config)
+        elif master:
+            # It has failed after the node was handed to it: what it has reloaded is in the file.
+            with suppress(ConfigError):
+                self.reread()
 
     def keep(self) -> None:
         """Keep it for :meth:`recover`."""
-        self._keepsake.put(sent.encode(self.config))
+        self._keepsake.put(self._master + b"\n" + sent.encode(self.config))
 
     def reread(self, check: Callable[[Config], object] | None = None) -> tuple[str, ...]:
         """Read the file again; return the keys that want a restart, with their tables.

@@ -84,7 +84,7 @@ class Node:
         node = config.server.server_id or socket.gethostname()
         directory = config.server.state_directory
         stock = Stock(directory / IMAGES, Memory(spec.images_fd))
-        instance = instance_of(spec.master, spec.started)
+        instance = instance_of(spec.run, spec.started)
         peers = Peers(node, config.failover, instance=instance)
         identity = Identity(instance, spec.started / 1e9, peers, self._ceiling)
         file = LedgerFile(directory, kept.ledger)
@@ -317,12 +317,12 @@ class Node:
 
     def _reached(self) -> int:
         """Return the generation that every worker has got to, those too that are being started."""
-        workers = (self._vector.worker(index) for index in range(self._vector.workers))
+        workers = (self._vector.worker(index) for index in self._vector.taken)
         return min(worker[WorkerCells.GENERATION] for worker in workers)
 
     def _beat_of_workers(self) -> float:
         """Return when all workers, and transfers, have got on; those apart that have not begun."""
-        workers = (self._vector.worker(index) for index in range(self._vector.workers))
+        workers = (self._vector.worker(index) for index in self._vector.taken)
         beats = [cells[WorkerCells.HEARTBEAT] / 1e9 for cells in workers]
         # Signed answers leave by way of that process: they wait for it as for a worker.
         beats.append(self._vector.xfrd[XfrdCells.HEARTBEAT] / 1e9)
@@ -388,7 +388,9 @@ class Node:
 
 def _effective_config(spec: ControlSpec, vector: StateVector, kept: Keepsakes) -> EffectiveConfig:
     """Return the configuration: the one that an earlier process has left, if there was one."""
-    force = EffectiveConfig(spec.config, spec.options, kept.config, vector.control)
+    force = EffectiveConfig(
+        spec.config, spec.options, kept.config, vector.control, master=spec.master
+    )
     if vector.control[ControlCells.EPOCH]:
         force.recover()
     else:

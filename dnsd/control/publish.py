@@ -131,10 +131,10 @@ class Publisher:
 
     def below(self, cell: int, value: int) -> list[int]:
         """Return the workers that answer and have less than ``value`` in their ``cell``."""
-        cells = [self._vector.worker(index) for index in range(self._vector.workers)]
+        workers = ((index, self._vector.worker(index)) for index in self._vector.taken)
         return [
             index
-            for index, worker in enumerate(cells)
+            for index, worker in workers
             if worker[WorkerCells.LISTENING] and worker[cell] < value
         ]
 
@@ -145,7 +145,7 @@ class Publisher:
         """
         if not self._retired and not self._leftovers:
             return
-        for index in range(self._vector.workers):
+        for index in self._vector.taken:
             if self._vector.worker(index)[WorkerCells.GENERATION] < self._retired_by:
                 return
         for image in self._retired:

@@ -20,7 +20,9 @@ class ControlSpec(msgspec.Struct, frozen=True, kw_only=True):
     (monotonic, in nanoseconds).
     ``doorbell`` is the inherited eventfd that wakes the master; None without anycast. ``spare_fd``
     is the spare admin socket, None if another program has its name. ``xfrd_fd`` is the way to the
-    process of transfers, None if there is none.
+    process of transfers, None if there is none. ``run`` is the pid of the first of the masters that
+    have handed this node on from one to the next. ``prepared`` is for
+    :func:`dnsd.process.instructions.wait_for_word`.
     """
 
     state_fd: int
@@ -35,6 +37,8 @@ class ControlSpec(msgspec.Struct, frozen=True, kw_only=True):
     doorbell: int | None = None
     spare_fd: int | None = None
     xfrd_fd: int | None = None
+    prepared: int | None = None
+    run: int = 0
 
 
 def encode(spec: ControlSpec) -> bytes:

@@ -44,7 +44,7 @@ def snapshot(
     """
     now = time.monotonic_ns()
     control = vector.control
-    workers = range(vector.workers)
+    workers = vector.serving
     return {
         "version": dnsd.__version__,
         "hot_path": hotpath.implementation(),
@@ -59,7 +59,7 @@ def snapshot(
         "zone_states": dict(Counter(str(row.state) for row in rows)),
         "zones": [_zone(row) for row in _listed(rows, most)],
         "limited": limited.snapshot(vector),
-        "counters": counters.total([vector.counters(index) for index in workers]),
+        "counters": counters.total([vector.counters(index) for index in range(vector.workers)]),
     }
 
 

@@ -54,11 +54,11 @@ class Attendant:
     def _absence(self) -> dict[str, Any]:
         """Return what a command is answered with; ``down`` is what ``dnsd status`` shows."""
         vector = self._vector
-        serving = sum(map(is_serving, map(vector.worker, range(vector.workers))))
+        serving = sum(map(is_serving, map(vector.worker, vector.serving)))
         cells = vector.control
         zones = f"{cells[ControlCells.ZONES]} zones, {cells[ControlCells.BROKEN]} of them broken"
         sentence = (
-            f"control is down and is being restarted; {serving} of {vector.workers} workers "
+            f"control is down and is being restarted; {serving} of {len(vector.serving)} workers "
             f"answer from the last published data ({zones}); nothing is reloaded, ordered or "
             f"checked"
         )

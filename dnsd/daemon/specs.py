@@ -40,7 +40,8 @@ class Shared(NamedTuple):
     def create(cls, workers: int) -> Shared:
         """Make all of it for so many ``workers``; StateError if the system refuses."""
         try:
-            vector = StateVector.create(workers)
+            # As many seats more as the next master may want workers.
+            vector = StateVector.create(workers, max(workers, len(os.sched_getaffinity(0))))
             return cls(vector, *map(memory.create, ("journal", "images", "kept")))
         except OSError as error:
             raise StateError(
@@ -153,8 +154,12 @@ def control_spec(
     shared: Shared,
     started: int,
     doorbell: int | None = None,
+    run: int = 0,
 ) -> ControlSpec:
-    """Return the spec of control; ``started`` is the monotonic time (ns) of the start."""
+    """Return the spec of control; ``started`` is the monotonic time (ns) of the start.
+
+    ``run`` is the pid of the master that has started the node, 0 for this one.
+    """
     return ControlSpec(
         state_fd=shared.vector.fd,
         journal_fd=shared.journal,
@@ -162,6 +167,7 @@ def control_spec(
         kept_fd=shared.kept,
         workers=shared.vector.workers,
         master=os.getpid(),
+        run=run or os.getpid(),
         started=started,
         config=config,
         options=options,

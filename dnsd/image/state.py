@@ -2,7 +2,8 @@
 
 A memfd that the master creates and hands down by number. It is divided into pages of
 ``PAGE`` bytes: page 0 is control's, page 1 + n belongs to worker n. Every cell is a 64-bit
-unsigned integer with exactly one writer, so no lock is needed:
+unsigned integer with exactly one writer, so no lock is needed. A worker page is a *seat*: there are
+more of them than workers, so that those of a new master can begin beside those of the old one.
 
     control page   generation, journal epoch, control heartbeat (ns), pid, zones, …
                    and, behind these, the few cells that the master and transfers write
@@ -170,13 +171,25 @@ class WorkerCells:
     what of that it does not serve stands in its page of gaps. SECRETS is the version of the cookie
     secrets that it uses.
 
-    SILENT is the master's cell, on a cache line of its own: for how long (ns) the worker has
-    made no progress though it could have. It is measured in one place, and read here by all that
-    must know whether a worker is dead.
+    SILENT and DUTY are the master's cells, on a cache line of their own. SILENT is for how long
+    (ns) the worker has made no progress though it could have. It is measured in one place, and read
+    here by all that must know whether a worker is dead. DUTY is what the seat is for: see
+    :class:`Duty`.
     """
 
     PID, HEARTBEAT, GENERATION, LAG, TCP_OPEN, LISTENING, READ, SECRETS = range(8)
-    SILENT = 8
+    SILENT, DUTY = range(8, 10)
+
+
+class Duty(IntEnum):
+    """What a worker's seat is for."""
+
+    VACANT = 0
+    """No worker has it, or will have it."""
+    ASIDE = 1
+    """A worker has it that does not begin queries yet, or no more; images must stay for it."""
+    SERVING = 2
+    """A worker has it, or its successor will, that is to answer."""
 
 
 class StateVector:
@@ -185,16 +198,35 @@ class StateVector:
     def __init__(self, fd: int, workers: int) -> None:
         self.fd = fd
         self.workers = workers
+        """How many seats for workers there are."""
         self._map = mmap.mmap(fd, _size(workers))
         self._cells = memoryview(self._map).cast("Q")
 
     @classmethod
-    def create(cls, workers: int) -> StateVector:
-        """Make a zeroed vector for ``workers`` workers in a new memfd."""
+    def create(cls, workers: int, spare: int = 0) -> StateVector:
+        """Make a zeroed vector in a new memfd, for ``workers`` workers and ``spare`` seats more."""
         fd = os.memfd_create("dnsd-state", os.MFD_CLOEXEC)
-        os.ftruncate(fd, _size(workers))
+        os.ftruncate(fd, _size(workers + spare))
         os.pwrite(fd, os.urandom(_KEY), PAGE - _KEY)
-        return cls(fd, workers)
+        vector = cls(fd, workers + spare)
+        for index in range(workers):
+            vector.worker(index)[WorkerCells.DUTY] = Duty.SERVING
+        return vector
+
+    @property
+    def taken(self) -> list[int]:
+        """The seats that workers have, whether they are to answer or not."""
+        return self._seats(Duty.ASIDE)
+
+    @property
+    def serving(self) -> list[int]:
+        """The seats of the workers that are to answer."""
+        return self._seats(Duty.SERVING)
+
+    def _seats(self, least: Duty) -> list[int]:
+        cells = self._cells
+        duty = PAGE // 8 + WorkerCells.DUTY
+        return [one for one in range(self.workers) if cells[duty + PAGE // 8 * one] >= least]
 
     @property
     def key(self) -> bytes:

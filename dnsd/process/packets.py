@@ -34,6 +34,8 @@ class Packets:
     def __init__(self, fd: int) -> None:
         self._sock = socket.socket(fileno=fd)
         self._sock.setblocking(False)
+        self.is_over = False
+        """Whether nothing will come any more, as nobody has the other end."""
 
     def fileno(self) -> int:
         """The descriptor that is readable when there is a message."""
@@ -68,6 +70,9 @@ class Packets:
             )
         except BlockingIOError:
             return None
+        except ConnectionError:
+            message, ancillary, flags = b"", [], 0
+        self.is_over = not message
         fds = array("i")
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):

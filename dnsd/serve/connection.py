@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _HEADER = 12
 _PREFIX = 2
+_MOST_MOVED = 1 << 16
+"""Octets that fit into a message to another worker, with room to spare."""
 _CHUNK = 16384
 """Octets read at once: hundreds of queries, yet little to hold for each connection."""
 
@@ -175,6 +177,26 @@ class Connection:
         )
         self.unsent.clear()
         return handed
+
+    def bequest(self, now: float) -> HandedStream:
+        """Return what another worker needs to go on with the connection, as it is ``now``."""
+        composed = None if self.is_delivered() else self._composed[0][0]
+        return HandedStream(
+            bytes(self._received), bytes(self.unsent), self.client.address, composed, now
+        )
+
+    def resume(self, left: HandedStream) -> None:
+        """Go on where another worker was: with what it has ``left``."""
+        self._received += left.received
+        self.unsent += left.unsent
+        if left.composed is not None:
+            self._put = len(self.unsent) + sockets.unacknowledged(self.sock)
+            self._composed.append((left.composed, self._put))
+
+    @property
+    def may_move(self) -> bool:
+        """Whether another worker can go on with it: it is not ending, and there is room for it."""
+        return not self.is_parting and len(self._received) + len(self.unsent) <= _MOST_MOVED
 
     def part(self) -> None:
         """Say that nothing will follow; the peer has then still to acknowledge."""

@@ -23,6 +23,8 @@ from dnsd.wire import delivery
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dnsd.serve.spec import Inheritance
+
 # Linux options that Python has no name for.
 IP_PKTINFO = 8
 _IP_MTU_DISCOVER = 10
@@ -118,6 +120,23 @@ def open_tcp(place: ListenAddress, unsent: int) -> socket.socket:
         sock.bind(place.sockaddr)
         sock.listen(BACKLOG)
     return sock
+
+
+def passed_at(
+    place: ListenAddress, inheritance: Inheritance | None, *, is_tcp: bool
+) -> list[socket.socket]:
+    """Return the sockets at ``place`` that other workers have passed on, if there are any."""
+    if inheritance is None:
+        return []
+    wanted = place.address, place.port, is_tcp
+    found = [
+        socket.socket(fileno=one.fd)
+        for one in inheritance.sockets
+        if (one.address, one.port, one.is_tcp) == wanted
+    ]
+    for sock in found:
+        sock.setblocking(False)
+    return found
 
 
 def _open(place: ListenAddress, kind: socket.SocketKind) -> socket.socket:

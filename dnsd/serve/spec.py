@@ -28,6 +28,29 @@ class TcpLimits(msgspec.Struct, frozen=True, kw_only=True):
     unsent: int = 128 << 10
 
 
+class PassedSocket(msgspec.Struct, frozen=True):
+    """A socket of another worker's that is read on: the inherited ``fd``, bound at that place.
+
+    Sockets are passed on because what is in the queue of one that is closed is lost.
+    """
+
+    fd: int
+    address: str
+    port: int
+    is_tcp: bool
+
+
+class Inheritance(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker needs that begins beside those that it succeeds.
+
+    It reads their ``sockets``, but not before the master gives the word on standard input. By
+    ``bequest``, the inherited end of a pair, their TCP connections come.
+    """
+
+    sockets: tuple[PassedSocket, ...]
+    bequest: int
+
+
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that worker ``index`` of ``workers`` needs to know.
 
@@ -36,7 +59,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     (address, port) pairs; those in ``floating`` are bound even while the machine does not
     have the address, because it comes and goes. ``heartbeat`` in seconds,
     ``udp_receive_buffer`` in octets. ``xfrd_fd`` is the way to the process of transfers, None if
-    there is none.
+    there is none. ``reins`` is the way to the master. ``inheritance`` is there if the worker takes
+    the place of others that still answer.
     """
 
     index: int
@@ -52,6 +76,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat: float = 0.05
     udp_receive_buffer: int = 1 << 20
     xfrd_fd: int | None = None
+    reins: int | None = None
+    inheritance: Inheritance | None = None
 
 
 def encode(spec: WorkerSpec) -> bytes:

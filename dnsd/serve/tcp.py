@@ -30,7 +30,7 @@ from dnsd.metrics.counters import INDEX
 from dnsd.process import descriptors
 from dnsd.serve import sockets
 from dnsd.serve.connection import BadLength, Connection, Late
-from dnsd.serve.turn import END_S, SWEEP_S, TCP_S
+from dnsd.serve.turn import ACCEPT_PAUSE, ACCEPTS, END_S, EVENTS, MESSAGES, SWEEP_S, TCP_S
 
 if TYPE_CHECKING:
     import socket
@@ -41,30 +41,13 @@ if TYPE_CHECKING:
     from dnsd.serve.handover import HandOver
     from dnsd.serve.quota import Quota
     from dnsd.serve.spec import TcpLimits
+    from dnsd.wire.handed import HandedStream
 
-EVENTS = 8
-"""Sockets served in one turn; with ``MESSAGES`` it bounds a turn to about one of UDP's.
-
-If they are dear, the clock bounds it (:mod:`dnsd.serve.turn`).
-"""
-
-MESSAGES = 8
-"""Messages of one connection answered before the next one gets its turn."""
-
-ACCEPTS = 16
-"""Connections accepted at one listener in one turn."""
-
-ACCEPT_PAUSE = 0.1
-"""Seconds without accept() when the system has no descriptor or memory for a connection."""
-
-_ACCEPTED = INDEX["tcp_accepted"]
-_REFUSED = INDEX["tcp_refused_source"]
-_EVICTED = INDEX["tcp_evicted"]
-_IDLE = INDEX["tcp_closed_idle"]
+_ACCEPTED, _REFUSED = INDEX["tcp_accepted"], INDEX["tcp_refused_source"]
+_EVICTED, _IDLE = INDEX["tcp_evicted"], INDEX["tcp_closed_idle"]
 _SLOW = INDEX["tcp_closed_slow_message"]
 _BAD_LENGTH = INDEX["tcp_closed_bad_length"]
-_UNREAD = INDEX["tcp_reset_unread"]
-_LATE = INDEX["tcp_reset_late"]
+_UNREAD, _LATE = INDEX["tcp_reset_unread"], INDEX["tcp_reset_late"]
 
 
 class _ForTransfers(Exception):
@@ -184,12 +167,29 @@ class TcpServer:
                 sockets.reset(sock)
                 return
             sock = _moved_down(sock)
+        self._add(sock, address)
+        self._counters[_ACCEPTED] += 1
+
+    def adopt(self, sock: socket.socket, left: HandedStream) -> None:
+        """Go on with a connection that another worker has ``left``."""
+        connection = self._add(sock, left.source)
+        connection.resume(left)
+        connection.events = connection.wants()
+        self._epoll.modify(connection.fd, connection.events)
+
+    def _add(self, sock: socket.socket, address: str) -> Connection:
         sock.setblocking(False)
+        source = self._quota.source(address)
         connection = Connection(sock, Client(Transport.TCP, address), source, self._clock())
         self._connections[connection.fd] = connection
         self._epoll.register(connection.fd, connection.events)
         self._quota.add(source)
-        self._counters[_ACCEPTED] += 1
+        return connection
+
+    @property
+    def connections(self) -> list[Connection]:
+        """The connections there are."""
+        return list(self._connections.values())
 
     def make_way(self) -> None:
         """Close some connections: something that goes before them finds no descriptor."""
@@ -259,9 +259,13 @@ class TcpServer:
 
         The descriptor that is closed here is not the last one then, so the connection goes on.
         """
-        self._epoll.unregister(connection.fd)
         if self.transfers is not None:
             self.transfers.stream(connection.fd, connection.hand_over(message, now))
+        self.forget(connection)
+
+    def forget(self, connection: Connection) -> None:
+        """Close the descriptor of a connection that goes on in another process."""
+        self._epoll.unregister(connection.fd)
         del self._connections[connection.fd]
         self._quota.remove(connection.source)
         connection.sock.close()
@@ -301,14 +305,15 @@ class TcpServer:
             self._unswept.extend(self._connections.values())
         while self._unswept:
             connection = self._unswept.popleft()
-            if self._has(connection):
+            if self.has(connection):
                 self._look_after(connection, now, until)
             now = self._clock()
             if now >= until:
                 break
         return not self._unswept
 
-    def _has(self, connection: Connection) -> bool:
+    def has(self, connection: Connection) -> bool:
+        """Return whether ``connection`` is one of them still."""
         return self._connections.get(connection.fd) is connection
 
     def _go_on_accepting(self, now: float) -> None:
@@ -332,7 +337,7 @@ class TcpServer:
         if self._overdue(connection, now) is not None:
             self._catch_up(connection, until)
             reason = self._overdue(connection, now)
-            if reason is not None and self._has(connection):
+            if reason is not None and self.has(connection):
                 self._close(connection, reason)
 
     def _catch_up(self, connection: Connection, until: float) -> None:
@@ -367,14 +372,22 @@ class TcpServer:
                 yield
             del self._listeners[listener.fileno()]
             listener.close()
-        for connection in list(self._connections.values()):
-            if self._has(connection):
+        for connection in self.connections:
+            if self.has(connection):
                 self._serve(connection, self._clock() + END_S)
                 yield
 
+    def leave_listeners(self) -> None:
+        """Accept nothing more: another process has the listeners, and they stay open there."""
+        for listener in self._listeners.values():
+            # Closing it here does not end that the epoll watches it.
+            self._epoll.unregister(listener)
+            listener.close()
+        self._listeners.clear()
+
     def close(self) -> None:
         """Close everything at once."""
-        for connection in list(self._connections.values()):
+        for connection in self.connections:
             self._close(connection)
         for listener in self._listeners.values():
             listener.close()

@@ -27,6 +27,21 @@ FOLLOW_S = 0.001
 END_S = 0.001
 """Seconds of one turn for what is left to do before the worker ends."""
 
+EVENTS = 8
+"""TCP sockets served in one turn; with ``MESSAGES`` it bounds a turn to about one of UDP's.
+
+If they are dear, the clock bounds it (the seconds above).
+"""
+
+MESSAGES = 8
+"""Messages of one connection answered before the next one gets its turn."""
+
+ACCEPTS = 16
+"""TCP connections accepted at one listener in one turn."""
+
+ACCEPT_PAUSE = 0.1
+"""Seconds without accept() when the system has no descriptor or memory for a connection."""
+
 
 def share(sockets: int) -> float:
     """Return the seconds of one turn for each of so many UDP sockets."""

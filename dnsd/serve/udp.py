@@ -124,6 +124,10 @@ class UdpSocket:
         self._counters[_QUEUE] += (drops - self._drops) & 0xFFFFFFFF
         self._drops = drops
 
+    def forget_drops(self) -> None:
+        """Count only what the kernel drops from now on: before, another worker counted it."""
+        self._drops = sockets.receive_drops(self.sock)
+
     def linger(self, others: Sequence[int]) -> None:
         """Allow a turn to wait for more queries, as long as none of ``others`` is readable.
 
@@ -253,18 +257,17 @@ class DrainedUdpSocket(UdpSocket):
         return super().closing()
 
 
-def listen(
+def serve(
     place: sockets.ListenAddress,
-    receive_buffer: int,
+    sock: socket.socket,
     hotpath: HotPath,
     counters: Counters,
     turn: float = ONE_SOCKET_S,
 ) -> UdpSocket:
-    """Return a socket at ``place`` that answers from ``hotpath``; ListenError if none.
+    """Return ``sock``, which is bound at ``place``, as one that answers from ``hotpath``.
 
     ``turn`` is how many seconds of a turn of the loop it may take.
     """
-    sock = sockets.open_udp(place, receive_buffer)
     if isinstance(hotpath, Draining):
         return DrainedUdpSocket(sock, hotpath, counters, turn)
     kind = WildcardUdpSocket if place.is_wildcard else UdpSocket

@@ -25,13 +25,16 @@ from dnsd.metrics.counters import INDEX
 from dnsd.process import descriptors, log
 from dnsd.process.packets import Packets
 from dnsd.serve import sockets, turn, udp
+from dnsd.serve.estate import Bequest, Reins, bequeath
 from dnsd.serve.follow import Follower, Seat
 from dnsd.serve.handover import HandOver
 from dnsd.serve.quota import Quota
 from dnsd.serve.sockets import ListenAddress
+from dnsd.serve.spec import PassedSocket
 from dnsd.serve.tcp import TcpServer
 
 if TYPE_CHECKING:
+    import socket
     from asyncio import AbstractEventLoop
     from collections.abc import Iterator
 
@@ -78,8 +81,11 @@ class Worker:
             spec.tcp,
             spec.settings.tcp_idle,
         )
+        self._passed: list[PassedSocket] = []
         self._udp = self._listen()
         self._transfers = self._hand_over()
+        self._held = spec.inheritance is not None
+        self._reins = self._take_reins()
         self._follower = Follower(
             Stock(Path(spec.images), Memory(spec.images_fd)),
             spec.journal_fd,
@@ -100,22 +106,39 @@ class Worker:
         self._due = 0
 
     def _listen(self) -> list[UdpSocket]:
-        """Bind every socket; ListenError at the first that cannot be had."""
+        """Have every socket; ListenError at the first that cannot be had."""
         spec = self._spec
-        udp_sockets = []
+        bound = []
         for address, port in spec.listen:
             place = ListenAddress(address, port, address in spec.floating)
-            udp_sockets.append(
-                udp.listen(
-                    place,
-                    spec.udp_receive_buffer,
-                    self._hotpath,
-                    self._counters,
-                    turn.share(len(spec.listen)),
-                )
-            )
-            self._tcp.listen(sockets.open_tcp(place, spec.tcp.unsent))
-        return udp_sockets
+            bound += [(place, sock) for sock in self._udp_at(place)]
+            for listener in self._listeners_at(place):
+                self._tcp.listen(listener)
+                self._passed.append(PassedSocket(listener.fileno(), address, port, is_tcp=True))
+        share = turn.share(len(bound))
+        for place, sock in bound:
+            one = PassedSocket(sock.fileno(), place.address, place.port, is_tcp=False)
+            self._passed.append(one)
+        return [
+            udp.serve(place, sock, self._hotpath, self._counters, share) for place, sock in bound
+        ]
+
+    def _udp_at(self, place: ListenAddress) -> list[socket.socket]:
+        if passed := sockets.passed_at(place, self._spec.inheritance, is_tcp=False):
+            for sock in passed:
+                sockets.ask_receive_buffer(sock, self._spec.udp_receive_buffer)
+            return passed
+        return [sockets.open_udp(place, self._spec.udp_receive_buffer)]
+
+    def _listeners_at(self, place: ListenAddress) -> list[socket.socket]:
+        passed = sockets.passed_at(place, self._spec.inheritance, is_tcp=True)
+        return passed or [sockets.open_tcp(place, self._spec.tcp.unsent)]
+
+    def _take_reins(self) -> Reins | None:
+        """Return the way to the master, if it has made one."""
+        if self._spec.reins is None:
+            return None
+        return Reins(Packets(self._spec.reins), self._hotpath, self._passed, self._loop.call_later)
 
     def _hand_over(self) -> HandOver | None:
         """Return the way to the process of transfers, if there is one."""
@@ -139,10 +162,12 @@ class Worker:
         # In the loop, because uvloop loses the signals that come before it runs.
         self._loop.add_signal_handler(signal.SIGTERM, self._finish)
         self._loop.add_reader(0, self._on_master)
+        if self._reins is not None:
+            self._loop.add_reader(self._reins, self._reins.on_readable)
         self._head[WorkerCells.PID] = os.getpid()
         self._head[WorkerCells.GENERATION] = self._head[WorkerCells.READ] = 0
         self._head[WorkerCells.SECRETS] = 0
-        self._head[WorkerCells.LISTENING] = 1
+        self._head[WorkerCells.LISTENING] = not self._held
         self._warn()
         # What is there now stays: no collection needs to look at it again.
         gc.collect()
@@ -181,9 +206,14 @@ class Worker:
         Not earlier than the zones are in place: another worker's successor must not refuse
         the queries that come to it before. They wait in the socket for these milliseconds.
         """
-        if self._serving or self._finishing:
+        if self._serving or self._finishing or self._held:
             return
         self._serving = True
+        if self._spec.inheritance is not None:
+            self._bequest = Bequest(self._spec.inheritance.bequest, self._tcp)
+            self._loop.add_reader(self._bequest, self._on_bequest)
+            for each in self._udp:
+                each.forget_drops()
         readable = {self._tcp.fileno(), *(each.sock.fileno() for each in self._udp)}
         if self._transfers is not None:
             readable.add(self._transfers.fileno())
@@ -192,6 +222,10 @@ class Worker:
             self._loop.add_reader(each.sock, self._on_udp, each)
             each.linger(sorted(readable - {each.sock.fileno()}))
         self._loop.add_reader(self._tcp, self._on_tcp)
+
+    def _on_bequest(self) -> None:
+        if not self._bequest.on_readable():
+            self._loop.remove_reader(self._bequest)
 
     def _on_udp(self, each: UdpSocket) -> None:
         each.on_readable()
@@ -217,7 +251,7 @@ class Worker:
         self._due = now + round(self._spec.heartbeat * 1e9)
         self._loop.call_later(self._spec.heartbeat, self._beat)
         if not self._finishing:
-            for each in self._udp:
+            for each in self._udp if self._serving else ():
                 each.count_drops()
             self._follower.beat()
             if self._follower.is_starved:
@@ -252,7 +286,13 @@ class Worker:
         if self._serving:
             for each in self._udp:
                 self._loop.remove_reader(each.sock)
-            self._last_steps = chain(self._tcp.finish(), *(each.closing() for each in self._udp))
+            heir = None if self._reins is None else self._reins.heir
+            streams = (
+                self._tcp.finish()
+                if heir is None
+                else bequeath(self._tcp, heir, sockets.since_boot)
+            )
+            self._last_steps = chain(streams, *(each.closing() for each in self._udp))
         self._loop.call_later(FINISH, self._loop.stop)
         self._take_last_steps()
 
@@ -271,9 +311,16 @@ class Worker:
             self._loop.stop()
 
     def _on_master(self) -> None:
-        """Go at once when the master has: a successor brings its own workers."""
+        """Go at once when the master has: a successor brings its own workers.
+
+        All that it ever says is that one which is held may begin.
+        """
         if not os.read(0, 4096):
             os._exit(0)
+        self._held = False
+        self._head[WorkerCells.LISTENING] = 1
+        if self._head[WorkerCells.READ]:
+            self._serve()
 
     def _on_fault(self, _loop: AbstractEventLoop, context: dict[str, Any]) -> None:
         self._counters[INDEX["internal_error"]] += 1

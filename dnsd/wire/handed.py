@@ -29,7 +29,8 @@ class HandedDatagram(msgspec.Struct, frozen=True, tag=0, array_like=True):
 class HandedStream(msgspec.Struct, frozen=True, tag=1, array_like=True):
     """A TCP connection, whose descriptor comes along.
 
-    ``received`` begins with a whole message in its frame (RFC 1035 §4.2.2) and ends wherever.
+    ``received`` begins with a whole message in its frame (RFC 1035 §4.2.2) and ends wherever; of
+    one that goes to another worker it may be less, or nothing.
     ``unsent`` is what the peer must be sent before all else. If there is, or was, something that it
     has not acknowledged, the first of that was ``composed`` then.
     """

@@ -8,7 +8,7 @@ import sys
 import msgspec
 import uvloop
 
-from dnsd.process import descriptors, instructions, log, stderr
+from dnsd.process import descriptors, instructions, lease, log, stderr
 from dnsd.process.logline import Speaker
 from dnsd.xfrd import spec
 from dnsd.xfrd.confine import confine
@@ -26,6 +26,9 @@ def main() -> int:
         told = f"transfers: the master sent an invalid specification: {error}"
         log.say("start-failed", told, child="transfers")
         return 1
+    waited = instructions.wait_for_word(xfrd_spec.prepared)
+    if not waited or not lease.take(xfrd_spec.state_fd):
+        return 0
     descriptors.raise_limit()
     process = TransferProcess(xfrd_spec)
     fault = confine()

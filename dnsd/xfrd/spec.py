@@ -15,7 +15,8 @@ class XfrdSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``state_fd`` is the inherited descriptor of the state vector of ``workers`` workers,
     ``control`` the way to control, ``handed`` the ways to the workers, in their order.
     ``directory`` is the state directory. ``tls_listen`` is where transfers over TLS are listened
-    for. ``heartbeat`` in seconds.
+    for. ``heartbeat`` in seconds. ``prepared`` is for
+    :func:`dnsd.process.instructions.wait_for_word`.
     """
 
     state_fd: int
@@ -25,6 +26,7 @@ class XfrdSpec(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     tls_listen: tuple[Endpoint, ...] = ()
     heartbeat: float = 0.05
+    prepared: int | None = None
 
 
 def encode(spec: XfrdSpec) -> bytes:

@@ -14,7 +14,7 @@ from dnsd.hotpath.api import HAND_OVER, Client, Settings, Transport
 from dnsd.image.state import StateVector
 from dnsd.metrics import counters
 from dnsd.process.packets import Packets, pair
-from dnsd.serve import sockets, udp
+from dnsd.serve import sockets
 from dnsd.serve.handover import PER_SECOND, HandOver
 from dnsd.serve.quota import Quota
 from dnsd.serve.sockets import ListenAddress
@@ -23,6 +23,7 @@ from dnsd.serve.tcp import TcpServer
 from dnsd.wire import handed
 from tests.packets import query as question
 from tests.packets import tsig
+from tests.serving import udp_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,9 +59,7 @@ class WorkerSide:
         self.process = theirs
         self.cells = counters.fresh()
         self.hotpath = hotpath.make(Settings(hands_over=True), self.cells)
-        self.udp: UdpSocket = udp.listen(
-            ListenAddress(address, 0), 1 << 16, self.hotpath, self.cells
-        )
+        self.udp: UdpSocket = udp_at(ListenAddress(address, 0), 1 << 16, self.hotpath, self.cells)
         listener = sockets.open_tcp(ListenAddress(address, 0), 128 << 10)
         self.port, self.tcp_port = (each.getsockname()[1] for each in (self.udp.sock, listener))
         self.state = StateVector.create(1)

@@ -17,10 +17,10 @@ import pytest
 
 from dnsd.hotpath import Settings
 from dnsd.metrics import counters
-from dnsd.serve import sockets, udp
+from dnsd.serve import sockets
 from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.turn import ONE_SOCKET_S
-from tests.serving import PATIENCE
+from tests.serving import PATIENCE, udp_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +124,7 @@ def test_lingering_does_not_wait_when_others_have_something(waiting: Lingering) 
 def test_lingering_ends_with_the_sockets_own_timeout() -> None:
     """What a worker does with its socket: no signal is needed then."""
     cells = counters.fresh()
-    side = udp.listen(
+    side = udp_at(
         ListenAddress("127.0.0.1", 0), 1 << 20, native.NativeHotPath(Settings(), cells), cells
     )
     side.linger([])

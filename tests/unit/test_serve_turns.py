@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from dnsd.hotpath import Settings
 from dnsd.metrics import counters
-from dnsd.serve import sockets, turn, udp
+from dnsd.serve import sockets, turn
 from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.udp import UdpSocket, WildcardUdpSocket
-from tests.serving import PATIENCE, Clock, Echo, TcpHarness, framed, query
+from tests.serving import PATIENCE, Clock, Echo, TcpHarness, framed, query, udp_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,7 +100,7 @@ class Batches:
         self.cells = counters.fresh()
         self.hotpath = native.NativeHotPath(Settings(version=b"1"), self.cells)
         self.sides = [
-            udp.listen(ListenAddress("127.0.0.1", 0), 1 << 20, self.hotpath, self.cells, 0.0)
+            udp_at(ListenAddress("127.0.0.1", 0), 1 << 20, self.hotpath, self.cells, 0.0)
             for _ in range(sides)
         ]
         self.clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(sides)]

@@ -12,11 +12,11 @@ import pytest
 
 from dnsd.hotpath.api import Transport
 from dnsd.metrics import counters
-from dnsd.serve import sockets, udp
+from dnsd.serve import sockets
 from dnsd.serve.sockets import ListenAddress
 from dnsd.serve.udp import UdpSocket, WildcardUdpSocket
 from dnsd.wire import delivery
-from tests.serving import PATIENCE, Echo, query
+from tests.serving import PATIENCE, Echo, query, udp_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class UdpHarness:
     ) -> None:
         self.hotpath = hotpath or Echo()
         self.cells = counters.fresh()
-        self.side = udp.listen(ListenAddress(address, 0), receive_buffer, self.hotpath, self.cells)
+        self.side = udp_at(ListenAddress(address, 0), receive_buffer, self.hotpath, self.cells)
         self.port = self.side.sock.getsockname()[1]
 
     def counted(self) -> dict[str, int]:

@@ -66,7 +66,7 @@ class Observer:
     ) -> None:
         workers = range(vector.workers)
         self._control = vector.control
-        self._workers = [vector.worker(index) for index in workers]
+        self._vector = vector
         self._miss = config.heartbeat_miss
         self._overloads = [
             _Overload(vector.counters(index), config.check.timeout + _AFTER_OVERLOAD_S)
@@ -86,7 +86,7 @@ class Observer:
         return Observation(
             now=now,
             checks=checks,
-            workers=tuple(self._view(*worker, now) for worker in enumerate(self._workers)),
+            workers=tuple(self._view(index, now) for index in self._vector.serving),
             # Not from the table: a new control process must fill that first.
             zones=self._control[ControlCells.ZONES],
             broken=self._control[ControlCells.BROKEN],
@@ -101,12 +101,13 @@ class Observer:
             gateway=self._gateways.fault,
         )
 
-    def _view(self, number: int, cells: memoryview, now: float) -> WorkerView:
-        """Return how the worker with these ``cells`` is at ``now``.
+    def _view(self, number: int, now: float) -> WorkerView:
+        """Return how the worker ``number`` is at ``now``.
 
         Its loop is as late as it was last, or as the heartbeat that it owes; how much of that
         is its own doing is the master's to say.
         """
+        cells = self._vector.worker(number)
         beat = cells[WorkerCells.HEARTBEAT] / 1e9
         return WorkerView(
             number,

@@ -54,7 +54,7 @@ class TransferLink:
     ) -> None:
         self._packets = Packets(fd)
         self._cells = vector.xfrd
-        self._workers = [vector.worker(index) for index in range(vector.workers)]
+        self._vector = vector
         self._config = config
         self._rows = rows
         self._generation = generation
@@ -106,7 +106,8 @@ class TransferLink:
 
         Who is told of a version asks for it at once, and must not get the one before.
         """
-        if all(cells[WorkerCells.READ] >= generation for cells in self._workers):
+        workers = map(self._vector.worker, self._vector.taken)
+        if all(cells[WorkerCells.READ] >= generation for cells in workers):
             self._unserved_since = None
             return True
         now = time.monotonic()

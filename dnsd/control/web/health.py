@@ -22,7 +22,7 @@ def problems(vector: StateVector, patience: float) -> list[str]:
     if not vector.control[ControlCells.GENERATION]:
         return ["the zones are not loaded yet"]
     found = []
-    for index in range(vector.workers):
+    for index in vector.serving:
         cells = vector.worker(index)
         if not cells[WorkerCells.LISTENING]:
             found.append(f"worker {index} does not answer")

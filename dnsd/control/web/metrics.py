@@ -79,7 +79,7 @@ def families(source: MetricsSource) -> Iterator[MetricFamily]:
     yield from _workers(vector)
     yield _limited(vector)
     yield from _zones(list(source.rows()))
-    yield from _differences(vector.workers, source.differences())
+    yield from _differences(vector.serving, source.differences())
     yield from _pools(list(source.pools()))
     yield _asked(source.asked())
     yield from members.families(list(source.pools()))
@@ -110,7 +110,7 @@ def _process(source: MetricsSource) -> Iterator[MetricFamily]:
 
 def _workers(vector: StateVector) -> Iterator[MetricFamily]:
     now = time.monotonic_ns()
-    workers = [(str(index), vector.worker(index)) for index in range(vector.workers)]
+    workers = [(str(index), vector.worker(index)) for index in vector.serving]
 
     def each(name: str, text: str, value: dict[str, float]) -> MetricFamily:
         return MetricFamily(
@@ -194,16 +194,13 @@ def _zones(rows: list[ZoneRow]) -> Iterator[MetricFamily]:
     )
 
 
-def _differences(workers: int, found: Sequence[Difference]) -> Iterator[MetricFamily]:
+def _differences(workers: Sequence[int], found: Sequence[Difference]) -> Iterator[MetricFamily]:
     now = time.monotonic()
     yield MetricFamily(
         "dnsd_worker_differences",
         "gauge",
         "Zones, or the journal, that a worker does not serve as wanted.",
-        [
-            ({"worker": str(index)}, sum(one.worker == index for one in found))
-            for index in range(workers)
-        ],
+        [({"worker": str(index)}, sum(one.worker == index for one in found)) for index in workers],
     )
     yield _one(
         "dnsd_difference_seconds",
