@@ -67,7 +67,7 @@ def test_a_connection_goes_on_in_the_other_worker_in_the_middle_of_a_message(
     sent = framed(query(1), query(2))
     client.sendall(sent[:25])
     estate.old.until_readable(client)
-    estate.old.settle()
+    estate.old.run_until_idle()
     assert read(client, 1) == [query(1)[::-1]]
     estate.hand_on()
     assert not estate.old.server
