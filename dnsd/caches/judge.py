@@ -161,8 +161,8 @@ class _Findings:
                     self._endless.append(f"node {node} answers with it now: {_named(served)}")
                 elif possible := account.uses(Use.POSSIBLE):
                     self._endless.append(
-                        f"node {node} may answer with it again by itself, unless you drain it "
-                        f"or force it down: {_named(possible)}"
+                        f"node {node} may answer with it again by itself: {_named(possible)}; "
+                        f"drain it, or force it down without an end, and cancel what is planned"
                     )
         elif len({account.uses(Use.SERVED) for account in alive.values()}) > 1:
             given = [

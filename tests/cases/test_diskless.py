@@ -33,6 +33,7 @@ type = "A"
 check = "none"
 """
 ZONES = {"a.example": zone(1, "www IN A 192.0.2.1", "www IN A 192.0.2.2")}
+EDITED = zone(2, "www IN A 192.0.2.1", "www IN A 192.0.2.2", "new IN A 192.0.2.3")
 A = "192.0.2.1"
 SIZE = 32 << 20
 BIG = zone(1, *(f"h{number} IN A 192.0.2.7" for number in range(60_000)))
@@ -163,15 +164,25 @@ def test_a_node_that_comes_back_on_a_read_only_disk_answers_at_once_and_stays() 
         node.stop()
         disk.read_only(True)
         node.write("new.example", zone(1, "www IN A 192.0.2.3"))
+        node.write("a.example", EDITED)
         node.start()
         node.wait_line("new answers wait")  # the last run has ended a moment ago
+        assert answers(node)  # as they were
+        assert not answers(node, "new.a.example")
+        assert not answers(node, "www.new.example")
+        assert run(node, "horizon", A).returncode == 1
         node.stop()
         (node.zones / "new.example.zone").unlink()
+        node.write("a.example", ZONES["a.example"])
         before = len(node.lines)
         node.start()
         node.wait_line("dnsd: ready on", after=before)
         assert answers(node)
         assert run(node, "horizon", A).stdout.startswith("UNKNOWN")
+        disk.read_only(False)
+        node.write("a.example", EDITED)
+        assert run(node, "reload").returncode == 0
+        assert answers(node, "new.a.example")
 
 
 def test_a_disk_that_fills_up_keeps_nothing_from_being_edited_ordered_or_started_again() -> None:
@@ -180,9 +191,7 @@ def test_a_disk_that_fills_up_keeps_nothing_from_being_edited_ordered_or_started
         node.wait_ready()
         assert not problems(node)
         disk.fill()
-        node.write(
-            "a.example", zone(2, "www IN A 192.0.2.1", "www IN A 192.0.2.2", "new IN A 192.0.2.3")
-        )
+        node.write("a.example", EDITED)
         assert run(node, "reload").returncode == 0
         assert answers(node, "new.a.example")
         # In force and never SAFE; a control that is started again has not forgotten it.

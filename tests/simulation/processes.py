@@ -105,6 +105,7 @@ class Jobs:
         """Do it, unless its process has died; who no longer waits for it does not hear of it."""
         process, work = self._under_way.pop(done, (None, None))
         if work is None or (process is not None and process.dead):
+            done.cancel()  # of the dead only what ends with the world goes on
             return
         self.at_work = True
         try:

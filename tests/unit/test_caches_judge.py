@@ -131,7 +131,7 @@ def test_what_is_given_out_has_no_end() -> None:
     node.use(501.0, WWW_OLD, Use.POSSIBLE)
     found = ask(node.heard(900.0), now=900.0)
     assert (found.safety, found.until) == (Safety.WAIT, None)
-    assert "may answer with it again by itself, unless you drain it" in found.reasons[0]
+    assert "may answer with it again by itself" in found.reasons[0]
     node.use(901.0, WWW_OLD, Use.IDLE)
     assert ask(node.heard(1300.0), now=1300.0).safety == Safety.SAFE
 

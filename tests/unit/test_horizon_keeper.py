@@ -428,7 +428,7 @@ class Disk:
 @contextmanager
 def disk() -> Iterator[Disk]:
     """The disk of the ledger."""
-    replace, unlink, there = durable.replace, Path.unlink, Disk()
+    replace, unlink, rename, there = durable.replace, Path.unlink, Path.replace, Disk()
 
     def refusing(path: Path, data: bytes) -> None:
         if there.read_only:
@@ -442,7 +442,16 @@ def disk() -> Iterator[Disk]:
             raise OSError(errno.EROFS, "Read-only file system")
         unlink(path, missing_ok)
 
-    with patch.object(durable, "replace", refusing), patch.object(Path, "unlink", keeping):
+    def staying(path: Path, target: Path) -> None:
+        if there.read_only and path.name.startswith(ledgerfile.NAME):
+            raise OSError(errno.EROFS, "Read-only file system")
+        rename(path, target)
+
+    with (
+        patch.object(durable, "replace", refusing),
+        patch.object(Path, "unlink", keeping),
+        patch.object(Path, "replace", staying),
+    ):
         yield there
 
 
@@ -813,3 +822,25 @@ def test_a_ledger_under_another_name_says_nothing_of_what_this_node_gave_out(
     site.name = "b"
     site.crash(0.0, host(A))
     assert is_open(site.about(C), site.now)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(host(A), host(B)), (host(A), host(A, 61)), (BOTH, Content(members=(A, C)))],
+)
+def test_on_a_read_only_disk_only_what_the_ledger_lacks_is_held_back(
+    directory: Path, before: Content, after: Content
+) -> None:
+    site = Site(directory, before)
+    site.turn()
+    known, new = site.zone(before), site.zone(after)
+    with disk() as there:
+        assert not site.keeper.is_stuck()
+        there.full = True
+        assert not site.keeper.is_stuck()
+        there.read_only = True
+        assert site.keeper.is_stuck()
+        assert site.keeper.undeclared({APEX: known}) == set()
+        assert site.keeper.undeclared({APEX: new}) == {APEX}
+        site.now += RUNNING_S
+        assert not site.keeper.is_stuck()

@@ -10,7 +10,7 @@ import pytest
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.report import Use
 from dnsd.caches.version import rrset
-from dnsd.control.horizon.ledgerfile import NAME, LedgerFile
+from dnsd.control.horizon.ledgerfile import NAME, WITHDRAWN, LedgerFile
 from dnsd.control.horizon.past import pools_before
 from dnsd.image.journal import SUFFIX
 
@@ -66,9 +66,23 @@ HAD = "the ledger says that this node has had pools"
         ({NAME: after(ledger(pool=False))}, ""),
         ({NAME: earlier(ledger(pool=True))}, HAD),
         ({NAME: b"damaged"}, "the node has kept a ledger"),
+        ({WITHDRAWN: ledger(pool=True)}, HAD),
+        ({WITHDRAWN: ledger(pool=True), NAME: ledger(pool=False)}, HAD),
+        ({WITHDRAWN: ledger(pool=False)}, ""),
     ],
 )
 def test_what_is_left_tells(tmp_path: Path, left: dict[str, bytes], why: str) -> None:
     for name, content in left.items():
         (tmp_path / name).write_bytes(content)
     assert told(tmp_path) == why
+
+
+def test_a_ledger_that_is_withdrawn_still_tells(tmp_path: Path) -> None:
+    file = LedgerFile(tmp_path)
+    file.write(1, ledger(pool=True))
+    file.withdraw()
+    assert file.read() is None
+    assert told(tmp_path) == HAD
+    file.write(2, ledger(pool=False))
+    file.withdraw()
+    assert told(tmp_path) == ""

@@ -22,7 +22,8 @@ from dnsd.control.horizon.awaited import AwaitedZones
 from dnsd.control.horizon.coverage import Coverage
 from dnsd.control.horizon.declared import DeclaredZone, ZoneChange, version_of
 from dnsd.control.horizon.leaving import DelayWatch
-from dnsd.control.horizon.poolbook import PoolBook, accounts_in, key_of, undecided
+from dnsd.control.horizon.ondisk import LedgerOnDisk
+from dnsd.control.horizon.poolbook import PoolBook, accounts_in
 from dnsd.control.horizon.served import ServedSearch
 from dnsd.control.horizon.shelf import Shelf
 from dnsd.errors import AdminError, StateError
@@ -189,16 +190,17 @@ class LedgerKeeper:
 
         Then they need not wait: a node that starts on a disk that is read-only answers at once.
         """
-        try:
-            declared = declarations(self._file.kept())
-        except StateError:
-            return False
-        return all(
-            zone is not None
-            and declared.get(version_of(apex, zone), -1) >= zone.shelved.contents.ttl
-            and all(self.coverage.covers(key_of(meta), undecided(meta)) for meta in zone.pools)
-            for apex, zone in zones.items()
-        )
+        known = LedgerOnDisk(self._file.kept())
+        return all(zone is not None and known.declares(apex, zone) for apex, zone in zones.items())
+
+    def is_stuck(self) -> bool:
+        """Return whether what is new has to wait: the disk lets no ledger be written or removed."""
+        return self._file.is_stuck()
+
+    def undeclared(self, zones: Mapping[str, DeclaredZone]) -> set[str]:
+        """Return which of ``zones`` have to wait then."""
+        known = LedgerOnDisk(self._file.kept())
+        return {apex for apex, zone in zones.items() if not known.declares(apex, zone)}
 
     def _compare(self, zones: Mapping[str, DeclaredZone | None]) -> list[ZoneChange]:
         changes = []
@@ -371,7 +373,7 @@ class LedgerKeeper:
         try:
             self._file.write(number, data)
         except StateError as error:
-            self._file.discard()
+            self._file.withdraw()
             return str(error)
         return ""
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dnsd.image.keepsake import Keepsake
 
 NAME = "ledger"
+WITHDRAWN = "ledger.withdrawn"
+"""What was in it when it was last withdrawn."""
 
 
 class LedgerFile:
@@ -27,6 +29,7 @@ class LedgerFile:
         self, directory: Path, keepsake: Keepsake | None = None, clocks: Clocks | None = None
     ) -> None:
         self._path = directory / NAME
+        self._withdrawn = directory / WITHDRAWN
         self._keepsake = keepsake
         self._clocks = clocks or Clocks()
         self._lease = Lease(directory, self._clocks)
@@ -52,16 +55,26 @@ class LedgerFile:
         """Return for how many seconds more a restart would believe what is on disk."""
         return self._lease.left()
 
+    def is_stuck(self) -> bool:
+        """Return whether a restart would believe what is on disk, and that cannot be withdrawn.
+
+        That is so on a disk that is read-only: there nothing can be renamed, not even to the same.
+        """
+        try:
+            self._path.replace(self._path)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return self.believed_for() > 0
+        return False
+
     async def wait(self, seconds: float) -> None:
         """Wait by the clocks that the lease goes by."""
         await self._clocks.sleep(seconds)
 
     def kept(self) -> bytes:
         """Return the octets of the file, as a restart would find them; empty without one."""
-        try:
-            return self._path.read_bytes()
-        except OSError:
-            return b""
+        return _octets(self._path)
 
     def write(self, number: int, data: bytes) -> None:
         """Write ``data``, unless something with a higher ``number`` stands there already.
@@ -93,12 +106,24 @@ class LedgerFile:
             if self._is_ours:
                 self._lease.close()
 
-    def discard(self) -> None:
-        """Remove the file: what is in it is not true any more.
+    def withdraw(self) -> None:
+        """Have the file be there no more: what is in it is not true any more.
 
         A full disk allows that. A disk that is read-only does not, and then the file is believed
-        until its lease ends.
+        until its lease ends. It is renamed, because it is still true what the node has had.
         """
         with self._order.lock, suppress(OSError):
-            self._path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                self._path.replace(self._withdrawn)
             self._lease.end()
+
+    def history(self) -> tuple[bytes, ...]:
+        """Return what stands in the file, and what stood there when it was last withdrawn."""
+        return tuple(filter(None, (self.kept(), _octets(self._withdrawn))))
+
+
+def _octets(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

@@ -16,10 +16,8 @@ def pools_before(file: LedgerFile) -> str:
 
     Ask before anything is written. Images alone say nothing: they come before the ledger.
     """
-    data = file.kept()
-    if not data:
-        return ""
     try:
-        return "the ledger says that this node has had pools" if has_had_pools(data) else ""
+        had = any(map(has_had_pools, file.history()))
     except StateError:
         return "the node has kept a ledger"
+    return "the ledger says that this node has had pools" if had else ""

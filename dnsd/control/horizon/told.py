@@ -24,7 +24,8 @@ def waits(left: float) -> None:
     log.say(
         "answers-wait",
         f"horizon: new answers wait {left:.0f} s, or until the disk can be written: a "
-        "restart before that would trust the ledger on disk, which lacks them",
+        "restart before that would trust the ledger on disk, which lacks them; until then zones "
+        "answer as an earlier run has left them",
     )
 
 

@@ -17,7 +17,7 @@ from dnsd.control.zones.table import apex_of
 from dnsd.control.zones.ties import Ties
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence, Set
 
     from dnsd.build.images import Job
     from dnsd.build.pipeline import BuildResult
@@ -115,11 +115,13 @@ class Loading:
         """
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=HEAD_START_S)
-        results, drop = self._ties.ready([*self._take_kept(), *await self._accept()])
+        results, drop = self._ties.ready(await self._take())
         coming = self._jobs.keys() - {one.origin for one in results}
         jobs = [job for origin, job in self._jobs.items() if origin in coming]
         early = await asyncio.to_thread(self._tools.earlier.of_zones, jobs)
         early = [one for one in early if not self._tools.publication.rows[one.origin].served]
+        late = await self._held_back(early)
+        early = [one for one in early if one.origin not in late]
         awaited = coming - {one.origin for one in early}
         await self._publish(Batch(results, drop, awaited), early)
 
@@ -157,18 +159,32 @@ class Loading:
                 await self._news.wait()
                 self._news.clear()
             async with self._tools.turn:
-                results, drop = self._ties.ready([*self._take_kept(), *await self._accept()])
+                results, drop = self._ties.ready(await self._take())
                 if results or drop:
                     await self._publish(Batch(results, drop), ())
             if self._has_ended:
-                return
+                break
             assert self._task is not None, "else there is nothing to wait for"
             pause = max(GATHER_S, PUBLISH_SHARE * self._cost)
             await asyncio.wait({self._task}, timeout=pause)
+        async with self._tools.turn:
+            results, drop = self._ties.ready(self._take_kept())
+            if results or drop:
+                await self._publish(Batch(results, drop), ())
 
     @property
     def _has_ended(self) -> bool:
         return not self._arrived and (self._task is None or self._task.done())
+
+    async def _take(self) -> list[BuildResult]:
+        """Return what may be published now; what would wait for the disk comes last."""
+        ready = [*self._take_kept(), *await self._accept()]
+        late = await self._held_back(ready)
+        self._kept = [one for one in ready if one.origin in late]
+        return [one for one in ready if one.origin not in late]
+
+    async def _held_back(self, results: Sequence[BuildResult]) -> Set[str]:
+        return await asyncio.to_thread(self._tools.publication.held_back, results)
 
     def _take_kept(self) -> list[BuildResult]:
         kept, self._kept = self._kept, []

@@ -90,6 +90,13 @@ class Publication:
             self._expire(origin, file)
         return Published(results, batch.drop)
 
+    def held_back(self, results: Sequence[BuildResult]) -> Set[str]:
+        """Return the zones of ``results`` that would wait for the disk, as others need not."""
+        if not self._keeper.is_stuck():
+            return frozenset()
+        zones = _changes((), results)
+        return self._keeper.undeclared({one: zone for one, zone in zones.items() if zone})
+
     def _expire(self, origin: str, file: Path) -> None:
         """Write down that a zone is not served any more because of its age."""
         self.undropped.discard(origin)

@@ -145,14 +145,15 @@ class Machine:
         (self.state / IMAGES).mkdir(mode=0o700, parents=True)
 
     def lose_orders(self) -> tuple[bool, bool]:
-        """Have the orders be gone; return whether there were any, and whether the ledger says so.
+        """Have the orders be gone; return whether there were any, and whether a ledger says so.
 
-        A full disk may have taken the ledger: what is lost beside it cannot be missed.
+        Only where the disk has never taken a ledger, nothing says so.
         """
         path = self.state / statefile.FILE
         there = path.exists()
         path.unlink(missing_ok=True)
-        return there, there and (self.state / ledgerfile.NAME).exists()
+        ledgers = (self.state / one for one in (ledgerfile.NAME, ledgerfile.WITHDRAWN))
+        return there, there and any(one.exists() for one in ledgers)
 
     def edit(self, content: zones.Content | None) -> None:
         """Put other files into the directory."""
