@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import StateError
 from dnsd.image import memory
+from dnsd.process.descriptors import write_all_at
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -123,7 +124,7 @@ class JournalWriter:
 
     def _write(self, data: bytes) -> None:
         try:
-            memory.write(self._fd, data, self.end)
+            write_all_at(self._fd, data, self.end)
         except OSError as error:
             # Half a line must not become the beginning of the next one.
             os.ftruncate(self._fd, self.end)

@@ -15,6 +15,8 @@ import mmap
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.process.descriptors import write_all_at
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -36,14 +38,6 @@ def create(name: str) -> int:
 def page_after(at: int) -> int:
     """Return the first page boundary at ``at`` or behind it."""
     return -(-at // PAGE) * PAGE
-
-
-def write(fd: int, data: bytes | bytearray, at: int) -> None:
-    """Write all of ``data`` at ``at``; OSError if there is no memory left."""
-    with memoryview(data) as left:
-        done = 0
-        while done < len(left):
-            done += os.pwrite(fd, left[done:], at + done)
 
 
 def punch(fd: int, at: int, end: int) -> None:
@@ -68,7 +62,7 @@ class Memory:
             fcntl.flock(own, fcntl.LOCK_EX)
             at = PAGE + page_after(os.fstat(own).st_size)  # 0 is nowhere
             try:
-                write(own, data, at)
+                write_all_at(own, data, at)
                 # Whole pages, so that all of them can be given back.
                 os.ftruncate(own, page_after(at + len(data)))
             except OSError:

@@ -1,13 +1,17 @@
-"""Descriptors, and the want of them: how many this process may have, and errors that tell of it."""
+"""Descriptors: how many this process may have, the errors of a shortage, and whole writes."""
 
 from __future__ import annotations
 
 import errno
 import os
 import resource
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WANT = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-"""What this process, or its machine, lacks: it says nothing about what was to be opened."""
+"""This process or its machine lacks something: the file or socket itself may be in order."""
 
 
 STANDARD = range(3)
@@ -32,3 +36,22 @@ def raise_limit() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
+
+
+def write_all(fd: int, octets: bytes) -> None:
+    """Write all of ``octets``: in one piece, where the descriptor takes them so."""
+    _repeat(octets, lambda left, _: os.write(fd, left))
+
+
+def write_all_at(fd: int, octets: bytes | bytearray, at: int) -> None:
+    """Write all of ``octets`` from the offset ``at`` on; OSError if there is no room."""
+    _repeat(octets, lambda left, done: os.pwrite(fd, left, at + done))
+
+
+def _repeat(octets: bytes | bytearray, write: Callable[[memoryview, int], int]) -> None:
+    """Call ``write`` with what is left, and how much is written, until nothing is left."""
+    done = 0
+    with memoryview(octets) as view:
+        while done < len(view):
+            with view[done:] as left:
+                done += write(left, done)

@@ -19,7 +19,10 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
+
+from dnsd.process.descriptors import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,7 +160,7 @@ def detach(dropped: Callable[[int], str]) -> None:
     ``dropped`` returns the line, with its newline, that tells how many were dropped.
     """
     global _outlet  # noqa: PLW0603 -- a process has one standard error
-    _outlet = Outlet(_write_all, dropped)
+    _outlet = Outlet(partial(write_all, DESCRIPTOR), dropped)
     sys.stderr = LogStream(_outlet, DESCRIPTOR)
     atexit.register(flush)
 
@@ -168,9 +171,3 @@ def flush(seconds: float = FLUSH_S) -> None:
         sys.stderr.flush()
     if _outlet is not None:
         _outlet.flush(seconds)
-
-
-def _write_all(octets: bytes) -> None:
-    """Write ``octets`` in one piece where the descriptor takes them so."""
-    while octets:
-        octets = octets[os.write(DESCRIPTOR, octets) :]

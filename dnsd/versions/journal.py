@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.errors import MisfitError
 from dnsd.process import durable
+from dnsd.process.descriptors import write_all_at
 from dnsd.versions.difference import ZoneDifference
 from dnsd.versions.marks import JOURNAL
 from dnsd.versions.serial import is_newer
@@ -203,10 +204,8 @@ def _append(path: Path, octets: bytes, at: int) -> None:
     try:
         # What is cut off here would else be read on behind what is written now.
         os.ftruncate(handle, at)
-        written = 0
         try:
-            while written < len(octets):
-                written += os.pwrite(handle, octets[written:], at + written)
+            write_all_at(handle, octets, at)
             os.fdatasync(handle)
         except OSError:
             os.ftruncate(handle, at)

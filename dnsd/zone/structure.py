@@ -1,7 +1,8 @@
 """Which names of a zone are what: cuts, DNAMEs, occluded names, empty non-terminals.
 
-Worked out once from a loaded zone; checks and the compiler read it, nothing changes it.
-Names are lower-case wire names, as in :class:`dnsd.zone.records.Zone`.
+A native table knows this from loading, so a Structure of one is a few views, made in
+microseconds wherever one is needed. Without natives it is computed from the zone each time.
+Nothing changes it. Names are lower-case wire names, as in :class:`dnsd.zone.records.Zone`.
 """
 
 from __future__ import annotations
