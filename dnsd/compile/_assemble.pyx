@@ -12,7 +12,7 @@ from dnsd.compile._denial cimport Chain
 from dnsd.compile._output cimport ALIGN, Output
 from dnsd.compile._writer cimport Item, Pooled, Writer
 from dnsd.zone._table cimport Table
-from dnsd.zone._tree cimport CUT, EXISTS, REDIRECT, Node, Tree
+from dnsd.zone._tree cimport CUT, EXISTS, REDIRECT, Node, Tree, fetch
 
 from array import array
 
@@ -29,6 +29,7 @@ cdef enum:
     ENTRY_SIZE = 24
     FLAG_CUT = 1
     FLAG_DNAME = 2
+    AHEAD = 8
 
 assert layout.ENTRY.size == ENTRY_SIZE
 assert (layout.CUT, layout.DNAME) == (FLAG_CUT, FLAG_DNAME)
@@ -42,13 +43,34 @@ def image(zone, pools, bytes key, bytes meta):
         raise ImageError(f"the zone {to_text(zone.apex)} is too large (32 GiB)") from None
 
 
+cdef struct Place:
+    uint64_t key[2]           # of the order, as far as sixteen octets tell
+    const Node *node
+
+
 cdef int _order(const void *one, const void *other) noexcept nogil:
     """The longest names first: a wildcard comes before the name above it, which holds its ref."""
-    cdef const Node *a = (<const Node **>one)[0]
-    cdef const Node *b = (<const Node **>other)[0]
-    if a.length != b.length:
-        return b.length - a.length
-    return memcmp(a.name, b.name, a.length)
+    cdef const Place *a = <const Place *>one
+    cdef const Place *b = <const Place *>other
+    if a.key[0] != b.key[0]:
+        return -1 if a.key[0] < b.key[0] else 1
+    if a.key[1] != b.key[1]:
+        return -1 if a.key[1] < b.key[1] else 1
+    return memcmp(a.node.name, b.node.name, a.node.length)
+
+
+cdef inline void _note(Place *place, const Node *node) noexcept:
+    """Note ``node`` and its key: how short its name is, and how that begins."""
+    cdef uint8_t octets[16]
+    cdef int i
+    memset(octets, 0, sizeof(octets))
+    octets[0] = 255 - node.length
+    memcpy(octets + 1, node.name, min(<int>node.length, 15))
+    place.node = node
+    place.key[0] = place.key[1] = 0
+    for i in range(8):
+        place.key[0] = place.key[0] << 8 | octets[i]
+        place.key[1] = place.key[1] << 8 | octets[8 + i]
 
 
 cdef class _Assembler:
@@ -58,7 +80,7 @@ cdef class _Assembler:
     cdef Writer writer
     cdef Chain chain
     cdef Answers plain, signed
-    cdef Node **names
+    cdef Place *names
     cdef uint32_t names_used
     cdef uint16_t *types      # of the name whose entry is being made
     cdef uint32_t *answers    # to them, without and with signatures
@@ -176,30 +198,50 @@ cdef class _Assembler:
         """Add an entry for every name; return their refs."""
         cdef uint32_t i, node
         cdef uint32_t[::1] found
+        cdef const Node *name
         self._sort_names()
         refs = array("I", bytes(4 * self.names_used))
         found = refs
         for i in range(self.names_used):
-            node = <uint32_t>(self.names[i] - self.tree.nodes)
+            self._fetch(i)
+            name = self.names[i].node
+            node = <uint32_t>(name - self.tree.nodes)
             found[i] = self._entry(node)
             self.tree.nodes[node].ref = found[i]
-            if self.names[i].name[0] == 1 and self.names[i].name[1] == 42:
-                self.tree.nodes[self.names[i].parent].wildcard = (
-                    self._cut_source(node) if self.names[i].flags & CUT else found[i]
+            if name.name[0] == 1 and name.name[1] == 42:
+                self.tree.nodes[name.parent].wildcard = (
+                    self._cut_source(node) if name.flags & CUT else found[i]
                 )
         return refs
 
+    cdef inline void _fetch(self, uint32_t at) noexcept:
+        """Have the cache get what the next names need: they are not in the order of the file."""
+        cdef const Node *node
+        if at + 4 * AHEAD >= self.names_used:
+            return
+        fetch(self.names[at + 4 * AHEAD].node)
+        node = self.names[at + 3 * AHEAD].node
+        fetch(node.name)
+        fetch(&self.tree.sets[node.first])
+        fetch(&self.tree.sets[node.first].rtype)
+        node = self.names[at + 2 * AHEAD].node
+        if node.first:
+            fetch(&self.tree.datas[self.tree.sets[node.first].first])
+        node = self.names[at + AHEAD].node
+        if node.first:
+            fetch(self.tree.datas[self.tree.sets[node.first].first].at)
+
     cdef int _sort_names(self) except -1:
         cdef uint32_t node
-        self.names = <Node **>malloc(self.tree.nodes_used * sizeof(Node *))
+        self.names = <Place *>malloc(self.tree.nodes_used * sizeof(Place))
         if self.names == NULL:
             raise MemoryError
         for node in range(1, self.tree.nodes_used):
             if self.tree.nodes[node].flags & EXISTS:
-                self.names[self.names_used] = &self.tree.nodes[node]
+                _note(&self.names[self.names_used], &self.tree.nodes[node])
                 self.names_used += 1
                 self.deepest = max(self.deepest, self.tree.nodes[node].labels)
-        qsort(self.names, self.names_used, sizeof(Node *), _order)
+        qsort(self.names, self.names_used, sizeof(Place), _order)
         return 0
 
     cdef uint32_t _entry(self, uint32_t node) except 0:

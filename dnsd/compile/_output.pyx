@@ -40,17 +40,15 @@ cdef class Output:
     def __cinit__(self, octets):
         memcpy(self.key, PyBytes_AS_STRING(os.urandom(16)), 16)
         self.mask = 1023
-        self.by_digest = <uint32_t *>calloc(self.mask + 1, sizeof(uint32_t))
+        self.by_digest = <Block *>calloc(self.mask + 1, sizeof(Block))
         if self.by_digest == NULL:
             raise MemoryError
-        self.blocks = 1
         self.octets = octets
         self.size = self.room = PyByteArray_GET_SIZE(octets)
         self.at = <uint8_t *>PyByteArray_AS_STRING(octets)
 
     def __dealloc__(self):
         free(self.by_digest)
-        free(self.known)
 
     cdef uint64_t take(self, uint64_t length) except 0:
         """Return the offset of ``length`` new octets at an aligned place."""
@@ -87,34 +85,34 @@ cdef class Output:
         cdef uint64_t length = self.size - at
         cdef uint32_t hash = <uint32_t>siphash13(self.key, self.at + at, <int>length)
         cdef uint32_t place = hash & self.mask
-        cdef Block *block
-        while self.by_digest[place]:
-            block = &self.known[self.by_digest[place]]
+        cdef Block *block = &self.by_digest[place]
+        while block.ref:
             if block.hash == hash and block.length == length and memcmp(
                 self.at + ALIGN * <uint64_t>block.ref, self.at + at, length
             ) == 0:
                 self.size = before
                 return block.ref
             place = (place + 1) & self.mask
-        self.known = <Block *>more_of(self.known, &self.known_room, self.blocks + 1, sizeof(Block))
-        block = &self.known[self.blocks]
+            block = &self.by_digest[place]
         block.ref, block.length, block.hash = <uint32_t>(at // ALIGN), <uint32_t>length, hash
-        self.by_digest[place] = self.blocks
         self.blocks += 1
         if 2 * self.blocks > self.mask:
             self._grow_table()
         return <uint32_t>(at // ALIGN)
 
     cdef int _grow_table(self) except -1:
-        cdef uint32_t each, place
-        free(self.by_digest)
-        self.mask = 4 * self.mask + 3
-        self.by_digest = <uint32_t *>calloc(<uint64_t>self.mask + 1, sizeof(uint32_t))
-        if self.by_digest == NULL:
+        cdef Block *old = self.by_digest
+        cdef uint32_t size = self.mask + 1, i, place
+        cdef Block *grown = <Block *>calloc(2 * <uint64_t>size, sizeof(Block))
+        if grown == NULL:
             raise MemoryError
-        for each in range(1, self.blocks):
-            place = self.known[each].hash & self.mask
-            while self.by_digest[place]:
+        self.by_digest, self.mask = grown, 2 * size - 1
+        for i in range(size):
+            if old[i].ref == 0:
+                continue
+            place = old[i].hash & self.mask
+            while grown[place].ref:
                 place = (place + 1) & self.mask
-            self.by_digest[place] = each
+            grown[place] = old[i]
+        free(old)
         return 0

@@ -187,7 +187,10 @@ cdef class Parts:
         return 0
 
     cdef int _add_addresses(self, int part, const uint8_t *name, int length) except -1:
-        cdef uint32_t node = self.tree.find(name, length)
+        cdef uint32_t node
+        if not is_subdomain(name, length, &self.tree.nodes[1]):
+            return 0  # most targets of a delegation: no need to look
+        node = self.tree.find(name, length)
         if node:
             self._add_known(part, node, TYPE_A)
             self._add_known(part, node, TYPE_AAAA)

@@ -64,11 +64,16 @@ cdef class Writer:
     cdef uint64_t places_used, places_room
     cdef uint32_t heads[1024]
     cdef int start, limit
+    # the name that pointers are computed for; nothing is remembered of it before another name comes
+    cdef const uint8_t *base
+    cdef int base_length
+    cdef bint base_is_known
 
     cdef uint32_t block(
         self, const uint8_t *base, int base_length, Sections sections, int room
     ) except 0
-    cdef int _begin(self, const uint8_t *base, int base_length, int limit) except -1
+    cdef void _begin(self, const uint8_t *base, int base_length, int limit) noexcept
+    cdef int _know_base(self) except -1
     cdef int _add_all(self, Sections sections, int part) except -1
     cdef int _add_item(self, const Item *item) except -1
     cdef int _add_record(

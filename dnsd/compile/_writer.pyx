@@ -8,6 +8,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcmp, memcpy, memset
 
+from dnsd.compile._labels cimport folded, hashed, name_length, stands_in
 from dnsd.compile._output cimport Output, more_of
 from dnsd.zone._tree cimport Set, Tree
 
@@ -76,10 +77,6 @@ cdef inline void _n16(uint8_t *at, uint32_t value) noexcept:
     at[0], at[1] = value >> 8 & 0xFF, value & 0xFF
 
 
-cdef inline uint8_t _folded(uint8_t c) noexcept:
-    return c + 32 if 65 <= c <= 90 else c
-
-
 cdef class Writer:
     """Writes blocks of ``tree``'s records to ``out``."""
 
@@ -130,7 +127,7 @@ cdef class Writer:
             flags += (self.tree.sets[sections.items[ANSWER][i].set].rtype == TYPE_CNAME) << LINKS_BIT
         if room and QNAME_AT + 4 + base_length + split + room > POINTER_LIMIT:
             flags |= FLAG_COMPOSE
-        moves = base[0] == 1 and base[1] == 42
+        moves = stands_in(base)
         moves = moves or sections.pieces_used or sections.proof or sections.proof_expanded
         self._forget_beyond()
         if not moves:
@@ -162,21 +159,29 @@ cdef class Writer:
 
     # -- records ------------------------------------------------------------------------------
 
-    cdef int _begin(self, const uint8_t *base, int base_length, int limit) except -1:
-        """Begin a block whose pointers are computed for the query name ``base``.
+    cdef void _begin(self, const uint8_t *base, int base_length, int limit) noexcept:
+        """Begin a block whose pointers are computed for the query name ``base``."""
+        cdef uint64_t i
+        for i in range(1, self.places_used):
+            self.heads[self.places[i].hash % HEADS] = 0
+        self.used = self.pointers_used = self.names_used = 0
+        self.places_used = 1
+        self.start, self.limit = QNAME_AT + base_length + 4, limit
+        self.base, self.base_length, self.base_is_known = base, base_length, False
+
+    cdef int _know_base(self) except -1:
+        """Remember the parts of the query name.
 
         When it begins with a ``*`` label it stands for others: the whole of it is no target.
         """
         cdef uint32_t hashes[128]
         cdef int offsets[128]
-        cdef int labels, i
-        self.used = self.pointers_used = self.names_used = 0
-        self.places_used = 1
-        memset(self.heads, 0, sizeof(self.heads))
-        self.start, self.limit = QNAME_AT + base_length + 4, limit
-        labels = self._fold(base, offsets, hashes)
-        for i in range(base[0] == 1 and base[1] == 42, labels):
-            self._remember(offsets[i], base_length - offsets[i], hashes[i], QNAME_AT + offsets[i])
+        cdef int labels = self._fold(self.base, offsets, hashes), i
+        self.base_is_known = True
+        for i in range(stands_in(self.base), labels):
+            self._remember(
+                offsets[i], self.base_length - offsets[i], hashes[i], QNAME_AT + offsets[i]
+            )
         return 0
 
     cdef int _add_all(self, Sections sections, int part) except -1:
@@ -285,36 +290,39 @@ cdef class Writer:
 
         ``offsets`` are in what is kept. Returns the number of labels.
         """
-        cdef int at = 0, labels = 0, i, end
-        cdef uint32_t value = 2166136261
+        cdef int length = name_length(name), labels = 0, at = 0, i
+        cdef uint64_t value = 0
         cdef uint8_t *kept
-        self.names = <uint8_t *>more_of(self.names, &self.names_room, self.names_used + 256, 1)
+        self.names = <uint8_t *>more_of(self.names, &self.names_room, self.names_used + 264, 1)
         kept = self.names + self.names_used
+        for i in range(length):  # the length of a label is no letter
+            kept[i] = folded(name[i])
         while name[at]:
             offsets[labels] = at
             labels += 1
-            for i in range(1 + name[at]):
-                kept[at + i] = _folded(name[at + i])
             at += 1 + name[at]
-        end = at
         i = labels
         while i:
             i -= 1
-            for at in range(offsets[i], end):
-                value = (value ^ kept[at]) * 16777619
-            end = offsets[i]
-            hashes[i] = value ^ value >> 13
-        for i in range(labels):
+            value = hashed(value, kept + offsets[i], 1 + kept[offsets[i]])
+            hashes[i] = <uint32_t>(value >> 32)
             offsets[i] += self.names_used
-        self.names_used += _length_of(name)
+        self.names_used += length
         return labels
 
     cdef int _name(self, const uint8_t *name) except -1:
         """Write a name, compressed, and remember its parts."""
         cdef uint32_t hashes[128]
         cdef int offsets[128]
-        cdef int labels = self._fold(name, offsets, hashes), i, length = _length_of(name), here
+        cdef int labels, i, length = name_length(name), here
         cdef uint32_t known
+        if length == self.base_length and not stands_in(self.base) and length > 1 and memcmp(
+            name, self.base, length
+        ) == 0:
+            return self._point(QNAME_AT)
+        if not self.base_is_known:
+            self._know_base()
+        labels = self._fold(name, offsets, hashes)
         for i in range(labels):
             known = self._known(offsets[i], length, hashes[i])
             if known:
@@ -374,13 +382,6 @@ cdef class Writer:
     cdef uint32_t length_of(self, uint32_t ref) noexcept:
         """Return the octets of the mandatory part of the block at ``ref``."""
         return _r16(self.out.at + 8 * <uint64_t>ref + 8)
-
-
-cdef inline int _length_of(const uint8_t *name) noexcept:
-    cdef int at = 0
-    while name[at]:
-        at += 1 + name[at]
-    return at + 1
 
 
 cdef inline uint32_t _r16(const uint8_t *at) noexcept:

@@ -54,6 +54,22 @@ cdef struct Node:
     uint8_t labels
 
 
+cdef struct Named:
+    uint32_t hash
+    uint32_t node             # 0: the place is free
+
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) || defined(__clang__)
+    #define dnsd_fetch(at) __builtin_prefetch(at)
+    #else
+    #define dnsd_fetch(at) ((void)(at))
+    #endif
+    """
+    void fetch "dnsd_fetch"(const void *at) noexcept nogil
+
+
 cdef class Tree:
     cdef object held          # whatever else has octets that are pointed to
     cdef Node *nodes          # from 1 on, the apex first, parents before children
@@ -61,7 +77,7 @@ cdef class Tree:
     cdef Data *datas
     cdef uint32_t nodes_used, sets_used, datas_used
     cdef uint64_t nodes_room, sets_room, datas_room
-    cdef uint32_t *by_name
+    cdef Named *by_name
     cdef uint32_t last_above  # below which the last new node is
     cdef uint32_t mask
     cdef uint32_t own_sets, own_datas    # of records; behind them is what a compiler has made
@@ -77,8 +93,8 @@ cdef class Tree:
     cdef uint32_t of_type(self, uint32_t node, int rtype) noexcept
     cdef const uint8_t *store(self, const uint8_t *octets, uint64_t length) except NULL
     cdef uint32_t node_of(self, const uint8_t *name, int length) except 0
-    cdef uint32_t _new_node(self, const uint8_t *name, int length, uint32_t place) except 0
-    cdef uint32_t _place(self, const uint8_t *name, int length) noexcept
+    cdef uint32_t _new_node(self, const uint8_t *name, int length, Named *place) except 0
+    cdef Named *_place(self, const uint8_t *name, int length) noexcept
     cdef uint32_t _above(self, const uint8_t *name, int length) except 0
     cdef int _grow_table(self) except -1
     cdef uint32_t new_set(self, uint32_t node, int rtype, uint32_t ttl) except 0

@@ -33,7 +33,7 @@ cdef class Tree:
     def __cinit__(self, bytes apex, *rest):
         memcpy(self.key, PyBytes_AS_STRING(os.urandom(16)), 16)
         self.mask = 63
-        self.by_name = <uint32_t *>calloc(self.mask + 1, sizeof(uint32_t))
+        self.by_name = <Named *>calloc(self.mask + 1, sizeof(Named))
         if self.by_name == NULL:
             raise MemoryError
         self.nodes_used = self.sets_used = self.datas_used = 1
@@ -53,7 +53,7 @@ cdef class Tree:
 
     cdef uint32_t find(self, const uint8_t *name, int length) noexcept:
         """Return the node with the lower-case ``name``, 0 if there is none."""
-        return self.by_name[self._place(name, length)]
+        return self._place(name, length).node
 
     cdef uint32_t has(self, uint32_t node, int rtype) noexcept:
         """Return the set of ``rtype`` at ``node``, 0 if it has none; RRSIG is one, too."""
@@ -66,14 +66,20 @@ cdef class Tree:
         """Return the set of ``rtype`` at ``node``, 0 if it has none; RRSIG is none."""
         return 0 if rtype == TYPE_RRSIG else self.has(node, rtype)
 
-    cdef uint32_t _place(self, const uint8_t *name, int length) noexcept:
-        cdef uint32_t place = <uint32_t>siphash13(self.key, name, length) & self.mask
+    cdef Named *_place(self, const uint8_t *name, int length) noexcept:
+        """Return the place of ``name``, or the free one that it is to have: its hash is there."""
+        cdef uint32_t hash = <uint32_t>siphash13(self.key, name, length), at = hash & self.mask
+        cdef Named *place = &self.by_name[at]
         cdef Node *node
-        while self.by_name[place]:
-            node = &self.nodes[self.by_name[place]]
-            if node.length == length and memcmp(node.name, name, length) == 0:
-                break
-            place = (place + 1) & self.mask
+        while place.node:
+            # a look at a name is a miss of the cache, and a hash is seldom that of another one
+            if place.hash == hash:
+                node = &self.nodes[place.node]
+                if node.length == length and memcmp(node.name, name, length) == 0:
+                    return place
+            at = (at + 1) & self.mask
+            place = &self.by_name[at]
+        place.hash = hash
         return place
 
     # -- making -------------------------------------------------------------------------------
@@ -99,12 +105,12 @@ cdef class Tree:
 
     cdef uint32_t node_of(self, const uint8_t *name, int length) except 0:
         """Return the node with ``name``; what it has none for yet, it and those above get one."""
-        cdef uint32_t place = self._place(name, length)
-        if self.by_name[place]:
-            return self.by_name[place]
+        cdef Named *place = self._place(name, length)
+        if place.node:
+            return place.node
         return self._new_node(self.store(name, length), length, place)
 
-    cdef uint32_t _new_node(self, const uint8_t *name, int length, uint32_t place) except 0:
+    cdef uint32_t _new_node(self, const uint8_t *name, int length, Named *place) except 0:
         """Return a new node for ``name``, whose octets stay; ``place`` is where it is missed."""
         cdef uint32_t index, above = 0
         cdef int rest = length - 1 - name[0]
@@ -125,7 +131,7 @@ cdef class Tree:
         node = &self.nodes[index]
         memset(node, 0, sizeof(Node))
         node.name, node.length, node.parent = name, length, above
-        self.by_name[place] = index
+        place.node = index
         if above:
             node.labels = self.nodes[above].labels + 1
         else:
@@ -137,22 +143,28 @@ cdef class Tree:
     cdef uint32_t _above(self, const uint8_t *name, int length) except 0:
         """Return the node with ``name``, mostly the one that the last new node is below."""
         cdef Node *last = &self.nodes[self.last_above]
-        cdef uint32_t place
+        cdef Named *place
         if self.last_above and last.length == length and memcmp(last.name, name, length) == 0:
             return self.last_above
         place = self._place(name, length)
-        self.last_above = self.by_name[place] or self._new_node(name, length, place)
+        self.last_above = place.node or self._new_node(name, length, place)
         return self.last_above
 
     cdef int _grow_table(self) except -1:
-        cdef uint32_t index
-        free(self.by_name)
-        self.mask = 4 * self.mask + 3
-        self.by_name = <uint32_t *>calloc(<uint64_t>self.mask + 1, sizeof(uint32_t))
-        if self.by_name == NULL:
+        cdef Named *old = self.by_name
+        cdef uint32_t size = self.mask + 1, i, at
+        cdef Named *grown = <Named *>calloc(2 * <uint64_t>size, sizeof(Named))
+        if grown == NULL:
             raise MemoryError
-        for index in range(1, self.nodes_used):
-            self.by_name[self._place(self.nodes[index].name, self.nodes[index].length)] = index
+        self.by_name, self.mask = grown, 2 * size - 1
+        for i in range(size):
+            if old[i].node == 0:
+                continue
+            at = old[i].hash & self.mask
+            while grown[at].node:
+                at = (at + 1) & self.mask
+            grown[at] = old[i]
+        free(old)
         return 0
 
     cdef uint32_t new_set(self, uint32_t node, int rtype, uint32_t ttl) except 0:
@@ -223,7 +235,7 @@ cdef class Tree:
         free(self.by_name)
         self.mask, self.by_name = other.mask, NULL
         memcpy(self.key, other.key, sizeof(self.key))
-        self.by_name = <uint32_t *>_copied(other.by_name, (<uint64_t>self.mask + 1) * sizeof(uint32_t))
+        self.by_name = <Named *>_copied(other.by_name, (<uint64_t>self.mask + 1) * sizeof(Named))
         free(self.nodes)
         self.nodes = NULL
         self.nodes = <Node *>_copied(other.nodes, other.nodes_used * sizeof(Node))
