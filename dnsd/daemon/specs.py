@@ -144,7 +144,7 @@ def worker_specs(
             xfrd_fd=None if ways is None else ways.worker(index),
             udp_receive_buffer=server.udp_receive_buffer,
         )
-        for index in range(shared.vector.workers)
+        for index in shared.vector.serving
     ]
 
 
