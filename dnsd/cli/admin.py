@@ -77,7 +77,8 @@ def ask(path: Path, command: str, patience: float | None = ANSWER_S, **arguments
         raise AdminError(f"the node behind {path} does not answer") from error
     except PermissionError as error:
         raise AdminError(
-            f"permission denied on {path}: be the user that dnsd runs as, or root"
+            f"permission denied on {path}: be the user that dnsd runs as, root, or a member of the "
+            "group that [server] admin_group names"
         ) from error
     except OSError as error:
         raise AdminError(f"cannot talk to the node behind {path}: {error.strerror}") from error
@@ -112,18 +113,36 @@ def _connected(path: Path) -> socket.socket:
     """Return a socket that is connected to the node, by its file or else by its spare socket."""
     try:
         return _connect(str(path))
-    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
-        sentence = f"dnsd is not running: nothing listens on {path}{_unnamed(path)}"
-        try:
-            sock = _connect(spare_name(path))
-        except OSError:
-            raise NotRunning(sentence) from error
-        # Any process could have taken the name of the spare socket.
-        owner = [path.parent.stat().st_uid] if path.parent.exists() else []
-        if not is_friend(sock, *owner):
-            sock.close()
-            raise NotRunning(sentence) from error
+    except PermissionError:
+        # Members of [server] admin_group come by the other one.
+        if (sock := _spare(path)) is None:
+            raise
         return sock
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
+        if (sock := _spare(path)) is None:
+            raise NotRunning(
+                f"dnsd is not running: nothing listens on {path}{_unnamed(path)}"
+            ) from error
+        return sock
+
+
+def _spare(path: Path) -> socket.socket | None:
+    """Return a socket that is connected to the spare one beside ``path``; None if it is not ours.
+
+    Any process could have taken its name.
+    """
+    try:
+        sock = _connect(spare_name(path))
+    except OSError:
+        return None
+    try:
+        owner = [path.parent.stat().st_uid]
+    except OSError:
+        owner = []
+    if is_friend(sock, *owner):
+        return sock
+    sock.close()
+    return None
 
 
 def _unnamed(path: Path) -> str:

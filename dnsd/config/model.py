@@ -71,6 +71,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     user: Annotated[str | None, AccountName()] = None
     group: Annotated[str | None, AccountName()] = None
+    admin_group: Annotated[str | None, AccountName()] = None
     """None: the user's own."""
 
     nsid: Annotated[str | None, Text(128, "it goes into every answer that asks for it")] = None

@@ -25,6 +25,7 @@ from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
 from dnsd.process import descriptors, instructions, lease, log, stderr
 from dnsd.process.logline import Speaker
+from dnsd.process.users import group_of
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 
@@ -66,7 +67,8 @@ async def _run(control_spec: ControlSpec) -> None:
     web = role.web() if config.http.listen else None
     fd = control_spec.spare_fd
     spare = None if fd is None else socket.socket(fileno=fd)
-    admin = AdminServer(config.server.admin_socket, commands, spare)
+    admins = group_of(config.server.admin_group)
+    admin = AdminServer(config.server.admin_socket, commands, spare, admins)
 
     def stop() -> None:
         # At once: a build that is under way is of no use to anybody.

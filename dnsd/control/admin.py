@@ -16,7 +16,7 @@ import msgspec
 
 from dnsd.errors import AdminError, StateError
 from dnsd.process import log
-from dnsd.process.socketfile import bind, is_friend
+from dnsd.process.socketfile import STRANGER, bind, may_ask
 
 if TYPE_CHECKING:
     import socket
@@ -43,7 +43,8 @@ _Request = msgspec.json.Decoder(dict[str, Any])
 class AdminServer:
     """Listens at ``path`` and runs ``commands`` by name; AdminError is their way to refuse.
 
-    It listens on the ``spare`` socket, too, if there is one.
+    It listens on the ``spare`` socket, too, if there is one. Members of the ``admin_group`` may ask
+    there.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class AdminServer:
         path: Path,
         commands: Mapping[str, Command],
         spare: socket.socket | None = None,
+        admin_group: int | None = None,
     ) -> None:
         self.fault = ""
         """Why no client can connect at ``path``; empty if one can."""
@@ -58,6 +60,7 @@ class AdminServer:
         self._commands = commands
         self._server: asyncio.Server | None = None
         self._spare = spare
+        self._admin_group = admin_group
         self._spare_server: asyncio.Server | None = None
         self._clients = 0
 
@@ -100,10 +103,11 @@ class AdminServer:
 
     async def _serve_friend(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve a client whom no file's mode has kept away, if it may connect."""
-        if is_friend(writer.get_extra_info("socket")):
+        if may_ask(writer.get_extra_info("socket"), self._admin_group):
             await self._serve(reader, writer)
-        else:
-            writer.transport.abort()
+            return
+        writer.write(_refusal(STRANGER))  # the buffer of a new connection has room for it
+        writer.close()
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         self._clients += 1

@@ -21,7 +21,7 @@ from dnsd.daemon.statelock import LOCK
 from dnsd.errors import AccountError
 from dnsd.process.log import say
 from dnsd.process.statedir import IMAGES
-from dnsd.process.users import name_of
+from dnsd.process.users import group_of, name_of
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 
@@ -39,6 +39,7 @@ class Account(NamedTuple):
 
 def enter(config: Config) -> None:
     """Go on as the user that ``config`` names, if it names one; AccountError if that can't be."""
+    _check_admin_group(config.server)
     account = _account(config.server)
     if account is None:
         return
@@ -73,6 +74,14 @@ def needed(config: Config) -> frozenset[Capability]:
         # The interface and its addresses; asking the link whether a VIP is another machine's.
         wanted |= {Capability.NET_ADMIN, Capability.NET_RAW}
     return frozenset(wanted)
+
+
+def _check_admin_group(server: Server) -> None:
+    if server.admin_group is not None and group_of(server.admin_group) is None:
+        raise AccountError(
+            f"there is no group {server.admin_group!r}: make it (addgroup --system "
+            f"{server.admin_group}), or change [server] admin_group"
+        )
 
 
 def _account(server: Server) -> Account | None:

@@ -14,7 +14,9 @@ import msgspec
 from dnsd.control import status
 from dnsd.daemon.children import is_serving
 from dnsd.image.state import ControlCells
-from dnsd.process.socketfile import is_friend
+from dnsd.process import socketfile
+from dnsd.process.socketfile import STRANGER
+from dnsd.process.users import group_of
 
 if TYPE_CHECKING:
     import socket
@@ -33,6 +35,7 @@ class Attendant:
         self._sock = sock
         self._spec = spec
         self._vector = vector
+        self._admin_group = group_of(spec.config.server.admin_group)
         sock.setblocking(False)
 
     def fileno(self) -> int:
@@ -48,8 +51,9 @@ class Attendant:
                 return
             with client, suppress(OSError):  # it is gone
                 client.setblocking(False)
-                if is_friend(client):
-                    client.sendall(msgspec.json.encode(self._absence()) + b"\n")
+                may_ask = socketfile.may_ask(client, self._admin_group)
+                said = self._absence() if may_ask else {"ok": False, "error": STRANGER}
+                client.sendall(msgspec.json.encode(said) + b"\n")
 
     def _absence(self) -> dict[str, Any]:
         """Return what a command is answered with; ``down`` is what ``dnsd status`` shows."""

@@ -5,7 +5,9 @@ the master looks here, before it starts anything, whether another dnsd has the p
 
 Beside the file there is a *spare* socket in the abstract namespace. It needs no disk, and the
 master holds it: it is there when the file could not be made, and when control, which both lead
-to, is down. The kernel tells which user is at its other end: it must be the same one, or root.
+to, is down. The kernel tells which user is at its other end: it must be the same one, or root, or
+in the group that may administer the node. The latter come by this socket alone: no directory need
+be opened to them.
 """
 
 from __future__ import annotations
@@ -29,6 +31,16 @@ SPARE_PAUSE_S = 0.05
 """Between attempts to have the name of the spare socket, and for how long they go on."""
 _CREDENTIALS = struct.Struct("3i")
 """Of SO_PEERCRED: process, user, group."""
+_SO_PEERGROUPS = 59
+"""The other groups of the process at the other end, 32 bits each (Linux 4.13)."""
+_GROUPS_SIZE = 1024
+"""What Python reads of them at most: a process in more than 256 groups is not recognised."""
+
+STRANGER = (
+    "permission denied: be the user that dnsd runs as, root, or a member of the group that "
+    "[server] admin_group names"
+)
+"""What a client is told that may not ask."""
 
 
 def bind(path: Path) -> socket.socket:
@@ -71,6 +83,20 @@ def is_friend(sock: socket.socket, *others: int) -> bool:
     """Return whether at the other end is root, our own user, or one of ``others``."""
     found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return _CREDENTIALS.unpack(found)[1] in {0, os.geteuid(), *others}
+
+
+def may_ask(sock: socket.socket, admin_group: int | None) -> bool:
+    """Return whether at the other end is a friend, or a member of the group, if there is one."""
+    if is_friend(sock):
+        return True
+    if admin_group is None:
+        return False
+    found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    try:
+        others = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_SIZE)
+    except OSError:
+        others = b""
+    return admin_group in {_CREDENTIALS.unpack(found)[2], *memoryview(others).cast("I")}
 
 
 def make_way(path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import select
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -87,7 +89,7 @@ def test_strangers_get_no_answer_and_are_given_none(
 ) -> None:
     path = tmp_path / "admin.sock"
     if stranger == "client":
-        monkeypatch.setattr("dnsd.daemon.attendant.is_friend", lambda _: False)
+        monkeypatch.setattr(socketfile, "may_ask", lambda *_: False)
     else:
         monkeypatch.setattr(client, "is_friend", lambda *_: False)
 
@@ -98,6 +100,67 @@ def test_strangers_get_no_answer_and_are_given_none(
 
     with attendant(path) as desk:
         asyncio.run(asyncio.wait_for(story(desk), 60))
+
+
+def _said_to(path: Path, gid: int, *groups: int) -> str:
+    """What a process of another user in these groups is told, which cannot reach the file."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.setgroups(groups)
+            os.setresgid(gid, gid, gid)
+            os.setresuid(65534, 65534, 65534)
+            client.ask(path, "status")
+        except AdminError as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        text = said.read()
+    os.waitpid(child, 0)
+    return text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("server", ["control", "the master"])
+def test_members_of_the_admin_group_may_ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str
+) -> None:
+    path = tmp_path / "state" / "admin.sock"
+    path.parent.mkdir(mode=0o700)
+    tmp_path.chmod(0o700)
+
+    async def control(_request: object) -> object:
+        raise AdminError("control is here")
+
+    async def story() -> None:
+        spare = socketfile.bind_spare(path)
+        assert spare
+        server = AdminServer(path, {"status": control}, spare, 4242)
+        await server.start()
+        for groups in ((4242,), (4243, 4242)):
+            assert await asyncio.to_thread(_said_to, path, *groups) == "control is here"
+        assert await asyncio.to_thread(_said_to, path, 4243, 4244) == socketfile.STRANGER
+        server.close()
+        spare.close()
+
+    if server == "control":
+        asyncio.run(asyncio.wait_for(story(), 60))
+        return
+    monkeypatch.setattr("dnsd.daemon.attendant.group_of", lambda _: 4242)
+    with attendant(path) as desk:
+        thread = Thread(target=_answer, args=(desk, 2))
+        thread.start()
+        assert "control is down" in _said_to(path, 4242)
+        assert _said_to(path, 4243, 4244) == socketfile.STRANGER
+        thread.join()
+
+
+def _answer(desk: Attendant, clients: int) -> None:
+    for _ in range(clients):
+        select.select([desk], [], [], 60)
+        desk.answer()
 
 
 def test_the_peer_is_known_from_the_kernel() -> None:
