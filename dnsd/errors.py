@@ -4,6 +4,7 @@
     ├── ConfigError      the configuration cannot be used (all problems at once)
     ├── ZoneError        a zone cannot be loaded (carries its findings)
     ├── VersionError     a record file is damaged, or not of a zone
+    ├── CatalogError     a catalog zone is broken, and must not be processed
     ├── MisfitError      a difference does not fit the version it is to be applied to
     ├── ImageError       an image file is damaged, foreign, or too large to build
     ├── ListenError      an address cannot be bound
@@ -56,6 +57,10 @@ class VersionError(DnsdError):
 
 class MisfitError(DnsdError):
     """A difference does not fit the version, or the difference, that it is to come after."""
+
+
+class CatalogError(DnsdError):
+    """A catalog zone is broken, and must not be processed (RFC 9432 §5.1)."""
 
 
 class ImageError(DnsdError):

@@ -8,7 +8,8 @@
     find_zones(config)       the same, with the files there that are none
     cookie_secrets(config)   the secrets in ``cookie_secret_file``
     tsig_secrets(config)     the secret of each ``[[key]]``
-    transfers_of(config)     what holds for the transfers of each zone that has any
+    transfers_of(config, …)  what holds for the transfers of each zone that has any
+    brought_zones(config)    zones that catalogs have brought, as the state directory has them
     examine(path)            as load and zone_files, but returns the problems (``dnsd check``)
 
 All of them but ``examine`` raise ConfigError. Knows nothing of DNS but names as text.
@@ -17,11 +18,13 @@ All of them but ``examine`` raise ConfigError. Knows nothing of DNS but names as
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from dnsd.config import (
+    catalogbook,
     cookies,
     hookkinds,
     origins,
@@ -33,6 +36,8 @@ from dnsd.config import (
     zones,
 )
 from dnsd.config.anycast import Anycast
+from dnsd.config.catalogbook import CatalogBook, CatalogMember, MemberZone
+from dnsd.config.catalogs import CatalogConfig, TemplateConfig
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.kinds import parse_endpoints
 from dnsd.config.limits import Limits
@@ -58,16 +63,19 @@ from dnsd.config.transfers import (
     TransfersConfig,
     name_in_zone,
 )
-from dnsd.config.zones import RECEIVED, ZoneFiles, received_file
+from dnsd.config.zones import RECEIVED, ZoneFiles, produced_file, received_file
 from dnsd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "RECEIVED",
     "AllowedPeer",
     "Anycast",
+    "CatalogBook",
+    "CatalogConfig",
+    "CatalogMember",
     "CheckLimits",
     "Config",
     "Demand",
@@ -75,18 +83,21 @@ __all__ = [
     "Failover",
     "Http",
     "Limits",
+    "MemberZone",
     "NotifyPeer",
     "Options",
     "PrimaryPeer",
     "Problem",
     "RateLimitConfig",
     "Server",
+    "TemplateConfig",
     "TransferKey",
     "TransfersConfig",
     "ZoneFile",
     "ZoneFiles",
     "ZoneTransfers",
     "Zones",
+    "brought_zones",
     "cookie_secrets",
     "default",
     "examine",
@@ -97,6 +108,7 @@ __all__ = [
     "name_in_zone",
     "origin_of",
     "parse_zone_option",
+    "produced_file",
     "received_file",
     "resolve",
     "secret_advice",
@@ -105,6 +117,10 @@ __all__ = [
     "tsig_secrets",
     "zone_files",
 ]
+
+
+NO_MEMBERS: Mapping[str, MemberZone] = MappingProxyType({})
+"""Where no catalog brings any."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -172,8 +188,22 @@ def listens_by_default(config: Config) -> bool:
 
 
 def zone_files(config: Config) -> dict[str, Path]:
-    """Return the file of each zone by its name (absolute, lower case)."""
-    return find_zones(config).files
+    """Return the file of each zone by its name (absolute, lower case).
+
+    Zones that catalogs have brought are among them: what the configuration has comes first.
+    """
+    brought = {name: one.file for name, one in brought_zones(config).items()}
+    return {**brought, **find_zones(config).files}
+
+
+def brought_zones(config: Config) -> dict[str, MemberZone]:
+    """Return the zones that catalogs have brought to the node whose state directory this is."""
+    if all(catalog.produce for catalog in config.catalog):
+        return {}
+    try:
+        return catalogbook.members(config, catalogbook.read(config.server.state_directory))
+    except ValueError as error:
+        raise ConfigError([str(error)]) from error
 
 
 def find_zones(config: Config) -> ZoneFiles:
@@ -212,12 +242,27 @@ def secret_advice(config: Config) -> tuple[str, ...]:
     return (*filter(None, (cookie,)), *tsigkeys.advice(config.key))
 
 
-def transfers_of(config: Config, origins: Iterable[str]) -> dict[str, ZoneTransfers]:
-    """Return what holds for the transfers of each of the zones ``origins``."""
-    listed = {zone.name: zone for zone in config.zone}
-    return {
-        origin: transferrules.of_zone(config.transfers, listed.get(origin)) for origin in origins
-    }
+def transfers_of(
+    config: Config, origins: Iterable[str], members: Mapping[str, MemberZone] = NO_MEMBERS
+) -> dict[str, ZoneTransfers]:
+    """Return what holds for the transfers of each of the zones ``origins``.
+
+    For those that catalogs have brought (``members``) it is what their template says.
+    """
+    said: dict[str, ZoneFile | CatalogConfig] = {one.name: one for one in config.catalog}
+    said |= {zone.name: zone for zone in config.zone}
+    of_zone = transferrules.of_zone
+    default = of_zone(config.transfers, None)
+    templates = {one.name: of_zone(config.transfers, one) for one in config.template}
+    found = {}
+    for origin in origins:
+        if (own := said.get(origin)) is not None:
+            found[origin] = of_zone(config.transfers, own)
+        elif (member := members.get(origin)) is not None:
+            found[origin] = templates.get(member.template, default)
+        else:
+            found[origin] = default
+    return found
 
 
 def examine(path: Path | None) -> tuple[Config | None, dict[str, Path], tuple[Problem, ...]]:

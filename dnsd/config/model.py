@@ -17,6 +17,7 @@ import dnsd
 from dnsd.config import paths
 from dnsd.config.anycast import Anycast
 from dnsd.config.balance import Balance, Service
+from dnsd.config.catalogs import CatalogConfig, TemplateConfig
 from dnsd.config.commandkinds import ADDRESS, CommandLines, NamedFiles, places
 from dnsd.config.endpoint import Endpoint
 from dnsd.config.hookkinds import HooksConfig
@@ -165,6 +166,8 @@ class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     journal: Annotated[int | None, Size("0B", "64GiB", "it is kept on disk")] = None
     update: tuple[UpdateRight, ...] = ()
     """Who may change it (RFC 2136)."""
+    catalog_group: Annotated[str | None, Text(255, "it goes into a TXT record")] = None
+    """Its group in catalogs that are produced."""
     line: int = 0
     """Where in the configuration file it stands; 0 for a command-line option."""
 
@@ -302,6 +305,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     service: tuple[Service, ...] = ()
     key: tuple[TransferKey, ...] = ()
     transfers: TransfersConfig = TransfersConfig()
+    catalog: tuple[CatalogConfig, ...] = ()
+    template: tuple[TemplateConfig, ...] = ()
     path: Path | None = None
     """The file it was read from; None for one made of defaults and options."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dnsd.config import balancerules, transferrules
+from dnsd.config import balancerules, catalogrules, transferrules
 from dnsd.config.anycast import (
     Anycast,
     Bgp,
@@ -20,6 +20,7 @@ from dnsd.config.anycast import (
     SelfCheckQuery,
 )
 from dnsd.config.balance import BackendConfig, Balance, Service
+from dnsd.config.catalogs import CatalogConfig, TemplateConfig
 from dnsd.config.hookkinds import HooksConfig
 from dnsd.config.limits import Limits
 from dnsd.config.model import (
@@ -47,6 +48,8 @@ from dnsd.config.transfers import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import msgspec
+
 TABLES: Structs = {
     ("server",): Server,
     ("zones",): Zones,
@@ -66,17 +69,25 @@ TABLES: Structs = {
 }
 """The tables that stand once, by path."""
 
+_PEERS: dict[str, type[msgspec.Struct]] = {
+    "primaries": PrimaryPeer,
+    "notify": NotifyPeer,
+    "allow_notify": AllowedPeer,
+    "allow_transfer": AllowedPeer,
+}
+
 LISTS: Structs = {
     ("zone",): ZoneFile,
-    ("zone", "primaries"): PrimaryPeer,
-    ("zone", "notify"): NotifyPeer,
-    ("zone", "allow_notify"): AllowedPeer,
-    ("zone", "allow_transfer"): AllowedPeer,
+    **{("zone", name): struct for name, struct in _PEERS.items()},
     ("zone", "update"): UpdateRight,
     ("transfers", "notify"): NotifyPeer,
     ("transfers", "allow_notify"): AllowedPeer,
     ("transfers", "allow_transfer"): AllowedPeer,
     ("key",): TransferKey,
+    ("catalog",): CatalogConfig,
+    **{("catalog", name): struct for name, struct in _PEERS.items()},
+    ("template",): TemplateConfig,
+    **{("template", name): struct for name, struct in _PEERS.items()},
     ("anycast", "query"): SelfCheckQuery,
     ("anycast", "neighbor"): Neighbor,
     ("anycast", "probe"): Probe,
@@ -122,6 +133,10 @@ def _config(reader: TableReader, data: dict[str, Any]) -> Config | None:
         return None
     config = reader.built(Config, (), {**fields, "path": reader.path})
     if config is not None:
-        for place, message in (*balancerules.faults(config, data), *transferrules.faults(config)):
+        for place, message in (
+            *balancerules.faults(config, data),
+            *transferrules.faults(config),
+            *catalogrules.faults(config),
+        ):
             reader.report(place, message)
     return config

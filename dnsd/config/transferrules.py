@@ -20,6 +20,7 @@ from dnsd.config.transfers import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dnsd.config.catalogs import CatalogConfig, TemplateConfig
     from dnsd.config.locate import KeyPath
     from dnsd.config.model import Config, ZoneFile
 
@@ -50,7 +51,9 @@ class ZoneTransfers(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.notify or self.notify_ns or self.allow_transfer)
 
 
-def of_zone(transfers: TransfersConfig, zone: ZoneFile | None) -> ZoneTransfers:
+def of_zone(
+    transfers: TransfersConfig, zone: ZoneFile | CatalogConfig | TemplateConfig | None
+) -> ZoneTransfers:
     """Return what holds for a zone; None: for one that has no ``[[zone]]``."""
     own: dict[str, Any] = {}
     for field in ZoneTransfers.__struct_fields__:
@@ -58,13 +61,24 @@ def of_zone(transfers: TransfersConfig, zone: ZoneFile | None) -> ZoneTransfers:
         value = getattr(transfers, field, None) if said is None else said
         if value is not None:
             own[field] = value
+    if own["primaries"]:
+        own["serial"] = "file"  # it is theirs, whatever holds for our own zones
+    elif own["serial"] == "file" and getattr(zone, "produce", False):
+        own["serial"] = "unixtime"
     return ZoneTransfers(**own)
 
 
 def has_transfers(config: Config) -> bool:
     """Return whether the configuration has something for the process of transfers to do."""
     said = config.transfers
-    if config.key or said.notify or said.notify_ns or said.allow_transfer or said.tls_listen:
+    if (
+        config.catalog
+        or config.key
+        or said.notify
+        or said.notify_ns
+        or said.allow_transfer
+        or said.tls_listen
+    ):
         return True
     return any(
         zone.primaries or zone.update or zone.notify or zone.notify_ns or zone.allow_transfer
@@ -77,11 +91,11 @@ def faults(config: Config) -> Iterator[Fault]:
     yield from _twins(config.key)
     known = {key.name for key in config.key}
     for name in LISTS:
-        yield from _unknown_keys(("transfers", name), getattr(config.transfers, name, ()), known)
+        yield from unknown_keys(("transfers", name), getattr(config.transfers, name, ()), known)
     for number, zone in enumerate(config.zone, 1):
         place: KeyPath = ("zone", number)
         for name in LISTS:
-            yield from _unknown_keys((*place, name), getattr(zone, name) or (), known)
+            yield from unknown_keys((*place, name), getattr(zone, name) or (), known)
         yield from _of_zone(config, zone, place)
     yield from _tls(config.transfers)
 
@@ -98,11 +112,12 @@ def _twins(keys: Iterable[TransferKey]) -> Iterator[Fault]:
         seen.setdefault(key.name, key)
 
 
-def _unknown_keys(
+def unknown_keys(
     place: KeyPath,
     peers: Iterable[PrimaryPeer | NotifyPeer | AllowedPeer | UpdateRight],
     known: set[str],
 ) -> Iterator[Fault]:
+    """Return which of ``peers``, a list at ``place``, name a key that is not ``known``."""
     for number, peer in enumerate(peers, 1):
         if peer.key is not None and peer.key not in known:
             listed = ", ".join(sorted(known)) or "none"

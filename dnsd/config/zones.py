@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RECEIVED = "secondary"
 """The directory, in the state directory, of zones that were fetched from elsewhere."""
+PRODUCED = "catalogs"
+"""The directory, in the state directory, of catalogs that are made here."""
 
 
 class ZoneFiles(NamedTuple):
@@ -45,6 +47,7 @@ def find(config: Config) -> ZoneFiles:
     files = _listed(config, source, problems)
     odd: list[Problem] = []
     received = {zone.name for zone in config.zone if zone.primaries}
+    received |= {catalog.name for catalog in config.catalog if catalog.primaries}
     for origin, path in sorted(_named(_zone_paths(config, source, problems), odd), key=_rank):
         first = files.setdefault(origin, path)
         if origin in received:
@@ -74,6 +77,12 @@ def received_directory(config: Config) -> Path:
     return config.server.state_directory / RECEIVED
 
 
+def produced_file(config: Config, origin: str) -> Path:
+    """Return the zone file of the catalog ``origin``, which is made here."""
+    stem = origins.file_stem(origin)
+    return config.server.state_directory / PRODUCED / f"{stem}{origins.SUFFIX}"
+
+
 def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, Path]:
     """Return the zones that the configuration lists; one that stands there twice is a problem."""
     files: dict[str, Path] = {}
@@ -93,6 +102,9 @@ def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, P
             files[zone.name] = received
         elif zone.file is not None:
             files[zone.name] = zone.file
+    for catalog in config.catalog:
+        file = produced_file if catalog.produce else received_file
+        files[catalog.name] = file(config, catalog.name)
     return files
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dnsd.control.admin import Command
     from dnsd.image.keepsake import Keepsake
 
-APPLIED = ("zones", "zone", "key", "transfers", "demand", "path")
+APPLIED = ("zones", "zone", "catalog", "template", "key", "transfers", "demand", "path")
 """The parts of the configuration that a reload applies; every other one wants a restart."""
 
 
@@ -88,7 +88,9 @@ class EffectiveConfig:
         self.config = msgspec.structs.replace(fresh, **lasting)
         self.keep()
         if has_transfers(fresh) and not has_transfers(self._begun):
-            changed.append("what there is to transfer ([transfers], [[key]], [[zone]])")
+            changed.append(
+                "what there is to transfer ([transfers], [[key]], [[catalog]], [[zone]])"
+            )
         return tuple(changed)
 
     def pending(self) -> list[dict[str, Any]]:

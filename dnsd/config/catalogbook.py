@@ -1,0 +1,106 @@
+"""Which zones catalogs have brought: what is kept of that over a restart.
+
+One file in the state directory, so that a zone that moves from one catalog to another is never in
+both, nor in none. Control writes it before what it says is in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.config import origins
+from dnsd.config.zones import received_directory
+
+if TYPE_CHECKING:
+    from dnsd.config.catalogs import TemplateConfig
+    from dnsd.config.model import Config
+
+BOOKS = "catalogs.state"
+"""The name of the file."""
+
+
+class CatalogMember(msgspec.Struct, frozen=True, array_like=True):
+    """A member of a catalog: the ``label`` of its node, and its properties (RFC 9432 §4.4)."""
+
+    label: str
+    groups: tuple[str, ...] = ()
+    coo: str = ""
+    """The catalog that may take it over; empty if none may."""
+
+
+class CatalogBook(msgspec.Struct, frozen=True):
+    """The zones that one catalog has brought, by name.
+
+    Of those that are ``held``, the catalog's word is not obeyed, because too many would go at once:
+    they are gone from it (empty), or have another label now.
+    """
+
+    serial: int | None = None
+    members: dict[str, CatalogMember] = {}
+    held: dict[str, str] = {}
+
+
+Books = dict[str, CatalogBook]
+"""What is kept of each catalog, by its name."""
+
+
+class MemberZone(msgspec.Struct, frozen=True):
+    """A zone that the ``catalog`` has brought; ``template`` is the name of what holds for it."""
+
+    catalog: str
+    template: str
+    file: Path
+
+
+def encode(books: Books) -> bytes:
+    """Return what :func:`decode` reads."""
+    return msgspec.json.encode(books)
+
+
+def decode(data: bytes) -> Books:
+    """Return what is kept; ValueError if it is damaged."""
+    return msgspec.json.decode(data, type=Books)
+
+
+def read(state_directory: Path) -> Books:
+    """Return what is kept, nothing if there is no file; ValueError if it cannot be read."""
+    path = state_directory / BOOKS
+    try:
+        return decode(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error})") from error
+
+
+def members(config: Config, books: Books) -> dict[str, MemberZone]:
+    """Return the zones that the catalogs of ``config`` have brought."""
+    templates = {one.name: one for one in config.template}
+    found: dict[str, MemberZone] = {}
+    for catalog in config.catalog:
+        if catalog.produce or (book := books.get(catalog.name)) is None:
+            continue
+        for name, member in book.members.items():
+            template = templates[catalog.template_for(member.groups)]
+            file = file_of(config, template, name, member.label)
+            found[name] = MemberZone(catalog.name, template.name, file)
+    return found
+
+
+def file_of(config: Config, template: TemplateConfig, origin: str, label: str) -> Path:
+    """Return where a zone is that a catalog has brought.
+
+    What is fetched of it is called by its label, too: with another label the zone begins anew
+    (RFC 9432 §5.4), and nothing of before is there then.
+    """
+    if template.directory is not None:
+        stem = "root" if origin == "." else origin.removesuffix(".")
+        return template.directory / f"{stem}{origins.SUFFIX}"
+    digest = hashlib.sha256(label.encode()).hexdigest()[:16]
+    return received_directory(config) / f"{origins.file_stem(origin)}.{digest}.records"

@@ -1,0 +1,109 @@
+"""The zones that catalogs have brought, as they are in force, and what holds for them.
+
+Read by all who ask which zones there are; changed by :mod:`dnsd.control.catalogs.consuming` alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dnsd.config import CatalogBook, catalogbook, transfers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping
+
+    from dnsd.config import CatalogConfig, Config, MemberZone, ZoneTransfers
+    from dnsd.config.catalogbook import Books
+
+_EMPTY = CatalogBook()
+
+
+class BroughtZones:
+    """``zones`` by name; ``leaving`` are those that are to go, and may be served still.
+
+    ``number`` grows with each change of them.
+    """
+
+    def __init__(self, config: Config, books: Books) -> None:
+        self.books = books
+        self.zones = catalogbook.members(config, books)
+        self.leaving: set[str] = set()
+        self.number = 0
+        self._anew: dict[str, MemberZone] = {}
+        self._known = config
+        """The configuration, with catalogs and templates that it has no more and zones have."""
+
+    @property
+    def catalogs(self) -> dict[str, CatalogConfig]:
+        """The catalogs that bring zones, by name; also what is not configured any more."""
+        return {one.name: one for one in self._known.catalog if not one.produce}
+
+    def configure(self, config: Config) -> set[str]:
+        """Take in another configuration; return the zones for which that is a change."""
+        names = {one.name for one in config.catalog}
+        templates = {one.name for one in config.template}
+        lost = [
+            one
+            for name, one in self.catalogs.items()
+            if name not in names and self.books.get(name, _EMPTY).members
+        ]
+        old = [one for one in self._known.template if lost and one.name not in templates]
+        self._known = msgspec.structs.replace(
+            config, catalog=(*config.catalog, *lost), template=(*config.template, *old)
+        )
+        before, self.zones = self.zones, catalogbook.members(self._known, self.books)
+        for zone in self._anew.keys() & self.zones.keys():
+            self._anew[zone] = self.zones.pop(zone)
+        changed = before.keys() | self.zones.keys()
+        return self._note({one for one in changed if before.get(one) != self.zones.get(one)})
+
+    def take(self, books: Books) -> set[str]:
+        """Have ``books`` be in force; return the zones for which that is a change."""
+        before, self.books = self.books, books
+        changed: set[str] = set()
+        for catalog in before.keys() | books.keys():
+            old = before.get(catalog, _EMPTY).members
+            new = books.get(catalog, _EMPTY).members
+            if old is not new:
+                both = old.keys() | new.keys()
+                changed |= {zone for zone in both if old.get(zone) != new.get(zone)}
+        # One of a hundred thousand must not cost what all of them do.
+        for zone in changed:
+            self.zones.pop(zone, None)
+            self._anew.pop(zone, None)
+        few = {
+            name: CatalogBook(
+                book.serial, {zone: book.members[zone] for zone in changed & book.members.keys()}
+            )
+            for name, book in books.items()
+        }
+        self.zones |= catalogbook.members(self._known, few)
+        return self._note(changed)
+
+    def begin_anew(self, zones: Iterable[str]) -> set[str]:
+        """Have ``zones`` go, until they :meth:`come_back`; return those there are."""
+        found = {zone: self.zones.pop(zone) for zone in zones if zone in self.zones}
+        self._anew |= found
+        return self._note(set(found))
+
+    def come_back(self, served: Container[str]) -> set[str]:
+        """Have those that were to begin anew, and are ``served`` no more, be there again."""
+        self.leaving = {zone for zone in self.leaving if zone in served}
+        found = {zone for zone in self._anew if zone not in served}
+        for zone in found:
+            self.zones[zone] = self._anew.pop(zone)
+        return self._note(found) if found else found
+
+    def _note(self, changed: set[str]) -> set[str]:
+        self.number += 1
+        self.leaving = (self.leaving | changed) - self.zones.keys()
+        return changed
+
+    def transfers_of(self, config: Config, origins: Iterable[str]) -> Mapping[str, ZoneTransfers]:
+        """Return what holds for the transfers of each of ``origins``, by ``config``."""
+        templates = {one.name for one in config.template}
+        old = (one for one in self._known.template if one.name not in templates)
+        known = msgspec.structs.replace(config, template=(*config.template, *old))
+        return transfers_of(known, origins, self.zones)

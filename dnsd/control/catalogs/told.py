@@ -1,0 +1,68 @@
+"""What is said of catalogs, as sentences and events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnsd.control.zones.guard import percent
+from dnsd.process.log import say
+from dnsd.text import shortlist
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from dnsd.config import CatalogBook
+    from dnsd.control.catalogs.membership import Decided, Released
+
+CONFIGURATION = "the configuration"
+"""Whose a zone is that no catalog brings."""
+_NAMED = 4
+"""Zones that a sentence names; more would not be read."""
+
+
+def broken(name: str, fault: str) -> str:
+    """Return the sentence about a catalog that cannot be processed."""
+    return f"the catalog {name} is not obeyed: {fault}; the zones that it has brought stay"
+
+
+def held(name: str, book: CatalogBook) -> str:
+    """Return the sentence about zones of a catalog that are held."""
+    named = ", ".join(shortlist(sorted(book.held), _NAMED))
+    return (
+        f"the catalog {name} would have {len(book.held)} of its {len(book.members)} zones go or "
+        f"begin anew ({named}), more than vanish allows at once: they stay as they are; mend the "
+        f"catalog, or run dnsd reload --force {name} if this is intended"
+    )
+
+
+def taken(name: str, decided: Decided, share: float, clashes: Collection[str]) -> None:
+    """Tell what has come of a version of a catalog; ``clashes`` are those that are new."""
+    parts = [
+        f"{len(zones)} {what}"
+        for zones, what in (
+            (decided.added, "come"),
+            (decided.dropped, "go"),
+            (decided.begin_anew, "begin anew"),
+            (decided.taken, "taken over"),
+        )
+        if zones
+    ]
+    if parts:
+        sentence = f"catalog {name} serial {decided.book.serial}: zones: {', '.join(parts)}"
+        say("catalog-taken", sentence, zone=name, serial=decided.book.serial)
+    if decided.book.held:
+        why = f"{held(name, decided.book)} (vanish = {percent(share)})"
+        say("catalog-held", why, zone=name)
+    if clashes:
+        named = ", ".join(shortlist(sorted(clashes), _NAMED))
+        why = f"zones of the catalog {name} are not taken up, because they are others' ({named})"
+        say("catalog-clash", why, zone=name)
+
+
+def released(name: str, done: Released) -> None:
+    """Tell that what was held is done."""
+    sentence = (
+        f"catalog {name}: by order, {len(done.dropped)} zones go, and {len(done.begin_anew)} "
+        f"begin anew"
+    )
+    say("catalog-taken", sentence, zone=name, serial=done.book.serial)
