@@ -60,7 +60,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     If the disk refuses it, into the memory that has the descriptor ``memory``, if there is one.
     From the directories ``include`` it may include files. ``serial`` is the policy by which its
-    serial is made; others may fetch it if it ``is_given``.
+    serial is made; others may fetch it if it ``is_given``. What ``is_catalog`` is answered to
+    nobody else.
     """
 
     origin: str
@@ -74,6 +75,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     memory: int | None = None
     serial: str = "file"
     is_given: bool = False
+    is_catalog: bool = False
 
     @property
     def policy_file(self) -> Path:
@@ -120,6 +122,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     contents: Contents = Contents()
     policy: str = ""
     serial_policy: str = "file"
+    is_catalog: bool = False
     version: str = ""
     listing: msgspec.Raw = NO_LISTING
 
@@ -266,7 +269,7 @@ def is_current(meta: Meta, job: Job) -> bool:
         and meta.include == job.include
         and (meta.failover == job.failover or not meta.pools)
         and meta.policy == str(job.policy_file)
-        and meta.serial_policy == job.serial
+        and (meta.serial_policy, meta.is_catalog) == (job.serial, job.is_catalog)
         and (not job.is_given or _has_version(meta, job))
         and observe(meta.sources) == meta.sources
     )

@@ -190,7 +190,7 @@ def _compiled(
     from dnsd.build.contents import contents_of
 
     kept = versions.keep(hints.followed(zone, policy, signer), job, images.unique(job.origin))
-    zone = kept.zone
+    zone = versions.answered(kept.zone, job)
     described = policypools.describe(policy, zone) if policy else ()
     compiled = list(policypools.compiled(described, signer))
     contents, listing = contents_of(zone, {(one.owner, one.rtype) for one in compiled})
@@ -198,6 +198,7 @@ def _compiled(
         result,
         findings=worst((*result.findings, *kept.findings)),
         version=kept.records,
+        records=0 if job.is_catalog else result.records,
         serial=zone.serial,
         pools=described,
         contents=contents,
@@ -226,6 +227,7 @@ def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:
         contents=result.contents,
         policy=result.policy,
         serial_policy=job.serial,
+        is_catalog=job.is_catalog,
         version=result.version,
         listing=listing,
     )

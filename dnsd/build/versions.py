@@ -20,14 +20,14 @@ from dnsd.config import origins
 from dnsd.process import durable
 from dnsd.versions import recordfile, serial
 from dnsd.versions.version import from_stored, soa_size
-from dnsd.wire.rdata import SOA
+from dnsd.wire.rdata import NS, SOA
 from dnsd.zone.findings import Finding, Severity
+from dnsd.zone.records import Zone
 from dnsd.zone.stored import version_of
 
 if TYPE_CHECKING:
     from dnsd.build.images import Job
     from dnsd.versions.version import ZoneVersion
-    from dnsd.zone.records import Zone
 
 RECORDS = ".records"
 _NUMBERS = slice(-20, -16)
@@ -74,6 +74,14 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
         sentence = f"others cannot fetch the zone as it is now: the disk refuses it: {why}"
         findings.append(_finding(job, sentence, "not-kept"))
     return VersionKept(zone, "", tuple(findings))
+
+
+def answered(zone: Zone, job: Job) -> Zone:
+    """Return what of ``zone`` is answered: of a catalog its SOA and NS records (RFC 9432 §6)."""
+    if not job.is_catalog:
+        return zone
+    apex = zone.at(zone.apex)
+    return Zone(zone.apex, {zone.apex: {one: apex[one] for one in (SOA, NS) if one in apex}})
 
 
 _SIGNED = (

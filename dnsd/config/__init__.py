@@ -8,7 +8,7 @@
     find_zones(config)       the same, with the files there that are none
     cookie_secrets(config)   the secrets in ``cookie_secret_file``
     tsig_secrets(config)     the secret of each ``[[key]]``
-    transfers_of(config, …)  what holds for the transfers of each zone that has any
+    TransferTerms(config)    what holds for the transfers of each zone
     brought_zones(config)    zones that catalogs have brought, as the state directory has them
     examine(path)            as load and zone_files, but returns the problems (``dnsd check``)
 
@@ -18,7 +18,6 @@ All of them but ``examine`` raise ConfigError. Knows nothing of DNS but names as
 from __future__ import annotations
 
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,7 +30,6 @@ from dnsd.config import (
     paths,
     reader,
     tables,
-    transferrules,
     tsigkeys,
     zones,
 )
@@ -54,7 +52,7 @@ from dnsd.config.model import (
     Zones,
 )
 from dnsd.config.problems import Problem
-from dnsd.config.transferrules import ZoneTransfers, has_transfers
+from dnsd.config.transferrules import TransferTerms, ZoneTransfers, has_transfers
 from dnsd.config.transfers import (
     AllowedPeer,
     NotifyPeer,
@@ -67,7 +65,7 @@ from dnsd.config.zones import RECEIVED, ZoneFiles, produced_file, received_file
 from dnsd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "RECEIVED",
@@ -92,6 +90,7 @@ __all__ = [
     "Server",
     "TemplateConfig",
     "TransferKey",
+    "TransferTerms",
     "TransfersConfig",
     "ZoneFile",
     "ZoneFiles",
@@ -112,15 +111,10 @@ __all__ = [
     "received_file",
     "resolve",
     "secret_advice",
-    "transfers_of",
     "tsig_secret",
     "tsig_secrets",
     "zone_files",
 ]
-
-
-NO_MEMBERS: Mapping[str, MemberZone] = MappingProxyType({})
-"""Where no catalog brings any."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -240,29 +234,6 @@ def secret_advice(config: Config) -> tuple[str, ...]:
     file = config.server.cookie_secret_file
     cookie = "" if file is None else cookies.advice(file)
     return (*filter(None, (cookie,)), *tsigkeys.advice(config.key))
-
-
-def transfers_of(
-    config: Config, origins: Iterable[str], members: Mapping[str, MemberZone] = NO_MEMBERS
-) -> dict[str, ZoneTransfers]:
-    """Return what holds for the transfers of each of the zones ``origins``.
-
-    For those that catalogs have brought (``members``) it is what their template says.
-    """
-    said: dict[str, ZoneFile | CatalogConfig] = {one.name: one for one in config.catalog}
-    said |= {zone.name: zone for zone in config.zone}
-    of_zone = transferrules.of_zone
-    default = of_zone(config.transfers, None)
-    templates = {one.name: of_zone(config.transfers, one) for one in config.template}
-    found = {}
-    for origin in origins:
-        if (own := said.get(origin)) is not None:
-            found[origin] = of_zone(config.transfers, own)
-        elif (member := members.get(origin)) is not None:
-            found[origin] = templates.get(member.template, default)
-        else:
-            found[origin] = default
-    return found
 
 
 def examine(path: Path | None) -> tuple[Config | None, dict[str, Path], tuple[Problem, ...]]:

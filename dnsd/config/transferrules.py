@@ -44,6 +44,7 @@ class ZoneTransfers(msgspec.Struct, frozen=True, kw_only=True):
     update: tuple[UpdateRight, ...] = ()
     file: Path | None = None
     """The zone file that updates are laid over."""
+    is_catalog: bool = False
 
     @property
     def is_primary(self) -> bool:
@@ -61,11 +62,34 @@ def of_zone(
         value = getattr(transfers, field, None) if said is None else said
         if value is not None:
             own[field] = value
-    if own["primaries"]:
-        own["serial"] = "file"  # it is theirs, whatever holds for our own zones
-    elif own["serial"] == "file" and getattr(zone, "produce", False):
-        own["serial"] = "unixtime"
-    return ZoneTransfers(**own)
+    found = ZoneTransfers(**own, is_catalog=hasattr(zone, "produce"))
+    if found.primaries:
+        # It is theirs, whatever holds for our own zones.
+        return msgspec.structs.replace(found, serial="file")
+    if found.is_catalog and found.serial == "file":
+        return msgspec.structs.replace(found, serial="unixtime")
+    return found
+
+
+class TransferTerms:
+    """What ``config`` says of the transfers of each zone, worked out once."""
+
+    def __init__(self, config: Config) -> None:
+        self._transfers = config.transfers
+        self._said: dict[str, ZoneFile | CatalogConfig] = {one.name: one for one in config.catalog}
+        self._said |= {zone.name: zone for zone in config.zone}
+        self._templates = {one.name: of_zone(self._transfers, one) for one in config.template}
+        self._default = of_zone(self._transfers, None)
+        self._found: dict[str, ZoneTransfers] = {}
+
+    def of(self, origin: str, template: str | None = None) -> ZoneTransfers:
+        """Return what holds for the zone ``origin``; ``template``: a catalog has brought it."""
+        said = self._said.get(origin)
+        if said is None:
+            return self._default if template is None else self._templates[template]
+        if origin not in self._found:
+            self._found[origin] = of_zone(self._transfers, said)
+        return self._found[origin]
 
 
 def has_transfers(config: Config) -> bool:

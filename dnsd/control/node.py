@@ -53,7 +53,7 @@ from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Set
     from pathlib import Path
 
     from dnsd.control.anycast.plane import Plane
@@ -165,13 +165,13 @@ class Node:
     def _link(self, fd: int) -> TransferLink:
         """Return the way to the process of transfers; only a node that has one loads it."""
         from dnsd.control.transfers.fetched import FetchedZones
-        from dnsd.control.transfers.link import TransferLink
+        from dnsd.control.transfers.link import LinkedZones, TransferLink
 
         return TransferLink(
             fd,
             self._vector,
             lambda: self._effective.config,
-            self._reloader.rows,
+            LinkedZones(self._reloader.rows, self._reloader.catalogs.brought),
             lambda: self._publisher.generation,
             FetchedZones(self._requests.ask, self._reloader.expired, self._reloader.rows),
         )
@@ -196,6 +196,8 @@ class Node:
             group.create_task(self.demand.run())
             group.create_task(self.aliases.run())
             group.create_task(self._look_after_disk())
+            if self.transfers is not None:
+                group.create_task(self._consume_catalogs())
             if self.transfers is not None:
                 group.create_task(self.transfers.run())
 
@@ -234,7 +236,8 @@ class Node:
                 "this node transfers no zones: there is no [[key]], and neither [transfers] nor a "
                 "[[zone]] says from where or to whom; a change there wants a restart"
             )
-        return await self.transfers.command_zone(request)
+        rows = await self.transfers.command_zone(request)
+        return [row | self._reloader.catalogs.row(row["zone"]) for row in rows]
 
     async def command_status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what ``dnsd status`` shows; with ``few`` not each of very many zones.
@@ -247,6 +250,7 @@ class Node:
         problems = (
             *self._requests.problems,
             *map(str, self._reloader.odd),
+            *self._reloader.catalogs.problems,
             *self._disk.problems,
             *filter(None, (self.keeper.fault, self.engine.loss, self.aliases.fault)),
             *self.engine.checking.problems,
@@ -362,6 +366,15 @@ class Node:
                 request = ReloadRequest(frozenset(due), self._watch.suspects(due))
                 report = await self._requests.ask_planned(request)
                 pause = RETRY_S if report.done() and report.result().problems else 0.0
+
+    async def _consume_catalogs(self) -> None:
+        """Have the zones that catalogs say."""
+
+        async def ask(due: Set[str]) -> None:
+            await self._requests.ask_planned(ReloadRequest(frozenset(due)))
+
+        reloader = self._reloader
+        await reloader.catalogs.run(reloader.rows, lambda: reloader.configured, ask)
 
     async def _converge(self) -> None:
         """Have built what keeps the workers from serving what they should."""

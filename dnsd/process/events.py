@@ -50,6 +50,7 @@ DebugEvent = Literal["admin-command", "update-unsigned"]
 
 InfoEvent = Literal[
     "backend-unknown",
+    "catalog-taken",
     "member-recovering",
     "slots-inherited",
     "slots-moved",
@@ -108,6 +109,7 @@ WarningEvent = Literal[
     "backend-unchecked",
     "bird-fault",
     "carrier-mismatch",
+    "catalog-clash",
     "checks-late",
     "confinement-incomplete",
     "holddown-forgotten",
@@ -144,6 +146,9 @@ ErrorEvent = Literal[
     "backend-down",
     "balance-fault",
     "carrier-silenced",
+    "catalog-broken",
+    "catalog-held",
+    "catalog-state-lost",
     "certificate-unusable",
     "descriptors-exhausted",
     "disk-refuses",

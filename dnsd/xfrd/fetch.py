@@ -17,7 +17,7 @@ from dnsd.transfer.incoming import Incoming, TransferFault, soa_in
 from dnsd.transfer.refresh import SoaTimes
 from dnsd.transfer.tsigclient import SignedExchange
 from dnsd.versions.version import serial_of
-from dnsd.wire.query import HEADER, QUESTION, TC
+from dnsd.wire.query import HEADER, QUESTION, REFUSED, TC
 from dnsd.wire.rdata import AXFR, IXFR, SOA
 from dnsd.xfrd.connections import PrimaryConnections
 
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 _FIXED = Struct(">HHIH")
 _IN = 1
+_RCODE = 0x000F
+
+OVER_TCP = b""
+"""In place of an answer: ask over TCP."""
 
 TRIES = 2
 """How often a question is sent over UDP before the primary is asked by a connection."""
@@ -66,7 +70,9 @@ class Fetcher:
         ident, request = _request(apex, SOA)
         if not peer.tls:
             for _ in range(TRIES):
-                if (answer := await ask(peer, request, key)) is not None:
+                if (answer := await ask(peer, request, key)) == OVER_TCP:
+                    break
+                if answer is not None:
                     return SoaTimes.of(soa_in(answer, ident, apex))
         answers: list[bytes] = []
 
@@ -161,7 +167,10 @@ async def _by(
 
 
 async def ask(peer: PrimaryPeer, request: bytes, key: TsigKey | None) -> bytes | None:
-    """Ask ``peer`` over UDP; None if no answer comes, or one that does not fit in."""
+    """Ask ``peer`` over UDP; None if no answer comes, OVER_TCP if one does not fit in.
+
+    What is refused is asked for over TCP, too: of a catalog Knot tells even its SOA by TCP alone.
+    """
     signed = SignedExchange(dnspython_key(key)) if key else None
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bytes] = loop.create_future()
@@ -182,10 +191,13 @@ async def ask(peer: PrimaryPeer, request: bytes, key: TsigKey | None) -> bytes |
         raise TransferFault(f"no answer: {error.strerror or error}") from None
     finally:
         transport.close()
+    flags = HEADER.unpack_from(message)[1]
+    if flags & _RCODE == REFUSED:
+        return OVER_TCP
     if signed:
         signed.check(message, int(time.time()))
         signed.end()
-    return None if HEADER.unpack_from(message)[1] & TC else message
+    return OVER_TCP if flags & TC else message
 
 
 class _Datagrams(asyncio.DatagramProtocol):

@@ -7,6 +7,7 @@ is current: so both are there after a restart, and after a power cut the old ver
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 UPDATED_FILE = ".file"
 """Ends the name of the version of an operator's file, over which updates are laid."""
+
+
+_LABELLED = re.compile(r"(.+)\.[0-9a-f]{16}\.records", re.ASCII)
 
 
 class KeptZone:
@@ -103,6 +107,19 @@ def _remove(*paths: Path) -> None:
         except OSError as error:
             told = f"transfers: {path}: {error.strerror}"
             say("disk-refuses", told, path=str(path))
+
+
+def leftovers(directory: Path) -> dict[str, set[str]]:
+    """Return the names of record files in ``directory`` that are called by a label, by zone.
+
+    A zone's are those that begin with its stem; see :func:`dnsd.config.catalogbook.file_of`.
+    """
+    found: dict[str, set[str]] = {}
+    with suppress(OSError):
+        for path in directory.iterdir():
+            if match := _LABELLED.fullmatch(path.name):
+                found.setdefault(match[1], set()).add(path.name)
+    return found
 
 
 def _time_of(path: Path) -> float:

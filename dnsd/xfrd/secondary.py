@@ -19,7 +19,7 @@ from dnsd.transfer import ipc
 from dnsd.transfer.refresh import Refresh, SoaTimes
 from dnsd.wire.name import from_text
 from dnsd.xfrd.fetching import Fetching
-from dnsd.xfrd.keptzone import KeptZone
+from dnsd.xfrd.keptzone import KeptZone, leftovers
 from dnsd.xfrd.places import Places
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class SecondaryPart:
         self._tasks: set[asyncio.Task[None]] = set()
         self._fetching = Fetching(known)
         self._places = Places()
+        self._left: dict[str, set[str]] | None = None
         self._ahead = time.time() - time.monotonic()
         """Of the clock that never goes back."""
 
@@ -85,11 +86,15 @@ class SecondaryPart:
     def hear(self, told: ipc.ZoneTold) -> None:
         """Take up a zone with primaries, or what has changed of it."""
         zone = self._zones.get(told.zone)
+        if zone is not None and zone.told.kept != told.kept:
+            self.lose(told.zone)  # it begins anew (RFC 9432 §5.4)
+            zone = None
         if not told.transfers.primaries:
             self.lose(told.zone)
         elif zone is None:
-            path = self._directory / f"{origins.file_stem(told.zone)}.records"
-            zone = SecondaryZone(told, KeptZone(path), time.time())
+            name = told.kept or f"{origins.file_stem(told.zone)}.records"
+            self._forget_others(told.zone, name)
+            zone = SecondaryZone(told, KeptZone(self._directory / name), time.time())
             self._zones[told.zone] = zone
             self._age(told.zone, zone)
             self._schedule(told.zone, zone)
@@ -100,6 +105,13 @@ class SecondaryPart:
             self._schedule(told.zone, zone)
         else:
             zone.told = told
+
+    def _forget_others(self, zone: str, name: str) -> None:
+        """Remove what an earlier process has left of ``zone`` when it had another label."""
+        if self._left is None:
+            self._left = leftovers(self._directory)
+        for other in self._left.pop(origins.file_stem(zone), set()) - {name}:
+            KeptZone(self._directory / other).remove()
 
     def lose(self, zone: str) -> None:
         """Give a zone up, with what was fetched of it."""
@@ -233,7 +245,8 @@ class SecondaryPart:
             self._places.leave(address)
             self._begin_waiting()
         if zone.is_given_up:
-            if is_news and name not in self._zones:
+            now = self._zones.get(name)
+            if is_news and (now is None or now.kept.path != zone.kept.path):
                 zone.kept.remove()
             return
         self._age(name, zone)

@@ -24,7 +24,7 @@ def read(text: str) -> Config:
 
 
 def of(text: str, zone: str) -> ZoneTransfers:
-    return config.transfers_of(read(text), [zone])[zone]
+    return config.TransferTerms(read(text)).of(zone)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dnsd.config import Config, sent
+from dnsd.control.catalogs.brought import BroughtZones
 from dnsd.control.transfers import link as module
 from dnsd.control.transfers.fetched import FetchedZones
-from dnsd.control.transfers.link import PATIENCE_S, TransferLink
+from dnsd.control.transfers.link import PATIENCE_S, LinkedZones, TransferLink
 from dnsd.control.zones.requests import ReloadRequest
 from dnsd.control.zones.table import ZoneRow
 from dnsd.image.state import StateVector, WorkerCells
@@ -43,7 +44,7 @@ class Site:
             here.detach(),
             self.vector,
             lambda: config,
-            self.rows,
+            LinkedZones(self.rows, BroughtZones(config, {})),
             lambda: self.generation,
             self.fetched,
         )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.config import CatalogBook, catalogbook, transfers_of
+from dnsd.config import CatalogBook, TransferTerms, catalogbook
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable
 
     from dnsd.config import CatalogConfig, Config, MemberZone, ZoneTransfers
     from dnsd.config.catalogbook import Books
@@ -34,6 +34,7 @@ class BroughtZones:
         self._anew: dict[str, MemberZone] = {}
         self._known = config
         """The configuration, with catalogs and templates that it has no more and zones have."""
+        self._terms = TransferTerms(config)
 
     @property
     def catalogs(self) -> dict[str, CatalogConfig]:
@@ -53,6 +54,7 @@ class BroughtZones:
         self._known = msgspec.structs.replace(
             config, catalog=(*config.catalog, *lost), template=(*config.template, *old)
         )
+        self._terms = TransferTerms(self._known)
         before, self.zones = self.zones, catalogbook.members(self._known, self.books)
         for zone in self._anew.keys() & self.zones.keys():
             self._anew[zone] = self.zones.pop(zone)
@@ -101,9 +103,13 @@ class BroughtZones:
         self.leaving = (self.leaving | changed) - self.zones.keys()
         return changed
 
-    def transfers_of(self, config: Config, origins: Iterable[str]) -> Mapping[str, ZoneTransfers]:
-        """Return what holds for the transfers of each of ``origins``, by ``config``."""
-        templates = {one.name for one in config.template}
-        old = (one for one in self._known.template if one.name not in templates)
-        known = msgspec.structs.replace(config, template=(*config.template, *old))
-        return transfers_of(known, origins, self.zones)
+    def kept(self, origin: str) -> str:
+        """Return the name of the record file of a zone, if it has one of its own."""
+        member = self.zones.get(origin)
+        is_fetched = member is not None and bool(self.transfers_of(origin).primaries)
+        return member.file.name if member is not None and is_fetched else ""
+
+    def transfers_of(self, origin: str) -> ZoneTransfers:
+        """Return what holds for the transfers of the zone ``origin``, whatever it comes from."""
+        member = self.zones.get(origin) or self._anew.get(origin)
+        return self._terms.of(origin, member.template if member else None)

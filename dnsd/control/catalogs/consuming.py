@@ -17,7 +17,6 @@ from dnsd.control.catalogs import content, membership, told
 from dnsd.control.catalogs.brought import BroughtZones
 from dnsd.control.catalogs.content import CatalogContent
 from dnsd.control.zones.guard import GoneZones
-from dnsd.control.zones.requests import ReloadRequest
 from dnsd.errors import CatalogError, VersionError
 from dnsd.process import durable
 from dnsd.process.log import say
@@ -67,12 +66,12 @@ class CatalogKeeper:
         self,
         rows: Mapping[str, ZoneRow],
         configured: Callable[[], Container[str]],
-        ask: Callable[[ReloadRequest], Awaitable[object]],
+        ask: Callable[[Set[str]], Awaitable[object]],
     ) -> None:
         """Have done what catalogs say, for ever.
 
-        ``rows`` are all zones by origin, ``configured`` those that no catalog brings; ``ask`` has a
-        reload done.
+        ``rows`` are all zones by origin, ``configured`` those that no catalog brings; ``ask`` has
+        zones looked at that are others than before.
         """
         due = self.brought.begin_anew(_strangers(self.brought, rows))
         while True:
@@ -80,7 +79,7 @@ class CatalogKeeper:
                 due |= await self._look(name, catalog, rows.get(name), configured())
             due |= self.brought.come_back(rows)
             if due:
-                await ask(ReloadRequest(frozenset(due)))
+                await ask(due)
             await asyncio.sleep(LOOK_S)
             due = set()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Claims(NamedTuple):
-    """Which zones are whose: the catalog of each, and those ``offered`` to this one, as they are."""
+    """The catalog that owns each zone, and those ``offered`` to this one, as they are there."""
 
     owners: Mapping[str, str]
     offered: Mapping[str, CatalogMember]
@@ -80,11 +80,10 @@ def decide(content: CatalogContent, book: CatalogBook, claimed: Claims, hold: Ho
     held = hold(before.keys(), gone | relabelled)
     members: dict[str, CatalogMember] = {}
     for zone, member in wanted.items():
-        if zone in clashes:
-            continue
         if zone in held:
-            member = msgspec.structs.replace(member, label=before[zone].label)
-        members[zone] = member
+            members[zone] = msgspec.structs.replace(member, label=before[zone].label)
+        elif zone not in clashes:
+            members[zone] = member
     for zone in gone & held:
         # Whom it was offered to may not take it any more (§4.4.1).
         members[zone] = msgspec.structs.replace(before[zone], coo="")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnsd.build.stamps import stamp
-from dnsd.config import origins, transfers_of
+from dnsd.config import origins
 from dnsd.errors import AdminError
 from dnsd.image.state import WorkerCells, XfrdCells
 from dnsd.process.correspondence import Correspondence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dnsd.config import Config, ZoneTransfers
+    from dnsd.control.catalogs.brought import BroughtZones
     from dnsd.control.transfers.fetched import FetchedZones
     from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
@@ -36,10 +37,17 @@ ANSWER_S = 5.0
 """Seconds that the process may take to answer an order."""
 
 
+class LinkedZones(NamedTuple):
+    """All zones by origin, and what catalogs have brought of them."""
+
+    rows: Mapping[str, ZoneRow]
+    brought: BroughtZones
+
+
 class TransferLink:
     """The way to the process of transfers, whose descriptor is ``fd``.
 
-    ``rows`` are the zones by origin, ``generation`` the number of what was published last.
+    ``zones`` are those there are, ``generation`` is the number of what was published last.
     ``fetched`` does what is to be done about zones that were.
     """
 
@@ -48,7 +56,7 @@ class TransferLink:
         fd: int,
         vector: StateVector,
         config: Callable[[], Config],
-        rows: Mapping[str, ZoneRow],
+        zones: LinkedZones,
         generation: Callable[[], int],
         fetched: FetchedZones,
     ) -> None:
@@ -56,16 +64,15 @@ class TransferLink:
         self._cells = vector.xfrd
         self._vector = vector
         self._config = config
-        self._rows = rows
+        self._rows, self._brought = zones
         self._generation = generation
         self._fetched = fetched
         fetched.tell = self._judge
         self._correspondence: Correspondence | None = None
-        self._told: tuple[int, Config | None] = -1, None
+        self._told: tuple[int, int, Config | None] = -1, -1, None
         self._unserved_since: float | None = None
         self._judged: list[tuple[str, ipc.Judged]] = []
-        self._zones: dict[str, ZoneTransfers] = {}
-        self._served: dict[str, object] = {}
+        self._served: dict[str, tuple[object, ...]] = {}
         self._keys: set[str] = set()
         self._number = 0
         self._orders: dict[int, tuple[asyncio.Future[str], list[dict[str, Any]]]] = {}
@@ -86,14 +93,14 @@ class TransferLink:
 
     def _look(self) -> None:
         config = self._config()
-        now = self._generation(), config
-        if now[0] == self._told[0] and now[1] is self._told[1] and not self._judged:
+        now = self._generation(), self._brought.number, config
+        if now[:2] == self._told[:2] and config is self._told[2] and not self._judged:
             return
         if not self._is_served(now[0]):
             return
-        if config is not self._told[1]:
+        if config is not self._told[2]:
             self._tell_settings(config)
-        self._tell_zones(config)
+        self._tell_zones()
         self._told = now
         judged, self._judged = self._judged, []
         for about, message in judged:
@@ -129,19 +136,17 @@ class TransferLink:
             self._put(f"key {key.name}", message)
         self._keys = {key.name for key in config.key}
 
-    def _tell_zones(self, config: Config) -> None:
-        if config is not self._told[1] or self._zones.keys() != self._rows.keys():
-            for zone in self._zones.keys() - self._rows.keys():
-                self._end(f"zone {zone}", ipc.ZoneGone(zone))
-                self._served.pop(zone, None)
-            self._zones = transfers_of(config, self._rows)
-        afresh = config is not self._told[1]
-        for zone, transfers in self._zones.items():
-            row = self._rows[zone]
-            now = row.served, row.is_expired
-            if afresh or self._served.get(zone) != now:
+    def _tell_zones(self) -> None:
+        for zone in self._served.keys() - self._rows.keys():
+            self._end(f"zone {zone}", ipc.ZoneGone(zone))
+            del self._served[zone]
+        for zone, row in self._rows.items():
+            transfers = self._brought.transfers_of(zone)
+            kept = self._brought.kept(zone)
+            now = row.served, row.is_expired, transfers, kept
+            if self._served.get(zone) != now:
                 self._served[zone] = now
-                self._put(f"zone {zone}", _message_of(zone, transfers, row))
+                self._put(f"zone {zone}", _message_of(zone, transfers, row, kept))
 
     def _judge(self, about: str, judged: ipc.Judged) -> None:
         self._judged.append((about, judged))
@@ -213,7 +218,7 @@ class TransferLink:
         return rows
 
 
-def _message_of(zone: str, transfers: ZoneTransfers, row: ZoneRow) -> ipc.ZoneTold:
+def _message_of(zone: str, transfers: ZoneTransfers, row: ZoneRow, kept: str) -> ipc.ZoneTold:
     served = row.served
     return ipc.ZoneTold(
         zone=zone,
@@ -221,4 +226,5 @@ def _message_of(zone: str, transfers: ZoneTransfers, row: ZoneRow) -> ipc.ZoneTo
         serial=None if served is None else served.serial,
         records="" if served is None else served.version,
         is_expired=row.is_expired,
+        kept=kept,
     )

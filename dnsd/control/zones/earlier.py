@@ -15,6 +15,7 @@ import msgspec
 
 from dnsd.build import images
 from dnsd.build.pipeline import BuildResult
+from dnsd.config import RECEIVED
 from dnsd.errors import ImageError
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Earlier:
     def in_place_of(self, broken: BuildResult) -> BuildResult:
         """Return ``broken`` with the last good image of the zone, if there is one."""
         for name, meta in self._readable(images.stem(broken.origin)):
+            if _has_begun_anew(meta, broken):
+                continue
             with suppress(ImageError):
                 images.check(self._stock, name, meta)
                 return msgspec.structs.replace(
@@ -114,6 +117,14 @@ class Earlier:
         for name in self._names.get(stem, ()):
             with suppress(ImageError):
                 yield name, images.read_meta(self._stock, name)
+
+
+def _has_begun_anew(meta: Meta, broken: BuildResult) -> bool:
+    """Tell whether the zone is fetched into another file than what ``meta`` was made from."""
+    was = Path(meta.file)
+    return meta.file not in broken.sources and any(
+        was.parent == Path(one).parent and was.parent.name == RECEIVED for one in broken.sources
+    )
 
 
 def _result_of(image: str, meta: Meta) -> BuildResult:

@@ -122,7 +122,7 @@ class Publication:
         row.file, row.limits, row.loaded, row.is_early = file, job.limits, loaded, False
         row.is_expired = False
         row.include, row.digests = job.include, result.digests
-        row.terms = BuildTerms(job.serial, job.is_given)
+        row.terms = BuildTerms(job.serial, job.is_given, job.is_catalog)
         row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
         (self.troubled.add if row.trouble else self.troubled.discard)(result.origin)
         return row

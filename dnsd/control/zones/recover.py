@@ -44,5 +44,5 @@ def _row(origin: str, placed: Placed | None, stock: Stock, now: float) -> ZoneRo
     row.limits, row.loaded = meta.limits, meta.builder == images.builder()
     row.file, row.stamps, row.findings = Path(meta.file), meta.sources, meta.findings
     row.include, row.digests = meta.include, meta.digests
-    row.terms = BuildTerms(meta.serial_policy, bool(meta.version))
+    row.terms = BuildTerms(meta.serial_policy, bool(meta.version), meta.is_catalog)
     return row

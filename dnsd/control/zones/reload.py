@@ -16,6 +16,8 @@ from dnsd.build import images
 from dnsd.build.images import Job
 from dnsd.build.stamps import observe
 from dnsd.config.policyfile import place_of
+from dnsd.control.catalogs.consuming import CatalogKeeper
+from dnsd.control.catalogs.producing import produce
 from dnsd.control.zones.acceptance import Acceptance, LossTerms
 from dnsd.control.zones.building import Building
 from dnsd.control.zones.earlier import Earlier
@@ -24,8 +26,9 @@ from dnsd.control.zones.publication import Batch, Publication
 from dnsd.control.zones.report import GOOD, ReloadReport, ZoneOutcome, ZoneReport
 from dnsd.control.zones.roster import Roster
 from dnsd.control.zones.table import ReloadPlan, ZoneRow, make_plan
-from dnsd.control.zones.terms import TermsOfZones
+from dnsd.control.zones.terms import BuildTerms
 from dnsd.control.zones.unfetched import unfetched
+from dnsd.process import log
 from dnsd.zone.sources import digest_of
 
 if TYPE_CHECKING:
@@ -75,9 +78,10 @@ class Reloader:
         self._distrusted: set[str] = set()
         self.expired: set[str] = set()
         """Zones that are not answered, whatever their files are: they are too old."""
-        self._terms = TermsOfZones()
+        self.catalogs = CatalogKeeper(config)
+        self._brought = self.catalogs.brought
         self._earlier = Earlier(self._stock)
-        self._roster = Roster(self._earlier)
+        self._roster = Roster(self._earlier, self._brought)
         self._acceptance = Acceptance(self._stock, self._earlier, self.rows, config.failover)
         self.building = Building(publisher.cells)
         self._is_open = False
@@ -96,6 +100,10 @@ class Reloader:
             if row.served is not None:
                 self._watch.follow(origin, row.stamps)
         self._roster.wanted = {origin: row.file for origin, row in self.rows.items()}
+        brought = self._brought.zones
+        self._roster.configured = {
+            origin: file for origin, file in self._roster.wanted.items() if origin not in brought
+        }
 
     async def run(
         self,
@@ -120,10 +128,16 @@ class Reloader:
         odd: tuple[Finding, ...] = ()
         zones: list[ZoneReport] = []
         async with self._tools.turn:
+            others: set[str] = set()
             if CONFIGURATION in due or DIRECTORY in due:
+                others = await self.catalogs.obey(self.config, _meant(forced))
                 problems = await self._list(due, forced)
                 odd = self.odd
-            step = await self._begin(self._scope(due), named, forced)
+                # Where it is not known which zones there are, nobody is told that some are gone.
+                others |= set() if problems else await self._produce()
+            scope = self._scope(due) | others
+            self._roster.follow(scope)
+            step = await self._begin(scope, named, forced)
         planned()
         while True:
             done = await self._finish(step)
@@ -154,9 +168,7 @@ class Reloader:
         busy = {*self.building.among(scope)}
         plan = await asyncio.to_thread(self._plan, scope - busy, named)
         zones = self.config.zones
-        terms = LossTerms(
-            zones.shrink, zones.policy_grace, None if EVERYTHING in forced else forced
-        )
+        terms = LossTerms(zones.shrink, zones.policy_grace, _meant(forced))
         loading = Loading(self._tools, self._jobs(plan.load), plan.drop, terms, self._noted)
         told = [self._unchanged(origin) for origin in plan.unchanged]
         told += [ZoneReport(zone=one, outcome=ZoneOutcome.EXPIRED) for one in plan.expire]
@@ -214,11 +226,25 @@ class Reloader:
             served,
             # An order to load all does not wait for writers.
             () if EVERYTHING in due else frozenset(self._watch.written),
-            None if EVERYTHING in forced else forced,
+            _meant(forced),
             frozenset(self.building.leaving),
         )
         self._watch.follow(DIRECTORY, seen.stamps)
         return seen.problems
+
+    async def _produce(self) -> set[str]:
+        """Write the catalogs of our own zones; return those that have changed."""
+        try:
+            return await asyncio.to_thread(produce, self.config, self._roster.configured)
+        except OSError as error:
+            told = f"a catalog of the zones here cannot be written: {error}"
+            log.say("disk-refuses", told, path=str(error.filename))
+            return set()
+
+    @property
+    def configured(self) -> Mapping[str, Path]:
+        """The files of the zones that no catalog has brought, by origin."""
+        return self._roster.configured
 
     @property
     def absences(self) -> tuple[str, ...]:
@@ -257,13 +283,16 @@ class Reloader:
     def _has_changed(self, row: ZoneRow) -> bool:
         if self._earlier.is_new(row.origin):
             return True
-        terms = self._terms.of(self.config, row.origin)
+        terms = self._terms_of(row.origin)
         going_by = self.config.zones.limits, self._include(), terms
         return (
             (row.limits, row.include, row.terms) != going_by
             or observe(row.stamps) != row.stamps
             or row.origin in self._distrusted
         )
+
+    def _terms_of(self, origin: str) -> BuildTerms:
+        return BuildTerms.of(self._brought.transfers_of(origin))
 
     def _reads_otherwise(self, row: ZoneRow) -> bool:
         limit = self.config.zones.limits.file_octets
@@ -294,7 +323,7 @@ class Reloader:
                 memory=None if memory is None else memory.fd,
                 failover=self.config.failover.of_checks(),
                 include=self._include(),
-                **self._terms.of(self.config, origin)._asdict(),
+                **self._terms_of(origin)._asdict(),
             )
             for origin, file in files.items()
         ]
@@ -325,3 +354,8 @@ class Reloader:
         return ZoneReport(
             zone=origin, outcome=ZoneOutcome.UNCHANGED, serial=served.serial, records=served.records
         )
+
+
+def _meant(forced: Set[str]) -> Set[str] | None:
+    """Return the zones that may go because an order says so; None: whichever."""
+    return None if EVERYTHING in forced else forced

@@ -16,10 +16,11 @@ from dnsd.errors import ConfigError
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Set
+    from collections.abc import Collection, Iterable, Mapping, Set
     from pathlib import Path
 
     from dnsd.config import Config, ZoneFiles
+    from dnsd.control.catalogs.brought import BroughtZones
     from dnsd.control.zones.earlier import Earlier
 
 
@@ -31,10 +32,15 @@ class RosterSeen(NamedTuple):
 
 
 class Roster:
-    """The file of each zone by origin (``wanted``); ``odd`` is what is to be told of the others."""
+    """The file of each zone by origin (``wanted``); ``odd`` is what is to be told of the others.
 
-    def __init__(self, earlier: Earlier) -> None:
+    Those that are ``configured`` come before those that catalogs have ``brought``.
+    """
+
+    def __init__(self, earlier: Earlier, brought: BroughtZones) -> None:
         self.wanted: dict[str, Path] = {}
+        self.configured: dict[str, Path] = {}
+        self._brought = brought
         self.odd: tuple[Finding, ...] = ()
         self._earlier = earlier
         self._leaving = guard.GoneZones()
@@ -63,18 +69,33 @@ class Roster:
             problems = error.problems
             if directory and not self.wanted:
                 # Its disk is missing, perhaps, and this is the start.
-                self.wanted = self._earlier.zones({}, directory)
+                self.configured = self._earlier.zones({}, directory)
+                self.wanted = self._with_brought(self.configured)
         else:
             files = {
                 origin: file
                 for origin, file in found.files.items()
                 if origin in self.wanted or str(file) not in written
             }
-            held = self._held(config, files, served, meant)
+            held = self._held(config, self._with_brought(files), served, meant)
             held = {origin: file for origin, file in held.items() if origin not in leaving}
-            self.wanted = {**files, **held}
+            self.configured = {**files, **held}
+            self.wanted = self._with_brought(self.configured)
             self.odd = _findings(found, config, held)
         return RosterSeen(problems, doubtful(stamps, began_ns, time.time_ns()))
+
+    def follow(self, origins: Iterable[str]) -> None:
+        """Have of the zones ``origins`` what catalogs have brought."""
+        for origin in origins:
+            if origin in self.configured:
+                continue
+            if (member := self._brought.zones.get(origin)) is not None:
+                self.wanted[origin] = member.file
+            else:
+                self.wanted.pop(origin, None)
+
+    def _with_brought(self, files: Mapping[str, Path]) -> dict[str, Path]:
+        return {**{name: one.file for name, one in self._brought.zones.items()}, **files}
 
     def dropped(self, count: int) -> None:
         """Note that so many zones have just been dropped."""
@@ -92,6 +113,7 @@ class Roster:
         if config.zones.directory:
             known |= self._earlier.zones(files, config.zones.directory)
         gone = set() if meant is None else known.keys() - files.keys() - meant
+        gone -= self._brought.leaving  # of those the catalog decides
         held = self._leaving.decide(known.keys(), gone, config.zones.vanish, time.monotonic())
         return {origin: known[origin] for origin in held}
 
