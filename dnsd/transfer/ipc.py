@@ -45,14 +45,9 @@ class KeyGone(msgspec.Struct, frozen=True, tag="key-gone"):
 class ZoneTold(msgspec.Struct, frozen=True, kw_only=True, tag="zone"):
     """Control: a zone exists, and which version of it the workers answer from.
 
-<<<<<<< HEAD:dnsd/transfer/ipc.py
     ``records`` is a record file of that version, or empty. ``serial`` is None while the zone is
-    not served; ``is_expired`` if it is not served because of its age.
-=======
-    ``records`` is a record file of just that, empty if there is none. ``serial`` is None while it
-    is not served; it ``is_expired`` when it is not because of its age. ``kept`` is the name of the
+    not served; ``is_expired`` if it is not served because of its age. ``kept`` is the name of the
     record file of what is fetched, if it has one of its own; with another one it begins anew.
->>>>>>> 4e86a2d (Catalog zones (RFC 9432): consumed and produced; Knot and BIND at the other end):dnsd/transfer/words.py
     """
 
     zone: str
