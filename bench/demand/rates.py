@@ -14,7 +14,7 @@ import msgspec
 
 from bench.demand.text import absolute
 from bench.study.errors import StudyError
-from dnsd.ttl.demand import Caches, DemandFile, RRsetDemand
+from dnsd.ttladvice.demand import Caches, DemandFile, RRsetDemand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

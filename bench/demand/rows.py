@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.ttl.demand import Floats, Indices
-    from dnsd.ttl.held import GoverningRRset
+    from dnsd.ttladvice.held import GoverningRRset
 
 _SHARED = frozenset(("CNAME", "DNAME", "NS"))
 """Types that caches follow whatever type was asked for."""

@@ -13,7 +13,7 @@ from bench.demand.reading import LEAST
 from bench.demand.summary import asked, groups
 from bench.plan.source import Measured
 from bench.study.errors import StudyError
-from dnsd.ttl.demand import DemandFile
+from dnsd.ttladvice.demand import DemandFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.demand.estimate import Demand
     from bench.demand.rows import Rows
     from dnsd.failover.price import Forecast
-    from dnsd.ttl.demand import Caches
+    from dnsd.ttladvice.demand import Caches
 
 
 class Logged(NamedTuple):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dnsd.ttl.demand import Caches, RRsetDemand
+from dnsd.ttladvice.demand import Caches, RRsetDemand
 
 if TYPE_CHECKING:
     from bench.demand.daily import Course

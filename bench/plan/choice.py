@@ -8,9 +8,9 @@ from bench.plan.results import Line, Way
 from dnsd.config.units import format_duration
 from dnsd.failover import objective
 from dnsd.failover.objective import Timing, largest_ttl
-from dnsd.ttl import recovery
-from dnsd.ttl.advice import USUAL, mean, rate
-from dnsd.ttl.recovery import Floors
+from dnsd.ttladvice import recovery
+from dnsd.ttladvice.advice import USUAL, mean, rate
+from dnsd.ttladvice.recovery import Floors
 
 if TYPE_CHECKING:
     from bench.plan.source import Source

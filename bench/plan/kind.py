@@ -14,7 +14,7 @@ from bench.study.kind import Kind
 from bench.study.parameters import duration, parameter
 from bench.ttl import TTLS
 from dnsd.config.policy import Rules
-from dnsd.ttl.recovery import Floors
+from dnsd.ttladvice.recovery import Floors
 
 if TYPE_CHECKING:
     from bench.study.work import Work

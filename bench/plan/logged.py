@@ -15,9 +15,9 @@ from bench.plan.results import Recommended, Together
 from bench.plan.source import of_summary
 from bench.study.errors import StudyError
 from dnsd.failover.objective import largest_ttl
-from dnsd.ttl import demand
-from dnsd.ttl.advice import Goal, Subject, advise, mean
-from dnsd.ttl.held import GoverningRRset
+from dnsd.ttladvice import demand
+from dnsd.ttladvice.advice import Goal, Subject, advise, mean
+from dnsd.ttladvice.held import GoverningRRset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from bench.plan.choice import Checks
     from bench.plan.site import Site
     from bench.plan.source import Told
-    from dnsd.ttl.advice import Advice, Advised
-    from dnsd.ttl.recovery import Floors
+    from dnsd.ttladvice.advice import Advice, Advised
+    from dnsd.ttladvice.recovery import Floors
 
     Truths: TypeAlias = NDArray[np.bool_]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.tables import Table
 from dnsd.config.units import format_duration
-from dnsd.ttl.advice import rate
+from dnsd.ttladvice.advice import rate
 
 if TYPE_CHECKING:
     from bench.plan.results import Line, PlanStudy, Recommended

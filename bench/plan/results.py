@@ -51,7 +51,7 @@ class Way(msgspec.Struct, frozen=True):
 
 
 class Recommended(msgspec.Struct, frozen=True):
-    """One TTL for one RRset, as :class:`dnsd.ttl.advice.Advice` has it. Rates per second."""
+    """One TTL for one RRset, as :class:`dnsd.ttladvice.advice.Advice` has it. Rates per second."""
 
     name: str
     kind: str

@@ -12,7 +12,7 @@ from dnsd.build.advised import ZoneAndPolicy
 from dnsd.build.policycheck import check_file
 from dnsd.config.limits import Limits
 from dnsd.config.policyfile import path_for, place_of
-from dnsd.ttl.held import Holding
+from dnsd.ttladvice.held import Holding
 from dnsd.wire import name as names
 from dnsd.zone.findings import Severity
 from dnsd.zone.load import load_zone
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from dnsd.build.advised import Subjects
     from dnsd.config import Config
-    from dnsd.ttl.advice import Goal
-    from dnsd.ttl.demand import DemandFile
-    from dnsd.ttl.held import GoverningRRset as Governing
+    from dnsd.ttladvice.advice import Goal
+    from dnsd.ttladvice.demand import DemandFile
+    from dnsd.ttladvice.held import GoverningRRset as Governing
 
 
 class Site:

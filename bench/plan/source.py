@@ -18,14 +18,14 @@ from bench.study.errors import StudyError
 from bench.ttl import model
 from bench.ttl.demand import DAY_S, Day, Population
 from dnsd.failover.price import SATURATED, Forecast, Live, forecast
-from dnsd.ttl.advice import mean
+from dnsd.ttladvice.advice import mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.ttl.demand import Floats
     from bench.ttl.results import TtlStudy
-    from dnsd.ttl.demand import Caches, DemandFile, RRsetDemand
+    from dnsd.ttladvice.demand import Caches, DemandFile, RRsetDemand
 
 
 MISSED = 0.1

@@ -16,8 +16,8 @@ from bench.ttl.demand import Population
 from bench.ttl.results import TtlStudy
 from dnsd.failover.objective import FLIP_S, LATE_S, Timing
 from dnsd.failover.price import Live
-from dnsd.ttl import demand
-from dnsd.ttl.recovery import Floors
+from dnsd.ttladvice import demand
+from dnsd.ttladvice.recovery import Floors
 
 if TYPE_CHECKING:
     from pathlib import Path

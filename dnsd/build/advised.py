@@ -1,7 +1,7 @@
 """Zones held against a demand: which TTL each RRset should have, and where it stands in its file.
 
 Knows zones and policies as they were loaded. What is recommended, and why, is decided in
-:mod:`dnsd.ttl.advice`.
+:mod:`dnsd.ttladvice.advice`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import dns.rdatatype
 
 from dnsd.build.policycheck import promised
 from dnsd.build.promises import Promises
-from dnsd.ttl.advice import Goal, Subject, advise
+from dnsd.ttladvice.advice import Goal, Subject, advise
 from dnsd.wire import name as names
 from dnsd.zone.findings import Finding, Severity
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from dnsd.config import Failover
     from dnsd.config.policy import Policy
-    from dnsd.ttl.advice import Advised
-    from dnsd.ttl.demand import DemandFile, RRsetDemand
+    from dnsd.ttladvice.advice import Advised
+    from dnsd.ttladvice.demand import DemandFile, RRsetDemand
     from dnsd.zone.records import RRset, Zone
 
 

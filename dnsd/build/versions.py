@@ -17,7 +17,7 @@ import msgspec
 
 from dnsd.build.images import VERSIONS
 from dnsd.config import origins
-from dnsd.process import durable
+from dnsd.process import durablefile
 from dnsd.versions import recordfile, serial
 from dnsd.versions.version import from_stored, soa_size
 from dnsd.wire.rdata import NS, SOA
@@ -105,7 +105,7 @@ def _numbered(zone: Zone, version: ZoneVersion, job: Job) -> tuple[Zone, ZoneVer
         number = before.serial
     else:
         number = following(job.serial, version.serial, before, time.time())
-        durable.replace(path, msgspec.json.encode(GivenOut(number, digest)))
+        durablefile.replace(path, msgspec.json.encode(GivenOut(number, digest)))
     return _with_serial(zone, number), _version_with(version, number)
 
 

@@ -216,7 +216,7 @@ def _configured(
     """Return the demand that the configuration names; one that cannot be read is a warning."""
     if given.demand.file is None:
         return None
-    from dnsd.ttl.demand import DemandError
+    from dnsd.ttladvice.demand import DemandError
 
     try:
         return DemandTogether(given.demand.file, budget or given.demand.qps_budget)

@@ -1,6 +1,6 @@
 """``dnsd demand``: what caches look up, from the sample that a node keeps (``[demand]``).
 
-Knows how it is shown; the estimates are those of :mod:`dnsd.ttl.counted`.
+Knows how it is shown; the estimates are those of :mod:`dnsd.ttladvice.counted`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from dnsd.cli.options import config_option
 from dnsd.cli.output import echo
 from dnsd.cli.status import duration
 from dnsd.errors import AdminError
-from dnsd.ttl import counted
-from dnsd.ttl.counted import Counted, Day, WorkerCount
-from dnsd.ttl.demand import DemandFile, encoded
+from dnsd.ttladvice import counted
+from dnsd.ttladvice.counted import Counted, Day, WorkerCount
+from dnsd.ttladvice.demand import DemandFile, encoded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
 
-    from dnsd.ttl.demand import RRsetDemand
+    from dnsd.ttladvice.demand import RRsetDemand
 
 SHOWN = 20
 """RRsets in the table; with --json and --csv there are all of them."""

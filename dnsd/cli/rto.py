@@ -1,7 +1,7 @@
 """``dnsd rto``: for how long the failure of a member can be felt, and what would shorten it.
 
 Reads zones and policies as they are on disk. Knows how it is shown; the formulas are those of
-:mod:`dnsd.failover.objective` and :mod:`dnsd.ttl`.
+:mod:`dnsd.failover.objective` and :mod:`dnsd.ttladvice`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from dnsd.config.units import format_duration
 from dnsd.errors import ConfigError, DnsdError, ZoneError
 from dnsd.failover.price import Live, measured
 from dnsd.failover.rate import Rate
-from dnsd.ttl import demand, recovery
-from dnsd.ttl.advice import Goal, Subject, advise
-from dnsd.ttl.demand import RRsetDemand
-from dnsd.ttl.recovery import Floors
+from dnsd.ttladvice import demand, recovery
+from dnsd.ttladvice.advice import Goal, Subject, advise
+from dnsd.ttladvice.demand import RRsetDemand
+from dnsd.ttladvice.recovery import Floors
 from dnsd.zone.load import load_zone
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from dnsd.config.policy import Policy, PoolPolicy
     from dnsd.failover.objective import Alternative, Assessment
     from dnsd.failover.price import Forecast, Priced
-    from dnsd.ttl.advice import Advice
-    from dnsd.ttl.demand import DemandFile
-    from dnsd.ttl.recovery import Recovery
+    from dnsd.ttladvice.advice import Advice
+    from dnsd.ttladvice.demand import DemandFile
+    from dnsd.ttladvice.recovery import Recovery
 
 LIFETIMES = 2
 """A demand is known of what was counted for so many TTLs."""

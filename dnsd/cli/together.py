@@ -58,7 +58,7 @@ class DemandTogether:
     """Remembers the zones of this check, to hold their TTLs against what caches look up."""
 
     def __init__(self, file: Path, budget: float | None) -> None:
-        from dnsd.ttl.demand import read as read_demand
+        from dnsd.ttladvice.demand import read as read_demand
 
         self._known = read_demand(file)
         self._budget = budget

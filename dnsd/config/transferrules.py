@@ -93,7 +93,7 @@ class TransferTerms:
 
 
 def has_transfers(config: Config) -> bool:
-    """Return whether the configuration has something for the process of transfers to do."""
+    """Return whether the configuration has something for the transfer process to do."""
     said = config.transfers
     if (
         config.catalog

@@ -22,7 +22,7 @@ from dnsd.checks.result import Blind
 from dnsd.control.nothing import no_items
 from dnsd.control.zones.requests import ReloadRequest
 from dnsd.failover.follower import AddressAnswer, AddressFollower
-from dnsd.process import durable, log
+from dnsd.process import durablefile, log
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -322,7 +322,7 @@ class AliasKeeper:
     async def _write(self, path: Path, data: bytes) -> bool:
         """Write a file; tell once why it cannot be, and return whether it could."""
         try:
-            await asyncio.to_thread(durable.replace, path, data)
+            await asyncio.to_thread(durablefile.replace, path, data)
         except OSError as error:
             fault = f"cannot write {path}: {error.strerror}; answering earlier addresses of aliases"
             if fault != self.fault:

@@ -163,7 +163,7 @@ class Node:
         return plane
 
     def _link(self, fd: int) -> TransferLink:
-        """Return the way to the process of transfers; only a node that has one loads it."""
+        """Return the way to the transfer process; only a node that has one loads it."""
         from dnsd.control.transfers.fetched import FetchedZones
         from dnsd.control.transfers.link import LinkedZones, TransferLink
 

@@ -20,7 +20,7 @@ class ControlSpec(msgspec.Struct, frozen=True, kw_only=True):
     (monotonic, in nanoseconds).
     ``doorbell`` is the inherited eventfd that wakes the master; None without anycast. ``spare_fd``
     is the spare admin socket, None if another program has its name. ``xfrd_fd`` is the way to the
-    process of transfers, None if there is none. ``run`` is the pid of the first of the masters that
+    transfer process, None if there is none. ``run`` is the pid of the first of the masters that
     have handed this node on from one to the next. ``prepared`` is for
     :func:`dnsd.process.instructions.wait_for_word`.
     """

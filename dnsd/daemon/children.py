@@ -62,7 +62,7 @@ def worker(spec: WorkerSpec, vector: StateVector) -> Child:
 
 
 def xfrd(spec: XfrdSpec, vector: StateVector) -> Child:
-    """Return the process of transfers."""
+    """Return the transfer process."""
     cells = vector.xfrd
 
     def reset() -> None:

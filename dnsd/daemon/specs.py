@@ -52,7 +52,7 @@ class Shared(NamedTuple):
 
 
 class WaysToTransfers:
-    """The pairs of sockets between the process of transfers and the others; held by the master.
+    """The pairs of sockets between the transfer process and the others; held by the master.
 
     Of each pair the first end is for control, or a worker.
     """
@@ -78,7 +78,7 @@ class WaysToTransfers:
         return self._pairs[1 + index][0].fileno()
 
     def spec(self, config: Config, shared: Shared) -> XfrdSpec:
-        """Return the spec of the process of transfers."""
+        """Return the spec of the transfer process."""
         control, *handed = (theirs.fileno() for _, theirs in self._pairs)
         return XfrdSpec(
             state_fd=shared.vector.fd,
@@ -92,7 +92,7 @@ class WaysToTransfers:
 
 
 def ways_to_transfers(config: Config, workers: int) -> WaysToTransfers | None:
-    """Return the ways to the process of transfers, None if there is nothing for it to do.
+    """Return the ways to the transfer process, None if there is nothing for it to do.
 
     ConfigError if secrets can't be read.
     """
@@ -107,7 +107,7 @@ def worker_specs(
 ) -> list[WorkerSpec]:
     """Return the spec of each worker; ConfigError if the cookie secrets can't be read.
 
-    ``ways`` lead to the process of transfers, if there is one.
+    ``ways`` lead to the transfer process, if there is one.
     """
     server = config.server
     vips = config.anycast.endpoints

@@ -11,7 +11,7 @@ Caches that count time in whole seconds hold an answer for up to a second more t
 that is in it, too.
 
 Not in it: a check that hangs longer than its timeout (one second more for each), clients that
-pin an address, resolvers with a TTL floor (:mod:`dnsd.ttl.recovery` has them). Knows plain
+pin an address, resolvers with a TTL floor (:mod:`dnsd.ttladvice.recovery` has them). Knows plain
 numbers only; times in seconds.
 """
 

@@ -15,8 +15,8 @@ from dnsd.failover.combine import combined
 from dnsd.failover.council import Council
 from dnsd.failover.drain import T_DRAIN
 from dnsd.failover.member import SERVED, Agreed, Forced, Member, MemberState
+from dnsd.failover.phrases import told
 from dnsd.failover.roll import Roll
-from dnsd.failover.told import told
 from dnsd.image.selection import Members
 
 if TYPE_CHECKING:

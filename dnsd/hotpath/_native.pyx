@@ -59,7 +59,7 @@ cdef class NativeHotPath:
     cdef readonly object limiter
     cdef object limits      # memoryviews that keep the limiter's memory
     cdef object sketched    # and that of the sketch
-    cdef object take        # what is for the process of transfers
+    cdef object take        # what is for the transfer process
 
     def __cinit__(self, settings, counters, memory=None, seed=None, sketched=None):
         memset(&self.server, 0, sizeof(Server))

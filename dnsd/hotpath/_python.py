@@ -59,7 +59,7 @@ _EDNS, _DNSSEC_OK = INDEX["edns"], INDEX["dnssec_ok"]
 
 
 class _ForTransfers(Exception):
-    """The packet is for the process of transfers."""
+    """The packet is for the transfer process."""
 
 
 class PythonHotPath:

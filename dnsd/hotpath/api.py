@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 HAND_OVER = b""
-"""In place of a response, which is never empty: the packet is for the process of transfers."""
+"""In place of a response, which is never empty: the packet is for the transfer process."""
 
 
 class Transport(IntEnum):
@@ -59,7 +59,7 @@ class Settings:
     ``udp_payload`` is the largest UDP response in octets (RFC 9715). ``cookie_secrets`` are
     16 octets each, the first one is used to make cookies, all of them to check (RFC 9018).
     ``tcp_idle`` in seconds is announced to clients that ask with edns-tcp-keepalive (RFC 7828).
-    ``rate_limit`` None: no answer is limited. With ``hands_over`` there is a process of transfers:
+    ``rate_limit`` None: no answer is limited. With ``hands_over`` there is a transfer process:
     what is for it is answered with HAND_OVER.
     """
 
@@ -121,7 +121,7 @@ class Draining(Protocol):
         ...
 
     def hand_over_to(self, take: Callable[[int, bytes, bytes, bytes], None]) -> None:
-        """Give ``take`` what :meth:`drain` finds that is for the process of transfers.
+        """Give ``take`` what :meth:`drain` finds that is for the transfer process.
 
         That is the socket's ``fd``, the packet, the client's sockaddr, and the control message with
         which an answer leaves from the address that was asked (empty if there is none).

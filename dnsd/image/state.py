@@ -59,7 +59,7 @@ _MASTER = 64
 """Where the master's cells begin in page 0: on a cache line of their own."""
 
 _XFRD = 120
-"""Where the cells of the process of transfers begin in page 0: on a cache line of their own."""
+"""Where the cells of the transfer process begin in page 0: on a cache line of their own."""
 
 _SECRETS = 128
 """Where the cookie secrets begin in page 0."""
@@ -120,7 +120,7 @@ class MasterCells:
 
 
 class XfrdCells:
-    """The cells of the process of transfers, in control's page; 0 while there is none.
+    """The cells of the transfer process, in control's page; 0 while there is none.
 
     HEARTBEAT is when its loop has turned last (monotonic, ns).
     """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.errors import ImageError
 from dnsd.image import layout
-from dnsd.process import durable
+from dnsd.process import durablefile
 from dnsd.wire import name as names
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def save(path: Path, *parts: bytes | bytearray) -> None:
     from the zone file. Waiting for the disk would take longer than everything else.
     """
     try:
-        durable.put(path, *parts)
+        durablefile.put(path, *parts)
     except OSError as error:
         sentence = f"cannot write the image {path}: {error.strerror}"
         raise ImageError(sentence, error.errno or 0) from error

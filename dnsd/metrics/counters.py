@@ -56,7 +56,7 @@ _PLAIN = (
     "not_ready",
     "chaos",
     "internal_error",
-    # what was given to the process of transfers, and what was dropped instead
+    # what was given to the transfer process, and what was dropped instead
     "handed_over",
     "handed_over_dropped",
     # TCP connections

@@ -1,4 +1,4 @@
-"""Hands over what is no ordinary question to the process of transfers, and sends its answers.
+"""Hands over what is no ordinary question to the transfer process, and sends its answers.
 
 Nothing here waits: what that process has no room for is dropped and counted, as is more than
 ``PER_SECOND``. So neither its death nor a flood of such packets takes more from a worker than the
@@ -46,7 +46,7 @@ _SCOPE = Struct("=I")
 
 
 class HandOver:
-    """The way to the process of transfers by ``packets``.
+    """The way to the transfer process by ``packets``.
 
     Its own answers leave from the UDP ``sockets``, in the order of what a worker listens on.
     """

@@ -58,7 +58,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``images_fd`` of the memory for images. Those that are files are in ``images``. ``listen`` holds
     (address, port) pairs; those in ``floating`` are bound even while the machine does not
     have the address, because it comes and goes. ``heartbeat`` in seconds,
-    ``udp_receive_buffer`` in octets. ``xfrd_fd`` is the way to the process of transfers, None if
+    ``udp_receive_buffer`` in octets. ``xfrd_fd`` is the way to the transfer process, None if
     there is none. ``reins`` is the way to the master. ``inheritance`` is there if the worker takes
     the place of others that still answer.
     """

@@ -51,7 +51,7 @@ _UNREAD, _LATE = INDEX["tcp_reset_unread"], INDEX["tcp_reset_late"]
 
 
 class _ForTransfers(Exception):
-    """The ``message`` is for the process of transfers, and with it the connection."""
+    """The ``message`` is for the transfer process, and with it the connection."""
 
     def __init__(self, message: bytes) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class TcpServer:
         self._paused_until: float | None = None
         self._finishing = False
         self.transfers: HandOver | None = None
-        """The way to the process of transfers, if there is one."""
+        """The way to the transfer process, if there is one."""
         self.descriptors = sys.maxsize
         """Connections are given descriptors below this number; the others are for what goes
         before them: images above all."""
@@ -255,7 +255,7 @@ class TcpServer:
             connection.send(self._clock())
 
     def _hand_over(self, connection: Connection, message: bytes, now: float) -> None:
-        """Give the connection to the process of transfers; if that has no room, close it.
+        """Give the connection to the transfer process; if that has no room, close it.
 
         The descriptor that is closed here is not the last one then, so the connection goes on.
         """

@@ -141,7 +141,7 @@ class Worker:
         return Reins(Packets(self._spec.reins), self._hotpath, self._passed, self._loop.call_later)
 
     def _hand_over(self) -> HandOver | None:
-        """Return the way to the process of transfers, if there is one."""
+        """Return the way to the transfer process, if there is one."""
         if self._spec.xfrd_fd is None:
             return None
         places = [each.sock for each in self._udp]

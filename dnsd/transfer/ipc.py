@@ -1,4 +1,4 @@
-"""What control and the process of transfers tell each other: a JSON object for each message.
+"""What control and the transfer process tell each other: a JSON object for each message.
 
 Either process may be replaced at any time while the other goes on. So messages state what *is*:
 the latest message about each thing, sent again to a process that says Hello. A message that

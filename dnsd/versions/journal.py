@@ -14,7 +14,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from dnsd.errors import MisfitError
-from dnsd.process import durable
+from dnsd.process import durablefile
 from dnsd.process.descriptors import write_all_at
 from dnsd.versions.difference import ZoneDifference
 from dnsd.versions.marks import JOURNAL
@@ -131,13 +131,13 @@ class Journal:
         """Write the file anew: the newest of ``earlier``, then ``difference`` (``octets``)."""
         room = self._limits.octets - len(self._head) - len(octets)
         if room < 0 or not self._limits.differences:
-            durable.replace(self._path, self._head)
+            durablefile.replace(self._path, self._head)
             self._entries = []
             return
         kept = _newest(earlier, min(room, self._limits.octets // 2), self._limits.differences // 2)
         first = kept[0].at if kept else 0
         old = self._path.read_bytes()[first : kept[-1].at + kept[-1].size] if kept else b""
-        durable.replace(self._path, self._head, old, octets)
+        durablefile.replace(self._path, self._head, old, octets)
         moved = len(self._head) - first
         self._entries = [replace(entry, at=entry.at + moved) for entry in kept]
         self._entries.append(_entry(difference, len(self._head) + len(old), len(octets)))

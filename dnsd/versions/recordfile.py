@@ -13,7 +13,7 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from dnsd.errors import VersionError
-from dnsd.process import durable
+from dnsd.process import durablefile
 from dnsd.versions.marks import RECORDS
 from dnsd.versions.version import ZoneVersion, from_stored
 
@@ -33,7 +33,7 @@ def write(path: Path, version: ZoneVersion) -> None:
     head = _HEAD.pack(version.serial, version.count, len(version.octets), len(version.apex))
     head += version.apex
     checksum = zlib.crc32(version.octets, zlib.crc32(head))
-    durable.replace(path, _SUM.pack(RECORDS, checksum) + head, version.octets)
+    durablefile.replace(path, _SUM.pack(RECORDS, checksum) + head, version.octets)
 
 
 def read(path: Path) -> ZoneVersion:

@@ -1,4 +1,4 @@
-"""What workers hand to the process of transfers, and what comes back: msgpack.
+"""What workers hand to the transfer process, and what comes back: msgpack.
 
 A worker knows no key and transfers nothing. It hands over what is no ordinary question; it sends
 what comes back from its own UDP socket, and answers what the other asks it, once a signature was

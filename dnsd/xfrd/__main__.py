@@ -1,4 +1,4 @@
-"""``python -m dnsd.xfrd``: the process of transfers, started by the master."""
+"""``python -m dnsd.xfrd``: the transfer process, started by the master."""
 
 from __future__ import annotations
 

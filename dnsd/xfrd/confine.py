@@ -1,4 +1,4 @@
-"""The rights of the process of transfers, given up when it listens: it starts no program.
+"""The rights of the transfer process, given up when it listens: it starts no program.
 
 It opens connections and writes files, so it keeps that.
 """

@@ -1,4 +1,4 @@
-"""What the process of transfers has been told by control: settings, keys and zones.
+"""What the transfer process has been told by control: settings, keys and zones.
 
 What control has told is in force until it tells something else, also while it is away. What is
 done about it is done by the parts (:class:`TransferPart`).

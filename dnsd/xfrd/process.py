@@ -1,4 +1,4 @@
-"""The parts of the process of transfers put together, and its one loop.
+"""The parts of the transfer process put together, and its one loop.
 
 Everything that is fetched, given or checked is a part of its own, and knows of the others only what
 :class:`dnsd.xfrd.knowledge.Knowledge` says.

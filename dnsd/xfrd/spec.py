@@ -1,4 +1,4 @@
-"""What the master tells the process of transfers: one line of JSON on its standard input."""
+"""What the master tells the transfer process: one line of JSON on its standard input."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import socket
 import pytest
 
 from dnsd.cli.demand import counted_by_node
-from dnsd.ttl.demand import DemandFile, read
+from dnsd.ttladvice.demand import DemandFile, read
 from tests.packets import query
 from tests.support import Node, start_dnsd, until, zone
 

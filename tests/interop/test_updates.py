@@ -124,7 +124,7 @@ def content(port: int) -> dns.zone.Zone:
 
 
 def is_given(port: int) -> bool:
-    """Whether the process of transfers has come so far that it gives the zone."""
+    """Whether the transfer process has come so far that it gives the zone."""
     try:
         return bool(content(port))
     except dns.xfr.TransferError:

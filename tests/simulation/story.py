@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dnsd.checks.question import DnsQuestion
-from dnsd.process import durable
+from dnsd.process import durablefile
 from tests import jumping
 from tests.conftest import give_memory_back
 from tests.simulation.kernel import Bird
@@ -41,7 +41,7 @@ def _around(world: World, loop: Jumping) -> Iterator[None]:
         patch.setattr("dnsd.process.log.write", lambda _text: None)
         patch.setattr("dnsd.daemon.carrier.say", lambda *_, **_about: None)
         here = "dnsd.control.anycast."
-        patch.setattr(durable, "replace", world.replace)
+        patch.setattr(durablefile, "replace", world.replace)
         for module in ("vip", "gateways"):
             patch.setattr(here + module + ".netlink", world.kernel)
         patch.setattr(here + "gateways.wake", lambda _hops: None)

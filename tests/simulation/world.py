@@ -24,7 +24,7 @@ from dnsd.control.anycast.orderbook import FILE as ORDERS_FILE
 from dnsd.control.anycast.pastkeeper import FILE as PAST
 from dnsd.control.anycast.probes import Probes
 from dnsd.errors import BirdError
-from dnsd.process import durable
+from dnsd.process import durablefile
 from dnsd.process.exchange import ServerAddress
 from tests.jumping import Jumping
 from tests.simulation.kernel import Kernel, Router, not_there
@@ -144,9 +144,9 @@ class World:
         await asyncio.sleep(0.001)
         return b"wrong" if self.has("wrong") else b"right"
 
-    def replace(self, path: Path, *data: bytes, mode: int = durable.OWN) -> None:
-        """Write as :func:`dnsd.process.durable.replace` does, on this disk; BIRD's file is not."""
-        if mode == durable.OWN and self.has("disk_full"):
+    def replace(self, path: Path, *data: bytes, mode: int = durablefile.OWN) -> None:
+        """Write on this disk, as ``durablefile.replace`` does; not BIRD's file."""
+        if mode == durablefile.OWN and self.has("disk_full"):
             raise OSError(errno.ENOSPC, "No space left on device")
         _replace(path, *data, mode=mode)
 
@@ -382,4 +382,4 @@ _MEANS = {
     "withdraw_for": ("withdraw", True, True),
     "announce": ("withdraw", False, False),
 }
-_replace = durable.replace
+_replace = durablefile.replace

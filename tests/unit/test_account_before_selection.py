@@ -36,7 +36,7 @@ from dnsd.failover.pool import Decision
 from dnsd.image.cells import Range
 from dnsd.image.selection import NOTES, Mode, Selection
 from dnsd.image.stock import Stock
-from dnsd.process import durable
+from dnsd.process import durablefile
 from dnsd.process.statedir import IMAGES
 from tests.ledgers import restored
 from tests.plane import ORIGIN, A, B, C, World, close, meta, only, place, play
@@ -52,7 +52,7 @@ class Disk:
         self.full = False
         self.written = 0
         self._in_thread = False
-        self._replace = durable.replace
+        self._replace = durablefile.replace
 
     async def to_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Do ``work`` as a thread does it: the loop goes on meanwhile."""
@@ -83,7 +83,7 @@ class Node(World):
         self.held: dict[str, float] = {}
         self.placed: list[tuple[PoolMeta, int]] = []
         monkeypatch.setattr("asyncio.to_thread", self.disk.to_thread)
-        monkeypatch.setattr(durable, "replace", self.disk.replace)
+        monkeypatch.setattr(durablefile, "replace", self.disk.replace)
         write = Placement.write
 
         def guarded(one: Placement, decision: Decision, addresses: Any, now: float) -> None:

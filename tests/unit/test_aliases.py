@@ -464,7 +464,7 @@ def test_a_disk_that_refuses_leaves_the_zone_as_it_is(
             def refuse(path: Path, _data: bytes) -> None:
                 raise OSError(28, "No space left on device", str(path))
 
-            patch.setattr("dnsd.process.durable.replace", refuse)
+            patch.setattr("dnsd.process.durablefile.replace", refuse)
             await scene.turn()
             assert scene.built == []
             assert "No space left on device" in scene.keeper.fault

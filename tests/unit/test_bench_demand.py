@@ -37,7 +37,7 @@ from bench.study.errors import StudyError
 from bench.study.results import About
 from bench.ttl.caches import Cache, walk
 from bench.ttl.demand import Day, Population, arrivals
-from dnsd.ttl.held import GoverningRRset
+from dnsd.ttladvice.held import GoverningRRset
 from dnsd.wire.query import HEADER
 
 DAY_S = 86_400.0

@@ -29,8 +29,8 @@ from bench.ttl.simulate import simulate
 from dnsd.cli import main as dnsd
 from dnsd.failover.objective import Timing, worst
 from dnsd.failover.price import Live
-from dnsd.ttl.advice import mean
-from dnsd.ttl.recovery import Floors
+from dnsd.ttladvice.advice import mean
+from dnsd.ttladvice.recovery import Floors
 
 PLAN = command(KIND)
 CHECKS = Checks(Timing(10.0, 2.0, 1.0, 3), ttl_min=5)

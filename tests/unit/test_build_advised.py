@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from msgspec import structs
 
 from dnsd.cli import main
-from dnsd.ttl.demand import Caches, DemandFile, RRsetDemand, read, write
+from dnsd.ttladvice.demand import Caches, DemandFile, RRsetDemand, read, write
 
 ZONE = """\
 $TTL 300

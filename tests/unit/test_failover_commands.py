@@ -18,7 +18,7 @@ from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.report import summary
 from dnsd.errors import AdminError
-from dnsd.process import durable
+from dnsd.process import durablefile
 from tests.plane import ORIGIN, A, B, C, World, close, meta, metas, place, play
 
 OK, BAD = True, False
@@ -192,7 +192,7 @@ def test_a_drain_that_is_not_on_disk_is_never_safe(
         await place(engine, ORIGIN, [one], 0)
         await checked(world, 400)
         with monkeypatch.context() as patch:
-            patch.setattr(durable, "replace", full)
+            patch.setattr(durablefile, "replace", full)
             found = await order(engine, "drain_member", member=A, direct=True)
             assert "No space left on device" in found["unwritten"]
             assert world.answers(one) == (B,)

@@ -469,7 +469,7 @@ def test_a_disk_that_is_full_is_told(world: World, monkeypatch: pytest.MonkeyPat
         assert world.told("cannot be written (No space left on device)") == 1
 
     with monkeypatch.context() as patch:
-        patch.setattr("dnsd.process.durable.replace", full)
+        patch.setattr("dnsd.process.durablefile.replace", full)
         play(world, story)
 
 

@@ -11,7 +11,7 @@ import pytest
 from dnsd.control.failover.statefile import FILE, StateFile
 from dnsd.failover import stored
 from dnsd.failover.stored import Moment, StoredPool
-from dnsd.process import durable
+from dnsd.process import durablefile
 
 
 def pools(name: str) -> tuple[StoredPool, ...]:
@@ -22,7 +22,7 @@ def test_who_stops_has_the_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """An order that was given last is not lost to a thread that writes what was before."""
     began, go_on = threading.Event(), threading.Event()
     writing: list[int] = []
-    replace = durable.replace
+    replace = durablefile.replace
 
     def slowly(path: Path, data: bytes) -> None:
         writing.append(1)
@@ -32,7 +32,7 @@ def test_who_stops_has_the_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyP
         replace(path, data)
         writing.pop()
 
-    monkeypatch.setattr(durable, "replace", slowly)
+    monkeypatch.setattr(durablefile, "replace", slowly)
     file = StateFile(tmp_path)
 
     async def story() -> None:

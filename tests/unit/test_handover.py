@@ -1,4 +1,4 @@
-"""What is no ordinary question goes to the process of transfers, from both twins alike."""
+"""What is no ordinary question goes to the transfer process, from both twins alike."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ORDINARY = {"SOA": packet(), "another opcode": packet(opcode=2), "malformed": pa
 
 
 class WorkerSide:
-    """A worker's sockets with the other end of its way to the process of transfers."""
+    """A worker's sockets with the other end of its way to the transfer process."""
 
     def __init__(self, address: str, clock: list[float]) -> None:
         mine, theirs = (Packets(end.detach()) for end in pair())

@@ -31,7 +31,7 @@ from dnsd.control.horizon.served import ServedSearch
 from dnsd.errors import AdminError
 from dnsd.image.selection import Mode
 from dnsd.image.stock import Stock
-from dnsd.process import durable
+from dnsd.process import durablefile
 from dnsd.process.statedir import IMAGES
 from tests.horizonsite import APEX, POOL, Content, Site, remove_images
 
@@ -428,7 +428,7 @@ class Disk:
 @contextmanager
 def disk() -> Iterator[Disk]:
     """The disk of the ledger."""
-    replace, unlink, rename, there = durable.replace, Path.unlink, Path.replace, Disk()
+    replace, unlink, rename, there = durablefile.replace, Path.unlink, Path.replace, Disk()
 
     def refusing(path: Path, data: bytes) -> None:
         if there.read_only:
@@ -448,7 +448,7 @@ def disk() -> Iterator[Disk]:
         rename(path, target)
 
     with (
-        patch.object(durable, "replace", refusing),
+        patch.object(durablefile, "replace", refusing),
         patch.object(Path, "unlink", keeping),
         patch.object(Path, "replace", staying),
     ):

@@ -19,8 +19,8 @@ from dnsd.image import memory
 from dnsd.image.keepsake import Keepsakes
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, StateVector
-from dnsd.process import durable
-from dnsd.process.durable import Durable
+from dnsd.process import durablefile
+from dnsd.process.durablefile import Durable
 
 POOL = StoredPool(name="www.", type="A", members=())
 
@@ -99,7 +99,7 @@ def test_no_link_is_followed_when_a_file_is_written(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(b"theirs")
     (tmp_path / ".file.tmp").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic link"):
-        durable.replace(tmp_path / "file", b"ours")
+        durablefile.replace(tmp_path / "file", b"ours")
     assert (tmp_path / "elsewhere").read_bytes() == b"theirs"
 
 
@@ -113,7 +113,7 @@ def test_an_order_that_the_disk_refuses_is_in_force_told_and_written_later(
     async def story() -> None:
         book = OrderBook(tmp_path, site.begin().orders)
         with monkeypatch.context() as patch:
-            patch.setattr(durable, "replace", full)
+            patch.setattr(durablefile, "replace", full)
             book.put(ordered)
             await book.write()
             assert "No space left on device" in book.fault
@@ -141,7 +141,7 @@ def test_an_order_about_a_member_is_durable_only_when_it_is_on_disk(
         file.demand()
         assert "not saved" in file.fault, "it may be under way"
         with monkeypatch.context() as patch:
-            patch.setattr(durable, "replace", full)
+            patch.setattr(durablefile, "replace", full)
             await file.write((POOL,), Moment(0.0))
             assert "a restart before that forgets them" in file.fault
             await file.write((POOL,), Moment(0.0))

@@ -27,7 +27,7 @@ from dnsd.control.anycast.statefile import write_state
 from dnsd.control.anycast.vip import VipSurvey
 from dnsd.errors import AdminError, VipError
 from dnsd.image.state import ControlCells, MasterCells, StateVector
-from dnsd.process import durable
+from dnsd.process import durablefile
 from tests import jumping
 from tests.jumping import Jumping
 
@@ -600,7 +600,7 @@ def test_nothing_says_that_a_node_has_run_before_its_orders_are_on_disk(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = world.config.server.state_directory
-    replace = durable.replace
+    replace = durablefile.replace
 
     def refuse(path: Path, data: bytes) -> None:
         if path.name == "orders.json":
@@ -609,7 +609,7 @@ def test_nothing_says_that_a_node_has_run_before_its_orders_are_on_disk(
 
     async def story(world: World, plane: Plane) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(durable, "replace", refuse)
+            patch.setattr(durablefile, "replace", refuse)
             await announced(world, plane)
             await asyncio.sleep(5.0)
             assert not (directory / "anycast.past").exists()

@@ -21,7 +21,7 @@ import dnsd
 from dnsd.announce.announcer import RouteState
 from dnsd.balance.backend import BackendState
 from dnsd.control.anycast.routeevents import ROUTE_EVENTS
-from dnsd.control.balance import senses
+from dnsd.control.balance import backendwatch
 from dnsd.control.failover import live
 from dnsd.control.zones import report
 from dnsd.control.zones.report import ZoneOutcome
@@ -197,7 +197,7 @@ def test_the_journal_is_known_by_its_descriptor() -> None:
     [
         (ROUTE_EVENTS, RouteState),
         (live._EVENTS, MemberState),
-        (senses._EVENTS, BackendState),
+        (backendwatch._EVENTS, BackendState),
         (report._EVENTS, ZoneOutcome),
     ],
 )

@@ -1,4 +1,4 @@
-"""How control and the process of transfers talk: nothing is lost, and neither waits."""
+"""How control and the transfer process talk: nothing is lost, and neither waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What control tells the process of transfers: of a version, once all workers answer from it."""
+"""What control tells the transfer process: of a version, once all workers answer from it."""
 
 from __future__ import annotations
 

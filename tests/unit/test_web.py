@@ -26,7 +26,7 @@ from dnsd.caches.version import nothing
 from dnsd.config import Endpoint
 from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.live import LivePool, PoolKey
-from dnsd.control.web import health, members, metrics, room, server, talk
+from dnsd.control.web import connectionlimit, health, members, metrics, server, talk
 from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.pages import pages
 from dnsd.control.web.server import Pages, WebServer
@@ -326,7 +326,7 @@ def test_half_a_request_keeps_nobody_else_waiting(
 
     async def story(url: str) -> None:
         def silent() -> list[socket.socket]:
-            every = [connect(url) for _ in range(3 * room.MOST_OF_SOURCE)]
+            every = [connect(url) for _ in range(3 * connectionlimit.MOST_OF_SOURCE)]
             for one in every:
                 one.sendall(half)
             return every
@@ -384,7 +384,7 @@ def test_half_requests_that_come_again_and_again_starve_no_whole_one() -> None:
         for _ in range(5):
             reader, writer = await asyncio.open_connection(*address)
             begin = came
-            while came < begin + 10 * room.MOST_OF_SOURCE:
+            while came < begin + 10 * connectionlimit.MOST_OF_SOURCE:
                 await asyncio.sleep(0)
             writer.write(b"GET /health HTTP/1.0\r\n\r\n")
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
@@ -506,11 +506,11 @@ class Crowd:
     """Guests of a room; ``gone`` are those that had to leave."""
 
     def __init__(self, *reserved: str) -> None:
-        self.room = room.Room(reserved)
-        self.gone: list[room.Guest] = []
+        self.room = connectionlimit.Room(reserved)
+        self.gone: list[connectionlimit.Guest] = []
 
-    def come(self, source: str, *, busy: bool = False) -> room.Guest | None:
-        guest = room.Guest(source, lambda: self.gone.append(guest))
+    def come(self, source: str, *, busy: bool = False) -> connectionlimit.Guest | None:
+        guest = connectionlimit.Guest(source, lambda: self.gone.append(guest))
         guest.busy = busy
         return guest if self.room.enter(guest) else None
 
@@ -518,7 +518,7 @@ class Crowd:
 def test_a_source_at_its_limit_makes_room_itself() -> None:
     crowd = Crowd()
     other = crowd.come("b")
-    mine = [crowd.come("a") for _ in range(room.MOST_OF_SOURCE)]
+    mine = [crowd.come("a") for _ in range(connectionlimit.MOST_OF_SOURCE)]
     assert crowd.come("a")
     assert crowd.gone == mine[:1]
     assert other is not None
@@ -529,20 +529,20 @@ def test_in_a_full_room_the_source_with_the_most_guests_makes_room() -> None:
     crowd = Crowd()
     few = crowd.come("few")
     assert few is not None
-    for number in range(room.MOST // room.MOST_OF_SOURCE):
-        for _ in range(room.MOST_OF_SOURCE):
+    for number in range(connectionlimit.MOST // connectionlimit.MOST_OF_SOURCE):
+        for _ in range(connectionlimit.MOST_OF_SOURCE):
             crowd.come(f"many{number}")
-    assert len(crowd.room) == room.MOST
+    assert len(crowd.room) == connectionlimit.MOST
     assert few in crowd.room
     assert {one.source for one in crowd.gone} == {"many0"}
     assert crowd.come("new")
-    assert len(crowd.room) == room.MOST
+    assert len(crowd.room) == connectionlimit.MOST
     assert few in crowd.room
 
 
 def test_nobody_leaves_whose_page_is_being_made() -> None:
     crowd = Crowd()
-    for number in range(room.MOST):
+    for number in range(connectionlimit.MOST):
         assert crowd.come(str(number), busy=True)
     assert crowd.come("new") is None
     assert crowd.gone == []
@@ -551,7 +551,7 @@ def test_nobody_leaves_whose_page_is_being_made() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.booleans(), st.booleans())))
 def test_the_limits_hold_whatever_happens(events: list[tuple[str, bool, bool]]) -> None:
     crowd = Crowd()
-    inside: list[room.Guest] = []
+    inside: list[connectionlimit.Guest] = []
     for source, busy, leaves in events * 20:
         if leaves and inside:
             crowd.room.exit(inside.pop())
@@ -559,9 +559,9 @@ def test_the_limits_hold_whatever_happens(events: list[tuple[str, bool, bool]]) 
             inside.append(guest)
         inside = [one for one in inside if one not in crowd.gone]
         assert all(one in crowd.room for one in inside)
-        assert len(crowd.room) == len(inside) <= room.MOST
+        assert len(crowd.room) == len(inside) <= connectionlimit.MOST
         assert max(Counter(one.source for one in inside).values(), default=0) <= (
-            room.MOST_OF_SOURCE
+            connectionlimit.MOST_OF_SOURCE
         )
     assert not any(one.busy for one in crowd.gone)
 
@@ -575,7 +575,7 @@ def test_the_limits_hold_whatever_happens(events: list[tuple[str, bool, bool]]) 
     ],
 )
 def test_what_one_source_is(address: str, source: str) -> None:
-    assert room.source_of(address) == source
+    assert connectionlimit.source_of(address) == source
 
 
 # -- where it listens ---------------------------------------------------------------------------
@@ -613,5 +613,5 @@ def test_strangers_take_no_place_of_another_node(strangers: list[int], busy: flo
         crowd.come(f"stranger {source}", busy=number < busy * len(strangers))
     assert first is not None
     assert first in crowd.room
-    assert all(crowd.come("node", busy=True) for _ in range(room.MOST_OF_SOURCE - 1))
-    assert len(crowd.room) <= room.MOST + room.MOST_OF_SOURCE
+    assert all(crowd.come("node", busy=True) for _ in range(connectionlimit.MOST_OF_SOURCE - 1))
+    assert len(crowd.room) <= connectionlimit.MOST + connectionlimit.MOST_OF_SOURCE

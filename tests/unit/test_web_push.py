@@ -10,10 +10,10 @@ import pytest
 
 from dnsd.checks.pushed import Board, PushTarget
 from dnsd.config import Endpoint
-from dnsd.control.web.gate import Gate
 from dnsd.control.web.push import BURST, LONGEST_BODY, PER_SECOND, Push, read_token
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
+from dnsd.control.web.tokenbucket import Gate
 
 TOKEN = "correct-horse-battery"
 BEARER = f"Bearer {TOKEN}"

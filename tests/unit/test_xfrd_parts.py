@@ -1,4 +1,4 @@
-"""Archive, rights, rates and refusals of the process of transfers."""
+"""Archive, rights, rates and refusals of the transfer process."""
 
 from __future__ import annotations
 

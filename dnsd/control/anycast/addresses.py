@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dnsd.config import Anycast
     from dnsd.control.anycast.carrierorder import CarrierOrder
     from dnsd.control.anycast.vip import VipSurvey
-    from dnsd.process.lasting import Supervisor
+    from dnsd.process.supervisor import Supervisor
 
 LOOK_S = 1.0
 """How often addresses are looked at when nothing has changed."""

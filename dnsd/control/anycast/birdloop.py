@@ -14,7 +14,7 @@ from dnsd.process import log
 
 if TYPE_CHECKING:
     from dnsd.control.anycast.keeper import BirdReconciler
-    from dnsd.process.lasting import Supervisor
+    from dnsd.process.supervisor import Supervisor
 
 LOOK_S = 1.0
 """How often BIRD is looked at when nothing has changed."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from dnsd.announce import orders
 from dnsd.announce.orders import Orders, RouteOrder
-from dnsd.process import durable, log
-from dnsd.process.durable import Durable
+from dnsd.process import durablefile, log
+from dnsd.process.durablefile import Durable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ class OrderBook:
             written = self._orders
             try:
                 # Not what successors read: that may be newer by the time the disk has taken this.
-                await asyncio.to_thread(durable.replace, self._path, orders.encode(written))
+                await asyncio.to_thread(durablefile.replace, self._path, orders.encode(written))
             except OSError as error:
                 self._unwritten = True
                 self.fault = (

@@ -15,7 +15,7 @@ import msgspec
 from dnsd.announce.damping import Hold, Past
 from dnsd.build.images import boot
 from dnsd.image.state import ControlCells
-from dnsd.process import durable, log
+from dnsd.process import durablefile, log
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -105,7 +105,7 @@ class PastKeeper:
             data = msgspec.json.encode(_Kept(self._boot, past))
             # The disk is the health's matter, which tries it and tells.
             with suppress(OSError):
-                await asyncio.to_thread(durable.replace, self._path, data)
+                await asyncio.to_thread(durablefile.replace, self._path, data)
 
     def _in_memory(self) -> Past:
         cells = self._cells

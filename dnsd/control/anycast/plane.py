@@ -32,7 +32,7 @@ from dnsd.control.hooks.news import news
 from dnsd.control.nothing import no_items, no_reason
 from dnsd.image.state import ControlCells, MasterCells
 from dnsd.process import log
-from dnsd.process.lasting import Supervisor
+from dnsd.process.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

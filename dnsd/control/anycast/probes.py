@@ -20,7 +20,7 @@ from dnsd.checks.result import Blind, ServiceFault, shown
 from dnsd.control import nodepage
 from dnsd.process import descriptors, log
 from dnsd.process.exchange import ServerAddress, over_udp, within
-from dnsd.process.lasting import Supervisor
+from dnsd.process.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

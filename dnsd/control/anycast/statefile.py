@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dnsd.errors import BirdError
-from dnsd.process import durable
+from dnsd.process import durablefile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def write_state(path: Path, drain: bool) -> bool:
     if _text(path) == text:
         return False
     try:
-        durable.replace(path, text.encode(), mode=MODE)
+        durablefile.replace(path, text.encode(), mode=MODE)
     except OSError as error:
         raise BirdError(
             f"{path}: cannot be written ({error.strerror}): BIRD is to include it, so its "

@@ -25,7 +25,7 @@ from dnsd.control.anycast import netlink
 from dnsd.control.balance import settings, tunnels
 from dnsd.control.balance.farvips import NEAR4
 from dnsd.errors import BalanceError
-from dnsd.process import durable
+from dnsd.process import durablefile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -285,7 +285,7 @@ def _read(directory: Path) -> SetupRecord:
 def _write(directory: Path, record: SetupRecord) -> None:
     try:
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        durable.replace(directory / FILE, msgspec.json.encode(record))
+        durablefile.replace(directory / FILE, msgspec.json.encode(record))
     except OSError as error:
         raise BalanceError(
             f"cannot record changes in {directory} ({error.strerror}), so nothing is changed"

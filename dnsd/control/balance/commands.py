@@ -61,7 +61,7 @@ class Desk:
         services = self._engine.services.values()
         return {
             "services": [self._service(one) for one in services],
-            "hash_seed": self._engine.ground.settings.seed,
+            "hash_seed": self._engine.host.settings.seed,
             "problems": self.problems(),
             "unwritten": self._engine.drains.fault or None,
         }
@@ -70,7 +70,7 @@ class Desk:
         """Return what is not as it should be, as sentences."""
         engine = self._engine
         found = filter(None, (engine.fault, engine.drains.fault))
-        return [*found, *engine.ground.advice, *engine.senses.blind]
+        return [*found, *engine.host.advice, *engine.watch.blind]
 
     def _service(self, live: LiveService) -> dict[str, Any]:
         name = live.config.name
@@ -108,7 +108,7 @@ class Desk:
             "busy": busy,
             "drained": None if drain is None else msgspec.to_builtins(drain),
             "safe": live.is_drained(one) and busy == 0,
-            "packets_per_second": self._engine.works.rates.of(live.config.name, one.name),
+            "packets_per_second": self._engine.writer.rates.of(live.config.name, one.name),
         }
 
     async def drain_backend(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +209,7 @@ class Desk:
             ],
             "bird": bird_report(bird),
             "problems": [*problems, *bird.problems],
-            "advice": self._engine.ground.advice,
+            "advice": self._engine.host.advice,
             "unwritten": orders.fault or None,
         }
 

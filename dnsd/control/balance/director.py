@@ -77,7 +77,7 @@ class Director:
 
     def leave(self) -> None:
         """Take away the rules of nftables; slots and routes stay, as flows may still arrive."""
-        self.engine.ground.leave()
+        self.engine.host.leave()
 
     def stop(self) -> None:
         """End: the kernel forwards on."""
@@ -116,7 +116,7 @@ class Director:
 
     def _unready(self, name: str) -> str:
         """Return why a service must not be announced yet; empty if it may."""
-        if not self.engine.works.is_made(name):
+        if not self.engine.writer.is_made(name):
             return self.engine.fault or "its slots are not in the kernel yet"
         converged = self.engine.services[name].is_converged(time.monotonic())
         return "" if converged else "its slots do not lead to the right backends yet"

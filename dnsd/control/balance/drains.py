@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.process import log
-from dnsd.process.durable import Durable
+from dnsd.process.durablefile import Durable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,8 +1,8 @@
 """The backends of a running director: their states, and the slots that follow from them.
 
-    senses    checks and signs, which change states
-    ground    links, settings and rules, which slots stand on
-    works     the slots in the kernel
+    watch     checks and signs, which change states
+    host      links, settings and rules, which slots stand on
+    writer    the slots in the kernel
 
 A turn of the loop makes and moves slots, after each change and once a second without one. A
 failure is logged and tried again: the kernel forwards without this process.
@@ -15,14 +15,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dnsd.control.balance.ground import Ground
+from dnsd.control.balance.backendwatch import BackendWatch
+from dnsd.control.balance.hostsetup import HostSetup
 from dnsd.control.balance.links import Links
 from dnsd.control.balance.live import LiveService
-from dnsd.control.balance.senses import Senses
-from dnsd.control.balance.works import Works
+from dnsd.control.balance.slotwriter import SlotWriter
 from dnsd.errors import DnsdError
 from dnsd.process import log
-from dnsd.process.lasting import Supervisor
+from dnsd.process.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,16 +47,16 @@ class BalanceEngine:
         self.drains = drains
         self.fault = ""
         """Why the kernel does not have what is wanted; empty if it does."""
-        self.senses = Senses(self.wake)
-        self.ground = Ground()
-        self.works = Works()
+        self.watch = BackendWatch(self.wake)
+        self.host = HostSetup()
+        self.writer = SlotWriter()
         self._config = config
         self._unused = unused
         now = time.monotonic()
         taken: set[int] = set()
         self.services = {one.name: LiveService(one, taken, now) for one in config.service}
         self._stirred = asyncio.Event()
-        self._links = Links(self.senses.silent, self._cut, self._stirred.set)
+        self._links = Links(self.watch.silent, self._cut, self._stirred.set)
         self._lasting = Supervisor("balance")
         self._wake = asyncio.Event()
         self._turned = asyncio.Condition()
@@ -71,7 +71,7 @@ class BalanceEngine:
             for work in (
                 self._turns,
                 self._look_for_ever,
-                self.senses.run,
+                self.watch.run,
                 self._links.run,
                 self.drains.run,
             ):
@@ -95,8 +95,10 @@ class BalanceEngine:
 
     def _cut(self, link: int) -> None:
         """Take it that a link has no carrier: the kernel has removed the slots that led over it."""
-        self.senses.cut(link)
-        self.works.forget(name for name, service in self.services.items() if service.is_using(link))
+        self.watch.cut(link)
+        self.writer.forget(
+            name for name, service in self.services.items() if service.is_using(link)
+        )
 
     async def _turns(self) -> None:
         while True:
@@ -120,10 +122,10 @@ class BalanceEngine:
         now = time.monotonic()
         for service in self.services.values():
             service.drained = self.drains.of(service.config.name).keys()
-            await self.works.make(service)
-            if await self.works.move(service, time.monotonic(), unused=self._unused(service)):
+            await self.writer.make(service)
+            if await self.writer.move(service, time.monotonic(), unused=self._unused(service)):
                 self.wake()
-        await self.works.measure(self.services.values(), now)
+        await self.writer.measure(self.services.values(), now)
 
     async def _look_for_ever(self) -> None:
         while True:
@@ -140,12 +142,12 @@ class BalanceEngine:
         """Look at the ground, and take in the configuration; return why that failed."""
         async with self._looking:
             try:
-                neighbours = await self.ground.look(self._config, self.services)
+                neighbours = await self.host.look(self._config, self.services)
                 for service in self.services.values():
-                    await self.works.inspect(service)
+                    await self.writer.inspect(service)
             except DnsdError as error:
                 return str(error)
-            self.senses.assign(self.services.values(), self._config.failover)
+            self.watch.assign(self.services.values(), self._config.failover)
             self._links.watch(neighbours)
         self._looked = True
         self.wake()

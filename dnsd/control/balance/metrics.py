@@ -59,7 +59,7 @@ def families(engine: BalanceEngine, routes: Routes) -> Iterator[MetricFamily]:
     yield each.gauge(
         "dnsd_backend_packets_per_second",
         "Packets from clients to a backend, over five seconds; 0 while unknown.",
-        lambda one, backend: engine.works.rates.of(one.config.name, backend.name) or 0,
+        lambda one, backend: engine.writer.rates.of(one.config.name, backend.name) or 0,
     )
 
 

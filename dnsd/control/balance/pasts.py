@@ -15,7 +15,7 @@ import msgspec
 from dnsd.announce.damping import Past
 from dnsd.build.images import boot
 from dnsd.process import log
-from dnsd.process.durable import Durable
+from dnsd.process.durablefile import Durable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,7 +26,7 @@ from dnsd.control.balance.pasts import Pasts
 from dnsd.image.state import CarrierCells, ControlCells, MasterCells
 from dnsd.process import log
 from dnsd.process.events import Fields
-from dnsd.process.lasting import Supervisor
+from dnsd.process.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ from dnsd.control.failover.states import states_in
 from dnsd.control.failover.table import Table
 from dnsd.control.failover.wakeups import Wakeups
 from dnsd.control.nothing import no_items
-from dnsd.process.lasting import Supervisor
+from dnsd.process.supervisor import Supervisor
 from dnsd.process.waiting import wait
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from dnsd.caches.judge import Safety
 from dnsd.caches.version import about_target
+from dnsd.failover.phrases import seen_as
 from dnsd.failover.quorum import Ballot, said
-from dnsd.failover.told import seen_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

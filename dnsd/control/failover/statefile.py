@@ -14,7 +14,7 @@ from dnsd.build import images
 from dnsd.failover import stored
 from dnsd.failover.stored import Kept, Moment
 from dnsd.process import log
-from dnsd.process.durable import Durable, WriteOrder
+from dnsd.process.durablefile import Durable, WriteOrder
 
 if TYPE_CHECKING:
     from pathlib import Path

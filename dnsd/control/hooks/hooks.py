@@ -16,7 +16,7 @@ from dnsd.control.hooks.outbox import Outbox, Undelivered
 from dnsd.control.hooks.post import Post
 from dnsd.process import log
 from dnsd.process.exchange import within
-from dnsd.process.lasting import Supervisor
+from dnsd.process.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from dnsd.caches.ledger import SAVE_EVERY_S, Ledger, declarations, owner_of
-from dnsd.control.horizon import told
+from dnsd.control.horizon import ledgerlog
 from dnsd.control.horizon.awaited import AwaitedZones
 from dnsd.control.horizon.coverage import Coverage
 from dnsd.control.horizon.declared import DeclaredZone, ZoneChange, version_of
@@ -124,7 +124,7 @@ class LedgerKeeper:
                 raise StateError("the ledger is missing, but the node has answered before")
         except StateError as error:
             self.ledger.distrust(now)
-            told.distrusted(error)
+            ledgerlog.distrusted(error)
         return held
 
     def _continue(
@@ -330,7 +330,7 @@ class LedgerKeeper:
     async def _disbelieved(self) -> None:
         """Wait until what could not be written has no earlier ledger on disk against it."""
         if self.fault and (left := self._file.believed_for()) > 0:
-            told.waits(left)
+            ledgerlog.waits(left)
         while self.fault and (left := self._file.believed_for()) > 0:
             await self._file.wait(min(left, SAVE_EVERY_S))
             await self.save()
@@ -381,7 +381,7 @@ class LedgerKeeper:
         if not fault or self._file.believed_for() <= 0:
             self.coverage.end(written=not fault)
         if fault != self.fault:
-            told.written(fault)
+            ledgerlog.written(fault)
         self.fault = fault
 
     def _is_new(self) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.build import images
-from dnsd.process import durable
+from dnsd.process import durablefile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,5 +109,5 @@ class Lease:
         self._written = _NONE
 
     def _write(self, lease: _Written) -> None:
-        durable.replace(self._path, msgspec.json.encode(lease))
+        durablefile.replace(self._path, msgspec.json.encode(lease))
         self._written = lease

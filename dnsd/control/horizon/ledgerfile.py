@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.control.horizon.lease import Clocks, Lease
 from dnsd.errors import StateError
-from dnsd.process.durable import Durable, WriteOrder
+from dnsd.process.durablefile import Durable, WriteOrder
 
 if TYPE_CHECKING:
     from pathlib import Path

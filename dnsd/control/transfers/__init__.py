@@ -1,1 +1,1 @@
-"""Control and the process of transfers: what is told, asked, and done with what was fetched."""
+"""Control and the transfer process: what is told, asked, and done with what was fetched."""

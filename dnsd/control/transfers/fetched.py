@@ -1,6 +1,6 @@
 """What control makes of zones that are fetched: loaded like an edited file, or no more answered.
 
-The process of transfers says that a record file is new, or that a zone has expired; all that
+The transfer process says that a record file is new, or that a zone has expired; all that
 is done about it is a reload, and what that came to is told to that process.
 """
 

@@ -1,4 +1,4 @@
-"""What control tells the process of transfers, and what that says.
+"""What control tells the transfer process, and what that says.
 
 Told is what is served, after each publication, and what the configuration says of it. Neither waits
 for the other: see :mod:`dnsd.transfer.ipc`.
@@ -45,7 +45,7 @@ class LinkedZones(NamedTuple):
 
 
 class TransferLink:
-    """The way to the process of transfers, whose descriptor is ``fd``.
+    """The way to the transfer process, whose descriptor is ``fd``.
 
     ``zones`` are those there are, ``generation`` is the number of what was published last.
     ``fetched`` does what is to be done about zones that were.
@@ -199,7 +199,7 @@ class TransferLink:
         except ValueError as error:
             raise AdminError(str(error)) from error
         if self._correspondence is None or not self._cells[XfrdCells.PID]:
-            raise AdminError("the process of transfers is not ready: try again in a moment")
+            raise AdminError("the transfer process is not ready: try again in a moment")
         self._number += 1
         number, future = self._number, asyncio.get_running_loop().create_future()
         rows: list[dict[str, Any]] = []
@@ -210,7 +210,7 @@ class TransferLink:
         try:
             fault = await asyncio.wait_for(future, ANSWER_S)
         except TimeoutError:
-            raise AdminError("the process of transfers does not answer") from None
+            raise AdminError("the transfer process does not answer") from None
         finally:
             del self._orders[number]
         if fault:

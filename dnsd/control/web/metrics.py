@@ -312,7 +312,7 @@ def _transfers(counts: Mapping[str, int]) -> MetricFamily:
     return MetricFamily(
         "dnsd_transfer_events_total",
         "counter",
-        "What the process of transfers has done, been asked for, and refused, since it started.",
+        "What the transfer process has done, been asked for, and refused, since it started.",
         [({"event": what}, count) for what, count in sorted(counts.items())],
     )
 

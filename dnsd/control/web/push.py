@@ -20,8 +20,8 @@ from dnsd.checks.pushed import PushedState, PushTarget
 from dnsd.config import origins, smallfile
 from dnsd.config.members import read_spoken
 from dnsd.config.units import format_duration, parse_duration
-from dnsd.control.web.gate import Gate
 from dnsd.control.web.talk import Page, sentence
+from dnsd.control.web.tokenbucket import Gate
 from dnsd.text import printable
 from dnsd.wire.member import is_name
 

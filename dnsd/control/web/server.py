@@ -17,8 +17,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from dnsd.control.web.connectionlimit import Guest, Room, source_of
 from dnsd.control.web.push import LONGEST_BODY, PREFIX
-from dnsd.control.web.room import Guest, Room, source_of
 from dnsd.control.web.talk import Page, Pending, Talk, WebRequest, sentence
 from dnsd.errors import AdminError
 from dnsd.process import descriptors, log

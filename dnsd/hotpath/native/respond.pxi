@@ -45,7 +45,7 @@ cdef struct Server:
     int nsid_length           # -1: hidden
     uint8_t nsid[255]
     int keepalive             # in units of 100 ms
-    bint hands_over           # to the process of transfers
+    bint hands_over           # to the transfer process
     int n_secrets
     uint8_t secrets[MAX_SECRETS][16]
     Composed *composed

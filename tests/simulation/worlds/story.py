@@ -14,7 +14,7 @@ import pytest
 
 from dnsd.checks.tcp import TcpCheck
 from dnsd.image import store
-from dnsd.process import durable
+from dnsd.process import durablefile
 from tests import jumping
 from tests.conftest import give_memory_back
 from tests.simulation.laws import Broken
@@ -67,7 +67,7 @@ def _around(world: World, seed: int) -> Iterator[None]:
         patch.setattr("dnsd.control.failover.engine.moment", world.moment)
         patch.setattr("dnsd.process.log.write", _write)
         patch.setattr("dnsd.process.log.say", _say)
-        patch.setattr(durable, "replace", world.replace)
+        patch.setattr(durablefile, "replace", world.replace)
         patch.setattr(store, "save", world.save_image)
         patch.setattr("dnsd.control.failover.peers.get_votes", world.net.votes)
         patch.setattr(TcpCheck, "run", partialmethod(_check, world.net))

@@ -109,7 +109,7 @@ class World:
         return Moment(self.wall(), name, self.loop.now)
 
     def replace(self, path: Path, data: bytes) -> None:
-        """Write as :func:`dnsd.process.durable.replace` does, on the disk of a machine."""
+        """Write as :func:`dnsd.process.durablefile.replace` does, on the disk of a machine."""
         process: Any = processes.current()
         machine = process.machine
         if process.dead:

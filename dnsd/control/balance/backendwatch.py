@@ -41,7 +41,7 @@ LOOKS_S = (0.0, 0.05, 0.15)
 the connection may end before the one that listens."""
 
 
-class Senses:
+class BackendWatch:
     """Checks the backends of services; ``changed`` is called in the loop when a state has."""
 
     def __init__(self, changed: Callable[[], object]) -> None:

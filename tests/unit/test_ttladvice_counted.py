@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from dnsd.image.demand import GAPS
-from dnsd.ttl.counted import Counted, Day, WorkerCount, caches_behind, demand, saturated, seen
+from dnsd.ttladvice.counted import Counted, Day, WorkerCount, caches_behind, demand, saturated, seen
 
 DAY_S = 86_400.0
 

@@ -27,7 +27,7 @@ MOST_SILENT = 128
 """Silent slots that move in one turn: some 30 ms, in which a death would have to wait."""
 
 
-class Works:
+class SlotWriter:
     """The slots in the kernel; ``rates`` are the packets that it has counted."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from dnsd.failover.objective import WHOLE_S, Timing, fixed_worst, worst
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dnsd.ttl.demand import Caches
+    from dnsd.ttladvice.demand import Caches
 
 PHASES = 16
 """Moments between two checks at which the failure is thought to strike."""

@@ -13,7 +13,7 @@ from math import ceil, floor, log, log2
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dnsd.failover.price import miss_rate
-from dnsd.ttl.demand import Caches, RRsetDemand
+from dnsd.ttladvice.demand import Caches, RRsetDemand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

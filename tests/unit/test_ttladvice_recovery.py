@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dnsd.failover.objective import WHOLE_S, Timing, fixed_worst, worst
 from dnsd.failover.ttl import Terms, suspect
-from dnsd.ttl.demand import Caches
-from dnsd.ttl.recovery import Floors, Recovery, adaptive, fixed
+from dnsd.ttladvice.demand import Caches
+from dnsd.ttladvice.recovery import Floors, Recovery, adaptive, fixed
 
 TIMING = Timing(10.0, 2.0, 1.0, 3, 0.26)
 TRIALS = 1500

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config.units import format_duration
 from dnsd.failover.objective import Timing, largest_ttl, worst
-from dnsd.ttl import recovery
-from dnsd.ttl.recovery import Floors, Recovery
+from dnsd.ttladvice import recovery
+from dnsd.ttladvice.recovery import Floors, Recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dnsd.failover.price import Forecast
-    from dnsd.ttl.demand import RRsetDemand
+    from dnsd.ttladvice.demand import RRsetDemand
 
 DAY_S = 86_400
 _MINUTES = (60, 90, 120, 180, 300, 600, 900, 1800)

@@ -20,7 +20,7 @@ from dnsd.zone.lookup import Question, StepKind, lookup
 from dnsd.zone.view import from_records
 
 if TYPE_CHECKING:
-    from dnsd.ttl.demand import Kind
+    from dnsd.ttladvice.demand import Kind
     from dnsd.zone.answer import Answer
     from dnsd.zone.records import Zone
     from dnsd.zone.view import View

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dnsd.control.balance.nexthops import BackendHop
 
 
-class Ground:
+class HostSetup:
     """Looks at it; ``settings`` and ``advice`` are what was found last."""
 
     def __init__(self) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.failover.objective import Timing, worst
-from dnsd.ttl.advice import DAY_S, Goal, Subject, advise, mean, next_step
-from dnsd.ttl.demand import Caches, DemandError, DemandFile, RRsetDemand, read, write
-from dnsd.ttl.held import GoverningRRset, Holding
+from dnsd.ttladvice.advice import DAY_S, Goal, Subject, advise, mean, next_step
+from dnsd.ttladvice.demand import Caches, DemandError, DemandFile, RRsetDemand, read, write
+from dnsd.ttladvice.held import GoverningRRset, Holding
 from dnsd.zone.load import load_text
 
 TIMING = Timing(10.0, 2.0, 1.0, 3, 0.26)
