@@ -18,7 +18,7 @@ from dnsd.control.catalogs.brought import BroughtZones
 from dnsd.control.catalogs.content import CatalogContent
 from dnsd.control.zones.guard import GoneZones
 from dnsd.errors import CatalogError, VersionError
-from dnsd.process import durable
+from dnsd.process import durablefile
 from dnsd.process.log import say
 from dnsd.versions import recordfile
 
@@ -238,7 +238,7 @@ def _read(path: Path) -> Books:
 
 
 def _write(path: Path, books: Books) -> None:
-    durable.replace(path, catalogbook.encode(books))
+    durablefile.replace(path, catalogbook.encode(books))
 
 
 def _content(file: Path) -> CatalogContent:

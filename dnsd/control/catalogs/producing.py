@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from dnsd.config import produced_file
-from dnsd.process import durable
+from dnsd.process import durablefile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -43,7 +43,7 @@ def produce(config: Config, zones: Iterable[str]) -> set[str]:
         if path.exists() and path.read_bytes() == text:
             continue
         path.parent.mkdir(mode=0o755, exist_ok=True)
-        durable.replace(path, text)
+        durablefile.replace(path, text)
         changed.add(catalog.name)
     return changed
 
