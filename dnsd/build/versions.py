@@ -71,7 +71,7 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
             return VersionKept(zone, f"{name}{RECORDS}", tuple(findings))
     except OSError as error:
         why = error.strerror or str(error)
-        sentence = f"others cannot fetch the zone as it is now: the disk refuses it: {why}"
+        sentence = f"secondaries cannot fetch this version: it cannot be written: {why}"
         findings.append(_finding(job, sentence, "not-kept"))
     return VersionKept(zone, "", tuple(findings))
 
@@ -85,8 +85,8 @@ def answered(zone: Zone, job: Job) -> Zone:
 
 
 _SIGNED = (
-    "its SOA record is signed, so its serial stays as it is: have the signer make it grow, and "
-    'leave serial = "file"'
+    "its SOA record is signed, so dnsd cannot change the serial: have the signer raise it, and "
+    'set serial = "file"'
 )
 
 
@@ -135,8 +135,7 @@ def _read(path: Path) -> GivenOut | None:
     except msgspec.DecodeError as error:
         raise OSError(
             0,
-            f"{path} is damaged ({error}); delete it when all secondaries are to "
-            "fetch the zone anew",
+            f"{path} is damaged ({error}): delete it; the secondaries then fetch the whole zone",
         ) from error
 
 
