@@ -18,12 +18,10 @@ import msgspec
 from dnsd.build.images import VERSIONS
 from dnsd.config import origins
 from dnsd.process import durablefile
-from dnsd.versions import recordfile, serial
-from dnsd.versions.version import from_stored, soa_size
+from dnsd.versions import serial
 from dnsd.wire.rdata import NS, SOA
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.records import Zone
-from dnsd.zone.stored import version_of
 
 if TYPE_CHECKING:
     from dnsd.build.images import Job
@@ -57,6 +55,9 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
     """Return ``zone`` as it is to be served, and keep its version under ``name`` if it is given."""
     if job.serial == "file" and not job.is_given:
         return VersionKept(zone)
+    from dnsd.versions import recordfile
+    from dnsd.zone.stored import version_of
+
     version = version_of(zone)
     findings: list[Finding] = []
     try:
@@ -144,6 +145,8 @@ def _without_serial(version: ZoneVersion) -> bytes:
 
 
 def _version_with(version: ZoneVersion, number: int) -> ZoneVersion:
+    from dnsd.versions.version import from_stored, soa_size
+
     octets = bytearray(version.octets)
     end = soa_size(version.octets)
     octets[end - 20 : end - 16] = number.to_bytes(4, "big")
