@@ -62,7 +62,7 @@ def read_by(source: Path) -> set[Path]:
 
 setup(
     packages=find_packages(include=["dnsd", "dnsd.*"]),
-    package_data={"dnsd": ["py.typed"]},
+    package_data={"dnsd": ["py.typed"], "dnsd.control.web": ["*.html"]},
     exclude_package_data={"": ["*.pyx", "*.pxi", "*.pxd", "*.c"]},
     ext_modules=[extension(source) for source in sorted(PACKAGE.rglob("*.pyx"))],
     cmdclass={"build_py": BuildWithZones},

@@ -38,3 +38,14 @@ def shortlist(items: Sequence[str], most: int, rest: str = "{} more") -> tuple[s
     """
     others = len(items) - most
     return (*items[:most], rest.format(others)) if others > 0 else tuple(items)
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` as people say it, in the two largest units."""
+    left = int(seconds)
+    parts: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        amount, left = divmod(left, size)
+        if amount or (unit == "s" and not parts):
+            parts.append(f"{amount} {unit}")
+    return " ".join(parts[:2])

@@ -18,10 +18,12 @@ import msgspec
 from dnsd.build.images import VERSIONS
 from dnsd.config import origins
 from dnsd.process import durablefile
-from dnsd.versions import serial
+from dnsd.versions import recordfile, serial
+from dnsd.versions.version import from_stored, soa_size
 from dnsd.wire.rdata import NS, SOA
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.records import Zone
+from dnsd.zone.stored import version_of
 
 if TYPE_CHECKING:
     from dnsd.build.images import Job
@@ -55,9 +57,6 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
     """Return ``zone`` as it is to be served, and keep its version under ``name`` if it is given."""
     if job.serial == "file" and not job.is_given:
         return VersionKept(zone)
-    from dnsd.versions import recordfile
-    from dnsd.zone.stored import version_of
-
     version = version_of(zone)
     findings: list[Finding] = []
     try:
@@ -72,7 +71,7 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
             return VersionKept(zone, f"{name}{RECORDS}", tuple(findings))
     except OSError as error:
         why = error.strerror or str(error)
-        sentence = f"secondaries cannot fetch this version: it cannot be written: {why}"
+        sentence = f"others cannot fetch the zone as it is now: the disk refuses it: {why}"
         findings.append(_finding(job, sentence, "not-kept"))
     return VersionKept(zone, "", tuple(findings))
 
@@ -86,8 +85,8 @@ def answered(zone: Zone, job: Job) -> Zone:
 
 
 _SIGNED = (
-    "its SOA record is signed, so dnsd cannot change the serial: have the signer raise it, and "
-    'set serial = "file"'
+    "its SOA record is signed, so its serial stays as it is: have the signer make it grow, and "
+    'leave serial = "file"'
 )
 
 
@@ -136,7 +135,8 @@ def _read(path: Path) -> GivenOut | None:
     except msgspec.DecodeError as error:
         raise OSError(
             0,
-            f"{path} is damaged ({error}): delete it; the secondaries then fetch the whole zone",
+            f"{path} is damaged ({error}); delete it when all secondaries are to "
+            "fetch the zone anew",
         ) from error
 
 
@@ -145,8 +145,6 @@ def _without_serial(version: ZoneVersion) -> bytes:
 
 
 def _version_with(version: ZoneVersion, number: int) -> ZoneVersion:
-    from dnsd.versions.version import from_stored, soa_size
-
     octets = bytearray(version.octets)
     end = soa_size(version.octets)
     octets[end - 20 : end - 16] = number.to_bytes(4, "big")

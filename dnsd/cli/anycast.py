@@ -11,7 +11,7 @@ import click
 from dnsd.cli import exits, watching
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
-from dnsd.cli.status import duration
+from dnsd.text import duration
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ import click
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option
 from dnsd.cli.output import echo
-from dnsd.cli.status import duration
 from dnsd.errors import AdminError
+from dnsd.text import duration
 from dnsd.ttladvice import counted
 from dnsd.ttladvice.counted import Counted, Day, WorkerCount
 from dnsd.ttladvice.demand import DemandFile, encoded

@@ -17,7 +17,7 @@ from dnsd.cli.options import (
     json_option,
     reason_option,
 )
-from dnsd.cli.status import duration
+from dnsd.text import duration
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,13 +26,13 @@ from dnsd.cli.options import (
     seconds_of,
 )
 from dnsd.cli.output import echo
-from dnsd.cli.status import duration
 from dnsd.config import Demand
 from dnsd.config.policyfile import load_policy, place_of
 from dnsd.config.units import format_duration
 from dnsd.errors import ConfigError, DnsdError, ZoneError
 from dnsd.failover.price import Live, measured
 from dnsd.failover.rate import Rate
+from dnsd.text import duration
 from dnsd.ttladvice import demand, recovery
 from dnsd.ttladvice.advice import Goal, Subject, advise
 from dnsd.ttladvice.demand import RRsetDemand

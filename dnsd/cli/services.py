@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from dnsd.cli.status import duration
+from dnsd.text import duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -16,6 +16,7 @@ from dnsd.cli.output import echo
 from dnsd.cli.tables import table
 from dnsd.errors import ControlDown
 from dnsd.metrics.mnemonics import counter_name
+from dnsd.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -234,14 +235,3 @@ def _limited(networks: list[dict[str, Any]]) -> Table:
             f"{duration(one['last'])} ago",
         )
     return shown
-
-
-def duration(seconds: float) -> str:
-    """Return ``seconds`` as people say it, in the two largest units."""
-    left = int(seconds)
-    parts: list[str] = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        amount, left = divmod(left, size)
-        if amount or (unit == "s" and not parts):
-            parts.append(f"{amount} {unit}")
-    return " ".join(parts[:2])

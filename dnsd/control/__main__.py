@@ -25,6 +25,7 @@ from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
 from dnsd.process import descriptors, instructions, lease, log, stderr
 from dnsd.process.logline import Speaker
+from dnsd.process.recent import RecentEvents
 from dnsd.process.users import group_of
 from dnsd.rights import capabilities
 from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
@@ -32,7 +33,9 @@ from dnsd.rights.capabilities import LOWEST_FREE_PORT, Capability
 if TYPE_CHECKING:
     from dnsd.control.admin import Command
     from dnsd.control.spec import ControlSpec
+    from dnsd.control.web.overview import OverviewSource
     from dnsd.control.web.server import WebServer
+    from dnsd.control.web.traffic import Traffic
 
 
 def main() -> int:
@@ -125,6 +128,14 @@ class Role(Protocol):
 class _Node(Node):
     """The control of a DNS node."""
 
+    _traffic: Traffic | None = None
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(super().run())
+            if self._traffic is not None:
+                group.create_task(self._traffic.run())
+
     def commands(self) -> dict[str, Command]:
         return {
             "status": self.command_status,
@@ -140,16 +151,36 @@ class _Node(Node):
         }
 
     def web(self) -> WebServer:
+        from dnsd.control.web.overview import overview_pages
         from dnsd.control.web.pages import pages
         from dnsd.control.web.push import Push
         from dnsd.control.web.server import WebServer
 
         config, board = self._spec.config, self.engine.checking.board
-        made = pages(self.commands(), self.metrics_source(), self.unwell, self.notices)
+        commands = self.commands()
+        made = {
+            **overview_pages(self._overview(commands)),
+            **pages(commands, self.metrics_source(), self.unwell, self.notices),
+        }
         push = Push(config.http.token_file, board, self.engine.takes_no_state)
         if advice := push.advice():
             log.say("advice", f"http: {advice}")
         return WebServer(config.http.listen, made, config.failover.peers, push)
+
+    def _overview(self, commands: dict[str, Command]) -> OverviewSource:
+        from dnsd.control.failover.report import held
+        from dnsd.control.web.overview import OverviewSource
+        from dnsd.control.web.traffic import Traffic
+
+        self._traffic = Traffic(self._vector)
+        return OverviewSource(
+            self._spec.config.server.server_id or socket.gethostname(),
+            commands,
+            self.unwell,
+            self._traffic,
+            RecentEvents(),
+            lambda address: held(self.engine, address),
+        )
 
     def leave(self) -> None:
         pass

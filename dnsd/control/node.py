@@ -27,7 +27,7 @@ from dnsd.control.disk import Disk
 from dnsd.control.effective import EffectiveConfig
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.peers import Peers
-from dnsd.control.failover.report import absent_orders, summary
+from dnsd.control.failover.report import kept_orders, summary
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.hooks.hooks import Hooks
 from dnsd.control.horizon.ask import Horizon
@@ -44,8 +44,7 @@ from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
 from dnsd.control.zones.report import ReloadReport, narrow
 from dnsd.control.zones.requests import ReloadRequest, Requests
 from dnsd.control.zones.watch import Watch
-from dnsd.control.zones.watching import Watching
-from dnsd.control.zones.writers import ends
+from dnsd.control.zones.writers import Writers, ends
 from dnsd.errors import AdminError
 from dnsd.image.keepsake import Keepsake, Keepsakes
 from dnsd.image.memory import Memory
@@ -54,19 +53,21 @@ from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Set
+    from collections.abc import Callable, Mapping, Set
     from pathlib import Path
 
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.spec import ControlSpec
     from dnsd.control.transfers.link import TransferLink
     from dnsd.control.zones.loading import Build
-    from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
 
 
 RETRY_S = 2.0
 """Pause of the watch after a reload that had problems, not with a zone but in itself."""
+LOOK_SHARE = 20
+"""Looking at files may take a twentieth of the time: ten thousand of them are looked at
+less often."""
 
 
 class Node:
@@ -136,7 +137,7 @@ class Node:
     def _following(self, directory: Path) -> AliasKeeper:
         return AliasKeeper(
             directory,
-            self._reloader.aliased.values,
+            self._reloader.rows.values,
             self._requests.ask,
             self.engine.table.followed,
             lambda: self._effective.config.anycast.vips,
@@ -231,8 +232,8 @@ class Node:
         """Show transfers, or have some done."""
         if self.transfers is None:
             raise AdminError(
-                "this node transfers no zones: its configuration has no [[key]], and no primaries "
-                "or secondaries in [transfers] or a [[zone]]; restart dnsd after adding some"
+                "this node transfers no zones: there is no [[key]], and neither [transfers] nor a "
+                "[[zone]] says from where or to whom; a change there wants a restart"
             )
         rows = await self.transfers.command_zone(request)
         return [row | self._reloader.catalogs.row(row["zone"]) for row in rows]
@@ -242,7 +243,7 @@ class Node:
 
         Of a ``zone`` that is named there are its findings, too, and no other zone.
         """
-        rows = self._rows_of(str(request.get("zone") or ""))
+        rows = status.rows_of(self._reloader.rows, str(request.get("zone") or ""))
         most = status.FEW if request.get("few") else None
         found = status.snapshot(self._spec, self._effective.config, self._vector, rows, most)
         problems = (
@@ -264,18 +265,6 @@ class Node:
             "problems": problems,
             "differences": self._convergence.told(),
         }
-
-    def _rows_of(self, name: str) -> Collection[ZoneRow]:
-        """Return the zone ``name``, or all if it is empty."""
-        if not name:
-            return self._reloader.rows.values()
-        try:
-            origin = origins.normal(name)
-        except ValueError as error:
-            raise AdminError(str(error)) from error
-        if origin not in self._reloader.rows:
-            raise AdminError(f"{origin} is not a zone of this node: `dnsd zones` lists them")
-        return [self._reloader.rows[origin]]
 
     def metrics_source(self) -> MetricsSource:
         """Return where metrics are read from."""
@@ -308,11 +297,7 @@ class Node:
 
     def notices(self) -> list[str]:
         """Return what operators should know although the node answers, as sentences."""
-        kept = [
-            f"an order for {one['address']} of {one['name']} {one['type']} is kept: {one['why']}"
-            for one in absent_orders(self.engine)
-        ]
-        return [*self._readiness.lacks(), *kept]
+        return [*self._readiness.lacks(), *kept_orders(self.engine)]
 
     def _set(self, cell: int, value: int) -> None:
         self._cells[cell] = value
@@ -346,11 +331,16 @@ class Node:
 
     async def _watch_files(self) -> None:
         """Reload what has changed on disk."""
-        watching = Watching(self._watch, lambda: self._effective.config.zones)
-        pause = 0.0
+        writers = Writers()
+        cost = pause = 0.0
         while True:
-            await asyncio.sleep(pause)
-            found = await watching.changed()
+            await asyncio.sleep(max(self._effective.config.zones.poll, LOOK_SHARE * cost, pause))
+            if not self._effective.config.zones.watch:
+                continue
+            began = time.monotonic()
+            stamps, signs = await asyncio.to_thread(writers.look, self._watch.paths())
+            cost = time.monotonic() - began
+            found = self._watch.look(time.monotonic(), stamps, signs)
             # What is being built is looked at again when it has been.
             busy = self._reloader.building.among(found)
             due = [one for one in found if one not in busy]

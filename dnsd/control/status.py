@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import dnsd
 from dnsd import hotpath
+from dnsd.config import origins
 from dnsd.control import limited
+from dnsd.errors import AdminError
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics import counters
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from dnsd.config import Config
     from dnsd.control.spec import ControlSpec
@@ -61,6 +63,19 @@ def snapshot(
         "limited": limited.snapshot(vector),
         "counters": counters.total([vector.counters(index) for index in range(vector.workers)]),
     }
+
+
+def rows_of(rows: Mapping[str, ZoneRow], name: str) -> Collection[ZoneRow]:
+    """Return the zone ``name``, or all if it is empty; AdminError if there is no such zone."""
+    if not name:
+        return rows.values()
+    try:
+        origin = origins.normal(name)
+    except ValueError as error:
+        raise AdminError(str(error)) from error
+    if origin not in rows:
+        raise AdminError(f"{origin} is not a zone of this node: `dnsd zones` lists them")
+    return [rows[origin]]
 
 
 def _listed(rows: Collection[ZoneRow], most: int | None) -> list[ZoneRow]:

@@ -46,17 +46,6 @@ def file_name(name: str) -> str:
     return found[1] if found else name
 
 
-def file_of(name: str) -> str:
-    """Return which file the image ``name`` is in, or is; empty if it is in memory.
-
-    Of a hundred thousand names, once a second: so it looks for no more than it needs.
-    """
-    file, mark, _ = name.rpartition("#")
-    if mark:
-        return file
-    return "" if "@" in name and region_of(name) else name
-
-
 class Stock:
     """The images in ``directory`` and ``memory``; without memory, what the disk refuses is lost."""
 
@@ -198,8 +187,7 @@ class Stock:
     def index(self, name: str) -> dict[str, pack.Packed]:
         """Return what is in the pack ``name``, by key; ImageError if it is none, or damaged."""
         if not name.startswith(pack.PREFIX):
-            raise ImageError(f"{name} is not a pack of images")
-
+            raise ImageError(f"{name} is no pack of images")
         return pack.index(self.directory / name)
 
     def names(self) -> Iterator[str]:

@@ -19,6 +19,7 @@ from dnsd.zone.header import Wrong, bad_ttl, parse_header, word
 from dnsd.zone.lines import lines_for
 from dnsd.zone.names import BadName, parse_name, shown
 from dnsd.zone.plain import MAKERS, RECORD, PlainNames
+from dnsd.zone.rdatatext import BadRdata, parse_rdata
 from dnsd.zone.scan import Entry, Scanner, SyntaxFault, Token, decode
 from dnsd.zone.sources import Sources, Unreadable, file_name
 from dnsd.zone.ttl import MAX_TTL, TtlRules, parse_ttl
@@ -245,9 +246,6 @@ class ZoneReader:
                 "too-many-records",
                 f"the zone has more than {self._limits.records} records: reading stops here",
             )
-        # dnspython takes longer to load than most zones, and few need it
-        from dnsd.zone.rdatatext import BadRdata, parse_rdata
-
         try:
             rdata = parse_rdata(rtype, data, file.origin)
         except BadRdata as error:
@@ -267,8 +265,8 @@ class ZoneReader:
             owner = to_text(file.owner[len(self._apex) - 1 :])
             raise Wrong(
                 "soa-not-apex",
-                "the owner of the SOA record lacks its final dot and is read as "
-                f"{to_text(file.owner)}: write {owner} there, and check the other names",
+                "the owner of the SOA record lacks its final dot, and so is "
+                f"{to_text(file.owner)}: write {owner} there, and look at the other names",
             )
         if file.key != self._apex:
             raise Wrong(

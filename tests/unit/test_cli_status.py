@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from dnsd.cli import main
 from dnsd.cli import reload as reload_module
 from dnsd.cli import status as status_module
-from dnsd.cli.status import duration
+from dnsd.text import duration
 
 STATUS: dict[str, Any] = {
     "version": "1.2",

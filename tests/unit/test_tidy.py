@@ -33,6 +33,7 @@ CALLED_BY_OTHERS = {
     "dnsd/xfrd/notifying.py: datagram_received": "asyncio tells a protocol what has come",
     "dnsd/xfrd/notifying.py: error_received": "asyncio tells a protocol what went wrong",
     "dnsd/process/log.py: emit": "logging hands a handler its records",
+    "dnsd/process/recent.py: emit": "logging hands a handler its records",
     "dnsd/zone/rdatatext.py: get_eol_as_token": "dnspython reads rdata from a tokenizer",
     "dnsd/zone/rdatatext.py: as_name": "dnspython reads rdata from a tokenizer",
 }

@@ -13,7 +13,7 @@ import pytest
 
 from dnsd.config import Limits, ZoneTransfers
 from dnsd.config.transfers import UpdateRight
-from dnsd.transfer import ipc
+from dnsd.transfer import words
 from dnsd.versions import recordfile
 from dnsd.versions.difference import apply
 from dnsd.xfrd.keptzone import KeptZone
@@ -61,7 +61,7 @@ def test_what_is_served_is_on_the_way_to_what_comes_next(tmp_path: Path) -> None
 def updated(directory: Path) -> UpdatedFile:
     right = UpdateRight(key="k.", below=("@",), types=("A",))
     transfers = ZoneTransfers(file=directory / "zone", update=(right,))
-    return UpdatedFile(ipc.ZoneTold(zone=ZONE, transfers=transfers), directory)
+    return UpdatedFile(words.ZoneTold(zone=ZONE, transfers=transfers), directory)
 
 
 async def update(directory: Path, made: ZoneVersion, why: str) -> None:

@@ -12,6 +12,7 @@ from dnsd.caches.judge import Safety
 from dnsd.caches.version import about_target
 from dnsd.failover.phrases import seen_as
 from dnsd.failover.quorum import Ballot, said
+from dnsd.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,6 +87,14 @@ def absent_orders(engine: FailoverEngine) -> list[dict[str, Any]]:
     ]
 
 
+def kept_orders(engine: FailoverEngine) -> list[str]:
+    """Return the same as sentences."""
+    return [
+        f"an order for {one['address']} of {one['name']} {one['type']} is kept: {one['why']}"
+        for one in absent_orders(engine)
+    ]
+
+
 def summary(engine: FailoverEngine) -> dict[str, int]:
     """Return how many pools there are, and of how many not all members are answered."""
     pools = engine.table.pools.values()
@@ -147,6 +156,21 @@ def drained(
         "missing": [] if safe else missing,
         "unwritten": unwritten or None,
     }
+
+
+def held(engine: FailoverEngine, address: str) -> str:
+    """Return whether caches may still hold ``address``, in few words, as far as this node knows."""
+    now = time.monotonic()
+    verdict = engine.memory.judge(about_target(address), 0.0, None, now)
+    match verdict.safety:
+        case Safety.SAFE:
+            return "forgotten"
+        case Safety.WAIT if verdict.until is not None:
+            return f"for {duration(max(0.0, verdict.until - now))}"
+        case Safety.WAIT:
+            return "no end in sight"
+        case _:
+            return "unknown: dnsd horizon says why"
 
 
 def _peer(peer: Peer, clock: _Clock) -> dict[str, Any]:

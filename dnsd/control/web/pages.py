@@ -2,6 +2,7 @@
 
     /horizon?target=ADDRESS   /horizon?name=NAME&type=TYPE   /horizon
     /status   /failover   /votes   /reach   /anycast   /metrics
+    /         a page for people (see overview)
     /livez    whether control lives: it does if it answers
     /readyz   whether the node can answer, else 503 with the reasons; /health is the same page
 

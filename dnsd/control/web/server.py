@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dnsd.control.web.connectionlimit import Guest, Room, source_of
 from dnsd.control.web.push import LONGEST_BODY, PREFIX
-from dnsd.control.web.talk import Page, Pending, Talk, WebRequest, sentence
+from dnsd.control.web.talk import Page, PageStream, Pending, Talk, WebRequest, sentence
 from dnsd.errors import AdminError
 from dnsd.process import descriptors, log
 
@@ -45,7 +45,7 @@ TELL_S = 60.0
 MOST_ARGUMENTS = 8
 
 Arguments = Mapping[str, str]
-Maker = Callable[[Arguments], Awaitable[Page]]
+Maker = Callable[[Arguments], Awaitable[Page | PageStream]]
 Pages = Mapping[str, Maker]
 
 
@@ -137,13 +137,19 @@ class WebServer:
             guest.busy = True
         if request is None:
             return
+        page: Page | PageStream
         if isinstance(request, Page):
             page, with_body = request, True
         elif request.method == "PUT" and self._push is not None:
             page, with_body = await self._put(talk, request), True
         else:
             page, with_body = await self._page(request), request.method != "HEAD"
+            if isinstance(page, PageStream) and not with_body:
+                page = Page(page.content_type, b"")
         guest.busy = False
+        if isinstance(page, PageStream):
+            await _flow(talk, page)
+            return
         async with asyncio.timeout(SEND_S):
             await talk.answer(page, with_body=with_body)
 
@@ -159,7 +165,7 @@ class WebServer:
             body = await talk.body(LONGEST_BODY)
         return body if isinstance(body, Page) else self._push.put(path, body)
 
-    async def _page(self, request: WebRequest) -> Page:
+    async def _page(self, request: WebRequest) -> Page | PageStream:
         """Return the answer to a request."""
         if request.method not in ("GET", "HEAD"):
             return sentence(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD are served here")
@@ -177,7 +183,7 @@ class WebServer:
             return sentence(HTTPStatus.NOT_FOUND, f"no such page; try {listed}")
         return await self._made(url.path, maker, arguments)
 
-    async def _made(self, path: str, maker: Maker, arguments: Arguments) -> Page:
+    async def _made(self, path: str, maker: Maker, arguments: Arguments) -> Page | PageStream:
         try:
             async with asyncio.timeout(PAGE_S):
                 return await maker(arguments)
@@ -189,6 +195,15 @@ class WebServer:
             self._faults.tell(path, error)
             text = f"dnsd failed: {type(error).__name__}: {error}"
             return sentence(HTTPStatus.INTERNAL_SERVER_ERROR, text)
+
+
+async def _flow(talk: Talk, stream: PageStream) -> None:
+    """Send the pieces of ``stream`` as they come; a client that does not read them is sent away."""
+    async with asyncio.timeout(SEND_S):
+        await talk.begin(stream)
+    async for octets in stream.pieces:
+        async with asyncio.timeout(SEND_S):
+            await talk.piece(octets)
 
 
 class _Faults:

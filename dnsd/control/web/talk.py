@@ -10,9 +10,12 @@ import socket
 from contextlib import suppress
 from enum import Enum
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import h11
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 LONGEST_HEAD = 16384
 """Octets of a request with all its fields."""
@@ -27,6 +30,13 @@ class Page(NamedTuple):
     content_type: str
     body: bytes
     status: HTTPStatus = HTTPStatus.OK
+
+
+class PageStream(NamedTuple):
+    """What is sent piece by piece, until the client leaves."""
+
+    content_type: str
+    pieces: AsyncIterator[bytes]
 
 
 class WebRequest(NamedTuple):
@@ -120,7 +130,7 @@ class Talk:
             ("Connection", "close"),
         ]
         if page.status == HTTPStatus.METHOD_NOT_ALLOWED:
-            fields.append(("Allow", "GET"))
+            fields.append(("Allow", "GET, HEAD"))
         if page.status == HTTPStatus.UNAUTHORIZED:
             fields.append(("WWW-Authenticate", "Bearer"))
         events: list[h11.Event] = [
@@ -131,6 +141,24 @@ class Talk:
         sent = b"".join(self._protocol.send(event) or b"" for event in events)
         await asyncio.get_running_loop().sock_sendall(self._sock, sent)
         await self._part()
+
+    async def begin(self, stream: PageStream) -> None:
+        """Send the head of ``stream``; :meth:`piece` sends what follows."""
+        fields = [
+            ("Server", "dnsd"),
+            ("Content-Type", stream.content_type),
+            ("Cache-Control", "no-store"),
+            ("Connection", "close"),
+        ]
+        await self._send(h11.Response(status_code=HTTPStatus.OK, headers=fields))
+
+    async def piece(self, octets: bytes) -> None:
+        """Send a piece of a stream."""
+        await self._send(h11.Data(data=octets))
+
+    async def _send(self, event: h11.Event) -> None:
+        octets = self._protocol.send(event) or b""
+        await asyncio.get_running_loop().sock_sendall(self._sock, octets)
 
     async def _part(self) -> None:
         """Let the client read to the end: a connection that is closed on unread octets is reset."""
