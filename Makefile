@@ -42,8 +42,8 @@ lint: setup
 test mutants: export PYTHONDONTWRITEBYTECODE :=
 
 test: lint peers
-	$(BIN)/pytest -n 2 --dist worksteal -q $(TESTS)
-	DNSD_HOTPATH=python $(BIN)/pytest -n 2 --dist worksteal -q $(or $(TESTS),$(ANSWERING))
+	$(BIN)/pytest -n 4 --dist worksteal -q $(TESTS)
+	DNSD_HOTPATH=python $(BIN)/pytest -n 4 --dist worksteal -q $(or $(TESTS),$(ANSWERING))
 
 mutants: setup
 	$(BIN)/python -m tests.mutants $(MUTANTS)

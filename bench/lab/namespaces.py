@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 NAMED = Path("/run/netns")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
-PATIENCE_S = 10.0
-"""How long killed processes may take to be gone, and ``ip`` to do its work."""
+PATIENCE_S = 60.0
+"""How long killed processes may take to be gone, and ``ip`` to do its work.
+
+Namespaces that come and go hold up one another in the kernel.
+"""
 
 
 def batch(lines: Iterable[str], namespace: str | None = None) -> None:
