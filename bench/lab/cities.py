@@ -70,7 +70,7 @@ class City:
             namespaces.batch([*topology.inside(self.site, role, machines), *extra], namespace)
             if settings := topology.SYSCTLS.get(role):
                 namespaces.run(namespace, "sysctl", "-qw", *settings)
-            if command := self._stack.preparation(role):
+            if command := self._stack.preparation(role, self.directory):
                 _check(namespaces.run(namespace, *command))
 
     def _write_router(self, announcers: dict[str, Anycast]) -> None:

@@ -58,9 +58,10 @@ class Directors:
         """Nothing: there is no node."""
         return ()
 
-    def preparation(self, machine: str) -> tuple[str, ...]:
+    def preparation(self, machine: str, directory: Path) -> tuple[str, ...]:
         """What an operator does on a backend."""
-        return (*COMMAND, "backend", "setup", *VIPS) if machine in BACKENDS else ()
+        record = ("--record", str(directory / f"{machine}-setup"))
+        return (*COMMAND, "backend", "setup", *record, *VIPS) if machine in BACKENDS else ()
 
     def programs(self, site: Site, directory: Path) -> tuple[Program, ...]:
         """BIRD and dnsd on each director, dnsd on each backend."""

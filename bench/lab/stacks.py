@@ -53,7 +53,7 @@ class Stack(Protocol):
     def addresses(self) -> tuple[str, ...]:
         """Return the lines for ``ip -batch`` that a node needs besides."""
 
-    def preparation(self, machine: str) -> tuple[str, ...]:
+    def preparation(self, machine: str, directory: Path) -> tuple[str, ...]:
         """Return the command that makes a machine ready; none is empty."""
 
     def programs(self, site: Site, directory: Path) -> tuple[Program, ...]:
@@ -69,9 +69,9 @@ class OneNode:
         """The node."""
         return {site.name: load(directory)}
 
-    def preparation(self, machine: str) -> tuple[str, ...]:
+    def preparation(self, machine: str, directory: Path) -> tuple[str, ...]:
         """Nothing."""
-        del machine
+        del machine, directory
         return ()
 
 
