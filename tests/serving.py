@@ -65,6 +65,8 @@ class Echo:
     def use_secrets(self, secrets: tuple[bytes, ...]) -> None:
         raise AssertionError(secrets)
 
+    def expire_zone(self, apex: bytes) -> None: ...
+
     def drop_zone(self, apex: bytes) -> None:
         raise AssertionError(apex)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config.units import format_duration
 from dnsd.image import gaps
+from dnsd.image.journal import Placed
 from dnsd.image.state import WorkerCells
 from dnsd.text import shortlist
 from dnsd.wire.name import to_text
@@ -109,7 +110,7 @@ class Differences:
             self._named = {
                 gaps.identity(placed.image): to_text(apex)
                 for apex, placed in self._publisher.published.items()
-                if placed is not None
+                if isinstance(placed, Placed)
             }
         return self._named
 

@@ -108,7 +108,9 @@ class Publisher:
         unused = _images(self.published, changed) - _images(state, changed)
         self.published = state
         self._cells[ControlCells.ZONES] = len(state)
-        self._cells[ControlCells.BROKEN] = sum(placed is None for placed in state.values())
+        self._cells[ControlCells.BROKEN] = sum(
+            not isinstance(placed, Placed) for placed in state.values()
+        )
         self._cells[ControlCells.JOURNAL] = writer.end
         self._cells[ControlCells.GENERATION] += 1
         self._retire(unused)
@@ -204,4 +206,4 @@ class Publisher:
 
 def _images(state: State, apexes: Iterable[bytes]) -> set[str]:
     """Return the images of the zones ``apexes`` in ``state``."""
-    return {placed.image for apex in apexes if (placed := state.get(apex))}
+    return {placed.image for apex in apexes if isinstance(placed := state.get(apex), Placed)}

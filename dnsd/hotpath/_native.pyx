@@ -187,6 +187,12 @@ cdef class NativeHotPath:
         self._release(apex)
         self.images[apex] = (image, views)
 
+    def expire_zone(self, bytes apex not None):
+        """See :meth:`dnsd.hotpath.api.HotPath.expire_zone`."""
+        self.put_zone(apex, None)
+        self.python.expire_zone(apex)
+        self.server.zones[<int>self.places[apex]].is_expired = True
+
     def drop_zone(self, bytes apex not None):
         """See :meth:`dnsd.hotpath.api.HotPath.drop_zone`."""
         self.python.drop_zone(apex)

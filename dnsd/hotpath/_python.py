@@ -77,6 +77,7 @@ class PythonHotPath:
         self._count = counters
         self._zones: dict[bytes, Image | None] = {}
         self._cells: dict[bytes, Cells | None] = {}
+        self._expired: set[bytes] = set()
         self._longest = 0
         self._draws = Draws(seed)
         self._sketch = None if sketched is None else Sketch(sketched)
@@ -87,9 +88,15 @@ class PythonHotPath:
 
     def put_zone(self, apex: bytes, image: Image | None, cells: Cells | None = None) -> None:
         self._zones[apex], self._cells[apex] = image, cells
+        self._expired.discard(apex)
         self._longest = max(self._longest, len(apex))
 
+    def expire_zone(self, apex: bytes) -> None:
+        self.put_zone(apex, None)
+        self._expired.add(apex)
+
     def drop_zone(self, apex: bytes) -> None:
+        self._expired.discard(apex)
         self._zones.pop(apex, None)
         self._cells.pop(apex, None)
         self._longest = max(map(len, self._zones), default=0)
@@ -207,7 +214,8 @@ class PythonHotPath:
             self._count[INDEX[counter]] += 1
             if apex is None:
                 return Body(query.REFUSED), opt.extended_error(opt.NOT_AUTHORITATIVE)
-            return Body(query.SERVFAIL), opt.extended_error(opt.NOT_READY)
+            code = opt.INVALID_DATA if apex in self._expired else opt.NOT_READY
+            return Body(query.SERVFAIL), opt.extended_error(code)
         signed = int(asked.edns is not None and asked.edns.flags >= opt.DO)
         place, block = blocks.locate(image, name, asked.offsets, asked.qtype, signed)
         chosen_by = ChoiceInput(client[1], self._draws, self._cells[image.apex])

@@ -95,6 +95,10 @@ class HotPath(Protocol):
         """
         ...
 
+    def expire_zone(self, apex: bytes) -> None:
+        """Answer nothing of the zone ``apex``, which is too old: SERVFAIL with EDE 24."""
+        ...
+
     def drop_zone(self, apex: bytes) -> None:
         """Stop being authoritative for ``apex``."""
         ...

@@ -5,6 +5,7 @@ they apply:
 
     {"zone": "<apex, lower-case wire, hex>", "image": "<file name in images/>", "cell": 0}
     {"zone": "<apex>", "image": null}      ours, but not loaded
+    {"expired": "<apex>"}                  ours, but too old to be answered
     {"drop": "<apex>"}                     not ours any more
 
 It is append-only, so a reader needs no lock: whatever follows the last newline is still
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import json
 import os
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import StateError
@@ -41,11 +43,21 @@ class Placed(NamedTuple):
     cell: int = 0
 
 
+class Unanswered(Enum):
+    """Why a zone that is ours is not answered, other than that it is not loaded."""
+
+    EXPIRED = "expired"
+
+
+Place = Placed | Unanswered | None
+"""Where a zone is served from; None: it is not loaded."""
+
+
 class Put(NamedTuple):
     """Serve the zone ``apex`` from ``placed``; None: it is ours but not loaded."""
 
     apex: bytes
-    placed: Placed | None
+    placed: Place
 
 
 class Drop(NamedTuple):
@@ -56,7 +68,7 @@ class Drop(NamedTuple):
 
 Entry = Put | Drop
 
-State = dict[bytes, Placed | None]
+State = dict[bytes, Place]
 """What is served: the image of each zone by apex."""
 
 _News = dict[bytes, Entry]
@@ -88,6 +100,8 @@ def decode(line: bytes) -> Entry:
             return Put(bytes.fromhex(apex), Placed(image, cell))
         case {"zone": str(apex), "image": None}:
             return Put(bytes.fromhex(apex), None)
+        case {"expired": str(apex)}:
+            return Put(bytes.fromhex(apex), Unanswered.EXPIRED)
         case {"drop": str(apex)}:
             return Drop(bytes.fromhex(apex))
     raise ValueError(f"{line!r} is not a journal entry")
@@ -98,6 +112,8 @@ def _plain(entry: Entry) -> dict[str, str | int | None]:
         return {"drop": entry.apex.hex()}
     if entry.placed is None:
         return {"zone": entry.apex.hex(), "image": None}
+    if isinstance(entry.placed, Unanswered):
+        return {"expired": entry.apex.hex()}
     return {"zone": entry.apex.hex(), "image": entry.placed.image, "cell": entry.placed.cell}
 
 

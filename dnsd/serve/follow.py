@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.errors import ImageError, StateError
-from dnsd.image.journal import JournalReader, Put
+from dnsd.image.journal import JournalReader, Placed, Put, Unanswered
 from dnsd.image.selection import Cells
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.process import log
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from dnsd.hotpath.api import HotPath
-    from dnsd.image.journal import Entry, Placed
+    from dnsd.image.journal import Entry
     from dnsd.image.stock import Stock
     from dnsd.image.store import Image
 
@@ -152,9 +152,12 @@ class Follower:
             self._on_current()
 
     def _put(self, entry: Entry) -> None:
-        if isinstance(entry, Put) and entry.placed is not None:
+        if isinstance(entry, Put) and isinstance(entry.placed, Placed):
             if not self._put_image(entry, entry.placed):
                 return
+        elif isinstance(entry, Put) and entry.placed is Unanswered.EXPIRED:
+            self._hotpath.expire_zone(entry.apex)
+            self._keep(entry.apex, None)
         elif isinstance(entry, Put):
             self._hotpath.put_zone(entry.apex, None)
             self._keep(entry.apex, None)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from dnsd.image import gaps
 from dnsd.image.gaps import JOURNAL, Gap
+from dnsd.image.journal import Placed, Put
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dnsd.image.journal import Put
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -43,7 +43,7 @@ class MissingImages:
 
     def lacks(self, put: Put, errno: int, now: float, *, stale: bool) -> bool:
         """Note that the image of ``put`` cannot be had; True if that is news."""
-        assert put.placed
+        assert isinstance(put.placed, Placed), "it is an image that is missing"
         before = self._zones[put.apex][1] if put.apex in self._zones else None
         since = before.since if before else round(now * 1e9)
         gap = Gap(gaps.identity(put.placed.image), since, errno, stale)

@@ -39,6 +39,15 @@ class SoaTimes(NamedTuple):
         numbers = (int.from_bytes(rdata[at : at + 4], "big") for at in range(-20, -4, 4))
         return cls(*numbers)
 
+    @property
+    def lifetime(self) -> float:
+        """Seconds after which a zone that nobody confirms is too old.
+
+        Not before a refresh and a retry could have been: a zone whose SOA says a shorter time, or
+        0, would have no answers between two of them though all is well (BIND and NSD do so, too).
+        """
+        return max(self.expire, _bounded(self.refresh) + _bounded(self.retry))
+
 
 @dataclass(slots=True)
 class _Notice:
@@ -84,15 +93,8 @@ class Refresh:
 
     @property
     def expires(self) -> float | None:
-        """When the version that we have gets too old; None without one.
-
-        Not before a refresh and a retry could have been: a zone whose SOA says a shorter time, or
-        0, would have no answers between two of them though all is well (BIND and NSD do so, too).
-        """
-        if self.soa is None:
-            return None
-        least = _bounded(self.soa.refresh) + _bounded(self.soa.retry)
-        return self.confirmed + max(self.soa.expire, least)
+        """When the version that we have gets too old; None without one."""
+        return None if self.soa is None else self.confirmed + self.soa.lifetime
 
     def is_expired(self, now: float) -> bool:
         """Tell whether no primary has confirmed the zone for too long; without one it has not."""

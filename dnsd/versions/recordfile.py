@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING
 
 from dnsd.errors import VersionError
 from dnsd.process import durablefile
+from dnsd.versions._stored import records
 from dnsd.versions.marks import RECORDS
-from dnsd.versions.version import ZoneVersion, from_stored
+from dnsd.versions.version import ZoneVersion, from_stored, soa_size
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.versions.version import Octets
+    from dnsd.wire.records import Record
 
 _SUM = Struct(">8sI")
 """Magic, and the CRC-32 of all that follows."""
+_MOST_HEAD = 2048
+"""Octets that head and SOA have at most: an owner, two names and some numbers."""
 _HEAD = Struct(">IQQB")
 """Serial, number of records, octets of records, octets of the apex, which comes next."""
 
@@ -49,6 +53,23 @@ def read(path: Path) -> ZoneVersion:
     finally:
         os.close(handle)
     return parse(memoryview(data), str(path))
+
+
+def soa(path: Path) -> Record:
+    """Return the SOA record in the file ``path``, of which no more is read or checked.
+
+    VersionError when there is none, OSError when it cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(_MOST_HEAD)
+    start = _SUM.size + _HEAD.size
+    if len(data) < start or data[: len(RECORDS)] != RECORDS:
+        raise VersionError(f"{path} is no record file of this dnsd: transfer the zone again")
+    octets = data[start + data[start - 1] :]
+    try:
+        return next(records(octets[: soa_size(octets)]))
+    except (ValueError, IndexError, StopIteration):
+        raise VersionError(f"{path} has no SOA record") from None
 
 
 def parse(data: Octets, name: str) -> ZoneVersion:

@@ -13,8 +13,8 @@ _OPTION = Struct(">HH")
 _RECORD = Struct(">BHHBBHH")
 
 NSID, COOKIE, KEEPALIVE, EDE = 3, 10, 11, 15
-NOT_READY, NOT_AUTHORITATIVE = 14, 20
-"""Extended DNS errors (RFC 8914 §4)."""
+NOT_READY, NOT_AUTHORITATIVE, INVALID_DATA = 14, 20, 24
+"""Extended DNS errors (RFC 8914 §4); the last one is for a zone that has expired (§4.25)."""
 
 DO = 0x8000
 MAX_OPTIONS = 32

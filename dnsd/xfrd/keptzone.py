@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.errors import VersionError
 from dnsd.process.log import say
+from dnsd.transfer import kept
 from dnsd.versions import recordfile
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class KeptZone:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._heard = path.with_suffix(".heard")
+        self._heard = path.with_suffix(kept.HEARD)
         self._held = path.with_suffix(".before")
         self._updated = path.with_suffix(UPDATED_FILE)
 
@@ -49,7 +50,7 @@ class KeptZone:
 
     def confirmed(self) -> float:
         """Return when a primary last said that the version is current, in POSIX seconds."""
-        return max(_time_of(self.path), _time_of(self._heard))
+        return kept.confirmed(self.path)
 
     def write(self, version: ZoneVersion) -> None:
         """Keep ``version`` instead; OSError if that cannot be: the old one stays."""
@@ -120,10 +121,3 @@ def leftovers(directory: Path) -> dict[str, set[str]]:
             if match := _LABELLED.fullmatch(path.name):
                 found.setdefault(match[1], set()).add(path.name)
     return found
-
-
-def _time_of(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0

@@ -97,7 +97,7 @@ def test_an_admin_socket_of_its_own() -> None:
             "x = 1",
             "1: x: is unknown; the tables are [server], [zones], [anycast], [http], [failover], "
             "[rate_limit], [demand], [log], [balance], [transfers], [[zone]], [[key]], "
-            "[[service]]",
+            "[[catalog]], [[template]], [[service]]",
         ),
         (
             "[zones]\nx = 1",

@@ -345,6 +345,10 @@ def test_root_and_child(serve: Serve) -> None:
     assert ask(served.path, "example.", "A").rcode() == NXDOMAIN
 
 
+EXPIRED = 24
+"""RFC 8914 §4.25, Invalid Data: its most recent data is too old, or has expired."""
+
+
 def test_not_ours_and_not_loaded(serve: Serve) -> None:
     served = serve(CHILD)
     served.path.put_zone(wire("broken.sub.example."), None)
@@ -360,6 +364,13 @@ def test_not_ours_and_not_loaded(serve: Serve) -> None:
         assert served.counted()[counter] == 1
         assert ask(served.path, name, "A").edns == -1
         served.counted()
+    served.path.expire_zone(wire("broken.sub.example."))
+    response = ask(served.path, "a.broken.sub.example.", "A", payload=1232)
+    assert response.rcode() == SERVFAIL
+    assert [error.code for error in response.extended_errors()] == [EXPIRED]
+    served.path.put_zone(wire("broken.sub.example."), None)
+    response = ask(served.path, "a.broken.sub.example.", "A", payload=1232)
+    assert [error.code for error in response.extended_errors()] == [dns.edns.EDECode.NOT_READY]
     served.path.put_zone(wire("broken.sub.example."), image(zone("", "broken.sub.example.")))
     assert ask(served.path, "broken.sub.example.", "SOA").rcode() == NOERROR
 

@@ -40,6 +40,7 @@ from dnsd.control.zones.watch import Deed, Sign, Watch
 from dnsd.errors import StateError
 from dnsd.image import memory, store
 from dnsd.image.cells import Range
+from dnsd.image.journal import Placed
 from dnsd.image.memory import Memory
 from dnsd.image.state import StateVector
 from dnsd.image.stock import Stock
@@ -160,7 +161,7 @@ class Site:
     def served(self) -> dict[str, str | None]:
         """What the images hold that the workers are told to serve."""
         return {
-            origin: None if placed is None else self.text(placed.image)
+            origin: self.text(placed.image) if isinstance(placed, Placed) else None
             for origin in (*self.reloader.rows, "a.", "b.", "c.")
             if apex_of(origin) in self.publisher.published
             for placed in [self.publisher.published[apex_of(origin)]]

@@ -59,6 +59,7 @@ class CatalogKeeper:
         self._config = config
         self._path = config.server.state_directory / catalogbook.BOOKS
         self._turn = asyncio.Lock()
+        self._has_begun = False
         self._catalogs: dict[str, ConsumedCatalog] = {}
         self.brought = BroughtZones(config, _read(self._path))
 
@@ -73,15 +74,19 @@ class CatalogKeeper:
         ``rows`` are all zones by origin, ``configured`` those that no catalog brings; ``ask`` has
         zones looked at that are others than before.
         """
-        due = self.brought.begin_anew(_strangers(self.brought, rows))
         while True:
-            for name, catalog in self.brought.catalogs.items():
-                due |= await self._look(name, catalog, rows.get(name), configured())
-            due |= self.brought.come_back(rows)
-            if due:
+            if due := await self.turn(rows, configured()):
                 await ask(due)
             await asyncio.sleep(LOOK_S)
-            due = set()
+
+    async def turn(self, rows: Mapping[str, ZoneRow], configured: Container[str]) -> set[str]:
+        """Look at the catalogs once; return the zones that are others than before."""
+        due: set[str] = set()
+        if not self._has_begun:
+            self._has_begun, due = True, self.brought.begin_anew(_strangers(self.brought, rows))
+        for name, catalog in self.brought.catalogs.items():
+            due |= await self._look(name, catalog, rows.get(name), configured)
+        return due | self.brought.come_back(rows)
 
     # -- what catalogs say ----------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from dnsd.control.zones.recover import recovered
 from dnsd.control.zones.table import ServedImage, ZoneRow, ZoneState, apex_of
 from dnsd.control.zones.terms import BuildTerms
 from dnsd.errors import StateError
-from dnsd.image.journal import Drop, Entry, Placed, Put
+from dnsd.image.journal import Drop, Entry, Placed, Put, Unanswered
 from dnsd.image.state import ControlCells
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Publication:
 
     def _served(self, result: BuildResult, image: str) -> ServedImage:
         placed = self.publisher.published[apex_of(result.origin)]
-        assert placed is not None, "it has just been published"
+        assert isinstance(placed, Placed), "it has just been published"
         return ServedImage.of(result, image, placed.cell)
 
     def _with_cells(self, result: BuildResult) -> BuildResult:
@@ -174,7 +174,7 @@ class Publication:
         try:
             entries = [entry for result in results if (entry := self._entry(result))]
             entries += [Drop(apex_of(origin)) for origin in batch.drop]
-            entries += [Put(apex_of(origin), None) for origin in batch.expire]
+            entries += [Put(apex_of(origin), Unanswered.EXPIRED) for origin in batch.expire]
             entries += [Put(one, None) for one in awaited if one not in self.publisher.published]
             if entries or not self.publisher.generation:
                 self.publisher.publish(entries)

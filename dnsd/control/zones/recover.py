@@ -14,11 +14,12 @@ from dnsd.caches.listing import UNREADABLE
 from dnsd.control.zones.table import ServedImage, ZoneRow
 from dnsd.control.zones.terms import BuildTerms
 from dnsd.errors import ImageError
+from dnsd.image.journal import Placed, Unanswered
 from dnsd.wire.name import to_text
 
 if TYPE_CHECKING:
     from dnsd.control.publish import Publisher
-    from dnsd.image.journal import Placed
+    from dnsd.image.journal import Place
     from dnsd.image.stock import Stock
 
 
@@ -31,9 +32,10 @@ def recovered(publisher: Publisher) -> dict[str, ZoneRow]:
     }
 
 
-def _row(origin: str, placed: Placed | None, stock: Stock, now: float) -> ZoneRow:
+def _row(origin: str, placed: Place, stock: Stock, now: float) -> ZoneRow:
     row = ZoneRow(origin, stock.directory, now)
-    if placed is None:
+    if not isinstance(placed, Placed):
+        row.is_expired = placed is Unanswered.EXPIRED
         return row
     try:
         meta = images.read_meta(stock, placed.image)

@@ -27,7 +27,7 @@ from dnsd.control.zones.report import GOOD, ReloadReport, ZoneOutcome, ZoneRepor
 from dnsd.control.zones.roster import Roster
 from dnsd.control.zones.table import ReloadPlan, ZoneRow, make_plan
 from dnsd.control.zones.terms import BuildTerms
-from dnsd.control.zones.unfetched import unfetched
+from dnsd.control.zones.unfetched import expired, unfetched
 from dnsd.process import log
 from dnsd.zone.sources import digest_of
 
@@ -165,6 +165,9 @@ class Reloader:
 
     async def _begin(self, scope: set[str], named: Set[str], forced: Set[str]) -> _Step:
         """Begin with the zones in ``scope``, but for those that another reload is busy with."""
+        if not self._is_open:
+            wanted, said = self._roster.wanted, self._brought.transfers_of
+            self.expired |= await asyncio.to_thread(expired, self.config, wanted, said)
         busy = {*self.building.among(scope)}
         plan = await asyncio.to_thread(self._plan, scope - busy, named)
         zones = self.config.zones

@@ -23,6 +23,7 @@ cdef enum:
 
 cdef struct Zone:
     const uint8_t *image      # NULL: the zone is ours but not loaded
+    bint is_expired           # and has been, but is too old
     uint64_t size
     uint8_t apex[256]
     int apex_length

@@ -284,7 +284,7 @@ cdef int decide(Server *server, const Request *request, Query *query, Body *body
             body.extended_error = 20
             body.rcode = odd(query, C_not_authoritative, REFUSED)
         elif zone.image == NULL:
-            body.extended_error = 14
+            body.extended_error = 24 if zone.is_expired else 14
             body.rcode = odd(query, C_not_ready, SERVFAIL)
         else:
             body.empty = False
