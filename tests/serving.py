@@ -65,7 +65,8 @@ class Echo:
     def use_secrets(self, secrets: tuple[bytes, ...]) -> None:
         raise AssertionError(secrets)
 
-    def expire_zone(self, apex: bytes) -> None: ...
+    def expire_zone(self, apex: bytes) -> None:
+        raise AssertionError(apex)
 
     def drop_zone(self, apex: bytes) -> None:
         raise AssertionError(apex)
