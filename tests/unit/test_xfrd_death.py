@@ -13,7 +13,7 @@ import pytest
 
 from dnsd.config import Limits, ZoneTransfers
 from dnsd.config.transfers import UpdateRight
-from dnsd.transfer import words
+from dnsd.transfer import ipc
 from dnsd.versions import recordfile
 from dnsd.versions.difference import apply
 from dnsd.xfrd.keptzone import KeptZone
@@ -61,7 +61,7 @@ def test_what_is_served_is_on_the_way_to_what_comes_next(tmp_path: Path) -> None
 def updated(directory: Path) -> UpdatedFile:
     right = UpdateRight(key="k.", below=("@",), types=("A",))
     transfers = ZoneTransfers(file=directory / "zone", update=(right,))
-    return UpdatedFile(words.ZoneTold(zone=ZONE, transfers=transfers), directory)
+    return UpdatedFile(ipc.ZoneTold(zone=ZONE, transfers=transfers), directory)
 
 
 async def update(directory: Path, made: ZoneVersion, why: str) -> None:
@@ -70,7 +70,7 @@ async def update(directory: Path, made: ZoneVersion, why: str) -> None:
     one.write(made)
     one.unjudged = Unjudged(made.serial)
     one.unjudged.verdict.set_result(why)
-    one.settle()
+    one.apply_verdict()
 
 
 async def go_on(directory: Path, made: ZoneVersion, why: str) -> ZoneVersion | None:
@@ -78,7 +78,7 @@ async def go_on(directory: Path, made: ZoneVersion, why: str) -> ZoneVersion | N
     one = updated(directory)
     if one.unjudged is not None:
         one.unjudged.verdict.set_result(why if one.unjudged.serial == made.serial else "")
-        one.settle()
+        one.apply_verdict()
     assert not one.served.is_held
     return one.served.read()
 

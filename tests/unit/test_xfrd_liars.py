@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from dnsd.config import PrimaryPeer, TransfersConfig, ZoneTransfers
-from dnsd.transfer import outgoing, tsig, words
+from dnsd.transfer import ipc, outgoing, tsig
 from dnsd.transfer.tsig import AnswerSigner, TsigKey
 from dnsd.versions import recordfile
 from dnsd.versions.version import from_records
@@ -135,7 +135,7 @@ class Trial:
         known.settings = TransfersConfig(incoming_size=5000, incoming_time=0.3)
         known.keys[KEY.name] = KEY
         peer = PrimaryPeer(address="127.0.0.1", port=port, key=KEY.name)
-        told = words.ZoneTold(zone="a.example.", transfers=ZoneTransfers(primaries=(peer,)))
+        told = ipc.ZoneTold(zone="a.example.", transfers=ZoneTransfers(primaries=(peer,)))
         self.path = directory / "a.records"
         recordfile.write(self.path, OLD)
         self.liar = liar
