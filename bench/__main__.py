@@ -26,6 +26,7 @@ from bench.study.errors import StudyError, sentences
 from bench.study.extra import needed
 from bench.study.kind import tell
 from bench.study.results import kind_of
+from bench.transfers.cli import transfers
 from bench.zonegen import Mix, ZonePlan
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def _kind(name: str) -> Kind[Any]:
 main.add_command(lab)
 main.add_command(query_file)
 main.add_command(query_log)
+main.add_command(transfers)
 
 for _name, (_module, _sentence) in STUDIES.items():
     main.add_command(Deferred(_name, _module, _sentence))

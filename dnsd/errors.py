@@ -6,6 +6,7 @@
     ├── VersionError     a record file is damaged, or not of a zone
     ├── CatalogError     a catalog zone is broken, and must not be processed
     ├── MisfitError      a difference does not fit the version it is to be applied to
+    ├── SerialError      the serial that a zone is to have cannot be kept
     ├── ImageError       an image file is damaged, foreign, or too large to build
     ├── ListenError      an address cannot be bound
     ├── StateError       the state directory cannot be used
@@ -61,6 +62,10 @@ class MisfitError(DnsdError):
 
 class CatalogError(DnsdError):
     """A catalog zone is broken, and must not be processed (RFC 9432 §5.1)."""
+
+
+class SerialError(DnsdError):
+    """The serial that a zone is to have cannot be kept, so it may not be given out."""
 
 
 class ImageError(DnsdError):

@@ -18,7 +18,7 @@ from dnsd.build.resolved import AliasMeta
 from dnsd.build.stamps import Stamp, Stamps, doubtful, stamp
 from dnsd.caches.listing import Contents
 from dnsd.config.policyfile import key_files
-from dnsd.errors import ImageError
+from dnsd.errors import ImageError, SerialError
 from dnsd.process import log
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.sources import digest, digest_of
@@ -138,6 +138,8 @@ def _made(job: Job) -> _Made:
 def _failure(job: Job, error: Exception) -> BuildResult:
     if isinstance(error, ImageError):
         return troubled(job, str(error)) if error.errno else failed(job, str(error), "image")
+    if isinstance(error, SerialError):
+        return troubled(job, str(error))
     sentence = f"dnsd failed on this zone: {type(error).__name__}: {error}"
     log.say("internal-error", f"zone {job.origin}: {sentence}", cause=error, zone=job.origin)
     return failed(job, sentence, "internal")

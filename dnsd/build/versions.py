@@ -17,10 +17,11 @@ import msgspec
 
 from dnsd.build.images import VERSIONS
 from dnsd.config import origins
+from dnsd.errors import SerialError
 from dnsd.process import durablefile
 from dnsd.versions import recordfile, serial
 from dnsd.versions.version import from_stored, soa_size
-from dnsd.wire.rdata import NS, SOA
+from dnsd.wire.rdata import NS, SOA, ZONEMD
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.records import Zone
 from dnsd.zone.stored import version_of
@@ -54,26 +55,30 @@ def _directory(job: Job) -> Path:
 
 
 def keep(zone: Zone, job: Job, name: str) -> VersionKept:
-    """Return ``zone`` as it is to be served, and keep its version under ``name`` if it is given."""
+    """Return ``zone`` as it is to be served, and keep its version under ``name`` if it is given.
+
+    SerialError if it is not to be served: with a serial that is not newer than one before, others
+    would not fetch it.
+    """
     if job.serial == "file" and not job.is_given:
         return VersionKept(zone)
     version = version_of(zone)
     findings: list[Finding] = []
+    if job.serial != "file":
+        if fixed := _why_fixed(zone):
+            findings.append(_finding(job, fixed, "fixed-serial"))
+        else:
+            zone, version = _newly_numbered(zone, version, job)
+    if not job.is_given:
+        return VersionKept(zone, "", tuple(findings))
     try:
         _directory(job).mkdir(mode=0o700, exist_ok=True)
-        if job.serial != "file":
-            if SOA in zone.signatures.get(zone.apex, {}):
-                findings.append(_finding(job, _SIGNED, "signed-serial"))
-            else:
-                zone, version = _numbered(zone, version, job)
-        if job.is_given:
-            recordfile.write(_directory(job) / f"{name}{RECORDS}", version)
-            return VersionKept(zone, f"{name}{RECORDS}", tuple(findings))
+        recordfile.write(_directory(job) / f"{name}{RECORDS}", version)
     except OSError as error:
-        why = error.strerror or str(error)
-        sentence = f"others cannot fetch the zone as it is now: the disk refuses it: {why}"
+        sentence = f"others cannot fetch the zone as it is now: the disk refuses it: {_why(error)}"
         findings.append(_finding(job, sentence, "not-kept"))
-    return VersionKept(zone, "", tuple(findings))
+        return VersionKept(zone, "", tuple(findings))
+    return VersionKept(zone, f"{name}{RECORDS}", tuple(findings))
 
 
 def answered(zone: Zone, job: Job) -> Zone:
@@ -84,10 +89,32 @@ def answered(zone: Zone, job: Job) -> Zone:
     return Zone(zone.apex, {zone.apex: {one: apex[one] for one in (SOA, NS) if one in apex}})
 
 
-_SIGNED = (
-    "its SOA record is signed, so its serial stays as it is: have the signer make it grow, and "
-    'leave serial = "file"'
-)
+def _why_fixed(zone: Zone) -> str:
+    """Return why no policy may change the serial of ``zone``, empty if it may."""
+    if SOA in zone.signatures.get(zone.apex, {}):
+        return (
+            "its SOA record is signed, so its serial stays as it is: have the signer make it grow, "
+            'and leave serial = "file"'
+        )
+    if ZONEMD in zone.at(zone.apex):
+        return (
+            "its ZONEMD record digests its serial, too, so that stays as it is: have whoever makes "
+            'the digest make it grow, and leave serial = "file"'
+        )
+    return ""
+
+
+def _newly_numbered(zone: Zone, version: ZoneVersion, job: Job) -> tuple[Zone, ZoneVersion]:
+    """As :func:`_numbered`; SerialError if it cannot be kept, and so may be given out twice."""
+    try:
+        _directory(job).mkdir(mode=0o700, exist_ok=True)
+        return _numbered(zone, version, job)
+    except OSError as error:
+        raise SerialError(f"its serial cannot be kept: {_why(error)}") from error
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _finding(job: Job, sentence: str, code: str) -> Finding:

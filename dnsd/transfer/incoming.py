@@ -25,6 +25,10 @@ from dnsd.wire.rdata import AXFR, IXFR, SOA
 _OPCODE, _RCODE = 0x7800, 0x000F
 _IN = 1
 
+MOST_PARTS = 40_000
+"""Records of SOA in an incremental transfer, of which each costs more memory than octets: with more
+differences than that, the whole zone is asked for."""
+
 
 class TransferFault(Exception):
     """A transfer is not used; the text says why."""
@@ -130,6 +134,8 @@ class Incoming:
         if not was_begun and len(self._parts) > 1:
             self._begin_part()
         if count:
+            if len(self._parts) > MOST_PARTS:
+                raise TransferFault(f"it has more than {MOST_PARTS // 2} differences")
             self._parts.append(Collector(self._apex))
         return at, count
 

@@ -31,6 +31,8 @@ DIGESTS = {"hmac-sha256": "sha256", "hmac-sha384": "sha384", "hmac-sha512": "sha
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 _ANY = 255
 _RECORD = struct.Struct(">HHIH")
+_LARGEST = 0xFFFF
+"""Octets of the largest message."""
 _CLOCK = 6
 """Octets of a time."""
 _TIME = struct.Struct(">HIH")
@@ -109,6 +111,8 @@ class AnswerSigner:
         self._key = checked.key
         self._error = checked.error
         self._before = self._record.mac
+        self._unsigned = b""
+        """Messages since, which the next signature covers."""
         self._is_first = True
 
     @property
@@ -120,7 +124,15 @@ class AnswerSigner:
         return names + _RECORD.size + _TIME.size + 8 + digest + other
 
     def sign(self, message: bytes, now: float) -> bytes:
-        """Return ``message`` signed; without a key it has a record that says why (``error``)."""
+        """Return ``message`` signed; without a key it has a record that says why (``error``).
+
+        One that is so large that a signature has no room, as a single record may be, is covered by
+        that of the next message (RFC 8945 §5.3.1); the first and the last one have to be smaller.
+        """
+        if len(message) + self.size > _LARGEST:
+            assert not self._is_first, "an SOA comes first"
+            self._unsigned += message
+            return message
         asked, error, other = self._record, self._error, b""
         signed_at, fudge = int(now), FUDGE_S
         if error == BADTIME:
@@ -134,9 +146,10 @@ class AnswerSigner:
             if self._is_first:
                 mac = _digest(self._key, self._before, message, record)
             else:
-                mac = _digest_of_next(self._key, self._before, message, record)
+                covered = self._unsigned + message
+                mac = _digest_of_next(self._key, self._before, covered, record)
             record = record._replace(mac=mac)
-            self._before, self._is_first = mac, False
+            self._before, self._is_first, self._unsigned = mac, False, b""
         count = int.from_bytes(message[10:12], "big") + 1
         return message[:10] + count.to_bytes(2, "big") + message[12:] + encode(record)
 

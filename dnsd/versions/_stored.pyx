@@ -210,7 +210,7 @@ cdef class Output:
         cdef uint64_t room
         cdef uint8_t *grown
         if self.used + size > self.room:
-            room = max(self.used + size, self.room + self.room // 2, <uint64_t>4096)
+            room = max(self.used + size, self.room + self.room // 2, <uint64_t>256)
             grown = <uint8_t *>realloc(self.octets, room)
             if grown == NULL:
                 with gil:

@@ -69,6 +69,11 @@ class Peer(ABC):
     def __exit__(self, *_: object) -> None:
         self._end()
 
+    @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        return self._process.pid
+
     def _end(self) -> None:
         self._process.terminate()
         try:

@@ -15,6 +15,7 @@ from dnsd.build.images import Job, is_current, read_meta
 from dnsd.build.pipeline import build_zone
 from dnsd.build.versions import GivenOut, following
 from dnsd.config import Limits
+from dnsd.process import durablefile
 from dnsd.versions import recordfile
 from dnsd.versions.serial import is_newer
 
@@ -100,11 +101,37 @@ def test_an_image_without_its_version_is_not_enough(tmp_path: Path) -> None:
     assert not is_current(meta, job(tmp_path, serial="unixtime"))
 
 
-def test_a_damaged_memory_of_serials_numbers_nothing(tmp_path: Path) -> None:
-    build(tmp_path, zone(5, "ns A 192.0.2.1"), serial="increment")
+@pytest.mark.parametrize("fault", ["damaged", "full"])
+def test_what_cannot_be_numbered_is_not_served(
+    tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its serial may be a lower one than what was given out."""
+    for record in ("ns A 192.0.2.1", "ns A 192.0.2.2"):
+        build(tmp_path, zone(5, record), serial="increment")
     (memory,) = (tmp_path / "versions").glob("*.serial")
-    memory.write_bytes(b"{")
+    if fault == "damaged":
+        memory.write_bytes(b"{")
+    else:
+        monkeypatch.setattr(durablefile, "replace", full)
     (tmp_path / "zone").write_text(zone(5, "ns A 192.0.2.3"))
     result = build_zone(job(tmp_path, serial="increment"))
-    assert result.serial == 5
-    assert "not-kept" in [one.code for one in result.findings]
+    assert result.image is None
+    assert ("is damaged" if fault == "damaged" else "No space left") in result.trouble
+    monkeypatch.undo()
+    memory.unlink(missing_ok=fault == "damaged")
+    assert build(tmp_path, zone(5, "ns A 192.0.2.3"), serial="increment")[0] == 5
+
+
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_digest_of_the_serial_fixes_it(tmp_path: Path) -> None:
+    digest = "@ ZONEMD 5 1 1 " + "00" * 48
+    (tmp_path / "zone").write_text(zone(5, "ns A 192.0.2.1"))
+    made = build_zone(job(tmp_path, serial="unixtime"))
+    assert made.serial > 5
+    (tmp_path / "zone").write_text(zone(5, "ns A 192.0.2.1", digest.replace("1 1", "240 240")))
+    made = build_zone(job(tmp_path, serial="unixtime"))
+    assert made.serial == 5
+    assert "fixed-serial" in [one.code for one in made.findings]

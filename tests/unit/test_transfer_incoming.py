@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsd.transfer import incoming
 from dnsd.transfer.incoming import (
     Incoming,
     ReceivedDifferences,
@@ -232,6 +233,16 @@ def test_it_has_a_limit() -> None:
     take_all(coming, [more] * 5)
     with pytest.raises(TransferFault, match="which is the limit"):
         coming.take(more)
+
+
+def test_differences_without_end_are_not_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming, "MOST_PARTS", 6)
+    steps = [[soa(serial), soa(serial + 1)] for serial in range(1, 9)]
+    few = [soa(3), *(one for step in steps[:2] for one in step), soa(3)]
+    assert received([message(few, IXFR)], 1)
+    many = message([soa(9), *(one for step in steps for one in step), soa(9)], IXFR)
+    with pytest.raises(TransferFault, match="more than 3 differences"):
+        received([many], 1)
 
 
 def test_the_serial_that_a_primary_has() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dnsd.transfer import tsig
 from dnsd.transfer.tsig import BADKEY, BADSIG, BADTIME, BADTRUNC, AnswerSigner, TsigKey
+from dnsd.transfer.tsigclient import SignedExchange
 from dnsd.wire.query import Malformed
 
 NOW = 1_700_000_000
@@ -69,6 +70,23 @@ def test_both_ways_agree_with_dnspython(
         )
         assert found.had_tsig
         ctx = found.tsig_ctx
+
+
+def test_a_record_that_leaves_a_signature_no_room_is_covered_by_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    question = asked("hmac-sha256")
+    checked = tsig.check(wire(question), KEYS, NOW)
+    signer, theirs_ = AnswerSigner(checked), SignedExchange(theirs("hmac-sha256"))
+    theirs_._request_mac = question.mac
+    small = dns.message.make_response(dns.message.from_wire(checked.message)).to_wire()
+    large = small + bytes(0xFFFF - len(small))
+    for bare in (small, large, large, small):
+        message = signer.sign(bare, NOW)
+        assert len(message) <= 0xFFFF
+        theirs_.check(message, NOW)
+    theirs_.end()
 
 
 def test_a_message_without_a_signature_stays_as_it_is() -> None:

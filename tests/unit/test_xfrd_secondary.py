@@ -250,3 +250,12 @@ def test_what_updates_have_made_of_a_zone_is_no_version_of_its_primaries(tmp_pat
         await until(lambda: [*tmp_path.iterdir()] == [path])
 
     play(tmp_path, scene)
+
+
+def test_a_notify_that_was_missed_before_a_start_is_made_up_for(tmp_path: Path) -> None:
+    async def scene(fetched: Secondary) -> None:
+        recordfile.write(fetched.path(A), version(A, 1, expire=86400))
+        fetched.hear(A, Primary(2))
+        await until(lambda: fetched.serial(A) == 2)
+
+    play(tmp_path, scene)
