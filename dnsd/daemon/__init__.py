@@ -7,31 +7,28 @@ from __future__ import annotations
 
 import os
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from dnsd import config as configuration
 from dnsd import hotpath
-from dnsd.daemon import account, children, listen, specs, statelock
-from dnsd.daemon.attendant import Attendant
-from dnsd.daemon.carrier import Carrier, any_worker
-from dnsd.daemon.master import CarrierSettings, Master, Processes
+from dnsd.daemon import account, listen, predecessor, statelock
+from dnsd.daemon.making import Making
 from dnsd.daemon.notify import Notifier
 from dnsd.errors import ConfigError
 from dnsd.image.journal import SUFFIX
 from dnsd.process import log, statedir, stderr
 from dnsd.process.log import say
 from dnsd.process.logline import Speaker
-from dnsd.process.socketfile import bind_spare, make_way
+from dnsd.process.socketfile import make_way
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.config import Config, Options
+    from dnsd.daemon.predecessor import Given
     from dnsd.daemon.tun import Devices
-    from dnsd.image.state import StateVector
 
 SPARE_DEVICES = 3
 """One is in use; the others are for an interface that cannot be had back at once."""
@@ -46,6 +43,8 @@ def run(path: Path | None, options: Options) -> int:
     # Taken from the environment first: it is not for the children.
     notifier = Notifier(os.environ)
     log.begin(Speaker("master"))
+    before = predecessor.meet(os.environ)
+    given = None if before is None else before.given
     config = configuration.resolve(path, options)
     if config.service:
         raise ConfigError(
@@ -62,29 +61,34 @@ def run(path: Path | None, options: Options) -> int:
     if refusal := statedir.prepare(config.server.state_directory):
         told = f"{refusal}: zones are served from memory until then; trying again"
         say("disk-refuses", told, path=str(config.server.state_directory))
-    statelock.lock(config.server.state_directory)
-    make_way(config.server.admin_socket)
-    listen.probe(config.server.listen, floating=config.anycast.endpoints)
-    if path is None and not options.zones and not options.zone:
-        _introduce(config, zones)
-    _advise(config, zones)
-    shared = specs.Shared.create(specs.worker_count(config))
-    vector = shared.vector
-    log.follow(vector.log_level)
-    route = _route(config, vector, devices)
-    doorbell = route.doorbell if route else None
-    ways = specs.ways_to_transfers(config, vector.workers)
-    control = specs.control_spec(config, options, shared, started, doorbell)
-    if ways:
-        control = msgspec.structs.replace(control, xfrd_fd=ways.control)
-    attendant = None
-    if spare := bind_spare(config.server.admin_socket):
-        control = msgspec.structs.replace(control, spare_fd=spare.fileno())
-        attendant = Attendant(spare, control, vector)
-    workers = [children.worker(spec, vector) for spec in specs.worker_specs(config, shared, ways)]
-    transfers = children.xfrd(ways.spec(config, shared), vector) if ways else None
-    processes = Processes(children.control(control, vector), workers, transfers)
-    return Master(config.server, vector, processes, notifier, route, attendant=attendant).run()
+    locks = _claim(config, given)
+    if before is None:
+        if path is None and not options.zones and not options.zone:
+            _introduce(config, zones)
+        _advise(config, zones)
+    making = Making(config, options, locks, started, before)
+    return making.master(notifier, devices).run()
+
+
+def _claim(config: Config, given: Given | None) -> list[int]:
+    """Have the state directory, the admin socket and the addresses; return what holds the first.
+
+    DnsdError if another program has one of them. From another master all of that is ``given``.
+    """
+    server = config.server
+    listening, floating = server.listen, config.anycast.endpoints
+    if given is None:
+        locks = statelock.lock(server.state_directory)
+        make_way(server.admin_socket)
+    else:
+        given.check(config)
+        locks = [fd for number in range(2) if (fd := given.take(f"lock-{number}")) is not None]
+        if given.offer.admin_socket != str(server.admin_socket):
+            make_way(server.admin_socket)
+        listening = tuple(one for one in listening if not given.listens_at(one))
+        floating = tuple(one for one in floating if not given.listens_at(one))
+    listen.probe(listening, floating=floating)
+    return locks
 
 
 def _advise(config: Config, zones: dict[str, Path]) -> None:
@@ -117,21 +121,6 @@ def _devices(config: Config) -> Devices | None:
     from dnsd.daemon.tun import Devices
 
     return Devices(SPARE_DEVICES)
-
-
-def _route(config: Config, vector: StateVector, devices: Devices | None) -> CarrierSettings | None:
-    """Make the interface of the VIPs, if there are any; VipError if that cannot be."""
-    settings = config.anycast
-    if not settings.enabled:
-        return None
-    from dnsd.daemon.tun import Tun
-
-    carrier = Carrier(
-        partial(Tun, settings.interface, devices=devices),
-        vector,
-        any_worker(vector, settings.heartbeat_miss),
-    )
-    return CarrierSettings(carrier, settings, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK))
 
 
 def without_absent_addresses(config: Config) -> Config:

@@ -32,6 +32,10 @@ class Interface(Protocol):
         """Remove it."""
         ...
 
+    def duplicate(self) -> int:
+        """Return a descriptor for another process that is to hold it, too."""
+        ...
+
 
 class Carrier:
     """Follows control's orders about the interface that ``make`` makes.
@@ -55,6 +59,15 @@ class Carrier:
         self._order = 0
         self._lost = ""
         self.up = False
+
+    def resume(self) -> None:
+        """Take it as it is: another master has followed the orders so far."""
+        self._order = self._vector.control[self._cells.order]
+        self.up = bool(self._vector.master[self._cells.carrier])
+
+    def duplicate(self) -> int | None:
+        """Return a descriptor of the interface for another process, None if there is none now."""
+        return None if self._interface is None else self._interface.duplicate()
 
     def turn(self) -> bool:
         """Do what is due; return whether the carrier was taken because of silence."""

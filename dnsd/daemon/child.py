@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.daemon.pulse import Backoff
 from dnsd.process import spawn
@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class Opening(NamedTuple):
+    """What a process gets at its first start in place of ``spec``, and what it inherits besides.
+
+    It is held (see :func:`dnsd.process.instructions.wait_for_word`). Only it has these descriptors.
+    """
+
+    spec: bytes
+    fds: tuple[int, ...]
+
+
 class Child:
     """A process running ``main`` of ``module``; ``spec`` is the line that tells it everything.
 
     It inherits the descriptors ``fds`` and no others. ``reset`` clears what its predecessor has
-    left. While it runs, ``process`` is not None.
+    left. While it runs, ``process`` is not None. ``opening`` is for a process that is held.
     """
 
     def __init__(
@@ -33,7 +43,9 @@ class Child:
         spec: bytes,
         fds: tuple[int, ...],
         reset: Callable[[], None],
+        opening: Opening | None = None,
     ) -> None:
+        self._opening = opening
         self.name = name
         self.process: subprocess.Popen[bytes] | None = None
         self.pidfd = -1
@@ -54,13 +66,15 @@ class Child:
         """
         self._reset()
         self._started = now
+        spec, own = self._opening or (self._spec, ())
+        self._opening = None
         # A reload may be asked for before control can take the signal: it waits, blocked.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             process = subprocess.Popen(
                 spawn.command(self._module),
                 stdin=subprocess.PIPE,
-                pass_fds=self._fds,
+                pass_fds=(*self._fds, *own),
                 env=spawn.environment(),
                 process_group=0,  # Ctrl-C in the terminal is for the master
                 bufsize=0,
@@ -70,8 +84,10 @@ class Child:
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            for fd in own:
+                os.close(fd)
         self._take(process, now)
-        self._unsent = self._spec
+        self._unsent = spec
         self.feed()
 
     def _take(self, process: subprocess.Popen[bytes], now: float) -> None:
@@ -96,6 +112,11 @@ class Child:
         with suppress(OSError):  # it has died: its pidfd tells
             sent = self.process.stdin.write(self._unsent)
             self._unsent = self._unsent[sent or 0 :]
+
+    def release(self) -> None:
+        """Give the process that is held the word to begin."""
+        self._unsent += b"\n"
+        self.feed()
 
     @property
     def pid(self) -> int:

@@ -78,7 +78,7 @@ def run(path: Path | None) -> int:
         control = msgspec.structs.replace(control, spare_fd=spare.fileno())
         attendant = _Attendant(spare, control, shared.vector)
     route = CarrierSettings(carriers, announced(config), doorbell)
-    processes = Processes(children.control(control, shared.vector), [])
+    processes = Processes(children.control(control, shared.vector), {})
     return DirectorMaster(
         config.server, shared.vector, processes, notifier, route, attendant=attendant
     ).run()

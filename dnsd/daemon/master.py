@@ -66,10 +66,13 @@ class Carries(Protocol):
 
 
 class Processes(NamedTuple):
-    """The processes of a node; ``transfers`` is None if there is nothing to transfer."""
+    """The processes of a node; ``transfers`` is None if there is nothing to transfer.
+
+    ``workers`` are by their seats.
+    """
 
     control: Child
-    workers: list[Child]
+    workers: dict[int, Child]
     transfers: Child | None = None
 
 
@@ -105,7 +108,7 @@ class Master:
         self._attendant = attendant
         self._vector = vector
         self._control, self._workers, self._transfers = processes
-        self._children = [self._control, *self._workers]
+        self._children = [self._control, *self._workers.values()]
         if self._transfers:
             self._children.append(self._transfers)
         self._notify = notifier
@@ -115,7 +118,8 @@ class Master:
         self._ready = False
         self._stopping = False
         self._status = 0
-        self._vigil = Vigil(vector, self._worker_limit(), TICK_S)
+        self._leads = True
+        self._vigil = Vigil(vector, self._worker_limit(), TICK_S, seats=[*self._workers])
         self._pulse = self._pulse_of(self._control)
         self._transfers_pulse = self._pulse_of(self._transfers) if self._transfers else None
         self._hangup = 0
@@ -148,7 +152,7 @@ class Master:
         """Start what is due, wait for something to happen, and look after everything."""
         now = time.monotonic()
         for child in self._children:
-            if child.process is None and child.due <= now:
+            if child.process is None and child.due <= now and self._may_run(child):
                 self._start(child, now)
             child.feed()
         if self._attendant:
@@ -157,9 +161,18 @@ class Master:
             self._on_signal(number)
         now = time.monotonic()
         self._look_for_stuck(now)
-        if self._route:
-            self._follow(self._route, now)
-        self._look(now)
+        if self._leads:
+            if self._route:
+                self._follow(self._route, now)
+            self._look(now)
+        self._hand_on(now)
+
+    def _may_run(self, _child: Child) -> bool:
+        """Tell whether a process is to run: each is, unless it is another master's to have it."""
+        return True
+
+    def _hand_on(self, now: float) -> None:
+        """Go on with handing the node on to another master, or taking it over."""
 
     def _wait(self, seconds: float) -> list[signal.Signals]:
         """Wait for something to happen, note it, and return the signals that have come."""
@@ -186,9 +199,9 @@ class Master:
     def _look_for_stuck(self, now: float) -> None:
         """Kill what could get on and does not: of the workers one at a time."""
         beat = self._vector.control[ControlCells.HEARTBEAT]
-        if beat and self._pulse.look(now, beat):
+        if self._leads and beat and self._pulse.look(now, beat):
             self._kill(self._control)
-        if self._transfers and self._transfers_pulse:
+        if self._leads and self._transfers and self._transfers_pulse:
             beat = self._vector.xfrd[XfrdCells.HEARTBEAT]
             if beat and self._transfers_pulse.look(now, beat):
                 self._kill(self._transfers)
@@ -203,7 +216,7 @@ class Master:
 
     def _attend(self, attendant: Attendant) -> None:
         """Have clients of control answered while it is down."""
-        down = not self._vector.control[ControlCells.HEARTBEAT]
+        down = self._leads and not self._vector.control[ControlCells.HEARTBEAT]
         if down == (attendant.fileno() in self._selector.get_map()):
             return
         if down:
@@ -238,7 +251,7 @@ class Master:
         pid = child.process.pid
         self._selector.unregister(child.pidfd)
         how = child.ended(time.monotonic())
-        if self._stopping:
+        if self._stopping or not self._may_run(child):
             return
         say("process-ended", f"{child.name} (pid {pid}) {how}", child=child.name, number=pid)
         if not self._ready and child.ends >= STARTS and child is not self._transfers:
@@ -315,7 +328,7 @@ class Master:
 
     def _look(self, now: float) -> None:
         """See how the node is, and tell the service manager."""
-        serving = sum(map(is_serving, map(self._vector.worker, range(self._vector.workers))))
+        serving = self._serving()
         if not self._ready:
             self._look_for_ready(serving)
         elif self._hangup and self._vector.control[ControlCells.RELOADED] >= self._hangup:
@@ -331,6 +344,10 @@ class Master:
         if self._notify.watchdog and now >= self._next_alive:
             self._next_alive = now + self._notify.watchdog
             self._notify.alive()
+
+    def _serving(self) -> int:
+        """Return how many of the workers serve."""
+        return sum(map(is_serving, map(self._vector.worker, self._workers)))
 
     def _look_for_ready(self, serving: int) -> None:
         if self._is_ready(serving):

@@ -27,6 +27,9 @@ class Notifier:
         address = environ.pop("NOTIFY_SOCKET", "")
         # A name that begins with @ is in the abstract namespace.
         self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._environ = {"NOTIFY_SOCKET": address} if address else {}
+        if usec := environ.get("WATCHDOG_USEC"):
+            self._environ["WATCHDOG_USEC"] = usec
         self.watchdog = _watchdog(environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", ""))
         self._status = ""
         self._unsent: list[str] = []
@@ -42,6 +45,19 @@ class Notifier:
     def stopping(self) -> None:
         """The node stops."""
         self._send("STOPPING=1")
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is a service manager."""
+        return bool(self._address)
+
+    def hand_over(self, pid: int) -> None:
+        """The process ``pid`` goes on in place of this one."""
+        self._send(f"MAINPID={pid}")
+
+    def handed_on(self) -> dict[str, str]:
+        """Return what of the environment leads another process to the manager."""
+        return dict(self._environ)
 
     def alive(self) -> None:
         """The sign of life."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config import cookie_secrets, has_transfers, tsig_secrets
@@ -17,7 +18,10 @@ from dnsd.serve.spec import TcpLimits, WorkerSpec
 from dnsd.xfrd.spec import XfrdSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from dnsd.config import Config, Options
+    from dnsd.daemon.predecessor import Given
 
 
 def worker_count(config: Config) -> int:
@@ -50,6 +54,12 @@ class Shared(NamedTuple):
                 error.errno or 0,
             ) from error
 
+    @classmethod
+    def given(cls, given: Given) -> Shared:
+        """Return what another master has ``given``."""
+        vector = StateVector(given.need("vector"), given.offer.seats)
+        return cls(vector, *map(given.need, ("journal", "images", "kept")))
+
 
 class WaysToTransfers:
     """The pairs of sockets between the transfer process and the others; held by the master.
@@ -57,16 +67,30 @@ class WaysToTransfers:
     Of each pair the first end is for control, or a worker.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, pairs: Sequence[tuple[socket.socket, socket.socket]]) -> None:
+        self._pairs = pairs
+
+    @classmethod
+    def make(cls, workers: int) -> WaysToTransfers:
         """Make them for so many ``workers``; StateError if the system refuses."""
-        try:
-            self._pairs = [packets.pair() for _ in range(1 + workers)]
-        except OSError as error:
-            raise StateError(
-                f"cannot make the sockets between the processes: {error.strerror}; look at the "
-                "limits of this process (ulimit -a)",
-                error.errno or 0,
-            ) from error
+        return cls(pairs_between(1 + workers))
+
+    @classmethod
+    def given(cls, given: Given) -> WaysToTransfers | None:
+        """Return those that another master has ``given``, None if it has none."""
+        pairs = []
+        for number in range(1 + given.offer.seats):
+            ends = given.take(f"way-{number}-0"), given.take(f"way-{number}-1")
+            if ends[0] is None or ends[1] is None:
+                return None
+            pairs.append((socket.socket(fileno=ends[0]), socket.socket(fileno=ends[1])))
+        return cls(pairs)
+
+    def ends(self) -> Iterator[tuple[str, int]]:
+        """Yield a name and a duplicate of each end, for :meth:`given`."""
+        for number, pair in enumerate(self._pairs):
+            for end, sock in enumerate(pair):
+                yield f"way-{number}-{end}", os.dup(sock.fileno())
 
     @property
     def control(self) -> int:
@@ -91,23 +115,43 @@ class WaysToTransfers:
         )
 
 
-def ways_to_transfers(config: Config, workers: int) -> WaysToTransfers | None:
+def pairs_between(count: int) -> list[tuple[socket.socket, socket.socket]]:
+    """Make so many pairs of sockets between processes; StateError if the system refuses."""
+    try:
+        return [packets.pair() for _ in range(count)]
+    except OSError as error:
+        raise StateError(
+            f"cannot make the sockets between the processes: {error.strerror}; look at the "
+            "limits of this process (ulimit -a)",
+            error.errno or 0,
+        ) from error
+
+
+def ways_to_transfers(
+    config: Config, workers: int, given: Given | None = None
+) -> WaysToTransfers | None:
     """Return the ways to the transfer process, None if there is nothing for it to do.
 
-    ConfigError if secrets can't be read.
+    Those that another master has ``given`` go on. ConfigError if secrets can't be read.
     """
     if not has_transfers(config):
         return None
     tsig_secrets(config)
-    return WaysToTransfers(workers)
+    ways = None if given is None else WaysToTransfers.given(given)
+    return ways or WaysToTransfers.make(workers)
 
 
 def worker_specs(
-    config: Config, shared: Shared, ways: WaysToTransfers | None = None
+    config: Config,
+    shared: Shared,
+    seats: Sequence[int],
+    ways: WaysToTransfers | None = None,
+    reins: Mapping[int, int] | None = None,
 ) -> list[WorkerSpec]:
     """Return the spec of each worker; ConfigError if the cookie secrets can't be read.
 
-    ``ways`` lead to the transfer process, if there is one.
+    They have ``seats``. ``ways`` lead to the transfer process, if there is one, ``reins`` to
+    the master.
     """
     server = config.server
     vips = config.anycast.endpoints
@@ -142,9 +186,10 @@ def worker_specs(
             tcp=tcp,
             heartbeat=server.heartbeat,
             xfrd_fd=None if ways is None else ways.worker(index),
+            reins=None if reins is None else reins[index],
             udp_receive_buffer=server.udp_receive_buffer,
         )
-        for index in shared.vector.serving
+        for index in seats
     ]
 
 

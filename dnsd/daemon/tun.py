@@ -84,6 +84,8 @@ class Devices:
 class Tun:
     """Makes the interface ``name``, down and without carrier, and holds it; VipError if not.
 
+    ``held`` is a descriptor of the interface, which another process has made, and holds, too.
+
     Must not be inherited by another process, which would keep the interface alive: the
     descriptors are closed on exec, and whoever forks must exec.
     """
@@ -93,13 +95,15 @@ class Tun:
         name: str,
         sleep: Callable[[float], None] = time.sleep,
         devices: Devices | None = None,
+        held: int | None = None,
     ) -> None:
         self.name = name
         self._devices = devices or Devices(0)
-        self._device = self._devices.take()
+        self._device = self._devices.take() if held is None else held
         try:
-            _attach(self._device, name, sleep)
-            _set_carrier(self._device, name, 0)
+            if held is None:
+                _attach(self._device, name, sleep)
+                _set_carrier(self._device, name, 0)
             self._netlink = socket.socket(
                 socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
             )
@@ -120,6 +124,10 @@ class Tun:
         # what it tells of any other change has the new state in it (all kernels).
         self._ask(_set_alias(self._index))
         self._ask(_get_link(self._index))
+
+    def duplicate(self) -> int:
+        """Return a descriptor for another process that is to hold the interface, too."""
+        return os.dup(self._device)
 
     def close(self) -> None:
         """Let the interface go: it vanishes, with its addresses. May be called again."""

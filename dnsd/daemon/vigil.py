@@ -16,7 +16,7 @@ from dnsd.image.state import WorkerCells
 from dnsd.process.silence import Chance, Silence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from dnsd.image.state import StateVector
 
@@ -68,7 +68,7 @@ class Vigil:
 
     A worker that has been silent for ``limit`` seconds must be killed. ``chance`` makes, of a
     function that returns a process's number, what :class:`Silence` asks; ``tick`` is how often
-    :meth:`look` is called, in seconds.
+    :meth:`look` is called, in seconds. ``seats`` are those of the workers that are watched.
     """
 
     def __init__(
@@ -77,18 +77,22 @@ class Vigil:
         limit: float,
         tick: float,
         chance: Callable[[Callable[[], int]], Callable[[float], float]] = Chance,
+        *,
+        seats: Sequence[int] | None = None,
     ) -> None:
+        self._seats = range(vector.workers) if seats is None else seats
         self._vector = vector
         self._limit = limit
         self._succession = Succession()
-        self._workers = [vector.worker(index) for index in range(vector.workers)]
+        self._workers = [vector.worker(index) for index in self._seats]
         self._silences = [Silence(tick, chance(partial(_pid, cells))) for cells in self._workers]
 
     def look(self, now: float) -> int | None:
         """Look at the workers; return the number of the one to kill, if any."""
         serving: set[int] = set()
         too_silent: dict[int, float] = {}
-        for index, (cells, silence) in enumerate(zip(self._workers, self._silences, strict=True)):
+        watched = zip(self._seats, self._workers, self._silences, strict=True)
+        for index, cells, silence in watched:
             silent = silence.look(now, self._vector.progress(index))
             if is_serving(cells):
                 serving.add(index)

@@ -111,12 +111,14 @@ class FirstLoad(IntEnum):
 class MasterCells:
     """The master's cells, in control's page.
 
+    LEADER is the pid of the master that controls the node. The one that hands it on writes it,
+    in the moment from which on only the other one may; or that one, when the former has gone.
     CARRIER is 1 while the VIPs' interface has a carrier. SILENCED is the order at which the
     master has taken it away by itself, because no worker was left: it stays away until the
     next order. STOPPING is when the master was told to stop (monotonic, ns), 0 before.
     """
 
-    CARRIER, SILENCED, STOPPING = range(3)
+    CARRIER, SILENCED, STOPPING, LEADER = range(4)
 
 
 class XfrdCells:
@@ -199,14 +201,14 @@ class StateVector:
         self.fd = fd
         self.workers = workers
         """How many seats for workers there are."""
-        self._map = mmap.mmap(fd, _size(workers))
+        self._map = mmap.mmap(fd, size_for(workers))
         self._cells = memoryview(self._map).cast("Q")
 
     @classmethod
     def create(cls, workers: int, spare: int = 0) -> StateVector:
         """Make a zeroed vector in a new memfd, for ``workers`` workers and ``spare`` seats more."""
         fd = os.memfd_create("dnsd-state", os.MFD_CLOEXEC)
-        os.ftruncate(fd, _size(workers + spare))
+        os.ftruncate(fd, size_for(workers + spare))
         os.pwrite(fd, os.urandom(_KEY), PAGE - _KEY)
         vector = cls(fd, workers + spare)
         for index in range(workers):
@@ -242,6 +244,11 @@ class StateVector:
     def master(self) -> memoryview:
         """The cells of :class:`MasterCells`."""
         return self._cells[_MASTER : PAGE // 8]
+
+    @property
+    def leader(self) -> int:
+        """The pid of the master that controls the node."""
+        return int(self.master[MasterCells.LEADER])
 
     def log_level(self) -> int:
         """Return the level of the log that was ordered while dnsd runs; 0 without an order."""
@@ -338,5 +345,6 @@ def _demand_at(workers: int) -> int:
     return _buckets_at(workers) + 8 * (BUCKETS + ROW * LIMITED * workers)
 
 
-def _size(workers: int) -> int:
+def size_for(workers: int) -> int:
+    """Return the octets of a vector with so many seats."""
     return _demand_at(workers) + 8 * demand.CONTROL + demand.SIZE * workers

@@ -13,7 +13,7 @@ class SendSockets(msgspec.Struct, frozen=True, tag=0, array_like=True):
 
 
 class TakeHeir(msgspec.Struct, frozen=True, tag=1, array_like=True):
-    """Master: when you end, give your TCP connections to whom the descriptor leads that comes."""
+    """Master: end, and give your TCP connections to whom the descriptor leads that comes."""
 
 
 class AskYourself(msgspec.Struct, frozen=True, tag=2, array_like=True):

@@ -163,7 +163,7 @@ class Worker:
         self._loop.add_signal_handler(signal.SIGTERM, self._finish)
         self._loop.add_reader(0, self._on_master)
         if self._reins is not None:
-            self._loop.add_reader(self._reins, self._reins.on_readable)
+            self._loop.add_reader(self._reins, self._on_reins, self._reins)
         self._head[WorkerCells.PID] = os.getpid()
         self._head[WorkerCells.GENERATION] = self._head[WorkerCells.READ] = 0
         self._head[WorkerCells.SECRETS] = 0
@@ -222,6 +222,11 @@ class Worker:
             self._loop.add_reader(each.sock, self._on_udp, each)
             each.linger(sorted(readable - {each.sock.fileno()}))
         self._loop.add_reader(self._tcp, self._on_tcp)
+
+    def _on_reins(self, way: Reins) -> None:
+        way.on_readable()
+        if way.heir is not None:
+            self._finish()
 
     def _on_bequest(self) -> None:
         if not self._bequest.on_readable():

@@ -27,6 +27,9 @@ class Interface:
             raise VipError("it is gone")
         self.said.append(up)
 
+    def duplicate(self) -> int:
+        raise AssertionError
+
     def close(self) -> None:
         self.closed = True
 

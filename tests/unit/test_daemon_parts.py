@@ -228,7 +228,7 @@ def test_workers_are_told_all_of_the_configuration_that_is_theirs() -> None:
         heartbeat=0.25,
     )
     shared = specs.Shared.create(2)
-    one, two = specs.worker_specs(Config(server=server), shared)
+    one, two = specs.worker_specs(Config(server=server), shared, [0, 1])
     assert (one.index, two.index, one.workers, one.state_fd) == (0, 1, 2, shared.vector.fd)
     assert (one.journal_fd, one.images_fd) == (shared.journal, shared.images)
     assert one.listen == (("::1", 53),)
@@ -246,13 +246,13 @@ def test_rate_limits_never_touch_what_the_node_asks_itself() -> None:
     vips, subnets = ("192.0.2.53", "2001:db8::53"), ("192.0.2.0/24", "2001:db8::/48")
     anycast = Anycast(enabled=True, vips=vips, subnets=subnets)
     config = Config(anycast=anycast, rate_limit=ConfiguredLimit(exempt=("198.51.100.0/24",)))
-    (spec,) = specs.worker_specs(config, specs.Shared.create(1))
+    (spec,) = specs.worker_specs(config, specs.Shared.create(1), [0])
     assert spec.settings.rate_limit == RateLimit(exempt=("198.51.100.0/24", *vips))
 
 
 def test_no_rate_is_no_limit() -> None:
     config = Config(rate_limit=ConfiguredLimit(per_second=0))
-    (spec,) = specs.worker_specs(config, specs.Shared.create(1))
+    (spec,) = specs.worker_specs(config, specs.Shared.create(1), [0])
     assert spec.settings.rate_limit is None
 
 
@@ -261,9 +261,9 @@ def test_cookie_secrets_reach_the_workers_or_stop_the_start(tmp_path: Path) -> N
     config = Config(server=Server(cookie_secret_file=file, state_directory=tmp_path))
     shared = specs.Shared.create(1)
     with pytest.raises(ConfigError):
-        specs.worker_specs(config, shared)
+        specs.worker_specs(config, shared, [0])
     file.write_text("00112233445566778899aabbccddeeff\n")
-    (spec,) = specs.worker_specs(config, shared)
+    (spec,) = specs.worker_specs(config, shared, [0])
     assert spec.settings.cookie_secrets == (bytes.fromhex("00112233445566778899aabbccddeeff"),)
 
 

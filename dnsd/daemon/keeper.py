@@ -1,0 +1,83 @@
+"""What stays of a master that no service manager watches: its process, for whoever has started it.
+
+A terminal, a script or a container waits for that process, and sends it signals. It forwards them
+to the master that controls the node (one after the other: each hands the node on to the next), and
+ends with it, with its status. It holds nothing of the node.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from dnsd.image.state import StateVector
+from dnsd.process import kernel, spawn
+
+VARIABLE = "DNSD_KEPT"
+"""In the environment of masters that have a keeper."""
+
+_PR_SET_CHILD_SUBREAPER = 36
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_HEARD = (*_PASSED_ON, signal.SIGCHLD)
+CHANGE_S = 5.0
+"""How long the next master may take to say that it controls the node, when the last has ended."""
+
+
+def become(vector: StateVector) -> None:
+    """Stay as the keeper of the master that controls the node of ``vector``; never returns."""
+    os.set_inheritable(vector.fd, True)
+    # Before the other one can end: what becomes of its children is for this process.
+    kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    command = [*spawn.command("dnsd.daemon.keeper"), str(vector.fd), str(vector.workers)]
+    os.execve(command[0], command, spawn.environment())
+
+
+def main() -> int:
+    """Keep until the last master has ended; return its exit status."""
+    vector = StateVector(*map(int, sys.argv[-2:]))
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    ended: dict[int, int] = {}
+    while True:
+        ended.update(_reaped())
+        leader = vector.leader
+        if leader in ended:
+            leader = _next(vector, leader)
+            if leader in ended:
+                return ended[leader]
+        number = signal.sigtimedwait(_HEARD, 1.0)
+        if number is not None and number.si_signo in _PASSED_ON:
+            os.kill(leader, number.si_signo)
+
+
+def _next(vector: StateVector, leader: int) -> int:
+    """Return the master that controls the node now that this one has ended, or this one."""
+    until = time.monotonic() + CHANGE_S
+    while vector.leader == leader and time.monotonic() < until and _has_children():
+        time.sleep(0.02)
+    return vector.leader
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _reaped() -> dict[int, int]:
+    """Return the exit statuses of the children that have ended."""
+    found = {}
+    try:
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            found[ended[0]] = abs(os.waitstatus_to_exitcode(ended[1]))
+    except ChildProcessError:
+        pass
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

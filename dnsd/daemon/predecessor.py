@@ -1,0 +1,229 @@
+"""The new master's side of handing the node on: what it is given, and when it may begin."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from contextlib import suppress
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol
+
+from dnsd.daemon import channel
+from dnsd.daemon.channel import Channel, waited
+from dnsd.errors import StateError
+from dnsd.image.sharing import layout_of_shared
+from dnsd.serve.spec import PassedSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, MutableMapping
+
+    from dnsd.config import Config, Endpoint
+    from dnsd.daemon.channel import Offer
+
+OFFER_S = 30.0
+"""How long an old master may take to say what it offers: its workers may be busy."""
+GONE_S = 2.0
+"""How long workers whose master is gone may take to end: they do so at once, if they can."""
+
+
+class Given:
+    """What the old master has given, with its ``offer``: descriptors by name, and sockets."""
+
+    def __init__(self, offer: Offer) -> None:
+        self.offer = offer
+        self.fds: dict[str, int] = {}
+        self.sockets: list[PassedSocket] = []
+
+    def take(self, name: str) -> int | None:
+        """Return the descriptor called ``name``, None if none was given; it is the caller's."""
+        return self.fds.pop(name, None)
+
+    def need(self, name: str) -> int:
+        """Return the descriptor called ``name``."""
+        fd = self.take(name)
+        if fd is None:
+            raise StateError(f"the running dnsd has not passed on its {name}; restart the service")
+        return fd
+
+    def seats(self, count: int) -> list[int]:
+        """Return so many seats for workers that nobody has; StateError if there are too few."""
+        free = [one for one in range(self.offer.seats) if one not in self.offer.taken]
+        if len(free) < count:
+            raise StateError(
+                f"{count} workers cannot begin beside the old ones, only {len(free)}: "
+                "this needs a restart of the service"
+            )
+        return free[:count]
+
+    def shares(self, count: int, places: Collection[Endpoint]) -> list[list[PassedSocket]]:
+        """Return the sockets for each of so many workers: all are read, by one worker each.
+
+        Those that are at none of ``places`` are let go: queries there are not wanted any more.
+        """
+        wanted = {(place.address, place.port) for place in places}
+        shares: list[list[PassedSocket]] = [[] for _ in range(count)]
+        seen: defaultdict[tuple[str, int, bool], int] = defaultdict(int)
+        for one in self.sockets:
+            if (one.address, one.port) not in wanted:
+                os.close(one.fd)
+                continue
+            place = one.address, one.port, one.is_tcp
+            shares[seen[place] % count].append(one)
+            seen[place] += 1
+        return shares
+
+    def listens_at(self, place: Endpoint) -> bool:
+        """Return whether the old workers listen there."""
+        return any((one.address, one.port) == (place.address, place.port) for one in self.sockets)
+
+    def check(self, config: Config) -> None:
+        """Raise StateError if a node with this configuration cannot go on with it."""
+        restart = "restart the service instead (systemctl restart dnsd), which drains first"
+        if self.offer.layout != layout_of_shared():
+            raise StateError(
+                "this version lays out in another way what processes share, so it cannot answer "
+                f"beside the running one: {restart}"
+            )
+        if self.offer.directory != str(config.server.state_directory):
+            raise StateError(f"[server] state_directory is another one: {restart}")
+        interface = config.anycast.interface if config.anycast.enabled else ""
+        if self.offer.interface and interface and self.offer.interface != interface:
+            raise StateError(f"[anycast] interface is another one: {restart}")
+
+    def close(self) -> None:
+        """Let go of what nobody has taken."""
+        for fd in self.fds.values():
+            os.close(fd)
+        self.fds.clear()
+
+
+class Phase(Enum):
+    """How far it has come."""
+
+    REHEARSAL = auto()
+    PREPARED = auto()
+    LEADING = auto()
+    SERVING = auto()
+    ALONE = auto()
+
+
+class Taker(Protocol):
+    """The new master, as far as it takes over."""
+
+    def is_prepared(self) -> bool:
+        """Return whether everything holds, ready to begin."""
+
+    def lead(self) -> None:
+        """Have control and transfers begin."""
+
+    def begin(self) -> bool:
+        """Have the workers answer as soon as control lives; return whether all do."""
+
+    def begin_at_once(self) -> None:
+        """Have the workers answer now."""
+
+    def heirs(self) -> list[int]:
+        """Return the descriptors to which the old workers are to give their connections."""
+
+    def go_on_alone(self, gone: tuple[int, ...], /) -> None:
+        """Go on as the only master; those seats are free when their workers have ended."""
+
+
+class Predecessor:
+    """The old master, at the other end of ``way``; it has ``given`` what is needed."""
+
+    def __init__(self, way: Channel, given: Given) -> None:
+        self.phase = Phase.REHEARSAL
+        self.given = given
+        self._way = way
+        self._over = False
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when it says something, or has gone."""
+        return self._way.fileno()
+
+    @property
+    def has_lead(self) -> bool:
+        """Whether it is the old master that controls the node."""
+        return self.phase in (Phase.REHEARSAL, Phase.PREPARED)
+
+    def refuse(self, why: str) -> None:
+        """Tell it that it cannot be."""
+        self._way.say(channel.Refused(why))
+
+    def turn(self, taker: Taker) -> None:
+        """Do what is due."""
+        self._way.flush()
+        for word, fd in self._way.hear():
+            if fd >= 0:
+                os.close(fd)
+            if isinstance(word, channel.Yours) and self.has_lead:
+                self._lead(taker)
+            elif isinstance(word, channel.Farewell):
+                self._over = True
+        if (self._over or self._way.is_over) and self.phase is not Phase.ALONE:
+            self._alone(taker)
+        elif self.phase is Phase.REHEARSAL and taker.is_prepared():
+            self.phase = Phase.PREPARED
+            self._way.say(channel.Prepared())
+        elif self.phase is Phase.LEADING and taker.begin():
+            self.phase = Phase.SERVING
+            for fd in taker.heirs():
+                self._way.say(channel.Heir(), fd)
+            self._way.say(channel.Serving())
+
+    def _lead(self, taker: Taker) -> None:
+        self.phase = Phase.LEADING
+        taker.lead()
+
+    def _alone(self, taker: Taker) -> None:
+        """Go on without it: it has said farewell, or it has died, however far it had come."""
+        if self.phase is not Phase.SERVING:
+            taker.begin_at_once()
+        if self.has_lead:
+            taker.lead()
+        self.phase = Phase.ALONE
+        self._way.close()
+        taker.go_on_alone(self.given.offer.taken)
+
+
+def meet(environ: MutableMapping[str, str]) -> Predecessor | None:
+    """Return the master that has started this one to hand the node on to it; None: nobody has.
+
+    StateError if it ends, or says nothing.
+    """
+    number = environ.pop(channel.VARIABLE, "")
+    if not number.isdigit():
+        return None
+    os.set_inheritable(int(number), False)
+    way = Channel(int(number))
+    given: Given | None = None
+    for _ in waited(OFFER_S):
+        for word, fd in way.hear():
+            match word:
+                case channel.Offer():
+                    given = Given(word)
+                case channel.Passed() if given:
+                    given.fds[word.name] = fd
+                case channel.Bound() if given:
+                    one = PassedSocket(fd, word.address, word.port, word.is_tcp)
+                    given.sockets.append(one)
+                case channel.OfferEnds() if given:
+                    return Predecessor(way, given)
+        if way.is_over:
+            break
+    raise StateError("the dnsd that was to hand on its node does not say what there is")
+
+
+def wait_for_end(pids: list[int]) -> None:
+    """Wait a moment for processes to end whose master has gone."""
+    for _ in waited(GONE_S):
+        if not any(map(_lives, pids)):
+            return
+
+
+def _lives(pid: int) -> bool:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, 0)
+        return True
+    return False

@@ -1,0 +1,231 @@
+"""A node is handed on from master to master: no query is lost, and what fails changes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.packets import query
+from tests.support import ANSWER, Node, family, is_gone, make_node, start_dnsd, until, zone
+
+ZONES = {"example.com": zone(1, "www A 192.0.2.1")}
+QUESTION = query("www.example.com")
+DYING = [sys.executable, "-c", "import tests.dyingmasters; from dnsd.cli import main; main()"]
+
+
+class Client(threading.Thread):
+    """Asks again and again over a socket of its own, and counts what is not answered."""
+
+    def __init__(self, node: Node, kind: socket.SocketKind) -> None:
+        super().__init__()
+        self._sock = socket.socket(socket.AF_INET, kind)
+        self._sock.settimeout(ANSWER)
+        self._sock.connect(("127.0.0.1", node.port))
+        self._is_tcp = kind == socket.SOCK_STREAM
+        self._frame = len(QUESTION).to_bytes(2, "big") if self._is_tcp else b""
+        self._over = False
+        self.answered = self.lost = 0
+
+    def run(self) -> None:
+        with self._sock:
+            while not self._over:
+                try:
+                    self._ask()
+                except OSError:
+                    self.lost += 1
+                    return
+
+    def _ask(self) -> None:
+        """Send four at once: some are on their way whatever happens."""
+        for _ in range(4):
+            self._sock.send(self._frame + QUESTION)
+        octets = 0
+        for _ in range(4):
+            octets += self._receive()
+        assert octets == 4 * self._whole
+        self.answered += 4
+
+    _whole = 0
+
+    def _receive(self) -> int:
+        if not self._is_tcp:
+            got = len(self._sock.recv(4096))
+        else:
+            size = int.from_bytes(self._exactly(2), "big")
+            got = len(self._exactly(size))
+        self._whole = self._whole or got
+        return got
+
+    def _exactly(self, count: int) -> bytes:
+        octets = self._sock.recv(count, socket.MSG_WAITALL)
+        if len(octets) < count:
+            raise ConnectionError
+        return octets
+
+    def end(self) -> None:
+        self._over = True
+        self.join()
+
+
+@contextmanager
+def clients(node: Node) -> Iterator[list[Client]]:
+    """Clients over UDP and TCP that ask while the block runs; nothing of theirs was lost."""
+    kinds = (socket.SOCK_DGRAM, socket.SOCK_STREAM) * 2
+    each = [Client(node, kind) for kind in kinds]
+    for one in each:
+        one.start()
+    try:
+        yield each
+    finally:
+        for one in each:
+            one.end()
+    assert [one.lost for one in each] == [0] * len(each)
+    assert all(one.answered for one in each)
+
+
+def restart(node: Node) -> tuple[int, str]:
+    done = node.run("restart", "--config", str(node.config))
+    return done.returncode, done.stderr
+
+
+def controls(node: Node) -> list[int]:
+    """The processes of control that are there for the node's directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+                environ = (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if b"dnsd.control.__main__" in command and str(node.state).encode() in environ:
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_restart_loses_no_query_and_the_process_that_was_started_stays() -> None:
+    with start_dnsd(ZONES, workers=2) as node:
+        first = node.status()
+        with clients(node):
+            for _ in range(2):
+                assert restart(node) == (0, "")
+        second = node.status()
+        assert second["pid"] != first["pid"]
+        assert second["uptime"] > first["uptime"]
+        assert len(second["workers"]) == 2
+        assert second["counters"]["queries_udp"] > first["counters"]["queries_udp"]
+        node.write("example.com", zone(2))
+        assert node.reload().returncode == 0
+        assert node.serial("example.com") == 2
+        children = family(node.process.pid)
+        assert node.stop() == 0
+        assert all(map(is_gone, children))
+        assert not (node.state / "admin.sock").exists()
+
+
+def test_a_restart_applies_what_a_reload_cannot() -> None:
+    with start_dnsd(ZONES) as node:
+        text = node.config.read_text()
+        node.config.write_text(text.replace("workers = 1", 'workers = 2\nnsid = "new"'))
+        with clients(node):
+            assert restart(node) == (0, "")
+        assert len(node.status()["workers"]) == 2
+        node.config.write_text(text.replace("workers = 1", "workers = 99"))
+        status, told = restart(node)
+        assert status == 1
+        assert "it has ended; see its messages above" in told
+        node.wait_line("99 workers cannot begin beside the old ones")
+        assert len(node.status()["workers"]) == 2
+        assert node.serial("example.com") == 1
+
+
+@contextmanager
+def dying_node() -> Iterator[Node]:
+    with make_node(ZONES) as node:
+        node.command = DYING
+        (node.directory / "dying").write_text("")
+        node.environ["DNSD_DYING"] = str(node.directory / "dying")
+        node.start()
+        node.wait_ready()
+        yield node
+
+
+def test_a_new_master_that_dies_changes_nothing_wherever_it_does() -> None:
+    with dying_node() as node, clients(node):
+        before = node.status()
+        for where in ("start", "is_prepared", "lead", "begin"):
+            (node.directory / "dying").write_text(f"new {where}")
+            status, told = restart(node)
+            assert status == 1
+            assert "no restart: it has ended" in told
+            until(lambda: len(controls(node)) == 1)
+            until((node.state / "admin.sock").exists)
+            after = node.status()
+            assert after["pid"] == before["pid"]
+            assert [one["pid"] for one in after["workers"]] == [
+                one["pid"] for one in before["workers"]
+            ]
+            assert controls(node) == [after["control"]["pid"]]
+
+
+def test_a_new_master_that_dies_when_its_workers_answer_leaves_all_to_the_old_one() -> None:
+    with dying_node() as node:
+        before = node.status()
+        (node.directory / "dying").write_text("new after heirs")
+        assert restart(node)[0] == 1
+        assert node.serial("example.com") == 1
+        until(lambda: len(controls(node)) == 1)
+        until((node.state / "admin.sock").exists)
+        assert node.status()["pid"] == before["pid"]
+        (node.directory / "dying").write_text("")
+        with clients(node):
+            assert restart(node) == (0, "")
+
+
+@pytest.mark.parametrize("where", ["after give_lead", "retired"])
+def test_an_old_master_that_dies_leaves_all_to_the_new_one(where: str) -> None:
+    with dying_node() as node:
+        before = node.status()
+        (node.directory / "dying").write_text(f"old {where}")
+        assert restart(node)[0] == 1
+        assert node.process.wait(60) == -signal.SIGKILL
+        assert node.serial("example.com") == 1
+        node.wait_line("controls the node now")
+        try:
+            until(lambda: controls(node) == [node.status()["control"]["pid"]])
+            assert node.status()["pid"] != before["pid"]
+            assert node.reload().returncode == 0
+        finally:
+            pid = node.status()["pid"]
+            os.kill(pid, signal.SIGTERM)
+            until(lambda: is_gone(pid))
+
+
+def test_a_check_takes_nothing_over() -> None:
+    with start_dnsd(ZONES) as node:
+        before = node.status()
+        done = node.run("upgrade", "--check", "--config", str(node.config))
+        assert (done.returncode, done.stdout) == (0, "dnsd: the installed version can take over\n")
+        after = node.status()
+        assert [(one["pid"], after["control"]) for one in after["workers"]] == [
+            (one["pid"], before["control"]) for one in before["workers"]
+        ]
+        node.config.write_text("[server]\nlissten = 1\n")
+        done = node.run("upgrade", "--check", "--config", str(node.config))
+        assert done.returncode == 1
+        assert node.serial("example.com") == 1
+
+
+def test_without_a_node_there_is_nothing_to_restart() -> None:
+    with make_node(ZONES) as node:
+        status, told = restart(node)
+        assert status == 3
+        assert "dnsd is not running" in told
