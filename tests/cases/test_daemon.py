@@ -346,7 +346,7 @@ def test_status_shows_what_there_is() -> None:
         }
         shown = node.run("status", "--config", str(node.config))
         assert shown.returncode == 0
-        for word in ("example.org.", "served", "broken", "queries_udp", f"pid {node.process.pid}"):
+        for word in ("example.org.", "served", "broken", "queries udp", f"pid {node.process.pid}"):
             assert word in shown.stdout
 
 

@@ -10,10 +10,9 @@ import pytest
 from dnsd.hotpath import Settings
 from dnsd.hotpath._python import PythonHotPath
 from dnsd.metrics import counters
-from dnsd.serve import udp
 from dnsd.serve.sockets import ListenAddress
 from tests.netspace import Space
-from tests.serving import PATIENCE, query
+from tests.serving import PATIENCE, query, udp_at
 
 native = pytest.importorskip("dnsd.hotpath._native", reason="built without a C compiler")
 
@@ -37,7 +36,7 @@ def test_what_the_kernel_refuses_is_counted_by_the_reason(kind: type[PythonHotPa
 def _counted(space: Space, kind: type[PythonHotPath], change: str) -> list[str]:
     """Return what was not sent to a client whose way back has gone by then, by ``change``."""
     cells = counters.fresh()
-    side = space(udp.listen, ListenAddress(NODE, 0), 65536, kind(Settings(), cells), cells)
+    side = space(udp_at, ListenAddress(NODE, 0), 65536, kind(Settings(), cells), cells)
     space.ip(f"addr add {CLIENT}/32 dev lo")
     space(_ask, side.sock.getsockname()[1])
     space.ip(f"addr del {CLIENT}/32 dev lo", *([change] if change else []))
