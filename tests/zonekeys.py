@@ -113,14 +113,21 @@ def make_key(
     return ZoneKey(origin, dnskey, private)
 
 
-def signed_text(text: str, *keys: ZoneKey, origin: str = "example.com.") -> str:
+def signed_text(
+    text: str,
+    *keys: ZoneKey,
+    origin: str = "example.com.",
+    since: int = INCEPTION,
+    until: int = EXPIRATION,
+    key_ttl: int = 300,
+) -> str:
     """Return the zone ``text`` with an NSEC chain, signed with each of ``keys``."""
     zone = dns.zone.from_text(text, origin, relativize=False)
     dns.dnssec.sign_zone(
         zone,
         keys=[(key.private, key.dnskey) for key in keys],
-        dnskey_ttl=300,
-        inception=INCEPTION,
-        expiration=EXPIRATION,
+        dnskey_ttl=key_ttl,
+        inception=since,
+        expiration=until,
     )
     return zone.to_text(relativize=False)

@@ -113,9 +113,10 @@ def _served(placement: Placement) -> Iterator[Version]:
 
 def _possible(pool: LivePool) -> frozenset[str]:
     """Return the addresses that may be answered without another order, or because one ends."""
-    removed = {address for address in pool.state.members if _is_removed(pool, address)}
-    if len(removed) == len(pool.state.members):
-        removed = set()  # an RRset is never empty
+    members = pool.state.members
+    if all(_may_be_removed(pool, address) for address in members):
+        return frozenset(addresses_of(pool.meta))  # an RRset is never empty
+    removed = {address for address in members if _is_removed(pool, address)}
     return frozenset(addresses_of(pool.meta)) - removed
 
 
@@ -125,6 +126,13 @@ def _is_removed(pool: LivePool, address: str) -> bool:
     if not _removes(order) or (plan is not None and not _removes(plan.order)):
         return False
     return drain is None or drain.switched
+
+
+def _may_be_removed(pool: LivePool, address: str) -> bool:
+    """Return whether it is out by an order, or will be: by a plan, or when its drain gets on."""
+    order, _, plan = pool.state.ordered(address)
+    coming = None if plan is None else plan.order
+    return any(one is not None and one.forced != Forced.UP for one in (order, coming))
 
 
 def _removes(order: MemberOrder | None) -> bool:

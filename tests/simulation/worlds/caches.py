@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 FLOOR_S = 30.0
 QUICK_S = 0.1
 SOON_S = 0.6
-A, SOA = 1, 6
+A, CNAME, SOA, NSEC = 1, 5, 6, 47
+_DO = b"\0\0\x29\x04\xd0\0\0\x80\0\0\0"
+"""An OPT record with the flag DO."""
 _HEADER = Struct(">6H")
 _RECORD = Struct(">HHIH")
 
@@ -40,6 +42,8 @@ class Hold(NamedTuple):
 
     until: float
     floored: float
+    composed: float = 0.0
+    """When a node last composed it."""
 
 
 class Caches:
@@ -89,7 +93,8 @@ class Caches:
         if not workers:
             return
         worker = self._random.choice(workers)
-        answered = worker.answer(_query(name, self._random.getrandbits(16)))
+        packet = _query(name, self._random.getrandbits(16), validates=self._world.kind.signed)
+        answered = worker.answer(packet)
         if answered is None:
             return
         self.answers += 1
@@ -137,13 +142,15 @@ class Caches:
         if late:  # as late as can be, or less
             seconds += self._world.delivery * self._random.choice((1.0, self._random.random()))
         key = Key(machine.index, name, found[0])
-        self._world.loop.plan(seconds, lambda: self._deliver(key, found[1]))
+        self._world.loop.plan(seconds, lambda: self._deliver(key, found[1], answered.at))
 
-    def _deliver(self, key: Key, ttl: int) -> None:
+    def _deliver(self, key: Key, ttl: int, composed: float) -> None:
         now = self._world.loop.now
         before = self.held.get(key, Hold(0.0, 0.0))
         self.held[key] = Hold(
-            max(before.until, now + ttl), max(before.floored, now + max(ttl, FLOOR_S))
+            max(before.until, now + ttl),
+            max(before.floored, now + max(ttl, FLOOR_S)),
+            max(before.composed, composed),
         )
         self._world.laws.delivered(key)
 
@@ -161,23 +168,23 @@ def _question(name: str) -> bytes:
     return names.from_text(name) + A.to_bytes(2, "big") + b"\0\1"
 
 
-def _query(name: str, ident: int) -> bytes:
-    return _HEADER.pack(ident, 0, 1, 0, 0, 0) + _question(name)
-
-
-@cache
-def _head(name_octets: int) -> int:
-    return _HEADER.size + name_octets
+def _query(name: str, ident: int, *, validates: bool) -> bytes:
+    head = _HEADER.pack(ident, 0, 1, 0, 0, int(validates))
+    return head + _question(name) + (_DO if validates else b"")
 
 
 def _read(packet: bytes) -> tuple[frozenset[str], int] | None:
-    """Return the addresses and for how long they are kept; None: nothing that caches keep."""
+    """Return where it leads and for how long it is kept; None: nothing that caches keep.
+
+    What is denied by an NSEC record is denied for as long as that is kept, too (RFC 8198).
+    """
     _, flags, _, answers, authority, _ = _HEADER.unpack_from(packet)
     if flags & 15 not in (0, 3):
         return None
     at = _skip(packet, _HEADER.size) + 4
     addresses: set[str] = set()
     ttls: list[int] = []
+    denied: list[int] = []
     for number in range(answers + authority):
         at = _skip(packet, at)
         rtype, _, ttl, size = _RECORD.unpack_from(packet, at)
@@ -185,10 +192,15 @@ def _read(packet: bytes) -> tuple[frozenset[str], int] | None:
         if rtype == A and number < answers:
             addresses.add(".".join(map(str, packet[at : at + 4])))
             ttls.append(ttl)
+        elif rtype == CNAME and number < answers:
+            addresses.add(names.to_text(packet[at : at + size]))
+            ttls.append(ttl)
         elif rtype == SOA and not answers:
             ttls.append(min(ttl, int.from_bytes(packet[at + size - 4 : at + size], "big")))
+        elif rtype == NSEC and not answers:
+            denied.append(ttl)
         at += size
-    return (frozenset(addresses), min(ttls)) if ttls else None
+    return (frozenset(addresses), max(min(ttls), *denied, 0)) if ttls else None
 
 
 def _skip(packet: bytes, at: int) -> int:

@@ -13,7 +13,9 @@ import msgspec
 
 from dnsd.caches.inquiry import Inquiry
 from dnsd.caches.judge import MARGIN_S, Safety, judge
-from dnsd.caches.version import about_name, about_target
+from dnsd.caches.report import Use
+from dnsd.caches.site import census
+from dnsd.caches.version import VersionKind, about_name, about_target
 from dnsd.cli.survey import Survey
 from dnsd.control.horizon import ledgerfile
 from dnsd.errors import AdminError, NotRunning, StateError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from dnsd.caches.judge import Verdict
+    from dnsd.caches.site import Site
     from dnsd.caches.version import CacheQuestion
     from tests.simulation.worlds.machine import Machine
     from tests.simulation.worlds.world import World
@@ -41,6 +44,8 @@ class Asked(NamedTuple):
     floored: float | None
     now: float
     verdict: Verdict
+    given: frozenset[frozenset[str]]
+    """What the nodes say that they answer now: of each answer, what it leads to."""
 
 
 class _Answer(NamedTuple):
@@ -141,7 +146,8 @@ class Asker:
         inquiry = Inquiry(question=question, site=site, since=self._survey.began, floor=floor)
         now = self._at.clock
         verdict = judge(inquiry, now)
-        return Asked(verdict.safety == Safety.SAFE, verdict.floored, now, verdict)
+        is_safe = verdict.safety == Safety.SAFE
+        return Asked(is_safe, verdict.floored, now, verdict, _given(site, question))
 
     async def _fetch(
         self, answers: dict[str, _Answer], address: str, machine: Machine, question: CacheQuestion
@@ -170,6 +176,19 @@ def _arguments(question: CacheQuestion) -> dict[str, str]:
 def about(target: str = "", name: str = "") -> CacheQuestion:
     """Return the question about an address, or about the addresses of a name."""
     return about_target(target) if target else about_name(name, "A")
+
+
+def _given(site: Site, question: CacheQuestion) -> frozenset[frozenset[str]]:
+    lines = [line for one in census(site, ()).latest.values() for line in one.report.lines]
+    served = [
+        line.version for line in lines if line.use == Use.SERVED and question.concerns(line.version)
+    ]
+    positive = {frozenset(one.targets) for one in served if one.kind == VersionKind.RRSET}
+    return (
+        frozenset(positive)
+        if len(positive) == len(served) > 0
+        else frozenset({*positive, frozenset()})
+    )
 
 
 def durable_left(machine: Machine, target: str) -> float | None:

@@ -213,13 +213,17 @@ class Laws:
                 )
         self.claims.setdefault(claim, now)
 
-    def name_safe(self, name: str, given: frozenset[frozenset[str]]) -> None:
-        """Judge that no cache has another answer for ``name`` than those ``given`` by all."""
+    def name_safe(self, name: str, given: frozenset[frozenset[str]], since: float) -> None:
+        """Judge that no cache has another answer for ``name`` than those ``given`` by all.
+
+        It was asked for at ``since``: what was given out from then on may be news.
+        """
         self.judged += 1
         self.safe += 1
         now = self._world.loop.now
         for key, hold in self._world.caches.held.items():
-            if key.name == name and key.addresses not in given and hold.until > now + ROUNDED_S:
+            other = key.name == name and key.addresses not in given and hold.composed < since
+            if other and hold.until > now + ROUNDED_S:
                 raise Broken(
                     f"name: {name} is SAFE, and a cache holds {sorted(key.addresses)} of node "
                     f"{'abc'[key.node]} for {hold.until - now:.3f} s more"

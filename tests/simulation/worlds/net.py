@@ -10,7 +10,7 @@ import msgspec
 
 from dnsd.checks.result import Result
 from tests.simulation import processes
-from tests.simulation.worlds import commands
+from tests.simulation.worlds import commands, zones
 
 if TYPE_CHECKING:
     from random import Random
@@ -76,6 +76,7 @@ class Net:
     async def check(self, check: TcpCheck, address: str) -> Result:
         """Stand for :meth:`dnsd.checks.tcp.TcpCheck.run`."""
         here, began = _here(), self._world.loop.now
+        address = zones.member_at(address, self._world.members)
         if began < self.blind.get(here.index, 0.0):
             how = "hangs"
         else:

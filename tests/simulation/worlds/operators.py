@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from dnsd.errors import AdminError
@@ -11,8 +12,6 @@ from tests.simulation.worlds import judge, zones
 from tests.simulation.worlds.laws import INF, Order, Planned
 
 if TYPE_CHECKING:
-    from random import Random
-
     from tests.simulation.worlds.machine import Machine
     from tests.simulation.worlds.world import World
 
@@ -33,8 +32,8 @@ PLANS: dict[str, tuple[str, dict[str, Any]]] = {
     "drain_at": ("drain_member", {}),
 }
 """Orders with a beginning."""
-NAMED = {"name": "www.example.com.", "type": "A", "force": True}
-EPOCH = 1_700_000_000.0
+NAMES_PAUSE = 4
+"""So much less often it is asked about a name than about what it leads to."""
 AHEAD = 3
 """What is planned begins so many times later than other things last: SAFE comes before."""
 AGAIN_S = 1.0
@@ -66,6 +65,10 @@ class Operators:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._world.fail("an operator has met a fault", error)
 
+    @property
+    def _pool(self) -> dict[str, Any]:
+        return {"name": zones.POOL, "type": "CNAME" if self._world.kind.named else "A"}
+
     async def declare_past(self, machine: Machine) -> None:
         """Say that a node of a new site has given out nothing before."""
         while True:
@@ -93,9 +96,9 @@ class Operators:
         laws.open[key] |= {out or what.startswith("drain")}
         laws.may_be_empty(machine)
         with_time = {"for": amount} if limited else {}
-        named = {**NAMED, "member": target}
+        about = {**self._pool, "force": True, "member": target}
         try:
-            found = await world.net.ask(machine, machine, command, **named, **request, **with_time)
+            found = await world.net.ask(machine, machine, command, **about, **request, **with_time)
         except AdminError:
             laws.open[key].clear()
             if before is not None and key not in laws.orders:
@@ -129,11 +132,10 @@ class Operators:
             laws.may_return(target)
         laws.open[key] |= {out}
         laws.may_be_empty(machine)
-        at = EPOCH + start + machine.wall
+        about = {**self._pool, "force": True, "member": target}
+        at = zones.EPOCH + start + machine.wall
         try:
-            found = await world.net.ask(
-                machine, machine, command, **NAMED, **request, member=target, at=at
-            )
+            found = await world.net.ask(machine, machine, command, **about, **request, at=at)
         except AdminError:
             laws.open[key].discard(out)
             return  # something is planned already, and stays so
@@ -154,7 +156,8 @@ class Operators:
         if plan is not None:
             laws.vague.add(key)  # until it is known
         with suppress(AdminError, OSError):
-            await self._world.net.ask(machine, machine, "cancel_plan", **NAMED, member=target)
+            about = {**self._pool, "force": True, "member": target}
+            await self._world.net.ask(machine, machine, "cancel_plan", **about)
             if plan is not None and self._world.loop.now < plan.start:
                 laws.vague.discard(key)
 
@@ -175,9 +178,8 @@ class Operators:
         while machine.life is life and laws.orders.get(key) in (order, None):
             asked = world.loop.now
             try:
-                found = await world.net.ask(
-                    machine, machine, "drained", member=target, name="www.example.com.", type="A"
-                )
+                about = {**self._pool, "member": target}
+                found = await world.net.ask(machine, machine, "drained", **about)
             except (AdminError, OSError):
                 return
             if laws.orders.get(key) != order:
@@ -242,6 +244,21 @@ class Operators:
             target = self._random.choice((*self._world.members, *zones.HOSTS))
             machine = self._random.choice(self._world.machines)
             self.begin(self.wait(machine, target, self._random.randrange(1, MOST_ASKED)))
+
+    async def ask_about_names_for_ever(self) -> None:
+        """Ask again and again whether all caches have the present answer to a name."""
+        random, pause = Random(self._random.getrandbits(32)), NAMES_PAUSE * self._world.pause
+        while True:
+            await asyncio.sleep(random.expovariate(1 / pause))
+            work = self._ask_about(random.choice(self._world.machines), random.choice(zones.NAMES))
+            self.begin(work)
+
+    async def _ask_about(self, machine: Machine, name: str) -> None:
+        since = self._world.loop.now
+        question = judge.about(name=name)
+        asked = await judge.Asker(self._world, machine).ask(question, self._world.floor)
+        if asked is not None and asked.safe:
+            self._world.laws.name_safe(name, asked.given, since)
 
     async def wait(self, machine: Machine, target: str, times: int) -> None:
         """Ask until it is safe, as ``dnsd horizon --wait`` does, but only so many times."""

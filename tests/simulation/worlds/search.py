@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECONDS = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 12.0)
-AFTER_S = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
+AFTER_S = (0.01, 0.1, 0.3, 1.0, 1.0, 2.0, 4.0, 8.0)
 MOST_EVENTS = 9
 
 
@@ -52,9 +52,13 @@ def world_of(seed: int) -> tuple[Kind, list[Event]]:
         ttl=random.choice((5, 8, 15, 30)),
         members=random.choice((1, 2, 2, 3)),
         pause=random.choice((0.3, 1.0, 2.0)),
-        first=random.choice((0.5, 3.0, 3.0, 6.0)),
+        first=random.choice((0.5, 3.0, 3.0, 10.0)),
+        last=random.choice((1.0, 3.0, 3.0, 12.0)),
         late=random.choice((0.0, 0.1, 0.3)),
     )
+    if random.random() < 0.2:
+        kind = kind._replace(named=True, terms=_for_names(terms))
+    kind = kind._replace(signed=random.random() < 0.2)
     weights = [_WEIGHT.get(one, 1.0 if one in FAULTS else 0.7) for one in KINDS]
     picked = random.choices(KINDS, weights, k=random.randrange(1, MOST_EVENTS))
     story = [
@@ -76,6 +80,11 @@ def world_of(seed: int) -> tuple[Kind, list[Event]]:
         others = iter(story[: -len(plot)])
         story = [plot.pop(0) if number in at else next(others) for number in range(len(story))]
     return kind, story
+
+
+def _for_names(terms: Terms) -> Terms:
+    """Return the like of ``terms`` for a pool of which each answer has one name."""
+    return terms._replace(select="first" if terms.select == "all" else terms.select)
 
 
 class Tally(NamedTuple):
@@ -179,6 +188,12 @@ _PLOTS = (
     ("edit_ttl_down", "edit_away", "crash"),
     ("late", "stop_worker", "edit_away"),
     ("late", "stop_worker", "force_down"),
+    ("disk_full", "force_down", "kill_control"),
+    ("worker_lags", "edit_host"),
+    ("worker_lags", "edit_away"),
+    ("blind", "cut"),
+    ("force_down_for", "crash"),
+    ("force_down", "disk_full", "lose_orders"),
 )
 """What belongs together: all of it happens to one member, or to one node."""
 

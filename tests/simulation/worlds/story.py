@@ -89,6 +89,7 @@ _LOOKS = {
     "dnsd.control.aliases.LOOK_S": 5.0,
     "dnsd.control.demand.LOOK_S": 5.0,
     "dnsd.control.failover.checking.LOOK_S": 3.0,
+    "dnsd.control.failover.engine.JUDGE_S": 1.0,
     "dnsd.control.disk.FIRST_PAUSE_S": 3.0,
     "dnsd.control.delivery.ACKNOWLEDGE_POLL_S": 0.1,
 }

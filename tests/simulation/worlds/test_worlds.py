@@ -18,7 +18,7 @@ from tests.simulation.worlds.story import play
 from tests.simulation.worlds.world import Event, Kind, World
 from tests.simulation.worlds.zones import Terms
 
-WORLDS = 1000
+WORLDS = 2500
 AT_ONCE = 25
 
 
@@ -74,6 +74,7 @@ class Replay(NamedTuple):
 
 
 ONE = Kind(size=1)
+PAIR = Kind(size=1, ttl=5, members=2, pause=0.3)
 HASTY = Kind(size=1, ttl=2, members=2, pause=0.2, terms=Terms(ttl_min=1))
 REPLAYS = {
     "an order outlives an edit that takes its member away": Replay(
@@ -187,6 +188,24 @@ REPLAYS = {
     "a plan that is made after the clock was set": Replay(
         Kind(size=1, pause=0.2),
         [Event(5.0, "clock_back"), Event(1.0, "force_down_at", 3.0), LATER, LATER],
+    ),
+    "what is ordered down, and comes back because the other one is planned to be down": Replay(
+        PAIR,
+        [
+            Event(2.0, "force_down", 2.0, 4),
+            Event(13.0, "force_down_at", 2.0),
+            Event(0.1, "force_down", 1.0, 4),
+            END,
+        ],
+    ),
+    "what is ordered down, and comes back because the other one is drained in the end": Replay(
+        PAIR,
+        [
+            Event(2.0, "force_down", 2.0, 4),
+            Event(13.0, "drain", 2.0),
+            Event(0.1, "force_down", 1.0, 4),
+            END,
+        ],
     ),
     "a node that sees no member, among three": Replay(
         Kind(size=3, terms=Terms(scope="quorum:2/3")), [Event(1.0, "blind", 12.0), END]

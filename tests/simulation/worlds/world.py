@@ -17,7 +17,7 @@ from tests.simulation.worlds.caches import FLOOR_S, Caches
 from tests.simulation.worlds.laws import Laws, Order
 from tests.simulation.worlds.machine import Machine, Running
 from tests.simulation.worlds.net import Net
-from tests.simulation.worlds.operators import EPOCH, ORDERS, PLANS, Operators
+from tests.simulation.worlds.operators import ORDERS, PLANS, Operators
 from tests.simulation.worlds.zones import Content, Terms
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LOOK_S = 0.5
 FIRST_S = 8.0
 """So long nothing happens, unless the world is another kind."""
+LAST_S = 3.0
+"""So long what happened last may show, before all is made well."""
 HEAL_S = 90.0
 DEAD_S = 50.0
 """So long is dead who dies: longer than any answer of it is kept."""
@@ -44,7 +46,10 @@ class Event(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What one world is like; so many answers are ``late``, though nothing makes them so."""
+    """What one world is like; so many answers are ``late``, though nothing makes them so.
+
+    If it is ``named``, its members are names that a CNAME leads to.
+    """
 
     size: int = 2
     terms: Terms = Terms()
@@ -52,7 +57,10 @@ class Kind(NamedTuple):
     members: int = 3
     pause: float = 0.5
     first: float = FIRST_S
+    last: float = LAST_S
     late: float = 0.0
+    named: bool = False
+    signed: bool = False
 
 
 class World:
@@ -68,7 +76,7 @@ class World:
         self.pause = 2.0
         self.floor = FLOOR_S
         self.delivery = judge.DELIVERY_S
-        self.members = tuple(f"192.0.2.{one + 1}" for one in range(kind.members))
+        self.members = zones.members(kind.members, named=kind.named)
         self.need = kind.size // 2 + 1 if kind.terms.scope != "local" else 1
         self.jobs = Jobs(loop, seed)
         self.jobs.delay = self._disk_delay
@@ -79,7 +87,9 @@ class World:
         self.operators = Operators(self, Random(seed + 3))
         self.machines = [Machine(self, index) for index in range(kind.size)]
         self.configs = [machine.prepare() for machine in self.machines]
-        self.latest = Content(self.members, kind.ttl, zones.HOSTS[0], kind.ttl // 3, kind.terms)
+        self.latest = Content(
+            self.members, kind.ttl, zones.HOSTS[0], kind.ttl // 3, kind.terms, kind.signed
+        )
         """What the zone had when there was one last."""
         self.faults: list[str] = []
         self._until: dict[tuple[str, int], float] = {}
@@ -100,7 +110,7 @@ class World:
     def wall(self) -> float:
         """Return what the clock of the day says there."""
         process: Any = processes.current()
-        return EPOCH + self.loop.now + (0.0 if process is None else process.machine.wall)
+        return zones.EPOCH + self.loop.now + (0.0 if process is None else process.machine.wall)
 
     def moment(self) -> Moment:
         """Return now by the clocks that outlive a process there."""
@@ -350,12 +360,13 @@ class World:
             self.operators.begin(self.operators.declare_past(machine))
         self.caches.begin()
         self.operators.begin(self.operators.ask_for_ever())
+        self.operators.begin(self.operators.ask_about_names_for_ever())
         try:
             await self._live(self.kind.first)
             for event in story:
                 await self._live(event.after)
                 self.happen(event)
-            await self._live(3.0)
+            await self._live(self.kind.last)
             await self._heal()
         finally:
             for machine in self.machines:
