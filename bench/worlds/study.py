@@ -15,6 +15,8 @@ TITLE = "Is SAFE ever false?"
 LAWS = {
     "safe": "after SAFE no cache holds it, and none gets it before an order or an edit",
     "floor": "after the second figure no cache with a floor holds it",
+    "name": "after SAFE no cache has another answer to the name than the present ones",
+    "lost": "nothing is SAFE by a node that has lost its orders, and none misses what it has",
     "order": "an order that was acknowledged is obeyed until it is taken back",
     "account": "at each crash the ledger on disk bounds all that caches hold",
     "quorum": "no agreed state changes without the checks of enough nodes",

@@ -188,6 +188,7 @@ class _Node(Node):
     def stop(self) -> None:
         self.engine.stop()
         self.keeper.stop()
+        self.hooks.stop()
 
 
 def _director(control_spec: ControlSpec, vector: StateVector) -> Role | None:

@@ -27,9 +27,10 @@ from dnsd.control.disk import Disk
 from dnsd.control.effective import EffectiveConfig
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.peers import Peers
+from dnsd.control.failover.recallfile import RecallFile
 from dnsd.control.failover.report import kept_orders, summary
 from dnsd.control.failover.statefile import StateFile
-from dnsd.control.hooks.hooks import Hooks
+from dnsd.control.hooks.hooks import FILE, Hooks
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.identity import Identity, instance_of
 from dnsd.control.horizon.keeper import LedgerKeeper
@@ -50,6 +51,7 @@ from dnsd.image.keepsake import Keepsake, Keepsakes
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, WorkerCells, XfrdCells
 from dnsd.image.stock import Stock
+from dnsd.process.durable import Durable
 from dnsd.process.statedir import IMAGES
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class Node:
         directory = config.server.state_directory
         stock = Stock(directory / IMAGES, Memory(spec.images_fd))
         instance = instance_of(spec.run, spec.started)
-        peers = Peers(node, config.failover, instance=instance)
+        peers = Peers(node, config.failover, instance=instance, memory=RecallFile(directory))
         identity = Identity(instance, spec.started / 1e9, peers, self._ceiling)
         file = LedgerFile(directory, kept.ledger)
         self.keeper = LedgerKeeper(
@@ -98,7 +100,7 @@ class Node:
             peers=peers,
             failover=config.failover,
         )
-        self.hooks = Hooks(config.failover, node, kept.hooks)
+        self.hooks = Hooks(config.failover, node, Durable(directory / FILE, kept.hooks))
         self.engine.publish = self.hooks.tell
         self._publisher = Publisher(stock, spec.journal_fd, vector, self.engine.release)
         self._watch = Watch(config.zones.settle, ends)

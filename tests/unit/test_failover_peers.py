@@ -17,6 +17,7 @@ from dnsd.config.policy import Scope
 from dnsd.control.failover.commands import commands
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.peers import Peers, get_votes
+from dnsd.control.failover.recallfile import FILE, RecallFile
 from dnsd.control.failover.report import ballot
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.failover.table import OrderTarget
@@ -152,6 +153,29 @@ def test_what_is_remembered_of_others() -> None:
     assert of_before(here, "y", "2") == recall
     assert of_before(here, "y", "1") is None  # of this very run
     assert of_before(here, "x", "2") is None
+
+
+def test_what_is_remembered_of_others_outlives_a_restart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, after = Recalls(), Recalls()
+    file = RecallFile(tmp_path)
+    file.read_into(after)
+    assert not after.told(0.0)
+    assert before.hear(Ballot(node="y", instance="1", ordering=True), time.monotonic() - 7.0)
+    assert not before.hear(Ballot(node="y", instance="1", ordering=True), time.monotonic() - 7.0)
+    assert before.hear(Ballot(node="y", instance="2", missing=True), time.monotonic())
+    assert asyncio.run(file.write(before))
+    file.read_into(after)
+    (recall,) = after.told(time.monotonic())
+    assert (recall.node, recall.instance, round(recall.ago)) == ("y", "1", 7)
+    after.hear(Ballot(node="y", instance="2"), time.monotonic())  # it misses them no more
+    assert not after.told(time.monotonic())
+    path = tmp_path / FILE
+    path.write_bytes(path.read_bytes()[:-1])
+    file.read_into(Recalls())
+    assert f"{path} is damaged" in (capsys.readouterr().err)
+    assert not asyncio.run(RecallFile(tmp_path / "nowhere").write(before))
 
 
 def test_orders_are_told_to_others(world: SharedWorld) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dnsd.process.durable import Durable
 
 from dnsd.config import Failover
 from dnsd.config.hookkinds import HooksConfig as Wanted
@@ -20,7 +21,7 @@ from dnsd.config.hookkinds import parts_of, read_secret
 from dnsd.config.reader import read_text
 from dnsd.control.failover.live import LivePool
 from dnsd.control.hooks import outbox as module
-from dnsd.control.hooks.hooks import Command, Hooks
+from dnsd.control.hooks.hooks import FILE, Command, Hooks
 from dnsd.control.hooks.news import LONGEST, encoded, news
 from dnsd.control.hooks.outbox import MOST, TRIES, Outbox, Undelivered
 from dnsd.control.hooks.post import SIGNATURE, Post
@@ -59,18 +60,22 @@ class Receiver:
         self.taken.append(change)
 
 
+@pytest.mark.parametrize("is_killed", [True, False])
 @pytest.mark.parametrize("answered", [0, 1, 2])
 def test_what_control_has_not_told_when_it_ends_its_successor_tells(
-    monkeypatch: pytest.MonkeyPatch, answered: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answered: int, is_killed: bool
 ) -> None:
-    """Each change at least once, in their order, and the numbers go on."""
+    """Each change at least once, in their order, and the numbers go on.
+
+    A control that ``is_killed`` leaves it in memory, a node that is stopped on disk.
+    """
     site, receiver = Site(), Receiver()
     wanted = Wanted(command="notify")
     monkeypatch.setattr(Command, "__call__", lambda _, change: receiver(change))
 
     def begin() -> Hooks:
-        keepsake = site.begin().hooks
-        return Hooks(Failover(hooks=wanted, commands={"notify": ("/bin/true",)}), "a", keepsake)
+        left = Durable(tmp_path / FILE, site.begin().hooks if is_killed else None)
+        return Hooks(Failover(hooks=wanted, commands={"notify": ("/bin/true",)}), "a", left)
 
     async def first(_loop: Jumping) -> None:
         receiver._answers = [*[None] * answered, *["it is away"] * 3]
@@ -82,6 +87,8 @@ def test_what_control_has_not_told_when_it_ends_its_successor_tells(
         hooks.tell(news("order", member="c"))
         await asyncio.sleep(1.0)
         task.cancel()
+        if not is_killed:
+            hooks.stop()
 
     async def second(_loop: Jumping) -> None:
         receiver._answers = []
@@ -91,6 +98,7 @@ def test_what_control_has_not_told_when_it_ends_its_successor_tells(
         await asyncio.sleep(60)
         task.cancel()
         assert not any(one.waiting for one in hooks.outboxes)
+        assert not (tmp_path / FILE).exists()  # or a crash would have it told again much later
 
     play(first)
     play(second)
@@ -111,12 +119,12 @@ def test_changes_of_one_moment_are_kept_once(monkeypatch: pytest.MonkeyPatch) ->
 
     async def story(_loop: Jumping) -> None:
         wanted = Failover(hooks=Wanted(command="notify"), commands={"notify": ("/bin/true",)})
-        hooks = Hooks(wanted, "a", site.begin().hooks)
+        hooks = Hooks(wanted, "a", Durable(Path("/nowhere"), site.begin().hooks))
         monkeypatch.setattr(Keepsake, "put", counting)
         for _ in range(200):
             hooks.tell(news("order", member="a"))
         await asyncio.sleep(1)
-        again = Hooks(wanted, "a", site.begin().hooks)
+        again = Hooks(wanted, "a", Durable(Path("/nowhere"), site.begin().hooks))
         assert [one.waiting for one in again.outboxes] == [200]
 
     play(story)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from dnsd.config import Endpoint, Failover
+    from dnsd.control.failover.recallfile import RecallFile
     from dnsd.failover.quorum import Vote
 
     Votes = Mapping[tuple[str, str], Mapping[str, Vote]]
@@ -52,10 +53,18 @@ class Peer:
 
 
 class Peers:
-    """Asks the nodes of ``config``; ``node`` is what this one is called, ``instance`` its run."""
+    """Asks the nodes of ``config``; ``node`` is what this one is called, ``instance`` its run.
+
+    What is remembered of the others is in ``memory``, too, if there is one.
+    """
 
     def __init__(
-        self, node: str, config: Failover, ask: Ask | None = None, instance: str = ""
+        self,
+        node: str,
+        config: Failover,
+        ask: Ask | None = None,
+        instance: str = "",
+        memory: RecallFile | None = None,
     ) -> None:
         self.node = node
         self.instance = instance
@@ -63,6 +72,10 @@ class Peers:
         self._poll, self._timeout = config.poll, config.timeout
         self._ask = ask or get_votes
         self.recalls = Recalls()
+        self._memory = memory
+        self._is_news = False
+        if memory is not None and self.peers:
+            memory.read_into(self.recalls)
         self.past = ""
         """Why this node must have had orders in an earlier run, as the rest of a sentence."""
 
@@ -81,6 +94,8 @@ class Peers:
                 self._miss(peer, str(fault))
             except Exception as error:  # a fault of dnsd's: the others are heard all the same
                 self._miss(peer, f"dnsd failed on its votes: {type(error).__name__}: {error}")
+            if self._is_news and self._memory is not None:
+                self._is_news = not await self._memory.write(self.recalls)
             await asyncio.sleep(max(0.0, asked + self._poll - time.monotonic()))
 
     async def _ballot_of(self, peer: Peer) -> Ballot:
@@ -107,7 +122,7 @@ class Peers:
             log.say("peer-heard", told, url=str(peer.url))
         peer.node, peer.at, peer.fault = ballot.node, asked, ""
         peer.instance = ballot.instance
-        self.recalls.hear(ballot, asked)
+        self._is_news |= self.recalls.hear(ballot, asked)
         if found := of_before(ballot, self.node, self.instance):
             ago = format_duration(round(found.ago))
             self.past = f"node {ballot.node} heard {ago} ago that this node had orders"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     from dnsd.config import Failover
     from dnsd.control.hooks.news import News
-    from dnsd.image.keepsake import Keepsake
+    from dnsd.process.durable import Durable
 
+FILE = "hooks.undelivered"
 
 KEEP_SHARE = 9
 """After what is not delivered was kept, it is not for so many times as long as that has taken: when
@@ -63,39 +65,71 @@ class _Left(msgspec.Struct, frozen=True):
 class Hooks:
     """Tells all receivers of changes on ``node``, numbered as they come; there may be none.
 
-    What is not delivered when control ends, the next process finds in ``keepsake``: so each change
-    is told at least once, but for those of the last milliseconds of a process that is killed.
+    What is not delivered when control ends, the next process finds in the keepsake of ``left``, and
+    that of a restarted node in its file: so each change is told at least once, but for those of the
+    last milliseconds of a process that is killed, and all that wait when a whole node is.
     """
 
-    def __init__(self, failover: Failover, node: str, keepsake: Keepsake | None = None) -> None:
+    def __init__(self, failover: Failover, node: str, left: Durable | None = None) -> None:
         self._node = node
         self._number = 0
         self._lasting = Supervisor("hooks")
-        self._keepsake = keepsake
+        self._left = left
         self._keeping: asyncio.TimerHandle | None = None
         self._keep_from = 0.0
         self.outboxes = tuple(_outboxes(failover, self._keep))
-        if keepsake is not None and (data := keepsake.get()) is not None:
-            self._go_on(msgspec.msgpack.decode(data, type=_Left))
+        if left is not None:
+            self._go_on(left)
 
-    def _go_on(self, left: _Left) -> None:
+    def _go_on(self, before: Durable) -> None:
+        """Go on where an earlier process has ended; its file is of no use any more."""
+        try:
+            data = before.read()
+            if data is None:
+                return
+            if before.path.exists():  # else it was in memory
+                before.keep(data)
+                with suppress(OSError):  # on a disk that is read-only it is told again
+                    before.path.unlink()
+            left = msgspec.msgpack.decode(data, type=_Left)
+        except (OSError, msgspec.DecodeError) as error:
+            told = f"hooks: {before.path} cannot be read ({error}): what it had is not told"
+            log.say("hook-dropped", told, reason=str(error))
+            return
         self._number = left.number
         for outbox in self.outboxes:
             outbox.restore(left.undelivered.get(outbox.name, ()))
 
     def _keep(self) -> None:
         """Have kept what is not delivered: once for all that changes in a turn of the loop."""
-        if self._keepsake is not None and self._keeping is None:
+        if self._left is not None and self._keeping is None:
             loop = asyncio.get_running_loop()
-            self._keeping = loop.call_at(self._keep_from, self._put, self._keepsake)
+            self._keeping = loop.call_at(self._keep_from, self._put, self._left)
 
-    def _put(self, keepsake: Keepsake) -> None:
+    def _put(self, left: Durable) -> None:
         self._keeping = None
         began = time.monotonic()
-        undelivered = {one.name: one.undelivered for one in self.outboxes}
-        keepsake.put(msgspec.msgpack.encode(_Left(self._number, undelivered)))
+        left.keep(self._undelivered())
         pause = KEEP_SHARE * (time.monotonic() - began)
         self._keep_from = asyncio.get_running_loop().time() + pause
+
+    def _undelivered(self) -> bytes:
+        undelivered = {one.name: one.undelivered for one in self.outboxes}
+        return msgspec.msgpack.encode(_Left(self._number, undelivered))
+
+    def stop(self) -> None:
+        """Write down what is not delivered: the node may be about to end."""
+        if self._left is None or not self.outboxes:
+            return
+        try:
+            self._left.write(self._undelivered())
+        except OSError as error:
+            if waiting := sum(len(one.undelivered) for one in self.outboxes):
+                told = (
+                    f"hooks: {self._left.path} cannot be written ({error.strerror}): "
+                    f"{waiting} changes that wait are not told after a restart of the node"
+                )
+                log.say("hook-dropped", told, reason=error.strerror or "")
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -123,9 +157,9 @@ class Hooks:
                 for outbox in self.outboxes:
                     group.create_task(self._lasting.go_on(outbox.run, RETRY_S))
         finally:
-            if self._keeping is not None and self._keepsake is not None:
+            if self._keeping is not None and self._left is not None:
                 self._keeping.cancel()
-                self._put(self._keepsake)
+                self._put(self._left)
 
 
 def _outboxes(failover: Failover, changed: Callable[[], object]) -> list[Outbox]:

@@ -65,6 +65,7 @@ def _around(world: World, seed: int) -> Iterator[None]:
         patch.setattr("time.monotonic_ns", lambda: int(world.monotonic() * 1e9))
         patch.setattr("time.time", world.wall)
         patch.setattr("dnsd.control.failover.engine.moment", world.moment)
+        patch.setattr("dnsd.control.failover.recallfile.moment", world.moment)
         patch.setattr("dnsd.process.log.write", _write)
         patch.setattr("dnsd.process.log.say", _say)
         patch.setattr(durablefile, "replace", world.replace)

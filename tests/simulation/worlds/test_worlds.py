@@ -50,9 +50,11 @@ def test_a_world_is_always_the_same() -> None:
     assert first.loop.now == second.loop.now
 
 
+@pytest.mark.parametrize("between", [[], [Event(9.0, "crash", 0.1, 1)]])
 def test_a_node_that_has_lost_all_hears_from_others_that_it_had_orders(
-    monkeypatch: pytest.MonkeyPatch,
+    between: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Even if they have been started again since, and have not heard it before it has lost all."""
     missed = []
 
     async def look(world: World) -> None:
@@ -60,7 +62,8 @@ def test_a_node_that_has_lost_all_hears_from_others_that_it_had_orders(
         missed.append(node.engine.doubt if node else "")
 
     monkeypatch.setattr(World, "_heal", look)
-    story = [Event(1.0, "force_down"), Event(9.0, "redeploy", 0.5), Event(9.0, "member_up")]
+    lost = Event(0.05 if between else 9.0, "redeploy", 0.5)
+    story = [Event(1.0, "force_down"), *between, lost, Event(9.0, "member_up")]
     play(story, 1, Kind(size=2))
     assert "node b heard" in missed[0]
 
