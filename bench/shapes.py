@@ -40,6 +40,7 @@ def tld(delegations: int) -> Iterator[str]:
 def hosted(number: int) -> Iterator[str]:
     """Yield the lines of one of many small zones: 20 records of the types that are in use."""
     a, b = number >> 8 & 255, number & 255
+    six = f"{number >> 16:x}:{number & 0xFFFF:x}"
     yield f"$ORIGIN customer{number}.example."
     yield "$TTL 3600"
     yield f"@ IN SOA ns1.host.example. hostmaster.host.example. {2024010101 + number} 7200 3600 ("
@@ -47,14 +48,14 @@ def hosted(number: int) -> Iterator[str]:
     yield "@ IN NS ns1.host.example."
     yield "@ IN NS ns2.host.example."
     yield f"@ IN A 10.1.{a}.{b}"
-    yield f"@ IN AAAA 2001:db8:1::{number:x}"
+    yield f"@ IN AAAA 2001:db8:1::{six}"
     yield "@ IN MX 10 mail"
     yield "@ IN MX 20 mx.backup.example."
     yield '@ IN TXT "v=spf1 mx a:mail.host.example -all"'
     yield '@ IN CAA 0 issue "letsencrypt.org"'
     yield "www IN CNAME @"
     yield f"mail IN A 10.2.{a}.{b}"
-    yield f"mail IN AAAA 2001:db8:2::{number:x}"
+    yield f"mail IN AAAA 2001:db8:2::{six}"
     yield "autoconfig IN CNAME www"
     yield "_imaps._tcp IN SRV 0 1 993 mail"
     yield "_submission._tcp IN SRV 0 1 587 mail"

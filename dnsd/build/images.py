@@ -29,7 +29,7 @@ from dnsd.errors import ImageError
 from dnsd.image import pack
 from dnsd.image.journal import SUFFIX
 from dnsd.image.memory import Memory
-from dnsd.image.stock import Stock, region_of
+from dnsd.image.stock import Stock, file_of
 from dnsd.zone.findings import Finding
 
 if TYPE_CHECKING:
@@ -168,13 +168,13 @@ def changes(stock: Stock, names: Iterable[str]) -> dict[str, str]:
 
     As a rule they are not read, so what a disk has lost of the content is not seen.
     """
-    files: dict[Path, list[str]] = {}
+    files: dict[str, list[str]] = {}
     for name in names:
-        if region_of(name) is None:
-            files.setdefault(stock.path(name), []).append(name)
+        if file := file_of(name):
+            files.setdefault(file, []).append(name)
     found: dict[str, str] = {}
-    for path, within in files.items():
-        found |= _changes(stock, path, within)
+    for file, within in files.items():
+        found |= _changes(stock, stock.directory / file, within)
     return found
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 PERIOD_S = 0.25
 """Pause between two looks at what the workers say."""
 FILES_S = 1.0
-FILES_SHARE = 20
-"""Image files are looked at each second, or in a twentieth of the time if there are very many."""
+FILES_SHARE = 50
+"""Image files are looked at each second, or in a fiftieth of the time if there are very many."""
 
 
 class Spoilt(NamedTuple):

@@ -45,7 +45,8 @@ from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
 from dnsd.control.zones.report import ReloadReport, narrow
 from dnsd.control.zones.requests import ReloadRequest, Requests
 from dnsd.control.zones.watch import Watch
-from dnsd.control.zones.writers import Writers, ends
+from dnsd.control.zones.watching import Watching
+from dnsd.control.zones.writers import ends
 from dnsd.errors import AdminError
 from dnsd.image.keepsake import Keepsake, Keepsakes
 from dnsd.image.memory import Memory
@@ -67,9 +68,6 @@ if TYPE_CHECKING:
 
 RETRY_S = 2.0
 """Pause of the watch after a reload that had problems, not with a zone but in itself."""
-LOOK_SHARE = 20
-"""Looking at files may take a twentieth of the time: ten thousand of them are looked at
-less often."""
 
 
 class Node:
@@ -139,7 +137,7 @@ class Node:
     def _following(self, directory: Path) -> AliasKeeper:
         return AliasKeeper(
             directory,
-            self._reloader.rows.values,
+            self._reloader.aliased.values,
             self._requests.ask,
             self.engine.table.followed,
             lambda: self._effective.config.anycast.vips,
@@ -333,16 +331,11 @@ class Node:
 
     async def _watch_files(self) -> None:
         """Reload what has changed on disk."""
-        writers = Writers()
-        cost = pause = 0.0
+        watching = Watching(self._watch, lambda: self._effective.config.zones)
+        pause = 0.0
         while True:
-            await asyncio.sleep(max(self._effective.config.zones.poll, LOOK_SHARE * cost, pause))
-            if not self._effective.config.zones.watch:
-                continue
-            began = time.monotonic()
-            stamps, signs = await asyncio.to_thread(writers.look, self._watch.paths())
-            cost = time.monotonic() - began
-            found = self._watch.look(time.monotonic(), stamps, signs)
+            await asyncio.sleep(pause)
+            found = await watching.changed()
             # What is being built is looked at again when it has been.
             busy = self._reloader.building.among(found)
             due = [one for one in found if one not in busy]

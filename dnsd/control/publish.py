@@ -62,6 +62,7 @@ class Publisher:
         with suppress(StateError):
             self.published = self._last_state()
             self._writer = self._new_epoch(self.published)
+        self._broken = self._broken_among(self.published)
 
     @property
     def generation(self) -> int:
@@ -97,20 +98,21 @@ class Publisher:
 
         StateError if there is no memory for that; nothing has changed then.
         """
-        state = dict(self.published)
-        apply(state, entries)
         writer = self._writer
-        if writer is None or writer.lines + len(entries) > SLACK + 2 * len(state):
+        if writer is None or writer.lines + len(entries) > SLACK + 2 * len(self.published):
+            state = dict(self.published)
+            apply(state, entries)
             writer = self._writer = self._new_epoch(state)
         else:
             writer.append(entries)
         changed = {entry.apex for entry in entries}
-        unused = _images(self.published, changed) - _images(state, changed)
-        self.published = state
-        self._cells[ControlCells.ZONES] = len(state)
-        self._cells[ControlCells.BROKEN] = sum(
-            not isinstance(placed, Placed) for placed in state.values()
-        )
+        unused = _images(self.published, changed)
+        broken = self._broken - self._broken_among(changed)
+        apply(self.published, entries)
+        unused -= _images(self.published, changed)
+        self._broken = broken + self._broken_among(changed)
+        self._cells[ControlCells.ZONES] = len(self.published)
+        self._cells[ControlCells.BROKEN] = self._broken
         self._cells[ControlCells.JOURNAL] = writer.end
         self._cells[ControlCells.GENERATION] += 1
         self._retire(unused)
@@ -179,6 +181,12 @@ class Publisher:
         if (memory := self.stock.memory) is not None:
             regions = [region for region in map(region_of, needed) if region]
             self._leftovers.append(partial(memory.keep_only, regions, end))
+
+    def _broken_among(self, apexes: Iterable[bytes]) -> int:
+        return sum(
+            apex in self.published and not isinstance(self.published[apex], Placed)
+            for apex in apexes
+        )
 
     def _retire(self, images: Iterable[str]) -> None:
         self._retired.update(images)

@@ -59,8 +59,14 @@ class Publication:
 
     def __init__(self, publisher: Publisher, pools: Pools, keeper: LedgerKeeper) -> None:
         self.rows = recovered(publisher)
+        self.aliased: dict[str, ZoneRow] = {}
+        """The rows of zones that are served with aliases: they are looked at all the time."""
+        for row in self.rows.values():
+            self._serve(row, row.served)
         self.undropped: set[str] = set()
         self.troubled: set[str] = set()
+        self._coming: set[str] = set()
+        """Zones that are being built and get no answers until then."""
         self.publisher = publisher
         self._pools = pools
         self._keeper = keeper
@@ -85,7 +91,8 @@ class Publication:
             self.undropped.discard(origin)
             self.troubled.discard(origin)
             self._pools.remove(origin)
-            del self.rows[origin]
+            self._coming.discard(origin)
+            self._serve(self.rows.pop(origin), None)
         for origin, file in batch.expire.items():
             self._expire(origin, file)
         return Published(results, batch.drop)
@@ -101,16 +108,19 @@ class Publication:
         """Write down that a zone is not served any more because of its age."""
         self.undropped.discard(origin)
         self.troubled.discard(origin)
+        self._coming.discard(origin)
         self._pools.remove(origin)
         row = self.rows.setdefault(origin, ZoneRow(origin, file, time.time(), is_expired=True))
         if not row.is_expired:
             row.since = time.time()
-        row.served, row.loaded, row.trouble, row.is_expired = None, False, "", True
+        self._serve(row, None)
+        row.loaded, row.trouble, row.is_expired = False, "", True
 
     def note(self, result: BuildResult, job: Job) -> ZoneRow:
         """Write down in its row what has become of a zone that was to be built as ``job``."""
         now = time.time()
         file = Path(job.file)
+        self._coming.discard(result.origin)
         row = self.rows.get(result.origin)
         if row is None:
             row = self.rows[result.origin] = ZoneRow(result.origin, file, now)
@@ -118,7 +128,7 @@ class Publication:
         if loaded or row.loaded:
             row.since = now
         if result.image is not None:
-            row.served = self._served(result, result.image)
+            self._serve(row, self._served(result, result.image))
         row.file, row.limits, row.loaded, row.is_early = file, job.limits, loaded, False
         row.is_expired = False
         row.include, row.digests = job.include, result.digests
@@ -129,20 +139,26 @@ class Publication:
 
     def note_early(self, result: BuildResult) -> None:
         """Write down that a zone is served as an earlier run has left it, until it is built."""
+        self._coming.discard(result.origin)
         row = self.rows[result.origin]
         assert result.image is not None, "it is an image that was left"
-        row.served, row.is_early, row.since = self._served(result, result.image), True, time.time()
+        self._serve(row, self._served(result, result.image))
+        row.is_early, row.since = True, time.time()
 
     def begun(self, jobs: Collection[Job]) -> None:
         """Write down that the zones of ``jobs`` are being built."""
         for job in jobs:
             if job.origin not in self.rows:
                 self.rows[job.origin] = ZoneRow(job.origin, Path(job.file), time.time())
-            self.rows[job.origin].building = True
+            row = self.rows[job.origin]
+            row.building = True
+            if row.state == ZoneState.LOADING:
+                self._coming.add(job.origin)
 
     def ended(self, origins: Collection[str]) -> None:
         """Write down that zones are being built no more; those without a result are in trouble."""
         for origin in origins:
+            self._coming.discard(origin)
             if (row := self.rows.get(origin)) is not None and row.building:
                 row.building = False
                 if not row.stamps:
@@ -150,8 +166,14 @@ class Publication:
 
     def count_coming(self) -> None:
         """Let the master see how many zones are still to come."""
-        coming = sum(row.state == ZoneState.LOADING for row in self.rows.values())
-        self.publisher.cells[ControlCells.COMING] = coming
+        self.publisher.cells[ControlCells.COMING] = len(self._coming)
+
+    def _serve(self, row: ZoneRow, served: ServedImage | None) -> None:
+        row.served = served
+        if served is not None and served.aliases:
+            self.aliased[row.origin] = row
+        else:
+            self.aliased.pop(row.origin, None)
 
     def _served(self, result: BuildResult, image: str) -> ServedImage:
         placed = self.publisher.published[apex_of(result.origin)]

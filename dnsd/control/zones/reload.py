@@ -163,6 +163,11 @@ class Reloader:
         """The table of zones by origin."""
         return self._publication.rows
 
+    @property
+    def aliased(self) -> dict[str, ZoneRow]:
+        """Those of them that are served with aliases."""
+        return self._publication.aliased
+
     async def _begin(self, scope: set[str], named: Set[str], forced: Set[str]) -> _Step:
         """Begin with the zones in ``scope``, but for those that another reload is busy with."""
         if not self._is_open:

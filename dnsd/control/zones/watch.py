@@ -1,12 +1,14 @@
 """When to load what has changed on disk: a pure decision about stamps, writers and time.
 
 Knows things to be remade (zones, by origin), the stamps of the files each was made from, and
-what was done to files. Reads neither clock nor disk: ``now`` and what was seen are arguments.
+what was done to files. Reads neither clock nor disk: ``now`` and what was seen are arguments. What
+has changed is kept track of, so that a change costs the same however many others are watched.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -60,7 +62,11 @@ class Watch:
         self.settle = settle
         self._ends = ends
         self._made: dict[str, Mapping[str, Stamp | None]] = {}
-        self._seen: dict[str, tuple[Stamp | None, float]] = {}
+        self._users: dict[str, str | dict[str, None]] = {}
+        """What a path belongs to: one key as a rule, several in order."""
+        self._differing: dict[str, None] = {}
+        self._seen: dict[str, Stamp | None] = {}
+        self._since: dict[str, float] = {}
         self._written: dict[str, float] = {}
         self._touched: dict[str, float] = {}
 
@@ -71,15 +77,39 @@ class Watch:
 
     def follow(self, key: str, stamps: Mapping[str, Stamp | None]) -> None:
         """Note that ``key`` has just been made (or tried) from files with these ``stamps``."""
+        if self._made.get(key, {}).keys() != stamps.keys():
+            self.forget(key)
+            for path in stamps:
+                known = self._users.setdefault(path, key)
+                if isinstance(known, dict):
+                    known[key] = None
+                elif known != key:
+                    self._users[path] = {known: None, key: None}
         self._made[key] = stamps
+        self._judge(key)
 
     def forget(self, key: str) -> None:
         """Stop watching the files of ``key``."""
-        self._made.pop(key, None)
+        for path in self._made.pop(key, ()):
+            known = self._users[path]
+            if isinstance(known, dict):
+                known.pop(key, None)
+            if known in (key, {}):
+                del self._users[path]
+        self._differing.pop(key, None)
+
+    @property
+    def followed(self) -> Collection[str]:
+        """The files that something is made of."""
+        return self._users.keys()
 
     def paths(self) -> set[str]:
         """Return the files to look at."""
-        return {path for stamps in self._made.values() for path in stamps}
+        return set(self._users)
+
+    def unsettled(self) -> set[str]:
+        """Return the files of what has changed and is not due yet: worth a look soon."""
+        return {path for key in self._differing for path in self._made[key]}
 
     def look(
         self, now: float, stamps: Mapping[str, Stamp | None], signs: Iterable[Sign] = ()
@@ -90,25 +120,32 @@ class Watch:
         left alone. A key stays due until it is followed anew, or, if there is only a sign that
         one of its files has changed, until :meth:`suspects` has told of it.
         """
-        for path, stamp in stamps.items():
-            if path not in self._seen or self._seen[path][0] != stamp:
-                self._seen[path] = stamp, now
         for path in self._seen.keys() - stamps.keys():
             del self._seen[path]
+            self._since.pop(path, None)
+            self._judge_users(path)
+        return self.glance(now, stamps, signs)
+
+    def glance(
+        self, now: float, stamps: Mapping[str, Stamp | None], signs: Iterable[Sign]
+    ) -> list[str]:
+        """Return the same, when some files only have been looked at: the others are as before."""
+        for path, stamp in stamps.items():
+            self._see(path, stamp, now)
         self._note(now, signs)
-        changed = {key: self._quiet(key, now) for key in self._made if self._differs(key)}
-        settled = [key for key, quiet in changed.items() if self._has_settled(key, quiet)]
+        quiet = {key: self._quiet(key, now) for key in self._differing}
+        settled = [key for key, seconds in quiet.items() if self._has_settled(key, seconds)]
         limit = self.settle * (1 + PATIENCE)
-        if len(settled) < len(changed) and not any(changed[key] >= limit for key in settled):
+        if len(settled) < len(quiet) and not any(quiet[key] >= limit for key in settled):
             return []
         return [key for key in settled if not self._written.keys() & self._made[key].keys()]
 
     def suspects(self, keys: Iterable[str]) -> frozenset[str]:
         """Return those of ``keys`` that have a file that has changed, whatever its stamp says."""
         found = {key: self._touched.keys() & self._made.get(key, {}).keys() for key in keys}
-        for paths in found.values():
-            for path in paths:
-                self._touched.pop(path, None)
+        for path in {path for paths in found.values() for path in paths}:
+            self._touched.pop(path, None)
+            self._judge_users(path)
         return frozenset(key for key, paths in found.items() if paths)
 
     def _note(self, now: float, signs: Iterable[Sign]) -> None:
@@ -121,22 +158,54 @@ class Watch:
                     self._touch(path, now)
                 case Deed.UNKNOWN:
                     self._written.clear()
-                    self._touched |= dict.fromkeys(self._seen, now)
+                    for path_seen in self._seen:
+                        self._mark(path_seen, now)
         for path, since in [*self._written.items()]:
             if now - since >= WRITER_S:
                 del self._written[path]
                 self._touch(path, now)
         for path in self._touched.keys() - self._seen.keys():
             del self._touched[path]
+            self._judge_users(path)
 
     def _touch(self, path: str, now: float) -> None:
         # What is new in a directory is a change of that directory.
-        changed = path if path in self._seen else path.rpartition("/")[0]
-        self._touched[changed] = now
+        self._mark(path if path in self._seen else path.rpartition("/")[0], now)
+
+    def _mark(self, path: str, now: float) -> None:
+        self._touched[path] = now
+        self._judge_users(path)
+
+    def _see(self, path: str, stamp: Stamp | None, now: float) -> None:
+        """Take in that a file has this ``stamp``."""
+        if path in self._seen and self._seen[path] == stamp:
+            return
+        is_first = path not in self._seen
+        # A hundred thousand stamps that are as they were are kept once.
+        made = [self._made[key][path] for key in self._keys_of(path)]
+        self._seen[path] = next((one for one in made if one == stamp), stamp)
+        if not is_first or any(one != stamp for one in made):
+            self._since[path] = now
+        self._judge_users(path)
+
+    def _keys_of(self, path: str) -> Collection[str]:
+        known = self._users.get(path, ())
+        return (known,) if isinstance(known, str) else known
+
+    def _judge_users(self, path: str) -> None:
+        for key in self._keys_of(path):
+            self._judge(key)
+
+    def _judge(self, key: str) -> None:
+        """See whether files of ``key`` differ from what it was made of."""
+        if self._differs(key):
+            self._differing[key] = None
+        else:
+            self._differing.pop(key, None)
 
     def _differs(self, key: str) -> bool:
         return any(
-            path in self._touched or (path in self._seen and self._seen[path][0] != stamp)
+            path in self._touched or (path in self._seen and self._seen[path] != stamp)
             for path, stamp in self._made[key].items()
         )
 
@@ -150,7 +219,7 @@ class Watch:
         return [
             path
             for path, stamp in self._made[key].items()
-            if path in self._seen and self._seen[path][0] not in (stamp, None)
+            if path in self._seen and self._seen[path] not in (stamp, None)
         ]
 
     def _quiet(self, key: str, now: float) -> float:
@@ -158,5 +227,5 @@ class Watch:
         paths = self._made[key].keys()
         if self._written.keys() & paths:
             return 0.0
-        since = [self._seen[path][1] for path in paths if path in self._seen]
-        return now - max(since + [self._touched[path] for path in paths if path in self._touched])
+        times = (self._since, self._touched)
+        return now - max((at[path] for at in times for path in paths if path in at), default=-inf)
