@@ -21,7 +21,7 @@ import msgspec
 
 from dnsd.build import weight
 from dnsd.build.builder import decode_results, encode_jobs
-from dnsd.build.pipeline import BuildResult, build_zone, troubled
+from dnsd.build.pipeline import BuildResult, build_zones, troubled
 from dnsd.process import spawn
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ BATCH = 1024
 """Small zones that are built together at most, and whose images share a file."""
 BATCH_OCTETS = 1 << 22
 """Octets of their files: their images are in memory together."""
+TOGETHER = 16
+"""Of them in a thread: a small zone waits for so few others."""
 BATCHES_PER_CORE = 4
 """So that no core waits long for another one."""
 
@@ -94,8 +96,8 @@ def _weights(jobs: Sequence[Job]) -> dict[str, int]:
 
 
 async def _build_here(jobs: Sequence[Job], deliver: Deliver) -> None:
-    for job in jobs:
-        deliver([await asyncio.to_thread(build_zone, job)])
+    for at in range(0, len(jobs), TOGETHER):
+        deliver(await asyncio.to_thread(build_zones, jobs[at : at + TOGETHER]))
 
 
 def _batches(jobs: Sequence[Job], sizes: Mapping[str, int], cores: int) -> list[list[Job]]:

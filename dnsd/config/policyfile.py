@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,8 +25,7 @@ from dnsd.config.tables import Schema, Structs, TableReader, parse, text_of
 from dnsd.config.zones import received_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-    from pathlib import Path
+    from collections.abc import Collection, Iterable, Mapping
 
     from dnsd.config.model import Config
     from dnsd.config.references import Reference
@@ -57,15 +57,29 @@ def place_of(config: Config, origin: str, file: Path) -> Path:
     zone file beside it: it is for operators to write, and no part of what the primaries give.
     That of a zone that is updated is beside the file that the updates are laid over.
     """
-    if file.parent != received_directory(config):
-        return path_for(file)
-    updated = next((one.file for one in config.zone if one.name == origin and one.file), None)
-    if updated is not None:
-        return path_for(updated)
+    return Path(places_of(config, {origin: str(file)})[origin])
+
+
+def places_of(config: Config, files: Mapping[str, str]) -> dict[str, str]:
+    """Return where the policies of zones are, whose ``files`` are given, as for one of them.
+
+    There may be a hundred thousand, so nothing is looked up, or made a Path, for each.
+    """
+    fetched = f"{received_directory(config)}/"
+    updated: dict[str, str] = {}
+    if any(file.startswith(fetched) for file in files.values()):
+        updated = {one.name: str(one.file) for one in reversed(config.zone) if one.file}
     directory = config.zones.directory
-    if directory is None:
-        return path_for(file)
-    return directory / f"{origin.removesuffix('.') or origins.ROOT_STEMS[0]}{SUFFIX}"
+    found = {}
+    for origin, file in files.items():
+        stem = file.removesuffix(origins.SUFFIX)
+        if file.startswith(fetched):
+            if origin in updated:
+                stem = updated[origin].removesuffix(origins.SUFFIX)
+            elif directory is not None:
+                stem = f"{directory}/{origin.removesuffix('.') or origins.ROOT_STEMS[0]}"
+        found[origin] = stem + SUFFIX
+    return found
 
 
 def load_policy(path: Path, origin: str) -> tuple[Policy | None, tuple[Problem, ...]]:

@@ -170,7 +170,9 @@ class Node:
             fd,
             self._vector,
             lambda: self._effective.config,
-            LinkedZones(self._reloader.rows, self._reloader.catalogs.brought),
+            LinkedZones(
+                self._reloader.rows, self._reloader.catalogs.brought, self._reloader.begin_news()
+            ),
             lambda: self._publisher.generation,
             FetchedZones(self._requests.ask, self._reloader.expired, self._reloader.rows),
         )

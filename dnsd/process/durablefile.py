@@ -29,7 +29,7 @@ OWN = 0o600
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def put(path: Path, *data: bytes | bytearray) -> None:
+def put(path: Path, *data: bytes | bytearray | memoryview) -> None:
     """Make ``data`` the content of ``path``, one after the other; OSError if that cannot be.
 
     A power cut may leave less of it. Several processes may write the same file.

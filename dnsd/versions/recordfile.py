@@ -34,10 +34,19 @@ _HEAD = Struct(">IQQB")
 
 def write(path: Path, version: ZoneVersion) -> None:
     """Make ``version`` the content of ``path``; OSError if that cannot be: nothing is changed."""
+    durablefile.replace(path, _head_of(version), version.octets)
+
+
+def put(path: Path, version: ZoneVersion) -> None:
+    """Do the same, without waiting for the disk: after a power cut there may be none."""
+    durablefile.put(path, _head_of(version), version.octets)
+
+
+def _head_of(version: ZoneVersion) -> bytes:
     head = _HEAD.pack(version.serial, version.count, len(version.octets), len(version.apex))
     head += version.apex
     checksum = zlib.crc32(version.octets, zlib.crc32(head))
-    durablefile.replace(path, _SUM.pack(RECORDS, checksum) + head, version.octets)
+    return _SUM.pack(RECORDS, checksum) + head
 
 
 def read(path: Path) -> ZoneVersion:

@@ -96,7 +96,8 @@ class Fetching:
             )
         if zone.is_given_up:
             return False
-        await asyncio.to_thread(zone.kept.write, version)
+        keep = zone.kept.begin if current is None else zone.kept.write
+        await asyncio.to_thread(keep, version)
         if is_whole:
             zone.is_wanted_whole = False
             zone.kept.forget_updates()

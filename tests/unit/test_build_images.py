@@ -360,7 +360,7 @@ def test_a_small_file_that_asks_for_much_is_built_in_a_process(tmp_path: Path, l
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builders, "SMALL", builders.PER_ZONE * 2 + 3000)
-        patch.setattr(builders, "build_zone", None)
+        patch.setattr(builders, "build_zones", None)
         results = built(jobs)
     assert sorted(result.serial for result in results) == [1, 2]
 
@@ -371,7 +371,7 @@ def test_a_large_policy_is_checked_in_a_process(tmp_path: Path) -> None:
     path_for(Path(job.file)).write_text("[[pool]]\n" * (builders.SMALL // 10))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builders, "SMALL", builders.PER_ZONE * 2)
-        patch.setattr(builders, "build_zone", None)
+        patch.setattr(builders, "build_zones", None)
         (result,) = built([job])
     assert not result.is_loaded
     assert {found.code for found in result.findings} == {"policy"}

@@ -12,8 +12,10 @@ import pytest
 from dnsd.config import Config, sent
 from dnsd.control.catalogs.brought import BroughtZones
 from dnsd.control.transfers import link as module
-from dnsd.control.transfers.fetched import FetchedZones
+from dnsd.control.transfers.fetched import BUSY, LARGE, TOGETHER, FetchedZones
 from dnsd.control.transfers.link import PATIENCE_S, LinkedZones, TransferLink
+from dnsd.control.zones.reload import DIRECTORY
+from dnsd.control.zones.report import ReloadReport
 from dnsd.control.zones.requests import ReloadRequest
 from dnsd.control.zones.table import ZoneRow
 from dnsd.image.state import StateVector, WorkerCells
@@ -22,8 +24,6 @@ from dnsd.transfer import ipc
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from dnsd.control.zones.report import ReloadReport
 
     Turns = Callable[[], Awaitable[list[Any]]]
 
@@ -39,12 +39,13 @@ class Site:
         row = ZoneRow("example.", Path("example.zone"), 0.0)
         self.rows = {"example.": row}
         self.fetched = FetchedZones(lambda _: asyncio.Future(), set(), self.rows)
+        self.news: set[str] = set()
         config = Config()
         self.link = TransferLink(
             here.detach(),
             self.vector,
             lambda: config,
-            LinkedZones(self.rows, BroughtZones(config, {})),
+            LinkedZones(self.rows, BroughtZones(config, {}), self.news),
             lambda: self.generation,
             self.fetched,
         )
@@ -149,3 +150,76 @@ def test_a_zone_that_is_no_more_is_not_reloaded_when_it_has_ceased_to_be_expired
     loop.close()
     assert asked == [ReloadRequest(frozenset({"example."}))]
     assert not expired
+
+
+def test_versions_that_come_together_are_one_reload_and_those_behind_them_wait() -> None:
+    asked: list[ReloadRequest] = []
+    done: list[asyncio.Future[ReloadReport]] = []
+    told: list[str] = []
+
+    def ask(request: ReloadRequest) -> asyncio.Future[ReloadReport]:
+        asked.append(request)
+        done.append(asyncio.get_running_loop().create_future())
+        return done[-1]
+
+    async def play() -> None:
+        fetched = FetchedZones(ask, set(), {})
+        fetched.tell = lambda about, _: told.append(about)
+        for number in range(TOGETHER * (BUSY + 1)):
+            fetched.receive(ipc.Received(zone=f"z{number}.", serial=1, records="none"))
+        while len(asked) < BUSY:
+            await asyncio.sleep(0.001)
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert [len(one.due) for one in asked] == [TOGETHER + 1] * BUSY, "and the directory"
+        done[0].set_result(ReloadReport(ok=True))
+        while len(asked) < BUSY + 1:
+            await asyncio.sleep(0.001)
+        for one in done[1:]:
+            one.set_result(ReloadReport(ok=True))
+        while len(told) < TOGETHER * (BUSY + 1):
+            await asyncio.sleep(0.001)
+
+    asyncio.run(play())
+    assert len({*told}) == TOGETHER * (BUSY + 1)
+
+
+def test_a_large_version_waits_for_no_others(tmp_path: Path) -> None:
+    asked: list[ReloadRequest] = []
+
+    def ask(request: ReloadRequest) -> asyncio.Future[ReloadReport]:
+        asked.append(request)
+        return asyncio.get_running_loop().create_future()
+
+    async def play() -> None:
+        fetched = FetchedZones(ask, set(), {})
+        records = tmp_path / "large.records"
+        with records.open("wb") as file:
+            file.truncate(LARGE)
+        fetched.receive(ipc.Received(zone="small.", serial=1, records="none"))
+        fetched.receive(ipc.Received(zone="large.", serial=1, records=str(records)))
+        assert [{*one.due} - {DIRECTORY} for one in asked] == [{"large."}]
+
+    asyncio.run(play())
+
+
+@pytest.mark.usefixtures("clock")
+def test_of_many_zones_those_that_have_changed_are_told_again() -> None:
+    async def story(site: Site, turns: Turns) -> None:
+        for number in range(5):
+            origin = f"z{number}."
+            site.rows[origin] = ZoneRow(origin, Path("z"), 0.0)
+        site.serve(1, 1)
+        assert len(zones(await turns())) == 6
+        site.generation = 2
+        site.serve(2, 2)
+        site.rows["z3."].is_expired = site.rows["z4."].is_expired = True
+        site.news.add("z3.")
+        assert zones(await turns()) == ["z3."]
+        del site.rows["z1."]
+        site.news.add("z1.")
+        site.generation = 3
+        site.serve(3, 3)
+        assert ipc.ZoneGone("z1.") in await turns()
+
+    play(story)

@@ -19,7 +19,7 @@ from dnsd.process.packets import Packets
 from dnsd.transfer import ipc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Set
 
     from dnsd.config import Config, ZoneTransfers
     from dnsd.control.catalogs.brought import BroughtZones
@@ -38,10 +38,14 @@ ANSWER_S = 5.0
 
 
 class LinkedZones(NamedTuple):
-    """All zones by origin, and what catalogs have brought of them."""
+    """All zones by origin, and what catalogs have brought of them.
+
+    ``news`` are those that have changed in any way; who has read them takes them out.
+    """
 
     rows: Mapping[str, ZoneRow]
     brought: BroughtZones
+    news: set[str]
 
 
 class TransferLink:
@@ -64,7 +68,7 @@ class TransferLink:
         self._cells = vector.xfrd
         self._vector = vector
         self._config = config
-        self._rows, self._brought = zones
+        self._rows, self._brought, self._news = zones
         self._generation = generation
         self._fetched = fetched
         fetched.tell = self._judge
@@ -94,13 +98,16 @@ class TransferLink:
     def _look(self) -> None:
         config = self._config()
         now = self._generation(), self._brought.number, config
-        if now[:2] == self._told[:2] and config is self._told[2] and not self._judged:
+        is_known = self._brought.number == self._told[1] and config is self._told[2]
+        if is_known and now[0] == self._told[0] and not self._judged:
             return
         if not self._is_served(now[0]):
             return
         if config is not self._told[2]:
             self._tell_settings(config)
-        self._tell_zones()
+        # One of a hundred thousand must not cost what all of them do.
+        self._tell_zones(self._news if is_known else self._all())
+        self._news.clear()
         self._told = now
         judged, self._judged = self._judged, []
         for about, message in judged:
@@ -136,11 +143,15 @@ class TransferLink:
             self._put(f"key {key.name}", message)
         self._keys = {key.name for key in config.key}
 
-    def _tell_zones(self) -> None:
-        for zone in self._served.keys() - self._rows.keys():
-            self._end(f"zone {zone}", ipc.ZoneGone(zone))
-            del self._served[zone]
-        for zone, row in self._rows.items():
+    def _all(self) -> Set[str]:
+        return self._served.keys() | self._rows.keys()
+
+    def _tell_zones(self, zones: Set[str]) -> None:
+        for zone in zones:
+            if (row := self._rows.get(zone)) is None:
+                self._end(f"zone {zone}", ipc.ZoneGone(zone))
+                self._served.pop(zone, None)
+                continue
             transfers = self._brought.transfers_of(zone)
             kept = self._brought.kept(zone)
             now = row.served, row.is_expired, transfers, kept
@@ -150,7 +161,6 @@ class TransferLink:
 
     def _judge(self, about: str, judged: ipc.Judged) -> None:
         self._judged.append((about, judged))
-        self._look()
 
     def _put(self, about: str, message: ipc.FromControl) -> None:
         if self._correspondence:

@@ -61,6 +61,8 @@ class Publication:
         self.rows = recovered(publisher)
         self.aliased: dict[str, ZoneRow] = {}
         """The rows of zones that are served with aliases: they are looked at all the time."""
+        self.news: set[str] | None = None
+        """Zones that have changed in any way, for who reads them; None: nobody does."""
         for row in self.rows.values():
             self._serve(row, row.served)
         self.undropped: set[str] = set()
@@ -121,6 +123,7 @@ class Publication:
         now = time.time()
         file = Path(job.file)
         self._coming.discard(result.origin)
+        self._tell(result.origin)
         row = self.rows.get(result.origin)
         if row is None:
             row = self.rows[result.origin] = ZoneRow(result.origin, file, now)
@@ -150,6 +153,7 @@ class Publication:
         for job in jobs:
             if job.origin not in self.rows:
                 self.rows[job.origin] = ZoneRow(job.origin, Path(job.file), time.time())
+                self._tell(job.origin)
             row = self.rows[job.origin]
             row.building = True
             if row.state == ZoneState.LOADING:
@@ -168,8 +172,13 @@ class Publication:
         """Let the master see how many zones are still to come."""
         self.publisher.cells[ControlCells.COMING] = len(self._coming)
 
+    def _tell(self, origin: str) -> None:
+        if self.news is not None:
+            self.news.add(origin)
+
     def _serve(self, row: ZoneRow, served: ServedImage | None) -> None:
         row.served = served
+        self._tell(row.origin)
         if served is not None and served.aliases:
             self.aliased[row.origin] = row
         else:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.build import images
 from dnsd.build.images import Job
 from dnsd.build.stamps import observe
-from dnsd.config.policyfile import place_of
+from dnsd.config.policyfile import places_of
 from dnsd.control.catalogs.consuming import CatalogKeeper
 from dnsd.control.catalogs.producing import produce
 from dnsd.control.zones.acceptance import Acceptance, LossTerms
@@ -162,6 +162,11 @@ class Reloader:
     def rows(self) -> dict[str, ZoneRow]:
         """The table of zones by origin."""
         return self._publication.rows
+
+    def begin_news(self) -> set[str]:
+        """Return where it will stand which zones have changed; the reader takes them out."""
+        news = self._publication.news = set(self.rows)
+        return news
 
     @property
     def aliased(self) -> dict[str, ZoneRow]:
@@ -320,20 +325,24 @@ class Reloader:
     # -- from files to what is served ---------------------------------------------------------
 
     def _jobs(self, files: Mapping[str, Path]) -> list[Job]:
-        memory = self._stock.memory
+        config, memory = self.config, self._stock.memory
+        paths = {origin: str(file) for origin, file in files.items()}
+        policies = places_of(config, paths)
+        directory, include = str(self._stock.directory), self._include()
+        failover = config.failover.of_checks()
         return [
             Job(
                 origin=origin,
-                file=str(file),
-                policy=str(place_of(self.config, origin, file)),
-                limits=self.config.zones.limits,
-                images=str(self._stock.directory),
+                file=file,
+                policy=policies[origin],
+                limits=config.zones.limits,
+                images=directory,
                 memory=None if memory is None else memory.fd,
-                failover=self.config.failover.of_checks(),
-                include=self._include(),
+                failover=failover,
+                include=include,
                 **self._terms_of(origin)._asdict(),
             )
-            for origin, file in files.items()
+            for origin, file in paths.items()
         ]
 
     async def _build_fetched(self, jobs: Sequence[Job], deliver: Deliver) -> None:

@@ -37,9 +37,9 @@ def expired(
 
 def unfetched(config: Config, jobs: Iterable[Job]) -> dict[str, BuildResult]:
     """Return what becomes of those ``jobs``, by origin, whose record file is not there yet."""
-    fetched = received_directory(config)
+    fetched = f"{received_directory(config)}/"
     return {
         job.origin: failed(job, UNFETCHED, "not-fetched")
         for job in jobs
-        if Path(job.file).parent == fetched and not Path(job.file).exists()
+        if job.file.startswith(fetched) and not Path(job.file).exists()
     }
