@@ -52,7 +52,7 @@ from dnsd.image.keepsake import Keepsake, Keepsakes
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, WorkerCells, XfrdCells
 from dnsd.image.stock import Stock
-from dnsd.process.durable import Durable
+from dnsd.process.durablefile import Durable
 from dnsd.process.statedir import IMAGES
 
 if TYPE_CHECKING:

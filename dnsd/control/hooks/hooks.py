@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from dnsd.config import Failover
     from dnsd.control.hooks.news import News
-    from dnsd.process.durable import Durable
+    from dnsd.process.durablefile import Durable
 
 FILE = "hooks.undelivered"
 
