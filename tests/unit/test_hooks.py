@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dnsd.process.durable import Durable
 
 from dnsd.config import Failover
 from dnsd.config.hookkinds import HooksConfig as Wanted
@@ -29,6 +28,7 @@ from dnsd.failover.drain import Drain
 from dnsd.failover.member import Forced, MemberOrder
 from dnsd.image.keepsake import Keepsake
 from dnsd.process import log
+from dnsd.process.durablefile import Durable
 from tests.jumping import Jumping, play
 from tests.unit.test_commitments import pools
 from tests.unit.test_keepsake import Site

@@ -16,7 +16,7 @@ import msgspec
 from dnsd.control.failover.statefile import moment
 from dnsd.failover.recall import StoredRecalls
 from dnsd.failover.stored import Moment
-from dnsd.process import durable, log
+from dnsd.process import durablefile, log
 from dnsd.process.envelope import sealed, unsealed
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class RecallFile:
         stored = recalls.to_stored(time.monotonic())
         body = msgspec.json.encode(_Content(*moment(), stored))
         with suppress(OSError):
-            await asyncio.to_thread(durable.replace, self._path, sealed(_KIND, VERSION, body))
+            await asyncio.to_thread(durablefile.replace, self._path, sealed(_KIND, VERSION, body))
             return True
         return False
 
