@@ -62,8 +62,8 @@ def _place(rule: AliasRule, zone: Zone, structure: Structure) -> Iterator[Fault]
     elif not types.keys() & {*TYPES.values()}:
         yield (
             "alias-missing",
-            "has no A or AAAA records in the zone: add those that are answered as long as the "
-            "target's addresses are not known; of which types it has some, those follow",
+            "has no A or AAAA records in the zone: add some of each type that is to follow the "
+            "target; they are answered until the target's addresses are known",
         )
 
 
@@ -77,7 +77,7 @@ def _target(rule: AliasRule, policy: Policy, zone: Zone, structure: Structure) -
             yield (
                 "alias-target",
                 f"{rule.target} is in the zone itself: name the host that it leads to, or a pool "
-                'of type = "CNAME" in this policy, whose member is followed then',
+                'of type = "CNAME" in this policy, and the alias follows its member',
             )
         return
     for member in (*pool.members, *pool.fallback):
@@ -91,8 +91,8 @@ def _taken(rule: AliasRule, policy: Policy) -> Iterator[Fault]:
         if pool.name == rule.name and pool.type in TYPES:
             yield (
                 "alias-pool",
-                f"there is a pool of {pool.type} records of that name, line {pool.line}: an RRset "
-                "follows its members' health, or another name's addresses",
+                f"its {pool.type} records are a pool already, line {pool.line}: remove the alias "
+                "or the pool",
             )
 
 
@@ -101,7 +101,7 @@ def _signed(rule: AliasRule, zone: Zone, signer: Signer | None) -> Iterator[Faul
         return
     for rtype, rrset in rrsets_of(rule, zone):
         if not signer.signatures_of(rrset):
-            message = f"the zone is signed, but not the {rtype} records there: sign the zone again"
+            message = f"the zone is signed, but its {rtype} records are not: sign the zone again"
             yield "alias-unsigned", message
         elif not signer.has_keys:
             yield (

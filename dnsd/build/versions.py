@@ -75,7 +75,7 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
         _directory(job).mkdir(mode=0o700, exist_ok=True)
         recordfile.write(_directory(job) / f"{name}{RECORDS}", version)
     except OSError as error:
-        sentence = f"others cannot fetch the zone as it is now: the disk refuses it: {_why(error)}"
+        sentence = f"secondaries cannot fetch this version: it cannot be written: {_why(error)}"
         findings.append(_finding(job, sentence, "not-kept"))
         return VersionKept(zone, "", tuple(findings))
     return VersionKept(zone, f"{name}{RECORDS}", tuple(findings))
@@ -93,13 +93,14 @@ def _why_fixed(zone: Zone) -> str:
     """Return why no policy may change the serial of ``zone``, empty if it may."""
     if SOA in zone.signatures.get(zone.apex, {}):
         return (
-            "its SOA record is signed, so its serial stays as it is: have the signer make it grow, "
-            'and leave serial = "file"'
+            "its SOA record is signed, so dnsd cannot change the serial: have the signer raise it, "
+            'and set serial = "file"'
         )
     if ZONEMD in zone.at(zone.apex):
         return (
-            "its ZONEMD record digests its serial, too, so that stays as it is: have whoever makes "
-            'the digest make it grow, and leave serial = "file"'
+            "its ZONEMD record digests the serial, too, so dnsd cannot change it: raise it where the "
+            'digest is made, and set serial = "file"'
+
         )
     return ""
 

@@ -89,7 +89,7 @@ def show(config_file: Path | None, name: str) -> None:
     origin = to_text(from_text(name)).lower()
     file = config.zone_files(given).get(origin)
     if file is None:
-        raise ZoneError(f"{origin} is no zone of this configuration: name one that is")
+        raise ZoneError(f"{origin} is not a zone of this configuration: dnsd zones lists them")
     loaded = load_zone(origin, file, given.zones.limits, include=given.zones.include)
     if loaded.zone is None:
         raise ZoneError("\n".join(map(str, loaded.findings)), loaded.findings)

@@ -27,7 +27,7 @@ def advice(path: Path) -> str:
     if not is_open:
         return ""
     return (
-        f"{path} can be read or changed by every user of this machine, who can forge cookies then: "
+        f"every user of this machine can read or change {path}, and so forge cookies: "
         f"chmod o= {path}"
     )
 

@@ -104,7 +104,7 @@ class PoolType(msgspec.Struct, frozen=True):
         """Return it."""
         if value in ("ALIAS", "ANAME"):
             raise ValueError(
-                f'"{value}" is no type of records: write [[alias]] instead of [[pool]], with a '
+                f'"{value}" is not a record type: write [[alias]] instead of [[pool]], with a '
                 "name and its target; its A and AAAA records follow the addresses of the target"
             )
         return _TYPES.read(value, base)

@@ -160,15 +160,15 @@ def _of_zone(config: Config, zone: ZoneFile, place: KeyPath) -> Iterator[Fault]:
     if zone.primaries and zone.serial not in (None, "file"):
         yield (
             (*place, "serial"),
-            f'"{zone.serial}" would give other serials than the primaries: leave it out',
+            f'"{zone.serial}" would change the serials of the primaries: remove this key',
         )
     if zone.file is None and not zone.primaries and config.zones.directory is None:
-        yield place, "needs the key file, or primaries that it is fetched from"
+        yield place, "needs a file, or primaries to fetch it from"
     yield from _of_updates(zone, place)
     if zone.allow_notify and not zone.primaries:
         yield (
             (*place, "allow_notify"),
-            "only a zone with primaries is asked for anew when a NOTIFY comes",
+            "has no effect without primaries: a NOTIFY makes dnsd ask them for the zone",
         )
 
 

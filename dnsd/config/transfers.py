@@ -98,7 +98,7 @@ class PrimaryPeer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             msgspec.structs.force_setattr(self, "port", TLS_PORT if self.tls else DNS_PORT)
         for key in ("tls_name", "tls_ca"):
             if getattr(self, key) is not None and not self.tls:
-                raise ValueError(f"{key}: it says whom TLS trusts: write tls = true beside it")
+                raise ValueError(f"{key}: has no effect without TLS: write tls = true beside it")
         if self.source is not None and (":" in self.source) != (":" in self.address):
             raise ValueError(f"source: {self.source} cannot send to {self.address}")
 
@@ -133,8 +133,8 @@ class AllowedPeer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Refuse what would allow everybody; ValueError is "KEY: SENTENCE"."""
         if not self.network and self.key is None:
             raise ValueError(
-                "network: say who may: a network, a key, or both, which must then both be right "
-                '(network = ["0.0.0.0/0", "::/0"] is everybody)'
+                "network: name a network, a key, or both; a client then needs both "
+                '(network = ["0.0.0.0/0", "::/0"] allows every client)'
             )
 
 
@@ -150,7 +150,7 @@ class RecordTypes(msgspec.Struct, frozen=True):
             try:
                 from_text(one)
             except (UnknownRdatatype, ValueError):
-                raise ValueError(f"{one!r} is no type of records, such as A or TXT") from None
+                raise ValueError(f"{one!r} is not a record type, such as A or TXT") from None
         return found
 
 

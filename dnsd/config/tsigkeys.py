@@ -47,6 +47,6 @@ def advice(keys: Iterable[TransferKey]) -> Iterator[str]:
             continue  # who reads it says so
         if is_open:
             yield (
-                f"{path} can be read or changed by every user of this machine, who can fetch and "
-                f"forge zones then: chmod o= {path}"
+                f"every user of this machine can read or change {path}, and so fetch and forge "
+                f"zones: chmod o= {path}"
             )

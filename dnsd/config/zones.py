@@ -90,7 +90,7 @@ def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, P
     for zone in config.zone:
         if zone.name in seen:
             first, then = seen[zone.name], zone.file
-            more = "stands there more than once"
+            more = "is listed more than once"
             if first is not None and then is not None:
                 more = f"has more than one file: {first} and {then}"
             message = f"the zone {zone.name} {more}; keep one of them"

@@ -44,7 +44,7 @@ class LevelKeeper:
                 self._cells[ControlCells.LOG_LEVEL] = LogLevel[word.upper()]
             case other:
                 levels = ", ".join(LEVEL_WORDS)
-                raise AdminError(f"{other!r} is not a level: they are {levels}, and configured")
+                raise AdminError(f"{other!r} is not a level: write {levels}, or configured")
         now = log.level_now()
         if now != before:
             told = f"log: the level is {now.word} (before: {before.word})"

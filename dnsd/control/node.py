@@ -234,8 +234,8 @@ class Node:
         """Show transfers, or have some done."""
         if self.transfers is None:
             raise AdminError(
-                "this node transfers no zones: there is no [[key]], and neither [transfers] nor a "
-                "[[zone]] says from where or to whom; a change there wants a restart"
+                "this node transfers no zones: its configuration has no [[key]], and no primaries "
+                "or secondaries in [transfers] or a [[zone]]; restart dnsd after adding some"
             )
         rows = await self.transfers.command_zone(request)
         return [row | self._reloader.catalogs.row(row["zone"]) for row in rows]

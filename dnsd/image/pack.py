@@ -135,7 +135,7 @@ def read(path: Path, where: Packed) -> bytes:
 def _head(octets: bytes, size: int, path: Path) -> tuple[int, int, int, int]:
     """Return count, CRC, place and length of the index of a file of ``size`` octets."""
     if len(octets) < HEAD.size or octets[: len(MAGIC)] != MAGIC:
-        raise ImageError(f"{path} is no pack of images")
+        raise ImageError(f"{path} is not a pack of images")
     _, count, crc, at, length = HEAD.unpack(octets)
     if at + length != size:
         raise ImageError(f"{path} is not whole ({size} of {at + length} octets)")

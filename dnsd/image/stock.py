@@ -198,7 +198,8 @@ class Stock:
     def index(self, name: str) -> dict[str, pack.Packed]:
         """Return what is in the pack ``name``, by key; ImageError if it is none, or damaged."""
         if not name.startswith(pack.PREFIX):
-            raise ImageError(f"{name} is no pack of images")
+            raise ImageError(f"{name} is not a pack of images")
+
         return pack.index(self.directory / name)
 
     def names(self) -> Iterator[str]:

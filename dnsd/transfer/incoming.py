@@ -102,7 +102,7 @@ class Incoming:
 
         TransferFault if it is no zone.
         """
-        assert self.is_complete, "nobody asks before"
+        assert self.is_complete, "the caller has waited for the end"
         if len(self._parts) == 1:
             return UpToDate.NOTHING_NEWER
         if self._is_incremental:
@@ -161,7 +161,7 @@ class Incoming:
         first, last, number = self._parts[0], self._parts[-1], len(self._parts) - 1
         if number == 1 and (self._is_whole_zone or last.soa_octets == first.soa_octets):
             if last.soa_octets != first.soa_octets:
-                raise TransferFault("it ends with another SOA than it began with")
+                raise TransferFault("its first and its last SOA record differ")
             self._end()
         elif number % 2 == 0:
             if not is_newer(_serial(last), _serial(self._parts[-2])):
@@ -171,13 +171,11 @@ class Incoming:
                 )
         elif number > 1 and _serial(self._parts[-2]) == self._newest:
             if last.soa_octets != first.soa_octets:
-                raise TransferFault("it ends with another SOA than it began with")
+                raise TransferFault("its first and its last SOA record differ")
             self._is_incremental = True
             self._end()
-        elif _serial(last) != (self._serial if number == 1 else _serial(self._parts[-2])):
-            raise TransferFault(
-                f"a difference begins at serial {_serial(last)}, which does not follow"
-            )
+        elif _serial(last) != (due := self._serial if number == 1 else _serial(self._parts[-2])):
+            raise TransferFault(f"a difference begins at serial {_serial(last)}, not at {due}")
 
     def _differences(self) -> list[ZoneDifference]:
         """Return the differences, of which each is two parts: what goes, and what comes."""

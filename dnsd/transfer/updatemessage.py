@@ -15,7 +15,7 @@ import dns.rdata
 import dns.wire
 from dns.rdataclass import RdataClass
 
-from dnsd.wire.name import is_subdomain, lower
+from dnsd.wire.name import is_subdomain, lower, to_text
 from dnsd.wire.rdata import ANY as ANY_TYPE
 from dnsd.wire.rdata import OPT, SOA
 
@@ -84,11 +84,11 @@ def read(packet: bytes) -> UpdateRequest:
 
 def _zone(parser: dns.wire.Parser, count: int) -> bytes:
     if count != 1:
-        raise UpdateRefused(FORMERR, "an update names one zone")
+        raise UpdateRefused(FORMERR, f"an update must name one zone, not {count}")
     name = parser.get_name(decompress=True).to_wire()
     rtype, rclass = parser.get_struct(">HH")
     if rtype != SOA or rclass != IN:
-        raise UpdateRefused(FORMERR, "the zone of an update is named with type SOA and class IN")
+        raise UpdateRefused(FORMERR, "the zone section must have type SOA and class IN")
     assert name is not None, "no file is given"
     return lower(name)
 
@@ -104,7 +104,7 @@ def _record(parser: dns.wire.Parser, zone: bytes) -> UpdateRecord:
     elif length:
         raise UpdateRefused(FORMERR, "a record of class ANY has no data")
     if not is_subdomain(lower(spelt), zone):
-        raise UpdateRefused(NOTZONE, "a record is not of the zone")
+        raise UpdateRefused(NOTZONE, f"{to_text(spelt)} is not in the zone")
     if not length and rclass == IN:
         raise UpdateRefused(FORMERR, "a record of class IN has no data")
     return UpdateRecord(lower(spelt), spelt, rtype, rclass, ttl, rdata)

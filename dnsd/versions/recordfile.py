@@ -88,7 +88,7 @@ def parse(data: Octets, name: str) -> ZoneVersion:
     """
     start = _SUM.size + _HEAD.size
     if len(data) < start or bytes(data[: len(RECORDS)]) != RECORDS:
-        raise VersionError(f"{name} is no record file of this dnsd: transfer the zone again")
+        raise VersionError(f"{name} is not a record file of this dnsd: transfer the zone again")
     _, checksum = _SUM.unpack_from(data)
     if zlib.crc32(data[_SUM.size :]) != checksum:
         raise VersionError(f"{name} is damaged (checksum): transfer the zone again")
@@ -97,5 +97,5 @@ def parse(data: Octets, name: str) -> ZoneVersion:
     octets = data[start + apex_size :]
     version = from_stored(apex, octets)
     if (version.count, len(octets)) != (count, size):
-        raise VersionError(f"{name} does not have what it says it has: transfer the zone again")
+        raise VersionError(f"{name} is damaged (number of records): transfer the zone again")
     return version

@@ -88,7 +88,7 @@ def from_stored(apex: bytes, octets: Octets, count: int | None = None) -> ZoneVe
         else:
             survey(octets[: soa_size(octets)], apex)
     except ValueError as error:
-        raise VersionError(f"these are no records of the zone {to_text(apex)}: {error}") from None
+        raise VersionError(f"the records of {to_text(apex)} are damaged: {error}") from None
     return ZoneVersion(apex, octets, count)
 
 

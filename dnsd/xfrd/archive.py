@@ -100,7 +100,7 @@ class Archive:
         try:
             taken = await asyncio.to_thread(self._archived, told, path, before)
         except (OSError, VersionError) as error:
-            why = f"transfers: {told.zone} cannot be given to others as it is served: {error}"
+            why = f"transfers: secondaries cannot fetch this version of {told.zone}: {error}"
             say("transfer-unarchived", why, zone=told.zone)
             return
         if told.zone not in self._known:

@@ -130,7 +130,7 @@ class Fetcher:
                     self._connections.give_back(peer, connection)
                     return
         except TimeoutError:
-            raise TransferFault(f"it is not at its end after {limits.time:g} s") from None
+            raise TransferFault(f"the transfer is not complete after {limits.time:g} s") from None
 
 
 class _ClosedUnused(Exception):
@@ -156,11 +156,11 @@ async def _by(
                 signed.check(message, int(time.time()))
             is_last = take(message)
     except TimeoutError:
-        raise TransferFault(f"nothing comes for {stall:g} s") from None
+        raise TransferFault(f"no data for {stall:g} s") from None
     except (EOFError, OSError) as error:
         if connection.is_used and not count:
             raise _ClosedUnused from None
-        raise TransferFault(f"the connection is closed after {count} messages") from error
+        raise TransferFault(f"connection closed after {count} messages") from error
     if signed:
         signed.end()
     connection.is_busy = False

@@ -91,7 +91,7 @@ class Fetching:
         fetched, version = await self._fetch(zone, peer, None if is_whole else current, key)
         if current is not None and not is_whole and not is_newer(version.serial, current.serial):
             raise TransferFault(
-                f"it sends serial {version.serial}, and {current.serial} is here already "
+                f"it sends serial {version.serial}, but this node has {current.serial} already "
                 f"(to go back: dnsd zone retransfer {zone.told.zone})"
             )
         if zone.is_given_up:
@@ -148,8 +148,8 @@ def _made_of(fetched: Fetched, current: ZoneVersion | None) -> ZoneVersion:
     """Return the version that a transfer gives; MisfitError if differences do not fit."""
     found = fetched.found
     if isinstance(found, ReceivedDifferences):
-        assert current is not None, "differences answer who has a version"
+        assert current is not None, "differences are asked for from a version"
         return apply(condense(found.differences), current)
     if isinstance(found, UpToDate):
-        raise TransferFault("it says that it has a newer version, and sends none")
+        raise TransferFault("it announces a newer version, but sends none")
     return found

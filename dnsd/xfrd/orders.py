@@ -16,9 +16,9 @@ ROWS = 100
 """Rows of one message."""
 
 _NOTHING = {
-    "notify": "nobody is to be notified of {}: give it notify, in [[zone]] or [transfers]",
-    "refresh": "{} is not fetched from anywhere: its [[zone]] has no primaries",
-    "retransfer": "{} is not fetched from anywhere: its [[zone]] has no primaries",
+    "notify": "no server is to be notified of {}: add notify to its [[zone]] or to [transfers]",
+    "refresh": "{} is not fetched from other servers: its [[zone]] has no primaries",
+    "retransfer": "{} is not fetched from other servers: its [[zone]] has no primaries",
 }
 
 

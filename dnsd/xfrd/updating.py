@@ -82,7 +82,9 @@ class UpdatePart:
         """Give a zone up; what updates have made stays on disk, should it come back."""
         if (found := self._zones.pop(zone, None)) is not None:
             found.is_given_up = True
-            told = f"transfers: {zone} is updated no more; its updates stay in {self._directory}"
+            told = (
+                f"transfers: {zone} takes no more updates; earlier ones stay in {self._directory}"
+            )
             say("update-ended", told, zone=zone)
 
     def judge(self, judged: ipc.Judged) -> None:
@@ -171,7 +173,7 @@ class UpdatePart:
                 zone.waiting -= 1
         except UpdateRefused as refusal:
             who = f"{seen.source}, key {seen.key}" if seen.key else seen.source
-            told = f"transfers: an update of {who} is refused: {refusal}"
+            told = f"transfers: refused an update from {who}: {refusal}"
             # Anybody can send updates without a key: they are not to fill the log.
             event: Event = "update-refused" if seen.key else "update-unsigned"
             say(event, told, client=seen.source, reason=str(refusal))

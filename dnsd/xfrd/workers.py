@@ -61,7 +61,7 @@ class WorkerLink:
             try:
                 self._take(handed.from_worker(message), sock)
             except msgspec.DecodeError as error:
-                say("internal-error", f"transfers: a worker says what it never says: {error}")
+                say("internal-error", f"transfers: invalid message from a worker: {error}")
                 if sock is not None:
                     sock.close()
 

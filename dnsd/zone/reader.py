@@ -265,8 +265,8 @@ class ZoneReader:
             owner = to_text(file.owner[len(self._apex) - 1 :])
             raise Wrong(
                 "soa-not-apex",
-                "the owner of the SOA record lacks its final dot, and so is "
-                f"{to_text(file.owner)}: write {owner} there, and look at the other names",
+                "the owner of the SOA record lacks its final dot and is read as "
+                f"{to_text(file.owner)}: write {owner} there, and check the other names",
             )
         if file.key != self._apex:
             raise Wrong(

@@ -60,12 +60,12 @@ def of(text: str, zone: str) -> ZoneTransfers:
         ),
         (
             "[[zone]]\nname = 'a'\nserial = 'unixtime'\nprimaries = [{ address = '192.0.2.1' }]",
-            '3: [[zone]] #1 serial: "unixtime" would give other serials than the primaries: leave '
-            "it out",
+            '3: [[zone]] #1 serial: "unixtime" would change the serials of the primaries: remove '
+            "this key",
         ),
         (
             "[[zone]]\nname = 'a'\nprimaries = [{ address = '192.0.2.1', tls_name = 'x' }]",
-            "3: [[zone.primaries]] #1 tls_name: it says whom TLS trusts: write tls = true "
+            "3: [[zone.primaries]] #1 tls_name: has no effect without TLS: write tls = true "
             "beside it",
         ),
         (
@@ -74,13 +74,13 @@ def of(text: str, zone: str) -> ZoneTransfers:
         ),
         (
             "[[zone]]\nname = 'a'\nfile = 'a'\nallow_notify = [{ network = '192.0.2.0/24' }]",
-            "4: [[zone]] #1 allow_notify: only a zone with primaries is asked for anew when a "
-            "NOTIFY comes",
+            "4: [[zone]] #1 allow_notify: has no effect without primaries: a NOTIFY makes dnsd "
+            "ask them for the zone",
         ),
         (
             "transfers.allow_transfer = [{}]",
-            "1: [[transfers.allow_transfer]] #1 network: say who may: a network, a key, or both, "
-            'which must then both be right (network = ["0.0.0.0/0", "::/0"] is everybody)',
+            "1: [[transfers.allow_transfer]] #1 network: name a network, a key, or both; a client "
+            'then needs both (network = ["0.0.0.0/0", "::/0"] allows every client)',
         ),
         (
             "transfers.tls_listen = '192.0.2.1:853'",

@@ -143,9 +143,9 @@ def test_an_order_about_a_member_is_durable_only_when_it_is_on_disk(
         with monkeypatch.context() as patch:
             patch.setattr(durablefile, "replace", full)
             await file.write((POOL,), Moment(0.0))
-            assert "a restart before that forgets them" in file.fault
+            assert "a restart now would forget them" in file.fault
             await file.write((POOL,), Moment(0.0))
-            assert "a restart before that forgets them" in file.fault
+            assert "a restart now would forget them" in file.fault
             assert StateFile(tmp_path, site.begin().pools).read(Moment(0.0)).pools
         await file.write((POOL,), Moment(0.0))
         assert file.fault == ""

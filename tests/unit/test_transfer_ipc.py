@@ -133,4 +133,4 @@ def test_orders_about_zones() -> None:
     (done,) = answer(ipc.TransferOrder(number=2, what="notify", zone="b."), known)
     assert done.fault == "there is no zone b."
     (done,) = answer(ipc.TransferOrder(number=3, what="refresh", zone="a."), known)
-    assert done.fault == "a. is not fetched from anywhere: its [[zone]] has no primaries"
+    assert done.fault == "a. is not fetched from other servers: its [[zone]] has no primaries"

@@ -88,7 +88,7 @@ def test_a_zone_is_shown(tmp_path: Path) -> None:
     file.write_text(text)
     assert show("example.").stdout == text
     file.write_text("@ A\n")
-    for name, why in (("example", "has no data"), ("other", "is no zone of this configuration")):
+    for name, why in (("example", "has no data"), ("other", "is not a zone of this configuration")):
         failed = show(name)
         assert isinstance(failed.exception, ZoneError)
         assert why in str(failed.exception)

@@ -169,7 +169,7 @@ def test_a_version_that_is_damaged_is_told_of_and_takes_nothing_away(
 
     asyncio.run(hear())
     assert archive.zones[ZONE].version.serial == 1
-    assert "cannot be given to others" in capfd.readouterr().err
+    assert "secondaries cannot fetch this version" in capfd.readouterr().err
 
 
 def ask(archive: Archive, rtype: str, key: str | None = "k.", **seen: object) -> list[bytes]:

@@ -672,8 +672,8 @@ def test_a_zone_that_has_expired_is_not_answered_until_it_is_confirmed(tmp_path:
     assert outcomes(report) == {"b.": "expired"}
     assert not report.ok
     assert [str(one) for one in events(report)] == [
-        "dnsd: zone b. is answered with SERVFAIL: it has expired: no primary has confirmed it for "
-        "as long as its SOA says"
+        "dnsd: zone b. is answered with SERVFAIL: it has expired: no primary has confirmed it "
+        "within the EXPIRE time of its SOA"
     ]
     assert site.served() == {"a.": "1", "b.": None}
     assert (row.state, row.served, row.is_lost) == (ZoneState.EXPIRED, None, True)

@@ -65,7 +65,7 @@ class OrderBook:
                 self._unwritten = True
                 self.fault = (
                     f"the orders cannot be saved in {self._path} ({error.strerror}): they "
-                    "are in force, but a restart before that forgets them; trying again"
+                    "are in force, but a restart now would forget them; trying again"
                 )
             else:
                 self.on_disk.set()

@@ -34,8 +34,8 @@ def write_state(path: Path, drain: bool) -> bool:
         durablefile.replace(path, text.encode(), mode=MODE)
     except OSError as error:
         raise BirdError(
-            f"{path}: cannot be written ({error.strerror}): BIRD is to include it, so its "
-            f"directory must exist and be writable for dnsd; see [anycast.bird] state_file"
+            f"cannot write {path} ({error.strerror}), which BIRD includes: make its directory, "
+            f"and let dnsd write there; see [anycast.bird] state_file"
         ) from None
     return True
 

@@ -212,7 +212,7 @@ def is_up(row: Any) -> bool:
 def faults(device: Device, row: Any) -> list[str]:
     """Return what the kernel's ``row`` has that is not as ``device`` is to be, but for its MTU."""
     if _kind(row) != KIND:
-        return ["is no VXLAN device"]
+        return ["is not a VXLAN device"]
     data = row.get_attr("IFLA_LINKINFO").get_attr("IFLA_INFO_DATA")
     vni, port = data.get_attr("IFLA_VXLAN_ID"), data.get_attr("IFLA_VXLAN_PORT")
     local = data.get_attr("IFLA_VXLAN_LOCAL") or data.get_attr("IFLA_VXLAN_LOCAL6")

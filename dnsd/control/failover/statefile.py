@@ -60,7 +60,7 @@ class StateFile:
         if self._refusal:
             return (
                 f"the states of pools cannot be saved in {self._path} ({self._refusal}): "
-                "orders are in force, but a restart before that forgets them; trying again"
+                "orders are in force, but a restart now would forget them; trying again"
             )
         if self._demanded > self._on_disk:
             return f"an order is in force, but not saved in {self._path} yet"

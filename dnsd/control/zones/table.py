@@ -41,8 +41,8 @@ class ZoneState(StrEnum):
     """It is loaded for the first time."""
 
 
-EXPIRED = "it has expired: no primary has confirmed it for as long as its SOA says"
-"""Why a zone is not answered any more, that was fetched."""
+EXPIRED = "it has expired: no primary has confirmed it within the EXPIRE time of its SOA"
+"""Why dnsd no longer answers from a zone that was fetched."""
 
 
 def apex_of(origin: str) -> bytes:
