@@ -8,11 +8,9 @@ which no question is about.
 from __future__ import annotations
 
 import os
-from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-import dns.rdatatype
 import msgspec
 
 from dnsd.caches.ledger import negative_ttl
@@ -23,6 +21,7 @@ from dnsd.wire import rdata as rr
 from dnsd.wire.member import is_name
 from dnsd.zone.structure import Structure
 from dnsd.zone.table import survey, table_of
+from dnsd.zone.typenames import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -102,7 +101,7 @@ def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[GivenRR
         for rtype, rrset in types.items():
             if rtype in _PROOFS or (owner, rtype) in pools:
                 continue
-            text = _type_text(rtype)
+            text = type_name(rtype)
             rdatas = rrset.rdatas if len(rrset.rdatas) == 1 else sorted(set(rrset.rdatas))
             digest = digest_of(name, text, rdatas)
             yield GivenRRset(name, text, digest, targets_of(text, rdatas), rrset.ttl)
@@ -116,7 +115,7 @@ def _names_in(zone: Zone, pools: Collection[tuple[bytes, int]]) -> tuple[str, ..
     found: set[str] = set()
     for rrset in _leading(zone, pools):
         below = WILDCARD if rrset.rtype == rr.DNAME else ""
-        names_in = filter(is_name, targets_of(_type_text(rrset.rtype), rrset.rdatas))
+        names_in = filter(is_name, targets_of(type_name(rrset.rtype), rrset.rdatas))
         found |= {below + one for one in names_in}
         if len(found) > MOST_NAMES:
             return None
@@ -130,11 +129,6 @@ def _leading(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[RRset
         return
     for owner, types in zone.nodes.items():
         yield from (rrset for rtype, rrset in types.items() if (owner, rtype) not in pools)
-
-
-@cache
-def _type_text(rtype: int) -> str:
-    return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rtype))
 
 
 class _Texts:

@@ -17,7 +17,7 @@ from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.resolved import AliasMeta
 from dnsd.build.stamps import Stamp, Stamps, doubtful, stamp
 from dnsd.caches.listing import Contents
-from dnsd.config.policyfile import key_files
+from dnsd.config.policyfile import key_files, load_policy
 from dnsd.errors import ImageError, SerialError
 from dnsd.process import log
 from dnsd.zone.findings import Finding, Severity
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from dnsd.build.images import Job
     from dnsd.build.signing import Signer
+    from dnsd.compile import PoolRecords
     from dnsd.config.policy import Policy
     from dnsd.image.stock import Stock
     from dnsd.zone.load import LoadResult
@@ -146,9 +147,8 @@ def _failure(job: Job, error: Exception) -> BuildResult:
 
 
 def _build(job: Job, began_ns: int) -> _Made:
-    # dnspython costs 15 MB: only builds need it.
+    # Only a process that builds has all that in memory.
     from dnsd.build import resolved
-    from dnsd.build.policycheck import check_file
     from dnsd.zone import load
 
     bounds = job.limits
@@ -157,7 +157,14 @@ def _build(job: Job, began_ns: int) -> _Made:
     digests = {beside: digest_of(Path(beside), bounds.file_octets)}
     include = [Path(directory) for directory in job.include]
     loaded = load.load_zone(job.origin, Path(job.file), bounds, include=include)
-    policy, found, signer = check_file(job.origin, job.policy_file, loaded.zone, job.failover)
+    policy, problems = load_policy(job.policy_file, job.origin)
+    found: list[Finding] = []
+    signer = None
+    if policy is not None or problems:
+        # That takes longer to load than most zones, and few have a policy.
+        from dnsd.build.policycheck import checked
+
+        policy, found, signer = checked(policy, problems, loaded.zone, job.failover)
     keys = key_files(policy.signing.keys) if policy else ()
     for one in [*keys, job.resolved] if policy and policy.aliases else keys:
         stamps[one], digests[one] = stamp(one), digest_of(Path(one), bounds.file_octets)
@@ -188,13 +195,22 @@ def _compiled(
 ) -> _Made:
     """Return the image of ``zone``, whose files are well, and what ``result`` becomes with it."""
     from dnsd import compile as compiler
-    from dnsd.build import hints, policypools, versions
+    from dnsd.build import versions
     from dnsd.build.contents import contents_of
 
-    kept = versions.keep(hints.followed(zone, policy, signer), job, images.unique(job.origin))
+    if policy is not None:
+        from dnsd.build import hints
+
+        zone = hints.followed(zone, policy, signer)
+    kept = versions.keep(zone, job, images.unique(job.origin))
     zone = versions.answered(kept.zone, job)
-    described = policypools.describe(policy, zone) if policy else ()
-    compiled = list(policypools.compiled(described, signer))
+    described: tuple[PoolMeta, ...] = ()
+    compiled: list[PoolRecords] = []
+    if policy is not None:
+        from dnsd.build import policypools
+
+        described = policypools.describe(policy, zone)
+        compiled = list(policypools.compiled(described, signer))
     contents, listing = contents_of(zone, {(one.owner, one.rtype) for one in compiled})
     result = msgspec.structs.replace(
         result,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dnsd.build.signing import Signer
     from dnsd.config import Failover
     from dnsd.config.policy import Policy, PoolPolicy
+    from dnsd.config.problems import Problem
     from dnsd.zone.records import RRset, Zone
 
 _NAMED = 4
@@ -62,7 +63,16 @@ def check_file(
     Without a ``zone`` (it could not be loaded) only the policy itself is checked. ``failover``
     is what the configuration says of other nodes, if that is known.
     """
-    policy, problems = load_policy(path, origin)
+    return checked(*load_policy(path, origin), zone, failover)
+
+
+def checked(
+    policy: Policy | None,
+    problems: Sequence[Problem],
+    zone: Zone | None,
+    failover: Failover | None = None,
+) -> Checked:
+    """Check a policy in which there are ``problems`` already; see :func:`check_file`."""
     if policy is not None and zone is not None:
         return check_policy(policy, zone, failover)
     found = [

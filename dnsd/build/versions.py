@@ -19,12 +19,10 @@ from dnsd.build.images import VERSIONS
 from dnsd.config import origins
 from dnsd.errors import SerialError
 from dnsd.process import durablefile
-from dnsd.versions import recordfile, serial
-from dnsd.versions.version import from_stored, soa_size
+from dnsd.versions import serial
 from dnsd.wire.rdata import NS, SOA, ZONEMD
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.records import Zone
-from dnsd.zone.stored import version_of
 
 if TYPE_CHECKING:
     from dnsd.build.images import Job
@@ -62,6 +60,9 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
     """
     if job.serial == "file" and not job.is_given:
         return VersionKept(zone)
+    from dnsd.versions import recordfile
+    from dnsd.zone.stored import version_of
+
     version = version_of(zone)
     findings: list[Finding] = []
     if job.serial != "file":
@@ -98,9 +99,8 @@ def _why_fixed(zone: Zone) -> str:
         )
     if ZONEMD in zone.at(zone.apex):
         return (
-            "its ZONEMD record digests the serial, too, so dnsd cannot change it: raise it where the "
-            'digest is made, and set serial = "file"'
-
+            "its ZONEMD record digests the serial, too, so dnsd cannot change it: raise it where "
+            'the digest is made, and set serial = "file"'
         )
     return ""
 
@@ -173,6 +173,8 @@ def _without_serial(version: ZoneVersion) -> bytes:
 
 
 def _version_with(version: ZoneVersion, number: int) -> ZoneVersion:
+    from dnsd.versions.version import from_stored, soa_size
+
     octets = bytearray(version.octets)
     end = soa_size(version.octets)
     octets[end - 20 : end - 16] = number.to_bytes(4, "big")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import tomllib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +51,8 @@ def _default() -> config.Server:
 
 def _salvage(config_file: Path) -> config.Server | None:
     """Return the places, if the file says so much; None if it doesn't."""
+    import tomllib
+
     try:
         server = tomllib.loads(config_file.read_text())["server"]
         kinds = kinds_of(config.Server)

@@ -10,7 +10,7 @@ native     all of that without Python objects, where there is a C compiler
 
 from __future__ import annotations
 
-from secrets import token_bytes
+import os
 from typing import TYPE_CHECKING
 
 from dnsd.compile import native
@@ -35,7 +35,7 @@ def build(
     random) is what names are hashed with: only the same gives the same octets. ImageError when an
     answer or the whole zone is too large.
     """
-    key = key or token_bytes(layout.KEY_SIZE)
+    key = key or os.urandom(layout.KEY_SIZE)
     if native.image is not None:
         return native.image(zone, pools, key, meta)
     return Assembler(zone, pools, key).image(meta)

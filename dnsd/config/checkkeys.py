@@ -5,7 +5,6 @@ Pools and balanced services have these keys, and so has each of several checks o
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
@@ -146,6 +145,8 @@ def _one(table: dict[str, Any], base: Path) -> OneCheck:
 
 
 def _nearest(key: str, known: list[str]) -> str:
+    import difflib  # for a mistake only
+
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return f"; did you mean {close[0]}?" if close else ": one of several checks has no such key"
 

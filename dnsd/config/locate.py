@@ -7,7 +7,6 @@ by tomllib before, so it is well-formed. Keys inside inline tables are not looke
 from __future__ import annotations
 
 import re
-import tomllib
 
 KeyPath = tuple[str | int, ...]
 """Keys from the top; an element of an array of tables is a number, from 1."""
@@ -87,6 +86,8 @@ def _header(statement: str, counts: dict[KeyPath, int]) -> KeyPath:
 
 def _keys(statement: str) -> tuple[str, ...]:
     """Return the dotted key at the beginning of ``statement``, unquoted."""
+    import tomllib  # places are asked for where something is wrong
+
     parts: list[str] = []
     for token in _TOKEN.finditer(statement):
         if token["string"]:

@@ -7,8 +7,6 @@ the memory of a pattern (https://github.com/google/re2/wiki/Syntax).
 
 from __future__ import annotations
 
-import re2
-
 LONGEST = 4096
 """Characters of a pattern."""
 
@@ -42,6 +40,8 @@ class Pattern:
     def __init__(self, text: str) -> None:
         if len(text) > LONGEST:
             raise ValueError(f"too long: {len(text)} characters, {LONGEST} are allowed")
+        import re2  # few nodes have a pattern
+
         options = re2.Options()
         options.log_errors = False
         options.max_mem = MOST_MEMORY

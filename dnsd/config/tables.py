@@ -6,9 +6,7 @@ here. What a file means, and what may stand in which, is known to who calls.
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +65,8 @@ def text_of(
 
 def parse(text: str, path: Path) -> dict[str, Any] | Problem:
     """Return the TOML ``text`` of the file ``path``, or why it is none."""
+    import tomllib  # where there is a file to read
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -227,5 +227,7 @@ def _without_numbers(path: locate.KeyPath) -> tuple[str, ...]:
 def _nearest(key: str, names: list[str]) -> str | None:
     """Return the one of ``names`` (keys, or headers in brackets) that ``key`` looks like."""
     plain = {name.strip("[]"): name for name in names}
+    import difflib  # for a mistake only
+
     close = difflib.get_close_matches(key, plain, n=1, cutoff=0.7)
     return plain[close[0]] if close else None

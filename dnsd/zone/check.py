@@ -44,8 +44,8 @@ from dnsd.zone.check_signed import check_signed
 from dnsd.zone.check_targets import Targets, check_soa, check_targets
 from dnsd.zone.faults import called, error_at, warning_at
 from dnsd.zone.findings import Finding, Severity
-from dnsd.zone.rdatatext import type_name
 from dnsd.zone.suspects import Suspects, Suspicion, suspects_of
+from dnsd.zone.typenames import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from dnsd.wire.name import canonical_key, labels, lower, to_text
 from dnsd.wire.rdata import DNSKEY, DS, NSEC, NSEC3, NSEC3PARAM, name_end
 from dnsd.zone.faults import called, error_at, warning_at
 from dnsd.zone.hashing import is_affordable, is_proven
-from dnsd.zone.rdatatext import type_name
 from dnsd.zone.suspects import INSECURE_ITERATIONS, SHA1, Suspicion
+from dnsd.zone.typenames import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

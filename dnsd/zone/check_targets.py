@@ -24,8 +24,8 @@ from dnsd.wire.rdata import (
     target,
 )
 from dnsd.zone.faults import called, warning_at
-from dnsd.zone.rdatatext import type_name
 from dnsd.zone.suspects import Suspicion
+from dnsd.zone.typenames import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

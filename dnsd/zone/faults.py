@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.wire.name import to_text
 from dnsd.zone.findings import Finding, Severity
-from dnsd.zone.rdatatext import type_name
+from dnsd.zone.typenames import type_name
 
 if TYPE_CHECKING:
     from dnsd.zone.records import RRset

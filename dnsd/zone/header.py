@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.zone.foreign import windows_extension
 from dnsd.zone.names import shown
-from dnsd.zone.rdatatext import is_meta, parse_type
+from dnsd.zone.typenames import is_meta, parse_type
 
 if TYPE_CHECKING:
     from dnsd.zone.scan import Token

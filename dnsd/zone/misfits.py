@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dnsd.wire.name import to_text
 from dnsd.zone.faults import called, error_at, warning_at
 from dnsd.zone.findings import Finding, Severity
-from dnsd.zone.rdatatext import type_name
+from dnsd.zone.typenames import type_name
 
 if TYPE_CHECKING:
     from dnsd.config.limits import Limits

@@ -10,6 +10,7 @@ import base64
 from socket import AF_INET6, inet_pton
 from typing import TYPE_CHECKING
 
+import dns.exception
 import dns.rdatatype
 
 from dnsd.zone.names import parse_name
@@ -52,6 +53,19 @@ _BITS_OF_ADDRESS = 128
 
 for _mnemonic, (_code, _) in _FORMATS.items():
     dns.rdatatype.register_type(dns.rdatatype.RdataType.make(_code), _mnemonic)
+
+
+def number_of(mnemonic: str) -> int | None:
+    """Return the number of a type that is not among the usual ones, None if there is none."""
+    try:
+        return int(dns.rdatatype.from_text(mnemonic))
+    except (dns.exception.DNSException, ValueError):
+        return None
+
+
+def name_of(rtype: int) -> str:
+    """Return the mnemonic of a type, TYPE and its number if it has none."""
+    return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rtype))
 
 
 def is_rare(rtype: int) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
 
@@ -22,10 +21,11 @@ from dns.tokenizer import EOF, IDENTIFIER, QUOTED_STRING, WHITESPACE, Tokenizer
 from dns.tokenizer import Token as DnsToken
 
 from dnsd.wire.name import labels
-from dnsd.wire.rdata import AAAA, CNAME, HTTPS, NS, OPT, PTR, SVCB, A
+from dnsd.wire.rdata import AAAA, CNAME, HTTPS, NS, PTR, SVCB, A
 from dnsd.zone import raretypes
 from dnsd.zone.names import BadName, parse_name, shown
 from dnsd.zone.scan import Token
+from dnsd.zone.typenames import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,41 +36,14 @@ _ALIAS_MODE = b"\x00\x00"
 _GENERIC = r"\#"
 """What the form of RFC 3597 §5, which any type may have, begins with."""
 _ESCAPE = re.compile(r"\\(?:([0-9]{1,3})|.)", re.DOTALL)
-_MAX_MNEMONIC = 32
 MAX_RDATA = 0xFFFF
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _SHORT_NAMES = frozenset((NS, CNAME, PTR))
 _SHORT = _SHORT_NAMES | {A, AAAA}
-_META = frozenset((0, OPT, *range(128, 256)))
-"""Types that are not data: reserved, OPT, and the Q and meta range (RFC 6895 §3.1)."""
 
 
 class BadRdata(ValueError):
     """Data that is not right for its type; ``str()`` says why and what to do."""
-
-
-def parse_type(text: str) -> int | None:
-    """Return the number of the type ``text`` (``A``, ``TYPE65280``), None when there is none."""
-    return _parse_type(text) if len(text) <= _MAX_MNEMONIC else None
-
-
-@lru_cache(maxsize=1024)
-def _parse_type(text: str) -> int | None:
-    try:
-        return int(dns.rdatatype.from_text(text))
-    except (dns.exception.DNSException, ValueError):
-        return None
-
-
-@lru_cache(maxsize=1024)
-def type_name(rtype: int) -> str:
-    """Return the mnemonic of a type."""
-    return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rtype))
-
-
-def is_meta(rtype: int) -> bool:
-    """Tell whether a type is one that no zone can hold."""
-    return rtype in _META
 
 
 def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:

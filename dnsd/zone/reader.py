@@ -19,7 +19,6 @@ from dnsd.zone.header import Wrong, bad_ttl, parse_header, word
 from dnsd.zone.lines import lines_for
 from dnsd.zone.names import BadName, parse_name, shown
 from dnsd.zone.plain import MAKERS, RECORD, PlainNames
-from dnsd.zone.rdatatext import BadRdata, parse_rdata
 from dnsd.zone.scan import Entry, Scanner, SyntaxFault, Token, decode
 from dnsd.zone.sources import Sources, Unreadable, file_name
 from dnsd.zone.ttl import MAX_TTL, TtlRules, parse_ttl
@@ -246,6 +245,9 @@ class ZoneReader:
                 "too-many-records",
                 f"the zone has more than {self._limits.records} records: reading stops here",
             )
+        # dnspython takes longer to load than most zones, and few need it
+        from dnsd.zone.rdatatext import BadRdata, parse_rdata
+
         try:
             rdata = parse_rdata(rtype, data, file.origin)
         except BadRdata as error:

@@ -16,9 +16,9 @@ from dnsd.wire.name import lower, to_text
 from dnsd.wire.rdata import LONGEST_TTL
 from dnsd.zone._stored import add_stored, collect_table
 from dnsd.zone._wellformed import is_well_formed
-from dnsd.zone.rdatatext import BadRdata, is_meta, parse_rdata, type_name
 from dnsd.zone.scan import Token
 from dnsd.zone.table import table_of
+from dnsd.zone.typenames import is_meta, type_name
 
 if TYPE_CHECKING:
     from dnsd.config.limits import Limits
@@ -91,6 +91,8 @@ def _fault(record: Record) -> tuple[str, str] | None:
     if is_meta(record.rtype):
         sentence = "is of a type that exists in messages only"
         return "meta-type", f"the {_called(record)} record {sentence}: have its server remove it"
+    from dnsd.zone.rdatatext import BadRdata, parse_rdata
+
     tokens = [Token(r"\#"), Token(str(len(record.rdata))), Token(record.rdata.hex())]
     try:
         parse_rdata(record.rtype, tokens, b"\x00")

@@ -9,8 +9,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TELL = """
 import json, sys
@@ -59,14 +63,14 @@ def test_a_worker_loads_what_answers() -> None:
 
 def test_control_loads_no_library_that_only_some_nodes_need() -> None:
     parts, others, watched = _loaded("import dnsd.control.__main__")
-    assert others == {"msgspec", "re2", "typing_extensions"}
+    assert others == {"msgspec", "typing_extensions"}
     assert parts.isdisjoint({"dnsd.cli", "dnsd.compile", "dnsd.daemon", "dnsd.routerconf"})
     assert "email" not in watched
 
 
 def test_the_master_loads_neither_an_event_loop_nor_dns() -> None:
     parts, others, watched = _loaded("import dnsd.daemon")
-    assert others == {"msgspec", "re2", "typing_extensions"}
+    assert others == {"msgspec", "typing_extensions"}
     assert parts.isdisjoint({"dnsd.build", "dnsd.compile", "dnsd.failover", "dnsd.zone"})
     assert "asyncio" not in watched
 
@@ -74,8 +78,35 @@ def test_the_master_loads_neither_an_event_loop_nor_dns() -> None:
 @pytest.mark.parametrize("command", ["status", "reload"])
 def test_a_command_that_asks_loads_no_more_than_it_takes_to_ask(command: str) -> None:
     _, others, watched = _loaded(COMMAND, command)
-    assert others <= {"click", "msgspec", "re2", "typing_extensions"}
+    assert others <= {"click", "msgspec", "typing_extensions"}
     assert watched <= {"subprocess", "tomllib"}
+
+
+BUILD = """
+import sys
+from dnsd.build.images import Job
+from dnsd.build.pipeline import build_zone
+from dnsd.config import Limits
+file = "zones/example.com.zone"
+job = Job(origin="example.com.", file=file, limits=Limits(), images=sys.argv[1])
+assert build_zone(job).image
+"""
+
+
+def test_a_zone_without_a_policy_is_built_without_what_checks_policies(tmp_path: Path) -> None:
+    parts, others, watched = _loaded(BUILD, str(tmp_path))
+    assert others <= {"dns", "msgspec", "typing_extensions"}
+    assert parts.isdisjoint({"dnsd.checks", "dnsd.control"})
+    assert watched.isdisjoint({"asyncio", "ssl"})
+
+
+def test_usual_records_are_read_without_dnspython(tmp_path: Path) -> None:
+    zone = tmp_path / "plain.zone"
+    zone.write_text("$TTL 60\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n")
+    build = BUILD.replace("zones/example.com.zone", str(zone))
+    _, others, watched = _loaded(build, str(tmp_path))
+    assert others == {"msgspec", "typing_extensions"}
+    assert "tomllib" not in watched
 
 
 def test_the_version_is_told_without_the_configuration() -> None:
@@ -95,5 +126,5 @@ def test_help_loads_click_alone() -> None:
 def test_a_check_of_a_file_without_a_policy_loads_no_checks_of_services() -> None:
     parts, others, watched = _loaded(COMMAND, "check", "zones/example.com.zone")
     assert parts.isdisjoint({"dnsd.build", "dnsd.checks", "dnsd.compile", "dnsd.control"})
-    assert others <= {"click", "dns", "msgspec", "re2", "typing_extensions"}
+    assert others <= {"click", "dns", "msgspec", "typing_extensions"}
     assert watched.isdisjoint({"asyncio", "ssl"})

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from dnsd.config.limits import Limits
 from dnsd.wire.name import from_text, lower, to_text
 from dnsd.zone.load import LoadResult, load_text, load_zone
-from dnsd.zone.rdatatext import type_name
 from dnsd.zone.sources import SourceFile, digest
+from dnsd.zone.typenames import type_name
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dnsd.wire.name import from_text
 from dnsd.zone.load import load_text
-from dnsd.zone.rdatatext import type_name
+from dnsd.zone.typenames import type_name
 
 HEAD = "$TTL 3600\n@ SOA ns1 host 1 7200 3600 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n"
 ORIGIN = dns.name.from_text("example.com")
