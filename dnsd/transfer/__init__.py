@@ -1,1 +1,1 @@
-"""Transfers of zones, purely: given messages and the time, what they mean and what to do next."""
+"""Zone transfers, pure: what messages mean, and what to do next at a given time."""

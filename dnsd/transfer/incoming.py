@@ -1,8 +1,8 @@
-"""What a primary sends for a zone: messages in, a whole version or differences out.
+"""A transfer from a primary: messages in, a whole version or differences out.
 
-AXFR (RFC 5936) and IXFR (RFC 1995) are one stream of records, cut by SOA records. Nothing is
-believed: whatever is not as the RFCs say ends the transfer with a TransferFault, and nothing of it
-is kept. Who signed the messages, and how long they took, is the caller's business.
+AXFR (RFC 5936) and IXFR (RFC 1995) are one stream of records, divided by SOA records. Nothing is
+trusted: any violation of the RFCs ends the transfer with a TransferFault, and none of it is kept.
+Signatures and time-outs are the caller's business.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ differences than that, the whole zone is asked for."""
 
 
 class TransferFault(Exception):
-    """A transfer is not used; the text says why."""
+    """A transfer is discarded; the text says why."""
 
 
 class TransferRefused(TransferFault):
-    """The primary answered with an error, which ``rcode`` is."""
+    """The primary answered with the error ``rcode``."""
 
     def __init__(self, rcode: int) -> None:
         super().__init__(f"the primary answers {rcode_name(rcode)}")
@@ -50,7 +50,7 @@ class UpToDate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedDifferences:
-    """What makes the primary's version of ours, one after the other; there is at least one."""
+    """The differences from our version to the primary's, in order; at least one."""
 
     differences: tuple[ZoneDifference, ...]
 
@@ -59,11 +59,10 @@ Received = ZoneVersion | ReceivedDifferences | UpToDate
 
 
 class Incoming:
-    """One transfer of the zone ``apex`` (lower case), of which we have the version ``serial``.
+    """One transfer of the zone ``apex`` (lower case), of which we have version ``serial``.
 
-    Without a serial the whole zone is asked for. ``ident`` is the number of the request, and
-    ``most`` how many octets all messages together may have. Until it ``is_complete`` more messages
-    have to come.
+    Without a serial the whole zone was requested. ``ident`` is the ID of the request, and ``most``
+    the limit of octets in all messages. More messages follow until it ``is_complete``.
     """
 
     def __init__(self, apex: bytes, ident: int, serial: int | None, most: int) -> None:
@@ -76,10 +75,10 @@ class Incoming:
         self._most = most
         self._is_incremental = False
         self._parts: list[Collector] = []
-        """The records from one SOA up to the next."""
+        """The records, divided before each SOA."""
 
     def take(self, message: bytes) -> None:
-        """Read the next ``message``; TransferFault if it is not what has to come."""
+        """Read the next ``message``; TransferFault if it does not continue the transfer."""
         self.octets += len(message)
         if self.octets > self._most:
             raise TransferFault(
@@ -98,9 +97,9 @@ class Incoming:
             self.is_complete = True
 
     def result(self) -> Received:
-        """Return what has come; of a large zone that takes a while, in which others can work.
+        """Return what was received; for a large zone this takes a while, without the GIL.
 
-        TransferFault if it is no zone.
+        TransferFault if it is not a zone.
         """
         assert self.is_complete, "the caller has waited for the end"
         if len(self._parts) == 1:
@@ -115,7 +114,7 @@ class Incoming:
     # -- one message --------------------------------------------------------------------------
 
     def _head(self, message: bytes) -> tuple[int, int]:
-        """Check header and question; return where the answer section begins, and its records."""
+        """Check header and question; return where the answer section begins, and its count."""
         qtype = AXFR if self._serial is None else IXFR
         is_first = not self.messages
         at, answers = _checked_head(message, self._ident, self._apex, qtype, is_first)
@@ -148,16 +147,16 @@ class Incoming:
 
     @property
     def _is_whole_zone(self) -> bool:
-        """Whether the whole zone comes, which may also answer IXFR (RFC 1995 §4)."""
+        """Whether this is the whole zone, which may also answer an IXFR (RFC 1995 §4)."""
         return self._serial is None or len(self._parts[0]) > 0
 
     def _is_nothing_newer(self) -> bool:
-        """Tell whether all that has come is an SOA that is not newer than ours (RFC 1995 §2)."""
+        """Tell whether the answer is only an SOA that is not newer than ours (RFC 1995 §2)."""
         alone = len(self._parts) == 1 and not len(self._parts[0])
         return alone and self._serial is not None and not is_newer(self._newest, self._serial)
 
     def _begin_part(self) -> None:
-        """See what the SOA means that the last part begins with."""
+        """Work out what the SOA means with which the last part begins."""
         first, last, number = self._parts[0], self._parts[-1], len(self._parts) - 1
         if number == 1 and (self._is_whole_zone or last.soa_octets == first.soa_octets):
             if last.soa_octets != first.soa_octets:
@@ -178,7 +177,7 @@ class Incoming:
             raise TransferFault(f"a difference begins at serial {_serial(last)}, not at {due}")
 
     def _differences(self) -> list[ZoneDifference]:
-        """Return the differences, of which each is two parts: what goes, and what comes."""
+        """Return the differences; each is two parts: records to remove, records to add."""
         parts = [part.stored()[0] for part in self._parts[1:-1]]
         return [
             ZoneDifference(self._apex, removed, added)
@@ -192,9 +191,9 @@ class Incoming:
 
 
 def soa_in(message: bytes, ident: int, apex: bytes) -> bytes:
-    """Return the data of the SOA in the answer to the question for it; TransferFault without one.
+    """Return the SOA data in the answer to an SOA question; TransferFault without one.
 
-    ``ident`` is the number of the request, ``apex`` in lower case.
+    ``ident`` is the ID of the request; ``apex`` is in lower case.
     """
     at, answers = _checked_head(message, ident, apex, SOA, True)
     if not answers or not HEADER.unpack_from(message)[1] & AA:
@@ -210,7 +209,7 @@ def soa_in(message: bytes, ident: int, apex: bytes) -> bytes:
 def _checked_head(
     message: bytes, ident: int, apex: bytes, qtype: int, is_first: bool
 ) -> tuple[int, int]:
-    """Check that ``message`` answers; return where its records begin, and how many answer."""
+    """Check that ``message`` is an answer; return where its records begin, and its answer count."""
     if len(message) < HEADER.size:
         raise TransferFault("a message is shorter than its header")
     number, flags, questions, answers, _, _ = HEADER.unpack_from(message)
@@ -226,7 +225,7 @@ def _checked_head(
 
 
 def _question_end(message: bytes, apex: bytes, qtype: int) -> int:
-    """Check that the question is ours, and return where it ends."""
+    """Check that the question is the one that was asked; return where it ends."""
     end = HEADER.size + len(apex)
     if lower(message[HEADER.size : end]) != apex or len(message) < end + QUESTION.size:
         raise TransferFault("a message answers the question for another zone")

@@ -1,7 +1,7 @@
-"""NOTIFY to secondaries (RFC 1996), purely: what is sent, to whom, when again.
+"""NOTIFY to secondaries (RFC 1996), pure: what to send, and when to repeat it.
 
-A secondary that has been told of a version, and has not said so, is told again a few times, each
-time later. A newer version takes the place of the one before.
+Until a secondary acknowledges a version, the message is repeated a few times, at growing intervals.
+A newer version replaces the one before.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dnsd.wire.name import from_text
 from dnsd.wire.rdata import SOA
 
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-"""Seconds that an answer is waited for; behind the last one the secondary's own refresh helps."""
+"""Seconds to wait for each answer; after the last one, the secondary's own refresh must do."""
 _IN = 1
 
 
 class NotifyState(NamedTuple):
-    """How far a secondary has been told: ``tries`` of ``serial``; what came last, and when.
+    """How far a secondary was notified: ``tries`` for ``serial``; the last answer, and when.
 
-    Only what answers ``ident``, the ID of the last message, says that it knows of this serial.
+    Only an answer to ``ident``, the ID of the last message, acknowledges this serial.
     """
 
     serial: int
@@ -31,20 +31,20 @@ class NotifyState(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more is to be sent."""
+        """Whether there is nothing more to send."""
         return self.rcode is not None or self.tries >= len(WAITS_S)
 
     def sent(self, ident: int, now: float) -> NotifyState:
-        """Return the state after one more has been sent ``now``."""
+        """Return the state after one more message, sent ``now``."""
         due = now + WAITS_S[self.tries]
         return self._replace(tries=self.tries + 1, ident=ident, due=due)
 
     def answered(self, rcode: int) -> NotifyState:
-        """Return the state after the secondary has answered."""
+        """Return the state after an answer of the secondary."""
         return self._replace(rcode=rcode)
 
     def words(self) -> str:
-        """Return it as ``dnsd zone status`` says it."""
+        """Return the state as ``dnsd zone status`` shows it."""
         if self.rcode is None:
             how = "no answer" if self.is_done else "waiting for an answer"
         else:
@@ -53,7 +53,7 @@ class NotifyState(NamedTuple):
 
 
 def message(zone: str, soa_rdata: bytes, ident: int) -> bytes:
-    """Return the message that tells of the SOA record (its data uncompressed) of ``zone``."""
+    """Return a NOTIFY message with the SOA record (its data uncompressed) of ``zone``."""
     flags = query.NOTIFY << 11 | query.AA
     question = from_text(zone) + query.QUESTION.pack(SOA, _IN)
     answer = b"\xc0\x0c" + query.QUESTION.pack(SOA, _IN) + bytes(4)

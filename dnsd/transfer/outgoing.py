@@ -1,7 +1,7 @@
-"""Answers to AXFR and IXFR (RFC 5936, RFC 1995): versions and differences to messages.
+"""Answers to AXFR and IXFR (RFC 5936, RFC 1995): from versions and differences to messages.
 
-Messages are made when they are asked for, one after the other, so that a zone of a million records
-is never in memory twice. They are not signed yet: ``limit`` leaves room for a TSIG.
+Messages are generated one at a time, so that a zone of a million records is never in memory twice.
+They are not signed yet: ``limit`` leaves room for a TSIG.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _ECHOED = 0x0100
 
 
 def head_for(query: bytes) -> bytes:
-    """Return how all messages begin that answer ``query``: header and question.
+    """Return the beginning of all messages that answer ``query``: header and question.
 
-    The query is one that was read before: it has one question, not compressed.
+    The query was parsed before: it has one question, not compressed.
     """
     flags = int.from_bytes(query[2:4], "big") & _ECHOED | _RESPONSE
     question = query[_HEADER : name_end(query, _HEADER) + _QUESTION_REST]
@@ -40,7 +40,7 @@ def head_for(query: bytes) -> bytes:
 
 
 def axfr(version: ZoneVersion, head: bytes, limit: int = LIMIT) -> Iterator[bytes]:
-    """Yield the messages that carry all of ``version``, of up to ``limit`` octets each.
+    """Yield the messages with all of ``version``, of up to ``limit`` octets each.
 
     ``head`` is made by :func:`head_for`.
     """
@@ -54,10 +54,10 @@ def ixfr(
     head: bytes,
     limit: int = LIMIT,
 ) -> Iterator[bytes]:
-    """Yield the messages that bring a client which has ``serial`` up to ``version``.
+    """Yield the messages that lead a client from ``serial`` to ``version``.
 
-    A client that has it, or a newer one, gets the SOA alone (RFC 1995 §2). Where the journal does
-    not lead to the version, or has more to say than there is in it, all of it is sent (§4).
+    A client that has this version, or a newer one, gets only the SOA (RFC 1995 §2). If the journal
+    does not lead to the version, or its differences are larger, the whole zone is sent (§4).
     """
     if not is_newer(version.serial, serial):
         return only_soa(version, head)
@@ -70,7 +70,7 @@ def ixfr(
 def only_soa(version: ZoneVersion, head: bytes) -> Iterator[bytes]:
     """Yield the one message with the SOA of ``version``.
 
-    This is also the answer to an IXFR over UDP that would take more than one (RFC 1995 §2).
+    This also answers an IXFR over UDP that would need several messages (RFC 1995 §2).
     """
     return _messages((soa_octets(version.octets),), head, LIMIT)
 

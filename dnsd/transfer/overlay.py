@@ -1,8 +1,8 @@
-"""Updates of a zone whose file somebody else writes: both are kept.
+"""Dynamic updates of a zone whose operator edits its file: both are kept.
 
-What updates have made is what the served version differs in from that of the file. When the file
-is edited, the same difference is laid over the new one, as far as it fits: what the operator has
-taken away is gone for good, what both have added is there once.
+The updates are the difference between the served version and that of the file. When the file is
+edited, the same difference is applied to the new version, as far as it fits: a record that the
+operator removes stays removed, and one that both add is there once.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from dnsd.versions.version import ZoneVersion
 
 RecordKey = tuple[bytes, int, bytes]
-"""What makes two records the same: owner, type and data, compared as the RFCs do."""
+"""The identity of a record: owner, type and data, compared as the RFCs do."""
 
 _Set = tuple[bytes, int]
-"""What an RRset is called by: owner and type."""
+"""The identity of an RRset: owner and type."""
 
 _SERIAL_AT = -20
 
 
 class VersionLookup:
-    """A version of a zone as :mod:`dnsd.transfer.update` looks at it."""
+    """A version of a zone, as :mod:`dnsd.transfer.update` needs it."""
 
     def __init__(self, version: ZoneVersion) -> None:
         self.apex = version.apex
@@ -52,7 +52,7 @@ class VersionLookup:
 
 
 def difference_of(edit: UpdateEffect, version: ZoneVersion) -> ZoneDifference:
-    """Return what ``edit``, which changes something, does to the ``version`` it was made of."""
+    """Return the difference that ``edit`` (not an empty one) makes to its ``version``."""
     removed: list[Record] = []
     added: list[Record] = []
     for owner, types in edit.after.items():
@@ -78,10 +78,10 @@ def _key(record: Record) -> RecordKey:
 
 
 def rebased(base: ZoneVersion, served: ZoneVersion, edited: ZoneVersion) -> ZoneVersion:
-    """Return what is to be served when the file, which was ``base``, is ``edited``.
+    """Return the version to serve when the file changes from ``base`` to ``edited``.
 
-    ``served`` is ``base`` with updates. The serial never goes back: it is that of the file where
-    that has grown beyond the served one. The other fields of the SOA are those of the file.
+    ``served`` is ``base`` with updates. The serial never goes back: it is that of the file if that
+    is newer than the served one. The other fields of the SOA are those of the file.
     """
     overlay = compare(base, served)
     gone, come = (list(records(behind_soa(one))) for one in (overlay.removed, overlay.added))
@@ -90,7 +90,7 @@ def rebased(base: ZoneVersion, served: ZoneVersion, edited: ZoneVersion) -> Zone
     removed = {key: here[key] for one in gone if (key := _key(one)) in here}
     left = [one for key, one in here.items() if key not in removed]
     there = {_key(one) for one in left}
-    # a record that only got another TTL goes with that of the file
+    # a record of which only the TTL changed is removed with that of the file
     lost = {_key(one) for one in gone} - removed.keys()
     added = [one for one in come if _key(one) not in there | lost and _fits(one, left)]
     ttls = _ttls(records_of(base, owners), left, added)
@@ -106,9 +106,9 @@ def rebased(base: ZoneVersion, served: ZoneVersion, edited: ZoneVersion) -> Zone
 def _ttls(
     base: Iterable[Record], left: Iterable[Record], added: Iterable[Record]
 ) -> dict[_Set, int]:
-    """Return the TTLs of RRsets that updates add to: an RRset has one (RFC 2181 §5.2).
+    """Return the TTL of each RRset that updates add to: it has only one (RFC 2181 §5.2).
 
-    It is that of the updates where they have changed it, else that of the file as it is now.
+    It is that of the updates if they have changed it, else that of the current file.
     """
     before, file, updated = ({_set(one): one.ttl for one in part} for part in (base, left, added))
     return {
@@ -122,7 +122,7 @@ def _set(record: Record) -> _Set:
 
 
 def _fits(one: Record, others: Iterable[Record]) -> bool:
-    """Tell whether ``one`` may stand beside ``others``: a CNAME stands alone, and the file wins."""
+    """Tell whether ``one`` may be added to ``others``: a CNAME stands alone, and the file wins."""
     return all(
         (one.rtype == CNAME) == (other.rtype == CNAME) and one.rtype != CNAME
         for other in others

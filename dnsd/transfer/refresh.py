@@ -1,8 +1,8 @@
-"""When a secondary asks its primaries, and when a zone is too old (RFC 1034 §4.3.5, RFC 1996).
+"""When to ask the primaries of a zone, and when the zone expires (RFC 1034 §4.3.5, RFC 1996).
 
-A :class:`Refresh` is one zone's state: it is told what has happened and when, and says which
-primary to ask next, and at what time. Times are POSIX seconds, because they outlive restarts; who
-sees that the clock was set back says so.
+A :class:`Refresh` is the state of one zone: it learns what happened and when, and says which
+primary to ask next, and at what time. Times are POSIX seconds, because they outlive restarts; the
+caller reports when the clock is set back.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHORTEST_S, LONGEST_S = 2, 28 * 86400
-"""Bounds of refresh and retry, whatever an SOA says."""
+"""Bounds of refresh and retry; an SOA outside them is not followed."""
 _FIRST_RETRY_S = 2
-"""Seconds until primaries are asked again that have never given the zone; then twice as long."""
+"""Seconds until primaries that have never sent the zone are asked again; then it doubles."""
 _LONGEST_FIRST_RETRY_S = 3600
 _SPREAD = 0.1
-"""Part of an interval by which it is shortened at random: not all zones are due together."""
+"""Intervals are shortened at random by up to this share: not all zones are due together."""
 _TIMES = slice(-16, None)
 
 
 class SoaTimes(NamedTuple):
-    """What an SOA says of a zone (RFC 1035 §3.3.13); ``refresh``, ``retry``, ``expire`` in s."""
+    """Serial and timers of an SOA (RFC 1035 §3.3.13); ``refresh``, ``retry``, ``expire`` in s."""
 
     serial: int
     refresh: int
@@ -35,7 +35,7 @@ class SoaTimes(NamedTuple):
 
     @classmethod
     def of(cls, rdata: bytes) -> SoaTimes:
-        """Return what stands in the data of an SOA record."""
+        """Read the data of an SOA record."""
         numbers = (int.from_bytes(rdata[at : at + 4], "big") for at in range(-20, -4, 4))
         return cls(*numbers)
 
@@ -43,24 +43,24 @@ class SoaTimes(NamedTuple):
     def lifetime(self) -> float:
         """Seconds after which a zone that nobody confirms is too old.
 
-        Not before a refresh and a retry could have been: a zone whose SOA says a shorter time, or
-        0, would have no answers between two of them though all is well (BIND and NSD do so, too).
+        Not before one refresh and one retry: else a zone with a shorter EXPIRE, or 0, would have no
+        answers between two of them although all is well (BIND and NSD do the same).
         """
         return max(self.expire, _bounded(self.refresh) + _bounded(self.retry))
 
 
 @dataclass(slots=True)
 class _Notice:
-    """That somebody has said there is something new; ``serial`` if it was told."""
+    """A NOTIFY was received; with the ``serial``, if it had one."""
 
     serial: int | None
 
 
 class Refresh:
-    """The state of one zone that is fetched from ``primaries`` servers.
+    """The state of one zone, which is fetched from ``primaries`` servers.
 
-    ``soa`` is of the version that we have, None if there is none, and ``confirmed`` when a primary
-    has last said that it is current. ``draw`` returns a random number from 0 to 1.
+    ``soa`` is that of our version, None if there is none; ``confirmed`` says when a primary last
+    confirmed it. ``draw`` returns a random number from 0 to 1.
     """
 
     def __init__(
@@ -74,17 +74,17 @@ class Refresh:
         self.soa = soa
         self.confirmed = min(confirmed, now)
         self.primary = 0
-        """The one to ask next, by its place in the list."""
+        """The index of the primary to ask next."""
         self.asked_at: float | None = None
-        """Since when one is being asked."""
+        """When the current request began; None if there is none."""
         self.due: float = now if soa is None else self.confirmed + self._interval(soa.refresh, draw)
-        """When the next one is to be asked."""
+        """When to ask the next primary."""
         self.fault = ""
-        """Why the last try has failed, empty if it has not."""
+        """Why the last try failed; empty if it did not."""
         self._primaries = primaries
         self._draw = draw
         self._failures = 0
-        """Primaries that have failed, one after the other."""
+        """How many primaries have failed in a row."""
         self._notice: _Notice | None = None
 
     @staticmethod
@@ -93,30 +93,31 @@ class Refresh:
 
     @property
     def expires(self) -> float | None:
-        """When the version that we have gets too old; None without one."""
+        """When our version expires; None without one."""
         return None if self.soa is None else self.confirmed + self.soa.lifetime
 
     def is_expired(self, now: float) -> bool:
-        """Tell whether no primary has confirmed the zone for too long; without one it has not."""
+        """Tell whether no primary has confirmed our version for too long; False without one."""
         return self.expires is not None and now >= self.expires
 
     def is_due(self, now: float) -> bool:
-        """Tell whether a primary is to be asked, and none is being asked."""
+        """Tell whether to ask a primary now; False while one is being asked."""
         return self.asked_at is None and now >= self.due
 
     # -- what happens -------------------------------------------------------------------------
 
     def ask(self, now: float) -> int:
-        """Begin to ask a primary, and return which."""
+        """Begin to ask a primary, and return its index."""
         self.asked_at = now
         self._notice = None
         return self.primary
 
     def notified(self, serial: int | None, now: float, by: int | None = None) -> None:
-        """Hear that there is a new version (RFC 1996 §3.11), with what ``serial`` if it is told.
+        """Note a NOTIFY (RFC 1996 §3.11), with its ``serial`` if it has one.
 
-        ``by`` is the primary that says so: it has it. What we have already is no news. While one
-        is being asked, another one will be asked afterwards: the news may be newer.
+        ``by`` is the primary that sent it, which has the new version. A serial that we have is
+        ignored. While a primary is being asked, another request follows: it may find a newer
+        version.
         """
         if serial is not None and self.soa and not is_newer(serial, self.soa.serial):
             return
@@ -126,13 +127,13 @@ class Refresh:
         self.due = min(self.due, now)
 
     def confirm(self, now: float) -> None:
-        """Hear from a primary that it has nothing newer than we."""
+        """Note that a primary has nothing newer than our version."""
         assert self.soa, "only what we have can be current"
         self.confirmed = now
         self._well(now, self.soa)
 
     def receive(self, soa: SoaTimes, now: float) -> None:
-        """Hear that a version has been received, and is kept."""
+        """Note that a version was received and written."""
         self.soa, self.confirmed = soa, now
         self._well(now, soa)
 
@@ -142,7 +143,7 @@ class Refresh:
         self._heed(now)
 
     def _heed(self, now: float) -> None:
-        """Ask at once if news has come meanwhile that is not what we have now."""
+        """Ask at once if a NOTIFY has come meanwhile for a version other than ours."""
         notice, self._notice = self._notice, None
         if notice is None:
             return
@@ -150,7 +151,7 @@ class Refresh:
             self.due = now
 
     def fail(self, fault: str, now: float) -> None:
-        """Hear why a primary has not helped: the next one is asked at once, the first one later."""
+        """Note why a primary failed: ask the next one at once, or all again after a pause."""
         self.asked_at, self.fault = None, fault
         self._failures += 1
         self.primary = (self.primary + 1) % self._primaries
@@ -161,27 +162,27 @@ class Refresh:
         self._heed(now)
 
     def _retry(self) -> float:
-        """Return in how many seconds all primaries are tried again."""
+        """Return the seconds until all primaries are tried again."""
         rounds = self._failures // self._primaries
         if self.soa:
             return self.soa.retry
         return min(_FIRST_RETRY_S << min(rounds - 1, 16), _LONGEST_FIRST_RETRY_S)
 
     def among(self, primaries: int, now: float) -> None:
-        """Hear that there are other primaries now: they are asked at once, or next."""
+        """Take over another list of primaries: ask at once, or after the current request."""
         self._primaries, self.primary, self._failures = primaries, 0, 0
         self._notice = _Notice(None)
         self.due = min(self.due, now)
 
     def set_back(self, by: float) -> None:
-        """Hear that the clock has been set back by so many seconds."""
+        """Move all times back: the clock was set back by so many seconds."""
         self.confirmed -= by
         self.due -= by
         if self.asked_at is not None:
             self.asked_at -= by
 
     def hurry(self, now: float) -> None:
-        """Ask now: an operator wants it."""
+        """Ask now, as an operator has ordered."""
         self.due = min(self.due, now)
 
 

@@ -1,7 +1,7 @@
-"""Signatures of messages (TSIG, RFC 8945), as the server that is asked needs them.
+"""Signatures of messages (TSIG, RFC 8945): the server's side.
 
-:func:`check` takes a request's signature off and says whether it is right; an :class:`AnswerSigner`
-signs what is answered, one message or many. The digests are dnspython's and Python's ``hmac``.
+:func:`check` removes a request's signature and verifies it; an :class:`AnswerSigner` signs the
+answer, which may be many messages. The digests are dnspython's and Python's ``hmac``.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ BADSIG, BADKEY, BADTIME, BADTRUNC = 16, 17, 18, 22
 """TSIG errors (RFC 8945 §3)."""
 
 FUDGE_S = 300
-"""How far clocks may be apart, as this server signs (RFC 8945 §10)."""
+"""Seconds by which clocks may differ, in signatures of this server (RFC 8945 §10)."""
 LEAST_MAC = 10
-"""Octets of a MAC that is cut short, at least (RFC 8945 §5.2.2.1)."""
+"""The smallest truncated MAC, in octets (RFC 8945 §5.2.2.1)."""
 
 DIGESTS = {"hmac-sha256": "sha256", "hmac-sha384": "sha384", "hmac-sha512": "sha512"}
-"""Python's names of the digests."""
+"""Digests by algorithm, as Python names them."""
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 _ANY = 255
 _RECORD = struct.Struct(">HHIH")
@@ -40,7 +40,7 @@ _TIME = struct.Struct(">HIH")
 
 
 class TsigKey(NamedTuple):
-    """A key that can be used; ``name`` is absolute and in lower case."""
+    """A usable key; ``name`` is absolute and in lower case."""
 
     name: str
     algorithm: str
@@ -63,8 +63,8 @@ class TsigRecord(NamedTuple):
 class CheckedRequest(NamedTuple):
     """A request without its signature.
 
-    ``record`` is None if it had none. It has been signed by ``key`` if ``error`` is 0; with BADTIME
-    and BADTRUNC it has been, too, but must not be obeyed.
+    ``record`` is None if it had none. If ``error`` is 0, ``key`` has signed it; with BADTIME and
+    BADTRUNC it has, too, but the request must not be obeyed.
     """
 
     message: bytes
@@ -74,11 +74,11 @@ class CheckedRequest(NamedTuple):
 
 
 class BadSignatureFormat(Exception):
-    """The record of the signature is not as it must be: FORMERR."""
+    """The TSIG record is malformed: answer FORMERR."""
 
 
 def check(message: bytes, keys: Mapping[str, TsigKey], now: float) -> CheckedRequest:
-    """Return ``message`` without its signature, and whether that is right at ``now`` (POSIX).
+    """Remove the signature of ``message``, and verify it at the time ``now`` (POSIX).
 
     BadSignatureFormat, or Malformed, if it cannot be read.
     """
@@ -103,7 +103,7 @@ def check(message: bytes, keys: Mapping[str, TsigKey], now: float) -> CheckedReq
 
 
 class AnswerSigner:
-    """Signs the answer to a request that was ``checked``, a message or many (RFC 8945 §5.3)."""
+    """Signs the answer to a ``checked`` request: one message or many (RFC 8945 §5.3)."""
 
     def __init__(self, checked: CheckedRequest) -> None:
         assert checked.record is not None
@@ -117,7 +117,7 @@ class AnswerSigner:
 
     @property
     def size(self) -> int:
-        """How many octets a signature takes at the end of a message."""
+        """The size of the signature at the end of a message, in octets."""
         digest = 0 if self._key is None else _SIZES[DIGESTS[self._key.algorithm]]
         names = len(self._record.owner) + len(self._record.algorithm)
         other = _CLOCK if self._error == BADTIME else 0
@@ -155,7 +155,7 @@ class AnswerSigner:
 
 
 def encode(record: TsigRecord) -> bytes:
-    """Return ``record`` as it stands in a message."""
+    """Return ``record`` in wire format."""
     rdata = (
         record.algorithm
         + _times(record)
@@ -195,19 +195,19 @@ def _digest_of_next(key: TsigKey, before: bytes, message: bytes, record: TsigRec
 
 
 def _find(message: bytes) -> tuple[TsigRecord, bytes] | None:
-    """Return the TSIG record of ``message``, and all before it; None if it has none.
+    """Return the TSIG record of ``message``, and the message before it; None without one.
 
-    What is before it keeps the ID with which it came: whoever sends a request on gives it another
-    one, and knows the answer by that. The digest is made with the original one (RFC 8945 §4.3.1).
+    The message keeps the ID with which it arrived: a forwarder gives a request another ID, and
+    recognises the answer by that. The digest is made with the original ID (RFC 8945 §4.3.1).
     """
     at, last = query.last_record(message)
     if last != TSIG:
         return None
     additional = int.from_bytes(message[10:12], "big")
     if not additional:
-        raise BadSignatureFormat  # in another section it is none (RFC 8945 §5.1)
+        raise BadSignatureFormat  # in another section it is not a signature (RFC 8945 §5.1)
     owner, fixed = query.written_out(message, at)
-    # The digest is made with these values, whatever the record has (RFC 8945 §4.2), and without
+    # The digest uses these values, whatever the record has (RFC 8945 §4.2), and not
     # RDLENGTH: with another one, other readers would see another record.
     behind_fixed = fixed + _RECORD.size
     if _RECORD.unpack_from(message, fixed) != (TSIG, _ANY, 0, len(message) - behind_fixed):
@@ -237,7 +237,7 @@ def _find(message: bytes) -> tuple[TsigRecord, bytes] | None:
 
 
 def signed_request(message: bytes, key: TsigKey, now: float) -> tuple[bytes, bytes]:
-    """Return a request signed by ``key``, and its MAC, by which the answer is known."""
+    """Return a request signed by ``key``, and its MAC, which :func:`is_answer` needs."""
     owner, algorithm = lower(from_text(key.name)), lower(from_text(key.algorithm + "."))
     record = TsigRecord(owner, algorithm, int(now), FUDGE_S, b"", message[:2], 0, b"")
     record = record._replace(mac=_digest(key, b"", message, record))
@@ -247,7 +247,7 @@ def signed_request(message: bytes, key: TsigKey, now: float) -> tuple[bytes, byt
 
 
 def is_answer(message: bytes, key: TsigKey, mac: bytes, now: float) -> bool:
-    """Tell whether one ``message`` is signed as the answer to a request with this ``mac``."""
+    """Tell whether ``message`` is the signed answer to the request with this ``mac``."""
     try:
         found = _find(message)
     except (BadSignatureFormat, Malformed):

@@ -1,7 +1,7 @@
-"""TSIG as the one who asks has it (RFC 8945 §5.3): a request is signed, its answers are checked.
+"""Signatures of messages (TSIG, RFC 8945 §5.3): the client's side, for transfers.
 
-An answer of many messages is one chain: each signature covers all messages since the last one, so
-none can be left out, added or moved.
+The messages of an answer are one chain: each signature covers all messages since the previous one,
+so none can be removed, added or reordered.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dns.name import Name
 
 FUDGE_S = 300
-"""Seconds that two clocks may differ (RFC 8945 §10)."""
+"""Seconds by which two clocks may differ (RFC 8945 §10)."""
 MOST_UNSIGNED = 99
 """Messages in a row that may come without a signature (RFC 8945 §5.3.1)."""
 
@@ -42,7 +42,7 @@ _ERRORS = {
 
 
 class SignedExchange:
-    """One request signed with a key, and the check of what answers it.
+    """One request signed with a key, and the check of its answer.
 
     ``key`` is the key in dnspython's form.
     """
@@ -55,7 +55,7 @@ class SignedExchange:
         self._is_begun = False
 
     def sign(self, request: bytes, now: int) -> bytes:
-        """Return ``request`` with its signature behind it; ``now`` in POSIX seconds."""
+        """Return ``request`` with a signature; ``now`` in POSIX seconds."""
         ident = int.from_bytes(request[:2], "big")
         blank = TsigRdata(  # type: ignore[no-untyped-call]
             RdataClass.ANY, RdataType.TSIG, self._key.algorithm, now, FUDGE_S, b"", ident, 0, b""
@@ -69,7 +69,7 @@ class SignedExchange:
         return request[:10] + count.to_bytes(2, "big") + request[12:] + owner + fixed + rdata
 
     def check(self, message: bytes, now: int) -> None:
-        """Check the next message of the answer; TransferFault if it is not what the key made."""
+        """Check the next message of the answer; TransferFault if the key did not sign it."""
         try:
             found = _tsig_of(message)
         except (ValueError, dns.exception.DNSException) as error:
@@ -97,7 +97,7 @@ class SignedExchange:
         self._is_begun, self._unsigned = True, 0
 
     def _pass_over(self, message: bytes) -> None:
-        """Take in a message without a signature, which the next one has to cover."""
+        """Take in a message without a signature; a later signature must cover it."""
         self._unsigned += 1
         if not self._is_begun or self._unsigned > MOST_UNSIGNED or self._context is None:
             raise TransferFault(
@@ -106,13 +106,13 @@ class SignedExchange:
         self._context.update(message)  # type: ignore[no-untyped-call]
 
     def end(self) -> None:
-        """Have all messages been covered? TransferFault if the last one was not."""
+        """Check that the last message was signed; TransferFault if not."""
         if self._unsigned or not self._is_begun:
             raise TransferFault(f"the last message is not signed with {self._key.name}")
 
 
 def _tsig_of(message: bytes) -> tuple[int, Name, TsigRdata] | None:
-    """Return where the TSIG record of ``message`` begins, its owner and data; None without one."""
+    """Return the offset of the TSIG record of ``message``, its owner and data; None without one."""
     _, _, questions, answers, authority, additional = HEADER.unpack_from(message)
     if not additional:
         return None

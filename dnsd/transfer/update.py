@@ -1,8 +1,8 @@
-"""Dynamic updates (RFC 2136): what an update makes of a zone, and who may ask for it.
+"""Dynamic updates (RFC 2136): the effect of an update on a zone, within the client's rights.
 
-:func:`edit` is a function of the request, of the rights of who asks, and of the RRsets that the
-names concerned have now. All of an update is done or nothing. Signed zones are not updated:
-their records would have no signatures.
+:func:`edit` is a pure function of the request, the client's rights, and the current RRsets of the
+names concerned. An update is carried out as a whole or not at all. Signed zones are not updated:
+the changed records would have no signatures.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _ALONE = frozenset((CNAME, DNAME, SOA))
-"""Types of which a name has one record: another one takes its place (RFC 2136 §3.4.2.2)."""
+"""Types of which a name has one record: a new one replaces it (RFC 2136 §3.4.2.2)."""
 
 _BESIDE_CNAME = frozenset((CNAME, RRSIG, NSEC))
 _KEPT_AT_APEX = frozenset((SOA, NS))
@@ -50,7 +50,7 @@ class TimedSet(NamedTuple):
 
 
 class UpdatedZone(Protocol):
-    """The zone that is to be updated."""
+    """The zone to update."""
 
     apex: bytes
     """In lower case."""
@@ -60,7 +60,7 @@ class UpdatedZone(Protocol):
 
 
 class UpdateGrant(NamedTuple):
-    """What somebody may change: names (lower case) and all ``below`` others, of these types.
+    """What a client may change: these names (lower case), all names ``below`` others; which types.
 
     ``types`` is None for all types but SOA and NS.
     """
@@ -78,10 +78,10 @@ class UpdateGrant(NamedTuple):
 
 @dataclass(slots=True)
 class UpdateEffect:
-    """What an update makes of a zone: the RRsets afterwards of all names that it touches.
+    """The effect of an update on a zone: the new RRsets of all names that it changes.
 
-    ``after[owner][type]``: an RRset without records is gone. ``spelt`` is how owners that are new
-    are written.
+    ``after[owner][type]``: an RRset without records is removed. ``spelt`` has the spelling of new
+    owners.
     """
 
     after: dict[bytes, dict[int, TimedSet]] = field(default_factory=dict)
@@ -89,10 +89,10 @@ class UpdateEffect:
 
 
 def edit(request: UpdateRequest, zone: UpdatedZone, grants: Iterable[UpdateGrant]) -> UpdateEffect:
-    """Return what ``request`` makes of ``zone``; nothing in ``after`` if that is no change.
+    """Return the effect of ``request`` on ``zone``; ``after`` is empty if nothing changes.
 
-    The serial grows if the request does not say another one that has grown. UpdateRefused if a
-    prerequisite does not hold, or if a change is not granted.
+    The serial is increased, unless the request sets a newer one. UpdateRefused if a prerequisite
+    does not hold, or a change is not granted.
     """
     if _SIGNED & zone.at(zone.apex).keys():
         why = f"{to_text(zone.apex)} is signed: an update would have no signatures"
@@ -105,7 +105,7 @@ def edit(request: UpdateRequest, zone: UpdatedZone, grants: Iterable[UpdateGrant
 
 
 class _Editing:
-    """An update being done on a copy of what it touches."""
+    """An update in progress, on a copy of the names that it changes."""
 
     def __init__(self, zone: UpdatedZone, grants: tuple[UpdateGrant, ...]) -> None:
         self._zone = zone
@@ -150,7 +150,7 @@ class _Editing:
     # -- changes (RFC 2136 §3.4.2) ------------------------------------------------------------
 
     def make(self, change: UpdateRecord) -> None:
-        """Do one change; UpdateRefused if it is not granted."""
+        """Make one change; UpdateRefused if it is not granted."""
         if change.rtype != ANY_TYPE:
             self._claim(change.owner, change.rtype)
         if change.rclass == IN:
@@ -161,7 +161,7 @@ class _Editing:
             self._delete_sets(change)
 
     def _claim(self, owner: bytes, rtype: int) -> None:
-        """Refuse to touch what nobody has granted."""
+        """Raise UpdateRefused unless a grant allows this name and type."""
         if not any(grant.allows(owner, rtype) for grant in self._grants):
             text = RdataType.to_text(RdataType.make(rtype))
             raise UpdateRefused(REFUSED, f"no grant for {to_text(owner)} {text}")
@@ -178,14 +178,14 @@ class _Editing:
         kept = () if before is None or rtype in _ALONE else before.rdatas
         key = canonical(rtype, change.rdata)
         others = tuple(one for one in kept if canonical(rtype, one) != key)
-        if len(others) < len(kept):  # it is there already, maybe with another TTL
+        if len(others) < len(kept):  # the record exists already, maybe with another TTL
             types[rtype] = TimedSet(change.ttl, kept)
             return
         types[rtype] = TimedSet(change.ttl, (*others, change.rdata))
         self._spelt.setdefault(change.owner, change.spelt)
 
     def _is_newer(self, change: UpdateRecord) -> bool:
-        """Tell whether an SOA is the zone's, with a serial that has grown (RFC 1982 §3.2)."""
+        """Tell whether this is the zone's SOA with a newer serial (RFC 1982 §3.2)."""
         if change.owner != self._zone.apex:
             return False
         grown = _serial(change.rdata) - _serial(self._soa().rdatas[0]) & 0xFFFFFFFF
@@ -220,7 +220,7 @@ class _Editing:
     # -- what comes of it ---------------------------------------------------------------------
 
     def finished(self) -> UpdateEffect:
-        """Return what has changed, with a serial that has grown (RFC 2136 §3.6)."""
+        """Return what has changed, with an increased serial (RFC 2136 §3.6)."""
         touched = {one for one, types in self._after.items() if types != self._before[one]}
         if not touched:
             return UpdateEffect()
@@ -237,6 +237,6 @@ def _serial(rdata: bytes) -> int:
 
 
 def _grown(rdata: bytes) -> bytes:
-    """Return the SOA data with the next serial; 0 is passed over (RFC 2136 §7.11)."""
+    """Return the SOA data with the next serial; 0 is skipped (RFC 2136 §7.11)."""
     serial = (_serial(rdata) + 1 & 0xFFFFFFFF) or 1
     return rdata[:_SERIAL_AT] + serial.to_bytes(4, "big") + rdata[_SERIAL_AT + 4 :]

@@ -1,7 +1,7 @@
-"""UPDATE messages to values (RFC 2136 §2): what has to hold, and what is to change.
+"""UPDATE messages as values (RFC 2136 §2): prerequisites and changes.
 
-Only what stands in the message is looked at here; whether it may be done, and what comes of it,
-is :mod:`dnsd.transfer.update`'s business.
+Only the message itself is checked here; rights and effects are the business of
+:mod:`dnsd.transfer.update`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dnsd.wire.rdata import ANY as ANY_TYPE
 from dnsd.wire.rdata import OPT, SOA
 
 IN, NONE, ANY = 1, 254, 255
-"""Classes: of a record to add or to compare, of one that is not to be, of a whole RRset."""
+"""Classes: of a record to add or compare, of one to remove or that must not exist, of an RRset."""
 
 NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, YXRRSET, NXRRSET, NOTAUTH, NOTZONE = 3, 4, 5, 6, 7, 8, 9, 10
 FORMERR, SERVFAIL = 1, 2
@@ -32,7 +32,7 @@ _FIXED = Struct(">HHIH")
 
 
 class UpdateRefused(Exception):
-    """An update is not done: answer with ``rcode``; the text says why."""
+    """An update is refused with ``rcode``; the text says why."""
 
     def __init__(self, rcode: int, why: str) -> None:
         super().__init__(why)
@@ -42,8 +42,8 @@ class UpdateRefused(Exception):
 class UpdateRecord(NamedTuple):
     """One record of an UPDATE message.
 
-    ``owner`` is in lower case, ``spelt`` as it came. ``rdata`` is uncompressed, and empty where
-    the record stands for a whole RRset. ``rclass`` is IN, NONE or ANY, ``ttl`` in seconds.
+    ``owner`` is in lower case, ``spelt`` as received. ``rdata`` is uncompressed, and empty if the
+    record stands for a whole RRset. ``rclass`` is IN, NONE or ANY; ``ttl`` is in seconds.
     """
 
     owner: bytes
@@ -55,7 +55,7 @@ class UpdateRecord(NamedTuple):
 
 
 class UpdateRequest(NamedTuple):
-    """What an UPDATE message asks for the zone ``zone`` (lower case)."""
+    """A parsed UPDATE message for the zone ``zone`` (lower case)."""
 
     zone: bytes
     prerequisites: tuple[UpdateRecord, ...]
@@ -63,9 +63,9 @@ class UpdateRequest(NamedTuple):
 
 
 def read(packet: bytes) -> UpdateRequest:
-    """Return what ``packet`` asks for; UpdateRefused (FORMERR, NOTZONE) where it breaks a rule.
+    """Return the request in ``packet``; UpdateRefused (FORMERR, NOTZONE) if it breaks a rule.
 
-    What follows the update section (OPT, TSIG) is the caller's business.
+    The caller handles what follows the update section (OPT, TSIG).
     """
     try:
         zones, prerequisites, changes, _ = _COUNTS.unpack_from(packet, _HEADER - _COUNTS.size)
@@ -111,7 +111,7 @@ def _record(parser: dns.wire.Parser, zone: bytes) -> UpdateRecord:
 
 
 def _check_prerequisite(one: UpdateRecord) -> None:
-    """Hold to RFC 2136 §3.2, as far as the message alone tells."""
+    """Check the rules of RFC 2136 §3.2 that concern the message alone."""
     if one.ttl:
         raise UpdateRefused(FORMERR, "a prerequisite has a TTL")
     if one.rclass == NONE and one.rdata:
@@ -122,7 +122,7 @@ def _check_prerequisite(one: UpdateRecord) -> None:
 
 
 def _check_change(one: UpdateRecord) -> None:
-    """Hold to RFC 2136 §3.4.1."""
+    """Check the rules of RFC 2136 §3.4.1."""
     _check_class(one)
     if one.rclass != IN and one.ttl:
         raise UpdateRefused(FORMERR, "what is to be deleted has a TTL")

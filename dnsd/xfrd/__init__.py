@@ -1,5 +1,5 @@
-"""The transfer process: gives zones to other servers, fetches them, and checks signatures.
+"""The transfer process: sends zones to other servers, fetches zones, and checks signatures.
 
-It is called as NSD's is. Its death costs no answer: the workers answer by themselves, and what it
-knows is on disk.
+It has the name of NSD's. When it dies, no answer is lost: the workers do not need it, and all of
+its state is on disk.
 """

@@ -32,7 +32,7 @@ def main() -> int:
     descriptors.raise_limit()
     process = TransferProcess(xfrd_spec)
     fault = confine()
-    stderr.detach(log.dropped)  # a thread: it has the rights that are left
+    stderr.detach(log.dropped)  # starts a thread, which gets only the rights that are left
     if fault:
         log.say("confinement-incomplete", f"transfers: {fault}")
     uvloop.run(process.run())

@@ -1,9 +1,9 @@
-"""The versions of zones that others may have: the one that is served, and what led to it.
+"""The versions of zones that secondaries may fetch: the served one, and the differences before it.
 
-For each version a build writes a record file, whose name begins as all files of the zone do. When
-control tells that it is served, what differs from the version before goes into the zone's journal,
-and the files of other versions go. Whatever ends this process in between, the next one finds either
-of both versions, or the journal that leads from one to the other.
+A build writes a record file for each version; its name begins like all files of the zone. When
+control reports that the version is served, its difference from the previous version is added to the
+zone's journal, and the files of other versions are removed. If this process ends in between, the
+next one finds both versions, or the journal that leads from one to the other.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from dnsd.xfrd.knowledge import Row
 
 DIRECTORY = "versions"
-"""Where record files and journals are, in the state directory."""
+"""The directory of record files and journals, in the state directory."""
 SUFFIX = ".records"
 JOURNAL = ".journal"
 
 
 class Archived(NamedTuple):
-    """The version of a zone that is served, with what led to it."""
+    """The served version of a zone, with the journal that leads to it."""
 
     version: ZoneVersion
     journal: Journal
@@ -43,7 +43,7 @@ class Archived(NamedTuple):
 
 
 class Archive:
-    """All zones that others may have; ``changed`` is called with one that has a new serial."""
+    """All zones that secondaries may fetch; ``changed`` is called with those of a new serial."""
 
     def __init__(self, state_directory: Path) -> None:
         self.changed: Callable[[str], object] = str
@@ -83,7 +83,7 @@ class Archive:
         return None
 
     async def run(self) -> None:
-        """Take in what is served, one zone after the other, beside the loop."""
+        """Archive what is served, one zone after the other, in threads beside the loop."""
         self._stems = await asyncio.to_thread(self._look)
         while True:
             await self._wake.wait()
@@ -105,17 +105,17 @@ class Archive:
             return
         if told.zone not in self._known:
             self._leave(told.zone, taken)
-            return  # it was lost meanwhile
+            return  # control has removed the zone meanwhile
         self.zones[told.zone] = taken
         if before is None or before.version.serial != taken.version.serial:
             self.changed(told.zone)
 
     def _leave(self, zone: str, last: Archived) -> None:
-        """Note where ``zone`` was: if it comes back, its journal goes on from there."""
+        """Remember the last version of ``zone``: if it comes back, its journal continues there."""
         self._stems.setdefault(origins.file_stem(zone), set()).add(last.path.name)
 
     def _look(self) -> dict[str, set[str]]:
-        """Return the names of record files by how they begin."""
+        """Return the names of record files by the zone's part of them."""
         found: dict[str, set[str]] = {}
         with suppress(OSError):
             for path in self._directory.iterdir():
@@ -126,7 +126,7 @@ class Archive:
         return found
 
     def _archived(self, told: ipc.ZoneTold, path: Path, before: Archived | None) -> Archived:
-        """Return the version that is served, after what led to it was put into the journal."""
+        """Add what led to the served version to the journal, and return the version."""
         version = recordfile.read(path)
         stem = origins.file_stem(told.zone)
         limits = JournalLimits(octets=told.transfers.journal)
@@ -142,9 +142,9 @@ class Archive:
         return Archived(version, journal, path)
 
     def _older(self, stem: str, path: Path) -> set[str]:
-        """Return the names of files that were there before ``path``; later ones are still to come.
+        """Return the names of files older than ``path``.
 
-        A build may have written one that is not served yet.
+        A newer one may be from a build that is not served yet.
         """
         others = self._stems.pop(stem, set()) - {path.name}
         written = path.stat().st_mtime_ns
@@ -158,7 +158,7 @@ class Archive:
         return others - later
 
     def _earlier(self, names: set[str], journal: Journal) -> ZoneVersion | None:
-        """Return the version that was served before, as far as that can be told."""
+        """Return the version that was served before, or None if it cannot be read."""
         found = []
         for name in names:
             with suppress(OSError, VersionError):
@@ -170,7 +170,7 @@ class Archive:
 
 
 def _note(journal: Journal, old: ZoneVersion, new: ZoneVersion) -> None:
-    """Put what differs into ``journal``, if a client may ask for it."""
+    """Add the difference to ``journal``, unless no client can ask for it."""
     if old.apex != new.apex or not is_newer(new.serial, old.serial):
         return
     if journal.newest == new.serial:

@@ -1,6 +1,6 @@
-"""The rights of the transfer process, given up when it listens: it starts no program.
+"""Gives up the transfer process's rights once it listens: it starts no program.
 
-It opens connections and writes files, so it keeps that.
+It keeps the rights to open connections and to write files.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _NEEDED = {"socket", "connect", "bind", "listen"}
 
 
 def confine() -> str:
-    """Give up the rest; return what the kernel cannot do, as a sentence, if there is any.
+    """Give up the other rights; return as a sentence what this kernel cannot do, or nothing.
 
-    For this thread: there must be no other yet. As root it stays what it is, as control does: the
-    secrets may be readable to root alone.
+    This holds for this thread and those that it starts, so there must be no other yet. A process
+    of root's stays root, as control does: the secrets may be readable only to root.
     """
     capabilities.gain_no_more()
     if os.geteuid() != 0:

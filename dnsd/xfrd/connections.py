@@ -1,4 +1,4 @@
-"""Connections to primaries: TCP or TLS (RFC 9103), used again while they last (RFC 7766 §6.2.1)."""
+"""Connections to primaries, by TCP or TLS (RFC 9103); they are reused (RFC 7766 §6.2.1)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from dnsd.config import PrimaryPeer
 
 CONNECT_S = 5.0
-"""Seconds until a connection counts as not to be had."""
+"""Seconds within which a connection must be established."""
 _IDLE_S = 2.0
-"""Seconds for which a connection is kept that nobody uses."""
+"""Seconds for which an unused connection is kept."""
 _ALPN = "dot"
 
 
@@ -25,15 +25,15 @@ class NoConnection(TransferFault):
 
 
 class PrimaryConnection:
-    """One connection; a message at a time goes out, and its answers come in."""
+    """One connection: it carries one request at a time, and the answers to it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self.is_used = False
-        """Whether an exchange has gone by it: then the primary may have closed it meanwhile."""
+        """Whether it has carried an exchange: then the primary may have closed it meanwhile."""
         self.is_busy = False
-        """Whether an exchange has begun and not ended: what comes then is of no use to others."""
+        """Whether an exchange has begun and not ended: the next message belongs to that one."""
 
     async def send(self, message: bytes) -> None:
         """Send a message."""
@@ -48,7 +48,7 @@ class PrimaryConnection:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the other side has not closed it, as far as is known."""
+        """Whether the other side has not closed it, as far as is known here."""
         return not (self._reader.at_eof() or self._writer.is_closing())
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class PrimaryConnection:
 
 
 class PrimaryConnections:
-    """The connections that nobody uses at the moment, by primary."""
+    """The connections that are unused at the moment, by primary."""
 
     def __init__(self) -> None:
         self._idle: dict[PrimaryPeer, list[tuple[PrimaryConnection, asyncio.TimerHandle]]] = (
@@ -66,7 +66,7 @@ class PrimaryConnections:
         )
 
     async def take(self, peer: PrimaryPeer) -> PrimaryConnection:
-        """Return a connection to ``peer``; TransferFault if there is none to be had."""
+        """Return a connection to ``peer``; TransferFault if it cannot be reached."""
         idle = self._idle[peer]
         while idle:
             connection, timer = idle.pop()
@@ -77,7 +77,7 @@ class PrimaryConnections:
         return await _connected(peer)
 
     def give_back(self, peer: PrimaryPeer, connection: PrimaryConnection) -> None:
-        """Keep a connection whose exchange has come to its end, for the next one."""
+        """Keep a connection whose exchange has ended, for the next one."""
         connection.is_used = True
         timer = asyncio.get_running_loop().call_later(_IDLE_S, self._drop, peer, connection)
         self._idle[peer].append((connection, timer))
@@ -112,7 +112,7 @@ async def _connected(peer: PrimaryPeer) -> PrimaryConnection:
 
 
 def _context(peer: PrimaryPeer) -> ssl.SSLContext:
-    """Return how TLS is spoken to ``peer`` (RFC 9103 §8)."""
+    """Return the TLS settings for ``peer`` (RFC 9103 §8)."""
     context = ssl.create_default_context(cafile=None if peer.tls_ca is None else str(peer.tls_ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols([_ALPN])

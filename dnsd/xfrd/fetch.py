@@ -1,6 +1,6 @@
-"""Asks a primary: for its serial, for a zone, for what has changed.
+"""Asks a primary for its serial, for a whole zone, or for the differences to a newer version.
 
-Whatever goes wrong, on the network or in what is said, is a TransferFault with a sentence.
+Any failure, of the network or in an answer, is a TransferFault with a sentence.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _IN = 1
 _RCODE = 0x000F
 
 OVER_TCP = b""
-"""In place of an answer: ask over TCP."""
+"""Returned in place of an answer: ask over TCP."""
 
 TRIES = 2
-"""How often a question is sent over UDP before the primary is asked by a connection."""
+"""How often a question is sent over UDP before it is sent over TCP."""
 ANSWER_S = 2.0
 """Seconds until an answer over UDP counts as lost."""
 
 
 class FetchLimits(NamedTuple):
-    """What one transfer may take: octets in all, seconds between messages, seconds in all."""
+    """Limits of one transfer: octets in all, seconds between messages, seconds in all."""
 
     size: int
     stall: float
@@ -52,7 +52,7 @@ class FetchLimits(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """What a transfer came to, and how large it was."""
+    """The result of a transfer, and its size."""
 
     found: Received
     octets: int
@@ -60,13 +60,13 @@ class Fetched(NamedTuple):
 
 
 class Fetcher:
-    """Asks primaries, over connections that serve many zones."""
+    """Asks primaries, over connections that many zones share."""
 
     def __init__(self) -> None:
         self._connections = PrimaryConnections()
 
     async def times(self, peer: PrimaryPeer, apex: bytes, key: TsigKey | None) -> SoaTimes:
-        """Return what the SOA says that ``peer`` has of the zone ``apex``."""
+        """Return the SOA of the zone ``apex`` at ``peer``."""
         ident, request = _request(apex, SOA)
         if not peer.tls:
             for _ in range(TRIES):
@@ -91,7 +91,7 @@ class Fetcher:
         key: TsigKey | None,
         limits: FetchLimits,
     ) -> Fetched:
-        """Return what ``peer`` has beyond the version with ``soa``; None: the whole zone."""
+        """Fetch what is newer at ``peer`` than the version with ``soa``; None: the whole zone."""
         ident, request = _request(apex, AXFR) if soa is None else _request(apex, IXFR, soa)
         serial = None if soa is None else serial_of(soa)
         coming = Incoming(apex, ident, serial, limits.size)
@@ -111,10 +111,10 @@ class Fetcher:
         limits: FetchLimits,
         take: Callable[[bytes], bool],
     ) -> None:
-        """Send ``request`` and give each answer to ``take``, until that says it was the last.
+        """Send ``request``, and pass each answer to ``take`` until it returns that it was the last.
 
-        A connection that has been used before may have been closed by the primary: then another
-        one is tried.
+        The primary may have closed a connection that was used before: then another one is
+        tried.
         """
         try:
             async with asyncio.timeout(limits.time):
@@ -134,7 +134,7 @@ class Fetcher:
 
 
 class _ClosedUnused(Exception):
-    """A connection was closed before anything came."""
+    """The connection was closed before an answer arrived."""
 
 
 async def _by(
@@ -167,9 +167,9 @@ async def _by(
 
 
 async def ask(peer: PrimaryPeer, request: bytes, key: TsigKey | None) -> bytes | None:
-    """Ask ``peer`` over UDP; None if no answer comes, OVER_TCP if one does not fit in.
+    """Ask ``peer`` over UDP; None if no answer arrives, OVER_TCP if it does not fit.
 
-    What is refused is asked for over TCP, too: of a catalog Knot tells even its SOA by TCP alone.
+    A refused question is repeated over TCP: Knot sends even the SOA of a catalog by TCP only.
     """
     signed = SignedExchange(dnspython_key(key)) if key else None
     loop = asyncio.get_running_loop()
@@ -201,7 +201,7 @@ async def ask(peer: PrimaryPeer, request: bytes, key: TsigKey | None) -> bytes |
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    """Waits for the datagram that answers the request ``ident``; others are passed over."""
+    """Waits for the datagram that answers the request ``ident``, and ignores others."""
 
     def __init__(self, ident: bytes, answer: asyncio.Future[bytes]) -> None:
         self._ident = ident
@@ -213,7 +213,7 @@ class _Datagrams(asyncio.DatagramProtocol):
             self._answer.set_result(data)
 
     def error_received(self, error: Exception) -> None:
-        """Nobody listens there, or the way is closed."""
+        """Note that the port is closed, or the host unreachable."""
         if not self._answer.done():
             self._answer.set_exception(error)
 
@@ -224,7 +224,7 @@ def dnspython_key(key: TsigKey) -> dns.tsig.Key:
 
 
 def _request(apex: bytes, qtype: int, soa: Record | None = None) -> tuple[int, bytes]:
-    """Return the number of a question for ``apex``, and the question; IXFR says what we have."""
+    """Return the ID of a question for ``apex``, and the question; an IXFR carries our SOA."""
     ident = secrets.randbits(16)
     head = HEADER.pack(ident, 0, 1, 0, 0 if soa is None else 1, 0)
     request = head + apex + QUESTION.pack(qtype, _IN)

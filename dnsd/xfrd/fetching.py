@@ -1,7 +1,7 @@
-"""Brings one zone up to date: asks for the serial, fetches what is new, keeps it.
+"""Brings one zone up to date: asks for the serial, fetches what is newer, and writes it.
 
-What a primary has is fetched incrementally where it can be, and whole where that fails
-(RFC 1995 §4). Nothing replaces what is kept before all of it is there and fits.
+A zone is fetched incrementally if possible, else whole (RFC 1995 §4). The version on disk is
+replaced only when the new one is complete and valid.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dnsd.xfrd.secondary import SecondaryZone
 
 _NO_IXFR = frozenset((FORMERR, NOTIMP, REFUSED))
-"""How servers answer IXFR that have none."""
+"""The rcodes of servers that do not know IXFR."""
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Fetching:
         self._known = known
 
     async def ask(self, zone: SecondaryZone) -> bool:
-        """Ask the primary whose turn it is; return whether there is a new version."""
+        """Ask the primary whose turn it is; return whether there is a newer version."""
         refresh = zone.refresh
         peer = zone.told.transfers.primaries[refresh.primary]
         before = refresh.fault
@@ -125,7 +125,7 @@ class Fetching:
         current: ZoneVersion | None,
         key: TsigKey | None,
     ) -> tuple[Fetched, ZoneVersion]:
-        """Return what has come, and the version that it makes."""
+        """Return what was received, and the version that it makes."""
         said = self._known.settings
         limits = FetchLimits(said.incoming_size, said.incoming_stall, said.incoming_time)
         if current is not None:
@@ -145,7 +145,7 @@ class Fetching:
 
 
 def _made_of(fetched: Fetched, current: ZoneVersion | None) -> ZoneVersion:
-    """Return the version that a transfer gives; MisfitError if differences do not fit."""
+    """Return the version that a transfer makes; MisfitError if its differences do not apply."""
     found = fetched.found
     if isinstance(found, ReceivedDifferences):
         assert current is not None, "differences are asked for from a version"

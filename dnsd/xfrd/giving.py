@@ -1,4 +1,4 @@
-"""Zones to others: AXFR and IXFR (RFC 5936, RFC 1995), for those who may."""
+"""Sends zones to secondaries that are allowed to fetch them: AXFR, IXFR (RFC 5936, RFC 1995)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SERIAL = slice(-20, -16)
 
 
 class Giving:
-    """Gives zones out of ``archive`` to whom ``known`` says."""
+    """Sends zones out of ``archive`` to the clients that ``known`` allows."""
 
     def __init__(self, known: Knowledge, archive: Archive, counts: dict[str, int]) -> None:
         self._known = known

@@ -1,7 +1,8 @@
-"""The version of a zone that was fetched last, on disk.
+"""The latest fetched version of a zone, on disk.
 
-A record file, and beside it an empty one, whose time is when a primary last said that the version
-is current: so both are there after a restart, and after a power cut the old version or the new one.
+It is a record file; the modification time of an empty file beside it says when a primary last
+confirmed the version. Both survive a restart; after a power cut either the old or the new version
+is there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from dnsd.versions.version import ZoneVersion
 
 UPDATED_FILE = ".file"
-"""Ends the name of the version of an operator's file, over which updates are laid."""
+"""Suffix of the record file that has the version of an operator's zone file, without updates."""
 
 
 _LABELLED = re.compile(r"(.+)\.[0-9a-f]{16}\.records", re.ASCII)
@@ -38,7 +39,7 @@ class KeptZone:
         self._updated = path.with_suffix(UPDATED_FILE)
 
     def read(self) -> ZoneVersion | None:
-        """Return the version, None if there is none that can be used: then it is fetched whole."""
+        """Return the version; None if it is missing or damaged: the whole zone is then fetched."""
         try:
             return recordfile.read(self.path)
         except FileNotFoundError:
@@ -49,11 +50,11 @@ class KeptZone:
             return None
 
     def confirmed(self) -> float:
-        """Return when a primary last said that the version is current, in POSIX seconds."""
+        """Return when a primary last confirmed the version, in POSIX seconds."""
         return kept.confirmed(self.path)
 
     def write(self, version: ZoneVersion) -> None:
-        """Keep ``version`` instead; OSError if that cannot be: the old one stays."""
+        """Replace the version; on OSError the old one stays."""
         self.path.parent.mkdir(mode=0o755, exist_ok=True)
         recordfile.write(self.path, version)
 
@@ -68,45 +69,45 @@ class KeptZone:
 
     @property
     def is_held(self) -> bool:
-        """Whether there is a version to go back to."""
+        """Whether there is a copy to go back to."""
         return self._held.exists()
 
     def hold(self) -> None:
-        """Keep the version beside what is written next; OSError if that cannot be."""
+        """Keep a copy of the version, to go back to after the next write; OSError if that fails."""
         self._held.unlink(missing_ok=True)
         self._held.hardlink_to(self.path)
 
     def take_back(self) -> None:
-        """Go back to the version that is held; OSError if that cannot be."""
+        """Go back to the copy; OSError if that fails."""
         with suppress(FileNotFoundError):  # it was taken back already
             self._held.replace(self.path)
 
     def let_go(self) -> None:
-        """Hold the version before no more; where the disk refuses that, it is held once more."""
+        """Remove the copy, or keep it if the disk refuses that."""
         with suppress(OSError):
             self._held.unlink(missing_ok=True)
 
     def confirm(self, now: float) -> None:
-        """Note that a primary has just said that the version is current."""
+        """Note that a primary has just confirmed the version."""
         try:
             self._heard.touch()
             os.utime(self._heard, (now, now))
         except OSError as error:
-            # it will seem older than it is after a restart, and no more
+            # after a restart it only seems older than it is
             told = f"transfers: {self._heard}: {error.strerror}"
             say("disk-refuses", told, path=str(self._heard))
 
     @property
     def is_of_updates(self) -> bool:
-        """Whether the version was made by updates, and never was a primary's."""
+        """Whether updates made the version, so that no primary ever had it."""
         return self._updated.exists()
 
     def forget_updates(self) -> None:
-        """Forget what updates were laid over: the version has come from a primary."""
+        """Note that the version is from a primary: remove the version without updates."""
         _remove(self._updated, self._held)
 
     def remove(self) -> None:
-        """Forget the version: the zone is no more, or begins anew."""
+        """Remove the version: the zone was removed, or begins anew."""
         _remove(self.path, self._heard, self._held)
 
 
@@ -120,7 +121,7 @@ def _remove(*paths: Path) -> None:
 
 
 def leftovers(directory: Path) -> dict[str, set[str]]:
-    """Return the names of record files in ``directory`` that are called by a label, by zone.
+    """Return the names of record files in ``directory`` with a label in their name, by zone.
 
     A zone's are those that begin with its stem; see :func:`dnsd.config.catalogbook.file_of`.
     """

@@ -1,7 +1,7 @@
-"""What the transfer process has been told by control: settings, keys and zones.
+"""What control has told the transfer process: settings, keys and zones.
 
-What control has told is in force until it tells something else, also while it is away. What is
-done about it is done by the parts (:class:`TransferPart`).
+It stays in force until control says something else, even while control is down. The parts of the
+process (:class:`TransferPart`) act on it.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ Row = dict[str, str | int | float | bool | None]
 
 
 class TransferPart(Protocol):
-    """A part of this process: it hears what is told of zones, and obeys orders about them."""
+    """A part of this process: it learns about zones, and carries out orders about them."""
 
     def hear(self, told: ipc.ZoneTold) -> None:
-        """Hear of a zone that is new, or about which something has changed."""
+        """Learn that a zone was added or changed."""
 
     def lose(self, zone: str) -> None:
-        """Hear that a zone is no more."""
+        """Learn that a zone was removed."""
 
     def judge(self, judged: ipc.Judged) -> None:
-        """Hear what became of a version that was fetched."""
+        """Learn whether control has loaded a version."""
 
     def row(self, zone: str) -> Row:
-        """Return what there is to tell of the zone; empty for one that is not this part's."""
+        """Return the part's facts about the zone; empty if the zone is none of this part's."""
 
     def obey(self, what: str, zone: str) -> str | None:
-        """Do what is ordered; return why not (empty: it is being done), None if it is not for me.
+        """Begin an order; return why not (empty if it has begun), None if it is not for this part.
 
-        ``what`` is ``notify``, ``refresh`` or ``retransfer``, ``zone`` one that there is.
+        ``what`` is ``notify``, ``refresh`` or ``retransfer``; ``zone`` exists.
         """
 
     async def run(self) -> None:
@@ -51,21 +51,21 @@ class TransferPart(Protocol):
 
 
 class Knowledge:
-    """All that was told, by name."""
+    """Everything that control has told, by name."""
 
     def __init__(self) -> None:
         self.settings = TransfersConfig()
         self.reading: tuple[tuple[Path, ...], Limits] = (), Limits()
-        """How zone files are read: directories of included files, and what they may have."""
+        """How zone files are read: the directories for $INCLUDE, and the limits."""
         self.keys: dict[str, TsigKey] = {}
         self.zones: dict[str, ipc.ZoneTold] = {}
         self.parts: list[TransferPart] = []
         self.whole = asyncio.Event()
-        """Set when everything was told once: before, what is not here may be there all the same."""
+        """Set once control has told everything: before that, a missing zone may still exist."""
         self._unconfirmed: tuple[set[str], set[str]] | None = None
 
     def take(self, message: ipc.FromControl) -> None:
-        """Take in what control says; orders are none of it."""
+        """Take in a message of control that is not an order."""
         match message:
             case ipc.Hello():
                 self._unconfirmed = set(self.zones), set(self.keys)

@@ -1,7 +1,7 @@
-"""NOTIFY from primaries (RFC 1996): who may say that a zone has changed, and what they are told.
+"""NOTIFY from primaries (RFC 1996): who may send it, and what is answered.
 
-A NOTIFY is a reason to ask the primaries, and no more: what there is they say themselves. So it
-need not be signed when it comes from one of their addresses; who else may say so is configured.
+A NOTIFY only makes dnsd ask the primaries. So it need not be signed if it comes from the address
+of one of them; other senders are configured.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _POINTER = 2
 
 
 class NotifiedZones:
-    """Hears notifications, and passes them on to ``hear``: zone, source, serial if it was told."""
+    """Accepts notifications, and calls ``hear`` with zone, source, and serial if there is one."""
 
     def __init__(self, known: Knowledge, hear: Callable[[str, str, int | None], object]) -> None:
         self._known = known
         self._hear = hear
 
     async def respond(self, seen: SeenRequest) -> bytes:
-        """Return the answer to a notification, which is passed on if it may be."""
+        """Return the answer to a notification; pass it on if its sender is allowed."""
         asked = query.begin(seen.message)
         try:
             query.parse(seen.message, asked)
@@ -59,7 +59,7 @@ class NotifiedZones:
 
 
 def told_serial(message: bytes, question: bytes) -> int | None:
-    """Return the serial of the zone's SOA that comes with a notification, None if there is none.
+    """Return the serial of the SOA in a notification, or None.
 
     ``question`` are the octets of the message's question. Malformed if the record is cut.
     """
@@ -67,7 +67,7 @@ def told_serial(message: bytes, question: bytes) -> int | None:
         return None
     at = HEADER.size + len(question)
     end, rtype = query.skip_record(message, at)
-    # The owner is the zone: by a pointer, or once more.
+    # The owner is the zone: a pointer to it, or its name repeated.
     owner = _POINTER if message[at] & 0xC0 else len(question) - QUESTION.size
     size = int.from_bytes(message[at + owner + 8 : at + owner + 10], "big")
     if rtype != SOA or size < _SOA or at + owner + 10 + size != end:

@@ -1,4 +1,4 @@
-"""Tells secondaries of new versions by NOTIFY: paced, and again until they have answered."""
+"""Sends NOTIFY to secondaries when a zone has a new version: paced, and repeated until answered."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from dnsd.xfrd.knowledge import Knowledge, Row
 
 PACE_S = 0.002
-"""Seconds between two messages: ten thousand zones are told of in 20 s."""
+"""Seconds between two messages: ten thousand messages take 20 s."""
 LOOK_S = 0.25
-"""How often it is looked who has to be told again."""
+"""Seconds between two searches for messages to repeat."""
 RESOLVED_S = 300.0
-"""Seconds for which the addresses of a zone's name servers are used again."""
+"""Seconds for which resolved addresses of a zone's name servers are reused."""
 
 Place = tuple[str, NotifyPeer]
-"""A zone, and who is to be told of it."""
+"""A zone, and a server to notify of it."""
 
 
 class Notifying:
-    """Tells of the zones in ``archive`` whom ``known`` says."""
+    """Sends NOTIFY for the zones in ``archive`` to the servers in ``known``."""
 
     def __init__(self, known: Knowledge, archive: Archive, counts: dict[str, int]) -> None:
         self._known = known
@@ -48,7 +48,7 @@ class Notifying:
         self._resolved: dict[str, tuple[float, tuple[NotifyPeer, ...]]] = {}
 
     def changed(self, zone: str) -> None:
-        """Tell of ``zone``, from the beginning."""
+        """Notify all servers of ``zone``."""
         self._due[zone] = None
         self._wake.set()
 
@@ -84,7 +84,7 @@ class Notifying:
         return ""
 
     async def run(self) -> None:
-        """Tell whom there is to tell, for ever."""
+        """Send what is due, for ever."""
         while True:
             while self._due:
                 zone = next(iter(self._due))
@@ -118,12 +118,12 @@ class Notifying:
         return (*told.notify, *(found if told.notify_ns else ()))
 
     def _again(self) -> Iterator[Place]:
-        """Yield who has to be told again now, and forget who does not answer."""
+        """Yield the servers to notify again now; give up those that have not answered."""
         now = time.monotonic()
         for at, (place, _, _) in [*self._waiting.items()]:
             state = self._states.get(place)
             if state is None or state.ident != at[1]:
-                del self._waiting[at]  # of a zone that is gone, or of an older serial
+                del self._waiting[at]  # the zone was removed, or has a newer serial
             elif state.due <= now:
                 del self._waiting[at]
                 if not state.is_done:
@@ -148,7 +148,7 @@ class Notifying:
             way = await self._way(peer)
             way.sendto(message, (peer.address, peer.port))
         except OSError:
-            pass  # as if it had been lost: it is sent again
+            pass  # as if it were lost: it is sent again
         await asyncio.sleep(PACE_S)
 
     async def _way(self, peer: NotifyPeer) -> asyncio.DatagramTransport:
@@ -161,7 +161,7 @@ class Notifying:
         return way
 
     def heard(self, message: bytes, peer: NotifyPeer) -> None:
-        """Take in what came from the address and port of ``peer``."""
+        """Take in a message from the address and port of ``peer``."""
         if len(message) < 12 or message[2] & 0xF8 != 0xA0:
             return
         at = str(peer), int.from_bytes(message[:2], "big")
@@ -174,7 +174,7 @@ class Notifying:
             self._states[place] = state.answered(message[3] & 0xF)
 
     async def _resolve(self, zone: str, archived: Archived) -> None:
-        """Look up who else serves the zone: by its NS records, but for who is in the SOA."""
+        """Resolve the zone's other servers: those of its NS records, except the SOA's primary."""
         now = time.monotonic()
         if self._resolved.get(zone, (0.0, ()))[0] > now:
             return
@@ -190,7 +190,7 @@ class Notifying:
 
 
 class _Ear(asyncio.DatagramProtocol):
-    """Hears what secondaries answer."""
+    """Receives the answers of secondaries."""
 
     def __init__(self, notifying: Notifying) -> None:
         self._notifying = notifying
@@ -199,11 +199,11 @@ class _Ear(asyncio.DatagramProtocol):
         self._notifying.heard(data, NotifyPeer(address=str(addr[0]), port=int(addr[1])))
 
     def error_received(self, exc: Exception) -> None:
-        """Nobody is there: it is sent again all the same."""
+        """Do nothing: the message will be repeated."""
 
 
 def _servers(archived: Archived) -> list[str]:
-    """Return the names of the zone's servers, but for the one that its SOA names."""
+    """Return the names of the zone's servers, except the one that its SOA names."""
     version = archived.version
     primary = to_text(version.soa.rdata[: name_end(version.soa.rdata, 0)]).lower()
     found = []

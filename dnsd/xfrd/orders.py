@@ -1,4 +1,4 @@
-"""What operators ask and order: ``dnsd zone status``, ``notify``, ``refresh``, ``retransfer``."""
+"""Answers operators' commands: ``dnsd zone status``, ``notify``, ``refresh``, ``retransfer``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dnsd.xfrd.knowledge import Knowledge, Row
 
 ROWS = 100
-"""Rows of one message."""
+"""Rows in one message, at most."""
 
 _NOTHING = {
     "notify": "no server is to be notified of {}: add notify to its [[zone]] or to [transfers]",
@@ -23,7 +23,7 @@ _NOTHING = {
 
 
 def answer(order: TransferOrder, known: Knowledge) -> Iterator[OrderDone]:
-    """Do what ``order`` says, and yield what it came to, in as many messages as it takes."""
+    """Carry out ``order``, and yield its result, in as many messages as needed."""
     if order.zone and order.zone not in known.zones:
         yield OrderDone(number=order.number, fault=f"there is no zone {order.zone}")
         return
@@ -33,7 +33,7 @@ def answer(order: TransferOrder, known: Knowledge) -> Iterator[OrderDone]:
         return
     done = [_obey(known, order.what, zone) for zone in zones]
     faults = [fault for fault in done if fault]
-    # An order for all zones is for those it can be for.
+    # An order for all zones skips those to which it does not apply.
     is_lost = len(faults) == len(done) if not order.zone else bool(faults)
     yield OrderDone(number=order.number, fault=faults[0] if faults and is_lost else "")
 

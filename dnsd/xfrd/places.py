@@ -1,4 +1,4 @@
-"""How many zones are asked for at once, in all and of one primary; the others wait in turn."""
+"""Limits how many zones are fetched at once, in all and from one primary; others wait in turn."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import deque
 
 
 class Places:
-    """Places for zones that are being asked for, each of a primary's address.
+    """Places for zones that are being fetched, each with the address of its primary.
 
-    One primary has no more than half of them: when it is slow, zones of others go on.
+    One primary may take half of them, so a slow one does not hold up the zones of others.
     """
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class Places:
         self._known: set[str] = set()
 
     def take(self, address: str, zone: str, most: int) -> bool:
-        """Take a place for ``zone``, of ``most``; False: it waits until it is the :meth:`next`."""
+        """Take one of ``most`` places for ``zone``; False if it must wait for :meth:`next`."""
         if self._has_room(address, most):
             self._busy[address] = self._busy.get(address, 0) + 1
             return True
@@ -27,15 +27,16 @@ class Places:
         return False
 
     def leave(self, address: str) -> None:
-        """Give a place of ``address`` back."""
+        """Give back a place of ``address``."""
         self._busy[address] -= 1
         if not self._busy[address]:
             del self._busy[address]
 
     def next(self, most: int) -> str | None:
-        """Return the next zone that waits and is to try again; None if there is no place for one.
+        """Return the waiting zone that is next; None if no place is free for any.
 
-        It may have been given up, or asked for by other ways: so ask until there is none.
+        The caller may not need it any more (it was removed, or fetched meanwhile), and then asks
+        again.
         """
         for waiting in list(self._waiting):
             if self._has_room(waiting, most):
@@ -43,7 +44,7 @@ class Places:
         return None
 
     def _pop(self, address: str) -> str:
-        """Return the zone that has waited longest for ``address``; others come before it next."""
+        """Return the zone that has waited longest for ``address``; other addresses come next."""
         queue = self._waiting.pop(address)
         zone = queue.popleft()
         self._known.discard(zone)

@@ -1,7 +1,7 @@
-"""The parts of the transfer process put together, and its one loop.
+"""The transfer process: its parts, and its one event loop.
 
-Everything that is fetched, given or checked is a part of its own, and knows of the others only what
-:class:`dnsd.xfrd.knowledge.Knowledge` says.
+Fetching, sending and updating zones are parts of their own; what they share is in
+:class:`dnsd.xfrd.knowledge.Knowledge`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from dnsd.xfrd.spec import XfrdSpec
 
 COUNTS_S = 1.0
-"""How often control is told what was counted."""
+"""Seconds between two reports of the counters to control."""
 
 
 class TransferProcess:
-    """The process; :meth:`run` works until the master is gone, or says stop."""
+    """The process; :meth:`run` works until the master ends, or tells it to stop."""
 
     def __init__(self, spec: XfrdSpec) -> None:
         self._spec = spec
@@ -62,7 +62,7 @@ class TransferProcess:
         self.requests.updated = updates.respond
 
     async def run(self) -> None:
-        """Do all there is to do."""
+        """Run all parts."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_tell_fault)
         loop.add_signal_handler(signal.SIGTERM, os._exit, 0)
@@ -80,7 +80,7 @@ class TransferProcess:
                 group.create_task(part.run())
 
     def _give(self) -> None:
-        """Make the parts that give zones to others."""
+        """Make the parts that send zones to other servers."""
         archive = Archive(Path(self._spec.directory))
         notifying = Notifying(self.knowledge, archive, self.counts)
         archive.changed = notifying.changed
@@ -93,7 +93,7 @@ class TransferProcess:
         self._tls = xot.TlsSide(self._tls_sockets, self.knowledge, streams, links[0].ask)
 
     def tell(self, about: str, message: ipc.FromTransfers) -> None:
-        """Have control hear ``message``, the last one ``about`` this."""
+        """Send ``message`` to control; it replaces an earlier one ``about`` the same thing."""
         self._correspondence.bulletin.put(about, ipc.encode(message))
         self._correspondence.tell()
 
@@ -123,7 +123,7 @@ class TransferProcess:
 
 
 def _on_master() -> None:
-    """Go at once when the master has: a successor brings its own process."""
+    """End at once when the master has ended: its successor starts its own process."""
     if not os.read(0, 4096):
         os._exit(0)
 

@@ -1,8 +1,8 @@
-"""TransferRequests that workers have handed over: who may ask what, and who answers.
+"""Requests that workers have handed over: who may ask what, and which part answers.
 
-A signature is taken off and checked first, and each answer is signed as its request was. Then a
-request is for one of the parts (``transfer``, ``notified``, ``updated``), or it is an ordinary
-question, which a worker answers.
+The signature of a request is removed and checked first, and the answer is signed with the same key.
+The request is then for one of the parts (``transfer``, ``notified``, ``updated``), or it is an
+ordinary question, which a worker answers.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from dnsd.xfrd.knowledge import Knowledge
 
 MOST_SOURCES = 4096
-"""Sources whose rates are remembered; who has not asked for longest is forgotten."""
+"""Sources whose rates are remembered; the one that asked least recently is forgotten."""
 
 TOLD_S = 5.0
-"""Seconds that a request waits for control to have told everything, after a start."""
+"""Seconds that a request waits, after a start, until control has told everything."""
 
 _REFUSALS = {tsig.BADKEY: "badkey", tsig.BADSIG: "badsig", tsig.BADTIME: "badtime"}
 
 
 class SeenRequest(NamedTuple):
-    """A request without its signature: ``key`` is the name of the key that has signed it."""
+    """A request without its signature; ``key`` is the name of the key that signed it."""
 
     message: bytes
     key: str | None
     source: str
     is_udp: bool
     room: int
-    """Octets that a message of the answer may have, without a signature."""
+    """The largest message of the answer, in octets, without a signature."""
 
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 class TransferRequests:
     """Answers requests; ``ask`` has a worker answer a question.
 
-    ``counts`` is added to by kind of request and by what is wrong with signatures.
+    ``counts`` counts requests by kind, and faults of signatures.
     """
 
     def __init__(self, known: Knowledge, counts: dict[str, int]) -> None:
@@ -65,7 +65,7 @@ class TransferRequests:
         self._rates: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def admits(self, source: str, now: float) -> bool:
-        """Tell whether ``source`` may ask one thing more, at ``now`` (monotonic)."""
+        """Tell whether ``source`` may send one more request at ``now`` (monotonic)."""
         most = float(self._known.settings.requests_per_second)
         network = _network(source)
         room, seen = self._rates.pop(network, (most, now))
@@ -84,11 +84,11 @@ class TransferRequests:
     async def answer(
         self, message: bytes, source: str, ask: Respond, *, udp: int = 0
     ) -> AsyncIterator[bytes]:
-        """Yield the messages that answer ``message``; none if there is to be no answer.
+        """Yield the messages that answer ``message``; there may be none.
 
-        ``udp`` is how many octets an answer over UDP may have, 0 over TCP.
+        ``udp`` is the largest answer over UDP, in octets; 0 over TCP.
         """
-        # A key that has not been told of yet is not one that is unknown.
+        # Control may not have told of the key yet.
         async with asyncio.timeout(TOLD_S):
             await self._known.whole.wait()
         limit = udp or 0xFFFF
@@ -139,7 +139,7 @@ class TransferRequests:
 
 
 def allows(peers: Sequence[AllowedPeer], source: str, key: str | None) -> bool:
-    """Tell whether one of ``peers`` is who asks from ``source`` with ``key``."""
+    """Tell whether one of ``peers`` matches a client at ``source`` with ``key``."""
     address = ipaddress.ip_address(source.partition("%")[0])
     return any(
         (peer.key is None or peer.key == key)
@@ -152,7 +152,7 @@ def allows(peers: Sequence[AllowedPeer], source: str, key: str | None) -> bool:
 
 
 def _network(source: str) -> str:
-    """Return what counts as one source: an IPv4 address, or the /64 of an IPv6 address."""
+    """Return the network that counts as one source: an IPv4 address, or an IPv6 /64."""
     if ":" not in source:
         return source
     return str(ipaddress.ip_network((source.partition("%")[0], 64), strict=False))
@@ -169,7 +169,7 @@ def is_transfer(message: bytes) -> bool:
 
 
 def refused(message: bytes, rcode: int) -> bytes:
-    """Return the answer that says no more than ``rcode``."""
+    """Return an answer with ``rcode`` and no records."""
     asked = query.begin(message)
     try:
         query.parse(message, asked)
@@ -181,6 +181,6 @@ def refused(message: bytes, rcode: int) -> bytes:
 
 
 def _cut(response: bytes) -> bytes:
-    """Return a response that says: ask again over TCP."""
+    """Return a truncated response (TC): the client asks again over TCP."""
     bare = refused(response, response[3] & 0xF)
     return bare[:2] + bytes((response[2] | query.TC >> 8, response[3])) + bare[4:]

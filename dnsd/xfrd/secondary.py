@@ -1,6 +1,6 @@
-"""Fetches the zones that have primaries, and keeps them current.
+"""Fetches zones from their primaries, and keeps them current.
 
-For each zone a :class:`Refresh` says when to ask whom; one loop sleeps until the next is due.
+A :class:`Refresh` for each zone says when to ask which primary; one loop sleeps until then.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from dnsd.xfrd.knowledge import Knowledge, Row
 
 CLOCK_S = 60.0
-"""Seconds after which it is seen that the clock was set back."""
+"""Seconds between two looks whether the clock was set back."""
 SET_BACK_S = 1.0
-"""By less than so many seconds no clock counts as set back."""
+"""A smaller step back, in seconds, is ignored."""
 
 
 class SecondaryZone:
     """One zone that is fetched."""
 
     def __init__(self, told: ipc.ZoneTold, kept: KeptZone, now: float) -> None:
-        # What updates have made is served until a primary has been heard, and is none of its.
+        # A version made by updates is served until a primary answers; it is not the primary's.
         version = None if kept.is_of_updates else kept.read()
         soa = SoaTimes.of(version.soa.rdata) if version else None
         primaries = len(told.transfers.primaries)
@@ -48,22 +48,22 @@ class SecondaryZone:
         self.kept = kept
         self.refresh = Refresh(primaries, soa, kept.confirmed(), now, random.random)
         self.is_wanted_whole = kept.is_of_updates
-        """Whether it is wanted anew, whatever the primary's serial is."""
+        """Whether to fetch the whole zone, whatever the primary's serial is."""
         self.is_given_up = False
-        """Whether it is fetched no more: what is on its way is not kept."""
+        """Whether the zone is no longer fetched: a transfer under way is discarded."""
         self.was_expired: bool | None = None
-        """As control was told last, None before."""
+        """What control was told last; None before."""
         self.is_waiting = False
-        """Whether it is due, and waits for a place."""
+        """Whether it is due, but waits for a place."""
         self.look_at = math.inf
-        """When the loop looks at it next."""
+        """When the loop is to look at it next."""
         self.last: FetchReport | None = None
         self.refused = ""
-        """Why control does not load the version that was fetched last."""
+        """Why control has not loaded the latest fetched version; empty if it has."""
 
 
 class SecondaryPart:
-    """The part of the process that fetches zones; ``tell`` tells control."""
+    """The part of the process that fetches zones; ``tell`` sends messages to control."""
 
     def __init__(
         self, known: Knowledge, directory: Path, tell: Callable[[str, ipc.FromTransfers], None]
@@ -79,15 +79,15 @@ class SecondaryPart:
         self._places = Places()
         self._left: dict[str, set[str]] | None = None
         self._ahead = time.time() - time.monotonic()
-        """Of the clock that never goes back."""
+        """How far POSIX time is ahead of the monotonic clock."""
 
     # -- what is told -------------------------------------------------------------------------
 
     def hear(self, told: ipc.ZoneTold) -> None:
-        """Take up a zone with primaries, or what has changed of it."""
+        """Take up a zone with primaries, or its changes."""
         zone = self._zones.get(told.zone)
         if zone is not None and zone.told.kept != told.kept:
-            self.lose(told.zone)  # it begins anew (RFC 9432 §5.4)
+            self.lose(told.zone)  # the zone begins anew (RFC 9432 §5.4)
             zone = None
         if not told.transfers.primaries:
             self.lose(told.zone)
@@ -100,7 +100,7 @@ class SecondaryPart:
             self._age(told.zone, zone)
             self._schedule(told.zone, zone)
         elif zone.told.transfers.primaries != told.transfers.primaries:
-            # One object a file: a second one would not know what the first one still writes.
+            # One object for each file: a second one would not know what the first still writes.
             zone.told, zone.is_waiting = told, False
             zone.refresh.among(len(told.transfers.primaries), time.time())
             self._schedule(told.zone, zone)
@@ -108,29 +108,29 @@ class SecondaryPart:
             zone.told = told
 
     def _forget_others(self, zone: str, name: str) -> None:
-        """Remove what an earlier process has left of ``zone`` when it had another label."""
+        """Remove files that ``zone`` had under another label, in an earlier process."""
         if self._left is None:
             self._left = leftovers(self._directory)
         for other in self._left.pop(origins.file_stem(zone), set()) - {name}:
             KeptZone(self._directory / other).remove()
 
     def lose(self, zone: str) -> None:
-        """Give a zone up, with what was fetched of it."""
+        """Stop fetching a zone, and remove what was fetched."""
         found = self._zones.pop(zone, None)
         if found is None:
             return
         found.is_given_up = True
         found.kept.remove()
-        if found.was_expired:  # whatever it is served from now does not expire
+        if found.was_expired:  # what it is served from now does not expire
             self._tell(f"expired {zone}", ipc.Expired(zone=zone, is_expired=False))
 
     def judge(self, judged: ipc.Judged) -> None:
-        """Hear what control made of a version."""
+        """Learn whether control has loaded a version."""
         if (zone := self._zones.get(judged.zone)) is not None:
             zone.refused = judged.why
 
     def notified(self, name: str, address: str, serial: int | None) -> None:
-        """Hear a NOTIFY for the zone ``name`` from somebody who may send it."""
+        """Note a NOTIFY for the zone ``name``, from an allowed sender."""
         zone = self._zones.get(name)
         if zone is None:
             return
@@ -140,7 +140,7 @@ class SecondaryPart:
         self._schedule(name, zone)
 
     def obey(self, what: str, zone: str) -> str | None:
-        """Ask at once; with ``retransfer`` for the whole zone."""
+        """Ask a primary at once; for ``retransfer`` fetch the whole zone."""
         found = self._zones.get(zone)
         if found is None or what not in {"refresh", "retransfer"}:
             return None
@@ -150,7 +150,7 @@ class SecondaryPart:
         return ""
 
     def row(self, zone: str) -> Row:
-        """Return what there is to tell of a zone."""
+        """Return the facts about a zone."""
         found = self._zones.get(zone)
         if found is None:
             return {}
@@ -170,7 +170,7 @@ class SecondaryPart:
     # -- when ---------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Ask when it is time, for ever."""
+        """Ask primaries when it is time, for ever."""
         while True:
             self._begin_due()
             self._wake.clear()
@@ -180,7 +180,7 @@ class SecondaryPart:
             self._follow_clock()
 
     def _follow_clock(self) -> None:
-        """Where the clock was set back, have nothing wait for the time that it showed before."""
+        """If the clock was set back, move all times back with it."""
         ahead = time.time() - time.monotonic()
         by, self._ahead = self._ahead - ahead, ahead
         if by < SET_BACK_S:
@@ -191,7 +191,7 @@ class SecondaryPart:
             self._schedule(name, zone)
 
     def _schedule(self, name: str, zone: SecondaryZone) -> None:
-        """Have the loop look at a zone when something is due."""
+        """Have the loop look at a zone when its next step is due."""
         is_begun = zone.is_waiting or zone.refresh.asked_at is not None
         times = [] if is_begun else [zone.refresh.due]
         if zone.refresh.expires is not None and not zone.was_expired:
@@ -207,7 +207,7 @@ class SecondaryPart:
             at, name = heapq.heappop(self._due)
             zone = self._zones.get(name)
             if zone is None or zone.look_at != at:
-                continue  # it was looked at before that
+                continue  # it was looked at earlier
             zone.look_at = math.inf
             self._age(name, zone)
             if zone.refresh.is_due(now) and not zone.is_waiting:
@@ -215,7 +215,7 @@ class SecondaryPart:
             self._schedule(name, zone)
 
     def _age(self, name: str, zone: SecondaryZone) -> None:
-        """Tell control when a zone has got too old, or has been confirmed again."""
+        """Tell control if a zone has expired, or was confirmed again."""
         is_expired = zone.refresh.is_expired(time.time())
         if is_expired == zone.was_expired:
             return
@@ -228,7 +228,7 @@ class SecondaryPart:
     # -- asking -------------------------------------------------------------------------------
 
     def _begin(self, name: str, zone: SecondaryZone, now: float) -> None:
-        """Ask the zone's primary, once that one has a place for it."""
+        """Ask the zone's primary, if there is a place."""
         address = zone.told.transfers.primaries[zone.refresh.primary].address
         zone.is_waiting = not self._places.take(address, name, self._known.settings.incoming)
         if zone.is_waiting:
@@ -258,7 +258,7 @@ class SecondaryPart:
         self._schedule(name, zone)
 
     def _begin_waiting(self) -> None:
-        """Ask for zones that have waited, as many as there are places for."""
+        """Ask for waiting zones, as many as there are places."""
         now, most = time.time(), self._known.settings.incoming
         while (name := self._places.next(most)) is not None:
             zone = self._zones.get(name)

@@ -10,13 +10,12 @@ from dnsd.config import Endpoint, sent
 
 
 class XfrdSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that it needs to know before control speaks.
+    """Everything that it needs before control's first message.
 
     ``state_fd`` is the inherited descriptor of the state vector of ``workers`` workers,
-    ``control`` the way to control, ``handed`` the ways to the workers, in their order.
-    ``directory`` is the state directory. ``tls_listen`` is where transfers over TLS are listened
-    for. ``heartbeat`` in seconds. ``prepared`` is for
-    :func:`dnsd.process.instructions.wait_for_word`.
+    ``control`` that of the socket to control, ``handed`` those to the workers, in their order.
+    ``directory`` is the state directory; ``tls_listen`` has the endpoints for TLS; ``heartbeat`` is
+    in seconds. ``prepared`` is for :func:`dnsd.process.instructions.wait_for_word`.
     """
 
     state_fd: int

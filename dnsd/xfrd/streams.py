@@ -1,8 +1,8 @@
-"""Connections of clients: requests in, transfers out, and the limits that protect the others.
+"""Clients' connections: requests in, transfers out, and the limits that protect other clients.
 
-A client that reads nothing for ``outgoing_stall``, or has not read all in ``outgoing_time``, is
-reset. One that reads slowly has all the time in between: what it asked for may be in the kernel
-long before it has come.
+A connection is reset when its client reads nothing for ``outgoing_stall``, or has not read all
+within ``outgoing_time``. Between the two a client may read as slowly as it likes; its answer may be
+in the kernel long before it arrives.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from dnsd.xfrd.requests import Respond, TransferRequests
 
 HIGH_WATER = 256 << 10
-"""Octets that wait for a client in this process, at most: four messages."""
+"""Octets of answers that wait in this process for one client, at most: four messages."""
 IDLE_S = 10.0
 """Seconds that a client may take for its next request."""
 LOOK_S = 1.0
-"""How often it is looked whether a client reads."""
+"""Seconds between two looks whether a client reads."""
 _HEADER = 12
 _LINGER_RESET = struct.pack("ii", 1, 0)
 _LINGER_NOT = struct.pack("ii", 0, 0)
@@ -43,11 +43,11 @@ Result = TypeVar("Result")
 
 
 class Stalled(Exception):
-    """The client reads nothing, or too slowly."""
+    """The client reads nothing, or too slowly: its connection is to be reset."""
 
 
 class Streams:
-    """All connections there are."""
+    """All open connections."""
 
     def __init__(self, known: Knowledge, requests: TransferRequests) -> None:
         self._known = known
@@ -59,7 +59,7 @@ class Streams:
         return len(self._tasks)
 
     def take(self, handed: HandedStream, sock: socket.socket, ask: Respond) -> None:
-        """Go on with a connection that a worker has handed over."""
+        """Serve a connection that a worker has handed over."""
         self._begin(self._adopt(handed, sock, ask), handed.source, sock.close)
 
     def accept(self, reader: StreamReader, writer: StreamWriter, source: str, ask: Respond) -> None:
@@ -112,7 +112,7 @@ class Streams:
     async def _guarded(
         self, reader: StreamReader, writer: StreamWriter, source: str, ask: Respond
     ) -> None:
-        """Serve a connection to its end; whatever happens, it is closed."""
+        """Serve a connection to its end, and close it, whatever happens."""
         writer.transport.set_write_buffer_limits(HIGH_WATER, HIGH_WATER // 2)
         try:
             await self._serve(reader, writer, source, ask)
@@ -121,7 +121,7 @@ class Streams:
         except (Stalled, OSError, TimeoutError):
             writer.transport.abort()
         except Exception:
-            # What uvloop says of a connection that its peer has reset is no fault.
+            # uvloop's error for a connection that the client has reset is no fault of dnsd.
             is_ours = not writer.transport.is_closing()
             writer.transport.abort()
             if is_ours:
@@ -132,7 +132,7 @@ class Streams:
     async def _serve(
         self, reader: StreamReader, writer: StreamWriter, source: str, ask: Respond
     ) -> None:
-        """Answer what comes, until there is nothing more; then all is in the kernel."""
+        """Answer requests until the client sends no more and all answers are in the kernel."""
         settings = self._known.settings
         until = time.monotonic() + settings.outgoing_time
         while message := await self._patiently(_message(reader), writer, IDLE_S, until):
@@ -143,22 +143,22 @@ class Streams:
                 writer.write(len(response).to_bytes(2, "big") + response)
                 if writer.transport.get_write_buffer_size() > HIGH_WATER // 2:
                     await self._drain(writer, until)
-                # Others are given to meanwhile: who reads fast has no more right to it.
+                # Let other clients have their turn: one that reads fast gets no more than they.
                 await asyncio.sleep(0)
         writer.transport.set_write_buffer_limits(0)
         await self._drain(writer, until)
 
     async def _drain(self, writer: StreamWriter, until: float) -> None:
-        """Wait until there is room for more; Stalled if the client does not make any."""
+        """Wait until there is room for more; Stalled if the client does not read."""
         await self._patiently(writer.drain(), writer, self._known.settings.outgoing_stall, until)
 
     async def _patiently(
         self, work: Awaitable[Result], writer: StreamWriter, patience: float, until: float
     ) -> Result:
-        """Return the result of ``work``, which depends on the client.
+        """Return the result of ``work``, which waits for the client.
 
-        Stalled if it takes so many seconds from when the client was last seen to read, or if there
-        is something left for it to read ``until`` then.
+        Stalled if the client has read nothing for so many seconds, or if it still has something to
+        read at ``until``.
         """
         waiting = asyncio.ensure_future(work)
         moved, left = time.monotonic(), _unread(writer)
@@ -177,7 +177,7 @@ class Streams:
 
 
 async def _message(reader: StreamReader) -> bytes:
-    """Return the next request; nothing when there is none, or what can be none."""
+    """Return the next request; empty at the end of the stream, or if it cannot be one."""
     try:
         message = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
     except asyncio.IncompleteReadError:
@@ -186,9 +186,9 @@ async def _message(reader: StreamReader) -> bytes:
 
 
 def _wait_for(writer: StreamWriter, stall: float) -> None:
-    """Have the kernel wait as long for a client that reads nothing as is waited here.
+    """Have the kernel wait for a stalled client as long as this process does.
 
-    The worker, whose answers are not to come late, had it wait for USER_TIMEOUT_S.
+    The worker had set USER_TIMEOUT_S, because its answers must not arrive late.
     """
     with suppress(OSError):
         writer.get_extra_info("socket").setsockopt(
@@ -197,7 +197,7 @@ def _wait_for(writer: StreamWriter, stall: float) -> None:
 
 
 async def _delivered(handed: HandedStream, sock: socket.socket) -> bool:
-    """Have the client get what the worker still owed it; False if that is too late."""
+    """Send what the worker still owed to the client; False if it is too late for that."""
     if handed.composed is None:
         return True
     until = handed.composed + DELIVERED_WITHIN_S
@@ -216,9 +216,9 @@ async def _delivered(handed: HandedStream, sock: socket.socket) -> bool:
 
 
 def _in_kernel(sock: socket.socket) -> int:
-    """Return how many octets the kernel holds that the peer has not acknowledged."""
+    """Return how many octets in the kernel the client has not acknowledged."""
     if sock.fileno() < 0:
-        return 0  # closed: there is no peer any more
+        return 0  # closed: there is no client any more
     try:
         return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
     except OSError as error:
@@ -226,6 +226,6 @@ def _in_kernel(sock: socket.socket) -> int:
 
 
 def _unread(writer: StreamWriter) -> int:
-    """Return how many octets wait for the client, here and in the kernel."""
+    """Return how many octets wait for the client, in this process and in the kernel."""
     sock = writer.get_extra_info("socket")
     return writer.transport.get_write_buffer_size() + _in_kernel(sock)

@@ -1,7 +1,7 @@
-"""One zone that is updated: its file, that file's version, and the version with updates.
+"""The files of one zone with dynamic updates: as the operator wrote it, and as it is served.
 
-Until control has loaded what an update makes, the version before it is kept beside: whoever ends
-this process, the next one has it judged again, and goes back where it is not loaded.
+Until control has loaded an update, the previous version is kept beside it. If this process ends in
+between, the next one asks control again, and goes back to that version if the update is not loaded.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Reading = tuple[tuple[Path, ...], "Limits"]
 
 
 class Look(NamedTuple):
-    """Of what a zone is made: its files, and how they are read (``Knowledge.reading``)."""
+    """What a zone was read from: its files' stamps, and ``Knowledge.reading``."""
 
     stamps: dict[Path, Stamp | None]
     reading: Reading
@@ -43,9 +43,9 @@ class Look(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Unjudged:
-    """An update that is on disk, of which control has not said that it is loaded.
+    """An update that is on disk, but that control has not yet loaded or refused.
 
-    ``verdict`` is why it is not loaded, empty if it is.
+    ``verdict`` will say why it is not loaded; empty if it is.
     """
 
     serial: int
@@ -55,7 +55,7 @@ class Unjudged:
 
 
 class UpdatedFile:
-    """One zone: its file, that file's version, and the version with updates."""
+    """One zone: its file, ``base``, the version of that file, and ``served``, with the updates."""
 
     def __init__(self, told: ipc.ZoneTold, directory: Path) -> None:
         assert told.transfers.file is not None, "the configuration has been checked"
@@ -67,19 +67,19 @@ class UpdatedFile:
         self.lock = asyncio.Lock()
         self.waiting = 0
         self.is_given_up = False
-        """Whether it is updated no more: what is on disk may be somebody else's."""
+        """Whether updates have ended: the files may belong to another part now."""
         self.seen: Look | None = None
-        """When it was looked at last."""
+        """What the last look at the files found."""
         self.taken: Look | None = None
-        """What ``base`` was made of."""
+        """What ``base`` was made from."""
         self.again_at = math.inf
-        """When it is made once more, though nothing is new (monotonic)."""
+        """When to make it again even if the files are unchanged (monotonic)."""
         self.fault = ""
-        """Why the file is not taken over, empty if it is."""
+        """Why edits of the file are not taken over; empty if they are."""
         self.unjudged = self._left_unjudged()
 
     def _left_unjudged(self) -> Unjudged | None:
-        """Return the update with which an earlier process has ended before it was judged."""
+        """Return the update that an earlier process left unjudged, or None."""
         if not self.served.is_held:
             return None
         if (version := self.served.read()) is None:
@@ -89,16 +89,16 @@ class UpdatedFile:
 
     @property
     def is_unjudged(self) -> bool:
-        """Whether it is not known yet if control loads what is on disk."""
+        """Whether control has yet to say if it loads what is on disk."""
         return self.unjudged is not None and not self.unjudged.verdict.done()
 
     def look(self, reading: Reading) -> Look:
-        """Look at the file, and at all that it has included."""
+        """Look at the file, and at all files that it includes."""
         files = self.taken.stamps if self.taken else (self.file,)
         return Look({path: _stamp(path) for path in files}, reading)
 
     def write(self, version: ZoneVersion) -> None:
-        """Keep what an update has made, and what there was before; OSError if that cannot be."""
+        """Write what an update makes, and keep the version before; OSError if that fails."""
         self.served.hold()
         try:
             self.served.write(version)
@@ -107,9 +107,9 @@ class UpdatedFile:
             raise
 
     def apply_verdict(self) -> int | None:
-        """Go on with what was judged; OSError if the disk does not take that.
+        """Act on control's verdict; OSError if the disk refuses it.
 
-        What is not loaded is taken back: then return the serial that there is again.
+        If the update was not loaded, go back to the version before and return its serial.
         """
         serial, unjudged = None, self.unjudged
         if unjudged is not None and unjudged.verdict.result():
@@ -122,7 +122,7 @@ class UpdatedFile:
         return serial
 
     def grants(self, key: str | None) -> tuple[UpdateGrant, ...]:
-        """Return what ``key`` may change."""
+        """Return what a client with ``key`` may change."""
         zone = self.told.zone
         return tuple(
             UpdateGrant(
@@ -136,10 +136,10 @@ class UpdatedFile:
 
 
 def taken_over(zone: UpdatedFile, look: Look) -> int | None:
-    """Write what is to be served with the file as it is now; return its serial if that is news.
+    """Write the version to serve with the current file; return its serial if that is a new one.
 
-    At first it is what control serves anyway, from the file. The served version is written first:
-    ended in between, it is done again, and comes to the same.
+    The first time, this is what control already serves, from the file. ``served`` is written before
+    ``base``: if this process ends in between, doing it again gives the same result.
     """
     from dnsd.zone.load import load_zone
     from dnsd.zone.stored import version_of
@@ -160,7 +160,7 @@ def taken_over(zone: UpdatedFile, look: Look) -> int | None:
 
 
 def _stamps(sources: Iterable[SourceFile], look: Look) -> dict[Path, Stamp | None]:
-    """Return the stamps of all that was read, or looked for, as it was before."""
+    """Return the stamps of all files that were read or looked for, from before reading."""
     read = {Path(one.path): (one.mtime_ns, one.size, one.inode) for one in sources}
     before = {path: stamp for path, stamp in look.stamps.items() if path in read}
     missing = {path: _stamp(path) for path, stamp in read.items() if not any(stamp)}

@@ -1,9 +1,9 @@
-"""Zones that are updated (RFC 2136): their files, and what updates have made of them.
+"""Dynamic updates (RFC 2136): requests, and edits of the zones' files.
 
-An updated zone is served from a record file, as one that is fetched is: the zone file of the
-operator, with the updates laid over it. Both versions are kept, so what updates have changed is
-what the two differ in (:mod:`dnsd.transfer.overlay`); edits of the file are taken over. An update
-is answered when what it makes is on disk and control has loaded it.
+Like a fetched zone, an updated zone is served from a record file: the operator's zone file with the
+updates laid over it. Both versions are on disk, so the updates are the difference of the two
+(:mod:`dnsd.transfer.overlay`), and edits of the file are taken over. An update is answered when its
+result is on disk and control has loaded it.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from dnsd.xfrd.updatedfile import Look
 
 LOOK_S = 0.5
-"""Seconds between two looks whether a file has changed; it must then be at rest for as long."""
+"""Seconds between two looks at the files; a change counts when it is the same at the next look."""
 AGAIN_S = 10.0
-"""Seconds until what the disk has refused is tried again."""
+"""Seconds until a refused write is tried again."""
 JUDGED_S = 20.0
-"""Seconds that control may take to load what an update makes."""
+"""Seconds that control may take to load an update."""
 MOST_WAITING = 100
-"""Updates of one zone that wait for each other; more are told to come again."""
+"""Updates of one zone that may wait for each other; further ones get SERVFAIL."""
 _NOERROR = 0
 
 P = ParamSpec("P")
@@ -51,7 +51,7 @@ Result = TypeVar("Result")
 
 
 class UpdatePart:
-    """The part of the process that updates zones; ``tell`` tells control."""
+    """The part of the process that updates zones; ``tell`` sends messages to control."""
 
     def __init__(
         self, known: Knowledge, directory: Path, tell: Callable[[str, ipc.FromTransfers], None]
@@ -65,13 +65,15 @@ class UpdatePart:
     # -- what is told -------------------------------------------------------------------------
 
     def hear(self, told: ipc.ZoneTold) -> None:
-        """Take up a zone that may be updated, or what has changed of it."""
+        """Take up a zone that may be updated, or its changes."""
         zone = self._zones.get(told.zone)
         if not told.transfers.update:
             self.lose(told.zone)
         elif zone is None or zone.file != told.transfers.file:
             if zone is not None:
-                zone.is_given_up = True  # one object a file: the next one goes on with it
+                zone.is_given_up = (
+                    True  # One object for each file: the next zone object continues with it.
+                )
             zone = self._zones[told.zone] = UpdatedFile(told, self._directory)
             if zone.unjudged is not None:
                 self._judge_later(zone, self._to_judge(zone))
@@ -79,7 +81,7 @@ class UpdatePart:
             zone.told = told
 
     def lose(self, zone: str) -> None:
-        """Give a zone up; what updates have made stays on disk, should it come back."""
+        """Stop updating a zone; the updates stay on disk, in case it comes back."""
         if (found := self._zones.pop(zone, None)) is not None:
             found.is_given_up = True
             told = (
@@ -88,28 +90,28 @@ class UpdatePart:
             say("update-ended", told, zone=zone)
 
     def judge(self, judged: ipc.Judged) -> None:
-        """Hear what control made of a version."""
+        """Learn whether control has loaded a version."""
         zone = self._zones.get(judged.zone)
         unjudged = zone.unjudged if zone is not None else None
         if unjudged is None or unjudged.serial != judged.serial or unjudged.verdict.done():
-            return  # it is of another version: of the file, say
+            return  # for another version, such as that of the file
         unjudged.verdict.set_result(judged.why)
 
     def row(self, zone: str) -> Row:
-        """Return what there is to tell of a zone."""
+        """Return the facts about a zone."""
         found = self._zones.get(zone)
         if found is None:
             return {}
         return {"source": f"{found.file}, and updates", "fault": found.fault}
 
     def obey(self, _what: str, _zone: str) -> str | None:
-        """No order is for this part."""
+        """Return None: no order is for this part."""
         return None
 
     # -- the operator's file ------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Take edits of files over, for ever."""
+        """Take over edits of files, for ever."""
         while True:
             for zone in list(self._zones.values()):
                 look = zone.look(self._known.reading)
@@ -122,7 +124,7 @@ class UpdatePart:
     async def _try(self, zone: UpdatedFile, look: Look) -> None:
         try:
             await self._take_over(zone, look)
-        except Exception as error:  # one zone ends neither this process nor those after it
+        except Exception as error:  # a fault with one zone must not stop the others
             zone.fault = f"{zone.file}: {type(error).__name__}: {error}"
             say("internal-error", f"transfers: {zone.told.zone}: {zone.fault}", cause=error)
 
@@ -130,13 +132,13 @@ class UpdatePart:
         """Lay the updates over the file as it is now."""
         async with zone.lock:
             if zone.is_unjudged or zone.is_given_up:
-                return  # an update was quicker, say
+                return  # for example, an update came first
             zone.taken, zone.again_at, before = look, math.inf, zone.fault
             try:
                 await self._apply_verdict(zone)
                 serial = await asyncio.to_thread(taken_over, zone, look)
             except (OSError, ValueError, DnsdError, UpdateRefused) as error:
-                if isinstance(error, OSError | UpdateRefused):  # the disk is full, say
+                if isinstance(error, OSError | UpdateRefused):  # for example, the disk is full
                     zone.again_at = time.monotonic() + AGAIN_S
                 zone.fault = f"{zone.file}: {error}"
                 if zone.fault != before:
@@ -155,13 +157,13 @@ class UpdatePart:
     # -- updates ------------------------------------------------------------------------------
 
     async def respond(self, seen: SeenRequest) -> bytes:
-        """Return the answer to an UPDATE message, when what it asks for is done."""
+        """Carry out an UPDATE message, and return the answer."""
         try:
             request = read(seen.message)
             zone = self._zones.get(to_text(request.zone))
             if zone is None:
                 raise UpdateRefused(NOTAUTH, "the zone is not updated here")
-            # Who may do nothing neither waits nor keeps others waiting.
+            # Clients without rights neither wait nor keep others waiting.
             _granted(zone, seen)
             if zone.waiting >= MOST_WAITING:
                 raise UpdateRefused(SERVFAIL, "too many updates wait")
@@ -174,15 +176,15 @@ class UpdatePart:
         except UpdateRefused as refusal:
             who = f"{seen.source}, key {seen.key}" if seen.key else seen.source
             told = f"transfers: refused an update from {who}: {refusal}"
-            # Anybody can send updates without a key: they are not to fill the log.
+            # Any client can send updates without a key: they must not fill the log.
             event: Event = "update-refused" if seen.key else "update-unsigned"
             say(event, told, client=seen.source, reason=str(refusal))
             return refused(seen.message, refusal.rcode)
         return refused(seen.message, _NOERROR)
 
     async def _update(self, zone: UpdatedFile, request: UpdateRequest, seen: SeenRequest) -> None:
-        """Do what ``request`` asks for; UpdateRefused if nothing of it is done."""
-        grants = _granted(zone, seen)  # they may have been taken away meanwhile
+        """Carry out ``request`` as a whole; UpdateRefused if nothing was changed."""
+        grants = _granted(zone, seen)  # the rights may have been removed meanwhile
         if zone.is_given_up:
             raise UpdateRefused(NOTAUTH, "the zone is not updated here any more")
         if zone.is_unjudged:
@@ -204,9 +206,9 @@ class UpdatePart:
         say("update-done", told, zone=name, serial=serial)
 
     async def _why_not(self, zone: UpdatedFile) -> str:
-        """Return why control does not load what was written, empty if it does.
+        """Return why control does not load what was written; empty if it does.
 
-        What it does not load is taken back, also when that is known only after the answer.
+        An update that is not loaded is undone, even if control says so only after the answer.
         """
         verdict = self._to_judge(zone)
         try:
@@ -218,7 +220,7 @@ class UpdatePart:
         return why
 
     def _to_judge(self, zone: UpdatedFile) -> asyncio.Future[str]:
-        """Have control judge what there is of ``zone``."""
+        """Ask control to load what is on disk of ``zone``."""
         assert zone.unjudged is not None, "the caller has seen to that"
         self._received(zone, zone.unjudged.serial)
         return zone.unjudged.verdict
@@ -233,13 +235,13 @@ class UpdatePart:
         async with zone.lock:
             if zone.is_given_up:
                 return
-            with suppress(UpdateRefused):  # nobody waits for the answer
+            with suppress(UpdateRefused):  # the client no longer waits
                 await self._apply_verdict(zone)
 
     async def _apply_verdict(self, zone: UpdatedFile) -> None:
-        """Go on with what control has loaded, or with the version before.
+        """Act on control's verdict: keep the update, or go back to the version before.
 
-        UpdateRefused if the disk does not take that: then it is to be done first the next time.
+        UpdateRefused if the disk refuses that; it is then the first thing to do next time.
         """
         serial = await _asked_of_disk(zone.apply_verdict)
         if serial is not None:
@@ -247,7 +249,7 @@ class UpdatePart:
 
 
 def _granted(zone: UpdatedFile, seen: SeenRequest) -> tuple[UpdateGrant, ...]:
-    """Return what the client may change; UpdateRefused if that is nothing."""
+    """Return what the client may change; UpdateRefused if it may change nothing."""
     if grants := zone.grants(seen.key):
         return grants
     raise UpdateRefused(REFUSED, f"it may not update {zone.told.zone}")

@@ -1,6 +1,6 @@
-"""The ways to the workers: what they hand over comes in, answers to datagrams go out.
+"""The sockets to the workers: handed-over requests in, answers to datagrams out.
 
-What waited for too long is dropped, as whoever asked has asked again.
+A request that has waited too long is dropped: the client has sent it again.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from dnsd.xfrd.streams import Streams
 
 MESSAGES = 32
-"""Messages of one worker that are dealt with in one turn of the loop."""
+"""Messages from one worker that are handled in one turn of the loop."""
 MOST_AT_ONCE = 256
-"""Datagrams that are being answered at once; more are dropped."""
+"""Datagrams that may be answered at the same time; more are dropped."""
 ANSWER_S = 1.0
-"""Seconds that a worker may take to answer: then the client has asked again."""
+"""Seconds that a worker may take to answer; after that the client asks again."""
 STALE_S = 2.0
-"""Seconds after which nobody waits for what was handed over."""
+"""Seconds after which the client no longer waits for a handed-over request."""
 SMALLEST_UDP, LARGEST_UDP = 512, 1232
 
 
 class WorkerLink:
-    """The way to one worker, by ``packets``."""
+    """The socket to one worker, ``packets``."""
 
     def __init__(self, packets: Packets, requests: TransferRequests, streams: Streams) -> None:
         self._packets = packets
@@ -48,7 +48,7 @@ class WorkerLink:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Take what comes, from now on."""
+        """Begin to receive messages."""
         asyncio.get_running_loop().add_reader(self._packets.fileno(), self._on_readable)
 
     def _on_readable(self) -> None:
@@ -97,7 +97,7 @@ class WorkerLink:
                     self._requests.count("dropped")
 
     async def ask(self, seen: SeenRequest) -> bytes | None:
-        """Have the worker answer a question, with its own notes of what it has answered."""
+        """Have the worker answer a question: it notes the answer as its own."""
         self._number += 1
         number = self._number
         future: asyncio.Future[handed.WorkerAnswer] = asyncio.get_running_loop().create_future()
@@ -116,7 +116,7 @@ class WorkerLink:
 
 
 def _limit(packet: bytes) -> int:
-    """Return how many octets an answer to ``packet`` may have over UDP."""
+    """Return the largest answer to ``packet`` over UDP, in octets."""
     asked = query.begin(packet)
     try:
         query.parse(packet, asked)

@@ -22,20 +22,19 @@ if TYPE_CHECKING:
 ALPN = "dot"
 BACKLOG = 128
 LOOK_S = 5.0
-"""How often it is looked whether the certificate has changed."""
+"""Seconds between two looks whether the certificate has changed."""
 HANDSHAKE_S = 10.0
 MOST_BEGINNING = 128
 """Connections that are between accept() and the end of their handshake; more are closed.
 
-They are nobody's yet, so they have their own bound: those of whom it is known what they ask for
-keep their places.
+They have a limit of their own, so that they take no places from connections with a request.
 """
 PAUSE_S = 0.1
-"""How long is waited when the system has no descriptor for a connection."""
+"""Seconds to wait when there is no descriptor for a connection."""
 
 
 def listeners(endpoints: Sequence[Endpoint]) -> list[socket.socket]:
-    """Return a listening socket for each of ``endpoints`` that can be had."""
+    """Return a listening socket for each of ``endpoints``; one that fails is logged."""
     found = []
     for one in endpoints:
         sock = socket.socket(one.family, socket.SOCK_STREAM)
@@ -55,7 +54,7 @@ def listeners(endpoints: Sequence[Endpoint]) -> list[socket.socket]:
 
 
 class TlsSide:
-    """Serves ``streams`` over TLS at ``sockets``, with the certificate that ``known`` says."""
+    """Accepts TLS connections for ``streams`` at ``sockets``, with the certificate of ``known``."""
 
     def __init__(
         self, sockets: Sequence[socket.socket], known: Knowledge, streams: Streams, ask: Respond
@@ -72,7 +71,7 @@ class TlsSide:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Listen as soon as there is a certificate; take over one that has changed."""
+        """Listen as soon as there is a certificate; reload it when it changes."""
         is_listening = False
         while self._sockets:
             if self._take_certificate() and not is_listening:
@@ -87,7 +86,7 @@ class TlsSide:
         task.add_done_callback(self._tasks.discard)
 
     async def _listen(self, listener: socket.socket) -> None:
-        """Accept connections, within bounds, for ever."""
+        """Accept connections, within the limits, for ever."""
         listener.setblocking(False)
         while True:
             try:
@@ -104,7 +103,7 @@ class TlsSide:
             self._keep(self._begin(sock, source))
 
     async def _begin(self, sock: socket.socket, source: str) -> None:
-        """Have the handshake done, and the connection served."""
+        """Do the handshake, then serve the connection."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -117,7 +116,7 @@ class TlsSide:
             return
         finally:
             self._beginning[source] -= 1
-            self._beginning += Counter()  # without those that are 0
+            self._beginning += Counter()  # without the limits that are 0
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() != ALPN:
             transport.abort()
             return
@@ -125,7 +124,7 @@ class TlsSide:
         self._streams.accept(reader, writer, source, self._ask)
 
     def _take_certificate(self) -> bool:
-        """Load the certificate if it is another one than before; tell whether there is one."""
+        """Load the certificate if it has changed; tell whether there is one."""
         path = self._known.settings.tls_certificate
         if path is None:
             return self._used is not None

@@ -1,4 +1,4 @@
-"""The receivers that the configuration names, each with a queue of its own."""
+"""The configured receivers of changes, each with a queue of its own."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 FILE = "hooks.undelivered"
 
 KEEP_SHARE = 9
-"""After what is not delivered was kept, it is not for so many times as long as that has taken: when
-a thousand changes wait, each one more must not hold up what it tells of."""
+"""After undelivered changes were saved, they are not saved again for this many times as long as
+that took: when a thousand wait, one more must not hold up the decision that it reports."""
 RETRY_S = 1.0
-"""Pause after a fault of dnsd's own."""
+"""Seconds to wait after an internal fault."""
 
 
 class Command:
-    """Runs the program ``line`` once for each change, which stands on its standard input."""
+    """Runs the program ``line`` for each change, which it gets on standard input."""
 
     def __init__(self, line: tuple[str, ...], timeout: float) -> None:
         self._line, self._timeout = line, timeout
 
     async def __call__(self, change: bytes) -> None:
-        """Run it; Undelivered if it does not end with 0."""
+        """Run it; Undelivered unless its exit status is 0."""
         try:
             ended = await within(self._timeout, run_program([*self._line], change + b"\n"))
         except Blind as why:
@@ -56,14 +56,14 @@ class Command:
 
 
 class _Left(msgspec.Struct, frozen=True):
-    """What a process leaves to its successor: its last ``number``, and what is not delivered."""
+    """What a process leaves to its successor: its last ``number``, and undelivered changes."""
 
     number: int
     undelivered: dict[str, tuple[bytes, ...]]
 
 
 class Hooks:
-    """Tells all receivers of changes on ``node``, numbered as they come; there may be none.
+    """Reports the changes on ``node``, numbered, to all receivers; there may be none.
 
     What is not delivered when control ends, the next process finds in the keepsake of ``left``, and
     that of a restarted node in its file: so each change is told at least once, but for those of the
@@ -101,7 +101,7 @@ class Hooks:
             outbox.restore(left.undelivered.get(outbox.name, ()))
 
     def _keep(self) -> None:
-        """Have kept what is not delivered: once for all that changes in a turn of the loop."""
+        """Save undelivered changes: once for all changes in a turn of the loop."""
         if self._left is not None and self._keeping is None:
             loop = asyncio.get_running_loop()
             self._keeping = loop.call_at(self._keep_from, self._put, self._left)
@@ -133,7 +133,7 @@ class Hooks:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is not delivered, as sentences."""
+        """The receivers that do not accept changes, as sentences."""
         return tuple(
             f"hooks: {one.name} does not accept changes: {one.fault}; {one.waiting} wait, "
             f"{one.dropped} were dropped"
@@ -142,7 +142,7 @@ class Hooks:
         )
 
     def tell(self, change: News) -> None:
-        """Have ``change`` told; never waits."""
+        """Queue ``change`` for all receivers; never waits."""
         if not self.outboxes:
             return
         self._number += 1

@@ -1,7 +1,7 @@
-"""Changes that wait for a receiver: in their order, one at a time, tried again, and never too many.
+"""The queue of one receiver: changes are delivered in order, one at a time, with retries.
 
-When the receiver does not take them for long, the oldest ones are dropped: what is true now matters
-more than what was. How many were, is counted and told.
+The queue is bounded: if the receiver accepts nothing for long, the oldest changes are dropped,
+because newer ones matter more. Dropped changes are counted and reported.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     Deliver = Callable[[bytes], Awaitable[None]]
 
 MOST = 1000
-"""Changes that wait."""
+"""Changes in the queue, at most."""
 
 TRIES = 8
-"""For one change; with the pauses between them that is two minutes."""
+"""Tries for one change; with the pauses between them that is two minutes."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
 
 class Undelivered(Exception):
-    """The receiver has not taken it; a sentence says why. ``is_final``: it never will."""
+    """The receiver did not accept a change; the text says why. ``is_final``: it never will."""
 
     def __init__(self, why: str, *, is_final: bool = False) -> None:
         super().__init__(why)
@@ -35,10 +35,10 @@ class Undelivered(Exception):
 
 
 class Outbox:
-    """The queue of the receiver that is called ``name``; ``deliver`` raises Undelivered.
+    """The queue of the receiver ``name``; ``deliver`` raises Undelivered.
 
-    ``delivered`` and ``dropped`` count changes; ``fault`` says why the last one was not taken.
-    ``changed`` is called when others wait than before.
+    ``delivered`` and ``dropped`` count changes; ``fault`` says why the last one was not accepted.
+    ``changed`` is called when the queue has changed.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class Outbox:
 
     @property
     def undelivered(self) -> tuple[bytes, ...]:
-        """What waits, and before that what is being delivered: perhaps it has been."""
+        """The waiting changes, after the one being delivered (which may have arrived)."""
         return (*self._under_way, *self._waiting)
 
     def restore(self, changes: Sequence[bytes]) -> None:
-        """Have what an earlier process has left delivered first."""
+        """Put the changes that an earlier process has left before all others."""
         self._waiting.extendleft(reversed(changes[-MOST:]))
         self._come.set()
 
     def put(self, change: bytes) -> None:
-        """Have ``change`` delivered; never waits."""
+        """Queue ``change``; never waits."""
         if len(self._waiting) == MOST:
             self._waiting.popleft()
             self._drop("its queue is full")

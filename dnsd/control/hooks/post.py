@@ -1,6 +1,6 @@
-"""A POST of JSON, with a field that proves who sends it, on a connection of its own (RFC 9112).
+"""A POST of JSON with a signature in a header field, on a connection of its own (RFC 9112).
 
-The signature is an HMAC (RFC 2104) by SHA-256 of the body, as many receivers of webhooks know it:
+The signature is an HMAC-SHA256 (RFC 2104) of the body, in the form that is usual for webhooks:
 ``X-Dnsd-Signature: sha256=HEX``.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SIGNATURE = "X-Dnsd-Signature"
 
 _FINAL = frozenset({400, 401, 403, 404, 405, 410, 413, 415, 422})
-"""The same request would be refused again."""
+"""Status codes after which the same request would be refused again."""
 
 
 class Post:
@@ -32,12 +32,12 @@ class Post:
         self._where, self._secret, self._timeout = where, secret, timeout
 
     async def __call__(self, body: bytes) -> None:
-        """Post ``body``; Undelivered if it is not taken."""
+        """Post ``body``; Undelivered if it is not accepted."""
         try:
             status = await within(self._timeout, self._send(body))
         except ServiceFault as fault:
             raise Undelivered(str(fault)) from fault
-        except OSError as error:  # what TLS refuses is one, too
+        except OSError as error:  # an error of TLS is one, too
             raise Undelivered(f"cannot connect: {error.strerror or error}") from error
         if status is None:
             raise Undelivered(f"no response within {self._timeout:g} s")
@@ -61,5 +61,5 @@ class Post:
 
 
 def signature(secret: bytes, body: bytes) -> str:
-    """Return what proves that ``body`` is from who knows ``secret``."""
+    """Return the signature of ``body``, made with ``secret``."""
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
