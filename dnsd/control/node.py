@@ -37,6 +37,7 @@ from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.past import pools_before
+from dnsd.control.nothing import NO_TRANSFERS
 from dnsd.control.publish import Publisher
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
@@ -233,10 +234,7 @@ class Node:
     async def command_zone(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Show transfers, or have some done."""
         if self.transfers is None:
-            raise AdminError(
-                "this node transfers no zones: its configuration has no [[key]], and no primaries "
-                "or secondaries in [transfers] or a [[zone]]; restart dnsd after adding some"
-            )
+            raise AdminError(NO_TRANSFERS)
         rows = await self.transfers.command_zone(request)
         return [row | self._reloader.catalogs.row(row["zone"]) for row in rows]
 
@@ -380,12 +378,8 @@ class Node:
 
 
 def _effective_config(spec: ControlSpec, vector: StateVector, kept: Keepsakes) -> EffectiveConfig:
-    """Return the configuration: the one that an earlier process has left, if there was one."""
-    force = EffectiveConfig(
-        spec.config, spec.options, kept.config, vector.control, master=spec.master
-    )
-    if vector.control[ControlCells.EPOCH]:
-        force.recover()
-    else:
-        force.keep()
+    """Return the configuration: that of an earlier process, if there was one."""
+    cells = vector.control
+    force = EffectiveConfig(spec.config, spec.options, kept.config, cells, master=spec.master)
+    (force.recover if cells[ControlCells.EPOCH] else force.keep)()
     return force

@@ -1,6 +1,12 @@
-"""Nothing to tell: the defaults for what a part asks of others that a node need not have."""
+"""Stand-ins for parts that a node need not have."""
 
 from __future__ import annotations
+
+NO_TRANSFERS = (
+    "this node transfers no zones: add primaries or secondaries to a [[zone]] or to [transfers], "
+    "then restart dnsd"
+)
+"""What a command about transfers is answered with."""
 
 
 def no_reason() -> str:

@@ -189,8 +189,7 @@ def test_an_admin_socket_of_its_own() -> None:
         ),
         # zones
         ("[[zone]]\nfile = 'x'", "1: [[zone]] #1: needs the key name"),
-        ("[[zone]]\nname = 'x'", "1: [[zone]] #1: needs the key file, or primaries "
-         "that it is fetched from"),
+        ("[[zone]]\nname = 'x'", "1: [[zone]] #1: needs a file, or primaries to fetch it from"),
         ("[[zone]]\nfile='x'\nname = 1", "3: [[zone]] #1 name: must be a zone's name in a string, "
          "not a number"),
         # other nodes
