@@ -124,10 +124,10 @@ class AnswerSigner:
         return names + _RECORD.size + _TIME.size + 8 + digest + other
 
     def sign(self, message: bytes, now: float) -> bytes:
-        """Return ``message`` signed; without a key it has a record that says why (``error``).
+        """Return ``message`` signed; without a key, with an unsigned TSIG that says why.
 
-        One that is so large that a signature has no room, as a single record may be, is covered by
-        that of the next message (RFC 8945 §5.3.1); the first and the last one have to be smaller.
+        A message without room for a signature, as one with a huge record may be, is covered by that
+        of the next message (RFC 8945 §5.3.1); the first and the last one must be smaller.
         """
         if len(message) + self.size > _LARGEST:
             assert not self._is_first, "an SOA comes first"

@@ -65,9 +65,9 @@ class _Left(msgspec.Struct, frozen=True):
 class Hooks:
     """Reports the changes on ``node``, numbered, to all receivers; there may be none.
 
-    What is not delivered when control ends, the next process finds in the keepsake of ``left``, and
-    that of a restarted node in its file: so each change is told at least once, but for those of the
-    last milliseconds of a process that is killed, and all that wait when a whole node is.
+    Undelivered changes are left to the next process in the keepsake of ``left``, and to a restarted
+    node in its file. So each change is reported at least once, except those of the last
+    milliseconds before control is killed, and those that wait when the whole node is killed.
     """
 
     def __init__(self, failover: Failover, node: str, left: Durable | None = None) -> None:
