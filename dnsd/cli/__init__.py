@@ -29,7 +29,7 @@ COMMANDS = {
     "zone": "Show zones and their transfers; notify, refresh, fetch anew.",
     "config": "Show the configuration that holds, or what a reload would change.",
     "restart": "Restart a running node without losing a query.",
-    "upgrade": "Have a new version of dnsd take a running node over, or see whether it can.",
+    "upgrade": "Have the installed version take a running node over.",
     "stop": "Stop a running node, as its service manager would.",
     "log-level": "Show or change from which level on a running node logs.",
     "failover": "Show what pools are answered with, and why; give orders.",

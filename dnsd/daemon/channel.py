@@ -48,7 +48,7 @@ class Passed(msgspec.Struct, frozen=True, tag="passed"):
     name: str
 
 
-class Bound(msgspec.Struct, frozen=True, tag="bound"):
+class BoundAt(msgspec.Struct, frozen=True, tag="bound"):
     """Old: the descriptor that comes along is a worker's socket that listens there."""
 
     address: str
@@ -86,7 +86,7 @@ class Farewell(msgspec.Struct, frozen=True, tag="farewell"):
     """Old: they have; I end."""
 
 
-Word = Offer | Passed | Bound | OfferEnds | Prepared | Refused | Yours | Heir | Serving | Farewell
+Word = Offer | Passed | BoundAt | OfferEnds | Prepared | Refused | Yours | Heir | Serving | Farewell
 
 _decoder = msgspec.json.Decoder(Word)
 

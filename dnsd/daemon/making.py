@@ -12,7 +12,7 @@ from dnsd.daemon import children, specs
 from dnsd.daemon.attendant import Attendant
 from dnsd.daemon.carrier import Carrier, any_worker
 from dnsd.daemon.master import CarrierSettings, Processes
-from dnsd.daemon.nodemaster import Entry, Holdings, NodeMaster
+from dnsd.daemon.nodemaster import Holdings, MasterEntry, NodeMaster
 from dnsd.daemon.steering import bind_steering
 from dnsd.image.state import Duty, WorkerCells
 from dnsd.process import log
@@ -119,7 +119,7 @@ class Making:
         fd = self._given.take(name)
         return bind(path) if fd is None else socket.socket(fileno=fd)
 
-    def _entry(self) -> tuple[Entry | None, list[Inheritance | None]]:
+    def _entry(self) -> tuple[MasterEntry | None, list[Inheritance | None]]:
         """Return how the master takes the node over, and what is left to each worker."""
         if self._before is None or self._given is None:
             return None, [None] * len(self._seats)
@@ -131,7 +131,7 @@ class Making:
             heirs.append(theirs.detach())
             inheritances.append(Inheritance(sockets=tuple(sockets), bequest=ours.detach()))
         prepared = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        return Entry(self._before, prepared, heirs), inheritances
+        return MasterEntry(self._before, prepared, heirs), inheritances
 
     def _route(self, devices: Devices | None) -> CarrierSettings | None:
         """Make the interface of the VIPs, if there are any; VipError if that cannot be."""

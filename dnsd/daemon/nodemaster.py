@@ -18,7 +18,7 @@ from dnsd.daemon.channel import Offer
 from dnsd.daemon.master import STOP_S, Master
 from dnsd.daemon.predecessor import wait_for_end
 from dnsd.daemon.steering import Steering
-from dnsd.daemon.successor import Step, Successor
+from dnsd.daemon.successor import HandoverStep, Successor
 from dnsd.image.journal import JournalReader
 from dnsd.image.sharing import layout_of_shared
 from dnsd.image.state import ControlCells, Duty, MasterCells, WorkerCells
@@ -62,7 +62,7 @@ class Holdings(NamedTuple):
     started: int
 
 
-class Entry(NamedTuple):
+class MasterEntry(NamedTuple):
     """How this master has come: from a ``predecessor``.
 
     By ``prepared`` processes that are held say that they are; ``heirs`` are where the workers get
@@ -86,7 +86,7 @@ class NodeMaster(Master):
         route: CarrierSettings | None,
         *,
         attendant: Attendant | None = None,
-        entry: Entry | None = None,
+        entry: MasterEntry | None = None,
     ) -> None:
         vector = holdings.shared.vector
         super().__init__(server, vector, processes, notifier, route, attendant=attendant)
@@ -163,12 +163,12 @@ class NodeMaster(Master):
             self._look_at(self._successor)
 
     def _look_at(self, successor: Successor) -> None:
-        if successor.step is Step.OVER:
+        if successor.step is HandoverStep.OVER:
             # The service manager hears it before the other one speaks.
             self._notify.hand_over(successor.pid)
             successor.farewell()
             self._handed = self._stopping = True
-        if successor.step in (Step.OVER, Step.FAILED):
+        if successor.step in (HandoverStep.OVER, HandoverStep.FAILED):
             successor.close()
             self._successor = None
 

@@ -97,7 +97,7 @@ class Given:
         self.fds.clear()
 
 
-class Phase(Enum):
+class EntryPhase(Enum):
     """How far it has come."""
 
     REHEARSAL = auto()
@@ -133,7 +133,7 @@ class Predecessor:
     """The old master, at the other end of ``way``; it has ``given`` what is needed."""
 
     def __init__(self, way: Channel, given: Given) -> None:
-        self.phase = Phase.REHEARSAL
+        self.phase = EntryPhase.REHEARSAL
         self.given = given
         self._way = way
         self._over = False
@@ -145,7 +145,7 @@ class Predecessor:
     @property
     def has_lead(self) -> bool:
         """Whether it is the old master that controls the node."""
-        return self.phase in (Phase.REHEARSAL, Phase.PREPARED)
+        return self.phase in (EntryPhase.REHEARSAL, EntryPhase.PREPARED)
 
     def refuse(self, why: str) -> None:
         """Tell it that it cannot be."""
@@ -161,28 +161,28 @@ class Predecessor:
                 self._lead(taker)
             elif isinstance(word, channel.Farewell):
                 self._over = True
-        if (self._over or self._way.is_over) and self.phase is not Phase.ALONE:
+        if (self._over or self._way.is_over) and self.phase is not EntryPhase.ALONE:
             self._alone(taker)
-        elif self.phase is Phase.REHEARSAL and taker.is_prepared():
-            self.phase = Phase.PREPARED
+        elif self.phase is EntryPhase.REHEARSAL and taker.is_prepared():
+            self.phase = EntryPhase.PREPARED
             self._way.say(channel.Prepared())
-        elif self.phase is Phase.LEADING and taker.begin():
-            self.phase = Phase.SERVING
+        elif self.phase is EntryPhase.LEADING and taker.begin():
+            self.phase = EntryPhase.SERVING
             for fd in taker.heirs():
                 self._way.say(channel.Heir(), fd)
             self._way.say(channel.Serving())
 
     def _lead(self, taker: Taker) -> None:
-        self.phase = Phase.LEADING
+        self.phase = EntryPhase.LEADING
         taker.lead()
 
     def _alone(self, taker: Taker) -> None:
         """Go on without it: it has said farewell, or it has died, however far it had come."""
-        if self.phase is not Phase.SERVING:
+        if self.phase is not EntryPhase.SERVING:
             taker.begin_at_once()
         if self.has_lead:
             taker.lead()
-        self.phase = Phase.ALONE
+        self.phase = EntryPhase.ALONE
         self._way.close()
         taker.go_on_alone(self.given.offer.taken)
 
@@ -205,7 +205,7 @@ def meet(environ: MutableMapping[str, str]) -> Predecessor | None:
                     given = Given(word)
                 case channel.Passed() if given:
                     given.fds[word.name] = fd
-                case channel.Bound() if given:
+                case channel.BoundAt() if given:
                     one = PassedSocket(fd, word.address, word.port, word.is_tcp)
                     given.sockets.append(one)
                 case channel.OfferEnds() if given:

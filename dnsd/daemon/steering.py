@@ -53,10 +53,6 @@ class Steering:
         self._clients: list[socket.socket] = []
         self._served: socket.socket | None = None
 
-    def filenos(self) -> list[int]:
-        """The descriptors of which one is readable when there is something to do."""
-        return [self.sock.fileno(), *(one.fileno() for one in self._clients)]
-
     def turn(self) -> None:
         """Take requests."""
         with suppress(OSError):

@@ -42,7 +42,7 @@ END_S = 5.0
 """How long what is to end here may take before it is killed."""
 
 
-class Step(Enum):
+class HandoverStep(Enum):
     """How far it has come."""
 
     PASSING = auto()
@@ -55,11 +55,11 @@ class Step(Enum):
 
 
 _LIMITS = {
-    Step.PASSING: PASS_S,
-    Step.REHEARSAL: REHEARSE_S,
-    Step.LENDING: END_S,
-    Step.SERVING: SERVE_S,
-    Step.RETIRING: END_S,
+    HandoverStep.PASSING: PASS_S,
+    HandoverStep.REHEARSAL: REHEARSE_S,
+    HandoverStep.LENDING: END_S,
+    HandoverStep.SERVING: SERVE_S,
+    HandoverStep.RETIRING: END_S,
 }
 
 
@@ -104,12 +104,12 @@ class Successor:
         *,
         check: bool,
     ) -> None:
-        self.step = Step.PASSING
+        self.step = HandoverStep.PASSING
         self._giver = giver
         self._ways = ways
         self._done = done
         self._check = check
-        self._bound: list[tuple[channel.Bound, int]] = []
+        self._bound: list[tuple[channel.BoundAt, int]] = []
         self._heirs: list[int] = []
         self._waiting = set(ways)
         ours, theirs = packets.pair()
@@ -132,10 +132,6 @@ class Successor:
         """The number of the new master."""
         return self._process.pid
 
-    def filenos(self) -> list[int]:
-        """The descriptors of which one is readable when there is something to do."""
-        return [self._channel.fileno(), self._pidfd, *(way.fileno() for way in self._ways.values())]
-
     def signal(self, number: signal.Signals) -> None:
         """Send the new master a signal."""
         self._process.send_signal(number)
@@ -150,12 +146,12 @@ class Successor:
                     self._heirs.append(fd)
                 case channel.Refused():
                     self.fail(word.why)
-                case channel.Prepared() if self.step is Step.REHEARSAL:
+                case channel.Prepared() if self.step is HandoverStep.REHEARSAL:
                     self._on_prepared()
-                case channel.Serving() if self.step is Step.SERVING:
+                case channel.Serving() if self.step is HandoverStep.SERVING:
                     self._giver.retire(self._heirs)
                     self._heirs = []
-                    self._go_to(Step.RETIRING)
+                    self._go_to(HandoverStep.RETIRING)
         if self.step in _LIMITS:
             if select.select([self._pidfd], [], [], 0)[0] or self._channel.is_over:
                 self.fail("it has ended; see its messages above")
@@ -164,16 +160,16 @@ class Successor:
 
     def _advance(self, *, late: bool) -> None:
         match self.step:
-            case Step.PASSING if not self._waiting:
+            case HandoverStep.PASSING if not self._waiting:
                 self._pass_on()
-            case Step.LENDING if self._giver.lend(late):
+            case HandoverStep.LENDING if self._giver.lend(late):
                 self._giver.give_lead(self.pid)
                 self._channel.say(channel.Yours())
-                self._go_to(Step.SERVING)
-            case Step.RETIRING if self._giver.retired(late):
-                self.step = Step.OVER
+                self._go_to(HandoverStep.SERVING)
+            case HandoverStep.RETIRING if self._giver.retired(late):
+                self.step = HandoverStep.OVER
                 self._done("")
-            case Step.PASSING | Step.REHEARSAL | Step.SERVING if late:
+            case HandoverStep.PASSING | HandoverStep.REHEARSAL | HandoverStep.SERVING if late:
                 what = self.step.name.lower()
                 self.fail(f"it takes too long ({what}: {_LIMITS[self.step]:.0f} s)")
 
@@ -183,7 +179,7 @@ class Successor:
                 message, fd = found
                 word = reins.from_worker(message)
                 if isinstance(word, reins.ListeningSocket) and fd is not None:
-                    bound = channel.Bound(word.address, word.port, word.is_tcp)
+                    bound = channel.BoundAt(word.address, word.port, word.is_tcp)
                     if seat in self._waiting:
                         self._bound.append((bound, fd))
                     else:
@@ -200,15 +196,15 @@ class Successor:
             say_(bound, fd)
         self._bound = []
         say_(channel.OfferEnds())
-        self._go_to(Step.REHEARSAL)
+        self._go_to(HandoverStep.REHEARSAL)
 
     def _on_prepared(self) -> None:
         if self._check:
             self.fail("")
         else:
-            self._go_to(Step.LENDING)
+            self._go_to(HandoverStep.LENDING)
 
-    def _go_to(self, step: Step) -> None:
+    def _go_to(self, step: HandoverStep) -> None:
         self.step = step
         self._until = time.monotonic() + _LIMITS[step]
 
@@ -216,7 +212,7 @@ class Successor:
         """End the new master, and take back what it has; ``why`` is empty if that is as wanted."""
         if self.step not in _LIMITS:
             return
-        self.step = Step.FAILED
+        self.step = HandoverStep.FAILED
         self._process.kill()
         self._process.wait()
         for _, fd in self._bound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.anycast_node import ANNOUNCED, DRAINED, VIPS, Site, anycast_site
+from tests.conftest import needs
 from tests.packets import query
 from tests.support import ANSWER, Node, family, is_gone, make_node, start_dnsd, until, zone
 
@@ -24,11 +27,12 @@ DYING = [sys.executable, "-c", "import tests.dyingmasters; from dnsd.cli import 
 class Client(threading.Thread):
     """Asks again and again over a socket of its own, and counts what is not answered."""
 
-    def __init__(self, node: Node, kind: socket.SocketKind) -> None:
+    def __init__(self, address: str, port: int, kind: socket.SocketKind) -> None:
         super().__init__()
-        self._sock = socket.socket(socket.AF_INET, kind)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._sock = socket.socket(family, kind)
         self._sock.settimeout(ANSWER)
-        self._sock.connect(("127.0.0.1", node.port))
+        self._sock.connect((address, port))
         self._is_tcp = kind == socket.SOCK_STREAM
         self._frame = len(QUESTION).to_bytes(2, "big") if self._is_tcp else b""
         self._over = False
@@ -76,14 +80,20 @@ class Client(threading.Thread):
 
 
 @contextmanager
-def clients(node: Node) -> Iterator[list[Client]]:
-    """Clients over UDP and TCP that ask while the block runs; nothing of theirs was lost."""
-    kinds = (socket.SOCK_DGRAM, socket.SOCK_STREAM) * 2
-    each = [Client(node, kind) for kind in kinds]
+def clients(node: Node, site: Site | None = None) -> Iterator[None]:
+    """Clients over UDP and TCP that ask while the block runs; nothing of theirs was lost.
+
+    They ask ``node``, or the VIPs of ``site``.
+    """
+    kinds = socket.SOCK_DGRAM, socket.SOCK_STREAM
+    if site is None:
+        each = [Client("127.0.0.1", node.port, kind) for kind in kinds * 2]
+    else:
+        each = [site.here(Client, vip, 53, kind) for vip in VIPS for kind in kinds]
     for one in each:
         one.start()
     try:
-        yield each
+        yield
     finally:
         for one in each:
             one.end()
@@ -229,3 +239,36 @@ def test_without_a_node_there_is_nothing_to_restart() -> None:
         status, told = restart(node)
         assert status == 3
         assert "dnsd is not running" in told
+
+
+@needs("bird", "birdcl", "ip")
+def test_a_restart_is_not_seen_by_the_router(tmp_path: Path) -> None:
+    """The VIPs stay announced, and an order that holds holds after it, too."""
+    with anycast_site(tmp_path) as site:
+        site.start()
+        site.wait("announced")
+        site.wait_routes(ANNOUNCED)
+        before = updates(site)
+        pid = site.node.status()["pid"]
+        with clients(site.node, site):
+            assert site.command("restart").returncode == 0
+            site.wait("announced")
+        assert site.node.status()["pid"] != pid
+        assert updates(site) == before
+        assert site.command("drain", "node", "--reason", "test").returncode == 0
+        site.wait_routes(DRAINED)
+        before = updates(site)
+        assert site.command("restart").returncode == 0
+        assert site.wait("drained")["orders"]
+        assert updates(site) == before
+        # The interface still ends with the last master.
+        os.kill(site.node.status()["pid"], signal.SIGKILL)
+        site.wait_routes({})
+
+
+def updates(site: Site) -> list[str]:
+    """What the router has counted of the sessions with the node, besides keepalives."""
+    told = site.router.run(
+        "birdcl", "-s", str(site.directory / "router.ctl"), "show", "protocols", "all"
+    ).stdout
+    return re.findall(r"Import (?:updates|withdraws):.*", told)

@@ -229,7 +229,9 @@ def test_workers_are_told_all_of_the_configuration_that_is_theirs() -> None:
     )
     shared = specs.Shared.create(2)
     one, two = specs.worker_specs(Config(server=server), shared, [0, 1])
-    assert (one.index, two.index, one.workers, one.state_fd) == (0, 1, 2, shared.vector.fd)
+    assert (one.index, two.index, one.workers, one.state_fd) == (
+        (0, 1, shared.vector.workers, shared.vector.fd)
+    )
     assert (one.journal_fd, one.images_fd) == (shared.journal, shared.images)
     assert one.listen == (("::1", 53),)
     assert one.images == "/state/images"
