@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import sys
+from pathlib import Path
+
+import dnsd
 
 from bench.peers.base import Peer, Setup, Start, version_of
 
@@ -13,9 +17,11 @@ PATHS = os.pathsep.join(path for path in sys.path if path)
 
 
 def _peer(name: str, note: str, config: str = "", **environment: str) -> Peer:
-    environment = {"PYTHONPATH": PATHS, **environment}
+    # As it is installed: with its modules compiled, whatever this environment says of that.
+    environment = {"PYTHONPATH": PATHS, "PYTHONDONTWRITEBYTECODE": "", **environment}
 
     def version() -> str:
+        compileall.compile_dir(Path(dnsd.__file__).parent, quiet=1)
         start = Start([*COMMAND, "version"], environment)
         number, hot_path = version_of(start, r"dnsd (\S+)"), version_of(start, r"hot path: +(\w+)")
         return f"{number} ({hot_path})"
