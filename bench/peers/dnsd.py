@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import dnsd
-
 from bench.peers.base import Peer, Setup, Start, version_of
 
 COMMAND = [sys.executable, "-c", "from dnsd.cli import main; main()"]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.build import weight
+from dnsd.build import pace, weight
 from dnsd.build.builder import decode_results, encode_jobs
 from dnsd.build.pipeline import BuildResult, build_zones, troubled
 from dnsd.process import spawn
@@ -50,9 +50,6 @@ LONGEST_LINE = 1 << 26
 
 ENDS_S = 1.0
 """Seconds that a process which has closed its pipe may take to end."""
-
-NICENESS = 10
-"""Of the processes: answers go before new answers."""
 
 
 Deliver = Callable[[Sequence[BuildResult]], object]
@@ -132,14 +129,16 @@ async def _work(
             waiting.clear()
             return
         try:
-            while waiting:
-                jobs = take()
-                found = await _ask(process, jobs)
-                if found is None:
-                    await _status(process)
-                    lost += jobs
-                    break
-                deliver(found)
+            # From here, because a Python that starts takes a tenth of a second before it could.
+            async with pace.looked_after(process.pid):
+                while waiting:
+                    jobs = take()
+                    found = await _ask(process, jobs)
+                    if found is None:
+                        await _status(process)
+                        lost += jobs
+                        break
+                    deliver(found)
         finally:
             await _end(process)
 
@@ -157,13 +156,14 @@ async def _build_lost(lost: list[Job], deliver: Deliver) -> None:
         return
     is_fresh = True
     try:
-        while lost:
-            found = await _ask(process, lost[-1:])
-            if found is None:
-                break
-            lost.pop()
-            deliver(found)
-            is_fresh = False
+        async with pace.looked_after(process.pid):
+            while lost:
+                found = await _ask(process, lost[-1:])
+                if found is None:
+                    break
+                lost.pop()
+                deliver(found)
+                is_fresh = False
         if lost and is_fresh:
             deliver([_lost(lost.pop(), await _status(process))])
     finally:
@@ -172,7 +172,7 @@ async def _build_lost(lost: list[Job], deliver: Deliver) -> None:
 
 async def _start(memory: int | None) -> Process:
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
+    return await asyncio.create_subprocess_exec(
         *spawn.command("dnsd.build.builder"),
         stdin=pipe,
         stdout=pipe,
@@ -180,10 +180,6 @@ async def _start(memory: int | None) -> Process:
         pass_fds=() if memory is None else (memory,),
         limit=LONGEST_LINE,
     )
-    # From here, because a Python that starts takes a tenth of a second before it could.
-    with suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-    return process
 
 
 async def _ask(process: Process, jobs: Sequence[Job]) -> list[BuildResult] | None:

@@ -39,6 +39,7 @@ class Capability(IntEnum):
     NET_BIND_SERVICE = 10
     NET_ADMIN = 12
     NET_RAW = 13
+    SYS_NICE = 23
 
 
 class _Header(ctypes.Structure):

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from dnsd import compile as compiler
-from dnsd.build import builders, images
+from dnsd.build import builders, images, pace
 from dnsd.build.builder import encode_jobs
 from dnsd.build.builders import build_all
 from dnsd.build.images import Job
@@ -399,7 +399,7 @@ def test_a_builder_is_behind_the_answers_before_it_is_asked(
 
     monkeypatch.setattr(builders, "_ask", ask)
     build_many(tmp_path, 1)
-    assert niceness == [builders.NICENESS]
+    assert niceness == [pace.NICENESS]
 
 
 def built(jobs: Sequence[Job]) -> list[BuildResult]:
