@@ -203,7 +203,7 @@ def _compiled(
 
         zone = hints.followed(zone, policy, signer)
     kept = versions.keep(zone, job, images.unique(job.origin))
-    zone = versions.answered(kept.zone, job)
+    zone = versions.of_catalog(kept.zone) if job.is_catalog else kept.zone
     described: tuple[PoolMeta, ...] = ()
     compiled: list[PoolRecords] = []
     if policy is not None:

@@ -82,10 +82,8 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
     return VersionKept(zone, f"{name}{RECORDS}", tuple(findings))
 
 
-def answered(zone: Zone, job: Job) -> Zone:
-    """Return what of ``zone`` is answered: of a catalog its SOA and NS records (RFC 9432 §6)."""
-    if not job.is_catalog:
-        return zone
+def of_catalog(zone: Zone) -> Zone:
+    """Return what of ``zone``, a catalog, is answered: its SOA and NS records (RFC 9432 §6)."""
     apex = zone.at(zone.apex)
     return Zone(zone.apex, {zone.apex: {one: apex[one] for one in (SOA, NS) if one in apex}})
 

@@ -246,12 +246,13 @@ def _from_config(
         findings.append(Finding(str(config_file), 0, Severity.WARNING, advice, "open-secrets"))
     if found.zones.directory:
         findings += _strays(found, zones)
-    # What has not been fetched yet cannot be checked.
-    fetched = {zone.name for zone in found.zone if zone.primaries}
+    # What has not been fetched or made yet cannot be checked.
+    unmade = {zone.name for zone in found.zone if zone.primaries}
+    unmade |= {catalog.name for catalog in found.catalog}
     wanted += [
         (origin, short(path))
         for origin, path in zones.items()
-        if origin not in fetched or path.exists()
+        if origin not in unmade or path.exists()
     ]
     return found
 

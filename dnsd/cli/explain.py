@@ -19,6 +19,7 @@ from dnsd import compile as compiler
 from dnsd import config, hotpath
 from dnsd.build import hints, images, policypools, resolved
 from dnsd.build.policycheck import check_file
+from dnsd.build.versions import of_catalog
 from dnsd.cli import explanation
 from dnsd.cli.explanation import ZoneSource
 from dnsd.cli.options import config_option, say_examples, short, zone_option
@@ -31,6 +32,7 @@ from dnsd.zone.load import load_zone
 from dnsd.zone.lookup import Question
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from dnsd.build.resolved import AliasMeta
@@ -96,14 +98,36 @@ def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, ZoneSource]:
     """Load the zones that could hold ``name``, by apex (lower-case wire form)."""
     wanted = names.lower(names.from_text(name.to_text()))
     found = {}
+    brought, terms = config.brought_zones(given), config.TransferTerms(given)
     for origin, file in config.zone_files(given).items():
         apex = names.from_text(origin)
         if names.is_subdomain(wanted, apex):
-            found[apex] = _source(origin, file, given)
+            member = brought.get(origin)
+            if member is not None and member.file != file:
+                member = None  # the configuration has it, too, and comes first
+            said = terms.of(origin, member.template if member else None)
+            found[apex] = _source(origin, file, given, said, member)
     return found
 
 
-def _source(origin: str, file: Path, given: config.Config) -> ZoneSource:
+def _comes_from(said: config.ZoneTransfers, member: config.MemberZone | None) -> Iterator[str]:
+    if member is not None:
+        yield f"brought by the catalog {member.catalog}, with the template {member.template}"
+    if said.primaries:
+        yield f"fetched from {', '.join(map(str, said.primaries))}"
+    if said.update:
+        yield "the file with what updates have made of it (RFC 2136)"
+    if said.is_catalog:
+        yield "a catalog (RFC 9432): only its SOA and NS records are answered"
+
+
+def _source(
+    origin: str,
+    file: Path,
+    given: config.Config,
+    said: config.ZoneTransfers,
+    member: config.MemberZone | None,
+) -> ZoneSource:
     """Load a zone with its policy; one with an error in either is not served."""
     limits = given.zones.limits
     result = load_zone(origin, short(file), limits, include=given.zones.include)
@@ -111,6 +135,8 @@ def _source(origin: str, file: Path, given: config.Config) -> ZoneSource:
     policy, found, signer = check_file(origin, beside, result.zone, given.failover)
     if any(finding.severity is Severity.ERROR for finding in found):
         result = replace(result, zone=None, findings=(*result.findings, *found))
+    if said.is_catalog and result.zone is not None:
+        result = replace(result, zone=of_catalog(result.zone))
     aliases: dict[AliasMeta, bool] = {}
     if policy is not None and result.zone is not None:
         path = resolved.path_for(given.server.state_directory, images.stem(origin))
@@ -122,7 +148,8 @@ def _source(origin: str, file: Path, given: config.Config) -> ZoneSource:
         zone = hints.followed(filled.zone, policy, signer)
         result = replace(result, zone=zone, findings=(*result.findings, *filled.findings))
     described = policypools.describe(policy, result.zone) if policy and result.zone else ()
-    return ZoneSource(origin, short(file), result, described, signer, aliases)
+    comes_from = tuple(_comes_from(said, member))
+    return ZoneSource(origin, short(file), result, described, signer, aliases, comes_from)
 
 
 def _put(path: hotpath.HotPath, apex: bytes, source: ZoneSource) -> None:

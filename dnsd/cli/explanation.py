@@ -45,7 +45,8 @@ class ZoneSource:
     """A zone that could hold the name: its origin, its file, what loading it gave, its pools.
 
     ``signer`` signs what pools answer, if the zone is signed. ``aliases`` are RRsets that follow
-    names, and whether addresses of those names are known.
+    names, and whether addresses of those names are known. ``comes_from`` are sentences about how it
+    has come here, if that is not just its file.
     """
 
     origin: str
@@ -54,6 +55,7 @@ class ZoneSource:
     pools: tuple[PoolMeta, ...] = ()
     signer: Signer | None = None
     aliases: Mapping[AliasMeta, bool] = field(default_factory=dict)
+    comes_from: tuple[str, ...] = ()
 
     def pool(self, owner: dns.name.Name, rtype: int) -> PoolMeta | None:
         """Return the pool that an RRset is, if it is one."""
@@ -114,6 +116,7 @@ def why(
     yield ExplanationLine(
         "zone", f"{source.origin}, serial {source.result.zone.serial}, from {source.file}"
     )
+    yield from (ExplanationLine("", one) for one in source.comes_from)
     if apex != max(apexes, key=lambda name: len(name.labels)):
         yield ExplanationLine("", "the zone above the cut: only DS records are there")
     yield from _steps(question, seen, answer)
@@ -131,6 +134,7 @@ def why(
 
 def _not_loaded(source: ZoneSource) -> Iterator[ExplanationLine]:
     yield ExplanationLine("zone", f"{source.origin} is ours, but {source.file} cannot be served:")
+    yield from (ExplanationLine("", one) for one in source.comes_from)
     errors = [f for f in source.result.findings if f.severity is Severity.ERROR]
     yield from (ExplanationLine("", str(error)) for error in errors[:_ERRORS_SHOWN])
     if len(errors) > _ERRORS_SHOWN:

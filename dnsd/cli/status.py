@@ -102,6 +102,7 @@ def _head(found: dict[str, Any]) -> list[str]:
         *_states(found),
         *_building(found.get("building", ())),
         *_route(found.get("route")),
+        *_transfers(found.get("transfers")),
         *_pools(found.get("pools")),
         *_demand(found.get("demand")),
         *(f"problem: {problem}" for problem in found["problems"]),
@@ -129,6 +130,14 @@ def _building(zones: Sequence[dict[str, Any]]) -> list[str]:
     named = [f"{one['zone']} for {duration(one['seconds'])}" for one in zones[:_NAMED]]
     more = f" and {len(zones) - _NAMED:,} more" if len(zones) > _NAMED else ""
     return [f"building: {', '.join(named)}{more}"]
+
+
+def _transfers(states: dict[str, int] | None) -> list[str]:
+    """Return the line about zones that are fetched, if there are any."""
+    if not states or not any(states.values()):
+        return []
+    counts = ", ".join(f"{count:,} {state}" for state, count in states.items() if count)
+    return [f"fetched zones: {counts}; see dnsd zone status"]
 
 
 def _route(found: dict[str, Any] | None) -> list[str]:

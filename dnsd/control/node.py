@@ -41,6 +41,7 @@ from dnsd.control.nothing import NO_TRANSFERS
 from dnsd.control.publish import Publisher
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
+from dnsd.control.web.transfermetrics import figures
 from dnsd.control.zones.readiness import Readiness
 from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
 from dnsd.control.zones.report import ReloadReport, narrow
@@ -259,6 +260,7 @@ class Node:
             **found,
             "pools": summary(self.engine),
             "route": self._route(),
+            "transfers": self.transfers.summary.states() if self.transfers else None,
             "aliases": self.aliases.status(),
             "demand": self.demand.status(time.monotonic_ns()),
             "building": self._readiness.status(time.monotonic()),
@@ -281,7 +283,7 @@ class Node:
             lambda: self.engine.rates.totals,
             self.demand.status,
             self.aliases.status,
-            lambda: self.transfers.counts if self.transfers else {},
+            lambda: figures(self.transfers, self._reloader.catalogs),
             self._route,
         )
 

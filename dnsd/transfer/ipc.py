@@ -120,6 +120,31 @@ class TransferCounts(msgspec.Struct, frozen=True, tag="counts"):
     counts: dict[str, int]
 
 
+class ZoneAge(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone that is fetched: when a primary confirmed it last, and when it expires (POSIX s)."""
+
+    zone: str
+    confirmed_at: float
+    expires_at: float
+
+
+class TransferSummary(msgspec.Struct, frozen=True, kw_only=True, tag="summary"):
+    """Transfers: how many of the fetched zones are well; ``soonest`` are those that expire first.
+
+    Those ``failing`` could not be asked for last time, those ``missing`` were never fetched.
+    """
+
+    current: int = 0
+    failing: int = 0
+    expired: int = 0
+    missing: int = 0
+    soonest: tuple[ZoneAge, ...] = ()
+
+    def states(self) -> dict[str, int]:
+        """Return how many zones are in which state."""
+        return {name: getattr(self, name) for name in ("current", "failing", "expired", "missing")}
+
+
 FromControl = (
     Hello
     | TransferSettings
@@ -131,7 +156,7 @@ FromControl = (
     | TransferOrder
     | Judged
 )
-FromTransfers = Hello | Received | Expired | OrderDone | TransferCounts
+FromTransfers = Hello | Received | Expired | OrderDone | TransferCounts | TransferSummary
 
 
 def encode(message: FromControl | FromTransfers) -> bytes:

@@ -35,6 +35,8 @@ from dnsd.xfrd.workers import WorkerLink
 if TYPE_CHECKING:
     from dnsd.xfrd.spec import XfrdSpec
 
+SUMMARY_S = 5.0
+"""How often control is told how the zones that are fetched are: that looks at all of them."""
 COUNTS_S = 1.0
 """Seconds between two reports of the counters to control."""
 
@@ -53,6 +55,7 @@ class TransferProcess:
         self.knowledge = Knowledge()
         received = Path(spec.directory, RECEIVED)
         secondary = SecondaryPart(self.knowledge, received, self.tell)
+        self._secondary = secondary
         self.knowledge.parts.append(secondary)
         self.counts: dict[str, int] = {}
         self.requests = TransferRequests(self.knowledge, self.counts)
@@ -75,6 +78,7 @@ class TransferProcess:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat())
             group.create_task(self._tell_counts())
+            group.create_task(self._tell_summary())
             group.create_task(self._tls.run())
             for part in self.knowledge.parts:
                 group.create_task(part.run())
@@ -120,6 +124,11 @@ class TransferProcess:
         while True:
             self.tell("counts", ipc.TransferCounts(self.counts))
             await asyncio.sleep(COUNTS_S)
+
+    async def _tell_summary(self) -> None:
+        while True:
+            self.tell("summary", self._secondary.summary())
+            await asyncio.sleep(SUMMARY_S)
 
 
 def _on_master() -> None:

@@ -18,6 +18,7 @@ from dnsd.process.log import say
 from dnsd.transfer import ipc
 from dnsd.transfer.refresh import Refresh, SoaTimes
 from dnsd.wire.name import from_text
+from dnsd.xfrd import summing
 from dnsd.xfrd.fetching import Fetching
 from dnsd.xfrd.keptzone import KeptZone, leftovers
 from dnsd.xfrd.places import Places
@@ -148,6 +149,11 @@ class SecondaryPart:
         found.refresh.hurry(time.time())
         self._schedule(zone, found)
         return ""
+
+    def summary(self) -> ipc.TransferSummary:
+        """Return how all zones are, in short."""
+        found = ((name, zone.refresh) for name, zone in self._zones.items())
+        return summing.summary(found, time.time())
 
     def row(self, zone: str) -> Row:
         """Return the facts about a zone."""

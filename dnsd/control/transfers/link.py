@@ -80,6 +80,7 @@ class TransferLink:
         self._keys: set[str] = set()
         self._number = 0
         self._orders: dict[int, tuple[asyncio.Future[str], list[dict[str, Any]]]] = {}
+        self.summary = ipc.TransferSummary()
         self.counts: dict[str, int] = {}
         """What the process has counted since it started."""
 
@@ -187,6 +188,8 @@ class TransferLink:
                 self._take_done(message)
             case ipc.TransferCounts():
                 self.counts = message.counts
+            case ipc.TransferSummary():
+                self.summary = message
             case ipc.Received():
                 self._fetched.receive(message)
             case ipc.Expired():

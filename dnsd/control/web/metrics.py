@@ -12,7 +12,8 @@ import dnsd
 from dnsd import hotpath
 from dnsd.control import limited
 from dnsd.control.nothing import no_items
-from dnsd.control.web import members, route
+from dnsd.control.web import members, route, transfermetrics
+from dnsd.control.web.transfermetrics import NOTHING, TransferFigures
 from dnsd.control.zones.table import ZoneState
 from dnsd.failover.member import MemberState
 from dnsd.image.state import ControlCells, WorkerCells
@@ -39,8 +40,8 @@ def _no_counts() -> Mapping[PoolKey, int]:
     return {}
 
 
-def _no_transfers() -> Mapping[str, int]:
-    return {}
+def _no_transfers() -> TransferFigures:
+    return NOTHING
 
 
 def _no_route() -> None:
@@ -62,7 +63,7 @@ class MetricsSource(NamedTuple):
     asked: Callable[[], Mapping[PoolKey, int]] = _no_counts
     demand: Callable[[int], Mapping[str, Any] | None] = _none
     aliases: Callable[[], Sequence[Mapping[str, Any]]] = no_items
-    transfers: Callable[[], Mapping[str, int]] = _no_transfers
+    transfers: Callable[[], TransferFigures] = _no_transfers
     route: Callable[[], Mapping[str, Any] | None] = _no_route
 
 
@@ -86,7 +87,7 @@ def families(source: MetricsSource) -> Iterator[MetricFamily]:
     yield from _checks(source.checking)
     yield from _hooks(source.outboxes)
     yield from _aliases(source.aliases())
-    yield _transfers(source.transfers())
+    yield from transfermetrics.families(source.transfers())
     yield from route.families(source.route())
     yield from _votes(list(source.pools()), source.peers)
     yield from _caches(source.ledger)
@@ -305,15 +306,6 @@ def _aliases(found: Sequence[Mapping[str, Any]]) -> Iterator[MetricFamily]:
         "gauge",
         "Whether the target of an alias gave no addresses when it was asked for last.",
         [(labels, int(bool(one["fault"]))) for labels, one in labelled],
-    )
-
-
-def _transfers(counts: Mapping[str, int]) -> MetricFamily:
-    return MetricFamily(
-        "dnsd_transfer_events_total",
-        "counter",
-        "What the transfer process has done, been asked for, and refused, since it started.",
-        [({"event": what}, count) for what, count in sorted(counts.items())],
     )
 
 

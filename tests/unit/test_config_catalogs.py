@@ -1,0 +1,101 @@
+"""Catalogs and templates in a configuration: what is wrong with them, and what holds for zones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dnsd.config import Config, MemberZone, TransferTerms, catalogbook
+from dnsd.config.catalogbook import CatalogBook, CatalogMember
+from dnsd.config.reader import read_text
+
+PRIMARIES = 'primaries = [{ address = "192.0.2.3" }]\n'
+TEMPLATE = f'[[template]]\nname = "t"\n{PRIMARIES}'
+CATALOG = f'[[catalog]]\nname = "cat"\n{PRIMARIES}template = "t"\n'
+GIVEN = 'allow_transfer = [{ network = ["192.0.2.2"] }]\n'
+PRODUCED = f'[[catalog]]\nname = "ours"\nproduce = true\n{GIVEN}'
+
+
+def read(text: str) -> Config:
+    found, problems = read_text(text, Path("/etc/dnsd.toml"))
+    assert problems == ()
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[[catalog]]\nname = "cat"\n', "needs primaries"),
+        (TEMPLATE + CATALOG + "produce = true\n", "needs primaries"),
+        (CATALOG.replace('template = "t"\n', ""), "needs template"),
+        (CATALOG, "no [[template]] with the name t; there is none"),
+        (TEMPLATE + CATALOG + 'groups = { x = "y" }\n', "x: there is no [[template]]"),
+        (TEMPLATE + CATALOG + 'serial = "increment"\n', "other serials than the primaries"),
+        (TEMPLATE + CATALOG + 'group = "x"\n', "only a catalog with produce = true"),
+        (TEMPLATE + CATALOG + CATALOG, "there is a zone cat. already"),
+        (
+            f'[[zone]]\nname = "cat"\nfile = "f"\n{TEMPLATE}{CATALOG}',
+            "there is a zone cat. already",
+        ),
+        (PRODUCED.replace(GIVEN, ""), "nobody may fetch the catalog"),
+        (PRODUCED + 'serial = "file"\n', '"unixtime" is'),
+        (TEMPLATE + PRODUCED + 'template = "t"\n', "brings no zones"),
+        ('[[template]]\nname = "t"\n', "one of the two"),
+        (TEMPLATE + 'directory = "d"\n', "one of the two"),
+        (TEMPLATE + TEMPLATE, "there is a template t already"),
+        (TEMPLATE + 'serial = "increment"\n', "other serials than the primaries"),
+        (TEMPLATE.replace(" }]", ', key = "k" }]'), "no [[key]] with the name k."),
+        ('[[zone]]\nname = "z"\nfile = "f"\ncatalog_group = "g"\n', "no catalog that the zone"),
+        (TEMPLATE + CATALOG + 'exclude = ["a..b"]\n', "empty label"),
+        (TEMPLATE + CATALOG + "groups = { x = 1 }\n", "a table of groups and templates"),
+    ],
+)
+def test_a_problem(text: str, problem: str) -> None:
+    _, problems = read_text(text, Path("/etc/dnsd.toml"))
+    assert any(problem in str(one) for one in problems), problems
+
+
+def test_what_holds_for_zones() -> None:
+    config = read(f'[transfers]\nserial = "increment"\n{GIVEN}{TEMPLATE}{CATALOG}{PRODUCED}')
+    terms = TransferTerms(config)
+    assert terms.of("cat.").is_catalog
+    assert terms.of("cat.").serial == "file", "it is the primaries'"
+    assert terms.of("ours.").is_catalog
+    assert terms.of("ours.").serial == "unixtime", "not what holds for other zones"
+    assert terms.of("member.", "t").primaries
+    assert terms.of("member.", "t").serial == "file"
+    assert not terms.of("other.").primaries
+    assert terms.of("other.").serial == "increment"
+    assert TransferTerms(read(PRODUCED)).of("ours.").serial == "unixtime"
+
+
+def test_where_a_member_is() -> None:
+    config = read(
+        f'{TEMPLATE}[[template]]\nname = "files"\ndirectory = "members"\n'
+        f'{CATALOG}groups = {{ here = "files" }}\n'
+    )
+    members = {
+        "a.": CatalogMember("one"),
+        "b.": CatalogMember("two", ("unknown", "here")),
+        ".": CatalogMember("three", ("here",)),
+    }
+    found = catalogbook.members(config, {"cat.": CatalogBook(1, members)})
+    assert found["b."] == MemberZone("cat.", "files", Path("/etc/members/b.zone"))
+    assert found["."].file == Path("/etc/members/root.zone")
+    assert found["a."].template == "t"
+    again = CatalogBook(2, {"a.": CatalogMember("other")})
+    elsewhere = catalogbook.members(config, {"cat.": again})["a."].file
+    assert found["a."].file.parent == elsewhere.parent
+    assert found["a."].file != elsewhere, "another label, another file"
+
+
+def test_books_are_as_they_were_written(tmp_path: Path) -> None:
+    books = {"cat.": CatalogBook(7, {"a.": CatalogMember("l", ("g",), "o.")}, {"a.": ""})}
+    assert catalogbook.read(tmp_path) == {}
+    (tmp_path / catalogbook.BOOKS).write_bytes(catalogbook.encode(books))
+    assert catalogbook.read(tmp_path) == books
+    (tmp_path / catalogbook.BOOKS).write_bytes(b"[]")
+    with pytest.raises(ValueError, match="is damaged"):
+        catalogbook.read(tmp_path)
