@@ -67,7 +67,7 @@ def of_zone(
         # It is theirs, whatever holds for our own zones.
         return msgspec.structs.replace(found, serial="file")
     if found.is_catalog and getattr(zone, "serial", None) is None:
-        # Whatever holds for other zones: it grows, even if what was given out is not known any more.
+        # Whatever holds for other zones: it grows, even if what was given out is forgotten.
         return msgspec.structs.replace(found, serial="unixtime")
     return found
 
