@@ -1,4 +1,4 @@
-"""From records to an image: all meaning of DNS is worked out here, once.
+"""Compiles a zone's records into an image: all DNS rules are applied here, once.
 
 answers    what each query gets (RFC 1034 §4.3.2, 4592, 6672, 8482)
 denial     what proves that something is not there (RFC 4035, 5155)

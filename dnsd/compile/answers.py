@@ -40,7 +40,7 @@ _NOTHING_ASKED = 0
 
 
 class SearchEnd(Enum):
-    """What a search for a name ends at."""
+    """Where a search for a name ends."""
 
     OUTSIDE = auto()
     EXACT = auto()

@@ -38,7 +38,7 @@ class Assembler:
     """
 
     def __init__(self, zone: Zone, pools: Sequence[PoolRecords], key: bytes) -> None:
-        # of a look at a table each RRset would be another object each time
+        # a view of a table would make new RRset objects at each access
         zone = Zone(zone.apex, dict(zone.nodes), dict(zone.signatures))
         self._zone = zone
         self._key = key
@@ -161,7 +161,7 @@ class Assembler:
         return end
 
     def _pool_denial(self, pool: PoolRecords) -> tuple[int, int, int]:
-        """Return the refs of what says that ``pool`` has no records: SOA, SOA with DO, NSEC."""
+        """Return the refs of the pieces that deny ``pool``: SOA, SOA with DO, NSEC."""
         proof = 0
         if pool.denial:
             record, signatures = pool.denial
@@ -199,7 +199,7 @@ class Assembler:
         )
 
     def _cut_source(self, name: bytes) -> int:
-        """Add what the wildcard ``name``, itself a cut, gives to the names that it stands for.
+        """Add the answer of the wildcard ``name``, itself a cut, for the names that it matches.
 
         RFC 4592 §4.2 leaves that open; here its NS are data like others, as with NSD.
         """

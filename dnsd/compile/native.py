@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Compiler = Callable[[Zone, Sequence[PoolRecords], bytes, bytes], bytearray]
 
 image: Compiler | None
-"""Takes a zone, its pools, the key of the hash table, and what is kept verbatim."""
+"""Compiles a zone with its pools, the key of the hash table, and the meta data to embed."""
 
 try:
     image = import_module("dnsd.compile._assemble").image

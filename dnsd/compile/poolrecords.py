@@ -1,6 +1,6 @@
 """Pools in an image: RRsets of which each query gets those members that control has chosen.
 
-Knows how they are laid out; which RRsets are pools, and what may be signed for them, it is told.
+Knows their layout; the caller says which RRsets are pools, and brings the signatures.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class PoolRecords:
     """The RRset of ``rtype`` at ``owner`` (lower case), with what policy adds to it.
 
     Its ``members`` are rdatas, and so are those of ``fallback`` behind them; ``weights`` has one
-    for each of all. While nobody has decided, those of the mask ``undecided`` are answered, for
-    ``ttl`` seconds.
+    for each of both. Until control has decided, the members of the mask ``undecided`` are answered,
+    for ``ttl`` seconds.
 
     In a signed zone ``signatures`` holds the RRSIGs of every answer there can be, by its mask,
     and ``denial`` an NSEC or NSEC3 RRset without the pool's type, with its RRSIGs.
@@ -66,7 +66,7 @@ def members_of(rrset: RRset) -> tuple[bytes, ...]:
 
 
 def first_cells(sizes: Iterable[int]) -> tuple[list[int], int]:
-    """Return where the cells of pools with so many members begin, and how many there are."""
+    """Return the first cell of each pool, given their numbers of members, and the total."""
     first, end = [], 0
     for members in sizes:
         first.append(end)
@@ -75,7 +75,7 @@ def first_cells(sizes: Iterable[int]) -> tuple[list[int], int]:
 
 
 def longest(pool: PoolRecords) -> int:
-    """Return how many octets the answer of ``pool`` has at most, less its template."""
+    """Return the size in octets of the longest answer of ``pool``, without its template."""
     signed = max(
         (sum(12 + len(one) for one in rrsigs.rdatas) for rrsigs in pool.signatures.values()),
         default=0,

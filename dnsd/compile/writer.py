@@ -1,4 +1,4 @@
-"""Writes the records of one block: compressed, with every pointer's place remembered.
+"""Writes the records of one block: compressed, with the position of every pointer.
 
 Knows compression (RFC 1035 §4.1.4) and the layout of a block; which records go in and why
 is decided in ``answers`` and ``denial``.
@@ -60,7 +60,7 @@ class Chosen:
 
 @dataclass(slots=True)
 class Sections:
-    """What a block is to say; ``pool`` follows the ``answer``, and then there is nothing else."""
+    """The content of a block; if there is a ``pool``, it follows the ``answer`` and is the last."""
 
     answer: list[Item] = field(default_factory=list)
     pool: Chosen | None = None

@@ -1,4 +1,4 @@
-"""What a client will want next, and what of it this zone can give (RFC 1034 §4.3.2 step 6).
+"""The additional section: what a client asks for next, if the zone has it (RFC 1034 §4.3.2).
 
 Part of the oracle (:mod:`dnsd.zone.lookup`). It follows a name only where it stands in the
 zone by itself: neither aliases nor wildcards are resolved for the additional section.

@@ -1,6 +1,6 @@
-"""Checks of a zone signed elsewhere: signatures, and the chains that prove what is not there.
+"""Checks of a zone signed elsewhere: its signatures, and its NSEC and NSEC3 chains.
 
-Signatures are not verified, only looked at: this server holds no keys and cannot mend them.
+Signatures are not verified; their times and signers are checked. This server cannot sign again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Many:
-    """A fault that one cause gives to many RRsets: reported once, with their number."""
+    """A fault that many RRsets have for one reason: reported once, with their number."""
 
     rrsets: list[RRset] = field(default_factory=list)
 

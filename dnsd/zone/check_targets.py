@@ -157,7 +157,7 @@ def _pointing(structure: Structure, suspects: Suspects) -> list[tuple[RRset, byt
 
 
 def _mistyped(zone: Zone, rrset: RRset, name: bytes, repeated: bytes | None) -> Finding | None:
-    """Find a target that was most likely meant otherwise."""
+    """Find targets that are probably typing errors."""
     is_reverse = rrset.rtype == PTR and zone.apex.endswith(_REVERSE)
     if (repeated and name.endswith(repeated)) or (is_reverse and is_subdomain(name, zone.apex)):
         return warning_at(

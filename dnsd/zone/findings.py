@@ -1,4 +1,4 @@
-"""What a check has to say about a file: one finding, one line, one fault."""
+"""The result of a check: one finding for each fault, printed on one line."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What other servers, exports and word processors leave in zone files, and what to do about it.
+"""Recognises what other servers, exports and word processors leave in zone files.
 
-Knows their habits by sight; whether something is wrong is decided where the text is read.
+It only explains what to do; the reader of the file decides whether something is wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _QUOTES = tuple(mark.encode().decode("latin-1") for mark in _MARKS) + tuple("\x9
 
 
 def windows_extension(word: str) -> str | None:
-    """Return what is to be said of ``word`` in the place of a type, if only Windows knows it."""
+    """Return a message if ``word``, in the place of a type, is an extension of Windows DNS."""
     if _AGE.fullmatch(word):
         return (
             f"'{shown(word)}' is the time stamp that the Windows DNS server writes for dynamic "
@@ -43,7 +43,7 @@ def windows_extension(word: str) -> str | None:
 
 
 def octal_wildcard(owner: str) -> str | None:
-    """Return what is to be said of an owner that begins with an octal asterisk (Route 53)."""
+    """Return a message for an owner that begins with an octal asterisk (Route 53)."""
     if not _OCTAL_WILDCARD.match(owner):
         return None
     rest = owner.removeprefix(r"\052")
@@ -54,7 +54,7 @@ def octal_wildcard(owner: str) -> str | None:
 
 
 def typographic_quotes(tokens: Iterable[Token]) -> str | None:
-    """Return what is to be said of data in the quotation marks of a word processor."""
+    """Return a message for data in typographic quotation marks."""
     for token in tokens:
         text = token.text
         if not token.quoted and not text.isascii() and text.startswith(_QUOTES):

@@ -1,4 +1,4 @@
-"""Makes RRsets of single records, and says what does not fit together within one RRset.
+"""Collects records into RRsets, and reports records that do not fit into theirs.
 
 Knows records in wire form and where they stand; nothing of text. Where it was built, a native
 table keeps the records (see ``_table.pyx``); without it, or in tests, they are Python objects.
@@ -24,7 +24,7 @@ _SINGLETONS = frozenset((SOA, CNAME, DNAME, NSEC))
 
 
 def gatherer_for(apex: bytes, limits: Limits, report: FindingsReport) -> Gatherer:
-    """Return what collects the records of the zone at ``apex``."""
+    """Return a gatherer for the records of the zone at ``apex``."""
     if Table is None:
         return ObjectGatherer(apex, limits, report)
     return TableGatherer(apex, limits, report)
@@ -47,7 +47,7 @@ class Gatherer:
         return None
 
     def enter(self, file: str) -> None:
-        """Say in which file the next records stand."""
+        """Set the file that the next records are from."""
         self.file = file
 
     def soa(self) -> RRset | None:
@@ -180,7 +180,7 @@ class TableGatherer(Gatherer):
             self.explain(outcome, RRset(owner, rtype, ttl, (rdata,), self.file, line))
 
     def explain(self, outcome: int, record: RRset) -> None:
-        """Say why the table has not taken ``record``, the last one that it was given."""
+        """Report why the table has refused ``record``, the last one added."""
         if outcome == DUPLICATE:
             self.records -= 1
             self.report.add(misfits.duplicate(self._table.last(), record))

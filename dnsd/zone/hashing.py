@@ -1,4 +1,4 @@
-"""What hashed denial costs: how much of it a query may be made to pay for (RFC 9276).
+"""Limits on the cost of NSEC3 hashing that a query may cause (RFC 9276).
 
 A zone with more iterations than validators check is served, but its negative answers do not
 prove anything. They carry one of its NSEC3 records, and from that validators see the iterations:
@@ -31,5 +31,5 @@ def is_proven(iterations: int) -> bool:
 
 
 def is_affordable(iterations: int, salt: int) -> bool:
-    """Tell whether queries can pay for so many iterations with so many octets of salt."""
+    """Tell whether this many iterations, with this many octets of salt, are cheap enough."""
     return iterations * -(-(_HASH + salt + _END) // _BLOCK) <= MOST_BLOCKS

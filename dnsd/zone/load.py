@@ -37,12 +37,12 @@ __all__ = ["LoadResult", "SourceFile", "load_text", "load_zone"]
 _DEFAULTS = Limits()
 _ABSENCES = ("missing-soa", "missing-ns")
 _ALWAYS = ("missing-dot",)
-"""Told of a zone that could not be read whole, too: they may be why."""
+"""Findings that are reported even if parts of the zone could not be read: they may be the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What came of a zone file.
+    """The result of loading a zone file.
 
     ``zone`` is None exactly when ``findings`` (by file and line) hold an error. ``sources`` are
     all files that were read or looked for, the zone file first; ``records`` counts the records
@@ -128,7 +128,7 @@ class _Loading:
     def _check(self, zone: Zone, now: float) -> None:
         """Check the zone as a whole.
 
-        Where records could not be read, nothing is said that they might have set right.
+        If some records could not be read, findings that these might have prevented are left out.
         """
         suspects, structure = suspects_of(zone, now, self._limits), Structure(zone)
         for finding in too_long(suspects, self._limits):

@@ -1,4 +1,4 @@
-"""Records that live longer than any may: caches would hold them longer than the horizon expects."""
+"""Checks TTLs against [zones.limits] longest_ttl, which the horizon relies on."""
 
 from __future__ import annotations
 

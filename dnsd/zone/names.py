@@ -56,7 +56,7 @@ def parse_name(text: str, origin: bytes) -> bytes:
 
 
 def shown(text: str) -> str:
-    """Return file text fit for a message: UTF-8 where it is that, nothing unprintable, short."""
+    """Return file text for a message: decoded as UTF-8 if possible, escaped, and shortened."""
     try:
         decoded = text.encode("latin-1").decode()
     except UnicodeDecodeError:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one zone says of a cut: little of a zone, so that it need not be kept whole."""
+    """What one zone has at a cut: a small part, so that the zone need not stay in memory."""
 
     zone: bytes
     """The apex of the zone that says it."""

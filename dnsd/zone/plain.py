@@ -1,8 +1,8 @@
-"""The fast road for ordinary lines: one regular expression, and wire form made by hand.
+"""The fast path for ordinary lines: one regular expression, and wire format made by hand.
 
 Covers A, AAAA, NS, CNAME, PTR, MX and simple TXT records on one line without escapes,
 parentheses or letters beyond ASCII: nearly all lines of a large zone. Whatever is not plain
-(or not right) is left to the slow road, which alone makes findings; where both can read a
+(or has an error) is left to the slow path, which alone makes findings; where both can read a
 line they give the same octets.
 """
 
@@ -114,4 +114,4 @@ _MAKERS: dict[str, tuple[int, Callable[[str, PlainNames], bytes | None]]] = {
 }
 MAKERS = _MAKERS | {mnemonic.lower(): maker for mnemonic, maker in _MAKERS.items()}
 """Mnemonic (upper or lower case) to type number and the maker of its rdata; a maker returns
-None for what it leaves to the slow road."""
+None for what it leaves to the slow path."""

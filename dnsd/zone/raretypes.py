@@ -1,7 +1,7 @@
 """Record types that dnspython has no text form for: old ones, and some that never caught on.
 
-Zones that have been carried along for decades hold them, and other servers load them. Each is
-a row of fields; what is a field is said here, what is a token or a name elsewhere.
+Old zones still have them, and other servers load them. Each type is a row of fields; this module
+reads fields, others read tokens and names.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ def is_rare(rtype: int) -> bool:
 
 
 def example(rtype: int) -> str:
-    """Return data that is right for a rare type."""
+    """Return valid data for a rare type, as an example."""
     return " ".join(_EXAMPLES[kind] for kind in _FIELDS[rtype])
 
 
 def parse_rare(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
-    """Return the wire form of the data that ``tokens`` are; ValueError if they are none.
+    """Return the wire form of the data in ``tokens``; ValueError if they are not valid.
 
-    The last field of a type takes all the tokens that are left.
+    The last field of a type takes all remaining tokens.
     """
     *first, last = _FIELDS[rtype]
     if any(token.quoted for token in tokens) or len(tokens) < len(first):

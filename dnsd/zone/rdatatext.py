@@ -1,4 +1,4 @@
-"""The slow road: rdata of any type from tokens, by dnspython.
+"""The slow path: rdata of any type from tokens, by dnspython.
 
 dnspython reads a record's data from a tokenizer; here it gets one that hands out the tokens
 the scanner has already found, and reads names the way :mod:`dnsd.zone.names` does, so that
@@ -43,11 +43,11 @@ _SHORT = _SHORT_NAMES | {A, AAAA}
 
 
 class BadRdata(ValueError):
-    """Data that is not right for its type; ``str()`` says why and what to do."""
+    """Data that is not valid for its type; ``str()`` says why and what to do."""
 
 
 def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
-    """Return the wire form of the data that ``tokens`` are for type ``rtype``; BadRdata if none."""
+    """Return the wire form of ``tokens`` as data of ``rtype``; BadRdata if they are not valid."""
     if not tokens and rtype != _APL:  # RFC 3123 §4: a list may be empty
         raise BadRdata(f"the {type_name(rtype)} record has no data{_hint(rtype)}")
     if rtype in _SHORT and len(tokens) == 1:
@@ -71,7 +71,7 @@ def parse_rdata(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
 
 
 def _wrong_escape(text: str) -> str | None:
-    """Return what is wrong with the escapes of a token (RFC 1035 §5.1), if anything is."""
+    """Return the first wrong escape of a token (RFC 1035 §5.1), if there is one."""
     for found in _ESCAPE.finditer(text) if "\\" in text else ():
         digits = found[1]
         if digits and (len(digits) < 3 or int(digits) > 255):
@@ -137,7 +137,7 @@ def _parse_short(rtype: int, token: Token, origin: bytes) -> bytes | None:
 
 
 def parse_by_dnspython(rtype: int, tokens: Sequence[Token], origin: bytes) -> bytes:
-    """Return what dnspython makes of ``tokens``; BadRdata if nothing."""
+    """Return ``tokens`` as dnspython reads them; BadRdata if it cannot."""
     kind = dns.rdatatype.RdataType.make(rtype)
     feed = _Feed(tokens, origin)
     try:
@@ -212,7 +212,7 @@ class _Feed(Tokenizer):
 
 
 def _invalid(rtype: int, tokens: Sequence[Token], error: Exception | None = None) -> str:
-    """Return a sentence about data that is wrong: what it is, and how, as far as that is known."""
+    """Return a sentence about invalid data: the data, and the reason if it is known."""
     data = shown(" ".join(f'"{one.text}"' if one.quoted else one.text for one in tokens))
     if rtype in (A, AAAA) and len(tokens) == 1 and not tokens[0].quoted:
         return f"'{data}' is not an IPv{4 if rtype == A else 6} address"

@@ -53,7 +53,7 @@ class _File:
     inside: bool = False
     """Whether there is an owner, and it is in the zone."""
     lost: bool = False
-    """The last owner could not be read: records that rely on it belong to nobody."""
+    """The last owner could not be read: records that rely on it are dropped."""
     chain: tuple[Path, ...] = ()
     """The files that include one another down to this one, links resolved."""
     names: PlainNames = field(init=False)
@@ -141,7 +141,7 @@ class ZoneReader:
             )
 
     def _read_lines(self, file: _File, lines: Lines) -> None:
-        """Read records natively, up to the first that is not for there."""
+        """Read records natively, up to the first that the native reader leaves."""
         scanner, ttls = file.scanner, self._ttls
         implicit = ttls.implicit
         scanner.at, scanner.line, owner, stated = lines.read(
@@ -163,7 +163,7 @@ class ZoneReader:
             self._soa_minimum = int.from_bytes(soa.rdatas[0][-4:], "big")
 
     def _read_plain(self, file: _File) -> None:
-        """Read lines on the fast road of Python, as long as they are plain and right."""
+        """Read lines on Python's fast path, as long as they are plain and valid."""
         scanner, ttls, add = file.scanner, self._ttls, self._gatherer.add
         text, at, line = scanner.text, scanner.at, scanner.line
         for _ in range(self._limits.records - self._gatherer.records):
@@ -233,7 +233,7 @@ class ZoneReader:
             )
 
     def _enter(self, file: _File, line: int, owner: str) -> None:
-        """Make the name that ``owner`` is the current one."""
+        """Make the name ``owner`` the current one."""
         file.enter(parse_name(owner, file.origin), self._apex)
         if hint := foreign.octal_wildcard(owner):
             self._report.warn(file.name, line, "octal-escape", hint)

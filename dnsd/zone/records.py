@@ -42,7 +42,7 @@ class Zone:
     RRSIGs are kept apart: ``signatures[owner in lower case][type covered] -> RRset`` of type
     RRSIG. ``apex`` is lower case. Out-of-zone data never gets here; occluded data does.
 
-    Both may be a look at a native table: then each access makes the objects anew.
+    Both may be views of a native table: then each access makes the objects anew.
     """
 
     apex: bytes
@@ -50,7 +50,7 @@ class Zone:
     signatures: Mapping[bytes, dict[int, RRset]] = field(default_factory=dict)
 
     def at(self, name: bytes) -> dict[int, RRset]:
-        """Return the RRsets of ``name`` (lower case) by type; none if it has no records."""
+        """Return the RRsets of ``name`` (lower case) by type; empty if it has no records."""
         return self.nodes.get(name) or {}
 
     def replaced(self, rrsets: Iterable[RRset]) -> Zone:

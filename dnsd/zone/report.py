@@ -1,4 +1,4 @@
-"""Collects findings while a zone is loaded, and knows when enough is enough."""
+"""Collects findings while a zone is loaded, up to a limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FindingsReport:
 
     @property
     def full(self) -> bool:
-        """Whether so many errors were found that going on helps nobody."""
+        """Whether the limit of errors is reached, so that loading should stop."""
         return self.errors >= self._limit
 
     def error(self, file: str, line: int, code: str, message: str) -> None:
@@ -36,11 +36,11 @@ class FindingsReport:
             return
         self._left_out += 1
         if is_error and self.errors == 1:
-            # Who sees a refused zone must see at least one reason.
+            # A refused zone must show at least one reason.
             self._found[-1] = finding
 
     def findings(self, file: str) -> tuple[Finding, ...]:
-        """Return all findings by file and line; ``file`` is blamed for there being too many."""
+        """Return all findings by file and line; one about ``file`` says if there were too many."""
         found = list(self._found)
         if self._left_out or self.full:
             severity = Severity.ERROR if self.errors else Severity.WARNING

@@ -33,8 +33,7 @@ _GAP = re.compile(r"(?>(?:[ \t]*+(?:;[^\r\n]*+)?[\r\n])*)(?:[ \t]*+(?:;[^\r\n]*+
 
 _RECORD_START = re.compile(r"\n(?=[^\s;)])")
 _MAX_UNCLOSED = 16
-"""Parentheses that are never closed, after which the rest of the file is not tried any more:
-each costs a walk over the file."""
+"""After so many unclosed parentheses the rest of the file is skipped: each costs a pass over it."""
 
 
 @dataclass(slots=True)
@@ -61,7 +60,7 @@ class Entry:
 
 @dataclass(slots=True)
 class SyntaxFault:
-    """Text that cannot be an entry, and the line on which the trouble begins."""
+    """Text that cannot be an entry, and the line where the fault begins."""
 
     line: int
     code: str
@@ -79,7 +78,7 @@ def decode(data: bytes) -> str:
 class Scanner:
     """Yields the entries of a text; ``at`` and ``line`` say where the next one is looked for.
 
-    Both may be moved on by who has read a line by other means.
+    The caller may advance both after reading a line by other means.
     """
 
     def __init__(self, text: str, entry_octets: int) -> None:

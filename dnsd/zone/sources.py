@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ESCAPE = re.compile(r"\\([0-9]{3}|.)", re.DOTALL)
 _MORE = 1 << 16
-"""Octets that are read at once of a file that has become longer."""
+"""Octets to read at a time from a file that has grown."""
 
 
 class Unreadable(ValueError):
@@ -106,7 +106,7 @@ class Sources:
 
 
 def file_name(text: str) -> Path:
-    """Return the path that a token of $INCLUDE is: its octets, escapes undone."""
+    """Return the path in a token of $INCLUDE: its octets, with escapes resolved."""
     plain = _ESCAPE.sub(
         lambda found: chr(int(found[1]) & 0xFF) if len(found[1]) == 3 else found[1], text
     )
@@ -121,7 +121,7 @@ def file_name(text: str) -> Path:
 
 
 def digest(data: bytes) -> str:
-    """Return a name for ``data`` that no other octets have."""
+    """Return a digest of ``data``."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 

@@ -1,6 +1,6 @@
-"""Versions to zones and back: a zone that came as records, and not as a text.
+"""Converts versions to zones and back: for zones that are stored as records, not as text.
 
-What is checked is what is checked of a text; findings name the owner, as there is no line.
+The checks are those of a zone file; findings name the owner, because there are no lines.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class RecordReader:
         self._report.error(name, 0, code, message)
 
     def _add(self, version: ZoneVersion, name: str) -> None:
-        """Add all records; those that are surely right natively, where there is a table."""
+        """Add all records; natively, if there is a table, those that are certainly valid."""
         octets, at, table = version.octets, 0, self._gatherer.table
         while at < len(octets) and self.complete:
             if table is not None:
@@ -85,7 +85,7 @@ class RecordReader:
 
 
 def _fault(record: Record) -> tuple[str, str] | None:
-    """Return code and message of what is wrong with a record, if anything is."""
+    """Return code and message of a record's fault, if it has one."""
     if is_well_formed(record.rtype, record.rdata):
         return None
     if is_meta(record.rtype):

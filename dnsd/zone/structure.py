@@ -46,7 +46,7 @@ class Structure:
             self._take(table)
 
     def _take(self, table: Table) -> None:
-        """Take what the table has found out itself."""
+        """Take the views of the table, which knows all this."""
         self.cuts, self.dnames = FlaggedNames(table, "cut"), FlaggedNames(table, "dname")
         self.occluded, self.hashed = FlaggedNames(table, "occluded"), FlaggedNames(table, "hashed")
         self.ents, self.names = FlaggedNames(table, "empty"), FlaggedNames(table, "exists")

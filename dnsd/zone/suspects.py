@@ -1,7 +1,7 @@
-"""Which names checks have to look at: all of them, or those that a native look has left.
+"""Which names the checks look at: all, or those that a native scan could not clear.
 
-A check asks for the names that it may have something to say of. Where a native table has the
-records (see ``_look.pyx``), few are left of a zone in order.
+A check asks for the names that may have its fault. With a native table (see ``_look.pyx``), a
+correct zone has few of them.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ INSECURE_ITERATIONS = 50
 
 
 class Suspicion(IntFlag):
-    """What a name may be looked at for."""
+    """A reason to check a name."""
 
     SIZE = auto()
     BESIDE = auto()
-    """What may not stand beside CNAME, or DNAME."""
+    """Records that must not stand beside a CNAME or DNAME."""
     WILDCARD = auto()
     REPEATED = auto()
-    """The zone's name stands in it twice."""
+    """The name contains the zone's name twice."""
     HIDDEN = auto()
     """Occluded data that is no glue."""
     DELEGATION = auto()
@@ -51,7 +51,7 @@ class Suspicion(IntFlag):
 
 
 class Suspects:
-    """All names of ``zone``, whatever is looked for: the one to read."""
+    """All names of ``zone``, for every suspicion: the readable twin."""
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
@@ -79,7 +79,7 @@ class Suspects:
 
 
 class NativeSuspects(Suspects):
-    """The names that a native look has left."""
+    """The names that the native scan could not clear."""
 
     def __init__(self, zone: Zone, look: Look) -> None:
         super().__init__(zone)
@@ -109,7 +109,7 @@ class NativeSuspects(Suspects):
 
 
 def suspects_of(zone: Zone, now: float | None, limits: Limits) -> Suspects:
-    """Return what is to be looked at of ``zone``; signatures are judged by ``now``."""
+    """Return the names of ``zone`` to check; signatures are judged by ``now``."""
     table = table_of(zone)
     if table is None:
         return Suspects(zone)

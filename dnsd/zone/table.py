@@ -1,4 +1,4 @@
-"""The native table of a zone's records, where it was built, and a zone that is a look at one.
+"""The native table of a zone's records, where it was built, and the zone as a view of it.
 
 See ``_table.pyx``. Without it every record is a Python object, which is slower and larger and
 otherwise the same.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FlaggedNames", "Table", "survey", "table_of", "zone_of"]
 
 DUPLICATE, SECOND, OVERFULL = 1, 2, 3
-"""What :meth:`Table.add` says of a record that it has not taken."""
+"""Why :meth:`Table.add` has refused a record."""
 
 
 FLAGS = {"cut": 2, "dname": 4, "occluded": 8, "hashed": 32, "exists": 64, "empty": 128}
@@ -71,7 +71,7 @@ class TableSignatures(Mapping[bytes, dict[int, RRset]]):
 
 
 class FlaggedNames(Set[bytes]):
-    """The names of a table that are something: ``kind`` is a key of ``FLAGS``."""
+    """The names of a table with a flag: ``kind`` is a key of ``FLAGS``."""
 
     def __init__(self, table: Table, kind: str) -> None:
         self._table, self._flags = table, FLAGS[kind]
@@ -91,7 +91,7 @@ class FlaggedNames(Set[bytes]):
 
 
 class _TableZone(Zone):
-    """A zone that is a look at a table."""
+    """A zone that is a view of a table."""
 
     def replaced(self, rrsets: Iterable[RRset]) -> Zone:
         """See :class:`Zone`."""
@@ -106,5 +106,5 @@ def zone_of(table: Table) -> Zone:
 
 
 def table_of(zone: Zone) -> Table | None:
-    """Return the table that ``zone`` is a look at, None if its records are Python objects."""
+    """Return the table behind ``zone``, None if its records are Python objects."""
     return zone.nodes.table if isinstance(zone.nodes, TableNodes) else None
