@@ -6,6 +6,8 @@ import asyncio
 import os
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dnsd.config import NotifyPeer
@@ -29,6 +31,9 @@ LOOK_S = 0.25
 RESOLVED_S = 300.0
 """Seconds for which resolved addresses of a zone's name servers are reused."""
 
+LOOKUPS = 8
+"""Zones whose name servers are resolved at the same time."""
+
 Place = tuple[str, NotifyPeer]
 """A zone, and a server to notify of it."""
 
@@ -46,6 +51,9 @@ class Notifying:
         self._waiting: dict[tuple[str, int], tuple[Place, TsigKey | None, bytes]] = {}
         self._ways: dict[str, asyncio.DatagramTransport] = {}
         self._resolved: dict[str, tuple[float, tuple[NotifyPeer, ...]]] = {}
+        self._lookups: dict[str, asyncio.Task[None]] = {}
+        self._resolver = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="resolver")
+        """Has threads of its own: slow names delay no access to files."""
 
     def changed(self, zone: str) -> None:
         """Notify all servers of ``zone``."""
@@ -103,14 +111,16 @@ class Notifying:
         told = self._known.zones.get(zone)
         if archived is None or told is None:
             return
-        if told.transfers.notify_ns:
-            await self._resolve(zone, archived)
-            if zone not in self._known.zones:
-                return
-        serial = archived.version.serial
         for peer in self._peers(zone):
-            self._states[zone, peer] = NotifyState(serial)
-            await self._send((zone, peer))
+            await self._tell(zone, peer, archived)
+        until, _ = self._resolved.get(zone, (0.0, ()))
+        if told.transfers.notify_ns and until <= time.monotonic() and zone not in self._lookups:
+            # Beside the notifications: a name may be slow.
+            self._lookups[zone] = asyncio.create_task(self._look_up(zone, archived))
+
+    async def _tell(self, zone: str, peer: NotifyPeer, archived: Archived) -> None:
+        self._states[zone, peer] = NotifyState(archived.version.serial)
+        await self._send((zone, peer))
 
     def _peers(self, zone: str) -> tuple[NotifyPeer, ...]:
         told = self._known.zones[zone].transfers
@@ -173,20 +183,22 @@ class Notifying:
         if state is not None and state.ident == at[1]:
             self._states[place] = state.answered(message[3] & 0xF)
 
-    async def _resolve(self, zone: str, archived: Archived) -> None:
-        """Resolve the zone's other servers: those of its NS records, except the SOA's primary."""
-        now = time.monotonic()
-        if self._resolved.get(zone, (0.0, ()))[0] > now:
-            return
-        peers: list[NotifyPeer] = []
+    async def _look_up(self, zone: str, archived: Archived) -> None:
+        """Resolve the zone's other servers: those of its NS records; notify those that are new."""
         loop = asyncio.get_running_loop()
-        for name in _servers(archived):
-            try:
-                found = await loop.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
-            except OSError:
-                continue
-            peers += [NotifyPeer(address=str(one[4][0])) for one in found]
-        self._resolved[zone] = now + RESOLVED_S, tuple(dict.fromkeys(peers))
+        try:
+            found = await loop.run_in_executor(self._resolver, _looked_up, _servers(archived))
+        finally:
+            del self._lookups[zone]
+        if zone not in self._known.zones:
+            return
+        before = self._peers(zone)
+        self._resolved[zone] = time.monotonic() + RESOLVED_S, found
+        now = self._archive.zones.get(zone, archived)
+        for peer in self._peers(zone):
+            if peer not in before:
+                await self._tell(zone, peer, now)
+        self._wake.set()
 
 
 class _Ear(asyncio.DatagramProtocol):
@@ -200,6 +212,16 @@ class _Ear(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """Do nothing: the message will be repeated."""
+
+
+def _looked_up(names: list[str]) -> tuple[NotifyPeer, ...]:
+    """Return the addresses of servers with these names; this may take a while."""
+    peers: list[NotifyPeer] = []
+    for name in names:
+        with suppress(OSError):
+            found = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+            peers += [NotifyPeer(address=str(one[4][0])) for one in found]
+    return tuple(dict.fromkeys(peers))
 
 
 def _servers(archived: Archived) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import dns.flags
@@ -296,23 +297,49 @@ def test_an_answer_is_for_the_serial_that_was_told_and_each_serial_has_its_own_t
         assert counts["notifies_sent"] == 2 + 4
 
 
-def test_a_zone_that_goes_while_its_servers_are_looked_up_is_told_of_no_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def served_by_name(version: ZoneVersion) -> ZoneVersion:
+    servers = [Record(APEX, 2, 60, from_text(f"{name}.example.")) for name in ("slow", "quick")]
+    return from_records(APEX, [*version, *servers])
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_others_are_told_while_a_name_is_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool
 ) -> None:
     archive, known = take(tmp_path, 1), Knowledge()
-    known.take(ipc.ZoneTold(zone=ZONE, transfers=ZoneTransfers(notify_ns=True), serial=1))
+    archive.zones[ZONE] = archive.zones[ZONE]._replace(version=served_by_name(version(1)))
+    there, later = (NotifyPeer(address=f"127.0.0.{number}", port=9) for number in (8, 9))
+    transfers = ZoneTransfers(notify=(there,), notify_ns=True)
+    known.take(ipc.ZoneTold(zone=ZONE, transfers=transfers, serial=1))
     notifying = Notifying(known, archive, {})
+    is_resolved = threading.Event()
 
-    async def lose(*_: object) -> None:
-        known.take(ipc.ZoneGone(ZONE))
+    def look_up(name: str, *_: object, **__: object) -> list[object]:
+        is_resolved.wait(20)
+        return [(0, 0, 0, "", (later.address, 0))] if name == "quick.example." else []
 
-    monkeypatch.setattr(notifying, "_resolve", lose)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
     async def work() -> None:
         running = asyncio.get_running_loop().create_task(notifying.run())
         notifying.changed(ZONE)
-        await asyncio.sleep(0.05)
+        while not notifying.row(ZONE):
+            await asyncio.sleep(0.001)
+        assert [*notifying.row(ZONE)] == [f"notify {there}"]
+        if is_lost:
+            known.take(ipc.ZoneGone(ZONE))
+            notifying.lose(ZONE)
+        is_resolved.set()
+        while notifying._lookups:
+            await asyncio.sleep(0.001)
+        assert (len(notifying._states) == 0) == is_lost
         assert not running.done()
+        if not is_lost:
+            while len(notifying.row(ZONE)) < 2:
+                await asyncio.sleep(0.001)
         running.cancel()
+        for way in notifying._ways.values():
+            way.close()
+        await asyncio.sleep(0)
 
-    asyncio.run(work())
+    asyncio.run(asyncio.wait_for(work(), 20))
