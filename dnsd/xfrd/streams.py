@@ -18,7 +18,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from dnsd.wire.delivery import DELIVERED_WITHIN_S
+from dnsd.wire.delivery import DELIVERED_WITHIN_S, USER_TIMEOUT_S
 from dnsd.xfrd.requests import is_transfer
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ IDLE_S = 10.0
 """Seconds that a client may take for its next request."""
 LOOK_S = 1.0
 """Seconds between two looks whether a client reads."""
+ACKNOWLEDGED_S = 0.01
+"""Seconds between two looks whether a client has acknowledged all that it was sent."""
 _HEADER = 12
 _LINGER_RESET = struct.pack("ii", 1, 0)
 _LINGER_NOT = struct.pack("ii", 0, 0)
@@ -134,17 +136,24 @@ class Streams:
     ) -> None:
         """Answer requests until the client sends no more and all answers are in the kernel."""
         settings = self._known.settings
+        written = _Written(writer)
         until = time.monotonic() + settings.outgoing_time
         while message := await self._patiently(_message(reader), writer, IDLE_S, until):
-            if is_transfer(message):
-                _wait_for(writer, settings.outgoing_stall)
             until = time.monotonic() + settings.outgoing_time
+            is_prompt = not is_transfer(message)
+            if is_prompt and written.is_patient:
+                # An answer must arrive soon, so no transfer may be queued before it.
+                work = _acknowledged(writer)
+                await self._patiently(work, writer, settings.outgoing_stall, until)
+            written.wait_for(USER_TIMEOUT_S if is_prompt else settings.outgoing_stall)
             async for response in self._requests.answer(message, source, ask):
-                writer.write(len(response).to_bytes(2, "big") + response)
+                written.add(response)
                 if writer.transport.get_write_buffer_size() > HIGH_WATER // 2:
                     await self._drain(writer, until)
                 # Let other clients have their turn: one that reads fast gets no more than they.
                 await asyncio.sleep(0)
+            if is_prompt:
+                written.expect(DELIVERED_WITHIN_S)
         writer.transport.set_write_buffer_limits(0)
         await self._drain(writer, until)
 
@@ -185,15 +194,48 @@ async def _message(reader: StreamReader) -> bytes:
     return b"" if len(message) < _HEADER or message[2] & 0x80 else message
 
 
-def _wait_for(writer: StreamWriter, stall: float) -> None:
-    """Have the kernel wait for a stalled client as long as this process does.
+class _Written:
+    """What is written to a client, and how long that may take to arrive."""
 
-    The worker had set USER_TIMEOUT_S, because its answers must not arrive late.
-    """
-    with suppress(OSError):
-        writer.get_extra_info("socket").setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(stall * 1000)
-        )
+    def __init__(self, writer: StreamWriter) -> None:
+        self._writer = writer
+        self._octets = 0
+        self.is_patient = False
+        """Whether the kernel waits for the client longer than for an answer to a question."""
+
+    def wait_for(self, seconds: float) -> None:
+        """Have the kernel wait so long for a stalled client.
+
+        The worker had set USER_TIMEOUT_S, because its answers must not arrive late.
+        """
+        if not self.is_patient and seconds == USER_TIMEOUT_S:
+            return
+        self.is_patient = seconds != USER_TIMEOUT_S
+        with suppress(OSError):
+            self._writer.get_extra_info("socket").setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000)
+            )
+
+    def add(self, message: bytes) -> None:
+        """Write a message."""
+        self._octets += 2 + len(message)
+        self._writer.write(len(message).to_bytes(2, "big") + message)
+
+    def expect(self, seconds: float) -> None:
+        """Reset the connection unless the client acknowledges all of this in so many seconds."""
+        loop, due = asyncio.get_running_loop(), self._octets
+        loop.call_later(seconds, self._look, due)
+
+    def _look(self, due: int) -> None:
+        transport = self._writer.transport
+        if not transport.is_closing() and self._octets - _unread(self._writer) < due:
+            transport.abort()
+
+
+async def _acknowledged(writer: StreamWriter) -> None:
+    """Wait until the client has acknowledged all that was written."""
+    while _unread(writer):
+        await asyncio.sleep(ACKNOWLEDGED_S)
 
 
 async def _delivered(handed: HandedStream, sock: socket.socket) -> bool:

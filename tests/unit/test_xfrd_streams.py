@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import socket
 import struct
+import sys
+import termios
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -24,6 +27,8 @@ from dnsd.xfrd.streams import Streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from dnsd.xfrd.requests import Respond
 
 SIZE = 60_000
 MESSAGES = 12
@@ -46,11 +51,13 @@ class GivingMuch:
         for _ in range(MESSAGES):
             yield bytes(SIZE)
 
-    def take(self, server: socket.socket, behind: bytes = b"") -> None:
-        """Hand over the connection."""
+    def take(
+        self, server: socket.socket, behind: bytes = b"", answer: Respond | None = None
+    ) -> None:
+        """Hand over the connection; ``answer`` answers what is no transfer."""
         received = len(self.message).to_bytes(2, "big") + self.message + behind
         handed = HandedStream(received, b"", "127.0.0.1", None, 0.0)
-        self.streams.take(handed, server, _no_question)
+        self.streams.take(handed, server, answer or _no_question)
 
     async def ended(self) -> None:
         """Wait until nothing is served any more."""
@@ -134,6 +141,56 @@ def test_the_kernel_waits_as_long_as_the_limit_says() -> None:
             other.close()
 
     asyncio.run(asyncio.wait_for(work(), 10))
+
+
+QUESTION = dns.message.make_query("a.example.", "SOA", use_edns=False).to_wire()
+
+
+def test_a_question_behind_a_transfer_is_answered_when_that_has_come() -> None:
+    """And the kernel waits for it no longer than for any other answer."""
+    asked: list[int] = []
+
+    async def work() -> None:
+        giving = GivingMuch(stall=7.0)
+        with pair() as (client, server), server.dup() as other:
+
+            async def answer(_seen: SeenRequest) -> bytes:
+                left = fcntl.ioctl(other, termios.TIOCOUTQ, bytes(4))
+                asked.append(int.from_bytes(left, sys.byteorder))
+                asked.append(other.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+                return b"an answer"
+
+            giving.take(server, len(QUESTION).to_bytes(2, "big") + QUESTION, answer)
+            found = 0
+            while found < WHOLE + 2 + len(b"an answer"):
+                found += len(await asyncio.get_running_loop().sock_recv(client, 32768))
+                await asyncio.sleep(0.001)
+            assert asked == [0, USER_TIMEOUT_S * 1000]
+            client.close()
+            await giving.ended()
+
+    asyncio.run(asyncio.wait_for(work(), 30))
+
+
+def test_an_answer_that_is_not_taken_in_time_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "DELIVERED_WITHIN_S", 0.1)
+
+    async def answer(_seen: SeenRequest) -> bytes:
+        return bytes(SIZE)
+
+    async def work() -> None:
+        giving = GivingMuch()
+        giving.message = QUESTION
+        with pair() as (client, server):
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            giving.take(server, b"", answer)
+            await giving.ended()
+            with pytest.raises(ConnectionResetError):
+                await _read(client, 0)
+
+    asyncio.run(asyncio.wait_for(work(), 30))
 
 
 @pytest.mark.parametrize("behind", [b"", b"\x00\x00"])
