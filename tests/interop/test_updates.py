@@ -9,7 +9,7 @@ import random
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dns.message
 import dns.query
@@ -194,6 +194,54 @@ def test_who_may_do_what(server: UpdatedDnsd) -> None:
     update.delete(f"ns1.{ORIGIN}", "A")
     send(server.port, update)
     assert content(server.port).get_soa() is not None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_certbot_and_octodns_as_they_are(server: UpdatedDnsd) -> None:
+    """The classes of both that send updates, with what they ask before and after."""
+    certbot = pytest.importorskip("certbot_dns_rfc2136._internal.dns_rfc2136")
+    octodns = pytest.importorskip("octodns_bind")
+    until(lambda: send(server.port, an_update()) == dns.rcode.NOERROR)
+    for is_signed in (False, True):
+        challenge_by(
+            certbot._RFC2136Client(
+                HOST, server.port, NARROW, NARROW_SECRET, dns.tsig.HMAC_SHA256, is_signed
+            ),
+            server.port,
+        )
+    provider = octodns.Rfc2136Provider(
+        "dnsd", HOST, server.port, key_name=KEY, key_secret=SECRET, key_algorithm="hmac-sha256"
+    )
+    kept = {"": ("NS", [f"ns1.{ORIGIN}"]), "ns1": ("A", ["192.0.2.1"])}
+    for wanted in (kept | {"x": ("A", ["192.0.2.3"])}, kept | {"y": ("TXT", ["a text"])}):
+        provision(provider, wanted)
+        names = {name.to_text() for name in content(server.port).nodes}
+        assert names == {name or "@" for name in wanted}
+
+
+def challenge_by(certbot: Any, port: int) -> None:
+    with pytest.raises(Exception, match="REFUSED"):  # the key is for another name
+        certbot.add_txt_record(f"_acme-challenge.www.{ORIGIN}".rstrip("."), "token", 60)
+    challenge = f"_acme-challenge.{ORIGIN}".rstrip(".")
+    for token in ("one", "two"):
+        certbot.add_txt_record(challenge, token, 60)
+    until(lambda: texts(port, challenge, "TXT") == {'"one"', '"two"'})
+    for token in ("one", "two"):
+        certbot.del_txt_record(challenge, token)
+    until(lambda: not texts(port, challenge, "TXT"))
+
+
+def provision(provider: Any, wanted: dict[str, tuple[str, list[str]]]) -> None:
+    """Have octoDNS make the zone what is ``wanted``, and find nothing left to do."""
+    from octodns.record import Record
+    from octodns.zone import Zone
+
+    desired = Zone(ORIGIN, [])
+    for name, (rtype, values) in wanted.items():
+        data = {"type": rtype, "ttl": 300, "values": values}
+        desired.add_record(Record.new(desired, name, data))
+    provider.apply(provider.plan(desired))
+    until(lambda: provider.plan(desired) is None)
 
 
 @needs("named", "nsupdate")
