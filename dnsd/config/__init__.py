@@ -5,10 +5,10 @@
     resolve(path, options)   what a command gets: a file or the defaults, and its own options
     listens_by_default(config)  whether where to listen is the default, as nothing says otherwise
     zone_files(config)       which zones there are, and where (lists the directory)
-    find_zones(config)       the same, with the files there that are none
+    find_zones(config)       the same, with the files of the directory that are no zones
     cookie_secrets(config)   the secrets in ``cookie_secret_file``
     tsig_secrets(config)     the secret of each ``[[key]]``
-    TransferTerms(config)    what holds for the transfers of each zone
+    TransferTerms(config)    the settings for each zone's transfers
     brought_zones(config)    zones that catalogs have brought, as the state directory has them
     examine(path)            as load and zone_files, but returns the problems (``dnsd check``)
 
@@ -118,10 +118,10 @@ __all__ = [
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the command line says over the file; texts as they were typed.
+    """The options of a command, which override the file; texts as they were typed.
 
-    Relative paths begin at the working directory. It can be sent as JSON, so that a reload
-    reads the file again and applies it again.
+    Relative paths are relative to the working directory. Options can be sent as JSON, so that a
+    reload applies them again to the new file.
     """
 
     listen: tuple[str, ...] = ()
@@ -139,7 +139,7 @@ def load(path: Path) -> Config:
 
 
 def default() -> Config:
-    """Return what is served without a configuration: the example zones, on loopback."""
+    """Return the configuration for a start without a file: the example zones, on loopback."""
     directory = paths.example_zones()
     if directory is None:
         raise ConfigError(["the example zones are not installed: name your own with --zones DIR"])
@@ -149,8 +149,8 @@ def default() -> Config:
 def resolve(path: Path | None, options: Options) -> Config:
     """Return the configuration of a command: the file's, or the default, with its options.
 
-    ``listen``, ``zones`` and ``workers`` replace what the file says, each ``zone`` is added
-    to it. Without a file, zones that are named take the place of the examples.
+    ``listen``, ``zones`` and ``workers`` replace those of the file; each ``zone`` is added.
+    Without a file, the zones in ``options`` replace the examples.
     """
     if path is not None:
         config = load(path)
@@ -177,21 +177,21 @@ def origin_of(file: Path) -> str:
 
 
 def listens_by_default(config: Config) -> bool:
-    """Tell whether the addresses to listen on are dnsd's own choice, which no option names."""
+    """Tell whether neither the file nor an option names the addresses to listen on."""
     return config.server.listen is DEFAULT_LISTEN
 
 
 def zone_files(config: Config) -> dict[str, Path]:
     """Return the file of each zone by its name (absolute, lower case).
 
-    Zones that catalogs have brought are among them: what the configuration has comes first.
+    Zones of catalogs are among them; zones of the configuration take precedence.
     """
     brought = {name: one.file for name, one in brought_zones(config).items()}
     return {**brought, **find_zones(config).files}
 
 
 def brought_zones(config: Config) -> dict[str, MemberZone]:
-    """Return the zones that catalogs have brought to the node whose state directory this is."""
+    """Return the zones that catalogs have brought, from the state directory of ``config``."""
     if all(catalog.produce for catalog in config.catalog):
         return {}
     try:
@@ -201,7 +201,7 @@ def brought_zones(config: Config) -> dict[str, MemberZone]:
 
 
 def find_zones(config: Config) -> ZoneFiles:
-    """Return the file of each zone, and what is in the directory besides."""
+    """Return the file of each zone, and the other files of the directory."""
     found = zones.find(config)
     if found.problems:
         raise _error(found.problems)
@@ -209,7 +209,7 @@ def find_zones(config: Config) -> ZoneFiles:
 
 
 def cookie_secrets(config: Config) -> tuple[bytes, ...]:
-    """Return the cookie secrets (RFC 9018), none if there is no file of them."""
+    """Return the cookie secrets (RFC 9018); empty if there is no file."""
     secrets, problems = _cookie_secrets(config)
     if problems:
         raise _error(problems)
@@ -225,12 +225,12 @@ def tsig_secrets(config: Config) -> dict[str, bytes]:
 
 
 def tsig_secret(key: TransferKey) -> bytes:
-    """Return the secret of ``key``; ValueError, a sentence, if it cannot be had."""
+    """Return the secret of ``key``; ValueError, a sentence, if it cannot be read."""
     return tsigkeys.read(key.secret_file)
 
 
 def secret_advice(config: Config) -> tuple[str, ...]:
-    """Return what is to be said of files of secrets: all is well if there is nothing."""
+    """Return warnings about files of secrets that other users can read or change."""
     file = config.server.cookie_secret_file
     cookie = "" if file is None else cookies.advice(file)
     return (*filter(None, (cookie,)), *tsigkeys.advice(config.key))
@@ -265,7 +265,7 @@ def _error(problems: Sequence[Problem]) -> ConfigError:
 
 
 def _bare() -> Config:
-    """Return a configuration of nothing but defaults."""
+    """Return a configuration with only default values."""
     try:
         return Config()
     except ValueError as error:

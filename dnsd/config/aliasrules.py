@@ -1,4 +1,4 @@
-"""What the keys of a pool of CNAME records say together: which names it has, and how one is chosen.
+"""Rules for a pool of CNAME records: its names, and how one is chosen.
 
 Knows one pool and nothing of the zone.
 """

@@ -1,7 +1,7 @@
 """``[anycast]`` and the tables below it, as frozen values.
 
-What a key means is told in deploy/dnsd.example.toml. What one key says is checked
-by its kind; what they say together, here.
+deploy/dnsd.example.toml explains the keys. The kind of each key checks its value; combinations
+of keys are checked here.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from dnsd.config.netkinds import (
 )
 
 PORT = 53
-"""Where every VIP is asked."""
+"""The port on which the self-check asks every VIP."""
 
 MOST_PROBES = 31
-"""Other nodes that are asked, each again and again."""
+"""Other nodes that are asked once a second, at most."""
 MOST_SERVERS = 8
-"""Addresses of one of them."""
+"""Addresses of one other node, at most."""
 
 LARGEST_AS = 4_294_967_294
 _AS = Count(1, LARGEST_AS, "an AS number has 32 bits (RFC 6996 keeps some for private use)")
@@ -72,7 +72,7 @@ class SelfCheckQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     type: Annotated[str, Text(16, "it is the name of a type, such as A")] = "SOA"
     expect: Annotated[tuple[str, ...], Texts()] = ()
     line: int = 0
-    """Where in the configuration file it stands."""
+    """Its line in the configuration file."""
 
 
 class BirdConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,7 +92,7 @@ class BirdConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Bgp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[anycast.bgp]``: what ``dnsd bird-config`` needs to know besides."""
+    """``[anycast.bgp]``: what else ``dnsd bird-config`` needs."""
 
     asn: Annotated[int, _AS]
     router_id: Annotated[str | None, RouterId()] = None

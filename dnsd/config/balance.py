@@ -1,7 +1,7 @@
 """``[balance]`` and ``[[service]]``: a director's services and their backends, as frozen values.
 
-What a key means is told in deploy/dnsd.example.toml. What one key says is checked by its kind; what
-they say together, in :mod:`dnsd.config.balancerules`.
+deploy/director.example.toml explains the keys. The kind of each key checks its value; combinations
+of keys are checked in :mod:`dnsd.config.balancerules`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PREFIX = "vip-"
-"""What the interface of a service is called, with the service's name behind it."""
+"""The interface of a service is named this, followed by the service's name."""
 LONGEST_NAME = 11
 """Characters of a service's name, because an interface may have 15."""
 MOST_BACKENDS = 256
@@ -53,7 +53,7 @@ class ServiceName(msgspec.Struct, frozen=True):
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """A list of ports, or one of them as a number; empty means all of them."""
+    """A list of ports, or one port as a number; empty means all ports."""
 
     def read(self, value: object, _base: Path) -> tuple[int, ...]:
         """Return the ports in their order, each of them once."""
@@ -67,7 +67,7 @@ class Ports(msgspec.Struct, frozen=True):
 
 
 class DevicePrefix(msgspec.Struct, frozen=True):
-    """The name of an interface, with room for the digit of a family behind it."""
+    """The name of an interface, one character short, so that the digit of a family fits."""
 
     def read(self, value: object, base: Path) -> str:
         """Return the name."""
@@ -105,7 +105,7 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Service(CheckPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[service]]``: VIPs, and the backends that their packets are shared out to.
+    """``[[service]]``: VIPs, and the backends that share their packets.
 
     The keys of its checks are those of a pool; they differ in their defaults, as a director has few
     backends and its users wait for it.
@@ -155,12 +155,12 @@ class Service(CheckPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def check_port(self) -> int | None:
-        """Where it is checked: the port that is given, or the first of those forwarded."""
+        """The port to check: the configured one, or the first that is forwarded."""
         return self.port or (self.ports[0] if self.ports else None)
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[balance]``: what holds for all services of a director."""
+    """``[balance]``: the settings for all services of a director."""
 
     hash_seed: Annotated[
         int, Count(1, 0xFFFFFFFF, "it has 32 bits, and 0 means one for each machine")

@@ -1,4 +1,4 @@
-"""What the services of a director say together, and with ``[anycast]``."""
+"""Rules across the services of a director, and ``[anycast]``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from dnsd.config.model import Config
 
 Fault = tuple["KeyPath", str]
-"""Where it stands, and what is wrong with it."""
+"""The place of a key, and what is wrong there."""
 
 
 def announced(config: Config) -> Anycast:
-    """Return ``[anycast]`` as routers see it: that of a director has the VIPs of all services."""
+    """Return ``[anycast]`` as routers see it: a director announces the VIPs of all services."""
     if not config.service:
         return config.anycast
     vips = tuple(vip for service in config.service for vip in service.vips)

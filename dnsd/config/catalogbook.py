@@ -1,7 +1,7 @@
-"""Which zones catalogs have brought: what is kept of that over a restart.
+"""Which zones catalogs have brought, on disk, for after a restart.
 
 One file in the state directory, so that a zone that moves from one catalog to another is never in
-both, nor in none. Control writes it before what it says is in force.
+both, nor in neither. Control writes the file before it acts on it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class CatalogMember(msgspec.Struct, frozen=True, array_like=True):
 class CatalogBook(msgspec.Struct, frozen=True):
     """The zones that one catalog has brought, by name.
 
-    Of those that are ``held``, the catalog's word is not obeyed, because too many would go at once:
-    they are gone from it (empty), or have another label now.
+    The zones in ``held`` were removed from the catalog (empty), or have another label now; dnsd
+    keeps them, because too many would go at once.
     """
 
     serial: int | None = None
@@ -45,11 +45,11 @@ class CatalogBook(msgspec.Struct, frozen=True):
 
 
 Books = dict[str, CatalogBook]
-"""What is kept of each catalog, by its name."""
+"""The book of each catalog, by its name."""
 
 
 class MemberZone(msgspec.Struct, frozen=True):
-    """A zone that the ``catalog`` has brought; ``template`` is the name of what holds for it."""
+    """A zone that the ``catalog`` has brought; ``template`` is the name of its template."""
 
     catalog: str
     template: str
@@ -62,12 +62,12 @@ def encode(books: Books) -> bytes:
 
 
 def decode(data: bytes) -> Books:
-    """Return what is kept; ValueError if it is damaged."""
+    """Return the books in ``data``; ValueError if they are damaged."""
     return msgspec.json.decode(data, type=Books)
 
 
 def read(state_directory: Path) -> Books:
-    """Return what is kept, nothing if there is no file; ValueError if it cannot be read."""
+    """Return the books; empty if there is no file; ValueError if it cannot be read."""
     path = state_directory / BOOKS
     try:
         return decode(path.read_bytes())
@@ -94,10 +94,10 @@ def members(config: Config, books: Books) -> dict[str, MemberZone]:
 
 
 def file_of(config: Config, template: TemplateConfig, origin: str, label: str) -> Path:
-    """Return where a zone is that a catalog has brought.
+    """Return the file of a zone that a catalog has brought.
 
-    What is fetched of it is called by its label, too: with another label the zone begins anew
-    (RFC 9432 §5.4), and nothing of before is there then.
+    The name of a fetched zone's file contains its label: with another label the zone begins anew
+    (RFC 9432 §5.4), without the old data.
     """
     if template.directory is not None:
         stem = "root" if origin == "." else origin.removesuffix(".")

@@ -1,4 +1,4 @@
-"""What catalogs, templates and zones say together: what is wrong with them."""
+"""Rules across catalogs, templates and zones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dnsd.config.transferrules import Fault
 
 LISTS = ("primaries", "notify", "allow_notify", "allow_transfer")
-"""The lists that name keys."""
+"""The keys of a table that are lists of peers, which may name TSIG keys."""
 
 _PRODUCED_ONLY = ("group", "exclude")
 _CONSUMED_ONLY = ("template", "groups", "vanish", "allow_notify")

@@ -1,8 +1,7 @@
 """Catalogs of zones (RFC 9432): ``[[catalog]]`` and ``[[template]]``.
 
-A catalog that is consumed brings zones, each configured by a template; one that is produced tells
-others which zones there are here. What is wrong with them together,
-:mod:`dnsd.config.catalogrules` tells.
+A consumed catalog brings zones, each configured by a template; a produced catalog tells other
+servers which zones this node has. :mod:`dnsd.config.catalogrules` checks combinations of keys.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class GroupTemplates(msgspec.Struct, frozen=True):
     """A table of groups, each with the name of a template."""
 
     def read(self, value: object, _base: Path) -> dict[str, str]:
-        """Return it as it is."""
+        """Return the table."""
         if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
             raise wanted('a table of groups and templates, such as { signed = "signed" }', value)
         return value
@@ -39,10 +38,10 @@ class OriginNames(msgspec.Struct, frozen=True):
 
 
 class TemplateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[template]]``: what a ``[[zone]]`` would say, for zones that catalogs bring.
+    """``[[template]]``: in place of a ``[[zone]]`` for zones that catalogs bring.
 
-    They are fetched (``primaries``), or each is a file ``NAME.zone`` of a ``directory``. None: what
-    ``[transfers]`` says.
+    The zones are fetched (``primaries``), or are files ``NAME.zone`` in a ``directory``. None means
+    the value in ``[transfers]``.
     """
 
     name: Annotated[str, Text(255, "it is only a name")]
@@ -58,10 +57,10 @@ class TemplateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class CatalogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[catalog]]``: a catalog zone that is consumed (from ``primaries``), or produced.
+    """``[[catalog]]``: a catalog zone, which is consumed (from ``primaries``) or produced.
 
-    None: what ``[transfers]`` says. ``template`` is that of members without a group, or with one
-    that is not in ``groups``.
+    None means the value in ``[transfers]``. ``template`` is for members without a group, or with a
+    group that is not in ``groups``.
     """
 
     name: Annotated[str, Origin()]
@@ -69,11 +68,11 @@ class CatalogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     template: Annotated[str | None, Text(255, "it is only a name")] = None
     groups: Annotated[dict[str, str], GroupTemplates()] = {}
     vanish: Annotated[float | None, Share()] = None
-    """None: what ``[zones]`` says."""
+    """None: the value in ``[zones]``."""
 
     produce: Annotated[bool, Flag()] = False
     group: Annotated[str | None, Text(255, _GROUP)] = None
-    """That of its members whose ``[[zone]]`` says no other."""
+    """The group of members whose ``[[zone]]`` has none."""
     exclude: Annotated[tuple[str, ...], OriginNames()] = ()
 
     notify: tuple[NotifyPeer, ...] | None = None

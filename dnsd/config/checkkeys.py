@@ -41,19 +41,19 @@ CheckName = Literal[
 CHECKS: tuple[str, ...] = get_args(CheckName)
 
 MOST_CHECKS = 8
-"""Checks of one member: they are made at the same time."""
+"""Checks of one member, at most: they run at the same time."""
 
 _LONGEST_SERVICE = 255
 
 
 class CheckKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked, and what must come back."""
+    """The keys of a check: the request, and the expected response."""
 
     check: Annotated[Literal["", CheckName], OneOf(CHECKS)] = ""
     """Empty: there are several."""
 
     port: Annotated[int | None, Count(1, 65535, "a port has 16 bits")] = None
-    """None: the usual one of the check (80, 443, 53), which "tcp" and "grpc" have not."""
+    """None: the usual port of the check (80, 443, 53); "tcp" and "grpc" have none."""
 
     path: Annotated[str, RequestToken("a path", "/")] = "/"
     host: Annotated[str | None, RequestToken("a host name")] = None
@@ -81,13 +81,13 @@ class CheckKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One of ``[failover.commands]`` in the configuration."""
 
     parameters: Annotated[dict[str, str], Parameters()] = {}
-    """What is filled in for the places that the command has."""
+    """The values for the placeholders of the command."""
 
     state_file: Annotated[str | None, ListedName("failover.state_files")] = None
     """One of ``[failover.state_files]`` in the configuration."""
 
     believed: Annotated[float, Duration("1s", "7d", "an old state says nothing about now")] = 60.0
-    """How long after it was written a state in a file counts."""
+    """For how long a state in a file counts after it was written."""
 
     of: Annotated[tuple[Reference, ...], References()] = ()
     need: Annotated[Need, NeedKind()] = Need()
@@ -145,16 +145,16 @@ def _one(table: dict[str, Any], base: Path) -> OneCheck:
 
 
 def _nearest(key: str, known: list[str]) -> str:
-    import difflib  # for a mistake only
+    import difflib  # imported only to explain a mistake
 
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return f"; did you mean {close[0]}?" if close else ": one of several checks has no such key"
 
 
 def each_check(pool: C) -> tuple[C, ...]:
-    """Return ``pool`` once for each of its checks, as if that were its only one.
+    """Return ``pool`` once for each of its checks, as if that were the only one.
 
-    What the pool says holds for each check that says nothing else.
+    The keys of the pool are the defaults for each check.
     """
     if not pool.checks:
         return (pool,)

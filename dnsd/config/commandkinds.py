@@ -1,12 +1,12 @@
 """Kinds of values about commands: what the configuration allows, what a policy may choose.
 
-A policy lies beside its zone file, and who writes zone files need not be who runs the node. So
-the configuration lists each command, with places for its parameters, under a name::
+A policy lies beside its zone file, and the person who writes zone files may not be the one who runs
+the node. So the configuration lists each command by name, with placeholders for its parameters::
 
     [failover.commands]
     backend = ["/usr/local/lib/check-backend", "--port={port}", "{address}"]
 
-and a policy gives the name, and a value for each place: ``command = "backend"``,
+and a policy gives the name, and a value for each placeholder: ``command = "backend"``,
 ``parameters = { port = "8080" }``. ``{address}`` is the address of the member.
 """
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 ADDRESS = "address"
-"""The place that is not a policy's to fill."""
+"""The placeholder that a policy cannot fill."""
 
 LONGEST_VALUE = 255
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
 _PLACE = re.compile(r"\{([a-z][a-z0-9_-]{0,63})\}", re.ASCII)
-# No value can be taken for an option, for several arguments by a shell, or for another place.
+# No value can look like an option, like several arguments of a shell, or like a placeholder.
 _VALUE = re.compile(r"[A-Za-z0-9/_.:][A-Za-z0-9/_.:@%+=,~-]*", re.ASCII)
 
 
@@ -42,7 +42,7 @@ def places(line: tuple[str, ...]) -> set[str]:
 
 
 def filled(line: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return ``line`` with each place that has one of ``values`` filled in; others stay."""
+    """Return ``line`` with the placeholders in ``values`` filled in; others stay."""
     program, *arguments = line
     return program, *(
         _PLACE.sub(lambda place: values.get(place[1], place[0]), text) for text in arguments
@@ -50,10 +50,10 @@ def filled(line: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 class CommandLines(msgspec.Struct, frozen=True):
-    """A table of commands by name: each is a program, with its whole path, and its arguments."""
+    """A table of commands by name: each is the full path of a program, and its arguments."""
 
     def read(self, value: object, base: Path) -> dict[str, tuple[str, ...]]:
-        """Return them; a path that is relative begins at the directory of the file."""
+        """Return the commands; relative paths begin at the directory of the file."""
         if not isinstance(value, dict):
             raise wanted("a table of commands by name", value)
         return _each(value, lambda line: _line(line, base))
@@ -87,7 +87,7 @@ class NamedFiles(msgspec.Struct, frozen=True):
     """A table of files by name."""
 
     def read(self, value: object, base: Path) -> dict[str, str]:
-        """Return the paths; one that is relative begins at the directory of the file."""
+        """Return the paths; relative ones begin at the directory of the file."""
         if not isinstance(value, dict):
             raise wanted('a table of files by name, such as { internal = "ca.pem" }', value)
         return _each(value, lambda path: str(FilePath().read(path, base)))

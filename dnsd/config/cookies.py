@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 SECRET_OCTETS = 16
 MOST_SECRETS = 4
-"""One that makes cookies, and older ones that are still good; each costs every check a hash."""
+"""One secret makes cookies, older ones are still valid; each costs every check a hash."""
 
 _OTHERS = 0o007
-"""What those may do with a file who are neither its owner nor of its group."""
+"""The mode bits of users who are neither the owner of a file nor in its group."""
 
 _SECRET = re.compile(r"[0-9a-fA-F]{32}")
 
 
 def advice(path: Path) -> str:
-    """Return what is to be said of the file's mode, empty if nobody else can read or change it."""
+    """Return a warning if other users can read or change the file, else nothing."""
     try:
         is_open = path.stat().st_mode & _OTHERS
     except OSError:
-        return ""  # who reads it says so
+        return ""  # reading it will report that
     if not is_open:
         return ""
     return (
@@ -33,9 +33,9 @@ def advice(path: Path) -> str:
 
 
 def read_secrets(path: Path) -> tuple[bytes, ...]:
-    """Return the secrets in the file, the first one makes cookies, all of them check.
+    """Return the secrets in the file: the first one makes cookies, all of them verify.
 
-    Empty lines and those that begin with ``#`` don't count. ValueError is a sentence; it never
+    Empty lines, and lines that begin with ``#``, are ignored. ValueError is a sentence; it never
     quotes the file's content.
     """
     try:

@@ -17,12 +17,12 @@ Key = tuple[str, str]
 
 
 def references_of(pool: PoolPolicy) -> list[Reference]:
-    """Return all that the checks of ``pool`` look at."""
+    """Return all references in the checks of ``pool``."""
     return [one for single in each_check(pool) if single.check == "calculated" for one in single.of]
 
 
 def circle(pool: PoolPolicy, pools: Mapping[Key, PoolPolicy]) -> list[Key]:
-    """Return the way on which ``pool`` depends on itself, the shortest; empty if there is none."""
+    """Return the shortest circle by which ``pool`` depends on itself; empty if there is none."""
     start = (pool.name, pool.type)
     ways: list[list[Key]] = [[start]]
     known: set[Key] = set()

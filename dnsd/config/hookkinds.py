@@ -1,4 +1,4 @@
-"""Where changes are told: ``[failover.hooks]``, and the URL and the secret in it."""
+"""Receivers of changes: ``[failover.hooks]``, with its URL and secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Where(NamedTuple):
-    """A URL in parts: ``host`` is a name or an address, ``target`` what is asked for there."""
+    """A URL in parts: ``host`` is a name or an address, ``target`` the path and query."""
 
     is_secure: bool
     host: str
@@ -28,14 +28,14 @@ class Where(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """What stands in the field Host (RFC 9110 §7.2)."""
+        """The value of the Host field (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = _PORTS["https" if self.is_secure else "http"]
         return host if self.port == usual else f"{host}:{self.port}"
 
 
 def parts_of(url: str) -> Where:
-    """Return the parts of ``url``; ValueError, a sentence, if it is none that can be used."""
+    """Return the parts of ``url``; ValueError, a sentence, if it cannot be used."""
     example = "https://hooks.example.com/dnsd"
     try:
         found = urlsplit(url)
@@ -53,10 +53,10 @@ def parts_of(url: str) -> Where:
 
 
 class HookUrl(msgspec.Struct, frozen=True):
-    """A URL that is posted to."""
+    """The URL of a receiver."""
 
     def read(self, value: object, _base: Path) -> str:
-        """Return it."""
+        """Return the URL."""
         if not isinstance(value, str):
             raise wanted("a URL in a string", value)
         parts_of(value)
@@ -64,13 +64,13 @@ class HookUrl(msgspec.Struct, frozen=True):
 
 
 class HooksConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[failover.hooks]``: what is told of each change."""
+    """``[failover.hooks]``: the receivers of each change."""
 
     url: Annotated[str | None, HookUrl()] = None
     """It gets each change by POST, as JSON."""
 
     secret_file: Annotated[Path | None, FilePath()] = None
-    """A secret by which the receiver knows that it is from this node."""
+    """The file of a secret that signs requests, so that the receiver can verify their sender."""
 
     command: Annotated[str | None, CommandName()] = None
     """One of ``[failover.commands]``, which gets each change on standard input, as JSON."""

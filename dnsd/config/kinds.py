@@ -30,7 +30,7 @@ _TOML_NAMES |= {float: "a number with a fraction", list: "a list", dict: "a tabl
 
 @runtime_checkable
 class ValueKind(Protocol):
-    """What reads a value."""
+    """Reads a value of one kind."""
 
     def read(self, value: object, base: Path) -> Any:
         """Return the setting for the TOML ``value``; ``base`` is where relative paths begin.
@@ -41,12 +41,12 @@ class ValueKind(Protocol):
 
 
 def name_of(value: object) -> str:
-    """Return what ``value`` is in TOML's words."""
+    """Return the type of ``value``, in TOML's terms."""
     return _TOML_NAMES.get(type(value), "a date or time")
 
 
 def wanted(what: str, value: object) -> ValueError:
-    """Return the error for a ``value`` that is of another type than ``what``."""
+    """Return the error for a ``value`` that is not ``what`` it must be."""
     return ValueError(f"must be {what}, not {name_of(value)}")
 
 
@@ -142,7 +142,7 @@ class AccountName(msgspec.Struct, frozen=True):
     """The name of a user or group of the system; an empty one means None."""
 
     def read(self, value: object, _base: Path) -> str | None:
-        """Return the name; whether there is such an account is seen later."""
+        """Return the name; whether the account exists is checked later."""
         if not isinstance(value, str):
             raise wanted("a name in a string", value)
         if not _ACCOUNT.fullmatch(value):
@@ -154,7 +154,7 @@ class Flag(msgspec.Struct, frozen=True):
     """True or false."""
 
     def read(self, value: object, _base: Path) -> bool:
-        """Return it."""
+        """Return the value."""
         if not isinstance(value, bool):
             raise wanted("true or false", value)
         return value

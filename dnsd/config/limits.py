@@ -1,6 +1,6 @@
-"""How much one zone may ask for: every loop of the loader that a file can drive has a limit here.
+"""Limits for one zone file: every loop of the loader that a file can drive is bounded here.
 
-The defaults are far above what real zones need and far below what would keep a node from its work.
+The defaults are far above the needs of real zones, and far below what would overload a node.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     nsec3_iterations: Annotated[int, Count(0, 65_535, "an NSEC3 record has 16 bits for them")] = (
         65_535
     )
-    """A zone with more is refused. From 150 on, or less with a long salt, queries do not pay for
-    the hashing anyway (see :mod:`dnsd.zone.hashing`)."""
+    """A zone with more is refused. From 150 on, or earlier with a long salt, queries are answered
+    without hashing anyway (see :mod:`dnsd.zone.hashing`)."""
 
     findings: Annotated[int, Count(1, 1_000_000, _HELD)] = 1000
-    """Findings that are kept; after so many errors the loader stops."""
+    """Findings in a report; after so many errors the loader stops."""
 
     longest_ttl: Annotated[
         float, Duration("1s", "7d", "caches need not keep anything longer than seven days")
     ] = WEEK_S
-    """The largest TTL that any zone has ever had: the horizon relies on it. A week is no limit,
-    because no cache should keep anything longer."""
+    """The largest TTL that any zone has ever had: the horizon relies on it. A week means no limit,
+    because caches should not keep anything longer."""

@@ -86,7 +86,7 @@ def _header(statement: str, counts: dict[KeyPath, int]) -> KeyPath:
 
 def _keys(statement: str) -> tuple[str, ...]:
     """Return the dotted key at the beginning of ``statement``, unquoted."""
-    import tomllib  # places are asked for where something is wrong
+    import tomllib  # lines are needed only to report a problem
 
     parts: list[str] = []
     for token in _TOKEN.finditer(statement):

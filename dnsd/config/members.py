@@ -1,4 +1,4 @@
-"""Members of pools as people write them: addresses, or names that a CNAME leads to.
+"""Members of pools as users write them: addresses, or targets of a CNAME.
 
 A name has a final dot wherever a zone could complete it. Knows only the text.
 """
@@ -33,9 +33,9 @@ def read_member(text: str) -> str:
 
 
 def read_spoken(text: str) -> str:
-    """Return what :func:`read_member` does where no zone completes names: their dot may lack.
+    """Return a member as :func:`read_member` does; the final dot of a name may be missing.
 
-    What looks like an address with a mistake is none of them.
+    ValueError for a text that looks like an address with an error.
     """
     last = text.rstrip(".").rpartition(".")[2]
     if last.isdigit() or not last or {":", "/", " "} & {*text}:

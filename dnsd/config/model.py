@@ -1,8 +1,8 @@
 """The configuration as frozen values: one struct for each table, one field for each key.
 
 A field's annotation says how its TOML value is read and within which bounds
-(:mod:`dnsd.config.kinds`); what it means is told in deploy/dnsd.example.toml, which a
-test holds to the fields here. Fields without a kind are not keys: the reader fills them.
+(:mod:`dnsd.config.kinds`); deploy/dnsd.example.toml explains it, and a test compares that
+file with the fields here. Fields without a kind are not keys: the reader fills them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from dnsd.process.logline import LogFormat
 _CHARACTER_STRING = "a TXT record holds it in one character-string"
 
 DEFAULT_LISTEN = (Endpoint("127.0.0.1", 5300), Endpoint("::1", 5300))
-"""Needs no privileges and is seen by nobody else."""
+"""Needs no privileges, and cannot be reached from other machines."""
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,7 +127,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[zones]``: where zone files are, how closely they are watched, what they may lose."""
+    """``[zones]``: where zone files are, how they are watched, how many may vanish."""
 
     directory: Annotated[Path | None, FilePath()] = None
     include: Annotated[tuple[Path, ...], FilePaths()] = ()
@@ -150,13 +150,13 @@ class Zones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[[zone]]``: one zone that is not just a file in the directory.
 
-    It lies elsewhere (``file``), is fetched from others (``primaries``), or has its own transfers.
-    None: what ``[transfers]`` says.
+    It lies elsewhere (``file``), is fetched (``primaries``), or has its own settings for transfers.
+    None means the value in ``[transfers]``.
     """
 
     name: Annotated[str, Origin()]
     file: Annotated[Path | None, FilePath()] = None
-    """None: it is fetched, or lies in the directory."""
+    """None: the zone is fetched, or its file is in the directory."""
     primaries: tuple[PrimaryPeer, ...] = ()
     notify: tuple[NotifyPeer, ...] | None = None
     notify_ns: Annotated[bool | None, Flag()] = None
@@ -167,13 +167,13 @@ class ZoneFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     update: tuple[UpdateRight, ...] = ()
     """Who may change it (RFC 2136)."""
     catalog_group: Annotated[str | None, Text(255, "it goes into a TXT record")] = None
-    """Its group in catalogs that are produced."""
+    """Its group in produced catalogs."""
     line: int = 0
-    """Where in the configuration file it stands; 0 for a command-line option."""
+    """Its line in the configuration file; 0 for a command-line option."""
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[http]``: what programs may read of this node, and who may push states of members."""
+    """``[http]``: the address of the HTTP server, and who may push states of members."""
 
     listen: Annotated[tuple[Endpoint, ...], Endpoints()] = ()
     token_file: Annotated[Path | None, FilePath()] = None
@@ -196,22 +196,22 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float, Duration("10ms", "5m", "a node that has not answered in this time is not heard")
     ] = 1.0
     commands: Annotated[dict[str, tuple[str, ...]], CommandLines()] = {}
-    """What policies may have run, by name; see :mod:`dnsd.config.commandkinds`."""
+    """Commands that policies may use, by name; see :mod:`dnsd.config.commandkinds`."""
 
     state_files: Annotated[dict[str, str], NamedFiles()] = {}
-    """Where policies may have states read from, by name."""
+    """State files that policies may use, by name."""
 
     tls_ca: Annotated[dict[str, str], NamedFiles()] = {}
-    """Files of certificates that policies may have trusted, by name."""
+    """Files of trusted certificates that policies may use, by name."""
 
     tls_client: Annotated[dict[str, str], NamedFiles()] = {}
-    """Files of a certificate and its key that policies may have shown, by name."""
+    """Files of a client certificate and its key that policies may use, by name."""
 
     check_networks: Annotated[tuple[str, ...], Networks()] = ()
-    """Where checks may go; none: see :mod:`dnsd.checks.reach`."""
+    """Networks that checks may reach; if empty, see :mod:`dnsd.checks.reach`."""
 
     hooks: HooksConfig = HooksConfig()
-    """What is told of each change."""
+    """The receivers of changes."""
 
     max_checks: Annotated[
         int, Count(1, 10_000, "each holds a descriptor, and half of the process's are for checks")
@@ -222,10 +222,10 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Count(1, 1000, "checks must not flood a server that is failing")
     ] = 16
     max_commands: Annotated[int, Count(1, 1000, "each costs a process, or several")] = 16
-    """Programs at once, of ``commands``."""
+    """Programs of ``commands`` that may run at once."""
 
     def of_checks(self) -> Failover:
-        """Return what images depend on: where changes are told is nothing to them."""
+        """Return the settings on which images depend: all but the hooks."""
         return msgspec.structs.replace(self, hooks=HooksConfig())
 
     @property
@@ -235,12 +235,12 @@ class Failover(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def delay(self) -> float:
-        """Seconds until the votes of the others are here, at the longest."""
+        """The longest time until the votes of the others arrive, in seconds."""
         return self.poll + self.timeout
 
 
 class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[rate_limit]``: how many answers over UDP that say the same one network may get."""
+    """``[rate_limit]``: how many equal answers over UDP one network may get."""
 
     per_second: Annotated[
         int, Count(0, 10_000, "0 means no limit, and more would not keep a flood away")
@@ -261,7 +261,7 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         float, Duration("1h", "7d", "sources can be told from each other within it")
     ] = 86_400.0
     file: Annotated[Path | None, FilePath()] = None
-    """The demand file that ``dnsd check`` and ``dnsd rto`` hold the zones against."""
+    """The demand file with which ``dnsd check`` and ``dnsd rto`` compare the zones."""
     qps_budget: Annotated[
         int | None, Count(1, 1_000_000_000, "queries per second that are kept at the daily peak")
     ] = None
@@ -308,7 +308,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     catalog: tuple[CatalogConfig, ...] = ()
     template: tuple[TemplateConfig, ...] = ()
     path: Path | None = None
-    """The file it was read from; None for one made of defaults and options."""
+    """The file it was read from; None if it is made of defaults and options."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be used together; ValueError is "TABLE.KEY: SENTENCE"."""

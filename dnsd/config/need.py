@@ -1,4 +1,4 @@
-"""How many of several must be well: "all", "any", a number, or "2 of 3"."""
+"""How many of several checks must pass: "all", "any", a number, or "2 of 3"."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Need(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     total: int = 0
 
     def written(self) -> int | str:
-        """Return what a configuration says for it."""
+        """Return it as a configuration writes it."""
         if self.total:
             return f"{self.least} of {self.total}"
         return {0: "all", 1: "any"}.get(self.least, self.least)
 
     def of(self, total: int) -> int:
-        """Return how many of ``total`` must be well; ValueError if that can't be."""
+        """Return how many of ``total`` must pass; ValueError if that is impossible."""
         if self.total not in (0, total):
             raise ValueError(f"{self.least} of {self.total}: there are {total}")
         if self.least > total:
@@ -40,7 +40,7 @@ class NeedKind(msgspec.Struct, frozen=True):
     """``"all"``, ``"any"``, a number, or ``"2 of 3"``."""
 
     def read(self, value: object, _base: Path) -> Need:
-        """Return what it says."""
+        """Return the need."""
         what = '"all", "any", a number from 1, or "2 of 3"'
         if type(value) is int:
             found = Need(value)

@@ -25,7 +25,7 @@ Network = IPv4Network | IPv6Network
 _T = TypeVar("_T")
 
 MOST_NODES = 32
-"""Nodes that vote: each of them asks all others, again and again."""
+"""Nodes that vote, at most: each of them asks all others every second."""
 
 LONGEST_INTERFACE = 15
 """Octets of an interface's name (IFNAMSIZ less its NUL)."""

@@ -1,4 +1,4 @@
-r"""Names of zones as people write them, made comparable: absolute, lower case, one spelling.
+r"""Normalises the names of zones: absolute, lower case, one spelling.
 
 Knows only the text of names (RFC 1035 §5.1: labels, dots, ``\X``, ``\DDD``). The wire form
 is :mod:`dnsd.wire.name`'s, which lies above the configuration.
@@ -22,7 +22,7 @@ ROOT_STEMS = ("@", "root")
 
 _TOKEN = re.compile(r"\\(\d{3})|\\(\D)|([^\\])", re.ASCII | re.DOTALL)
 _PLAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+", re.ASCII)
-"""Names that are normal already but for their case, as nearly all are."""
+"""Names that only need lower case, as nearly all do."""
 _UNFIT = re.compile(r"[^a-z0-9._-]")
 _SPECIAL = frozenset(b'"().;\\@$')
 
@@ -91,7 +91,7 @@ def is_within(name: str, origin: str) -> bool:
 
 
 def file_stem(origin: str) -> str:
-    """Return how the names of files begin that dnsd makes for the zone ``origin``."""
+    """Return the beginning of the names of files that dnsd makes for the zone ``origin``."""
     readable = _UNFIT.sub("_", origin.removesuffix("."))[:80]
     return f"{readable}-{hashlib.sha256(origin.encode()).hexdigest()[:12]}"
 
@@ -121,7 +121,7 @@ def _show(label: bytes) -> str:
 
 
 def _a_labels(text: str) -> str:
-    """Return ``text`` as the DNS holds it (IDNA), or an example when it can't be had."""
+    """Return ``text`` as A-labels (IDNA), or an example if it cannot be converted."""
     try:
         return text.encode("idna").decode()
     except UnicodeError:

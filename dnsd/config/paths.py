@@ -1,4 +1,4 @@
-"""Where things are when nobody says so: the state directory and the example zones."""
+"""Default paths: the state directory, the configuration, the example zones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def state_directory() -> Path:
 def configuration() -> Path | None:
     """Return the configuration of this machine's node, if there is one.
 
-    One that this user may not look at is there: to take another one silently would be wrong.
+    One that this user may not read counts: using another one silently would be wrong.
     """
     try:
         CONFIGURATION.stat()

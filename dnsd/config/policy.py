@@ -1,8 +1,8 @@
 """The policy of a zone, as frozen values: its pools, which are RRsets that follow health.
 
-What a key means is told in deploy/policy.example.toml, which a test holds to the fields here.
-What one key says is checked by its kind; what they say together, in
-:mod:`dnsd.config.policyrules`; what they say of the zone, where both are known.
+deploy/policy.example.toml explains the keys; a test compares it with the fields here. The kind of
+each key checks its value; :mod:`dnsd.config.policyrules` checks combinations of keys; the build
+checks them against the zone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MOST_MEMBERS = 32
 """Members of a pool and its fallback addresses together: each is a bit of a mask."""
 
 MOST_ALIASES = 100
-"""Names of a zone that follow others: each is asked for again as often as its TTL says."""
+"""Names of a zone that follow others, at most: each is resolved again as its TTL says."""
 
 ALL_DOWN = ("all", "last_good", "fallback", "nodata", "servfail", "refuse")
 
@@ -129,7 +129,7 @@ class Rules(CheckPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class PoolPolicy(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[pool]]``: one RRset, how its members are checked, and what is answered then."""
+    """``[[pool]]``: one RRset, how its members are checked, and how it is answered."""
 
     name: Annotated[str, Owner()]
     """The owner: absolute, in lower case."""
@@ -143,7 +143,7 @@ class PoolPolicy(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where such a member is checked; the others are resolved."""
 
     line: int = 0
-    """Where in the policy file it begins."""
+    """Its line in the policy file."""
 
     lines: dict[str, int] = msgspec.field(default_factory=dict)
     """Where in the policy file its keys stand, those from ``[defaults]`` too."""
@@ -155,7 +155,7 @@ class PoolPolicy(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def checked_by(self) -> str:
-        """How its members are checked, in a word or two."""
+        """The check of its members, in a word or two."""
         return self.check or f"{self.need.of(len(self.checks))} of {len(self.checks)} checks"
 
     def at(self, key: str) -> int:
@@ -184,7 +184,7 @@ class AliasRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = 86400.0
 
     line: int = 0
-    """Where in the policy file it begins."""
+    """Its line in the policy file."""
 
 
 class Signing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -38,7 +38,7 @@ LISTS: Structs = {("pool",): PoolPolicy, ("alias",): AliasRule}
 
 @cache
 def _schema() -> Schema:
-    """Return the schema; most zones have no policy."""
+    """Return the schema, made on first use: most zones have no policy."""
     return Schema(TABLES, LISTS)
 
 
@@ -53,17 +53,17 @@ def path_for(zone_file: Path) -> Path:
 def place_of(config: Config, origin: str, file: Path) -> Path:
     """Return where the policy of the zone ``origin`` in ``file`` is.
 
-    That of a zone that is fetched stands in the directory of zones, called as if there were a
-    zone file beside it: it is for operators to write, and no part of what the primaries give.
+    The policy of a fetched zone is in the directory of zone files, named as if its zone file were
+    there: operators write it, and it does not come from the primaries.
     That of a zone that is updated is beside the file that the updates are laid over.
     """
     return Path(places_of(config, {origin: str(file)})[origin])
 
 
 def places_of(config: Config, files: Mapping[str, str]) -> dict[str, str]:
-    """Return where the policies of zones are, whose ``files`` are given, as for one of them.
+    """Return where the policies of the zones with these ``files`` are; see :func:`place_of`.
 
-    There may be a hundred thousand, so nothing is looked up, or made a Path, for each.
+    For a hundred thousand zones: it makes no system call and no Path for each.
     """
     fetched = f"{received_directory(config)}/"
     updated: dict[str, str] = {}
@@ -127,7 +127,7 @@ class _PolicyReader(TableReader):
         """Return the policy, as far as it has no problem."""
         defaults = self.fields(Rules, ("defaults",), data.get("defaults", {})) or {}
         self._complete(("defaults",), defaults, origin)
-        # With a fault there nobody knows what the pools would have said together with it.
+        # With a fault in [defaults] it is unknown what the pools would be.
         is_sound = not self.problems
         signing = self.fields(Signing, ("signing",), data.get("signing", {})) or {}
         self.top(data)

@@ -31,7 +31,7 @@ MOST_TAKEN = 32
 """Members of a pool."""
 
 PUBLIC, PRIVATE = ".key", ".private"
-"""What the files of a key end in."""
+"""The suffixes of a key's files."""
 
 _TYPES = OneOf(("A", "AAAA", "CNAME"))
 _HOLD = Duration("1s", "7d", 'failback = "manual" waits longer')
@@ -47,7 +47,7 @@ _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Failback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What becomes of a member that has recovered: ``"auto"``, ``"hold:300s"``, ``"manual"``.
+    """When a recovered member comes back: ``"auto"``, ``"hold:300s"``, ``"manual"``.
 
     ``seconds`` is how long it is held; 0 unless ``kind`` is ``"hold"``.
     """
@@ -60,10 +60,10 @@ class Failback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who decides how a member is: ``"local"``, this node; ``"quorum:2/3"``, two of three.
+    """Who decides on a member's state: ``"local"``, this node; ``"quorum:2/3"``, two of three.
 
-    ``need`` of ``nodes`` must say that it is down, or up, before it counts as such; that is
-    more than half of them, so that there are never enough for both.
+    ``need`` of ``nodes`` must agree that it is down, or up; that is a majority, so that both
+    cannot happen at once.
     """
 
     kind: Literal["local", "quorum"] = "local"
@@ -88,7 +88,7 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class Name(msgspec.Struct, frozen=True):
-    """A domain name; without a final dot it is absolute all the same."""
+    """A domain name; it is absolute even without a final dot."""
 
     def read(self, value: object, _base: Path) -> str:
         """Return the name, absolute and in lower case."""

@@ -1,7 +1,7 @@
-"""What the keys of one pool say together: whether its check can be made, its choice be meant.
+"""Rules for the keys of one pool: whether its check is possible, and its choice makes sense.
 
-Knows one pool and nothing of the zone. A key that has no effect where it stands is a mistake
-as an unknown one is; what ``[defaults]`` says for other pools is none.
+Knows one pool and nothing of the zone. A key without effect is an error, like an unknown key;
+keys in ``[defaults]`` that are meant for other pools are not.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def faults(pool: PoolPolicy, own: Collection[str]) -> Iterator[Fault]:
 
 
 def _names_pool(one: PoolPolicy) -> bool:
-    """Return whether the check has the pool's name in what it asks."""
+    """Return whether the check uses the pool's name in its request."""
     if one.check in (*_HTTP, *_GRPC):
         return one.host is None
     return one.check == "tls" and one.sni is None
@@ -80,9 +80,9 @@ def _names_pool(one: PoolPolicy) -> bool:
 def merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return ``own`` keys over those from [defaults].
 
-    One check is in place of several there, and the other way round; if [defaults] has both, the
-    several count. A pool of CNAME records takes over no choice among addresses; it answers the
-    first one that is up, unless it says something else.
+    A pool's one check replaces several checks of [defaults], and the other way round; if [defaults]
+    has both, the several count. A pool of CNAME records does not inherit a choice among addresses:
+    by default it answers the first member that is up.
     """
     over = {"check": {"checks", "need"}, "checks": {"check", "need"}}
     gone = set().union(*(theirs for ours, theirs in over.items() if ours in own))
@@ -97,7 +97,7 @@ def merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_faults(pool: CheckPolicy, own: Collection[str]) -> Iterator[Fault]:
-    """Return what is wrong with how ``pool`` checks; ``own`` are the keys that it says itself."""
+    """Return the faults of the pool's checks; ``own`` are its keys that are not from [defaults]."""
     if not pool.check and not pool.checks:
         yield "check", f"is missing: one of {', '.join(CHECKS)}"
         return
@@ -150,7 +150,7 @@ _NEEDS = {
     "file": ("state_file", "the name of one in [failover.state_files]"),
     "calculated": ("of", "the names or members to look at"),
 }
-"""The key that a check can't do without."""
+"""The key that each check requires."""
 
 
 def _check(pool: CheckPolicy) -> Iterator[Fault]:
@@ -162,7 +162,7 @@ def _check(pool: CheckPolicy) -> Iterator[Fault]:
 
 
 def _times(pool: CheckPolicy) -> Iterator[Fault]:
-    """The time to detect a failure counts on it that a check ends before the next one begins."""
+    """Check that a check ends before the next one begins: detection times rely on that."""
     interval = format_duration(pool.interval)
     for key, why in (
         ("timeout", "a check must end before the next one begins"),

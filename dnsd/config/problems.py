@@ -35,7 +35,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def show_key(path: locate.KeyPath) -> str:
-    """Return a key path as people say it: ``[server] listen``, ``[[zone]] #2 name``."""
+    """Return a key path for messages: ``[server] listen``, ``[[zone]] #2 name``."""
     *tables, last = path
     table = ".".join(str(part) for part in tables if isinstance(part, str))
     numbers = [f" #{part}" for part in tables if isinstance(part, int)]

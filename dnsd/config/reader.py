@@ -1,7 +1,7 @@
 """From the text of a configuration to a Config, or to every problem in it at once.
 
-Says which table is which struct of :mod:`dnsd.config.model`; how they are read is
-:mod:`dnsd.config.tables`'. Reads no other file than the configuration itself.
+Assigns a struct of :mod:`dnsd.config.model` to each table; :mod:`dnsd.config.tables` reads them.
+Reads no other file than the configuration itself.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ TABLES: Structs = {
     ("balance",): Balance,
     ("transfers",): TransfersConfig,
 }
-"""The tables that stand once, by path."""
+"""The tables that occur once, by path."""
 
 _PEERS: dict[str, type[msgspec.Struct]] = {
     "primaries": PrimaryPeer,
@@ -94,12 +94,12 @@ LISTS: Structs = {
     ("service",): Service,
     ("service", "backend"): BackendConfig,
 }
-"""The tables that stand once for each thing they describe, by path."""
+"""The tables that may occur several times, by path."""
 
 
 @cache
 def _schema() -> Schema:
-    """Return the schema; a process that is sent its configuration never needs it."""
+    """Return the schema, made on first use: a process that gets its configuration needs none."""
     return Schema(TABLES, LISTS)
 
 

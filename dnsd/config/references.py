@@ -1,4 +1,4 @@
-"""What a calculated check depends on: a name, or one member of it, as policies write them.
+"""What a calculated check depends on: a pool or one member, as policies write them.
 
 "db A"                  the pool db A of the same zone
 "db A 192.0.2.1"        a member of it
@@ -23,7 +23,7 @@ MOST = 32
 """References of one check."""
 
 SAME = f"{{{ADDRESS}}}"
-"""In place of an address: the one that is checked."""
+"""The placeholder for the address of the checked member."""
 
 _TYPES = ("A", "AAAA", "CNAME")
 
@@ -49,7 +49,7 @@ class Reference(NamedTuple):
         return self._replace(name=name)
 
     def of_member(self, address: str) -> Reference:
-        """Return it as the check of ``address`` needs it."""
+        """Return it for the check of ``address``."""
         return self._replace(address=address) if self.address == SAME else self
 
 
@@ -57,7 +57,7 @@ class References(msgspec.Struct, frozen=True):
     """A list of references in strings."""
 
     def read(self, value: object, _base: Path) -> tuple[Reference, ...]:
-        """Return them in their order."""
+        """Return the references in their order."""
         found = read_each(value, 'a list of names in strings, such as ["db A 192.0.2.1"]', _read)
         if len(found) > MOST:
             raise ValueError(f"{len(found)} references; {MOST} are allowed")

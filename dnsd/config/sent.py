@@ -16,7 +16,7 @@ def encode(value: Any) -> bytes:
 
 
 def decode(data: bytes, kind: type[_T]) -> _T:
-    """Return the ``kind`` that is in ``data``; msgspec.DecodeError when it holds none."""
+    """Return the value of ``kind`` in ``data``; msgspec.DecodeError if there is none."""
     return msgspec.json.decode(data, type=kind, dec_hook=_from_json)
 
 

@@ -1,4 +1,4 @@
-"""Small files beside zones, where others may put files: read without waiting, and not too much."""
+"""Reads small files from directories where others may write: without blocking, up to a limit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_OCTETS = 1 << 20
-"""Of a policy or a key; one has a few hundred."""
+"""The largest policy or key file; usual ones have a few hundred octets."""
 
 
 def read(path: Path) -> bytes:
-    """Return what is in the regular file ``path``; OSError if it is none, or too large."""
+    """Return the content of ``path``; OSError if it is not a regular file, or too large."""
     # Without O_NONBLOCK a named pipe in place of the file would hang its reader.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:

@@ -1,4 +1,4 @@
-"""HTTP status codes as operators write them: 200, "200-299", and what they are called."""
+"""HTTP status codes as operators write them: 200, "200-299"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RANGE = re.compile(r"(\d{3})-(\d{3})", re.ASCII)
 
 
 def read_range(text: str) -> range:
-    """Return the codes from "200-299"; ValueError if it is no range of them."""
+    """Return the codes of a range such as "200-299"; ValueError if it is not one."""
     found = _RANGE.fullmatch(text)
     if not found or not FIRST <= int(found[1]) <= int(found[2]) <= LAST:
         raise ValueError(

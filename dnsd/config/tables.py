@@ -1,7 +1,7 @@
-"""From TOML to structs, or every problem at once: what is the same for every file dnsd reads.
+"""From TOML to structs, or every problem at once, for all files that dnsd reads.
 
-Walks the structs of a :class:`Schema` beside the parsed TOML; a new key needs no change
-here. What a file means, and what may stand in which, is known to who calls.
+Walks the structs of a :class:`Schema` beside the parsed TOML; a new key needs no change here. The
+caller knows what a file means, and which tables it may have.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 @cache
 def kinds_of(struct: type[msgspec.Struct]) -> Mapping[str, ValueKind]:
-    """Return the keys of the table that ``struct`` is, with the kind of each.
+    """Return the keys of the table ``struct``, with the kind of each.
 
-    It is remembered, as what follows is: msgspec evaluates every annotation anew, which takes
-    10 ms, and a policy may have thousands of tables.
+    The result is cached: msgspec evaluates every annotation anew, which takes 10 ms, and a policy
+    may have thousands of tables.
     """
     return MappingProxyType(
         {
@@ -46,14 +46,14 @@ def kinds_of(struct: type[msgspec.Struct]) -> Mapping[str, ValueKind]:
 
 @cache
 def _required(struct: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Return the keys that the table that ``struct`` is must have."""
+    """Return the required keys of the table ``struct``."""
     return tuple(field.name for field in msgspec.structs.fields(struct) if field.required)
 
 
 def text_of(
     path: Path, what: str, read: Callable[[Path], bytes] = Path.read_bytes
 ) -> str | Problem:
-    """Return the text of the file ``path``, or why ``what`` (it is said in messages) can't be."""
+    """Return the text of the file ``path``, or why ``what`` (for messages) cannot be read."""
     try:
         return read(path).decode()
     except OSError as error:
@@ -64,8 +64,8 @@ def text_of(
 
 
 def parse(text: str, path: Path) -> dict[str, Any] | Problem:
-    """Return the TOML ``text`` of the file ``path``, or why it is none."""
-    import tomllib  # where there is a file to read
+    """Return the tables in the TOML ``text`` of the file ``path``, or why it cannot be parsed."""
+    import tomllib  # imported only if there is a file to read
 
     try:
         return tomllib.loads(text)
@@ -79,7 +79,7 @@ def parse(text: str, path: Path) -> dict[str, Any] | Problem:
 
 
 class Schema:
-    """What may stand in a file: ``tables`` stand once, ``lists`` once for each thing they are."""
+    """What a file may contain: ``tables`` occur once, ``lists`` any number of times."""
 
     def __init__(self, tables: Structs, lists: Structs) -> None:
         self.tables = tables
@@ -94,7 +94,7 @@ class Schema:
         self._top = [title(path) for path, _ in paths if len(_without_numbers(path)) == 1]
 
     def unknown(self, path: locate.KeyPath, value: object) -> str:
-        """Return what to say of an unknown key: the nearest one, or where it belongs."""
+        """Return a message about an unknown key: the nearest key, or where it belongs."""
         key, table = str(path[-1]), path[:-1]
         for home, keys in self._homes.items():
             if key in keys and not isinstance(value, dict):
@@ -130,14 +130,14 @@ class TableReader:
         return tuple(sorted(self.problems, key=lambda problem: (problem.line, problem.key)))
 
     def top(self, data: dict[str, Any]) -> None:
-        """Report what may not stand at the top."""
+        """Report unknown keys at the top level."""
         known = {path[0] for path in (*self._schema.tables, *self._schema.lists)}
         for key, value in data.items():
             if key not in known:
                 self.report((key,), self._schema.unknown((key,), value))
 
     def each(self, path: locate.KeyPath, values: object) -> Iterator[tuple[locate.KeyPath, Any]]:
-        """Give each of the tables ``[[path]]`` with its place."""
+        """Yield each of the tables ``[[path]]`` with its place."""
         if not isinstance(values, list):
             name = ".".join(_without_numbers(path))
             self.report(path, f"must be a list of tables: write [[{name}]] before each of them")
@@ -168,7 +168,7 @@ class TableReader:
     def fields(
         self, struct: type[msgspec.Struct], path: locate.KeyPath, value: object
     ) -> dict[str, Any] | None:
-        """Return what the table ``value`` says; None is the value of a key with a problem."""
+        """Return the keys of the table ``value``; a key with a problem has the value None."""
         if not isinstance(value, dict):
             self.report(path, f"must be a table: write {title(path)} and its keys below it")
             return None
@@ -197,7 +197,7 @@ class TableReader:
                 self.report(path, f"needs the key {name}")
 
     def built(self, struct: type[_S], path: locate.KeyPath, fields: dict[str, Any]) -> _S | None:
-        """Return the struct, unless its values don't go together."""
+        """Return the struct, or report that its values contradict each other."""
         try:
             return struct(**fields)
         except ValueError as error:

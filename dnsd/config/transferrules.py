@@ -1,4 +1,4 @@
-"""What keys, zones and ``[transfers]`` say together: what is wrong, and what holds for a zone."""
+"""Rules across keys, zones and ``[transfers]``, and the settings that result for a zone."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from dnsd.config.model import Config, ZoneFile
 
 Fault = tuple["KeyPath", str]
-"""Where it stands, and what is wrong with it."""
+"""The place of a key, and what is wrong there."""
 
 LISTS = ("primaries", "notify", "allow_notify", "allow_transfer", "update")
 """The lists that name keys."""
 
 
 class ZoneTransfers(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for the transfers of one zone: its own word, else that of ``[transfers]``."""
+    """The settings for one zone's transfers: its own, else those of ``[transfers]``."""
 
     primaries: tuple[PrimaryPeer, ...] = ()
     notify: tuple[NotifyPeer, ...] = ()
@@ -48,14 +48,14 @@ class ZoneTransfers(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_primary(self) -> bool:
-        """Whether others are told of it or may fetch it, so that its versions are kept."""
+        """Whether other servers are notified of it or may fetch it, so that versions are kept."""
         return bool(self.notify or self.notify_ns or self.allow_transfer)
 
 
 def of_zone(
     transfers: TransfersConfig, zone: ZoneFile | CatalogConfig | TemplateConfig | None
 ) -> ZoneTransfers:
-    """Return what holds for a zone; None: for one that has no ``[[zone]]``."""
+    """Return the settings for a zone; None: for one without a ``[[zone]]``."""
     own: dict[str, Any] = {}
     for field in ZoneTransfers.__struct_fields__:
         said = getattr(zone, field, None)
@@ -64,7 +64,7 @@ def of_zone(
             own[field] = value
     found = ZoneTransfers(**own, is_catalog=hasattr(zone, "produce"))
     if found.primaries:
-        # It is theirs, whatever holds for our own zones.
+        # It is the primaries' serial, whatever is set for our own zones.
         return msgspec.structs.replace(found, serial="file")
     if found.is_catalog and getattr(zone, "serial", None) is None:
         # Whatever holds for other zones: it grows, even if what was given out is forgotten.
@@ -73,7 +73,7 @@ def of_zone(
 
 
 class TransferTerms:
-    """What ``config`` says of the transfers of each zone, worked out once."""
+    """The settings in ``config`` for each zone's transfers, worked out once."""
 
     def __init__(self, config: Config) -> None:
         self._transfers = config.transfers
@@ -84,7 +84,7 @@ class TransferTerms:
         self._found: dict[str, ZoneTransfers] = {}
 
     def of(self, origin: str, template: str | None = None) -> ZoneTransfers:
-        """Return what holds for the zone ``origin``; ``template``: a catalog has brought it."""
+        """Return the settings for ``origin``; with ``template`` if a catalog has brought it."""
         said = self._said.get(origin)
         if said is None:
             return self._default if template is None else self._templates[template]

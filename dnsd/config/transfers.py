@@ -1,7 +1,7 @@
-"""Zones from elsewhere, and for others: keys, primaries, who is notified, who may ask.
+"""Zone transfers: keys, primaries, servers to notify, and who may fetch or update zones.
 
-``[[key]]``, ``[transfers]`` and what a ``[[zone]]`` says of transfers. What is wrong with all of
-it together, :mod:`dnsd.config.transferrules` tells.
+``[[key]]``, ``[transfers]``, and the keys of a ``[[zone]]`` about transfers.
+:mod:`dnsd.config.transferrules` checks combinations of them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TLS_PORT = 853
 """RFC 9103 §7: the port of DNS over TLS."""
 
 ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512")
-"""Those of RFC 8945 §6 that are used; what is older or cut short is not."""
+"""The algorithms of RFC 8945 §6, without old and truncated ones."""
 _BROKEN = {
     "hmac-md5": "MD5 is broken",
     "hmac-md5.sig-alg.reg.int": "MD5 is broken",
@@ -41,7 +41,7 @@ _BROKEN = {
 }
 
 SERIALS = ("file", "increment", "unixtime", "dateserial")
-"""How a zone's serial is made: as the file says, or so that it grows with each change."""
+"""How a zone's serial is made: from the file, or increased with each change."""
 
 _PORT_WHY = "it is a port"
 
@@ -80,14 +80,14 @@ class TransferKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class PrimaryPeer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One of a zone's ``primaries``: a server that it is fetched from."""
+    """One of a zone's ``primaries``: a server from which it is fetched."""
 
     address: Annotated[str, IpAddress()]
     port: Annotated[int, Count(1, 65535, _PORT_WHY)] = 0
     key: Annotated[str | None, KeyName()] = None
     tls: Annotated[bool, Flag()] = False
     tls_name: Annotated[str | None, Text(253, "it is a host's name")] = None
-    """The name that its certificate must be for; without it only its CA is looked at."""
+    """The name that its certificate must have; None: any certificate of the CA will do."""
     tls_ca: Annotated[Path | None, FilePath()] = None
     """Certificates to trust instead of the system's."""
     source: Annotated[str | None, IpAddress()] = None
@@ -107,7 +107,7 @@ class PrimaryPeer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class NotifyPeer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A server that is told of new versions (``notify``, RFC 1996)."""
+    """A server that is notified of new versions (``notify``, RFC 1996)."""
 
     address: Annotated[str, IpAddress()]
     port: Annotated[int, Count(1, 65535, _PORT_WHY)] = DNS_PORT
@@ -124,13 +124,13 @@ class NotifyPeer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class AllowedPeer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who may do something: from a ``network``, with a ``key``, or both together."""
+    """A client that may do something: from a ``network``, with a ``key``, or both."""
 
     network: Annotated[tuple[str, ...], Networks()] = ()
     key: Annotated[str | None, KeyName()] = None
 
     def __post_init__(self) -> None:
-        """Refuse what would allow everybody; ValueError is "KEY: SENTENCE"."""
+        """Refuse an entry that would allow every client; ValueError is "KEY: SENTENCE"."""
         if not self.network and self.key is None:
             raise ValueError(
                 "network: name a network, a key, or both; a client then needs both "
@@ -142,7 +142,7 @@ class RecordTypes(msgspec.Struct, frozen=True):
     """A list of record types, by their mnemonics."""
 
     def read(self, value: object, base: Path) -> tuple[str, ...]:
-        """Return them in capital letters."""
+        """Return the types in capital letters."""
         from dns.rdatatype import UnknownRdatatype, from_text
 
         found = tuple(one.upper() for one in Texts().read(value, base))
@@ -187,7 +187,7 @@ def name_in_zone(text: str, origin: str) -> str:
 
 
 class TransfersConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[transfers]``: what holds for zones that say nothing else, and limits for all together."""
+    """``[transfers]``: defaults for zones, and limits for all of them together."""
 
     notify: tuple[NotifyPeer, ...] = ()
     notify_ns: Annotated[bool, Flag()] = False

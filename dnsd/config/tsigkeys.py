@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dnsd.config.transfers import TransferKey
 
 LEAST_OCTETS = 16
-"""Of a secret; shorter ones can be guessed."""
+"""The shortest secret, in octets; shorter ones can be guessed."""
 _OTHERS = 0o007
 
 
@@ -39,12 +39,12 @@ def read(path: Path) -> bytes:
 
 
 def advice(keys: Iterable[TransferKey]) -> Iterator[str]:
-    """Return what is to be said of the modes of their files."""
+    """Yield a warning for each file that other users can read or change."""
     for path in sorted({key.secret_file for key in keys}):
         try:
             is_open = path.stat().st_mode & _OTHERS
         except OSError:
-            continue  # who reads it says so
+            continue  # reading it will report that
         if is_open:
             yield (
                 f"every user of this machine can read or change {path}, and so fetch and forge "

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: ``"1h30m"``, ``"50ms"``, ``"4MiB"``.
+"""Durations and sizes as users write them: ``"1h30m"``, ``"50ms"``, ``"4MiB"``.
 
 Knows text and numbers; which bounds a setting has is said where the setting is declared.
 """

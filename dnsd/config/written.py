@@ -1,4 +1,4 @@
-"""A configuration as plain values that TOML can write: what reading would make it of again.
+"""Turns a configuration into plain values for TOML, from which it can be read again.
 
     plain(config)        every key, by table
     changed(now, before) those that differ
@@ -34,8 +34,8 @@ _TEXTS: dict[type[Any], Callable[[Any], Any]] = {
 def plain(struct: msgspec.Struct) -> dict[str, Any]:
     """Return the keys of a table, and of those in it, as plain values.
 
-    What is None or empty by default is left out where it is so: there is no value for that. Of a
-    table in a list there are the keys that differ from their defaults.
+    A key that is None or empty by default is left out when it has that value, because TOML has none
+    for it. Tables in lists have only the keys that differ from their defaults.
     """
     found: dict[str, Any] = {}
     by_kind = kinds_of(type(struct))
@@ -50,7 +50,7 @@ def plain(struct: msgspec.Struct) -> dict[str, Any]:
             found[field.name] = [_entry(one) for one in value]
         elif isinstance(value, msgspec.Struct):
             found[field.name] = plain(value)
-        # Else it is no key: the line where a table stands in its file is not what it says.
+        # Other fields are not keys, such as the line of a table in its file.
     return found
 
 
@@ -68,7 +68,7 @@ def _usual(field: msgspec.structs.FieldInfo) -> Any:
 
 
 def changed(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of ``now`` is not as ``before``, table by table."""
+    """Return the keys of ``now`` that differ from ``before``, table by table."""
     found: dict[str, Any] = {}
     for key, value in now.items():
         if isinstance(value, dict):
@@ -89,7 +89,7 @@ def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
 
 
 def _toml(value: Any) -> Any:
-    """Return ``value`` in TOML's types; what has no type there is its text."""
+    """Return ``value`` as one of TOML's types, or as text."""
     if isinstance(value, dict):
         return {str(key): _toml(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Which zone files there are: those that are listed one by one, and the directory's."""
+"""Finds the zone files: those in the configuration, and those in the directory."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 RECEIVED = "secondary"
-"""The directory, in the state directory, of zones that were fetched from elsewhere."""
+"""The directory of fetched zones, in the state directory."""
 PRODUCED = "catalogs"
-"""The directory, in the state directory, of catalogs that are made here."""
+"""The directory of produced catalogs, in the state directory."""
 
 
 class ZoneFiles(NamedTuple):
-    """What a configuration and its directory hold.
+    """The zones of a configuration and its directory.
 
     ``files`` is the file of each zone by its name (absolute, lower case). ``odd`` are files of
-    the directory that are not served, each with the reason: the fault of one file, which touches
-    no other. ``problems`` keep it from being known which zones there are.
+    the directory that are not served, each with the reason; other files are not affected.
+    ``problems`` mean that the list of zones is unknown.
     """
 
     files: dict[str, Path]
@@ -38,9 +38,9 @@ class ZoneFiles(NamedTuple):
 def find(config: Config) -> ZoneFiles:
     """Return the zones of ``config``.
 
-    From the directory: files ``NAME.zone``, no hidden ones, nothing below it; ``@.zone`` or
-    ``root.zone`` is the root zone. Where several files say that they are one zone, the one that
-    the configuration lists is, else the one whose name is spelt as the zone's is.
+    From the directory: files ``NAME.zone``, without hidden files and subdirectories; ``@.zone`` or
+    ``root.zone`` is the root zone. If several files have one zone, the one that the configuration
+    lists is used, else the one whose name has the zone's spelling.
     """
     source = str(config.path or "")
     problems: list[Problem] = []
@@ -68,23 +68,23 @@ def find(config: Config) -> ZoneFiles:
 
 
 def received_file(config: Config, origin: str) -> Path:
-    """Return the record file of the zone ``origin``, which is fetched, or updated."""
+    """Return the record file of the fetched or updated zone ``origin``."""
     return received_directory(config) / f"{origins.file_stem(origin)}.records"
 
 
 def received_directory(config: Config) -> Path:
-    """Return where the record files of zones are that are fetched."""
+    """Return the directory of the record files of fetched zones."""
     return config.server.state_directory / RECEIVED
 
 
 def produced_file(config: Config, origin: str) -> Path:
-    """Return the zone file of the catalog ``origin``, which is made here."""
+    """Return the zone file of the produced catalog ``origin``."""
     stem = origins.file_stem(origin)
     return config.server.state_directory / PRODUCED / f"{stem}{origins.SUFFIX}"
 
 
 def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, Path]:
-    """Return the zones that the configuration lists; one that stands there twice is a problem."""
+    """Return the zones in the configuration; one that is listed twice is a problem."""
     files: dict[str, Path] = {}
     seen: dict[str, Path | None] = {}
     for zone in config.zone:
@@ -109,7 +109,7 @@ def _listed(config: Config, source: str, problems: list[Problem]) -> dict[str, P
 
 
 def _without_file(config: Config, source: str, files: dict[str, Path]) -> list[Problem]:
-    """Return what is to be said of zones that nothing says where they are."""
+    """Return problems about zones without a file or primaries."""
     return [
         Problem(
             source,
@@ -134,7 +134,7 @@ def _named(paths: list[Path], odd: list[Problem]) -> Iterator[tuple[str, Path]]:
 
 
 def _rank(one: tuple[str, Path]) -> tuple[bool, Path]:
-    """Return what puts a file whose name is spelt as its zone's is before all others."""
+    """Return a sort key: files whose name has the zone's spelling come first."""
     origin, path = one
     return path.name != origin.removesuffix(".") + origins.SUFFIX, path
 
