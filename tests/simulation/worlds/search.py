@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECONDS = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 12.0)
-AFTER_S = (0.01, 0.1, 0.3, 1.0, 1.0, 2.0, 4.0, 8.0)
+AFTER_S = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
 MOST_EVENTS = 9
 
 
@@ -49,10 +49,10 @@ def world_of(seed: int) -> tuple[Kind, list[Event]]:
     kind = Kind(
         size=size,
         terms=terms,
-        ttl=random.choice((5, 8, 15, 30)),
+        ttl=random.choice((5, 5, 8, 15, 30)),
         members=random.choice((1, 2, 2, 3)),
         pause=random.choice((0.3, 1.0, 2.0)),
-        first=random.choice((0.5, 3.0, 3.0, 10.0)),
+        first=random.choice((0.5, 3.0, 3.0, 6.0)),
         last=random.choice((1.0, 3.0, 3.0, 12.0)),
         late=random.choice((0.0, 0.1, 0.3)),
     )

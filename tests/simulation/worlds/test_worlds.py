@@ -18,7 +18,7 @@ from tests.simulation.worlds.story import play
 from tests.simulation.worlds.world import Event, Kind, World
 from tests.simulation.worlds.zones import Terms
 
-WORLDS = 2500
+WORLDS = 2000
 AT_ONCE = 25
 
 
