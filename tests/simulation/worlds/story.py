@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import random
 import sys
@@ -75,12 +76,19 @@ def _around(world: World, seed: int) -> Iterator[None]:
         patch.setattr("dnsd.checks.runner.random", _Chance(seed))
         patch.setattr("dnsd.control.effective.resolve", commands.again)
         patch.setattr("dnsd.control.node.limited.tell", _never_tells)
-        patch.setattr("dnsd.control.node.Writers", object)
+        patch.setattr("dnsd.control.zones.watching.Writers", _Unwatched)
         patch.setattr("dnsd.cli.survey.ThreadPoolExecutor", world.fetching.pool)
         patch.setattr("dnsd.cli.survey.Remote", world.fetching.remote)
         for where, seconds in _LOOKS.items():
             patch.setattr(where, seconds)
         yield
+
+
+class _Unwatched:
+    """Stands for what the kernel tells of files: no story has them watched."""
+
+    async def stirred(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 _LOOKS = {
