@@ -1,7 +1,7 @@
-"""What one process has to tell another: the last word about each thing.
+"""What one process tells another: the latest message about each thing.
 
-So it is as large as what there is to tell about, however long the other one does not listen; and
-all of it can be told again, when the other one has been replaced.
+So its size is bounded by the number of things, however long the other process does not read; and
+all of it can be sent again after the other process was replaced.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_EVENTS = 1000
-"""Words about no thing that lasts, of which the oldest are forgotten."""
+"""Events that wait, at most; the oldest are dropped."""
 
 
 class Bulletin:
-    """Words by what they are about, and those that have not been told yet."""
+    """Messages by their subject, and which of them have not been sent yet."""
 
     def __init__(self) -> None:
         self._words: dict[str, bytes] = {}
@@ -25,35 +25,35 @@ class Bulletin:
         self._events: deque[bytes] = deque(maxlen=MOST_EVENTS)
 
     def __bool__(self) -> bool:
-        """Tell whether there is something that has not been told."""
+        """Tell whether a message has not been sent yet."""
         return bool(self._untold or self._events)
 
     def put(self, about: str, word: bytes) -> None:
-        """Have ``word`` told, unless it is what was said last ``about`` this."""
+        """Queue ``word``, unless it equals the last message ``about`` this subject."""
         if self._words.get(about) == word:
             return
         self._words[about] = self._untold[about] = word
 
     def end(self, about: str, word: bytes) -> None:
-        """Have ``word`` told as the last one ``about`` this: who comes later need not hear it."""
+        """Queue ``word`` as the last one ``about`` this: a new process does not get it."""
         if self._words.pop(about, None) is not None:
             self._untold[about] = word
 
     def forget(self, about: str) -> None:
-        """Say nothing ``about`` this any more."""
+        """Remove the message ``about`` this subject."""
         self._words.pop(about, None)
         self._untold.pop(about, None)
 
     def event(self, word: bytes) -> None:
-        """Have ``word`` told once, behind all others."""
+        """Queue ``word`` to be sent once, after all others."""
         self._events.append(word)
 
     def again(self) -> None:
-        """Tell everything from the beginning: the other one is new."""
+        """Send everything again: the other process is new."""
         self._untold = OrderedDict(self._words)
 
     def tell(self, send: Callable[[bytes], bool]) -> None:
-        """Tell as much as ``send`` takes; it returns False when there is no more room."""
+        """Send as much as ``send`` accepts; it returns False when there is no more room."""
         while self._untold:
             about, word = next(iter(self._untold.items()))
             if not send(word):

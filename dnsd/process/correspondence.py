@@ -1,4 +1,4 @@
-"""One process tells another what stands in its bulletin, and hears it, beside its event loop."""
+"""Exchanges messages with another process within an event loop: a bulletin out, messages in."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from dnsd.process.packets import Packets
 
 MESSAGES = 64
-"""Messages that are taken in one turn of the loop."""
+"""Messages that are handled in one turn of the loop."""
 
 
 class Correspondence:
-    """Gives each message that comes by ``packets`` to ``take``, and tells what is in ``bulletin``.
+    """Passes each message from ``packets`` to ``take``, and sends what is in ``bulletin``.
 
-    To be made within the event loop. What stands in the bulletin is told by :meth:`tell`.
+    It must be made within the event loop. :meth:`tell` sends the bulletin.
     """
 
     def __init__(self, packets: Packets, take: Callable[[bytes], None]) -> None:
@@ -31,7 +31,7 @@ class Correspondence:
         self._loop.add_reader(packets.fileno(), self._on_readable)
 
     def tell(self) -> None:
-        """Tell what has not been told, now as far as there is room, and the rest later."""
+        """Send what has not been sent: as much as there is room for now, and the rest later."""
         if not self._is_waiting:
             self._go_on()
 

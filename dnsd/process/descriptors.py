@@ -18,10 +18,10 @@ STANDARD = range(3)
 
 
 def fill_standard() -> None:
-    """Have standard input, output and error lead nowhere where they are closed.
+    """Open standard input, output and error on /dev/null where they are closed.
 
-    Else what is opened next would be one of them (shared memory, a socket), and the log would be
-    written into it. So before anything is opened; children inherit them.
+    Else the next file that is opened (shared memory, a socket) would become one of them, and the
+    log would be written into it. So call it before anything is opened; children inherit them.
     """
     for number in STANDARD:
         try:
@@ -32,14 +32,14 @@ def fill_standard() -> None:
 
 
 def raise_limit() -> int:
-    """Raise the limit of open files as far as this process may; return what it is then."""
+    """Raise the limit of open files as far as this process may; return the new limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
 
 
 def write_all(fd: int, octets: bytes) -> None:
-    """Write all of ``octets``: in one piece, where the descriptor takes them so."""
+    """Write all of ``octets``, in one piece if the descriptor accepts that."""
     _repeat(octets, lambda left, _: os.write(fd, left))
 
 

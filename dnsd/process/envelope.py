@@ -1,7 +1,7 @@
-"""The head of a state file: which kind of file it is, of which version, and a checksum.
+"""The first line of a state file: its kind, its version, and a checksum.
 
 dnsd-ledger 1 0a1b2c3d
-what is in it
+the content
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from zlib import crc32
 
 
 def sealed(kind: str, version: int, body: bytes) -> bytes:
-    """Return ``body`` behind its head."""
+    """Return ``body`` after its first line."""
     return f"{kind} {version} {crc32(body):08x}\n".encode() + body
 
 
 def unsealed(kind: str, version: int, data: bytes) -> bytes:
-    """Return the body in ``data``; ValueError says what it is instead: "is damaged"."""
+    """Return the body in ``data``; ValueError says what is wrong, such as "is damaged"."""
     head, _, body = data.partition(b"\n")
     match head.decode("ascii", "replace").split(" "):
         case [found, _, _] if found != kind:

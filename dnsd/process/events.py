@@ -1,8 +1,8 @@
 """What can be logged: the name of each event, and its level.
 
-Names are stable: alerts and scripts may look for them, and deploy/events.md says of each what it
-means and what to do. An event has one level, so a call of :func:`dnsd.process.log.say` names the
-event only, and the type checker knows the names.
+Names are stable: alerts and scripts may match them, and deploy/events.md says what each means and
+what to do. An event has one level, so a call of :func:`dnsd.process.log.say` names only the event,
+and the type checker knows the names.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Final, Literal, NamedTuple, TypedDict, get_args
 class LogLevel(IntEnum):
     """How urgent an event is, numbered as :mod:`logging` does; NOTICE lies between its levels.
 
-    ERROR: dnsd cannot do something that it is to do. WARNING: it will be so, or an operator should
-    look. NOTICE: something has changed that clients see. INFO: work as usual.
+    ERROR: dnsd cannot do its work. WARNING: it may soon not be able to, or an operator should look.
+    NOTICE: something has changed that clients see. INFO: normal operation.
     """
 
     DEBUG = 10
@@ -31,7 +31,7 @@ class LogLevel(IntEnum):
 
     @property
     def priority(self) -> int:
-        """The number that syslog and the journal have for it (sd-daemon(3))."""
+        """The level's number in syslog and the journal (sd-daemon(3))."""
         return _PRIORITIES[self]
 
 
@@ -198,7 +198,7 @@ LEVELS: dict[str, LogLevel] = {
 
 
 class Fields(TypedDict, total=False):
-    """What an event is about, for programs that read the log; the sentence says it for people.
+    """The fields of an event, for programs that read the log; people read the sentence.
 
     ``pool`` and ``alias`` are a name and a type, ``was`` and ``now`` states, ``number`` is a pid.
     """
@@ -226,16 +226,16 @@ class Fields(TypedDict, total=False):
 
 
 FINDING: Final = "zone-finding"
-"""Its sentence stands alone, so that editors and compilers' tools can read it: FILE:LINE: …"""
+"""Its sentence has no prefix, so that editors and other tools can read it: FILE:LINE: …"""
 
 
 class Told(NamedTuple):
-    """An event before it is told: to the log, or to who has asked for what caused it."""
+    """An event to report: to the log, or to the command that caused it."""
 
     event: Event
     sentence: str
     about: Fields
 
     def __str__(self) -> str:
-        """Return it as a line of a command."""
+        """Return it as a command prints it."""
         return self.sentence if self.event == FINDING else f"dnsd: {self.sentence}"

@@ -1,9 +1,9 @@
-"""One query to a server over UDP or TCP, and a time-out that this process's own delays don't eat.
+"""One query to a server over UDP or TCP, with a time-out that excludes this process's own delays.
 
 Knows sockets and time, and nothing of what is in the packets.
 
-A time-out is counted in time in which this process was awake. An answer that nobody has read
-because the loop was busy, or the machine paused, is not the server's silence.
+A time-out counts only time in which this process was awake. If an answer was not read because the
+loop was busy, or the machine paused, the server was not silent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 STEPS = 10
-"""Parts of a time-out; one that took twice its time does not count."""
+"""Steps of a time-out; a step that took twice its time does not count."""
 
 _LARGEST = 65535
 _IP_BIND_ADDRESS_NO_PORT = 24  # Linux; Python has no name for it
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 class ServerAddress(NamedTuple):
-    """A server, and the own address to ask it from; None: the kernel chooses."""
+    """A server, and the local address to ask it from; None: the kernel chooses."""
 
     address: str
     port: int
@@ -35,9 +35,9 @@ class ServerAddress(NamedTuple):
 
 
 async def ended_within(limit: float, task: asyncio.Future[_T]) -> bool:
-    """Return whether ``task`` ends, once it had ``limit`` seconds in which it could have.
+    """Return whether ``task`` ends within ``limit`` seconds in which the loop was awake.
 
-    A loop that is late all the time gets three times as many steps, and no more.
+    A loop that is always late gets three times as many steps at most.
     """
     step = limit / STEPS
     left = limit
@@ -45,7 +45,7 @@ async def ended_within(limit: float, task: asyncio.Future[_T]) -> bool:
         began = time.monotonic()
         await asyncio.wait((task,), timeout=step)
         took = time.monotonic() - began
-        if took < 2 * step:  # else the loop was not awake, and the answer may lie there
+        if took < 2 * step:  # else the loop was not awake, and the answer may be waiting
             left -= took
         if left <= 0 or task.done():
             break
@@ -53,7 +53,7 @@ async def ended_within(limit: float, task: asyncio.Future[_T]) -> bool:
 
 
 async def within(limit: float, exchange: Coroutine[Any, Any, _T]) -> _T | None:
-    """Return what ``exchange`` returns, None after ``limit`` seconds in which it could have."""
+    """Return the result of ``exchange``, or None after ``limit`` seconds, counted as above."""
     task = asyncio.ensure_future(exchange)
     try:
         return task.result() if await ended_within(limit, task) else None
@@ -74,7 +74,7 @@ async def over_udp(peer: ServerAddress, packet: bytes) -> bytes:
 
 
 async def over_tcp(peer: ServerAddress, packet: bytes) -> bytes:
-    """Return the response to the query ``packet``; ConnectionResetError if none comes."""
+    """Return the response to the query ``packet``; ConnectionResetError if there is none."""
     loop = asyncio.get_running_loop()
     with open_socket(peer, socket.SOCK_STREAM) as sock:
         await loop.sock_connect(sock, (peer.address, peer.port))
@@ -84,7 +84,7 @@ async def over_tcp(peer: ServerAddress, packet: bytes) -> bytes:
 
 
 def open_socket(peer: ServerAddress, kind: socket.SocketKind) -> socket.socket:
-    """Return a non-blocking socket for ``peer``; OSError if its source is not here."""
+    """Return a non-blocking socket for ``peer``; OSError if its source is not a local address."""
     sock = socket.socket(socket.AF_INET6 if ":" in peer.address else socket.AF_INET, kind)
     try:
         sock.setblocking(False)

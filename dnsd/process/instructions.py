@@ -1,6 +1,6 @@
-"""What the master tells a process that it has started: one line on standard input.
+"""How a process gets its instructions from the master: one line on standard input.
 
-One that is held gets another line later: the word that it is to begin.
+A process that is held back gets a second line later, which tells it to begin.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _PIECE = 1 << 16
 
 
 def read() -> bytes:
-    """Read standard input up to a newline, or to its end when the master is gone."""
+    """Read standard input up to a newline, or to its end if the master has ended."""
     line = b""
     while not line.endswith(b"\n") and (chunk := os.read(0, _PIECE)):
         line += chunk
@@ -19,9 +19,9 @@ def read() -> bytes:
 
 
 def wait_for_word(prepared: int | None) -> bool:
-    """Say by the eventfd ``prepared`` that all is ready, and wait for the word to begin.
+    """Report by the eventfd ``prepared`` that all is ready, and wait for the line to begin.
 
-    None: nobody is to be waited for. False if the master has gone instead.
+    With None do not wait. Return False if the master has ended instead.
     """
     if prepared is None:
         return True

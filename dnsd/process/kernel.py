@@ -1,4 +1,4 @@
-"""System calls that Python has no names for, with errors as OSError."""
+"""System calls that Python does not offer, with errors as OSError."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def call(function: str, *arguments: object) -> int:
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """Change or ask something about this thread; return the result."""
+    """Change or query a property of this thread; return the result."""
     return call("prctl", option, *map(ctypes.c_ulong, (*arguments, 0, 0, 0, 0)[:4]))
 
 

@@ -1,7 +1,7 @@
-"""The lease of what one process at a time may do: the kernel gives it, and takes it back.
+"""A lease that only one process has at a time: the kernel grants it, and takes it back.
 
-It is a lock on memory that all who may ask for it have inherited. It ends with its holder, whatever
-ends that, so no two ever have it, whichever masters have started them.
+It is a lock on memory that all candidates have inherited. It ends when its holder ends, for
+whatever reason, so two processes never have it, even under different masters.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import os
 import select
 
 PAUSE_S = 0.02
-"""Between two attempts to have it."""
+"""Seconds between two attempts to get it."""
 
 
 def take(fd: int, lifeline: int = 0) -> bool:
     """Wait for the lease of the memory ``fd``, and hold it until this process ends.
 
-    False if there is nobody any more for whom to wait: what is at the other end of the pipe
-    ``lifeline`` has gone.
+    Return False if waiting has become pointless: the other end of the pipe ``lifeline`` is closed.
     """
-    # A description of our own: those who inherit one share its lock. It is never closed.
+    # An open file of our own: processes that inherit one share its lock. It is never closed.
     own = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
     while True:
         try:

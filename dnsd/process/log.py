@@ -1,8 +1,8 @@
 """The log of every process, on standard error: one event each line.
 
 An event has a name and a level (:mod:`dnsd.process.events`), a sentence for people and fields for
-programs. How it is written, :mod:`dnsd.process.logline` says; that it never makes its process wait
-is the work of :mod:`dnsd.process.stderr`. What libraries tell :mod:`logging` goes the same way.
+programs. :mod:`dnsd.process.logline` formats it; :mod:`dnsd.process.stderr` writes it without
+blocking the process. Records of libraries (:mod:`logging`) take the same way.
 
 The master reads ``[log]`` and hands it on in the environment. While dnsd runs, the level can be
 changed for all processes at once: :func:`follow` has it read from the memory they share.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dnsd.process.events import Event, Fields
 
 VARIABLE = "DNSD_LOG"
-"""Tells a child the level and the format."""
+"""The environment variable that gives a child its level and format."""
 
 _logger = logging.getLogger("dnsd")
 
@@ -37,38 +37,38 @@ _logger = logging.getLogger("dnsd")
 def say(
     event: Event, sentence: str, *, cause: BaseException | None = None, **fields: Unpack[Fields]
 ) -> None:
-    """Log ``event``: ``sentence`` tells people; with a ``cause``, also what dnsd's own fault is."""
-    told = printable(sentence.replace("\n", " "))  # whoever else handles the record
+    """Log ``event`` with a ``sentence`` for people; ``cause`` is an internal fault."""
+    told = printable(sentence.replace("\n", " "))  # for other handlers of the record
     _logger.log(LEVELS[event], "%s", told, exc_info=cause, extra={"event": event, "fields": fields})
 
 
 def write(text: str) -> None:
-    """Write the lines of ``text``, in which nothing foreign is left that is not printable."""
+    """Write the lines of ``text``, in which text from outside is escaped already."""
     if sys.stderr is None:
-        return  # it was closed when Python began
+        return  # it was closed when Python started
     try:
         # One write, so that lines of several processes don't mix.
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
-        return  # nobody reads: the server goes on all the same
+        return  # the reader has gone: the server continues
 
 
 class _Handler(logging.Handler):
-    """Writes what is urgent enough."""
+    """Writes records of at least the current level."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lowest = LogLevel.INFO
         self.ordered: Callable[[], int] = int
-        """The level that was ordered while dnsd runs, 0 without an order."""
+        """Returns the level that was ordered while dnsd runs; 0 without an order."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno < self.level_now():
             return
         try:
             line = self.format(record)
-        except Exception as error:  # a library's record may not fit, nor tell what it is
+        except Exception as error:  # a library's record may have wrong arguments
             why = f"a record of {record.name} has no text: {type(error).__name__}"
             record = _logger.makeRecord(
                 record.name, record.levelno, record.pathname, record.lineno, why, (), None
@@ -81,7 +81,7 @@ class _Handler(logging.Handler):
 
 
 class Flood(logging.Filter):
-    """Lets ``per_second`` records pass in a second of ``clock``: queries may cause them."""
+    """Limits records to ``per_second`` by ``clock``, because queries may cause them."""
 
     def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -112,13 +112,13 @@ _logger.propagate = False
 
 
 def begin(speaker: Speaker, flood: Flood | None = None) -> None:
-    """Speak as ``speaker`` from now on, with what the parent has said of level and format.
+    """Begin to log as ``speaker``, with the level and format from the parent.
 
     Libraries' records and uncaught exceptions are written as ours are.
     """
     global _speaker  # noqa: PLW0603 -- a process has one log
     _speaker = speaker
-    # A line that cannot be written is lost, without a word about it where nobody reads.
+    # A line that cannot be written is lost; a report of that could not be written, either.
     logging.raiseExceptions = False
     if flood is not None:
         _handler.addFilter(flood)
@@ -132,7 +132,7 @@ def begin(speaker: Speaker, flood: Flood | None = None) -> None:
 
 
 def use(level: LogLevel, form: LogFormat) -> None:
-    """Write events of ``level`` and above, in ``form``; children will do so, too."""
+    """Write events of ``level`` and above, in ``form``; children inherit that."""
     _handler.lowest = level
     _handler.setFormatter(_formatter(form, _speaker))
 
@@ -148,14 +148,14 @@ def level_now() -> LogLevel:
 
 
 def handed_on() -> dict[str, str]:
-    """Return what of the environment tells a child how to log."""
+    """Return the environment variables that tell a child how to log."""
     formatter = _handler.formatter
     assert isinstance(formatter, LineFormatter)
     return {VARIABLE: f"{level_now().word} {formatter.form}"}
 
 
 def dropped(count: int) -> str:
-    """Return the line that tells of ``count`` lines that nobody could read in time."""
+    """Return the line that reports ``count`` dropped lines."""
     lines = "line was" if count == 1 else "lines were"
     record = _logger.makeRecord(
         _logger.name,

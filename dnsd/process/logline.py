@@ -1,8 +1,8 @@
-"""How an event is written: a line for people, or a line of JSON for programs.
+"""Formats events: a line for people, or a line of JSON for programs.
 
     dnsd: warning: failover: www.example.com. A: 192.0.2.1 up → suspect (timeout) [member-suspect]
 
-The journal takes the priority from the number before a line (sd-daemon(3)), whatever the form is.
+The journal takes the priority from the number before a line (sd-daemon(3)), in either form.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class LogFormat(StrEnum):
 class Speaker(NamedTuple):
     """Who writes the lines.
 
-    ``process`` is its role, ``name`` how lines of text begin. ``tracebacks``: whether an exception
-    is told with all its frames; else with the place where it was raised.
+    ``process`` is its role, ``name`` the beginning of text lines. ``tracebacks``: whether
+    exceptions are logged with all frames; else only with the place where they were raised.
     """
 
     process: str = "dnsd"
@@ -90,7 +90,7 @@ class LineFormatter(logging.Formatter):
 
 
 def level_of(record: logging.LogRecord) -> LogLevel:
-    """Return the level of ``record``; those of libraries may lie between ours."""
+    """Return the level of ``record``; a library's level may lie between ours."""
     return max((level for level in LogLevel if level <= record.levelno), default=LogLevel.DEBUG)
 
 
@@ -101,13 +101,13 @@ def event_of(record: logging.LogRecord) -> str:
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
-    """Return what the event is about."""
+    """Return the fields of the event."""
     fields: Mapping[str, Any] = getattr(record, "fields", {})
     return fields
 
 
 def goes_to_journal() -> bool:
-    """Return whether standard error is the journal, as systemd says (systemd.exec(5))."""
+    """Return whether standard error is the journal, according to systemd (systemd.exec(5))."""
     with suppress(OSError):
         status = os.fstat(2)
         return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

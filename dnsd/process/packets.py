@@ -1,7 +1,7 @@
-"""Whole messages, and descriptors, from one process to another, without ever waiting.
+"""Sends whole messages, with descriptors, from one process to another, without blocking.
 
-Both ends of each pair are held by the master, too. So the death of one process closes nothing: what
-was sent waits for its successor, and when there is no room, it is refused at once.
+The master holds both ends of each pair, too. So the death of one process closes nothing: messages
+wait for its successor, and if there is no room, sending fails at once.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import socket
 from array import array
 
 MOST_OCTETS = 1 << 17
-"""Of a message: the largest one is a DNS message of 64 KiB with what belongs to it."""
+"""The largest message: a DNS message of 64 KiB and what belongs to it."""
 MOST_FDS = 1
-"""Descriptors that come with a message."""
+"""Descriptors in one message, at most."""
 QUEUE_OCTETS = 1 << 20
 """Octets that the kernel is asked to hold for each direction."""
 
@@ -35,14 +35,14 @@ class Packets:
         self._sock = socket.socket(fileno=fd)
         self._sock.setblocking(False)
         self.is_over = False
-        """Whether nothing will come any more, as nobody has the other end."""
+        """Whether no more messages will come, because the other end is closed everywhere."""
 
     def fileno(self) -> int:
         """The descriptor that is readable when there is a message."""
         return self._sock.fileno()
 
     def close(self) -> None:
-        """Close this end, as far as this process has it."""
+        """Close this end in this process."""
         self._sock.close()
 
     def send(self, message: bytes, fd: int | None = None) -> bool:
@@ -60,9 +60,9 @@ class Packets:
         return True
 
     def receive(self) -> tuple[bytes, int | None] | None:
-        """Return the next message and the descriptor that came with it; None if there is none.
+        """Return the next message, and its descriptor if it has one; None if there is no message.
 
-        The descriptor is the caller's to close.
+        The caller must close the descriptor.
         """
         try:
             message, ancillary, flags, _ = self._sock.recvmsg(

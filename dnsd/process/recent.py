@@ -1,4 +1,4 @@
-"""The last events that this process has logged, for who looks at the node."""
+"""The latest events that this process has logged, for reports about the node."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class RecentEvents(logging.Handler):
         logging.getLogger("dnsd").addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep what is logged."""
+        """Keep a logged event."""
         name = getattr(record, "event", "")
         level = record.levelname.lower()
         self._events.append(RecentEvent(record.created, level, name, record.getMessage()))
 
     def latest(self) -> Sequence[RecentEvent]:
-        """Return the events, the last one first."""
+        """Return the events, the latest one first."""
         return [*reversed(self._events)]

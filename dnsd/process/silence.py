@@ -1,4 +1,4 @@
-"""For how long another process has made no progress though it could have: busy is not dead."""
+"""Measures how long another process has made no progress although it could: busy is not dead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Silence:
-    """Measures for how long a process has made no progress, by a number that changes with it.
+    """Measures how long a process has made no progress, by a number that changes with progress.
 
     What counts is time in which the watcher was awake, for after a pause of the whole machine
     no process has been silent, and in which the watched had a ``chance``: of the given seconds
@@ -27,7 +27,7 @@ class Silence:
         self._silent = 0.0
 
     def look(self, now: float, progress: int) -> float:
-        """Return for how long ``progress`` has been what it is, at ``now``; in seconds."""
+        """Return for how many seconds ``progress`` has not changed, at ``now``."""
         step = min(now - self._looked, self._longest_step)
         self._looked = now
         had = self._chance(step)
@@ -39,12 +39,12 @@ class Silence:
         return self._silent
 
     def forget(self) -> None:
-        """Measure from now on."""
+        """Start measuring anew."""
         self._silent = 0.0
 
 
 class _Account(NamedTuple):
-    """How the main thread of a process is, and the seconds it has run and waited for a CPU."""
+    """The state of a process's main thread, and the seconds it has run and waited for a CPU."""
 
     pid: int
     runnable: bool
@@ -53,12 +53,11 @@ class _Account(NamedTuple):
 
 
 class Chance:
-    """Tells how much of the time since the last look a process could have used.
+    """Works out how much of the time since the last look a process could have used.
 
-    A process that wants a CPU (state R) has had the time that it ran, and no other: it may be
-    starved for long. One that is blocked (S, D) or stopped (T) wants none; nothing keeps it from
-    getting on but itself, and the time counts as it goes by, without what it waited for a CPU
-    in between. ``pid`` returns its number, 0 if there is none.
+    A process that wants a CPU (state R) could use only the time in which it ran: it may be starved
+    for long. One that is blocked (S, D) or stopped (T) holds itself up, so all time counts, except
+    what it spent waiting for a CPU in between. ``pid`` returns its number, 0 if there is none.
     """
 
     def __init__(self, pid: Callable[[], int], proc: Path = Path("/proc")) -> None:
@@ -68,11 +67,11 @@ class Chance:
         self._before: _Account | None = None
 
     def __call__(self, step: float) -> float:
-        """Return the seconds, of the last ``step`` seconds, in which it could have got on."""
+        """Return the seconds, of the last ``step`` seconds, that it could have used."""
         before, self._before = self._before, self._read()
         now = self._before
         if now is None or before is None or before.pid != now.pid:
-            return step  # it is gone, or new: nothing excuses it
+            return step  # it has ended, or is new: nothing excuses it
         if now.runnable:
             return min(step, now.ran - before.ran)
         return max(0.0, step - (now.waited - before.waited))
@@ -95,7 +94,7 @@ class Chance:
 
 
 class _Files:
-    """The two files in /proc that tell of one process, held open: each look then costs little."""
+    """The two files in /proc about one process, held open so that each look is cheap."""
 
     def __init__(self, proc: Path, pid: int) -> None:
         self.pid = pid
@@ -105,11 +104,11 @@ class _Files:
         except OSError:
             os.close(self._stat)
             raise
-        # A watcher that is replaced leaves no descriptor behind.
+        # A replaced watcher must leave no descriptor behind.
         self.close = weakref.finalize(self, _close, self._stat, self._sched)
 
     def account(self) -> _Account:
-        """Return what they say now; OSError or ValueError if the process has gone."""
+        """Return the current account; OSError or ValueError if the process has ended."""
         stat = os.pread(self._stat, 512, 0)
         state = stat[stat.rindex(b")") + 2 :][:1]
         ran, waited, *_ = os.pread(self._sched, 128, 0).split()

@@ -1,13 +1,12 @@
-"""The file of the admin socket: who may connect is decided by its place and its mode.
+"""The admin socket: its place and its mode decide who may connect.
 
-Only its owner can. Knows nothing of what is said over the socket, and imports no event loop:
-the master looks here, before it starts anything, whether another dnsd has the place.
+Only its owner can. Knows nothing of the protocol on the socket, and imports no event loop: the
+master checks here, before it starts anything, whether another dnsd has the place.
 
 Beside the file there is a *spare* socket in the abstract namespace. It needs no disk, and the
-master holds it: it is there when the file could not be made, and when control, which both lead
-to, is down. The kernel tells which user is at its other end: it must be the same one, or root, or
-in the group that may administer the node. The latter come by this socket alone: no directory need
-be opened to them.
+master holds it: it exists even if the file could not be made, or control, to which both lead, is
+down. The kernel tells which user connects: it must be our own, root, or in the group that may
+administer the node. That group uses only this socket, so that no directory need be open to it.
 """
 
 from __future__ import annotations
@@ -28,28 +27,28 @@ if TYPE_CHECKING:
 
 SPARE_S = 1.0
 SPARE_PAUSE_S = 0.05
-"""Between attempts to have the name of the spare socket, and for how long they go on."""
+"""Seconds between attempts to get the name of the spare socket, and for how long to try."""
 _CREDENTIALS = struct.Struct("3i")
-"""Of SO_PEERCRED: process, user, group."""
+"""The struct of SO_PEERCRED: process, user, group."""
 _SO_PEERGROUPS = 59
 """The other groups of the process at the other end, 32 bits each (Linux 4.13)."""
 _GROUPS_SIZE = 1024
-"""What Python reads of them at most: a process in more than 256 groups is not recognised."""
+"""Octets of groups that are read: a process in more than 256 groups is not recognised."""
 
 STRANGER = (
     "permission denied: be the user that dnsd runs as, root, or a member of the group that "
     "[server] admin_group names"
 )
-"""What a client is told that may not ask."""
+"""The answer to a client without the right to ask."""
 
 
 def bind(path: Path) -> socket.socket:
-    """Return a socket bound at ``path``, for its owner only; StateError if that cannot be."""
+    """Return a socket bound at ``path``, for its owner only; StateError if that fails."""
     make_way(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(str(path))
-        path.chmod(0o600)  # nobody can connect before it listens
+        path.chmod(0o600)  # no client can connect before it listens
     except OSError as error:
         sock.close()
         raise StateError(f"cannot make the admin socket {path}: {error.strerror}") from error
@@ -69,7 +68,7 @@ def bind_spare(path: Path) -> socket.socket | None:
         try:
             sock.bind(spare_name(path))
         except OSError as error:
-            # A control whose master was killed a moment ago still has it.
+            # The control process of a master that was just killed may still have it.
             if error.errno != errno.EADDRINUSE or time.monotonic() > until:
                 sock.close()
                 return None
@@ -80,13 +79,13 @@ def bind_spare(path: Path) -> socket.socket | None:
 
 
 def is_friend(sock: socket.socket, *others: int) -> bool:
-    """Return whether at the other end is root, our own user, or one of ``others``."""
+    """Return whether the client is root, our own user, or one of ``others``."""
     found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     return _CREDENTIALS.unpack(found)[1] in {0, os.geteuid(), *others}
 
 
 def may_ask(sock: socket.socket, admin_group: int | None) -> bool:
-    """Return whether at the other end is a friend, or a member of the group, if there is one."""
+    """Return whether the client is a friend, or a member of the group, if there is one."""
     if is_friend(sock):
         return True
     if admin_group is None:
@@ -100,10 +99,10 @@ def may_ask(sock: socket.socket, admin_group: int | None) -> bool:
 
 
 def make_way(path: Path) -> None:
-    """Make the directory of ``path``, and remove a socket there that no process listens on.
+    """Make the directory of ``path``, and remove an old socket on which no process listens.
 
-    StateError if that can never be, if it is no socket, or if one does listen. What a disk
-    refuses now, it may take later.
+    StateError if it can never work, if ``path`` is not a socket, or if a process does listen. A
+    refusal by the disk is no error: it may pass.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

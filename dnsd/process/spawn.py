@@ -1,4 +1,4 @@
-"""How one dnsd process starts another: the same Python, and the same dnsd."""
+"""How one dnsd process starts another: with the same Python, and the same dnsd."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def command(module: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return an environment in which that module is found where this process found dnsd.
+    """Return an environment in which the child imports dnsd from where this process did.
 
-    It logs as this process does.
+    The child logs as this process does.
     """
     here = str(Path(dnsd.__file__).resolve().parent.parent)
     path = os.environ.get("PYTHONPATH")

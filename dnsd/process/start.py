@@ -1,7 +1,7 @@
 """``python -m dnsd.process.start MODULE``: what ``python -m MODULE`` does, sooner.
 
-Nothing becomes garbage while modules are imported, so the collector, which would look for it
-hundreds of times, rests; and it need never look at what they have made.
+While modules are imported, nothing becomes garbage. So the collector, which would otherwise run
+hundreds of times, is off meanwhile; and it never needs to look at the imported objects.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def imported(module: str) -> ModuleType:
-    """Return ``module``, imported without a look at what else is in memory."""
+    """Return ``module``, imported while the garbage collector is off."""
     gc.disable()
     try:
         return import_module(module)

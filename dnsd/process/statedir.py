@@ -1,8 +1,8 @@
-"""The state directory: made, private, and trusted only if it is ours.
+"""The state directory: made private, and trusted only if it is ours.
 
-What is in it decides what is answered and announced. So it and what it holds must belong to the
-user that dnsd runs as, no symbolic link is followed, and no other user may write there. A disk that
-refuses is another matter: answering needs none, and what could not be made is made later.
+Its content decides what is answered and announced. So it and its files must belong to the user that
+dnsd runs as, no symbolic link is followed, and no other user may write there. A refusing disk is
+no such problem: answers need no disk, and missing directories are made later.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ IMAGES = "images"
 """The directory of the image files, in the state directory."""
 
 REFUSALS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO))
-"""What a disk says that is full, read-only or broken: it passes, and is no fault of the setup."""
+"""The errors of a full, read-only or broken disk: they may pass, and the setup is not wrong."""
 
 _OTHERS = 0o077
 _OTHERS_WRITE = 0o022
@@ -33,10 +33,10 @@ _REMEDY = "or set [server] state_directory or $STATE_DIRECTORY to another"
 
 
 def prepare(directory: Path) -> str:
-    """Make ``directory`` and what belongs into it, for its owner only.
+    """Make ``directory`` and its subdirectories, for their owner only.
 
-    Return why the disk refuses that now, empty if it does not. StateError if the directory is not
-    to be trusted, or can never be used.
+    Return why the disk refuses that now; empty if it does not. StateError if the directory cannot
+    be trusted, or can never be used.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def prepare(directory: Path) -> str:
 
 @contextmanager
 def _opened(path: Path, name: str | None = None, within: int | None = None) -> Iterator[int]:
-    """Open the directory ``path`` without following a link; ``name`` is what it is ``within``."""
+    """Open the directory ``path`` without following a link; ``name`` is relative to ``within``."""
     try:
         opened = os.open(name or path, _OPEN, dir_fd=within)
     except OSError as error:
@@ -77,9 +77,9 @@ def _opened(path: Path, name: str | None = None, within: int | None = None) -> I
 
 
 def _make_private(path: Path, opened: int) -> bool:
-    """Take others' rights to the directory away; return whether they could write to it.
+    """Remove other users' rights to the directory; return whether they could write to it.
 
-    StateError if it is not ours: then it is left as it is.
+    StateError if it is not ours; it is not changed then.
     """
     status = os.fstat(opened)
     if status.st_uid != os.geteuid():
@@ -103,10 +103,10 @@ def _check_entries(path: Path, opened: int) -> None:
     for name in os.listdir(opened):
         try:
             status = os.stat(name, dir_fd=opened, follow_symlinks=False)
-        except FileNotFoundError:  # it was a temporary file
+        except FileNotFoundError:  # it was a temporary file that is gone
             continue
         if stat.S_ISDIR(status.st_mode) and name != IMAGES:
-            continue  # such as lost+found: nothing of ours
+            continue  # not a file of dnsd's, such as lost+found
         if stat.S_ISLNK(status.st_mode):
             raise StateError(
                 f"{path / name} is a symbolic link, and dnsd does not follow one to its state: "

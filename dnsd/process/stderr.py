@@ -1,10 +1,10 @@
-"""Standard error that never makes its process wait.
+"""Standard error that never blocks its process.
 
 A process that decides about a route, or answers, must not stop because its log is not read: a
-full pipe, a stopped terminal and a journal that hangs all block write(2). After :func:`detach`,
-what the process writes to ``sys.stderr`` (lines, tracebacks, the handlers of ``logging``) goes
-into a queue of bounded size, and a thread writes it to the descriptor. What the queue has no room
-for, and what exceeds the rate, is dropped and counted; the count is written as soon as it can be.
+full pipe, a stopped terminal and a hanging journal all block write(2). After :func:`detach`,
+everything written to ``sys.stderr`` (lines, tracebacks, the handlers of ``logging``) goes into a
+bounded queue, and a thread writes it to the descriptor. Lines that do not fit, or exceed the rate,
+are dropped and counted; the count is written as soon as possible.
 
 Knows nothing of what is written.
 """
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 DESCRIPTOR = 2
 MOST_LINES = 2000
-"""Lines that wait at most: more than a start with ten thousand broken zones tells at once."""
+"""Lines that may wait: more than a start with ten thousand broken zones writes at once."""
 MOST_OCTETS = 1 << 20
-"""Octets that wait at most."""
+"""Octets that may wait."""
 LINES_PER_S = 100.0
 """Lines a second in the long run: a fault that repeats must not fill the disk of the journal."""
 FLUSH_S = 0.5
-"""Seconds that a process which ends gives its last lines."""
+"""Seconds that a process waits at its end for its last lines."""
 
 
 class Outlet:
@@ -92,7 +92,7 @@ class Outlet:
     def _run(self) -> None:
         while True:
             octets = self._take()
-            with suppress(OSError):  # no reader is left: the lines are lost, the process goes on
+            with suppress(OSError):  # no reader is left: the lines are lost, the process continues
                 self._write(octets)
 
     def _take(self) -> bytes:
@@ -111,7 +111,7 @@ class Outlet:
 
 
 class LogStream(io.TextIOBase):
-    """What takes the place of ``sys.stderr``: whole lines, or what is flushed, go to ``outlet``."""
+    """Replaces ``sys.stderr``: whole lines, and flushed text, go to ``outlet``."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -124,7 +124,7 @@ class LogStream(io.TextIOBase):
         self._lock = threading.Lock()
 
     def write(self, text: str) -> int:
-        """Queue the lines of ``text``; what follows the last newline waits for more."""
+        """Queue the lines of ``text``; text after the last newline waits for more."""
         with self._lock:
             lines, newline, self._begun = (self._begun + text).rpartition("\n")
         if newline:
@@ -132,14 +132,14 @@ class LogStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Queue what is no whole line yet. Nothing is waited for."""
+        """Queue the incomplete line; do not wait."""
         with self._lock:
             begun, self._begun = self._begun, ""
         if begun:
             self._outlet.put(begun)
 
     def writable(self) -> bool:
-        """It can be written, always."""
+        """Return True."""
         return True
 
     def fileno(self) -> int:
@@ -155,9 +155,9 @@ _outlet: Outlet | None = None
 
 
 def detach(dropped: Callable[[int], str]) -> None:
-    """From now on have a thread write what this process writes to standard error.
+    """Let a thread write this process's standard error from now on.
 
-    ``dropped`` returns the line, with its newline, that tells how many were dropped.
+    ``dropped`` returns the line, with a newline, that reports how many lines were dropped.
     """
     global _outlet  # noqa: PLW0603 -- a process has one standard error
     _outlet = Outlet(partial(write_all, DESCRIPTOR), dropped)
@@ -166,7 +166,7 @@ def detach(dropped: Callable[[int], str]) -> None:
 
 
 def flush(seconds: float = FLUSH_S) -> None:
-    """Give the lines that wait a moment to be written, before the process ends."""
+    """Wait a moment for queued lines to be written, before the process ends."""
     with suppress(OSError, ValueError):
         sys.stderr.flush()
     if _outlet is not None:

@@ -1,4 +1,4 @@
-"""Work that goes on for ever: a fault of dnsd's own ends neither it nor anything else."""
+"""Repeats work for ever: an internal fault ends neither it nor anything else."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Supervisor:
-    """The work of a part of dnsd, which is called ``name`` in the log."""
+    """Supervises the work of one part of dnsd; ``name`` is its name in the log."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._told: set[str] = set()
 
     async def go_on(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
-        """Do ``work`` for ever, after a fault again in ``pause`` seconds."""
+        """Do ``work`` for ever; after a fault begin again in ``pause`` seconds."""
         while True:
             try:
                 await work()
@@ -29,7 +29,7 @@ class Supervisor:
             await asyncio.sleep(pause)
 
     def tell(self, error: Exception) -> str:
-        """Log a fault of dnsd's own, the first time; return it as a sentence."""
+        """Log an internal fault, the first time only; return it as a sentence."""
         sentence = f"dnsd failed: {type(error).__name__}: {error}"
         kind = traceback.format_tb(error.__traceback__)[-1] + type(error).__name__
         if kind not in self._told:

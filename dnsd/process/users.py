@@ -7,7 +7,7 @@ import pwd
 
 
 def name_of(uid: int) -> str:
-    """Return what the user with this number is called."""
+    """Return the name of the user with this number."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""How a loop waits: for what comes first, an event or its time."""
+"""Waits for an event or a time, whichever comes first."""
 
 from __future__ import annotations
 

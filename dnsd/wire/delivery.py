@@ -1,8 +1,8 @@
-"""How long an answer may be on its way: from when it is composed, and noted, to the cache.
+"""How long an answer may travel: from when it is composed, and noted, until a cache has it.
 
-A cache that has just been given an answer keeps it for the TTL from then on. So what the notes
-say ends at ``composed + TTL`` ends there only after the longest way. Each part of that way has a
-name here and is enforced where the name is used; the horizon's margin is made of them.
+A cache keeps an answer for its TTL from its arrival on. So an answer that the notes end at
+``composed + TTL`` may live longer, by its longest way. Each part of that way has a constant here,
+and is enforced where that is used; the horizon's margin is the sum.
 
     UDP   composed ──SENT_WITHIN_S──→ looked ──STOPPED_S──→ kernel ──NEIGHBOUR_S──→ wire
           ──TRAVEL_S──→ cache
@@ -11,9 +11,8 @@ name here and is enforced where the name is used; the horizon's margin is made o
           worker stopped: its kernel goes on for USER_TIMEOUT_S, from the first loss on, which
           it notices within RETRANSMIT_S
 
-It does not cover a machine that is suspended while a datagram lies in its kernel, routers that
-hold a packet for longer than TRAVEL_S, and clients that leave in their own buffers what they
-have acknowledged.
+Not covered: a machine that is suspended while a datagram is in its kernel, routers that hold a
+packet for longer than TRAVEL_S, and clients that leave acknowledged data in their own buffers.
 """
 
 from __future__ import annotations
@@ -50,11 +49,11 @@ RETRANSMIT_S = 1.0
 then does TCP_USER_TIMEOUT begin."""
 
 TRAVEL_S = 1.0
-"""Through the network and into the cache."""
+"""Seconds through the network and into the cache."""
 
 UDP_S = SENT_WITHIN_S + STOPPED_S + NEIGHBOUR_S + TRAVEL_S
 TCP_S = DELIVERED_WITHIN_S + STOPPED_S + RETRANSMIT_S + USER_TIMEOUT_S + TRAVEL_S
-"""An answer may be given to the kernel as late as DELIVERED_WITHIN_S, and the worker be stopped
+"""An answer may be passed to the kernel as late as DELIVERED_WITHIN_S, and the worker be stopped
 then."""
 
 MARGIN_S = max(UDP_S, TCP_S)

@@ -1,8 +1,8 @@
-"""What workers hand to the transfer process, and what comes back: msgpack.
+"""Messages between workers and the transfer process: msgpack.
 
-A worker knows no key and transfers nothing. It hands over what is no ordinary question; it sends
-what comes back from its own UDP socket, and answers what the other asks it, once a signature was
-found right. Times are those of the clock that goes on while the machine is suspended, in seconds.
+A worker knows no key and transfers nothing. It hands over everything but ordinary questions, sends
+the answers from its own UDP socket, and answers questions whose signature the transfer process has
+verified. Times are of the clock that continues while the machine is suspended, in seconds.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import msgspec
 
 Source = tuple[str | int, ...]
-"""Where a datagram came from, as Python has it."""
+"""The source of a datagram, in Python's form."""
 
 Origin = tuple[int, int, bytes]
 """The control message (level, type, data) with which an answer leaves from the right address."""
 
 
 class HandedDatagram(msgspec.Struct, frozen=True, tag=0, array_like=True):
-    """A packet that came at the worker's socket number ``place``, ``at`` this time."""
+    """A packet that arrived at the worker's socket number ``place``, ``at`` this time."""
 
     packet: bytes
     place: int
@@ -27,12 +27,12 @@ class HandedDatagram(msgspec.Struct, frozen=True, tag=0, array_like=True):
 
 
 class HandedStream(msgspec.Struct, frozen=True, tag=1, array_like=True):
-    """A TCP connection, whose descriptor comes along.
+    """A TCP connection, whose descriptor comes with the message.
 
-    ``received`` begins with a whole message in its frame (RFC 1035 §4.2.2) and ends wherever; of
-    one that goes to another worker it may be less, or nothing.
-    ``unsent`` is what the peer must be sent before all else. If there is, or was, something that it
-    has not acknowledged, the first of that was ``composed`` then.
+    ``received`` begins with a whole message in its frame (RFC 1035 §4.2.2), and may end anywhere;
+    if the connection goes to another worker, it may be less, or empty.
+    ``unsent`` must be sent to the client before anything else. ``composed`` is the time of the
+    first answer that the client has not acknowledged, if there is one.
     """
 
     received: bytes
@@ -43,7 +43,7 @@ class HandedStream(msgspec.Struct, frozen=True, tag=1, array_like=True):
 
 
 class WorkerQuestion(msgspec.Struct, frozen=True, tag=2, array_like=True):
-    """Transfers: ask what is to be answered to ``packet``."""
+    """From the transfer process: a question for the answer to ``packet``."""
 
     number: int
     packet: bytes
@@ -52,7 +52,7 @@ class WorkerQuestion(msgspec.Struct, frozen=True, tag=2, array_like=True):
 
 
 class WorkerAnswer(msgspec.Struct, frozen=True, tag=3, array_like=True):
-    """A worker: the answer to the question with this ``number``; None if there is to be none."""
+    """From a worker: the answer to the question with this ``number``; None if it gets none."""
 
     number: int
     response: bytes | None
@@ -60,7 +60,7 @@ class WorkerAnswer(msgspec.Struct, frozen=True, tag=3, array_like=True):
 
 
 class WorkerReply(msgspec.Struct, frozen=True, tag=4, array_like=True):
-    """Transfers: an answer to a datagram, which is too late when SENT_WITHIN_S have gone by."""
+    """From the transfer process: an answer to a datagram; too late after SENT_WITHIN_S."""
 
     response: bytes
     place: int
@@ -78,15 +78,15 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def encode(one: FromWorker | ToWorker) -> bytes:
-    """Return the message that says ``one``."""
+    """Return ``one`` as octets."""
     return _encoder.encode(one)
 
 
 def from_worker(message: bytes) -> FromWorker:
-    """Return what a worker says; msgspec.DecodeError if it is nothing that one says."""
+    """Return a message of a worker; msgspec.DecodeError if it is not one."""
     return _from_worker.decode(message)
 
 
 def to_worker(message: bytes) -> ToWorker:
-    """Return what transfers say; msgspec.DecodeError if it is nothing that they say."""
+    """Return a message of the transfer process; msgspec.DecodeError if it is not one."""
     return _to_worker.decode(message)

@@ -1,4 +1,4 @@
-"""Members of pools: addresses, or names that a CNAME leads to, as text and as rdata.
+"""Members of pools, as text and as rdata: addresses, or targets of a CNAME.
 
 An address is written as :mod:`ipaddress` does, a name absolute and in lower case: no text is both.
 """
@@ -12,17 +12,17 @@ from dnsd.wire.rdata import CNAME, A
 
 
 def is_name(member: str) -> bool:
-    """Return whether ``member`` is a name, and no address."""
+    """Return whether ``member`` is a name, not an address."""
     return member.endswith(".")
 
 
 def packed(member: str) -> bytes:
-    """Return the rdata of the record that has ``member``."""
+    """Return ``member`` as the rdata of a record."""
     return names.from_text(member) if is_name(member) else ip_address(member).packed
 
 
 def shown(rtype: int, rdata: bytes) -> str:
-    """Return the member that a record of ``rtype`` has."""
+    """Return the member in the rdata of a record of ``rtype``."""
     if rtype == CNAME:
         return names.to_text(names.lower(rdata))
     if rtype == A:

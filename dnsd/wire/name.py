@@ -20,7 +20,7 @@ MAX_LABEL = 63
 _LOWER = bytes(c + 32 if 0x41 <= c <= 0x5A else c for c in range(256))
 _ESCAPED = frozenset(b'"().;\\@$')
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]+")
-"""Labels that are written as they are, and nearly all are such."""
+"""Labels that need no escapes, as nearly all do."""
 
 
 def lower(name: bytes) -> bytes:

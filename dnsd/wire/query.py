@@ -1,6 +1,6 @@
-"""Parses a query packet, bounded in work whatever the octets (RFC 1035 §4, 6891, 9619).
+"""Parses a query packet with bounded work, whatever its octets (RFC 1035 §4, 6891, 9619).
 
-Says what was asked or which rule was broken; what to answer is the hot path's business.
+The result is a query, or the broken rule; the hot path decides on the answer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BADVERS = 16
 
 _MAX_ADDITIONAL = 2
 _MAX_RECORDS = 256
-"""Records of a message with another opcode, beyond which its OPT is not looked for."""
+"""In a message with another opcode, OPT is searched among this many records."""
 _POINTER = 0xC0
 _MOST_POINTERS = 127
 _ANY = 255
@@ -76,7 +76,7 @@ def begin(packet: bytes) -> Query:
 def parse(packet: bytes, query: Query) -> None:
     """Fill in ``query``; raise Malformed where a rule of its opcode is broken.
 
-    Of a message whose opcode is not known no more is read than its EDNS, and no rule holds.
+    Of a message with an unknown opcode only the EDNS is read, and no rule applies.
     """
     if query.opcode in _KNOWN:
         _parse(packet, query)
@@ -143,7 +143,7 @@ def _parse_additional(packet: bytes, at: int, query: Query, left: int) -> int:
 
 
 def _refused_tsig(packet: bytes, at: int, end: int) -> bytes:
-    """Return what answers the TSIG record from ``at`` to ``end``: no key of ours has its name."""
+    """Return the TSIG record that answers the one from ``at`` to ``end``: its key is unknown."""
     owner, fixed = written_out(packet, at)
     algorithm, times = written_out(packet, fixed + _RECORD.size)
     mac = times + _TSIG_TIMES
@@ -158,9 +158,9 @@ def _refused_tsig(packet: bytes, at: int, end: int) -> bytes:
 def written_out(packet: bytes, at: int) -> tuple[bytes, int]:
     """Return the name at ``at`` without compression, and where it ends in ``packet``.
 
-    Clients compress the name of a key, too, where it ends as the zone's does. Malformed if there
-    is no name; each pointer leads back, and there are no more than a name has labels: a chain of
-    thousands would cost milliseconds.
+    Clients may compress the name of a key, too. Malformed if there is no name. Each pointer must
+    lead back, and a name has no more pointers than labels: a chain of thousands would cost
+    milliseconds.
     """
     name, begin, end, left = b"", at, 0, _MOST_POINTERS
     while at < len(packet) and (length := packet[at]):
@@ -183,7 +183,7 @@ def written_out(packet: bytes, at: int) -> tuple[bytes, int]:
 def last_record(packet: bytes) -> tuple[int, int]:
     """Return where the last record of ``packet`` begins, and its type; type 0 if it has none.
 
-    Malformed when it cannot be told. Of a message with many records each is looked at.
+    Malformed if it cannot be found. All records of the message are walked over.
     """
     _, _, qdcount, ancount, nscount, arcount = HEADER.unpack_from(packet)
     at, last, rtype = HEADER.size, 0, 0

@@ -1,8 +1,8 @@
-"""What the answer path has to know of rdata: type numbers, and the names inside.
+"""What the answer path needs to know of rdata: type numbers, and the names inside.
 
 Rdata is uncompressed wire form. Of all types only those of RFC 1035 may have their names
-compressed (RFC 3597 §4), and only a few ask for additional data. MB, MG and their kind are
-left as they are: nobody knows them any more, so their rdata may be any octets (RFC 3597 §5).
+compressed (RFC 3597 §4), and only a few ask for additional data. MB, MG and similar types are
+treated as unknown: no one uses them any more, so their rdata may be any octets (RFC 3597 §5).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _FOLDED = COMPRESSIBLE | {
     _PX: (2, 2),
     **dict.fromkeys((_MD, _MF, _MB, _MG, _MR, _NXT), (0, 1)),
 }
-"""Where the names are whose case does not count when records are compared (RFC 4034 §6.2, RFC 6840
-§5.1); NAPTR and A6 have theirs where their data says."""
+"""Where rdata has names whose case is ignored when records are compared (RFC 4034 §6.2, RFC 6840
+§5.1); in NAPTR and A6 the position depends on the data."""
 
 _TARGET_AT = {NS: 0, MX: 2, SRV: 6, SVCB: 2, HTTPS: 2, CNAME: 0, DNAME: 0, PTR: 0}
 
@@ -69,9 +69,9 @@ def split_names(rtype: int, rdata: bytes) -> tuple[bytes, tuple[bytes, ...], byt
 
 
 def canonical(rtype: int, rdata: bytes) -> bytes:
-    """Return ``rdata`` with the names in lower case whose case does not count.
+    """Return ``rdata`` with names in lower case, where their case is ignored.
 
-    Data that is not what its type has is any octets, and stays as it is.
+    Data that is not valid for its type stays as it is.
     """
     try:
         at, number = _folded_at(rtype, rdata)

@@ -1,4 +1,4 @@
-"""Resource records to octets and back, compressed (RFC 1035 §4.1.3, §4.1.4)."""
+"""Writes and reads resource records with compressed names (RFC 1035 §4.1.3, §4.1.4)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QNAME = b""
 
 
 class Record(NamedTuple):
-    """One record; ``rdata`` is uncompressed, ``owner`` spelled as it came."""
+    """One record; ``rdata`` is uncompressed, ``owner`` has its original spelling."""
 
     owner: bytes
     rtype: int
@@ -48,7 +48,7 @@ class Writer:
             at += 1 + name[0]
 
     def forget(self, name: bytes) -> None:
-        """Point to ``name`` no more (the query name, when it stands for many)."""
+        """Make no more pointers to ``name`` (the query name, if it stands for many names)."""
         self._places.pop(names.lower(name), None)
 
     def add(self, owner: bytes, rtype: int, ttl: int, rdata: bytes) -> None:
