@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dnsd.build.signing import Signer
-    from dnsd.config import Failover
+    from dnsd.config import CheckLimits, Failover
     from dnsd.config.policy import Policy, PoolPolicy
     from dnsd.config.problems import Problem
     from dnsd.zone.records import RRset, Zone
@@ -111,10 +111,15 @@ def promised(policy: Policy, zone: Zone) -> tuple[InZone, ...]:
 
 
 def check_promises(
-    zones: Collection[tuple[Policy, Sequence[InZone]]], failover: Failover | None = None
+    zones: Collection[tuple[Policy, Sequence[InZone]]],
+    failover: Failover | None = None,
+    limits: CheckLimits | None = None,
 ) -> list[Finding]:
-    """Find the objectives that are not kept if the pools of ``zones`` are all there are."""
-    promises = Promises((pool for _, pools in zones for pool in pools), failover)
+    """Find the objectives that are not kept if the pools of ``zones`` are all there are.
+
+    ``limits`` are those of the process that checks; without them, what is configured.
+    """
+    promises = Promises((pool for _, pools in zones for pool in pools), failover, limits)
     return [
         _finding(policy, pool.policy, fault)
         for policy, pools in zones

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-import resource
 import time
 from typing import TYPE_CHECKING
 
 from dnsd.checks.calculated import CalculatedCheck
 from dnsd.checks.command import CommandCheck
+from dnsd.checks.limits import limits_in_force
 from dnsd.checks.result import UNCONNECTED, Blind, FailureKind, Result
 from dnsd.checks.schedule import JITTER, CheckGroup, Schedule
 from dnsd.checks.several import singles
@@ -37,16 +37,6 @@ GRACE_S = 1.0
 
 TICK_S = 0.1
 """How often it is looked whether this process is awake."""
-
-
-def limits_in_force(failover: Failover) -> CheckLimits:
-    """Return the limits of this process: half of its descriptors are for everything else.
-
-    The admin socket, HTTP and builders must find some, whatever checks wait for.
-    """
-    wanted = failover.limits
-    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return wanted._replace(total=max(1, min(wanted.total, allowed // 2)))
 
 
 _STUCK = "has a check that does not end"

@@ -148,7 +148,7 @@ def _check(
     named = [origin for origin, _ in wanted]
     cuts = CutsTogether(named)
     asked = _questions(given, named)
-    together = PoolsTogether(given.failover if given else None)
+    together = PoolsTogether(given)
     for origin, file in wanted:
         result = _load(origin, file, limits, given.zones.include if given else ())
         reports.append(_report(origin, result, findings, given, together, file=file))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dnsd.wire import name as names
+from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from dnsd.build.advised import ZoneAndPolicy
     from dnsd.build.promises import InZone
     from dnsd.config.policy import Policy
-    from dnsd.zone.findings import Finding
     from dnsd.zone.neighbours import Side
     from dnsd.zone.records import Zone
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class PoolsTogether:
     """Remembers the pools of this check: all of a node's are checked in one queue."""
 
-    def __init__(self, failover: config.Failover | None) -> None:
-        self._failover = failover
+    def __init__(self, given: config.Config | None) -> None:
+        self._failover = given.failover if given else None
+        self._config = str(given.path) if given else ""
         self._zones: list[tuple[Policy, tuple[InZone, ...]]] = []
         self._policies: dict[bytes, Policy] = {}
         self._told: set[tuple[str, int]] = set()
@@ -45,13 +46,31 @@ class PoolsTogether:
         return self._policies.get(zone.apex)
 
     def findings(self) -> list[Finding]:
-        """Return the promises that do not hold because of other zones."""
-        if len(self._zones) < 2:
+        """Return the promises that do not hold because of other zones, or of this machine.
+
+        A node that is started from here, as the service does that runs the check before, has the
+        same limit of descriptors.
+        """
+        if not any(pools for _, pools in self._zones):
             return []
         from dnsd.build.policycheck import check_promises
+        from dnsd.checks.limits import limits_of_a_node, shortfall
+        from dnsd.config import Failover
 
-        found = check_promises(self._zones, self._failover)
-        return [one for one in found if (one.file, one.line) not in self._told]
+        failover = self._failover or Failover()
+        limits = limits_of_a_node(failover)
+        found = check_promises(self._zones, failover, limits)
+        found = [one for one in found if (one.file, one.line) not in self._told]
+        if (short := shortfall(failover, limits)) and self._are_checked():
+            found.append(Finding(self._place, 0, Severity.WARNING, short, "descriptors"))
+        return found
+
+    @property
+    def _place(self) -> str:
+        return self._config or self._zones[0][0].file
+
+    def _are_checked(self) -> bool:
+        return any(pool.policy.check != "none" for _, pools in self._zones for pool in pools)
 
 
 class DemandTogether:

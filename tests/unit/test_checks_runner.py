@@ -16,8 +16,9 @@ from dnsd.checks import runner as module
 from dnsd.checks.command import CommandCheck
 from dnsd.checks.dns import DnsCheck
 from dnsd.checks.http import HttpCheck
+from dnsd.checks.limits import limits_in_force
 from dnsd.checks.result import Blind, Result, ServiceEndpoint
-from dnsd.checks.runner import Runner, limits_in_force
+from dnsd.checks.runner import Runner
 from dnsd.checks.stream import Tls
 from dnsd.checks.targets import Target, target_of
 from dnsd.checks.tcp import TcpCheck

@@ -267,3 +267,26 @@ def test_what_keeps_a_node_from_a_bird_configuration_is_an_error() -> None:
     result = check("--config", "dnsd.toml")
     assert result.exit_code == 1
     assert "[bird-config]" in result.stdout
+
+
+MANY = "".join(f"w{number} 5 A 198.51.100.{number}\n" for number in range(1, 31))
+PROMISED = (
+    '[defaults]\ntype = "A"\ncheck = "tcp"\nport = 80\n'
+    'interval = "2s"\ntimeout = "1s"\nrto = "20s"\n'
+    + "".join(f'[[pool]]\nname = "w{number}"\n' for number in range(1, 31))
+)
+
+
+@pytest.mark.parametrize(("descriptors", "kept"), [(4096, True), (1000, True), (2, False)])
+def test_promises_are_held_against_the_descriptors_that_a_node_would_have(
+    monkeypatch: pytest.MonkeyPatch, descriptors: int, kept: bool
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (2, descriptors))
+    Path("example.com.zone").write_text(GOOD + MANY)
+    Path("example.com.toml").write_text(PROMISED)
+    result = check("example.com.zone")
+    assert ("objective" in result.stdout) != kept, result.stdout
+    assert result.exit_code == (0 if kept else 1)
+    told = "max_checks is 500, but half of the file descriptors of a process allow only 1 checks"
+    assert (told in result.stdout) != kept
+    assert ("[descriptors]" in result.stdout) != kept

@@ -14,8 +14,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dnsd.checks.calculated import nothing_known
+from dnsd.checks.limits import limits_in_force, shortfall
 from dnsd.checks.pushed import Board
-from dnsd.checks.runner import GRACE_S, Runner, limits_in_force
+from dnsd.checks.runner import GRACE_S, Runner
 from dnsd.checks.schedule import FIRST_RATE, FIRST_ROUND_S
 from dnsd.checks.targets import target_of
 from dnsd.config import Failover
@@ -131,7 +132,7 @@ class MemberChecks:
         limits = limits_in_force(self._failover)
         self.alarms = Alarms()
         self.pledges = Pledges(self._failover, limits)
-        self._lowered = _lowered(self._failover.max_checks, limits.total)
+        self._lowered = shortfall(self._failover, limits)
         self._changed = changed
         self._make = make or functools.partial(Runner, most=limits)
         self._checks: CheckRunner | None = None
@@ -318,14 +319,3 @@ class MemberChecks:
 def _first(error: Exception) -> Exception:
     """Return the first one of a group."""
     return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
-
-
-def _lowered(wanted: int, total: int) -> str:
-    """Return that fewer checks are made at once than is configured, empty if that is not so."""
-    if total >= wanted:
-        return ""
-    return (
-        f"max_checks is {wanted}, but half of this process's file descriptors allow only {total} "
-        "checks at once, and promises are checked against that: raise the limit (LimitNOFILE= or "
-        "ulimit -n) or lower max_checks"
-    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dnsd.build.pipeline import worst
-from dnsd.checks.runner import limits_in_force
+from dnsd.checks.limits import limits_in_force
 from dnsd.control.zones import guard
 from dnsd.control.zones.commitments import Commitments
 from dnsd.control.zones.grace import Grace
