@@ -1,9 +1,9 @@
-"""What a process gives up, so that little is gained by taking it over.
+"""Gives up rights of a process, so that taking it over gains little.
 
     capabilities   the parts of root's power (capabilities(7)), and the promise to gain none
-    syscalls       system calls that it needs no more (seccomp(2))
-    files          files and networks that it needs no more (landlock(7))
+    syscalls       system calls that it no longer needs (seccomp(2))
+    files          files and networks that it no longer needs (landlock(7))
 
-Each is for good, and for what the process starts, too. Knows Linux, and nothing of dnsd but its
-errors; each process knows what it needs.
+Each is final, and applies to child processes, too. Knows Linux, and of dnsd only its errors; each
+process knows what it needs.
 """

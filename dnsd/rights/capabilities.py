@@ -1,6 +1,6 @@
-"""Capabilities of this process (capabilities(7)): which it keeps, and hands to what it starts.
+"""Capabilities of this process (capabilities(7)): which it keeps, and passes to its children.
 
-They belong to threads, so :func:`gain_no_more`, which comes first, wants there to be one.
+They belong to threads, so :func:`gain_no_more`, which comes first, requires a single thread.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _AMBIENT_CLEAR_ALL = 4
 
 
 class Capability(IntEnum):
-    """Those that dnsd has a use for (<linux/capability.h>)."""
+    """The capabilities that dnsd uses (<linux/capability.h>)."""
 
     DAC_READ_SEARCH = 2
     NET_BIND_SERVICE = 10
@@ -47,19 +47,19 @@ class _Header(ctypes.Structure):
 
 
 def gain_no_more() -> None:
-    """Have no program that is executed from now on gain any right (PR_SET_NO_NEW_PRIVS).
+    """Let no program that is executed from now on gain any right (PR_SET_NO_NEW_PRIVS).
 
     RuntimeError if this process has several threads: whatever rights are given up belong to the
     thread that does so, and to those that it starts, and the others would keep them.
     """
-    with suppress(FileNotFoundError):  # without /proc it cannot be seen
+    with suppress(FileNotFoundError):  # without /proc threads cannot be counted
         if len(list(Path("/proc/self/task").iterdir())) > 1:
             raise RuntimeError("rights must be given up before there are several threads")
     kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def permitted() -> frozenset[int]:
-    """Return what this thread has."""
+    """Return the capabilities of this thread."""
     data = (ctypes.c_uint32 * 6)()
     kernel.capget(_Header(_VERSION, 0), data)
     mask = data[1] | data[4] << 32
@@ -67,7 +67,7 @@ def permitted() -> frozenset[int]:
 
 
 def restrict(wanted: Collection[int]) -> None:
-    """Keep of ``wanted`` what this thread has, and nothing else; programs it starts get nothing.
+    """Keep only those of ``wanted`` that this thread has; child programs get none.
 
     That holds for root, too, whose programs have what the bounding set leaves: it is emptied, if
     this thread may do so (it has SETPCAP).
@@ -80,7 +80,7 @@ def restrict(wanted: Collection[int]) -> None:
 
 def _empty_bounding_set() -> None:
     for number in range(_HIGHEST + 1):
-        # EINVAL: the kernel knows no such capability; EPERM: it is not for this thread to say.
+        # EINVAL: the kernel does not know the capability; EPERM: this thread may not change it.
         with suppress(OSError):
             if kernel.prctl(_PR_CAPBSET_READ, number):
                 kernel.prctl(_PR_CAPBSET_DROP, number)
@@ -88,7 +88,7 @@ def _empty_bounding_set() -> None:
 
 @contextmanager
 def set_aside() -> Iterator[None]:
-    """Do without them for a moment: what is possible then will be possible without them."""
+    """Drop them for a moment, to try what is possible without them."""
     kept = permitted()
     _set(kept, effective=(), inheritable=())
     try:
@@ -98,9 +98,9 @@ def set_aside() -> Iterator[None]:
 
 
 def prepare_change_of_user(wanted: Collection[int]) -> None:
-    """Have root keep its capabilities when it becomes another user, and be able to hand on some.
+    """Let root keep its capabilities when it becomes another user, and pass on some of them.
 
-    Nothing but ``wanted`` can be handed on from now on.
+    From now on only ``wanted`` can be passed on.
     """
     kept = permitted()
     _set(kept, effective=kept, inheritable=wanted)
@@ -109,7 +109,7 @@ def prepare_change_of_user(wanted: Collection[int]) -> None:
 
 
 def hand_on(wanted: Collection[int]) -> None:
-    """Keep ``wanted``, nothing else, and give it to programs that are started (ambient).
+    """Keep only ``wanted``, and pass it to child programs (ambient capabilities).
 
     OSError if this thread does not have them, or has not prepared for it.
     """

@@ -1,6 +1,6 @@
-"""Leaves a process some directories to read, and no other file, connection or signal (landlock(7)).
+"""Restricts a process to reading some directories: no other file or connection (landlock(7)).
 
-What is open stays open. A kernel that knows only some of it restricts that.
+Open descriptors stay open. An older kernel restricts only the kinds of access that it knows.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _RULE = Struct("=Qi")
 
 
 def restrict(readable: Iterable[Path]) -> str:
-    """Leave this thread what is below ``readable``, for reading only.
+    """Restrict this thread to reading below ``readable``.
 
-    Return why not, as a sentence, if that can't be. It must have promised to gain no rights.
+    Return a sentence if that is not possible. The thread must have promised to gain no rights.
     """
     try:
         version = kernel.syscall(_CREATE, None, 0, _ASK_VERSION)
@@ -57,14 +57,14 @@ def restrict(readable: Iterable[Path]) -> str:
 
 
 def _attributes(version: int) -> tuple[bytes, int]:
-    """Return what is restricted: everything that the kernel knows of."""
+    """Return the kinds of access to restrict: all that the kernel knows."""
     files = (1 << _FILE_KINDS.get(version, _LATEST_FILE_KINDS)) - 1
     size = _SIZES.get(version, _ATTRIBUTES.size)
     return _ATTRIBUTES.pack(files, _TCP, _SCOPES)[:size], size
 
 
 def _allow(ruleset: int, path: Path) -> None:
-    """Allow reading below ``path``; there is nothing to allow if it does not exist."""
+    """Allow reading below ``path``, if it exists."""
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:

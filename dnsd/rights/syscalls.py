@@ -80,7 +80,7 @@ NUMBERS = {
 
 RINGS = frozenset({"io_uring_setup"})
 NEVER_NEEDED = frozenset(NUMBERS) - {"io_uring_enter", "io_uring_register"}
-"""All of them; but a ring that is there, on an old kernel, must go on working."""
+"""All of them, except those for an existing io_uring, which an old kernel may need."""
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _SECCOMP = (317, 277)
@@ -105,7 +105,7 @@ class _Program(ctypes.Structure):
 
 
 def refuse(names: Collection[str]) -> str:
-    """Refuse ``names`` to this thread from now on; return why not, as a sentence, if that can't be.
+    """Refuse ``names`` to this thread from now on; return a sentence if that is not possible.
 
     It must have promised to gain no rights (:func:`dnsd.rights.capabilities.gain_no_more`).
     """
@@ -123,7 +123,7 @@ def refuse(names: Collection[str]) -> str:
 
 
 def _filter(names: Collection[str], arch: int, column: int) -> list[bytes]:
-    """Return the instructions; each check jumps over its own verdict."""
+    """Return the instructions of the filter; each check jumps over its own verdict."""
     code = [
         _instruction(_LOAD, _ARCH),
         *_unless(_IF_EQUAL, arch, errno.ENOSYS),  # calls in another ABI have other numbers
@@ -133,7 +133,7 @@ def _filter(names: Collection[str], arch: int, column: int) -> list[bytes]:
     for name in sorted(set(names) - {"clone"}):
         number = NUMBERS[name][column]
         if number is not None:
-            # The flags of clone3 are in memory, where no filter can look: libraries use clone then.
+            # A filter cannot read the flags of clone3, in memory: libraries use clone then.
             code += _when(_IF_EQUAL, number, errno.ENOSYS if name == "clone3" else errno.EPERM)
     if "clone" in names:
         code += [

@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from dnsd.config.anycast import Bgp
 
 GRACEFUL_SHUTDOWN = "(65535, 0)"
-"""The community of a route that every other one is preferred to (RFC 8326)."""
+"""The community that makes routers prefer every other route (RFC 8326)."""
 
 
 class Security(NamedTuple):
-    """What keeps others out of a session: the constant with its password, the TTL."""
+    """The protection of a session: the constant with its password, and TTL security."""
 
     password: str | None
     ttl: bool
 
 
 class Dialect(StrEnum):
-    """The major version of BIRD that is to read the text."""
+    """The major version of BIRD that will read the text."""
 
     BIRD2 = "2"
     BIRD3 = "3"
@@ -84,5 +84,5 @@ def _timers(bgp: Bgp) -> str:
 
 
 def indented(text: str, depth: int = 1) -> str:
-    """Return ``text`` as it stands inside so many blocks."""
+    """Return ``text`` indented for this many blocks."""
     return textwrap.indent(text, "    " * depth).rstrip()

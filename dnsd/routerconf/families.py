@@ -1,4 +1,4 @@
-"""IPv4 and IPv6: what each is called, and what of a node's configuration belongs to it."""
+"""IPv4 and IPv6: their names, and which addresses belong to each."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def of_family(family: Family, addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def is_link_local(address: str) -> bool:
-    """Tell whether ``address`` means something on one link only."""
+    """Tell whether ``address`` is valid on one link only."""
     return ipaddress.ip_address(address).is_link_local

@@ -1,7 +1,7 @@
 """The part of a site router's frr.conf that is about its nodes; the guards are BIRD's.
 
 FRR reads its configuration from one file and has no include, so a password cannot be kept
-apart: it is told where one belongs, and typed in there. FRR takes a session with TTL security
+in another one: the text says where to type it in. FRR takes a session with TTL security
 for a multihop one and speaks BFD accordingly, which BIRD's session on a link does not answer:
 one of them has to go, and a cut must be found by BFD.
 """

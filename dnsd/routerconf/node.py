@@ -1,4 +1,4 @@
-"""The bird.conf of a node: it knows one route for each VIP, and tells no others."""
+"""The bird.conf of a node: it exports one route for each VIP, and no others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def node_bird(config: Anycast, dialect: Dialect = Dialect.BIRD2) -> str:
 
 
 def faults(config: Anycast) -> tuple[str, ...]:
-    """Return what keeps the node from announcing its VIPs, a sentence for each."""
+    """Return what prevents the node from announcing its VIPs, a sentence for each."""
     found = []
     if not config.vips:
         found.append("[anycast] vips: there is no address to announce")

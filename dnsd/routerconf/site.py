@@ -1,7 +1,7 @@
 """A router and its nodes: the sessions of a site, collected from the nodes' configurations.
 
-Each node's configuration says who its routers are; a router's says who its nodes are. So the
-second is made of the first, and what contradicts itself between them is found here.
+Each node's configuration names its routers; the router's names its nodes. So the router's is made
+from those of the nodes, and contradictions between them are found here.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dnsd.config.anycast import Anycast, Bgp, Neighbor
 
 ROOM_FOR_REFUSED = 100
-"""Routes that a node may offer in vain before its session is restarted: room to see what they
-are, but none for a full table."""
+"""Refused routes that a node may offer before its session is restarted: enough to see what they
+are, too few for a full table."""
 
 _NOT_IN_A_SYMBOL = re.compile(r"[^A-Za-z0-9_]")
 
@@ -44,12 +44,12 @@ class RouterSession(NamedTuple):
 
     @property
     def family(self) -> Family:
-        """The family it is spoken over, and whose routes it carries."""
+        """The family over which it runs, and whose routes it carries."""
         return family_of(self.address)
 
     @property
     def offered(self) -> int:
-        """How many routes the node may offer, most of them in vain."""
+        """How many routes the node may offer, refused ones among them."""
         return len(self.vips) + ROOM_FOR_REFUSED
 
     @property

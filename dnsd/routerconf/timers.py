@@ -21,15 +21,15 @@ ERROR_FORGET_S = 60
 
 
 def hold_time_s(bgp: Bgp) -> int:
-    """Return after which silence a session is dead, if BFD has not found out before."""
+    """Return the seconds of silence that end a session, if BFD does not notice before."""
     return math.ceil(bgp.hold_time)
 
 
 def keepalive_time_s(bgp: Bgp) -> int:
-    """Return how often a session shows that it is alive."""
+    """Return the interval of keepalive messages."""
     return hold_time_s(bgp) // 3
 
 
 def bfd_interval_ms(bgp: Bgp) -> int:
-    """Return how often BFD does."""
+    """Return the interval of BFD's packets."""
     return round(bgp.bfd_interval * 1000)

@@ -1,4 +1,4 @@
-"""Which TTL: what caches look up, how long they hold it, what that costs and buys. Pure.
+"""Which TTL to choose: what caches look up, how long they hold it, what that costs. Pure.
 
     demand     how often caches look an RRset up, and so what they ask with any TTL
     counted    the same from a sample of pairs that a node has counted

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 DAY_S = 86_400
 _MINUTES = (60, 90, 120, 180, 300, 600, 900, 1800)
 USUAL = (1, 2, 5, 10, 15, 20, 30, 45, *_MINUTES, 3600, 7200, 14_400, 28_800, 43_200, DAY_S)
-"""TTLs that people write: the next step of one of them is priced."""
+"""The usual TTLs: advice states the price of the next larger one."""
 
 _LEAST = 0.001
-"""Fewer queries per second are not told apart."""
+"""A smaller rate is shown as less than this, in queries per second."""
 
 
 class Goal(NamedTuple):
@@ -49,7 +49,7 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """What the operator finds in the zone file."""
+        """What to look for in the zone file."""
         if self.asked.kind == "negative":
             return f"{self.asked.name} SOA minimum"
         return f"{self.asked.name} {self.asked.type}"
@@ -180,7 +180,7 @@ def next_step(asked: RRsetDemand, ttl: int, goal: Goal | None) -> str:
 
 
 def _save(chosen: list[Advice], budget: float) -> list[Advice]:
-    """Lengthen what has no objective until the peak is within ``budget``: most saved first."""
+    """Lengthen TTLs without an objective until the peak fits ``budget``, most savings first."""
     over = sum(mean(one.peak) for one in chosen) - budget
     if over <= 0:
         return chosen
@@ -210,12 +210,12 @@ def _saved(one: Advice, ttl: int) -> float:
 
 
 def mean(price: Forecast) -> float:
-    """Return what is likely, the upper bound where that is unknown."""
+    """Return the likely rate, or the upper bound if that is unknown."""
     return price.most if price.likely is None else price.likely
 
 
 def rate(value: float) -> str:
-    """Write queries per second with as many digits as they are worth."""
+    """Format queries per second with as many digits as are significant."""
     if 0 < value < _LEAST:
         return f"less than {_LEAST:g}"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

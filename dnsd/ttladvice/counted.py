@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 HELD = 0.8
 """Within this share of T one cache does not ask twice, even if it prefetches."""
 REPEATED = 0.02
-"""So many questions are repeated because their answer was lost: that is no second cache."""
+"""The share of questions repeated after a lost answer: they do not show a second cache."""
 UNLIKELY = 1e-4
-"""Nothing is less likely: a question may be repeated after any time."""
+"""The lowest probability of a pause: a question may be repeated after any time."""
 NUMBERS: tuple[int, ...] = (
     *range(1, 33),
     *(round(32.0 * 2.0 ** (step / 8)) for step in range(1, 65)),
 )
-"""Numbers of caches that are told apart."""
+"""The numbers of caches behind a source that are distinguished."""
 BUSY, BUSY_MOST = 0.9, 8
 """So many caches at most, which ask all the time but for a tenth, are taken for what they are."""
 TOLD_BY = 8
-"""The pairs of a source that ask most tell its caches."""
+"""How many pairs of a source, the busiest, are used to estimate its caches."""
 SURE = 3.0
 """With less than so many lifetimes of idle time a rate is hardly more than a lower bound."""
 PER_OCTAVE = 4
 """Groups of caches for each doubling of their rate."""
 HOUR_S = 3600.0
 LEAST_OF_HOUR = 0.5
-"""An hour of the day of which less was seen says nothing."""
+"""The share of an hour of the day that must have been seen for it to count."""
 _STEPS = 40
 
 
@@ -188,7 +188,7 @@ def _caches(pairs: Sequence[Counted], seconds: float) -> int:
         return 1
     least = max(pair.queries * pair.ttl / (seconds + pair.ttl) for pair, _ in told)
     if ceil(least) <= BUSY_MOST and least >= BUSY * ceil(least):
-        return ceil(least)  # they ask in turns that never change: pauses tell no more
+        return ceil(least)  # they ask in a fixed order: pauses show no more
     tried = [count for count in NUMBERS if count >= least] or [NUMBERS[-1]]
     likely = {
         count: sum(_likelihood(pair, held, count, seconds) for pair, held in told)

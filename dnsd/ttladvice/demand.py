@@ -22,7 +22,7 @@ _Z = 1.959964
 """The normal quantile of a two-sided 95 %."""
 
 Kind: TypeAlias = Literal["data", "negative", "referral"]
-"""What is held: records, that there are none (RFC 2308), or to whom a name is delegated."""
+"""What a cache holds: records, a negative answer (RFC 2308), or a delegation."""
 
 _Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
 _Rate: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
@@ -78,14 +78,14 @@ class RRsetDemand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DemandFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A demand file: ``words`` say where the demand is known from."""
+    """A demand file; ``words`` say where its numbers come from."""
 
     schema: Literal["dnsd demand 1"] = "dnsd demand 1"
     words: str
     rrsets: tuple[RRsetDemand, ...]
 
     def of(self, name: str, rtype: str, kind: Kind = "data") -> RRsetDemand | None:
-        """Return what is known of an RRset; None if it was never asked for."""
+        """Return the demand for an RRset; None if it was never asked for."""
         wanted = name.lower(), rtype, kind
         return next((one for one in self.rrsets if (one.name, one.type, one.kind) == wanted), None)
 
@@ -95,7 +95,7 @@ class DemandError(DnsdError):
 
 
 def read(path: Path) -> DemandFile:
-    """Return what is in the demand file ``path``; DemandError if it is none."""
+    """Return the content of the demand file ``path``; DemandError if it is not one."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=DemandFile)
     except OSError as error:

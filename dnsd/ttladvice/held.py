@@ -1,4 +1,4 @@
-"""What the caching of a response is governed by: which RRset, and its TTL.
+"""Which RRset, with its TTL, decides how long caches hold a response.
 
 A cache asks again for the name and type it was asked for when the first RRset on the way to the
 data is no longer held: of an alias that is the CNAME (the target is asked for under its own name).
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dnsd.zone.view import View
 
 _ODD = frozenset(("ANY", "AXFR", "IXFR", "MAILA", "MAILB", "OPT", "TKEY", "TSIG", "TYPE0"))
-"""Types of which no cache holds an answer."""
+"""Types whose answers no cache holds."""
 
 
 class GoverningRRset(NamedTuple):
@@ -39,7 +39,7 @@ class GoverningRRset(NamedTuple):
 
 
 class Holding:
-    """Says of one zone how long caches hold its responses."""
+    """Finds out how long caches hold the responses of one zone."""
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
@@ -63,7 +63,7 @@ class Holding:
             question = Question(dns.name.from_text(name), dns.rdatatype.from_text(rtype))
             return held(lookup(self._view, question))
         except (ValueError, dns.exception.DNSException):
-            return None  # no name of this zone, or no type
+            return None  # not a name of this zone, or not a type
 
 
 def held(answer: Answer) -> GoverningRRset | None:

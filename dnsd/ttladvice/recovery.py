@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dnsd.ttladvice.demand import Caches
 
 PHASES = 16
-"""Moments between two checks at which the failure is thought to strike."""
+"""Moments between two checks at which the failure is assumed to occur."""
 _STEPS = 24
 """Halvings until a quantile is found."""
 

@@ -1,1 +1,1 @@
-"""A zone's versions as octets: whole ones in record files, what differs between them, a journal."""
+"""A zone's versions as octets: whole ones in record files, their differences, a journal."""

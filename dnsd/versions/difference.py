@@ -1,8 +1,8 @@
-"""What two versions of a zone differ in, as an incremental transfer says it (RFC 1995 §4).
+"""The difference of two versions of a zone, in the form of an incremental transfer (RFC 1995 §4).
 
 Three operations, each one pass over sorted records: compare, apply, condense. Applied to the old
-version, the difference of two gives the new one, octet for octet. One that does not fit is a fault
-(MisfitError), never half an effect: who gets it asks for the whole zone.
+version, the difference gives the new one, octet for octet. A difference that does not fit is an
+error (MisfitError) without effect: the receiver then asks for the whole zone.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ZoneDifference:
-    """What has to go from a version and to come, so that it becomes another one.
+    """The records to remove from a version, and those to add, to get another version.
 
-    ``removed`` and ``added`` are stored records in canonical order, the old and the new SOA in
-    front, also when they are the same. A record that gets another TTL, or another spelling, is in
-    both.
+    ``removed`` and ``added`` are stored records in canonical order, the old and the new SOA first,
+    even if they are equal. A record with a new TTL, or a new spelling, is in both.
     """
 
     apex: bytes
@@ -43,27 +42,27 @@ class ZoneDifference:
 
     @property
     def before(self) -> int:
-        """The serial of the version that it is applied to."""
+        """The serial of the old version."""
         return serial_of(next(records(self.removed)))
 
     @property
     def after(self) -> int:
-        """The serial of the version that comes of it."""
+        """The serial of the new version."""
         return serial_of(next(records(self.added)))
 
     @property
     def size(self) -> int:
-        """How many octets its records take."""
+        """The size of its records in octets."""
         return len(self.removed) + len(self.added)
 
     @property
     def owners(self) -> set[bytes]:
-        """The owners of all records that go or come, as they are spelled; the SOA's, too."""
+        """The owners of all its records, in their spelling; that of the SOA, too."""
         return {one.owner for part in (self.removed, self.added) for one in records(part)}
 
 
 def compare(old: ZoneVersion, new: ZoneVersion) -> ZoneDifference:
-    """Return what makes ``new`` of ``old``; both are of the same zone."""
+    """Return the difference from ``old`` to ``new``, versions of the same zone."""
     removed, added = _merge.differ(old.body, new.body)
     return ZoneDifference(
         old.apex, soa_octets(old.octets) + removed, soa_octets(new.octets) + added
@@ -71,11 +70,11 @@ def compare(old: ZoneVersion, new: ZoneVersion) -> ZoneDifference:
 
 
 def apply(difference: ZoneDifference, version: ZoneVersion) -> ZoneVersion:
-    """Return what ``difference`` makes of ``version``; MisfitError when it does not fit.
+    """Apply ``difference`` to ``version``; MisfitError if it does not fit.
 
-    It fits when the version has the serial it begins at, all that it removes and nothing that it
-    adds. TTL and spelling of what is removed do not count, as they may have been changed on the
-    way: by compression, and by RFC 2181 §5.2.
+    It fits if the version has its old serial, all records that it removes, and none that it adds.
+    TTL and spelling of removed records are ignored: compression and RFC 2181 §5.2 may have changed
+    them on the way.
     """
     if version.serial != difference.before:
         raise MisfitError(
@@ -92,9 +91,9 @@ def apply(difference: ZoneDifference, version: ZoneVersion) -> ZoneVersion:
 
 
 def condense(differences: Sequence[ZoneDifference]) -> ZoneDifference:
-    """Return one difference that does what ``differences`` do one after the other.
+    """Return one difference with the effect of all ``differences`` in a row.
 
-    There is at least one; MisfitError when one does not fit behind the one before it.
+    There is at least one; MisfitError if one does not continue the one before it.
     """
     if len(differences) == 1:
         return differences[0]

@@ -1,8 +1,8 @@
 """The journal of a zone: a file with the differences that led to its newest version.
 
-It only grows at its end, each difference with a checksum, so whatever is cut off or damaged, what
-is left is a beginning of whole differences, one following on the other. It is bounded: when it
-would be too large, the oldest go, down to half of the limit, so that this is rare.
+It only grows at its end, each difference with a checksum. So if its end is lost or damaged, a
+beginning of whole, consecutive differences remains. It is bounded: if it would be too large, the
+oldest differences are dropped, down to half of the limit, so that this is rare.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class JournalLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """Where a difference stands in the file."""
+    """The position of a difference in the file."""
 
     at: int
     size: int
@@ -50,11 +50,10 @@ class _Entry:
 
 
 class Journal:
-    """The journal of the zone ``apex`` in the file ``path``, which need not be there yet.
+    """The journal of the zone ``apex`` in the file ``path``, which may not exist yet.
 
-    There is one at a time for a file. A file that is damaged, or another zone's, counts as far as
-    it can be read; what follows is cut off with the next difference. OSError when the disk
-    refuses; the journal then is what it was before.
+    There is one object at a time for a file. A damaged file is used as far as it can be read; the
+    next difference overwrites the rest. On OSError the journal is unchanged.
     """
 
     def __init__(self, path: Path, apex: bytes, limits: JournalLimits) -> None:
@@ -73,11 +72,11 @@ class Journal:
         return self._entries[-1].after if self._entries else None
 
     def append(self, difference: ZoneDifference) -> None:
-        """Keep ``difference``, durably.
+        """Add ``difference``, durably.
 
-        If it does not follow on the last one, or is too large for the limits, all earlier ones
-        are dropped, as nothing leads from them to now. MisfitError when its serial does not grow:
-        nobody could ask for it.
+        If it does not continue the last one, or is too large for the limits, all earlier ones are
+        dropped, because they no longer lead to the present. MisfitError if its serial does not
+        increase: no client could ask for it.
         """
         if not is_newer(difference.after, difference.before):
             raise MisfitError(
@@ -97,7 +96,7 @@ class Journal:
     def since(self, serial: int, until: int) -> list[ZoneDifference] | None:
         """Return the differences that lead from ``serial`` to ``until``, None if there are none.
 
-        Serials go round, so one may be there twice: the way back from ``until`` is the shortest.
+        Serials wrap around, so one may occur twice: the search goes back from ``until``.
         """
         if serial == until:
             return []
@@ -199,10 +198,10 @@ def _newest(entries: list[_Entry], octets: int, number: int) -> list[_Entry]:
 
 
 def _append(path: Path, octets: bytes, at: int) -> None:
-    """Make ``octets`` all that is in the file from ``at`` on."""
+    """Replace everything in the file from ``at`` on by ``octets``."""
     handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        # What is cut off here would else be read on behind what is written now.
+        # Else old octets behind the new ones would be read as differences.
         os.ftruncate(handle, at)
         try:
             write_all_at(handle, octets, at)

@@ -1,4 +1,4 @@
-"""What single names have in a version."""
+"""Finds the records of single names in a version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files with records begin with: so a reader of zones knows them from texts."""
+"""The first octets of files with records, by which a reader tells them from text files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Record files: a version on disk, read by mapping it.
 
-After a power cut the file is the old or the new one; whatever has happened to it since is found by
-its checksum before anything is believed.
+After a power cut the file has the old or the new content; its checksum is verified before anything
+in it is used.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _HEAD = Struct(">IQQB")
 
 
 def write(path: Path, version: ZoneVersion) -> None:
-    """Make ``version`` the content of ``path``; OSError if that cannot be: nothing is changed."""
+    """Make ``version`` the content of ``path``; on OSError nothing is changed."""
     durablefile.replace(path, _head_of(version), version.octets)
 
 
 def put(path: Path, version: ZoneVersion) -> None:
-    """Do the same, without waiting for the disk: after a power cut there may be none."""
+    """Do the same without waiting for the disk: after a power cut the file may be missing."""
     durablefile.put(path, _head_of(version), version.octets)
 
 
@@ -52,7 +52,7 @@ def _head_of(version: ZoneVersion) -> bytes:
 def read(path: Path) -> ZoneVersion:
     """Return the version in the file ``path``, which is mapped, not read.
 
-    VersionError when it is none, or damaged; OSError when it cannot be read.
+    VersionError if it is not a record file, or damaged; OSError if it cannot be read.
     """
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -84,7 +84,7 @@ def soa(path: Path) -> Record:
 def parse(data: Octets, name: str) -> ZoneVersion:
     """Return the version in ``data``, which is the content of a file called ``name``.
 
-    VersionError when it is none, or damaged.
+    VersionError if it is not a record file, or damaged.
     """
     start = _SUM.size + _HEAD.size
     if len(data) < start or bytes(data[: len(RECORDS)]) != RECORDS:

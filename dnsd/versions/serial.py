@@ -1,4 +1,4 @@
-"""Serial numbers, which go round (RFC 1982): which one is newer, and which comes next."""
+"""Serial number arithmetic (RFC 1982): which one is newer, and which comes next."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def is_newer(one: int, other: int) -> bool:
 
 
 def following(serial: int) -> int:
-    """Return the serial that comes next; never 0, which some servers take for none."""
+    """Return the next serial; never 0, which some servers take for none."""
     return (serial + 1) % MODULUS or 1

@@ -1,4 +1,4 @@
-"""Versions as text: a master file that gives the same records when it is read again.
+"""Writes versions as text: a master file from which the same records can be read again.
 
 A record a line, all names and TTLs in full, nothing left to be inferred (RFC 1035 §5.1).
 """
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _AS_NAMES = frozenset((NS, CNAME, PTR))
 _EXACT = frozenset((SOA, MX, TXT, SRV, DS, RRSIG, NSEC, DNSKEY, NSEC3, NSEC3PARAM))
-"""Types whose text is known to say all of the data; of others it is read again, to see."""
+"""Types whose text always has all of the data; the text of others is read again to verify it."""
 
 
 def lines(found: Iterable[Record]) -> Iterator[str]:
@@ -60,7 +60,7 @@ def rdata_text(rtype: int, rdata: bytes) -> str:
 
 
 def _by_dnspython(rtype: int, rdata: bytes) -> str:
-    # It costs 15 MB: only who writes a zone out needs it.
+    # It costs 15 MB: imported only to write a zone as text.
     import dns.rdata
     import dns.rdataclass
     import dns.rdatatype

@@ -1,8 +1,7 @@
 """One version of a zone: all of its records, as octets in canonical order.
 
-Nothing here is worked out from the records: names that nobody can ask for, glue, signatures and
-types that nobody knows are there as they came. A million records are one run of octets, in memory
-or in a file, and never a million objects.
+The records are not interpreted: occluded names, glue, signatures and unknown types are kept as
+received. A million records are one run of octets, in memory or in a file, never a million objects.
 """
 
 from __future__ import annotations
@@ -78,9 +77,9 @@ def from_collector(collector: Collector) -> ZoneVersion:
 
 
 def from_stored(apex: bytes, octets: Octets, count: int | None = None) -> ZoneVersion:
-    """Return the version that ``octets`` are; VersionError when they are none.
+    """Return ``octets`` as a version; VersionError if they are not one.
 
-    With ``count`` (of records) it is known that they are in order, and only the SOA is looked at.
+    With ``count`` (of records) they were verified before, and only the SOA is checked.
     """
     try:
         if count is None:
@@ -98,7 +97,7 @@ def serial_of(soa: Record) -> int:
 
 
 def soa_size(octets: Octets) -> int:
-    """Return how many octets the first record takes; all there are, if none is whole."""
+    """Return the size of the first record; that of all octets if the record is not whole."""
     if not octets:
         return 0
     fixed = 1 + octets[0]
