@@ -54,10 +54,14 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reach(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``node`` reaches."""
+    """What ``node`` reaches, and which VIPs it ``announces``.
+
+    Not while it is drained, or about to leave.
+    """
 
     node: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
     servers: Annotated[tuple[ProbeResult, ...], msgspec.Meta(max_length=MOST_SERVERS)] = ()
+    announces: Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST_SERVERS)] = ()
 
 
 class Tally:

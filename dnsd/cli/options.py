@@ -147,6 +147,10 @@ at_option = click.option(
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Why; reports show it.")
 """``--for TIME``, passed as ``seconds: float | None``; ``--reason TEXT`` as ``reason: str``."""
 
+last_option = click.option(
+    "--force", is_flag=True, help="Even if no other node is known to announce the VIPs."
+)
+
 
 def short(path: Path) -> Path:
     """Return ``path`` as people write it: from the working directory, if it lies below."""

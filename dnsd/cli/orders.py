@@ -11,7 +11,13 @@ from dnsd.cli import exits
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.anycast import show
 from dnsd.cli.drains import drain_member, undrain_member
-from dnsd.cli.options import config_option, for_option, json_option, reason_option
+from dnsd.cli.options import (
+    config_option,
+    for_option,
+    json_option,
+    last_option,
+    reason_option,
+)
 from dnsd.cli.output import echo
 
 if TYPE_CHECKING:
@@ -34,9 +40,15 @@ drain.add_command(drain_member)
 @json_option
 @for_option
 @reason_option
-def drain_node(config_file: Path | None, as_json: bool, seconds: float | None, reason: str) -> None:
-    """Make routers prefer every other node. It outlives a restart."""
-    _order(config_file, as_json, "drain", {"for": seconds, "reason": reason})
+@last_option
+def drain_node(
+    config_file: Path | None, as_json: bool, seconds: float | None, reason: str, force: bool
+) -> None:
+    """Make routers prefer every other node. It outlives a restart.
+
+    The last node that announces the VIPs refuses, as far as [[anycast.probe]] tells.
+    """
+    _order(config_file, as_json, "drain", {"for": seconds, "reason": reason, "force": force})
 
 
 @click.group()
@@ -60,9 +72,15 @@ def undrain_node(config_file: Path | None, as_json: bool) -> None:
 @json_option
 @for_option
 @reason_option
-def withdraw(config_file: Path | None, as_json: bool, seconds: float | None, reason: str) -> None:
-    """Take the route of this node's VIPs away at once. It outlives a restart."""
-    _order(config_file, as_json, "withdraw", {"for": seconds, "reason": reason})
+@last_option
+def withdraw(
+    config_file: Path | None, as_json: bool, seconds: float | None, reason: str, force: bool
+) -> None:
+    """Take the route of this node's VIPs away at once. It outlives a restart.
+
+    The last node that announces the VIPs refuses, as far as [[anycast.probe]] tells.
+    """
+    _order(config_file, as_json, "withdraw", {"for": seconds, "reason": reason, "force": force})
 
 
 @click.command()

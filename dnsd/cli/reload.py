@@ -12,6 +12,7 @@ import msgspec
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option
 from dnsd.cli.output import echo
+from dnsd.cli.restart import steer
 from dnsd.cli.waiting import goes_on
 from dnsd.control.zones.report import ReloadReport, events, summary
 from dnsd.text import printable
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 @click.option("--force", is_flag=True, help="Accept that zones lose records, or are gone.")
+@click.option("--restart", "may_restart", is_flag=True, help="Restart if only that applies it all.")
 @click.argument("names", nargs=-1, metavar="[ZONE]...")
-def reload(config_file: Path | None, as_json: bool, force: bool, names: tuple[str, ...]) -> None:
+def reload(
+    config_file: Path | None,
+    as_json: bool,
+    force: bool,
+    may_restart: bool,
+    names: tuple[str, ...],
+) -> None:
     """Make a running node reload its zones, and wait for it.
 
     Reads the configuration again, then the zones that have changed (or those named here, whatever
@@ -35,11 +43,21 @@ def reload(config_file: Path | None, as_json: bool, force: bool, names: tuple[st
 
     An edit that takes away most of a zone, or most of the zones, is refused ([zones] shrink and
     vanish) until it is given here with --force.
+
+    What only a restart applies (such as [server] listen) is told, and the exit status is 1. With
+    --restart a new dnsd takes the node over then, without losing a query (dnsd restart).
     """
     path = socket_path(config_file)
     with goes_on("the reload goes on; `dnsd status` shows what is served"):
         result = ask(path, "reload", patience=None, zones=list(names), force=force)
     report = msgspec.convert(result, ReloadReport)
+    if report.waiting and may_restart:
+        keys = ", ".join(report.waiting)
+        echo(f"dnsd: restarting, as a reload does not apply {keys}", err=True)
+        with goes_on("the restart goes on; `dnsd status` shows which dnsd (pid) it is"):
+            steer(path, "restart")
+        result = ask(path, "reload", patience=None, zones=[], force=force)
+        report = msgspec.convert(result, ReloadReport)
     if as_json:
         echo(json.dumps(result))
     else:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import select
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from dnsd.cli.admin import ask, socket_path
-from dnsd.cli.options import config_option, seconds_of
+from dnsd.cli.options import config_option, last_option, seconds_of
 from dnsd.cli.output import echo
 from dnsd.cli.waiting import goes_on
 from dnsd.errors import AdminError, ControlDown
@@ -29,13 +30,18 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="How long to wait until it has ended.",
 )
-def stop(config_file: Path | None, wait: float) -> None:
+@last_option
+def stop(config_file: Path | None, wait: float, force: bool) -> None:
     """Stop a running node, and wait until it has ended.
 
     It leaves the route first and answers what is on its way, as when its service manager stops it
     (SIGTERM). One that a service manager runs is better stopped there: systemctl stop dnsd.
+    The last node that announces the VIPs refuses, as far as [[anycast.probe]] tells.
     """
-    pid = _master(socket_path(config_file))
+    path = socket_path(config_file)
+    pid = _master(path)
+    with suppress(ControlDown):  # what fails leaves, whatever others do
+        ask(path, "leave", force=force)
     try:
         process = os.pidfd_open(pid)
         signal.pidfd_send_signal(process, signal.SIGTERM)

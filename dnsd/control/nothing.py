@@ -17,3 +17,8 @@ def no_reason() -> str:
 def no_items() -> tuple[()]:
     """Return no items."""
     return ()
+
+
+async def may_leave(_request: object) -> dict[str, str]:
+    """Answer whether this node may be stopped: it announces nothing that others would miss."""
+    return {}

@@ -241,6 +241,46 @@ def test_without_a_node_there_is_nothing_to_restart() -> None:
         assert "dnsd is not running" in told
 
 
+def test_a_reload_restarts_if_it_may_and_must_and_the_service_manager_follows(
+    tmp_path: Path,
+) -> None:
+    with make_node(ZONES) as node, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        manager.settimeout(ANSWER)
+        node.start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="10000000")
+        node.wait_ready()
+        old = node.process.pid
+        reload = "reload", "--restart", "--config", str(node.config)
+        assert node.run(*reload).returncode == 0
+        assert node.status()["pid"] == old
+        node.config.write_text(node.config.read_text().replace("workers = 1", "workers = 2"))
+        done = node.run(*reload)
+        assert (done.returncode, len(node.workers())) == (0, 2)
+        assert "restarting, as a reload does not apply [server] workers" in done.stderr
+        new = node.status()["pid"]
+        try:
+            assert new != old
+            assert node.process.wait(60) == 0
+            told = heard(manager, new, b"READY=1")
+            assert (old, f"MAINPID={new}".encode()) in told
+            assert told.index((old, f"MAINPID={new}".encode())) < told.index((new, b"READY=1"))
+            assert (old, b"STOPPING=1") not in told
+            assert {number for number, _ in told} == {old, new}
+        finally:
+            os.kill(new, signal.SIGTERM)
+            until(lambda: is_gone(new))
+
+
+def heard(manager: socket.socket, sender: int, last: bytes) -> list[tuple[int, bytes]]:
+    """What the manager has been told, by whom, up to the ``last`` of this sender."""
+    found: list[tuple[int, bytes]] = []
+    while (sender, last) not in found:
+        text, ancillary, *_ = manager.recvmsg(4096, 256)
+        found.append((int.from_bytes(ancillary[0][2][:4], sys.byteorder), text))
+    return found
+
+
 @needs("bird", "birdcl", "ip")
 def test_a_restart_is_not_seen_by_the_router(tmp_path: Path) -> None:
     """The VIPs stay announced, and an order that holds holds after it, too."""

@@ -13,6 +13,7 @@ import msgspec
 
 from dnsd.announce.orders import RouteOrder
 from dnsd.control.anycast.report import report
+from dnsd.control.nothing import may_leave
 from dnsd.errors import AdminError
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ LONGEST_REASON = 500
 def commands(plane: Plane | None) -> dict[str, Command]:
     """Return the commands by name; without a plane they say why there is nothing to do."""
     if plane is None:
-        return dict.fromkeys(("anycast", "drain", "undrain", "withdraw", "announce"), _refuse)
+        refused = dict.fromkeys(("anycast", "drain", "undrain", "withdraw", "announce"), _refuse)
+        return {**refused, "leave": may_leave}
     desk = _Desk(plane)
     return {
         "anycast": desk.show,
@@ -41,6 +43,7 @@ def commands(plane: Plane | None) -> dict[str, Command]:
         "undrain": desk.undrain,
         "withdraw": desk.withdraw,
         "announce": desk.announce,
+        "leave": desk.leave,
     }
 
 
@@ -59,15 +62,29 @@ class _Desk:
     async def show(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         return report(self._plane, self._plane.view())
 
+    async def leave(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Tell whether the node may be stopped."""
+        await self._guard(request)
+        return {}
+
+    async def _guard(self, request: Mapping[str, Any]) -> None:
+        """Raise AdminError if nobody would announce the VIPs any more, unless that is meant."""
+        if not request.get("force"):
+            await self._plane.fleet.check()
+
     async def drain(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._put(drain=order_of(request))
+        order = order_of(request)
+        await self._guard(request)
+        return await self._put(drain=order)
 
     async def undrain(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         self._plane.forgive_drain()
         return await self._put(drain=None)
 
     async def withdraw(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return await self._put(withdraw=order_of(request))
+        order = order_of(request)
+        await self._guard(request)
+        return await self._put(withdraw=order)
 
     async def announce(self, _request: Mapping[str, Any]) -> dict[str, Any]:
         self._plane.forgive()

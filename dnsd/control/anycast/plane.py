@@ -20,6 +20,7 @@ from dnsd.control.anycast.addresses import Addresses
 from dnsd.control.anycast.bird import Bird
 from dnsd.control.anycast.birdloop import BirdLoop
 from dnsd.control.anycast.carrierorder import CarrierOrder, carried_out
+from dnsd.control.anycast.fleet import FleetGuard
 from dnsd.control.anycast.keeper import BirdReconciler, BirdView
 from dnsd.control.anycast.observe import Observer
 from dnsd.control.anycast.orderbook import OrderBook
@@ -149,6 +150,13 @@ class Plane:
         if self._announcer.state == RouteState.INIT:
             self._addresses.obstacle = "the addresses have not been checked yet"
         self._verdict: NodeHealth | None = None
+        self.fleet = FleetGuard(self.config.vips, self._announced_state, self.probes.pages)
+        self.probes.announced = self.fleet.announced
+
+    def _announced_state(self) -> str:
+        """Return the state, "" while BIRD does not do as it is wanted, or does not say."""
+        bird = self._bird_loop.view
+        return "" if bird.error or bird.problems else self._announcer.state
 
     async def run(self) -> None:
         """Work for ever."""

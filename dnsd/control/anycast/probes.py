@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,8 @@ class Probes:
         self._hearing = Hearing(Self(name, vips, is_here))
         self._neighbours = tuple(map(Neighbour, config.anycast.probe))
         self._ask, self._page = ask or ask_for_name, page or get_page
+        self.announced: Callable[[], tuple[str, ...]] = tuple
+        """Returns the VIPs that this node announces."""
 
     async def run(self) -> None:
         """Ask, and read, for ever."""
@@ -83,7 +86,8 @@ class Probes:
     def reach(self) -> Reach:
         """Return what this node reaches."""
         tallies = (tally for one in self._neighbours for tally in one.tallies.values())
-        return Reach(node=self._name, servers=tuple(tally.asked() for tally in tallies))
+        servers = tuple(tally.asked() for tally in tallies)
+        return Reach(node=self._name, servers=servers, announces=self.announced())
 
     def report(self) -> list[dict[str, Any]]:
         """Return what each of the others says, as plain values.
@@ -104,6 +108,18 @@ class Probes:
             }
             for one in self._neighbours
         ]
+
+    async def pages(self) -> list[tuple[str, Reach | None]]:
+        """Return what the others' pages say now, by URL; None of one that does not answer."""
+        asked = (self._page_of(one) for one in self._neighbours)
+        pages = await asyncio.gather(*asked)
+        return [(one.url, page) for one, page in zip(self._neighbours, pages, strict=True)]
+
+    async def _page_of(self, one: Neighbour) -> Reach | None:
+        with suppress(ServiceFault, Blind):
+            page = await nodepage.in_time(TIMEOUT_S, partial(self._page, one.endpoint))
+            return self._read(page)
+        return None
 
     # -- asking -------------------------------------------------------------------------------
 

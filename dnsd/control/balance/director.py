@@ -18,6 +18,7 @@ from dnsd.control.balance.routes import Routes
 from dnsd.control.balance.targets import faults
 from dnsd.control.effective import EffectiveConfig
 from dnsd.control.loglevel import LevelKeeper
+from dnsd.control.nothing import may_leave
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
 from dnsd.control.zones.report import ReloadReport
@@ -84,7 +85,11 @@ class Director:
 
     def commands(self) -> dict[str, Command]:
         """Return the admin commands."""
-        own = {"status": self.command_status, "reload": self.command_reload}
+        own = {
+            "status": self.command_status,
+            "reload": self.command_reload,
+            "leave": may_leave,
+        }
         level = LevelKeeper(self._cells, self._effective)
         return {**own, **level.commands(), **self._desk.commands()}
 

@@ -71,7 +71,8 @@ class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``problems`` are sentences about what is not a zone's fault, ``odd`` is about the directory of
     zones (files that are none, zones whose files are gone), ``notices`` what the operator should
-    know of besides.
+    know of besides. ``waiting`` are the keys of the configuration that only a restart applies; each
+    is among the problems, too.
     """
 
     ok: bool
@@ -79,6 +80,7 @@ class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
     odd: tuple[Finding, ...] = ()
     notices: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     seconds: float = 0.0
 
     def count(self, outcome: ZoneOutcome) -> int:

@@ -150,9 +150,11 @@ class Requests:
     async def _reload_as_configured(
         self, request: ReloadRequest, planned: Callable[[], object]
     ) -> ReloadReport:
+        waiting: tuple[str, ...] = ()
         pending: tuple[str, ...] = ()
         if CONFIGURATION in request.due:
-            pending = self._pending = self._reread()
+            waiting, pending = self._reread()
+            self._pending = pending
         report = await self._delivery.wait(await self._reloader.run(*request, planned))
         self._keeper.retire()
         notices = (self._keeper.fault,) if self._keeper.fault else ()
@@ -162,10 +164,14 @@ class Requests:
             ok=report.ok and not problems and not pending,
             problems=(*report.problems, *problems, *pending),
             notices=notices,
+            waiting=waiting,
         )
 
-    def _reread(self) -> tuple[str, ...]:
-        """Read the configuration again; return what of it cannot be applied, as sentences."""
+    def _reread(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Read the configuration again; return what waits for a restart, and sentences about that.
+
+        About secrets that cannot be handed out, too.
+        """
         changed = self._effective.reread()
         config = self._effective.config
         self._reloader.config = config
@@ -174,7 +180,7 @@ class Requests:
             f"restart needed: {key} has changed, and a running dnsd keeps the old value"
             for key in changed
         )
-        return (*restart, *self._cookies.hand_out(config))
+        return changed, (*restart, *self._cookies.hand_out(config))
 
     def _tell(self, report: ReloadReport) -> None:
         """Log what is new; a trouble that is there at each new attempt is logged once."""
