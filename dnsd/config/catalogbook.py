@@ -82,18 +82,19 @@ def read(state_directory: Path) -> Books:
 def members(config: Config, books: Books) -> dict[str, MemberZone]:
     """Return the zones that the catalogs of ``config`` have brought."""
     templates = {one.name: one for one in config.template}
+    received = received_directory(config)
     found: dict[str, MemberZone] = {}
     for catalog in config.catalog:
         if catalog.produce or (book := books.get(catalog.name)) is None:
             continue
         for name, member in book.members.items():
             template = templates[catalog.template_for(member.groups)]
-            file = file_of(config, template, name, member.label)
+            file = _file_of(received, template, name, member.label)
             found[name] = MemberZone(catalog.name, template.name, file)
     return found
 
 
-def file_of(config: Config, template: TemplateConfig, origin: str, label: str) -> Path:
+def _file_of(received: Path, template: TemplateConfig, origin: str, label: str) -> Path:
     """Return the file of a zone that a catalog has brought.
 
     The name of a fetched zone's file contains its label: with another label the zone begins anew
@@ -103,4 +104,4 @@ def file_of(config: Config, template: TemplateConfig, origin: str, label: str) -
         stem = "root" if origin == "." else origin.removesuffix(".")
         return template.directory / f"{stem}{origins.SUFFIX}"
     digest = hashlib.sha256(label.encode()).hexdigest()[:16]
-    return received_directory(config) / f"{origins.file_stem(origin)}.{digest}.records"
+    return received / f"{origins.file_stem(origin)}.{digest}.records"

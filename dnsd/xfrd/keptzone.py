@@ -123,7 +123,7 @@ def _remove(*paths: Path) -> None:
 def leftovers(directory: Path) -> dict[str, set[str]]:
     """Return the names of record files in ``directory`` with a label in their name, by zone.
 
-    A zone's are those that begin with its stem; see :func:`dnsd.config.catalogbook.file_of`.
+    A zone's are those that begin with its stem; see :mod:`dnsd.config.catalogbook`.
     """
     found: dict[str, set[str]] = {}
     with suppress(OSError):

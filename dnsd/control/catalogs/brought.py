@@ -23,7 +23,7 @@ _EMPTY = CatalogBook()
 class BroughtZones:
     """``zones`` by name; ``leaving`` are those that are to go, and may be served still.
 
-    ``number`` grows with each change of them.
+    ``number`` grows with each change of them. Threads read ``zones``: it is replaced, not changed.
     """
 
     def __init__(self, config: Config, books: Books) -> None:
@@ -55,9 +55,10 @@ class BroughtZones:
             config, catalog=(*config.catalog, *lost), template=(*config.template, *old)
         )
         self._terms = TransferTerms(self._known)
-        before, self.zones = self.zones, catalogbook.members(self._known, self.books)
-        for zone in self._anew.keys() & self.zones.keys():
-            self._anew[zone] = self.zones.pop(zone)
+        zones = catalogbook.members(self._known, self.books)
+        for zone in self._anew.keys() & zones.keys():
+            self._anew[zone] = zones.pop(zone)
+        before, self.zones = self.zones, zones
         changed = before.keys() | self.zones.keys()
         return self._note({one for one in changed if before.get(one) != self.zones.get(one)})
 
@@ -72,8 +73,9 @@ class BroughtZones:
                 both = old.keys() | new.keys()
                 changed |= {zone for zone in both if old.get(zone) != new.get(zone)}
         # One of a hundred thousand must not cost what all of them do.
+        zones = dict(self.zones)
         for zone in changed:
-            self.zones.pop(zone, None)
+            zones.pop(zone, None)
             self._anew.pop(zone, None)
         few = {
             name: CatalogBook(
@@ -81,22 +83,27 @@ class BroughtZones:
             )
             for name, book in books.items()
         }
-        self.zones |= catalogbook.members(self._known, few)
+        self.zones = zones | catalogbook.members(self._known, few)
         return self._note(changed)
 
     def begin_anew(self, zones: Iterable[str]) -> set[str]:
         """Have ``zones`` go, until they :meth:`come_back`; return those there are."""
-        found = {zone: self.zones.pop(zone) for zone in zones if zone in self.zones}
+        found = {zone: self.zones[zone] for zone in zones if zone in self.zones}
+        if not found:
+            return set()
+        self.zones = {zone: one for zone, one in self.zones.items() if zone not in found}
         self._anew |= found
         return self._note(set(found))
 
     def come_back(self, served: Container[str]) -> set[str]:
         """Have those that were to begin anew, and are ``served`` no more, be there again."""
         self.leaving = {zone for zone in self.leaving if zone in served}
-        found = {zone for zone in self._anew if zone not in served}
-        for zone in found:
-            self.zones[zone] = self._anew.pop(zone)
-        return self._note(found) if found else found
+        found = {zone: one for zone, one in self._anew.items() if zone not in served}
+        if not found:
+            return set()
+        self.zones = self.zones | found
+        self._anew = {zone: one for zone, one in self._anew.items() if zone not in found}
+        return self._note(set(found))
 
     def _note(self, changed: set[str]) -> set[str]:
         self.number += 1

@@ -82,11 +82,13 @@ class CatalogKeeper:
     async def turn(self, rows: Mapping[str, ZoneRow], configured: Container[str]) -> set[str]:
         """Look at the catalogs once; return the zones that are others than before."""
         due: set[str] = set()
-        if not self._has_begun:
-            self._has_begun, due = True, self.brought.begin_anew(_strangers(self.brought, rows))
-        for name, catalog in self.brought.catalogs.items():
-            due |= await self._look(name, catalog, rows.get(name), configured)
-        return due | self.brought.come_back(rows)
+        async with self._turn:
+            if not self._has_begun:
+                self._has_begun = True
+                due = self.brought.begin_anew(_strangers(self.brought, rows))
+            for name, catalog in self.brought.catalogs.items():
+                due |= await self._look(name, catalog, rows.get(name), configured)
+            return due | self.brought.come_back(rows)
 
     # -- what catalogs say ----------------------------------------------------------------------
 
@@ -113,8 +115,7 @@ class CatalogKeeper:
         known.looked_at = looked_at
         if found.serial != row.served.serial:
             return set()  # a version that is not served yet, and perhaps never will be
-        async with self._turn:
-            return await self._take(name, catalog, found, configured)
+        return await self._take(name, catalog, found, configured)
 
     async def _take(
         self, name: str, catalog: CatalogConfig, found: CatalogContent, configured: Container[str]
@@ -132,7 +133,7 @@ class CatalogKeeper:
             return set()
         known.fault = ""
         known.guard.dropped(len(decided.dropped), time.monotonic())
-        changed = self.brought.take(after)
+        changed = await asyncio.to_thread(self.brought.take, after)
         self.brought.begin_anew(decided.begin_anew)
         own = {zone: told.CONFIGURATION for zone in decided.book.members if zone in configured}
         clashes = {**decided.clashes, **own}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config import CatalogMember
 from dnsd.errors import CatalogError
-from dnsd.wire.name import is_subdomain, join, labels, lower, to_text
+from dnsd.text import shortlist
+from dnsd.wire.name import join, lower, to_text
 from dnsd.wire.rdata import PTR, TXT
 
 if TYPE_CHECKING:
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 VERSION = "2"
 """The only version of the schema there is (§4.3.1)."""
 
+_NAMED = 4
+"""Zones that a sentence names."""
+
 _VERSION, _ZONES = b"\x07version", b"\x05zones"
-_GROUP, _COO = b"group", b"coo"
+_GROUP, _COO = b"\x05group", b"\x03coo"
 
 
 class CatalogContent(NamedTuple):
@@ -35,16 +39,20 @@ def read(version: ZoneVersion) -> CatalogContent:
     found = _Found(version)
     _check_version(found.versions)
     members: dict[str, CatalogMember] = {}
-    for label, zones in found.zones.items():
-        name = _only(zones, f"the node {_shown(label)} names")
+    for octets, zones in found.zones.items():
+        label, name = _shown(octets), zones[0]
+        if len(zones) > 1:
+            raise CatalogError(
+                f"the node {label} names {len(zones)} zones ({_few(zones)}); not one"
+            )
         if name in members:
             first = members[name].label
-            raise CatalogError(f"{name} is a member twice, at {first} and at {_shown(label)}")
-        coo = ""
-        if label in found.coo:
-            coo = _only(found.coo[label], f"the property coo of {name} has")
-        groups = tuple(sorted(found.groups.get(label, ())))
-        members[name] = CatalogMember(_shown(label), groups, coo)
+            raise CatalogError(f"{name} is a member twice, at {first} and at {label}")
+        coo = found.coo.get(octets, [""])
+        if len(coo) > 1:
+            raise CatalogError(f"the property coo of {name} has {len(coo)} zones ({_few(coo)})")
+        groups = tuple(sorted(found.groups.get(octets, ())))
+        members[name] = CatalogMember(label, groups, coo[0])
     return CatalogContent(version.serial, members)
 
 
@@ -56,25 +64,36 @@ class _Found:
         self.zones: dict[bytes, list[str]] = {}
         self.groups: dict[bytes, list[str]] = {}
         self.coo: dict[bytes, list[str]] = {}
-        above = _VERSION + version.apex
-        zones = _ZONES + version.apex
-        for record in version:
-            owner = lower(record.owner)
-            if record.rtype == TXT and owner == above:
-                self.versions.append(_text(record.rdata))
-            elif owner.endswith(zones) and is_subdomain(owner, zones):
-                self._take(labels(owner[: -len(zones)] + b"\0"), record.rtype, record.rdata)
+        above, zones = _VERSION + version.apex, _ZONES + version.apex
+        for owner, rtype, _, rdata in version:
+            if rtype not in {PTR, TXT}:
+                continue
+            name = lower(owner)
+            if name.endswith(zones):
+                self._take(name[: -len(zones)], rtype, rdata)
+            elif rtype == TXT and name == above:
+                self.versions.append(_text(rdata))
 
-    def _take(self, path: tuple[bytes, ...], rtype: int, rdata: bytes) -> None:
-        if len(path) == 1 and rtype == PTR:
-            self.zones.setdefault(path[0], []).append(to_text(lower(rdata)))
-        elif len(path) != 2:
+    def _take(self, node: bytes, rtype: int, rdata: bytes) -> None:
+        """Take a record; ``node`` are the labels of its owner below "zones", if they are whole."""
+        label = _label(node)
+        if label is not None:
+            if rtype == PTR:
+                self.zones.setdefault(label, []).append(to_text(lower(rdata)))
             return
-        elif path[0] == _GROUP and rtype == TXT:
+        above = _label(node[1 + node[0] :]) if node else None
+        if above is None:
+            return
+        if node.startswith(_GROUP) and rtype == TXT:
             group = _text(rdata).decode("utf-8", "backslashreplace")
-            self.groups.setdefault(path[1], []).append(group)
-        elif path[0] == _COO and rtype == PTR:
-            self.coo.setdefault(path[1], []).append(to_text(lower(rdata)))
+            self.groups.setdefault(above, []).append(group)
+        elif node.startswith(_COO) and rtype == PTR:
+            self.coo.setdefault(above, []).append(to_text(lower(rdata)))
+
+
+def _label(octets: bytes) -> bytes | None:
+    """Return the label that ``octets`` are, None if they are not just one."""
+    return octets[1:] if octets and octets[0] == len(octets) - 1 else None
 
 
 def _check_version(found: list[bytes]) -> None:
@@ -87,10 +106,8 @@ def _check_version(found: list[bytes]) -> None:
         raise CatalogError(f"it has the version {shown!r}; dnsd knows {VERSION!r}")
 
 
-def _only(names: list[str], what: str) -> str:
-    if len(names) != 1:
-        raise CatalogError(f"{what} {len(names)} zones ({', '.join(sorted(names)[:4])}); not one")
-    return names[0]
+def _few(names: list[str]) -> str:
+    return ", ".join(shortlist(sorted(names), _NAMED))
 
 
 def _text(rdata: bytes) -> bytes:
