@@ -1,7 +1,7 @@
-"""When a node announces its VIPs: pure decisions, which are given the time and what was seen.
+"""When a node announces its VIPs: pure decisions from the time and observations.
 
 health       observations → healthy, degraded or failed, and why
-announcer    verdict and orders → which state the node is in, and what is wanted of the route
+announcer    verdict and orders → the state of the node, and the goal for its route
 damping      how long a node that got worse waits before it may get better
-orders       what the operator has ordered, as text that outlives the process
+orders       the operator's orders, as text that outlives the process
 """

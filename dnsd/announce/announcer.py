@@ -1,13 +1,13 @@
-"""The announcer: which state the node is in, and what is wanted of its route.
+"""The announcer: the state of the node, and the goal for its route.
 
     INIT ──→ STANDBY ──→ ANNOUNCED ⇄ DRAINED ──→ WITHDRAWN ──→ STANDBY
              from all of them:  STOPPING ──→ STOPPED
 
-INIT       the addresses are not there yet, or no worker listens on them.
+INIT       the addresses are missing, or no worker listens on them.
 STANDBY    everything is in place, but the node has not yet answered well.
 ANNOUNCED  the route is announced.
 DRAINED    announced, but marked so that every other node is preferred (RFC 8326).
-WITHDRAWN  the route is away, the addresses still answer.
+WITHDRAWN  the route is withdrawn, the addresses still answer.
 STOPPING   drained, later withdrawn; STOPPED: no more queries come.
 
 Pure: it is given the time (seconds, monotonic) and what was seen.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class RouteState(StrEnum):
-    """Where the node is between absent and announced."""
+    """The state of the node's route."""
 
     INIT = "init"
     STANDBY = "standby"
@@ -40,11 +40,11 @@ class RouteState(StrEnum):
 
 
 class Wanted(NamedTuple):
-    """What is wanted of the route.
+    """The goal for the route.
 
-    ``carrier`` is the truth: without it nothing is announced. ``enabled`` is the protocol of
-    BIRD that learns the addresses, ``drain`` the mark that other nodes are preferred; off the
-    route it stays for the way back. ``away`` are VIPs that have no carrier though others have.
+    ``carrier`` decides: without it nothing is announced. ``enabled`` is for the protocol of BIRD
+    that learns the addresses, ``drain`` for the mark that makes routers prefer other nodes; it is
+    kept while the route is withdrawn. ``away`` are VIPs without a carrier although others have one.
     """
 
     carrier: bool
@@ -54,11 +54,11 @@ class Wanted(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """What the announcer decides by.
+    """The inputs of the announcer.
 
-    ``obstacle`` says why the addresses are not usable; empty: they are there and workers listen
-    on them. ``silenced`` is why the master has taken the carrier away by
-    itself, if it has. ``verdict`` is None until the node has been looked at long enough.
+    ``obstacle`` says why the addresses are not usable; empty: they exist and workers listen on
+    them. ``silenced`` says why the master has switched the carrier off by itself, if it has.
+    ``verdict`` is None until the node was observed for long enough.
     """
 
     now: float
@@ -75,7 +75,7 @@ UNKNOWN = "the node has not been observed for long enough"
 
 
 class Announcer:
-    """Decides: ``state`` since ``since``, because of ``why``.
+    """Decides the state of the route: ``state``, since ``since``, because of ``why``.
 
     ``state`` at the beginning is INIT, or what a predecessor has left in force: ANNOUNCED or
     DRAINED. ``past`` is what else it left. If it was on the route, and its state is not in force
@@ -103,11 +103,11 @@ class Announcer:
 
     @property
     def past(self) -> Past:
-        """What a successor has to know."""
+        """What a successor must know."""
         return self._damping.past(on_route=self.state in ON_THE_ROUTE)
 
     def forgive(self, now: float) -> None:
-        """End all waits that are in force: the operator says that the node is well."""
+        """End all current waits: the operator says that the node is well."""
         for series in (self._damping.away, self._damping.repair, self._damping.drained):
             series.end(now)
 
@@ -121,7 +121,7 @@ class Announcer:
             self._damping.repair.start(now)
 
     def step(self, seen: Situation) -> Wanted:
-        """Move to the state that ``seen`` asks for; return what is wanted now."""
+        """Move to the state that follows from ``seen``; return the goal."""
         state, why = self._stop(seen) if seen.stopping else self._next(seen)
         if state != self.state:
             self.state, self.since = state, seen.now
@@ -129,13 +129,13 @@ class Announcer:
         return self._wanted(seen)
 
     def held(self, now: float) -> float:
-        """Return for how many seconds the route still has to stay away."""
+        """Return for how many more seconds the route must stay withdrawn."""
         return max(self._damping.away.left(now), self._damping.repair.left(now))
 
     # -- stopping -----------------------------------------------------------------------------
 
     def _stop(self, seen: Situation) -> tuple[RouteState, tuple[str, ...]]:
-        """Drain, wait for clients to go, withdraw, wait for what is on its way."""
+        """Drain, wait until clients have moved, withdraw, wait for queries on their way."""
         if self.state in ON_THE_ROUTE:
             drained_for = seen.now - self.since if self.state == RouteState.DRAINED else 0.0
             self._withdraw_at = seen.now + max(0.0, self._drain_linger - drained_for)
@@ -156,12 +156,12 @@ class Announcer:
         if seen.orders.drain is not None:
             return RouteState.DRAINED, _by_order("drain", seen.orders.drain.reason)
         if seen.verdict is None:
-            # A successor has no reason yet to change what its predecessor has left.
+            # A successor has no reason yet to change its predecessor's state.
             return self.state, (UNKNOWN,)
         return self._by_health(seen.verdict, seen.now)
 
     def _by_health(self, verdict: NodeHealth, now: float) -> tuple[RouteState, tuple[str, ...]]:
-        """Return the state of a node that may announce, and that no order says anything of."""
+        """Return the state of a node that may announce, without an order."""
         if verdict.level == Level.DEGRADED:
             if self.state == RouteState.ANNOUNCED:
                 self._damping.drained.start(now)
@@ -193,7 +193,7 @@ class Announcer:
         return ()
 
     def _fail(self, now: float, why: str) -> None:
-        """Begin a hold-down, if it is now that the route goes away."""
+        """Begin a hold-down, if the route is withdrawn only now."""
         if self.state in ON_THE_ROUTE:
             self._hard = why
             self._damping.away.start(now)
@@ -209,7 +209,7 @@ class Announcer:
     def _wanted(self, seen: Situation) -> Wanted:
         if self.state == RouteState.STOPPING:
             return Wanted(carrier=seen.now < self._withdraw_at, drain=True, enabled=True)
-        # The mark of an order stays while the node is off the route: it is to come back with it,
+        # The mark of an order stays while the route is withdrawn: the node must come back with it,
         # whether BIRD can be told then or not.
         return Wanted(
             carrier=self.state in ON_THE_ROUTE,
@@ -228,5 +228,5 @@ def _by_order(what: str, reason: str) -> tuple[str, ...]:
 
 
 def _after(what: str) -> str:
-    """Return what a wait follows; an earlier process may not have left it to this one."""
+    """Return the reason of a wait; empty if an earlier process did not pass it on."""
     return f"; last fault: {what}" if what else ", after a failure"

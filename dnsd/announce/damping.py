@@ -1,9 +1,9 @@
 """How long a node that got worse waits before it gets better: longer each time it recurs soon.
 
-A node that comes and goes moves its clients each time, and routers damp what flaps (RFC 2439,
-RFC 7196). BIRD announces whatever it is told, so the damping is here, one policy for everything
-that moves clients. To get worse takes effect at once; only the way back waits. So in any time the
-route changes a bounded number of times, whatever kills, restarts and flaps there are.
+A node that comes and goes moves its clients each time, and routers damp flapping routes (RFC 2439,
+RFC 7196). BIRD announces whatever it is told, so the damping is here: one policy for everything
+that moves clients. A change for the worse takes effect at once; only the way back waits. So the
+number of changes in any time is bounded, whatever is killed, restarted or flaps.
 
 An operator's order ends the wait, but not the series: the next fault waits longer all the same.
 
@@ -19,11 +19,11 @@ import msgspec
 LONGEST_S = 300.0
 
 CALM_S = 600.0
-"""What happens so long after the last wait was over is no part of a series."""
+"""A fault this many seconds after the end of the last wait begins a new series."""
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """How far a series has come: the ``length`` of its last wait, which ends at ``until``.
+    """The state of a series: the ``length`` of its last wait, which ends at ``until``.
 
     Both in seconds, of a clock that is the same for all processes of one boot. ``until`` is
     None where there is no series.
@@ -46,9 +46,9 @@ class Past(msgspec.Struct, frozen=True):
     on_route: bool = False
 
     def of_earlier_boot(self, now: float) -> Past:
-        """Return it as it counts at ``now`` if its times are those of another boot.
+        """Return it as it counts at ``now``, if its times are from another boot.
 
-        How long ago the waits ended cannot be known, so they end now, and the series go on.
+        It is unknown how long ago the waits ended, so they end now, and the series continue.
         """
         away, drained, repair = (
             _ended(hold, now) for hold in (self.away, self.drained, self.repair)
@@ -78,7 +78,7 @@ class HoldDown:
         return Hold(self._length, None if math.isinf(self._until) else self._until)
 
     def start(self, now: float) -> None:
-        """Note that the node got worse at ``now``: it has to wait before it may get better."""
+        """Note that the node got worse at ``now``: it must wait before it may get better."""
         if now < self._until + CALM_S:
             longest = max(LONGEST_S, self._first)
             self._length = min(max(2 * self._length, self._first), longest)
@@ -87,11 +87,11 @@ class HoldDown:
         self._until = now + self._length
 
     def left(self, now: float) -> float:
-        """Return for how many seconds more the node has to wait."""
+        """Return for how many more seconds the node must wait."""
         return max(0.0, self._until - now)
 
     def end(self, now: float) -> None:
-        """End the wait that is in force: an operator has looked, and says that the node is well."""
+        """End the current wait: an operator says that the node is well."""
         self._until = min(self._until, now)
 
 

@@ -2,17 +2,17 @@
 
 Knows what an answer, a silence or a worker's lateness means for the route; neither sockets nor
 clocks. With hard reasons (FAILED) a client gets nothing: no worker answers, or
-there is nothing to answer from. Soft ones (DEGRADED) only make other nodes preferable: if every
-node has one, all of them still answer.
+it has no zones. Soft ones (DEGRADED) only make other nodes preferable: if every node has one, all
+of them still answer.
 
-All VIPs are announced together or not at all. So whatever one VIP does over one transport
-decides for the node, even if only the addresses of one family are silent: that is one rule to
-remember, and what is broken on one of them is rarely far from the others.
+All VIPs are announced together or not at all. So a fault of one VIP over one transport counts for
+the node, even if only one family is silent: the rule is simple, and a fault of one VIP rarely stays
+alone.
 
-Overload is no reason. A node that withdraws because too much comes moves what comes to the
-next one. While answers go out and the queues overflow, or a worker is late because it gets no
-CPU, silence is not held against the node; nor is it in the moments that the master needs to replace
-one worker of several. Busy is not dead: workers fail the node only when none of them gets on.
+Overload is no reason. A node that withdraws under too many queries moves them to the next one.
+While answers go out and queues overflow, or a worker is late because it gets no CPU, silence does
+not count; nor does it while the master replaces one worker of several. Busy is not dead: workers
+fail the node only when none of them makes progress.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 TRANSPORTS = ("udp", "tcp")
 
 REPLACED_S = 3.0
-"""So long a worker that is at fault excuses silence. By default the master kills it after one
-second and starts another; what takes longer is no moment any more."""
+"""For this many seconds a faulty worker excuses silence. By default the master kills it after one
+second and starts another; more than that is not a short interruption."""
 
 _NAMED = 4
 """Workers, or failing checks, that are named; more would not be read."""
@@ -49,11 +49,11 @@ class Level(IntEnum):
 
 
 class NodeHealth(NamedTuple):
-    """How well the node is, and why, in sentences: the gravest first.
+    """The level of the node, and the reasons, as sentences: the gravest first.
 
-    What is over, and still counts until self-checks have been good often enough, comes last.
-    A healthy node may have reasons too: things to know that change nothing. ``recovering``: it is
-    not well, but all that it was not well for is over.
+    Reasons that are over, but count until enough self-checks are good, come last. A healthy node
+    may have reasons, too, which change nothing. ``recovering``: it is not healthy, but all the
+    reasons are over.
     """
 
     level: Level
@@ -70,7 +70,7 @@ class _Finding(NamedTuple):
 
     @property
     def rank(self) -> tuple[bool, int]:
-        """Where it stands among others: what is true now comes before what was graver."""
+        """Its rank among others: current reasons come before graver ones that are over."""
         return self.over, -self.level
 
 
@@ -96,15 +96,15 @@ class Health:
 
     @property
     def is_conclusive(self) -> bool:
-        """Whether the last verdict says something.
+        """Whether the last verdict is based on enough checks.
 
-        At first nothing is known; a node is not to be called well, or merely degraded, before
-        every VIP has been asked often enough over every transport.
+        A node is not called healthy, or merely degraded, before every VIP was asked often enough
+        over every transport.
         """
         return self._level == Level.FAILED or all(lane.decided for lane in self._lanes.values())
 
     def observe(self, seen: Observation) -> NodeHealth:
-        """Take in what was seen and return how well the node is now."""
+        """Take in an observation and return the health of the node."""
         faults = _worker_faults(seen.workers, self._config.heartbeat_miss)
         late = {
             worker.number: f"worker {worker.number} is {worker.lag:.2g} s late, but makes progress"
@@ -130,7 +130,7 @@ class Health:
         return NodeHealth(self._level, (*(one.sentence for one in found), *remarks), recovering)
 
     def _excuse(self, seen: Observation, faults: Mapping[int, str], late: Mapping[int, str]) -> str:
-        """Return what silence may be put down to, empty if it is the node's own."""
+        """Return an excuse for silence; empty if the node is at fault."""
         since = self._faulty_since
         self._faulty_since = {number: since.get(number, seen.now) for number in faults}
         if seen.unasked:
@@ -169,7 +169,7 @@ class _Lane:
 
     @property
     def finding(self) -> _Finding:
-        """Why the lane is not well, or how far it has come on its way back."""
+        """Why the lane is not healthy, or its progress on the way back."""
         if not self._good:
             return _Finding(self.level, self._why, over=False)
         way = _way_back(self._good, self._rise)
@@ -177,7 +177,7 @@ class _Lane:
 
     @property
     def remark(self) -> str:
-        """What is reported, but does not count against the node."""
+        """A remark that is reported, but does not count."""
         return self._remark if self._excused >= self._fall else ""
 
     def note(self, result: CheckResult, excuse: str) -> None:
@@ -222,7 +222,7 @@ class _Lane:
 
 
 def _foremost(findings: list[_Finding]) -> list[_Finding]:
-    """Return those of failing checks that come first, and how many more there are."""
+    """Return the first few failing checks, and how many more there are."""
     findings = sorted(findings, key=lambda one: one.rank)
     if more := findings[_NAMED:]:
         level, _, over = more[0]
@@ -236,7 +236,7 @@ def _way_back(good: int, rise: int) -> str:
 
 
 class _Ailment:
-    """What ails the node as a whole, for as long as it counts.
+    """A fault of the node as a whole, for as long as it counts.
 
     When it is over, it counts until every lane has had enough good results in a row since. If
     it is ``grave`` and the lanes answer, but not well, it is no graver than ``wrong`` answers.
@@ -274,7 +274,7 @@ class _Ailment:
         return [_Finding(self.level, way, over=True)]
 
     def look(self, what: tuple[str, ...], checks: Iterable[CheckResult]) -> None:
-        """Take in ``what`` ails the node now (empty if nothing does) and the new results."""
+        """Take in the node's current faults ``what`` (may be empty) and the new results."""
         if what:
             self._what, self._over = what, False
             return
@@ -296,7 +296,7 @@ class _Ailment:
 
 
 def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
-    """Return why clients get no answer, as far as that is known without asking."""
+    """Return why clients get no answer, as far as the self-check is not needed for that."""
     reasons = []
     if len(faults) == len(seen.workers):
         named = list(faults[:_NAMED])
@@ -311,7 +311,7 @@ def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
 
 
 def _soft_reasons(seen: Observation, stale_after: float, way_back: str) -> tuple[str, ...]:
-    """Return why clients may be better off with another node."""
+    """Return why clients may be better served by another node."""
     told = (seen.unasked, seen.gateway, way_back, seen.unreached)
     reasons = [reason for reason in told if reason]
     if seen.lost:

@@ -12,7 +12,7 @@ from dnsd.announce.wayback import Sent
 
 
 class SelfCheckOutcome(StrEnum):
-    """What came of one question to one VIP."""
+    """The outcome of one question to one VIP."""
 
     OK = "ok"
     WRONG = "wrong"

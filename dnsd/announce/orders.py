@@ -1,7 +1,7 @@
-"""What the operator has ordered: drain this node, or withdraw it; it outlives the process.
+"""The operator's orders for this node: drain or withdraw; they outlive the process.
 
-Times are wall-clock seconds, because an order made before a restart of the machine ends when
-it was said to end. Knows no files.
+Times are wall-clock seconds, so that an order ends on time even after a restart of the machine.
+Knows no files.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import msgspec
 
 
 class RouteOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One order; it ends at ``until``, or when it is taken back (None)."""
+    """One order; it ends at ``until``, or, if that is None, when it is undone."""
 
     since: float
     until: float | None = None
@@ -28,7 +28,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     withdraw: RouteOrder | None = None
 
     def at(self, wall: float) -> Orders:
-        """Return those that have not ended at ``wall``."""
+        """Return the orders that have not ended at ``wall``."""
         return Orders(drain=_left(self.drain, wall), withdraw=_left(self.withdraw, wall))
 
 

@@ -1,13 +1,13 @@
-"""Do clients elsewhere reach this node? As other nodes say, which ask it from where they are.
+"""Do clients elsewhere reach this node? Other nodes query it and publish the results.
 
-Each node asks the servers of the others, again and again, and publishes what came of it
-(:class:`Reach`); each reads in the others' pages what they say of it (:class:`Hearing`). That is
-a way in and a way back which the node's own checks never take.
+Each node queries the servers of the others regularly, and publishes the results (:class:`Reach`);
+each reads the others' pages about itself (:class:`Hearing`). That covers a way in and a way back
+that the node's own checks never take.
 
-No node is believed alone. This one is unreachable, in one family of addresses, when at least two
-others say so and none says that it does reach it. Another node counts only while it reaches any
-other: one that reaches none is cut off itself. So whatever fails in one place, or in one link
-between two, is no reason; nor is silence, or that no other node is heard.
+A single node is not enough. This one is unreachable, in one address family, if at least two others
+say so and none says the opposite. Another node counts only while it reaches any other: one that
+reaches none is cut off itself. So a fault of one place, or of one link between two, is no reason;
+nor is silence.
 
 An answer on a VIP counts for the node that gave it: nodes give their names. A node that has a VIP
 can ask no other node for it, because its own kernel answers; only one without can.
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 WINDOW = 5
-"""Of a server the last so many questions count; until there are so many it says nothing."""
+"""How many of the last questions to a server count; with fewer there is no result."""
 
 FRESH_S = 5.0
-"""For so long counts what another node has said."""
+"""Seconds for which the statement of another node counts."""
 
 ENOUGH = 2
-"""So many nodes at least must say that they do not reach this one."""
+"""How many nodes at least must say that they do not reach this one."""
 
 MOST_SERVERS = 256
 LONGEST_NAME = 255
@@ -42,7 +42,7 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=WINDOW)]
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of the last questions to ``server`` (``ADDRESS:PORT``).
+    """The result of the last questions to ``server`` (``ADDRESS:PORT``).
 
     ``by`` is the name of the node that answered last, empty if none is known.
     """
@@ -78,7 +78,7 @@ class Tally:
         self._by = by or self._by
 
     def asked(self) -> ProbeResult:
-        """Return what came of them."""
+        """Return the result."""
         answers = self._answers
         return ProbeResult(
             server=self._server, asked=len(answers), answered=sum(answers), by=self._by
@@ -96,7 +96,7 @@ class Self(NamedTuple):
 class ReachStatement(NamedTuple):
     """What another node said at ``at``, by family (is it IPv6?): whether it reaches this one.
 
-    A family of which it says nothing is not there.
+    A family without a statement is missing.
     """
 
     at: float

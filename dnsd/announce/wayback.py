@@ -1,12 +1,12 @@
 """Do answers find their way back to clients? From what workers sent, and what the kernel refused.
 
-The self-check never leaves the machine: without a route to clients, or behind a firewall that lets
-nothing out, it goes on well while clients get nothing. This is seen here, by answers to clients
-that the kernel refused for want of a way. What finds no room is not counted: busy is no reason.
+The self-check never leaves the machine: without a route to clients, or behind a firewall that
+blocks answers, it succeeds while clients get nothing. This module notices that, by answers to clients that
+the kernel refused to route. Full queues are not counted: busy is no reason.
 
-A share is needed because sources of queries are easily forged: some answers can always be made to
-have no way. And a reason needs evidence: once clients have been moved away there may be none any
-more, so it lapses then, and the damping of the announcer bounds how often it comes back.
+A share is needed because sources of queries are easily forged: some answers never have a route. And
+a reason needs evidence: once clients have moved away there may be none, so the reason lapses then,
+and the announcer's damping bounds how often it comes back.
 
 Only the kernel's own refusals are seen. What is lost behind this machine is not.
 """
@@ -16,10 +16,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 WINDOW_S = 1.0
-"""Answers are judged by so many seconds of them, at least."""
+"""The shortest window of answers to judge, in seconds."""
 
 ENOUGH = 10
-"""Answers that a judgement needs, at least; until there are so many the window stays open."""
+"""Answers that a judgement needs; until there are enough, the window stays open."""
 
 BAD = 0.2
 """A share of answers without a way that is a fault; it must be less than that of one family of
@@ -29,17 +29,17 @@ WELL = 0.1
 """A share below this does not count."""
 
 IN_A_ROW = 3
-"""Judgements in a row that it takes to change the mind."""
+"""Equal judgements in a row that change the result."""
 
 LAPSE_S = 60.0
-"""A window that has not had enough in this time is given up, and a reason with it."""
+"""A window without enough answers in this time is given up, and a reason lapses."""
 
 
 _WHERE = "(nft list ruleset, ip route)"
 
 
 class Sent(NamedTuple):
-    """What became of answers over UDP: so many were ``made``, ``own`` of them for the node itself.
+    """The fate of answers over UDP: ``made`` in all, ``own`` of them for the node itself.
 
     ``no_route`` and ``forbidden`` are those that did not leave: the kernel had no route, or a
     firewall, or a route that prohibits, kept them.
@@ -52,7 +52,7 @@ class Sent(NamedTuple):
 
     @property
     def lost(self) -> int:
-        """Answers that had no way."""
+        """Answers without a route."""
         return self.no_route + self.forbidden
 
     @property
@@ -81,7 +81,7 @@ class Sent(NamedTuple):
 
 
 class WayBack:
-    """Judges one window after the other; :meth:`look` tells why clients get no answers, if so."""
+    """Judges one window after the other; :meth:`look` returns why clients get no answers."""
 
     def __init__(self) -> None:
         self._reason = ""

@@ -1,9 +1,8 @@
-"""Whether a backend is up: by the results of checks, and by what is seen besides.
+"""Whether a backend is up: by the results of checks, and by other signs.
 
-A backend changes its state after ``fall`` bad or ``rise`` good results in a row. What leaves no
-doubt (a refused connection, a neighbour that does not answer on the link, a cable without a
-carrier) counts at once. A backend with several addresses is up when all of them are: a client may
-come over any of them.
+A backend changes its state after ``fall`` bad or ``rise`` good results in a row. A certain sign (a
+refused connection, a neighbour that does not answer on the link, a cable without a carrier) counts
+at once. A backend with several addresses is up when all of them are: clients may use any of them.
 
 Pure: results in, a state out. Silence changes nothing: a backend that could not be checked stays
 what it was.
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class BackendState(StrEnum):
-    """How a backend is."""
+    """The state of a backend."""
 
     UNKNOWN = "unknown"
     """It has not been checked often enough since the start."""
@@ -70,7 +69,7 @@ class Backend:
         self._fall, self._rise = fall, rise
         self._lanes = {address: _Lane(state) for address in lanes}
         self.since = 0.0
-        """When the state has changed last (monotonic seconds); 0 before."""
+        """When the state last changed (monotonic seconds); 0 before."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -78,7 +77,7 @@ class Backend:
         return tuple(self._lanes)
 
     def pace(self, *, fall: int, rise: int) -> None:
-        """Count to other numbers from now on."""
+        """Change the numbers of results in a row that are needed."""
         self._fall, self._rise = fall, rise
 
     @property
@@ -108,7 +107,7 @@ class Backend:
         self._note(before, now)
 
     def bad(self, address: str, why: str, now: float, *, certain: bool = False) -> None:
-        """Note what is wrong with ``address``; what is ``certain`` counts at once."""
+        """Note a fault of ``address``; one that is ``certain`` counts at once."""
         before = self.state
         self._lanes[address].bad(why, self._fall, certain)
         self._note(before, now)

@@ -1,9 +1,9 @@
-"""The slots of a service: from the backend that each one has to the backend that is wanted.
+"""The slots of a service: when each moves from its actual to its wanted backend.
 
 A slot whose backend is down moves at once: its flows are lost in any case, and new ones must not
-be. A slot whose backend is up but gives it up (another one has returned, is new, or has
-another weight; or this one is drained) moves when it has been silent for ``idle``: then no flow
-lives in it. A service whose flows are one packet long (UDP only) need not wait, nor one whose VIPs
+be. A slot that leaves a backend that is up (another one has returned, is new, or has a new
+weight; or this one is drained) moves when it has been silent for ``idle``: then no flow lives in
+it. A service whose flows are one packet long (UDP only) need not wait, nor one whose VIPs
 are not announced yet. A slot that is never silent goes back after ``patience``; a drain has none,
 because its only purpose is to lose nothing.
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class MovePace(NamedTuple):
     """When a slot of a backend that is up may move, in seconds.
 
-    ``patience`` is for how long a slot that is never silent is left alone. ``at_once``: flows are
-    one packet long, so there is nothing to wait for.
+    ``patience`` is how long a slot that is never silent stays. ``at_once``: flows are one packet
+    long, so there is nothing to wait for.
     """
 
     idle: float
@@ -31,10 +31,10 @@ class MovePace(NamedTuple):
 
 
 class SlotsSeen(NamedTuple):
-    """What slots are moved by at ``now``.
+    """The inputs for moving slots at ``now``.
 
     ``wanted`` is the table, empty if no backend can have a slot. ``down`` are the backends that
-    serve nothing (or exist no more), ``drained`` those that give up their slots. ``silent``
+    serve nothing (or no longer exist), ``drained`` those that give up their slots. ``silent``
     has, for each slot, how long it has carried no packet; None if the kernel cannot tell.
     ``unused``: no packet is expected, as the VIPs have not been announced yet.
     """
@@ -48,7 +48,7 @@ class SlotsSeen(NamedTuple):
 
 
 class SlotMove(NamedTuple):
-    """``slot`` shall lead to ``backend``.
+    """A move: ``slot`` is to lead to ``backend``.
 
     If it is moved because it was ``silent``, it must still have been so for so many seconds when
     that is done: a flow may begin between the look and the move.
@@ -106,7 +106,7 @@ class Slots:
         return [slot for slot, actual in enumerate(self.actual) if actual == backend]
 
     def busy(self, backend: str, silent: Sequence[float] | None) -> int:
-        """Return how many slots of ``backend`` carry packets, or may do so for all that is known.
+        """Return how many slots of ``backend`` carry packets, or may carry some.
 
         A backend without such slots can be switched off: no flow is lost.
         """

@@ -1,7 +1,7 @@
 """Whether a service has enough backends for its VIPs to be announced.
 
-Below ``min_backends`` the route goes, and the next city serves; above, any number of backends may
-fail or return without a word to a router.
+Below ``min_backends`` the route is withdrawn, and another site serves; above, backends may fail or
+return without any change of routes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ NAMED = 4
 
 
 def verdict(backends: Mapping[str, Backend], least: int, *, all_checked: bool) -> NodeHealth | None:
-    """Return how well the service is; None: it cannot be told yet.
+    """Return the health of the service; None if it is not known yet.
 
     ``least`` backends must be up. ``all_checked``: there was time to check all of them, so unknown
-    ones are not waited for any more.
+    ones no longer delay the verdict.
     """
     states = [one.state for one in backends.values()]
     up = states.count(BackendState.UP)

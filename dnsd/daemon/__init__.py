@@ -1,4 +1,4 @@
-"""The daemon: checks that the node can be, then runs its master.
+"""The daemon: checks that the node can start, then runs its master.
 
 The only package that knows workers and control; they don't know each other.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dnsd.daemon.tun import Devices
 
 SPARE_DEVICES = 3
-"""One is in use; the others are for an interface that cannot be had back at once."""
+"""One device is in use; the others are for an interface that cannot be restored at once."""
 
 
 def run(path: Path | None, options: Options) -> int:
@@ -40,7 +40,7 @@ def run(path: Path | None, options: Options) -> int:
     DnsdError, of one kind or another, if the node cannot even start.
     """
     started = time.monotonic_ns()
-    # Taken from the environment first: it is not for the children.
+    # Taken from the environment first: children must not inherit it.
     notifier = Notifier(os.environ)
     log.begin(Speaker("master"))
     before = predecessor.meet(os.environ)
@@ -53,7 +53,7 @@ def run(path: Path | None, options: Options) -> int:
     devices = _devices(config)
     log.use(config.log.lowest, config.log.form)
     account.enter(config)
-    stderr.detach(log.dropped)  # a thread: it has the rights that are left
+    stderr.detach(log.dropped)  # starts a thread, which gets only the rights that are left
     zones = _zones(config)
     if hotpath.VARIABLE in os.environ:
         hotpath.implementation()  # it may not be there; else the ready line looks which it is
@@ -92,7 +92,7 @@ def _claim(config: Config, given: Given | None) -> list[int]:
 
 
 def _advise(config: Config, zones: dict[str, Path]) -> None:
-    """Tell what an operator should look at, though the node can be."""
+    """Log advice for the operator that does not prevent the start."""
     if not zones:
         told = "there are no zone files: queries are refused, except for zones of the last run"
         say("zones-none", told)
@@ -102,7 +102,7 @@ def _advise(config: Config, zones: dict[str, Path]) -> None:
 
 
 def _zones(config: Config) -> dict[str, Path]:
-    """Return the zones there are; if their directory is gone, what it had can be served."""
+    """Return the zones; if their directory is missing, its former zones can still be served."""
     try:
         return configuration.zone_files(config)
     except ConfigError as error:
@@ -115,7 +115,7 @@ def _zones(config: Config) -> dict[str, Path]:
 
 
 def _devices(config: Config) -> Devices | None:
-    """Open what the interface of the VIPs is made with: often only root may do that."""
+    """Open the device for the VIPs' interface: often only root may do that."""
     if not config.anycast.enabled:
         return None
     from dnsd.daemon.tun import Devices
@@ -133,13 +133,13 @@ def without_absent_addresses(config: Config) -> Config:
             told = f"not listening on {endpoint}: this machine does not have that address"
             say("address-absent", told, address=str(endpoint))
     if not there:
-        return config  # then it is told what is wrong with all of them
+        return config  # then the error lists all of them
     server = msgspec.structs.replace(config.server, listen=there)
     return msgspec.structs.replace(config, server=server)
 
 
 def _introduce(config: Config, zones: dict[str, Path]) -> None:
-    """Tell those who try dnsd what they get, and what to do next."""
+    """Tell a user who tries dnsd what is served, and what to do next."""
     endpoint = config.server.listen[0]
     name = "www.example.com A" if "example.com." in zones else f"{next(iter(zones), '.')} SOA"
     told = f"no configuration: serving the example zones in {config.zones.directory}"

@@ -1,9 +1,8 @@
 """Which user the node runs as: ``[server] user``, once it was started as root.
 
-The change comes first, before anything is opened: so what this user may not read or have is
-found at the start and not at the next reload. Of root's power it takes along what binding
-ports below 1024 and the VIPs' interface need, exactly as a service of systemd's with these
-AmbientCapabilities has it from the beginning; each process gives up what it does not need.
+The change comes first, before anything is opened: so missing rights show at the start and not at
+the next reload. The user keeps the capabilities for ports below 1024 and the VIPs' interface, just
+as a systemd service with these AmbientCapabilities; each process gives up what it does not need.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Account(NamedTuple):
 
 
 def enter(config: Config) -> None:
-    """Go on as the user that ``config`` names, if it names one; AccountError if that can't be."""
+    """Become the user that ``config`` names, if it names one; AccountError if that fails."""
     _check_admin_group(config.server)
     account = _account(config.server)
     if account is None:
@@ -55,7 +54,7 @@ def enter(config: Config) -> None:
 
 
 def advise(config: Config) -> None:
-    """Say what would be better than to run as root."""
+    """Log that an account of its own is better than root."""
     if os.geteuid() == 0 and config.path is not None:
         say(
             "root-account",
@@ -65,13 +64,13 @@ def advise(config: Config) -> None:
 
 
 def needed(config: Config) -> frozenset[Capability]:
-    """Return the capabilities that a node with this configuration has a use for."""
+    """Return the capabilities that a node with this configuration needs."""
     wanted = set()
     endpoints = (*config.server.listen, *config.http.listen, *config.anycast.endpoints)
     if any(endpoint.port < LOWEST_FREE_PORT for endpoint in endpoints):
         wanted.add(Capability.NET_BIND_SERVICE)
     if config.anycast.enabled or config.service:
-        # The interface and its addresses; asking the link whether a VIP is another machine's.
+        # For the interface and its addresses; and to ask whether another machine has a VIP.
         wanted |= {Capability.NET_ADMIN, Capability.NET_RAW}
     return frozenset(wanted)
 
@@ -118,7 +117,7 @@ def _become(account: Account, wanted: frozenset[Capability]) -> None:
 
 
 def _prepare(config: Config, account: Account) -> None:
-    """Make the user own the directories that dnsd writes to, as far as they are dnsd's.
+    """Make the user the owner of the directories that dnsd writes to, if they are dnsd's.
 
     Failures are logged: answering needs no disk.
     """
@@ -138,7 +137,7 @@ def _prepare(config: Config, account: Account) -> None:
 def _is_roots(directory: Path) -> bool:
     """Tell whether dnsd has used ``directory`` as root, and no other account could put files there.
 
-    A directory of the system's that is named by mistake must stay what it is.
+    A system directory that is named by mistake must stay as it is.
     """
     try:
         modes = [path.lstat().st_mode for path in (directory, directory / LOCK, directory / IMAGES)]
@@ -152,7 +151,7 @@ def _is_roots(directory: Path) -> bool:
 
 
 def _hand_over(directory: Path, account: Account) -> None:
-    """Make the user the owner of all that is in ``directory``; no link is followed."""
+    """Make the user the owner of everything in ``directory``; links are not followed."""
     for _, _, names, opened in os.fwalk(directory):
         os.chown(opened, account.uid, account.gid)
         for name in names:
@@ -160,7 +159,7 @@ def _hand_over(directory: Path, account: Account) -> None:
 
 
 def _check_reach(config: Config, account: Account) -> None:
-    """Look whether the user can have what a start, or a reload, will need."""
+    """Check whether the user can read what a start, or a reload, needs."""
     package = Path(dnsd.__file__)
     for path, mode, what in (
         (Path(sys.executable), os.X_OK, "run Python"),

@@ -1,7 +1,7 @@
-"""Answers on the admin socket for control, while there is none: that it is down, and what works.
+"""Answers on the admin socket while control is down: that it is down, and what still works.
 
-The master's part of the spare socket (see :mod:`dnsd.process.socketfile`). It reads nothing, and
-waits for no client: what it says fits into a socket's buffer.
+This is the master's part of the spare socket (see :mod:`dnsd.process.socketfile`). It reads
+nothing, and never blocks: its answer fits into a socket's buffer.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Attendant:
         return self._sock.fileno()
 
     def answer(self) -> None:
-        """Answer the clients that wait, but not too many."""
+        """Answer waiting clients, up to a limit."""
         for _ in range(MOST_AT_ONCE):
             try:
                 client, _ = self._sock.accept()
@@ -56,7 +56,7 @@ class Attendant:
                 client.sendall(msgspec.json.encode(said) + b"\n")
 
     def _absence(self) -> dict[str, Any]:
-        """Return what a command is answered with; ``down`` is what ``dnsd status`` shows."""
+        """Return the answer to a command; ``down`` is what ``dnsd status`` shows."""
         vector = self._vector
         serving = sum(map(is_serving, map(vector.worker, vector.serving)))
         cells = vector.control

@@ -1,8 +1,8 @@
-"""The carrier of the VIPs' interface: there while control wants it and a worker is alive.
+"""The carrier of the VIPs' interface: on while control wants it and a worker is alive.
 
 BIRD announces the VIPs while the interface has a carrier, and the interface ends with the
-master. So the route goes away by itself, without any timer, when the master dies; and without
-control, at once, when no worker is left that could answer.
+master. So the route is withdrawn without any timer when the master dies, and without control when
+no worker is left to answer.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Interface(Protocol):
-    """What carries the VIPs."""
+    """The interface of the VIPs."""
 
     def carrier(self, up: bool, /) -> None:
-        """Give it a carrier, or take it away; VipError if it is gone."""
+        """Switch its carrier on or off; VipError if the interface is gone."""
         ...
 
     def close(self) -> None:
@@ -40,7 +40,7 @@ class Interface(Protocol):
 class Carrier:
     """Follows control's orders about the interface that ``make`` makes.
 
-    It is made again if it is deleted; VipError if it cannot be made at the beginning.
+    It is made again if it is deleted; VipError if it cannot be made at first.
     ``is_alive`` returns whether a carrier makes sense; its orders are in ``cells``.
     """
 
@@ -85,9 +85,9 @@ class Carrier:
         return True
 
     def set(self, up: bool) -> None:
-        """Give the interface its carrier or take it, whatever the orders are.
+        """Switch the interface's carrier, whatever the orders are.
 
-        It is done also where it is so already: that is how a lost interface is noticed.
+        Even if it is as wanted already: this is how a lost interface is noticed.
         """
         try:
             if self._interface is None:
@@ -95,8 +95,8 @@ class Carrier:
             self._interface.carrier(up)
             self._lost = ""
         except (VipError, OSError) as error:
-            # It has gone, and the route with it; a new one begins without a carrier, until
-            # control has seen to its addresses.
+            # The interface is gone, and so is the route; a new one has no carrier until
+            # control has given it its addresses.
             self._tell_loss(str(error))
             self._interface = self._replaced()
             up = False
@@ -104,14 +104,14 @@ class Carrier:
         self._vector.master[self._cells.carrier] = up
 
     def _tell_loss(self, why: str) -> None:
-        """Say it once: control tries again every second."""
+        """Log the loss once: control tries again every second."""
         if why != self._lost:
             self._lost = why
             told = f"the interface of the VIPs is lost and will be recreated: {why}"
             say("interface-lost", told, reason=why)
 
     def _replaced(self) -> Interface | None:
-        """Return a new interface, None if it cannot be had now."""
+        """Return a new interface, None if it cannot be made now."""
         if self._interface is not None:
             self._interface.close()
         with suppress(VipError, OSError):
@@ -123,7 +123,7 @@ class Carrier:
 
 
 def any_worker(vector: StateVector, miss: float) -> Callable[[], bool]:
-    """Return what tells whether a worker serves, and has got on within ``miss`` seconds."""
+    """Return a function that tells whether a worker serves, with progress in ``miss`` seconds."""
     workers = [vector.worker(index) for index in range(vector.workers)]
 
     def is_alive() -> bool:

@@ -1,7 +1,7 @@
 """One process of the node as the master sees it: started, fed with its spec, watched, ended.
 
-It is executed, never forked off, so it shares nothing with the master but the state vector.
-The pipe to its standard input stays open: when it closes, the master is gone.
+It is executed afresh, so it shares only the state vector with the master. The pipe to its
+standard input stays open: when it closes, the master has ended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Opening(NamedTuple):
-    """What a process gets at its first start in place of ``spec``, and what it inherits besides.
+    """What a process gets at its first start in place of ``spec``, and what else it inherits.
 
     It is held (see :func:`dnsd.process.instructions.wait_for_word`). Only it has these descriptors.
     """
@@ -30,7 +30,7 @@ class Opening(NamedTuple):
 
 
 class Child:
-    """A process running ``main`` of ``module``; ``spec`` is the line that tells it everything.
+    """A process running ``main`` of ``module``; ``spec`` is the line with its instructions.
 
     It inherits the descriptors ``fds`` and no others. ``reset`` clears what its predecessor has
     left. While it runs, ``process`` is not None. ``opening`` is for a process that is held.
@@ -60,7 +60,7 @@ class Child:
         self._unsent = b""
 
     def start(self, now: float) -> None:
-        """Start the process; OSError if the system has no room for it now.
+        """Start the process; OSError if the system refuses for now.
 
         Then it is due again later.
         """
@@ -68,7 +68,7 @@ class Child:
         self._started = now
         spec, own = self._opening or (self._spec, ())
         self._opening = None
-        # A reload may be asked for before control can take the signal: it waits, blocked.
+        # A reload may be ordered before control handles the signal: it stays blocked until then.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             process = subprocess.Popen(
@@ -76,7 +76,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 pass_fds=(*self._fds, *own),
                 env=spawn.environment(),
-                process_group=0,  # Ctrl-C in the terminal is for the master
+                process_group=0,  # Ctrl-C in a terminal is meant for the master
                 bufsize=0,
             )
         except OSError:
@@ -109,12 +109,12 @@ class Child:
         if self.process is None or not self._unsent:
             return
         assert self.process.stdin
-        with suppress(OSError):  # it has died: its pidfd tells
+        with suppress(OSError):  # it has died: its pidfd will report that
             sent = self.process.stdin.write(self._unsent)
             self._unsent = self._unsent[sent or 0 :]
 
     def release(self) -> None:
-        """Give the process that is held the word to begin."""
+        """Tell the held process to begin."""
         self._unsent += b"\n"
         self.feed()
 

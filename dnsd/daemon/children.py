@@ -37,7 +37,7 @@ _WORKER_HEAD = (
 
 
 def control(spec: ControlSpec, vector: StateVector, prepared: int | None = None) -> Child:
-    """Return the process of control; one with ``prepared``, an eventfd, is held at first."""
+    """Return the control process; with ``prepared``, an eventfd, it is held at first."""
     cells = vector.control
 
     def reset() -> None:
@@ -56,7 +56,7 @@ def control(spec: ControlSpec, vector: StateVector, prepared: int | None = None)
 
 
 def clear_seat(vector: StateVector, index: int) -> None:
-    """Forget what a worker that has ended says in its seat; its counters stay."""
+    """Clear the seat of a worker that has ended, except its counters."""
     cells = vector.worker(index)
     for cell in _WORKER_HEAD:
         cells[cell] = 0

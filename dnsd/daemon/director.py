@@ -1,7 +1,7 @@
 """The daemon in the role of a director: a master that holds the services' interfaces, and control.
 
-There are no workers: the kernel forwards. So the master takes the carriers away when control is
-silent for long, because then nothing sees that a backend fails.
+There are no workers: the kernel forwards. So the master switches the carriers off when control is
+silent for long, because then failures of backends go unnoticed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dnsd.image.state import StateVector
 
 SPARE_DEVICES = 3
-"""For interfaces that cannot be had back at once."""
+"""Spare devices for interfaces that cannot be restored at once."""
 
 SILENCE_S = 10.0
 """For so long backends go unwatched before another director is better: a restart of control takes
@@ -85,7 +85,7 @@ def run(path: Path | None) -> int:
 
 
 class Carriers:
-    """The carriers of all services, each by an order of its own, as one for the master."""
+    """The carriers of all services, each with its own order; one carrier to the master."""
 
     def __init__(self, config: Config, vector: StateVector, devices: Devices) -> None:
         alive = control_alive(vector.control, SILENCE_S, time.monotonic)
@@ -118,9 +118,9 @@ class Carriers:
 def control_alive(
     cells: Sequence[int], limit: float, clock: Callable[[], float]
 ) -> Callable[[], bool]:
-    """Return what tells whether control has shown a sign of life within ``limit`` seconds.
+    """Return a function that tells whether control was alive within ``limit`` seconds.
 
-    A control that is being started has none yet: the time since the last sign of all counts.
+    While control is being started, the time since its predecessor's last sign of life counts.
     """
     last = clock()
     beat = 0

@@ -1,7 +1,7 @@
-"""Looks whether the addresses to listen on can be had, before anything is started.
+"""Checks that the addresses to listen on are free, before anything is started.
 
-Workers share their sockets (SO_REUSEPORT), which would hide that another program has the
-address; so it is bound here once without sharing, and let go.
+Workers share their sockets (SO_REUSEPORT), which would hide another program at the address. So
+each address is bound here once without sharing, and released.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PATIENCE_S = 1.0
 _PAUSE_S = 0.05
 
 IP_FREEBIND = 15
-"""Linux's; Python has no name for it."""
+"""A Linux option that Python does not define."""
 
 _KINDS = {socket.SOCK_DGRAM: "UDP", socket.SOCK_STREAM: "TCP"}
 _NO_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -35,9 +35,9 @@ def probe(
     sleep: Callable[[float], None] = time.sleep,
     floating: Collection[Endpoint] = (),
 ) -> None:
-    """Raise ListenError, with a sentence for each of ``endpoints`` that cannot be had.
+    """Raise ListenError, with a sentence for each of ``endpoints`` that is not free.
 
-    Of those in ``floating`` the machine need not have the address.
+    The machine may lack the addresses in ``floating``.
     """
     left = PATIENCE_S
     endpoints = (*endpoints, *floating)
@@ -67,7 +67,7 @@ def _faults(endpoints: Iterable[Endpoint], floating: Collection[Endpoint]) -> li
 
 
 def _bind(endpoint: Endpoint, kind: socket.SocketKind, option: int | None = None) -> int:
-    """Bind, let go, and return the error number; 0 if it can be had.
+    """Bind, release, and return the error number; 0 if it is free.
 
     ``option`` is one of IP that is switched on before.
     """

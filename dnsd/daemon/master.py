@@ -1,7 +1,7 @@
 """The master: starts the other processes, watches them, replaces them, and ends them.
 
-It holds the VIPs' interface, which ends with it. It holds no zones and speaks no network
-protocol, so there is little in it that could fail. Signal handlers only queue; the loop acts.
+It holds the VIPs' interface, which ends with it. It knows no zones and speaks no network
+protocol, so little in it can fail. Signal handlers only queue; the loop acts.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 
 TICK_S = 0.05
 STARTING_TICK_S = 0.01
-"""How often the master looks before the node is ready: an operator waits for it."""
+"""Seconds of a turn until the node is ready: an operator is waiting."""
 STOP_S = 5.0
-"""How long the others may take to end before they are killed; workers finish TCP in one."""
+"""Seconds that the others may take to end before they are killed; workers need one for TCP."""
 CONTROL_PATIENCE = 10
-"""No client waits for them as for an answer: they may be silent so many times longer,"""
+"""Clients do not wait for control and transfers: they may be silent this many times longer,"""
 CONTROL_SILENCE_S = 10.0
 """and never less than this."""
 STARTS = 3
-"""A process that ends so often before the node was ready will not get better."""
+"""If a process ends this often before the node is ready, the start has failed."""
 LEAVE_S = 2.0
-"""How much longer than configured leaving the route may take: control may hang."""
+"""Seconds by which leaving the route may exceed the configuration: control may hang."""
 PATIENCE_S = 30.0
-"""What the service manager is asked for, again and again, while zones are being loaded."""
+"""Seconds of patience to request from the service manager, repeatedly, while zones load."""
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -197,7 +197,7 @@ class Master:
         return Pulse(max(limit, CONTROL_SILENCE_S), TICK_S, Chance(lambda: child.pid))
 
     def _look_for_stuck(self, now: float) -> None:
-        """Kill what could get on and does not: of the workers one at a time."""
+        """Kill processes that could make progress but do not; workers one at a time."""
         beat = self._vector.control[ControlCells.HEARTBEAT]
         if self._leads and beat and self._pulse.look(now, beat):
             self._kill(self._control)
@@ -215,7 +215,7 @@ class Master:
         child.send(signal.SIGKILL)
 
     def _attend(self, attendant: Attendant) -> None:
-        """Have clients of control answered while it is down."""
+        """Answer control's clients while it is down."""
         down = self._leads and not self._vector.control[ControlCells.HEARTBEAT]
         if down == (attendant.fileno() in self._selector.get_map()):
             return
@@ -278,7 +278,7 @@ class Master:
         os.eventfd_read(self._route.doorbell)
 
     def _follow(self, route: CarrierSettings, now: float) -> None:
-        """Do what control orders about the carrier, and what cannot wait for control."""
+        """Follow control's orders about the carrier, and act without control if it cannot wait."""
         if route.carrier.turn():
             say("carrier-silenced", f"{self.SILENCE}: the VIPs are withdrawn")
         if self._leave_until and (
@@ -287,7 +287,7 @@ class Master:
             self._stopping = True
 
     def _leave(self, settings: Anycast) -> None:
-        """Have control drain and withdraw before anything ends."""
+        """Let control drain and withdraw the node before anything ends."""
         self._leave_until = (
             time.monotonic() + settings.drain_linger + settings.stop_linger + LEAVE_S
         )
@@ -295,7 +295,7 @@ class Master:
         self._notify.stopping()
 
     def _leave_at_once(self, route: CarrierSettings) -> None:
-        """Withdraw if control has not, and answer for a moment what is on its way."""
+        """Withdraw if control has not, and keep answering for a moment."""
         if route.carrier.up:
             route.carrier.set(False)
             until = time.monotonic() + route.settings.stop_linger
@@ -327,7 +327,7 @@ class Master:
     # -- what is told -------------------------------------------------------------------------
 
     def _look(self, now: float) -> None:
-        """See how the node is, and tell the service manager."""
+        """Check the state of the node, and tell the service manager."""
         serving = self._serving()
         if not self._ready:
             self._look_for_ready(serving)
@@ -363,21 +363,21 @@ class Master:
     # -- what differs in a director -------------------------------------------------------------
 
     SILENCE = "no worker is alive"
-    """Why the carrier is taken away without an order."""
+    """Why the carrier is switched off without an order."""
 
     def _is_ready(self, serving: int) -> bool:
         loaded = self._vector.control[ControlCells.LOADED] != FirstLoad.UNDER_WAY
         return loaded and serving == len(self._workers)
 
     def _with_what(self, serving: int) -> str:
-        """Return what is ready, behind that word."""
+        """Return the words after "ready"."""
         vips = self._route.settings.endpoints if self._route else ()
         where = ", ".join(map(str, (*self._server.listen, *vips)))
         workers = f"{serving} worker{'s' if serving > 1 else ''}"
         return f"on {where} ({workers}, {self._zones()}, {_hot_path()})"
 
     def _how_it_is(self, serving: int) -> str:
-        """Return a few words for the service manager."""
+        """Return the status for the service manager."""
         return f"{self._zones()}, {serving} of {len(self._workers)} workers"
 
     def _progress(self) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 _MOMENTARY = ("WATCHDOG=", "EXTEND_TIMEOUT_USEC=")
-"""What says something about the moment in which it is sent."""
+"""Assignments that are only true at the moment when they are sent."""
 
 
 class Notifier:
@@ -60,17 +60,17 @@ class Notifier:
         return dict(self._environ)
 
     def alive(self) -> None:
-        """The sign of life."""
+        """Send a sign of life."""
         self._send("WATCHDOG=1")
 
     def wait(self, seconds: float) -> None:
-        """The start takes longer: be patient for so many seconds from now."""
+        """Ask for so many more seconds: the start takes longer."""
         self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
 
     def status(self, text: str) -> None:
-        """Show ``text`` to people; told once while it stays the same.
+        """Show ``text`` as the status; it is sent once while it stays the same.
 
-        Whatever the manager had no room for is sent again first: this is called again and again.
+        What the manager had no room for is sent again first: this is called regularly.
         """
         self._send_what_waits()
         if text != self._status:
@@ -103,7 +103,7 @@ class Notifier:
 
 
 def _watchdog(usec: str, pid: str) -> float | None:
-    """Return half the watchdog's time: a sign that comes late must not be the last."""
+    """Return half the watchdog's time, so that a late sign of life still counts."""
     if not usec.isdigit() or int(usec) == 0 or pid not in ("", str(os.getpid())):
         return None
     return int(usec) / 2e6

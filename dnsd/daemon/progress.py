@@ -1,4 +1,4 @@
-"""The line on a terminal that says how far a start has come, and goes away when it is done."""
+"""The line on a terminal that shows the progress of a start, until it is done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class ProgressLine:
-    """One line that is written over; nothing at all where ``stream`` is no terminal."""
+    """One line that is overwritten; nothing if ``stream`` is not a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream if stream.isatty() else None
@@ -25,5 +25,5 @@ class ProgressLine:
             self._stream.flush()
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self.show("")

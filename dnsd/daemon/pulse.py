@@ -1,4 +1,4 @@
-"""When is a process silent for too long, and when may a dead one be started again: pure."""
+"""Decides when a process has been silent too long, and when a dead one may restart: pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONG_LIFE_S = 10.0
-"""A process that has lived so long was well: its end is no part of a series."""
+"""A process that has lived this long was well: its end does not count as part of a series."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 
@@ -39,7 +39,7 @@ class Pulse:
 
 
 class Backoff:
-    """Spaces out the starts of a process that dies again and again."""
+    """Spaces out the restarts of a process that keeps dying."""
 
     def __init__(self) -> None:
         self._pause = 0.0

@@ -1,7 +1,7 @@
 """The interface that carries the VIPs: a tun that lives exactly as long as its holder.
 
-BIRD announces what stands on it while it has a carrier, and when this process dies, by
-whatever, the kernel takes the interface away. Knows ioctl and two messages of rtnetlink,
+BIRD announces its addresses while it has a carrier; when this process dies, for any reason, the
+kernel removes the interface. Knows ioctl and two messages of rtnetlink,
 nothing of addresses; no packet is ever read from it, as the VIPs are local.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE_S = 1.0
-"""How long the name may still be held: by a dnsd that was killed a moment ago."""
+"""Seconds for which a dnsd that was just killed may still hold the name."""
 _PAUSE_S = 0.02
 
 _DEVICE = "/dev/net/tun"
@@ -56,10 +56,10 @@ _LARGEST_REPLY = 65536
 
 
 class Devices:
-    """Descriptors of the tun driver that are opened while this process may still do so.
+    """Descriptors of the tun driver, opened while this process still may.
 
-    ``spare`` of them, or as many as can be had. One comes back when its interface has been deleted
-    by others, so it lasts for any number of interfaces, one after the other.
+    ``spare`` of them, or as many as possible. A descriptor is reused when another program has
+    deleted its interface, so they last for any number of interfaces in a row.
     """
 
     def __init__(self, spare: int) -> None:
@@ -114,7 +114,7 @@ class Tun:
             raise
 
     def carrier(self, up: bool) -> None:
-        """Give the interface a carrier or take it, which is known to all when this returns.
+        """Switch the interface's carrier; all listeners know of it when this returns.
 
         VipError if the interface is gone.
         """
@@ -130,7 +130,7 @@ class Tun:
         return os.dup(self._device)
 
     def close(self) -> None:
-        """Let the interface go: it vanishes, with its addresses. May be called again."""
+        """Release the interface: it vanishes, with its addresses. May be called again."""
         if self._device >= 0:
             self._devices.give_back(self._device)
             self._device = -1
@@ -259,7 +259,7 @@ def _exists(name: str) -> bool:
 
 
 def _holder(name: str) -> str:
-    """Return the process that holds the tun ``name``, as far as this one may see it."""
+    """Return the process that holds the tun ``name``, if this process may see it."""
     line = f"iff:\t{name}\n"
     here = Path("/proc/thread-self/ns/net").readlink()
     for process in Path("/proc").iterdir():

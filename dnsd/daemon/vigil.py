@@ -1,8 +1,8 @@
-"""The master's watch over the workers: which are silent, and which has to go. One at a time.
+"""The master's watch over the workers: which are silent, and which one to kill.
 
-A worker is silent for as long as it makes no progress though it could have. What makes all of
-them silent at once (a packet, a disk, the machine) does so to their successors too; to kill all
-of them would make an outage of a delay. So the next is killed only when the last one's successor
+A worker is silent while it makes no progress although it could. A cause that silences all of them
+at once (a packet, a disk, the machine) would silence their successors, too; killing all of them
+would turn a delay into an outage. So the next one is killed only when the last one's successor
 serves, or has had its time.
 """
 
@@ -25,7 +25,7 @@ REPLACE_S = 10.0
 
 
 class Succession:
-    """Says which of the workers that are silent for too long is killed, and when: pure."""
+    """Decides which worker that is silent for too long is killed, and when: pure."""
 
     def __init__(self) -> None:
         self._killed: dict[int, float] = {}
@@ -33,7 +33,7 @@ class Succession:
         self._gone = False
 
     def next(self, now: float, silent: Mapping[int, float], serving: set[int]) -> int | None:
-        """Return the one to be killed ``now``, if any: it counts as killed.
+        """Return the worker to kill ``now``, if any; it then counts as killed.
 
         ``silent`` are the seconds of silence of those that are ``serving`` by their own word, but
         have been silent for too long.
@@ -97,7 +97,7 @@ class Vigil:
             if is_serving(cells):
                 serving.add(index)
             else:
-                silence.forget()  # what has not begun has not ceased
+                silence.forget()  # a worker that has not begun cannot have stopped
                 silent = 0.0
             cells[WorkerCells.SILENT] = round(silent * 1e9)
             if silent > self._limit:

@@ -1,4 +1,4 @@
-"""``python -m dnsd.serve``: a worker, started by the master and of no use without it."""
+"""``python -m dnsd.serve``: a worker, started by the master."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dnsd.serve.confine import confine, renounce_rings
 from dnsd.serve.worker import Worker
 
 LINES_PER_SECOND = 10
-"""Of the log: faults may come with queries, faster than anybody reads."""
+"""The limit of log lines: queries may cause faults faster than anyone can read."""
 
 
 def main() -> int:
@@ -45,7 +45,7 @@ def main() -> int:
     faults = confine([_existing(Path(worker_spec.images).parent)])
     stderr.detach(log.dropped)  # a thread: it has the rights that are left
     for fault in faults:
-        if worker_spec.index == 0:  # it is the same for all workers, so one says it
+        if worker_spec.index == 0:  # it is the same for all workers, so only one logs it
             log.say("confinement-incomplete", fault)
     worker.run()
     return 0
@@ -56,7 +56,7 @@ def _speak(who: str) -> None:
 
 
 def _existing(directory: Path) -> Path:
-    """Return ``directory``, or what there is above it: a full disk may have no room for it yet."""
+    """Return ``directory``, or its nearest existing parent: a full disk may lack it."""
     return next(path for path in (directory, *directory.parents) if path.is_dir())
 
 

@@ -1,6 +1,6 @@
 """One TCP connection: octets in, whole messages out, and answers on their way back.
 
-Knows the framing of RFC 1035 §4.2.2 and its socket; limits and times are judged elsewhere.
+Knows the framing of RFC 1035 §4.2.2 and its socket; the limits are enforced elsewhere.
 """
 
 from __future__ import annotations
@@ -26,21 +26,20 @@ _CHUNK = 16384
 
 
 class BadLength(Exception):
-    """The peer announces a message too short to be one: nothing after it can be trusted."""
+    """The client announces a message too short to be one: nothing after it can be trusted."""
 
 
 class Late(Exception):
-    """Answers have waited for too long: they must not be delivered any more."""
+    """Answers have waited too long: they must no longer be delivered."""
 
 
 class Connection:
-    """A peer, its queries that are not answered yet, and answers that are not sent yet.
+    """A client, its queries that are not answered yet, and answers that are not sent yet.
 
     Each answer is delivered within DELIVERED_WITHIN_S, or the connection is reset.
 
-    ``moved`` is when the peer last did something for itself: connected, finished a message,
-    or was seen to take answers. ``begun`` is when the message that is not whole yet began.
-    ``events`` is what its epoll watches for.
+    ``moved`` is when the client last acted: connected, finished a message, or took answers.
+    ``begun`` is when the incomplete message began. ``events`` is what its epoll watches for.
     """
 
     __slots__ = (
@@ -73,7 +72,7 @@ class Connection:
         self._ended = False
         self._in_kernel = 0
         self._put = 0
-        # Of the answers that have perhaps not been delivered: when they were composed, and
+        # Of the answers that may not have been delivered: when they were composed, and
         # which octet of the stream is behind them.
         self._composed: deque[tuple[float, int]] = deque()
         self.is_parting = False
@@ -129,7 +128,7 @@ class Connection:
     def send(self, now: float) -> None:
         """Send as much as the kernel takes.
 
-        OSError when the connection is broken, Late when it is too late for what waits.
+        OSError if the connection is broken, Late if it is too late for the waiting answers.
         """
         if not self.unsent:
             return
@@ -142,9 +141,9 @@ class Connection:
         del self.unsent[:taken]
 
     def look_for_progress(self, now: float) -> None:
-        """See whether the peer has taken some of what the kernel holds for it.
+        """Check whether the client has taken some of the octets in the kernel.
 
-        A slow peer takes long to make room for more, and yet reads all the time.
+        A slow client takes long to make room for more, although it reads all the time.
         """
         before = self._in_kernel
         self._in_kernel = sockets.unacknowledged(self.sock)
@@ -158,7 +157,7 @@ class Connection:
         return not self.is_delivered() and now - self._composed[0][0] > DELIVERED_WITHIN_S
 
     def is_delivered(self) -> bool:
-        """Whether the peer has acknowledged every answer."""
+        """Whether the client has acknowledged every answer."""
         if self._composed:
             acknowledged = self._put - len(self.unsent) - sockets.unacknowledged(self.sock)
             while self._composed and self._composed[0][1] <= acknowledged:
@@ -166,7 +165,7 @@ class Connection:
         return not self._composed
 
     def hand_over(self, message: bytes, now: float) -> HandedStream:
-        """Return what another process needs to go on with the connection, from ``message`` on.
+        """Return what another process needs to continue the connection, from ``message`` on.
 
         Nothing more is sent here.
         """
@@ -199,7 +198,7 @@ class Connection:
         return not self.is_parting and len(self._received) + len(self.unsent) <= _MOST_MOVED
 
     def part(self) -> None:
-        """Say that nothing will follow; the peer has then still to acknowledge."""
+        """Send a FIN; the client has still to acknowledge the rest."""
         self.is_parting = True
         self._put += 1  # the FIN counts as an octet (RFC 9293 §3.4)
         self.sock.shutdown(socket.SHUT_WR)
@@ -211,16 +210,16 @@ class Connection:
 
     @property
     def is_done(self) -> bool:
-        """Whether the peer has ended its side and has been sent everything."""
+        """Whether the client has ended its side, and everything was sent."""
         return self._ended and not self.unsent and not self._is_whole
 
     @property
     def waits_for_room(self) -> bool:
-        """An answer waits to be sent, or a whole message to be answered, until there is room."""
+        """Whether an answer waits to be sent, or a message to be answered, until there is room."""
         return bool(self.unsent) or self._is_whole
 
     def wants(self) -> int:
-        """Return the events after which there is something to do.
+        """Return the epoll events after which there is something to do.
 
         A whole message that waits for its turn needs no event but room for its answer: a
         socket that can be written to is served again, after the others.

@@ -1,8 +1,8 @@
 """Follows what control publishes: from the journal's entries to the hot path's zones.
 
-Knows the state vector, the journal and image files; nothing of sockets. A thousand zones
-that change at once are put in place a few at a time, so that queries are answered between:
-all that there is to do is one iterator of small steps, taken while a turn has time.
+Knows the state vector, the journal and image files; nothing of sockets. If a thousand zones change
+at once, they are put in place a few at a time, so that queries are answered in between: the work is
+one iterator of small steps, taken while a turn has time.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 class Seat(NamedTuple):
-    """What of the state vector a worker follows: ``cells`` are those of all pools there are.
+    """The part of the state vector that a worker follows; ``cells`` are those of all pools.
 
-    ``gaps`` is the page in which it says what it does not serve.
+    ``gaps`` is the page in which it reports what it does not serve.
     """
 
     control: memoryview
@@ -44,9 +44,9 @@ class Follower:
     """Keeps ``hotpath`` at the generation that control has published.
 
     The images are in ``stock``, ``journal`` is a descriptor. ``later`` runs a function in the next
-    turn of the loop. ``on_current`` is called after each generation of which everything that can be
-    is in place. What cannot be is reported to control and tried again; until it is in place the
-    generation does not count as served.
+    turn of the loop. ``on_current`` is called when everything possible of a generation is in place.
+    What fails is reported to control and tried again; until it succeeds, the generation does not
+    count as served.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Follower:
         self._fault = ""
 
     def beat(self) -> None:
-        """See whether control has published something; to be called every now and then."""
+        """Check whether control has published something; to be called regularly."""
         if self._steps is None:
             self._steps = self._catch_up()
             self._go_on()
@@ -125,7 +125,7 @@ class Follower:
         return found
 
     def _complain(self, error: StateError) -> None:
-        """Tell control, and log ``error`` once, however often it is met."""
+        """Report ``error`` to control, and log it once, however often it occurs."""
         self._missing.journal_is_unreadable(error.errno, time.monotonic())
         self._missing.tell()
         if str(error) != self._fault:
@@ -134,7 +134,7 @@ class Follower:
         self._fault = str(error)
 
     def _put_all(self, entries: Iterable[Entry]) -> Iterator[None]:
-        """Put zones in place, one in each step, and show how far that has come."""
+        """Put zones in place, one in each step, and show the progress."""
         for entry in entries:
             self._put(entry)
             yield
@@ -167,7 +167,7 @@ class Follower:
         self._missing.has(entry.apex)
 
     def _put_image(self, put: Put, placed: Placed) -> bool:
-        """Serve the zone from ``placed``; False if that cannot be now."""
+        """Serve the zone from ``placed``; False if that fails for now."""
         try:
             image = self._stock.open(placed.image)
             if image.apex != put.apex:
@@ -183,7 +183,7 @@ class Follower:
         return True
 
     def _do_without(self, put: Put, error: ImageError) -> None:
-        """Leave the zone as it was; at first it is one that cannot be answered."""
+        """Leave the zone as it was; one that is new is answered with SERVFAIL."""
         stale = put.apex in self._images
         if self._missing.lacks(put, error.errno, time.monotonic(), stale=stale):
             told = f"{error}; still serving the zone's last data, trying again"
@@ -192,7 +192,7 @@ class Follower:
             self._hotpath.put_zone(put.apex, None)
 
     def _keep(self, apex: bytes, image: Image | None) -> None:
-        """Remember ``image`` for ``apex``, and to close the one it replaces."""
+        """Remember ``image`` for ``apex``, and that the one it replaces is to be closed."""
         replaced = self._images.pop(apex, None)
         if replaced is not None:
             self._replaced.append(replaced)

@@ -1,8 +1,8 @@
-"""Hands over what is no ordinary question to the transfer process, and sends its answers.
+"""Hands everything but ordinary questions over to the transfer process, and sends its answers.
 
-Nothing here waits: what that process has no room for is dropped and counted, as is more than
-``PER_SECOND``. So neither its death nor a flood of such packets takes more from a worker than the
-packets themselves.
+Nothing here blocks: packets for which that process has no room, and more than ``PER_SECOND``, are
+dropped and counted. So neither its death nor a flood of such packets costs a worker more than
+receiving them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from dnsd.wire.handed import HandedStream, Origin, Source
 
 PER_SECOND = 2000
-"""What one worker hands over a second, and at once, at most."""
+"""Packets that one worker hands over in a second, and at once, at most."""
 
 MESSAGES = 16
-"""Messages of the other process that are dealt with in one turn of the loop."""
+"""Messages of the other process that are handled in one turn of the loop."""
 
 _HANDED, _DROPPED = INDEX["handed_over"], INDEX["handed_over_dropped"]
 _LATE, _BLOCKED = INDEX["drop_send_late"], INDEX["drop_send_blocked"]
@@ -69,21 +69,21 @@ class HandOver:
         self._seen = clock()
 
     def fileno(self) -> int:
-        """The descriptor that is readable when the other process says something."""
+        """The descriptor that is readable when the other process has sent a message."""
         return self._packets.fileno()
 
     def datagram(self, fd: int, packet: bytes, source: Source, origin: Origin | None) -> None:
-        """Hand over a ``packet`` that came at the socket ``fd``."""
+        """Hand over a ``packet`` that arrived at the socket ``fd``."""
         place = self._places[fd]
         one = handed.HandedDatagram(packet, place, source, origin, self._clock())
         self._hand(handed.encode(one))
 
     def raw(self, fd: int, packet: bytes, name: bytes, control: bytes) -> None:
-        """Hand over a ``packet`` whose source and control message are as the kernel has them."""
+        """Hand over a ``packet``, with source and control message in the kernel's form."""
         self.datagram(fd, packet, source_of(name), origin_of(control))
 
     def stream(self, fd: int, stream: HandedStream) -> bool:
-        """Hand over a connection; whether it was or not, it is the caller's to close."""
+        """Hand over a connection; in any case the caller must close it."""
         return self._hand(handed.encode(stream), fd)
 
     def _hand(self, message: bytes, fd: int | None = None) -> bool:
@@ -137,7 +137,7 @@ class HandOver:
 
 
 def source_of(name: bytes) -> Source:
-    """Return the address in a sockaddr as Python has it."""
+    """Return the address in a sockaddr in Python's form."""
     if _FAMILY.unpack_from(name)[0] == socket.AF_INET:
         port, address = _IN.unpack_from(name)
         return socket.inet_ntop(socket.AF_INET, address), port

@@ -1,6 +1,6 @@
-"""What a worker should serve and cannot: remembered, told to control, and tried again.
+"""Remembers what a worker should serve but cannot: reports it to control, and tries again.
 
-Pure but for the page of shared memory that it writes. Times are monotonic seconds.
+Pure, except for the page of shared memory that it writes. Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
-"""Seconds until what cannot be had is tried again; doubled while nothing gets better."""
+"""The longest pause between two tries, in seconds; pauses double while nothing improves."""
 
 
 class MissingImages:
     """The zones whose image cannot be opened, by apex, and whether the journal can be read.
 
-    ``page`` is where control reads of them.
+    ``page`` is where control reads them.
     """
 
     def __init__(self, page: memoryview) -> None:
@@ -42,7 +42,7 @@ class MissingImages:
         return any(gap.errno == errno for _, gap in self._zones.values())
 
     def lacks(self, put: Put, errno: int, now: float, *, stale: bool) -> bool:
-        """Note that the image of ``put`` cannot be had; True if that is news."""
+        """Note that the image of ``put`` cannot be opened; True if that is new."""
         assert isinstance(put.placed, Placed), "it is an image that is missing"
         before = self._zones[put.apex][1] if put.apex in self._zones else None
         since = before.since if before else round(now * 1e9)
@@ -55,7 +55,7 @@ class MissingImages:
         return True
 
     def has(self, apex: bytes) -> None:
-        """Note that what the zone ``apex`` should be is in place."""
+        """Note that the zone ``apex`` is in place."""
         self._zones.pop(apex, None)
 
     def journal_is_unreadable(self, errno: int, now: float) -> None:

@@ -1,9 +1,9 @@
 """How many TCP connections the node has, in all and from each source.
 
-The workers count in the state vector, each in cells of its own, and a limit is held
-against the sum: a client's 32 connections are 32 whichever workers the kernel gives them
-to. Sources share a cell when their hashes collide; the hash is keyed, so that no
-client can choose to collide with another one's resolver.
+The workers count in the state vector, each in cells of its own, and a limit applies to the
+sum: a client's 32 connections count as 32, whichever workers get them. Sources share a cell
+if their hashes collide; the hash is keyed, so that no client can choose to collide with
+another one's resolver.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Quota:
 
     @property
     def is_full(self) -> bool:
-        """The node has as many connections as it may have."""
+        """Whether the node has reached its limit of connections."""
         left = self._limits.connections
         for head in self._heads:
             left -= head[WorkerCells.TCP_OPEN]
         return left <= 0
 
     def is_source_full(self, source: int) -> bool:
-        """``source`` has as many connections as it may have."""
+        """Tell whether ``source`` has reached its limit of connections."""
         left = self._limits.per_source
         for table in self._tables:
             left -= table[source]

@@ -1,4 +1,4 @@
-"""Sockets as a worker needs them: bound, shared among the workers, and asked how they are.
+"""Sockets for workers: bound, shared among them, and their kernel counters read.
 
 Knows Linux's socket options and why each is set; nothing of DNS or of the event loop.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dnsd.serve.spec import Inheritance
 
-# Linux options that Python has no name for.
+# Linux options that Python does not define.
 IP_PKTINFO = 8
 _IP_MTU_DISCOVER = 10
 _IP_FREEBIND = 15
@@ -72,7 +72,7 @@ class ListenAddress(NamedTuple):
 
     @property
     def sockaddr(self) -> tuple[Any, ...]:
-        """What bind() takes, the interface of a link-local address with it.
+        """The argument of bind(), with the interface of a link-local address.
 
         OSError (EADDRNOTAVAIL) when there is no such interface.
         """
@@ -87,12 +87,12 @@ class ListenAddress(NamedTuple):
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether it stands for every address of the machine."""
+        """Whether it means every address of the machine."""
         return not any(socket.inet_pton(self.family, self.address.partition("%")[0]))
 
 
 def open_udp(place: ListenAddress, receive_buffer: int) -> socket.socket:
-    """Return a non-blocking UDP socket at ``place``; ListenError if it cannot be had."""
+    """Return a non-blocking UDP socket bound at ``place``; ListenError if that fails."""
     sock = _open(place, socket.SOCK_DGRAM)
     ask_receive_buffer(sock, receive_buffer)
     _ignore_path_mtu(sock)
@@ -106,8 +106,8 @@ def open_udp(place: ListenAddress, receive_buffer: int) -> socket.socket:
 def open_tcp(place: ListenAddress, unsent: int) -> socket.socket:
     """Return a non-blocking listener at ``place``; accepted sockets inherit its options.
 
-    At most ``unsent`` octets that the network does not take yet wait in the kernel. What is not
-    delivered in time never is, and nothing outlives its process: see :mod:`dnsd.wire.delivery`.
+    At most ``unsent`` octets wait in the kernel for the network. An answer that is not delivered in
+    time is never delivered, and none outlives its process: see :mod:`dnsd.wire.delivery`.
     """
     sock = _open(place, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -172,7 +172,7 @@ def _refusal(place: ListenAddress, kind: int, error: OSError) -> ListenError:
 
 
 def _ask_for_destination(sock: socket.socket) -> None:
-    """Have each datagram come with the address it was sent to."""
+    """Ask for the destination address of each datagram."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     else:
@@ -182,8 +182,8 @@ def _ask_for_destination(sock: socket.socket) -> None:
 def _ignore_path_mtu(sock: socket.socket) -> None:
     """Send datagrams without DF, whatever path MTU the kernel has learnt.
 
-    Anybody can send an ICMP "fragmentation needed" and so have the kernel cut responses
-    into pieces, which can then be forged (RFC 9715, appendix C; as NSD and Knot do).
+    Anyone can send an ICMP "fragmentation needed", so that the kernel fragments responses, and
+    fragments can be forged (RFC 9715, appendix C; NSD and Knot do the same).
     """
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_OMIT)
@@ -200,7 +200,7 @@ def ask_receive_buffer(sock: socket.socket, octets: int) -> None:
 
 
 def receive_buffer(sock: socket.socket) -> int:
-    """Return how large the receive buffer is, in octets as they are asked for."""
+    """Return the size of the receive buffer in octets, in the units of a request for it."""
     # The kernel doubles what it grants, for its own bookkeeping.
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
@@ -212,12 +212,12 @@ def receive_drops(sock: socket.socket) -> int:
 
 
 def unacknowledged(sock: socket.socket) -> int:
-    """Return how many octets the kernel holds that the peer of a TCP socket has not got."""
+    """Return how many octets in the kernel the peer of a TCP socket has not acknowledged."""
     return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def has_room(sock: socket.socket) -> bool:
-    """Tell whether the kernel would report a TCP socket as one that can be written to."""
+    """Tell whether the kernel would report a TCP socket as writable."""
     room = select.poll()
     room.register(sock, select.POLLOUT)
     return bool(room.poll(0))
@@ -238,14 +238,14 @@ def close(sock: socket.socket) -> None:
 def reset(sock: socket.socket) -> None:
     """Close an accepted TCP socket with a reset: nothing of it stays in the kernel.
 
-    That is how :func:`open_tcp` has them all end, unless :func:`close` is called.
+    All sockets of :func:`open_tcp` end like this, unless :func:`close` is called.
     """
     sock.close()
 
 
 def since_boot() -> float:
-    """Return seconds that never go back, and go on while the machine is suspended.
+    """Return seconds of a clock that never goes back, and continues during a suspend.
 
-    For what may not be sent when it has waited too long.
+    For answers that must not be sent after waiting too long.
     """
     return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -5,15 +5,15 @@ descriptor. Streams of the loop's would answer as fast, but this way a turn of T
 call with a bound on it, however many connections are busy, so UDP is never kept waiting;
 the kernel goes round the connections, so none of them starves; and what waits unsent, a
 half-closed peer and a reset are plain facts of a socket instead of a transport's opinion.
-There is no timer for a connection either: :meth:`TcpServer.sweep` looks at all of them.
+Connections have no timers, either: :meth:`TcpServer.sweep` looks at all of them.
 
-A client that does not read is not asked for more: while answers wait, no query of its is
-taken, so a fast pipeline on a slow path is slowed down. When it reads nothing at all for
-``TcpLimits.stall`` seconds it is reset, and when an answer has not been delivered within
-DELIVERED_WITHIN_S: what is older than that must not come into a cache any more.
+While answers to a client wait, no more of its queries are taken, so a fast pipeline on a slow
+path is slowed down. A connection is reset when the client reads nothing for ``TcpLimits.stall``
+seconds, or when an answer was not delivered within DELIVERED_WITHIN_S: older answers must not
+reach a cache any more.
 
-So a connection is closed in order only when its peer has acknowledged everything. Until then it is
-*parting*: shut down for writing, and looked at by ``sweep``.
+So a connection is closed in order only when its client has acknowledged everything. Until then it
+is *parting*: shut down for writing, and checked by ``sweep``.
 """
 
 from __future__ import annotations
@@ -78,18 +78,18 @@ class TcpServer:
         self._clock = clock
         self._epoll = select.epoll()
         self._listeners: dict[int, socket.socket] = {}
-        # By descriptor; the one whose peer has done nothing for longest comes first.
+        # By descriptor; the one that has been idle longest comes first.
         self._connections: OrderedDict[int, Connection] = OrderedDict()
-        # What an earlier turn had no time for: sockets that were ready, and a round of sweep.
+        # Left over from an earlier turn: sockets that were ready, and a round of sweep.
         self._ready: deque[int] = deque()
         self._unswept: deque[Connection] = deque()
         self._paused_until: float | None = None
         self._finishing = False
         self.transfers: HandOver | None = None
-        """The way to the transfer process, if there is one."""
+        """The link to the transfer process, if there is one."""
         self.descriptors = sys.maxsize
-        """Connections are given descriptors below this number; the others are for what goes
-        before them: images above all."""
+        """Connections get descriptors below this number; the others are reserved, above all for
+        images."""
 
     def fileno(self) -> int:
         """The descriptor that is readable when :meth:`on_readable` has something to do."""
@@ -125,7 +125,7 @@ class TcpServer:
     # -- connections ----------------------------------------------------------------------
 
     def _accept(self, listener: socket.socket, until: float) -> bool:
-        """Accept what is waiting, within bounds; False when nothing more can be had now."""
+        """Accept waiting connections, within limits; False if no more can be accepted now."""
         for number in range(ACCEPTS):
             try:
                 sock, address = listener.accept()
@@ -133,7 +133,7 @@ class TcpServer:
                 return False
             except OSError as error:
                 if error.errno not in descriptors.WANT:
-                    continue  # that client is gone already: accept(2), "Error handling"
+                    continue  # that client has gone already: accept(2), "Error handling"
                 # Only the first accept() of a turn is sure to have a client waiting: Linux
                 # looks for a descriptor before it looks for a connection.
                 if number == 0:
@@ -188,11 +188,11 @@ class TcpServer:
 
     @property
     def connections(self) -> list[Connection]:
-        """The connections there are."""
+        """The open connections."""
         return list(self._connections.values())
 
     def make_way(self) -> None:
-        """Close some connections: something that goes before them finds no descriptor."""
+        """Close some connections, because something more important needs a descriptor."""
         for _ in range(ACCEPTS):
             if not self._evict():
                 return
@@ -271,14 +271,14 @@ class TcpServer:
         connection.sock.close()
 
     def _part(self, connection: Connection) -> None:
-        """Close ``connection`` when its peer has got everything."""
+        """Close ``connection`` when its client has everything."""
         if not connection.is_delivered():
             try:
                 connection.part()
                 self._epoll.unregister(connection.fd)
                 return
             except OSError:
-                pass  # the peer is gone
+                pass  # the client has gone
         self._close(connection)
 
     def _close(self, connection: Connection, reason: int | None = None) -> None:
@@ -313,7 +313,7 @@ class TcpServer:
         return not self._unswept
 
     def has(self, connection: Connection) -> bool:
-        """Return whether ``connection`` is one of them still."""
+        """Return whether ``connection`` is still open."""
         return self._connections.get(connection.fd) is connection
 
     def _go_on_accepting(self, now: float) -> None:
@@ -341,9 +341,9 @@ class TcpServer:
                 self._close(connection, reason)
 
     def _catch_up(self, connection: Connection, until: float) -> None:
-        """Serve ``connection``: its queries may still wait in the kernel, because we were slow.
+        """Serve ``connection``: its queries may wait in the kernel because this worker was slow.
 
-        But not while its messages wait for room: old queries are no sign of life.
+        Not while its messages wait for room: old queries are no sign of life.
         """
         if not connection.waits_for_room or sockets.has_room(connection.sock):
             self._serve(connection, until)

@@ -1,7 +1,7 @@
-"""How long a turn of a worker's loop may take: all of it within 5 ms, whatever is asked.
+"""How long a turn of a worker's loop may take: less than 5 ms, whatever the load.
 
 Every part that may have much to do looks at the clock after each piece (a packet, a message, a
-connection, an image), stops when its time is up, and goes on in the next turn with the rest,
+connection, an image), stops when its time is up, and continues with the rest in the next turn,
 before anything new. So each part waits for one turn of each of the others.
 
 A turn is longer than this only by the last piece that was begun, and never by more than one.

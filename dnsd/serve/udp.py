@@ -1,4 +1,4 @@
-"""Queries over UDP: drain the socket, answer, send, and never wait.
+"""Queries over UDP: drains the socket, answers, sends, and never blocks.
 
 Knows datagrams and addresses; what is in a datagram is the hot path's business. A hot path
 that can drain a socket by itself does so in place of :meth:`UdpSocket.on_readable`; counting
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dnsd.serve.handover import HandOver
 
 _LARGEST = 65535
-"""Octets of the largest datagram; asking for fewer is not faster."""
+"""Octets of the largest datagram; a smaller buffer is not faster."""
 
 _LAST_TURNS = 512
 """Turns that a socket gets before it closes: more than its queue, less than a flood."""
@@ -119,7 +119,7 @@ class UdpSocket:
         self._counters[_REFUSALS.get(error.errno or 0, _ERROR)] += 1
 
     def count_drops(self) -> None:
-        """Count what the kernel has dropped since the last time, for want of room."""
+        """Count datagrams that the kernel has dropped since the last call: the queue was full."""
         drops = sockets.receive_drops(self.sock)
         self._counters[_QUEUE] += (drops - self._drops) & 0xFFFFFFFF
         self._drops = drops
@@ -137,7 +137,7 @@ class UdpSocket:
 
     @property
     def owes(self) -> bool:
-        """Whether it must have another turn, although nothing may be readable."""
+        """Whether it needs another turn even if nothing is readable."""
         return False
 
     def closing(self) -> Iterator[None]:
@@ -201,7 +201,7 @@ class WildcardUdpSocket(UdpSocket):
                 return True
 
     def _origin(self, ancillary: _Ancillary) -> _Ancillary:
-        """Return what makes a response leave from the address that ``ancillary`` tells."""
+        """Return the control message that sends a response from the address in ``ancillary``."""
         if len(self._origins) >= _KNOWN_DESTINATIONS:
             self._origins.clear()
         level, kind, info = ancillary[0]

@@ -1,7 +1,7 @@
-"""One worker: its sockets and what it serves, turned by one event loop.
+"""One worker: its sockets and zones, in one event loop.
 
-Knows how the parts of a worker are put together, and when it begins and ends. It waits for
-no other process: if control is gone, it answers from what was published last.
+Puts the parts of a worker together, and knows when it begins and ends. It waits for no other
+process: if control is down, it answers from the last published data.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ FINISH = 1.0
 """Seconds that TCP connections get, after SIGTERM, to be answered."""
 
 RESERVE = 32
-"""Descriptors that TCP connections leave to others: to images that come, and are changed."""
+"""Descriptors that TCP connections leave free, for new and changed images."""
 
 _OTHER_FILES = 64
 """Descriptors besides connections: listeners, loop, state vector, an image being mapped."""
@@ -106,7 +106,7 @@ class Worker:
         self._due = 0
 
     def _listen(self) -> list[UdpSocket]:
-        """Have every socket; ListenError at the first that cannot be had."""
+        """Open every socket; ListenError at the first that fails."""
         spec = self._spec
         bound = []
         for address, port in spec.listen:
@@ -141,7 +141,7 @@ class Worker:
         return Reins(Packets(self._spec.reins), self._hotpath, self._passed, self._loop.call_later)
 
     def _hand_over(self) -> HandOver | None:
-        """Return the way to the transfer process, if there is one."""
+        """Return the link to the transfer process, if there is one."""
         if self._spec.xfrd_fd is None:
             return None
         places = [each.sock for each in self._udp]
@@ -169,7 +169,7 @@ class Worker:
         self._head[WorkerCells.SECRETS] = 0
         self._head[WorkerCells.LISTENING] = not self._held
         self._warn()
-        # What is there now stays: no collection needs to look at it again.
+        # These objects stay for ever: the garbage collector need not look at them again.
         gc.collect()
         gc.freeze()
         self._due = time.monotonic_ns()
@@ -179,7 +179,7 @@ class Worker:
         self._sweep()
 
     def _warn(self) -> None:
-        """Say what the system does not give; it is the same for all workers, so one says it."""
+        """Log what the system does not grant; it is the same for all workers: only one logs it."""
         spec = self._spec
         allowed = descriptors.raise_limit()
         self._tcp.descriptors = max(1, allowed - RESERVE)
@@ -203,8 +203,8 @@ class Worker:
     def _serve(self) -> None:
         """Begin to read the sockets.
 
-        Not earlier than the zones are in place: another worker's successor must not refuse
-        the queries that come to it before. They wait in the socket for these milliseconds.
+        Not before the zones are in place: a successor of another worker must not refuse its first
+        queries. They wait in the socket for these milliseconds.
         """
         if self._serving or self._finishing or self._held:
             return
@@ -238,7 +238,7 @@ class Worker:
             self._loop.call_soon(self._go_on, each)
 
     def _go_on(self, each: UdpSocket) -> None:
-        """Give ``each`` another turn, unless another socket's has done what was left."""
+        """Give ``each`` another turn, unless another socket's turn has done its rest."""
         if each.owes:
             self._on_udp(each)
 
