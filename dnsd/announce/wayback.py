@@ -1,8 +1,8 @@
 """Do answers find their way back to clients? From what workers sent, and what the kernel refused.
 
 The self-check never leaves the machine: without a route to clients, or behind a firewall that
-blocks answers, it succeeds while clients get nothing. This module notices that, by answers to clients that
-the kernel refused to route. Full queues are not counted: busy is no reason.
+blocks answers, it succeeds while clients get nothing. This module notices that, by answers to
+clients that the kernel refused to route. Full queues are not counted: busy is no reason.
 
 A share is needed because sources of queries are easily forged: some answers never have a route. And
 a reason needs evidence: once clients have moved away there may be none, so the reason lapses then,
