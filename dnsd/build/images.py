@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
     from dnsd.image.store import Image
 
+UNKEPT = "not-kept"
+"""The code of the finding that other servers cannot have the version."""
 VERSIONS = "versions"
 """The directory, in the state directory, of record files that were made with images."""
 

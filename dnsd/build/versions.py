@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dnsd.build.images import VERSIONS
+from dnsd.build.images import UNKEPT, VERSIONS
 from dnsd.config import origins
 from dnsd.errors import SerialError
 from dnsd.process import durablefile
@@ -77,7 +77,7 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
         recordfile.write(_directory(job) / f"{name}{RECORDS}", version)
     except OSError as error:
         sentence = f"secondaries cannot fetch this version: it cannot be written: {_why(error)}"
-        findings.append(_finding(job, sentence, "not-kept"))
+        findings.append(_finding(job, sentence, UNKEPT))
         return VersionKept(zone, "", tuple(findings))
     return VersionKept(zone, f"{name}{RECORDS}", tuple(findings))
 

@@ -20,10 +20,12 @@ from dnsd.build.pipeline import BuildResult
 from dnsd.build.poolmeta import PoolMeta
 from dnsd.build.stamps import observe
 from dnsd.config import (
+    AllowedPeer,
     Config,
     Limits,
     PrimaryPeer,
     Server,
+    TransfersConfig,
     ZoneFile,
     Zones,
     received_file,
@@ -749,3 +751,24 @@ def test_what_became_of_a_fetched_version_is_told(tmp_path: Path, text: str, why
     assert (judged.zone, judged.serial) == ("b.", 7)
     assert why in judged.why if why else not judged.why
     assert site.served()["b."] == ("7/90" if not why else "5/100"), "the old one stays in force"
+
+
+def test_a_version_that_the_disk_has_refused_to_keep_for_others_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    site = Site(tmp_path, a="1", b="2")
+    others = TransfersConfig(allow_transfer=(AllowedPeer(network=("127.0.0.1",)),))
+    site.begin(transfers=others)
+    build_one = site.build_one
+
+    def with_room(job: Job) -> BuildResult:
+        return msgspec.structs.replace(build_one(job), version="a.records")
+
+    site.run()
+    assert site.reloader.unfinished() == {"a.", "b."}
+    site.build_one = with_room  # type: ignore[method-assign]
+    site.run("a.")
+    assert site.built == [["a."]]
+    assert site.reloader.unfinished() == {"b."}
+    site.run("a.")
+    assert site.built == []

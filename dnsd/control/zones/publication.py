@@ -137,7 +137,10 @@ class Publication:
         row.include, row.digests = job.include, result.digests
         row.terms = BuildTerms(job.serial, job.is_given, job.is_catalog)
         row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
-        (self.troubled.add if row.trouble else self.troubled.discard)(result.origin)
+        # Others would wait for the next change, if the disk has refused this version.
+        is_unkept = loaded and job.is_given and not result.version
+        is_troubled = bool(row.trouble) or is_unkept
+        (self.troubled.add if is_troubled else self.troubled.discard)(result.origin)
         return row
 
     def note_early(self, result: BuildResult) -> None:

@@ -302,6 +302,7 @@ class Reloader:
             (row.limits, row.include, row.terms) != going_by
             or observe(row.stamps) != row.stamps
             or row.origin in self._distrusted
+            or row.origin in self._publication.troubled
         )
 
     def _terms_of(self, origin: str) -> BuildTerms:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dnsd.build.images import UNKEPT
 from dnsd.control.zones.guard import STAGNANT
 from dnsd.control.zones.table import EXPIRED
 from dnsd.process.events import FINDING, Told
@@ -23,6 +24,10 @@ MOST_ZONES = 20
 """Zones with a line of their own in the log of one reload."""
 MOST_LINES = 10
 """Findings of one zone in the log."""
+
+
+_UNSEEN = frozenset((STAGNANT, UNKEPT))
+"""Codes of findings that no check of the file shows."""
 
 
 class ZoneOutcome(StrEnum):
@@ -177,7 +182,7 @@ def _finding_events(zone: ZoneReport) -> Iterator[Told]:
     """
     about: Fields = {"zone": zone.zone}
     if zone.outcome == ZoneOutcome.LOADED:
-        yield from _first([one for one in zone.findings if one.code == STAGNANT], about)
+        yield from _first([one for one in zone.findings if one.code in _UNSEEN], about)
     if zone.outcome == ZoneOutcome.BROKEN:
         errors = [one for one in zone.findings if one.severity == Severity.ERROR]
         yield from _first(errors, about)
