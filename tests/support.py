@@ -56,12 +56,18 @@ def zone(serial: int, *records: str, ttl: int = 60) -> str:
 
 
 def until(condition: Callable[[], Any], what: str = "") -> Any:
-    """Wait until ``condition`` returns something true, and return that."""
-    deadline = time.monotonic() + PATIENCE
+    """Wait until ``condition`` returns something true, and return that.
+
+    A condition that takes long, as a command does, is not looked at all the time.
+    """
+    began = time.monotonic()
+    deadline = began + PATIENCE
     while not (found := condition()):
-        if time.monotonic() > deadline:
+        looked = time.monotonic()
+        if looked > deadline:
             raise AssertionError(f"has not come to pass in {PATIENCE:.0f} s: {what or condition}")
-        time.sleep(0.01)
+        time.sleep(min(max(0.01, looked - began), 0.5))
+        began = time.monotonic()
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -28,12 +29,13 @@ def build(target: Path, compiler: Sequence[str]) -> None:
     command = [*compiler, "-fPIC", "-shared", f"-I{sysconfig.get_path('include')}"]
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
 
+    _run([sys.executable, "-m", "cython", "-3", *sources], target)
+
     def compiled(source: str) -> None:
         stem = source.removesuffix(".pyx")
-        _run([sys.executable, "-m", "cython", "-3", source], target)
         _run([*command, f"{stem}.c", "-o", f"{stem}{suffix}"], target)
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compiled, sources))
 
 
