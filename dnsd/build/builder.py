@@ -19,9 +19,14 @@ from dnsd.build.images import Job
 from dnsd.build.pipeline import BuildResult, build_zones
 from dnsd.process import log, stderr
 from dnsd.process.logline import Speaker
+from dnsd.process.start import imported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+NEEDED = ("dnsd.zone.load", "dnsd.compile", "dnsd.build.contents", "dnsd.build.versions")
+"""What each build takes, and who only asks for builds does not."""
 
 
 def encode_jobs(jobs: Sequence[Job]) -> bytes:
@@ -38,6 +43,8 @@ def main() -> None:
     """Build until there is no more input."""
     log.begin(Speaker("builder"))
     stderr.detach(log.dropped)
+    for module in NEEDED:
+        imported(module)
     batches: SimpleQueue[list[Job]] = SimpleQueue()
     threading.Thread(target=_read, args=(batches,), daemon=True).start()
     while True:

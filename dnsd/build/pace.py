@@ -26,7 +26,7 @@ STARVED = 0.08
 HUNGRY = 0.2
 """It has waited long enough for more than a tenth."""
 
-LOOK_S = 0.25
+LOOK_S = 0.1
 """Between two looks."""
 
 _PARAMETERS = os.sched_param(0)

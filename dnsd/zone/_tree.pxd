@@ -22,7 +22,7 @@ cdef struct Data:
 
 cdef struct Set:
     const uint8_t *owner      # as spelled; as long as the node's name
-    uint64_t seen             # the block that had it last
+    uint32_t seen             # the block that had it last
     uint32_t node
     uint32_t first, count     # rdatas
     uint32_t room             # for rdatas
@@ -82,7 +82,7 @@ cdef class Tree:
     cdef uint32_t mask
     cdef uint32_t own_sets, own_datas    # of records; behind them is what a compiler has made
     cdef uint32_t spare, spare_data
-    cdef uint64_t stamp       # of the block in the making
+    cdef uint32_t stamp       # of the block in the making: an image has fewer of them
     cdef uint8_t key[16]
     cdef uint8_t **chunks     # octets that never move
     cdef uint64_t chunks_used, chunks_room, chunk_room
