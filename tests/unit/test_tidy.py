@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sizes import body_lines, sizes
+
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "dnsd").rglob("*.py"))
 NATIVE = sorted(path for end in ("*.pyx", "*.pxi") for path in (ROOT / "dnsd").rglob(end))
@@ -122,10 +124,10 @@ def test_every_function_fits_on_a_screen() -> None:
     too_long = {}
     for path in MODULES:
         for node in ast.walk(tree(path)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                body = node.body[1:] if ast.get_docstring(node) and node.body[1:] else node.body
-                if (lines := (body[-1].end_lineno or 0) - body[0].lineno + 1) > LINES_OF_A_FUNCTION:
-                    too_long[f"{named(path)}: {node.name}"] = lines
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if (lines := body_lines(node)) > LINES_OF_A_FUNCTION:
+                too_long[f"{named(path)}: {node.name}"] = lines
     assert too_long == {}
 
 
@@ -154,3 +156,31 @@ def test_what_is_to_be_changed_is_where_the_map_says() -> None:
     places = re.findall(r"`(dnsd/[\w/.]+)`", section("Where to change what"))
     assert places
     assert [place for place in places if not (ROOT / place).is_file()] == []
+
+
+def test_the_table_of_sizes_is_about_right() -> None:
+    """``python -m tests.sizes`` writes it anew; a fifth more or less is left alone."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table_of_sizes()]
+    told = {room: [int(cell) for cell in cells] for room, *cells in rows}
+    found = sizes()
+    assert told.keys() == found.keys()
+    wrong = {
+        room: (told[room], size)
+        for room, size in found.items()
+        if any(abs(one - now) > max(5, now / 5) for one, now in zip(told[room], size, strict=True))
+    }
+    assert wrong == {}
+
+
+def table_of_sizes() -> list[str]:
+    return re.findall(r"^\| (?:`dnsd/|all ).*$", section("Sizes"), flags=re.M)
+
+
+# -- mutants -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/mutants").glob("*.toml")), ids=named)
+def test_each_mutant_has_one_place(path: Path) -> None:
+    mutants = tomllib.loads(path.read_text())["mutant"]
+    counts = {one["name"]: (ROOT / one["file"]).read_text().count(one["old"]) for one in mutants}
+    assert {name: count for name, count in counts.items() if count != 1} == {}
