@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from dnsd.build.images import Job
-from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.build.pipeline import BuildResult
 from dnsd.build.poolmeta import PoolMeta
 from dnsd.caches.judge import Verdict
 from dnsd.caches.ledger import Ledger
@@ -36,6 +36,7 @@ from dnsd.control.horizon.shelf import Shelved
 from dnsd.image.selection import NOTES, Mode, cells
 from dnsd.image.stock import Stock
 from dnsd.process.statedir import IMAGES
+from tests.building import build_zone
 
 APEX = "example.com."
 POOL = PoolRRset("pool.example.com.", "A")

@@ -34,7 +34,7 @@ _RANGE = 20
 """RLIMIT_NICE counts from here downwards (setrlimit(2))."""
 
 
-class Step(NamedTuple):
+class PaceStep(NamedTuple):
     """A place in the queue for a CPU: ``share`` is the one below which the next step is due."""
 
     policy: int
@@ -43,9 +43,9 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step(os.SCHED_IDLE, NICENESS, STARVED),
-    Step(os.SCHED_BATCH, NICENESS, HUNGRY),
-    Step(os.SCHED_BATCH, NICENESS // 2, 0.0),
+    PaceStep(os.SCHED_IDLE, NICENESS, STARVED),
+    PaceStep(os.SCHED_BATCH, NICENESS, HUNGRY),
+    PaceStep(os.SCHED_BATCH, NICENESS // 2, 0.0),
 )
 
 
@@ -56,7 +56,7 @@ def may_climb() -> bool:
     return soft == resource.RLIM_INFINITY or soft >= wanted or Capability.SYS_NICE in permitted()
 
 
-def take(pid: int, step: Step) -> None:
+def take(pid: int, step: PaceStep) -> None:
     """Give a process the place that ``step`` says, if it has not ended."""
     with suppress(OSError):
         os.sched_setscheduler(pid, step.policy, _PARAMETERS)
@@ -93,7 +93,7 @@ async def looked_after(pid: int) -> AsyncIterator[None]:
         looks.cancel()
 
 
-async def _feed(pid: int, step: Step, left: list[Step]) -> None:
+async def _feed(pid: int, step: PaceStep, left: list[PaceStep]) -> None:
     with suppress(OSError, ValueError):  # it has gone
         before = Had.of(pid)
         while left:

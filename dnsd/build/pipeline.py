@@ -83,11 +83,6 @@ class _Made(NamedTuple):
     image: bytearray | None = None
 
 
-def build_zone(job: Job) -> BuildResult:
-    """Build the zone of ``job``; its image is a file of its own."""
-    return _saved(job, _made(job))
-
-
 def build_zones(jobs: Sequence[Job]) -> list[BuildResult]:
     """Build the zones of ``jobs``, all for one directory; small images go into one pack."""
     made = [_made(job) for job in jobs]

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnsd.build.images import Job
-from dnsd.build.pipeline import build_zone
 from dnsd.config import Limits
 from dnsd.config.policyfile import path_for
 from dnsd.zone.findings import Severity
+from tests.building import build_zone
 from tests.support import zone
 
 owners = st.sampled_from(

@@ -21,7 +21,7 @@ from dnsd.build import builders, images, pace
 from dnsd.build.builder import encode_jobs
 from dnsd.build.builders import build_all
 from dnsd.build.images import Job
-from dnsd.build.pipeline import MOST_FINDINGS, BuildResult, build_zone, worst
+from dnsd.build.pipeline import MOST_FINDINGS, BuildResult, worst
 from dnsd.build.stamps import stamp
 from dnsd.config import Limits
 from dnsd.config.policyfile import path_for
@@ -36,6 +36,7 @@ from dnsd.zone.load import load_zone
 from dnsd.zone.records import Zone
 from dnsd.zone.sources import _up_to
 from dnsd.zone.stored import version_of
+from tests.building import build_zone
 from tests.support import zone
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from dnsd.build import images
 from dnsd.build.images import Job
-from dnsd.build.pipeline import build_zone
 from dnsd.build.stamps import stamp
 from dnsd.cli import main
 from dnsd.config import Limits
+from tests.building import build_zone
 from tests.zonekeys import ZoneKey, make_key, signed_text
 
 TEXT = """\

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.build.images import Job, is_current, read_meta
-from dnsd.build.pipeline import build_zone
 from dnsd.build.versions import GivenOut, following
 from dnsd.config import Limits
 from dnsd.process import durablefile
 from dnsd.versions import recordfile
 from dnsd.versions.serial import is_newer
+from tests.building import build_zone
 
 if TYPE_CHECKING:
     from pathlib import Path

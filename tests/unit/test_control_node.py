@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from dnsd.build.images import Job
-from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.build.pipeline import BuildResult
 from dnsd.config import Options, resolve
 from dnsd.control import delivery
 from dnsd.control import spec as specs
@@ -25,6 +25,7 @@ from dnsd.image import memory
 from dnsd.image.keepsake import Keepsake
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
+from tests.building import build_zone
 from tests.support import zone
 
 PATIENCE = 30

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnsd.build.images import Job
-from dnsd.build.pipeline import BuildResult, build_zone, troubled
+from dnsd.build.pipeline import BuildResult, troubled
 from dnsd.config import Config, Server
 from dnsd.config import Zones as ZonesTable
 from dnsd.control.converge import FILES_S, Convergence
@@ -47,6 +47,7 @@ from dnsd.process import log
 from dnsd.process.statedir import IMAGES
 from dnsd.serve.follow import Follower, Seat
 from dnsd.wire.name import to_text
+from tests.building import build_zone
 from tests.support import zone
 
 ORIGINS = ("a.", "b.")

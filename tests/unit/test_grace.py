@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from dnsd.build.images import Job
-from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.build.pipeline import BuildResult
 from dnsd.config import Zones
 from dnsd.control.zones import acceptance
 from dnsd.control.zones.grace import Grace
 from dnsd.control.zones.report import ZoneOutcome
+from tests.building import build_zone
 from tests.unit.test_zones_reload import Site
 
 ZONE = "@ 60 SOA ns h 1 3600 600 86400 20\n@ 60 NS ns\nns 60 A 192.0.2.53\nwww 60 A 192.0.2.1\n"

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.build.images import Job
-from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.build.pipeline import BuildResult
 from dnsd.control.zones.reload import DIRECTORY, EVERYTHING
 from dnsd.control.zones.table import apex_of
 from dnsd.control.zones.ties import Ties
 from dnsd.image.state import ControlCells, FirstLoad, StateVector
+from tests.building import build_zone
 from tests.support import zone
 from tests.unit.test_control_node import PATIENCE, Site
 

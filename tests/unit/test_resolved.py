@@ -10,7 +10,7 @@ import pytest
 
 from dnsd.build import images, resolved
 from dnsd.build.images import Job
-from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.build.pipeline import BuildResult
 from dnsd.build.policycheck import Checked, check_policy
 from dnsd.build.resolved import ResolvedRRset
 from dnsd.config import Failover, Limits
@@ -21,6 +21,7 @@ from dnsd.wire.rdata import AAAA, TXT, A
 from dnsd.zone.findings import Severity
 from dnsd.zone.load import load_text
 from dnsd.zone.records import Zone
+from tests.building import build_zone
 from tests.unit.test_build_signing import validate
 from tests.zonekeys import NOW, make_key, signed_text
 

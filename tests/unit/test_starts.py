@@ -87,11 +87,11 @@ def test_a_command_that_asks_loads_no_more_than_it_takes_to_ask(command: str) ->
 BUILD = """
 import sys
 from dnsd.build.images import Job
-from dnsd.build.pipeline import build_zone
+from dnsd.build.pipeline import build_zones
 from dnsd.config import Limits
 file = "zones/example.com.zone"
 job = Job(origin="example.com.", file=file, limits=Limits(), images=sys.argv[1])
-assert build_zone(job).image
+assert build_zones([job])[0].image
 """
 
 

@@ -19,8 +19,9 @@ import msgspec
 from dns.dnssectypes import Algorithm
 
 from dnsd.build import images
-from dnsd.build.pipeline import BuildResult, build_zone
+from dnsd.build.pipeline import BuildResult
 from dnsd.image.stock import file_name
+from tests.building import build_zone
 from tests.zonekeys import make_key, signed_text
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ _built: dict[tuple[str, int, int], _Built] = {}
 
 
 def build(job: Job) -> BuildResult:
-    """Build as :func:`dnsd.build.pipeline.build_zone` does, each content once."""
+    """Build as :func:`tests.building.build_zone` does, each content once."""
     policy = Path(job.file).with_suffix(".toml")
     inodes = Path(job.file).stat().st_ino, policy.stat().st_ino if policy.exists() else 0
     key = (job.file, *inodes)
