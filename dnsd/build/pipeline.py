@@ -69,6 +69,7 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     seconds: float = 0.0
     is_stale: bool = False
+    is_catalog: bool = False
 
     @property
     def is_loaded(self) -> bool:
@@ -211,7 +212,7 @@ def _compiled(
         result,
         findings=worst((*result.findings, *kept.findings)),
         version=kept.records,
-        records=0 if job.is_catalog else result.records,
+        is_catalog=job.is_catalog,
         serial=zone.serial,
         pools=described,
         contents=contents,

@@ -224,6 +224,10 @@ def test_a_zone_of_the_configuration_is_never_displaced(site: CatalogSite) -> No
     assert site.served()["a."] == "1"
     assert site.reloader.catalogs.row(ORIGIN)["clashes"] == 1
     assert site.reloader.rows["a."].file == site.zones / "a.zone"
+    brought = site.reloader.catalogs.brought
+    assert not brought.transfers_of("a.").primaries, "the template is not for it"
+    assert brought.kept("a.") == ""
+    assert "catalog" not in site.reloader.catalogs.row("a.")
     site.write("b", "7")
     assert outcomes(site.run(DIRECTORY)) == {"b.": "loaded"}, "and one that comes later displaces"
     assert site.served()["b."] == "7"

@@ -30,6 +30,8 @@ class BroughtZones:
         self.books = books
         self.zones = catalogbook.members(config, books)
         self.leaving: set[str] = set()
+        self.configured: Container[str] = ()
+        """Zones that the configuration has: what catalogs say of them is not in force."""
         self.number = 0
         self._anew: dict[str, MemberZone] = {}
         self._known = config
@@ -110,13 +112,19 @@ class BroughtZones:
         self.leaving = (self.leaving | changed) - self.zones.keys()
         return changed
 
+    def member(self, origin: str) -> MemberZone | None:
+        """Return what a catalog says of a zone, None if none does, or the configuration has it."""
+        return None if origin in self.configured else self.zones.get(origin)
+
     def kept(self, origin: str) -> str:
         """Return the name of the record file of a zone, if it has one of its own."""
-        member = self.zones.get(origin)
+        member = self.member(origin)
         is_fetched = member is not None and bool(self.transfers_of(origin).primaries)
         return member.file.name if member is not None and is_fetched else ""
 
     def transfers_of(self, origin: str) -> ZoneTransfers:
         """Return what holds for the transfers of the zone ``origin``, whatever it comes from."""
-        member = self.zones.get(origin) or self._anew.get(origin)
+        member = self.member(origin)
+        if member is None and origin not in self.configured:
+            member = self._anew.get(origin)
         return self._terms.of(origin, member.template if member else None)

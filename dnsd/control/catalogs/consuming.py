@@ -137,7 +137,9 @@ class CatalogKeeper:
         self.brought.begin_anew(decided.begin_anew)
         own = {zone: told.CONFIGURATION for zone in decided.book.members if zone in configured}
         clashes = {**decided.clashes, **own}
-        told.taken(name, decided, share, {*clashes} - {*known.clashes})
+        told.taken(name, decided, {*clashes} - {*known.clashes})
+        if decided.book.held and decided.book.held != book.held:
+            told.begin_holding(name, decided.book, share)
         known.clashes = clashes
         if decided.dropped or decided.taken:
             self._look_again(name)
@@ -221,7 +223,7 @@ class CatalogKeeper:
 
     def row(self, zone: str) -> dict[str, Any]:
         """Return what there is to tell of a zone: where it comes from, or what it brings."""
-        if (member := self.brought.zones.get(zone)) is not None:
+        if (member := self.brought.member(zone)) is not None:
             return {"catalog": member.catalog, "template": member.template}
         if zone not in self.brought.catalogs:
             return {}

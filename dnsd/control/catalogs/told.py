@@ -35,7 +35,7 @@ def held(name: str, book: CatalogBook) -> str:
     )
 
 
-def taken(name: str, decided: Decided, share: float, clashes: Collection[str]) -> None:
+def taken(name: str, decided: Decided, clashes: Collection[str]) -> None:
     """Tell what has come of a version of a catalog; ``clashes`` are those that are new."""
     parts = [
         f"{len(zones)} {what}"
@@ -50,13 +50,15 @@ def taken(name: str, decided: Decided, share: float, clashes: Collection[str]) -
     if parts:
         sentence = f"catalog {name} serial {decided.book.serial}: zones: {', '.join(parts)}"
         say("catalog-taken", sentence, zone=name, serial=decided.book.serial)
-    if decided.book.held:
-        why = f"{held(name, decided.book)} (vanish = {percent(share)})"
-        say("catalog-held", why, zone=name)
     if clashes:
         named = ", ".join(shortlist(sorted(clashes), _NAMED))
         why = f"zones of the catalog {name} are not taken up, because they are others' ({named})"
         say("catalog-clash", why, zone=name)
+
+
+def begin_holding(name: str, book: CatalogBook, share: float) -> None:
+    """Tell that other zones of a catalog are held than before."""
+    say("catalog-held", f"{held(name, book)} (vanish = {percent(share)})", zone=name)
 
 
 def released(name: str, done: Released) -> None:

@@ -162,8 +162,8 @@ class Acceptance:
     def _guarded(self, result: BuildResult, terms: LossTerms) -> BuildResult:
         """Return ``result``, broken if it loses more than its share of what there was."""
         old = self._old(result.origin)
-        if result.image is None or old is None:
-            return result
+        if result.image is None or old is None or result.is_catalog:
+            return result  # what a catalog loses is judged by its members
         file = next(iter(result.sources))
         edit = guard.ZoneEdit(result.origin, file, old, result)
         refusal = guard.loss(edit, terms.share(result.origin))

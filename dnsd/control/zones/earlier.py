@@ -142,4 +142,5 @@ def _result_of(image: str, meta: Meta) -> BuildResult:
         contents=meta.contents,
         policy=meta.policy,
         version=meta.version,
+        is_catalog=meta.is_catalog,
     )

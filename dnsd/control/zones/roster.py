@@ -39,8 +39,8 @@ class Roster:
 
     def __init__(self, earlier: Earlier, brought: BroughtZones) -> None:
         self.wanted: dict[str, Path] = {}
-        self.configured: dict[str, Path] = {}
         self._brought = brought
+        self._configured: dict[str, Path] = {}
         self.odd: tuple[Finding, ...] = ()
         self._earlier = earlier
         self._leaving = guard.GoneZones()
@@ -83,6 +83,15 @@ class Roster:
             self.wanted = self._with_brought(self.configured)
             self.odd = _findings(found, config, held)
         return RosterSeen(problems, doubtful(stamps, began_ns, time.time_ns()))
+
+    @property
+    def configured(self) -> dict[str, Path]:
+        """The files of the zones that no catalog has brought."""
+        return self._configured
+
+    @configured.setter
+    def configured(self, files: dict[str, Path]) -> None:
+        self._configured = self._brought.configured = files
 
     def follow(self, origins: Iterable[str]) -> None:
         """Have of the zones ``origins`` what catalogs have brought."""
