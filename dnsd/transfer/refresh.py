@@ -86,6 +86,11 @@ class Refresh:
         self._failures = 0
         """How many primaries have failed in a row."""
         self._notice: _Notice | None = None
+        """What has been notified since the last request began."""
+        self._sought: _Notice | None = None
+        """What was notified before, and nobody has given yet."""
+        self._rounds = 0
+        """How often it was sought."""
 
     @staticmethod
     def _interval(seconds: float, draw: Callable[[], float]) -> float:
@@ -109,7 +114,8 @@ class Refresh:
     def ask(self, now: float) -> int:
         """Begin to ask a primary, and return its index."""
         self.asked_at = now
-        self._notice = None
+        if self._notice is not None:
+            self._sought, self._notice, self._rounds = self._notice, None, 0
         return self.primary
 
     def notified(self, serial: int | None, now: float, by: int | None = None) -> None:
@@ -140,7 +146,23 @@ class Refresh:
     def _well(self, now: float, soa: SoaTimes) -> None:
         self.asked_at, self.fault, self._failures = None, "", 0
         self.due = now + self._interval(soa.refresh, self._draw)
+        if self._is_missing(self._sought):  # it has not come to this primary
+            self.primary = (self.primary + 1) % self._primaries
+            self.due = now + self._interval(self._pause(soa.refresh), self._draw)
+        else:
+            self._sought = None
         self._heed(now)
+
+    def _is_missing(self, notice: _Notice | None) -> bool:
+        """Tell whether a version was notified, with its serial, that we do not have."""
+        if notice is None or notice.serial is None or self.soa is None:
+            return False
+        return is_newer(notice.serial, self.soa.serial)
+
+    def _pause(self, longest: float) -> float:
+        """Return the seconds until what was notified is sought again; each time they double."""
+        self._rounds += 1
+        return min(_FIRST_RETRY_S << min(self._rounds - 1, 16), longest)
 
     def _heed(self, now: float) -> None:
         """Ask at once if a NOTIFY has come meanwhile for a version other than ours."""
@@ -165,7 +187,7 @@ class Refresh:
         """Return the seconds until all primaries are tried again."""
         rounds = self._failures // self._primaries
         if self.soa:
-            return self.soa.retry
+            return self._pause(self.soa.retry) if self._sought else self.soa.retry
         return min(_FIRST_RETRY_S << min(rounds - 1, 16), _LONGEST_FIRST_RETRY_S)
 
     def among(self, primaries: int, now: float) -> None:

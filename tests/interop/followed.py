@@ -279,7 +279,10 @@ def follow(
             answered = time.monotonic()
             serial, octets = content(knot.port)
             known[serial] = octets
-            until(lambda serial=serial: serial_of(port) == serial)  # type: ignore[misc]
+            try:
+                until(lambda serial=serial: serial_of(port) == serial)  # type: ignore[misc]
+            except AssertionError as error:
+                raise AssertionError(f"serial {serial}: {follower.log.read_text()}") from error
             seen.slowest = max(seen.slowest, time.monotonic() - answered)
             judging.newest = number
             until(lambda serial=serial: given(port) == serial)  # type: ignore[misc]

@@ -186,3 +186,28 @@ def test_news_that_comes_while_the_last_primary_fails_is_asked_for_at_once() -> 
     zone.ask(1001.0)
     zone.fail("it is down", 1002.0)
     assert not zone.is_due(1002.0)
+
+
+def test_what_was_notified_is_sought_until_somebody_has_it() -> None:
+    """Soon again, then more seldom: whoever fails or does not have it may be late."""
+    refresh, now, pauses = fresh(times(1), confirmed=1000.0), 1000.0, []
+    refresh.notified(2, now)
+    for number in range(12):
+        assert refresh.is_due(now)
+        refresh.ask(now)
+        if number % 4 < 2:
+            refresh.fail("it is down", now)
+        else:
+            refresh.confirm(now)
+        pauses.append(refresh.due - now)
+        now = refresh.due
+    assert pauses[:4] == [0, 2, 4, 8]
+    assert max(pauses) <= REFRESH
+    refresh.ask(now)
+    refresh.receive(times(2), now)
+    assert refresh.due - now == REFRESH
+    refresh.ask(now + REFRESH)
+    refresh.fail("it is down", now + REFRESH)
+    refresh.ask(now + REFRESH)
+    refresh.fail("it is down", now + REFRESH)
+    assert refresh.due - now - REFRESH == RETRY
