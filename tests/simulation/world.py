@@ -307,7 +307,8 @@ class World:
             return  # "control is down": nothing was ordered
         name, wanted, lasts = _MEANS[event.what]
         command = event.what.removesuffix("_for")
-        request = {"for": event.amount} if lasts else {}
+        # Whether others announce is asked before an order is one: here each order is one.
+        request = {"force": True, **({"for": event.amount} if lasts else {})}
         until = self._loop.now + event.amount if lasts else float("inf")
         number = self.laws.ask(name, wanted, ends=lasts)
         answer: Coroutine[Any, Any, Any] = commands(plane)[command](request)  # type: ignore[assignment]

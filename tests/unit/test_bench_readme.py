@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
 BENCH = "python -m bench "
 COMMANDS = [
-    line.removeprefix(BENCH)
+    line.removeprefix(BENCH).partition(" #")[0].rstrip()
     for block in re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
     if line.startswith(BENCH)

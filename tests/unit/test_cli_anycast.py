@@ -163,13 +163,14 @@ def test_the_status_says_whether_the_route_is_as_ordered(
 @pytest.mark.parametrize(
     ("words", "asked"),
     [
-        (["drain", "node"], ("drain", {"for": None, "reason": ""})),
+        (["drain", "node"], ("drain", {"for": None, "reason": "", "force": False})),
         (
             ["drain", "node", "--for", "1h30m", "--reason", "disks"],
-            ("drain", {"for": 5400.0, "reason": "disks"}),
+            ("drain", {"for": 5400.0, "reason": "disks", "force": False}),
         ),
+        (["drain", "node", "--force"], ("drain", {"for": None, "reason": "", "force": True})),
         (["undrain", "node"], ("undrain", {})),
-        (["withdraw", "--for", "5s"], ("withdraw", {"for": 5.0, "reason": ""})),
+        (["withdraw", "--for", "5s"], ("withdraw", {"for": 5.0, "reason": "", "force": False})),
         (["announce"], ("announce", {})),
     ],
 )

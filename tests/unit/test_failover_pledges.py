@@ -87,5 +87,7 @@ def test_promises_are_held_against_the_descriptors_that_there_are(
     checking = MemberChecks(lambda _: None, failover=Failover(max_checks=11))
     assert checking.pledges._limits.total == 10
     (problem,) = checking.problems
-    assert problem.startswith("max_checks is 11, but half of this process's file descriptors")
+    assert problem.startswith(
+        "max_checks is 11, but half of the file descriptors of a process allow only 10"
+    )
     assert not MemberChecks(lambda _: None, failover=Failover(max_checks=10)).problems
