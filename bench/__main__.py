@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from bench import report, results, rounds
+from bench import report, results, rounds, zonekinds
 from bench.demand.cli import query_log
 from bench.lab.cli import lab
 from bench.load import Load
@@ -64,6 +64,8 @@ def main() -> None:
 @click.option("--names", default=100_000, show_default=True, help="Host names in the zone.")
 @click.option("--signed-names", default=20_000, show_default=True, help="The same, signed.")
 @click.option("--large", default=1_000_000, show_default=True, help="Records to load.")
+@click.option("--delegations", default=100_000, show_default=True, help="Of the registry.")
+@click.option("--zone-file", "files", metavar="ORIGIN=FILE", multiple=True, help="A kind more.")
 @click.option("--rounds", "count", default=3, show_default=True, help="Starts of each server.")
 @click.option("--seconds", default=4.0, show_default=True, help="Length of one load.")
 @click.option("--rate", default=0, help="Queries a second at most (0: as fast as answered).")
@@ -96,6 +98,8 @@ def peers(
     names: int,
     signed_names: int,
     large: int,
+    delegations: int,
+    files: tuple[str, ...],
     count: int,
     seconds: float,
     rate: int,
@@ -124,6 +128,8 @@ def peers(
         rate=common_rate,
         server_core=server_core,
         load_core=load_core,
+        delegations=delegations,
+        files=_zone_files(files),
     )
     chosen = [PEERS[name] for name in names_ if name not in without]
     command = "python -m bench " + shlex.join(sys.argv[1:])
@@ -137,6 +143,13 @@ def peers(
     click.echo(f"written to {path} and {path.with_suffix('.md').name}")
     if found.skipped or not found.samples:
         raise SystemExit(1)
+
+
+def _zone_files(texts: tuple[str, ...]) -> dict[str, Path]:
+    try:
+        return zonekinds.read_files(texts)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--zone-file") from None
 
 
 def _cores() -> tuple[int, int]:

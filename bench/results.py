@@ -38,7 +38,8 @@ class Start(msgspec.Struct, frozen=True):
 
     ``pss_peak`` is the largest size seen while it loaded, ``pss`` the size at the end of the
     round's load, ``rss_peak`` the sum of its processes' VmHWM (shared pages count each time).
-    ``kind``: "zone" for the zone of the loads, "cold" and "warm" for the large one.
+    ``kind``: "zone" for the zone of the loads, "cold" and "warm" for the large one, else what
+    kind of zone it was (:mod:`bench.zonekinds`).
     """
 
     server: str

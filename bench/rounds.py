@@ -98,6 +98,8 @@ def _sessions(plan: Plan, peer: Peer) -> dict[str, Session]:
         found["workers"] = _workers
     if Part.LARGE in wanted and peer.answers:
         found["large"] = _large
+    if Part.KINDS in wanted and peer.answers:
+        found["kinds"] = _kinds
     return found
 
 
@@ -150,6 +152,23 @@ def _large(stand: Stand, peer: Peer, round_: int) -> None:
             parts.use(stand, server)
             parts.started(stand, server, round_, kind, loaded)
         stand.say(f"round {round_}: {peer.name} {kind}, large zone: {loaded.seconds:.2f} s")
+
+
+def _kinds(stand: Stand, peer: Peer, round_: int) -> None:
+    for number, zone in enumerate(stand.kinds):
+        if zone.denial and not peer.dnssec:
+            continue
+        directory = stand.place(peer, f"kind{number}", round_)
+        cores, denial, origin = stand.plan.both, zone.denial, zone.origin
+        with stand.start(
+            peer, directory, zone.path, denial=denial, cores=cores, origin=origin
+        ) as server:
+            loaded = server.wait(zone.proof, LARGE_S)
+            parts.started(stand, server, round_, zone.name, loaded)
+        stand.say(
+            f"round {round_}: {peer.name}, {zone.name}: {loaded.seconds:.2f} s,"
+            f" CPU {loaded.cpu:.2f} s"
+        )
 
 
 def settings(plan: Plan) -> dict[str, str]:

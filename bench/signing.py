@@ -18,8 +18,15 @@ NSEC3 = ["-3", "-", "-H", "0"]
 """No salt and no iterations, as RFC 9276 wants it."""
 
 
-def sign(origin: str, zone: Path, directory: Path) -> dict[str, Path]:
-    """Sign ``zone`` with one key, once with each kind of denial; return the files."""
+OPT_OUT = ["-A"]
+"""Insecure delegations have no NSEC3 record (RFC 5155 §6)."""
+
+
+def sign(origin: str, zone: Path, directory: Path, *, opt_out: bool = False) -> dict[str, Path]:
+    """Sign ``zone`` with one key, once with each kind of denial; return the files.
+
+    With ``opt_out`` there is one file, with NSEC3.
+    """
     for tool in ("dnssec-keygen", "dnssec-signzone"):
         if shutil.which(tool) is None:
             raise LoadError(f"{tool} signs the zone and is not installed")
@@ -27,11 +34,12 @@ def sign(origin: str, zone: Path, directory: Path) -> dict[str, Path]:
     whole = directory / "unsigned"
     whole.write_bytes(zone.read_bytes() + (directory / f"{key.strip()}.key").read_bytes())
     signed = {}
-    for denial in DENIALS:
+    nsec3 = [*NSEC3, *(OPT_OUT if opt_out else [])]
+    for denial in ("NSEC3",) if opt_out else DENIALS:
         signed[denial] = directory / f"zone.{denial.lower()}"
         command = ["dnssec-signzone", "-z", "-P", "-O", "full", "-K", str(directory)]
         command += ["-d", str(directory), "-o", origin, "-f", str(signed[denial])]
-        _tool([*command, *(NSEC3 if denial == "NSEC3" else []), str(whole)])
+        _tool([*command, *(nsec3 if denial == "NSEC3" else []), str(whole)])
     return signed
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bench import procs, signing, verify, wire, zonegen
+from bench import procs, signing, verify, wire, zonegen, zonekinds
 from bench.asker import Askers
 from bench.peers.base import Setup
 from bench.results import Latency, Reload, Sample, Start
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bench.load import Load, Outcome
     from bench.peers import Peer
+    from bench.zonekinds import KindZone
 
 ASKED = 20_000
 """Different queries of the loads that dnsperf does not make."""
@@ -39,13 +40,15 @@ class Part(StrEnum):
     RELOAD = "reload"
     WORKERS = "workers"
     LARGE = "large"
+    KINDS = "kinds"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What is measured: the zones, the parts, the kinds of load, how long, on which cores.
 
-    ``rate``: queries a second at which the latency of all servers is compared.
+    ``rate``: queries a second at which the latency of all servers is compared. ``delegations`` and
+    ``files`` are for the kinds of zones: of the registry, and others by origin.
     """
 
     zone: ZonePlan
@@ -59,6 +62,8 @@ class Plan:
     rate: int
     server_core: int
     load_core: int
+    delegations: int = 100_000
+    files: dict[str, Path] = field(default_factory=dict)
 
     @property
     def both(self) -> tuple[int, int]:
@@ -91,6 +96,7 @@ class Stand:
     found: Found
     askers: Askers = field(init=False)
     signed: dict[str, Path] = field(init=False, default_factory=dict)
+    kinds: list[KindZone] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.askers = Askers(self.directory, (self.plan.load_core,))
@@ -120,6 +126,12 @@ class Stand:
             zonegen.write_queries(self.directory / "asked", asked)
         if Part.SIGNED in parts:
             self._sign()
+        if Part.KINDS in parts:
+            self.say(f"writing a registry of {plan.delegations:,} delegations, and signing it")
+            with procs.pinned(*plan.both):
+                self.kinds = zonekinds.make(
+                    self.directory / "kinds", plan.delegations, plan.signed, plan.files
+                )
         if Part.LARGE in parts:
             self.say(f"writing a zone of {plan.large.records:,} records")
             plan.large.write(self.directory / "large")
@@ -149,9 +161,10 @@ class Stand:
         workers: int = 1,
         denial: str = "",
         cores: tuple[int, ...] = (),
+        origin: str = zonegen.ORIGIN,
     ) -> Server:
         """Start ``peer`` in ``directory`` on ``cores``: the server's core if none is given."""
-        setup = Setup(directory, zonegen.ORIGIN, zone, verify.free_port(), workers, denial)
+        setup = Setup(directory, origin, zone, verify.free_port(), workers, denial)
         return Server(peer, setup, cores or (self.plan.server_core,))
 
     def own_copy(self, directory: Path) -> Path:

@@ -69,6 +69,10 @@ def share(value: float) -> str:
     return f"{value:.3%}" if value < 0.01 else f"{value:.0%}"
 
 
+OWN_KINDS = ("zone", "cold", "warm")
+"""Starts that have tables of their own."""
+
+
 def tables(report: Report) -> list[Table]:
     """Return the tables of ``report`` that have figures."""
     found: list[Table] = []
@@ -79,6 +83,13 @@ def tables(report: Report) -> list[Table]:
         ("The large zone, two workers: cold and warm start, memory in MiB", _large(report)),
         ("Reload of one changed record under load", _reloads(report)),
         ("Start and memory", _starts([s for s in report.starts if s.kind == "zone"])),
+        *(
+            (
+                f"Start with another zone: {kind}",
+                _starts([s for s in report.starts if s.kind == kind]),
+            )
+            for kind in dict.fromkeys(s.kind for s in report.starts if s.kind not in OWN_KINDS)
+        ),
     ):
         measured = [column for column in columns if column.series]
         if measured:
