@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -17,7 +18,17 @@ import pytest
 from tests.anycast_node import ANNOUNCED, DRAINED, VIPS, Site, anycast_site
 from tests.conftest import needs
 from tests.packets import query
-from tests.support import ANSWER, Node, family, is_gone, make_node, start_dnsd, until, zone
+from tests.support import (
+    ANSWER,
+    Node,
+    family,
+    is_gone,
+    make_node,
+    remember,
+    start_dnsd,
+    until,
+    zone,
+)
 
 ZONES = {"example.com": zone(1, "www A 192.0.2.1")}
 QUESTION = query("www.example.com")
@@ -155,6 +166,32 @@ def test_a_restart_applies_what_a_reload_cannot() -> None:
         node.wait_line("99 workers cannot begin beside the old ones")
         assert len(node.status()["workers"]) == 2
         assert node.serial("example.com") == 1
+
+
+def test_a_restart_keeps_orders_and_what_is_known_of_caches() -> None:
+    """To others it is the same run, and nothing that was known is in doubt.
+
+    As after each restart of control, what was given out counts as given until then.
+    """
+    down, up = "192.0.2.80", "192.0.2.81"
+    with make_node({"a.example": zone(1, f"www 600 A {down}", f"www 600 A {up}")}) as node:
+        policy = '[[pool]]\nname = "www"\ntype = "A"\ncheck = "none"\n'
+        (node.zones / "a.example.toml").write_text(policy)
+        remember(node)
+        node.start()
+        node.wait_ready()
+        until(lambda: node.addresses("www.a.example") == {down, up})
+        to = "failover", "force", "www.a.example", "A", down, "down"
+        assert node.run(*to, "--config", str(node.config)).returncode == 0
+        before = node.admin("horizon", target=down)
+        assert restart(node) == (0, "")
+        after = node.admin("horizon", target=down)
+        assert after["instance"] == before["instance"]
+        assert after["doubt"] == before["doubt"] == ""
+        assert after["up"] > before["up"]
+        told = node.run("horizon", down, "--json", "--config", str(node.config))
+        assert json.loads(told.stdout)["safety"] == "wait"
+        assert node.addresses("www.a.example") == {up}
 
 
 @contextmanager
