@@ -108,7 +108,10 @@ def to_text(name: bytes) -> str:
     """Return the presentation form of ``name``, with escapes and the final dot."""
     if name == ROOT:
         return "."
-    return "".join(_label_text(label) + "." for label in labels(name))
+    parts = labels(name)
+    if _PLAIN.fullmatch(b"".join(parts)):  # as a rule, and there may be millions
+        return b".".join(parts).decode("ascii") + "."
+    return "".join(_label_text(label) + "." for label in parts)
 
 
 def _label_text(label: bytes) -> str:
@@ -128,6 +131,8 @@ def from_text(text: str) -> bytes:
     """
     if text in (".", ""):
         return ROOT
+    if "\\" not in text and text.isascii():  # as a rule, and there may be millions
+        return join(tuple(text.removesuffix(".").encode("ascii").split(b".")))
     parts = []
     current = bytearray()
     at = 0

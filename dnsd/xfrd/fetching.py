@@ -80,7 +80,7 @@ class Fetching:
     async def _ask(self, zone: SecondaryZone, peer: PrimaryPeer) -> bool:
         key = self._key(peer)
         is_whole = zone.is_wanted_whole
-        current = await asyncio.to_thread(zone.kept.read)
+        current = await asyncio.to_thread(zone.kept.read) if zone.kept.is_there else None
         if current is not None and not is_whole:
             times = await self._fetcher.times(peer, zone.apex, key)
             if not is_newer(times.serial, current.serial):

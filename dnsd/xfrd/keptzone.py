@@ -49,6 +49,11 @@ class KeptZone:
             say("transfer-whole", told, path=str(self.path))
             return None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there may be something to read."""
+        return self.path.exists()
+
     def confirmed(self) -> float:
         """Return when a primary last confirmed the version, in POSIX seconds."""
         return kept.confirmed(self.path)
