@@ -35,7 +35,6 @@ from dnsd.zone.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dnsd.image.store import Image
 
 UNKEPT = "not-kept"
 """The code of the finding that other servers cannot have the version."""
@@ -250,17 +249,10 @@ def builder() -> str:
 
 def read_meta(stock: Stock, name: str) -> Meta:
     """Return what the image ``name`` was made from, or raise ImageError."""
-    return meta_in(stock.open(name))
-
-
-def meta_in(image: Image) -> Meta:
-    """Return what ``image`` was made from, or raise ImageError; it is closed then."""
     try:
-        return msgspec.json.decode(image.meta, type=Meta)
+        return msgspec.json.decode(stock.meta(name), type=Meta)
     except msgspec.DecodeError as error:
         raise ImageError("an image does not say what it was made from") from error
-    finally:
-        image.close()
 
 
 def is_current(meta: Meta, job: Job) -> bool:

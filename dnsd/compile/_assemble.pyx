@@ -124,7 +124,8 @@ cdef class _Assembler:
         table, mask, key = add_table(octets, refs, key)
         out = Output(octets)
         denial = self.chain.index(out, proofs)
-        at_meta, at_salt = out.add(meta), out.add(self.chain.salt)
+        at_salt = out.add(self.chain.salt)
+        at_meta = out.add(meta)  # the end: a pack puts them elsewhere
         out.finish()
         header = layout.HEADER.pack(
             layout.MAGIC,

@@ -70,6 +70,7 @@ class Assembler:
         table, mask, key = add_table(self._out, refs, self._key)
         denial = self._denial_index(proofs)
         salt = self._salt()
+        at_salt = self._add(salt)
         header = layout.HEADER.pack(
             layout.MAGIC,
             layout.VERSION,
@@ -90,7 +91,7 @@ class Assembler:
             self._denial.iterations if isinstance(self._denial, Nsec3Chain) else 0,
             len(salt),
             deepest,
-            self._add(salt),
+            at_salt,
             names.count(self._zone.apex),
             len(self._zone.apex),
             self._cells,

@@ -11,7 +11,7 @@ Written by ``dnsd.compile``, read by both hot paths. Integers are little-endian;
     denial          NSEC: (key ref, piece ref) in canonical order, keys are a 16-bit length and
                     the octets of ``wire.name.canonical_key``;
                     NSEC3: all 20-octet hashes in order, then all piece refs
-    meta            JSON for control; the hot path never looks at it
+    meta            JSON for control; the hot path never looks at it, and in a pack it stands apart
 
 Names below a cut or a DNAME have no entry: their closest encloser *is* the cut or the DNAME.
 All ancestors of an entry down from the apex have entries too, so the closest encloser of
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from mmap import mmap
 
 MAGIC = b"DNSDimg\n"
-VERSION = 6
+VERSION = 7
 ALIGN = 8
 
 HEADER = Struct("<8sII QII II II 2I 2I II II HBB IBB2xI 16s")
@@ -57,6 +57,10 @@ NSEC3 iterations, salt length, labels of the deepest name | salt, labels of the 
 octets of the apex, cells of all pools | key of the hash table."""
 CHECKSUM_END = 16
 """The checksum is the CRC-32 of everything from here on."""
+SIZE_END = 24
+META = Struct("<II")
+META_AT = Struct("<8sII QII II II 2I 2I II").size
+"""Where the header says where the metadata are, and how long."""
 
 NO_DENIAL, NSEC_CHAIN, NSEC3_CHAIN = range(3)
 

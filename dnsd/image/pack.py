@@ -1,11 +1,12 @@
 """Packs: one file for the images of many small zones.
 
-    head | image | image | ... | index
+    head | image | image | ... | rest | rest | ... | index
 
-Each image begins on a boundary of ``ALIGN`` octets. The index, JSON, says where each one is, by a
-key that the caller has chosen. A pack is written once, whole or not at all. An image that is not in
-use any more stays until the last one is unused; its first octets are zeros then
-(:func:`strike_out`), or the next start would take it for that of a zone.
+Each image begins on a boundary of ``ALIGN`` octets. Behind all of them stands what only some
+readers need of each, its rest: so the others never have it in memory. The index, JSON, says where
+each image is, by a key that the caller has chosen. A pack is written once, whole or not at all. An
+image that is not in use any more stays until the last one is unused; its first octets are zeros
+then (:func:`strike_out`), or the next start would take it for that of a zone.
 
 ``PACK#AT+SIZE`` is the name of an image in a pack. Knows nothing of what is in one.
 """
@@ -24,7 +25,7 @@ from dnsd.errors import ImageError
 from dnsd.image import store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 PREFIX = "+pack."
@@ -62,16 +63,32 @@ def packed(name: str) -> Packed | None:
     return found and Packed(found[1], int(found[2]), int(found[3]))
 
 
-def save(path: Path, images: Mapping[str, bytes | bytearray]) -> dict[str, str]:
+class Part(NamedTuple):
+    """An image, its ``rest``, and who ``place``s that: is told how far behind the image it begins.
+
+    The image may be changed by that, not in its length.
+    """
+
+    image: bytearray
+    rest: bytes
+    place: Callable[[bytearray, int], None]
+
+
+def save(path: Path, images: Mapping[str, Part]) -> dict[str, str]:
     """Write ``images`` to ``path``, all or none; return their names by key. ImageError if none."""
     places: dict[str, Packed] = {}
     parts: list[bytes | bytearray] = [b""]
     end = HEAD.size
-    for key, image in images.items():
+    for key, (image, _, _) in images.items():
         at = -(-end // ALIGN) * ALIGN
         places[key] = Packed(path.name, at, len(image))
         parts += [bytes(at - end), image]
         end = at + len(image)
+    for key, (image, rest, place) in images.items():
+        at = -(-end // ALIGN) * ALIGN
+        place(image, at - places[key].at)
+        parts += [bytes(at - end), rest]
+        end = at + len(rest)
     index = json.dumps({key: one[1:] for key, one in places.items()}).encode()
     parts[0] = HEAD.pack(MAGIC, len(places), zlib.crc32(index), end, len(index))
     store.save(path, *parts, index)
@@ -128,6 +145,14 @@ def read(path: Path, where: Packed) -> bytes:
     try:
         with path.open("rb") as file:
             return os.pread(file.fileno(), where.size, where.at)
+    except OSError as error:
+        raise store.unreadable(path, error) from error
+
+
+def room(path: Path, where: Packed) -> int:
+    """Return how many octets there are from the beginning of an image to the end of its pack."""
+    try:
+        return path.stat().st_size - where.at
     except OSError as error:
         raise store.unreadable(path, error) from error
 

@@ -90,7 +90,10 @@ class Stock:
 
         ImageError if the disk refuses it.
         """
-        return pack.save(self.directory / name, images)
+        parts = {
+            key: pack.Part(*store.parted(image), store.place_meta) for key, image in images.items()
+        }
+        return pack.save(self.directory / name, parts)
 
     def path(self, name: str) -> Path:
         """Return the file in which the image ``name`` is, or would be."""
@@ -123,7 +126,21 @@ class Stock:
         mapped = self._mapped.get(where.pack)
         if mapped is None:
             mapped = self._mapped[where.pack] = pack.view(self.directory / where.pack)
-        return Image.within(memoryview(mapped)[where.at : where.at + where.size], where.name)
+        octets = memoryview(mapped)[where.at : where.at + where.size]
+        return Image.within(octets, where.name, len(mapped) - where.at)
+
+    def meta(self, name: str) -> bytes:
+        """Return what whoever made the image ``name`` has put into it. ImageError as for open."""
+        image = self.open(name)
+        try:
+            if not image.is_meta_apart:
+                return image.meta
+            where = pack.packed(name)
+            if where is None:
+                raise ImageError(f"the image {name} is not whole")
+            return image.meta_apart(self._mapped[where.pack], where.at)
+        finally:
+            image.close()
 
     def remove(self, name: str) -> None:
         """Remove the image ``name``; what cannot be removed costs room, nothing else.
@@ -154,7 +171,8 @@ class Stock:
     def verify(self, name: str) -> None:
         """Read all of the image ``name``; ImageError unless it is whole and its checksum fits."""
         if where := pack.packed(name):
-            Image.within(pack.read(self.directory / where.pack, where), name)
+            path = self.directory / where.pack
+            Image.within(pack.read(path, where), name, pack.room(path, where))
         elif region_of(name) is None:
             store.verify(self.directory / name)
         else:

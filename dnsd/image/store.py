@@ -44,6 +44,30 @@ def save(path: Path, *parts: bytes | bytearray) -> None:
         raise ImageError(sentence, error.errno or 0) from error
 
 
+def parted(image: bytes | bytearray) -> tuple[bytearray, bytes]:
+    """Return ``image`` without its metadata, and these with their checksum.
+
+    The first part is an image again when :func:`place_meta` has said where the other one is.
+    """
+    at, length = layout.META.unpack_from(image, layout.META_AT)
+    start = at * layout.ALIGN
+    meta = bytes(image[start : start + length])
+    front = bytearray(image[:start])
+    front[layout.CHECKSUM_END : layout.SIZE_END] = len(front).to_bytes(8, "little")
+    return front, meta + zlib.crc32(meta).to_bytes(4, "little")
+
+
+def place_meta(front: bytearray, distance: int) -> None:
+    """Say in ``front``, an image without its metadata, how far from its beginning these begin."""
+    layout.META.pack_into(
+        front,
+        layout.META_AT,
+        distance // layout.ALIGN,
+        layout.META.unpack_from(front, layout.META_AT)[1],
+    )
+    front[layout.CHECKSUM_END - 4 : layout.CHECKSUM_END] = checksum(front).to_bytes(4, "little")
+
+
 def checksum(image: Buffer) -> int:
     """Return the CRC-32 that belongs into the header of ``image``."""
     with memoryview(image) as view:
@@ -83,10 +107,11 @@ class Image:
     """One zone's finished answers, mapped into memory and immutable.
 
     The attributes are the header's fields (see :mod:`dnsd.image.layout`), refs turned into
-    byte offsets. ImageError when the buffer is no image or not whole.
+    byte offsets. ImageError when the buffer is no image or not whole. In a pack the metadata stand
+    behind the buffer, within ``room`` octets from its beginning.
     """
 
-    def __init__(self, buffer: Buffer, name: str = "<memory>") -> None:
+    def __init__(self, buffer: Buffer, name: str = "<memory>", room: int = 0) -> None:
         self.buffer = buffer
         if len(buffer) < layout.HEADER.size or buffer[: len(layout.MAGIC)] != layout.MAGIC:
             raise ImageError(f"{name} is not an image")
@@ -126,7 +151,8 @@ class Image:
         self.denial_index = denial_index * layout.ALIGN
         self._meta = slice(meta * layout.ALIGN, meta * layout.ALIGN + meta_length)
         salt_span = slice(salt * layout.ALIGN, salt * layout.ALIGN + salt_length)
-        if not self._fits() or max(self._meta.stop, salt_span.stop, *self._ends()) > size:
+        room = max(size, room)
+        if not self._fits() or max(salt_span.stop, *self._ends()) > size or self._meta.stop > room:
             raise ImageError(f"{name} is damaged (its header is inconsistent)")
         self.salt = bytes(buffer[salt_span])
         self.apex = self.entry_name(self.apex_entry)
@@ -134,9 +160,23 @@ class Image:
             raise ImageError(f"{name} is damaged (its apex does not match)")
 
     @property
+    def is_meta_apart(self) -> bool:
+        """Whether the metadata are not in the buffer, but behind it: see :meth:`meta_apart`."""
+        start: int = self._meta.start
+        return start >= len(self.buffer) and start != self._meta.stop
+
+    @property
     def meta(self) -> bytes:
         """What whoever made the image has put into it; workers have no use for it."""
         return bytes(self.buffer[self._meta])
+
+    def meta_apart(self, buffer: Buffer, at: int) -> bytes:
+        """Return the metadata out of ``buffer``, in which the image begins ``at`` there."""
+        start, stop = at + self._meta.start, at + self._meta.stop
+        meta = bytes(buffer[start:stop])
+        if zlib.crc32(meta).to_bytes(4, "little") != bytes(buffer[stop : stop + 4]):
+            raise ImageError("what an image was made from is damaged")
+        return meta
 
     def _ends(self) -> tuple[int, ...]:
         """Return where the parts that every query may need end."""
@@ -179,10 +219,10 @@ class Image:
         return cls.within(buffer, str(path))
 
     @classmethod
-    def within(cls, buffer: Buffer, name: str) -> Image:
+    def within(cls, buffer: Buffer, name: str, room: int = 0) -> Image:
         """Return the image in ``buffer``, which is closed if it holds none: then ImageError."""
         try:
-            image = cls(buffer, name)
+            image = cls(buffer, name, room)
             if isinstance(buffer, bytes) and checksum(buffer) != image.checksum:
                 raise damaged(name)
             return image

@@ -70,19 +70,53 @@ def reused(stock: Stock, jobs: Sequence[Job]) -> list[str]:
 IMAGES = st.binary(max_size=300).map(layout.MAGIC.__add__)
 
 
-@given(st.dictionaries(st.text(max_size=9), IMAGES, max_size=20))
-def test_each_part_of_a_pack_is_found_as_it_was(parts: dict[str, bytes]) -> None:
+@given(st.dictionaries(st.text(max_size=9), st.tuples(IMAGES, st.binary(max_size=90)), max_size=20))
+def test_each_part_of_a_pack_is_found_as_it_was(images: dict[str, tuple[bytes, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "+pack.1.img")
+        far: dict[bytes, int] = {}
+        parts = {
+            key: pack.Part(bytearray(image), rest, lambda one, at: far.update({bytes(one): at}))
+            for key, (image, rest) in images.items()
+        }
         names = pack.save(path, parts)
         index = pack.index(path)
         assert {key: one.name for key, one in index.items()} == names
-        assert {key: pack.read(path, one) for key, one in index.items()} == parts
+        assert {key: pack.read(path, one) for key, one in index.items()} == {
+            key: image for key, (image, _) in images.items()
+        }
+        last = {image: (index[key], rest) for key, (image, rest) in images.items()}
+        for image, (where, rest) in last.items():
+            at = where.at + far[image]
+            assert path.read_bytes()[at : at + len(rest)] == rest
+            assert at % layout.ALIGN == 0
+            assert all(at >= one.at + one.size for one in index.values()), "behind all images"
         mapped = pack.view(path)
         for key, one in index.items():
             assert one.at % pack.ALIGN == 0
-            assert mapped[one.at : one.at + one.size] == parts[key]
+            assert mapped[one.at : one.at + one.size] == images[key][0]
         mapped.close()
+
+
+def test_what_an_image_was_made_from_stands_behind_all_images_and_is_checked(
+    stock: Stock, jobs: list[Job]
+) -> None:
+    names = build(jobs)
+    for name, one in zip(names, jobs, strict=True):
+        assert images.read_meta(stock, name).origin == one.origin
+        stock.verify(name)
+    found = [where for name in names if (where := pack.packed(name))]
+    path = stock.path(names[0])
+    octets = bytearray(path.read_bytes())
+    at = octets.index(b'{"builder"')
+    assert at >= max(one.at + one.size for one in found)
+    octets[at] ^= 1
+    path.write_bytes(octets)
+    stock = Stock(stock.directory)
+    with pytest.raises(ImageError, match="made from is damaged"):
+        images.read_meta(stock, names[0])
+    assert images.read_meta(stock, names[1]).origin == jobs[1].origin
+    stock.open(names[0]).close()
 
 
 def test_small_zones_share_a_file_and_its_mapping(stock: Stock, jobs: list[Job]) -> None:

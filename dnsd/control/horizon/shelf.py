@@ -112,11 +112,12 @@ class Shelf:
     def _served(
         self, apex: str, zone: Shelved, question: CacheQuestion
     ) -> Iterator[tuple[Version, int]]:
+        if zone.contents.listed:
+            yield from _listed(self._stock.meta(zone.image), question)
+            return
         image = self._stock.open(zone.image)
         try:
-            if zone.contents.listed:
-                yield from _listed(image.meta, question)
-            elif is_name(question.target):
+            if is_name(question.target):
                 if zone.contents.may_lead_to(question.target):
                     whole = Version(VersionKind.RRSET, apex, ANY, targets=(question.target,))
                     yield whole, zone.contents.ttl
