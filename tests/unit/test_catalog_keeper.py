@@ -259,6 +259,19 @@ def test_an_order_for_one_zone_lets_only_that_go(site: CatalogSite) -> None:
     assert site.members() == {"c.", "d."}
 
 
+def test_what_is_held_is_held_over_a_restart_though_little_of_it_is_left(
+    site: CatalogSite,
+) -> None:
+    site.take(1, "b.=1 c.=2 d.=3 e.=4 f.=5")
+    site.take(2, "b.=1")
+    site.run(CONFIGURATION, "c.", "d.", "e.", forced=frozenset({"c.", "d.", "e."}))
+    assert site.members() == {"b.", "f."}
+    site.restart()
+    site.run(DIRECTORY, EVERYTHING)
+    site.turn()
+    assert site.members() == {"b.", "f."}
+
+
 def test_a_catalog_that_is_no_more_configured_keeps_its_zones_until_that_is_meant(
     site: CatalogSite,
 ) -> None:
