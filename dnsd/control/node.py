@@ -44,7 +44,7 @@ from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.transfermetrics import figures
 from dnsd.control.zones.readiness import Readiness
 from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
-from dnsd.control.zones.report import ReloadReport, narrow
+from dnsd.control.zones.report import ReloadReport, ZoneOutcome, narrow
 from dnsd.control.zones.requests import ReloadRequest, Requests
 from dnsd.control.zones.watch import Watch
 from dnsd.control.zones.watching import Watching
@@ -230,7 +230,9 @@ class Node:
         forced = wanted if request.get("force") else frozenset()
         asked = ReloadRequest(wanted | {CONFIGURATION}, frozenset(zones), forced)
         report = await self._requests.ask(asked)
-        return narrow(report, zones) if zones else report
+        # An order about a catalog has some of its zones go.
+        gone = {one.zone for one in report.zones if one.outcome is ZoneOutcome.DROPPED}
+        return narrow(report, zones | (gone if forced else set())) if zones else report
 
     async def command_zone(self, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Show transfers, or have some done."""
