@@ -37,6 +37,9 @@ class Tun:
         if self._kernel.tun is self:
             self._kernel.delete()
 
+    def duplicate(self) -> int:
+        raise AssertionError("no master takes over from another here")
+
 
 class Kernel:
     """Links and addresses; stands for :mod:`dnsd.control.anycast.netlink`, too."""

@@ -35,9 +35,9 @@ def test_what_it_had_is_read_from_proc(tmp_path: Path) -> None:
     assert Had.of(7, tmp_path) == Had(12, 34)
 
 
-def steps_taken(monkeypatch: pytest.MonkeyPatch, shares: list[float]) -> list[pace.Step]:
+def steps_taken(monkeypatch: pytest.MonkeyPatch, shares: list[float]) -> list[pace.PaceStep]:
     """Return the places that a process is given that has ``shares`` between looks, and goes."""
-    taken: list[pace.Step] = []
+    taken: list[pace.PaceStep] = []
     now, left = Had(0, 0), list(shares)
 
     def of(_: int) -> Had:
@@ -82,7 +82,7 @@ def test_what_cannot_be_taken_back_is_not_given(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_who_may_not_climb_begins_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[pace.Step] = []
+    taken: list[pace.PaceStep] = []
     monkeypatch.setattr(pace, "may_climb", lambda: False)
     monkeypatch.setattr(pace, "take", lambda _, step: taken.append(step))
 

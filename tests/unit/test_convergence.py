@@ -71,6 +71,9 @@ class Serials:
     def use_secrets(self, secrets: tuple[bytes, ...]) -> None:
         raise AssertionError(secrets)
 
+    def expire_zone(self, apex: bytes) -> None:
+        raise AssertionError(apex)
+
     def drop_zone(self, apex: bytes) -> None:
         del self.zones[to_text(apex)]
 

@@ -218,7 +218,7 @@ def test_a_successor_leaves_cells_to_whom_they_belong(home: Home) -> None:
     publisher.take_cells("0", 5)
     publisher.publish([Put(A, Placed("1", publisher.take_cells("1", 20)))])
     successor = Publisher(*home, vector, nobody_cares)
-    (claimed,) = filter(None, successor.published.values())
+    (claimed,) = (one for one in successor.published.values() if isinstance(one, Placed))
     successor.claim_cells(claimed, 20)
     assert successor.take_cells("2", 6) == 25
     assert successor.take_cells("3", 5) == 0

@@ -58,6 +58,9 @@ class Zones:
     def use_secrets(self, secrets: tuple[bytes, ...]) -> None:
         raise AssertionError(secrets)
 
+    def expire_zone(self, apex: bytes) -> None:
+        raise AssertionError(apex)
+
     def drop_zone(self, apex: bytes) -> None:
         del self.serials[apex]
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dnsd.hotpath.api import Transport
 from dnsd.image.state import StateVector, WorkerCells
-from dnsd.serve import sockets, tcp
+from dnsd.serve import sockets, turn
 from dnsd.serve.spec import TcpLimits
 from dnsd.wire.delivery import DELIVERED_WITHIN_S
 from tests.serving import Echo, TcpHarness, framed, query, unframed
@@ -140,16 +140,16 @@ def test_tcp_reset_by_the_client_frees_the_connection() -> None:
 
 def test_tcp_turn_is_bounded() -> None:
     with TcpHarness() as tcp_side:
-        clients = [tcp_side.client() for _ in range(2 * tcp.EVENTS)]
+        clients = [tcp_side.client() for _ in range(2 * turn.EVENTS)]
         for client in clients:
-            client.sendall(framed(*map(query, range(3 * tcp.MESSAGES))))
+            client.sendall(framed(*map(query, range(3 * turn.MESSAGES))))
         tcp_side.until(lambda: tcp_side.hotpath.asked)
-        assert len(tcp_side.hotpath.asked) <= tcp.EVENTS * tcp.MESSAGES
+        assert len(tcp_side.hotpath.asked) <= turn.EVENTS * turn.MESSAGES
 
 
 def test_tcp_busy_connections_do_not_starve_another() -> None:
     with TcpHarness() as tcp_side:
-        busy = [tcp_side.client() for _ in range(tcp.EVENTS)]
+        busy = [tcp_side.client() for _ in range(turn.EVENTS)]
         for client in busy:
             client.sendall(framed(*map(query, range(500))))
         client = tcp_side.client()
@@ -506,9 +506,9 @@ def test_tcp_waits_with_accept_when_nothing_is_left(error: int) -> None:
         tcp_side.until(lambda: tcp_side.server._paused_until)
         assert not select.select([tcp_side.server], [], [], 0)[0], "it would turn for nothing"
         listener.error = 0
-        tcp_side.pass_time(tcp.ACCEPT_PAUSE / 2)
+        tcp_side.pass_time(turn.ACCEPT_PAUSE / 2)
         assert not select.select([tcp_side.server], [], [], 0)[0]
-        tcp_side.pass_time(tcp.ACCEPT_PAUSE)
+        tcp_side.pass_time(turn.ACCEPT_PAUSE)
         tcp_side.until(lambda: tcp_side.server)
         tcp_side.asks(client, 1)
         assert tcp_side.counted() == {}

@@ -354,6 +354,7 @@ class _Noting:
         self._cells: dict[bytes, tuple[Cells, Cells]] = {}
         self.answer = path.answer
         self.use_secrets = path.use_secrets
+        self.expire_zone = path.expire_zone
 
     def put_zone(self, apex: bytes, image: Image | None, cells: Cells | None = None) -> None:
         draft = None
